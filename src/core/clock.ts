@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/**
+ * Time as the engine sees it: monotonic, for ages and deadlines only. No decision about a sale rests on it; the
+ * database's clock, read under the coupon's lock, decides those.
+ */
+export type Clock = {
+  /** Milliseconds since an arbitrary start; never steps back. */
+  nowMs(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `tick` every `ms` until the returned function is called. Does not keep the process alive. */
+  every(ms: number, tick: () => void): () => void;
+};

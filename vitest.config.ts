@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { defineConfig } from 'vitest/config';
+
+const needsPostgres = ['test/{contract,integration,race,simulation}/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/summary-reporter.ts'],
+    // Tests share two cores with the databases they start; more files at once only makes each slower.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'postgres',
+          include: needsPostgres,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          globalSetup: ['test/support/bundled-postgres.ts'],
+        },
+      },
+    ],
+  },
+});
