@@ -62,3 +62,8 @@ export class AppError extends Error {
     this.claimId = options.claimId;
   }
 }
+
+/** The service cannot start as it is. The message tells an operator, in lines, what is wrong and what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}

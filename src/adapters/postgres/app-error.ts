@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { AppError } from '../../core/errors.ts';
+import { DatabaseFault } from './pg-error.ts';
+
+/** For a statement that only reads: a lost answer changes nothing, so every fault of the database is `unavailable`. */
+export function throwAsReadError(error: unknown): never {
+  if (!(error instanceof DatabaseFault)) throw error;
+  if (error.reason === 'broken' || error.reason === 'bad_value') throw toAppError(error);
+  throw new AppError('unavailable', { detail: 'the database cannot be read now', cause: error });
+}
+
+/** For a statement that writes: the fault as a caller hears it. */
+export function throwAsWriteError(error: unknown): never {
+  throw error instanceof DatabaseFault ? toAppError(error) : error;
+}
+
+function toAppError(fault: DatabaseFault): AppError {
+  const cause = fault;
+  switch (fault.reason) {
+    case 'not_sent':
+      return new AppError('unavailable', { detail: 'the database cannot be reached', cause });
+    case 'busy':
+    case 'conflict':
+      return new AppError('unavailable', { detail: 'the coupon is locked for too long', cause });
+    case 'bad_value':
+      return new AppError('invalid_request', {
+        detail: 'the database does not take a value',
+        cause,
+      });
+    case 'lost':
+      return new AppError('outcome_unknown', {
+        detail: 'the database was lost before it could tell whether the change is stored',
+        cause,
+      });
+    case 'broken':
+      return new AppError('internal', { detail: 'an unexpected error occurred', cause });
+  }
+}

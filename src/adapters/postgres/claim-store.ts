@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Claim } from '../../core/claims/claim.ts';
+import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
+import type {
+  BatchAnswer,
+  ClaimBatch,
+  ClaimReader,
+  ClaimStore,
+  RefusalReason,
+} from '../../core/claims/ports.ts';
+import { invariant } from '../../core/invariant.ts';
+import { throwAsReadError } from './app-error.ts';
+import type { Database } from './database.ts';
+import { DatabaseFault, type FaultReason } from './pg-error.ts';
+
+import { statement } from './statements.ts';
+
+type DecisionRow = {
+  outcome: ClaimOutcome['outcome'];
+  claim_id: string | null;
+  position: number | null;
+  claimed_at: string | null;
+  opens_at: string | null;
+  opens_in_seconds: number | null;
+};
+
+type ClaimRow = {
+  claim_id: string | null;
+  user_id: string;
+  position: number;
+  claimed_at: string;
+};
+
+const claimBatch = statement('claim-batch');
+const voidBatch = statement('void-batch');
+const findCouponNames = statement('find-coupon-names');
+const findClaim = statement('find-claim');
+const listClaims = statement('list-claims');
+
+/** Decides claims in PostgreSQL. Batches have connections of their own, so that readers never make them wait. */
+export function postgresClaimStore(databases: {
+  forBatches: Database;
+  forQueries: Database;
+  nowMs(): number;
+}): ClaimStore {
+  const { forBatches, forQueries, nowMs } = databases;
+  return {
+    async claimBatch(batch): Promise<BatchAnswer> {
+      const startedMs = nowMs();
+      try {
+        const rows = await forBatches.run<DecisionRow>(claimBatch, [
+          batch.batchId,
+          batch.couponName,
+          batch.attempts.map((attempt) => attempt.userId),
+          batch.attempts.map((attempt) => attempt.claimId),
+          batch.attempts.map((attempt) => attempt.idempotencyKey ?? null),
+        ]);
+        const commitSeconds = (nowMs() - startedMs) / 1000;
+        return { kind: 'decided', outcomes: toOutcomes(batch, rows), commitSeconds };
+      } catch (error) {
+        if (!(error instanceof DatabaseFault)) throw error;
+        if (error.reason === 'lost') return { kind: 'unknown', cause: error };
+        return { kind: 'refused', reason: refusalReasons[error.reason], cause: error };
+      }
+    },
+
+    async voidBatch(couponName, batchId) {
+      const [row] = await forQueries.run<{ settled: string | null }>(voidBatch, [
+        couponName,
+        batchId,
+      ]);
+      // Without the coupon the batch has nothing that it could commit to.
+      return row?.settled === 'claimed' ? 'committed' : 'void';
+    },
+
+    async findCouponNames(names) {
+      const rows = await forQueries
+        .run<{ name: string }>(findCouponNames, [names])
+        .catch(throwAsReadError);
+      return new Set(rows.map((row) => row.name));
+    },
+  };
+}
+
+/** Reads claims from PostgreSQL. */
+export function postgresClaimReader(database: Database): ClaimReader {
+  return {
+    async findClaim(couponName, userId) {
+      const [row] = await database
+        .run<ClaimRow>(findClaim, [couponName, userId])
+        .catch(throwAsReadError);
+      if (row === undefined) return 'coupon_not_found';
+      return row.claim_id === null ? undefined : toClaim(couponName, row);
+    },
+
+    async listClaims({ couponName, afterPosition, limit }) {
+      const rows = await database
+        .run<ClaimRow>(listClaims, [couponName, afterPosition, limit + 1])
+        .catch(throwAsReadError);
+      if (rows.length === 0) return 'coupon_not_found';
+      const claims = rows.filter((row) => row.claim_id !== null);
+      return {
+        claims: claims.slice(0, limit).map((row) => toClaim(couponName, row)),
+        more: claims.length > limit,
+      };
+    },
+  };
+}
+
+const refusalReasons: Record<Exclude<FaultReason, 'lost'>, RefusalReason> = {
+  not_sent: 'not_sent',
+  busy: 'busy',
+  conflict: 'busy',
+  bad_value: 'bad_value',
+  broken: 'broken',
+};
+
+function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
+  if (rows.length === 0) return batch.attempts.map(() => ({ outcome: 'coupon_not_found' }));
+  return batch.attempts.map((attempt, index) => {
+    const row = rows[index];
+    invariant(row, 'a decision for each claim of a batch');
+    switch (row.outcome) {
+      case 'claimed':
+      case 'replayed':
+      case 'already_claimed':
+        return {
+          outcome: row.outcome,
+          claim: {
+            claimId: row.claim_id as string,
+            couponName: attempt.couponName,
+            userId: attempt.userId,
+            position: row.position as number,
+            claimedAt: row.claimed_at as string,
+          },
+        };
+      case 'not_open':
+        return {
+          outcome: row.outcome,
+          opensAt: row.opens_at as string,
+          opensInSeconds: row.opens_in_seconds as number,
+        };
+      default:
+        return { outcome: row.outcome };
+    }
+  });
+}
+
+function toClaim(couponName: string, row: ClaimRow): Claim {
+  return {
+    claimId: row.claim_id as string,
+    couponName,
+    userId: row.user_id,
+    position: row.position,
+    claimedAt: row.claimed_at,
+  };
+}

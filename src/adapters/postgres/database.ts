@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
+import pg from 'pg';
+import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
+import type { Statement } from './statements.ts';
+
+/** How to reach the database, and how long to wait for it. */
+export type DatabaseOptions = {
+  /** A connection URL; may hold a password. */
+  url: string;
+  /** Connections kept at most. */
+  connectionsMax: number;
+  connectTimeoutMs: number;
+  /** How long a statement waits for a lock. */
+  lockTimeoutMs: number;
+  /** After this the server ends a statement. */
+  statementTimeoutMs: number;
+  /** After this without an answer the connection is given up for lost, whatever the server says later. */
+  answerTimeoutMs: number;
+  /** Told of connections that broke while nobody used them. */
+  onIdleConnectionLost(error: Error): void;
+};
+
+/** Connections in use and in all, and callers that wait for one. */
+export type PoolUse = { total: number; idle: number; waiting: number };
+
+const attemptsMax = 3;
+
+// Settings that every statement here relies on. Plans must not depend on what a table held when they were made.
+const sessionSettings = [
+  'TimeZone=UTC',
+  'DateStyle=ISO',
+  'default_transaction_isolation=read\\ committed',
+  'enable_seqscan=off',
+];
+
+/** Runs statements on a pool of connections, each as a transaction of its own. */
+export class Database {
+  private readonly pool: pg.Pool;
+  private readonly answerTimeoutMs: number;
+  private readonly onConflict: IPolicy;
+
+  constructor(options: DatabaseOptions) {
+    this.answerTimeoutMs = options.answerTimeoutMs;
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      application_name: 'firstcome',
+      max: options.connectionsMax,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      types: { getTypeParser },
+      options: [
+        ...sessionSettings,
+        `lock_timeout=${options.lockTimeoutMs}`,
+        `statement_timeout=${options.statementTimeoutMs}`,
+      ]
+        .map((setting) => `-c ${setting}`)
+        .join(' '),
+    });
+    // Without a listener the loss of an idle connection would end the process.
+    this.pool.on('error', (error) => options.onIdleConnectionLost(error));
+    this.onConflict = retry(
+      handleWhen((error) => error instanceof DatabaseFault && error.reason === 'conflict'),
+      {
+        maxAttempts: attemptsMax - 1,
+        backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
+      },
+    );
+  }
+
+  /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
+  run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return this.onConflict.execute(() => this.runOnce<Row>(statement, values));
+  }
+
+  use(): PoolUse {
+    return {
+      total: this.pool.totalCount,
+      idle: this.pool.idleCount,
+      waiting: this.pool.waitingCount,
+    };
+  }
+
+  /** Ends all connections when their statements have ended. */
+  close(): Promise<void> {
+    return this.pool.end();
+  }
+
+  private async runOnce<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    const client = await this.pool.connect().catch((error: unknown) => {
+      throw new DatabaseFault('not_sent', error);
+    });
+    let fault: DatabaseFault | undefined;
+    // A wait for the standby that was cut short ends in a normal answer with this warning before it.
+    const onNotice = (notice: { code?: string | undefined }) => {
+      if (notice.code === '01000') {
+        fault = new DatabaseFault('lost', new Error('the commit was not confirmed in full'));
+      }
+    };
+    client.on('notice', onNotice);
+    const timer = setTimeout(() => {
+      fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
+      destroySocket(client);
+    }, this.answerTimeoutMs);
+    try {
+      const result = await client.query<Row>({ ...statement, values });
+      if (fault !== undefined) throw fault;
+      return result.rows;
+    } catch (error) {
+      fault ??= toDatabaseFault(error);
+      throw fault;
+    } finally {
+      clearTimeout(timer);
+      client.removeListener('notice', onNotice);
+      // A connection that was lost, or that leads to a server without writes, is not used again.
+      client.release(fault?.reason === 'lost' || fault?.reason === 'not_sent');
+    }
+  }
+}
+
+/** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
+function destroySocket(client: pg.PoolClient): void {
+  (
+    client as unknown as { connection: { stream: { destroy(): void } } }
+  ).connection.stream.destroy();
+}
+
+/** Times are texts in RFC 3339 from here on, with the microseconds that a Date would drop. */
+function getTypeParser(type: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (type === pg.types.builtins.TIMESTAMPTZ) return toRfc3339;
+  return pg.types.getTypeParser(type, format as 'text');
+}
+
+function toRfc3339(value: string): string {
+  return value.replace(' ', 'T').replace('+00', 'Z');
+}

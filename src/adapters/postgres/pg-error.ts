@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+
+/** Why a statement failed, as far as the caller's next step depends on it. */
+export type FaultReason =
+  /** Not sent, or sent to a server that takes no writes. */
+  | 'not_sent'
+  /** Gave up waiting for a lock, or ran out of its time. */
+  | 'busy'
+  /** Lost against another transaction; worth another try at once. */
+  | 'conflict'
+  /** Holds a value that the database does not take, or that a constraint refuses. */
+  | 'bad_value'
+  /** The statement and the database do not fit each other: a bug, or a database of another version. */
+  | 'broken'
+  /** The connection was lost, or the server said something that tells nothing about the commit. */
+  | 'lost';
+
+/** A statement that failed. `effect: none` means that nothing of it is stored, nor will be. */
+export class DatabaseFault extends Error {
+  override readonly name = 'DatabaseFault';
+  readonly effect: 'none' | 'unknown';
+  readonly reason: FaultReason;
+  readonly constraint: string | undefined;
+
+  constructor(reason: FaultReason, cause: unknown, constraint?: string) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.reason = reason;
+    this.effect = reason === 'lost' ? 'unknown' : 'none';
+    this.constraint = constraint;
+  }
+}
+
+// SQLSTATEs, and classes of them, that a living server sends after it has rolled the transaction back. Everything else
+// that arrives after the statement was sent is unknown: a shutdown (57P01), a lost disk (53100), an internal error.
+const definite: Record<string, FaultReason> = {
+  '22': 'bad_value',
+  '23': 'bad_value',
+  '25006': 'not_sent',
+  '26': 'broken',
+  '40001': 'conflict',
+  '40P01': 'conflict',
+  '42': 'broken',
+  '55P03': 'busy',
+  '57014': 'busy',
+  FC001: 'broken',
+};
+
+/** Reads what an error of the driver means for a statement that was sent. */
+export function toDatabaseFault(error: unknown): DatabaseFault {
+  if (error instanceof DatabaseFault) return error;
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
+    return new DatabaseFault('lost', error);
+  }
+  const reason = definite[error.code] ?? definite[error.code.slice(0, 2)] ?? 'lost';
+  return new DatabaseFault(reason, error, error.constraint);
+}

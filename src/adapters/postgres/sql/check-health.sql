@@ -1,0 +1,5 @@
+-- Tells whether this server can decide claims: it takes writes and has the functions that this version calls.
+-- Locks: none.
+select not pg_is_in_recovery()
+  and current_setting('transaction_read_only') = 'off'
+  and to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[])') is not null as can_decide

@@ -1,0 +1,14 @@
+-- Creates a coupon and the first row of its ledger; no row when the name is taken, also by a creation under way.
+-- Locks: the new row. Index: coupons_name_unique.
+with created as (
+  insert into coupons (name, amount, remaining_amount, opens_at, closes_at, ledger_seq, decided_at, created_at)
+  values ($1::text, $2::integer, $2::integer, $3::timestamptz, $4::timestamptz, 1, clock_timestamp(), clock_timestamp())
+  on conflict on constraint coupons_name_unique do nothing
+  returning *
+), granted as (
+  insert into stock_ledger (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at)
+  select id, 1, $5::uuid, 'grant', amount, null, remaining_amount, created_at from created
+)
+select id, name, amount, remaining_amount, opens_at, closes_at, paused,
+  coupon_state(opens_at, closes_at, paused, decided_at) as state
+from created

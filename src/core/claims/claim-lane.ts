@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { invariant } from '../invariant.ts';
+import type { PendingClaim } from './pending-claim.ts';
+import type { BatchAnswer, ClaimBatch, RefusalReason } from './ports.ts';
+
+/** A batch on its way, with the claims that wait for it. */
+export type SentBatch = ClaimBatch & { claims: readonly PendingClaim[] };
+
+/**
+ * The queue of one coupon in one process, whose claims commit together: while a batch is under way the next one
+ * gathers, so a batch grows with the load by itself and a lone claim waits for nobody.
+ *
+ * A lane only keeps order; `ClaimLanes` decides when it sends.
+ */
+export class ClaimLane {
+  readonly couponName: string;
+  /** The batch under way: sent, or its answer lost and not settled yet. */
+  sent: SentBatch | undefined;
+  /** True while the lane stands in the line of those that wait to send. */
+  queued = false;
+  private gathering: PendingClaim[] = [];
+  /** Claims to be decided again, each group as a batch of its own, before what gathers. */
+  private again: PendingClaim[][] = [];
+
+  constructor(couponName: string) {
+    this.couponName = couponName;
+  }
+
+  /** Claims that are not under way. */
+  get waiting(): number {
+    let count = this.gathering.length;
+    for (const group of this.again) count += group.length;
+    return count;
+  }
+
+  /** When the longest waiting claim arrived, under way or not; undefined when nobody waits. */
+  get oldestArrivedMs(): number | undefined {
+    for (const claims of this.inOrder()) {
+      for (const claim of claims) if (!claim.answered) return claim.arrivedMs;
+    }
+    return undefined;
+  }
+
+  add(claim: PendingClaim): void {
+    this.gathering.push(claim);
+  }
+
+  /** Takes the next batch, at most `sizeMax` claims, without those that were answered meanwhile. */
+  takeBatch(newBatchId: () => string, sizeMax: number): SentBatch | undefined {
+    invariant(this.sent === undefined, 'a lane has one batch under way');
+    for (;;) {
+      const group = this.again.shift() ?? this.gathering.splice(0, sizeMax);
+      if (group.length === 0) return undefined;
+      const claims = group.filter((claim) => !claim.answered);
+      if (claims.length === 0) continue;
+      for (const claim of claims) claim.maybeStored = true;
+      this.sent = {
+        batchId: newBatchId(),
+        couponName: this.couponName,
+        attempts: claims.map((claim) => claim.attempt),
+        claims,
+      };
+      return this.sent;
+    }
+  }
+
+  /** Answers what waits for the batch under way, or puts it back. Not for an answer that is lost. */
+  apply(answer: Exclude<BatchAnswer, { kind: 'unknown' }>): void {
+    const { claims } = this.endBatch();
+    if (answer.kind === 'decided') {
+      invariant(answer.outcomes.length === claims.length, 'one outcome for each claim of a batch');
+      claims.forEach((claim, index) => {
+        const outcome = answer.outcomes[index];
+        invariant(outcome, 'an outcome for each claim');
+        claim.decide(outcome);
+      });
+      return;
+    }
+    for (const claim of claims) claim.maybeStored = false;
+    if (answer.reason === 'bad_value' && claims.length > 1) {
+      // One value spoils the whole batch. Halving finds it without harm to its neighbours, in their order.
+      const half = claims.length >> 1;
+      this.again.unshift(claims.slice(0, half), claims.slice(half));
+      return;
+    }
+    for (const claim of claims) claim.fail(...refusals[answer.reason], answer.cause);
+  }
+
+  /**
+   * The batch whose answer was lost is settled: its claims are sent again, under their own ids, before all others. A
+   * claim that the lost batch stored is recognised by its id; the others are decided like new ones.
+   */
+  sendAgain(settled: 'committed' | 'void'): void {
+    const { claims } = this.endBatch();
+    for (const claim of claims) claim.maybeStored = settled === 'committed';
+    this.again.unshift([...claims]);
+  }
+
+  /** Refuses all that is not under way and was never sent, as when the database cannot be reached. */
+  refuseUnsent(detail: string, cause: unknown): void {
+    for (const claims of [...this.again, this.gathering]) {
+      for (const claim of claims) if (!claim.maybeStored) claim.fail('unavailable', detail, cause);
+    }
+    this.dropAnswered();
+  }
+
+  /** Answers those that arrived before `arrivedBeforeMs`: refused if they were not sent, else unknown. */
+  expire(arrivedBeforeMs: number): void {
+    for (const claims of this.inOrder()) {
+      for (const claim of claims) {
+        if (claim.arrivedMs >= arrivedBeforeMs) break;
+        claim.fail('overloaded', 'the claim waited too long for its turn');
+      }
+    }
+    this.dropAnswered();
+  }
+
+  /** Answers everybody, as at the end of a stop that took too long. */
+  abandon(): void {
+    for (const claims of this.inOrder()) {
+      for (const claim of claims) claim.fail('unavailable', 'the service is stopping');
+    }
+    this.dropAnswered();
+  }
+
+  private inOrder(): readonly (readonly PendingClaim[])[] {
+    return [this.sent?.claims ?? [], ...this.again, this.gathering];
+  }
+
+  private endBatch(): SentBatch {
+    const batch = this.sent;
+    invariant(batch, 'a batch is under way');
+    this.sent = undefined;
+    return batch;
+  }
+
+  private dropAnswered(): void {
+    if (this.gathering[0]?.answered) {
+      this.gathering = this.gathering.filter((claim) => !claim.answered);
+    }
+  }
+}
+
+const refusals: Record<RefusalReason, ['unavailable' | 'invalid_request' | 'internal', string]> = {
+  not_sent: ['unavailable', 'the database cannot be reached'],
+  busy: ['unavailable', 'the coupon is locked by somebody else for too long'],
+  bad_value: ['invalid_request', 'the database does not take a value of this claim'],
+  broken: ['internal', 'the claim could not be decided'],
+};

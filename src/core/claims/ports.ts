@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Claim, ClaimCommand } from './claim.ts';
+import type { ClaimOutcome } from './claim-outcome.ts';
+
+/** A claim on its way through the engine: the command, and the id it is stored under if it wins. */
+export type ClaimAttempt = ClaimCommand & { claimId: string };
+
+/** The claims that one transaction decides. The id makes the batch recognisable should its answer get lost. */
+export type ClaimBatch = {
+  batchId: string;
+  couponName: string;
+  /** In order of arrival, which is the order of decision. */
+  attempts: readonly ClaimAttempt[];
+};
+
+/**
+ * What became of a batch.
+ * - `decided`: committed; one outcome for each attempt, in the same order.
+ * - `refused`: nothing of it is stored, and nothing ever will be. `reason` tells whether it was not sent at all, gave
+ *   up waiting for a lock or ran out of time (`busy`), holds a value that the database does not take (`bad_value`),
+ *   or met a fault of ours (`broken`).
+ * - `unknown`: it may have been committed, or may still be.
+ */
+export type BatchAnswer =
+  | { kind: 'decided'; outcomes: ClaimOutcome[]; commitSeconds: number }
+  | { kind: 'refused'; reason: RefusalReason; cause: unknown }
+  | { kind: 'unknown'; cause: unknown };
+
+/** Why a batch was refused as a whole. */
+export type RefusalReason = 'not_sent' | 'busy' | 'bad_value' | 'broken';
+
+/** Where claims are decided and stored. */
+export type ClaimStore = {
+  /** Decides a batch in one round trip and one commit. Never rejects; answers within the store's own time limit. */
+  claimBatch(batch: ClaimBatch): Promise<BatchAnswer>;
+  /**
+   * Settles a batch whose answer was lost. After it resolves the batch either had committed (`committed`) or never
+   * will (`void`). Rejects when that could not be made sure; asking again is safe.
+   */
+  voidBatch(couponName: string, batchId: string): Promise<'committed' | 'void'>;
+  /** Those of the names that are coupons now. */
+  findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
+};
+
+/** A page of a coupon's claims, in order of position. */
+export type ClaimPage = { claims: Claim[]; more: boolean };
+
+/** Reads claims that are stored. */
+export type ClaimReader = {
+  /** The claim that a user holds; undefined when he holds none. */
+  findClaim(couponName: string, userId: string): Promise<Claim | 'coupon_not_found' | undefined>;
+  /** Claims behind `afterPosition`, at most `limit`. */
+  listClaims(query: {
+    couponName: string;
+    afterPosition: number;
+    limit: number;
+  }): Promise<ClaimPage | 'coupon_not_found'>;
+};
+
+/** What the engine tells about its work. Called on the hot path: an implementation adds to a number and returns. */
+export type ClaimMetrics = {
+  /** An answer left the engine: an outcome, or the code of a fault. */
+  answered(outcome: string): void;
+  batchDecided(batch: { size: number; commitSeconds: number }): void;
+  /** A batch's answer was lost. */
+  batchUnknown(): void;
+  /** How a batch whose answer was lost was settled. */
+  batchSettled(how: 'committed' | 'void'): void;
+};
+
+/** Where the engine reports what an operator should know: losses of the database and what was done about them. */
+export type EngineLog = {
+  warn(event: Record<string, unknown>, message: string): void;
+};

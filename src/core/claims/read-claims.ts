@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { couponNotFound } from '../coupons/coupon.ts';
+import { AppError } from '../errors.ts';
+import type { Claim } from './claim.ts';
+import type { ClaimPage, ClaimReader } from './ports.ts';
+
+/** Reads what is claimed. Unknown coupons and claims are faults: `coupon_not_found`, `claim_not_found`. */
+export type ReadClaims = {
+  find(couponName: string, userId: string): Promise<Claim>;
+  list(query: { couponName: string; afterPosition: number; limit: number }): Promise<ClaimPage>;
+  /**
+   * All claims of a coupon in order of position, a page at a time, in bounded memory. Positions are handed out and
+   * committed in order, so the pages join without a gap; claims that come meanwhile are at the end, or left out.
+   */
+  exportAll(couponName: string): Promise<AsyncGenerator<Claim[]>>;
+};
+
+const exportPageSize = 1000;
+
+/** The use cases over a store. */
+export function readClaimsWith(reader: ClaimReader): ReadClaims {
+  const list: ReadClaims['list'] = async (query) => {
+    const page = await reader.listClaims(query);
+    if (page === 'coupon_not_found') throw couponNotFound();
+    return page;
+  };
+  return {
+    list,
+    async find(couponName, userId) {
+      const claim = await reader.findClaim(couponName, userId);
+      if (claim === 'coupon_not_found') throw couponNotFound();
+      if (claim === undefined) {
+        throw new AppError('claim_not_found', {
+          detail: 'this user holds no claim of this coupon',
+        });
+      }
+      return claim;
+    },
+    async exportAll(couponName) {
+      // The first page is read before the first byte is sent, so that an unknown coupon is still told as one.
+      const first = await list({ couponName, afterPosition: 0, limit: exportPageSize });
+      return pages(couponName, first);
+    },
+  };
+
+  async function* pages(couponName: string, first: ClaimPage): AsyncGenerator<Claim[]> {
+    let page = first;
+    for (;;) {
+      if (page.claims.length > 0) yield page.claims;
+      const last = page.claims.at(-1);
+      if (!page.more || last === undefined) return;
+      page = await list({ couponName, afterPosition: last.position, limit: exportPageSize });
+    }
+  }
+}

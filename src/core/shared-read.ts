@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { AppError } from './errors.ts';
+
+/** The limits of a `SharedRead`. */
+export type SharedReadOptions<Value> = {
+  /** Reads all of the keys in one go; keys that do not exist are absent from the answer. */
+  load(keys: readonly string[]): Promise<ReadonlyMap<string, Value>>;
+  /** Keys in one load. */
+  keysMax: number;
+  /** Readers that may wait; the next one hears `overloaded`. */
+  readersMax: number;
+};
+
+type Entry<Value> = {
+  promise: Promise<Value | undefined>;
+  resolve(value: Value | undefined): void;
+  reject(error: unknown): void;
+  readers: number;
+};
+
+/**
+ * Lets readers share queries without reading anything stale: a reader joins a load that starts after the reader
+ * arrived, never one that is under way. One load runs at a time; the next one gathers meanwhile.
+ */
+export class SharedRead<Value> {
+  private readonly options: SharedReadOptions<Value>;
+  private gathering = new Map<string, Entry<Value>>();
+  private loading = false;
+  private readers = 0;
+
+  constructor(options: SharedReadOptions<Value>) {
+    this.options = options;
+  }
+
+  /** The value as of a moment after this call, or undefined when the key does not exist. */
+  read(key: string): Promise<Value | undefined> {
+    if (this.readers >= this.options.readersMax) {
+      return Promise.reject(
+        new AppError('overloaded', { detail: 'too many reads are waiting for the database' }),
+      );
+    }
+    let entry = this.gathering.get(key);
+    if (entry === undefined) {
+      entry = newEntry<Value>();
+      this.gathering.set(key, entry);
+    }
+    entry.readers += 1;
+    this.readers += 1;
+    if (!this.loading) void this.loadAll();
+    return entry.promise;
+  }
+
+  private async loadAll(): Promise<void> {
+    this.loading = true;
+    while (this.gathering.size > 0) {
+      const batch = this.takeBatch();
+      let values: ReadonlyMap<string, Value> | undefined;
+      let failure: unknown;
+      try {
+        values = await this.options.load([...batch.keys()]);
+      } catch (error) {
+        failure = error;
+      }
+      for (const [key, entry] of batch) {
+        this.readers -= entry.readers;
+        if (values === undefined) entry.reject(failure);
+        else entry.resolve(values.get(key));
+      }
+    }
+    this.loading = false;
+  }
+
+  private takeBatch(): Map<string, Entry<Value>> {
+    if (this.gathering.size <= this.options.keysMax) {
+      const batch = this.gathering;
+      this.gathering = new Map();
+      return batch;
+    }
+    const batch = new Map<string, Entry<Value>>();
+    for (const [key, entry] of this.gathering) {
+      if (batch.size === this.options.keysMax) break;
+      batch.set(key, entry);
+      this.gathering.delete(key);
+    }
+    return batch;
+  }
+}
+
+function newEntry<Value>(): Entry<Value> {
+  let resolve: Entry<Value>['resolve'] = () => undefined;
+  let reject: Entry<Value>['reject'] = () => undefined;
+  const promise = new Promise<Value | undefined>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject, readers: 0 };
+}

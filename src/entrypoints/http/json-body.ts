@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import { invalidRequest } from './validation.ts';
+
+/** Bytes in a body. */
+export const bodyBytesMax = 16 * 1024;
+
+/** Objects and arrays within each other. */
+const depthMax = 8;
+
+/**
+ * Reads every body as JSON, whatever its Content-Type says: clients of this API family send all sorts. What JSON does
+ * not allow, what would reach for an object's prototype, and what is not UTF-8 is refused: two ids must not become one
+ * by the replacement of bytes that no character stands for.
+ */
+export function readJsonBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit: bodyBytesMax },
+    (request, body, done) => {
+      const encoding = request.headers['content-encoding'];
+      if (encoding !== undefined && encoding !== 'identity') {
+        return done(invalidBody('must not be compressed'));
+      }
+      if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
+      parseJson(request, body.toString('utf8'), (error, value) => {
+        if (error === null && depthOf(value) > depthMax) {
+          done(invalidBody(`must not be nested deeper than ${depthMax}`));
+        } else {
+          done(error, value);
+        }
+      });
+    },
+  );
+  app.addHook('onRequest', (request, _reply, done) => {
+    // Also a missing or malformed one counts as JSON; the framework would answer it with 415.
+    if (request.method !== 'GET') request.raw.headers['content-type'] = 'application/json';
+    done();
+  });
+}
+
+function invalidBody(message: string) {
+  return invalidRequest([{ field: 'body', message }]);
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let deepest = 0;
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object') deepest = Math.max(deepest, depthOf(inner));
+  }
+  return deepest + 1;
+}

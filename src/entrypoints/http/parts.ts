@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
+import type { ReadClaims } from '../../core/claims/read-claims.ts';
+import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
+import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
+import type { Access } from './access.ts';
+
+/** The server, with the types of its schemas. */
+export type HttpApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** Where the entrypoint reports: faults of ours, and what operators did. */
+export type HttpLog = {
+  error(event: Record<string, unknown>, message: string): void;
+  info(event: Record<string, unknown>, message: string): void;
+  /** Present when every request is to be logged. */
+  debug?: ((event: Record<string, unknown>, message: string) => void) | undefined;
+};
+
+/** What `/health` tells about the service besides whether it is healthy. */
+export type HealthFacts = {
+  version: string;
+  database: 'bundled' | 'external';
+  anonymousAdmin: boolean;
+};
+
+/** The use cases behind the routes. */
+export type HttpParts = {
+  claimCoupon: ClaimCoupon;
+  readCoupons: ReadCoupons;
+  manageCoupon: ManageCoupon;
+  readClaims: ReadClaims;
+  /** Whether claims can be decided now. Never rejects. */
+  checkHealth(): Promise<boolean>;
+  healthFacts: HealthFacts;
+  /** The metrics as Prometheus text. */
+  metricsText(): Promise<{ contentType: string; text: string }>;
+  log: HttpLog;
+};
+
+/** What a route file registers itself with. */
+export type Route = (
+  app: HttpApp,
+  parts: HttpParts & { access: Access; isReady(): boolean },
+) => void;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import type { Route } from '../parts.ts';
+import {
+  CouponBody,
+  CouponParams,
+  IdempotencyKeyHeader,
+  problemResponses,
+  ref,
+  Units,
+} from '../schemas.ts';
+import { toCouponBody } from '../views.ts';
+
+/** `POST /api/coupons/{name}/stock`: offers more units. */
+export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
+  app.post(
+    '/api/coupons/:name/stock',
+    {
+      onRequest: access.admin,
+      schema: {
+        operationId: 'addStock',
+        tags: ['coupons'],
+        summary: 'Add units to a coupon',
+        description: 'With an `Idempotency-Key` a repeat adds nothing.',
+        params: CouponParams,
+        headers: IdempotencyKeyHeader,
+        body: Type.Object({ add: Units }),
+        response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { coupon, replayed } = await manageCoupon.addStock({
+        name,
+        units: request.body.add,
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      if (replayed) reply.header('Idempotency-Replayed', 'true');
+      else log.info({ requestId: request.id, coupon: name, add: request.body.add }, 'stock added');
+      return toCouponBody(coupon, true);
+    },
+  );
+};

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import type { Route } from '../parts.ts';
+import { problems, sendProblem } from '../problem.ts';
+import {
+  ClaimBody,
+  CouponName,
+  IdempotencyKeyHeader,
+  problemResponses,
+  ref,
+  UserId,
+} from '../schemas.ts';
+import { toClaimBody } from '../views.ts';
+
+/** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
+export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
+  app.post(
+    '/api/coupons/claim',
+    {
+      onRequest: access.claim,
+      schema: {
+        operationId: 'claimCoupon',
+        tags: ['claims'],
+        summary: 'Claim one unit of a coupon for a user',
+        description:
+          'Answered after the commit. Asking again with the same `Idempotency-Key` gives the same answer, with ' +
+          '`Idempotency-Replayed: true`; without one a repeat is 409 with the claim that is held.',
+        headers: IdempotencyKeyHeader,
+        body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
+        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 409, 503) },
+      },
+    },
+    async (request, reply) => {
+      const decision = await claimCoupon({
+        couponName: request.body.coupon_name,
+        userId: request.body.user_id,
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      switch (decision.outcome) {
+        case 'replayed':
+          reply.header('Idempotency-Replayed', 'true');
+          return { message: 'coupon claimed', ...toClaimBody(decision.claim) };
+        case 'claimed':
+          return { message: 'coupon claimed', ...toClaimBody(decision.claim) };
+        case 'already_claimed':
+          return sendProblem(reply, {
+            code: decision.outcome,
+            detail: 'this user holds the coupon already',
+            members: { claim: toClaimBody(decision.claim) },
+          });
+        case 'not_open':
+          return sendProblem(reply, {
+            code: decision.outcome,
+            detail: `the sale opens at ${decision.opensAt}`,
+            members: { opens_at: decision.opensAt },
+            retryAfterSeconds: decision.opensInSeconds,
+          });
+        case 'sold_out':
+          return sendProblem(reply, { code: decision.outcome, detail: 'no stock available' });
+        default:
+          return sendProblem(reply, {
+            code: decision.outcome,
+            detail: problems[decision.outcome].meaning,
+          });
+      }
+    },
+  );
+};

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import type { Route } from '../parts.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas.ts';
+import { toClaimBody } from '../views.ts';
+
+/** `GET /api/coupons/{name}/claims/{user_id}`: the claim that one user holds. */
+export const findClaimRoute: Route = (app, { readClaims, access }) => {
+  app.get(
+    '/api/coupons/:name/claims/:user_id',
+    {
+      onRequest: access.claim,
+      schema: {
+        operationId: 'findClaim',
+        tags: ['claims'],
+        summary: "Read one user's claim",
+        params: Type.Object({ name: Type.String(), user_id: Type.String() }),
+        response: { 200: ref(ClaimBody), ...problemResponses(401, 404, 503) },
+      },
+    },
+    async (request) =>
+      toClaimBody(await readClaims.find(request.params.name, request.params.user_id)),
+  );
+};

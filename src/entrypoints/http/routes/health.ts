@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type Static, Type } from 'typebox';
+import type { HealthFacts, Route } from '../parts.ts';
+
+const HealthBody = Type.Object({
+  status: Type.Enum(['healthy', 'unhealthy']),
+  version: Type.String(),
+  database: Type.Enum(['bundled', 'external']),
+  anonymous_admin: Type.Optional(
+    Type.Boolean({ description: 'Present and true where anybody may create and list.' }),
+  ),
+});
+
+const response = { 200: HealthBody, 503: HealthBody };
+
+/** `/health` and `/readyz`: whether claims can be decided. `/livez`: whether the process answers at all. */
+export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) => {
+  const routes = [
+    { path: '/health', operationId: 'readHealth', whileStopping: true },
+    { path: '/api/health', operationId: 'readApiHealth', whileStopping: true },
+    { path: '/readyz', operationId: 'readReadiness', whileStopping: false },
+  ];
+  for (const { path, operationId, whileStopping } of routes) {
+    const summary = whileStopping
+      ? 'Whether claims can be decided now'
+      : 'The same; unhealthy while the service stops';
+    app.get(
+      path,
+      { schema: { operationId, tags: ['health'], summary, response } },
+      async (_, reply) => {
+        const healthy = (whileStopping || isReady()) && (await checkHealth());
+        reply.code(healthy ? 200 : 503);
+        return toHealthBody(healthFacts, healthy);
+      },
+    );
+  }
+
+  app.get(
+    '/livez',
+    {
+      schema: {
+        operationId: 'readLiveness',
+        tags: ['health'],
+        summary: 'Whether the process answers',
+        response: { 200: Type.Object({ status: Type.Literal('alive') }) },
+      },
+    },
+    async () => ({ status: 'alive' as const }),
+  );
+};
+
+function toHealthBody(facts: HealthFacts, healthy: boolean): Static<typeof HealthBody> {
+  return {
+    status: healthy ? 'healthy' : 'unhealthy',
+    version: facts.version,
+    database: facts.database,
+    ...(facts.anonymousAdmin && { anonymous_admin: true }),
+  };
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Readable } from 'node:stream';
+import accepts from 'accepts';
+import { Type } from 'typebox';
+import type { Claim } from '../../../core/claims/claim.ts';
+import { linkNextPage, pageLimitDefault, positionOf } from '../pages.ts';
+import type { Route } from '../parts.ts';
+import { ClaimBody, CouponParams, PageQuery, problemResponses, ref } from '../schemas.ts';
+import { couponPath, toClaimBody } from '../views.ts';
+
+const csv = 'text/csv';
+const ndjson = 'application/x-ndjson';
+
+/** `GET /api/coupons/{name}/claims`: who holds a coupon, in pages, or all of it as a stream. */
+export const listClaimsRoute: Route = (app, { readClaims, access }) => {
+  app.get(
+    '/api/coupons/:name/claims',
+    {
+      onRequest: access.admin,
+      schema: {
+        operationId: 'listClaims',
+        tags: ['claims'],
+        summary: 'List the claims of a coupon, in order of position',
+        description: 'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed.',
+        params: CouponParams,
+        querystring: PageQuery,
+        response: {
+          200: {
+            description: 'A page, or all claims as a stream',
+            content: {
+              'application/json': {
+                schema: Type.Object({
+                  claims: Type.Array(ref(ClaimBody)),
+                  next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+                }),
+              },
+              [csv]: { schema: Type.String() },
+              [ndjson]: { schema: Type.String() },
+            },
+          },
+          ...problemResponses(400, 401, 404, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const type = accepts(request.raw).types(['application/json', csv, ndjson]);
+      if (type === csv || type === ndjson) {
+        const pages = await readClaims.exportAll(name);
+        reply.header('Content-Type', type === csv ? `${csv}; charset=utf-8` : ndjson);
+        const lines = Readable.from(type === csv ? csvLines(pages) : jsonLines(pages));
+        // A stream goes out as it is; the schema's type is that of its text.
+        return reply.send(lines as unknown as string);
+      }
+      const { limit = pageLimitDefault, cursor } = request.query;
+      const page = await readClaims.list({
+        couponName: name,
+        afterPosition: positionOf(cursor),
+        limit,
+      });
+      const last = page.claims.at(-1);
+      const next = page.more && last !== undefined ? String(last.position) : null;
+      if (next !== null) {
+        linkNextPage(reply, { path: `${couponPath(name)}/claims`, limit, cursor: next });
+      }
+      reply.header('Content-Type', 'application/json; charset=utf-8');
+      return reply.send({ claims: page.claims.map(toClaimBody), next_cursor: next });
+    },
+  );
+};
+
+async function* csvLines(pages: AsyncGenerator<Claim[]>): AsyncGenerator<string> {
+  yield 'position,user_id,claim_id,claimed_at\r\n';
+  for await (const claims of pages) {
+    yield claims
+      .map((claim) =>
+        [claim.position, csvField(claim.userId), claim.claimId, claim.claimedAt].join(','),
+      )
+      .join('\r\n')
+      .concat('\r\n');
+  }
+}
+
+/** Quoted where RFC 4180 asks for it; the text itself stays as it is. */
+function csvField(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+async function* jsonLines(pages: AsyncGenerator<Claim[]>): AsyncGenerator<string> {
+  for await (const claims of pages) {
+    yield claims.map((claim) => `${JSON.stringify(toClaimBody(claim))}\n`).join('');
+  }
+}

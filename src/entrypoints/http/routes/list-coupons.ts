@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import { linkNextPage, pageLimitDefault } from '../pages.ts';
+import type { Route } from '../parts.ts';
+import { CouponSummaryBody, PageQuery, problemResponses, ref } from '../schemas.ts';
+import { toCouponSummary } from '../views.ts';
+
+/** `GET /api/coupons`: all coupons, a page at a time, in order of creation. */
+export const listCouponsRoute: Route = (app, { readCoupons, access }) => {
+  app.get(
+    '/api/coupons',
+    {
+      onRequest: access.admin,
+      schema: {
+        operationId: 'listCoupons',
+        tags: ['coupons'],
+        summary: 'List coupons',
+        querystring: PageQuery,
+        response: {
+          200: Type.Object({
+            coupons: Type.Array(ref(CouponSummaryBody)),
+            next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+          }),
+          ...problemResponses(400, 401, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { limit = pageLimitDefault, cursor = '0' } = request.query;
+      const page = await readCoupons.list({ afterId: cursor, limit });
+      const next = page.more ? (page.coupons.at(-1)?.id ?? null) : null;
+      if (next !== null) linkNextPage(reply, { path: '/api/coupons', limit, cursor: next });
+      return { coupons: page.coupons.map(toCouponSummary), next_cursor: next };
+    },
+  );
+};

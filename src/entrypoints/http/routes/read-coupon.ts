@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Route } from '../parts.ts';
+import { CouponBody, CouponParams, problemResponses, ref } from '../schemas.ts';
+import { toCouponBody } from '../views.ts';
+
+/** `GET /api/coupons/{name}`: a coupon as of a moment after the request arrived. */
+export const readCouponRoute: Route = (app, { readCoupons, access }) => {
+  app.get(
+    '/api/coupons/:name',
+    {
+      schema: {
+        operationId: 'readCoupon',
+        tags: ['coupons'],
+        summary: 'Read a coupon',
+        description: 'One snapshot: amount minus remaining_amount is the number of claims.',
+        params: CouponParams,
+        response: { 200: ref(CouponBody), ...problemResponses(404, 503) },
+      },
+    },
+    async (request) =>
+      toCouponBody(await readCoupons.read(request.params.name), access.isAdmin(request)),
+  );
+};

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type Static, type TSchema, Type } from 'typebox';
+import { amountMax, couponStates } from '../../core/coupons/coupon.ts';
+import { errorCodes } from '../../core/errors.ts';
+
+// Control characters and lone surrogates; a name that holds one could not be typed, logged or sent on safely.
+const textPattern = '^[^\\p{Cc}\\p{Cs}]*$';
+
+const text = { minLength: 1, maxLength: 255, pattern: textPattern };
+
+/** What is allowed in each field, as the message of a 400 says it. */
+export const allowedIn: Record<string, string> = {
+  name: 'must be a text of 1 to 255 characters without control characters, and not . or ..',
+  coupon_name: 'must be a text of 1 to 255 characters without control characters',
+  user_id: 'must be a text of 1 to 255 characters without control characters',
+  amount: `must be a whole number from 1 to ${amountMax}`,
+  add: `must be a whole number from 1 to ${amountMax}`,
+  opens_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
+  closes_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
+  paused: 'must be true or false',
+  limit: 'must be a whole number from 1 to 1000',
+  cursor: 'must be a next_cursor that was told before',
+  body: 'must be a JSON object',
+};
+
+/** A coupon's name where it is given for the first time. */
+export const NewCouponName = Type.String({
+  ...text,
+  not: { enum: ['.', '..'] },
+  description: 'Unique. Any Unicode but control characters; nothing is normalised.',
+  examples: ['LAUNCH-2030'],
+});
+
+/** A coupon's name where it is asked for. */
+export const CouponName = Type.String({ ...text, examples: ['LAUNCH-2030'] });
+
+/** Who claims. */
+export const UserId = Type.String({
+  ...text,
+  description: "An opaque text of the caller's, the same for the same person.",
+  examples: ['user-17'],
+});
+
+/** Units of a coupon. */
+export const Units = Type.Integer({ minimum: 1, maximum: amountMax, examples: [100] });
+
+/** A limit of the sale window. */
+export const WindowTime = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  format: 'date-time',
+  examples: ['2030-01-31T18:00:00Z'],
+});
+
+/** The key of one intent, taken literally. */
+export const IdempotencyKeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x20-\\x7e]{1,255}$',
+      description:
+        'Names one intent: asking again with it gets the same answer and changes nothing.',
+    }),
+  ),
+});
+
+/** The path of one coupon. */
+export const CouponParams = Type.Object({ name: Type.String() });
+
+/** Which page of a list. */
+export const PageQuery = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(
+    Type.String({ pattern: '^[0-9]{1,18}$', description: 'The `next_cursor` of the page before.' }),
+  ),
+});
+
+const couponFields = {
+  name: Type.String(),
+  amount: Type.Integer({ description: 'Units offered in all.' }),
+  remaining_amount: Type.Integer({ description: 'Units not yet claimed.' }),
+  state: Type.Enum([...couponStates]),
+  opens_at: WindowTime,
+  closes_at: WindowTime,
+  paused: Type.Boolean(),
+  claims_url: Type.String({ description: 'The path of its claims.' }),
+};
+
+/** A coupon in a list. */
+export const CouponSummaryBody = Type.Object(couponFields, { $id: 'CouponSummary' });
+
+/** A coupon by itself, as of one snapshot. */
+export const CouponBody = Type.Object(
+  {
+    ...couponFields,
+    claimed_by: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Who holds it, in order of position: the first 1,000.',
+      }),
+    ),
+    claimed_by_hidden: Type.Optional(
+      Type.Boolean({ description: 'Stands for claimed_by where the caller has no admin key.' }),
+    ),
+    message: Type.Optional(Type.String()),
+  },
+  { $id: 'Coupon' },
+);
+
+/** A claim that is stored. */
+export const ClaimBody = Type.Object(
+  {
+    claim_id: Type.String({ format: 'uuid' }),
+    coupon_name: Type.String(),
+    user_id: Type.String(),
+    position: Type.Integer({ minimum: 1, description: "The place in the coupon's order." }),
+    claimed_at: Type.String({ format: 'date-time' }),
+    message: Type.Optional(Type.String()),
+  },
+  { $id: 'Claim' },
+);
+
+/** Every error. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String(),
+    code: Type.Enum([...errorCodes], { description: 'For programs.' }),
+    error: Type.String({ description: "The text that this API family's clients look for." }),
+    effect: Type.Enum(['none', 'unknown'], {
+      description: 'none: the call changed nothing. unknown: it may have.',
+    }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
+    ),
+    claim: Type.Optional(ref(ClaimBody)),
+    claim_id: Type.Optional(Type.String()),
+    opens_at: Type.Optional(Type.String()),
+  },
+  { $id: 'Problem', additionalProperties: true },
+);
+
+/** The schemas that the others refer to by their `$id`. */
+export const sharedSchemas = [CouponSummaryBody, CouponBody, ClaimBody, ProblemSchema];
+
+/** A reference to a shared schema that keeps its type. */
+export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
+  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` });
+}
+
+/** The responses of a route that are problems, for its schema. */
+export function problemResponses(...statuses: number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: 'Problem',
+        content: { 'application/problem+json': { schema: ref(ProblemSchema) } },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The HTTP entrypoint: turns requests into calls of the core, and its answers into the HTTP contract. */
+import { randomBytes } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppError } from '../../core/errors.ts';
+import { accessWith } from './access.ts';
+import { applyBrowserRules } from './browser-rules.ts';
+import { answerClientError } from './client-error.ts';
+import { describeRoutes, serveDocs } from './docs.ts';
+import { bodyBytesMax, readJsonBodies } from './json-body.ts';
+import type { HttpApp, HttpParts, Route } from './parts.ts';
+import { sendProblem, toProblemDetails } from './problem.ts';
+import { addStockRoute } from './routes/add-stock.ts';
+import { changeCouponRoute } from './routes/change-coupon.ts';
+import { claimCouponRoute } from './routes/claim-coupon.ts';
+import { createCouponRoute } from './routes/create-coupon.ts';
+import { findClaimRoute } from './routes/find-claim.ts';
+import { healthRoute } from './routes/health.ts';
+import { listClaimsRoute } from './routes/list-claims.ts';
+import { listCouponsRoute } from './routes/list-coupons.ts';
+import { metricsRoute } from './routes/metrics.ts';
+import { readCouponRoute } from './routes/read-coupon.ts';
+import { sharedSchemas } from './schemas.ts';
+import { answerUnknownRoutes } from './unknown-route.ts';
+import { toInvalidRequest, validatorCompiler } from './validation.ts';
+
+/** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
+export type HttpOptions = {
+  headersTimeoutMs: number;
+  requestTimeoutMs: number;
+  /** Longer than a load balancer's, so that the balancer ends idle connections and not the service. */
+  keepAliveTimeoutMs: number;
+  connectionsMax: number;
+  headerBytesMax: number;
+  loopbackOnly: boolean;
+  allowedHosts: readonly string[];
+  corsOrigins: readonly string[];
+  adminApiKey: string | undefined;
+  claimApiKey: string | undefined;
+};
+
+/** A server that is ready to listen, and the two steps of its leaving. */
+export type HttpServer = {
+  app: HttpApp;
+  /** From now on `/readyz` says 503; requests are still served. */
+  sayNotReady(): void;
+  /** From now on new requests hear `unavailable`. */
+  stopTakingRequests(): void;
+};
+
+const routes: Route[] = [
+  createCouponRoute,
+  claimCouponRoute,
+  readCouponRoute,
+  listCouponsRoute,
+  changeCouponRoute,
+  addStockRoute,
+  listClaimsRoute,
+  findClaimRoute,
+  healthRoute,
+  metricsRoute,
+];
+
+// A name of 255 characters of four bytes each is 3,060 characters when percent-encoded.
+const paramLengthMax = 4096;
+
+const connectionsCheckMs = 1000;
+
+/** Builds the server with all its routes. */
+export async function createHttpServer(
+  options: HttpOptions,
+  parts: HttpParts,
+): Promise<HttpServer> {
+  let ready = true;
+  let stopping = false;
+  const newRequestId = requestIds();
+  const app: HttpApp = Fastify({
+    logger: false,
+    genReqId: newRequestId,
+    bodyLimit: bodyBytesMax,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: paramLengthMax },
+    // One suite of this API family asks for its health by this path.
+    rewriteUrl: (request) => (request.url === '/api/../health' ? '/health' : (request.url ?? '/')),
+    http: {
+      headersTimeout: options.headersTimeoutMs,
+      maxHeaderSize: options.headerBytesMax,
+      connectionsCheckingInterval: connectionsCheckMs,
+    },
+    frameworkErrors: (error, _request, reply) => {
+      setApiHeaders(reply);
+      sendProblem(reply, toProblemDetails(error));
+    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = options.connectionsMax;
+
+  app.addHook('onRequest', (request, reply, done) => {
+    setApiHeaders(reply);
+    if (!stopping || isHealthPath(request.url)) return done();
+    reply.header('Connection', 'close');
+    done(new AppError('unavailable', { detail: 'the service is stopping' }));
+  });
+  await applyBrowserRules(app, options);
+  readJsonBodies(app);
+  app.setValidatorCompiler(validatorCompiler());
+  for (const schema of sharedSchemas) app.addSchema(schema);
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    answerError(error, request, reply, parts);
+  });
+  answerUnknownRoutes(app);
+  logRequests(app, parts);
+
+  await describeRoutes(app, parts.healthFacts.version);
+  const access = accessWith(options);
+  for (const route of routes) route(app, { ...parts, access, isReady: () => ready });
+  await serveDocs(app);
+  await app.ready();
+
+  return {
+    app,
+    sayNotReady: () => {
+      ready = false;
+    },
+    stopTakingRequests: () => {
+      ready = false;
+      stopping = true;
+    },
+  };
+}
+
+function setApiHeaders(reply: FastifyReply): void {
+  reply.header('X-Content-Type-Options', 'nosniff');
+  reply.header('Cache-Control', 'no-store');
+}
+
+function answerError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: HttpParts,
+): void {
+  const { validation, validationContext = 'body' } = error;
+  const input = request[validationContext as 'body' | 'params' | 'query' | 'headers'];
+  const fault = validation ? toInvalidRequest(validation, validationContext, input) : error;
+  const details = toProblemDetails(fault);
+  if (details.code === 'internal') {
+    parts.log.error(
+      {
+        requestId: request.id,
+        method: request.method,
+        route: request.routeOptions.url,
+        err: error,
+      },
+      'a request met an unexpected error',
+    );
+  }
+  sendProblem(reply, details);
+}
+
+function logRequests(app: HttpApp, parts: HttpParts): void {
+  const debug = parts.log.debug;
+  if (debug === undefined) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    debug(
+      {
+        requestId: request.id,
+        method: request.method,
+        url: request.url,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 1000) / 1000,
+      },
+      'request answered',
+    );
+    done();
+  });
+}
+
+function isHealthPath(url: string): boolean {
+  return url === '/health' || url === '/api/health' || url === '/readyz' || url === '/livez';
+}
+
+/** Ids that are unique across processes and restarts, at the price of a counter. */
+function requestIds(): () => string {
+  const prefix = randomBytes(9).toString('base64url');
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${prefix}-${count.toString(36)}`;
+  };
+}

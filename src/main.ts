@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { createProgram } from './app.ts';
+import { runCli } from './entrypoints/cli/cli.ts';
+
+process.exitCode = await runCli(process.argv.slice(2), createProgram());
