@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { defineConfig } from 'vitest/config';
+import { systemPostgresBinDir } from './test/support/system-postgres.ts';
 
-const needsPostgres = ['test/{contract,integration,race,simulation}/**/*.test.ts'];
+/** What needs a database runs on the bundled PostgreSQL, and once more on the system's where there is one. */
+const onPostgres = (name: string) => ({
+  test: {
+    name,
+    include: ['test/{contract,integration,race,simulation}/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    globalSetup: ['test/support/bundled-postgres.ts'],
+  },
+});
 
 export default defineConfig({
   test: {
@@ -24,15 +34,8 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      {
-        test: {
-          name: 'postgres',
-          include: needsPostgres,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          globalSetup: ['test/support/bundled-postgres.ts'],
-        },
-      },
+      onPostgres('postgres'),
+      ...(systemPostgresBinDir() === undefined ? [] : [onPostgres('system-postgres')]),
     ],
   },
 });

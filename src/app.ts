@@ -10,9 +10,9 @@ import {
 } from './adapters/embedded-postgres/embedded-postgres.ts';
 import { postgresClaimReader, postgresClaimStore } from './adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from './adapters/postgres/coupon-store.ts';
-import { Database } from './adapters/postgres/database.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { migrate } from './adapters/postgres/migrate.ts';
+import { openPools } from './adapters/postgres/pools.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import { idFor, newId } from './adapters/system/ids.ts';
@@ -24,8 +24,8 @@ import { readClaimsWith } from './core/claims/read-claims.ts';
 import { withMetrics } from './core/claims/with-metrics.ts';
 import { manageCouponWith } from './core/coupons/manage-coupon.ts';
 import { readCouponsWith } from './core/coupons/read-coupons.ts';
-import { StartError } from './core/errors.ts';
 import type { Program } from './entrypoints/cli/program.ts';
+import { leave, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
 /** A service that runs. */
@@ -65,9 +65,9 @@ export async function startApp(
     });
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     const server = await joinParts(config, log, { databaseUrl, bundled: !!bundled }, stops);
-    const url = await listen(server, config);
-    stops.push(() => leave(server, config));
-    log.info({ url, version, database: bundled ? 'bundled' : 'external' }, 'service started');
+    const url = await listen(server, config.http);
+    stops.push(() => leave(server, { ...config.shutdown, sleep: systemClock.sleep }));
+    log.info({ url, database: bundled ? 'bundled' : 'external' }, 'service started');
     return {
       url,
       dataPlace: bundled ? resolve(config.dataDir) : placeOf(databaseUrl),
@@ -102,7 +102,13 @@ async function joinParts(
   database: { databaseUrl: string; bundled: boolean },
   stops: (() => Promise<void>)[],
 ): Promise<HttpServer> {
-  const { forBatches, forQueries } = openPools(config, log, database.databaseUrl);
+  const { forBatches, forQueries } = openPools({
+    ...config.database,
+    url: database.databaseUrl,
+    claimTimeoutMs: config.claims.timeoutMs,
+    onIdleConnectionLost: (error) =>
+      log.warn({ err: error }, 'an idle connection to the database was lost'),
+  });
   stops.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);
   });
@@ -154,34 +160,6 @@ async function joinParts(
   });
 }
 
-function openPools(config: Config, log: Logger, url: string) {
-  const { connectTimeoutMs, lockTimeoutMs, statementTimeoutMs } = config.database;
-  const shared = {
-    url,
-    connectTimeoutMs,
-    lockTimeoutMs,
-    onIdleConnectionLost: (error: Error) =>
-      log.warn({ err: error }, 'an idle connection to the database was lost'),
-  };
-  // Half of a claim's time goes to the first try; the other half is left to find out what became of it. The server
-  // gives up before the service does: its refusal is definite, and a connection that was cut is not.
-  const answerTimeoutMs = Math.floor(config.claims.timeoutMs / 2);
-  return {
-    forBatches: new Database({
-      ...shared,
-      connectionsMax: config.database.claimConnections,
-      statementTimeoutMs: Math.min(statementTimeoutMs, Math.floor(answerTimeoutMs * 0.8)),
-      answerTimeoutMs,
-    }),
-    forQueries: new Database({
-      ...shared,
-      connectionsMax: config.database.queryConnections,
-      statementTimeoutMs,
-      answerTimeoutMs: Math.min(statementTimeoutMs, config.claims.timeoutMs),
-    }),
-  };
-}
-
 function httpOptions(config: Config) {
   const { http, auth } = config;
   return {
@@ -190,49 +168,6 @@ function httpOptions(config: Config) {
     adminApiKey: auth.adminApiKey?.reveal(),
     claimApiKey: auth.claimApiKey?.reveal(),
   };
-}
-
-async function listen(server: HttpServer, config: Config): Promise<string> {
-  const { host, port, backlog } = config.http;
-  try {
-    await server.app.listen({ host, port, backlog });
-  } catch (error) {
-    throw toListenError(error, host, port);
-  }
-  const address = server.app.server.address();
-  const actualPort = typeof address === 'object' && address !== null ? address.port : port;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
-}
-
-function toListenError(error: unknown, host: string, port: number): unknown {
-  switch ((error as { code?: string }).code) {
-    case 'EADDRINUSE':
-      return new StartError(
-        `port ${port} on ${host} is in use by another program\nStop that one, or set PORT to another number.`,
-      );
-    case 'EACCES':
-      return new StartError(
-        `this user may not listen on port ${port} of ${host}\nSet PORT to a number above 1023.`,
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new StartError(`${host} is no address of this machine\nSet HOST to one that is.`);
-    default:
-      return error;
-  }
-}
-
-/** Says so, waits for the balancer to notice, then answers what is under way and takes nothing new. */
-async function leave(server: HttpServer, config: Config): Promise<void> {
-  server.sayNotReady();
-  await systemClock.sleep(config.shutdown.delayMs);
-  server.stopTakingRequests();
-  const timer = setTimeout(
-    () => server.app.server.closeAllConnections(),
-    config.shutdown.timeoutMs,
-  );
-  await server.app.close();
-  clearTimeout(timer);
 }
 
 function createLogger(config: Config): Logger {

@@ -30,11 +30,13 @@ export const errorCodes = [
   'rate_limited',
 ] as const;
 
+/** One of `errorCodes`. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** One thing wrong with a request: the field as the client names it, and what is allowed in words. */
 export type FieldError = { field: string; message: string };
 
+/** What an `AppError` tells besides its code. */
 export type AppErrorOptions = {
   /** What went wrong, for the caller; holds no SQL, host name or stack. */
   detail: string;

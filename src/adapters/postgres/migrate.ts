@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { StartError } from '../../core/errors.ts';
+import { statement } from './statements.ts';
 
+const readVersion = statement('read-version');
 const versionMin = 15;
 const startingUp = '57P03';
 const startingUpWaitMsMax = 30_000;
@@ -19,10 +21,8 @@ export async function migrate(options: {
 }): Promise<string[]> {
   const client = await connect(options);
   try {
-    const version = await client.query<{ server_version_num: string; server_version: string }>(
-      'show server_version_num',
-    );
-    const major = Math.floor(Number(version.rows[0]?.server_version_num) / 10_000);
+    const version = await client.query<{ major: number }>(readVersion.text);
+    const major = version.rows[0]?.major ?? 0;
     if (major < versionMin) {
       throw new StartError(
         `the database is PostgreSQL ${major}; firstcome needs PostgreSQL ${versionMin} or later`,

@@ -36,8 +36,11 @@ export function readJsonBodies(app: FastifyInstance): void {
     },
   );
   app.addHook('onRequest', (request, _reply, done) => {
-    // Also a missing or malformed one counts as JSON; the framework would answer it with 415.
-    if (request.method !== 'GET') request.raw.headers['content-type'] = 'application/json';
+    // Also a missing or malformed Content-Type counts as JSON; the framework would answer it with 415. Where no route
+    // takes the request its body is nobody's: a type without a parser leaves it unread.
+    if (request.method !== 'GET') {
+      request.raw.headers['content-type'] = request.is404 ? 'text/plain' : 'application/json';
+    }
     done();
   });
 }

@@ -62,8 +62,14 @@ export const IdempotencyKeyHeader = Type.Object({
   ),
 });
 
+/** A text in a path. One that holds what no name can hold is still only not found; but NUL the database refuses. */
+export const PathText = Type.String({ pattern: '^[^\\u0000]*$' });
+
 /** The path of one coupon. */
-export const CouponParams = Type.Object({ name: Type.String() });
+export const CouponParams = Type.Object({ name: PathText });
+
+/** The path of one user's claim. */
+export const ClaimParams = Type.Object({ name: PathText, user_id: PathText });
 
 /** Which page of a list. */
 export const PageQuery = Type.Object({
@@ -90,6 +96,7 @@ export const CouponSummaryBody = Type.Object(couponFields, { $id: 'CouponSummary
 /** A coupon by itself, as of one snapshot. */
 export const CouponBody = Type.Object(
   {
+    message: Type.Optional(Type.String()),
     ...couponFields,
     claimed_by: Type.Optional(
       Type.Array(Type.String(), {
@@ -99,7 +106,6 @@ export const CouponBody = Type.Object(
     claimed_by_hidden: Type.Optional(
       Type.Boolean({ description: 'Stands for claimed_by where the caller has no admin key.' }),
     ),
-    message: Type.Optional(Type.String()),
   },
   { $id: 'Coupon' },
 );
@@ -107,12 +113,12 @@ export const CouponBody = Type.Object(
 /** A claim that is stored. */
 export const ClaimBody = Type.Object(
   {
+    message: Type.Optional(Type.String()),
     claim_id: Type.String({ format: 'uuid' }),
     coupon_name: Type.String(),
     user_id: Type.String(),
     position: Type.Integer({ minimum: 1, description: "The place in the coupon's order." }),
     claimed_at: Type.String({ format: 'date-time' }),
-    message: Type.Optional(Type.String()),
   },
   { $id: 'Claim' },
 );

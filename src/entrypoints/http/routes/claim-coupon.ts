@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
-import { problems, sendProblem } from '../problem.ts';
+import { sendProblem } from '../problem.ts';
 import {
   ClaimBody,
   CouponName,
@@ -55,14 +55,16 @@ export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
             members: { opens_at: decision.opensAt },
             retryAfterSeconds: decision.opensInSeconds,
           });
-        case 'sold_out':
-          return sendProblem(reply, { code: decision.outcome, detail: 'no stock available' });
         default:
-          return sendProblem(reply, {
-            code: decision.outcome,
-            detail: problems[decision.outcome].meaning,
-          });
+          return sendProblem(reply, { code: decision.outcome, detail: details[decision.outcome] });
       }
     },
   );
+};
+
+const details = {
+  coupon_not_found: 'there is no coupon of this name',
+  paused: 'the sale is paused',
+  closed: 'the sale is over',
+  sold_out: 'no stock available',
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas.ts';
+import { ClaimBody, ClaimParams, problemResponses, ref } from '../schemas.ts';
 import { toClaimBody } from '../views.ts';
 
 /** `GET /api/coupons/{name}/claims/{user_id}`: the claim that one user holds. */
@@ -14,8 +13,8 @@ export const findClaimRoute: Route = (app, { readClaims, access }) => {
         operationId: 'findClaim',
         tags: ['claims'],
         summary: "Read one user's claim",
-        params: Type.Object({ name: Type.String(), user_id: Type.String() }),
-        response: { 200: ref(ClaimBody), ...problemResponses(401, 404, 503) },
+        params: ClaimParams,
+        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 503) },
       },
     },
     async (request) =>

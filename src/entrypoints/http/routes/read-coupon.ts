@@ -14,7 +14,7 @@ export const readCouponRoute: Route = (app, { readCoupons, access }) => {
         summary: 'Read a coupon',
         description: 'One snapshot: amount minus remaining_amount is the number of claims.',
         params: CouponParams,
-        response: { 200: ref(CouponBody), ...problemResponses(404, 503) },
+        response: { 200: ref(CouponBody), ...problemResponses(400, 404, 503) },
       },
     },
     async (request) =>

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  chmod,
+  lchown,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Account } from './account.ts';
+import type { Binaries } from './binaries.ts';
+import {
+  EmbeddedPostgresError,
+  errorCodeOf,
+  toEmbeddedPostgresError,
+} from './embedded-postgres-error.ts';
+import { explainServerLines } from './server-log.ts';
+import { supervise } from './supervise.ts';
+
+/** The role and the database that the service uses. */
+export const databaseName = 'firstcome';
+// Everything that is not finished has such a name, so whatever a kill left behind is known as such.
+const draftPrefix = 'new-';
+
+/** A database cluster on disk. */
+export type Cluster = {
+  /** PostgreSQL's own data folder. */
+  data: string;
+  password: string;
+  /** `cluster_name` of the server, different for each folder, by which its processes are recognised. */
+  name: string;
+};
+
+export type ClusterOptions = {
+  dataDir: string;
+  binaries: Binaries;
+  account: Account;
+  version: string;
+  major: number;
+  signal: AbortSignal;
+  say(line: string): void;
+};
+
+/** Makes DATA_DIR, closed to other users, if it does not exist; the mode of an existing folder is its owner's matter. */
+export async function prepareDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dirname(dataDir), { recursive: true });
+    await mkdir(dataDir, { mode: 0o700 });
+  } catch (error) {
+    const isFolder = await stat(dataDir).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw toEmbeddedPostgresError(error, dataDir);
+  }
+}
+
+/** Opens the cluster, which is created on first use. Only the owner of the data folder may call this. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { dataDir, account } = options;
+  await removeDrafts(dataDir);
+  const folder = join(dataDir, 'postgres');
+  const found = await stat(folder).catch(() => undefined);
+  if (!found) await createCluster(options, folder);
+  if (account.files) await giveTo(folder, account.files);
+  const data = join(folder, 'data');
+  await assertVersion(data, options);
+  // A copy or a restored backup often loses the mode, without which the server refuses to start.
+  await chmod(data, 0o700);
+  const password = (await readFile(join(folder, 'password'), 'utf8')).trim();
+  const digest = createHash('sha256')
+    .update(await realpath(data))
+    .digest('hex')
+    .slice(0, 12);
+  return { data, password, name: `firstcome-${digest}` };
+}
+
+async function removeDrafts(dataDir: string): Promise<void> {
+  const drafts = (await readdir(dataDir)).filter((name) => name.startsWith(draftPrefix));
+  for (const name of drafts) {
+    await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Makes a complete cluster beside its final place and then moves it there, so a kill leaves either none or a whole one. */
+async function createCluster(options: ClusterOptions, folder: string): Promise<void> {
+  const { dataDir, account, version, say } = options;
+  say(`Creating the database with PostgreSQL ${version} in ${dataDir} (first start only).`);
+  const draft = join(dataDir, `${draftPrefix}${randomUUID()}`);
+  await mkdir(draft, { mode: 0o700 });
+  try {
+    const passwordFile = join(draft, 'password');
+    await writeDurably(passwordFile, `${randomBytes(24).toString('base64url')}\n`);
+    const statementFile = join(draft, 'create-database.sql');
+    await writeDurably(statementFile, `create database ${databaseName};\n`);
+    if (account.files) await giveTo(draft, account.files);
+    await runInitdb(options, join(draft, 'data'), passwordFile);
+    await createDatabase(options, join(draft, 'data'), statementFile);
+    await rm(statementFile);
+    await syncFolder(draft);
+    await rename(draft, folder);
+    await syncFolder(dataDir);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  }
+}
+
+async function runInitdb(options: ClusterOptions, data: string, passwordFile: string) {
+  await runToEnd(options, [
+    options.binaries.initdb,
+    ...['-D', data, '-U', databaseName, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`],
+    // The C locale is the same on every system, so an upgraded C library cannot make indexes wrong.
+    ...['--encoding=UTF8', '--locale=C', '--data-checksums', '--no-instructions'],
+  ]);
+}
+
+/** Uses the single-user server: no port is open yet, and the statement is on disk when it ends. */
+async function createDatabase(options: ClusterOptions, data: string, statementFile: string) {
+  const { postgres } = options.binaries;
+  const command = [postgres, '--single', '-D', data, '-c', 'exit_on_error=on', 'postgres'];
+  await runToEnd(options, command, statementFile);
+}
+
+async function runToEnd(options: ClusterOptions, command: string[], input?: string): Promise<void> {
+  const { account, dataDir, signal } = options;
+  signal.throwIfAborted();
+  const lines: string[] = [];
+  const onLine = (line: string) => void lines.push(line);
+  const running = supervise({ command, account, onLine, ...(input ? { input } : {}) });
+  const end = () => void running.end();
+  signal.addEventListener('abort', end);
+  const code = await running.exited;
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
+  if (code !== 0) throw new EmbeddedPostgresError(explainServerLines(lines, dataDir));
+}
+
+async function assertVersion(data: string, options: ClusterOptions): Promise<void> {
+  const { dataDir, version, major } = options;
+  const made = await readFile(join(data, 'PG_VERSION'), 'utf8').catch((error) => {
+    if (errorCodeOf(error) !== 'ENOENT') throw toEmbeddedPostgresError(error, data);
+    throw new EmbeddedPostgresError(
+      `${data} is not a PostgreSQL database: its PG_VERSION is missing. Restore it from a backup, move ${dataDir} away to begin with an empty one, or set DATA_DIR to another folder.`,
+    );
+  });
+  if (made.trim() === String(major)) return;
+  throw new EmbeddedPostgresError(
+    `The database in ${dataDir} was made by PostgreSQL ${made.trim()}, and this is PostgreSQL ${version}, which cannot read it. Dump it with the firstcome release that made it and load the dump here, or run a PostgreSQL ${made.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to begin with an empty database.`,
+  );
+}
+
+/** Gives a folder and all in it to an account. The folder itself comes last, so an interrupted pass is done again. */
+async function giveTo(folder: string, files: { uid: number; gid: number }): Promise<void> {
+  const { uid } = await stat(folder);
+  if (uid === files.uid) return;
+  if (process.getuid?.() !== 0) {
+    throw new EmbeddedPostgresError(
+      `The database in ${folder} belongs to user ${uid}, and this is user ${files.uid}. Start firstcome as that user, or set DATA_DIR to another folder.`,
+    );
+  }
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    await lchown(join(entry.parentPath, entry.name), files.uid, files.gid);
+  }
+  await lchown(folder, files.uid, files.gid);
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: 0o600, flag: 'wx', flush: true });
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The bundled PostgreSQL cannot run here. The message tells a person what is wrong and what to do about it. */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = 'EmbeddedPostgresError';
+}
+
+/** What the launcher tells its caller's log; further members are details for a machine. */
+export type LogEvent = {
+  level: 'info' | 'warn' | 'error';
+  message: string;
+  [detail: string]: unknown;
+};
+
+/** The code of a failed system call, such as `ENOENT`; undefined for any other error. */
+export function errorCodeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** Puts a failed file operation on `path` into words, with what to do. An error already in words is kept as it is. */
+export function toEmbeddedPostgresError(error: unknown, path: string): EmbeddedPostgresError {
+  if (error instanceof EmbeddedPostgresError) return error;
+  return new EmbeddedPostgresError(describe(error, path), { cause: error });
+}
+
+function describe(error: unknown, path: string): string {
+  switch (errorCodeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `The disk that holds ${path} is full. Free some space, or set DATA_DIR to a folder on another disk.`;
+    case 'EACCES':
+    case 'EPERM':
+      return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it to that user, or set DATA_DIR to a folder that it may write.`;
+    case 'EROFS':
+      return `${path} is on a read-only file system. Mount it writable, or set DATA_DIR to another folder.`;
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${path} is a file, or lies below one, where a folder is needed. Set DATA_DIR to another folder.`;
+    default: {
+      const reason = error instanceof Error ? error.message : String(error);
+      return `The database folder ${path} cannot be used: ${reason}. Set DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL 15 or later.`;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EmbeddedPostgresError, errorCodeOf } from './embedded-postgres-error.ts';
+import { isSameProcess, processStart } from './processes.ts';
+
+// A server that was killed is back within this time.
+const connectMsMax = 3_000;
+
+/** What the owner of a data folder tells other commands, in `DATA_DIR/server.json`, readable by its user only. */
+export type ServerFile = {
+  /** Holds the password. */
+  url: string;
+  /** The process that owns the server. */
+  pid: number;
+  /** Tells the owner from a later process with the same pid. */
+  processStart: string;
+  port: number;
+  version: string;
+  /** ISO 8601. */
+  startedAt: string;
+};
+
+/** Writes the file for this process; a reader sees the old one or the whole new one. */
+export async function writeServerFile(
+  dataDir: string,
+  server: { url: string; port: number; version: string },
+): Promise<void> {
+  const content: ServerFile = {
+    ...server,
+    pid: process.pid,
+    processStart: (await processStart(process.pid)) ?? 'unknown',
+    startedAt: new Date().toISOString(),
+  };
+  const draft = join(dataDir, `new-server-${process.pid}.json`);
+  await rm(draft, { force: true });
+  await writeFile(draft, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(draft, pathIn(dataDir));
+}
+
+/** Removes the file, if there is one. */
+export async function removeServerFile(dataDir: string): Promise<void> {
+  await rm(pathIn(dataDir), { force: true });
+}
+
+/** What the last owner wrote, whether it lives or not; undefined when there is nothing readable. */
+export async function readServerFile(dataDir: string): Promise<ServerFile | undefined> {
+  try {
+    const file: ServerFile = JSON.parse(await readFile(pathIn(dataDir), 'utf8'));
+    return Number.isInteger(file.pid) && Number.isInteger(file.port) ? file : undefined;
+  } catch (error) {
+    if (errorCodeOf(error) !== 'EACCES') return undefined;
+    throw new EmbeddedPostgresError(
+      `${pathIn(dataDir)} belongs to another user. Run this command as the user who runs firstcome.`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * The server that another firstcome process runs on this folder, for commands that want to use it. Undefined when
+ * there is none: the owner is gone, or its server has not answered for 3 s.
+ */
+export async function findRunningServer(
+  dataDir: string,
+): Promise<{ url: string; pid: number } | undefined> {
+  const deadline = Date.now() + connectMsMax;
+  do {
+    const file = await readServerFile(resolve(dataDir));
+    if (!file || !(await isSameProcess(file.pid, file.processStart))) return undefined;
+    if (await answers(file.port)) return { url: file.url, pid: file.pid };
+    await delay(100);
+  } while (Date.now() < deadline);
+  return undefined;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      settle(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'server.json');
+}

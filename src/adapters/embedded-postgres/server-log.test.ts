@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import type { LogEvent } from './embedded-postgres-error.ts';
+import { explainServerLines, readServerLine, ServerLog, type ServerPhase } from './server-log.ts';
+
+function eventsOf(phase: ServerPhase, lines: string[]): LogEvent[] {
+  const events: LogEvent[] = [];
+  const serverLog = new ServerLog((event) => events.push(event));
+  serverLog.phase = phase;
+  for (const line of lines) serverLog.take(line);
+  return events;
+}
+
+describe('server log', () => {
+  it('is silent about an ordinary start and stop', () => {
+    const start = [
+      'LOG:  starting PostgreSQL 18.4 on x86_64-pc-linux-gnu',
+      'LOG:  listening on IPv4 address "127.0.0.1", port 21000',
+      'LOG:  database system is ready to accept connections',
+    ];
+    const stop = [
+      'LOG:  received fast shutdown request',
+      'FATAL:  terminating connection due to administrator command',
+      'LOG:  database system is shut down',
+    ];
+    expect(eventsOf('starting', start)).toEqual([]);
+    expect(eventsOf('stopping', stop)).toEqual([]);
+  });
+
+  it('passes on warnings, errors and crashes while the server runs, with their details', () => {
+    const events = eventsOf('running', [
+      'WARNING:  there is no transaction in progress',
+      'ERROR:  could not extend file "base/5/1": No space left on device',
+      'HINT:  Check free disk space.',
+      'LOG:  server process (PID 7) was terminated by signal 9: Killed',
+      'LOG:  checkpoint starting: time',
+    ]);
+    expect(events.map(({ level }) => level)).toEqual(['warn', 'error', 'error', 'warn']);
+    expect(events[2]?.message).toBe('PostgreSQL: Check free disk space.');
+  });
+
+  it('tells while it runs that a session was ended from outside', () => {
+    const line = 'FATAL:  terminating connection due to administrator command';
+    expect(eventsOf('running', [line])).toHaveLength(1);
+  });
+
+  it('keeps the last 30 lines only', () => {
+    const serverLog = new ServerLog(() => {});
+    for (let number = 1; number <= 31; number += 1) serverLog.take(`LOG:  line ${number}`);
+    expect(serverLog.lastLines).toHaveLength(30);
+    expect(serverLog.lastLines[0]).toBe('LOG:  line 2');
+  });
+
+  it('reads a line without a severity as text', () => {
+    expect(readServerLine('Killed')).toEqual({ severity: undefined, text: 'Killed' });
+    expect(readServerLine('FATAL:  no')).toEqual({ severity: 'FATAL', text: 'no' });
+  });
+});
+
+describe('explaining why a server did not run', () => {
+  it.each([
+    ['FATAL:  could not write: No space left on device', 'is full'],
+    ['FATAL:  data directory "/d" has wrong ownership', 'belong to another user'],
+    ['FATAL:  could not create file: Read-only file system', 'read-only'],
+    ['initdb: error: invalid locale settings; check LANG', 'locale'],
+    ['FATAL:  could not map anonymous shared memory: Cannot allocate memory', 'memory'],
+    ['PANIC:  could not locate a valid checkpoint record at 0/1', 'damaged'],
+    ['postgres: error while loading shared libraries: libicui18n.so.60', 'DATABASE_URL'],
+  ])('%s', (line, words) => {
+    const text = explainServerLines(['LOG:  starting', line], '/d');
+    expect(text).toContain(words);
+    expect(text).toContain(line);
+  });
+
+  it('names the folder and quotes the server when it knows no better', () => {
+    expect(explainServerLines(['FATAL:  bogus'], '/d')).toBe(
+      'PostgreSQL could not start in /d. PostgreSQL said: FATAL:  bogus',
+    );
+  });
+});

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { serverArguments } from './settings.ts';
+
+function settingsOf(options: { major?: number; extra?: Record<string, string> }) {
+  const words = serverArguments({
+    ...{ port: 21_000, clusterName: 'firstcome-1', major: 18, extra: {} },
+    ...options,
+  });
+  const pairs = words.filter((word) => word !== '-c').map((word) => word.split('='));
+  return Object.fromEntries(pairs);
+}
+
+describe('server settings', () => {
+  it('cannot be made less durable by further settings', () => {
+    const extra = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+    expect(settingsOf({ extra })).toMatchObject({
+      ...{ fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' },
+    });
+  });
+
+  it('let further settings win over the others', () => {
+    expect(settingsOf({ extra: { max_connections: '7' } })).toMatchObject({ max_connections: '7' });
+  });
+
+  it('listen on the loopback address only, without a socket file', () => {
+    expect(settingsOf({})).toMatchObject({
+      ...{ listen_addresses: '127.0.0.1', unix_socket_directories: '', port: '21000' },
+    });
+  });
+
+  it('leave out what an older server does not know', () => {
+    expect(settingsOf({ major: 17 })).not.toHaveProperty('io_method');
+    expect(settingsOf({ major: 18 })).toHaveProperty('io_method', 'worker');
+  });
+});

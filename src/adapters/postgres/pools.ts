@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Database } from './database.ts';
+
+/** How many connections, and how long to wait for what; all times in milliseconds. */
+export type PoolOptions = {
+  url: string;
+  /** Connections that decide batches: as many batches can be under way. */
+  claimConnections: number;
+  /** Connections for everything else. */
+  queryConnections: number;
+  connectTimeoutMs: number;
+  lockTimeoutMs: number;
+  statementTimeoutMs: number;
+  /** The time that a claim has in all. */
+  claimTimeoutMs: number;
+  onIdleConnectionLost(error: Error): void;
+};
+
+// The server gives up before the service does: its refusal is definite, and a connection that was cut is not.
+const serverShare = 0.8;
+
+/** Opens the two pools: batches of claims never wait for a connection that a reader has, nor readers for theirs. */
+export function openPools(options: PoolOptions): { forBatches: Database; forQueries: Database } {
+  // Half of a claim's time goes to the first try; the other half is left to find out what became of it.
+  const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
+  return {
+    forBatches: new Database({
+      ...options,
+      connectionsMax: options.claimConnections,
+      statementTimeoutMs: Math.min(
+        options.statementTimeoutMs,
+        Math.floor(batchAnswerMs * serverShare),
+      ),
+      answerTimeoutMs: batchAnswerMs,
+    }),
+    forQueries: new Database({
+      ...options,
+      connectionsMax: options.queryConnections,
+      answerTimeoutMs: Math.min(options.statementTimeoutMs, options.claimTimeoutMs),
+    }),
+  };
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  ConfigError,
+  describeConfig,
+  isLoopback,
+  loadConfig,
+  printConfig,
+  settings,
+  settingsHelp,
+} from './config.ts';
+
+const adminKey = 'a'.repeat(32);
+const claimKey = 'c'.repeat(32);
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function mistakesIn(env: NodeJS.ProcessEnv): string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+function secretFile(content: string, mode = 0o600): string {
+  const folder = mkdtempSync(join(tmpdir(), 'firstcome-config-'));
+  folders.push(folder);
+  const path = join(folder, 'secret');
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+}
+
+describe('the defaults', () => {
+  it('hold when nothing is set, without a warning', () => {
+    const config = loadConfig({});
+    expect(config.http).toEqual({
+      host: '127.0.0.1',
+      port: 8080,
+      allowedHosts: [],
+      corsOrigins: [],
+      headersTimeoutMs: 5_000,
+      requestTimeoutMs: 10_000,
+      keepAliveTimeoutMs: 72_000,
+      connectionsMax: 10_000,
+      headerBytesMax: 16_384,
+      backlog: 4_096,
+    });
+    expect(config.auth).toEqual({
+      adminApiKey: undefined,
+      claimApiKey: undefined,
+      allowAnonymousAdmin: false,
+    });
+    expect(config.database).toEqual({
+      url: undefined,
+      claimConnections: 8,
+      queryConnections: 4,
+      connectTimeoutMs: 2_000,
+      lockTimeoutMs: 1_500,
+      statementTimeoutMs: 10_000,
+    });
+    expect(config.claims).toEqual({
+      timeoutMs: 5_000,
+      batchMax: 1_000,
+      laneWaitingMax: 10_000,
+      lanesMax: 20_000,
+      waitingMax: 50_000,
+    });
+    expect(config).toMatchObject({
+      dataDir: '.firstcome',
+      logLevel: 'info',
+      shutdown: { delayMs: 0, timeoutMs: 4_000 },
+      warnings: [],
+    });
+  });
+
+  it('hold for a variable that is set to the empty text', () => {
+    const empty = Object.fromEntries(settings.map(({ variable }) => [variable, '']));
+    expect(loadConfig({ ...empty, DATABASE_URL_FILE: '' })).toEqual(loadConfig({}));
+  });
+
+  it('are what the table of settings says they are', () => {
+    const said = Object.fromEntries(settings.map((setting) => [setting.variable, setting.default]));
+    for (const { variable, value } of describeConfig(loadConfig({}))) {
+      expect([variable, value]).toEqual([variable, said[variable] ?? '']);
+    }
+  });
+
+  it('let the lock timeout follow a shorter claim timeout, but not a longer one', () => {
+    expect(loadConfig({ CLAIM_TIMEOUT_MS: '100' }).database.lockTimeoutMs).toBe(30);
+    expect(loadConfig({ CLAIM_TIMEOUT_MS: '60000' }).database.lockTimeoutMs).toBe(1_500);
+  });
+});
+
+describe('a configuration', () => {
+  it('cannot be changed once it is loaded, at any depth', () => {
+    const config = loadConfig({ ADMIN_API_KEY: adminKey, CORS_ORIGINS: 'https://a.example' });
+    expect(() => config.warnings.push('more')).toThrow(TypeError);
+    expect(() => config.http.corsOrigins.push('https://b.example')).toThrow(TypeError);
+    expect(() => Object.assign(config.claims, { batchMax: 2 })).toThrow(TypeError);
+    expect(Object.isFrozen(config.auth.adminApiKey)).toBe(true);
+  });
+
+  it('takes each setting from its own variable', () => {
+    const env: Record<string, string> = {
+      ...{
+        HOST: '::1',
+        PORT: '0',
+        ALLOWED_HOSTS: 'shop.example',
+        CORS_ORIGINS: 'http://a.example',
+      },
+      ...{ ALLOW_ANONYMOUS_ADMIN: 'true', DATA_DIR: '/data', LOG_LEVEL: 'trace' },
+    };
+    // Each number is another one, so that two variables that were swapped would show.
+    let next = 10_000;
+    for (const setting of settings) {
+      if (setting.kind === 'number' && setting.variable !== 'PORT')
+        env[setting.variable] = `${next++}`;
+    }
+    Object.assign(env, { CLAIM_BATCH_MAX: '3', CLAIM_TIMEOUT_MS: '50000' });
+    Object.assign(env, { DATABASE_CLAIM_CONNECTIONS: '4', DATABASE_QUERY_CONNECTIONS: '5' });
+    for (const { variable, value, source } of describeConfig(loadConfig(env))) {
+      if (env[variable] === undefined) continue;
+      expect([variable, value, source]).toEqual([variable, env[variable], 'environment']);
+    }
+  });
+
+  it('leaves the environment that it was read from as it was', () => {
+    const env = Object.freeze({ PORT: '81', CORS_ORIGINS: 'https://a.example' });
+    expect(loadConfig(env).http.port).toBe(81);
+  });
+
+  it('reads true, false, 1 and 0', () => {
+    const read = (text: string) =>
+      loadConfig({ ALLOW_ANONYMOUS_ADMIN: text }).auth.allowAnonymousAdmin;
+    expect(['true', 'false', '1', '0'].map(read)).toEqual([true, false, true, false]);
+    expect(mistakesIn({ ALLOW_ANONYMOUS_ADMIN: 'toString' })).toHaveLength(1);
+  });
+});
+
+describe('mistakes', () => {
+  it('are told all at once, each with the variable, the value and what is allowed', () => {
+    const mistakes = mistakesIn({
+      PORT: 'abc',
+      LOG_LEVEL: 'loud',
+      ALLOW_ANONYMOUS_ADMIN: 'yes',
+      CLAIM_TIMEOUT_MS: '99',
+    });
+    expect(mistakes).toEqual([
+      'PORT must be a whole number from 0 to 65535, but is "abc"',
+      'ALLOW_ANONYMOUS_ADMIN must be true, false, 1 or 0, but is "yes"',
+      'CLAIM_TIMEOUT_MS must be a whole number of milliseconds from 100 to 60000, but is "99"',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, but is "loud"',
+    ]);
+  });
+
+  it('include every text that is not a plain whole number within its bounds', () => {
+    for (const text of [' 80', '80 ', '0x50', '8e1', '80.0', '+80', '080', '-1', '65536', 'NaN']) {
+      expect(mistakesIn({ PORT: text })).toHaveLength(1);
+    }
+    expect(mistakesIn({ PORT: '9'.repeat(400) })[0]).toMatch(/but is "9{119}… \(400 characters\)$/);
+    expect(mistakesIn({ PORT: '0' })).toEqual([]);
+    expect(mistakesIn({ PORT: '65535' })).toEqual([]);
+  });
+
+  it('are found at every bound of every number, and one beyond it', () => {
+    for (const { variable, kind, allowed } of settings) {
+      if (kind !== 'number') continue;
+      const [min = Number.NaN, max = Number.NaN] = allowed.match(/\d+/g)?.map(Number) ?? [];
+      const about = (value: number) =>
+        mistakesIn({ [variable]: String(value) }).filter((line) => line.includes(' whole number '));
+      expect([variable, about(min), about(max)]).toEqual([variable, [], []]);
+      expect([variable, about(min - 1).length, about(max + 1).length]).toEqual([variable, 1, 1]);
+    }
+  });
+
+  it('show control characters escaped, so that a value cannot draw on the terminal', () => {
+    expect(mistakesIn({ LOG_LEVEL: 'in\u001bfo\n' })[0]).toMatch(/but is "in\\u001bfo\\n"$/);
+  });
+
+  it('never show a secret, wherever it came from', () => {
+    const secret = 'pass word';
+    const path = secretFile(secret);
+    for (const env of [
+      { ADMIN_API_KEY: secret },
+      { CLAIM_API_KEY: secret },
+      { DATABASE_URL: secret },
+      { DATABASE_URL: `mysql://user:${secret}@db/shop` },
+      { DATABASE_URL_FILE: path },
+    ]) {
+      const mistakes = mistakesIn(env);
+      expect(mistakes).toHaveLength(1);
+      expect(mistakes.join()).not.toContain(secret);
+    }
+    expect(mistakesIn({ DATABASE_URL_FILE: path })[0]).toMatch(
+      /^DATABASE_URL \(read from DATABASE_URL_FILE\) must be a URL/,
+    );
+  });
+
+  it('are carried by an error that holds them one a line', () => {
+    const error = new ConfigError(['first', 'second']);
+    expect(error).toMatchObject({ name: 'ConfigError', message: 'first\nsecond' });
+  });
+
+  it('are the only thing that any environment can bring about', () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('0', '1', ','),
+    );
+    const env = fc.dictionary(fc.constantFrom(...settings.map(({ variable }) => variable)), text);
+    fc.assert(
+      fc.property(env, (given) => {
+        expect(mistakesIn(given).every((line) => /^[A-Z_]+/.test(line))).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('lists', () => {
+  it('are parted by commas, with spaces around the items and empty items left out', () => {
+    const { http } = loadConfig({ ALLOWED_HOSTS: ' Shop.Example , ,[::1],0:0:0:0:0:0:0:1,' });
+    expect(http.allowedHosts).toEqual(['shop.example', '[::1]', '[::1]']);
+  });
+
+  it('hold origins in the form in which a browser sends them', () => {
+    const given = 'HTTPS://Shop.Example:443, http://shop.example:8080';
+    expect(loadConfig({ CORS_ORIGINS: given }).http.corsOrigins).toEqual([
+      'https://shop.example',
+      'http://shop.example:8080',
+    ]);
+  });
+
+  it('refuse what is not an origin and nothing more, naming the item', () => {
+    const wrong = ['*', 'null', 'shop.example', 'https://a.example/', 'https://a.example?x'];
+    wrong.push('ftp://a.example', 'https://user@a.example', 'https://a.example:99999', 'https://');
+    for (const item of wrong) {
+      const mistakes = mistakesIn({ CORS_ORIGINS: `https://good.example,${item}` });
+      expect(mistakes).toHaveLength(1);
+      expect(mistakes[0]).toMatch(/^CORS_ORIGINS: each item must be an origin/);
+      expect(mistakes[0]).toContain(`one is "${item}"`);
+    }
+  });
+
+  it('refuse a host with a scheme, a port or a path', () => {
+    for (const item of ['http://a.example', 'a.example:80', 'a.example/', '*', 'fe80::1%eth0']) {
+      expect(mistakesIn({ ALLOWED_HOSTS: item })).toHaveLength(1);
+    }
+  });
+});
+
+describe('a host that other machines can reach', () => {
+  it('needs an admin key or the explicit word that none is wanted, and the mistake says both', () => {
+    const mistakes = mistakesIn({ HOST: '0.0.0.0' });
+    expect(mistakes).toHaveLength(1);
+    expect(mistakes[0]).toMatch(/ADMIN_API_KEY.*ALLOW_ANONYMOUS_ADMIN=true/);
+    expect(mistakesIn({ HOST: '0.0.0.0', ADMIN_API_KEY: adminKey })).toEqual([]);
+    expect(mistakesIn({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' })).toEqual([]);
+  });
+
+  it('is warned about while anybody may claim or administer', () => {
+    const keys = { ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey };
+    expect(loadConfig({ HOST: '0.0.0.0', ...keys }).warnings).toEqual([]);
+    expect(loadConfig({ HOST: '0.0.0.0', ADMIN_API_KEY: adminKey }).warnings).toEqual([
+      expect.stringContaining('CLAIM_API_KEY is not set'),
+    ]);
+    expect(loadConfig({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: '1' }).warnings).toEqual([
+      expect.stringContaining('anybody who can reach the service can administer it'),
+      expect.stringContaining('CLAIM_API_KEY is not set'),
+    ]);
+  });
+
+  it('is every host but 127.0.0.0/8, ::1 and localhost', () => {
+    const near = ['127.0.0.1', '127.255.255.254', '::1', '0:0::1', 'localhost', 'LocalHost'];
+    const far = ['0.0.0.0', '::', '128.0.0.1', '10.0.0.1', '::2', 'localhost.example', '127.1'];
+    expect(near.map(isLoopback)).toEqual(near.map(() => true));
+    expect(far.map(isLoopback)).toEqual(far.map(() => false));
+  });
+
+  it('is not told of twice when the host itself is wrong', () => {
+    expect(mistakesIn({ HOST: 'http://0.0.0.0' })).toEqual([
+      'HOST must be a host name or an IP address, without scheme or port, but is "http://0.0.0.0"',
+    ]);
+    expect(mistakesIn({ HOST: '0.0.0.0', ADMIN_API_KEY_FILE: '/nowhere' })).toHaveLength(1);
+  });
+});
+
+describe('rules between settings', () => {
+  it.each([
+    [{ HTTP_HEADERS_TIMEOUT_MS: '9000', HTTP_REQUEST_TIMEOUT_MS: '9000' }, undefined],
+    [
+      { HTTP_HEADERS_TIMEOUT_MS: '9001', HTTP_REQUEST_TIMEOUT_MS: '9000' },
+      /^HTTP_REQUEST_TIMEOUT_/,
+    ],
+    [{ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1499' }, undefined],
+    [{ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1500' }, /^DATABASE_LOCK_TIMEOUT_MS/],
+    [{ CLAIM_WAITING_MAX: '10000' }, undefined],
+    [{ CLAIM_WAITING_MAX: '9999' }, /^CLAIM_WAITING_MAX .* CLAIM_LANE_WAITING_MAX \(10000\)/],
+    [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey }, undefined],
+    [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: adminKey }, /^CLAIM_API_KEY must differ/],
+  ])('hold at the bound and fail one beyond it: %j', (env, expected) => {
+    const mistakes = mistakesIn(env);
+    expect(mistakes).toEqual(expected === undefined ? [] : [expect.stringMatching(expected)]);
+  });
+
+  it('are not told when a setting that they compare has a mistake of its own', () => {
+    expect(mistakesIn({ CLAIM_TIMEOUT_MS: 'x', DATABASE_LOCK_TIMEOUT_MS: '4000' })).toHaveLength(1);
+  });
+});
+
+describe('secrets', () => {
+  it('are refused as keys when a header could not carry them', () => {
+    for (const key of ['with space', 'tab\t', 'schlüssel', 'line\n']) {
+      expect(mistakesIn({ ADMIN_API_KEY: key })).toHaveLength(1);
+    }
+  });
+
+  it('bring a warning when they are short enough to guess', () => {
+    expect(loadConfig({ ADMIN_API_KEY: 'a'.repeat(32) }).warnings).toEqual([]);
+    expect(loadConfig({ CLAIM_API_KEY: 'a'.repeat(31) }).warnings).toEqual([
+      'CLAIM_API_KEY is shorter than 32 characters and may be guessed',
+    ]);
+  });
+
+  it('are read from a file, less one trailing newline', () => {
+    for (const content of [adminKey, `${adminKey}\n`, `${adminKey}\r\n`]) {
+      const config = loadConfig({ ADMIN_API_KEY_FILE: secretFile(content) });
+      expect(config.auth.adminApiKey?.reveal()).toBe(adminKey);
+      expect(describeConfig(config)).toContainEqual({
+        variable: 'ADMIN_API_KEY',
+        value: '[hidden]',
+        source: 'file',
+      });
+    }
+    expect(mistakesIn({ ADMIN_API_KEY_FILE: secretFile(`${adminKey}\n\n`) })).toHaveLength(1);
+  });
+
+  it('may not be given twice', () => {
+    expect(mistakesIn({ CLAIM_API_KEY: claimKey, CLAIM_API_KEY_FILE: '/nowhere' })).toEqual([
+      'CLAIM_API_KEY and CLAIM_API_KEY_FILE are both set, but only one of them may be',
+    ]);
+  });
+
+  it('may not come from a file that is missing, a folder, empty or huge; path and reason are told', () => {
+    const told = (path: string) => mistakesIn({ DATABASE_URL_FILE: path }).join('\n');
+    expect(told('/nowhere')).toBe(
+      'DATABASE_URL_FILE must name a file that can be read, but "/nowhere" cannot: there is no such file',
+    );
+    expect(told(tmpdir())).toMatch(/cannot: it is a folder$/);
+    expect(told(secretFile('\n'))).toMatch(/cannot: it is empty$/);
+    expect(told(secretFile('x'.repeat(65_537)))).toMatch(/cannot: it is over 65536 bytes$/);
+  });
+
+  it.skipIf(process.platform === 'win32')('bring a warning when others can read the file', () => {
+    const warnings = (mode: number) =>
+      loadConfig({ ADMIN_API_KEY_FILE: secretFile(adminKey, mode) }).warnings.join('\n');
+    expect(warnings(0o600)).toBe('');
+    expect(warnings(0o640)).toMatch(/^ADMIN_API_KEY_FILE names ".*", which other users/);
+    expect(warnings(0o604)).toMatch(/^ADMIN_API_KEY_FILE/);
+  });
+
+  it('take a database URL of either scheme, with a socket folder too', () => {
+    for (const url of [
+      'postgres://db/shop',
+      'postgresql://u:p@db:1/shop',
+      'postgres:///a?host=/s',
+    ]) {
+      expect(loadConfig({ DATABASE_URL: url }).database.url?.reveal()).toBe(url);
+    }
+    for (const url of ['db/shop', 'http://db/shop', 'postgres://db:port/shop', 'Postgres//db']) {
+      expect(mistakesIn({ DATABASE_URL: url })).toHaveLength(1);
+    }
+  });
+});
+
+describe('a description of the configuration', () => {
+  const env = {
+    ADMIN_API_KEY: adminKey,
+    CLAIM_API_KEY: 'short',
+    DATABASE_URL: 'postgres://shopkeeper:hunter2@db.example:6543/shop?password=hunter3',
+    PORT: '9000',
+  };
+
+  it('has one row a setting, in the order of the table', () => {
+    const rows = describeConfig(loadConfig({}));
+    expect(rows.map((row) => row.variable)).toEqual(settings.map((setting) => setting.variable));
+  });
+
+  it('shows of the database where it is, and of other secrets nothing', () => {
+    const rows = describeConfig(loadConfig(env));
+    expect(rows).toContainEqual({
+      variable: 'DATABASE_URL',
+      value: 'postgres://[hidden]@db.example:6543/shop?[hidden]',
+      source: 'environment',
+    });
+    const config = loadConfig(env);
+    for (const printed of [printConfig(config), JSON.stringify(config), inspect(config)]) {
+      expect(printed).not.toMatch(/hunter|shopkeeper|aaaa|short"|=short/);
+    }
+  });
+
+  it('prints the rows, where they differ from the default, and the warnings', () => {
+    const lines = printConfig(loadConfig(env)).split('\n');
+    expect(lines).toContain('PORT=9000  # environment');
+    expect(lines).toContain('HOST=127.0.0.1');
+    expect(lines.at(-1)).toBe(
+      '# warning: CLAIM_API_KEY is shorter than 32 characters and may be guessed',
+    );
+  });
+});
+
+describe('the help on settings', () => {
+  it('names every setting with its default, in lines of at most 80 columns', () => {
+    const help = settingsHelp();
+    for (const { variable, default: usual } of settings) {
+      expect(help).toContain(`\n  ${variable}=${usual ?? ''}`);
+    }
+    expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(help).toContain('ADMIN_API_KEY_FILE');
+  });
+});

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Configuration as people read it: the settings in force, and the help on all of them. */
+import type { Config } from '../config.ts';
+import { type SettingGroup, settingGroups } from './kinds.ts';
+import { type Setting, type SettingVariable, settings } from './settings.ts';
+import type { SettingSource } from './variables.ts';
+
+/** One setting in force. The value is as it would be written in the environment, and empty when there is none. */
+export type ConfigRow = { variable: SettingVariable; value: string; source: SettingSource };
+
+const columnsMax = 80;
+
+/** One row a setting, in the order of the table. Holds no secret: of the database only its address and name. */
+export function toRows(
+  config: Config,
+  sources: ReadonlyMap<SettingVariable, SettingSource>,
+): ConfigRow[] {
+  const values = toValues(config);
+  return settings.map(({ variable }) => ({
+    variable,
+    value: values[variable],
+    source: sources.get(variable) ?? 'default',
+  }));
+}
+
+/** The rows as lines, one `VARIABLE=value` each, with where the value came from unless it is the default. */
+export function toLines(rows: readonly ConfigRow[]): string {
+  return rows
+    .map(({ variable, value, source }) => {
+      const line = `${variable}=${value}`;
+      return source === 'default' ? line : `${line}  # ${source}`;
+    })
+    .join('\n');
+}
+
+/** Every setting by group, with its default and what it does, in lines of at most 80 columns. */
+export function settingsHelp(): string {
+  return settingGroups
+    .map((group) => `${group}\n${settingsOf(group).map(helpOn).join('\n')}`)
+    .join('\n\n');
+}
+
+/** The settings under one heading. */
+export function settingsOf(group: SettingGroup): Setting[] {
+  return settings.filter((setting) => setting.group === group);
+}
+
+function helpOn(setting: Setting): string {
+  const { variable, help } = setting;
+  const file = setting.secret ? ` (or ${variable}_FILE, the path of a file that holds it)` : '';
+  return `  ${variable}=${setting.default ?? ''}${file}\n${wrapped(help, '      ')}`;
+}
+
+function wrapped(text: string, indent: string): string {
+  const lines: string[] = [];
+  let line = indent.slice(1);
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > columnsMax && line.length >= indent.length) {
+      lines.push(line);
+      line = indent.slice(1);
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+function toValues(config: Config): Record<SettingVariable, string> {
+  const { http, auth, database, claims, shutdown } = config;
+  return {
+    HOST: http.host,
+    PORT: String(http.port),
+    ALLOWED_HOSTS: http.allowedHosts.join(','),
+    CORS_ORIGINS: http.corsOrigins.join(','),
+    HTTP_HEADERS_TIMEOUT_MS: String(http.headersTimeoutMs),
+    HTTP_REQUEST_TIMEOUT_MS: String(http.requestTimeoutMs),
+    HTTP_KEEP_ALIVE_TIMEOUT_MS: String(http.keepAliveTimeoutMs),
+    HTTP_CONNECTIONS_MAX: String(http.connectionsMax),
+    HTTP_HEADER_BYTES_MAX: String(http.headerBytesMax),
+    HTTP_BACKLOG: String(http.backlog),
+    ADMIN_API_KEY: auth.adminApiKey?.toString() ?? '',
+    CLAIM_API_KEY: auth.claimApiKey?.toString() ?? '',
+    ALLOW_ANONYMOUS_ADMIN: String(auth.allowAnonymousAdmin),
+    DATABASE_URL: database.url === undefined ? '' : withoutSecrets(database.url.reveal()),
+    DATABASE_CLAIM_CONNECTIONS: String(database.claimConnections),
+    DATABASE_QUERY_CONNECTIONS: String(database.queryConnections),
+    DATABASE_CONNECT_TIMEOUT_MS: String(database.connectTimeoutMs),
+    DATABASE_LOCK_TIMEOUT_MS: String(database.lockTimeoutMs),
+    DATABASE_STATEMENT_TIMEOUT_MS: String(database.statementTimeoutMs),
+    DATA_DIR: config.dataDir,
+    CLAIM_TIMEOUT_MS: String(claims.timeoutMs),
+    CLAIM_BATCH_MAX: String(claims.batchMax),
+    CLAIM_LANE_WAITING_MAX: String(claims.laneWaitingMax),
+    CLAIM_LANES_MAX: String(claims.lanesMax),
+    CLAIM_WAITING_MAX: String(claims.waitingMax),
+    LOG_LEVEL: config.logLevel,
+    SHUTDOWN_DELAY_MS: String(shutdown.delayMs),
+    SHUTDOWN_TIMEOUT_MS: String(shutdown.timeoutMs),
+  };
+}
+
+/** Scheme, host, port and database. User, password and parameters, which may hold a password too, are left out. */
+function withoutSecrets(url: string): string {
+  const { protocol, host, pathname, username, password, search } = new URL(url);
+  const user = username === '' && password === '' ? '' : '[hidden]@';
+  return `${protocol}//${user}${host}${pathname}${search === '' ? '' : '?[hidden]'}`;
+}

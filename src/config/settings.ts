@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The table of settings: everything that can be configured, its default, its bounds and what it is for. */
+import {
+  choice,
+  flag,
+  followingNumber,
+  list,
+  type SettingDefinition,
+  type SettingDescription,
+  secret,
+  text,
+  wholeNumber,
+} from './kinds.ts';
+
+const apiKey = {
+  format: 'api-key',
+  allowed: 'visible ASCII characters without spaces, since it travels in a header',
+};
+
+/** Every setting under the name of its environment variable. Order is that of the help and the documentation. */
+export const settingDefinitions = {
+  HOST: text({
+    group: 'HTTP',
+    default: '127.0.0.1',
+    format: 'host',
+    allowed: 'a host name or an IP address, without scheme or port',
+    help: 'Address to listen on. One that is not loopback needs ADMIN_API_KEY.',
+  }),
+  PORT: wholeNumber({
+    group: 'HTTP',
+    default: 8080,
+    ...{ min: 0, max: 65_535 },
+    help: 'Port to listen on; 0 takes a free one.',
+  }),
+  ALLOWED_HOSTS: list({
+    group: 'HTTP',
+    format: 'host-header',
+    allowed: 'a host name or an IP address, without scheme or port',
+    help: 'Names, parted by commas, that a Host header may hold besides loopback ones.',
+  }),
+  CORS_ORIGINS: list({
+    group: 'HTTP',
+    format: 'http-origin',
+    allowed: 'an origin, http:// or https:// with a host and perhaps a port and nothing after it',
+    help: 'Origins, parted by commas, whose pages may call the service.',
+  }),
+  HTTP_HEADERS_TIMEOUT_MS: wholeNumber({
+    group: 'HTTP',
+    default: 5_000,
+    ...{ min: 100, max: 600_000, unit: 'milliseconds' },
+    help: 'How long a client may take to send the headers of a request.',
+  }),
+  HTTP_REQUEST_TIMEOUT_MS: wholeNumber({
+    group: 'HTTP',
+    default: 10_000,
+    ...{ min: 100, max: 600_000, unit: 'milliseconds' },
+    help: 'How long a client may take to send a whole request; not below the headers timeout.',
+  }),
+  HTTP_KEEP_ALIVE_TIMEOUT_MS: wholeNumber({
+    group: 'HTTP',
+    default: 72_000,
+    ...{ min: 1, max: 3_600_000, unit: 'milliseconds' },
+    help: 'How long an idle connection stays open; keep it above that of the proxy in front.',
+  }),
+  HTTP_CONNECTIONS_MAX: wholeNumber({
+    group: 'HTTP',
+    default: 10_000,
+    ...{ min: 1, max: 1_000_000 },
+    help: 'Connections open at once; further ones are closed unanswered.',
+  }),
+  HTTP_HEADER_BYTES_MAX: wholeNumber({
+    group: 'HTTP',
+    default: 16_384,
+    ...{ min: 4_096, max: 1_048_576, unit: 'bytes' },
+    help: 'Size of the request line and headers together.',
+  }),
+  HTTP_BACKLOG: wholeNumber({
+    group: 'HTTP',
+    default: 4_096,
+    ...{ min: 1, max: 65_535 },
+    help: 'Connections that may wait to be accepted; the system may allow fewer.',
+  }),
+
+  ADMIN_API_KEY: secret({
+    group: 'Access',
+    ...apiKey,
+    help: 'Key for whatever creates, changes, lists or exports.',
+  }),
+  CLAIM_API_KEY: secret({
+    group: 'Access',
+    ...apiKey,
+    help: 'Key for claiming; the admin key is good for it too.',
+  }),
+  ALLOW_ANONYMOUS_ADMIN: flag({
+    group: 'Access',
+    default: false,
+    help: 'Lets a service that is not on loopback run without ADMIN_API_KEY.',
+  }),
+
+  DATABASE_URL: secret({
+    group: 'Database',
+    format: 'postgres-url',
+    allowed: 'a URL that begins with postgres:// or postgresql://',
+    help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
+  }),
+  DATABASE_CLAIM_CONNECTIONS: wholeNumber({
+    group: 'Database',
+    default: 8,
+    ...{ min: 1, max: 500 },
+    help: 'Connections that decide claims: so many coupons can be decided at once.',
+  }),
+  DATABASE_QUERY_CONNECTIONS: wholeNumber({
+    group: 'Database',
+    default: 4,
+    ...{ min: 1, max: 500 },
+    help: 'Connections for everything else.',
+  }),
+  DATABASE_CONNECT_TIMEOUT_MS: wholeNumber({
+    group: 'Database',
+    default: 2_000,
+    ...{ min: 100, max: 60_000, unit: 'milliseconds' },
+    help: 'How long opening a connection may take.',
+  }),
+  DATABASE_LOCK_TIMEOUT_MS: followingNumber({
+    group: 'Database',
+    usually: 1_500,
+    ...{ min: 10, max: 60_000, unit: 'milliseconds' },
+    help:
+      "How long a batch waits for its coupon's lock; less than half of CLAIM_TIMEOUT_MS. " +
+      'When unset: 0.3 of CLAIM_TIMEOUT_MS, at most 1500.',
+  }),
+  DATABASE_STATEMENT_TIMEOUT_MS: wholeNumber({
+    group: 'Database',
+    default: 10_000,
+    ...{ min: 100, max: 600_000, unit: 'milliseconds' },
+    help: 'How long one statement may run before the database cancels it.',
+  }),
+  DATA_DIR: text({
+    group: 'Database',
+    default: '.firstcome',
+    format: 'folder',
+    allowed: 'the path of a folder',
+    help: 'Folder in which the bundled PostgreSQL keeps its files.',
+  }),
+
+  CLAIM_TIMEOUT_MS: wholeNumber({
+    group: 'Claims',
+    default: 5_000,
+    ...{ min: 100, max: 60_000, unit: 'milliseconds' },
+    help: 'How long a claim may wait for its outcome.',
+  }),
+  CLAIM_BATCH_MAX: wholeNumber({
+    group: 'Claims',
+    default: 1_000,
+    ...{ min: 1, max: 10_000 },
+    help: 'Claims of one coupon that one transaction decides.',
+  }),
+  CLAIM_LANE_WAITING_MAX: wholeNumber({
+    group: 'Claims',
+    default: 10_000,
+    ...{ min: 1, max: 1_000_000 },
+    help: 'Claims of one coupon that may wait; further ones hear "overloaded".',
+  }),
+  CLAIM_LANES_MAX: wholeNumber({
+    group: 'Claims',
+    default: 20_000,
+    ...{ min: 1, max: 1_000_000 },
+    help: 'Coupons that may have claims waiting at once.',
+  }),
+  CLAIM_WAITING_MAX: wholeNumber({
+    group: 'Claims',
+    default: 50_000,
+    ...{ min: 1, max: 10_000_000 },
+    help: 'Claims of all coupons that may wait; not below CLAIM_LANE_WAITING_MAX.',
+  }),
+
+  LOG_LEVEL: choice({
+    group: 'Operation',
+    default: 'info',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    help: 'The least severe messages that are logged.',
+  }),
+  SHUTDOWN_DELAY_MS: wholeNumber({
+    group: 'Operation',
+    default: 0,
+    ...{ min: 0, max: 600_000, unit: 'milliseconds' },
+    help: 'Time between saying "not ready" and refusing connections.',
+  }),
+  SHUTDOWN_TIMEOUT_MS: wholeNumber({
+    group: 'Operation',
+    default: 4_000,
+    ...{ min: 100, max: 600_000, unit: 'milliseconds' },
+    help: 'How long requests in hand may take to end before they are cut off.',
+  }),
+};
+
+/** The name of a setting's environment variable. */
+export type SettingVariable = keyof typeof settingDefinitions;
+
+/** What every variable's value has become once it was checked. */
+export type SettingValues = {
+  [Variable in SettingVariable]: (typeof settingDefinitions)[Variable] extends SettingDefinition<
+    infer Value
+  >
+    ? Value
+    : never;
+};
+
+/** One row of the table of settings. */
+export type Setting = SettingDescription & { variable: SettingVariable };
+
+/** Every setting, in the order in which they are printed. */
+export const settings: readonly Setting[] = Object.entries(settingDefinitions).map(
+  ([variable, { schema: _, ...description }]) => ({
+    variable: variable as SettingVariable,
+    ...description,
+  }),
+);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { type Program, runCli } from './cli.ts';
+
+type Run = { code: number; stdout: string; stderr: string; calls: string[] };
+
+/** Runs one command line against a program that records what it is asked to do. */
+async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
+  const seen = { stdout: '', stderr: '' };
+  const calls: string[] = [];
+  const recorded: Program = {
+    version: '1.2.3',
+    serve: async () => {
+      calls.push('serve');
+    },
+    migrate: async () => {
+      calls.push('migrate');
+      return ['0001_coupons', '0002_claims'];
+    },
+    config: () => {
+      calls.push('config');
+      return 'PORT=8080';
+    },
+    settingsHelp: () => 'HTTP\n  PORT=8080\n      Port to listen on.',
+  };
+  const code = await runCli(
+    args,
+    { ...recorded, ...parts },
+    {
+      stdout: (text) => {
+        seen.stdout += text;
+      },
+      stderr: (text) => {
+        seen.stderr += text;
+      },
+    },
+  );
+  return { code, ...seen, calls };
+}
+
+function failing(error: unknown): Partial<Program> {
+  return {
+    serve: async () => {
+      throw error;
+    },
+  };
+}
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+describe('a command', () => {
+  it('runs the one part that it names', async () => {
+    for (const name of ['serve', 'migrate', 'config']) {
+      expect(await run([name])).toMatchObject({ code: 0, calls: [name], stderr: '' });
+    }
+  });
+
+  it('is serve when none is given', async () => {
+    expect(await run([])).toEqual({ code: 0, stdout: '', stderr: '', calls: ['serve'] });
+  });
+
+  it('ends only when the part that it runs has ended', async () => {
+    let stop = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    let ended = false;
+    const running = run(['serve'], { serve: () => stopped }).then(() => {
+      ended = true;
+    });
+    await new Promise(setImmediate);
+    expect(ended).toBe(false);
+    stop();
+    await running;
+    expect(ended).toBe(true);
+  });
+
+  it('migrate tells each migration that it applied, or that there was none', async () => {
+    expect((await run(['migrate'])).stdout).toBe('applied 0001_coupons\napplied 0002_claims\n');
+    expect((await run(['migrate'], { migrate: async () => [] })).stdout).toBe('up to date\n');
+  });
+
+  it('config prints the settings in force', async () => {
+    expect((await run(['config'])).stdout).toBe('PORT=8080\n');
+  });
+});
+
+describe('the help', () => {
+  it('lists the commands and the settings in 80 columns, and runs nothing', async () => {
+    for (const args of [['--help'], ['-h'], ['help']]) {
+      const { code, stdout, stderr, calls } = await run(args);
+      expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
+      expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
+      expect(stdout).toMatch(/^ {2}serve .*\n {2}migrate .*\n {2}config /m);
+      expect(stdout).toContain('\n  PORT=8080\n      Port to listen on.');
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    }
+  });
+
+  it('of a command says what that one does, in 80 columns', async () => {
+    for (const name of ['serve', 'migrate', 'config']) {
+      const { code, stdout, calls } = await run([name, '--help']);
+      expect({ code, calls }).toEqual({ code: 0, calls: [] });
+      expect(stdout).toMatch(new RegExp(`^Usage: firstcome ${name}`));
+      expect(stdout).not.toMatch(/^[a-z]+$/m);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    }
+  });
+
+  it('is not needed to learn the version', async () => {
+    for (const flag of ['--version', '-V']) {
+      expect(await run([flag])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '', calls: [] });
+    }
+  });
+});
+
+describe('a wrong command line', () => {
+  it.each([
+    [['servee'], /^firstcome: unknown command 'servee'\n\(Did you mean serve\?\)/],
+    [['--port', '80'], /^firstcome: unknown option '--port'/],
+    [['serve', '--port', '80'], /^firstcome: unknown option '--port'/],
+    [['migrate', 'now'], /^firstcome: too many arguments/],
+    [['config', '--josn'], /^firstcome: unknown option '--josn'/],
+    [[''], /^firstcome: unknown command ''/],
+  ])('%j exits with 2, names the word, points to the help and runs nothing', async (args, told) => {
+    const { code, stdout, stderr, calls } = await run(args);
+    expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
+    expect(stderr).toMatch(told);
+    expect(stderr).toContain('firstcome --help');
+  });
+});
+
+describe('an error', () => {
+  it('with mistakes is told one mistake a line, without a stack, and exits with 1', async () => {
+    const error = Object.assign(new Error('two'), { mistakes: ['PORT must be', 'HOST must be'] });
+    expect(await run(['serve'], failing(error))).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'firstcome: PORT must be\nfirstcome: HOST must be\n',
+    });
+  });
+
+  it.each(['ConfigError', 'EmbeddedPostgresError', 'StartError'])(
+    'named %s is told by its message alone and exits with 1',
+    async (name) => {
+      const { code, stderr } = await run([], failing(named(name, 'port is taken\nfree it')));
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: 'firstcome: port is taken\nfirstcome: free it\n',
+      });
+    },
+  );
+
+  it('that nobody expected is told with its stack and its cause, and exits with 70', async () => {
+    const cause = new RangeError('the cause');
+    const { code, stderr } = await run([], failing(new TypeError('a bug', { cause })));
+    expect(code).toBe(70);
+    expect(stderr).toMatch(/^firstcome: unexpected error\nTypeError: a bug\n {4}at /);
+    expect(stderr).toMatch(/RangeError: the cause/);
+  });
+
+  it('that is not even an Error exits with 70', async () => {
+    expect(await run([], failing('a text'))).toMatchObject({ code: 70 });
+    expect(await run([], failing(undefined))).toMatchObject({ code: 70 });
+  });
+
+  it('in config, which is not a promise, is told in the same way', async () => {
+    const config = () => {
+      throw named('ConfigError', 'PORT must be');
+    };
+    expect(await run(['config'], { config })).toMatchObject({
+      code: 1,
+      stderr: 'firstcome: PORT must be\n',
+    });
+  });
+});

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Command } from 'commander';
+import type { Program } from '../program.ts';
+
+/** `firstcome serve`: runs the service until it is told to stop. */
+export function serveCommand(program: Program): Command {
+  return new Command('serve')
+    .summary('run the service (what firstcome does without a command)')
+    .description(
+      'Runs the service until it receives SIGTERM or SIGINT. Without DATABASE_URL it starts ' +
+        'a bundled PostgreSQL and keeps the data in DATA_DIR.',
+    )
+    .action(() => program.serve());
+}

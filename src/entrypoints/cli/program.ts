@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the command line can set in motion. The command line knows only these; the application hands them in. */
+export type Program = {
+  version: string;
+  /** Runs the service; resolves once it has stopped in good order. */
+  serve(): Promise<void>;
+  /** Brings the database up to date; resolves to the names of the migrations applied, in order. */
+  migrate(): Promise<string[]>;
+  /** The configuration in force as lines of text, secrets hidden. */
+  config(): string;
+  /** Every setting with its default and what it does, in lines of at most 80 columns. */
+  settingsHelp(): string;
+};
+
+/** Where the command line writes; both take text that brings its own newlines. */
+export type Output = { stdout(text: string): void; stderr(text: string): void };

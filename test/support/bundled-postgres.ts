@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { systemPostgresBinDir } from './system-postgres.ts';
+import { prepareTemplate } from './test-database.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A PostgreSQL of this run's own: the URL of a database from which others can be created. */
+    postgresUrl: string;
+  }
+}
+
+/** Runs a PostgreSQL for a whole project of tests: the bundled one, or the one that the system has. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'firstcome-test-'));
+  const binDir = project.name.includes('system') ? systemPostgresBinDir() : undefined;
+  const postgres = await startEmbeddedPostgres({
+    dataDir,
+    say: () => undefined,
+    log: () => undefined,
+    settings: { max_connections: '300' },
+    ...(binDir !== undefined && { binDir }),
+  });
+  await prepareTemplate(postgres.url);
+  project.provide('postgresUrl', postgres.url);
+  return async () => {
+    await postgres.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+}

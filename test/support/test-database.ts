@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+
+const template = 'firstcome_template';
+
+/** Creates the migrated database that the tests' own ones are copies of. */
+export async function prepareTemplate(url: string): Promise<void> {
+  await runOn(url, `create database ${template}`);
+  await migrate({
+    url: urlOf(url, template),
+    connectTimeoutMs: 5000,
+    sleep: systemClock.sleep,
+  });
+}
+
+/** A database for one test file: migrated, empty, and dropped by `drop`. */
+export type TestDatabase = {
+  url: string;
+  /** Rows of a statement, for a look behind the service's back. */
+  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
+  drop(): Promise<void>;
+};
+
+/** Copies the template. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const serverUrl = inject('postgresUrl');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await runOn(serverUrl, `create database ${name} template ${template}`);
+  const url = urlOf(serverUrl, name);
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => undefined);
+  return {
+    url,
+    query: async (sql, values) => (await pool.query(sql, values)).rows,
+    async drop() {
+      await pool.end();
+      await runOn(serverUrl, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+function urlOf(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+async function runOn(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
