@@ -37,10 +37,16 @@ const sessionSettings = [
 /** Runs statements on a pool of connections, each as a transaction of its own. */
 export class Database {
   private readonly pool: pg.Pool;
+  private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
   private readonly answerTimeoutMs: number;
+  /** Connections taken from the pool that run nothing now; the last one used comes first. */
+  private readonly inHand: pg.PoolClient[] = [];
+  private readonly known = new WeakSet<pg.PoolClient>();
+  private closing = false;
   private readonly onConflict: IPolicy;
 
   constructor(options: DatabaseOptions) {
+    this.options = options;
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.pool = new pg.Pool({
       connectionString: options.url,
@@ -60,30 +66,39 @@ export class Database {
     });
     // Without a listener the loss of an idle connection would end the process.
     this.pool.on('error', (error) => options.onIdleConnectionLost(error));
-    this.onConflict = retry(
-      handleWhen((error) => error instanceof DatabaseFault && error.reason === 'conflict'),
-      {
-        maxAttempts: attemptsMax - 1,
-        backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
-      },
-    );
+    this.onConflict = retry(handleWhen(isConflict), {
+      maxAttempts: attemptsMax - 2,
+      backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
+    });
   }
 
   /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
-  run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    return this.onConflict.execute(() => this.runOnce<Row>(statement, values));
+  async run<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    // The first try starts within this call: on a connection in hand the statement is on its way when it returns.
+    const firstTry = this.runOnce<Row>(statement, values);
+    try {
+      return await firstTry;
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      return await this.onConflict.execute(() => this.runOnce<Row>(statement, values));
+    }
   }
 
   use(): PoolUse {
     return {
       total: this.pool.totalCount,
-      idle: this.pool.idleCount,
+      idle: this.pool.idleCount + this.inHand.length,
       waiting: this.pool.waitingCount,
     };
   }
 
   /** Ends all connections when their statements have ended. */
   close(): Promise<void> {
+    this.closing = true;
+    for (const client of this.inHand.splice(0)) client.release();
     return this.pool.end();
   }
 
@@ -91,9 +106,7 @@ export class Database {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    const client = await this.pool.connect().catch((error: unknown) => {
-      throw new DatabaseFault('not_sent', error);
-    });
+    const client = this.inHand.pop() ?? (await this.connect());
     let fault: DatabaseFault | undefined;
     // A wait for the standby that was cut short ends in a normal answer with this warning before it.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -116,10 +129,47 @@ export class Database {
     } finally {
       clearTimeout(timer);
       client.removeListener('notice', onNotice);
-      // A connection that was lost, or that leads to a server without writes, is not used again.
-      client.release(fault?.reason === 'lost' || fault?.reason === 'not_sent');
+      this.giveBack(client, fault);
     }
   }
+
+  private async connect(): Promise<pg.PoolClient> {
+    const client = await this.pool.connect().catch((error: unknown) => {
+      throw new DatabaseFault('not_sent', error);
+    });
+    if (!this.known.has(client)) {
+      this.known.add(client);
+      client.on('error', (error) => this.onConnectionLost(client, error));
+    }
+    return client;
+  }
+
+  /**
+   * Keeps the connection in hand for the next statement. The pool would hand it out one turn of the event loop later,
+   * and a batch of claims would wait that turn out behind all the answers of the batch before it.
+   */
+  private giveBack(client: pg.PoolClient, fault: DatabaseFault | undefined): void {
+    if (fault?.reason === 'lost' || fault?.reason === 'not_sent') {
+      // It may be broken, or lead to a server that takes no writes.
+      client.release(true);
+    } else if (this.closing || this.pool.waitingCount > 0) {
+      client.release();
+    } else {
+      this.inHand.push(client);
+    }
+  }
+
+  private onConnectionLost(client: pg.PoolClient, error: Error): void {
+    const index = this.inHand.indexOf(client);
+    if (index < 0) return;
+    this.inHand.splice(index, 1);
+    client.release(true);
+    this.options.onIdleConnectionLost(error);
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof DatabaseFault && error.reason === 'conflict';
 }
 
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */

@@ -4,7 +4,14 @@ import { AppError } from '../errors.ts';
 import { ClaimLane, type SentBatch } from './claim-lane.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 import { PendingClaim } from './pending-claim.ts';
-import type { BatchAnswer, ClaimAttempt, ClaimMetrics, ClaimStore, EngineLog } from './ports.ts';
+import type {
+  BatchAnswer,
+  ClaimAttempt,
+  ClaimMetrics,
+  ClaimStore,
+  EngineLog,
+  RefusalReason,
+} from './ports.ts';
 
 /** What bounds the lanes. Beyond a bound a claim hears `overloaded`, and nothing of it is stored. */
 export type ClaimLaneLimits = {
@@ -34,6 +41,7 @@ export type ClaimLanesOptions = {
   couponGone(couponName: string): void;
 };
 
+const refusalLogMs = 1000;
 const settleWaitMsMin = 20;
 const settleWaitMsMax = 1000;
 
@@ -49,6 +57,7 @@ export class ClaimLanes {
   private readonly lanes = new Map<string, ClaimLane>();
   /** The line of lanes that have something to send. */
   private readonly ready: ClaimLane[] = [];
+  private readonly refusalsLogged = new Map<RefusalReason, { atMs: number; unsaid: number }>();
   private batchesUnderWay = 0;
   private unanswered = 0;
   private stopping = false;
@@ -162,11 +171,20 @@ export class ClaimLanes {
     }
   }
 
+  /** One line for the first of a kind, then at most one a second: without a database every batch ends like this. */
   private logRefusal(batch: SentBatch, answer: BatchAnswer & { kind: 'refused' }): void {
+    const nowMs = this.options.clock.nowMs();
+    const last = this.refusalsLogged.get(answer.reason);
+    if (last !== undefined && nowMs - last.atMs < refusalLogMs) {
+      last.unsaid += batch.claims.length;
+      return;
+    }
+    this.refusalsLogged.set(answer.reason, { atMs: nowMs, unsaid: 0 });
     this.options.log.warn(
       {
         batchId: batch.batchId,
         claims: batch.claims.length,
+        claimsSinceLastLine: last?.unsaid ?? 0,
         reason: answer.reason,
         err: answer.cause,
       },
