@@ -45,6 +45,8 @@ declare
   state text;
   remaining integer;
   taken integer;
+  -- Claims of the batch that are still to be decided.
+  size integer := cardinality(in_user_ids);
 begin
   -- The lock comes first: what the statements below see, no other batch of this coupon can change any more.
   select * into coupon from coupons c where c.name = in_coupon_name for update;
@@ -62,7 +64,27 @@ begin
   remaining := coupon.remaining_amount;
   taken := coupon.amount - coupon.remaining_amount;
 
-  for i in 1 .. cardinality(in_user_ids) loop
+  -- Nearly every batch of a sale that is on: there is a unit for each, and no user holds one or asks twice. Then all
+  -- win, in order, and one statement writes them in half the time of the loop. Whatever else comes goes to the loop.
+  if state = 'open' and size <= remaining and size >= 8
+    and not exists (
+      select from unnest(in_user_ids) asked (user_id)
+      join claims c on c.coupon_id = coupon.id and c.user_id = asked.user_id
+    )
+    and size = (select count(distinct asked.user_id) from unnest(in_user_ids) asked (user_id))
+  then
+    insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key)
+    select coupon.id, asked.user_id, taken + asked.place, asked.claim_id, decision_time, asked.idempotency_key
+    from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
+      with ordinality asked (user_id, claim_id, idempotency_key, place);
+    return query
+      select 'claimed', asked.claim_id, (taken + asked.place)::integer, decision_time, null::timestamptz, null::integer
+      from unnest(in_claim_ids) with ordinality asked (claim_id, place);
+    remaining := remaining - size;
+    size := 0;
+  end if;
+
+  for i in 1 .. size loop
     decision := null;
 
     -- The claim is inserted before stock is taken: a user who already has one stops here and costs no stock.
