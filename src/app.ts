@@ -67,7 +67,7 @@ export async function startApp(
     const server = await joinParts(config, log, { databaseUrl, bundled: !!bundled }, stops);
     const url = await listen(server, config.http);
     stops.push(() => leave(server, { ...config.shutdown, sleep: systemClock.sleep }));
-    log.info({ url, database: bundled ? 'bundled' : 'external' }, 'service started');
+    log.info({ url, version, database: bundled ? 'bundled' : 'external' }, 'service started');
     return {
       url,
       dataPlace: bundled ? resolve(config.dataDir) : placeOf(databaseUrl),
@@ -175,7 +175,7 @@ function createLogger(config: Config): Logger {
   return pino(
     {
       level: config.logLevel,
-      base: { service: 'firstcome', version },
+      base: { service: 'firstcome' },
       redact: ['authorization', '*.authorization', 'headers.authorization', 'url.password'],
     },
     pino.destination({ dest: 2, sync: true }),

@@ -26,7 +26,7 @@ export type Account = {
 const namespacePrefix = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
 
 /**
- * Chooses who runs PostgreSQL. A normal user: itself. Root: the user `postgres`, else `nobody`, if it can reach the
+ * Chooses who runs PostgreSQL. A normal user: itself. Root: the user `postgres` (`_postgres` on macOS), else `nobody`, if it can reach the
  * data folder and the program; else root in a user namespace. Undefined when none of these can work.
  */
 export async function chooseAccount(
@@ -39,7 +39,7 @@ export async function chooseAccount(
   const itself: Account = { name: 'this user', ids: {}, prefix: [], files };
   if (uid !== 0 && isKnownUser()) return itself;
   if (uid === 0) {
-    for (const name of ['postgres', 'nobody']) {
+    for (const name of ['postgres', '_postgres', 'nobody']) {
       const ids = await idsOf(name);
       if (ids === undefined) continue;
       const account: Account = { name, ids, prefix: [], files: ids };
@@ -95,7 +95,9 @@ async function canReach(account: Account, folder: string, program: string): Prom
 async function idsOf(name: string): Promise<Ids | undefined> {
   try {
     const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    const ids = { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    // On macOS nobody is 4294967294, which Node cannot start a process as.
+    return Math.max(ids.uid, ids.gid) > 0x7fffffff ? undefined : ids;
   } catch {
     return undefined;
   }

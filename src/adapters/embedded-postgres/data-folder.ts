@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import {
   chmod,
   lchown,
@@ -26,6 +27,9 @@ import { supervise } from './supervise.ts';
 
 /** The role and the database that the service uses. */
 export const databaseName = 'firstcome';
+
+const createDatabaseSql = readFileSync(new URL('./create-database.sql', import.meta.url), 'utf8');
+
 // Everything that is not finished has such a name, so whatever a kill left behind is known as such.
 const draftPrefix = 'new-';
 
@@ -38,6 +42,7 @@ export type Cluster = {
   name: string;
 };
 
+/** What a cluster is opened, or made, with. */
 export type ClusterOptions = {
   dataDir: string;
   binaries: Binaries;
@@ -99,7 +104,7 @@ async function createCluster(options: ClusterOptions, folder: string): Promise<v
     const passwordFile = join(draft, 'password');
     await writeDurably(passwordFile, `${randomBytes(24).toString('base64url')}\n`);
     const statementFile = join(draft, 'create-database.sql');
-    await writeDurably(statementFile, `create database ${databaseName};\n`);
+    await writeDurably(statementFile, createDatabaseSql);
     if (account.files) await giveTo(draft, account.files);
     await runInitdb(options, join(draft, 'data'), passwordFile);
     await createDatabase(options, join(draft, 'data'), statementFile);

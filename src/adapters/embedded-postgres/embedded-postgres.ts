@@ -29,7 +29,9 @@ export { findRunningServer } from './server-file.ts';
 
 // A recovery after power was lost reads 2 GB of log at most, which a slow disk does in less.
 const startTimeoutMsDefault = 120_000;
+const stopMsMax = 2_000;
 
+/** Where the data lies, and who hears of what happens. */
 export type EmbeddedPostgresOptions = {
   /** DATA_DIR: the database, its password and what other commands need to find it. Created if missing. */
   dataDir: string;
@@ -87,7 +89,7 @@ export async function startEmbeddedPostgres(
       throw error;
     }
   } catch (error) {
-    if (error instanceof OwnedByAnother) throw await inUseError(dataDir, error.pid);
+    if (error instanceof OwnedByAnother) throw await inUseError(dataDir, error);
     if (!signal.aborted) throw toEmbeddedPostgresError(error, dataDir);
     throw new EmbeddedPostgresError('The start of PostgreSQL was stopped before it had finished.', {
       cause: error,
@@ -130,7 +132,7 @@ async function startOwned(
     await kept.stop();
     // Only after a stop by force is there anything left; the next start would wait for it as well.
     const leftovers = { data: cluster.data, clusterName: cluster.name, onWait: () => {} };
-    await endLeftovers({ ...leftovers, signal: new AbortController().signal }).catch((error) =>
+    await endLeftovers({ ...leftovers, signal: AbortSignal.timeout(stopMsMax) }).catch((error) =>
       log({ level: 'warn', message: 'PostgreSQL left processes behind', reason: String(error) }),
     );
     await removeServerFile(dataDir);
@@ -162,10 +164,11 @@ async function chooseProgramAndAccount(
   return { binaries, account };
 }
 
-async function inUseError(dataDir: string, pid: number): Promise<EmbeddedPostgresError> {
+async function inUseError(dataDir: string, owner: OwnedByAnother): Promise<EmbeddedPostgresError> {
   const server = await readServerFile(dataDir).catch(() => undefined);
-  const address = server?.pid === pid ? `, its database is at 127.0.0.1:${server.port}` : '';
+  const place = owner.isElsewhere ? ' in another container or on another host' : '';
+  const address = server?.pid === owner.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
   return new EmbeddedPostgresError(
-    `The data folder ${dataDir} is in use by process ${pid}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
+    `The data folder ${dataDir} is in use by process ${owner.pid}${place}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
   );
 }

@@ -9,6 +9,7 @@ const waitMsMax = 30_000;
 const politeMs = 10_000;
 const pollMs = 50;
 
+/** Which processes count as left behind, and who hears of them. */
 export type LeftoversOptions = {
   /** PostgreSQL's own data folder. */
   data: string;
@@ -43,13 +44,14 @@ export async function endLeftovers(options: LeftoversOptions): Promise<number | 
     if (turn === 1) options.onWait();
     const postmasters = ours.filter(({ isPostmaster }) => isPostmaster);
     for (const { pid } of postmasters) {
-      if (waitedMs > politeMs) signalProcess(pid, 'SIGQUIT');
+      if (waitedMs > politeMs) signalProcess(pid, waitedMs > 2 * politeMs ? 'SIGKILL' : 'SIGQUIT');
       else if (!interrupted.has(pid)) signalProcess(pid, 'SIGINT');
       interrupted.add(pid);
     }
     // Without a postmaster a busy session notices nothing until its statement is done. What it has committed is on
     // disk, and nobody waits for the rest.
-    if (postmasters.length === 0) for (const { pid } of ours) signalProcess(pid, 'SIGQUIT');
+    const signalName = waitedMs > politeMs ? 'SIGKILL' : 'SIGQUIT';
+    if (postmasters.length === 0) for (const { pid } of ours) signalProcess(pid, signalName);
     await delay(pollMs);
   }
 }

@@ -17,12 +17,15 @@ export type OwnerLock = { release(): Promise<void> };
 
 /** Another living process owns the folder. */
 export class OwnedByAnother extends EmbeddedPostgresError {
-  /** Process id of the owner, in its own container. */
+  /** Process id of the owner, as it is there. */
   readonly pid: number;
+  /** Whether it runs in another container or on another host. */
+  readonly isElsewhere: boolean;
 
-  constructor(pid: number) {
+  constructor(pid: number, isElsewhere: boolean) {
     super(`owned by process ${pid}`);
     this.pid = pid;
+    this.isElsewhere = isElsewhere;
   }
 }
 
@@ -52,10 +55,11 @@ export async function takeOwnership(
       await rm(path, { force: true });
     };
     try {
-      const other = await findOtherOwner({ folder, name, place: own.place, say });
+      const sayOnce = attempt === 1 ? say : () => {};
+      const other = await findOtherOwner({ folder, name, place: own.place, say: sayOnce });
       if (other === undefined) return { release };
       await release();
-      if (attempt === attemptsMax) throw new OwnedByAnother(other.pid);
+      if (attempt === attemptsMax) throw new OwnedByAnother(other.pid, other.place !== own.place);
     } catch (error) {
       await release();
       throw error;
@@ -73,27 +77,33 @@ async function findOtherOwner(options: {
   say(line: string): void;
 }): Promise<OwnerName | undefined> {
   const { folder, name, place, say } = options;
-  for (const file of await readdir(folder)) {
-    const [theirPlace = '', pid = '', start = ''] = file.split('-');
-    if (file === name) continue;
-    const path = join(folder, file);
-    const lives =
-      theirPlace === place
-        ? await isSameProcess(Number(pid), start)
-        : await isTouchedMeanwhile(path, say);
-    if (lives) return { place: theirPlace, pid: Number(pid), start };
-    await rm(path, { force: true });
+  const others = (await readdir(folder)).filter((file) => file !== name).map(readName);
+  if (others.some((other) => other.place !== place)) {
+    say('The database folder was last used in another container or host; making sure it is free.');
   }
-  return undefined;
+  const living = await Promise.all(
+    others.map(async (other) => {
+      const path = join(folder, other.file);
+      const isHere = other.place === place;
+      if (isHere ? await isSameProcess(other.pid, other.start) : await isTouchedMeanwhile(path)) {
+        return other;
+      }
+      await rm(path, { force: true });
+      return undefined;
+    }),
+  );
+  return living.find((other) => other !== undefined);
+}
+
+function readName(file: string): OwnerName & { file: string } {
+  const [place = '', pid = '', start = ''] = file.split('-');
+  return { file, place, pid: Number(pid), start };
 }
 
 /** For an owner in another container: a living one touches its file. No clocks are compared. */
-async function isTouchedMeanwhile(path: string, say: (line: string) => void): Promise<boolean> {
+async function isTouchedMeanwhile(path: string): Promise<boolean> {
   const touched = async () => (await stat(path).catch(() => undefined))?.mtimeMs;
   const before = await touched();
-  say(
-    'The database folder was last used on another host or in another container; making sure that it is free.',
-  );
   for (let waitedMs = 0; waitedMs < silenceMs; waitedMs += 100) {
     await delay(100);
     const now = await touched();

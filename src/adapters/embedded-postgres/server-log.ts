@@ -3,6 +3,7 @@ import type { LogEvent } from './embedded-postgres-error.ts';
 
 const linesKeptMax = 30;
 
+/** Where a server is in its life, as far as its log is read differently. */
 export type ServerPhase = 'starting' | 'running' | 'stopping';
 
 /** Takes the lines that a server writes: keeps the last ones for an error message, and passes on what matters. */

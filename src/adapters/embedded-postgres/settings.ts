@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+/** What the settings depend on. */
 export type SettingsOptions = {
   port: number;
   /** Name that the processes of this cluster carry in their titles. */

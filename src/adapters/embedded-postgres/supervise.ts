@@ -41,6 +41,7 @@ const killMsMax = 500;
 // Processes that a killed server leaves behind hold stderr open, so its end cannot be waited for without a limit.
 const lastLinesMs = 250;
 
+/** What to run, as whom, and who reads what it writes. */
 export type SuperviseOptions = {
   /** Program and arguments, passed as they are: no shell reads them. */
   command: string[];

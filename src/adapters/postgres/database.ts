@@ -41,7 +41,6 @@ export class Database {
   private readonly answerTimeoutMs: number;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
-  private readonly known = new WeakSet<pg.PoolClient>();
   private closing = false;
   private readonly onConflict: IPolicy;
 
@@ -66,6 +65,10 @@ export class Database {
     });
     // Without a listener the loss of an idle connection would end the process.
     this.pool.on('error', (error) => options.onIdleConnectionLost(error));
+    // From the first moment on: the server's farewell may come in the same piece as its welcome.
+    this.pool.on('connect', (client) => {
+      client.on('error', (error) => this.onConnectionLost(client, error));
+    });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
@@ -134,14 +137,9 @@ export class Database {
   }
 
   private async connect(): Promise<pg.PoolClient> {
-    const client = await this.pool.connect().catch((error: unknown) => {
+    return await this.pool.connect().catch((error: unknown) => {
       throw new DatabaseFault('not_sent', error);
     });
-    if (!this.known.has(client)) {
-      this.known.add(client);
-      client.on('error', (error) => this.onConnectionLost(client, error));
-    }
-    return client;
   }
 
   /**

@@ -76,7 +76,7 @@ export class ClaimLane {
       });
       return;
     }
-    for (const claim of claims) claim.maybeStored = false;
+    for (const claim of claims) claim.maybeStored = claim.sentInCommitted;
     if (answer.reason === 'bad_value' && claims.length > 1) {
       // One value spoils the whole batch. Halving finds it without harm to its neighbours, in their order.
       const half = claims.length >> 1;
@@ -92,7 +92,10 @@ export class ClaimLane {
    */
   sendAgain(settled: 'committed' | 'void'): void {
     const { claims } = this.endBatch();
-    for (const claim of claims) claim.maybeStored = settled === 'committed';
+    for (const claim of claims) {
+      claim.sentInCommitted ||= settled === 'committed';
+      claim.maybeStored = claim.sentInCommitted;
+    }
     this.again.unshift([...claims]);
   }
 

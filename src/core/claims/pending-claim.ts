@@ -11,6 +11,8 @@ export class PendingClaim {
   answered = false;
   /** True from the sending of a batch that may have stored this claim until that batch is known to be void. */
   maybeStored = false;
+  /** True once a batch with this claim is known to be committed; what befalls a later batch does not undo that. */
+  sentInCommitted = false;
   private readonly onAnswered: () => void;
   private onOutcome: (outcome: ClaimOutcome) => void = () => undefined;
   private onFault: (error: AppError) => void = () => undefined;
