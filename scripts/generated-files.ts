@@ -2,6 +2,9 @@
 /** The files that follow from the code. `npm run generate` writes them; a test fails while a committed one differs. */
 import { settingGroups } from '../src/config/kinds.ts';
 import { type Setting, settings } from '../src/config/settings.ts';
+import { errorsPage } from './errors-page.ts';
+import { metricsPage } from './metrics-page.ts';
+import { openapiFile } from './openapi-file.ts';
 
 /** A file that is written by program; `path` is relative to the root of the repository. */
 export type GeneratedFile = { path: string; content(): string | Promise<string> };
@@ -10,6 +13,9 @@ export type GeneratedFile = { path: string; content(): string | Promise<string> 
 export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/configuration.md', content: configurationPage },
   { path: '.env.example', content: environmentExample },
+  { path: 'docs/errors.md', content: errorsPage },
+  { path: 'docs/metrics.md', content: metricsPage },
+  { path: 'openapi.json', content: openapiFile },
 ];
 
 const groupIntroductions: Record<(typeof settingGroups)[number], string> = {

@@ -25,7 +25,7 @@ import { withMetrics } from './core/claims/with-metrics.ts';
 import { manageCouponWith } from './core/coupons/manage-coupon.ts';
 import { readCouponsWith } from './core/coupons/read-coupons.ts';
 import type { Program } from './entrypoints/cli/program.ts';
-import { leave, listen } from './entrypoints/http/listen.ts';
+import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
 /** A service that runs. */
@@ -56,6 +56,7 @@ export async function startApp(
     for (const stopPart of stops.reverse()) await stopPart();
   });
   try {
+    await assertCanListen(config.http);
     const { url: databaseUrl, bundled } = await openDatabase(config, log, options);
     if (bundled) stops.push(() => bundled.stop());
     const applied = await migrate({
@@ -89,7 +90,8 @@ async function openDatabase(
   const bundled = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     say: options.say,
-    log: ({ level, message, ...event }) => log[level](event, message),
+    // That it runs as it should is told by what it serves.
+    log: ({ level, message, ...event }) => log[level === 'info' ? 'debug' : level](event, message),
     ...(options.signal && { signal: options.signal }),
   });
   return { url: bundled.url, bundled };

@@ -131,7 +131,7 @@ function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
             couponName: attempt.couponName,
             userId: attempt.userId,
             position: row.position as number,
-            claimedAt: row.claimed_at as string,
+            claimedAt: toMicroseconds(row.claimed_at as string),
           },
         };
       case 'not_open':
@@ -152,6 +152,15 @@ function toClaim(couponName: string, row: ClaimRow): Claim {
     couponName,
     userId: row.user_id,
     position: row.position,
-    claimedAt: row.claimed_at,
+    claimedAt: toMicroseconds(row.claimed_at),
   };
 }
+
+/** The time with all six digits of its fraction, of which the database leaves out zeros: as texts they sort by time. */
+function toMicroseconds(time: string): string {
+  if (time.length === fullTimeLength) return time;
+  const [seconds, fraction = ''] = time.slice(0, -1).split('.');
+  return `${seconds}.${fraction.padEnd(6, '0')}Z`;
+}
+
+const fullTimeLength = '2030-01-31T18:00:00.000000Z'.length;

@@ -23,20 +23,24 @@ const serverShare = 0.8;
 export function openPools(options: PoolOptions): { forBatches: Database; forQueries: Database } {
   // Half of a claim's time goes to the first try; the other half is left to find out what became of it.
   const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
+  const queryAnswerMs = Math.min(options.statementTimeoutMs, options.claimTimeoutMs);
   return {
     forBatches: new Database({
       ...options,
       connectionsMax: options.claimConnections,
-      statementTimeoutMs: Math.min(
-        options.statementTimeoutMs,
-        Math.floor(batchAnswerMs * serverShare),
-      ),
-      answerTimeoutMs: batchAnswerMs,
+      ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({
       ...options,
       connectionsMax: options.queryConnections,
-      answerTimeoutMs: Math.min(options.statementTimeoutMs, options.claimTimeoutMs),
+      ...timeouts(options, queryAnswerMs),
     }),
+  };
+}
+
+function timeouts({ statementTimeoutMs }: PoolOptions, answerTimeoutMs: number) {
+  return {
+    answerTimeoutMs,
+    statementTimeoutMs: Math.min(statementTimeoutMs, Math.floor(answerTimeoutMs * serverShare)),
   };
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ProblemDetails, problemBody, problemMediaType, problems } from './problem.ts';
 
 /**
  * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection ends
- * after it.
+ * after it. When the bytes follow a request that is still being decided, its own answer is the last one instead: an
+ * error in its place would say that it changed nothing.
  */
 export function answerClientError(
   error: Error & { code?: string },
@@ -12,6 +14,11 @@ export function answerClientError(
   requestId: string,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const underWay = answerUnderWay(socket);
+  if (underWay?.req.complete) {
+    underWay.shouldKeepAlive = false;
+    return;
+  }
   const details = detailsOf(error.code);
   if (socket.writable) {
     const { status, title } = problems[details.code];
@@ -22,6 +29,11 @@ export function answerClientError(
     );
   }
   socket.destroySoon();
+}
+
+/** Where Node keeps the answer that a connection waits for; its own handling of such errors looks there too. */
+function answerUnderWay(socket: Socket): ServerResponse | null | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage;
 }
 
 function detailsOf(code: string | undefined): ProblemDetails {

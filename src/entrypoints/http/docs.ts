@@ -20,6 +20,8 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         { name: 'claims', description: 'Claim, and see who claimed' },
         { name: 'health', description: 'Whether it works, and how' },
       ],
+      // Either or: keys are asked for only where they are set.
+      security: [{}, { key: [] }],
       components: {
         securitySchemes: {
           key: {

@@ -22,12 +22,12 @@ export function readJsonBodies(app: FastifyInstance): void {
     { parseAs: 'buffer', bodyLimit: bodyBytesMax },
     (request, body, done) => {
       const encoding = request.headers['content-encoding'];
-      if (encoding !== undefined && encoding !== 'identity') {
+      if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
         return done(invalidBody('must not be compressed'));
       }
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
       parseJson(request, body.toString('utf8'), (error, value) => {
-        if (error === null && depthOf(value) > depthMax) {
+        if (error === null && isDeeperThan(depthMax, value)) {
           done(invalidBody(`must not be nested deeper than ${depthMax}`));
         } else {
           done(error, value);
@@ -49,11 +49,8 @@ function invalidBody(message: string) {
   return invalidRequest([{ field: 'body', message }]);
 }
 
-function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  let deepest = 0;
-  for (const inner of Object.values(value)) {
-    if (typeof inner === 'object') deepest = Math.max(deepest, depthOf(inner));
-  }
-  return deepest + 1;
+/** Looks no further down than it must, so that a body which is nothing but brackets cannot fill the stack. */
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(depth - 1, inner));
 }

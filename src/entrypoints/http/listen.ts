@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { StartError } from '../../core/errors.ts';
 import type { HttpServer } from './server.ts';
+
+/**
+ * Rejects with a `StartError` where `listen` would: asked before the database is started, a taken port is told at once.
+ */
+export async function assertCanListen(place: { host: string; port: number }): Promise<void> {
+  const probe = createServer();
+  try {
+    probe.listen(place.port, place.host);
+    await once(probe, 'listening');
+  } catch (error) {
+    throw toStartError(error, place.host, place.port);
+  } finally {
+    probe.close();
+  }
+}
 
 /** Starts to listen and returns the address, such as `http://127.0.0.1:8080`. Rejects with a `StartError`. */
 export async function listen(

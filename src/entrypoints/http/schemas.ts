@@ -2,6 +2,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { amountMax, couponStates } from '../../core/coupons/coupon.ts';
 import { errorCodes } from '../../core/errors.ts';
+import { problemMediaType } from './problem.ts';
 
 // Control characters and lone surrogates; a name that holds one could not be typed, logged or sent on safely.
 const textPattern = '^[^\\p{Cc}\\p{Cs}]*$';
@@ -156,13 +157,15 @@ export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
 
 /** The responses of a route that are problems, for its schema. */
 export function problemResponses(...statuses: number[]) {
-  return Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      {
-        description: 'Problem',
-        content: { 'application/problem+json': { schema: ref(ProblemSchema) } },
-      },
-    ]),
-  );
+  const response = (description: string) => ({
+    description,
+    content: { [problemMediaType]: { schema: ref(ProblemSchema) } },
+  });
+  return Object.fromEntries([
+    ...statuses.map((status) => [status, response('Problem')]),
+    ['default', response('Any other problem')],
+  ]);
 }
+
+/** For routes that need a key where one is set. */
+export const keyWhereSet = [{ key: [] }, {}];

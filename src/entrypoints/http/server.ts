@@ -23,7 +23,7 @@ import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
-import { toInvalidRequest, validatorCompiler } from './validation.ts';
+import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -90,6 +90,8 @@ export async function createHttpServer(
       headersTimeout: options.headersTimeoutMs,
       maxHeaderSize: options.headerBytesMax,
       connectionsCheckingInterval: connectionsCheckMs,
+      // Checked below: Node's own answer would be an empty one.
+      requireHostHeader: false,
     },
     frameworkErrors: (error, _request, reply) => {
       setApiHeaders(reply);
@@ -98,9 +100,16 @@ export async function createHttpServer(
     clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.connectionsMax;
+  // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response);
+  });
 
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
+    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') {
+      return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
+    }
     if (!stopping || isHealthPath(request.url)) return done();
     reply.header('Connection', 'close');
     done(new AppError('unavailable', { detail: 'the service is stopping' }));

@@ -2,18 +2,21 @@
 import { allowedIn } from './schemas.ts';
 import { invalidRequest } from './validation.ts';
 
+// The schema's format checks the ranges, but takes any white space for the T and offsets without minutes or colon.
+const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
+
 /**
- * A limit of the sale window as the database takes it: UTC, to the millisecond. The schema has checked that the text
- * is RFC 3339; here it must also lie in the years 1 to 9999 and must not be a leap second.
+ * A limit of the sale window as the database takes it: UTC, to the millisecond. The schema has checked most of RFC
+ * 3339; here it is checked in full, and the time must also lie in the years 1 to 9999 and must not be a leap second.
  */
 export function toWindowTime(
   field: 'opens_at' | 'closes_at',
   value: string | null | undefined,
 ): string | null | undefined {
   if (value === null || value === undefined) return value;
-  const time = new Date(value.replace(' ', 'T'));
+  const time = new Date(value.replace(' ', 'T').toUpperCase());
   const year = time.getUTCFullYear();
-  if (Number.isNaN(year) || year < 1 || year > 9999) {
+  if (!rfc3339.test(value) || Number.isNaN(year) || year < 1 || year > 9999) {
     throw invalidRequest([{ field, message: allowedIn[field] ?? '' }]);
   }
   return time.toISOString();

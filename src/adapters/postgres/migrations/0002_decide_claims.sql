@@ -68,8 +68,12 @@ begin
   -- win, in order, and one statement writes them in half the time of the loop. Whatever else comes goes to the loop.
   if state = 'open' and size <= remaining and size >= 8
     and not exists (
+      -- Each user is looked up by himself: a plain join, planned while claims is empty, would read all claims of the
+      -- coupon for each batch. The limit keeps the planner from making it one.
       select from unnest(in_user_ids) asked (user_id)
-      join claims c on c.coupon_id = coupon.id and c.user_id = asked.user_id
+      cross join lateral (
+        select from claims c where c.coupon_id = coupon.id and c.user_id = asked.user_id limit 1
+      ) held
     )
     and size = (select count(distinct asked.user_id) from unnest(in_user_ids) asked (user_id))
   then

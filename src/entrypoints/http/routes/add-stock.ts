@@ -5,6 +5,7 @@ import {
   CouponBody,
   CouponParams,
   IdempotencyKeyHeader,
+  keyWhereSet,
   problemResponses,
   ref,
   Units,
@@ -19,6 +20,7 @@ export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
       onRequest: access.admin,
       schema: {
         operationId: 'addStock',
+        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Add units to a coupon',
         description: 'With an `Idempotency-Key` a repeat adds nothing.',

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
-import { CouponBody, CouponParams, problemResponses, ref, WindowTime } from '../schemas.ts';
+import {
+  CouponBody,
+  CouponParams,
+  keyWhereSet,
+  problemResponses,
+  ref,
+  WindowTime,
+} from '../schemas.ts';
 import { toCouponBody } from '../views.ts';
 import { assertWindowOrder, toWindowTime } from '../window-time.ts';
 
@@ -13,6 +20,7 @@ export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => 
       onRequest: access.admin,
       schema: {
         operationId: 'changeCoupon',
+        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Change the sale window, pause or resume',
         description: 'What is left out stays as it is; null removes a limit of the window.',

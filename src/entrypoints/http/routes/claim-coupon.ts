@@ -6,6 +6,7 @@ import {
   ClaimBody,
   CouponName,
   IdempotencyKeyHeader,
+  keyWhereSet,
   problemResponses,
   ref,
   UserId,
@@ -20,6 +21,7 @@ export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
       onRequest: access.claim,
       schema: {
         operationId: 'claimCoupon',
+        security: keyWhereSet,
         tags: ['claims'],
         summary: 'Claim one unit of a coupon for a user',
         description:

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
-import { CouponBody, NewCouponName, problemResponses, ref, Units, WindowTime } from '../schemas.ts';
+import {
+  CouponBody,
+  keyWhereSet,
+  NewCouponName,
+  problemResponses,
+  ref,
+  Units,
+  WindowTime,
+} from '../schemas.ts';
 import { couponPath, toCouponBody } from '../views.ts';
 import { assertWindowOrder, toWindowTime } from '../window-time.ts';
 
@@ -13,6 +21,7 @@ export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => 
       onRequest: access.admin,
       schema: {
         operationId: 'createCoupon',
+        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Create a coupon',
         body: Type.Object({

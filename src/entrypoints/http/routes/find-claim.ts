@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../parts.ts';
-import { ClaimBody, ClaimParams, problemResponses, ref } from '../schemas.ts';
+import { ClaimBody, ClaimParams, keyWhereSet, problemResponses, ref } from '../schemas.ts';
 import { toClaimBody } from '../views.ts';
 
 /** `GET /api/coupons/{name}/claims/{user_id}`: the claim that one user holds. */
@@ -11,6 +11,7 @@ export const findClaimRoute: Route = (app, { readClaims, access }) => {
       onRequest: access.claim,
       schema: {
         operationId: 'findClaim',
+        security: keyWhereSet,
         tags: ['claims'],
         summary: "Read one user's claim",
         params: ClaimParams,

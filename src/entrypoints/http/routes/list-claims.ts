@@ -5,7 +5,14 @@ import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../pages.ts';
 import type { Route } from '../parts.ts';
-import { ClaimBody, CouponParams, PageQuery, problemResponses, ref } from '../schemas.ts';
+import {
+  ClaimBody,
+  CouponParams,
+  keyWhereSet,
+  PageQuery,
+  problemResponses,
+  ref,
+} from '../schemas.ts';
 import { couponPath, toClaimBody } from '../views.ts';
 
 const csv = 'text/csv';
@@ -19,6 +26,7 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
       onRequest: access.admin,
       schema: {
         operationId: 'listClaims',
+        security: keyWhereSet,
         tags: ['claims'],
         summary: 'List the claims of a coupon, in order of position',
         description: 'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed.',

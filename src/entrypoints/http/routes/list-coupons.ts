@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { linkNextPage, pageLimitDefault } from '../pages.ts';
 import type { Route } from '../parts.ts';
-import { CouponSummaryBody, PageQuery, problemResponses, ref } from '../schemas.ts';
+import { CouponSummaryBody, keyWhereSet, PageQuery, problemResponses, ref } from '../schemas.ts';
 import { toCouponSummary } from '../views.ts';
 
 /** `GET /api/coupons`: all coupons, a page at a time, in order of creation. */
@@ -13,6 +13,7 @@ export const listCouponsRoute: Route = (app, { readCoupons, access }) => {
       onRequest: access.admin,
       schema: {
         operationId: 'listCoupons',
+        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'List coupons',
         querystring: PageQuery,

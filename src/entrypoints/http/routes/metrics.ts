@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
-import { problemResponses } from '../schemas.ts';
+import { keyWhereSet, problemResponses } from '../schemas.ts';
 
 /** `GET /metrics`: what Prometheus scrapes. */
 export const metricsRoute: Route = (app, { metricsText, access }) => {
@@ -11,6 +11,7 @@ export const metricsRoute: Route = (app, { metricsText, access }) => {
       onRequest: access.admin,
       schema: {
         operationId: 'readMetrics',
+        security: keyWhereSet,
         tags: ['health'],
         summary: 'Metrics in the Prometheus text format',
         produces: ['text/plain'],

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `openapi.json`: what `/openapi.json` answers, for those who do not run the service. */
+import { readFileSync } from 'node:fs';
+import type { HttpParts } from '../src/entrypoints/http/parts.ts';
+import { createHttpServer } from '../src/entrypoints/http/server.ts';
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+/** The file as text, with its keys in the order in which the routes and schemas are declared. */
+export async function openapiFile(): Promise<string> {
+  const { app } = await createHttpServer(options, parts);
+  try {
+    return `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  } finally {
+    await app.close();
+  }
+}
+
+const options = {
+  headersTimeoutMs: 1000,
+  requestTimeoutMs: 1000,
+  keepAliveTimeoutMs: 1000,
+  connectionsMax: 1,
+  headerBytesMax: 16_384,
+  loopbackOnly: true,
+  allowedHosts: [],
+  corsOrigins: [],
+  adminApiKey: undefined,
+  claimApiKey: undefined,
+};
+
+// The routes are described and never called.
+const uncalled = () => {
+  throw new Error('nothing listens here');
+};
+
+const parts: HttpParts = {
+  claimCoupon: uncalled,
+  readCoupons: { read: uncalled, list: uncalled },
+  manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },
+  readClaims: { find: uncalled, list: uncalled, exportAll: uncalled },
+  checkHealth: uncalled,
+  healthFacts: { version, database: 'bundled', anonymousAdmin: false },
+  metricsText: uncalled,
+  log: { error: uncalled, info: uncalled },
+};
