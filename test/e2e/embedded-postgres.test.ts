@@ -74,6 +74,10 @@ beforeAll(async () => {
   ]).catch((error) => {
     throw new Error(error.stdout);
   });
+  await fs.copyFile(
+    join(repository, 'src/adapters/embedded-postgres/create-database.sql'),
+    join(compiled, 'dist/adapters/embedded-postgres/create-database.sql'),
+  );
 });
 
 afterAll(async () => {

@@ -41,6 +41,7 @@ export class Database {
   private readonly answerTimeoutMs: number;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
+  private readonly broken = new WeakSet<pg.PoolClient>();
   private closing = false;
   private readonly onConflict: IPolicy;
 
@@ -147,8 +148,8 @@ export class Database {
    * and a batch of claims would wait that turn out behind all the answers of the batch before it.
    */
   private giveBack(client: pg.PoolClient, fault: DatabaseFault | undefined): void {
-    if (fault?.reason === 'lost' || fault?.reason === 'not_sent') {
-      // It may be broken, or lead to a server that takes no writes.
+    if (this.broken.has(client) || fault?.reason === 'lost' || fault?.reason === 'not_sent') {
+      // It is or may be broken, or leads to a server that takes no writes.
       client.release(true);
     } else if (this.closing || this.pool.waitingCount > 0) {
       client.release();
@@ -158,6 +159,7 @@ export class Database {
   }
 
   private onConnectionLost(client: pg.PoolClient, error: Error): void {
+    this.broken.add(client);
     const index = this.inHand.indexOf(client);
     if (index < 0) return;
     this.inHand.splice(index, 1);

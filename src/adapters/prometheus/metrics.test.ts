@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { prometheusMetrics } from './metrics.ts';
+
+const sources = {
+  version: '1.2.3',
+  lanes: () => ({ waiting: 7, lanes: 2, oldestMs: 1_500 }),
+  pools: () => ({ batches: { total: 5, idle: 2, waiting: 1 } }),
+};
+
+async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {
+  const { text } = await metrics.text();
+  return text.split('\n').filter((line) => line.startsWith('firstcome_'));
+}
+
+describe('the metrics', () => {
+  it('count answers by their word', async () => {
+    const metrics = prometheusMetrics();
+    for (const word of ['claimed', 'sold_out', 'claimed', 'overloaded']) metrics.answered(word);
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        'firstcome_claims_total{outcome="claimed"} 2',
+        'firstcome_claims_total{outcome="sold_out"} 1',
+        'firstcome_claims_total{outcome="overloaded"} 1',
+      ]),
+    );
+    // A second scrape counts nothing twice.
+    metrics.answered('claimed');
+    expect(await linesOf(metrics)).toContain('firstcome_claims_total{outcome="claimed"} 3');
+  });
+
+  it('tell the sizes and the times of batches, and what was lost and settled', async () => {
+    const metrics = prometheusMetrics();
+    metrics.batchDecided({ size: 3, commitSeconds: 0.002 });
+    metrics.batchUnknown();
+    metrics.batchSettled('void');
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        'firstcome_claim_batch_size_bucket{le="2"} 0',
+        'firstcome_claim_batch_size_bucket{le="4"} 1',
+        'firstcome_claim_batch_size_sum 3',
+        'firstcome_claim_commit_seconds_bucket{le="0.001"} 0',
+        'firstcome_claim_commit_seconds_bucket{le="0.002"} 1',
+        'firstcome_claim_batches_unknown_total 1',
+        'firstcome_claim_batches_settled_total{settled="void"} 1',
+      ]),
+    );
+  });
+
+  it('read depths and pools at each scrape, in the units of their names', async () => {
+    const metrics = prometheusMetrics();
+    metrics.read(sources);
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        `firstcome_build_info{version="1.2.3",node="${process.version}"} 1`,
+        'firstcome_claims_waiting 7',
+        'firstcome_claim_lanes 2',
+        'firstcome_claim_oldest_seconds 1.5',
+        'firstcome_database_connections{pool="batches",state="idle"} 2',
+        'firstcome_database_connections{pool="batches",state="used"} 3',
+        'firstcome_database_connection_waiters{pool="batches"} 1',
+      ]),
+    );
+  });
+
+  it('are not shared by two services in one process', async () => {
+    const [first, second] = [prometheusMetrics(), prometheusMetrics()];
+    first.answered('claimed');
+    expect(await linesOf(second)).not.toContainEqual(expect.stringContaining('claimed'));
+  });
+
+  it('carry no label that a caller could invent', async () => {
+    const metrics = prometheusMetrics();
+    metrics.read(sources);
+    metrics.answered('claimed');
+    const labels = (await linesOf(metrics)).flatMap((line) =>
+      [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
+    );
+    const allowed = ['le', 'node', 'outcome', 'pool', 'settled', 'state', 'version'];
+    expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
+  });
+
+  it('have a help text each, and the content type of Prometheus', async () => {
+    const metrics = prometheusMetrics();
+    metrics.read(sources);
+    const described = await metrics.describe();
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(11);
+    expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
+    expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
+  });
+});

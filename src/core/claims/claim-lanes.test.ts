@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { settled } from '../../../test/support/fixed-clock.ts';
+import { scriptedLanes as setup } from '../../../test/support/scripted-lanes.ts';
+
+describe('claims of one coupon', () => {
+  it('are sent at once when nothing is under way', () => {
+    const { claim, store } = setup();
+    claim('a');
+    expect(store.calls).toEqual(['batch #1: a']);
+  });
+
+  it('gather while a batch is under way, and leave together in order when it is answered', async () => {
+    const { claim, store, heard } = setup();
+    claim('abc');
+    await settled();
+    expect(store.calls).toEqual(['batch #1: a']);
+    await store.decide(0);
+    expect(store.calls).toEqual(['batch #1: a', 'batch #2: b c']);
+    claim('d');
+    await store.decide(1);
+    await store.decide(2);
+    expect(store.users).toEqual([['a'], ['b', 'c'], ['d']]);
+    expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed' });
+  });
+
+  it('leave in batches of the allowed size', async () => {
+    const { claim, store } = setup({ batchMax: 2 });
+    claim('abcdef');
+    for (const index of [0, 1, 2, 3]) await store.decide(index);
+    expect(store.users).toEqual([['a'], ['b', 'c'], ['d', 'e'], ['f']]);
+  });
+
+  it('do not wait for those of another coupon', async () => {
+    const { claim, store } = setup();
+    claim('ab', 'one');
+    claim('cd', 'other');
+    expect(store.users).toEqual([['a'], ['c']]);
+    await store.decide(1);
+    expect(store.users).toEqual([['a'], ['c'], ['d']]);
+  });
+
+  it('are counted and timed by batch, and a coupon that is gone is told', async () => {
+    const { claim, store, metrics, gone, heard } = setup();
+    claim('a');
+    await store.answer(0, {
+      ...{ kind: 'decided', commitSeconds: 0.01, outcomes: [{ outcome: 'coupon_not_found' }] },
+    });
+    expect(metrics).toEqual(['decided 1']);
+    expect(gone).toEqual(['LAUNCH']);
+    expect(await heard()).toEqual({ a: 'coupon_not_found' });
+  });
+});
+
+describe('the bounds', () => {
+  it('let as many batches be under way as there are connections, in order of the lanes', async () => {
+    const { claim, store } = setup({ batchesUnderWayMax: 2 });
+    for (const name of 'abcd') claim(name, `coupon ${name}`);
+    expect(store.users).toEqual([['a'], ['b']]);
+    await store.decide(1);
+    expect(store.users).toEqual([['a'], ['b'], ['c']]);
+    await store.decide(0);
+    expect(store.users).toEqual([['a'], ['b'], ['c'], ['d']]);
+  });
+
+  it('let no lane wait twice in the line while another waits', async () => {
+    const { claim, store } = setup({ batchesUnderWayMax: 1 });
+    claim('ab', 'busy');
+    claim('c', 'quiet');
+    await store.decide(0);
+    expect(store.users).toEqual([['a'], ['c']]);
+    await store.decide(1);
+    expect(store.users).toEqual([['a'], ['c'], ['b']]);
+  });
+
+  it('take laneWaitingMax claims of one coupon besides the batch under way, and refuse one more', async () => {
+    const { claim, heard } = setup({ laneWaitingMax: 2 });
+    claim('abcd');
+    claim('e', 'other');
+    expect(await heard()).toEqual({ d: 'overloaded' });
+  });
+
+  it('take lanesMax coupons, and refuse one more until a lane is idle', async () => {
+    const { claim, heard, store } = setup({ lanesMax: 2 });
+    claim('a', 'one');
+    claim('b', 'two');
+    claim('c', 'three');
+    expect(await heard()).toEqual({ c: 'overloaded' });
+    await store.decide(0);
+    claim('d', 'three');
+    expect(await heard()).toEqual({ a: 'claimed', c: 'overloaded' });
+  });
+
+  it('take waitingMax claims in all, those under way too, and refuse one more until one is answered', async () => {
+    const { claim, heard, store } = setup({ waitingMax: 3 });
+    claim('ab', 'one');
+    claim('cd', 'two');
+    expect(await heard()).toEqual({ d: 'overloaded' });
+    await store.decide(0);
+    claim('ef', 'two');
+    expect(await heard()).toEqual({ a: 'claimed', d: 'overloaded', f: 'overloaded' });
+  });
+
+  it('drop a lane as soon as it is idle', async () => {
+    const { claim, lanes, store } = setup();
+    claim('ab');
+    expect(lanes.depth()).toMatchObject({ lanes: 1, waiting: 2 });
+    await store.decide(0);
+    expect(lanes.depth()).toMatchObject({ lanes: 1, waiting: 1 });
+    await store.decide(1);
+    expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
+  });
+});
+
+describe('the age limit', () => {
+  it('is not reached a moment before, and refuses whoever was not sent', async () => {
+    const { claim, clock, heard, lanes } = setup({ batchesUnderWayMax: 1, timeoutMs: 1_000 });
+    claim('a', 'under way');
+    claim('b', 'waits');
+    await clock.advance(999);
+    expect(await heard()).toEqual({});
+    expect(lanes.depth().oldestMs).toBe(999);
+    // The sweep comes ten times in the time that a claim has.
+    await clock.advance(101);
+    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a', b: 'overloaded' });
+    expect(lanes.depth()).toMatchObject({ waiting: 0 });
+  });
+
+  it('makes an answer that comes later fall silent, and the lane goes on', async () => {
+    const { claim, clock, heard, store, lanes } = setup({ timeoutMs: 1_000 });
+    claim('ab');
+    await clock.advance(1_100);
+    claim('c');
+    await store.decide(0);
+    expect(store.users).toEqual([['a'], ['c']]);
+    await store.decide(1);
+    expect(await heard()).toEqual({
+      ...{ a: 'outcome_unknown claim-of-a', b: 'overloaded', c: 'claimed' },
+    });
+    expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
+  });
+
+  it('drops a lane in the line whose claims have all expired', async () => {
+    const { claim, clock, lanes, store } = setup({ batchesUnderWayMax: 1, timeoutMs: 1_000 });
+    claim('a', 'one');
+    claim('b', 'two');
+    await clock.advance(1_100);
+    await store.decide(0);
+    expect(store.users).toEqual([['a']]);
+    expect(lanes.depth()).toMatchObject({ lanes: 0, waiting: 0 });
+  });
+});
+
+describe('a refused batch', () => {
+  it('is told to its claims, and the lane goes on with the next', async () => {
+    const { claim, store, heard } = setup();
+    claim('ab');
+    await store.refuse(0, 'busy');
+    await store.decide(1);
+    expect(await heard()).toEqual({ a: 'unavailable', b: 'claimed' });
+  });
+
+  it('that holds a bad value is halved until that value stands alone', async () => {
+    const { claim, store, heard } = setup();
+    claim('0abXcd');
+    await store.decide(0);
+    for (let index = 1; index < store.sent.length; index += 1) {
+      const isBad = store.users[index]?.includes('X') ?? false;
+      if (isBad) await store.refuse(index, 'bad_value');
+      else await store.decide(index);
+    }
+    expect(store.users.slice(1)).toEqual([
+      ['a', 'b', 'X', 'c', 'd'],
+      ['a', 'b'],
+      ['X', 'c', 'd'],
+      ['X'],
+      ['c', 'd'],
+    ]);
+    expect(new Set(store.sent.map(({ batchId }) => batchId)).size).toBe(store.sent.length);
+    expect(await heard()).toMatchObject({ a: 'claimed', X: 'invalid_request', d: 'claimed' });
+  });
+
+  it('is logged once a second for each reason, and never by the hundred', async () => {
+    const { claim, store, clock, warnings } = setup();
+    for (const index of [0, 1, 2]) {
+      claim('a');
+      await store.refuse(index, 'not_sent');
+    }
+    expect(warnings).toEqual(['a batch of claims was refused; nothing of it is stored']);
+    claim('a');
+    await store.refuse(3, 'busy');
+    expect(warnings.length).toBe(2);
+    await clock.advance(1_000);
+    claim('a');
+    await store.refuse(4, 'not_sent');
+    expect(warnings.length).toBe(3);
+  });
+});

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { settled } from '../../test/support/fixed-clock.ts';
+import { SharedRead } from './shared-read.ts';
+
+type Load = {
+  keys: string[];
+  end(values: Record<string, number>): Promise<void>;
+  fail(error: Error): Promise<void>;
+};
+
+function setup(limits: { keysMax?: number; readersMax?: number } = {}) {
+  const loads: Load[] = [];
+  const shared = new SharedRead<number>({
+    keysMax: 10,
+    readersMax: 10_000,
+    ...limits,
+    load: (keys) =>
+      new Promise((resolve, reject) => {
+        loads.push({
+          keys: [...keys],
+          end: (values) => {
+            resolve(new Map(Object.entries(values)));
+            return settled();
+          },
+          fail: (error) => {
+            reject(error);
+            return settled();
+          },
+        });
+      }),
+  });
+  /** The load that was started as number `index`. */
+  const load = (index: number) => {
+    const found = loads[index];
+    if (found === undefined) throw new Error(`only ${loads.length} loads were started`);
+    return found;
+  };
+  return { shared, loads, load };
+}
+
+describe('a reader', () => {
+  it('who comes first is served at once', async () => {
+    const { shared, load } = setup();
+    const read = shared.read('a');
+    expect(load(0).keys).toEqual(['a']);
+    await load(0).end({ a: 1 });
+    expect(await read).toBe(1);
+  });
+
+  it('never joins a load that had started before he came', async () => {
+    const { shared, loads, load } = setup();
+    const early = shared.read('a');
+    const late = shared.read('a');
+    expect(loads.length).toBe(1);
+    await load(0).end({ a: 1 });
+    expect(await early).toBe(1);
+    expect(load(1).keys).toEqual(['a']);
+    await load(1).end({ a: 2 });
+    expect(await late).toBe(2);
+  });
+
+  it('hears nothing but undefined for a key that does not exist', async () => {
+    const { shared, load } = setup();
+    const read = shared.read('a');
+    await load(0).end({});
+    expect(await read).toBeUndefined();
+  });
+});
+
+describe('readers who come together', () => {
+  it('share one load, a thousand of them, besides the one under way', async () => {
+    const { shared, loads, load } = setup();
+    const first = shared.read('a');
+    const reads = Array.from({ length: 1_000 }, (_, index) => shared.read(`key ${index % 2}`));
+    await load(0).end({ a: 1 });
+    await first;
+    expect(load(1).keys).toEqual(['key 0', 'key 1']);
+    await load(1).end({ 'key 0': 0, 'key 1': 1 });
+    const values = await Promise.all(reads);
+    expect(values.filter((value) => value === 0).length).toBe(500);
+    expect(loads.length).toBe(2);
+  });
+
+  it('are split into loads of keysMax keys, one after the other', async () => {
+    const { shared, loads, load } = setup({ keysMax: 2 });
+    const reads = ['a', 'b', 'c', 'd', 'b', 'e', 'f'].map((key) => shared.read(key));
+    await load(0).end({ a: 1 });
+    expect(load(1).keys).toEqual(['b', 'c']);
+    expect(loads.length).toBe(2);
+    await load(1).end({ b: 2, c: 3 });
+    expect(load(2).keys).toEqual(['d', 'e']);
+    await load(2).end({ d: 4, e: 5 });
+    expect(load(3).keys).toEqual(['f']);
+    await load(3).end({ f: 6 });
+    expect(await Promise.all(reads)).toEqual([1, 2, 3, 4, 2, 5, 6]);
+  });
+});
+
+describe('a load that fails', () => {
+  it('is told to exactly its own readers; those behind are served by the next', async () => {
+    const { shared, load } = setup();
+    const failing = shared.read('a');
+    const fine = shared.read('a');
+    const error = new Error('down');
+    const [told] = await Promise.all([
+      failing.catch((caught: unknown) => caught),
+      load(0).fail(error),
+    ]);
+    expect(told).toBe(error);
+    await load(1).end({ a: 2 });
+    expect(await fine).toBe(2);
+  });
+
+  it('at its very start is told in the same way, and later readers are served', async () => {
+    let isDown = true;
+    const shared = new SharedRead<number>({
+      ...{ keysMax: 1, readersMax: 1 },
+      load: () => {
+        if (isDown) throw new Error('down');
+        return Promise.resolve(new Map([['a', 1]]));
+      },
+    });
+    await expect(shared.read('a')).rejects.toThrow('down');
+    isDown = false;
+    expect(await shared.read('a')).toBe(1);
+  });
+});
+
+describe('readersMax', () => {
+  it('readers may wait, those of the load under way too; one more hears overloaded', async () => {
+    const { shared, load } = setup({ readersMax: 3 });
+    const reads = [shared.read('a'), shared.read('b'), shared.read('b')];
+    await expect(shared.read('a')).rejects.toMatchObject({ code: 'overloaded' });
+    await load(0).end({ a: 1 });
+    await load(1).end({ b: 2 });
+    expect(await Promise.all(reads)).toEqual([1, 2, 2]);
+  });
+
+  it('counts readers out when they were answered, also by a failure', async () => {
+    const { shared, load } = setup({ readersMax: 1 });
+    const failing = shared.read('a').catch(() => 'failed');
+    await load(0).fail(new Error('down'));
+    expect(await failing).toBe('failed');
+    const read = shared.read('a');
+    await load(1).end({ a: 1 });
+    expect(await read).toBe(1);
+  });
+});

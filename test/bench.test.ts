@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { DelayLine } from '../bench/delay-line.ts';
+import { compare, type DropAnswers } from '../bench/drop-audit.ts';
+import { fates, retryOf, userNumber } from '../bench/drop-messages.ts';
+import { Histogram } from '../bench/histogram.ts';
+import { parseMetrics } from '../bench/metrics.ts';
+import { drawPlot } from '../bench/plot.ts';
+import { reachLines } from '../bench/reach.ts';
+import { type Results, type Run, seriesOf, type TargetSpec } from '../bench/results.ts';
+import { userOf } from '../bench/set-up.ts';
+import { median, ratio, shown } from '../bench/statistics.ts';
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+describe('the histogram', () => {
+  it.each([50, 90, 99, 99.9, 100])('tells percentile %d at most 1/64 too high', (percent) => {
+    const values = range(20_000).map((index) => 0.01 * 1.0007 ** index);
+    const histogram = new Histogram();
+    for (const value of values) histogram.add(value);
+    const exact = values[Math.ceil((percent / 100) * values.length) - 1] ?? 0;
+    const told = histogram.percentileMs(percent);
+    expect(told).toBeGreaterThanOrEqual(exact - 0.0005);
+    expect(told).toBeLessThanOrEqual(exact * (1 + 1 / 64) + 0.0005);
+  });
+
+  it('is the same whether it counted everything or was merged from parts', () => {
+    const [whole, odd, even] = [new Histogram(), new Histogram(), new Histogram()];
+    for (const index of range(1000)) {
+      whole.add(index / 7);
+      (index % 2 === 0 ? even : odd).add(index / 7);
+    }
+    const merged = new Histogram();
+    for (const part of [odd, even]) merged.merge(part.toPairs());
+    expect(merged.toPairs()).toEqual(whole.toPairs());
+    expect(merged.count).toBe(1000);
+    expect(merged.percentileMs(99)).toBe(whole.percentileMs(99));
+  });
+
+  it('tells 0 when it is empty, and counts hours as the longest it knows', () => {
+    const histogram = new Histogram();
+    expect(histogram.percentileMs(99)).toBe(0);
+    histogram.add(10_000_000);
+    expect(histogram.maxMs).toBe(10_000_000);
+    expect(histogram.percentileMs(50)).toBeGreaterThan(880_000);
+  });
+});
+
+describe('the statistics', () => {
+  it('take the middle, whatever the order', () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 3, 2])).toBe(2.5);
+    expect(median([])).toBeUndefined();
+  });
+
+  it('divide only what is there', () => {
+    expect(ratio(3, 2)).toBe(1.5);
+    expect(ratio(undefined, 2)).toBeUndefined();
+    expect(ratio(3, 0)).toBeUndefined();
+  });
+
+  it('show three digits that count', () => {
+    const values = [0.1234, 12.345, 123.45, 12_345.6, 5, undefined];
+    expect(values.map(shown)).toEqual(['0.12', '12.3', '123', '12,346', '5', '']);
+  });
+});
+
+describe('the delay line', () => {
+  it('delivers everything in order, each item when its time has come', () => {
+    const line = new DelayLine<number>(2);
+    const arrived: [number, number][] = [];
+    for (let now = 0; now <= 20; now += 1) {
+      if (now < 10) for (const item of [2 * now, 2 * now + 1]) line.put(item, now);
+      line.deliver(now, (item) => arrived.push([item, now]));
+    }
+    expect(arrived).toEqual(range(20).map((item) => [item, Math.floor(item / 2) + 2]));
+    expect(line.nextDueMs).toBeUndefined();
+  });
+
+  it('tells when the next item is due', () => {
+    const line = new DelayLine<string>(0.25);
+    line.put('a', 10);
+    line.put('b', 11);
+    expect(line.nextDueMs).toBe(10.25);
+    line.deliver(10.25, () => undefined);
+    expect(line.nextDueMs).toBe(11.25);
+  });
+});
+
+describe('the metrics', () => {
+  it('are summed over the labels that do not matter', () => {
+    const text = [
+      '# TYPE firstcome_claims_total counter',
+      'firstcome_claims_total{outcome="claimed",worker="1"} 5',
+      'firstcome_claims_total{outcome="claimed",worker="2"} 6',
+      'firstcome_claims_total{outcome="sold_out"} 1.5e+3',
+      'firstcome_claim_batch_size_bucket{le="1"} 9',
+      'firstcome_claim_batch_size_sum 100',
+      'firstcome_claim_batch_size_count 4',
+    ].join('\n');
+    const outcomes = { claimed: 11, sold_out: 1500 };
+    expect(parseMetrics(text)).toEqual({ batches: 4, batchedClaims: 100, outcomes });
+  });
+});
+
+function run(target: TargetSpec, rate: number, more: Partial<Run> = {}): Run {
+  const load = { answers: rate, seconds: 1, not2xx: 0, lost: 0 };
+  return {
+    ...{ phase: 'side by side', workload: 'hot coupon', target, connections: 256, round: 1, rate },
+    load: { ...load, p50Ms: 1, p90Ms: 1, p99Ms: 1, p999Ms: 1, maxMs: 1 },
+    cpu: {},
+    violations: [],
+    ...more,
+  };
+}
+
+describe('the report', () => {
+  const runs = [
+    ...[90, 10, 95].map((rate) => run({ kind: 'firstcome' }, rate)),
+    ...[100, 100, 100].map((rate) => run({ kind: 'empty handler' }, rate)),
+    run({ kind: 'firstcome' }, 1000, { violations: ['oversold'] }),
+    run({ kind: 'firstcome', roundTripMs: 2 }, 50, { phase: 'distance' }),
+    run({ kind: 'firstcome' }, 100, { phase: 'distance' }),
+  ];
+  const results: Results = {
+    startedAt: '2030-01-31T18:00:00.000Z',
+    machine: {
+      ...{ processor: 'a', cores: 2, memoryGb: 4, kernel: 'b', node: 'c', postgres: 'd' },
+      ...{ generator: 'e', commit: 'f', syncMs: 1 },
+    },
+    options: { quick: false, full: false, rounds: 3, seconds: 5 },
+    notes: [],
+    runs,
+  };
+
+  it('takes no run into a median that an audit has failed', () => {
+    const [series] = seriesOf(runs);
+    expect(series?.runs.map(({ rate }) => rate)).toEqual([90, 10, 95]);
+    expect(series?.failed).toBe(1);
+  });
+
+  it('compares the medians with what must be and what is aimed at', () => {
+    const lines = reachLines(results);
+    expect(lines[0]).toMatchObject({ value: 0.9, verdict: 'aim' });
+    expect(lines.find(({ what }) => what.startsWith('2 ms'))).toMatchObject({
+      value: 0.5,
+      verdict: 'missed',
+    });
+    expect(lines[1]).toMatchObject({ value: undefined, verdict: undefined });
+  });
+
+  it('draws only what was measured', () => {
+    const svg = drawPlot({
+      ...{ title: 'a < b', xTitle: 'x', yTitle: 'y', x: [1, 16, 64], scale: 'log' },
+      lines: [{ name: 'one', colour: 1, y: [1, undefined, 100] }],
+    });
+    expect(svg.match(/<circle/g)).toHaveLength(2);
+    expect(svg).toContain('a &lt; b');
+    expect(svg).not.toContain('NaN');
+  });
+});
+
+describe('the crowd of the drop', () => {
+  it.each([1, 2, 77])(
+    'has users that differ, of whom five in a hundred ask twice (seed %d)',
+    (seed) => {
+      const users = range(20_000).map((index) => userOf(userNumber(index, seed)));
+      expect(new Set(users).size).toBe(users.length);
+      expect(users.every((user) => /^user-\d{11}$/.test(user))).toBe(true);
+      const twice = range(20_000).flatMap((index) => retryOf(index, seed) ?? []);
+      expect(twice.length / 20_000).toBeCloseTo(0.05, 2);
+      expect(twice.filter((when) => when === 'meanwhile').length / twice.length).toBeCloseTo(
+        0.5,
+        1,
+      );
+    },
+  );
+});
+
+describe('the audit of the drop', () => {
+  const user = (index: number) => userOf(userNumber(index, 1));
+  const row = (index: number, more: object = {}) => ({
+    ...{ user_id: user(index), claim_id: `c${index}`, position: index + 1 },
+    ...{ key: user(index).replace('user-', 'drop-'), ...more },
+  });
+  const answers: DropAnswers = {
+    seed: 1,
+    winners: [
+      { users: Int32Array.of(0, 1), positions: Int32Array.of(1, 2), claimIds: ['c0', 'c1'] },
+    ],
+    fates: Uint8Array.of(fates.claimed, fates.claimed, fates.refused),
+  };
+
+  it('finds nothing when every answer is stored as it was told', () => {
+    expect(compare(answers, [row(0), row(1)])).toEqual([]);
+  });
+
+  it.each([
+    ['acknowledged, but not stored', [row(0)]],
+    ['stored with another claim id or position', [row(0), row(1, { claim_id: 'other' })]],
+    ['stored with another claim id or position', [row(0), row(1, { position: 9 })]],
+    ['stored under another key', [row(0), row(1, { key: null })]],
+    ['stored, but not acknowledged', [row(0), row(1), row(7)]],
+    ['refused, but holding a claim', [row(0), row(1), row(2)]],
+  ])('finds a claim that is %s', (what, rows) => {
+    expect(compare(answers, rows).join('\n')).toContain(what);
+  });
+
+  it('finds a user who heard nothing', () => {
+    const unheard = { ...answers, fates: Uint8Array.of(fates.claimed, fates.unheard) };
+    expect(compare(unheard, [row(0), row(1)]).join('\n')).toContain('without an answer');
+  });
+});

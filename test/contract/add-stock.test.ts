@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+describe('POST /api/coupons/{name}/stock', () => {
+  const service = useService();
+  const add = (name: string, units: unknown, key?: string) =>
+    service.client.post(
+      pathOf(name, 'stock'),
+      { add: units },
+      key === undefined ? {} : { 'Idempotency-Key': key },
+    );
+  const amountOf = async (name: string) => (await service.client.get(pathOf(name))).json.amount;
+
+  it('answers 200 with the coupon, which has that many units more', async () => {
+    const name = await aCoupon(service, { amount: 2 });
+    await aClaim(service, name, { user: 'ada' });
+    const answer = await add(name, 5);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual((await service.client.get(pathOf(name))).json);
+    expect(answer.json).toMatchObject({ amount: 7, remaining_amount: 6, claimed_by: ['ada'] });
+    expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    expectApiHeaders(answer);
+  });
+
+  it('adds each time when there is no key', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    await add(name, 1);
+    await add(name, 1);
+    expect(await amountOf(name)).toBe(3);
+  });
+
+  it('ends being sold out', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    await aClaim(service, name, { user: 'first' });
+    expectProblem(await service.client.claim('second', name), 'sold_out');
+    await add(name, 1);
+    expect((await aClaim(service, name, { user: 'second' })).json.position).toBe(2);
+  });
+
+  it('adds once under one key, and says that the repeat is one', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    expect((await add(name, 5, 'k')).headers).not.toHaveProperty('idempotency-replayed');
+    const again = await add(name, 5, 'k');
+    expect(again.status).toBe(200);
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.json).toMatchObject({ amount: 6, remaining_amount: 6 });
+    expect(await amountOf(name)).toBe(6);
+  });
+
+  it('adds once when ten come at the same time under one key', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => add(name, 5, 'k')));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
+    expect(answers.filter((answer) => answer.headers['idempotency-replayed'])).toHaveLength(9);
+    expect(answers.every((answer) => answer.json.amount === 6)).toBe(true);
+    expect(await amountOf(name)).toBe(6);
+  });
+
+  it('keeps one key for two coupons, and other keys, apart', async () => {
+    const [one, two] = [await aCoupon(service), await aCoupon(service)];
+    for (const [name, key] of [
+      [one, 'k'],
+      [two, 'k'],
+      [one, 'K'],
+      [one, 'k k'],
+    ] as const) {
+      expect((await add(name, 1, key)).headers).not.toHaveProperty('idempotency-replayed');
+    }
+    expect(await amountOf(one)).toBe(13);
+    expect(await amountOf(two)).toBe(11);
+  });
+
+  it('keeps the key of an addition and that of a claim apart', async () => {
+    const name = await aCoupon(service);
+    await aClaim(service, name, { user: 'ada', key: 'k' });
+    expect((await add(name, 1, 'k')).json.amount).toBe(11);
+    expect((await service.client.claim('bob', name, 'k')).headers).not.toHaveProperty(
+      'idempotency-replayed',
+    );
+  });
+
+  it('decides a key anew when its first attempt was refused', async () => {
+    const name = newName();
+    expectProblem(await add(name, 2, 'k'), 'coupon_not_found');
+    await aCoupon(service, { name, amount: 1 });
+    expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
+    const answer = await add(name, 2, 'k');
+    expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    expect(answer.json.amount).toBe(3);
+  });
+
+  it.each([0, -1, 1.5, '5', null, true, [], {}, 2_147_483_648])(
+    'refuses to add %j and changes nothing',
+    async (units) => {
+      const name = await aCoupon(service);
+      const before = await storedCounts(service);
+      expectInvalid(await add(name, units), 'add');
+      expect(await storedCounts(service)).toEqual(before);
+    },
+  );
+
+  it('asks for what is missing', async () => {
+    const answer = await service.client.post(pathOf(await aCoupon(service), 'stock'), {});
+    expect(answer.json.error).toBe('invalid request: add is required');
+  });
+
+  it('fills the amount up to 2,147,483,647 and not one further', async () => {
+    const name = await aCoupon(service, { amount: 2_147_483_640 });
+    await aClaim(service, name);
+    const before = await storedCounts(service);
+    expectInvalid(await add(name, 8), 'add');
+    expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
+    expect(await storedCounts(service)).toEqual(before);
+    expect((await add(name, 7)).json).toMatchObject({
+      amount: 2_147_483_647,
+      remaining_amount: 2_147_483_646,
+    });
+    expectInvalid(await add(name, 1), 'add');
+  });
+
+  it('answers 404 for a name that is no coupon, and stores nothing', async () => {
+    const before = await storedCounts(service);
+    expectProblem(await add(newName(), 1, 'k'), 'coupon_not_found');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+});

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { parseAnswer } from '../support/contract-client.ts';
+import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+const bodyBytesMax = 16 * 1024;
+
+describe('a body', () => {
+  const service = useService();
+  const create = (body: unknown, headers = {}) =>
+    service.client.post('/api/coupons', body, headers);
+
+  it.each([
+    ...['application/json', 'text/plain', 'application/x-www-form-urlencoded', 'text/html'],
+    ...['application/json; charset=utf-16', 'APPLICATION/JSON', 'application/vnd.api+json'],
+    ...['multipart/form-data; boundary=x', 'json', '/', ';;;', 'application/', '*/*', '\u00e9', ''],
+  ])('is read as JSON under Content-Type "%s"', async (type) => {
+    const name = newName();
+    const headers = { 'Content-Type': type };
+    expect((await create({ name, amount: 2 }, headers)).status).toBe(201);
+    const claim = { user_id: 'ada', coupon_name: name };
+    expect((await service.client.post('/api/coupons/claim', claim, headers)).status).toBe(200);
+    expect((await service.client.patch(pathOf(name), { paused: true }, headers)).status).toBe(200);
+    const stock = await service.client.post(pathOf(name, 'stock'), { add: 1 }, headers);
+    expect(stock.status).toBe(200);
+  });
+
+  it('is read as JSON without any Content-Type, and with two', async () => {
+    for (const lines of ['', 'Content-Type: text/plain\r\nContent-Type: image/png\r\n']) {
+      const body = JSON.stringify({ name: newName(), amount: 1 });
+      const bytes = await service.client.raw(
+        `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${lines}` +
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      expect(parseAnswer(bytes).status, bytes).toBe(201);
+    }
+  });
+
+  it('may come in chunks', async () => {
+    const body = JSON.stringify({ name: newName(), amount: 1 });
+    const bytes = await service.client.raw(
+      `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
+        `3\r\n${body.slice(0, 3)}\r\n${(body.length - 3).toString(16)}\r\n${body.slice(3)}\r\n0\r\n\r\n`,
+    );
+    expect(parseAnswer(bytes).status, bytes).toBe(201);
+  });
+
+  it('may have white space around its object, and any order and escapes in it', async () => {
+    const name = newName();
+    const answer = await create(` \r\n\t{ "amount" : 1 , "n\\u0061me" : "${name}" }\n `);
+    expect(answer.status).toBe(201);
+    expect(answer.json.name).toBe(name);
+  });
+
+  const valid = '{"name":"n","amount":1}';
+  const routes = [
+    ['POST', '/api/coupons'],
+    ['POST', '/api/coupons/claim'],
+    ['PATCH', '/api/coupons/some'],
+    ['POST', '/api/coupons/some/stock'],
+  ] as const;
+  it.each([
+    ['empty', ''],
+    ['white space', ' \n'],
+    ['cut off', valid.slice(0, -1)],
+    ['followed by garbage', `${valid}x`],
+    ['followed by another object', valid + valid],
+    ['preceded by garbage', `x${valid}`],
+    ['a form', 'name=n&amount=1'],
+    ['in single quotes', "{'name':'n','amount':1}"],
+    ['without quotes', '{name:"n",amount:1}'],
+    ['with a trailing comma', '{"name":"n","amount":1,}'],
+    ['with a comment', '{"name":"n",/**/"amount":1}'],
+    ['with NaN', '{"name":"n","amount":NaN}'],
+    ['with a hexadecimal number', '{"name":"n","amount":0x10}'],
+    ['with a leading zero', '{"name":"n","amount":01}'],
+    ['with a raw newline in a text', '{"name":"a\nb","amount":1}'],
+    ['with a bad escape', '{"name":"\\x41","amount":1}'],
+    ['NUL', '\0'],
+    ['XML', '<coupon/>'],
+    ['UTF-16', Buffer.from(valid, 'utf16le')],
+    ['an array', `[${valid}]`],
+    ['null', 'null'],
+    ['a number', '5'],
+    ['a text', '"name"'],
+    ['true', 'true'],
+  ])('that is %s is 400 on every route and stores nothing', async (_what, body) => {
+    const before = await storedCounts(service);
+    for (const [method, path] of routes) {
+      expectInvalid(await service.client.call({ method, path, body }), 'body');
+    }
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('that is missing is 400 on every route', async () => {
+    for (const [method, path] of routes) {
+      expectInvalid(await service.client.call({ method, path }), 'body');
+      const bytes = await service.client.raw(
+        `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+      );
+      expectInvalid(parseAnswer(bytes), 'body');
+    }
+  });
+
+  it.each([
+    '{"name":"n","amount":1,"__proto__":{"amount":5}}',
+    '{"name":"n","amount":1,"__proto__":null}',
+    '{"name":"n","amount":1,"\\u005f_proto__":{}}',
+    '{"name":"n","amount":1,"\\u005F\\u005fproto\\u005f\\u005F":1}',
+    '{"name":"n","amount":1,"\\u005f\\u005f\\u0070\\u0072\\u006f\\u0074\\u006f\\u005f\\u005f":1}',
+    '{"name":"n","amount":1,"__proto__" : {}}',
+    '{"name":"n","amount":1,"x":{"y":[{"__proto__":{}}]}}',
+    '{"name":"n","amount":1,"constructor":{"prototype":{"amount":5}}}',
+    '{"name":"n","amount":1,"\\u0063onstructor":{"prototyp\\u0065":{}}}',
+    '{"name":"n","amount":1,"x":[{"constructor":{"prototype":null}}]}',
+  ])('that reaches for a prototype is 400: %s', async (body) => {
+    const before = await storedCounts(service);
+    expectInvalid(await create(body), 'body');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('may hold those words where they reach for nothing', async () => {
+    for (const name of ['__proto__', 'constructor', 'prototype', '"__proto__":']) {
+      const body = { name, amount: 1, prototype: 1, constructor: 'x' };
+      expect((await create(body)).status).toBe(201);
+      await aClaim(service, name, { user: '__proto__' });
+      expect((await service.client.get(pathOf(name))).json).toMatchObject({
+        ...{ name, claimed_by: ['__proto__'] },
+      });
+    }
+    expect(({} as Record<string, unknown>).amount).toBeUndefined();
+  });
+
+  it.each([
+    ['a byte that begins nothing', [0xff]],
+    ['a character cut short', [0xe2, 0x82]],
+    ['an overlong slash', [0xc0, 0xaf]],
+    ['a surrogate', [0xed, 0xa0, 0x80]],
+    ['a code point beyond Unicode', [0xf4, 0x90, 0x80, 0x80]],
+    ['Latin-1', [0xe9]],
+  ])('that is no UTF-8 is 400: %s', async (_what, bytes) => {
+    const before = await storedCounts(service);
+    const body = Buffer.concat([
+      Buffer.from('{"name":"'),
+      Buffer.from(bytes),
+      Buffer.from('","amount":1}'),
+    ]);
+    expectInvalid(await create(body), 'body');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it.each(['gzip', 'deflate', 'br', 'identity, gzip', 'nonsense'])(
+    'with Content-Encoding %s is 400, compressed or not',
+    async (encoding) => {
+      const headers = { 'Content-Encoding': encoding };
+      expectInvalid(await create(gzipSync(valid), headers), 'body');
+      expectInvalid(await create(valid, headers), 'body');
+    },
+  );
+
+  it.each(['identity', 'Identity'])('with Content-Encoding %s is a plain one', async (encoding) => {
+    const answer = await create({ name: newName(), amount: 1 }, { 'Content-Encoding': encoding });
+    expect(answer.status).toBe(201);
+  });
+
+  it('may have 16 KiB and not one byte more, with a length or in chunks', async () => {
+    const padded = (name: string, bytes: number) => {
+      const [head, tail] = [`{"name":"${name}","amount":1,"pad":"`, '"}'];
+      return head + 'x'.repeat(bytes - head.length - tail.length) + tail;
+    };
+    for (const headers of [{}, { 'Transfer-Encoding': 'chunked', 'Content-Length': undefined }]) {
+      expect((await create(padded(newName(), bodyBytesMax), headers)).status).toBe(201);
+      const before = await storedCounts(service);
+      expectProblem(await create(padded(newName(), bodyBytesMax + 1), headers), 'body_too_large');
+      expect(await storedCounts(service)).toEqual(before);
+    }
+  });
+
+  it('that only announces to be too large is refused before it is sent', async () => {
+    const bytes = await service.client.raw(
+      'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n',
+    );
+    expectProblem(parseAnswer(bytes), 'body_too_large');
+  });
+
+  it('may be nested eight deep and not nine', async () => {
+    const nested = (depth: number) =>
+      `{"name":"${newName()}","amount":1,"x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
+    expect((await create(nested(8))).status).toBe(201);
+    expectInvalid(await create(nested(9)), 'body');
+    const objects = `${'{"a":'.repeat(9)}1${'}'.repeat(9)}`;
+    expectInvalid(await create(objects), 'body');
+  });
+
+  it('that is nested as deep as its size allows is refused like any other', async () => {
+    const arrays = '['.repeat(bodyBytesMax / 2) + ']'.repeat(bodyBytesMax / 2);
+    expectInvalid(await create(arrays), 'body');
+    expectInvalid(await create('['.repeat(bodyBytesMax)), 'body');
+    const objects = `${'{"":'.repeat(3000)}1${'}'.repeat(3000)}`;
+    expectInvalid(await create(objects), 'body');
+  });
+
+  it('may come with a GET, where nobody reads it', async () => {
+    const name = await aCoupon(service);
+    for (const body of ['garbage', '{"__proto__":1}']) {
+      const answer = await service.client.call({ method: 'GET', path: pathOf(name), body });
+      expect(answer.status).toBe(200);
+    }
+  });
+});

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { parseAnswer } from '../support/contract-client.ts';
+import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aCoupon,
+  type ContractService,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+const shop = 'https://shop.example';
+
+/** Every call that changes something, each on its own. */
+const changes = (coupon: string) =>
+  [
+    ['POST', '/api/coupons', { name: newName(), amount: 1 }],
+    ['POST', '/api/coupons/claim', { user_id: newName(), coupon_name: coupon }],
+    ['PATCH', pathOf(coupon), { paused: false }],
+    ['POST', pathOf(coupon, 'stock'), { add: 1 }],
+  ] as const;
+
+async function expectChangesRefused(
+  service: ContractService,
+  headers: Record<string, string>,
+): Promise<void> {
+  const coupon = await aCoupon(service);
+  const before = await storedCounts(service);
+  for (const [method, path, body] of changes(coupon)) {
+    expectProblem(await service.client.call({ method, path, body, headers }), 'cross_origin');
+  }
+  expect(await storedCounts(service)).toEqual(before);
+}
+
+async function expectChangesTaken(
+  service: ContractService,
+  headers: Record<string, string>,
+): Promise<void> {
+  for (const [method, path, body] of changes(await aCoupon(service))) {
+    const answer = await service.client.call({ method, path, body, headers });
+    expect(answer.status, answer.text).toBeLessThan(300);
+  }
+}
+
+describe('a changing request of a browser', () => {
+  const service = useService({ ALLOWED_HOSTS: 'coupons.test' });
+
+  it('is taken from a page of the service itself', async () => {
+    const { port } = service.client;
+    for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]) {
+      await expectChangesTaken(service, { Origin: origin });
+    }
+    await expectChangesTaken(service, { Origin: 'https://coupons.test', Host: 'coupons.test' });
+    await expectChangesTaken(service, {
+      Origin: `http://localhost:${port}`,
+      Host: `localhost:${port}`,
+      'Sec-Fetch-Site': 'same-origin',
+    });
+  });
+
+  it('is refused from a page of any other origin, and changes nothing', async () => {
+    const { port } = service.client;
+    for (const origin of [
+      ...[shop, 'null', '', 'http://127.0.0.1', `http://127.0.0.1:${port + 1}`, 'file://'],
+      ...[`http://localhost:${port}`, `http://127.0.0.1:${port}.shop.example`, 'http://'],
+      ...[`http://shop.example/127.0.0.1:${port}`, `http://x@127.0.0.1:${port}`],
+      ...[`chrome-extension://127.0.0.1:${port}`, `http://127.0.0.1:${port}, ${shop}`],
+    ]) {
+      await expectChangesRefused(service, { Origin: origin });
+    }
+  });
+
+  it('is refused when the browser calls it cross-site, also without an Origin', async () => {
+    await expectChangesRefused(service, { 'Sec-Fetch-Site': 'cross-site' });
+    await expectChangesRefused(service, {
+      'Sec-Fetch-Site': 'cross-site',
+      Origin: `http://127.0.0.1:${service.client.port}`,
+    });
+  });
+
+  it.each(['same-origin', 'same-site', 'none'])(
+    'is taken without an Origin when the browser calls it %s',
+    async (site) => {
+      await expectChangesTaken(service, { 'Sec-Fetch-Site': site });
+    },
+  );
+
+  it('is refused before its body is looked at, and on paths that do not exist', async () => {
+    const headers = { Origin: shop };
+    const { client } = service;
+    expectProblem(await client.post('/api/coupons', 'garbage', headers), 'cross_origin');
+    expectProblem(await client.post('/nowhere', '{}', headers), 'cross_origin');
+    const wrong = { method: 'DELETE', path: '/api/coupons', headers };
+    expectProblem(await client.call(wrong), 'cross_origin');
+  });
+
+  it('that only reads is answered, but shown to no page of another origin', async () => {
+    const coupon = await aCoupon(service);
+    for (const path of [pathOf(coupon), '/api/coupons', '/health']) {
+      const headers = { Origin: shop, 'Sec-Fetch-Site': 'cross-site' };
+      const answer = await service.client.get(path, headers);
+      expect(answer.status).toBe(200);
+      expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+    }
+  });
+
+  it('is not invited by a preflight', async () => {
+    const answer = await service.client.call({
+      method: 'OPTIONS',
+      path: '/api/coupons/claim',
+      headers: { Origin: shop, 'Access-Control-Request-Method': 'POST' },
+    });
+    expectProblem(answer, 'method_not_allowed');
+    expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+});
+
+describe('a request of a browser to a service with CORS_ORIGINS', () => {
+  const other = 'http://localhost:5173';
+  const service = useService({
+    CORS_ORIGINS: `${shop}, ${other}`,
+    ADMIN_API_KEY: 'admin-key-of-thirty-two-characters!',
+  });
+  const preflight = (origin: string, method: string) =>
+    service.client.call({
+      method: 'OPTIONS',
+      path: '/api/coupons/claim',
+      headers: {
+        Origin: origin,
+        'Access-Control-Request-Method': method,
+        'Access-Control-Request-Headers': 'content-type, idempotency-key, authorization',
+      },
+    });
+  const claimFrom = (origin: string, site = 'cross-site') =>
+    service.client.post(
+      '/api/coupons/claim',
+      { user_id: 'ada', coupon_name: 'nothing' },
+      { Origin: origin, 'Sec-Fetch-Site': site },
+    );
+
+  it.each([shop, other])('is invited from %s', async (origin) => {
+    for (const method of ['POST', 'PATCH']) {
+      const answer = await preflight(origin, method);
+      expect(answer.status).toBe(204);
+      expect(answer.headers).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-allow-methods': expect.stringContaining(method),
+        'access-control-allow-headers': expect.stringMatching(/idempotency-key/i),
+        vary: expect.stringMatching(/\bOrigin\b/),
+      });
+      expect(answer.headers).not.toHaveProperty('access-control-allow-credentials');
+    }
+  });
+
+  it.each([shop, other])('is decided from %s, which may read the answer', async (origin) => {
+    const answer = await claimFrom(origin);
+    expectProblem(answer, 'coupon_not_found');
+    expect(answer.headers['access-control-allow-origin']).toBe(origin);
+    for (const name of ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After']) {
+      expect(answer.headers['access-control-expose-headers']).toContain(name);
+    }
+    const refused = await service.client.get('/api/coupons', { Origin: origin });
+    expectProblem(refused, 'unauthorized');
+    expect(refused.headers['access-control-allow-origin']).toBe(origin);
+  });
+
+  it.each([
+    ...['https://evil.example', 'null', 'http://shop.example', 'https://shop.example:8443'],
+    ...['https://shop.example.evil.example', 'https://sub.shop.example', 'https://SHOP.example'],
+    'https://shop.example/',
+  ])('is neither invited nor decided from %s', async (origin) => {
+    const invitation = await preflight(origin, 'POST');
+    expect(invitation.headers).not.toHaveProperty('access-control-allow-origin');
+    for (const site of ['cross-site', 'same-site']) {
+      const answer = await claimFrom(origin, site);
+      expectProblem(answer, 'cross_origin');
+      expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+    }
+  });
+
+  it('is decided from the service itself', async () => {
+    const own = `http://127.0.0.1:${service.client.port}`;
+    expectProblem(await claimFrom(own, 'same-origin'), 'coupon_not_found');
+  });
+});
+
+describe('the Host of a request to a service on loopback', () => {
+  const service = useService({ ALLOWED_HOSTS: 'coupons.test, 2001:db8::1' });
+  const paths = ['/api/coupons', '/health', '/livez', '/docs', '/openapi.json'];
+
+  it.each([
+    ...['localhost', 'localhost:1', 'LOCALHOST', 'LocalHost:65535', '127.0.0.1', '127.0.0.1:80'],
+    ...['127.1.2.3', '127.255.255.254:9', '[::1]', '[::1]:8080', 'coupons.test'],
+    ...['coupons.test:8443', 'COUPONS.test', '[2001:db8::1]', '[2001:db8::1]:8080'],
+  ])('may be %s', async (host) => {
+    for (const path of paths) {
+      expect((await service.client.get(path, { Host: host })).status).toBe(200);
+    }
+  });
+
+  it.each([
+    ...['evil.example', 'evil.example:8080', 'localhost.evil.example', 'evil.example.localhost.x'],
+    ...['127.0.0.1.evil.example', '127.0.0.1@evil.example', 'xlocalhost', 'localhost@evil.example'],
+    ...['0.0.0.0', '[::]', '10.0.0.1', '192.168.0.1:80', '169.254.169.254', '[::2]', '::1', '[::1'],
+    ...['128.0.0.1', '27.0.0.1', 'sub.coupons.test', 'coupons.test.evil.example', 'xcoupons.test'],
+    ...[':8080', 'localhost:80:80', 'localhost/', 'localhost:x', '[2001:db8::2]', '2001:db8::1'],
+  ])('may not be "%s"', async (host) => {
+    const headers = { Host: host };
+    for (const path of [...paths, '/nowhere']) {
+      expectProblem(await service.client.get(path, headers), 'host_not_allowed');
+    }
+    const before = await storedCounts(service);
+    const body = { name: newName(), amount: 1 };
+    expectProblem(await service.client.post('/api/coupons', body, headers), 'host_not_allowed');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('may not be empty', async () => {
+    const bytes = await service.client.raw(
+      'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n',
+    );
+    expectProblem(parseAnswer(bytes), 'host_not_allowed');
+  });
+
+  it('must be there in HTTP/1.1, and need not in HTTP/1.0', async () => {
+    const missing = await service.client.raw('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expectInvalid(parseAnswer(missing), 'Host');
+    const old = await service.client.raw('GET /livez HTTP/1.0\r\n\r\n');
+    expect(parseAnswer(old).status).toBe(200);
+  });
+});
+
+describe('the Host of a request to a service that other machines can reach', () => {
+  const service = useService({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' });
+
+  it.each(['evil.example', '10.0.0.1:80', 'localhost'])('may be %s', async (host) => {
+    expect((await service.client.get('/livez', { Host: host })).status).toBe(200);
+  });
+});

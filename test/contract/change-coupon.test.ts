@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+describe('PATCH /api/coupons/{name}', () => {
+  const service = useService();
+  const change = (name: string, body: unknown) => service.client.patch(pathOf(name), body);
+  const read = async (name: string) => (await service.client.get(pathOf(name))).json;
+
+  it('answers 200 with the coupon as it is now', async () => {
+    const name = await aCoupon(service);
+    await aClaim(service, name, { user: 'ada' });
+    const answer = await change(name, {
+      opens_at: '2020-01-01T00:00:00Z',
+      closes_at: '2999-01-01T00:00:00Z',
+      paused: true,
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({
+      ...{ name, amount: 10, remaining_amount: 9, claimed_by: ['ada'], state: 'paused' },
+      ...{ opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z', paused: true },
+      claims_url: `/api/coupons/${name}/claims`,
+    });
+    expect(await read(name)).toEqual(answer.json);
+    expectApiHeaders(answer);
+  });
+
+  it('leaves alone what it is not told', async () => {
+    const name = await aCoupon(service, {
+      opens_at: '2020-01-01T00:00:00Z',
+      closes_at: '2999-01-01T00:00:00Z',
+    });
+    await change(name, { paused: true });
+    const before = await read(name);
+    for (const body of [{}, { paused: true }, { unknown: 1, amount: 99, name: 'x' }]) {
+      const answer = await change(name, body);
+      expect(answer.status).toBe(200);
+      expect(answer.json).toEqual(before);
+    }
+  });
+
+  it('takes a limit of the window away with null, and the other stays', async () => {
+    const window = { opens_at: '2998-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' };
+    const name = await aCoupon(service, window);
+    expect((await change(name, { opens_at: null })).json).toMatchObject({
+      ...{ opens_at: null, closes_at: window.closes_at, state: 'open' },
+    });
+    expect((await change(name, { closes_at: null })).json).toMatchObject({
+      ...{ opens_at: null, closes_at: null },
+    });
+  });
+
+  it('refuses a window that would end before it begins, together with what is stored', async () => {
+    const name = await aCoupon(service, {
+      opens_at: '2030-06-01T00:00:00Z',
+      closes_at: '2030-07-01T00:00:00Z',
+    });
+    const before = await read(name);
+    for (const body of [
+      { closes_at: '2030-05-01T00:00:00Z' },
+      { closes_at: '2030-06-01T00:00:00Z' },
+      { closes_at: '2030-06-01T02:00:00+02:00', paused: true },
+      { opens_at: '2030-08-01T00:00:00Z' },
+      { opens_at: '2031-01-02T00:00:00Z', closes_at: '2031-01-01T00:00:00Z' },
+    ]) {
+      expectInvalid(await change(name, body), 'closes_at');
+      expect(await read(name)).toEqual(before);
+    }
+  });
+
+  it.each([
+    ['paused', null],
+    ['paused', 'true'],
+    ['paused', 1],
+    ['opens_at', 0],
+    ['opens_at', ''],
+    ['opens_at', 'tomorrow'],
+    ['closes_at', true],
+    ['closes_at', ['2030-01-01T00:00:00Z']],
+  ])('refuses %s: %j and changes nothing', async (field, value) => {
+    const name = await aCoupon(service);
+    const before = await read(name);
+    expectInvalid(await change(name, { [field]: value }), field);
+    expect(await read(name)).toEqual(before);
+  });
+
+  it('answers 404 for a name that is no coupon, and creates none', async () => {
+    const before = await storedCounts(service);
+    expectProblem(await change(newName(), { paused: true }), 'coupon_not_found');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+});
+
+describe('POST /api/coupons with a sale window', () => {
+  const service = useService();
+  const create = (fields: object) =>
+    service.client.post('/api/coupons', { name: newName(), amount: 1, ...fields });
+
+  it.each([
+    ['2030-01-31T18:00:00Z', '2030-01-31T18:00:00Z'],
+    ['2030-01-31t18:00:00z', '2030-01-31T18:00:00Z'],
+    ['2030-01-31 18:00:00Z', '2030-01-31T18:00:00Z'],
+    ['2030-01-31T18:00:00.25Z', '2030-01-31T18:00:00.25Z'],
+    ['2030-01-31T18:00:00.123456789Z', '2030-01-31T18:00:00.123Z'],
+    ['2030-01-31T18:00:00+05:30', '2030-01-31T12:30:00Z'],
+    ['2030-01-31T18:00:00-00:00', '2030-01-31T18:00:00Z'],
+    ['2030-12-31T23:59:59-14:00', '2031-01-01T13:59:59Z'],
+    ['2032-02-29T00:00:00Z', '2032-02-29T00:00:00Z'],
+    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+  ])('takes the time %s', async (given, told) => {
+    const answer = await create({ opens_at: given });
+    expect(answer.status, answer.text).toBe(201);
+    expect(answer.json.opens_at).toBe(told);
+  });
+
+  it.each([
+    ...['2030-01-31', '18:00:00Z', '2030-01-31T18:00:00', '2030-01-31T18:00Z', '20300131T180000Z'],
+    ...['2030-02-30T00:00:00Z', '2031-02-29T00:00:00Z', '2030-13-01T00:00:00Z'],
+    ...['2030-00-01T00:00:00Z', '2030-01-00T00:00:00Z', '2030-01-31T24:00:00Z'],
+    ...['2030-01-31T18:60:00Z', '2030-01-31T18:00:61Z', '2030-12-31T23:59:60Z'],
+    ...['2030-01-31T18:00:00+24:00', '2030-01-31T18:00:00+0530', '2030-01-31T18:00:00+05'],
+    ...['2030-01-31T18:00:00.Z', '2030-01-31T18:00:00,5Z', '2030-01-31\t18:00:00Z'],
+    ...['2030-01-31\u00a018:00:00Z', '2030-01-31\n18:00:00Z', ' 2030-01-31T18:00:00Z'],
+    ...['2030-01-31T18:00:00Z ', '2030-01-31T18:00:00Zjunk', '2030-01-31T18:00:00UTC'],
+    ...['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+01:00', '9999-12-31T23:59:59-01:00'],
+    ...['+012030-01-31T18:00:00Z', '12030-01-31T18:00:00Z', '-2030-01-31T18:00:00Z'],
+    ...['now', 'infinity', 'epoch', '', 'null', 0, 1_893_456_000, true, {}, []],
+  ])('refuses the time %j and stores nothing', async (time) => {
+    const before = await storedCounts(service);
+    expectInvalid(await create({ opens_at: time }), 'opens_at');
+    expectInvalid(await create({ closes_at: time }), 'closes_at');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('takes null for a limit that there is not', async () => {
+    const answer = await create({ opens_at: null, closes_at: null });
+    expect(answer.json).toMatchObject({ opens_at: null, closes_at: null, state: 'open' });
+  });
+
+  it.each([
+    ['2030-01-02T00:00:00Z', '2030-01-01T00:00:00Z'],
+    ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00Z'],
+    ['2030-01-01T01:00:00Z', '2030-01-01T02:00:00+02:00'],
+  ])('refuses a window from %s to %s, and stores nothing', async (opens_at, closes_at) => {
+    const before = await storedCounts(service);
+    expectInvalid(await create({ opens_at, closes_at }), 'closes_at');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('takes a window of which the offsets decide the order', async () => {
+    const window = { opens_at: '2030-01-01T02:00:00+02:00', closes_at: '2030-01-01T01:00:00Z' };
+    expect((await create(window)).json).toMatchObject({
+      opens_at: '2030-01-01T00:00:00Z',
+      closes_at: '2030-01-01T01:00:00Z',
+      state: 'scheduled',
+    });
+  });
+});

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import {
+  expectApiHeaders,
+  expectInvalid,
+  expectProblem,
+  retryAfterOf,
+} from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/;
+
+describe('POST /api/coupons/claim', () => {
+  const service = useService();
+
+  it('answers 200 with the claim, which is stored by then', async () => {
+    const coupon = await aCoupon(service, { amount: 2 });
+    const answer = await service.client.claim('ada', coupon);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({
+      message: 'coupon claimed',
+      claim_id: expect.stringMatching(uuid),
+      coupon_name: coupon,
+      user_id: 'ada',
+      position: 1,
+      claimed_at: expect.stringMatching(utcTime),
+    });
+    expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    expect(answer.headers['content-type']).toMatch(/^application\/json\b/);
+    expectApiHeaders(answer);
+    const stored = await service.database.query<{ claim_id: string }>(
+      'select claim_id from claims join coupons on coupons.id = coupon_id where name = $1',
+      [coupon],
+    );
+    expect(stored).toEqual([{ claim_id: answer.json.claim_id }]);
+  });
+
+  it('gives positions from 1 in order, and times that never step back', async () => {
+    const coupon = await aCoupon(service);
+    const answers = [];
+    for (const user of ['a', 'b', 'c']) answers.push(await aClaim(service, coupon, { user }));
+    expect(answers.map((answer) => answer.json.position)).toEqual([1, 2, 3]);
+    const times = answers.map((answer) => answer.json.claimed_at);
+    expect([...times].sort()).toEqual(times);
+    expect(new Set(answers.map((answer) => answer.json.claim_id)).size).toBe(3);
+  });
+
+  it('takes one unit of the stock for each user', async () => {
+    const coupon = await aCoupon(service, { amount: 5 });
+    await aClaim(service, coupon, { user: 'a' });
+    await aClaim(service, coupon, { user: 'b' });
+    const { json } = await service.client.get(pathOf(coupon));
+    expect(json).toMatchObject({ amount: 5, remaining_amount: 3, claimed_by: ['a', 'b'] });
+  });
+
+  it('lets one user hold many coupons', async () => {
+    const coupons = [await aCoupon(service), await aCoupon(service)];
+    for (const coupon of coupons) await aClaim(service, coupon, { user: 'collector' });
+  });
+
+  it('tells a user who holds the coupon so, with the claim that is held', async () => {
+    const coupon = await aCoupon(service);
+    const { message: _, ...claim } = (await aClaim(service, coupon, { user: 'ada' })).json;
+    const again = await service.client.claim('ada', coupon);
+    expectProblem(again, 'already_claimed');
+    expect(again.json.claim).toEqual(claim);
+    expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
+  });
+
+  it('says sold out, with the words that clients look for, once nothing is left', async () => {
+    const coupon = await aCoupon(service, { amount: 1 });
+    await aClaim(service, coupon, { user: 'first' });
+    const late = await service.client.claim('second', coupon);
+    expectProblem(late, 'sold_out');
+    expect(late.json.detail).toContain('no stock available');
+    expect(late.json.error).toBe('coupon out of stock');
+  });
+
+  it('says that an unknown coupon is not found, and takes claims as soon as it is created', async () => {
+    const coupon = newName();
+    expectProblem(await service.client.claim('ada', coupon), 'coupon_not_found');
+    await aCoupon(service, { name: coupon });
+    await aClaim(service, coupon, { user: 'ada' });
+  });
+
+  it('says when a sale opens that has not, to the second', async () => {
+    const opensAt = new Date(Date.now() + 3_600_000).toISOString();
+    const coupon = await aCoupon(service, { opens_at: opensAt });
+    const answer = await service.client.claim('ada', coupon);
+    expectProblem(answer, 'not_open');
+    expect(Date.parse(answer.json.opens_at)).toBe(Date.parse(opensAt));
+    expect(retryAfterOf(answer)).toBeGreaterThan(3590);
+    expect(retryAfterOf(answer)).toBeLessThanOrEqual(3600);
+  });
+
+  it('says that a sale is closed once its end has come', async () => {
+    const coupon = await aCoupon(service, { closes_at: '2020-01-01T00:00:00Z' });
+    expectProblem(await service.client.claim('ada', coupon), 'closed');
+  });
+
+  it('says that a sale is paused, and takes claims again when it goes on', async () => {
+    const coupon = await aCoupon(service);
+    await service.client.patch(pathOf(coupon), { paused: true });
+    expectProblem(await service.client.claim('ada', coupon), 'paused');
+    await service.client.patch(pathOf(coupon), { paused: false });
+    await aClaim(service, coupon, { user: 'ada' });
+  });
+
+  it('keeps user ids that differ in case, spaces or form apart', async () => {
+    const coupon = await aCoupon(service);
+    const users = ['ada', 'Ada', ' ada', 'ada ', '\u00e9', 'e\u0301', '1', '01'];
+    for (const user of users) await aClaim(service, coupon, { user });
+    expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(users);
+  });
+
+  it('ignores fields that it does not know, also those that a claim has', async () => {
+    const coupon = await aCoupon(service);
+    const answer = await service.client.post('/api/coupons/claim', {
+      ...{ user_id: 'ada', coupon_name: coupon },
+      ...{ position: 9, claim_id: 'mine', amount: 5, idempotency_key: 'k' },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ position: 1, claim_id: expect.stringMatching(uuid) });
+  });
+});
+
+describe('POST /api/coupons/claim with a user or coupon that is none', () => {
+  const service = useService();
+  const wrong = [
+    ['null', 'null'],
+    ['a number', '42'],
+    ['true', 'true'],
+    ['an array', '["a"]'],
+    ['an object', '{}'],
+    ['an empty text', '""'],
+    ['256 characters', JSON.stringify('u'.repeat(256))],
+    ['NUL', '"a\\u0000"'],
+    ['a newline', '"a\\n"'],
+    ['a lone high surrogate', '"\\ud83c"'],
+    ['a lone low surrogate', '"\\udf9f"'],
+  ] as const;
+
+  it.each(wrong)('refuses %s as user_id, and stores nothing', async (_what, value) => {
+    const coupon = await aCoupon(service);
+    const before = await storedCounts(service);
+    const body = `{"user_id":${value},"coupon_name":"${coupon}"}`;
+    expectInvalid(await service.client.post('/api/coupons/claim', body), 'user_id');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it.each(wrong)('refuses %s as coupon_name, and stores nothing', async (_what, value) => {
+    const before = await storedCounts(service);
+    const body = `{"user_id":"ada","coupon_name":${value}}`;
+    expectInvalid(await service.client.post('/api/coupons/claim', body), 'coupon_name');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('calls what is missing required, by its name', async () => {
+    const { client } = service;
+    const noUser = await client.post('/api/coupons/claim', { coupon_name: 'c' });
+    expect(noUser.json.error).toBe('invalid request: user_id is required');
+    const noCoupon = await client.post('/api/coupons/claim', { user_id: 'u' });
+    expect(noCoupon.json.error).toBe('invalid request: coupon_name is required');
+    expectInvalid(await client.post('/api/coupons/claim', {}), 'coupon_name', 'user_id');
+  });
+
+  it.each(['.', '..'])('answers that no coupon is called %s', async (name) => {
+    expectProblem(await service.client.claim('ada', name), 'coupon_not_found');
+  });
+});

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+
+describe('POST /api/coupons', () => {
+  const service = useService();
+  const create = (body: unknown) => service.client.post('/api/coupons', body);
+
+  it('answers 201 with the whole coupon and its place', async () => {
+    const answer = await create({ name: 'launch day', amount: 3 });
+    expect(answer.status).toBe(201);
+    expect(answer.json).toEqual({
+      message: 'coupon created',
+      name: 'launch day',
+      amount: 3,
+      remaining_amount: 3,
+      claimed_by: [],
+      state: 'open',
+      opens_at: null,
+      closes_at: null,
+      paused: false,
+      claims_url: '/api/coupons/launch%20day/claims',
+    });
+    expect(answer.headers.location).toBe('/api/coupons/launch%20day');
+    expect(answer.headers['content-type']).toMatch(/^application\/json\b/);
+    expectApiHeaders(answer);
+  });
+
+  it('answers what a read answers afterwards, but for the message', async () => {
+    const created = await create({ name: newName(), amount: 3, opens_at: '2999-01-01T00:00:00Z' });
+    const { message, ...coupon } = created.json;
+    const read = await service.client.get(String(created.headers.location));
+    expect(message).toBe('coupon created');
+    expect(read.json).toEqual(coupon);
+  });
+
+  it('writes the grant of the first units to the ledger', async () => {
+    const name = await aCoupon(service, { amount: 7 });
+    const rows = await service.database.query(
+      'select kind, units from stock_ledger where coupon_id = (select id from coupons where name = $1)',
+      [name],
+    );
+    expect(rows).toEqual([{ kind: 'grant', units: 7 }]);
+  });
+
+  it.each([1, 2_147_483_647])('takes the amount %i', async (amount) => {
+    const answer = await create({ name: newName(), amount });
+    expect(answer.status).toBe(201);
+    expect(answer.json).toMatchObject({ amount, remaining_amount: amount });
+  });
+
+  it.each(['1.0', '1e2', '100.000'])(
+    'takes %s, which is a whole number in JSON',
+    async (amount) => {
+      const answer = await create(`{"name":"${newName()}","amount":${amount}}`);
+      expect(answer.status).toBe(201);
+      expect(answer.json.amount).toBe(Number(amount));
+    },
+  );
+
+  it('says that a taken name is taken, and leaves the coupon of that name as it is', async () => {
+    const name = await aCoupon(service, { amount: 5 });
+    const before = await storedCounts(service);
+    expectProblem(await create({ name, amount: 9 }), 'coupon_exists');
+    expect(await storedCounts(service)).toEqual(before);
+    expect((await service.client.get(pathOf(name))).json.amount).toBe(5);
+  });
+
+  it('creates one of twenty that come at once under one name', async () => {
+    const name = newName();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => create({ name, amount: index + 1 })),
+    );
+    const created = answers.filter((answer) => answer.status === 201);
+    expect(created).toHaveLength(1);
+    for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 'coupon_exists');
+    expect((await service.client.get(pathOf(name))).json.amount).toBe(created[0]?.json.amount);
+  });
+
+  it('ignores fields that it does not know, also those that a coupon has', async () => {
+    const answer = await create({
+      name: newName(),
+      amount: 4,
+      ...{ remaining_amount: 1, claimed_by: ['mallory'], paused: true, state: 'closed', id: 1 },
+    });
+    expect(answer.status).toBe(201);
+    expect(answer.json).toMatchObject({
+      remaining_amount: 4,
+      claimed_by: [],
+      paused: false,
+      state: 'open',
+    });
+    expect(answer.json).not.toHaveProperty('id');
+  });
+});
+
+describe('POST /api/coupons with an amount that is none', () => {
+  const service = useService();
+
+  it.each(
+    ['0', '-0', '-1', '1.5', '0.1', '"100"', '""', '2147483648', '1e10', '1e400', '-1e400'].concat([
+      '9007199254740993',
+      'null',
+      'true',
+      'false',
+      '[]',
+      '[1]',
+      '{}',
+      '"abc"',
+      '{"valueOf":1}',
+    ]),
+  )('refuses %s and stores nothing', async (amount) => {
+    const before = await storedCounts(service);
+    const answer = await service.client.post('/api/coupons', `{"name":"n","amount":${amount}}`);
+    expectInvalid(answer, 'amount');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it.each(['{"name":"n"}', '{"name":"n","amount":null}'])(
+    'calls it required in %s',
+    async (body) => {
+      const answer = await service.client.post('/api/coupons', body);
+      expect(answer.json.error).toBe('invalid request: amount is required');
+      expect(answer.json.errors).toEqual([{ field: 'amount', message: 'is required' }]);
+    },
+  );
+
+  it('tells of all fields that are wrong, in one answer', async () => {
+    const answer = await service.client.post('/api/coupons', {});
+    expectInvalid(answer, 'name', 'amount');
+    expect(answer.json.error).toContain('name is required');
+    expect(answer.json.error).toContain('amount is required');
+  });
+});
+
+describe('POST /api/coupons with a name that is none', () => {
+  const service = useService();
+
+  it.each([
+    ['null', 'null'],
+    ['a number', '5'],
+    ['true', 'true'],
+    ['an array', '["n"]'],
+    ['an object', '{"name":"n"}'],
+    ['an empty text', '""'],
+    ['one dot', '"."'],
+    ['two dots', '".."'],
+    ['256 characters', JSON.stringify('n'.repeat(256))],
+    ['256 characters of four bytes', JSON.stringify('🎟'.repeat(256))],
+    ['NUL', '"a\\u0000b"'],
+    ['a newline', '"a\\nb"'],
+    ['an escape character', '"a\\u001bb"'],
+    ['DEL', '"a\\u007fb"'],
+    ['a C1 control', '"a\\u0085b"'],
+    ['a lone high surrogate', '"a\\ud800"'],
+    ['a lone low surrogate', '"\\udc00a"'],
+    ['surrogates the wrong way round', '"\\udc00\\ud800"'],
+  ])('refuses %s and stores nothing', async (_what, name) => {
+    const before = await storedCounts(service);
+    const answer = await service.client.post('/api/coupons', `{"name":${name},"amount":5}`);
+    expectInvalid(answer, 'name');
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it.each(['{"amount":5}', '{"name":null,"amount":5}', '{"name":"","amount":5}'])(
+    'calls it required in %s',
+    async (body) => {
+      const answer = await service.client.post('/api/coupons', body);
+      expect(answer.json.error).toBe('invalid request: name is required');
+      expect(answer.json.errors).toEqual([{ field: 'name', message: 'is required' }]);
+    },
+  );
+});

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { describe, expect, it } from 'vitest';
+import type { Answer, Call } from '../support/contract-client.ts';
+import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a document that the tests are about to look into.
+type Json = any;
+
+describe('GET /docs', () => {
+  const service = useService();
+  const outside = /^(?:[a-z][a-z\d+.-]*:)?\/\//i;
+
+  /** Every address in the page, as a browser would resolve it. */
+  function linksIn(html: string, base: string): URL[] {
+    const found = [...html.matchAll(/\b(?:src|href|action|data)\s*=\s*["']([^"']+)["']/g)];
+    return found.map(([, link = '']) => new URL(link, base));
+  }
+
+  it.each(['/docs', '/docs/'])('%s and all that it loads comes from this host', async (page) => {
+    const { client } = service;
+    const html = await client.get(page);
+    expect(html.status).toBe(200);
+    expect(html.headers['content-type']).toMatch(/^text\/html/);
+    const links = linksIn(html.text, client.url + page);
+    expect(links.length).toBeGreaterThan(4);
+    for (const link of links) {
+      expect(link.origin).toBe(client.url);
+      const answer = await client.get(link.pathname);
+      expect(answer.status, link.href).toBe(200);
+      expect(answer.headers['x-content-type-options']).toBe('nosniff');
+      if (!link.pathname.endsWith('.css')) continue;
+      const loaded = [...answer.text.matchAll(/url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)/g)];
+      for (const [, url, imported] of loaded) expect(url ?? imported).not.toMatch(outside);
+    }
+  });
+
+  it('holds no script of its own, which the policy forbids', async () => {
+    const { text } = await service.client.get('/docs');
+    for (const [, inside] of text.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)) {
+      expect(inside?.trim()).toBe('');
+    }
+    expect(text).not.toMatch(/\son\w+\s*=/i);
+  });
+
+  it('lets the browser load nothing from any other host', async () => {
+    const policy = String((await service.client.get('/docs')).headers['content-security-policy']);
+    const directives = new Map(
+      policy.split(';').map((directive) => {
+        const [name = '', ...sources] = directive.trim().split(/\s+/);
+        return [name, sources];
+      }),
+    );
+    expect(directives.get('default-src')).toEqual(["'none'"]);
+    expect(directives.get('script-src')).toEqual(["'self'"]);
+    expect(directives.get('frame-ancestors')).toEqual(["'none'"]);
+    for (const source of [...directives.values()].flat()) {
+      expect(["'none'", "'self'", "'unsafe-inline'", 'data:']).toContain(source);
+    }
+  });
+
+  it('shows the description that /openapi.json gives', async () => {
+    const { client } = service;
+    const script = await client.get('/docs/static/swagger-initializer.js');
+    expect(script.text).toContain("resolveUrl('./json')");
+    expect(script.text).toMatch(/validatorUrl: ?null/);
+    expect((await client.get('/docs/json')).json).toEqual((await client.get('/openapi.json')).json);
+  });
+});
+
+describe('GET /openapi.json', () => {
+  const service = useService();
+  const read = async (): Promise<Json> => (await service.client.get('/openapi.json')).json;
+  const operations = (document: Json) =>
+    Object.entries<Json>(document.paths).flatMap(([path, item]) =>
+      Object.entries<Json>(item).map(([method, operation]) => ({ path, method, operation })),
+    );
+
+  it('describes each call of the service, under its own operationId', async () => {
+    const found = operations(await read()).map(({ path, method, operation }) => [
+      `${method.toUpperCase()} ${path}`,
+      operation.operationId,
+    ]);
+    expect(Object.fromEntries(found)).toEqual({
+      'POST /api/coupons': 'createCoupon',
+      'GET /api/coupons': 'listCoupons',
+      'POST /api/coupons/claim': 'claimCoupon',
+      'GET /api/coupons/{name}': 'readCoupon',
+      'PATCH /api/coupons/{name}': 'changeCoupon',
+      'POST /api/coupons/{name}/stock': 'addStock',
+      'GET /api/coupons/{name}/claims': 'listClaims',
+      'GET /api/coupons/{name}/claims/{user_id}': 'findClaim',
+      'GET /health': 'readHealth',
+      'GET /api/health': 'readApiHealth',
+      'GET /readyz': 'readReadiness',
+      'GET /livez': 'readLiveness',
+      'GET /metrics': 'readMetrics',
+    });
+    const ids = found.map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('has the form of OpenAPI 3.1', async () => {
+    const document = await read();
+    expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+    expect(document.info).toMatchObject({ title: 'firstcome', version: expect.any(String) });
+    // A licence has an identifier or a URL, never both.
+    expect(document.info.license).not.toHaveProperty('url');
+    const tags = document.tags.map((tag: Json) => tag.name);
+    for (const { path, method, operation } of operations(document)) {
+      expect(path).toMatch(/^\//);
+      expect(['get', 'post', 'patch']).toContain(method);
+      for (const tag of operation.tags) expect(tags).toContain(tag);
+      const parameters: Json[] = operation.parameters ?? [];
+      const inPath = parameters.filter((parameter) => parameter.in === 'path');
+      expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
+      for (const parameter of parameters) {
+        expect(['path', 'query', 'header']).toContain(parameter.in);
+        expect(parameter.schema).toBeTypeOf('object');
+        if (parameter.in === 'path') expect(parameter.required).toBe(true);
+      }
+      expect(operation.requestBody !== undefined).toBe(method !== 'get');
+      if (method !== 'get') expect(operation.requestBody.required).toBe(true);
+      for (const [status, response] of Object.entries<Json>(operation.responses)) {
+        expect(status).toMatch(/^(?:[1-5]\d\d|default)$/);
+        expect(response.description).toMatch(/\S/);
+        for (const content of Object.values<Json>(response.content)) {
+          expect(content.schema).toBeTypeOf('object');
+        }
+      }
+      for (const requirement of operation.security ?? document.security ?? []) {
+        for (const scheme of Object.keys(requirement)) {
+          expect(document.components.securitySchemes).toHaveProperty(scheme);
+        }
+      }
+    }
+  });
+
+  it('refers only to what it holds, and uses no word of OpenAPI 3.0', async () => {
+    const document = await read();
+    const visit = (value: Json): void => {
+      if (typeof value !== 'object' || value === null) return;
+      if (typeof value.$ref === 'string') expect(resolve(document, value.$ref)).toBeDefined();
+      expect(value).not.toHaveProperty('nullable');
+      expect(value.exclusiveMinimum).not.toBeTypeOf('boolean');
+      Object.values(value).forEach(visit);
+    };
+    visit(document);
+  });
+
+  it('tells of every answer what it looks like, and of no field too few', async () => {
+    const { client } = service;
+    const document = await read();
+    const coupon = await aCoupon(service, { opens_at: null, closes_at: '2999-01-01T00:00:00Z' });
+    await aClaim(service, coupon, { user: 'ada', key: 'k' });
+    const full = await aCoupon(service, { amount: 1 });
+    await aClaim(service, full);
+    const later = await aCoupon(service, { opens_at: '2999-01-01T00:00:00Z' });
+    const claim = (user_id: string, coupon_name: string, key?: string): Call => ({
+      ...{ method: 'POST', path: '/api/coupons/claim', body: { user_id, coupon_name } },
+      ...(key !== undefined && { headers: { 'Idempotency-Key': key } }),
+    });
+    const rows: [string, number, Call][] = [
+      ['/api/coupons', 201, post('/api/coupons', { name: newName(), amount: 1 })],
+      ['/api/coupons', 400, post('/api/coupons', {})],
+      ['/api/coupons', 409, post('/api/coupons', { name: coupon, amount: 1 })],
+      ['/api/coupons', 413, post('/api/coupons', 'x'.repeat(20_000))],
+      ['/api/coupons', 200, get('/api/coupons?limit=1')],
+      ['/api/coupons', 400, get('/api/coupons?limit=0')],
+      ['/api/coupons/claim', 200, claim('bob', coupon)],
+      ['/api/coupons/claim', 200, claim('ada', coupon, 'k')],
+      ['/api/coupons/claim', 400, claim('bob', full)],
+      ['/api/coupons/claim', 404, claim('bob', newName())],
+      ['/api/coupons/claim', 409, claim('ada', coupon)],
+      ['/api/coupons/claim', 409, claim('bob', later)],
+      [
+        '/api/coupons/claim',
+        403,
+        { ...claim('eve', coupon), headers: { Origin: 'https://evil.example' } },
+      ],
+      ['/api/coupons/{name}', 200, get(pathOf(coupon))],
+      ['/api/coupons/{name}', 404, get(pathOf(newName()))],
+      ['/api/coupons/{name}', 414, get(`/api/coupons/${'x'.repeat(5000)}`)],
+      ['/api/coupons/{name}', 200, { method: 'PATCH', path: pathOf(coupon), body: {} }],
+      ['/api/coupons/{name}/stock', 200, post(pathOf(coupon, 'stock'), { add: 1 })],
+      ['/api/coupons/{name}/claims', 200, get(pathOf(coupon, 'claims'))],
+      ['/api/coupons/{name}/claims/{user_id}', 200, get(pathOf(coupon, 'claims', 'ada'))],
+      ['/api/coupons/{name}/claims/{user_id}', 404, get(pathOf(coupon, 'claims', 'eve'))],
+      ['/health', 200, get('/health')],
+      ['/api/health', 200, get('/api/health')],
+      ['/readyz', 200, get('/readyz')],
+      ['/livez', 200, get('/livez')],
+    ];
+    for (const [path, status, call] of rows) {
+      const answer = await client.call(call);
+      expect(answer.status, answer.text).toBe(status);
+      expectAsDescribed(document, document.paths[path][call.method.toLowerCase()], answer);
+    }
+    for (const type of ['text/csv', 'application/x-ndjson']) {
+      const { content } = document.paths['/api/coupons/{name}/claims'].get.responses[200];
+      expect(content).toHaveProperty([type]);
+    }
+  });
+});
+
+const get = (path: string): Call => ({ method: 'GET', path });
+const post = (path: string, body: unknown): Call => ({ method: 'POST', path, body });
+
+function resolve(document: Json, reference: string): Json {
+  expect(reference).toMatch(/^#\//);
+  const keys = reference.slice(2).split('/');
+  return keys.reduce((value, key) => value?.[key], document);
+}
+
+/** The answer's media type and body are those of the response that the operation describes for its status. */
+function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
+  const response = operation.responses[answer.status] ?? operation.responses.default;
+  const type = String(answer.headers['content-type']).split(';')[0] ?? '';
+  expect(response?.content, `${operation.operationId} ${answer.status}`).toHaveProperty([type]);
+  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
+  formats.default(ajv);
+  ajv.addVocabulary(['components', 'example']);
+  const { components } = closed(document);
+  const schema = closed(response.content[type].schema);
+  const validate = ajv.compile({ ...schema, components });
+  expect(validate(answer.json), JSON.stringify(validate.errors)).toBe(true);
+}
+
+/** The schemas, with every field that they do not name forbidden: an answer must not hold what nobody described. */
+function closed(value: Json): Json {
+  if (Array.isArray(value)) return value.map(closed);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy = Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, closed(inner)]),
+  );
+  return value.type === 'object' && value.properties !== undefined
+    ? { ...copy, additionalProperties: false }
+    : copy;
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { problemBody, problems, toProblemDetails } from '../../src/entrypoints/http/problem.ts';
+import type { Answer } from '../support/contract-client.ts';
+import { holdCoupon } from '../support/contract-locks.ts';
+import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  until,
+  useService,
+} from '../support/contract-service.ts';
+
+describe('the table of errors', () => {
+  it('has the codes, statuses, texts and effects of the contract, and no others', () => {
+    const rows = Object.entries(problems).map(([code, { status, error, effect }]) => [
+      code,
+      { status, error, effect },
+    ]);
+    const expected = Object.entries(problemTable).map(([code, { status, error, effect }]) => [
+      code,
+      { status, error, effect },
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(expected));
+  });
+
+  it('has Retry-After where the contract asks for one: with jitter, of some seconds', () => {
+    for (const [code, { retryAfterSeconds }] of Object.entries(problems)) {
+      // That of not_open is the time until the opening, which no table can know.
+      const { retryAfter } = problemTable[code as keyof typeof problemTable];
+      expect(retryAfterSeconds !== undefined, code).toBe(retryAfter && code !== 'not_open');
+      if (retryAfterSeconds === undefined) continue;
+      expect(retryAfterSeconds.min).toBeGreaterThanOrEqual(1);
+      expect(retryAfterSeconds.max).toBeGreaterThan(retryAfterSeconds.min);
+      expect(retryAfterSeconds.max).toBeLessThanOrEqual(10);
+    }
+  });
+
+  it('writes the code into the type of every problem', () => {
+    for (const code of Object.keys(problems) as (keyof typeof problems)[]) {
+      const { type } = JSON.parse(problemBody('id', { code, detail: 'd' }));
+      expect(type).toMatch(new RegExp(`^https://[^#]+/errors#${code}$`));
+    }
+  });
+});
+
+describe('an error that nobody foresaw', () => {
+  it('tells that there was one, and nothing else', () => {
+    const secret = 'select secret from places at line 5';
+    for (const error of [
+      new Error(secret),
+      Object.assign(new Error(secret), { statusCode: 500, code: secret }),
+      Object.assign(new Error(secret), { statusCode: 418, code: secret }),
+      { message: secret },
+    ]) {
+      const details = toProblemDetails(error);
+      expect(problemBody('id', details)).not.toContain('secret');
+      expect(details.code).toBe(
+        'statusCode' in error && error.statusCode === 418 ? 'invalid_request' : 'internal',
+      );
+    }
+  });
+});
+
+describe('an error', () => {
+  const service = useService();
+
+  it('names its request, and no two requests have one name', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => service.client.get('/nowhere')),
+    );
+    expect(new Set(answers.map((answer) => answer.json.instance)).size).toBe(50);
+    const sent = { 'X-Request-Id': 'mine', 'Request-Id': 'mine' };
+    const { json } = await service.client.get('/nowhere', sent);
+    expect(json.instance).not.toContain('mine');
+  });
+
+  it('says nothing of what was asked for', async () => {
+    const canary = 'canary-in-the-request';
+    for (const answer of [
+      await service.client.get(pathOf(canary)),
+      await service.client.claim(canary, canary),
+      await service.client.post('/api/coupons', `{"name":"${canary}","amount":"${canary}"}`),
+      await service.client.post('/api/coupons', `{"${canary}":`),
+    ]) {
+      expect(answer.text).not.toContain(canary);
+    }
+  });
+});
+
+describe('a claim that cannot be decided', () => {
+  const service = useService({
+    CLAIM_TIMEOUT_MS: '1500',
+    DATABASE_LOCK_TIMEOUT_MS: '700',
+  });
+
+  it('because its coupon is locked is unavailable, and nothing of it is stored', async () => {
+    const coupon = await aCoupon(service);
+    const held = await holdCoupon(service.database, coupon);
+    const answer = await service.client.claim('ada', coupon, 'k');
+    await held.release();
+    expectProblem(answer, 'unavailable');
+    expect(retryAfterOf(answer)).toBeLessThanOrEqual(3);
+    expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual([]);
+    const again = await service.client.claim('ada', coupon, 'k');
+    expect(again.status).toBe(200);
+    expect(again.headers).not.toHaveProperty('idempotency-replayed');
+  });
+
+  it('because the database was lost meanwhile is unknown, and tells the id it would have', async () => {
+    const coupon = await aCoupon(service);
+    const held = await holdCoupon(service.database, coupon);
+    try {
+      const claim = service.client.claim('ada', coupon, 'k');
+      await held.untilWaiting();
+      await held.cutWaiting();
+      const answer = await claim;
+      expectProblem(answer, 'outcome_unknown');
+      expect(answer.json.claim_id).toMatch(/^[0-9a-f-]{36}$/);
+      expect(retryAfterOf(answer)).toBeLessThanOrEqual(3);
+    } finally {
+      await held.release();
+    }
+    const { text } = await service.client.claim('ada', coupon, 'k');
+    expect(JSON.parse(text)).toMatchObject({ user_id: 'ada', position: 1 });
+    expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
+  });
+});
+
+describe('a claim for which there is no room', () => {
+  const service = useService({
+    CLAIM_TIMEOUT_MS: '20000',
+    DATABASE_LOCK_TIMEOUT_MS: '9000',
+    CLAIM_LANE_WAITING_MAX: '2',
+  });
+
+  it('is overloaded at once, and nothing of it is stored', async () => {
+    const coupon = await aCoupon(service, { amount: 50 });
+    const held = await holdCoupon(service.database, coupon);
+    try {
+      const underWay = service.client.claim('under way', coupon);
+      await held.untilWaiting();
+      const refused: Answer[] = [];
+      const others = Array.from({ length: 12 }, (_, index) =>
+        service.client.claim(`user ${index}`, coupon).then((answer) => {
+          if (answer.status !== 200) refused.push(answer);
+          return answer;
+        }),
+      );
+      // Two have room to wait. The others hear it while the coupon is still held.
+      await until(
+        async () => refused.length,
+        (count) => count === 10,
+      );
+      await held.release();
+      const answers = await Promise.all([underWay, ...others]);
+      for (const answer of refused) {
+        expectProblem(answer, 'overloaded');
+        expect(retryAfterOf(answer)).toBeLessThanOrEqual(3);
+      }
+      expect(answers.filter((answer) => answer.status === 200)).toHaveLength(3);
+      expect((await service.client.get(pathOf(coupon))).json.claimed_by).toHaveLength(3);
+    } finally {
+      await held.release();
+    }
+  });
+});
+
+describe('a request that meets a database unlike the one it was written for', () => {
+  const service = useService();
+
+  it('is an internal error that tells nothing of the database, and works again after it', async () => {
+    const coupon = await aCoupon(service);
+    const { client, database } = service;
+    await database.query('alter table coupons rename to elsewhere');
+    try {
+      for (const answer of [
+        await client.get(pathOf(coupon)),
+        await client.get('/api/coupons'),
+        await client.get(pathOf(coupon, 'claims')),
+        await client.claim('ada', coupon),
+        await client.post('/api/coupons', { name: newName(), amount: 1 }),
+      ]) {
+        expectProblem(answer, 'internal');
+      }
+    } finally {
+      await database.query('alter table elsewhere rename to coupons');
+    }
+    await aClaim(service, coupon, { user: 'ada' });
+  });
+});
+
+describe('a request of any shape', () => {
+  const service = useService();
+  const key = fc.constantFrom(
+    'name',
+    'amount',
+    'user_id',
+    'coupon_name',
+    'opens_at',
+    'add',
+    'paused',
+  );
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.string({ unit: 'binary' }), fc.double());
+  const body = fc.oneof(
+    fc
+      .record({
+        name: fc.string({ unit: 'binary', minLength: 1 }),
+        amount: fc.oneof(fc.nat(), value),
+      })
+      .map((object) => Buffer.from(JSON.stringify(object))),
+    fc.dictionary(key, value).map((object) => Buffer.from(JSON.stringify(object))),
+    fc.json().map((text) => Buffer.from(text)),
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.string({ unit: 'binary' }).map((text) => Buffer.from(`{"name":"${text}","amount":1}`)),
+  );
+  const path = fc.oneof(
+    fc.constantFrom('/api/coupons', '/api/coupons/claim', '/api/coupons/x/stock', '/api/coupons/x'),
+    fc.webPath().map((text) => `/api${text}`),
+    fc.webSegment().map((text) => `/api/coupons/${text}/claims`),
+  );
+  const query = fc.oneof(
+    fc.constant(''),
+    fc.webQueryParameters().map((text) => `?limit=${text}`),
+  );
+  const headers = fc.record(
+    {
+      'Idempotency-Key': fc.string({ unit: 'binary-ascii' }).map(asHeader),
+      Accept: fc.string().map(asHeader),
+      Authorization: fc.string().map(asHeader),
+      'Content-Type': fc.string().map(asHeader),
+    },
+    { requiredKeys: [] },
+  );
+
+  it('is never an internal error, and stores only what it was told that it stored', async () => {
+    let created = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('POST', 'PATCH', 'GET', 'DELETE'),
+        fc.tuple(path, query).map((parts) => parts.join('')),
+        body,
+        headers,
+        async (method, target, bytes, sent) => {
+          const answer = await service.client.call({
+            ...{ method, path: target, headers: sent },
+            ...(method !== 'GET' && { body: bytes }),
+          });
+          if (answer.status === 201) created += 1;
+          expectDecent(answer);
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    const rows = await service.database.query<{ name: string; amount: number }>(
+      'select name, amount, remaining_amount, opens_at, closes_at, paused from coupons',
+    );
+    expect(rows).toHaveLength(created);
+    expect(created).toBeGreaterThan(0);
+    for (const row of rows) {
+      expect(row.name).toMatch(/^[^\p{Cc}\p{Cs}]{1,255}$/u);
+      expect(row.amount).toBeGreaterThanOrEqual(1);
+    }
+    expect(await storedCounts(service)).toMatchObject({
+      ...{ coupons: String(created), claims: '0', ledger: String(created) },
+    });
+  });
+});
+
+function asHeader(text: string): string {
+  return text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
+}
+
+/** Success, or a refusal that blames the request. */
+function expectDecent(answer: Answer): void {
+  expect([200, 201, 400, 404, 405, 409, 413], answer.text).toContain(answer.status);
+  if (answer.status >= 400) expectProblem(answer, answer.json.code);
+}

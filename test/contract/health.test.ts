@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import net from 'node:net';
+import pg from 'pg';
+import { describe, expect, inject, it } from 'vitest';
+import { type Client, clientOf, parseAnswer } from '../support/contract-client.ts';
+import { expectApiHeaders, expectProblem, retryAfterOf } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  until,
+  useService,
+} from '../support/contract-service.ts';
+import { startService } from '../support/service.ts';
+
+const checks = ['/health', '/api/health', '/readyz'];
+
+describe('GET /health, /api/health and /readyz', () => {
+  const service = useService();
+
+  it.each(checks)('%s answers 200 while claims can be decided', async (path) => {
+    const answer = await service.client.get(path);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({
+      status: 'healthy',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      database: 'external',
+    });
+    expectApiHeaders(answer);
+  });
+
+  it('/livez looks at the process alone', async () => {
+    const answer = await service.client.get('/livez');
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({ status: 'alive' });
+  });
+});
+
+describe('GET /health while the database is gone', () => {
+  const service = useService({ DATABASE_CONNECT_TIMEOUT_MS: '500', CLAIM_TIMEOUT_MS: '1500' });
+
+  /** From another database of the same server, since nobody can be in the one that is closed. */
+  async function onServer(run: (client: pg.Client, name: string) => Promise<unknown>) {
+    const client = new pg.Client({ connectionString: inject('postgresUrl') });
+    await client.connect();
+    try {
+      await run(client, new URL(service.database.url).pathname.slice(1));
+    } finally {
+      await client.end();
+    }
+  }
+  const takeAway = () =>
+    onServer(async (client, name) => {
+      await client.query(`alter database ${name} with allow_connections false`);
+      const cut = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1';
+      await client.query(cut, [name]);
+    });
+  const giveBack = () =>
+    onServer((client, name) => client.query(`alter database ${name} with allow_connections true`));
+  const statusOf = async (path: string) => (await service.client.get(path)).status;
+
+  it('says 503 unhealthy, refuses without effect, and recovers by itself', async () => {
+    const { client } = service;
+    const coupon = await aCoupon(service);
+    await aClaim(service, coupon, { user: 'ada', key: 'k' });
+    await takeAway();
+    try {
+      await until(
+        () => statusOf('/health'),
+        (status) => status === 503,
+      );
+      for (const path of checks) {
+        const answer = await client.get(path);
+        expect(answer.status).toBe(503);
+        expect(answer.json).toMatchObject({ status: 'unhealthy', database: 'external' });
+        expectApiHeaders(answer);
+      }
+      expect(await statusOf('/livez')).toBe(200);
+      for (const answer of [
+        await client.claim('bob', coupon),
+        await client.claim('bob', newName()),
+        await client.get(pathOf(coupon)),
+        await client.get('/api/coupons'),
+        await client.get(pathOf(coupon, 'claims')),
+        await client.get(pathOf(coupon, 'claims', 'ada')),
+        await client.get(pathOf(coupon, 'claims'), { Accept: 'text/csv' }),
+        await client.post('/api/coupons', { name: newName(), amount: 1 }),
+        await client.patch(pathOf(coupon), { paused: true }),
+        await client.post(pathOf(coupon, 'stock'), { add: 1 }),
+      ]) {
+        expectProblem(answer, 'unavailable');
+        expect(retryAfterOf(answer)).toBeLessThanOrEqual(3);
+      }
+      // What needs no database is still answered as ever.
+      expectProblem(await client.post('/api/coupons', { name: '' }), 'invalid_request');
+      expectProblem(await client.get('/nowhere'), 'route_not_found');
+      expect(await statusOf('/openapi.json')).toBe(200);
+    } finally {
+      await giveBack();
+    }
+    await until(
+      () => statusOf('/health'),
+      (status) => status === 200,
+    );
+    expect((await client.get(pathOf(coupon))).json).toMatchObject({
+      ...{ amount: 10, remaining_amount: 9, claimed_by: ['ada'], paused: false },
+    });
+    expect((await client.claim('ada', coupon, 'k')).headers['idempotency-replayed']).toBe('true');
+    expect((await aClaim(service, coupon, { user: 'bob' })).json.position).toBe(2);
+  });
+
+  it('says 503 when the database takes no writes', async () => {
+    await onServer((client, name) =>
+      client.query(`alter database ${name} set default_transaction_read_only = on`),
+    );
+    await takeAway();
+    await giveBack();
+    const body = await until(
+      () => service.client.get('/health'),
+      (answer) => answer.status === 503,
+    );
+    expect(body.json.status).toBe('unhealthy');
+    expectProblem(
+      await service.client.post('/api/coupons', { name: newName(), amount: 1 }),
+      'unavailable',
+    );
+    await onServer((client, name) =>
+      client.query(`alter database ${name} reset default_transaction_read_only`),
+    );
+    await takeAway();
+    await giveBack();
+    await until(
+      () => statusOf('/health'),
+      (status) => status === 200,
+    );
+  });
+});
+
+describe('GET /readyz while the service stops', () => {
+  const other = useService();
+
+  async function stoppingService(
+    env: Record<string, string>,
+    during: (client: Client, stop: () => Promise<void>) => Promise<void>,
+  ) {
+    const app = await startService({ DATABASE_URL: other.database.url, ...env });
+    const client = clientOf(app.url);
+    try {
+      await during(client, () => app.stop());
+    } finally {
+      client.close();
+      await app.stop();
+    }
+  }
+
+  it('says 503 before anything else does, and requests are still served', async () => {
+    await stoppingService({ SHUTDOWN_DELAY_MS: '1500' }, async (client, stop) => {
+      const coupon = await aCoupon({ client });
+      const stopped = stop();
+      const answer = await client.get('/readyz');
+      expect(answer.status).toBe(503);
+      expect(answer.json.status).toBe('unhealthy');
+      expect((await client.get('/health')).status).toBe(200);
+      expect((await client.get('/livez')).status).toBe(200);
+      await aClaim({ client }, coupon);
+      await stopped;
+      await expect(client.get('/livez')).rejects.toThrow();
+    });
+  });
+
+  it('refuses a request that arrives after the delay, and ends its connection', async () => {
+    await stoppingService({}, async (client, stop) => {
+      const socket = net.connect({ port: client.port, host: '127.0.0.1' });
+      let received = '';
+      socket.on('data', (chunk) => {
+        received += chunk;
+      });
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await once(socket, 'data');
+      received = '';
+      // A request that has begun keeps its connection open.
+      socket.write('GET /api/coupons HTTP/1.1\r\nHost: local');
+      await client.get('/livez');
+      const stopped = stop();
+      await until(
+        () => client.get('/livez').catch(() => undefined),
+        (answer) => answer === undefined,
+      );
+      socket.write('host\r\n\r\n');
+      await once(socket, 'close');
+      const answer = parseAnswer(received);
+      expectProblem(answer, 'unavailable');
+      expect(answer.headers.connection).toBe('close');
+      await stopped;
+    });
+  });
+});
+
+describe('GET /metrics', () => {
+  const service = useService();
+
+  it('answers in the text format of Prometheus, and counts claims without naming users', async () => {
+    const coupon = await aCoupon(service, { name: 'coupon-canary' });
+    await aClaim(service, coupon, { user: 'user-canary' });
+    const answer = await service.client.get('/metrics');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(answer.text).toMatch(/^# HELP /m);
+    expect(answer.text).toMatch(/\{[^}]*outcome="claimed"[^}]*\} 1$/m);
+    expect(answer.text).not.toContain('canary');
+  });
+});

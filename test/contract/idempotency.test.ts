@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import type { Answer } from '../support/contract-client.ts';
+import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  newName,
+  pathOf,
+  storedCounts,
+  useService,
+} from '../support/contract-service.ts';
+
+/** The repeat is told as one, and says word for word what the first answer said. */
+function expectReplay(again: Answer, first: Answer): void {
+  expect(again.status, again.text).toBe(200);
+  expect(again.headers['idempotency-replayed']).toBe('true');
+  expect(again.text).toBe(first.text);
+}
+
+describe('POST /api/coupons/claim with an Idempotency-Key', () => {
+  const service = useService();
+  const change = (coupon: string, body: object) => service.client.patch(pathOf(coupon), body);
+
+  it('gives the same answer again, marked as a replay, and takes nothing more', async () => {
+    const coupon = await aCoupon(service);
+    const first = await aClaim(service, coupon, { key: 'k' });
+    expect(first.headers).not.toHaveProperty('idempotency-replayed');
+    for (let count = 0; count < 3; count += 1) {
+      expectReplay(await service.client.claim('holder', coupon, 'k'), first);
+    }
+    expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
+  });
+
+  it('gives ten that come at once under one key one claim', async () => {
+    const coupon = await aCoupon(service);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => service.client.claim('ada', coupon, 'k')),
+    );
+    expect(new Set(answers.map((answer) => answer.text)).size).toBe(1);
+    expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
+    expect(answers.filter((answer) => answer.headers['idempotency-replayed'])).toHaveLength(9);
+    expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
+  });
+
+  it('replays after everything is sold', async () => {
+    const coupon = await aCoupon(service, { amount: 1 });
+    const first = await aClaim(service, coupon, { key: 'k' });
+    expectReplay(await service.client.claim('holder', coupon, 'k'), first);
+  });
+
+  it.each([
+    ['the sale is over', { closes_at: '2020-01-01T00:00:00Z' }],
+    ['the sale is paused', { paused: true }],
+    ['the opening was moved into the future', { opens_at: '2999-01-01T00:00:00Z' }],
+  ])('replays when %s', async (_when, body) => {
+    const coupon = await aCoupon(service);
+    const first = await aClaim(service, coupon, { key: 'k' });
+    expect((await change(coupon, body)).status).toBe(200);
+    expectReplay(await service.client.claim('holder', coupon, 'k'), first);
+  });
+
+  it('replays from the stored claim: another service on the same database does too', async () => {
+    const coupon = await aCoupon(service);
+    const first = await aClaim(service, coupon, { key: 'k' });
+    const { startService } = await import('../support/service.ts');
+    const { clientOf } = await import('../support/contract-client.ts');
+    const other = await startService({ DATABASE_URL: service.database.url });
+    const client = clientOf(other.url);
+    try {
+      expectReplay(await client.claim('holder', coupon, 'k'), first);
+    } finally {
+      client.close();
+      await other.stop();
+    }
+  });
+
+  it('belongs to its user: under the key of somebody else a user claims for himself', async () => {
+    const coupon = await aCoupon(service);
+    const ada = await aClaim(service, coupon, { user: 'ada', key: 'k' });
+    const bob = await aClaim(service, coupon, { user: 'bob', key: 'k' });
+    expect(bob.headers).not.toHaveProperty('idempotency-replayed');
+    expect(bob.json.claim_id).not.toBe(ada.json.claim_id);
+    expect(bob.json).toMatchObject({ user_id: 'bob', position: 2 });
+  });
+
+  it('belongs to its coupon: the same key claims another coupon', async () => {
+    const coupons = [await aCoupon(service), await aCoupon(service)];
+    for (const coupon of coupons) {
+      const answer = await aClaim(service, coupon, { user: 'ada', key: 'k' });
+      expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    }
+  });
+
+  it.each([
+    ['another key', 'k', 'other'],
+    ['a key of another case', 'k', 'K'],
+    ['a longer key', 'k', 'kk'],
+    ['no key', 'k', undefined],
+    ['a key where the claim has none', undefined, 'k'],
+    ['no key, twice', undefined, undefined],
+  ])('is no replay with %s', async (_what, first, second) => {
+    const coupon = await aCoupon(service);
+    await aClaim(service, coupon, first === undefined ? {} : { key: first });
+    const answer = await service.client.claim('holder', coupon, second);
+    expectProblem(answer, 'already_claimed');
+    expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+  });
+
+  it('is decided anew when the first attempt was refused', async () => {
+    const coupon = newName();
+    const claim = () => service.client.claim('late', coupon, 'k');
+    expectProblem(await claim(), 'coupon_not_found');
+    await aCoupon(service, { name: coupon, amount: 1, opens_at: '2999-01-01T00:00:00Z' });
+    expectProblem(await claim(), 'not_open');
+    await change(coupon, { opens_at: null, paused: true });
+    expectProblem(await claim(), 'paused');
+    await change(coupon, { paused: false, closes_at: '2020-01-01T00:00:00Z' });
+    expectProblem(await claim(), 'closed');
+    await change(coupon, { closes_at: null });
+    await aClaim(service, coupon, { user: 'early' });
+    expectProblem(await claim(), 'sold_out');
+    await service.client.post(pathOf(coupon, 'stock'), { add: 1 });
+    const won = await claim();
+    expect(won.status).toBe(200);
+    expect(won.headers).not.toHaveProperty('idempotency-replayed');
+    expectReplay(await claim(), won);
+  });
+
+  it.each([
+    ['one character', 'x'],
+    ['255 characters', 'x'.repeat(255)],
+    ['every printable ASCII character', printableAscii()],
+    ['a text with spaces inside', 'a  b'],
+    ['a JSON text', '{"a":"\\u0000"}'],
+    ['words of SQL', `'; drop table claims; --`],
+    ['quotes, which are part of it', '"quoted"'],
+  ])('takes %s literally', async (_what, key) => {
+    const coupon = await aCoupon(service);
+    const first = await aClaim(service, coupon, { key });
+    expectReplay(await service.client.claim('holder', coupon, key), first);
+    const [row] = await service.database.query<{ idempotency_key: string }>(
+      'select idempotency_key from claims join coupons on id = coupon_id where name = $1',
+      [coupon],
+    );
+    expect(row?.idempotency_key).toBe(key);
+  });
+
+  it.each([
+    ['empty', ''],
+    ['256 characters long', 'x'.repeat(256)],
+    ['not ASCII', 'caf\u00e9'],
+    ['a tab inside', 'a\tb'],
+    ['bytes of UTF-8', Buffer.from('🎟').toString('latin1')],
+  ])('refuses a key that is %s, and stores nothing', async (_what, key) => {
+    const coupon = await aCoupon(service);
+    const before = await storedCounts(service);
+    expectInvalid(await service.client.claim('ada', coupon, key), 'Idempotency-Key');
+    const stock = { 'Idempotency-Key': key };
+    expectInvalid(
+      await service.client.post(pathOf(coupon, 'stock'), { add: 1 }, stock),
+      'Idempotency-Key',
+    );
+    expect(await storedCounts(service)).toEqual(before);
+  });
+});
+
+function printableAscii(): string {
+  // A space at either end would not be part of the header's value.
+  return String.fromCharCode(...Array.from({ length: 94 }, (_, index) => 0x21 + index));
+}

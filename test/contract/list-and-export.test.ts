@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import type { Answer, Client } from '../support/contract-client.ts';
+import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  type ContractService,
+  newName,
+  pathOf,
+  useService,
+} from '../support/contract-service.ts';
+
+/** Follows `Link: rel=next` from `path` to the last page. */
+async function allPages(client: Client, path: string): Promise<Answer[]> {
+  const pages: Answer[] = [];
+  for (let next: string | undefined = path; next !== undefined; ) {
+    const page = await client.get(next);
+    expect(page.status, page.text).toBe(200);
+    pages.push(page);
+    next = /^<([^>]+)>; rel="next"$/.exec(String(page.headers.link ?? ''))?.[1];
+    expect(next !== undefined).toBe(page.json.next_cursor !== null);
+    expect(pages.length).toBeLessThan(100);
+  }
+  return pages;
+}
+
+/** Claims in the service's own way, but without a request for each. */
+async function claimMany({ database }: ContractService, coupon: string, count: number) {
+  const [row] = await database.query<{ claimed: string }>(
+    `select count(*) as claimed from claim_batch(
+       gen_random_uuid(), $1, array(select 'user ' || n from generate_series(1, $2::int) n),
+       array(select gen_random_uuid() from generate_series(1, $2::int)),
+       array_fill(null::text, array[$2::int]))`,
+    [coupon, count],
+  );
+  expect(Number(row?.claimed)).toBe(count);
+}
+
+describe('GET /api/coupons', () => {
+  const service = useService();
+
+  it('answers an empty page while there is nothing', async () => {
+    const answer = await service.client.get('/api/coupons');
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({ coupons: [], next_cursor: null });
+    expect(answer.headers).not.toHaveProperty('link');
+    expectApiHeaders(answer);
+  });
+
+  it('lists every coupon once, in order of creation, whatever the size of the page', async () => {
+    const names: string[] = [];
+    for (let count = 0; count < 23; count += 1) names.push(await aCoupon(service));
+    await aClaim(service, String(names[0]));
+    for (const limit of [1, 7, 22, 23, 24, 1000]) {
+      const pages = await allPages(service.client, `/api/coupons?limit=${limit}`);
+      expect(pages).toHaveLength(Math.ceil(names.length / limit));
+      const listed = pages.flatMap((page) => page.json.coupons);
+      expect(listed.map((coupon) => coupon.name)).toEqual(names);
+      expect(listed[0]).toEqual({
+        ...{ name: names[0], amount: 10, remaining_amount: 9, state: 'open', paused: false },
+        ...{ opens_at: null, closes_at: null, claims_url: `/api/coupons/${names[0]}/claims` },
+      });
+    }
+  });
+
+  it('holds back who claimed', async () => {
+    const { text } = await service.client.get('/api/coupons');
+    expect(text).not.toContain('claimed_by');
+  });
+
+  it('gives 100 to a page that does not say how many', async () => {
+    for (let count = 0; count < 101; count += 1) await aCoupon(service);
+    expect((await service.client.get('/api/coupons')).json.coupons).toHaveLength(100);
+  });
+
+  it.each(['0', '-1', '1001', '1.5', 'abc', '', 'null', '1&limit=2', '99999999999999999999'])(
+    'refuses limit=%s',
+    async (limit) => {
+      expectInvalid(await service.client.get(`/api/coupons?limit=${limit}`), 'limit');
+    },
+  );
+
+  it.each(['abc', '-1', '', '1.5', '0x10', '%00', "1'--", '9'.repeat(19), '1&cursor=2'])(
+    'refuses cursor=%s',
+    async (cursor) => {
+      expectInvalid(await service.client.get(`/api/coupons?cursor=${cursor}`), 'cursor');
+    },
+  );
+
+  it('answers an empty page behind the last coupon', async () => {
+    const answer = await service.client.get(`/api/coupons?cursor=${'9'.repeat(18)}`);
+    expect(answer.json).toEqual({ coupons: [], next_cursor: null });
+  });
+});
+
+describe('GET /api/coupons/{name}/claims', () => {
+  const service = useService();
+
+  it('lists every claim once, in order of position, whatever the size of the page', async () => {
+    const coupon = await aCoupon(service, { name: 'a list/of claims', amount: 100 });
+    await claimMany(service, coupon, 23);
+    for (const limit of [1, 11, 23, 1000]) {
+      const pages = await allPages(service.client, `${pathOf(coupon, 'claims')}?limit=${limit}`);
+      expect(pages).toHaveLength(Math.ceil(23 / limit));
+      const claims = pages.flatMap((page) => page.json.claims);
+      expect(claims.map((claim) => claim.position)).toEqual(
+        Array.from({ length: 23 }, (_, index) => index + 1),
+      );
+      expect(claims[22]).toMatchObject({ coupon_name: coupon, user_id: 'user 23' });
+    }
+  });
+
+  it('shows the claims as they were answered', async () => {
+    const coupon = await aCoupon(service);
+    const { message: _, ...claim } = (await aClaim(service, coupon)).json;
+    const answer = await service.client.get(pathOf(coupon, 'claims'));
+    expect(answer.json).toEqual({ claims: [claim], next_cursor: null });
+    expectApiHeaders(answer);
+  });
+
+  it('answers an empty page for a coupon that nobody holds, and behind the last claim', async () => {
+    const path = pathOf(await aCoupon(service), 'claims');
+    for (const query of ['', '?cursor=2147483647']) {
+      const answer = await service.client.get(path + query);
+      expect(answer.json).toEqual({ claims: [], next_cursor: null });
+    }
+  });
+
+  it('says that an unknown coupon is not found, also to an export', async () => {
+    const path = pathOf(newName(), 'claims');
+    for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
+      expectProblem(await service.client.get(path, { Accept: accept }), 'coupon_not_found');
+    }
+  });
+
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'])(
+    'refuses %s',
+    async (query) => {
+      const answer = await service.client.get(
+        `${pathOf(await aCoupon(service), 'claims')}?${query}`,
+      );
+      expectInvalid(answer, query.split('=')[0] ?? '');
+    },
+  );
+});
+
+describe('GET /api/coupons/{name}/claims as an export', () => {
+  const service = useService();
+  const exported = (coupon: string, accept: string) =>
+    service.client.get(pathOf(coupon, 'claims'), { Accept: accept });
+
+  it('gives CSV with a header, quoted as RFC 4180 asks', async () => {
+    const coupon = await aCoupon(service);
+    const users = ['plain', 'a,b', 'say "hi"', ' spaces ', '"', 'ünï 🎟', "it's; fine", '=1+1'];
+    const claims = [];
+    for (const user of users) claims.push((await aClaim(service, coupon, { user })).json);
+    const answer = await exported(coupon, 'text/csv');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8');
+    expectApiHeaders(answer);
+    const fields = ['plain', '"a,b"', '"say ""hi"""', ' spaces ', '""""', ...users.slice(5)];
+    const lines = claims.map(
+      (claim, index) => `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at}\r\n`,
+    );
+    expect(answer.text).toBe(`position,user_id,claim_id,claimed_at\r\n${lines.join('')}`);
+  });
+
+  it('gives NDJSON, one claim a line', async () => {
+    const coupon = await aCoupon(service);
+    const claims = [];
+    for (const user of ['a', 'b"\\', '\u2028']) {
+      const { message: _, ...claim } = (await aClaim(service, coupon, { user })).json;
+      claims.push(claim);
+    }
+    const answer = await exported(coupon, 'application/x-ndjson');
+    expect(answer.headers['content-type']).toMatch(/^application\/x-ndjson\b/);
+    expectApiHeaders(answer);
+    expect(answer.text.endsWith('\n')).toBe(true);
+    expect(
+      answer.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(claims);
+  });
+
+  it('gives the header alone, or nothing, for a coupon that nobody holds', async () => {
+    const coupon = await aCoupon(service);
+    expect((await exported(coupon, 'text/csv')).text).toBe(
+      'position,user_id,claim_id,claimed_at\r\n',
+    );
+    expect((await exported(coupon, 'application/x-ndjson')).text).toBe('');
+  });
+
+  it.each([
+    ['*/*', 'application/json'],
+    ['application/json', 'application/json'],
+    ['text/html, */*;q=0.8', 'application/json'],
+    ['text/csv;q=0.1, application/json', 'application/json'],
+    ['text/csv, application/json;q=0.5', 'text/csv'],
+    ['application/json;q=0.2, application/x-ndjson;q=0.9, text/csv;q=0.8', 'application/x-ndjson'],
+    ['text/*', 'text/csv'],
+    ['TEXT/CSV', 'text/csv'],
+    ['text/csv;q=0, */*', 'application/json'],
+    ['image/png', 'application/json'],
+    ['nonsense', 'application/json'],
+    ['', 'application/json'],
+  ])('answers Accept "%s" with %s', async (accept, type) => {
+    const answer = await exported(await aCoupon(service), accept);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']?.split(';')[0]).toBe(type);
+  });
+
+  it('answers a page when there is no Accept', async () => {
+    const answer = await service.client.get(pathOf(await aCoupon(service), 'claims'));
+    expect(answer.json).toHaveProperty('claims');
+  });
+
+  it('brings all of 25,000 claims, each once and in order', async () => {
+    const coupon = await aCoupon(service, { amount: 25_000 });
+    await claimMany(service, coupon, 25_000);
+    const lines = (await exported(coupon, 'text/csv')).text.split('\r\n').slice(1, -1);
+    expect(lines).toHaveLength(25_000);
+    const wrong = lines.findIndex(
+      (line, index) => !line.startsWith(`${index + 1},user ${index + 1},`),
+    );
+    expect(wrong).toBe(-1);
+    const claims = (await exported(coupon, 'application/x-ndjson')).text.trim().split('\n');
+    expect(claims).toHaveLength(25_000);
+    expect(claims.every((line, index) => JSON.parse(line).position === index + 1)).toBe(true);
+  });
+});

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { METHODS } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { parseAnswer } from '../support/contract-client.ts';
+import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
+import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+
+const routes = [
+  ['/api/coupons', 'GET, HEAD, POST'],
+  ['/api/coupons/claim', 'GET, HEAD, PATCH, POST'],
+  ['/api/coupons/some', 'GET, HEAD, PATCH'],
+  ['/api/coupons/so%2Fme', 'GET, HEAD, PATCH'],
+  ['/api/coupons/some/stock', 'POST'],
+  ['/api/coupons/some/claims', 'GET, HEAD'],
+  ['/api/coupons/some/claims/ada', 'GET, HEAD'],
+  ['/health', 'GET, HEAD'],
+  ['/api/health', 'GET, HEAD'],
+  ['/readyz', 'GET, HEAD'],
+  ['/livez', 'GET, HEAD'],
+  ['/metrics', 'GET, HEAD'],
+  ['/openapi.json', 'GET, HEAD'],
+  ['/docs', 'GET, HEAD'],
+] as const;
+
+// CONNECT asks for a tunnel and never becomes a request.
+const methods = METHODS.filter((method) => method !== 'CONNECT');
+
+describe('a path', () => {
+  const service = useService();
+
+  it.each([
+    ...['/', '/api', '/api/', '/coupons', '/api/coupon', '/api/couponss', '/API/coupons'],
+    ...['/api/coupons/a/', '/api/coupons/a/stock/'],
+    ...['/api/coupons/a/claim', '/api/coupons/a/claims/b/c'],
+    ...['//api/coupons', '/api//coupons', '/./api/coupons', '/api/./coupons', '/api/x/../coupons'],
+    ...[
+      '/health/',
+      '/Health',
+      '/api/health/',
+      '/api/../health/',
+      '/api/../health?x',
+      '/api/../livez',
+    ],
+    ...['/api/%2e%2e/health', '/x/../health', '/health/../health', '/..', '/.env', '/admin', '*'],
+    ...['/docs/static/nothing.js', '/docs/../openapi.json', '/openapi', '/swagger', '/v1/coupons'],
+  ])('%s leads nowhere', async (path) => {
+    expectProblem(await service.client.get(path), 'route_not_found');
+  });
+
+  it('/api/../health is answered as /health', async () => {
+    const answer = await service.client.get('/api/../health');
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual((await service.client.get('/health')).json);
+    const wrong = await service.client.call({ method: 'POST', path: '/api/../health', body: '{}' });
+    expectProblem(wrong, 'method_not_allowed');
+  });
+
+  it('may carry a query that nobody asked for', async () => {
+    expect((await service.client.get('/health?a=b&c')).status).toBe(200);
+    const coupon = await aCoupon(service);
+    expect((await service.client.get(`${pathOf(coupon)}?x=%00`)).status).toBe(200);
+  });
+
+  it.each(['/api/coupons/%', '/api/coupons/%zz', '/api/coupons/a%2', '/api/coupons/%ff'])(
+    'that is wrongly percent-encoded is 400: %s',
+    async (path) => {
+      expectProblem(await service.client.get(path), 'invalid_request');
+      expectProblem(await service.client.get(`${path}/claims`), 'invalid_request');
+    },
+  );
+
+  it('may hold a name of 4,096 characters, and is too long beyond', async () => {
+    const { client } = service;
+    expectProblem(await client.get(`/api/coupons/${'x'.repeat(4096)}`), 'coupon_not_found');
+    expectProblem(await client.get(`/api/coupons/${'x'.repeat(4097)}`), 'uri_too_long');
+    const path = `/api/coupons/some/claims/${'x'.repeat(4097)}`;
+    expectProblem(await client.get(path), 'uri_too_long');
+  });
+
+  it('may be written as a whole URL', async () => {
+    const bytes = await service.client.raw(
+      `GET ${service.client.url}/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
+    expect(parseAnswer(bytes).status).toBe(200);
+  });
+});
+
+describe('a method', () => {
+  const service = useService();
+
+  it.each(routes)('that %s does not take is 405 and told which it takes', async (path, allow) => {
+    for (const method of methods) {
+      if (allow.split(', ').includes(method)) continue;
+      const answer = await service.client.call({ method, path });
+      expect(answer.headers.allow, `${method} ${path}`).toBe(allow);
+      if (method !== 'HEAD') expectProblem(answer, 'method_not_allowed');
+      expect(answer.status).toBe(405);
+    }
+  });
+
+  it.each(routes)(
+    'that %s does not take is 405 whatever body comes with it',
+    async (path, allow) => {
+      const bodies = ['{}', 'garbage', '{"__proto__":1}', Buffer.from([0xff]), 'x'.repeat(20_000)];
+      for (const body of bodies) {
+        for (const headers of [{}, { 'Content-Type': 'nonsense' }]) {
+          const answer = await service.client.call({ method: 'DELETE', path, body, headers });
+          expectProblem(answer, 'method_not_allowed');
+          expect(answer.headers.allow).toBe(allow);
+        }
+      }
+    },
+  );
+
+  it('of any kind, with any body, is 404 on an unknown path', async () => {
+    for (const method of methods) {
+      for (const body of [undefined, 'garbage', 'x'.repeat(20_000)]) {
+        const answer = await service.client.call({ method, path: '/nowhere', body });
+        expect(answer.headers).not.toHaveProperty('allow');
+        if (method === 'HEAD') expect(answer.status).toBe(404);
+        else expectProblem(answer, 'route_not_found');
+      }
+    }
+  });
+
+  it.each(['BREW', 'get', 'GETT', 'X'])('that HTTP does not have is 400: %s', async (method) => {
+    const bytes = await service.client.raw(`${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    expectProblem(parseAnswer(bytes), 'invalid_request');
+  });
+
+  it('HEAD answers what GET does, without the body', async () => {
+    const coupon = await aCoupon(service);
+    await aClaim(service, coupon, { user: 'ada' });
+    const claims = pathOf(coupon, 'claims');
+    const paths = [pathOf(coupon), claims, `${claims}/ada`, '/api/coupons', '/health', '/livez'];
+    for (const path of paths) {
+      const head = await service.client.call({ method: 'HEAD', path });
+      const get = await service.client.get(path);
+      expect(head.status).toBe(200);
+      expect(head.text).toBe('');
+      expect(head.headers['content-type']).toBe(get.headers['content-type']);
+      expect(head.headers['content-length']).toBe(get.headers['content-length']);
+      expectApiHeaders(head);
+    }
+    const head = await service.client.call({ method: 'HEAD', path: '/api/coupons/nothing' });
+    expect(head.status).toBe(404);
+    expect(head.text).toBe('');
+  });
+});

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
+import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+
+const future = '2999-01-01T00:00:00Z';
+const past = '2020-01-01T00:00:00Z';
+
+/** Ways to bring a coupon into a state in which an answer applies. */
+const states = {
+  not_open: { opens_at: future },
+  paused: { paused: true },
+  closed: { closes_at: past },
+};
+
+describe('POST /api/coupons/claim when several answers apply', () => {
+  const service = useService();
+
+  /** A coupon on which all of these apply to a newcomer. */
+  async function couponWith(applies: readonly string[], holderKey?: string): Promise<string> {
+    const coupon = await aCoupon(service, { amount: applies.includes('sold_out') ? 1 : 5 });
+    await aClaim(service, coupon, {
+      user: 'holder',
+      ...(holderKey !== undefined && { key: holderKey }),
+    });
+    // Both limits of a window: one that is over and yet not open would end before it begins.
+    for (const state of ['not_open', 'paused', 'closed'] as const) {
+      if (!applies.includes(state)) continue;
+      expect((await service.client.patch(pathOf(coupon), states[state])).status).toBe(200);
+    }
+    return coupon;
+  }
+
+  it('tells a replay and not that the coupon is already claimed', async () => {
+    const coupon = await couponWith([], 'k');
+    const answer = await service.client.claim('holder', coupon, 'k');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['idempotency-replayed']).toBe('true');
+  });
+
+  it('tells that the coupon is not found, and nothing of a claim under that key elsewhere', async () => {
+    await couponWith([], 'k');
+    expectProblem(await service.client.claim('holder', newName(), 'k'), 'coupon_not_found');
+  });
+
+  it('tells that the coupon is not found, and nothing of what the user holds elsewhere', async () => {
+    await couponWith([]);
+    expectProblem(await service.client.claim('holder', newName()), 'coupon_not_found');
+  });
+
+  it.each([
+    [['not_open']],
+    [['paused']],
+    [['closed']],
+    [['sold_out']],
+    [['not_open', 'paused', 'sold_out']],
+    [['paused', 'closed', 'sold_out']],
+  ])('tells a holder that he holds, and not %j', async (applies) => {
+    const coupon = await couponWith(applies, 'k');
+    const other = await service.client.claim('holder', coupon, 'other');
+    expectProblem(other, 'already_claimed');
+    expect(other.json.claim).toMatchObject({ user_id: 'holder', position: 1 });
+    const replay = await service.client.claim('holder', coupon, 'k');
+    expect(replay.status, replay.text).toBe(200);
+    expect(replay.headers['idempotency-replayed']).toBe('true');
+  });
+
+  it.each<[ProblemCode, string[]]>([
+    ['not_open', ['paused']],
+    ['not_open', ['sold_out']],
+    ['not_open', ['paused', 'sold_out']],
+    ['paused', ['closed']],
+    ['paused', ['sold_out']],
+    ['paused', ['closed', 'sold_out']],
+    ['closed', ['sold_out']],
+  ])('tells a newcomer %s and not %j', async (wins, loses) => {
+    const coupon = await couponWith([wins, ...loses]);
+    expectProblem(await service.client.claim('newcomer', coupon), wins);
+  });
+
+  it('tells a newcomer that all is sold, and gives nothing', async () => {
+    const coupon = await couponWith(['sold_out']);
+    expectProblem(await service.client.claim('newcomer', coupon), 'sold_out');
+    expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['holder']);
+  });
+
+  it('lets a newcomer claim when nothing speaks against it', async () => {
+    await aClaim(service, await couponWith([]), { user: 'newcomer' });
+  });
+
+  it('decides users of one moment in the order in which they came', async () => {
+    const coupon = await aCoupon(service, { amount: 1 });
+    const answers = await Promise.all(
+      ['a', 'b', 'a', 'b'].map((user) => service.client.claim(user, coupon)),
+    );
+    const winner = answers.findIndex((answer) => answer.status === 200);
+    answers.forEach((answer, index) => {
+      if (index === winner) return;
+      expectProblem(answer, index % 2 === winner % 2 ? 'already_claimed' : 'sold_out');
+    });
+  });
+
+  it('refuses what is no claim before it looks for the coupon', async () => {
+    const body = { user_id: '', coupon_name: newName() };
+    expectProblem(await service.client.post('/api/coupons/claim', body), 'invalid_request');
+  });
+});

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
+import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+
+describe('GET /api/coupons/{name}', () => {
+  const service = useService();
+  const read = (name: string) => service.client.get(pathOf(name));
+
+  it('answers 200 with the coupon and who holds it', async () => {
+    const name = await aCoupon(service, { amount: 4, closes_at: '2999-01-01T00:00:00Z' });
+    await aClaim(service, name, { user: 'ada' });
+    const answer = await read(name);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({
+      name,
+      amount: 4,
+      remaining_amount: 3,
+      claimed_by: ['ada'],
+      state: 'open',
+      opens_at: null,
+      closes_at: '2999-01-01T00:00:00Z',
+      paused: false,
+      claims_url: `/api/coupons/${name}/claims`,
+    });
+    expectApiHeaders(answer);
+  });
+
+  it('answers 404 for a name that is no coupon', async () => {
+    expectProblem(await read(newName()), 'coupon_not_found');
+  });
+
+  it.each([
+    ['scheduled', { opens_at: '2999-01-01T00:00:00Z' }],
+    ['open', { opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' }],
+    ['closed', { closes_at: '2020-01-01T00:00:00Z' }],
+  ])('tells the state %s', async (state, window) => {
+    expect((await read(await aCoupon(service, window))).json.state).toBe(state);
+  });
+
+  it('tells the state paused', async () => {
+    const name = await aCoupon(service);
+    await service.client.patch(pathOf(name), { paused: true });
+    expect((await read(name)).json).toMatchObject({ state: 'paused', paused: true });
+  });
+
+  it('keeps the state open when everything is sold', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    await aClaim(service, name);
+    expect((await read(name)).json).toMatchObject({ state: 'open', remaining_amount: 0 });
+  });
+
+  it('shows the first 1,000 of 1,001 holders in order of position', async () => {
+    const name = await aCoupon(service, { amount: 1001 });
+    const users = Array.from({ length: 1001 }, (_, index) => `user ${index}`);
+    const answers = await Promise.all(users.map((user) => service.client.claim(user, name)));
+    const inOrder = answers
+      .map((answer) => answer.json)
+      .sort((a, b) => a.position - b.position)
+      .map((claim) => claim.user_id);
+    const { json } = await read(name);
+    expect(json.remaining_amount).toBe(0);
+    expect(json.claimed_by).toEqual(inOrder.slice(0, 1000));
+    expect(new Set(inOrder)).toEqual(new Set(users));
+  });
+
+  it('shows as many holders as units are gone, also while claims come in', async () => {
+    const name = await aCoupon(service, { amount: 400 });
+    let claiming = true;
+    const claims = Promise.all(
+      Array.from({ length: 400 }, (_, index) => service.client.claim(`u${index}`, name)),
+    ).finally(() => {
+      claiming = false;
+    });
+    let reads = 0;
+    let seen: string[] = [];
+    while (claiming || reads < 3) {
+      const { json } = await read(name);
+      expect(json.amount - json.remaining_amount).toBe(json.claimed_by.length);
+      // What was shown once stays, and at its place.
+      expect(json.claimed_by.slice(0, seen.length)).toEqual(seen);
+      seen = json.claimed_by;
+      reads += 1;
+    }
+    for (const answer of await claims) expect(answer.status).toBe(200);
+    expect((await read(name)).json.claimed_by).toHaveLength(400);
+  });
+
+  it('shows a claim to a read that is sent after the claim was answered', async () => {
+    const name = await aCoupon(service, { amount: 20 });
+    for (let count = 1; count <= 20; count += 1) {
+      await aClaim(service, name, { user: `u${count}` });
+      expect((await read(name)).json.claimed_by).toHaveLength(count);
+    }
+  });
+});
+
+describe('GET /api/coupons/{name}/claims/{user_id}', () => {
+  const service = useService();
+
+  it('answers 200 with the claim that the claiming was answered with', async () => {
+    const name = await aCoupon(service);
+    const { message: _, ...claim } = (await aClaim(service, name, { user: 'ada' })).json;
+    const answer = await service.client.get(pathOf(name, 'claims', 'ada'));
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual(claim);
+    expectApiHeaders(answer);
+  });
+
+  it('tells an unknown coupon from a user who holds no claim', async () => {
+    const name = await aCoupon(service);
+    const { client } = service;
+    expectProblem(await client.get(pathOf(name, 'claims', 'nobody')), 'claim_not_found');
+    expectProblem(await client.get(pathOf(newName(), 'claims', 'ada')), 'coupon_not_found');
+  });
+});

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findRunningServer } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { audit, claimIdsByUser, type Query } from '../support/audit.ts';
+import { type Answer, Crowd, range } from '../support/crowd.ts';
+import {
+  endServiceProcesses,
+  familyOf,
+  killFamily,
+  type ProcessEntry,
+  type ServiceProcess,
+  startServiceProcess,
+  stillAlive,
+} from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const rounds = Number(process.env.KILL_ROUNDS ?? 3);
+const isLinux = process.platform === 'linux';
+const couponName = 'LAUNCH';
+const clients = 64;
+
+let folder: string;
+const seen: ProcessEntry[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'firstcome-kill-'));
+  // The bundled PostgreSQL may run as another user.
+  await chmod(folder, 0o755);
+});
+
+afterAll(async () => {
+  await endServiceProcesses();
+  if (isLinux) await waitFor('end of every process', () => stillAlive(seen).length === 0);
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+async function start(): Promise<ServiceProcess> {
+  const service = await startServiceProcess({ DATA_DIR: join(folder, 'data') });
+  if (isLinux) seen.push(...familyOf(service.pid));
+  return service;
+}
+
+/** The books of the bundled PostgreSQL, looked at behind the service's back. */
+async function lookInto<Value>(look: (query: Query) => Promise<Value>): Promise<Value> {
+  const server = await findRunningServer(join(folder, 'data'));
+  const client = new pg.Client({ connectionString: server?.url });
+  await client.connect();
+  try {
+    return await look(async (sql, values) => (await client.query(sql, values)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
+/** What clients were told until their connections broke, and who was left without an answer. */
+type Load = { answers: Answer[]; unanswered: string[]; ended: Promise<void> };
+
+/** Clients who claim, each for a new user every time, until their connection breaks. */
+function claimWithoutEnd(crowd: Crowd, url: string, round: number): Load {
+  const load: Omit<Load, 'ended'> = { answers: [], unanswered: [] };
+  const client = async (index: number) => {
+    for (let count = 0; ; count += 1) {
+      const userId = `round-${round}-client-${index}-${count}`;
+      try {
+        load.answers.push(await crowd.claim(url, { couponName, userId, key: userId }));
+      } catch {
+        load.unanswered.push(userId);
+        return;
+      }
+    }
+  };
+  const ended = Promise.all(range(clients).map(client)).then(() => undefined);
+  return { ...load, ended };
+}
+
+describe('kill -9 of the service, with and without its database, under load', () => {
+  it(`loses no claim that was answered, ${rounds} times in a row`, async () => {
+    const told: Answer[] = [];
+    for (const round of range(rounds)) {
+      const crowd = new Crowd();
+      const service = await start();
+      if (round === 0) await crowd.createCoupon(service.url, couponName, 1_000_000);
+      const load = claimWithoutEnd(crowd, service.url, round);
+      // Each round ends somewhere else in the life of a service.
+      await waitFor('answers', () => load.answers.length > 100 + 400 * round);
+      // The database is in a group of its own. Left alone it stops in good order; here it dies as well, in turn.
+      if (isLinux && round % 2 === 0) killFamily(service.pid);
+      else await service.killGroup();
+      await load.ended;
+      crowd.leave();
+      expect(load.answers.every(({ status }) => status === 200)).toBe(true);
+      expect(load.unanswered.length).toBe(clients);
+      told.push(...load.answers);
+
+      const again = await start();
+      expect(await lookInto((query) => audit(query, told))).toEqual([]);
+      told.push(...(await resolve(again.url, load)));
+      expect(await lookInto((query) => audit(query, told))).toEqual([]);
+      await again.killGroup();
+    }
+  });
+});
+
+/** Whoever was left without an answer asks again with the same key, and is told what became of the first try. */
+async function resolve(url: string, load: Load): Promise<Answer[]> {
+  const stored = await lookInto((query) => claimIdsByUser(query, couponName));
+  const crowd = new Crowd();
+  const answers = await Promise.all(
+    load.unanswered.map((userId) => crowd.claim(url, { couponName, userId, key: userId })),
+  );
+  crowd.leave();
+  for (const [index, { status, headers, body }] of answers.entries()) {
+    const before = stored.get(load.unanswered[index] ?? '');
+    expect(status).toBe(200);
+    expect(headers['idempotency-replayed']).toBe(before === undefined ? undefined : 'true');
+    if (before !== undefined) expect(body.claim_id).toBe(before);
+  }
+  return answers;
+}

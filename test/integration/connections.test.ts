@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Database } from '../../src/adapters/postgres/database.ts';
+import { statement } from '../../src/adapters/postgres/statements.ts';
+import { auditBooks } from '../support/audit.ts';
+import { range } from '../support/crowd.ts';
+import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+describe('a connection whose server takes its leave', () => {
+  let proxy: CuttingProxy;
+  let connection: Database;
+  let lost: Error[];
+
+  beforeEach(async () => {
+    proxy = await CuttingProxy.before(database.url);
+    lost = [];
+    connection = new Database({
+      ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 2_000 },
+      ...{ lockTimeoutMs: 1_000, statementTimeoutMs: 1_000, answerTimeoutMs: 1_000 },
+      onIdleConnectionLost: (error) => lost.push(error),
+    });
+  });
+
+  afterEach(async () => {
+    await connection.close();
+    await proxy.stop();
+  });
+
+  const askNames = () => connection.run(statement('find-coupon-names'), [['LAUNCH']]);
+
+  /** What the server says before it ends a session on its own account. */
+  const farewell = (() => {
+    const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection', ''];
+    const body = Buffer.from(`${fields.join('\0')}\0`);
+    const head = Buffer.from([0x45, 0, 0, 0, 0]);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  })();
+  const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+  const addFarewell = (piece: Buffer) =>
+    piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, farewell]) : piece;
+
+  it('in the same piece as its welcome fails the statement, and never the process', async () => {
+    proxy.editReply = addFarewell;
+    await expect(askNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
+    proxy.editReply = (piece) => piece;
+    expect(await askNames()).toEqual([]);
+  });
+
+  it('in the same piece as an answer keeps the answer, and is not used again', async () => {
+    await askNames();
+    proxy.editReply = addFarewell;
+    expect(await askNames()).toEqual([]);
+    proxy.editReply = (piece) => piece;
+    expect(await askNames()).toEqual([]);
+  });
+
+  it('while nobody uses it is told, and the next statement has another one', async () => {
+    await askNames();
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and application_name = 'firstcome'`,
+    );
+    await waitFor('lost connection', () => lost.length > 0);
+    expect(await askNames()).toEqual([]);
+    expect(connection.use()).toMatchObject({ total: 1, waiting: 0 });
+  });
+
+  it('with many statements waiting serves all of them, on the connections there may be', async () => {
+    const answers = await Promise.all(range(50).map(askNames));
+    expect(answers.flat()).toEqual([]);
+    expect(connection.use().total).toBeLessThanOrEqual(2);
+    expect(connection.use().waiting).toBe(0);
+  });
+});
+
+describe('a batch that loses against another transaction', () => {
+  let stores: Stores;
+
+  beforeAll(() => {
+    stores = openStores(database.url);
+  });
+
+  afterAll(async () => {
+    expect(await auditBooks(database.query)).toEqual([]);
+    await stores.close();
+  });
+
+  it('by a deadlock is tried again, and decided', async () => {
+    await stores.createCoupon('deadlock', 5);
+    // Whoever looks for a deadlock first is the one to lose: the batch, and not before the other waits too.
+    await database.query(
+      `do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '2s'); end $$`,
+    );
+    const patient = openStores(database.url, { lockTimeoutMs: 20_000, claimTimeoutMs: 60_000 });
+    const other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+    await other.query(`set deadlock_timeout = '60s'`);
+    await other.query('begin');
+    await other.query(
+      `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
+       select id, 'ada', 5, gen_random_uuid(), now() from coupons where name = 'deadlock'`,
+    );
+    const deciding = patient.decide('deadlock', ['ada']);
+    await waitFor('batch that waits', async () => {
+      const waiting = await database.query(
+        `select from pg_stat_activity where datname = current_database()
+         and wait_event_type = 'Lock' and application_name = 'firstcome'`,
+      );
+      return waiting.length === 1;
+    });
+    // Granted when the batch has lost; its second try then waits for this transaction alone.
+    await other.query(`select from coupons where name = 'deadlock' for update`);
+    await other.query('rollback');
+    await other.end();
+    expect(wordsOf(await deciding)).toEqual(['claimed']);
+    await patient.close();
+  });
+
+  it.each([
+    ['40001', 2, 'claimed'],
+    ['40P01', 2, 'claimed'],
+    ['40001', 3, 'refused: busy'],
+    ['23514', 1, 'refused: bad_value'],
+    ['57014', 1, 'refused: busy'],
+    ['XX000', 1, 'unknown'],
+  ])('by %s, %i times in a row, ends as %s', async (code, times, word) => {
+    const name = `conflict ${code} ${times}`;
+    await stores.createCoupon(name, 5);
+    await database.query('create sequence tries');
+    await database.query(
+      `create function fail_at_first() returns trigger language plpgsql as $$
+       begin
+         if nextval('tries') <= ${times} then raise 'not now' using errcode = '${code}'; end if;
+         return new;
+       end $$`,
+    );
+    await database.query(
+      'create trigger fail_at_first before insert on claims for each row execute function fail_at_first()',
+    );
+    const answer = await stores.decide(name, ['ada']);
+    const [tries] = await database.query('select last_value::integer as tries from tries');
+    await database.query('drop trigger fail_at_first on claims');
+    await database.query('drop function fail_at_first');
+    await database.query('drop sequence tries');
+    expect(wordsOf(answer)).toEqual([word]);
+    expect(tries).toEqual({ tries: word === 'claimed' ? times + 1 : times });
+  });
+});

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { App } from '../../src/app.ts';
+import { auditBooks, auditHistories, type Query } from '../support/audit.ts';
+import { Crowd, type History, range, tally } from '../support/crowd.ts';
+import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
+import { startService } from '../support/service.ts';
+import { openStores, wordsOf } from '../support/stores.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const connectionsMax = 20;
+const claimTimeoutMs = 1_500;
+
+let postgres: OwnPostgres;
+let proxy: CuttingProxy;
+let app: App;
+let crowd: Crowd;
+let coupons = 0;
+
+beforeAll(async () => {
+  postgres = await startOwnPostgres({ max_connections: String(connectionsMax) });
+  proxy = await CuttingProxy.before(postgres.url());
+});
+
+afterAll(async () => {
+  await proxy.stop();
+  await postgres.remove();
+});
+
+beforeEach(async () => {
+  app = await startService({
+    DATABASE_URL: proxy.urlOf(postgres.url()),
+    CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
+    DATABASE_CLAIM_CONNECTIONS: '2',
+    DATABASE_QUERY_CONNECTIONS: '2',
+  });
+  crowd = new Crowd();
+});
+
+afterEach(async () => {
+  crowd.leave();
+  await app.stop();
+});
+
+const query: Query = async (sql, values) => {
+  const client = new pg.Client({ connectionString: postgres.url() });
+  await client.connect();
+  try {
+    return (await client.query(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
+};
+
+const healthStatus = async () => (await crowd.ask(app.url, { path: '/health' })).status;
+
+async function newCoupon(amount: number): Promise<string> {
+  coupons += 1;
+  await crowd.createCoupon(app.url, `coupon-${coupons}`, amount);
+  return `coupon-${coupons}`;
+}
+
+describe('a database that stops and starts under load', () => {
+  it.each(['in good order', 'by a crash of all its backends'])(
+    '%s: every answer is true, and the service recovers without a restart',
+    async (how) => {
+      const couponName = await newCoupon(2_000);
+      let told = 0;
+      const histories: Promise<History>[] = [];
+      const claimMore = () => {
+        const userId = `user-${histories.length}`;
+        const ask = { couponName, userId, key: userId };
+        const history = crowd.claimUntilDecided(app.url, ask);
+        histories.push(history);
+        void history.then(() => {
+          told += 1;
+          if (histories.length < 3_000) claimMore();
+        });
+      };
+      for (const _ of range(50)) claimMore();
+      await waitFor('claims', () => told > 200);
+      if (how === 'in good order') {
+        await postgres.stop();
+        await waitFor('unhealthy', async () => (await healthStatus()) === 503);
+        const alive = await crowd.ask(app.url, { path: '/livez' });
+        expect(alive.status).toBe(200);
+        await postgres.start();
+        proxy.leadTo(postgres.url());
+      } else {
+        await crashBackends();
+      }
+      await waitFor('recovery', async () => (await healthStatus()) === 200);
+      await waitFor('end of the sale', () => told === 3_000, { timeoutMs: 40_000 });
+      const all = await Promise.all(histories);
+      expect(await auditHistories(query, couponName, all)).toEqual([]);
+      const last = all.flatMap(({ answers }) => answers.slice(-1));
+      expect(tally(last)).toEqual({ 200: 2_000, '400 sold_out': 1_000 });
+      if (how === 'in good order') expect(all.some(({ answers }) => answers.length > 1)).toBe(true);
+    },
+  );
+
+  /** What kill -9 of one backend does to all: the server ends every session and recovers from its log. */
+  async function crashBackends(): Promise<void> {
+    const [row] = await postgres.query<{ pid: number }>(
+      `select pid from pg_stat_activity where application_name = 'firstcome' limit 1`,
+    );
+    if (row === undefined) throw new Error('the service has no connection');
+    process.kill(row.pid, 'SIGKILL');
+  }
+});
+
+describe('a database without a free connection', () => {
+  it('refuses claims for certain and says so to those who ask for health, until one is free', async () => {
+    const couponName = await newCoupon(10);
+    const others: pg.Client[] = [];
+    proxy.breakAll();
+    for (let isFull = false; !isFull; ) {
+      const client = new pg.Client({ connectionString: postgres.url() });
+      client.on('error', () => undefined);
+      await client.connect().then(
+        () => others.push(client),
+        (error: { code?: string }) => {
+          expect(error.code).toBe('53300');
+          isFull = true;
+        },
+      );
+    }
+    const answer = await crowd.claim(app.url, { couponName, userId: 'ada' });
+    expect(answer.body).toMatchObject({ code: 'unavailable', effect: 'none' });
+    expect(await healthStatus()).toBe(503);
+    const stores = openStores(postgres.url(), { connectTimeoutMs: 500 });
+    expect(wordsOf(await stores.decide(couponName, ['ada']))).toEqual(['refused: not_sent']);
+    await stores.close();
+    await Promise.all(others.map((client) => client.end()));
+    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    expect((await crowd.claim(app.url, { couponName, userId: 'ada' })).status).toBe(200);
+  });
+});
+
+describe('a standby that must confirm, but is not there', () => {
+  const setStandby = async (name: string) => {
+    await postgres.query(`alter system set synchronous_standby_names = '${name}'`);
+    await postgres.query('select pg_reload_conf()');
+    await waitFor('new setting', async () => {
+      const [row] = await postgres.query(`show synchronous_standby_names`);
+      return row?.synchronous_standby_names === name;
+    });
+  };
+
+  it('is not waited out by a wait that somebody cancels: the answer that then comes is not believed', async () => {
+    const couponName = await newCoupon(9);
+    await setStandby('nobody');
+    try {
+      const claiming = crowd.claim(app.url, { couponName, userId: 'ada', key: 'one intent' });
+      await waitFor('cancelled wait', async () => {
+        const rows = await postgres.query(
+          `select pg_cancel_backend(pid) from pg_stat_activity
+           where wait_event = 'SyncRep' and query like '%claim_batch%'`,
+        );
+        return rows.length > 0;
+      });
+      expect(tally([await claiming])).toEqual({ '503 outcome_unknown': 1 });
+    } finally {
+      await setStandby('');
+    }
+    const again = await crowd.claimUntilDecided(app.url, {
+      ...{ couponName, userId: 'ada', key: 'one intent' },
+    });
+    expect(again.answers.at(-1)?.headers['idempotency-replayed']).toBe('true');
+  });
+
+  it('keeps every answer that rests on stored rows from being given, and they are given when it ends', async () => {
+    // One coupon for each question: who waits for the standby holds the coupon's lock meanwhile.
+    const [replayed, held, added] = [await newCoupon(9), await newCoupon(9), await newCoupon(9)];
+    const again = { couponName: replayed, userId: 'ada', key: 'one intent' };
+    const fresh = { couponName: await newCoupon(9), userId: 'eve', key: 'her intent' };
+    const addStock = () =>
+      crowd.ask(app.url, {
+        ...{ method: 'POST', path: `/api/coupons/${added}/stock`, body: { add: 5 } },
+        headers: { 'idempotency-key': 'one addition' },
+      });
+    const first = await crowd.claim(app.url, again);
+    await crowd.claim(app.url, { couponName: held, userId: 'ada' });
+    expect((await addStock()).status).toBe(200);
+
+    await setStandby('nobody');
+    try {
+      const answers = await Promise.all([
+        crowd.claim(app.url, again),
+        crowd.claim(app.url, { couponName: held, userId: 'ada' }),
+        crowd.claim(app.url, fresh),
+        addStock(),
+      ]);
+      expect(tally(answers)).toEqual({ '503 outcome_unknown': 4 });
+    } finally {
+      await setStandby('');
+    }
+
+    const replay = await crowd.claimUntilDecided(app.url, again);
+    expect(replay.answers.at(-1)?.body.claim_id).toBe(first.body.claim_id);
+    const claim = await crowd.claimUntilDecided(app.url, fresh);
+    expect(claim.answers.at(-1)?.status).toBe(200);
+    await waitFor('answer about the stock', async () => (await addStock()).status === 200);
+    expect((await addStock()).body.amount).toBe(14);
+    expect(await auditBooks(query)).toEqual([]);
+  });
+});

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { App } from '../../src/app.ts';
+import { auditHistories } from '../support/audit.ts';
+import { Crowd, type History, range, tally } from '../support/crowd.ts';
+import { type Cut, CuttingProxy, seededRandom } from '../support/cutting-proxy.ts';
+import { startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const couponName = 'LAUNCH';
+const units = 150;
+const users = 400;
+const claimTimeoutMs = 1_200;
+
+let database: TestDatabase;
+let proxy: CuttingProxy;
+let app: App;
+let crowd: Crowd;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  proxy = await CuttingProxy.before(database.url);
+  app = await startService({
+    DATABASE_URL: proxy.urlOf(database.url),
+    CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
+    DATABASE_CONNECT_TIMEOUT_MS: '500',
+    CLAIM_BATCH_MAX: '10',
+  });
+  crowd = new Crowd();
+  await crowd.createCoupon(app.url, couponName, units);
+});
+
+afterEach(async () => {
+  crowd.leave();
+  await proxy.accept();
+  await app.stop();
+  await proxy.stop();
+  await database.drop();
+});
+
+const carriesClaims = (piece: Buffer) => piece.includes('claim-batch');
+/** A statement begins by being parsed or bound; what comes before opens the connection. */
+const carriesStatement = (piece: Buffer) => piece[0] === 0x50 || piece[0] === 0x42;
+
+function claimAll(): Promise<History[]> {
+  return Promise.all(
+    range(users).map((index) => {
+      const userId = `user-${index}`;
+      return crowd.claimUntilDecided(app.url, { couponName, userId, key: `key-${index}` });
+    }),
+  );
+}
+
+const healthStatus = async () => (await crowd.ask(app.url, { path: '/health' })).status;
+
+/** All units are sold to those who were told so, and nobody was told anything that is not so. */
+async function expectTruth(histories: History[], message?: string): Promise<void> {
+  await waitFor('end of all statements', async () => {
+    const busy = await database.query(
+      `select from pg_stat_activity where datname = current_database()
+       and application_name = 'firstcome' and state <> 'idle'`,
+    );
+    return busy.length === 0;
+  });
+  expect(await auditHistories(database.query, couponName, histories), message).toEqual([]);
+  const last = histories.flatMap(({ answers }) => answers.slice(-1));
+  expect(tally(last), message).toEqual({ 200: units, '400 sold_out': users - units });
+}
+
+const codesTold = (histories: History[]) =>
+  new Set(histories.flatMap(({ answers }) => answers.map(({ body }) => body.code)));
+
+describe('a connection that breaks around a batch of claims', () => {
+  const cuts: [Cut, number][] = [
+    ['before', 10],
+    ['behind', 10],
+    ['before_reply', 10],
+    ['silence', 2],
+  ];
+  it.each(cuts)('(%s) costs nobody his claim and tells nobody a lie', async (cut, times) => {
+    proxy.cutWhen = (piece) => (carriesClaims(piece) && proxy.cuts[cut] < times ? cut : undefined);
+    const histories = await claimAll();
+    expect(proxy.cuts[cut]).toBe(times);
+    await expectTruth(histories);
+    expect(await healthStatus()).toBe(200);
+  });
+
+  it.each([1, 2])('or any statement, in any way, tells nobody a lie (seed %i)', async (seed) => {
+    const random = seededRandom(seed);
+    const kinds: Cut[] = ['before', 'behind', 'before_reply'];
+    let made = 0;
+    proxy.cutWhen = (piece) => {
+      if (!carriesStatement(piece) || made === 20 || random() > 0.4) return undefined;
+      made += 1;
+      return made % 12 === 6 ? 'silence' : kinds[Math.floor(random() * kinds.length)];
+    };
+    const histories = await claimAll();
+    expect(made).toBeGreaterThan(10);
+    await expectTruth(histories, `seed ${seed}`);
+  });
+});
+
+describe('a database that is lost for longer than a claim may take', () => {
+  const fates = [
+    ['before', 'did not reach it', false],
+    ['behind', 'reached it', true],
+    ['before_reply', 'was committed', true],
+  ] as const;
+  it.each(fates)(
+    '(%s) leaves a claim that %s unknown, and the same key then tells the truth',
+    async (cut, _, stored) => {
+      proxy.cutWhen = (piece) => (carriesClaims(piece) ? cut : undefined);
+      proxy.afterCut = () => void proxy.refuse();
+      const ask = { couponName, userId: 'ada', key: 'one intent' };
+      const answer = await crowd.claim(app.url, ask);
+      expect(answer.status).toBe(503);
+      expect(answer.body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
+      expect(answer.body.claim_id).toMatch(/^[0-9a-f-]{36}$/);
+      expect(answer.headers['retry-after']).toMatch(/^[1-9]/);
+      expect(await healthStatus()).toBe(503);
+
+      proxy.cutWhen = () => undefined;
+      await proxy.accept();
+      await waitFor('recovery', async () => (await healthStatus()) === 200);
+      const again = await crowd.claimUntilDecided(app.url, ask);
+      const last = again.answers.at(-1);
+      expect(last?.status).toBe(200);
+      expect(last?.body.claim_id === answer.body.claim_id).toBe(stored);
+      expect(last?.headers['idempotency-replayed']).toBe(stored ? 'true' : undefined);
+      const history = { userId: 'ada', answers: [answer, ...again.answers] };
+      expect(await auditHistories(database.query, couponName, [history])).toEqual([]);
+    },
+  );
+
+  it('a second time, after a claim turned out to be committed, never has it denied', async () => {
+    let settled = false;
+    proxy.cutWhen = (piece) => {
+      if (carriesStatement(piece)) {
+        settled ||= piece.includes('void-batch');
+        return carriesClaims(piece) && !settled ? 'before_reply' : undefined;
+      }
+      // The claim cannot be sent again: no new connection can be opened.
+      return settled ? 'before' : undefined;
+    };
+    const ask = { couponName, userId: 'ada', key: 'one intent' };
+    const answer = await crowd.claim(app.url, ask);
+    expect(settled).toBe(true);
+    expect(answer.body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
+    proxy.cutWhen = () => undefined;
+    const again = await crowd.claimUntilDecided(app.url, ask);
+    const history = { userId: 'ada', answers: [answer, ...again.answers] };
+    expect(await auditHistories(database.query, couponName, [history])).toEqual([]);
+    expect(again.answers.at(-1)?.body.claim_id).toBe(answer.body.claim_id);
+  });
+
+  it('refuses claims at once with effect none, and takes them when it is back', async () => {
+    await proxy.refuse();
+    const histories = claimAll();
+    await waitFor('unhealthy', async () => (await healthStatus()) === 503);
+    const startedMs = performance.now();
+    const answer = await crowd.claim(app.url, { couponName, userId: 'eve' });
+    expect(answer.body).toMatchObject({ code: 'unavailable', effect: 'none' });
+    expect(answer.headers['retry-after']).toMatch(/^[1-9]/);
+    expect(performance.now() - startedMs).toBeLessThan(claimTimeoutMs);
+    await proxy.accept();
+    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    expect(codesTold(await histories)).toContain('unavailable');
+    await expectTruth(await histories);
+  });
+
+  it('as in a black hole answers every claim in time, and recovers without a restart', async () => {
+    proxy.blackHole(true);
+    const startedMs = performance.now();
+    const first = await Promise.all(
+      range(20).map((index) => {
+        const userId = `user-${index}`;
+        return crowd.claim(app.url, { couponName, userId, key: `key-${index}` });
+      }),
+    );
+    // The sweep of the lanes, and a slow machine, come on top.
+    expect(performance.now() - startedMs).toBeLessThan(2 * claimTimeoutMs);
+    expect(first.every(({ status }) => status === 503)).toBe(true);
+    expect(await healthStatus()).toBe(503);
+    proxy.blackHole(false);
+    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    const histories = await claimAll();
+    for (const [index, answer] of first.entries()) histories[index]?.answers.unshift(answer);
+    await expectTruth(histories);
+  });
+});
+
+describe('backends that are killed', () => {
+  it('under load cost nobody his claim and tell nobody a lie', async () => {
+    const claiming = claimAll();
+    let ended = false;
+    void claiming.then(() => {
+      ended = true;
+    });
+    let killed = 0;
+    await waitFor('end of the sale', async () => {
+      const rows = await database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name = 'firstcome'`,
+      );
+      killed += rows.length;
+      return ended;
+    });
+    const histories = await claiming;
+    expect(killed).toBeGreaterThan(10);
+    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    await expectTruth(histories);
+  });
+});

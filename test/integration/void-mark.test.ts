@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { postgresClaimStore } from '../../src/adapters/postgres/claim-store.ts';
+import { Database } from '../../src/adapters/postgres/database.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
+import { auditBooks } from '../support/audit.ts';
+import { range } from '../support/crowd.ts';
+import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const lockTimeoutMs = 300;
+
+let database: TestDatabase;
+/** Gives up soon, as the service does. */
+let stores: Stores;
+/** Waits long, as a batch that nobody waits for any more. */
+let patient: Stores;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  stores = openStores(database.url, { lockTimeoutMs });
+  patient = openStores(database.url, { lockTimeoutMs: 60_000, claimTimeoutMs: 60_000 });
+});
+
+afterAll(async () => {
+  expect(await auditBooks(database.query)).toEqual([]);
+  await Promise.all([stores.close(), patient.close()]);
+  await database.drop();
+});
+
+/** Holds the coupon's row as somebody at a terminal would, until the returned function is called. */
+async function holdLock(couponName: string): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: database.url, application_name: 'by hand' });
+  await client.connect();
+  await client.query('begin');
+  await client.query('select from coupons where name = $1 for update', [couponName]);
+  return () => client.end();
+}
+
+const waitForWaiters = (count: number) =>
+  waitFor('statements that wait for the lock', async () => {
+    const waiting = await database.query(
+      `select from pg_stat_activity where datname = current_database()
+       and wait_event_type = 'Lock' and application_name = 'firstcome'`,
+    );
+    return waiting.length === count;
+  });
+
+describe('a void mark', () => {
+  it('refuses its batch for good when that arrives late, and another id is decided as new', async () => {
+    await stores.createCoupon('late', 10);
+    const batchId = newId();
+    const ask = [{ userId: 'ada', claimId: newId() }];
+    expect(await stores.claims.voidBatch('late', batchId)).toBe('void');
+    expect(wordsOf(await stores.decide('late', ask, batchId))).toEqual(['refused: broken']);
+    expect(await stores.reader.findClaim('late', 'ada')).toBeUndefined();
+    expect(wordsOf(await stores.decide('late', ask))).toEqual(['claimed']);
+  });
+
+  it('is void again when asked again, and is written once', async () => {
+    await stores.createCoupon('twice', 10);
+    const batchId = newId();
+    expect(await stores.claims.voidBatch('twice', batchId)).toBe('void');
+    expect(await stores.claims.voidBatch('twice', batchId)).toBe('void');
+    const marks = await database.query('select from stock_ledger where batch_id = $1', [batchId]);
+    expect(marks.length).toBe(1);
+  });
+
+  it('of a batch that had committed says so and changes nothing', async () => {
+    await stores.createCoupon('committed', 10);
+    const batchId = newId();
+    await stores.decide('committed', ['ada', 'eve'], batchId);
+    expect(await stores.claims.voidBatch('committed', batchId)).toBe('committed');
+    expect(await stores.claims.voidBatch('committed', batchId)).toBe('committed');
+    expect(wordsOf(await stores.decide('committed', ['ada']))).toEqual(['already_claimed']);
+  });
+
+  it('of a batch that committed without a winner is void, for there is nothing to find', async () => {
+    await stores.createCoupon('no winner', 1);
+    await stores.decide('no winner', ['ada']);
+    const batchId = newId();
+    expect(wordsOf(await stores.decide('no winner', ['eve'], batchId))).toEqual(['sold_out']);
+    expect(await stores.claims.voidBatch('no winner', batchId)).toBe('void');
+  });
+
+  it('for a coupon that does not exist is void', async () => {
+    expect(await stores.claims.voidBatch('nowhere', newId())).toBe('void');
+  });
+
+  it('waits for a batch that is still at work, and then tells what became of it', async () => {
+    await stores.createCoupon('at work', 10);
+    const release = await holdLock('at work');
+    const batchId = newId();
+    const deciding = patient.decide('at work', ['ada'], batchId);
+    await waitForWaiters(1);
+    const settling = patient.claims.voidBatch('at work', batchId);
+    await waitForWaiters(2);
+    await release();
+    expect(wordsOf(await deciding)).toEqual(['claimed']);
+    expect(await settling).toBe('committed');
+  });
+
+  it('committed while its batch waits for the lock refuses that batch once the lock is free', async () => {
+    await stores.createCoupon('zombie', 10);
+    const batchId = newId();
+    // The mark holds the lock that the batch waits for, and commits while it waits.
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('begin');
+    const { rows } = await client.query('select void_batch($1, $2) as settled', [
+      'zombie',
+      batchId,
+    ]);
+    const zombie = patient.decide('zombie', ['ada'], batchId);
+    await waitForWaiters(1);
+    await client.query('commit');
+    await client.end();
+    expect(rows).toEqual([{ settled: 'void' }]);
+    expect(wordsOf(await zombie)).toEqual(['refused: broken']);
+    expect(await stores.reader.findClaim('zombie', 'ada')).toBeUndefined();
+  });
+});
+
+describe("a coupon's row that is locked by hand", () => {
+  it('makes its batches busy within the lock timeout, and leaves other coupons alone', async () => {
+    await Promise.all([stores.createCoupon('held', 5), stores.createCoupon('free', 1_000)]);
+    const release = await holdLock('held');
+    const startedMs = performance.now();
+    const held = stores.decide('held', ['ada']);
+    const free: string[] = [];
+    for (const index of range(20))
+      free.push(...wordsOf(await stores.decide('free', [`u${index}`])));
+    expect(free).toEqual(range(20).map(() => 'claimed'));
+    expect(wordsOf(await held)).toEqual(['refused: busy']);
+    expect(performance.now() - startedMs).toBeLessThan(10 * lockTimeoutMs);
+    await expect(stores.claims.voidBatch('held', newId())).rejects.toMatchObject({
+      reason: 'busy',
+    });
+    await release();
+    expect(wordsOf(await stores.decide('held', ['ada']))).toEqual(['claimed']);
+  });
+
+  it('ends at the statement timeout where no lock timeout does, with nothing stored', async () => {
+    await stores.createCoupon('slow', 5);
+    const hasty = openStores(database.url, { lockTimeoutMs: 0, statementTimeoutMs: 200 });
+    const release = await holdLock('slow');
+    expect(wordsOf(await hasty.decide('slow', ['ada']))).toEqual(['refused: busy']);
+    await release();
+    await hasty.close();
+    expect(await stores.reader.findClaim('slow', 'ada')).toBeUndefined();
+  });
+
+  it('leaves a batch unknown when the server says nothing in time, and the mark settles it for good', async () => {
+    await stores.createCoupon('silent', 5);
+    const deaf = new Database({
+      ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 2_000 },
+      ...{ lockTimeoutMs: 0, statementTimeoutMs: 0, answerTimeoutMs: 200 },
+      onIdleConnectionLost: () => undefined,
+    });
+    const store = postgresClaimStore({ forBatches: deaf, forQueries: deaf, nowMs: () => 0 });
+    const release = await holdLock('silent');
+    const [batchId, claimId] = [newId(), newId()];
+    const attempt = { couponName: 'silent', userId: 'ada', claimId, idempotencyKey: undefined };
+    const answer = await store.claimBatch({ batchId, couponName: 'silent', attempts: [attempt] });
+    expect(answer.kind).toBe('unknown');
+    // The server works on for nobody, and still waits for the lock: nothing can be made sure of yet.
+    await expect(stores.claims.voidBatch('silent', batchId)).rejects.toMatchObject({
+      reason: 'busy',
+    });
+    await release();
+    const settled = await stores.claims.voidBatch('silent', batchId);
+    await waitForWaiters(0);
+    const held = await stores.reader.findClaim('silent', 'ada');
+    expect(held).toEqual(settled === 'void' ? undefined : expect.objectContaining({ claimId }));
+    await deaf.close();
+  });
+});

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/adapters/system/ids.ts';
+import { auditBooks } from '../support/audit.ts';
+import { type ModelAsk, SaleModel, windows } from '../support/sale-model.ts';
+import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const runs = Number(process.env.SIMULATION_RUNS ?? 150);
+const couponsPerRun = 3;
+
+let database: TestDatabase;
+let stores: Stores;
+let runCount = 0;
+const wordsSeen = new Set<string>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  stores = openStores(database.url);
+});
+
+afterAll(async () => {
+  await stores.close();
+  await database.drop();
+});
+
+/** One coupon of a run: the model, and what was sent for it so far. */
+type Sale = { name: string; model: SaleModel; batches: { id: string; asks: ModelAsk[] }[] };
+
+const aCoupon = fc.nat(couponsPerRun - 1);
+const anAsk = fc.record({ user: fc.nat(9), key: fc.option(fc.nat(1), { nil: undefined }) });
+// Users who are all new and all different take another way through the SQL than those who ask twice.
+const aCrowd = fc
+  .record({ first: fc.nat(30), size: fc.integer({ min: 1, max: 15 }) })
+  .map(({ first, size }) =>
+    Array.from({ length: size }, (_, index) => ({ user: first + index, key: undefined })),
+  );
+const aPast = fc.nat(50);
+
+const aStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: step('claim', { asks: fc.array(anAsk, { minLength: 1, maxLength: 12 }) }),
+  },
+  { weight: 4, arbitrary: step('claim', { asks: aCrowd }) },
+  { weight: 2, arbitrary: step('send again', { past: aPast, sameBatch: fc.boolean() }) },
+  { weight: 2, arbitrary: step('void', { past: fc.option(aPast, { nil: undefined }) }) },
+  {
+    weight: 1,
+    arbitrary: step('arrive late', { asks: fc.array(anAsk, { minLength: 1, maxLength: 9 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: step('add stock', { units: fc.integer({ min: 1, max: 5 }), again: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: step('pause', { paused: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: step('set window', {
+      window: fc.constantFrom(...(Object.keys(windows) as (keyof typeof windows)[])),
+    }),
+  },
+);
+
+function step<Kind extends string, Parts extends object>(
+  kind: Kind,
+  parts: { [Part in keyof Parts]: fc.Arbitrary<Parts[Part]> },
+) {
+  return fc.record({ kind: fc.constant(kind), coupon: aCoupon, ...parts }) as fc.Arbitrary<
+    { kind: Kind; coupon: number } & Parts
+  >;
+}
+
+type Step = typeof aStep extends fc.Arbitrary<infer Value> ? Value : never;
+
+const toAsks = (asks: { user: number; key: number | undefined }[]): ModelAsk[] =>
+  asks.map(({ user, key }) => ({
+    ...{ userId: `user-${user}`, claimId: newId() },
+    idempotencyKey: key === undefined ? undefined : `key-${key}`,
+  }));
+
+async function sendBatch(sale: Sale, batchId: string, asks: ModelAsk[]): Promise<void> {
+  const answer = await stores.claims.claimBatch({
+    ...{ batchId, couponName: sale.name },
+    attempts: asks.map((ask) => ({ ...ask, couponName: sale.name })),
+  });
+  const expected = sale.model.decideBatch(batchId, asks);
+  expect(wordsOf(answer)).toEqual(expected ?? ['refused: broken']);
+  for (const word of wordsOf(answer)) wordsSeen.add(word);
+  if (answer.kind !== 'decided') return;
+  for (const [index, outcome] of answer.outcomes.entries()) {
+    if (!('claim' in outcome)) continue;
+    const held = sale.model.claims.find(({ userId }) => userId === asks[index]?.userId);
+    expect(outcome.claim).toMatchObject({ claimId: held?.claimId, position: held?.position });
+  }
+}
+
+async function take(sale: Sale, next: Step): Promise<void> {
+  const { name, model, batches } = sale;
+  const past =
+    'past' in next && next.past !== undefined
+      ? batches[next.past % (batches.length || 1)]
+      : undefined;
+  switch (next.kind) {
+    case 'claim': {
+      const batch = { id: newId(), asks: toAsks(next.asks) };
+      batches.push(batch);
+      return sendBatch(sale, batch.id, batch.asks);
+    }
+    case 'send again':
+      return past && sendBatch(sale, next.sameBatch ? past.id : newId(), past.asks);
+    case 'void': {
+      const id = past?.id ?? newId();
+      expect(await stores.claims.voidBatch(name, id)).toBe(model.voidBatch(id));
+      return;
+    }
+    case 'arrive late': {
+      const id = newId();
+      expect(await stores.claims.voidBatch(name, id)).toBe(model.voidBatch(id));
+      return sendBatch(sale, id, toAsks(next.asks));
+    }
+    case 'add stock': {
+      const batchId = newId();
+      for (const _ of next.again ? [1, 2] : [1]) {
+        const replayed = model.addStock(batchId, next.units) === 'replayed';
+        const added = await stores.coupons.addStock({ name, units: next.units, batchId });
+        expect(added).toMatchObject({
+          replayed,
+          coupon: { amount: model.amount, remainingAmount: model.remaining },
+        });
+      }
+      return;
+    }
+    case 'pause':
+      model.paused = next.paused;
+      await stores.coupons.changeCoupon(name, { paused: next.paused });
+      return;
+    case 'set window': {
+      model.window = next.window;
+      const { opensAt, closesAt } = windows[next.window];
+      await stores.coupons.changeCoupon(name, { opensAt, closesAt });
+    }
+  }
+}
+
+async function expectTables({ name, model }: Sale): Promise<void> {
+  const claims = await database.query(
+    `select k.user_id as "userId", k.claim_id as "claimId", k.position,
+       k.idempotency_key as "idempotencyKey"
+     from claims k join coupons c on c.id = k.coupon_id where c.name = $1 order by k.position`,
+    [name],
+  );
+  expect(claims).toEqual(
+    model.claims.map((claim) => ({ ...claim, idempotencyKey: claim.idempotencyKey ?? null })),
+  );
+  const ledger = await database.query(
+    `select l.kind, l.units, l.remaining_after as remaining
+     from stock_ledger l join coupons c on c.id = l.coupon_id where c.name = $1 order by l.seq`,
+    [name],
+  );
+  expect(ledger).toEqual(model.ledger);
+  expect((await stores.coupons.readCoupons([name])).get(name)).toMatchObject({
+    ...{ amount: model.amount, remainingAmount: model.remaining, paused: model.paused },
+    holders: model.claims.map(({ userId }) => userId),
+  });
+}
+
+describe('any sequence of batches, changes, additions and void marks', () => {
+  it('is decided as the model decides it, and leaves the books in order', async () => {
+    const aRun = fc.record({
+      amounts: fc.array(fc.integer({ min: 1, max: 20 }), {
+        ...{ minLength: couponsPerRun, maxLength: couponsPerRun },
+      }),
+      steps: fc.array(aStep, { minLength: 1, maxLength: 40 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(aRun, async ({ amounts, steps }) => {
+        runCount += 1;
+        const sales: Sale[] = [];
+        for (const [index, amount] of amounts.entries()) {
+          const name = `run-${runCount}-${index}`;
+          await stores.createCoupon(name, amount);
+          sales.push({ name, model: new SaleModel(amount), batches: [] });
+        }
+        for (const next of steps) {
+          const sale = sales[next.coupon];
+          if (sale !== undefined) await take(sale, next);
+        }
+        for (const sale of sales) await expectTables(sale);
+      }),
+      { numRuns: runs },
+    );
+    expect(await auditBooks(database.query)).toEqual([]);
+    // A run that met nothing proves nothing.
+    expect([...wordsSeen].sort()).toEqual([
+      ...['already_claimed', 'claimed', 'closed', 'not_open', 'paused', 'refused: broken'],
+      ...['replayed', 'sold_out'],
+    ]);
+  });
+});

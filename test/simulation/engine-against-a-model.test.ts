@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
+import { type ClaimCoupon, claimCouponWith } from '../../src/core/claims/claim-coupon.ts';
+import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
+import { KnownCoupons } from '../../src/core/claims/known-coupons.ts';
+import type { ClaimStore } from '../../src/core/claims/ports.ts';
+import type { AppError } from '../../src/core/errors.ts';
+import { auditBooks } from '../support/audit.ts';
+import { seededRandom } from '../support/cutting-proxy.ts';
+import { SaleModel } from '../support/sale-model.ts';
+import { openStores, type Stores } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const runs = Number(process.env.SIMULATION_RUNS ?? 60);
+
+let database: TestDatabase;
+let stores: Stores;
+let runCount = 0;
+const wordsSeen = new Set<string>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  stores = openStores(database.url);
+});
+
+afterAll(async () => {
+  await stores.close();
+  await database.drop();
+});
+
+/** The real store, whose answers get lost by chance: before the batch arrives, after its commit, or of a void mark. */
+function losing(store: ClaimStore, chance: number, random: () => number): ClaimStore {
+  const isLost = () => random() < chance;
+  const lost = { kind: 'unknown', cause: new Error('lost') } as const;
+  return {
+    findCouponNames: (names) => store.findCouponNames(names),
+    async claimBatch(batch) {
+      if (isLost()) return lost;
+      const answer = await store.claimBatch(batch);
+      return isLost() ? lost : answer;
+    },
+    async voidBatch(couponName, batchId) {
+      if (isLost()) throw new Error('lost');
+      const settled = await store.voidBatch(couponName, batchId);
+      if (isLost()) throw new Error('lost');
+      return settled;
+    },
+  };
+}
+
+function engineOver(store: ClaimStore, limits: { batchMax: number; batchesUnderWayMax: number }) {
+  const knownCoupons = new KnownCoupons({ store, namesMax: 100, waitingMax: 1_000 });
+  const ignore = () => undefined;
+  const lanes = new ClaimLanes({
+    store,
+    limits: {
+      ...{ laneWaitingMax: 1_000, lanesMax: 10, waitingMax: 1_000, timeoutMs: 60_000 },
+      ...limits,
+    },
+    clock: systemClock,
+    metrics: { answered: ignore, batchDecided: ignore, batchUnknown: ignore, batchSettled: ignore },
+    log: { warn: ignore },
+    newBatchId: newId,
+    couponGone: ignore,
+  });
+  return {
+    knownCoupons,
+    lanes,
+    claimCoupon: claimCouponWith({ knownCoupons, lanes, newClaimId: newId }),
+  };
+}
+
+/** A claim in order of arrival; `pause` lets what is under way go on before it. */
+const aClaim = fc.record({
+  coupon: fc.nat(1),
+  user: fc.oneof({ weight: 3, arbitrary: fc.nat(12) }, { weight: 1, arbitrary: fc.nat(500) }),
+  key: fc.option(fc.nat(1), { nil: undefined }),
+  bad: fc.integer({ min: 0, max: 30 }).map((value) => value === 0),
+  pause: fc.integer({ min: 0, max: 5 }).map((value) => value === 0),
+});
+
+const aRun = fc.record({
+  amounts: fc.tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 60 })),
+  claims: fc.array(aClaim, { minLength: 1, maxLength: 150 }),
+  batchMax: fc.integer({ min: 1, max: 20 }),
+  batchesUnderWayMax: fc.integer({ min: 1, max: 3 }),
+  chance: fc.constantFrom(0, 0.05, 0.3),
+  seed: fc.integer(),
+});
+
+type Told = { word: string; claimId?: string; position?: number };
+
+const telling = (claim: ReturnType<ClaimCoupon>): Promise<Told> =>
+  claim.then(
+    (outcome) =>
+      'claim' in outcome
+        ? {
+            word: outcome.outcome,
+            claimId: outcome.claim.claimId,
+            position: outcome.claim.position,
+          }
+        : { word: outcome.outcome },
+    (error: AppError) => ({ word: error.code }),
+  );
+
+describe('claims that arrive in any order, together or apart, over connections that lose answers', () => {
+  it('are decided as if one came after the other, and those refused leave no trace', async () => {
+    await fc.assert(
+      fc.asyncProperty(aRun, async ({ amounts, claims, chance, seed, ...limits }) => {
+        runCount += 1;
+        const names = amounts.map((_, index) => `run-${runCount}-${index}`);
+        for (const [index, amount] of amounts.entries()) {
+          await stores.createCoupon(names[index] ?? '', amount);
+        }
+        const store = losing(stores.claims, chance, seededRandom(seed));
+        const { knownCoupons, lanes, claimCoupon } = engineOver(store, limits);
+        for (const name of names) await knownCoupons.find(name);
+
+        const asks = claims.map(({ coupon, user, key, bad }) => ({
+          couponName: names[coupon] ?? '',
+          userId: bad ? `user-${user}\0` : `user-${user}`,
+          idempotencyKey: key === undefined ? undefined : `key-${key}`,
+        }));
+        const answers: Promise<Told>[] = [];
+        for (const [index, ask] of asks.entries()) {
+          answers.push(telling(claimCoupon(ask)));
+          if (claims[index]?.pause) await new Promise((resolve) => setImmediate(resolve));
+        }
+        const told = await Promise.all(answers);
+        for (const { word } of told) wordsSeen.add(word);
+        await lanes.stop(1_000);
+
+        const models = new Map(
+          names.map((name, index) => [name, new SaleModel(amounts[index] ?? 0)]),
+        );
+        for (const [index, ask] of asks.entries()) {
+          const answer = told[index] ?? { word: 'nothing' };
+          if (answer.word === 'unavailable' || claims[index]?.bad) {
+            expect(answer.word).toBe(
+              claims[index]?.bad && answer.word !== 'unavailable'
+                ? 'invalid_request'
+                : 'unavailable',
+            );
+            continue;
+          }
+          const model = models.get(ask.couponName);
+          const claimId = answer.word === 'claimed' ? (answer.claimId ?? '') : newId();
+          expect(answer.word).toBe(model?.decide({ ...ask, claimId }));
+          if (answer.claimId === undefined) continue;
+          const held = model?.claims.find(({ userId }) => userId === ask.userId);
+          expect(answer).toMatchObject({ claimId: held?.claimId, position: held?.position });
+        }
+        for (const [name, model] of models) {
+          const page = await stores.reader.listClaims({
+            couponName: name,
+            afterPosition: 0,
+            limit: 500,
+          });
+          expect(page).toMatchObject({
+            claims: model.claims.map(({ userId, claimId, position }) => ({
+              userId,
+              claimId,
+              position,
+            })),
+          });
+        }
+      }),
+      { numRuns: runs },
+    );
+    expect(await auditBooks(database.query)).toEqual([]);
+    // A run that met nothing proves nothing.
+    expect([...wordsSeen].sort()).toEqual([
+      ...['already_claimed', 'claimed', 'invalid_request', 'replayed', 'sold_out', 'unavailable'],
+    ]);
+  });
+});

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A client that sends what it is told, byte for byte where need be, and gives back all that was answered. */
+import http from 'node:http';
+import net from 'node:net';
+
+/** What a service answered. */
+export type Answer = {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  text: string;
+  /** The text as JSON; throws when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  readonly json: any;
+};
+
+/** A request; the body goes out as it is when it is a text or bytes, else as JSON. */
+export type Call = {
+  method: string;
+  path: string;
+  headers?: http.OutgoingHttpHeaders;
+  body?: unknown;
+};
+
+type Headers = http.OutgoingHttpHeaders;
+
+/** Calls one service over connections that stay open. Nothing is normalised, neither paths nor headers. */
+export type Client = {
+  url: string;
+  port: number;
+  call(call: Call): Promise<Answer>;
+  get(path: string, headers?: Headers): Promise<Answer>;
+  post(path: string, body: unknown, headers?: Headers): Promise<Answer>;
+  patch(path: string, body: unknown, headers?: Headers): Promise<Answer>;
+  /** Claims one unit; `key` is the `Idempotency-Key`. */
+  claim(user: string, coupon: string, key?: string): Promise<Answer>;
+  /** Writes bytes to a connection of their own and gives back all that is answered until it ends. */
+  raw(bytes: string | Buffer): Promise<string>;
+  close(): void;
+};
+
+/** A client of the service at `url`; each request carries `headers`. */
+export function clientOf(url: string, headers: Headers = {}): Client {
+  const port = Number(new URL(url).port);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
+  const call = (one: Call) =>
+    send({ ...one, headers: { ...headers, ...one.headers } }, { port, agent });
+  return {
+    url,
+    port,
+    call,
+    get: (path, more = {}) => call({ method: 'GET', path, headers: more }),
+    post: (path, body, more = {}) => call({ method: 'POST', path, body, headers: more }),
+    patch: (path, body, more = {}) => call({ method: 'PATCH', path, body, headers: more }),
+    claim: (user, coupon, key) =>
+      call({
+        method: 'POST',
+        path: '/api/coupons/claim',
+        body: { user_id: user, coupon_name: coupon },
+        headers: key === undefined ? {} : { 'Idempotency-Key': key },
+      }),
+    raw: (bytes) => exchange(port, bytes),
+    close: () => agent.destroy(),
+  };
+}
+
+function send(call: Call, to: { port: number; agent: http.Agent }): Promise<Answer> {
+  const body = toBytes(call.body);
+  return new Promise((resolve, reject) => {
+    const request = http.request({
+      ...to,
+      host: '127.0.0.1',
+      method: call.method,
+      path: call.path,
+      headers: withoutUndefined({
+        ...(body !== undefined && {
+          'Content-Type': 'application/json',
+          'Content-Length': body.length,
+        }),
+        ...call.headers,
+      }),
+    });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve(toAnswer(response.statusCode ?? 0, response.headers, text));
+      });
+    });
+    request.end(body);
+  });
+}
+
+function withoutUndefined(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
+}
+
+function toBytes(body: unknown): Buffer | undefined {
+  if (body === undefined) return undefined;
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+function toAnswer(status: number, headers: http.IncomingHttpHeaders, text: string): Answer {
+  return {
+    status,
+    headers,
+    text,
+    get json() {
+      return JSON.parse(text);
+    },
+  };
+}
+
+function exchange(port: number, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    socket.write(bytes);
+  });
+}
+
+/** The single answer in the bytes of a connection that has ended. */
+export function parseAnswer(bytes: string): Answer {
+  const [head = '', ...rest] = bytes.split('\r\n\r\n');
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const [name = '', ...value] = line.split(':');
+      return [name.toLowerCase(), value.join(':').trim()];
+    }),
+  );
+  return toAnswer(Number(statusLine.split(' ')[1]), headers, rest.join('\r\n\r\n'));
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+import { until } from './contract-service.ts';
+import type { TestDatabase } from './test-database.ts';
+
+/** A coupon whose row another transaction holds: nothing can be decided on it until `release`. */
+export type HeldCoupon = {
+  /** Resolves when as many statements as this wait for the row. */
+  untilWaiting(statements?: number): Promise<void>;
+  /** Ends, from outside, the connections of the statements that wait for the row. */
+  cutWaiting(): Promise<void>;
+  /** May be called twice. */
+  release(): Promise<void>;
+};
+
+/** Takes the lock of a coupon's row and keeps it. */
+export async function holdCoupon(database: TestDatabase, name: string): Promise<HeldCoupon> {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('begin');
+  await client.query('select from coupons where name = $1 for update', [name]);
+  const waiting = (what: string) =>
+    database.query<{ pid: number }>(
+      `select ${what} as pid from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+  let released: Promise<void> | undefined;
+  return {
+    async untilWaiting(statements = 1) {
+      await until(
+        () => waiting('pid'),
+        (rows) => rows.length >= statements,
+      );
+    },
+    async cutWaiting() {
+      await waiting('pg_terminate_backend(pid)');
+    },
+    release() {
+      released ??= client.end();
+      return released;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a file of contract tests stands on: a service on a database of its own, and coupons to try things on. */
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { App } from '../../src/app.ts';
+import { type Answer, type Client, clientOf } from './contract-client.ts';
+import { startService } from './service.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+
+/** Set while the tests of the file run. */
+export type ContractService = { app: App; client: Client; database: TestDatabase };
+
+/** Starts a service before the tests of this file, or of this `describe`, and ends it after them. */
+export function useService(env: Record<string, string> = {}): ContractService {
+  const service = {} as ContractService;
+  beforeAll(async () => {
+    service.database = await createTestDatabase();
+    service.app = await startService({ DATABASE_URL: service.database.url, ...env });
+    service.client = clientOf(service.app.url);
+  });
+  afterAll(async () => {
+    service.client?.close();
+    await service.app?.stop();
+    await service.database?.drop();
+  });
+  return service;
+}
+
+let couponCount = 0;
+
+/** A name that no other coupon of this file has. */
+export function newName(prefix = 'coupon'): string {
+  couponCount += 1;
+  return `${prefix}-${couponCount}`;
+}
+
+/** Creates a coupon and gives back its name: 10 units, open, unless told otherwise. */
+export async function aCoupon(
+  { client }: Pick<ContractService, 'client'>,
+  fields: Record<string, unknown> = {},
+): Promise<string> {
+  const body = { name: newName(), amount: 10, ...fields };
+  const answer = await client.post('/api/coupons', body);
+  expect(answer.status, answer.text).toBe(201);
+  return body.name;
+}
+
+/** Claims for this user, who must win, and gives back the answer. */
+export async function aClaim(
+  { client }: Pick<ContractService, 'client'>,
+  coupon: string,
+  claim: { user?: string; key?: string } = {},
+): Promise<Answer> {
+  const answer = await client.claim(claim.user ?? 'holder', coupon, claim.key);
+  expect(answer.status, answer.text).toBe(200);
+  return answer;
+}
+
+/** The path of a coupon, and of what lies below it. */
+export function pathOf(coupon: string, ...below: string[]): string {
+  return ['/api/coupons', ...[coupon, ...below].map(encodeURIComponent)].join('/');
+}
+
+/** The number of coupons, claims and ledger rows: equal before and after what must store nothing. */
+export async function storedCounts({ database }: ContractService): Promise<unknown> {
+  const [counts] = await database.query(
+    `select (select count(*) from coupons) as coupons, (select count(*) from claims) as claims,
+       (select count(*) from stock_ledger) as ledger, (select sum(remaining_amount) from coupons) as remaining`,
+  );
+  return counts;
+}
+
+/** Asks again, every few milliseconds, until the answer is as wished, and gives that answer back. */
+export async function until<Value>(
+  ask: () => Promise<Value>,
+  wished: (value: Value) => boolean,
+): Promise<Value> {
+  const deadlineMs = Date.now() + 20_000;
+  for (;;) {
+    const value = await ask();
+    if (wished(value)) return value;
+    await setTimeout(5);
+    if (Date.now() > deadlineMs) throw new Error(`never as wished: ${JSON.stringify(value)}`);
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../../src/core/clock.ts';
+
+type Timer = { atMs: number; everyMs: number | undefined; run(): void };
+
+/** Time that stands still until a test moves it. */
+export class FixedClock implements Clock {
+  private ms = 0;
+  private readonly timers = new Set<Timer>();
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const wake = () => {
+        this.timers.delete(timer);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer: Timer = { atMs: this.ms + ms, everyMs: undefined, run: wake };
+      this.timers.add(timer);
+      signal?.addEventListener('abort', wake);
+    });
+  }
+
+  every(ms: number, tick: () => void): () => void {
+    const timer: Timer = { atMs: this.ms + ms, everyMs: ms, run: tick };
+    this.timers.add(timer);
+    return () => this.timers.delete(timer);
+  }
+
+  /** Sleepers and tickers that are set. */
+  get pending(): number {
+    return this.timers.size;
+  }
+
+  /** Lets `ms` pass: everything due runs in order of time, and what follows from it, before the rest. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.ms + ms;
+    await settled();
+    for (;;) {
+      const next = [...this.timers].sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined || next.atMs > untilMs) break;
+      this.ms = next.atMs;
+      if (next.everyMs === undefined) this.timers.delete(next);
+      else next.atMs += next.everyMs;
+      next.run();
+      await settled();
+    }
+    this.ms = untilMs;
+  }
+}
+
+/** Resolves when all that follows from what has happened so far has happened, without any time passing. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

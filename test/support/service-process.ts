@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The service as people run it: a process of its own, started from the command line. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { waitFor } from './wait-for.ts';
+
+const root = join(import.meta.dirname, '../..');
+const startTimeoutMs = 60_000;
+
+/** How a process ended. */
+export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+
+/** A process that was started; it leads a process group of its own. */
+export type ServiceProcess = {
+  pid: number;
+  /** Where it answers. */
+  url: string;
+  /** All that it wrote so far. */
+  output(): string;
+  signal(name: NodeJS.Signals): void;
+  /** Ends it and its process group at once, as a power cut would. */
+  killGroup(): Promise<Exit>;
+  exited: Promise<Exit>;
+};
+
+const running = new Set<ChildProcess>();
+
+/** Starts a service and waits until it says where it answers. Rejects with its output when it ends before. */
+export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
+  const started = launch(env, ['serve']);
+  let ended = false;
+  void started.exited.then(() => {
+    ended = true;
+  });
+  const url = await waitFor(
+    'address of the service',
+    () => {
+      const told = /serves on (http:\S+)/.exec(started.output())?.[1];
+      if (told === undefined && ended) return 'ended';
+      return told;
+    },
+    { timeoutMs: startTimeoutMs },
+  );
+  if (url === 'ended') throw new Error(`the service did not start:\n${started.output()}`);
+  return { ...started, url };
+}
+
+/** Runs a command that is expected to end by itself; `stdout` and `stderr` are all that it wrote. */
+export async function runToEnd(
+  env: Record<string, string>,
+  args: string[] = ['serve'],
+): Promise<Exit & { output: string }> {
+  const started = launch(env, args);
+  const exit = await started.exited;
+  return { ...exit, output: started.output() };
+}
+
+/** Ends whatever is still running, for the end of a test. */
+export async function endServiceProcesses(): Promise<void> {
+  await Promise.all(
+    [...running].map((child) => {
+      const gone = exitOf(child);
+      killGroupOf(child);
+      return gone;
+    }),
+  );
+}
+
+function launch(env: Record<string, string>, args: string[]): Omit<ServiceProcess, 'url'> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [...program(), ...args], {
+    // A folder without a configuration of its own.
+    cwd: tmpdir(),
+    env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  running.add(child);
+  const exited = exitOf(child);
+  void exited.then(() => running.delete(child));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    signal: (name) => child.kill(name),
+    killGroup: () => {
+      killGroupOf(child);
+      return exited;
+    },
+    exited,
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function killGroupOf(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The built program; while the source is newer than the build, the source itself. */
+function program(): string[] {
+  const built = join(root, 'dist/main.js');
+  const source = join(root, 'src');
+  const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
+  if (builtMs > newestMs(source)) return ['--enable-source-maps', built];
+  const tsx = createRequire(import.meta.url).resolve('tsx');
+  return ['--import', pathToFileURL(tsx).href, join(source, 'main.ts')];
+}
+
+function newestMs(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return Math.max(
+    ...files
+      .filter((file) => file.isFile() && !file.name.endsWith('.test.ts'))
+      .map((file) => statSync(join(file.parentPath, file.name)).mtimeMs),
+  );
+}
+
+/** A process as `/proc` tells it; `start` parts it from a later one of the same pid. */
+export type ProcessEntry = { pid: number; parent: number; start: string; command: string };
+
+/** All living processes. Linux only. */
+export function processes(): ProcessEntry[] {
+  return readdirSync('/proc').flatMap((name): ProcessEntry[] => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const line = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+      if (fields[0] === 'Z' || fields[0] === 'X') return [];
+      return [{ pid: Number(name), parent: Number(fields[1]), start: fields[19] ?? '', command }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** The process, its children, and theirs. */
+export function familyOf(pid: number): ProcessEntry[] {
+  const all = processes();
+  const family = all.filter((entry) => entry.pid === pid);
+  for (const member of family) {
+    for (const entry of all) if (entry.parent === member.pid) family.push(entry);
+  }
+  return family;
+}
+
+/** Ends the process and all that it has started, at once: the nearest to a power cut that a test can do. */
+export function killFamily(pid: number): void {
+  for (const member of familyOf(pid)) {
+    try {
+      process.kill(member.pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** Those of the processes that still live. */
+export function stillAlive(entries: readonly ProcessEntry[]): ProcessEntry[] {
+  const now = new Map(processes().map((entry) => [entry.pid, entry.start]));
+  return entries.filter((entry) => now.get(entry.pid) === entry.start);
+}

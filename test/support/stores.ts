@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import {
+  postgresClaimReader,
+  postgresClaimStore,
+} from '../../src/adapters/postgres/claim-store.ts';
+import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
+import { openPools, type PoolOptions } from '../../src/adapters/postgres/pools.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
+import type { BatchAnswer, ClaimReader, ClaimStore } from '../../src/core/claims/ports.ts';
+import type { CouponStore } from '../../src/core/coupons/ports.ts';
+
+/** The stores on a real database, without the service around them. */
+export type Stores = {
+  claims: ClaimStore;
+  reader: ClaimReader;
+  coupons: CouponStore;
+  /** Decides a batch of claims on one coupon, given as user ids or as parts of attempts, under a batch id of its own. */
+  decide(
+    couponName: string,
+    asks: readonly (string | Ask)[],
+    batchId?: string,
+  ): Promise<BatchAnswer>;
+  /** Creates a coupon that is on sale at once. */
+  createCoupon(name: string, amount: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** What a batch holds for one claim; a claim id is made up when there is none. */
+export type Ask = { userId: string; claimId?: string; idempotencyKey?: string };
+
+/** Opens the stores; without options with the limits that the service has by default, but fewer connections. */
+export function openStores(url: string, options: Partial<PoolOptions> = {}): Stores {
+  const { forBatches, forQueries } = openPools({
+    url,
+    claimConnections: 4,
+    queryConnections: 2,
+    connectTimeoutMs: 2_000,
+    lockTimeoutMs: 1_500,
+    statementTimeoutMs: 10_000,
+    claimTimeoutMs: 5_000,
+    onIdleConnectionLost: () => undefined,
+    ...options,
+  });
+  const claims = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
+  const coupons = postgresCouponStore(forQueries);
+  return {
+    claims,
+    reader: postgresClaimReader(forQueries),
+    coupons,
+    decide: (couponName, asks, batchId = newId()) =>
+      claims.claimBatch({
+        batchId,
+        couponName,
+        attempts: asks.map((ask) => {
+          const {
+            userId,
+            claimId = newId(),
+            idempotencyKey,
+          } = typeof ask === 'string' ? { userId: ask } : ask;
+          return { couponName, userId, claimId, idempotencyKey };
+        }),
+      }),
+    async createCoupon(name, amount) {
+      await coupons.createCoupon({ name, amount, opensAt: null, closesAt: null, batchId: newId() });
+    },
+    async close() {
+      await Promise.all([forBatches.close(), forQueries.close()]);
+    },
+  };
+}
+
+/** The words of a decided batch, in order; a batch that was not decided is told by its kind and reason. */
+export function wordsOf(answer: BatchAnswer): string[] {
+  if (answer.kind === 'decided') return answer.outcomes.map(({ outcome }) => outcome);
+  return [answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind];
+}

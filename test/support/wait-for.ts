@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Asks again and again until the answer is truthy, and returns it. Rejects, naming what was waited for, when it never is. */
+export async function waitFor<Value>(
+  what: string,
+  look: () => Promise<Value> | Value,
+  options: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<NonNullable<Value>> {
+  const { timeoutMs = 20_000, everyMs = 20 } = options;
+  const deadline = performance.now() + timeoutMs;
+  let failure: unknown;
+  do {
+    try {
+      const value = await look();
+      if (value) return value;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
+    await delay(everyMs);
+  } while (performance.now() < deadline);
+  throw new Error(`after ${timeoutMs} ms there was still no ${what}`, { cause: failure });
+}
