@@ -65,9 +65,20 @@ export async function startApp(
       sleep: systemClock.sleep,
     });
     if (applied.length > 0) log.info({ applied }, 'database migrated');
-    const server = await joinParts(config, log, { databaseUrl, bundled: !!bundled }, stops);
+    const { server, lanes } = await joinParts(
+      config,
+      log,
+      { databaseUrl, bundled: !!bundled },
+      stops,
+    );
     const url = await listen(server, config.http);
-    stops.push(() => leave(server, { ...config.shutdown, sleep: systemClock.sleep }));
+    stops.push(() =>
+      leave(server, {
+        ...config.shutdown,
+        sleep: systemClock.sleep,
+        finishClaims: (timeoutMs) => lanes.stop(timeoutMs),
+      }),
+    );
     log.info({ url, version, database: bundled ? 'bundled' : 'external' }, 'service started');
     return {
       url,
@@ -103,7 +114,7 @@ async function joinParts(
   log: Logger,
   database: { databaseUrl: string; bundled: boolean },
   stops: (() => Promise<void>)[],
-): Promise<HttpServer> {
+): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const { forBatches, forQueries } = openPools({
     ...config.database,
     url: database.databaseUrl,
@@ -132,7 +143,7 @@ async function joinParts(
     newBatchId: newId,
     couponGone: (name) => knownCoupons.forget(name),
   });
-  stops.push(() => lanes.stop(config.shutdown.timeoutMs));
+  stops.push(() => lanes.stop(0));
   metrics.read({
     version,
     lanes: () => lanes.depth(),
@@ -140,7 +151,7 @@ async function joinParts(
   });
 
   const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
-  return createHttpServer(httpOptions(config), {
+  const server = await createHttpServer(httpOptions(config), {
     claimCoupon: withMetrics(claimCoupon, metrics),
     readCoupons: readCouponsWith(couponStore, config.claims.waitingMax),
     manageCoupon: manageCouponWith({ store: couponStore, newBatchId: newId, batchIdFor: idFor }),
@@ -160,6 +171,7 @@ async function joinParts(
         : undefined,
     },
   });
+  return { server, lanes };
 }
 
 function httpOptions(config: Config) {

@@ -25,6 +25,7 @@ export type DatabaseOptions = {
 export type PoolUse = { total: number; idle: number; waiting: number };
 
 const attemptsMax = 3;
+const closeMsMax = 500;
 
 // Settings that every statement here relies on. Plans must not depend on what a table held when they were made.
 const sessionSettings = [
@@ -42,6 +43,7 @@ export class Database {
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
   private readonly broken = new WeakSet<pg.PoolClient>();
+  private readonly inUse = new Set<pg.PoolClient>();
   private closing = false;
   private readonly onConflict: IPolicy;
 
@@ -99,11 +101,15 @@ export class Database {
     };
   }
 
-  /** Ends all connections when their statements have ended. */
-  close(): Promise<void> {
+  /** Ends all connections when their statements have ended; those that have not after half a second are cut. */
+  async close(): Promise<void> {
     this.closing = true;
     for (const client of this.inHand.splice(0)) client.release();
-    return this.pool.end();
+    const timer = setTimeout(() => {
+      for (const client of this.inUse) destroySocket(client);
+    }, closeMsMax);
+    await this.pool.end();
+    clearTimeout(timer);
   }
 
   private async runOnce<Row extends pg.QueryResultRow>(
@@ -111,6 +117,7 @@ export class Database {
     values: unknown[],
   ): Promise<Row[]> {
     const client = this.inHand.pop() ?? (await this.connect());
+    this.inUse.add(client);
     let fault: DatabaseFault | undefined;
     // A wait for the standby that was cut short ends in a normal answer with this warning before it.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -133,6 +140,7 @@ export class Database {
     } finally {
       clearTimeout(timer);
       client.removeListener('notice', onNotice);
+      this.inUse.delete(client);
       this.giveBack(client, fault);
     }
   }

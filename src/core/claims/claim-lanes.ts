@@ -146,6 +146,7 @@ export class ClaimLanes {
       this.batchesUnderWay += 1;
       void this.options.store
         .claimBatch(batch)
+        .catch((cause: unknown): BatchAnswer => ({ kind: 'unknown', cause }))
         .then((answer) => this.onAnswer(lane, batch, answer));
     }
   }

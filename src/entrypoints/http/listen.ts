@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, Server as NetServer } from 'node:net';
 import { StartError } from '../../core/errors.ts';
 import type { HttpServer } from './server.ts';
 
@@ -35,19 +35,49 @@ export async function listen(
   return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
 }
 
+/** How long to wait at the end, in milliseconds, and what else ends then. */
+export type LeaveOptions = {
+  delayMs: number;
+  timeoutMs: number;
+  sleep(ms: number): Promise<void>;
+  /** Answers the claims that wait, all of them within `timeoutMs`. */
+  finishClaims(timeoutMs: number): Promise<void>;
+};
+
+// A request that is on its way when the port closes still gets its answer, if it comes within this.
+const lateRequestMs = 250;
+// The rest of the time is for the answers themselves to leave.
+const claimsShare = 0.8;
+
 /**
  * Leaves in the order that a load balancer needs: says that it is not ready, goes on for `delayMs`, then answers what
  * is under way and takes nothing new. Connections that are left after `timeoutMs` are cut.
  */
-export async function leave(
-  server: HttpServer,
-  options: { delayMs: number; timeoutMs: number; sleep(ms: number): Promise<void> },
-): Promise<void> {
+export async function leave(server: HttpServer, options: LeaveOptions): Promise<void> {
+  const { timeoutMs, sleep } = options;
   server.sayNotReady();
-  await options.sleep(options.delayMs);
+  await sleep(options.delayMs);
   server.stopTakingRequests();
-  const timer = setTimeout(() => server.app.server.closeAllConnections(), options.timeoutMs);
+  await Promise.all([
+    options.finishClaims(timeoutMs * claimsShare),
+    closeConnections(server.app.server, timeoutMs, sleep),
+  ]);
   await server.app.close();
+}
+
+async function closeConnections(
+  http: HttpServer['app']['server'],
+  timeoutMs: number,
+  sleep: LeaveOptions['sleep'],
+): Promise<void> {
+  const timer = setTimeout(() => http.closeAllConnections(), timeoutMs);
+  // HTTP's own close would cut idle connections at once, and with them requests that are about to arrive.
+  const closed = new Promise<void>((resolve) => {
+    NetServer.prototype.close.call(http, () => resolve());
+  });
+  await Promise.race([closed, sleep(Math.min(lateRequestMs, timeoutMs))]);
+  http.closeIdleConnections();
+  await closed;
   clearTimeout(timer);
 }
 

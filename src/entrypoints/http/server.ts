@@ -111,8 +111,11 @@ export async function createHttpServer(
       return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
     }
     if (!stopping || isHealthPath(request.url)) return done();
-    reply.header('Connection', 'close');
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('Connection', 'close');
+    done(null, payload);
   });
   await applyBrowserRules(app, options);
   readJsonBodies(app);
