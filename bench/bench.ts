@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `npm run bench`: firstcome, its ceiling and the usual design, side by side, in turn. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { type CleanUp, runCleanly, say } from './clean-up.ts';
+import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
+import { chooseGenerator } from './load.ts';
+import { describeMachine, isInMemory, type Machine, versionOf } from './machine.ts';
+import { type Bench, measure, type Station } from './measure.ts';
+import { type BenchOptions, readBenchOptions } from './options.ts';
+import { type Phase, planOf } from './plan.ts';
+import { lineOf, summaryOf } from './printing.ts';
+import { nameOf, type Results, type TargetSpec } from './results.ts';
+import {
+  buildIsOld,
+  createDatabaseFor,
+  missingBuild,
+  startTarget,
+  type Target,
+} from './targets.ts';
+
+process.exitCode = await runCleanly(main);
+
+async function main(cleanUp: CleanUp): Promise<number> {
+  const options = readBenchOptions(process.argv.slice(2));
+  const phases = planOf(options);
+  const missing =
+    missingBuild() ?? (phases.length === 0 ? 'this is not part of --quick' : undefined);
+  if (missing !== undefined) {
+    say(missing);
+    return 1;
+  }
+  const startedAt = new Date();
+  const generator = chooseGenerator();
+  const server = await startDatabaseServer(options, cleanUp);
+  const notes = notesOn(options, server, generator.note);
+  const machine = describeMachine({
+    postgres: `${server.version} (${server.bundled ? 'bundled' : 'given'})`,
+    generator: generator.name,
+    folder: options.folder,
+  });
+  say(describe(machine));
+  for (const note of notes) say(`note: ${note}`);
+
+  const results: Results = {
+    startedAt: startedAt.toISOString(),
+    machine,
+    options: {
+      ...{ quick: options.quick, full: options.full },
+      ...{ rounds: options.rounds ?? 3, seconds: options.seconds ?? (options.quick ? 1 : 5) },
+    },
+    notes,
+    runs: [],
+  };
+  const path = options.output ?? defaultPath(results);
+  mkdirSync(dirname(path), { recursive: true });
+  const bench: Bench = { server, generator, usualPoolMax: options.usualPool, cleanUp };
+  for (const phase of phases) {
+    await runPhase(bench, phase, results);
+    // Written after each phase, so that a run that is cut short leaves what it has.
+    writeFileSync(path, `${JSON.stringify(results, undefined, 1)}\n`);
+  }
+  for (const line of summaryOf(results)) say(line);
+  say(`\nwritten to ${relative(process.cwd(), path)}; npm run bench:report turns it into a page`);
+  const violated = results.runs.filter((run) => run.violations.length > 0);
+  for (const run of violated) say(`NO RESULT: ${lineOf(run)}: ${run.violations.join('; ')}`);
+  return violated.length === 0 ? 0 : 1;
+}
+
+/** Where results go: named after the day and the commit, so that they lie in order. */
+function defaultPath(results: Results): string {
+  const day = results.startedAt.slice(0, 10);
+  const commit = results.machine.commit.split(' ')[0] ?? 'unknown';
+  const depth = results.options.quick ? '-quick' : '';
+  return join(import.meta.dirname, 'results', `${day}-${commit}${depth}.json`);
+}
+
+/** A B C, A B C, and so on: whatever else the machine does meanwhile meets all targets alike. */
+async function runPhase(bench: Bench, phase: Phase, results: Results): Promise<void> {
+  const databases = new Map<string, BenchDatabase | undefined>();
+  const kept = new Map<string, Station['prepared']>();
+  const rounds = Math.max(...phase.steps.map((step) => step.rounds));
+  for (let round = 1; round <= rounds; round += 1) {
+    const steps = phase.steps.filter((step) => round <= step.rounds);
+    const stations = new Map<string, Station>();
+    for (const spec of steps.flatMap((step) => step.targets)) {
+      const name = nameOf(spec);
+      if (stations.has(name) || isMissing(spec)) continue;
+      if (!databases.has(name)) databases.set(name, await createDatabaseFor(spec, bench.server));
+      const parts = { database: databases.get(name), usualPoolMax: bench.usualPoolMax };
+      const target = await startTarget(spec, parts, bench.cleanUp);
+      stations.set(name, { target, prepared: kept.get(name), met: new Set() });
+      if (round === 1) noteDistance(target, results);
+    }
+    for (const step of steps) {
+      for (const spec of step.targets) {
+        const station = stations.get(nameOf(spec));
+        if (station === undefined) continue;
+        const run = await measure(bench, station, step, { phase: phase.name, round });
+        results.runs.push(run);
+        say(`${lineOf(run)}${run.violations.length > 0 ? '  NO RESULT' : ''}`);
+      }
+    }
+    for (const [name, { target, prepared }] of stations) {
+      await target.stop();
+      // Millions of claims are stored once for all rounds.
+      if (target.spec.claimsBefore !== undefined) kept.set(name, prepared);
+    }
+  }
+}
+
+function noteDistance({ spec, addedRoundTripMs }: Target, results: Results): void {
+  if (addedRoundTripMs === undefined) return;
+  const added = addedRoundTripMs.toFixed(2);
+  results.notes.push(`${nameOf(spec)}: the proxy adds ${added} ms to a round trip, measured`);
+}
+
+function isMissing(spec: TargetSpec): boolean {
+  return spec.kind === 'pgbench' && versionOf('pgbench', ['--version']) === undefined;
+}
+
+function describe(machine: Machine): string {
+  const { processor, cores, memoryGb, kernel, node, postgres, generator, commit, syncMs } = machine;
+  return [
+    `${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}, Node ${node}, PostgreSQL ${postgres},`,
+    `${generator}, commit ${commit}, a synced write takes ${syncMs.toFixed(2)} ms`,
+  ].join(' ');
+}
+
+function notesOn(
+  options: BenchOptions,
+  server: DatabaseServer,
+  generatorNote: string | undefined,
+): string[] {
+  const notes = [`the usual design has a pool of ${options.usualPool} connections`];
+  if (generatorNote !== undefined) notes.push(generatorNote);
+  if (isMissing({ kind: 'pgbench' })) notes.push('pgbench is not installed; its row is left out');
+  if (buildIsOld()) notes.push('the build is older than the source: what is measured is the build');
+  if (server.cpuSeconds() === undefined) {
+    notes.push('the CPU time of the database cannot be told from here and is left out');
+  }
+  if (server.bundled && isInMemory(options.folder)) {
+    notes.push(
+      'the folder of the database lies in memory, where nothing is durable and every commit is too fast: ' +
+        'name one on a disk with --folder',
+    );
+  }
+  return notes;
+}

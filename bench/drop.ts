@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `npm run bench:drop`: a million users arrive on one coupon, and every single answer is audited. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { Command } from 'commander';
+import { type CleanUp, runCleanly, say } from './clean-up.ts';
+import { type DatabaseServer, startDatabaseServer } from './database-server.ts';
+import { auditDrop } from './drop-audit.ts';
+import { type DropClients, startDropClients } from './drop-clients.ts';
+import type { DropCounts } from './drop-messages.ts';
+import type { Histogram } from './histogram.ts';
+import { describeMachine } from './machine.ts';
+import { databaseOptions, parse, wholeNumber } from './options.ts';
+import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
+import type { DropResult, TargetSpec } from './results.ts';
+import { askAll, coupon } from './set-up.ts';
+import { shown } from './statistics.ts';
+import { createDatabaseFor, missingBuild, startTarget, type Target } from './targets.ts';
+
+type DropOptions = {
+  users: number;
+  units: number;
+  connections: number;
+  workers: number;
+  seed: number;
+  output?: string;
+  databaseUrl?: string;
+  folder?: string;
+};
+
+const spec: TargetSpec = { kind: 'firstcome' };
+const couponName = 'THE-DROP';
+/** When the live line was last written, in seconds since the start. */
+let saidAt = 0;
+
+process.exitCode = await runCleanly(main);
+
+async function main(cleanUp: CleanUp): Promise<number> {
+  const options = readOptions();
+  const missing = missingBuild();
+  if (missing !== undefined) {
+    say(missing);
+    return 1;
+  }
+  const { databaseUrl, folder } = options;
+  const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
+  const database = await createDatabaseFor(spec, server);
+  const target = await startTarget(spec, { database }, cleanUp);
+  await askAll(target.url ?? '', [coupon(couponName, options.units)]);
+  const clients = await startDropClients(
+    { ...options, url: target.url ?? '', couponName },
+    cleanUp,
+  );
+  await target.database?.checkpoint();
+  say(
+    `${shown(options.users)} users arrive on ${shown(options.units)} units over ` +
+      `${options.connections} connections (seed ${options.seed})`,
+  );
+  const result = await runDrop(options, { server, target, clients });
+  const path = options.output ?? defaultPath(result);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(result, undefined, 1)}\n`);
+  for (const line of reportOf(result)) say(line);
+  say(`written to ${relative(process.cwd(), path)}`);
+  return result.violations.length === 0 ? 0 : 1;
+}
+
+function readOptions(): DropOptions {
+  const command = databaseOptions(
+    new Command('npm run bench:drop --').description(
+      'A million users arrive on 100,000 units of one coupon, each once; five in a hundred ask a ' +
+        'second time under the same Idempotency-Key, half of them while the first request is under ' +
+        'way. Every answer is audited. Exit code 1: the audit found something.',
+    ),
+  )
+    .option('--users <count>', 'users who arrive', wholeNumber, 1_000_000)
+    .option('--units <count>', 'units of the coupon', wholeNumber, 100_000)
+    .option('--connections <count>', 'connections that they share', wholeNumber, 256)
+    .option('--workers <count>', 'client processes', wholeNumber, 1)
+    .option('--seed <number>', 'who the users are and who of them asks twice', wholeNumber, 1)
+    .option('--output <file>', 'where the result goes, instead of bench/results');
+  return parse<DropOptions>(command, process.argv.slice(2));
+}
+
+async function runDrop(
+  options: DropOptions,
+  parts: { server: DatabaseServer; target: Target; clients: DropClients },
+): Promise<DropResult> {
+  const { server, target, clients } = parts;
+  const { users, units, connections, workers, seed } = options;
+  const pid = target.pid ?? 0;
+  const isPeakMeasured = resetPeakMemory(pid);
+  const cpu = () => ({
+    server: cpuSecondsOf(pid),
+    database: server.cpuSeconds(),
+    generator: clients.cpuSeconds(),
+  });
+  const before = cpu();
+  const startedMs = performance.now();
+  const heard = await clients.run((counts, lately) => {
+    tellLive(counts, lately, users, (performance.now() - startedMs) / 1000);
+  });
+  const { seconds, counts, latency } = heard;
+  const after = cpu();
+  const peakMemoryMb = isPeakMeasured ? peakMemoryMbOf(pid) : undefined;
+  endLive();
+
+  await target.database?.quiet();
+  const stored = target.database
+    ? await auditDrop(target.database, { ...heard, seed }, Math.min(users, units))
+    : [];
+  return {
+    machine: describeMachine({
+      postgres: `${server.version} (${server.bundled ? 'bundled' : 'given'})`,
+      generator: 'drop-client.ts',
+      folder: options.folder,
+    }),
+    options: { users, units, connections, workers, seed },
+    seconds,
+    rate: latency.count / seconds,
+    counts: { ...counts, requests: latency.count },
+    latencyMs: {
+      p50: latency.percentileMs(50),
+      p90: latency.percentileMs(90),
+      p99: latency.percentileMs(99),
+      p999: latency.percentileMs(99.9),
+      max: latency.maxMs,
+    },
+    ...(peakMemoryMb !== undefined && { peakMemoryMb }),
+    cpuSeconds: {
+      ...difference('server', before.server, after.server),
+      ...difference('database', before.database, after.database),
+      ...difference('generator', before.generator, after.generator),
+    },
+    violations: [...heard.violations, ...stored],
+  };
+}
+
+function difference(part: string, before: number | undefined, after: number | undefined) {
+  return before === undefined || after === undefined ? {} : { [part]: after - before };
+}
+
+/** One line that is written over where there is a terminal, else a line a second. */
+function tellLive(counts: DropCounts, lately: Histogram, users: number, seconds: number): void {
+  if (seconds - saidAt < 1) return;
+  const perSecond = lately.count / (seconds - saidAt);
+  saidAt = seconds;
+  const line = [
+    `${seconds.toFixed(0).padStart(4)} s`,
+    `${shown(counts.users)} of ${shown(users)} (${((100 * counts.users) / users).toFixed(0)} %)`,
+    `${shown(perSecond)}/s`,
+    `claimed ${shown(counts.claimed)}`,
+    `refused ${shown(counts.refused)}`,
+    `p99 ${shown(lately.percentileMs(99))} ms`,
+  ].join('  ');
+  lately.clear();
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+  else say(line);
+}
+
+function endLive(): void {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
+}
+
+function defaultPath({ machine }: DropResult): string {
+  const day = new Date().toISOString().slice(0, 10);
+  const commit = machine.commit.split(' ')[0] ?? 'unknown';
+  return join(import.meta.dirname, 'results', `${day}-${commit}-drop.json`);
+}
+
+function reportOf(result: DropResult): string[] {
+  const { counts, latencyMs, cpuSeconds } = result;
+  const count = (name: string) => shown(counts[name] ?? 0);
+  return [
+    '',
+    `${shown(result.seconds)} s for ${count('requests')} requests: ${shown(result.rate)}/s`,
+    `latency p50 ${shown(latencyMs.p50)}, p90 ${shown(latencyMs.p90)}, p99 ${shown(latencyMs.p99)}, ` +
+      `p99.9 ${shown(latencyMs.p999)}, longest ${shown(latencyMs.max)} ms`,
+    `claimed ${count('claimed')}, told again under the same key ${count('replayed')}, ` +
+      `refused ${count('refused')}, otherwise ${count('otherwise')}, sent again ${count('resent')}`,
+    `service's peak memory ${shown(result.peakMemoryMb) || 'not to be told here'} MB; CPU seconds: ` +
+      `service ${shown(cpuSeconds.server)}, database ${shown(cpuSeconds.database)}, ` +
+      `clients ${shown(cpuSeconds.generator)}`,
+    ...(result.violations.length === 0
+      ? ['audit: passed: every answer is stored as it was told, and nothing else is']
+      : ['audit: FAILED', ...result.violations.map((violation) => `  ${violation}`)]),
+  ];
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+const bucketsPerPower = 64;
+const powerBits = 6;
+// A quarter of an hour; what takes longer counts as this.
+const microsecondsMax = 900_000_000;
+
+/**
+ * Counts of durations, kept so that a percentile is at most 1/64 too high: 64 buckets for each power of two, in
+ * microseconds. Adding costs a shift and an increment, and two histograms become one by addition.
+ */
+export class Histogram {
+  private readonly counts = new Float64Array(bucketsPerPower * 32);
+  private total = 0;
+  private largest = 0;
+
+  /** How many durations are counted. */
+  get count(): number {
+    return this.total;
+  }
+
+  /** The longest duration, exactly, in milliseconds. */
+  get maxMs(): number {
+    return this.largest;
+  }
+
+  add(ms: number): void {
+    const bucket = bucketOf(Math.round(ms * 1000));
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.total += 1;
+    if (ms > this.largest) this.largest = ms;
+  }
+
+  /** The duration that `percent` of all do not exceed, in milliseconds; 0 when nothing is counted. */
+  percentileMs(percent: number): number {
+    const wanted = Math.ceil((percent / 100) * this.total);
+    let seen = 0;
+    for (let bucket = 0; bucket < this.counts.length; bucket += 1) {
+      seen += this.counts[bucket] ?? 0;
+      if (seen >= wanted && seen > 0) return Math.min(upperEndOf(bucket) / 1000, this.largest);
+    }
+    return 0;
+  }
+
+  /** The filled buckets, to be sent to another process. */
+  toPairs(): HistogramPairs {
+    const pairs: [number, number][] = [];
+    this.counts.forEach((count, bucket) => {
+      if (count > 0) pairs.push([bucket, count]);
+    });
+    return { pairs, maxMs: this.largest };
+  }
+
+  /** Adds what another histogram counted. */
+  merge({ pairs, maxMs }: HistogramPairs): void {
+    for (const [bucket, count] of pairs) {
+      this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
+      this.total += count;
+    }
+    if (maxMs > this.largest) this.largest = maxMs;
+  }
+
+  clear(): void {
+    this.counts.fill(0);
+    this.total = 0;
+    this.largest = 0;
+  }
+}
+
+/** A histogram on its way between processes. */
+export type HistogramPairs = { pairs: [bucket: number, count: number][]; maxMs: number };
+
+/** Below 128 each microsecond has its own bucket; above, the seven highest bits choose. */
+function bucketOf(microseconds: number): number {
+  if (microseconds < bucketsPerPower * 2) return Math.max(0, microseconds);
+  if (microseconds > microsecondsMax) return bucketOf(microsecondsMax);
+  const shift = 31 - Math.clz32(microseconds) - powerBits;
+  return (shift << powerBits) + (microseconds >>> shift);
+}
+
+function upperEndOf(bucket: number): number {
+  if (bucket < bucketsPerPower * 2) return bucket;
+  const shift = (bucket >> powerBits) - 1;
+  return ((bucket - (shift << powerBits) + 1) << shift) - 1;
+}

@@ -1,0 +1,66 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What wrk sends, and how its figures leave it. Arguments: kind, coupon, first user, coupons.
+--   claim   every request is another user's claim of the coupon
+--   repeat  the same, but each user claims twice, one request right behind the other
+--   many    every request is another user's claim of a coupon drawn from many
+--   get     the same GET again and again; the path is that of the URL
+-- A user's number goes through a permutation (a multiplication modulo a prime), so that neighbours in time are no
+-- neighbours in the database's indexes: real user ids are not in order either. All texts have one length.
+
+local modulus, factor = 2147483647, 48271
+local digits = 10000000000
+
+local function user_of(number)
+  return digits + (number * factor) % modulus
+end
+
+function init(args)
+  local kind, coupon = args[1], args[2]
+  local number = tonumber(args[3] or '1')
+  local coupons = tonumber(args[4] or '1')
+  if kind == 'get' then return end
+
+  local coupon_length = #coupon
+  if kind == 'many' then coupon_length = #coupon + 5 end
+  local length = #'{"user_id":"user-' + 11 + #'","coupon_name":"' + coupon_length + #'"}'
+  local head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
+    .. '\r\nContent-Type: application/json\r\nContent-Length: ' .. length
+    .. '\r\n\r\n{"user_id":"user-'
+  local middle = '","coupon_name":"' .. coupon
+  local tail = middle .. '"}'
+
+  if kind == 'claim' then
+    request = function()
+      number = number + 1
+      return head .. user_of(number) .. tail
+    end
+  elseif kind == 'repeat' then
+    local again
+    request = function()
+      if again then
+        local second = again
+        again = nil
+        return second
+      end
+      number = number + 1
+      again = head .. user_of(number) .. tail
+      return again
+    end
+  else
+    math.randomseed(number)
+    request = function()
+      number = number + 1
+      return head .. user_of(number) .. middle .. (10000 + math.random(coupons)) .. '"}'
+    end
+  end
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    'RESULT {"answers":%d,"seconds":%.6f,"not2xx":%d,"lost":%d,"p50Ms":%.4f,"p90Ms":%.4f,"p99Ms":%.4f,"p999Ms":%.4f,"maxMs":%.4f}\n',
+    summary.requests, summary.duration / 1e6, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1000, latency:percentile(90) / 1000, latency:percentile(99) / 1000,
+    latency:percentile(99.9) / 1000, latency.max / 1000))
+end

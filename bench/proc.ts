@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What the system tells of processes: CPU time and memory, from `/proc`. Without one, every answer is undefined. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+// Linux counts CPU time for programs in hundredths of a second, whatever its own timer does.
+const ticksPerSecond = 100;
+
+type Entry = { pid: number; parent: number; ticks: number; ticksOfEnded: number };
+
+/** CPU seconds of a process, of its descendants, and of those that they have waited for. */
+export function cpuSecondsOf(pid: number | undefined): number | undefined {
+  if (pid === undefined) return undefined;
+  const family = familyOf(pid);
+  if (family.length === 0) return undefined;
+  const ticks = family.reduce((sum, entry) => sum + entry.ticks + entry.ticksOfEnded, 0);
+  return ticks / ticksPerSecond;
+}
+
+/** CPU seconds of the children of this process that have ended. */
+export function cpuSecondsOfEndedChildren(): number | undefined {
+  const entry = readEntry('self');
+  return entry && entry.ticksOfEnded / ticksPerSecond;
+}
+
+/** Lets the peak of the memory be measured from now on. Returns whether the system does that. */
+export function resetPeakMemory(pid: number): boolean {
+  try {
+    for (const member of familyOf(pid)) writeFileSync(`/proc/${member.pid}/clear_refs`, '5');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The largest resident memory of a process and its descendants, each at its own peak, in megabytes (10^6 bytes). */
+export function peakMemoryMbOf(pid: number): number | undefined {
+  try {
+    const kilobytes = familyOf(pid).map((member) => {
+      const status = readFileSync(`/proc/${member.pid}/status`, 'utf8');
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
+    });
+    const sum = kilobytes.reduce((total, one) => total + one, 0);
+    return kilobytes.length === 0 || Number.isNaN(sum) ? undefined : (sum * 1024) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The parent of a process, if it is to be seen from here and has this name. */
+export function parentNamed(pid: number, name: string): number | undefined {
+  const parent = readEntry(String(pid))?.parent;
+  if (parent === undefined) return undefined;
+  try {
+    return readFileSync(`/proc/${parent}/comm`, 'utf8').trim() === name ? parent : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function familyOf(pid: number): Entry[] {
+  const all = allEntries();
+  const family = all.filter((entry) => entry.pid === pid);
+  for (const member of family) {
+    for (const entry of all) if (entry.parent === member.pid) family.push(entry);
+  }
+  return family;
+}
+
+function allEntries(): Entry[] {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((name) => readEntry(name) ?? []);
+  } catch {
+    return [];
+  }
+}
+
+function readEntry(name: string): Entry | undefined {
+  try {
+    const line = readFileSync(`/proc/${name}/stat`, 'utf8');
+    // The name of the program stands in parentheses and may hold anything, so the fields are counted from its end.
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+    const field = (index: number) => Number(fields[index]);
+    return {
+      pid: Number(line.slice(0, line.indexOf(' '))),
+      parent: field(1),
+      ticks: field(11) + field(12),
+      ticksOfEnded: field(13) + field(14),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The processes of a run: each target is one of its own, so that its CPU time and memory can be told apart. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import type { CleanUp } from './clean-up.ts';
+
+const startMsMax = 60_000;
+const stopMsMax = 10_000;
+
+/** A process that has said it is ready. */
+export type Launched = {
+  pid: number;
+  /** What the pattern of its readiness found. */
+  told: string;
+  child: ChildProcess;
+  /** Ends it by its id: politely, after 10 s by force. Twice is the same as once. */
+  stop(): Promise<void>;
+};
+
+/** Starts a Node process and waits until its output matches `ready`, whose first group is `told`. */
+export async function launch(
+  options: { args: string[]; env?: Record<string, string>; ready: RegExp; messages?: boolean },
+  cleanUp: CleanUp,
+): Promise<Launched> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, options.args, {
+    // A folder without a configuration of its own.
+    cwd: tmpdir(),
+    env: { PATH, HOME, ...options.env },
+    stdio: options.messages ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
+    serialization: 'advanced',
+    // In a process group of its own, Ctrl-C reaches it through us and in order.
+    detached: true,
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= end(child);
+    return stopping;
+  };
+  cleanUp.add(stop);
+  const told = await waitUntilReady(child, options.ready);
+  return { pid: child.pid ?? 0, told, child, stop };
+}
+
+function waitUntilReady(child: ChildProcess, ready: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const fail = (why: string) => reject(new Error(`a process of the bench ${why}:\n${output}`));
+    const timer = setTimeout(() => fail('was not ready in time'), startMsMax);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-20_000);
+        const told = ready.exec(output)?.[1];
+        if (told === undefined) return;
+        clearTimeout(timer);
+        resolve(told);
+      });
+    }
+    child.once('error', reject);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      fail('ended before it was ready');
+    });
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Runs a program to its end and resolves to all that it wrote. Rejects when it fails. */
+export function runToEnd(command: string, args: string[], cleanUp: CleanUp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    cleanUp.add(() => end(child));
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${command} ended with ${code}:\n${output.slice(-2_000)}`));
+    });
+  });
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Which plots the report has. */
+import type { Plot, PlotLine } from './plot.ts';
+import { medianOf, type Results, type Run, seriesOf, type TargetKind } from './results.ts';
+
+/** A plot under the name of its file. */
+export type NamedPlot = { file: string; plot: Plot };
+
+const colours: Record<string, PlotLine['colour']> = {
+  'empty handler': 0,
+  'bare route': 3,
+  firstcome: 1,
+  'usual design': 2,
+};
+
+/** The plots about the hot coupon over the number of connections; none for what was not measured. */
+export function plotsOf(results: Results): NamedPlot[] {
+  const series = seriesOf(results.runs).filter(
+    ({ phase, workload, target }) =>
+      phase === 'side by side' && workload === 'hot coupon' && target.kind !== 'pgbench',
+  );
+  const x = [...new Set(series.map(({ connections }) => connections))].sort((a, b) => a - b);
+  const line = (
+    kind: TargetKind,
+    figure: (run: Run) => number | undefined,
+    more: Partial<PlotLine> = {},
+  ): PlotLine => ({
+    ...{ name: kind, colour: colours[kind] ?? 0, ...more },
+    y: x.map((connections) =>
+      medianOf(
+        series.find((one) => one.target.kind === kind && one.connections === connections),
+        figure,
+      ),
+    ),
+  });
+  const kinds: TargetKind[] = ['empty handler', 'bare route', 'firstcome', 'usual design'];
+  const xTitle = 'connections';
+  const plots: NamedPlot[] = [
+    {
+      file: 'rate.svg',
+      plot: {
+        ...{ title: 'Claims a second on one hot coupon', xTitle, yTitle: 'claims/s', x },
+        ...{ scale: 'linear', lines: kinds.map((kind) => line(kind, (run) => run.rate)) },
+      },
+    },
+    {
+      file: 'latency.svg',
+      plot: {
+        ...{ title: 'Latency of a claim on one hot coupon', xTitle, yTitle: 'ms', x },
+        scale: 'log',
+        lines: (['firstcome', 'usual design'] as const).flatMap((kind) => [
+          line(kind, (run) => run.load.p50Ms, { name: `${kind}, p50` }),
+          line(kind, (run) => run.load.p99Ms, { name: `${kind}, p99`, dashed: true }),
+        ]),
+      },
+    },
+    {
+      file: 'batch-size.svg',
+      plot: {
+        ...{ title: 'Claims decided by one commit', xTitle, yTitle: 'claims', x, scale: 'log' },
+        lines: [line('firstcome', (run) => run.batchSize)],
+      },
+    },
+  ];
+  return plots
+    .map(({ file, plot }) => ({ file, plot: { ...plot, lines: plot.lines.filter(hasValues) } }))
+    .filter(({ plot }) => plot.lines.length > 0);
+}
+
+function hasValues({ y }: PlotLine): boolean {
+  return y.some((value) => value !== undefined);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a run of the bench leaves behind, and how medians are taken from it. */
+import type { LoadFigures } from './load.ts';
+import type { Machine } from './machine.ts';
+import { median } from './statistics.ts';
+
+/** What is measured against what. */
+export type TargetKind = 'empty handler' | 'bare route' | 'firstcome' | 'usual design' | 'pgbench';
+
+/** A target; `roundTripMs` and `claimsBefore` set it apart in the runs about distance and growth. */
+export type TargetSpec = {
+  kind: TargetKind;
+  /** Added between service and database, by a proxy; undefined: no proxy. */
+  roundTripMs?: number;
+  /** Claims of the coupon that were stored before. */
+  claimsBefore?: number;
+};
+
+/** The kinds of traffic. */
+export type WorkloadName =
+  | 'hot coupon'
+  | 'sold out'
+  | 'double claims'
+  | 'read, no claims'
+  | 'read, 1,000 claims'
+  | '10,000 warm coupons';
+
+/** One measurement. */
+export type Run = {
+  phase: 'side by side' | 'distance' | 'growth';
+  workload: WorkloadName;
+  target: TargetSpec;
+  connections: number;
+  round: number;
+  /** Answers a second. */
+  rate: number;
+  load: LoadFigures;
+  /** CPU seconds for 10,000 answers; a part is absent where it cannot be told. */
+  cpu: { server?: number; database?: number; generator?: number; proxy?: number };
+  peakMemoryMb?: number;
+  /** Claims decided by one commit, on the average. */
+  batchSize?: number;
+  /** What is wrong with this run; one line is enough to make it no result. */
+  violations: string[];
+};
+
+/** The drop, as `drop.ts` measures it. */
+export type DropResult = {
+  machine: Machine;
+  options: { users: number; units: number; connections: number; workers: number; seed: number };
+  seconds: number;
+  rate: number;
+  counts: Record<string, number>;
+  latencyMs: { p50: number; p90: number; p99: number; p999: number; max: number };
+  peakMemoryMb?: number;
+  cpuSeconds: { server?: number; database?: number; generator?: number };
+  violations: string[];
+};
+
+/** Everything that one `npm run bench` found. */
+export type Results = {
+  startedAt: string;
+  machine: Machine;
+  options: { quick: boolean; full: boolean; rounds: number; seconds: number };
+  notes: string[];
+  runs: Run[];
+};
+
+/** The runs that one figure is the median of, apart from those that are no result. */
+export type Series = Pick<Run, 'phase' | 'workload' | 'target' | 'connections'> & {
+  runs: Run[];
+  failed: number;
+};
+
+/** A name that tells targets apart. */
+export function nameOf({ kind, roundTripMs, claimsBefore }: TargetSpec): string {
+  if (roundTripMs !== undefined) return `${kind}, +${roundTripMs} ms`;
+  if (claimsBefore !== undefined) return `${kind}, ${claimsBefore.toLocaleString('en-US')} claims`;
+  return kind;
+}
+
+/** Groups runs by what they measure, in the order of their first appearance. */
+export function seriesOf(runs: readonly Run[]): Series[] {
+  const groups = new Map<string, Series>();
+  for (const run of runs) {
+    const { phase, workload, target, connections } = run;
+    const key = JSON.stringify([phase, workload, nameOf(target), connections]);
+    let series = groups.get(key);
+    if (series === undefined) {
+      series = { phase, workload, target, connections, runs: [], failed: 0 };
+      groups.set(key, series);
+    }
+    if (run.violations.length === 0) series.runs.push(run);
+    else series.failed += 1;
+  }
+  return [...groups.values()];
+}
+
+/** The median of one figure over a series; undefined when no run of it has the figure. */
+export function medianOf(
+  series: Series | undefined,
+  figure: (run: Run) => number | undefined,
+): number | undefined {
+  return median((series?.runs ?? []).flatMap((run) => figure(run) ?? []));
+}

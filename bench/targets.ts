@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The targets of a run: each with its own process and, where it stores something, a database of its own. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import pg from 'pg';
+import type { CleanUp } from './clean-up.ts';
+import { compiled } from './compile.ts';
+import type { BenchDatabase, DatabaseServer } from './database-server.ts';
+import { type Launched, launch } from './processes.ts';
+import { nameOf, type TargetSpec } from './results.ts';
+import { median } from './statistics.ts';
+
+const root = join(import.meta.dirname, '..');
+const ready = /serves on (http:\S+)/;
+
+/** At more connections the transactions of the usual design only wait for each other at the coupon's row. */
+export const usualPoolDefault = 8;
+
+/** A target that runs. */
+export type Target = {
+  spec: TargetSpec;
+  /** Where it answers; undefined for pgbench, which needs no service. */
+  url: string | undefined;
+  pid: number | undefined;
+  database: BenchDatabase | undefined;
+  /** Undefined without a proxy. */
+  proxyPid: number | undefined;
+  /** Measured, not asked for; undefined without a proxy. */
+  addedRoundTripMs: number | undefined;
+  stop(): Promise<void>;
+};
+
+/** Tells why there is nothing to measure yet; undefined when the service is built. */
+export function missingBuild(): string | undefined {
+  return existsSync(join(root, 'dist/main.js'))
+    ? undefined
+    : 'the service is not built: run "npm run build" first, or "npm run bench", which does';
+}
+
+/** Whether some source file is newer than the build. */
+export function buildIsOld(): boolean {
+  const newest = (folder: string, pattern: RegExp) =>
+    Math.max(
+      ...readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((file) => file.isFile() && pattern.test(file.name))
+        .map((file) => statSync(join(file.parentPath, file.name)).mtimeMs),
+    );
+  return newest('src', /(?<!\.test)\.(?:ts|sql)$/) > newest('dist', /\.(?:js|sql|tsbuildinfo)$/);
+}
+
+/** Starts a target on a database made for it. */
+export async function startTarget(
+  spec: TargetSpec,
+  parts: { database: BenchDatabase | undefined; usualPoolMax?: number },
+  cleanUp: CleanUp,
+): Promise<Target> {
+  const { database, usualPoolMax = usualPoolDefault } = parts;
+  if (spec.kind === 'pgbench') {
+    return {
+      ...{ spec, database, url: undefined, pid: undefined },
+      ...{ proxyPid: undefined, addedRoundTripMs: undefined },
+      stop: async () => undefined,
+    };
+  }
+  const proxy =
+    database && spec.roundTripMs !== undefined
+      ? await startProxy(database.url, spec.roundTripMs, cleanUp)
+      : undefined;
+  const databaseUrl = proxy?.url ?? database?.url;
+  const service = await launch(
+    {
+      args: programOf(spec, cleanUp),
+      env: {
+        PORT: '0',
+        LOG_LEVEL: 'warn',
+        BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
+        ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
+        ...(spec.kind === 'usual design' && { POOL_MAX: String(usualPoolMax) }),
+      },
+      ready,
+    },
+    cleanUp,
+  );
+  return {
+    ...{ spec, database, url: service.told, pid: service.pid },
+    ...{ proxyPid: proxy?.process.pid, addedRoundTripMs: proxy?.addedRoundTripMs },
+    async stop() {
+      await service.stop();
+      await proxy?.process.stop();
+    },
+  };
+}
+
+function programOf(spec: TargetSpec, cleanUp: CleanUp): string[] {
+  const target = (name: string) => [
+    '--enable-source-maps',
+    compiled(`targets/${name}.ts`, cleanUp),
+  ];
+  switch (spec.kind) {
+    case 'firstcome':
+      return ['--enable-source-maps', join(root, 'dist/main.js'), 'serve'];
+    case 'usual design':
+      return target('usual-design');
+    case 'bare route':
+      return target('bare-route');
+    default:
+      return target('empty-handler');
+  }
+}
+
+/** Creates the database that a target needs; undefined when it stores nothing. */
+export async function createDatabaseFor(
+  spec: TargetSpec,
+  server: DatabaseServer,
+): Promise<BenchDatabase | undefined> {
+  if (spec.kind === 'empty handler' || spec.kind === 'bare route') return undefined;
+  const database = await server.createDatabase(nameOf(spec));
+  // The service brings its own tables when it starts.
+  if (spec.kind !== 'firstcome') {
+    await database.query(readFileSync(join(import.meta.dirname, 'usual-design.sql'), 'utf8'));
+  }
+  return database;
+}
+
+async function startProxy(
+  databaseUrl: string,
+  roundTripMs: number,
+  cleanUp: CleanUp,
+): Promise<{ url: string; process: Launched; addedRoundTripMs: number }> {
+  const far = new URL(databaseUrl);
+  const near = { host: far.hostname, port: far.port || '5432' };
+  const process = await launch(
+    {
+      args: [compiled('delay-proxy.ts', cleanUp), ...[near.host, near.port, String(roundTripMs)]],
+      ready: /proxy on (\d+)/,
+    },
+    cleanUp,
+  );
+  far.hostname = '127.0.0.1';
+  far.port = process.told;
+  const addedRoundTripMs = (await roundTripOf(far.href)) - (await roundTripOf(databaseUrl));
+  return { url: far.href, process, addedRoundTripMs };
+}
+
+async function roundTripOf(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const times: number[] = [];
+    for (let count = 0; count < 300; count += 1) {
+      const startedMs = performance.now();
+      await client.query({ name: 'ping', text: 'select 1' });
+      times.push(performance.now() - startedMs);
+    }
+    return median(times.slice(100)) ?? 0;
+  } finally {
+    await client.end();
+  }
+}

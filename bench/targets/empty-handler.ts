@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The ceiling: the service's own server, schemas, hooks and answers, over a store that does nothing. */
+
+import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
+import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
+import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
+import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
+import { createHttpServer, httpOptions, newId, serve } from './built.ts';
+
+const claimId = newId();
+const claimedAt = '2030-01-31T18:00:00.123456Z';
+const holders = Array.from({ length: 1000 }, (_, index) => `user-${10_000_000_000 + index}`);
+let asked = 0;
+
+/** The coupon's name says which answer is wanted; see `workloads.ts`. */
+const claimCoupon: ClaimCoupon = ({ couponName, userId }) => {
+  asked += 1;
+  const claim = { claimId, couponName, userId, position: asked, claimedAt };
+  let outcome: ClaimOutcome;
+  if (couponName.startsWith('SOLD')) outcome = { outcome: 'sold_out' };
+  else if (couponName.startsWith('TWICE') && asked % 2 === 0) {
+    outcome = { outcome: 'already_claimed', claim };
+  } else outcome = { outcome: 'claimed', claim };
+  return Promise.resolve(outcome);
+};
+
+function couponNamed(name: string): CouponWithHolders {
+  const claimed = name.startsWith('FULL') ? holders : [];
+  return {
+    ...{ id: '1', name, amount: 2_000_000_000, state: 'open', paused: false },
+    ...{ opensAt: null, closesAt: null },
+    remainingAmount: 2_000_000_000 - claimed.length,
+    holders: claimed,
+  };
+}
+
+const unused = () => Promise.reject(new Error('the empty handler has no such thing'));
+
+const parts: HttpParts = {
+  claimCoupon,
+  readCoupons: { read: async (name) => couponNamed(name), list: unused },
+  manageCoupon: {
+    create: async ({ name }) => couponNamed(name),
+    change: unused,
+    addStock: unused,
+  },
+  readClaims: { find: unused, list: unused, exportAll: unused },
+  checkHealth: async () => true,
+  healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
+  metricsText: async () => ({ contentType: 'text/plain', text: '' }),
+  log: { error: () => undefined, info: () => undefined },
+};
+
+await serve(await createHttpServer(httpOptions, parts));
