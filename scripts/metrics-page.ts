@@ -12,6 +12,7 @@ export async function metricsPage(): Promise<string> {
   metrics.read({
     version: '0.0.0',
     lanes: () => ({ waiting: 0, lanes: 0, oldestMs: 0 }),
+    soldOut: () => ({ coupons: 0, holders: 0 }),
     pools: () => ({ queries: { total: 0, idle: 0, waiting: 0 } }),
   });
   // Counted once each, so that the text below shows the labels.

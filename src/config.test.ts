@@ -76,8 +76,10 @@ describe('the defaults', () => {
       laneWaitingMax: 10_000,
       lanesMax: 20_000,
       waitingMax: 50_000,
+      soldOutHoldersMax: 2_000_000,
     });
     expect(config).toMatchObject({
+      workers: 1,
       dataDir: '.firstcome',
       logLevel: 'info',
       shutdown: { delayMs: 0, timeoutMs: 4_000 },

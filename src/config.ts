@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Configuration: reads the environment once, checks all of it, and gives one frozen value that the parts share. */
+import { availableParallelism } from 'node:os';
 import { checkVariables, inBrackets } from './config/check.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
@@ -51,7 +52,11 @@ export type Config = {
     lanesMax: number;
     /** Never below `laneWaitingMax`. */
     waitingMax: number;
+    /** 0: no coupon's holders are remembered. */
+    soldOutHoldersMax: number;
   };
+  /** Processes that serve. */
+  workers: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   shutdown: { delayMs: number; timeoutMs: number };
   /** What an operator should know although it is allowed; to be logged once at the start. */
@@ -71,9 +76,12 @@ export class ConfigError extends Error {
 
 const sources = new WeakMap<Config, ReadonlyMap<SettingVariable, SettingSource>>();
 
-/** Reads and checks the whole environment. Throws one `ConfigError` that holds every mistake. */
-export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const given = readVariables(env);
+/** Reads and checks the whole environment, and what a command says over it. Throws one `ConfigError` that holds every mistake. */
+export function loadConfig(
+  env: NodeJS.ProcessEnv = process.env,
+  overrides: Record<string, string> = {},
+): Config {
+  const given = readVariables({ ...env, ...overrides });
   const { values, wrong, mistakes } = checkVariables(given);
   const lockTimeoutMs =
     values.DATABASE_LOCK_TIMEOUT_MS ?? Math.min(1_500, Math.floor(0.3 * values.CLAIM_TIMEOUT_MS));
@@ -134,7 +142,9 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       laneWaitingMax: values.CLAIM_LANE_WAITING_MAX,
       lanesMax: values.CLAIM_LANES_MAX,
       waitingMax: values.CLAIM_WAITING_MAX,
+      soldOutHoldersMax: values.CLAIM_SOLD_OUT_HOLDERS_MAX,
     },
+    workers: values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS),
     logLevel: values.LOG_LEVEL,
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };

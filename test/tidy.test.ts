@@ -49,7 +49,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/entrypoints/http/a.ts': "import '../cli/cli.ts';\nimport '../../config/settings.ts';",
       'src/config.ts': "import './config/settings.ts';\nimport './app.ts';",
       'src/main.ts':
-        "import './entrypoints/cli/cli.ts';\nimport './app.ts';\nimport './entrypoints/http/a.ts';",
+        "import './entrypoints/cli/cli.ts';\nimport './app/program.ts';\nimport './entrypoints/http/a.ts';",
+      'src/app/program.ts': "import '../config.ts';\nimport '../adapters/a/b.ts';",
       'src/app.ts': "import './config.ts';\nimport './adapters/a/b.ts';\nimport 'pino';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",

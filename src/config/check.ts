@@ -39,6 +39,7 @@ const ajv = new Ajv({
     host: isHost,
     'host-header': isHostOfUrl,
     folder: (text) => text.trim() !== '',
+    workers: /^(?:[1-9]|[1-5]\d|6[0-4]|auto)$/,
     'api-key': /^[\x21-\x7e]+$/,
     'http-origin': isHttpOrigin,
     'postgres-url': (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),

@@ -92,6 +92,8 @@ function toValues(config: Config): Record<SettingVariable, string> {
     CLAIM_LANE_WAITING_MAX: String(claims.laneWaitingMax),
     CLAIM_LANES_MAX: String(claims.lanesMax),
     CLAIM_WAITING_MAX: String(claims.waitingMax),
+    CLAIM_SOLD_OUT_HOLDERS_MAX: String(claims.soldOutHoldersMax),
+    WORKERS: String(config.workers),
     LOG_LEVEL: config.logLevel,
     SHUTDOWN_DELAY_MS: String(shutdown.delayMs),
     SHUTDOWN_TIMEOUT_MS: String(shutdown.timeoutMs),

@@ -173,7 +173,20 @@ export const settingDefinitions = {
     ...{ min: 1, max: 10_000_000 },
     help: 'Claims of all coupons that may wait; not below CLAIM_LANE_WAITING_MAX.',
   }),
+  CLAIM_SOLD_OUT_HOLDERS_MAX: wholeNumber({
+    group: 'Claims',
+    default: 2_000_000,
+    ...{ min: 0, max: 100_000_000 },
+    help: 'Holders of sold out coupons remembered, to refuse others without the database; 0: none.',
+  }),
 
+  WORKERS: text({
+    group: 'Operation',
+    default: '1',
+    format: 'workers',
+    allowed: 'a whole number from 1 to 64, or auto for one a core',
+    help: 'Processes that share the port; each has the connections and bounds set here.',
+  }),
   LOG_LEVEL: choice({
     group: 'Operation',
     default: 'info',

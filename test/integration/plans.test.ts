@@ -32,6 +32,8 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.reader.findClaim('hot', 'ada');
     await stores.reader.findClaim('hot', `round-${round}-${index}-lone`);
     await stores.reader.listClaims({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
+    await stores.soldOut.lookAtStock(['hot', 'sold out', 'nowhere']);
+    await stores.soldOut.listHolders({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
     await stores.coupons.listCoupons({ afterId: '0', limit: 10 });
     await stores.coupons.changeCoupon('hot', { paused: false });

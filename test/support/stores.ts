@@ -5,9 +5,15 @@ import {
 } from '../../src/adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
 import { openPools, type PoolOptions } from '../../src/adapters/postgres/pools.ts';
+import { postgresSoldOutReader } from '../../src/adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
-import type { BatchAnswer, ClaimReader, ClaimStore } from '../../src/core/claims/ports.ts';
+import type {
+  BatchAnswer,
+  ClaimReader,
+  ClaimStore,
+  SoldOutReader,
+} from '../../src/core/claims/ports.ts';
 import type { CouponStore } from '../../src/core/coupons/ports.ts';
 
 /** The stores on a real database, without the service around them. */
@@ -15,6 +21,7 @@ export type Stores = {
   claims: ClaimStore;
   reader: ClaimReader;
   coupons: CouponStore;
+  soldOut: SoldOutReader;
   /** Decides a batch of claims on one coupon, given as user ids or as parts of attempts, under a batch id of its own. */
   decide(
     couponName: string,
@@ -48,6 +55,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
     claims,
     reader: postgresClaimReader(forQueries),
     coupons,
+    soldOut: postgresSoldOutReader(forQueries),
     decide: (couponName, asks, batchId = newId()) =>
       claims.claimBatch({
         batchId,

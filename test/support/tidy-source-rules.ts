@@ -22,8 +22,8 @@ const none = { packages: false, builtins: false };
 // The first zone that a file lies in counts.
 const zones: Zone[] = [
   { path: /^src\/core\//, relative: /^src\/core\//, ...none },
-  { path: /^src\/main\.ts$/, relative: /^src\/(?:app\.ts$|entrypoints\/cli\/)/, ...none },
-  { path: /^src\/app(?:\.test)?\.ts$/, relative: /^src\//, ...any },
+  { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
+  { path: /^src\/app[./]/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];

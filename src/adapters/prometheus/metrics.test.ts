@@ -5,6 +5,7 @@ import { prometheusMetrics } from './metrics.ts';
 const sources = {
   version: '1.2.3',
   lanes: () => ({ waiting: 7, lanes: 2, oldestMs: 1_500 }),
+  soldOut: () => ({ coupons: 3, holders: 900 }),
   pools: () => ({ batches: { total: 5, idle: 2, waiting: 1 } }),
 };
 
@@ -56,6 +57,8 @@ describe('the metrics', () => {
         'firstcome_claims_waiting 7',
         'firstcome_claim_lanes 2',
         'firstcome_claim_oldest_seconds 1.5',
+        'firstcome_sold_out_coupons 3',
+        'firstcome_sold_out_holders 900',
         'firstcome_database_connections{pool="batches",state="idle"} 2',
         'firstcome_database_connections{pool="batches",state="used"} 3',
         'firstcome_database_connection_waiters{pool="batches"} 1',
@@ -84,7 +87,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(11);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(13);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Every metric, its help text and its labels. No coupon and no user is ever a label: anybody could invent more. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  Registry,
+} from 'prom-client';
 import type { ClaimMetrics } from '../../core/claims/ports.ts';
 
 /** What is read at the moment of a scrape. */
@@ -10,6 +17,8 @@ export type MetricSources = {
   lanes(): { waiting: number; lanes: number; oldestMs: number };
   /** Connections by the pool they belong to. */
   pools(): Record<string, { total: number; idle: number; waiting: number }>;
+  /** Sold out coupons whose holders are remembered, and those holders. */
+  soldOut(): { coupons: number; holders: number };
 };
 
 /** The metrics as Prometheus reads them. */
@@ -17,6 +26,8 @@ export type PrometheusMetrics = ClaimMetrics & {
   /** Sets what is read at each scrape; before it those metrics are absent. */
   read(sources: MetricSources): void;
   text(): Promise<{ contentType: string; text: string }>;
+  /** Lets a primary process ask this one for its metrics. */
+  shareWithPrimary(): void;
   /** Names, kinds and help texts, for the documentation. */
   describe(): Promise<{ name: string; type: string; help: string }[]>;
 };
@@ -73,6 +84,11 @@ export function prometheusMetrics(): PrometheusMetrics {
     batchUnknown: () => unknown.inc(),
     batchSettled: (how) => settled.inc({ settled: how }),
     read: (sources) => registerSources(registry, sources),
+    shareWithPrimary() {
+      AggregatorRegistry.setRegistries(registry);
+      // Only its construction makes this process listen for the primary's question.
+      new AggregatorRegistry();
+    },
     async text() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
@@ -83,6 +99,15 @@ export function prometheusMetrics(): PrometheusMetrics {
   };
 }
 
+/** For a primary process: the metrics of all its workers, added up or joined as each metric says. */
+export function metricsOfWorkers(): () => Promise<{ contentType: string; text: string }> {
+  const aggregator = new AggregatorRegistry();
+  return async () => ({
+    contentType: aggregator.contentType,
+    text: await aggregator.clusterMetrics(),
+  });
+}
+
 function registerSources(registry: Registry, sources: MetricSources): void {
   const registers = [registry];
   new Gauge({
@@ -90,6 +115,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     help: 'Always 1; the labels tell what runs.',
     labelNames: ['version', 'node'],
     registers,
+    aggregator: 'first',
     collect() {
       this.set({ version: sources.version, node: process.version }, 1);
     },
@@ -114,8 +140,25 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     name: 'firstcome_claim_oldest_seconds',
     help: 'Age of the longest waiting claim.',
     registers,
+    aggregator: 'max',
     collect() {
       this.set(sources.lanes().oldestMs / 1000);
+    },
+  });
+  new Gauge({
+    name: 'firstcome_sold_out_coupons',
+    help: 'Sold out coupons whose holders are remembered.',
+    registers,
+    collect() {
+      this.set(sources.soldOut().coupons);
+    },
+  });
+  new Gauge({
+    name: 'firstcome_sold_out_holders',
+    help: 'Holders of sold out coupons that are remembered.',
+    registers,
+    collect() {
+      this.set(sources.soldOut().holders);
     },
   });
   new Gauge({

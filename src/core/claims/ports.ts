@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { CouponState } from '../coupons/coupon.ts';
 import type { Claim, ClaimCommand } from './claim.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 
@@ -40,6 +41,27 @@ export type ClaimStore = {
   voidBatch(couponName: string, batchId: string): Promise<'committed' | 'void'>;
   /** Those of the names that are coupons now. */
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
+};
+
+/** How a coupon's stock is at one moment. */
+export type StockLook = {
+  amount: number;
+  remainingAmount: number;
+  state: CouponState;
+  /** Milliseconds until the sale closes; null when it has no end. */
+  closesInMs: number | null;
+};
+
+/** What the memory of sold out coupons reads. Rejects with an `AppError` when the database cannot be read. */
+export type SoldOutReader = {
+  /** Each as of a moment after the call. Names of no coupon are absent. */
+  lookAtStock(names: readonly string[]): Promise<ReadonlyMap<string, StockLook>>;
+  /** The users behind `afterPosition`, in order of position, at most `limit`. */
+  listHolders(query: {
+    couponName: string;
+    afterPosition: number;
+    limit: number;
+  }): Promise<string[]>;
 };
 
 /** A page of a coupon's claims, in order of position. */

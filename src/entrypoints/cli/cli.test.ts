@@ -10,8 +10,11 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
   const calls: string[] = [];
   const recorded: Program = {
     version: '1.2.3',
-    serve: async () => {
-      calls.push('serve');
+    serve: async (workers) => {
+      calls.push(workers === undefined ? 'serve' : `serve ${workers}`);
+    },
+    work: async (database) => {
+      calls.push(`work ${database}`);
     },
     migrate: async () => {
       calls.push('migrate');

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { serveCommand } from './commands/serve.ts';
+import { workerCommand } from './commands/worker.ts';
 import type { Output, Program } from './program.ts';
 
 export type { Output, Program };
@@ -51,6 +52,7 @@ function buildCommand(program: Program, output: Output): Command {
     serveCommand(program),
     migrateCommand(program, output),
     configCommand(program, output),
+    workerCommand(program),
   ];
   for (const command of [root, ...commands]) {
     command
@@ -63,7 +65,7 @@ function buildCommand(program: Program, output: Output): Command {
         getOutHelpWidth: () => 80,
         getErrHelpWidth: () => 80,
       });
-    if (command !== root) root.addCommand(command);
+    if (command !== root) root.addCommand(command, { hidden: command.name() === 'worker' });
   }
   return root;
 }

@@ -3,8 +3,10 @@
 /** What the command line can set in motion. The command line knows only these; the application hands them in. */
 export type Program = {
   version: string;
-  /** Runs the service; resolves once it has stopped in good order. */
-  serve(): Promise<void>;
+  /** Runs the service, with as many workers as said or configured; resolves once it has stopped in good order. */
+  serve(workers: string | undefined): Promise<void>;
+  /** Serves as one of the workers of a service with this kind of database; only a primary process asks for it. */
+  work(database: 'bundled' | 'external'): Promise<void>;
   /** Brings the database up to date; resolves to the names of the migrations applied, in order. */
   migrate(): Promise<string[]>;
   /** The configuration in force as lines of text, secrets hidden. */

@@ -10,5 +10,6 @@ export function serveCommand(program: Program): Command {
       'Runs the service until it receives SIGTERM or SIGINT. Without DATABASE_URL it starts ' +
         'a bundled PostgreSQL and keeps the data in DATA_DIR.',
     )
-    .action(() => program.serve());
+    .option('--workers <count>', 'processes that share the port, or auto (over WORKERS)')
+    .action(({ workers }: { workers?: string }) => program.serve(workers));
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Metrics as text, as they are scraped. */
+export type MetricsText = { contentType: string; text: string };
+
+/** What a worker tells the primary. */
+export type FromWorker =
+  | { type: 'firstcome:ready'; url: string }
+  | { type: 'firstcome:metrics-wanted'; id: number };
+
+/** What the primary tells a worker. */
+export type FromPrimary = { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null };
+
+/** Whether a message on the channel, which others use too, has this type. */
+export function isMessage<Message extends { type: string }, Type extends Message['type']>(
+  message: unknown,
+  type: Type,
+): message is Extract<Message, { type: Type }> {
+  return (
+    typeof message === 'object' && message !== null && 'type' in message && message.type === type
+  );
+}

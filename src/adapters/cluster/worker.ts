@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type FromPrimary, type FromWorker, isMessage, type MetricsText } from './messages.ts';
+
+/** A worker's side of the channel to its primary. */
+export type PrimaryChannel = {
+  /** Says that this worker serves. */
+  sayReady(url: string): void;
+  /** The metrics of all workers; undefined when the primary does not answer. */
+  metricsOfAll(): Promise<MetricsText | undefined>;
+  /** Calls `onGone` when the primary is no more. */
+  whenGone(onGone: () => void): void;
+  /** Lets this process end. */
+  close(): void;
+};
+
+const answerMsMax = 2000;
+
+/** Opens the channel; undefined in a process that no primary started. */
+export function openPrimaryChannel(): PrimaryChannel | undefined {
+  if (process.send === undefined) return undefined;
+  const waiting = new Map<number, (metrics: MetricsText | null) => void>();
+  let lastId = 0;
+  const tell = (message: FromWorker) => void process.send?.(message);
+
+  process.on('message', (message: unknown) => {
+    if (isMessage<FromPrimary, 'firstcome:metrics'>(message, 'firstcome:metrics')) {
+      waiting.get(message.id)?.(message.metrics);
+    }
+  });
+
+  return {
+    sayReady: (url) => tell({ type: 'firstcome:ready', url }),
+    whenGone: (onGone) => void process.once('disconnect', onGone),
+    close: () => void (process.connected && process.disconnect()),
+    metricsOfAll() {
+      lastId += 1;
+      const id = lastId;
+      return new Promise((resolve) => {
+        const done = (metrics: MetricsText | null) => {
+          waiting.delete(id);
+          clearTimeout(timer);
+          resolve(metrics ?? undefined);
+        };
+        const timer = setTimeout(() => done(null), answerMsMax);
+        waiting.set(id, done);
+        tell({ type: 'firstcome:metrics-wanted', id });
+      });
+    },
+  };
+}

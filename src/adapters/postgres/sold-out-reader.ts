@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { SoldOutReader } from '../../core/claims/ports.ts';
+import type { CouponState } from '../../core/coupons/coupon.ts';
+import { throwAsReadError } from './app-error.ts';
+import type { Database } from './database.ts';
+import { statement } from './statements.ts';
+
+type StockRow = {
+  name: string;
+  amount: number;
+  remaining_amount: number;
+  state: CouponState;
+  closes_in_ms: number | null;
+};
+
+const lookAtStock = statement('look-at-stock');
+const listHolders = statement('list-holders');
+
+/** Reads from PostgreSQL what the memory of sold out coupons needs. */
+export function postgresSoldOutReader(database: Database): SoldOutReader {
+  return {
+    async lookAtStock(names) {
+      const rows = await database.run<StockRow>(lookAtStock, [names]).catch(throwAsReadError);
+      return new Map(
+        rows.map((row) => [
+          row.name,
+          {
+            amount: row.amount,
+            remainingAmount: row.remaining_amount,
+            state: row.state,
+            closesInMs: row.closes_in_ms,
+          },
+        ]),
+      );
+    },
+
+    async listHolders({ couponName, afterPosition, limit }) {
+      const rows = await database
+        .run<{ user_id: string }>(listHolders, [couponName, afterPosition, limit])
+        .catch(throwAsReadError);
+      return rows.map((row) => row.user_id);
+    },
+  };
+}

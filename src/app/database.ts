@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { startEmbeddedPostgres } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { migrate } from '../adapters/postgres/migrate.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import type { Config } from '../config.ts';
+
+/** A database that answers. */
+export type OpenDatabase = {
+  url: string;
+  kind: 'bundled' | 'external';
+  /** Where the data lies, for people: a folder, or host and database. */
+  place: string;
+  /** Ends the bundled PostgreSQL; an external one is left alone. */
+  close(): Promise<void>;
+};
+
+/** Who hears of what takes time, and what can break it off. */
+export type StartOptions = { say(line: string): void; signal?: AbortSignal };
+
+// Migrations and people who look in need some too.
+const connectionsToSpare = 10;
+
+/** The database that the configuration names, or the bundled one, started for this process and its workers. */
+export async function openDatabase(
+  config: Config,
+  log: Logger,
+  options: StartOptions,
+): Promise<OpenDatabase> {
+  const given = config.database.url?.reveal();
+  if (given !== undefined) {
+    return { url: given, kind: 'external', place: placeOf(given), close: async () => undefined };
+  }
+  const { claimConnections, queryConnections } = config.database;
+  const connections = config.workers * (claimConnections + queryConnections) + connectionsToSpare;
+  const bundled = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    say: options.say,
+    // That it runs as it should is told by what it serves.
+    log: ({ level, message, ...event }) => log[level === 'info' ? 'debug' : level](event, message),
+    settings: { max_connections: String(connections) },
+    ...(options.signal && { signal: options.signal }),
+  });
+  return {
+    url: bundled.url,
+    kind: 'bundled',
+    place: resolve(config.dataDir),
+    close: () => bundled.stop(),
+  };
+}
+
+/** Brings a database up to date and returns the names of the migrations applied. */
+export function migrateDatabase(config: Config, url: string): Promise<string[]> {
+  const { connectTimeoutMs } = config.database;
+  return migrate({ url, connectTimeoutMs, sleep: systemClock.sleep });
+}
+
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `PostgreSQL at ${host || 'its default host'}${pathname}`;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type Logger, pino } from 'pino';
+import type { Config } from '../config.ts';
+
+/** The log: one JSON line an event, on standard error, since standard output is for people. */
+export function createLogger(config: Config): Logger {
+  return pino(
+    {
+      level: config.logLevel,
+      base: { service: 'firstcome' },
+      redact: ['authorization', '*.authorization', 'headers.authorization', 'url.password'],
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { type App, startApp, version } from '../app.ts';
+import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts';
+import type { Program } from '../entrypoints/cli/program.ts';
+import { migrateDatabase, openDatabase } from './database.ts';
+import { createLogger } from './logger.ts';
+import { runWorker, startWithWorkers } from './workers.ts';
+
+/** What the command line can do, over the configuration in the environment. */
+export function createProgram(): Program {
+  return {
+    version,
+    config: () => printConfig(loadConfig()),
+    settingsHelp,
+    migrate: () => migrateOnly(loadConfig()),
+    serve: (workers) =>
+      serve(loadConfig(undefined, workers === undefined ? {} : { WORKERS: workers })),
+    work: (database) => runWorker(loadConfig(), database, onFirstSignal().stopped),
+  };
+}
+
+async function migrateOnly(config: Config): Promise<string[]> {
+  if (config.database.url === undefined) {
+    const running = await findRunningServer(config.dataDir);
+    if (running !== undefined) return migrateDatabase(config, running.url);
+  }
+  const database = await openDatabase(config, createLogger(config), { say: sayOnTerminal });
+  try {
+    return await migrateDatabase(config, database.url);
+  } finally {
+    await database.close();
+  }
+}
+
+async function serve(config: Config): Promise<void> {
+  const { stopped, signal } = onFirstSignal();
+  const start = config.workers > 1 ? startWithWorkers : startApp;
+  let app: App;
+  try {
+    app = await start(config, { say: sayOnTerminal, signal });
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  sayOnTerminal(welcome(app));
+  await stopped;
+  sayOnTerminal('stopping: answering what is under way');
+  await app.stop();
+}
+
+// A terminal sends its signal to npm and to the service, and npm sends it on: these are one wish, not two.
+const secondSignalAfterMs = 1000;
+
+/** Resolves, and aborts, at the first SIGINT or SIGTERM; a second one later ends the process at once. */
+function onFirstSignal(): { stopped: Promise<void>; signal: AbortSignal } {
+  const stopping = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    let firstMs: number | undefined;
+    const onSignal = (name: NodeJS.Signals) => {
+      const nowMs = systemClock.nowMs();
+      if (firstMs === undefined) {
+        firstMs = nowMs;
+        stopping.abort();
+        resolve();
+      } else if (nowMs - firstMs > secondSignalAfterMs) {
+        process.exit(name === 'SIGINT' ? 130 : 143);
+      }
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  });
+  return { stopped, signal: stopping.signal };
+}
+
+function sayOnTerminal(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function welcome(app: App): string {
+  const json = `-H 'Content-Type: application/json'`;
+  return `
+firstcome ${version} serves on ${app.url}
+data: ${app.dataPlace}
+
+Create a coupon, and claim it:
+  curl ${app.url}/api/coupons ${json} -d '{"name":"LAUNCH","amount":100}'
+  curl ${app.url}/api/coupons/claim ${json} -d '{"user_id":"ada","coupon_name":"LAUNCH"}'
+
+Read on: ${app.url}/docs   Stop: Ctrl-C
+`;
+}

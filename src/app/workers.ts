@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The service as several processes: the primary holds the database and the workers serve. */
+import { Workers } from '../adapters/cluster/primary.ts';
+import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
+import { metricsOfWorkers } from '../adapters/prometheus/metrics.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { type App, startOrUndo, startProcess, version } from '../app.ts';
+import type { Config } from '../config.ts';
+import { assertCanListen } from '../entrypoints/http/listen.ts';
+import { migrateDatabase, type OpenDatabase, openDatabase, type StartOptions } from './database.ts';
+import { createLogger } from './logger.ts';
+
+// A worker first answers what it has, which takes up to the shutdown's own time.
+const exitMsMax = 1000;
+
+/** Starts the primary and its workers. Rejects, with nothing left running, when one of them cannot. */
+export async function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
+  const log = createLogger(config);
+  for (const warning of config.warnings) log.warn(warning);
+  return startOrUndo(async (stops) => {
+    await assertCanListen(config.http);
+    const database = await openDatabase(config, log, options);
+    stops.push(database.close);
+    const applied = await migrateDatabase(config, database.url);
+    if (applied.length > 0) log.info({ applied }, 'database migrated');
+    const workers = new Workers({
+      count: config.workers,
+      args: ['worker', database.kind],
+      // The file, if there was one, has been read; both at once would be a mistake.
+      env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '' },
+      metricsText: metricsOfWorkers(),
+      warn: (event, message) => log.warn(event, message),
+      sleep: systemClock.sleep,
+      nowMs: systemClock.nowMs,
+    });
+    const { delayMs, timeoutMs } = config.shutdown;
+    stops.push(() => workers.stop(delayMs + timeoutMs + exitMsMax));
+    const url = await workers.start();
+    log.info({ url, version, database: database.kind, workers: config.workers }, 'service started');
+    return { url, dataPlace: `${database.place} (${config.workers} workers)` };
+  });
+}
+
+/** Serves as one of the workers until `stopped`, or until the primary is no more. */
+export async function runWorker(
+  config: Config,
+  kind: OpenDatabase['kind'],
+  stopped: Promise<void>,
+): Promise<void> {
+  const primary = openPrimaryChannel();
+  const url = config.database.url?.reveal();
+  if (primary === undefined || url === undefined) {
+    throw new Error('a worker is started by `firstcome serve --workers`');
+  }
+  const log = createLogger(config);
+  const primaryGone = new Promise<void>((resolve) => primary.whenGone(resolve));
+  const service = await startProcess(config, log, {
+    database: { url, kind },
+    metricsOfAll: () => primary.metricsOfAll(),
+  });
+  primary.sayReady(service.url);
+  await Promise.race([stopped, primaryGone]);
+  await service.stop();
+  primary.close();
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../clock.ts';
+import type { ManageCoupon } from '../coupons/manage-coupon.ts';
+import { SharedRead } from '../shared-read.ts';
+import type { ClaimCoupon } from './claim-coupon.ts';
+import type { ClaimOutcome } from './claim-outcome.ts';
+import { HolderSet } from './holder-set.ts';
+import type { SoldOutReader, StockLook } from './ports.ts';
+
+/** What the memory works with, and its bounds. */
+export type SoldOutMemoryOptions = {
+  reader: SoldOutReader;
+  clock: Clock;
+  /** Holders remembered in all; a coupon that does not fit is left to the database. 0: nothing is remembered. */
+  holdersMax: number;
+  /** Claims that may wait for a look at the stock. */
+  waitingMax: number;
+  /** A number of 32 bits that callers cannot know. */
+  seed: number;
+};
+
+type Memory = {
+  holders: HolderSet;
+  amount: number;
+  /** Until when the last look holds. */
+  freshUntilMs: number;
+  askedAtMs: number;
+  /** The look that is under way, for all who need one. */
+  look: Promise<boolean> | undefined;
+};
+
+// How long another process may have added stock before this one hears of it.
+const lookHoldsMs = 500;
+// A sale that nobody asks for any more gives its memory back.
+const unaskedMsMax = 60_000;
+const holdersPerPage = 5000;
+const namesPerLookMax = 500;
+
+const soldOut: ClaimOutcome = { outcome: 'sold_out' };
+
+/**
+ * Answers what nearly every request of a sale hears, `sold_out`, without the database. While a coupon is sold out, all
+ * who hold it are known: nobody else can win until stock is added. Whoever is not among them is refused from memory;
+ * whoever is, or seems to be, is decided by the database, so that a holder hears that he holds.
+ *
+ * Whether stock came back is asked once for each coupon and 500 ms, only while somebody asks. An answer from memory is
+ * therefore never given while stock could have been left when the request arrived, but for that half second after
+ * another process added it; the process that adds stock forgets before it adds.
+ */
+export class SoldOutMemory {
+  private readonly options: SoldOutMemoryOptions;
+  private readonly memories = new Map<string, Memory>();
+  /** Coupons whose holders are being read. What replaces or removes the token makes that reading void. */
+  private readonly learning = new Map<string, symbol>();
+  /** Coupons that this process is changing, with the number of changes under way. */
+  private readonly changing = new Map<string, number>();
+  private readonly looks: SharedRead<StockLook>;
+  private holders = 0;
+  private readonly stopSweep: () => void;
+
+  constructor(options: SoldOutMemoryOptions) {
+    this.options = options;
+    this.looks = new SharedRead<StockLook>({
+      load: (names) => options.reader.lookAtStock(names),
+      keysMax: namesPerLookMax,
+      readersMax: options.waitingMax,
+    });
+    this.stopSweep = options.clock.every(unaskedMsMax / 4, () => this.sweep());
+  }
+
+  /** Coupons and holders that are remembered. */
+  size(): { coupons: number; holders: number } {
+    return { coupons: this.memories.size, holders: this.holders };
+  }
+
+  /** Puts the memory in front of a claim. */
+  wrap(claimCoupon: ClaimCoupon): ClaimCoupon {
+    const decide: ClaimCoupon = (command) =>
+      claimCoupon(command).then((outcome) => {
+        if (outcome.outcome === 'sold_out') this.learn(command.couponName);
+        return outcome;
+      });
+    return (command) => {
+      const memory = this.memories.get(command.couponName);
+      if (memory === undefined) return decide(command);
+      const nowMs = this.options.clock.nowMs();
+      memory.askedAtMs = nowMs;
+      if (memory.holders.has(command.userId)) return decide(command);
+      if (nowMs < memory.freshUntilMs) return Promise.resolve(soldOut);
+      memory.look ??= this.isStillSoldOut(command.couponName, memory);
+      return memory.look.then((still) => (still ? soldOut : decide(command)));
+    };
+  }
+
+  /** Puts the memory behind the changes that make it untrue. */
+  wrapChanges(manageCoupon: ManageCoupon): ManageCoupon {
+    return {
+      ...manageCoupon,
+      change: (name, change) => this.whileChanging(name, () => manageCoupon.change(name, change)),
+      addStock: (addition) =>
+        this.whileChanging(addition.name, () => manageCoupon.addStock(addition)),
+    };
+  }
+
+  /** Runs a change of a coupon during and before which nothing about it is remembered. */
+  async whileChanging<Result>(couponName: string, change: () => Promise<Result>): Promise<Result> {
+    this.changing.set(couponName, (this.changing.get(couponName) ?? 0) + 1);
+    this.forget(couponName);
+    try {
+      return await change();
+    } finally {
+      const left = (this.changing.get(couponName) ?? 1) - 1;
+      if (left === 0) this.changing.delete(couponName);
+      else this.changing.set(couponName, left);
+    }
+  }
+
+  /** Ends the sweeping. */
+  stop(): void {
+    this.stopSweep();
+  }
+
+  private async isStillSoldOut(couponName: string, memory: Memory): Promise<boolean> {
+    const lookedAtMs = this.options.clock.nowMs();
+    const look = await this.looks.read(couponName).catch(() => undefined);
+    memory.look = undefined;
+    // Forgotten meanwhile, as when this process added stock: then the look may be older than the change.
+    if (this.memories.get(couponName) !== memory) return false;
+    if (!isSoldOut(look) || look.amount !== memory.amount) {
+      this.forget(couponName);
+      return false;
+    }
+    memory.freshUntilMs = Math.max(memory.freshUntilMs, lookedAtMs + holdsMs(look));
+    return true;
+  }
+
+  private learn(couponName: string): void {
+    if (this.options.holdersMax === 0) return;
+    if (this.learning.has(couponName) || this.changing.has(couponName)) return;
+    if (this.memories.has(couponName)) return;
+    const token = Symbol(couponName);
+    this.learning.set(couponName, token);
+    // A failure leaves the coupon to the database, as before; the next refusal begins anew.
+    void this.readHolders(couponName, token)
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.learning.get(couponName) === token) this.learning.delete(couponName);
+      });
+  }
+
+  /** Reads all holders between two looks that find the same stock sold out: then nobody came in between. */
+  private async readHolders(couponName: string, token: symbol): Promise<void> {
+    const before = await this.looks.read(couponName);
+    if (!isSoldOut(before) || !this.makeRoom(before.amount)) return;
+    const holders = new HolderSet(before.amount, this.options.seed);
+    for (let position = 0; position < before.amount; position += holdersPerPage) {
+      const page = await this.options.reader.listHolders({
+        couponName,
+        afterPosition: position,
+        limit: holdersPerPage,
+      });
+      if (this.learning.get(couponName) !== token) return;
+      for (const userId of page) holders.add(userId);
+    }
+    const lookedAtMs = this.options.clock.nowMs();
+    const after = await this.looks.read(couponName);
+    if (!isSoldOut(after) || after.amount !== before.amount) return;
+    if (this.learning.get(couponName) !== token || !this.makeRoom(before.amount)) return;
+    this.holders += before.amount;
+    this.memories.set(couponName, {
+      holders,
+      amount: before.amount,
+      freshUntilMs: lookedAtMs + holdsMs(after),
+      askedAtMs: lookedAtMs,
+      look: undefined,
+    });
+  }
+
+  private forget(couponName: string): void {
+    this.learning.delete(couponName);
+    const memory = this.memories.get(couponName);
+    if (memory === undefined) return;
+    this.memories.delete(couponName);
+    this.holders -= memory.amount;
+  }
+
+  /** Forgets what was not asked for longest until `count` holders fit; false when they never would. */
+  private makeRoom(count: number): boolean {
+    if (count > this.options.holdersMax) return false;
+    if (this.holders + count <= this.options.holdersMax) return true;
+    const byAge = [...this.memories].sort(([, one], [, other]) => one.askedAtMs - other.askedAtMs);
+    for (const [name] of byAge) {
+      if (this.holders + count <= this.options.holdersMax) break;
+      this.forget(name);
+    }
+    return true;
+  }
+
+  private sweep(): void {
+    const before = this.options.clock.nowMs() - unaskedMsMax;
+    for (const [name, memory] of this.memories) if (memory.askedAtMs < before) this.forget(name);
+  }
+}
+
+function isSoldOut(look: StockLook | undefined): look is StockLook {
+  return look !== undefined && look.state === 'open' && look.remainingAmount === 0;
+}
+
+/** A look does not outlast the sale: after its end the answer is another one. */
+function holdsMs(look: StockLook): number {
+  return Math.min(lookHoldsMs, look.closesInMs ?? lookHoldsMs);
+}
