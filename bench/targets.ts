@@ -93,13 +93,10 @@ export async function startTarget(
 }
 
 function programOf(spec: TargetSpec, cleanUp: CleanUp): string[] {
-  const target = (name: string) => [
-    '--enable-source-maps',
-    compiled(`targets/${name}.ts`, cleanUp),
-  ];
+  const target = (name: string) => [...nodeFlags(), compiled(`targets/${name}.ts`, cleanUp)];
   switch (spec.kind) {
     case 'firstcome':
-      return ['--enable-source-maps', join(root, 'dist/main.js'), 'serve'];
+      return [...nodeFlags(), join(root, 'dist/main.js'), 'serve'];
     case 'usual design':
       return target('usual-design');
     case 'bare route':
@@ -157,4 +154,10 @@ async function roundTripOf(url: string): Promise<number> {
   } finally {
     await client.end();
   }
+}
+
+/** The flags that the executable's first line gives to Node, for every server alike. */
+function nodeFlags(): string[] {
+  const [first = ''] = readFileSync(join(root, 'dist/main.js'), 'utf8').split('\n', 1);
+  return first.split(' ').filter((word) => word.startsWith('--'));
 }
