@@ -13,16 +13,18 @@ import { throwAsReadError } from './app-error.ts';
 import type { Database } from './database.ts';
 import { DatabaseFault, type FaultReason } from './pg-error.ts';
 
-import { statement } from './statements.ts';
+import { statement, withArrayRows } from './statements.ts';
 
-type DecisionRow = {
-  outcome: ClaimOutcome['outcome'];
-  claim_id: string | null;
-  position: number | null;
-  claimed_at: string | null;
-  opens_at: string | null;
-  opens_in_seconds: number | null;
-};
+/** In the order of the columns in `sql/claim-batch.sql`. */
+type DecisionRow = [
+  outcome: ClaimOutcome['outcome'],
+  /** Null for a claim that is stored under the id it was sent with. */
+  claimId: string | null,
+  position: number | null,
+  claimedAt: string | null,
+  opensAt: string | null,
+  opensInSeconds: number | null,
+];
 
 type ClaimRow = {
   claim_id: string | null;
@@ -31,7 +33,7 @@ type ClaimRow = {
   claimed_at: string;
 };
 
-const claimBatch = statement('claim-batch');
+const claimBatch = withArrayRows(statement('claim-batch'));
 const voidBatch = statement('void-batch');
 const findCouponNames = statement('find-coupon-names');
 const findClaim = statement('find-claim');
@@ -120,28 +122,29 @@ function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
   return batch.attempts.map((attempt, index) => {
     const row = rows[index];
     invariant(row, 'a decision for each claim of a batch');
-    switch (row.outcome) {
+    const [outcome, claimId, position, claimedAt, opensAt, opensInSeconds] = row;
+    switch (outcome) {
       case 'claimed':
       case 'replayed':
       case 'already_claimed':
         return {
-          outcome: row.outcome,
+          outcome,
           claim: {
-            claimId: row.claim_id as string,
+            claimId: claimId ?? attempt.claimId,
             couponName: attempt.couponName,
             userId: attempt.userId,
-            position: row.position as number,
-            claimedAt: toMicroseconds(row.claimed_at as string),
+            position: position as number,
+            claimedAt: toMicroseconds(claimedAt as string),
           },
         };
       case 'not_open':
         return {
-          outcome: row.outcome,
-          opensAt: row.opens_at as string,
-          opensInSeconds: row.opens_in_seconds as number,
+          outcome,
+          opensAt: opensAt as string,
+          opensInSeconds: opensInSeconds as number,
         };
       default:
-        return { outcome: row.outcome };
+        return { outcome };
     }
   });
 }

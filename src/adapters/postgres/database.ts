@@ -193,6 +193,12 @@ function getTypeParser(type: number, format?: 'text' | 'binary'): (value: string
   return pg.types.getTypeParser(type, format as 'text');
 }
 
+// All claims of a batch carry one time, so the last one is nearly always the next one.
+let lastTime = { value: '', text: '' };
+
 function toRfc3339(value: string): string {
-  return value.replace(' ', 'T').replace('+00', 'Z');
+  if (value !== lastTime.value) {
+    lastTime = { value, text: value.replace(' ', 'T').replace('+00', 'Z') };
+  }
+  return lastTime.text;
 }

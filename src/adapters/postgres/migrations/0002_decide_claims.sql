@@ -22,7 +22,8 @@ create type claim_decision as (
 );
 
 -- Decides a batch in its order and returns one decision for each claim, in that order. Everything it writes, it writes
--- in the caller's transaction. No row is returned when the coupon does not exist.
+-- in the caller's transaction. No row is returned when the coupon does not exist. The id of a claim is left out where it
+-- is the one that was sent.
 --
 -- The plans are pinned by the settings: planned while claims is empty, a plan would scan the whole table and stay
 -- cached while the table grows.
@@ -82,8 +83,8 @@ begin
     from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
       with ordinality asked (user_id, claim_id, idempotency_key, place);
     return query
-      select 'claimed', asked.claim_id, (taken + asked.place)::integer, decision_time, null::timestamptz, null::integer
-      from unnest(in_claim_ids) with ordinality asked (claim_id, place);
+      select 'claimed', null::uuid, taken + place, decision_time, null::timestamptz, null::integer
+      from generate_series(1, size) place;
     remaining := remaining - size;
     size := 0;
   end if;
@@ -100,7 +101,6 @@ begin
         remaining := remaining - 1;
         taken := taken + 1;
         decision.outcome := 'claimed';
-        decision.claim_id := in_claim_ids[i];
         decision.position := taken;
         decision.claimed_at := decision_time;
         return next decision;
@@ -110,7 +110,6 @@ begin
 
     select * into held from claims c where c.coupon_id = coupon.id and c.user_id = in_user_ids[i];
     if found then
-      decision.claim_id := held.claim_id;
       decision.position := held.position;
       decision.claimed_at := held.claimed_at;
       decision.outcome := case
@@ -119,6 +118,9 @@ begin
         when held.idempotency_key = in_idempotency_keys[i] then 'replayed'
         else 'already_claimed'
       end;
+      if decision.outcome <> 'claimed' then
+        decision.claim_id := held.claim_id;
+      end if;
     elsif state = 'scheduled' then
       decision.outcome := 'not_open';
       decision.opens_at := coupon.opens_at;
