@@ -27,6 +27,7 @@ import { SoldOutMemory } from './core/claims/sold-out-memory.ts';
 import { withMetrics } from './core/claims/with-metrics.ts';
 import { manageCouponWith } from './core/coupons/manage-coupon.ts';
 import { readCouponsWith } from './core/coupons/read-coupons.ts';
+import { AppError } from './core/errors.ts';
 import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
@@ -196,11 +197,15 @@ async function joinParts(
   return { server, lanes };
 }
 
-/** The metrics of the whole service where they can be had, else those of this process. */
+/** The metrics of the whole service. Those of one process among several would look like counters that start anew. */
 function metricsTextOf(metrics: PrometheusMetrics, { metricsOfAll }: ProcessOptions) {
   if (metricsOfAll === undefined) return () => metrics.text();
   metrics.shareWithPrimary();
-  return async () => (await metricsOfAll()) ?? (await metrics.text());
+  return async () => {
+    const all = await metricsOfAll();
+    if (all !== undefined) return all;
+    throw new AppError('unavailable', { detail: 'not all processes tell their metrics now' });
+  };
 }
 
 function httpOptions(config: Config) {

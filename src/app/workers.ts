@@ -41,7 +41,7 @@ export async function startWithWorkers(config: Config, options: StartOptions): P
   });
 }
 
-/** Serves as one of the workers until `stopped`, or until the primary is no more. */
+/** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
 export async function runWorker(
   config: Config,
   kind: OpenDatabase['kind'],
@@ -53,13 +53,12 @@ export async function runWorker(
     throw new Error('a worker is started by `firstcome serve --workers`');
   }
   const log = createLogger(config);
-  const primaryGone = new Promise<void>((resolve) => primary.whenGone(resolve));
   const service = await startProcess(config, log, {
     database: { url, kind },
     metricsOfAll: () => primary.metricsOfAll(),
   });
   primary.sayReady(service.url);
-  await Promise.race([stopped, primaryGone]);
+  await stopped;
   await service.stop();
   primary.close();
 }

@@ -28,11 +28,15 @@ export class Workers {
   private readonly options: WorkersOptions;
   private readonly startedMs = new Map<Worker, number>();
   private replaceWaitMs = replaceWaitMsMin;
+  private portTaken: Record<string, string> = {};
   private serving = false;
   private stopping = false;
 
   constructor(options: WorkersOptions) {
     this.options = options;
+    // The kernel hands a connection to a worker that accepts it. Dealt out by the primary, it could wait for a worker that
+    // just died, and one beyond a worker's bound would be dealt out for ever.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ args: options.args });
   }
 
@@ -43,7 +47,10 @@ export class Workers {
         Array.from({ length: this.options.count }, () => this.startOne()),
       );
       this.serving = true;
-      return urls[0] as string;
+      const url = urls[0] as string;
+      // Should all of them die, the next must come back to the port that was told.
+      this.portTaken = { PORT: new URL(url).port };
+      return url;
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -62,7 +69,7 @@ export class Workers {
   }
 
   private startOne(): Promise<string> {
-    const worker = cluster.fork(this.options.env);
+    const worker = cluster.fork({ ...this.options.env, ...this.portTaken });
     this.startedMs.set(worker, this.options.nowMs());
     return new Promise((resolve, reject) => {
       worker.on('message', (message: unknown) => {
@@ -73,6 +80,9 @@ export class Workers {
         ) {
           void this.sendMetrics(worker, message.id);
         }
+      });
+      worker.on('error', (err) => {
+        this.options.warn({ pid: worker.process.pid, err }, 'a worker cannot be reached');
       });
       worker.once('exit', (code, signal) => {
         this.onExit(worker, code, signal);

@@ -7,8 +7,6 @@ export type PrimaryChannel = {
   sayReady(url: string): void;
   /** The metrics of all workers; undefined when the primary does not answer. */
   metricsOfAll(): Promise<MetricsText | undefined>;
-  /** Calls `onGone` when the primary is no more. */
-  whenGone(onGone: () => void): void;
   /** Lets this process end. */
   close(): void;
 };
@@ -20,7 +18,7 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
   if (process.send === undefined) return undefined;
   const waiting = new Map<number, (metrics: MetricsText | null) => void>();
   let lastId = 0;
-  const tell = (message: FromWorker) => void process.send?.(message);
+  const tell = (message: FromWorker) => void (process.connected && process.send?.(message));
 
   process.on('message', (message: unknown) => {
     if (isMessage<FromPrimary, 'firstcome:metrics'>(message, 'firstcome:metrics')) {
@@ -30,7 +28,6 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
 
   return {
     sayReady: (url) => tell({ type: 'firstcome:ready', url }),
-    whenGone: (onGone) => void process.once('disconnect', onGone),
     close: () => void (process.connected && process.disconnect()),
     metricsOfAll() {
       lastId += 1;

@@ -44,32 +44,40 @@ export class Database {
   private readonly inHand: pg.PoolClient[] = [];
   private readonly broken = new WeakSet<pg.PoolClient>();
   private readonly inUse = new Set<pg.PoolClient>();
+  private readonly open = new Set<pg.PoolClient>();
   private closing = false;
   private readonly onConflict: IPolicy;
 
   constructor(options: DatabaseOptions) {
     this.options = options;
     this.answerTimeoutMs = options.answerTimeoutMs;
+    const { url, settings } = splitSettings(options.url);
     this.pool = new pg.Pool({
-      connectionString: options.url,
+      connectionString: url,
       application_name: 'firstcome',
       max: options.connectionsMax,
       connectionTimeoutMillis: options.connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       types: { getTypeParser },
-      options: [
-        ...sessionSettings,
-        `lock_timeout=${options.lockTimeoutMs}`,
-        `statement_timeout=${options.statementTimeoutMs}`,
-      ]
-        .map((setting) => `-c ${setting}`)
-        .join(' '),
+      // The last one of a name counts, so what the statements rely on comes behind what the URL says.
+      options: [settings]
+        .concat(
+          [
+            ...sessionSettings,
+            `lock_timeout=${options.lockTimeoutMs}`,
+            `statement_timeout=${options.statementTimeoutMs}`,
+          ].map((setting) => `-c ${setting}`),
+        )
+        .join(' ')
+        .trim(),
     });
     // Without a listener the loss of an idle connection would end the process.
     this.pool.on('error', (error) => options.onIdleConnectionLost(error));
     // From the first moment on: the server's farewell may come in the same piece as its welcome.
     this.pool.on('connect', (client) => {
+      this.open.add(client);
+      client.once('end', () => this.open.delete(client));
       client.on('error', (error) => this.onConnectionLost(client, error));
     });
     this.onConflict = retry(handleWhen(isConflict), {
@@ -105,11 +113,13 @@ export class Database {
   async close(): Promise<void> {
     this.closing = true;
     for (const client of this.inHand.splice(0)) client.release();
+    // Also those that are idle: a server that is frozen never answers their farewell, and the process would not end.
     const timer = setTimeout(() => {
-      for (const client of this.inUse) destroySocket(client);
+      for (const client of this.open) destroySocket(client);
     }, closeMsMax);
     await this.pool.end();
-    clearTimeout(timer);
+    for (const client of this.open) if (!this.inUse.has(client)) destroySocket(client);
+    if (this.open.size === 0) clearTimeout(timer);
   }
 
   private async runOnce<Row extends pg.QueryResultRow>(
@@ -178,6 +188,14 @@ export class Database {
 
 function isConflict(error: unknown): boolean {
   return error instanceof DatabaseFault && error.reason === 'conflict';
+}
+
+/** The URL without its `options`, which the driver would take instead of ours, and those options. */
+function splitSettings(databaseUrl: string): { url: string; settings: string } {
+  const url = new URL(databaseUrl);
+  const settings = url.searchParams.get('options') ?? '';
+  url.searchParams.delete('options');
+  return { url: url.href, settings };
 }
 
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */

@@ -23,15 +23,19 @@ const serverShare = 0.8;
 export function openPools(options: PoolOptions): { forBatches: Database; forQueries: Database } {
   // Half of a claim's time goes to the first try; the other half is left to find out what became of it.
   const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
+  // Whoever waits for a connection in vain hears so before his claim is old.
+  const connectTimeoutMs = Math.min(options.connectTimeoutMs, batchAnswerMs);
   const queryAnswerMs = Math.min(options.statementTimeoutMs, options.claimTimeoutMs);
   return {
     forBatches: new Database({
       ...options,
+      connectTimeoutMs,
       connectionsMax: options.claimConnections,
       ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({
       ...options,
+      connectTimeoutMs,
       connectionsMax: options.queryConnections,
       ...timeouts(options, queryAnswerMs),
     }),

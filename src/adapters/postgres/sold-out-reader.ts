@@ -7,6 +7,8 @@ import { statement } from './statements.ts';
 
 type StockRow = {
   name: string;
+  id: string;
+  ledger_seq: string;
   amount: number;
   remaining_amount: number;
   state: CouponState;
@@ -25,6 +27,7 @@ export function postgresSoldOutReader(database: Database): SoldOutReader {
         rows.map((row) => [
           row.name,
           {
+            version: `${row.id}:${row.ledger_seq}`,
             amount: row.amount,
             remainingAmount: row.remaining_amount,
             state: row.state,

@@ -45,6 +45,8 @@ export type ClaimStore = {
 
 /** How a coupon's stock is at one moment. */
 export type StockLook = {
+  /** Differs whenever the stock has changed in between, or the coupon is another one of the same name. */
+  version: string;
   amount: number;
   remainingAmount: number;
   state: CouponState;

@@ -11,6 +11,7 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
   const clock = new FixedClock();
   const holders = options.holders ?? ['ada', 'bob'];
   const stock: StockLook = {
+    version: '1',
     amount: holders.length,
     remainingAmount: 0,
     state: 'open',
@@ -90,6 +91,7 @@ describe('the memory of sold out coupons', () => {
   it('asks the database again within 500 ms after another process added stock', async () => {
     const { claim, learn, stock, clock, asked } = setup();
     await learn();
+    stock.version = '2';
     stock.amount = 3;
     stock.remainingAmount = 1;
     await clock.advance(500);
@@ -100,6 +102,7 @@ describe('the memory of sold out coupons', () => {
   it('asks the database again when the added stock is gone as well, since the holders are others now', async () => {
     const { claim, learn, stock, clock, asked } = setup();
     await learn();
+    stock.version = '3';
     stock.amount = 3;
     await clock.advance(500);
     await claim('eve');
@@ -169,6 +172,45 @@ describe('the memory of sold out coupons', () => {
     expect(asked).toMatchObject({ decisions: 1, looks: 1 });
   });
 
+  it('does not refuse whoever joins a look that began half a second before he came', async () => {
+    const { claim, learn, clock, gates, decided } = setup();
+    await learn();
+    await clock.advance(500);
+    let answer: () => void = () => undefined;
+    gates.look = new Promise((done) => {
+      answer = done;
+    });
+    const early = claim('early');
+    await clock.advance(500);
+    const late = claim('late');
+    answer();
+    await Promise.all([early, late]);
+    expect(decided).toContain('late');
+  });
+
+  it('does not keep anybody waiting for a look that takes longer than half a second', async () => {
+    const { claim, learn, clock, asked, gates } = setup();
+    await learn();
+    await clock.advance(500);
+    gates.look = new Promise(() => undefined);
+    const claimed = claim('eve');
+    await clock.advance(500);
+    await claimed;
+    expect(asked.decisions).toBe(1);
+  });
+
+  it('does not let two crowds throw out each other', async () => {
+    const { learn, claim, memory, asked } = setup({ holdersMax: 3 });
+    await learn('one');
+    for (let turn = 0; turn < 10; turn += 1) {
+      await claim('eve', 'one');
+      await claim('eve', 'other');
+      for (let rest = 0; rest < 5; rest += 1) await settled();
+    }
+    expect(memory.size()).toEqual({ coupons: 1, holders: 2 });
+    expect(asked.pages).toBeLessThanOrEqual(2);
+  });
+
   it('leaves the answer to the database when the stock cannot be looked at', async () => {
     const { claim, learn, clock, asked, gates } = setup();
     await learn();
@@ -189,12 +231,25 @@ describe('the memory of sold out coupons', () => {
     expect(tooMany.asked.pages).toBe(0);
   });
 
+  it('does not try again at once to remember a coupon that does not fit', async () => {
+    const { claim, asked, clock } = setup({ holdersMax: 1 });
+    for (let turn = 0; turn < 10; turn += 1) {
+      await claim(`user-${turn}`);
+      await settled();
+    }
+    expect(asked.looks).toBe(1);
+    await clock.advance(500);
+    await claim('later');
+    await settled();
+    expect(asked.looks).toBe(2);
+  });
+
   it('forgets the coupon that was not asked for longest when there is no room for another', async () => {
     const { learn, claim, memory, clock, asked } = setup({ holdersMax: 4 });
     await learn('old');
     await clock.advance(10);
     await learn('new');
-    await clock.advance(10);
+    await clock.advance(6_000);
     await claim('eve', 'old');
     await learn('newest');
     expect(memory.size()).toEqual({ coupons: 2, holders: 4 });

@@ -22,6 +22,7 @@ export type SoldOutMemoryOptions = {
 type Memory = {
   holders: HolderSet;
   amount: number;
+  version: string;
   /** Until when the last look holds. */
   freshUntilMs: number;
   askedAtMs: number;
@@ -33,6 +34,10 @@ type Memory = {
 const lookHoldsMs = 500;
 // A sale that nobody asks for any more gives its memory back.
 const unaskedMsMax = 60_000;
+// Not asked for during this, a coupon gives way to another.
+const unaskedMsMin = 5_000;
+// A look that takes longer has met a database in trouble.
+const lookMsMax = 500;
 const holdersPerPage = 5000;
 const namesPerLookMax = 500;
 
@@ -56,6 +61,7 @@ export class SoldOutMemory {
   private readonly changing = new Map<string, number>();
   private readonly looks: SharedRead<StockLook>;
   private holders = 0;
+  private reading = false;
   private readonly stopSweep: () => void;
 
   constructor(options: SoldOutMemoryOptions) {
@@ -88,7 +94,10 @@ export class SoldOutMemory {
       if (memory.holders.has(command.userId)) return decide(command);
       if (nowMs < memory.freshUntilMs) return Promise.resolve(soldOut);
       memory.look ??= this.isStillSoldOut(command.couponName, memory);
-      return memory.look.then((still) => (still ? soldOut : decide(command)));
+      // A look that began too long before this request arrived, or takes too long, says nothing about it.
+      return this.inTime(memory.look).then((still) =>
+        still && nowMs < memory.freshUntilMs ? soldOut : decide(command),
+      );
     };
   }
 
@@ -126,7 +135,7 @@ export class SoldOutMemory {
     memory.look = undefined;
     // Forgotten meanwhile, as when this process added stock: then the look may be older than the change.
     if (this.memories.get(couponName) !== memory) return false;
-    if (!isSoldOut(look) || look.amount !== memory.amount) {
+    if (!isSoldOut(look) || look.version !== memory.version) {
       this.forget(couponName);
       return false;
     }
@@ -136,13 +145,22 @@ export class SoldOutMemory {
 
   private learn(couponName: string): void {
     if (this.options.holdersMax === 0) return;
-    if (this.learning.has(couponName) || this.changing.has(couponName)) return;
+    // One at a time: the holders that are being read count towards no bound yet.
+    if (this.reading || this.learning.has(couponName) || this.changing.has(couponName)) return;
     if (this.memories.has(couponName)) return;
     const token = Symbol(couponName);
     this.learning.set(couponName, token);
-    // A failure leaves the coupon to the database, as before; the next refusal begins anew.
+    this.reading = true;
+    // A failure, or too many holders, leaves the coupon to the database as before. It is not tried again at once: under
+    // a crowd every refusal would begin anew.
     void this.readHolders(couponName, token)
       .catch(() => undefined)
+      .finally(() => {
+        this.reading = false;
+      })
+      .then(() =>
+        this.memories.has(couponName) ? undefined : this.options.clock.sleep(lookHoldsMs),
+      )
       .finally(() => {
         if (this.learning.get(couponName) === token) this.learning.delete(couponName);
       });
@@ -153,6 +171,7 @@ export class SoldOutMemory {
     const before = await this.looks.read(couponName);
     if (!isSoldOut(before) || !this.makeRoom(before.amount)) return;
     const holders = new HolderSet(before.amount, this.options.seed);
+    let read = 0;
     for (let position = 0; position < before.amount; position += holdersPerPage) {
       const page = await this.options.reader.listHolders({
         couponName,
@@ -161,15 +180,17 @@ export class SoldOutMemory {
       });
       if (this.learning.get(couponName) !== token) return;
       for (const userId of page) holders.add(userId);
+      read += page.length;
     }
     const lookedAtMs = this.options.clock.nowMs();
     const after = await this.looks.read(couponName);
-    if (!isSoldOut(after) || after.amount !== before.amount) return;
+    if (!isSoldOut(after) || after.version !== before.version || read !== before.amount) return;
     if (this.learning.get(couponName) !== token || !this.makeRoom(before.amount)) return;
     this.holders += before.amount;
     this.memories.set(couponName, {
       holders,
       amount: before.amount,
+      version: before.version,
       freshUntilMs: lookedAtMs + holdsMs(after),
       askedAtMs: lookedAtMs,
       look: undefined,
@@ -184,16 +205,27 @@ export class SoldOutMemory {
     this.holders -= memory.amount;
   }
 
-  /** Forgets what was not asked for longest until `count` holders fit; false when they never would. */
+  /**
+   * Forgets what was not asked for longest until `count` holders fit. False when they do not, since what is asked for
+   * all the time stays: two crowds must not throw out each other's memory in turn.
+   */
   private makeRoom(count: number): boolean {
-    if (count > this.options.holdersMax) return false;
-    if (this.holders + count <= this.options.holdersMax) return true;
+    const { holdersMax, clock } = this.options;
+    if (count > holdersMax) return false;
+    const before = clock.nowMs() - unaskedMsMin;
     const byAge = [...this.memories].sort(([, one], [, other]) => one.askedAtMs - other.askedAtMs);
-    for (const [name] of byAge) {
-      if (this.holders + count <= this.options.holdersMax) break;
+    for (const [name, { askedAtMs }] of byAge) {
+      if (this.holders + count <= holdersMax || askedAtMs > before) break;
       this.forget(name);
     }
-    return true;
+    return this.holders + count <= holdersMax;
+  }
+
+  /** The answer of a look, or false when it does not come in time: then the database decides, in its own time. */
+  private inTime(look: Promise<boolean>): Promise<boolean> {
+    const waiting = new AbortController();
+    const late = this.options.clock.sleep(lookMsMax, waiting.signal).then(() => false);
+    return Promise.race([look, late]).finally(() => waiting.abort());
   }
 
   private sweep(): void {

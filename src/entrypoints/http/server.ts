@@ -67,6 +67,9 @@ const paramLengthMax = 4096;
 
 const connectionsCheckMs = 1000;
 
+// A bug that every request meets must not fill the disk with its stack.
+const bugLogMs = 100;
+
 /** Builds the server with all its routes. */
 export async function createHttpServer(
   options: HttpOptions,
@@ -121,8 +124,9 @@ export async function createHttpServer(
   readJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler());
   for (const schema of sharedSchemas) app.addSchema(schema);
+  const maySay = atMostEvery(bugLogMs);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    answerError(error, request, reply, parts);
+    answerError(error, request, reply, parts, maySay);
   });
   answerUnknownRoutes(app);
   logRequests(app, parts);
@@ -155,12 +159,13 @@ function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
   parts: HttpParts,
+  maySay: () => boolean,
 ): void {
   const { validation, validationContext = 'body' } = error;
   const input = request[validationContext as 'body' | 'params' | 'query' | 'headers'];
   const fault = validation ? toInvalidRequest(validation, validationContext, input) : error;
   const details = toProblemDetails(fault);
-  if (details.code === 'internal') {
+  if (details.code === 'internal' && maySay()) {
     parts.log.error(
       {
         requestId: request.id,
@@ -172,6 +177,16 @@ function answerError(
     );
   }
   sendProblem(reply, details);
+}
+
+function atMostEvery(ms: number): () => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - lastMs < ms) return false;
+    lastMs = nowMs;
+    return true;
+  };
 }
 
 function logRequests(app: HttpApp, parts: HttpParts): void {

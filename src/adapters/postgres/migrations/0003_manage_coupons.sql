@@ -86,6 +86,10 @@ begin
   decision_time := greatest(clock_timestamp(), offered.decided_at);
   if exists (select from stock_ledger l where l.batch_id = in_batch_id) then
     outcome := 'replayed';
+    if current_setting('synchronous_standby_names') <> '' then
+      -- What another transaction added is told only when the standby has it as well.
+      perform pg_logical_emit_message(true, 'firstcome', '');
+    end if;
   elsif offered.amount::bigint + in_units > 2147483647 then
     outcome := 'too_much';
   else

@@ -1,6 +1,6 @@
 -- Tells how the stock of coupons is now, and how long their sales go on: for answers that are given from memory.
 -- Locks: none. Index: coupons_name_unique.
-select name, amount, remaining_amount, coupon_state(opens_at, closes_at, paused, moment.at) as state,
+select name, id, ledger_seq, amount, remaining_amount, coupon_state(opens_at, closes_at, paused, moment.at) as state,
   extract(epoch from closes_at - moment.at)::double precision * 1000 as closes_in_ms
 from coupons
 cross join lateral (select greatest(clock_timestamp(), decided_at) as at) moment

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../../src/app.ts';
+import { startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+describe('service', () => {
+  let database: TestDatabase;
+  let app: App;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    app = await startService({ DATABASE_URL: database.url });
+  });
+  afterAll(async () => {
+    await app?.stop();
+    await database?.drop();
+  });
+
+  it('is healthy when its database is', async () => {
+    const answer = await fetch(`${app.url}/health`);
+    expect(answer.status).toBe(200);
+  });
+
+  it('keeps its own settings of a connection whatever DATABASE_URL says of them', async () => {
+    const url = new URL(database.url);
+    url.searchParams.set(
+      'options',
+      '-c TimeZone=Asia/Kolkata -c default_transaction_read_only=off',
+    );
+    const other = await startService({ DATABASE_URL: url.href });
+    try {
+      const ask = async (path: string, body: unknown) => {
+        const answer = await fetch(other.url + path, {
+          method: 'POST',
+          body: JSON.stringify(body),
+        });
+        return (await answer.json()) as { claimed_at: string };
+      };
+      await ask('/api/coupons', { name: 'ZONE', amount: 1 });
+      const claim = await ask('/api/coupons/claim', { coupon_name: 'ZONE', user_id: 'ada' });
+      expect(claim.claimed_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+    } finally {
+      await other.stop();
+    }
+  });
+});
