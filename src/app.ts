@@ -128,8 +128,9 @@ async function joinParts(
     ...config.database,
     url: options.database.url,
     claimTimeoutMs: config.claims.timeoutMs,
-    onIdleConnectionLost: (error) =>
-      log.warn({ err: error }, 'an idle connection to the database was lost'),
+    // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
+    onIdleConnectionLost: ({ message }) =>
+      log.warn({ reason: message }, 'an idle connection to the database was lost'),
   });
   stops.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);

@@ -44,10 +44,11 @@ async function serve(config: Config): Promise<void> {
     if (signal.aborted) return;
     throw error;
   }
-  sayOnTerminal(welcome(app));
+  sayOnTerminal(welcome(app, config));
   await stopped;
   sayOnTerminal('stopping: answering what is under way');
   await app.stop();
+  sayOnTerminal('stopped');
 }
 
 // A terminal sends its signal to npm and to the service, and npm sends it on: these are one wish, not two.
@@ -77,16 +78,22 @@ function sayOnTerminal(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function welcome(app: App): string {
-  const json = `-H 'Content-Type: application/json'`;
+function welcome(app: App, config: Config): string {
+  // An address that stands for all of the machine's is none that can be called.
+  const url = app.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  const key = (name: string, needed: boolean) =>
+    needed ? ` -H 'Authorization: Bearer <${name}>'` : '';
+  const { adminApiKey, claimApiKey } = config.auth;
   return `
 firstcome ${version} serves on ${app.url}
 data: ${app.dataPlace}
 
 Create a coupon, and claim it:
-  curl ${app.url}/api/coupons ${json} -d '{"name":"LAUNCH","amount":100}'
-  curl ${app.url}/api/coupons/claim ${json} -d '{"user_id":"ada","coupon_name":"LAUNCH"}'
+  curl ${url}/api/coupons${key('ADMIN_API_KEY', adminApiKey !== undefined)} \\
+    -d '{"name":"TRY","amount":100}'
+  curl ${url}/api/coupons/claim${key('CLAIM_API_KEY', claimApiKey !== undefined)} \\
+    -d '{"user_id":"ada","coupon_name":"TRY"}'
 
-Read on: ${app.url}/docs   Stop: Ctrl-C
+Read on: ${url}/docs   Stop: Ctrl-C
 `;
 }

@@ -36,7 +36,7 @@ export const settingDefinitions = {
     group: 'HTTP',
     format: 'host-header',
     allowed: 'a host name or an IP address, without scheme or port',
-    help: 'Names, parted by commas, that a Host header may hold besides loopback ones.',
+    help: 'Names, parted by commas, that a Host header may hold besides loopback ones while HOST is loopback; any may be held otherwise.',
   }),
   CORS_ORIGINS: list({
     group: 'HTTP',

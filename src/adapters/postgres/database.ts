@@ -73,7 +73,9 @@ export class Database {
         .trim(),
     });
     // Without a listener the loss of an idle connection would end the process.
-    this.pool.on('error', (error) => options.onIdleConnectionLost(error));
+    this.pool.on('error', (error) => {
+      if (!this.closing) options.onIdleConnectionLost(error);
+    });
     // From the first moment on: the server's farewell may come in the same piece as its welcome.
     this.pool.on('connect', (client) => {
       this.open.add(client);

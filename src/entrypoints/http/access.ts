@@ -33,7 +33,10 @@ export function accessWith(keys: {
 function ruleOf(allows: (request: FastifyRequest) => boolean): onRequestHookHandler {
   return (request, _reply, done) => {
     if (allows(request)) done();
-    else done(new AppError('unauthorized', { detail: 'a valid key is needed for this' }));
+    else
+      done(
+        new AppError('unauthorized', { detail: 'send a valid key as Authorization: Bearer <key>' }),
+      );
   };
 }
 

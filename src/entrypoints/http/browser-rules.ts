@@ -31,7 +31,9 @@ export async function applyBrowserRules(
     const { host, origin } = request.headers;
     if (options.loopbackOnly && host !== undefined && !isAllowedHost(host, allowedHosts)) {
       return done(
-        new AppError('host_not_allowed', { detail: 'this service answers on this machine only' }),
+        new AppError('host_not_allowed', {
+          detail: 'this Host is not loopback and not among ALLOWED_HOSTS',
+        }),
       );
     }
     if (!safeMethods.has(request.method) && !(origin !== undefined && corsOrigins.has(origin))) {

@@ -85,7 +85,7 @@ function toStartError(error: unknown, host: string, port: number): unknown {
   switch ((error as { code?: string }).code) {
     case 'EADDRINUSE':
       return new StartError(
-        `port ${port} on ${host} is in use by another program\nStop that one, or set PORT to another number.`,
+        `port ${port} on ${host} is in use, perhaps by a firstcome that runs already\nStop that one, or set PORT to another number.`,
       );
     case 'EACCES':
       return new StartError(

@@ -22,7 +22,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     if (methods.length === 0) {
       return sendProblem(reply, {
         code: 'route_not_found',
-        detail: 'there is nothing at this path',
+        detail: 'there is nothing at this path; /docs lists all calls',
       });
     }
     reply.header('Allow', [...new Set(methods)].sort().join(', '));
