@@ -142,7 +142,7 @@ describe('a start that cannot be', () => {
     const second = await runToEnd({ DATA_DIR: otherDir, PORT: port });
     expect(second.code).toBe(1);
     expect(second.output).toContain(
-      `firstcome: port ${port} on 127.0.0.1 is in use by another program\n` +
+      `firstcome: port ${port} on 127.0.0.1 is in use, perhaps by a firstcome that runs already\n` +
         'firstcome: Stop that one, or set PORT to another number.\n',
     );
     if (isLinux) expect(processes().filter((one) => one.command.includes(otherDir))).toEqual([]);
