@@ -58,7 +58,18 @@ export const { version } = JSON.parse(
 ) as { version: string };
 
 /** Starts the service in this process. Rejects, with nothing left running, when it cannot. */
-export async function startApp(config: Config, options: StartOptions): Promise<App> {
+export function startApp(config: Config, options: StartOptions): Promise<App> {
+  return startOnDatabase(config, options, (database, log) =>
+    startProcess(config, log, { database }),
+  );
+}
+
+/** Opens the database and brings it up to date, then starts what serves on it. */
+export async function startOnDatabase(
+  config: Config,
+  options: StartOptions,
+  serve: (database: OpenDatabase, log: Logger) => Promise<{ url: string; stop(): Promise<void> }>,
+): Promise<App> {
   const log = createLogger(config);
   for (const warning of config.warnings) log.warn(warning);
   return startOrUndo(async (stops) => {
@@ -67,9 +78,9 @@ export async function startApp(config: Config, options: StartOptions): Promise<A
     stops.push(database.close);
     const applied = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
-    const { url, stop } = await startProcess(config, log, { database });
+    const { url, stop } = await serve(database, log);
     stops.push(stop);
-    log.info({ url, version, database: database.kind }, 'service started');
+    log.info({ url, version, database: database.kind, workers: config.workers }, 'service started');
     return { url, dataPlace: database.place };
   });
 }
@@ -98,7 +109,7 @@ export async function startProcess(
  * Runs a start whose parts leave in `stops` how they are ended. A start that fails ends what it had started, last
  * first; one that succeeds returns that as `stop`.
  */
-export async function startOrUndo<Started>(
+async function startOrUndo<Started>(
   start: (stops: Stops) => Promise<Started>,
 ): Promise<Started & { stop(): Promise<void> }> {
   const stops: Stops = [];

@@ -4,25 +4,17 @@ import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { metricsOfWorkers } from '../adapters/prometheus/metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { type App, startOrUndo, startProcess, version } from '../app.ts';
+import { type App, startOnDatabase, startProcess } from '../app.ts';
 import type { Config } from '../config.ts';
-import { assertCanListen } from '../entrypoints/http/listen.ts';
-import { migrateDatabase, type OpenDatabase, openDatabase, type StartOptions } from './database.ts';
+import type { OpenDatabase, StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
 // A worker first answers what it has, which takes up to the shutdown's own time.
 const exitMsMax = 1000;
 
 /** Starts the primary and its workers. Rejects, with nothing left running, when one of them cannot. */
-export async function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
-  const log = createLogger(config);
-  for (const warning of config.warnings) log.warn(warning);
-  return startOrUndo(async (stops) => {
-    await assertCanListen(config.http);
-    const database = await openDatabase(config, log, options);
-    stops.push(database.close);
-    const applied = await migrateDatabase(config, database.url);
-    if (applied.length > 0) log.info({ applied }, 'database migrated');
+export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
+  return startOnDatabase(config, options, async (database, log) => {
     const workers = new Workers({
       count: config.workers,
       args: ['worker', database.kind],
@@ -34,10 +26,8 @@ export async function startWithWorkers(config: Config, options: StartOptions): P
       nowMs: systemClock.nowMs,
     });
     const { delayMs, timeoutMs } = config.shutdown;
-    stops.push(() => workers.stop(delayMs + timeoutMs + exitMsMax));
     const url = await workers.start();
-    log.info({ url, version, database: database.kind, workers: config.workers }, 'service started');
-    return { url, dataPlace: `${database.place} (${config.workers} workers)` };
+    return { url, stop: () => workers.stop(delayMs + timeoutMs + exitMsMax) };
   });
 }
 
