@@ -157,12 +157,13 @@ async function joinParts(
   });
   const lanes = new ClaimLanes({
     store: claimStore,
-    limits: { ...config.claims, batchesUnderWayMax: config.database.claimConnections },
+    limits: { ...config.claims, commitsUnderWayMax: config.database.claimConnections },
     clock: systemClock,
     metrics,
     log,
     newBatchId: newId,
     couponGone: (name) => knownCoupons.forget(name),
+    soldOut: (name) => soldOut.learn(name),
   });
   stops.push(() => lanes.stop(0));
   const soldOut = new SoldOutMemory({

@@ -9,6 +9,8 @@ export type Clock = {
   nowMs(): number;
   /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` when all that has arrived by now was taken in: at the end of this turn of the event loop. */
+  atEndOfTurn(run: () => void): void;
   /** Calls `tick` every `ms` until the returned function is called. Does not keep the process alive. */
   every(ms: number, tick: () => void): () => void;
 };

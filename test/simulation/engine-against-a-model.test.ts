@@ -42,6 +42,11 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       const answer = await store.claimBatch(batch);
       return isLost() ? lost : answer;
     },
+    async claimBundle(batches) {
+      if (isLost()) return lost;
+      const answer = await store.claimBundle(batches);
+      return isLost() ? lost : answer;
+    },
     async voidBatch(couponName, batchId) {
       if (isLost()) throw new Error('lost');
       const settled = await store.voidBatch(couponName, batchId);
@@ -51,7 +56,7 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
   };
 }
 
-function engineOver(store: ClaimStore, limits: { batchMax: number; batchesUnderWayMax: number }) {
+function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderWayMax: number }) {
   const knownCoupons = new KnownCoupons({ store, namesMax: 100, waitingMax: 1_000 });
   const ignore = () => undefined;
   const lanes = new ClaimLanes({
@@ -65,6 +70,7 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; batchesUnderW
     log: { warn: ignore },
     newBatchId: newId,
     couponGone: ignore,
+    soldOut: ignore,
   });
   return {
     knownCoupons,
@@ -86,7 +92,7 @@ const aRun = fc.record({
   amounts: fc.tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 60 })),
   claims: fc.array(aClaim, { minLength: 1, maxLength: 150 }),
   batchMax: fc.integer({ min: 1, max: 20 }),
-  batchesUnderWayMax: fc.integer({ min: 1, max: 3 }),
+  commitsUnderWayMax: fc.integer({ min: 1, max: 3 }),
   chance: fc.constantFrom(0, 0.05, 0.3),
   seed: fc.integer(),
 });

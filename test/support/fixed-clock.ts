@@ -7,6 +7,7 @@ type Timer = { atMs: number; everyMs: number | undefined; run(): void };
 export class FixedClock implements Clock {
   private ms = 0;
   private readonly timers = new Set<Timer>();
+  private heldTurn: (() => void)[] | undefined;
 
   nowMs(): number {
     return this.ms;
@@ -24,6 +25,22 @@ export class FixedClock implements Clock {
       this.timers.add(timer);
       signal?.addEventListener('abort', wake);
     });
+  }
+
+  /** At once, as if each event had a turn of its own, unless the turn is held. */
+  atEndOfTurn(run: () => void): void {
+    if (this.heldTurn === undefined) run();
+    else this.heldTurn.push(run);
+  }
+
+  /** Lets all that happens from now on happen in one turn, until the returned function ends it. */
+  holdTurn(): () => void {
+    this.heldTurn = [];
+    return () => {
+      const held = this.heldTurn ?? [];
+      this.heldTurn = undefined;
+      for (const run of held) run();
+    };
   }
 
   every(ms: number, tick: () => void): () => void {

@@ -2,6 +2,7 @@
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
+  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
   ClaimStore,
@@ -13,11 +14,13 @@ type Settlement = 'committed' | 'void';
 
 /** A store that does nothing by itself: a test sees what it is asked, and says what it answers. */
 export class ScriptedClaimStore implements ClaimStore {
-  /** Every call in order: `batch <id>: <users>`, `void <id>`. */
+  /** Every call in order: `batch <id>: <users>`, `bundle <ids>: <users>`, `void <id>`. */
   readonly calls: string[] = [];
   readonly sent: ClaimBatch[] = [];
+  readonly bundles: (readonly ClaimBatch[])[] = [];
   readonly lookUps: (readonly string[])[] = [];
   private readonly answers: ((answer: BatchAnswer) => void)[] = [];
+  private readonly bundleAnswers: ((answer: BundleAnswer) => void)[] = [];
   private readonly settlements: {
     resolve(how: Settlement): void;
     reject(error: unknown): void;
@@ -29,6 +32,14 @@ export class ScriptedClaimStore implements ClaimStore {
     this.calls.push(`batch ${batch.batchId}: ${users}`);
     this.sent.push(batch);
     return new Promise((resolve) => this.answers.push(resolve));
+  }
+
+  claimBundle(batches: readonly ClaimBatch[]): Promise<BundleAnswer> {
+    const ids = batches.map(({ batchId }) => batchId).join(' ');
+    const users = batches.map(({ attempts }) => attempts.map(({ userId }) => userId)).join(' ');
+    this.calls.push(`bundle ${ids}: ${users}`);
+    this.bundles.push(batches);
+    return new Promise((resolve) => this.bundleAnswers.push(resolve));
   }
 
   voidBatch(_couponName: string, batchId: string): Promise<Settlement> {
@@ -60,6 +71,20 @@ export class ScriptedClaimStore implements ClaimStore {
       outcomes: attempts.map((attempt, place) => claimed(attempt, place + 1)),
       commitSeconds: 0.001,
     });
+  }
+
+  /** Answers the bundle sent as number `index`, counted from 0. */
+  async answerBundle(index: number, answer: BundleAnswer): Promise<void> {
+    this.bundleAnswers[index]?.(answer);
+    await settled();
+  }
+
+  /** Of the bundle these users have won; the others are left undecided. */
+  decideBundle(index: number, winners: string): Promise<void> {
+    const outcomes = (this.bundles[index] ?? []).map(({ attempts: [attempt] }) =>
+      attempt && winners.includes(attempt.userId) ? claimed(attempt, 1) : undefined,
+    );
+    return this.answerBundle(index, { kind: 'decided', outcomes, commitSeconds: 0.001 });
   }
 
   refuse(index: number, reason: RefusalReason): Promise<void> {

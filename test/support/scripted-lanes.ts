@@ -12,11 +12,12 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   const metrics: string[] = [];
   const warnings: string[] = [];
   const gone: string[] = [];
+  const soldOut: string[] = [];
   const lanes = new ClaimLanes({
     store,
     clock,
     limits: {
-      ...{ batchMax: 100, batchesUnderWayMax: 4, laneWaitingMax: 100 },
+      ...{ batchMax: 100, commitsUnderWayMax: 4, laneWaitingMax: 100 },
       ...{ lanesMax: 100, waitingMax: 100, timeoutMs: 5_000 },
       ...limits,
     },
@@ -29,6 +30,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     log: { warn: (_, message) => warnings.push(message) },
     newBatchId: numbered('#'),
     couponGone: (name) => gone.push(name),
+    soldOut: (name) => soldOut.push(name),
   });
   const claim = (userIds: string, couponName = 'LAUNCH') => {
     for (const userId of userIds) {
@@ -42,5 +44,5 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     await settled();
     return Object.fromEntries(told);
   };
-  return { clock, store, lanes, claim, heard, metrics, warnings, gone };
+  return { clock, store, lanes, claim, heard, metrics, warnings, gone, soldOut };
 }

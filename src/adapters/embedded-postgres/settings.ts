@@ -45,7 +45,7 @@ const workSettings: Record<string, string> = {
   max_wal_size: '2GB',
   checkpoint_timeout: '10min',
   // Full page images are most of the log after a checkpoint and compress well.
-  wal_compression: 'on',
+  wal_compression: 'off',
   // The row of a hot coupon leaves a dead version with each batch; they are cheap to remove early.
   autovacuum_naptime: '10s',
   // Every statement of the service is shorter than compiling or sharing it out would take, and parallel workers need

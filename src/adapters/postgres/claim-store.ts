@@ -3,6 +3,8 @@ import type { Claim } from '../../core/claims/claim.ts';
 import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
+  BundleAnswer,
+  ClaimAttempt,
   ClaimBatch,
   ClaimReader,
   ClaimStore,
@@ -10,15 +12,17 @@ import type {
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
 import { throwAsReadError } from './app-error.ts';
+import { textArray } from './array-parameters.ts';
 import type { Database } from './database.ts';
 import { DatabaseFault, type FaultReason } from './pg-error.ts';
-
 import { statement, withArrayRows } from './statements.ts';
 
 /** In the order of the columns in `sql/claim-batch.sql`. */
 type DecisionRow = [
   outcome: ClaimOutcome['outcome'],
-  /** Null for a claim that is stored under the id it was sent with. */
+  /** How many claims of the batch, one behind the other, hear this; their positions count up. */
+  claims: number,
+  /** Of the claim that the user holds; null where it is the one that was sent. */
   claimId: string | null,
   position: number | null,
   claimedAt: string | null,
@@ -33,7 +37,11 @@ type ClaimRow = {
   claimed_at: string;
 };
 
+/** In the order of the columns in `sql/claim-bundle.sql`; places are counted from 1. */
+type WinnerRow = [place: number, position: number, claimedAt: string];
+
 const claimBatch = withArrayRows(statement('claim-batch'));
+const claimBundle = withArrayRows(statement('claim-bundle'));
 const voidBatch = statement('void-batch');
 const findCouponNames = statement('find-coupon-names');
 const findClaim = statement('find-claim');
@@ -48,21 +56,45 @@ export function postgresClaimStore(databases: {
   const { forBatches, forQueries, nowMs } = databases;
   return {
     async claimBatch(batch): Promise<BatchAnswer> {
+      const { attempts } = batch;
       const startedMs = nowMs();
       try {
         const rows = await forBatches.run<DecisionRow>(claimBatch, [
           batch.batchId,
           batch.couponName,
-          batch.attempts.map((attempt) => attempt.userId),
-          batch.attempts.map((attempt) => attempt.claimId),
-          batch.attempts.map((attempt) => attempt.idempotencyKey ?? null),
+          textArray(attempts.map((attempt) => attempt.userId)),
+          textArray(attempts.map((attempt) => attempt.claimId)),
+          textArray(attempts.map((attempt) => attempt.idempotencyKey)),
+          new Set(attempts.map((attempt) => attempt.userId)).size === attempts.length,
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
         return { kind: 'decided', outcomes: toOutcomes(batch, rows), commitSeconds };
       } catch (error) {
-        if (!(error instanceof DatabaseFault)) throw error;
-        if (error.reason === 'lost') return { kind: 'unknown', cause: error };
-        return { kind: 'refused', reason: refusalReasons[error.reason], cause: error };
+        return toRefusal(error);
+      }
+    },
+
+    async claimBundle(batches): Promise<BundleAnswer> {
+      const attempts = batches.map((batch) => onlyAttemptOf(batch));
+      const startedMs = nowMs();
+      try {
+        const rows = await forBatches.run<WinnerRow>(claimBundle, [
+          textArray(batches.map((batch) => batch.batchId)),
+          textArray(batches.map((batch) => batch.couponName)),
+          textArray(attempts.map((attempt) => attempt.userId)),
+          textArray(attempts.map((attempt) => attempt.claimId)),
+          textArray(attempts.map((attempt) => attempt.idempotencyKey)),
+        ]);
+        const commitSeconds = (nowMs() - startedMs) / 1000;
+        const outcomes = attempts.map((): ClaimOutcome | undefined => undefined);
+        for (const [place, position, claimedAt] of rows) {
+          const attempt = attempts[place - 1];
+          invariant(attempt, 'winners are claims of the bundle');
+          outcomes[place - 1] = won(attempt, position, claimedAt);
+        }
+        return { kind: 'decided', outcomes, commitSeconds };
+      } catch (error) {
+        return toRefusal(error);
       }
     },
 
@@ -117,36 +149,77 @@ const refusalReasons: Record<Exclude<FaultReason, 'lost'>, RefusalReason> = {
   broken: 'broken',
 };
 
+function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
+  if (!(error instanceof DatabaseFault)) throw error;
+  if (error.reason === 'lost') return { kind: 'unknown', cause: error };
+  // A batch that has a void mark. It was given up for lost, so nobody waits for this answer.
+  const isVoid = error.constraint === 'stock_ledger_one_per_batch';
+  return {
+    kind: 'refused',
+    reason: isVoid ? 'broken' : refusalReasons[error.reason],
+    cause: error,
+  };
+}
+
+function onlyAttemptOf({ attempts: [attempt, ...others] }: ClaimBatch): ClaimAttempt {
+  invariant(attempt && others.length === 0, 'a batch in a bundle has one claim');
+  return attempt;
+}
+
 function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
   if (rows.length === 0) return batch.attempts.map(() => ({ outcome: 'coupon_not_found' }));
-  return batch.attempts.map((attempt, index) => {
-    const row = rows[index];
-    invariant(row, 'a decision for each claim of a batch');
-    const [outcome, claimId, position, claimedAt, opensAt, opensInSeconds] = row;
-    switch (outcome) {
-      case 'claimed':
-      case 'replayed':
-      case 'already_claimed':
-        return {
-          outcome,
-          claim: {
-            claimId: claimId ?? attempt.claimId,
-            couponName: attempt.couponName,
-            userId: attempt.userId,
-            position: position as number,
-            claimedAt: toMicroseconds(claimedAt as string),
-          },
-        };
-      case 'not_open':
-        return {
-          outcome,
-          opensAt: opensAt as string,
-          opensInSeconds: opensInSeconds as number,
-        };
-      default:
-        return { outcome };
+  const outcomes: ClaimOutcome[] = [];
+  for (const row of rows) {
+    for (let index = 0; index < row[1]; index += 1) {
+      const attempt = batch.attempts[outcomes.length];
+      invariant(attempt, 'a decision for each claim of a batch, and no more');
+      outcomes.push(toOutcome(attempt, row, index));
     }
-  });
+  }
+  return outcomes;
+}
+
+/** What the claim at `index` of the row's run hears. */
+function toOutcome(attempt: ClaimAttempt, row: DecisionRow, index: number): ClaimOutcome {
+  const [outcome, , claimId, position, claimedAt, opensAt, opensInSeconds] = row;
+  switch (outcome) {
+    case 'claimed':
+      return won(attempt, (position as number) + index, claimedAt as string);
+    case 'replayed':
+    case 'already_claimed':
+      return {
+        outcome,
+        claim: {
+          claimId: claimId as string,
+          couponName: attempt.couponName,
+          userId: attempt.userId,
+          position: position as number,
+          claimedAt: toMicroseconds(claimedAt as string),
+        },
+      };
+    case 'not_open':
+      return {
+        outcome,
+        opensAt: opensAt as string,
+        opensInSeconds: opensInSeconds as number,
+      };
+    default:
+      return { outcome };
+  }
+}
+
+/** The claim is stored under the id it was sent with. */
+function won(attempt: ClaimAttempt, position: number, claimedAt: string): ClaimOutcome {
+  return {
+    outcome: 'claimed',
+    claim: {
+      claimId: attempt.claimId,
+      couponName: attempt.couponName,
+      userId: attempt.userId,
+      position,
+      claimedAt: toMicroseconds(claimedAt),
+    },
+  };
 }
 
 function toClaim(couponName: string, row: ClaimRow): Claim {

@@ -21,7 +21,6 @@ describe('an error of the server after which nothing is stored', () => {
     ['42883', 'broken', 'a function that is not there'],
     ['55P03', 'busy', 'a lock timeout'],
     ['57014', 'busy', 'a statement timeout'],
-    ['FC001', 'broken', 'a void mark'],
   ])('%s is %s: %s', (code, reason) => {
     expect(toDatabaseFault(serverError(code))).toMatchObject({ reason, effect: 'none' });
   });

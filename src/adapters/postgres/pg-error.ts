@@ -43,7 +43,6 @@ const definite: Record<string, FaultReason> = {
   '42': 'broken',
   '55P03': 'busy',
   '57014': 'busy',
-  FC001: 'broken',
 };
 
 /** Reads what an error of the driver means for a statement that was sent. */

@@ -18,6 +18,10 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', wake);
     }),
 
+  atEndOfTurn(run) {
+    setImmediate(run);
+  },
+
   every(ms, tick) {
     const timer = setInterval(tick, ms);
     timer.unref();

@@ -17,7 +17,9 @@ export function claimCouponWith(parts: {
   newClaimId(): string;
 }): ClaimCoupon {
   const { knownCoupons, lanes, newClaimId } = parts;
-  const claim = (command: ClaimCommand) => lanes.claim({ ...command, claimId: newClaimId() });
+  // Each member by name: a spread would be copied member by member at every claim.
+  const claim = ({ couponName, userId, idempotencyKey }: ClaimCommand) =>
+    lanes.claim({ couponName, userId, idempotencyKey, claimId: newClaimId() });
   return (command) => {
     if (knownCoupons.has(command.couponName)) return claim(command);
     return knownCoupons

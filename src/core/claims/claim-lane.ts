@@ -33,6 +33,11 @@ export class ClaimLane {
     return count;
   }
 
+  /** Whether a single claim waits that may go in a bundle: one that no batch has left undecided. */
+  get isLone(): boolean {
+    return this.gathering.length === 1 && this.again.length === 0;
+  }
+
   /** When the longest waiting claim arrived, under way or not; undefined when nobody waits. */
   get oldestArrivedMs(): number | undefined {
     for (const claims of this.inOrder()) {
@@ -96,6 +101,13 @@ export class ClaimLane {
       claim.sentInCommitted ||= settled === 'committed';
       claim.maybeStored = claim.sentInCommitted;
     }
+    this.again.unshift([...claims]);
+  }
+
+  /** The bundle left the batch undecided, with nothing of it stored: its claim goes again, now by itself. */
+  leaveBundle(): void {
+    const { claims } = this.endBatch();
+    for (const claim of claims) claim.maybeStored = claim.sentInCommitted;
     this.again.unshift([...claims]);
   }
 

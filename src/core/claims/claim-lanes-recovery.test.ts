@@ -33,7 +33,7 @@ describe('a batch whose answer was lost', () => {
   });
 
   it('does not stop the lanes of other coupons, nor keep a place among the batches under way', async () => {
-    const { claim, store } = setup({ batchesUnderWayMax: 1 });
+    const { claim, store } = setup({ commitsUnderWayMax: 1 });
     claim('a', 'lost');
     claim('b', 'other');
     await store.lose(0);
@@ -83,7 +83,7 @@ describe('a batch whose answer was lost', () => {
   });
 
   it('and is void tells a claim that expires that it was refused for certain', async () => {
-    const { claim, store, clock, heard } = setup({ batchesUnderWayMax: 1, timeoutMs: 1_000 });
+    const { claim, store, clock, heard } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
     claim('a', 'lost');
     claim('b', 'busy');
     await store.lose(0);
@@ -94,7 +94,7 @@ describe('a batch whose answer was lost', () => {
 
   it('and was committed leaves a claim that expires unknown, with its claim id', async () => {
     const { claim, store, clock, heard, metrics } = setup({
-      ...{ batchesUnderWayMax: 1, timeoutMs: 1_000 },
+      ...{ commitsUnderWayMax: 1, timeoutMs: 1_000 },
     });
     claim('a', 'lost');
     claim('b', 'busy');

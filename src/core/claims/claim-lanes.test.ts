@@ -54,23 +54,23 @@ describe('claims of one coupon', () => {
 
 describe('the bounds', () => {
   it('let as many batches be under way as there are connections, in order of the lanes', async () => {
-    const { claim, store } = setup({ batchesUnderWayMax: 2 });
-    for (const name of 'abcd') claim(name, `coupon ${name}`);
+    const { claim, store } = setup({ commitsUnderWayMax: 2 });
+    for (const users of ['a', 'b', 'cd', 'ef']) claim(users, `coupon of ${users}`);
     expect(store.users).toEqual([['a'], ['b']]);
     await store.decide(1);
-    expect(store.users).toEqual([['a'], ['b'], ['c']]);
+    expect(store.users).toEqual([['a'], ['b'], ['c', 'd']]);
     await store.decide(0);
-    expect(store.users).toEqual([['a'], ['b'], ['c'], ['d']]);
+    expect(store.users).toEqual([['a'], ['b'], ['c', 'd'], ['e', 'f']]);
   });
 
   it('let no lane wait twice in the line while another waits', async () => {
-    const { claim, store } = setup({ batchesUnderWayMax: 1 });
+    const { claim, store } = setup({ commitsUnderWayMax: 1 });
     claim('ab', 'busy');
-    claim('c', 'quiet');
+    claim('cd', 'quiet');
     await store.decide(0);
-    expect(store.users).toEqual([['a'], ['c']]);
+    expect(store.users).toEqual([['a'], ['c', 'd']]);
     await store.decide(1);
-    expect(store.users).toEqual([['a'], ['c'], ['b']]);
+    expect(store.users).toEqual([['a'], ['c', 'd'], ['b']]);
   });
 
   it('take laneWaitingMax claims of one coupon besides the batch under way, and refuse one more', async () => {
@@ -114,7 +114,7 @@ describe('the bounds', () => {
 
 describe('the age limit', () => {
   it('is not reached a moment before, and refuses whoever was not sent', async () => {
-    const { claim, clock, heard, lanes } = setup({ batchesUnderWayMax: 1, timeoutMs: 1_000 });
+    const { claim, clock, heard, lanes } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
     claim('a', 'under way');
     claim('b', 'waits');
     await clock.advance(999);
@@ -141,7 +141,7 @@ describe('the age limit', () => {
   });
 
   it('drops a lane in the line whose claims have all expired', async () => {
-    const { claim, clock, lanes, store } = setup({ batchesUnderWayMax: 1, timeoutMs: 1_000 });
+    const { claim, clock, lanes, store } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
     claim('a', 'one');
     claim('b', 'two');
     await clock.advance(1_100);

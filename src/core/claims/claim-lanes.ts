@@ -3,22 +3,25 @@ import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
 import { ClaimLane, type SentBatch } from './claim-lane.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
+import { LaneLine } from './lane-line.ts';
 import { PendingClaim } from './pending-claim.ts';
 import type {
   BatchAnswer,
+  BundleAnswer,
   ClaimAttempt,
+  ClaimBatch,
   ClaimMetrics,
   ClaimStore,
   EngineLog,
-  RefusalReason,
 } from './ports.ts';
+import { RefusalLog } from './refusal-log.ts';
 
 /** What bounds the lanes. Beyond a bound a claim hears `overloaded`, and nothing of it is stored. */
 export type ClaimLaneLimits = {
   /** Claims in one batch. */
   batchMax: number;
-  /** Batches under way in all lanes together. */
-  batchesUnderWayMax: number;
+  /** Commits under way, of a batch or a bundle each. */
+  commitsUnderWayMax: number;
   /** Claims waiting in one lane. */
   laneWaitingMax: number;
   /** Coupons with claims under way at the same time. */
@@ -39,9 +42,12 @@ export type ClaimLanesOptions = {
   newBatchId(): string;
   /** Called when a coupon that had a lane turns out not to exist. */
   couponGone(couponName: string): void;
+  /** Called when somebody heard that a coupon is sold out. */
+  soldOut(couponName: string): void;
 };
 
-const refusalLogMs = 1000;
+// From here on the cost of the claims outweighs that of their commit, and a later batch would only be larger.
+const manyClaims = 48;
 const settleWaitMsMin = 20;
 const settleWaitMsMax = 1000;
 
@@ -55,10 +61,11 @@ const settleWaitMsMax = 1000;
 export class ClaimLanes {
   private readonly options: ClaimLanesOptions;
   private readonly lanes = new Map<string, ClaimLane>();
-  /** The line of lanes that have something to send. */
-  private readonly ready: ClaimLane[] = [];
-  private readonly refusalsLogged = new Map<RefusalReason, { atMs: number; unsaid: number }>();
-  private batchesUnderWay = 0;
+  private readonly line = new LaneLine();
+  private readonly refusals: RefusalLog;
+  private commitsUnderWay = 0;
+  private claimsUnderWay = 0;
+  private sendingSoon = false;
   private unanswered = 0;
   private stopping = false;
   private readonly stopped = new AbortController();
@@ -66,6 +73,7 @@ export class ClaimLanes {
 
   constructor(options: ClaimLanesOptions) {
     this.options = options;
+    this.refusals = new RefusalLog(options.log, options.clock);
     const sweepMs = Math.max(10, Math.min(100, options.limits.timeoutMs / 10));
     this.stopSweep = options.clock.every(sweepMs, () => this.expire());
   }
@@ -90,8 +98,8 @@ export class ClaimLanes {
     const claim = new PendingClaim(attempt, clock.nowMs(), this.onAnswered);
     this.unanswered += 1;
     lane.add(claim);
-    this.enqueue(lane);
-    this.sendReady();
+    this.line.add(lane);
+    this.sendSoon();
     return claim.answer;
   }
 
@@ -127,74 +135,105 @@ export class ClaimLanes {
     this.unanswered -= 1;
   };
 
-  private enqueue(lane: ClaimLane): void {
-    if (lane.queued || lane.sent !== undefined) return;
-    lane.queued = true;
-    this.ready.push(lane);
+  /** Sends at the end of the event loop's turn: what arrives in one turn goes together, and a lone claim loses nothing. */
+  private sendSoon(): void {
+    if (this.sendingSoon || this.commitsUnderWay >= this.options.limits.commitsUnderWayMax) return;
+    this.sendingSoon = true;
+    this.options.clock.atEndOfTurn(() => {
+      this.sendingSoon = false;
+      this.sendReady();
+    });
+  }
+
+  /** Many go at once, so that the database works on them while the answers of those before are written. */
+  private sendNext(): void {
+    if (this.unanswered - this.claimsUnderWay >= manyClaims) this.sendReady();
+    else this.sendSoon();
   }
 
   private sendReady(): void {
-    while (this.batchesUnderWay < this.options.limits.batchesUnderWayMax) {
-      const lane = this.ready.shift();
-      if (lane === undefined) return;
-      lane.queued = false;
+    while (this.commitsUnderWay < this.options.limits.commitsUnderWayMax) {
+      const lanes = this.line.take();
+      if (lanes.length === 0) return;
+      this.send(lanes);
+    }
+  }
+
+  private send(lanes: readonly ClaimLane[]): void {
+    const sent: { lane: ClaimLane; batch: SentBatch }[] = [];
+    let claims = 0;
+    for (const lane of lanes) {
       const batch = lane.takeBatch(this.options.newBatchId, this.options.limits.batchMax);
       if (batch === undefined) {
         this.lanes.delete(lane.couponName);
         continue;
       }
-      this.batchesUnderWay += 1;
-      void this.options.store
-        .claimBatch(batch)
-        .catch((cause: unknown): BatchAnswer => ({ kind: 'unknown', cause }))
-        .then((answer) => this.onAnswer(lane, batch, answer));
+      claims += batch.claims.length;
+      sent.push({ lane, batch });
     }
+    if (claims === 0) return;
+    this.commitsUnderWay += 1;
+    this.claimsUnderWay += claims;
+    void this.decide(sent.map(({ batch }) => batch)).then((answers) => {
+      this.commitsUnderWay -= 1;
+      this.claimsUnderWay -= claims;
+      this.count(answers);
+      sent.forEach(({ lane, batch }, index) => {
+        this.onAnswer(lane, batch, answers[index]);
+      });
+      this.sendNext();
+    });
   }
 
-  private onAnswer(lane: ClaimLane, batch: SentBatch, answer: BatchAnswer): void {
-    this.batchesUnderWay -= 1;
-    if (answer.kind === 'unknown') {
+  /** One answer for each batch; undefined where it is to go again by itself. */
+  private decide(batches: readonly ClaimBatch[]): Promise<(BatchAnswer | undefined)[]> {
+    const { store } = this.options;
+    const toUnknown = (cause: unknown) => ({ kind: 'unknown', cause }) as const;
+    const [first, ...others] = batches;
+    if (first !== undefined && others.length === 0) {
+      return store.claimBatch(first).then(
+        (answer) => [answer],
+        (cause) => [toUnknown(cause)],
+      );
+    }
+    return store
+      .claimBundle(batches)
+      .catch(toUnknown)
+      .then((answer) => batches.map((_, index) => answerOf(answer, index)));
+  }
+
+  private onAnswer(lane: ClaimLane, batch: SentBatch, answer: BatchAnswer | undefined): void {
+    if (answer?.kind === 'unknown') {
       void this.settle(lane, batch, answer.cause);
-    } else {
-      if (answer.kind === 'decided') this.onDecided(batch, answer);
-      else this.logRefusal(batch, answer);
-      lane.apply(answer);
-      this.continueOrDrop(lane);
-    }
-    this.sendReady();
-  }
-
-  private onDecided(batch: SentBatch, answer: BatchAnswer & { kind: 'decided' }): void {
-    const size = batch.claims.length;
-    this.options.metrics.batchDecided({ size, commitSeconds: answer.commitSeconds });
-    if (answer.outcomes[0]?.outcome === 'coupon_not_found') {
-      this.options.couponGone(batch.couponName);
-    }
-  }
-
-  /** One line for the first of a kind, then at most one a second: without a database every batch ends like this. */
-  private logRefusal(batch: SentBatch, answer: BatchAnswer & { kind: 'refused' }): void {
-    const nowMs = this.options.clock.nowMs();
-    const last = this.refusalsLogged.get(answer.reason);
-    if (last !== undefined && nowMs - last.atMs < refusalLogMs) {
-      last.unsaid += batch.claims.length;
       return;
     }
-    this.refusalsLogged.set(answer.reason, { atMs: nowMs, unsaid: 0 });
-    this.options.log.warn(
-      {
-        batchId: batch.batchId,
-        claims: batch.claims.length,
-        claimsSinceLastLine: last?.unsaid ?? 0,
-        reason: answer.reason,
-        err: answer.cause,
-      },
-      'a batch of claims was refused; nothing of it is stored',
-    );
+    if (answer === undefined) lane.leaveBundle();
+    else {
+      if (answer.kind === 'refused') this.refusals.tell(batch, answer);
+      else this.tellOfCoupon(batch.couponName, answer.outcomes);
+      lane.apply(answer);
+    }
+    this.continueOrDrop(lane);
+  }
+
+  private tellOfCoupon(couponName: string, outcomes: readonly ClaimOutcome[]): void {
+    if (outcomes[0]?.outcome === 'coupon_not_found') this.options.couponGone(couponName);
+    if (outcomes.some(({ outcome }) => outcome === 'sold_out')) this.options.soldOut(couponName);
+  }
+
+  private count(answers: readonly (BatchAnswer | undefined)[]): void {
+    let size = 0;
+    let commitSeconds = 0;
+    for (const answer of answers) {
+      if (answer?.kind !== 'decided') continue;
+      size += answer.outcomes.length;
+      commitSeconds = answer.commitSeconds;
+    }
+    if (size > 0) this.options.metrics.batchDecided({ size, commitSeconds });
   }
 
   private continueOrDrop(lane: ClaimLane): void {
-    if (lane.waiting > 0) this.enqueue(lane);
+    if (lane.waiting > 0) this.line.add(lane);
     else this.lanes.delete(lane.couponName);
   }
 
@@ -214,7 +253,7 @@ export class ClaimLanes {
         log.warn({ batchId: batch.batchId, settled }, 'the batch whose answer was lost is settled');
         lane.sendAgain(settled);
         this.continueOrDrop(lane);
-        this.sendReady();
+        this.sendSoon();
         return;
       } catch (error) {
         // Whoever was not sent need not wait for the end of this.
@@ -229,6 +268,17 @@ export class ClaimLanes {
     const before = this.options.clock.nowMs() - this.options.limits.timeoutMs;
     for (const lane of this.lanes.values()) lane.expire(before);
   }
+}
+
+/**
+ * What a bundle's answer means for its batch at `index`; undefined when that goes again by itself: it was left
+ * undecided, or something in the bundle is at fault and it is not known what.
+ */
+function answerOf(answer: BundleAnswer, index: number): BatchAnswer | undefined {
+  if (answer.kind === 'refused') return answer.reason === 'not_sent' ? answer : undefined;
+  if (answer.kind === 'unknown') return answer;
+  const outcome = answer.outcomes[index];
+  return outcome && { ...answer, outcomes: [outcome] };
 }
 
 function refused(code: 'overloaded' | 'unavailable', detail: string): Promise<never> {

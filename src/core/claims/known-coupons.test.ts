@@ -70,7 +70,7 @@ describe('claiming', () => {
       store,
       clock: new FixedClock(),
       limits: {
-        ...{ batchMax: 10, batchesUnderWayMax: 4, laneWaitingMax: 10 },
+        ...{ batchMax: 10, commitsUnderWayMax: 4, laneWaitingMax: 10 },
         ...{ lanesMax: 10, waitingMax: 10, timeoutMs: 1_000 },
       },
       metrics: {
@@ -79,6 +79,7 @@ describe('claiming', () => {
       },
       log: { warn: () => undefined },
       newBatchId: () => 'batch',
+      soldOut: () => undefined,
       couponGone: (name) => known.forget(name),
     });
     const claimCoupon = claimCouponWith({

@@ -14,8 +14,8 @@ export class PendingClaim {
   /** True once a batch with this claim is known to be committed; what befalls a later batch does not undo that. */
   sentInCommitted = false;
   private readonly onAnswered: () => void;
-  private onOutcome: (outcome: ClaimOutcome) => void = () => undefined;
-  private onFault: (error: AppError) => void = () => undefined;
+  private onOutcome!: (outcome: ClaimOutcome) => void;
+  private onFault!: (error: AppError) => void;
 
   constructor(attempt: ClaimAttempt, arrivedMs: number, onAnswered: () => void) {
     this.attempt = attempt;

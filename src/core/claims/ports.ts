@@ -27,6 +27,14 @@ export type BatchAnswer =
   | { kind: 'refused'; reason: RefusalReason; cause: unknown }
   | { kind: 'unknown'; cause: unknown };
 
+/**
+ * What became of a bundle, in one commit for all of it. `decided`: committed; for each batch the outcome of its claim,
+ * or undefined where it was left undecided and nothing of it is stored. The other two are as for a batch.
+ */
+export type BundleAnswer =
+  | { kind: 'decided'; outcomes: (ClaimOutcome | undefined)[]; commitSeconds: number }
+  | Exclude<BatchAnswer, { kind: 'decided' }>;
+
 /** Why a batch was refused as a whole. */
 export type RefusalReason = 'not_sent' | 'busy' | 'bad_value' | 'broken';
 
@@ -34,6 +42,11 @@ export type RefusalReason = 'not_sent' | 'busy' | 'bad_value' | 'broken';
 export type ClaimStore = {
   /** Decides a batch in one round trip and one commit. Never rejects; answers within the store's own time limit. */
   claimBatch(batch: ClaimBatch): Promise<BatchAnswer>;
+  /**
+   * Decides a bundle, which is batches of one claim each on different coupons, in one round trip and one commit. A
+   * claim that does not simply win may be left undecided. Never rejects; answers within the store's own time limit.
+   */
+  claimBundle(batches: readonly ClaimBatch[]): Promise<BundleAnswer>;
   /**
    * Settles a batch whose answer was lost. After it resolves the batch either had committed (`committed`) or never
    * will (`void`). Rejects when that could not be made sure; asking again is safe.

@@ -43,7 +43,11 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
     asked.decisions += 1;
     decided.push(userId);
     const place = holders.indexOf(userId);
-    if (place < 0) return { outcome: stock.state === 'open' ? 'sold_out' : 'closed' };
+    if (place < 0 && stock.state !== 'open') return { outcome: 'closed' };
+    if (place < 0) {
+      memory.learn(couponName);
+      return { outcome: 'sold_out' };
+    }
     const claim = { claimId: 'id', couponName, userId, position: place + 1, claimedAt: 'then' };
     return { outcome: 'already_claimed', claim };
   });

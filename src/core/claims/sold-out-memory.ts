@@ -81,24 +81,45 @@ export class SoldOutMemory {
 
   /** Puts the memory in front of a claim. */
   wrap(claimCoupon: ClaimCoupon): ClaimCoupon {
-    const decide: ClaimCoupon = (command) =>
-      claimCoupon(command).then((outcome) => {
-        if (outcome.outcome === 'sold_out') this.learn(command.couponName);
-        return outcome;
-      });
     return (command) => {
       const memory = this.memories.get(command.couponName);
-      if (memory === undefined) return decide(command);
+      if (memory === undefined) return claimCoupon(command);
       const nowMs = this.options.clock.nowMs();
       memory.askedAtMs = nowMs;
-      if (memory.holders.has(command.userId)) return decide(command);
+      if (memory.holders.has(command.userId)) return claimCoupon(command);
       if (nowMs < memory.freshUntilMs) return Promise.resolve(soldOut);
       memory.look ??= this.isStillSoldOut(command.couponName, memory);
       // A look that began too long before this request arrived, or takes too long, says nothing about it.
       return this.inTime(memory.look).then((still) =>
-        still && nowMs < memory.freshUntilMs ? soldOut : decide(command),
+        still && nowMs < memory.freshUntilMs ? soldOut : claimCoupon(command),
       );
     };
+  }
+
+  /**
+   * To be called when the database has refused a claim because the coupon is sold out: reads who holds it. A failure,
+   * or too many holders, leaves the coupon to the database as before.
+   */
+  learn(couponName: string): void {
+    if (this.options.holdersMax === 0) return;
+    // One at a time: the holders that are being read count towards no bound yet.
+    if (this.reading || this.learning.has(couponName) || this.changing.has(couponName)) return;
+    if (this.memories.has(couponName)) return;
+    const token = Symbol(couponName);
+    this.learning.set(couponName, token);
+    this.reading = true;
+    // Not tried again at once: under a crowd every refusal would begin anew.
+    void this.readHolders(couponName, token)
+      .catch(() => undefined)
+      .finally(() => {
+        this.reading = false;
+      })
+      .then(() =>
+        this.memories.has(couponName) ? undefined : this.options.clock.sleep(lookHoldsMs),
+      )
+      .finally(() => {
+        if (this.learning.get(couponName) === token) this.learning.delete(couponName);
+      });
   }
 
   /** Puts the memory behind the changes that make it untrue. */
@@ -141,29 +162,6 @@ export class SoldOutMemory {
     }
     memory.freshUntilMs = Math.max(memory.freshUntilMs, lookedAtMs + holdsMs(look));
     return true;
-  }
-
-  private learn(couponName: string): void {
-    if (this.options.holdersMax === 0) return;
-    // One at a time: the holders that are being read count towards no bound yet.
-    if (this.reading || this.learning.has(couponName) || this.changing.has(couponName)) return;
-    if (this.memories.has(couponName)) return;
-    const token = Symbol(couponName);
-    this.learning.set(couponName, token);
-    this.reading = true;
-    // A failure, or too many holders, leaves the coupon to the database as before. It is not tried again at once: under
-    // a crowd every refusal would begin anew.
-    void this.readHolders(couponName, token)
-      .catch(() => undefined)
-      .finally(() => {
-        this.reading = false;
-      })
-      .then(() =>
-        this.memories.has(couponName) ? undefined : this.options.clock.sleep(lookHoldsMs),
-      )
-      .finally(() => {
-        if (this.learning.get(couponName) === token) this.learning.delete(couponName);
-      });
   }
 
   /** Reads all holders between two looks that find the same stock sold out: then nobody came in between. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type ProblemDetails, problemBody, problemMediaType, problems } from './problem.ts';
+import { type ProblemDetails, problemBody, problemMediaType } from './problem.ts';
+import { problems } from './problem-kinds.ts';
 
 /**
  * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection ends

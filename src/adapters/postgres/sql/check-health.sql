@@ -2,4 +2,5 @@
 -- Locks: none.
 select not pg_is_in_recovery()
   and current_setting('transaction_read_only') = 'off'
-  and to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[])') is not null as can_decide
+  and to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[], boolean)') is not null
+  and to_regprocedure('claim_bundle(uuid[], text[], text[], uuid[], text[])') is not null as can_decide

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import type { Claim } from '../../../core/claims/claim.ts';
 import type { Route } from '../parts.ts';
-import { sendProblem } from '../problem.ts';
+import { fixedProblem, sendProblem } from '../problem.ts';
 import {
   ClaimBody,
   CouponName,
@@ -41,9 +42,9 @@ export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
       switch (decision.outcome) {
         case 'replayed':
           reply.header('Idempotency-Replayed', 'true');
-          return { message: 'coupon claimed', ...toClaimBody(decision.claim) };
+          return toWonBody(decision.claim);
         case 'claimed':
-          return { message: 'coupon claimed', ...toClaimBody(decision.claim) };
+          return toWonBody(decision.claim);
         case 'already_claimed':
           return sendProblem(reply, {
             code: decision.outcome,
@@ -58,15 +59,27 @@ export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
             retryAfterSeconds: decision.opensInSeconds,
           });
         default:
-          return sendProblem(reply, { code: decision.outcome, detail: details[decision.outcome] });
+          return refusals[decision.outcome](reply);
       }
     },
   );
 };
 
-const details = {
-  coupon_not_found: 'there is no coupon of this name',
-  paused: 'the sale is paused',
-  closed: 'the sale is over',
-  sold_out: 'no stock available',
+/** Each member by name, as this is made for every claim that wins. */
+function toWonBody(claim: Claim) {
+  return {
+    message: 'coupon claimed',
+    claim_id: claim.claimId,
+    coupon_name: claim.couponName,
+    user_id: claim.userId,
+    position: claim.position,
+    claimed_at: claim.claimedAt,
+  };
+}
+
+const refusals = {
+  coupon_not_found: fixedProblem('coupon_not_found', 'there is no coupon of this name'),
+  paused: fixedProblem('paused', 'the sale is paused'),
+  closed: fixedProblem('closed', 'the sale is over'),
+  sold_out: fixedProblem('sold_out', 'no stock available'),
 };
