@@ -6,10 +6,12 @@ import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts
 import type { Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
+import { keepTickShape } from './tick-shape.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
 /** What the command line can do, over the configuration in the environment. */
 export function createProgram(): Program {
+  keepTickShape();
   return {
     version,
     config: () => printConfig(loadConfig()),
