@@ -37,7 +37,7 @@ const setWindow = (name: string, set: string) =>
   database.query(`update coupons set ${set} where name = $1`, [name]);
 
 describe('a batch', () => {
-  // Few claims and many are written by different statements.
+  // One statement writes them all.
   it.each([1, 7, 8, 100])(
     'of %i claims gives each his place in the order of arrival',
     async (size) => {

@@ -17,6 +17,15 @@ async function usesOf(database: TestDatabase): Promise<Record<string, Use>> {
   return Object.fromEntries(rows.map((row) => [row.table, row]));
 }
 
+/** A bundle of one claim each, given as the name of the coupon and the user. */
+const decideBundle = (stores: Stores, ...claims: [couponName: string, userId: string][]) =>
+  stores.claims.claimBundle(
+    claims.map(([couponName, userId]) => ({
+      ...{ batchId: newId(), couponName },
+      attempts: [{ couponName, userId, claimId: newId(), idempotencyKey: undefined }],
+    })),
+  );
+
 /** Every statement that reads or decides claims, on users that hold and on users that do not. */
 async function useAll(stores: Stores, round: number): Promise<void> {
   for (const index of range(8)) {
@@ -26,6 +35,15 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.decide('hot', newcomers);
     await stores.decide('hot', [...newcomers, 'ada', 'ada']);
     await stores.decide('hot', ['ada'], newId());
+    // A bundle in which all win, and one with a holder and a loser.
+    const bundled = `round-${round}-${index}-bundled`;
+    const won = { outcome: 'claimed' };
+    expect(await decideBundle(stores, ['hot', bundled], ['quiet', bundled])).toMatchObject({
+      outcomes: [won, won],
+    });
+    expect(
+      await decideBundle(stores, ['sold out', 'eve'], ['hot', 'ada'], ['quiet', `${bundled}-2`]),
+    ).toMatchObject({ outcomes: [undefined, undefined, won] });
     await stores.decide('sold out', ['ada', 'eve', 'bob']);
     await stores.claims.voidBatch('hot', newId());
     await stores.claims.findCouponNames(['hot', 'sold out', 'nowhere']);
@@ -62,6 +80,7 @@ it.each([
   // One connection of each kind, so that the last call runs on the plans of the first.
   const stores = openStores(database.url, { claimConnections: 1, queryConnections: 1 });
   await stores.createCoupon('sold out', 1);
+  await stores.createCoupon('quiet', 10_000);
   await stores.createCoupon('hot', claimsInAll + 10_000);
   await stores.decide('sold out', ['somebody']);
   await useAll(stores, 1);

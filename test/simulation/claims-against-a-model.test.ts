@@ -172,7 +172,7 @@ describe('any sequence of batches, changes, additions and void marks', () => {
       amounts: fc.array(fc.integer({ min: 1, max: 20 }), {
         ...{ minLength: couponsPerRun, maxLength: couponsPerRun },
       }),
-      steps: fc.array(aStep, { minLength: 1, maxLength: 40 }),
+      steps: fc.array(aStep, { minLength: 1, maxLength: 40, size: 'max' }),
     });
     await fc.assert(
       fc.asyncProperty(aRun, async ({ amounts, steps }) => {

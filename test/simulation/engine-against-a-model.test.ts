@@ -20,6 +20,9 @@ let database: TestDatabase;
 let stores: Stores;
 let runCount = 0;
 const wordsSeen = new Set<string>();
+/** What befell bundles, and claims in them. */
+const bundles = { sent: 0, lost: 0, decided: 0, refused: 0, claimsWon: 0, claimsLeft: 0 };
+const couponsMax = 6;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -43,9 +46,20 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       return isLost() ? lost : answer;
     },
     async claimBundle(batches) {
-      if (isLost()) return lost;
-      const answer = await store.claimBundle(batches);
-      return isLost() ? lost : answer;
+      bundles.sent += 1;
+      const isLostBefore = isLost();
+      const answer = isLostBefore ? lost : await store.claimBundle(batches);
+      if (isLostBefore || isLost() || answer.kind === 'unknown') {
+        bundles.lost += 1;
+        return lost;
+      }
+      bundles[answer.kind] += 1;
+      if (answer.kind === 'decided') {
+        const won = answer.outcomes.filter((outcome) => outcome !== undefined).length;
+        bundles.claimsWon += won;
+        bundles.claimsLeft += answer.outcomes.length - won;
+      }
+      return answer;
     },
     async voidBatch(couponName, batchId) {
       if (isLost()) throw new Error('lost');
@@ -65,7 +79,8 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
       ...{ laneWaitingMax: 1_000, lanesMax: 10, waitingMax: 1_000, timeoutMs: 60_000 },
       ...limits,
     },
-    clock: systemClock,
+    // Between two tries of a void mark it waits a twentieth of the time.
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
     metrics: { answered: ignore, batchDecided: ignore, batchUnknown: ignore, batchSettled: ignore },
     log: { warn: ignore },
     newBatchId: newId,
@@ -79,18 +94,25 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
   };
 }
 
-/** A claim in order of arrival; `pause` lets what is under way go on before it. */
+/** A claim in order of arrival; `pause` lets what is under way go on before the next one. */
 const aClaim = fc.record({
-  coupon: fc.nat(1),
+  coupon: fc.nat(couponsMax - 1),
   user: fc.oneof({ weight: 3, arbitrary: fc.nat(12) }, { weight: 1, arbitrary: fc.nat(500) }),
   key: fc.option(fc.nat(1), { nil: undefined }),
   bad: fc.integer({ min: 0, max: 30 }).map((value) => value === 0),
-  pause: fc.integer({ min: 0, max: 5 }).map((value) => value === 0),
+  pause: fc.oneof(
+    { weight: 6, arbitrary: fc.constant('none') },
+    { weight: 1, arbitrary: fc.constant('a turn') },
+    { weight: 2, arbitrary: fc.constant('until all are answered') },
+  ),
 });
 
 const aRun = fc.record({
-  amounts: fc.tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 60 })),
-  claims: fc.array(aClaim, { minLength: 1, maxLength: 150 }),
+  // Of one coupon claims gather in batches, of several they go in bundles.
+  amounts: fc.array(fc.oneof(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 60 })), {
+    ...{ minLength: 1, maxLength: couponsMax },
+  }),
+  claims: fc.array(aClaim, { minLength: 1, maxLength: 150, size: 'max' }),
   batchMax: fc.integer({ min: 1, max: 20 }),
   commitsUnderWayMax: fc.integer({ min: 1, max: 3 }),
   chance: fc.constantFrom(0, 0.05, 0.3),
@@ -126,14 +148,16 @@ describe('claims that arrive in any order, together or apart, over connections t
         for (const name of names) await knownCoupons.find(name);
 
         const asks = claims.map(({ coupon, user, key, bad }) => ({
-          couponName: names[coupon] ?? '',
+          couponName: names[coupon % names.length] ?? '',
           userId: bad ? `user-${user}\0` : `user-${user}`,
           idempotencyKey: key === undefined ? undefined : `key-${key}`,
         }));
         const answers: Promise<Told>[] = [];
         for (const [index, ask] of asks.entries()) {
           answers.push(telling(claimCoupon(ask)));
-          if (claims[index]?.pause) await new Promise((resolve) => setImmediate(resolve));
+          const pause = claims[index]?.pause;
+          if (pause === 'a turn') await new Promise((resolve) => setImmediate(resolve));
+          if (pause === 'until all are answered') await Promise.all(answers);
         }
         const told = await Promise.all(answers);
         for (const { word } of told) wordsSeen.add(word);
@@ -181,5 +205,8 @@ describe('claims that arrive in any order, together or apart, over connections t
     expect([...wordsSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'invalid_request', 'replayed', 'sold_out', 'unavailable'],
     ]);
+    for (const [what, count] of Object.entries(bundles)) {
+      expect(count, `bundles: ${what}`).toBeGreaterThan(0);
+    }
   });
 });

@@ -39,12 +39,21 @@ export class SaleModel {
     this.ledger = [{ kind: 'grant', units: amount, remaining: amount }];
   }
 
-  /** The words for the claims of a batch; undefined when the batch must be refused as one that is settled. */
+  /**
+   * The words for the claims of a batch; undefined when the batch must be refused, since its id is
+   * settled and it would store something. One that stores nothing may be answered: nobody waits.
+   */
   decideBatch(batchId: string, asks: readonly ModelAsk[]): string[] | undefined {
-    if (this.batches.has(batchId)) return undefined;
     const before = this.remaining;
     const words = asks.map((ask) => this.decide(ask));
-    if (this.remaining < before) this.write('claimed', before - this.remaining, batchId);
+    const won = before - this.remaining;
+    if (won === 0) return words;
+    if (this.batches.has(batchId)) {
+      this.claims.splice(-won);
+      this.remaining = before;
+      return undefined;
+    }
+    this.write('claimed', won, batchId);
     return words;
   }
 
