@@ -27,14 +27,14 @@ describe('an array of texts', () => {
   it.each(arrays)('with %s reaches the server as it is', async (_, texts) => {
     const [row] = await database.query(
       'select $1::text[] as texts, cardinality($1::text[]) as size',
-      [textArray(texts)],
+      [textArray(texts, (text) => text)],
     );
     expect(row).toEqual({ texts: texts.map((text) => text ?? null), size: texts.length });
   });
 
   it.each(arrays)('with %s is to the server what the driver would send', async (_, texts) => {
     const [row] = await database.query('select $1::text[] = $2::text[] as same', [
-      textArray(texts),
+      textArray(texts, (text) => text),
       texts.map((text) => text ?? null),
     ]);
     expect(row).toEqual({ same: true });

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { textArray } from './array-parameters.ts';
 
-const hex = (texts: readonly (string | undefined)[]) => textArray(texts).toString('hex');
+const hex = (texts: readonly (string | undefined)[]) =>
+  textArray(texts, (text) => text).toString('hex');
 
 describe('an array of texts in the binary format', () => {
   it('is a head of five numbers, and each element as its length and its bytes', () => {

@@ -14,14 +14,21 @@ const lengthBytes = 4;
 // Of one UTF-16 unit in UTF-8.
 const unitBytesMax = 3;
 
-/** A `text[]`. Lone surrogates become U+FFFD, as everywhere in UTF-8. */
-export function textArray(texts: readonly (string | undefined)[]): Buffer {
+/**
+ * A `text[]` of what `textOf` gives for each item, undefined for null. Lone surrogates become U+FFFD, as everywhere in
+ * UTF-8.
+ */
+export function textArray<Item>(
+  items: readonly Item[],
+  textOf: (item: Item) => string | undefined,
+): Buffer {
   let size = headBytes;
-  for (const text of texts) size += lengthBytes + (text?.length ?? 0) * unitBytesMax;
+  for (const item of items) size += lengthBytes + (textOf(item)?.length ?? 0) * unitBytesMax;
   const bytes = Buffer.allocUnsafe(size);
   let end = headBytes;
   let hasNull = false;
-  for (const text of texts) {
+  for (const item of items) {
+    const text = textOf(item);
     if (text === undefined) hasNull = true;
     const length = text === undefined ? -1 : bytes.write(text, end + lengthBytes);
     bytes.writeInt32BE(length, end);
@@ -30,7 +37,7 @@ export function textArray(texts: readonly (string | undefined)[]): Buffer {
   bytes.writeInt32BE(1, 0);
   bytes.writeInt32BE(hasNull ? 1 : 0, 4);
   bytes.writeInt32BE(pg.types.builtins.TEXT, 8);
-  bytes.writeInt32BE(texts.length, 12);
+  bytes.writeInt32BE(items.length, 12);
   bytes.writeInt32BE(1, 16);
   return bytes.subarray(0, end);
 }

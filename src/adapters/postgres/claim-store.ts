@@ -62,10 +62,10 @@ export function postgresClaimStore(databases: {
         const rows = await forBatches.run<DecisionRow>(claimBatch, [
           batch.batchId,
           batch.couponName,
-          textArray(attempts.map((attempt) => attempt.userId)),
-          textArray(attempts.map((attempt) => attempt.claimId)),
-          textArray(attempts.map((attempt) => attempt.idempotencyKey)),
-          new Set(attempts.map((attempt) => attempt.userId)).size === attempts.length,
+          textArray(attempts, userIdOf),
+          textArray(attempts, claimIdOf),
+          textArray(attempts, keyOf),
+          doUsersDiffer(attempts),
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
         return { kind: 'decided', outcomes: toOutcomes(batch, rows), commitSeconds };
@@ -79,11 +79,11 @@ export function postgresClaimStore(databases: {
       const startedMs = nowMs();
       try {
         const rows = await forBatches.run<WinnerRow>(claimBundle, [
-          textArray(batches.map((batch) => batch.batchId)),
-          textArray(batches.map((batch) => batch.couponName)),
-          textArray(attempts.map((attempt) => attempt.userId)),
-          textArray(attempts.map((attempt) => attempt.claimId)),
-          textArray(attempts.map((attempt) => attempt.idempotencyKey)),
+          textArray(batches, (batch) => batch.batchId),
+          textArray(batches, (batch) => batch.couponName),
+          textArray(attempts, userIdOf),
+          textArray(attempts, claimIdOf),
+          textArray(attempts, keyOf),
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
         const outcomes = attempts.map((): ClaimOutcome | undefined => undefined);
@@ -159,6 +159,16 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
     reason: isVoid ? 'broken' : refusalReasons[error.reason],
     cause: error,
   };
+}
+
+const userIdOf = (attempt: ClaimAttempt) => attempt.userId;
+const claimIdOf = (attempt: ClaimAttempt) => attempt.claimId;
+const keyOf = (attempt: ClaimAttempt) => attempt.idempotencyKey;
+
+function doUsersDiffer(attempts: readonly ClaimAttempt[]): boolean {
+  const users = new Set<string>();
+  for (const { userId } of attempts) users.add(userId);
+  return users.size === attempts.length;
 }
 
 function onlyAttemptOf({ attempts: [attempt, ...others] }: ClaimBatch): ClaimAttempt {
