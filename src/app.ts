@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { postgresClaimReader, postgresClaimStore } from './adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from './adapters/postgres/coupon-store.ts';
+import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresSoldOutReader } from './adapters/postgres/sold-out-reader.ts';
@@ -76,11 +77,21 @@ export async function startOnDatabase(
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
     stops.push(database.close);
+    const durability = await checkDurability({
+      url: database.url,
+      connectTimeoutMs: config.database.connectTimeoutMs,
+      unsafeAllowed: config.unsafeDurability,
+      sleep: systemClock.sleep,
+    });
+    if (durability === 'unsafe') log.warn('this database can lose acknowledged claims');
     const applied = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     const { url, stop } = await serve(database, log);
     stops.push(stop);
-    log.info({ url, version, database: database.kind, workers: config.workers }, 'service started');
+    log.info(
+      { url, version, database: database.kind, durability, workers: config.workers },
+      'service started',
+    );
     return { url, dataPlace: database.place };
   });
 }

@@ -80,6 +80,7 @@ describe('the defaults', () => {
     });
     expect(config).toMatchObject({
       workers: 1,
+      unsafeDurability: false,
       dataDir: '.firstcome',
       logLevel: 'info',
       shutdown: { delayMs: 0, timeoutMs: 4_000 },

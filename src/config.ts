@@ -55,6 +55,8 @@ export type Config = {
     /** 0: no coupon's holders are remembered. */
     soldOutHoldersMax: number;
   };
+  /** Whether a database that can lose acknowledged claims will do. */
+  unsafeDurability: boolean;
   /** Processes that serve. */
   workers: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -144,6 +146,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       waitingMax: values.CLAIM_WAITING_MAX,
       soldOutHoldersMax: values.CLAIM_SOLD_OUT_HOLDERS_MAX,
     },
+    unsafeDurability: values.UNSAFE_DURABILITY,
     workers: values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS),
     logLevel: values.LOG_LEVEL,
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },

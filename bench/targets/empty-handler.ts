@@ -45,7 +45,7 @@ const parts: HttpParts = {
     addStock: unused,
   },
   readClaims: { find: unused, list: unused, exportAll: unused },
-  checkHealth: async () => true,
+  checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),
   log: { error: () => undefined, info: () => undefined },

@@ -17,8 +17,13 @@ export function createProgram(): Program {
     config: () => printConfig(loadConfig()),
     settingsHelp,
     migrate: () => migrateOnly(loadConfig()),
-    serve: (workers) =>
-      serve(loadConfig(undefined, workers === undefined ? {} : { WORKERS: workers })),
+    serve: ({ workers, unsafeDurability }) =>
+      serve(
+        loadConfig(undefined, {
+          ...(workers !== undefined && { WORKERS: workers }),
+          ...(unsafeDurability && { UNSAFE_DURABILITY: 'true' }),
+        }),
+      ),
     work: (database) => runWorker(loadConfig(), database, onFirstSignal().stopped),
   };
 }

@@ -180,6 +180,11 @@ export const settingDefinitions = {
     help: 'Holders of sold out coupons remembered, to refuse others without the database; 0: none.',
   }),
 
+  UNSAFE_DURABILITY: flag({
+    group: 'Operation',
+    default: false,
+    help: 'Starts also on a database that can lose acknowledged claims, as for a test.',
+  }),
   WORKERS: text({
     group: 'Operation',
     default: '1',

@@ -27,6 +27,7 @@ describe('GET /health, /api/health and /readyz', () => {
       status: 'healthy',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       database: 'external',
+      durability: 'local',
     });
     expectApiHeaders(answer);
   });

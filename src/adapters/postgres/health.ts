@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Health } from '../../core/health.ts';
 import { SharedRead } from '../../core/shared-read.ts';
 import type { Database } from './database.ts';
+import { type DurabilitySettings, durabilityOf } from './durability.ts';
 import { statement } from './statements.ts';
 
 const checkHealth = statement('check-health');
 
-/** Whether claims can be decided now. Never rejects; those who ask at the same time share one query. */
-export function postgresHealth(database: Database): () => Promise<boolean> {
-  const shared = new SharedRead<boolean>({
+const unknown: Health = { healthy: false, durability: undefined };
+
+/**
+ * Whether claims can be decided now, and how durable they are. Never rejects; those who ask at the same time share one
+ * query.
+ */
+export function postgresHealth(database: Database): () => Promise<Health> {
+  const shared = new SharedRead<Health>({
     load: async ([key]) => {
-      const [row] = await database.run<{ can_decide: boolean }>(checkHealth, []);
-      return new Map([[key as string, row?.can_decide === true]]);
+      const [row] = await database.run<{ can_decide: boolean } & DurabilitySettings>(
+        checkHealth,
+        [],
+      );
+      const health = row && { healthy: row.can_decide, durability: durabilityOf(row) };
+      return new Map([[key as string, health ?? unknown]]);
     },
     keysMax: 1,
     readersMax: 10_000,
   });
   return () =>
     shared.read('health').then(
-      (healthy) => healthy === true,
-      () => false,
+      (health) => health ?? unknown,
+      () => unknown,
     );
 }

@@ -10,8 +10,8 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
   const calls: string[] = [];
   const recorded: Program = {
     version: '1.2.3',
-    serve: async (workers) => {
-      calls.push(workers === undefined ? 'serve' : `serve ${workers}`);
+    serve: async ({ workers, unsafeDurability }) => {
+      calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
     work: async (database) => {
       calls.push(`work ${database}`);
@@ -58,6 +58,12 @@ describe('a command', () => {
     for (const name of ['serve', 'migrate', 'config']) {
       expect(await run([name])).toMatchObject({ code: 0, calls: [name], stderr: '' });
     }
+  });
+
+  it('serve hands on what is said about workers and durability', async () => {
+    expect(await run(['serve', '--workers', '4', '--unsafe-durability'])).toMatchObject({
+      ...{ code: 0, calls: ['serve 4 unsafe'] },
+    });
   });
 
   it('is serve when none is given', async () => {

@@ -11,6 +11,7 @@ import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
 import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
+import type { Health } from '../../core/health.ts';
 import type { Access } from './access.ts';
 
 /** The server, with the types of its schemas. */
@@ -43,8 +44,8 @@ export type HttpParts = {
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
-  /** Whether claims can be decided now. Never rejects. */
-  checkHealth(): Promise<boolean>;
+  /** How the service is now. Never rejects. */
+  checkHealth(): Promise<Health>;
   healthFacts: HealthFacts;
   /** The metrics as Prometheus text. */
   metricsText(): Promise<{ contentType: string; text: string }>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Command } from 'commander';
-import type { Program } from '../program.ts';
+import type { Program, ServeOptions } from '../program.ts';
 
 /** `firstcome serve`: runs the service until it is told to stop. */
 export function serveCommand(program: Program): Command {
@@ -11,5 +11,6 @@ export function serveCommand(program: Program): Command {
         'a bundled PostgreSQL and keeps the data in DATA_DIR.',
     )
     .option('--workers <count>', 'processes that share the port, or auto (over WORKERS)')
-    .action(({ workers }: { workers?: string }) => program.serve(workers));
+    .option('--unsafe-durability', 'start also on a database that can lose acknowledged claims')
+    .action((options: ServeOptions) => program.serve(options));
 }

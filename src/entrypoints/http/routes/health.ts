@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
+import { durabilityLevels, type Health } from '../../../core/health.ts';
 import type { HealthFacts, Route } from '../parts.ts';
 
 const HealthBody = Type.Object({
   status: Type.Enum(['healthy', 'unhealthy']),
   version: Type.String(),
   database: Type.Enum(['bundled', 'external']),
+  durability: Type.Optional(
+    Type.Enum([...durabilityLevels], {
+      description:
+        'What an acknowledged claim outlives: the loss of the primary (replicated), a crash and the loss of power ' +
+        '(local), or neither (unsafe). Absent while the database does not answer.',
+    }),
+  ),
   anonymous_admin: Type.Optional(
     Type.Boolean({ description: 'Present and true where anybody may create and list.' }),
   ),
@@ -28,9 +36,10 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
       path,
       { schema: { operationId, tags: ['health'], summary, response } },
       async (_, reply) => {
-        const healthy = (whileStopping || isReady()) && (await checkHealth());
+        const health = await checkHealth();
+        const healthy = health.healthy && (whileStopping || isReady());
         reply.code(healthy ? 200 : 503);
-        return toHealthBody(healthFacts, healthy);
+        return toHealthBody(healthFacts, { healthy, durability: health.durability });
       },
     );
   }
@@ -49,11 +58,12 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
   );
 };
 
-function toHealthBody(facts: HealthFacts, healthy: boolean): Static<typeof HealthBody> {
+function toHealthBody(facts: HealthFacts, health: Health): Static<typeof HealthBody> {
   return {
-    status: healthy ? 'healthy' : 'unhealthy',
+    status: health.healthy ? 'healthy' : 'unhealthy',
     version: facts.version,
     database: facts.database,
+    ...(health.durability && { durability: health.durability }),
     ...(facts.anonymousAdmin && { anonymous_admin: true }),
   };
 }

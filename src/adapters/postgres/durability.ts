@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { StartError } from '../../core/errors.ts';
+import type { Durability } from '../../core/health.ts';
+import { connectOnce } from './connect.ts';
+import { statement } from './statements.ts';
+
+const readDurabilitySettings = statement('read-durability');
+
+/** The settings that durability rests on, as they hold for a session of ours. */
+export type DurabilitySettings = {
+  fsync: string;
+  synchronous_commit: string;
+  synchronous_standby_names: string;
+};
+
+/** The level that the settings promise. */
+export function durabilityOf(settings: DurabilitySettings): Durability {
+  if (unsafeSettings(settings).length > 0) return 'unsafe';
+  const isReplicated =
+    settings.synchronous_standby_names !== '' && settings.synchronous_commit !== 'local';
+  return isReplicated ? 'replicated' : 'local';
+}
+
+/** The settings with which an acknowledged claim can be lost by a crash. */
+export function unsafeSettings(settings: DurabilitySettings): string[] {
+  return (['fsync', 'synchronous_commit'] as const).filter((name) => settings[name] === 'off');
+}
+
+/**
+ * Makes sure that this database keeps what it commits, and returns the level. Throws a `StartError` that says what to
+ * do where it does not, unless `unsafeAllowed`.
+ */
+export async function checkDurability(options: {
+  url: string;
+  connectTimeoutMs: number;
+  unsafeAllowed: boolean;
+  sleep(ms: number): Promise<void>;
+}): Promise<Durability> {
+  const client = await connectOnce(options);
+  try {
+    const { rows } = await client.query<DurabilitySettings>(readDurabilitySettings.text);
+    const [settings] = rows;
+    if (settings === undefined) throw new StartError('the database does not tell its settings');
+    const unsafe = unsafeSettings(settings);
+    if (unsafe.length > 0 && !options.unsafeAllowed) {
+      throw new StartError(
+        `this database can lose claims that were acknowledged: ${unsafe.map((name) => `${name} is off`).join(', ')}\n` +
+          `Turn ${unsafe.length > 1 ? 'them' : 'it'} on; or start with --unsafe-durability where losing claims is no harm, as in a test.`,
+      );
+    }
+    return durabilityOf(settings);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  // For every session in this database, as somebody in a hurry would do it; the server itself is as it should be.
+  const [row] = await database.query<{ name: string }>('select current_database() as name');
+  await database.query(`alter database ${row?.name} set synchronous_commit = off`);
+});
+
+afterAll(async () => {
+  await database.drop();
+});
+
+it('a database that can lose claims is refused, with what to do', async () => {
+  await expect(startService({ DATABASE_URL: database.url })).rejects.toMatchObject({
+    name: 'StartError',
+    message: expect.stringMatching(/synchronous_commit is off\nTurn it on; .*--unsafe-durability/),
+  });
+});
+
+it('is used all the same where that is allowed, and the health says so', async () => {
+  const app = await startService({ DATABASE_URL: database.url, UNSAFE_DURABILITY: 'true' });
+  try {
+    const answer = await fetch(`${app.url}/health`);
+    expect(await answer.json()).toMatchObject({ status: 'healthy', durability: 'unsafe' });
+  } finally {
+    await app.stop();
+  }
+});
