@@ -2,9 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { serverArguments } from './settings.ts';
 
-function settingsOf(options: { major?: number; extra?: Record<string, string> }) {
+function settingsOf(options: {
+  major?: number;
+  memoryBytes?: number;
+  extra?: Record<string, string>;
+}) {
   const words = serverArguments({
-    ...{ port: 21_000, clusterName: 'firstcome-1', major: 18, extra: {} },
+    ...{ port: 21_000, clusterName: 'firstcome-1', major: 18, memoryBytes: 2 ** 33, extra: {} },
     ...options,
   });
   const pairs = words.filter((word) => word !== '-c').map((word) => word.split('='));
@@ -21,6 +25,14 @@ describe('server settings', () => {
 
   it('let further settings win over the others', () => {
     expect(settingsOf({ extra: { max_connections: '7' } })).toMatchObject({ max_connections: '7' });
+  });
+
+  it.each([
+    ['128MB', 512],
+    ['256MB', 4_096],
+    ['1024MB', 131_072],
+  ])('keep %s of %i MB for what is used most', (shared_buffers, memoryMb) => {
+    expect(settingsOf({ memoryBytes: memoryMb * 2 ** 20 })).toMatchObject({ shared_buffers });
   });
 
   it('listen on the loopback address only, without a socket file', () => {

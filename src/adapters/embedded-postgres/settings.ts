@@ -7,6 +7,8 @@ export type SettingsOptions = {
   clusterName: string;
   /** Major version of the server, since not every setting exists in all. */
   major: number;
+  /** What this process may use at most: of the machine, or of the container that it is in. */
+  memoryBytes: number;
   /** Further settings; they win over ours, except over those that durability rests on. */
   extra: Record<string, string>;
 };
@@ -15,6 +17,7 @@ export type SettingsOptions = {
 export function serverArguments(options: SettingsOptions): string[] {
   const settings: Record<string, string> = {
     ...placeSettings(options),
+    shared_buffers: `${buffersMb(options.memoryBytes)}MB`,
     ...workSettings,
     // io_uring is faster on some kernels, but many containers forbid it.
     ...(options.major >= 18 ? { io_method: 'worker' } : {}),
@@ -23,6 +26,15 @@ export function serverArguments(options: SettingsOptions): string[] {
     ...durabilitySettings,
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/**
+ * The index of the users of a coupon with five million claims is 300 MB, and each claim goes to another place in it.
+ * What does not fit has to come through the kernel each time. The memory is taken as it is used.
+ */
+function buffersMb(memoryBytes: number): number {
+  const share = Math.floor(memoryBytes / 2 ** 20 / 16);
+  return Math.max(128, Math.min(1024, share));
 }
 
 function placeSettings(options: SettingsOptions): Record<string, string> {
@@ -37,8 +49,6 @@ function placeSettings(options: SettingsOptions): Record<string, string> {
 }
 
 const workSettings: Record<string, string> = {
-  // The live rows of a sale fit in; more would only be taken from a small machine.
-  shared_buffers: '128MB',
   // The pool of the service, its commands and a person with psql; each connection costs memory.
   max_connections: '50',
   // A sale writes much in little time: fewer checkpoints write fewer full pages. Recovery stays within seconds.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
@@ -89,7 +90,10 @@ async function tryStart(
     account,
     command: [
       ...[plan.binaries.postgres, '-D', cluster.data],
-      ...serverArguments({ port, clusterName: cluster.name, major, extra: plan.settings }),
+      ...serverArguments({
+        ...{ port, clusterName: cluster.name, major, extra: plan.settings },
+        memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+      }),
     ],
     // The lock file of a server that was killed holds a pid. When that now belongs to a process which is known not to
     // be a server on this folder, this is how the server is told not to mind it.
