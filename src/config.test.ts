@@ -74,6 +74,7 @@ describe('the defaults', () => {
       timeoutMs: 5_000,
       batchMax: 1_000,
       laneWaitingMax: 10_000,
+      waitMaxMs: 1_000,
       lanesMax: 20_000,
       waitingMax: 50_000,
       soldOutHoldersMax: 2_000_000,

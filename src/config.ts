@@ -49,6 +49,7 @@ export type Config = {
     timeoutMs: number;
     batchMax: number;
     laneWaitingMax: number;
+    waitMaxMs: number;
     lanesMax: number;
     /** Never below `laneWaitingMax`. */
     waitingMax: number;
@@ -142,6 +143,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       timeoutMs: values.CLAIM_TIMEOUT_MS,
       batchMax: values.CLAIM_BATCH_MAX,
       laneWaitingMax: values.CLAIM_LANE_WAITING_MAX,
+      waitMaxMs: values.CLAIM_WAIT_MAX_MS,
       lanesMax: values.CLAIM_LANES_MAX,
       waitingMax: values.CLAIM_WAITING_MAX,
       soldOutHoldersMax: values.CLAIM_SOLD_OUT_HOLDERS_MAX,

@@ -90,6 +90,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     CLAIM_TIMEOUT_MS: String(claims.timeoutMs),
     CLAIM_BATCH_MAX: String(claims.batchMax),
     CLAIM_LANE_WAITING_MAX: String(claims.laneWaitingMax),
+    CLAIM_WAIT_MAX_MS: String(claims.waitMaxMs),
     CLAIM_LANES_MAX: String(claims.lanesMax),
     CLAIM_WAITING_MAX: String(claims.waitingMax),
     CLAIM_SOLD_OUT_HOLDERS_MAX: String(claims.soldOutHoldersMax),

@@ -17,7 +17,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     store,
     clock,
     limits: {
-      ...{ batchMax: 100, commitsUnderWayMax: 4, laneWaitingMax: 100 },
+      ...{ batchMax: 100, commitsUnderWayMax: 4, laneWaitingMax: 100, waitMaxMs: 1_000 },
       ...{ lanesMax: 100, waitingMax: 100, timeoutMs: 5_000 },
       ...limits,
     },

@@ -3,6 +3,9 @@ import { invariant } from '../invariant.ts';
 import type { PendingClaim } from './pending-claim.ts';
 import type { BatchAnswer, ClaimBatch, RefusalReason } from './ports.ts';
 
+// Follows a change within a few batches and forgives a single slow one.
+const smoothing = 0.3;
+
 /** A batch on its way, with the claims that wait for it. */
 export type SentBatch = ClaimBatch & { claims: readonly PendingClaim[] };
 
@@ -19,6 +22,8 @@ export class ClaimLane {
   /** True while the lane stands in the line of those that wait to send. */
   queued = false;
   private gathering: PendingClaim[] = [];
+  /** How long a batch of this lane takes, smoothed; 0 before the first. */
+  private batchMs = 0;
   /** Claims to be decided again, each group as a batch of its own, before what gathers. */
   private again: PendingClaim[][] = [];
 
@@ -36,6 +41,12 @@ export class ClaimLane {
   /** Whether a single claim waits that may go in a bundle: one that no batch has left undecided. */
   get isLone(): boolean {
     return this.gathering.length === 1 && this.again.length === 0;
+  }
+
+  /** How long a claim that comes now waits for its answer, if batches go on taking what they took. */
+  expectedWaitMs(batchMax: number): number {
+    // What is left of the batch under way is taken for all of it; then those before this claim, and its own.
+    return this.batchMs * (2 + Math.floor(this.waiting / batchMax));
   }
 
   /** When the longest waiting claim arrived, under way or not; undefined when nobody waits. */
@@ -67,6 +78,11 @@ export class ClaimLane {
       };
       return this.sent;
     }
+  }
+
+  /** Tells how long the batch took that was under way. */
+  batchTook(ms: number): void {
+    this.batchMs = this.batchMs === 0 ? ms : this.batchMs + (ms - this.batchMs) * smoothing;
   }
 
   /** Answers what waits for the batch under way, or puts it back. Not for an answer that is lost. */

@@ -112,6 +112,52 @@ describe('the bounds', () => {
   });
 });
 
+describe('the expected wait', () => {
+  /** A lane of batches of two whose last one took `ms`, and for which two claims wait besides one under way. */
+  async function laneThatTakes(ms: number) {
+    const scripted = setup({ batchMax: 2, waitMaxMs: 1_000 });
+    scripted.claim('ab');
+    await scripted.clock.advance(ms);
+    await scripted.store.decide(0);
+    scripted.claim('cd');
+    return scripted;
+  }
+
+  it('refuses at once whom the next batch has no room for and who would wait too long', async () => {
+    const { claim, heard } = await laneThatTakes(400);
+    claim('e');
+    expect(await heard()).toEqual({ a: 'claimed', e: 'overloaded' });
+  });
+
+  it('lets wait whom a fast lane reaches in time', async () => {
+    const { claim, heard, store } = await laneThatTakes(300);
+    claim('e');
+    for (const index of [1, 2, 3]) await store.decide(index);
+    expect(await heard()).toMatchObject({ d: 'claimed', e: 'claimed' });
+  });
+
+  it('lets wait whom the next batch has room for, however slow the lane is', async () => {
+    const { claim, heard, clock, store } = setup({ batchMax: 2, waitMaxMs: 1_000 });
+    claim('ab');
+    await clock.advance(3_000);
+    await store.decide(0);
+    claim('cd');
+    expect(await heard()).toEqual({ a: 'claimed' });
+  });
+
+  it('is forgiven when the lane has become fast again', async () => {
+    const { claim, heard, clock, store } = await laneThatTakes(400);
+    // Each batch counts for three tenths.
+    for (const index of [1, 2, 3]) {
+      await clock.advance(10);
+      await store.decide(index);
+      claim('fg'.charAt(index - 1));
+    }
+    claim('hij');
+    expect(await heard()).not.toMatchObject({ j: 'overloaded' });
+  });
+});
+
 describe('the age limit', () => {
   it('is not reached a moment before, and refuses whoever was not sent', async () => {
     const { claim, clock, heard, lanes } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });

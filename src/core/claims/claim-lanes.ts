@@ -24,6 +24,8 @@ export type ClaimLaneLimits = {
   commitsUnderWayMax: number;
   /** Claims waiting in one lane. */
   laneWaitingMax: number;
+  /** How long a claim may have to wait by what its lane took lately; one that would is refused when it comes. */
+  waitMaxMs: number;
   /** Coupons with claims under way at the same time. */
   lanesMax: number;
   /** Claims not answered yet, in all lanes. */
@@ -94,6 +96,12 @@ export class ClaimLanes {
       this.lanes.set(attempt.couponName, lane);
     } else if (lane.waiting >= limits.laneWaitingMax) {
       return refused('overloaded', 'too many claims of this coupon are waiting');
+    } else if (
+      lane.waiting >= limits.batchMax &&
+      lane.expectedWaitMs(limits.batchMax) > limits.waitMaxMs
+    ) {
+      // Told now, while it costs nothing and a client can still do something else.
+      return refused('overloaded', 'claims of this coupon would have to wait too long');
     }
     const claim = new PendingClaim(attempt, clock.nowMs(), this.onAnswered);
     this.unanswered += 1;
@@ -174,11 +182,14 @@ export class ClaimLanes {
     if (claims === 0) return;
     this.commitsUnderWay += 1;
     this.claimsUnderWay += claims;
+    const sentMs = this.options.clock.nowMs();
     void this.decide(sent.map(({ batch }) => batch)).then((answers) => {
       this.commitsUnderWay -= 1;
       this.claimsUnderWay -= claims;
       this.count(answers);
+      const tookMs = this.options.clock.nowMs() - sentMs;
       sent.forEach(({ lane, batch }, index) => {
+        lane.batchTook(tookMs);
         this.onAnswer(lane, batch, answers[index]);
       });
       this.sendNext();

@@ -70,7 +70,7 @@ describe('claiming', () => {
       store,
       clock: new FixedClock(),
       limits: {
-        ...{ batchMax: 10, commitsUnderWayMax: 4, laneWaitingMax: 10 },
+        ...{ batchMax: 10, commitsUnderWayMax: 4, laneWaitingMax: 10, waitMaxMs: 1_000 },
         ...{ lanesMax: 10, waitingMax: 10, timeoutMs: 1_000 },
       },
       metrics: {
