@@ -76,7 +76,13 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
   const lanes = new ClaimLanes({
     store,
     limits: {
-      ...{ laneWaitingMax: 1_000, waitMaxMs: 60_000, lanesMax: 10, waitingMax: 1_000, timeoutMs: 60_000 },
+      ...{
+        laneWaitingMax: 1_000,
+        waitMaxMs: 60_000,
+        lanesMax: 10,
+        waitingMax: 1_000,
+        timeoutMs: 60_000,
+      },
       ...limits,
     },
     // Between two tries of a void mark it waits a twentieth of the time.
