@@ -6,6 +6,7 @@ import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts
 import type { Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
+import { audit, drill, scenarioNames } from './proof.ts';
 import { keepTickShape } from './tick-shape.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
@@ -24,6 +25,9 @@ export function createProgram(): Program {
           ...(unsafeDurability && { UNSAFE_DURABILITY: 'true' }),
         }),
       ),
+    scenarios: scenarioNames,
+    drill: (options, output) => drill(loadConfig(), options, output, onFirstSignal().signal),
+    audit: (options, output) => audit(loadConfig(), options, output),
     work: (database) => runWorker(loadConfig(), database, onFirstSignal().stopped),
   };
 }

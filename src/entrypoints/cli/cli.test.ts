@@ -20,6 +20,15 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
       calls.push('migrate');
       return ['0001_coupons', '0002_claims'];
     },
+    scenarios: ['flash-sale'],
+    drill: async ({ scenario, urls, seed, audit }) => {
+      calls.push(`drill ${scenario} ${urls.join(' ')} ${seed} ${audit}`);
+      return 'passed';
+    },
+    audit: async ({ historyFile, dump }) => {
+      calls.push(`audit ${historyFile} ${dump}`);
+      return 'failed';
+    },
     config: () => {
       calls.push('config');
       return 'PORT=8080';
@@ -66,6 +75,21 @@ describe('a command', () => {
     });
   });
 
+  it('drill and audit leave by the verdict', async () => {
+    expect(await run(['drill', 'flash-sale', '--url', 'http://a', 'http://b'])).toMatchObject({
+      ...{ code: 0, calls: ['drill flash-sale http://a http://b 1 true'] },
+    });
+    expect(await run(['audit', 'h.jsonl', '--dump', 'd.json'])).toMatchObject({
+      ...{ code: 1, calls: ['audit h.jsonl d.json'] },
+    });
+    expect(await run(['drill', 'x', '--no-audit'], { drill: async () => 'unknown' })).toMatchObject(
+      {
+        code: 3,
+      },
+    );
+    expect(await run(['drill', 'x', '--rate', 'fast'])).toMatchObject({ code: 2, calls: [] });
+  });
+
   it('is serve when none is given', async () => {
     expect(await run([])).toEqual({ code: 0, stdout: '', stderr: '', calls: ['serve'] });
   });
@@ -102,14 +126,16 @@ describe('the help', () => {
       const { code, stdout, stderr, calls } = await run(args);
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
-      expect(stdout).toMatch(/^ {2}serve .*\n {2}migrate .*\n {2}config /m);
+      expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
+        ...['serve', 'migrate', 'config', 'drill', 'audit', 'help'],
+      ]);
       expect(stdout).toContain('\n  PORT=8080\n      Port to listen on.');
       expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
   });
 
   it('of a command says what that one does, in 80 columns', async () => {
-    for (const name of ['serve', 'migrate', 'config']) {
+    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit']) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });
       expect(stdout).toMatch(new RegExp(`^Usage: firstcome ${name}`));

@@ -2,18 +2,32 @@
 /** The command line: turns arguments into one call of the program, and what happens into text and an exit code. */
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
+import { drillCommand } from './commands/drill.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { serveCommand } from './commands/serve.ts';
 import { workerCommand } from './commands/worker.ts';
-import type { Output, Program } from './program.ts';
+import type { Output, Program, Verdict } from './program.ts';
 
 export type { Output, Program };
 
-/** The exit codes: 1 is for the operator to mend, 2 a wrong command line, 70 (EX_SOFTWARE) a bug. */
-export const exitCodes = { done: 0, cannotRun: 1, wrongUsage: 2, bug: 70 } as const;
+/**
+ * The exit codes: 1 is for the operator to mend, or an audit that failed; 2 a wrong command line; 3 an audit that saw too
+ * little; 70 (EX_SOFTWARE) a bug.
+ */
+export const exitCodes = { done: 0, cannotRun: 1, wrongUsage: 2, unknown: 3, bug: 70 } as const;
 
-const expectedErrors = new Set(['ConfigError', 'EmbeddedPostgresError', 'StartError']);
+const exitCodeOf: Record<Verdict, number> = {
+  passed: exitCodes.done,
+  failed: exitCodes.cannotRun,
+  unknown: exitCodes.unknown,
+};
+
+const expectedErrors = new Set([
+  ...['ConfigError', 'EmbeddedPostgresError', 'StartError'],
+  ...['DrillOptionsError', 'DrillError', 'RecordingError'],
+]);
 
 const processOutput: Output = {
   stdout: (text) => process.stdout.write(text),
@@ -30,9 +44,12 @@ export async function runCli(
   output: Output = processOutput,
 ): Promise<number> {
   try {
-    const command = buildCommand(program, output);
+    let exitCode: number = exitCodes.done;
+    const command = buildCommand(program, output, (verdict) => {
+      exitCode = exitCodeOf[verdict];
+    });
     await command.parseAsync(args.length === 0 ? ['serve'] : args, { from: 'user' });
-    return exitCodes.done;
+    return exitCode;
   } catch (error) {
     // The parser has already told what was wrong, or shown the help that was asked for.
     if (error instanceof CommanderError) {
@@ -42,7 +59,11 @@ export async function runCli(
   }
 }
 
-function buildCommand(program: Program, output: Output): Command {
+function buildCommand(
+  program: Program,
+  output: Output,
+  onVerdict: (verdict: Verdict) => void,
+): Command {
   const root = new Command('firstcome')
     .description('Flash-sale coupon claims that are first come, first served, exactly.')
     .usage('[command]')
@@ -52,6 +73,8 @@ function buildCommand(program: Program, output: Output): Command {
     serveCommand(program),
     migrateCommand(program, output),
     configCommand(program, output),
+    drillCommand(program, output, onVerdict),
+    auditCommand(program, output, onVerdict),
     workerCommand(program),
   ];
   for (const command of [root, ...commands]) {

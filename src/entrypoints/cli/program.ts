@@ -9,6 +9,12 @@ export type Program = {
   work(database: 'bundled' | 'external'): Promise<void>;
   /** Brings the database up to date; resolves to the names of the migrations applied, in order. */
   migrate(): Promise<string[]>;
+  /** The scenarios that a drill can play. */
+  scenarios: readonly string[];
+  /** Sends a crowd at a service and resolves to the verdict on what it was told. */
+  drill(options: DrillArguments, output: Output): Promise<Verdict>;
+  /** Judges a recorded history against what is stored. */
+  audit(options: AuditArguments, output: Output): Promise<Verdict>;
   /** The configuration in force as lines of text, secrets hidden. */
   config(): string;
   /** Every setting with its default and what it does, in lines of at most 80 columns. */
@@ -17,6 +23,38 @@ export type Program = {
 
 /** What `serve` can be told on the command line; what is not told is as configured. */
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
+
+/** How a history was judged; `unknown` where it shows too little to be called passed. */
+export type Verdict = 'passed' | 'failed' | 'unknown';
+
+/** What `drill` can be told; what is not told depends on the scenario. */
+export type DrillArguments = {
+  scenario: string;
+  urls: string[];
+  seed: number;
+  users?: number;
+  units?: number;
+  /** Arrivals a second. */
+  rate?: number;
+  ramp?: { fromRate: number; toRate: number };
+  seconds?: number;
+  connections?: number;
+  timeoutMs?: number;
+  coupon?: string;
+  history: string;
+  jsonReport?: string;
+  htmlReport?: string;
+  /** Whether to judge the history at once. */
+  audit: boolean;
+};
+
+/** What `audit` can be told. */
+export type AuditArguments = {
+  historyFile: string;
+  faults?: string;
+  dump?: string;
+  writeDump?: string;
+};
 
 /** Where the command line writes; both take text that brings its own newlines. */
 export type Output = { stdout(text: string): void; stderr(text: string): void };

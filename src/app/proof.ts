@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The drill and the audit as commands: where they find keys and database, and what they say. */
+import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import type { Config } from '../config.ts';
+import { StartError } from '../core/errors.ts';
+import type {
+  AuditArguments,
+  DrillArguments,
+  Output,
+  Verdict,
+} from '../entrypoints/cli/program.ts';
+import { auditHistory } from '../proof/audit/audit.ts';
+import { readDump, writeDump } from '../proof/audit/dump-file.ts';
+import type { AuditOptions } from '../proof/audit/options.ts';
+import { reportLines } from '../proof/audit/report-lines.ts';
+import { takeDump } from '../proof/audit/take-dump.ts';
+import { runDrill } from '../proof/drill/drill.ts';
+import { type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
+import type { Dump } from '../proof/dump.ts';
+
+export { scenarioNames };
+
+const okClaimsMin = 1000;
+
+/** Plays a scenario and judges what the clients saw. */
+export async function drill(
+  config: Config,
+  options: DrillArguments,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { audit: isAudited, ...drillOptions } = options;
+  const { isTTY, columns } = process.stdout;
+  const report = await runDrill(
+    {
+      ...(drillOptions as DrillOptions),
+      claimApiKey: config.auth.claimApiKey?.reveal(),
+      adminApiKey: config.auth.adminApiKey?.reveal(),
+    },
+    { write: output.stdout, isTerminal: isTTY === true, columns },
+    signal,
+  );
+  if (!isAudited) {
+    output.stdout(`\nnot judged; do so with: firstcome audit ${report.history.file}\n`);
+    return 'unknown';
+  }
+  const url = await databaseUrl(config);
+  if (url === undefined) {
+    output.stdout(
+      `\nnot judged, as there is no database to look at: ${noDatabase}.\n` +
+        `Then: firstcome audit ${report.history.file}\n`,
+    );
+    return 'unknown';
+  }
+  // Fewer claims can win than there are units.
+  const units = report.coupons.reduce((sum, coupon) => sum + coupon.units, 0);
+  return judge(
+    { historyFile: report.history.file, dump: await dumpOf(url) },
+    { okClaimsMin: Math.min(okClaimsMin, units) },
+    output,
+  );
+}
+
+/** Judges a recorded history. */
+export async function audit(
+  config: Config,
+  { historyFile, faults, dump: dumpFile, writeDump: keepIn }: AuditArguments,
+  output: Output,
+): Promise<Verdict> {
+  const dump = dumpFile === undefined ? await dumpDatabase(config) : await readDump(dumpFile);
+  if (keepIn !== undefined) await writeDump(keepIn, dump);
+  return judge({ historyFile, faultsFile: faults, dump }, {}, output);
+}
+
+async function judge(
+  input: { historyFile: string; faultsFile?: string | undefined; dump: Dump },
+  options: Partial<AuditOptions>,
+  output: Output,
+): Promise<Verdict> {
+  const report = await auditHistory({ ...input, options });
+  output.stdout(`\n${reportLines(report, process.stdout.columns).join('\n')}\n`);
+  return report.verdict;
+}
+
+async function dumpDatabase(config: Config): Promise<Dump> {
+  const url = await databaseUrl(config);
+  if (url === undefined) throw new StartError(`there is no database to look at: ${noDatabase}`);
+  return dumpOf(url);
+}
+
+function dumpOf(url: string): Promise<Dump> {
+  return takeDump(url).catch((error: Error) => {
+    throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
+  });
+}
+
+const noDatabase =
+  'set DATABASE_URL to that of the service, or run this where its bundled PostgreSQL runs, with the same DATA_DIR';
+
+async function databaseUrl(config: Config): Promise<string | undefined> {
+  return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
+}

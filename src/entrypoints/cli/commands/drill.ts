@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Command, InvalidArgumentError } from 'commander';
+import type { DrillArguments, Output, Program, Verdict } from '../program.ts';
+
+/** `firstcome drill`: sends a crowd at a service, writes down what each client saw, and has it judged. */
+export function drillCommand(
+  program: Program,
+  output: Output,
+  onVerdict: (verdict: Verdict) => void,
+): Command {
+  return new Command('drill')
+    .summary('send a crowd at a service and judge what it was told')
+    .description(
+      'Sends a crowd at a running service, writes down what each client saw, and audits ' +
+        'that against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR while ' +
+        'it runs here. The coupons that it creates stay. Exit code 0: passed; 1: failed, or ' +
+        'could not be run; 3: unknown.',
+    )
+    .argument('<scenario>', `one of ${program.scenarios.join(', ')}`)
+    .option('--url <url...>', 'where the service answers; several nodes at will', [
+      'http://127.0.0.1:8080',
+    ])
+    .option('--seed <number>', 'equal seeds plan equal arrivals', wholeNumber, 1)
+    .option('--users <count>', 'users who come', wholeNumber)
+    .option('--units <count>', 'units of the coupon', wholeNumber)
+    .option('--rate <number>', 'arrivals a second, whether or not answers come', number)
+    .option('--ramp <from:to>', 'arrivals a second at the start and at the end', ramp)
+    .option('--seconds <number>', 'how long users arrive', number)
+    .option('--connections <count>', 'connections to all nodes together', wholeNumber)
+    .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
+    .option('--coupon <name>', 'name of the coupon, which must be new')
+    .option('--history <file>', 'where to write what the clients saw', 'drill.jsonl')
+    .option('--json <file>', 'where to write a report for programs')
+    .option('--html <file>', 'where to write a report with plots')
+    .option('--no-audit', 'leave the judging to `firstcome audit`')
+    .action(async (scenario: string, options: DrillFlags) => {
+      const { url, timeout, json, html, ...others } = options;
+      const verdict = await program.drill(
+        {
+          ...{ ...others, scenario, urls: url },
+          ...(timeout !== undefined && { timeoutMs: timeout }),
+          ...(json !== undefined && { jsonReport: json }),
+          ...(html !== undefined && { htmlReport: html }),
+        },
+        output,
+      );
+      onVerdict(verdict);
+    });
+}
+
+type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
+  url: string[];
+  timeout?: number;
+  json?: string;
+  html?: string;
+};
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function number(text: string): number {
+  if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError('It must be a number.');
+  return Number(text);
+}
+
+function ramp(text: string): { fromRate: number; toRate: number } {
+  const [from, to, ...others] = text.split(':');
+  if (from === undefined || to === undefined || others.length > 0) {
+    throw new InvalidArgumentError('It must be two numbers, such as 100:2000.');
+  }
+  return { fromRate: number(from), toRate: number(to) };
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import type { Dump } from '../dump.ts';
+import { microseconds } from './times.ts';
+
+/** Writes a dump as JSON with a row a line, so that a reader finds his way and a large one needs no large text. */
+export async function writeDump(file: string, dump: Dump): Promise<void> {
+  const stream = createWriteStream(file, { encoding: 'utf8' });
+  const done = finished(stream);
+  // A failure is told by the last line; until then nobody listens to this promise.
+  done.catch(() => undefined);
+  const { coupons, claims, ledger, ...head } = dump;
+  stream.write(JSON.stringify(head).slice(0, -1));
+  for (const [name, rows] of Object.entries({ coupons, claims, ledger })) {
+    stream.write(`,\n"${name}": [`);
+    let separator = '\n';
+    for (const row of rows) {
+      const hasRoom = stream.write(separator + JSON.stringify(row));
+      separator = ',\n';
+      if (!hasRoom && !stream.destroyed) await Promise.race([once(stream, 'drain'), done]);
+    }
+    stream.write('\n]');
+  }
+  stream.end('\n}\n');
+  await done;
+}
+
+/** Reads what `writeDump` wrote. Throws when it is no dump, or when a row lacks what the rules compare. */
+export async function readDump(file: string): Promise<Dump> {
+  const dump: Dump = JSON.parse(await readFile(file, 'utf8'));
+  assertDump(dump);
+  return dump;
+}
+
+/** Throws when a row lacks what the rules compare, or holds a time that is none. */
+export function assertDump(dump: Dump): void {
+  if (dump.dump !== 'firstcome' || dump.version !== 1) throw new Error('this is not a dump');
+  assertRows('coupons', dump.coupons, {
+    texts: ['id', 'name', 'ledger_seq'],
+    ints: ['amount', 'remaining_amount'],
+    times: ['created_at'],
+  });
+  assertRows('claims', dump.claims, {
+    texts: ['coupon_id', 'user_id', 'claim_id'],
+    ints: ['position'],
+    times: ['claimed_at'],
+  });
+  assertRows('ledger', dump.ledger, {
+    texts: ['coupon_id', 'seq', 'batch_id', 'kind'],
+    ints: ['units', 'remaining_after'],
+    times: ['recorded_at'],
+  });
+}
+
+function assertRows(
+  name: string,
+  rows: readonly object[],
+  { texts, ints, times }: { texts: string[]; ints: string[]; times: string[] },
+): void {
+  if (!Array.isArray(rows)) throw new Error(`the dump has no ${name}`);
+  for (const [place, row] of rows.entries()) {
+    const values = row as Record<string, unknown>;
+    const wrong =
+      texts.find((member) => typeof values[member] !== 'string') ??
+      ints.find((member) => !Number.isInteger(values[member])) ??
+      times.find((member) => Number.isNaN(microseconds(String(values[member]))));
+    if (wrong !== undefined)
+      throw new Error(`row ${place} of ${name}: ${wrong} is missing or wrong`);
+  }
+}

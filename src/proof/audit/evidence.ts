@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Dump, DumpedClaim, DumpedCoupon, DumpedLedgerRow } from '../dump.ts';
+import { absent } from './columns.ts';
+import type { AuditOptions } from './options.ts';
+import { type Origin, originOf } from './origin.ts';
+import type { FaultSpan } from './read-faults.ts';
+import type { RecordedHistory } from './recorded-history.ts';
+
+/** A stored claim, and what the history tells of it. */
+export type Held = { claim: DumpedClaim; user: number } & Origin;
+
+/** Everything about one coupon: what was asked and answered, and what is stored. */
+export type Sale = {
+  name: string;
+  /** Undefined when nothing is stored under this name. */
+  coupon: DumpedCoupon | undefined;
+  /** Whether others than this history may have acted on it; then some rules cannot judge. */
+  isForeign: boolean;
+  /** The operations on it in order of invocation. */
+  ops: Int32Array;
+  /** The claims and look-ups of claims, by user and, of one user, in order of invocation. */
+  userOps: Int32Array;
+  /** The stored claims by position. */
+  held: Held[];
+  /** The stored claims of a user, by his number in the history. */
+  heldBy: Map<number, Held[]>;
+  /** The ledger by `seq`. */
+  ledger: DumpedLedgerRow[];
+};
+
+/** All that the rules look at. */
+export type Evidence = {
+  history: RecordedHistory;
+  dump: Dump;
+  sales: Sale[];
+  /** Undefined when no file of faults was given; then none was injected. */
+  faults: FaultSpan[] | undefined;
+  options: AuditOptions;
+};
+
+/** Joins the history to what is stored, coupon by coupon. */
+export function joinEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
+  const { history, dump, options } = parts;
+  const couponsByName = new Map(dump.coupons.map((coupon) => [coupon.name, coupon]));
+  const claims = byCouponId(dump.claims);
+  const ledger = byCouponId(dump.ledger);
+  const ops = opsByCoupon(history);
+  const names = new Set([...couponsByName.keys(), ...couponNames(history)]);
+  const sales = [...names].map((name): Sale => {
+    const coupon = couponsByName.get(name);
+    const id = coupon?.id ?? '';
+    const own = ops[history.coupons.find(name)] ?? new Int32Array(0);
+    const sale: Sale = {
+      name,
+      coupon,
+      isForeign: options.foreignCoupons.includes(name) || !wasCreated(history, own),
+      ops: own,
+      userOps: inOrderOfUser(history, own),
+      held: [],
+      heldBy: new Map(),
+      ledger: (ledger.get(id) ?? []).sort(bySeq),
+    };
+    addHeld(history, sale, claims.get(id) ?? []);
+    return sale;
+  });
+  return { ...parts, sales };
+}
+
+/** Calls `visit` for each user who asked about the coupon, with his claims and look-ups in order of invocation. */
+export function eachUser(
+  history: RecordedHistory,
+  sale: Sale,
+  visit: (user: number, ops: Int32Array) => void,
+): void {
+  const { userOps } = sale;
+  let from = 0;
+  for (let to = 1; to <= userOps.length; to += 1) {
+    const user = history.user.at(userOps[from] as number);
+    if (to < userOps.length && history.user.at(userOps[to] as number) === user) continue;
+    visit(user, userOps.subarray(from, to));
+    from = to;
+  }
+}
+
+function couponNames(history: RecordedHistory): string[] {
+  return Array.from({ length: history.coupons.size }, (_, i) => history.coupons.text(i) as string);
+}
+
+function opsByCoupon(history: RecordedHistory): Int32Array[] {
+  const sizes = new Int32Array(history.coupons.size);
+  const sizeOf = (coupon: number) => sizes[coupon] as number;
+  for (let op = 0; op < history.count; op += 1) {
+    const coupon = history.coupon.at(op);
+    sizes[coupon] = sizeOf(coupon) + 1;
+  }
+  const lists = Array.from(sizes, (size) => new Int32Array(size));
+  sizes.fill(0);
+  for (let op = 0; op < history.count; op += 1) {
+    const coupon = history.coupon.at(op);
+    (lists[coupon] as Int32Array)[sizeOf(coupon)] = op;
+    sizes[coupon] = sizeOf(coupon) + 1;
+  }
+  return lists;
+}
+
+function inOrderOfUser(history: RecordedHistory, ops: Int32Array): Int32Array {
+  const asked = ops.filter((op) => {
+    const operation = history.operation(op);
+    return operation === 'claim' || operation === 'find_claim';
+  });
+  // User and operation as one number, which a typed array sorts much faster than a function could.
+  const factor = 2 ** 29;
+  if (history.users.size > 2 ** 24 || history.count > factor) {
+    return asked.sort((a, b) => history.user.at(a) - history.user.at(b) || a - b);
+  }
+  const sorted = Float64Array.from(asked, (op) => history.user.at(op) * factor + op).sort();
+  return Int32Array.from(sorted, (number) => number % factor);
+}
+
+function wasCreated(history: RecordedHistory, ops: Int32Array): boolean {
+  return ops.some((op) => history.operation(op) === 'create' && history.end(op) !== 'fail');
+}
+
+function byCouponId<Row extends { coupon_id: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.coupon_id);
+    if (group === undefined) groups.set(row.coupon_id, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function bySeq(a: DumpedLedgerRow, b: DumpedLedgerRow): number {
+  const difference = BigInt(a.seq) - BigInt(b.seq);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedClaim[]): void {
+  const claimsOf = new Map<number, DumpedClaim[]>();
+  for (const claim of claims) {
+    const user = history.users.find(claim.user_id);
+    const others = claimsOf.get(user);
+    // Users that the history never names share one entry; none of them has operations.
+    if (others === undefined) claimsOf.set(user, [claim]);
+    else others.push(claim);
+  }
+  const none = new Int32Array(0);
+  const add = (user: number, ops: Int32Array) => {
+    for (const claim of claimsOf.get(user) ?? []) {
+      const held: Held = { claim, user, ...originOf(history, ops, claim) };
+      sale.held.push(held);
+      const others = sale.heldBy.get(user);
+      if (others === undefined) sale.heldBy.set(user, [held]);
+      else others.push(held);
+    }
+    claimsOf.delete(user);
+  };
+  eachUser(history, sale, add);
+  for (const user of [...claimsOf.keys()]) add(user, none);
+  sale.heldBy.delete(absent);
+  sale.held.sort((a, b) => a.claim.position - b.claim.position);
+}

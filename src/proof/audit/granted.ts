@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { absent, never } from './columns.ts';
+import type { Sale } from './evidence.ts';
+import type { RecordedHistory } from './recorded-history.ts';
+
+/** Stock that somebody asked to offer: by the creation, or added later. Asked again with one key it counts once. */
+export type Grant = {
+  unitsMin: number;
+  unitsMax: number;
+  /** The event at which it was first asked. It cannot have come earlier. */
+  begun: number;
+  /** The event at which an answer first said that it came; `never` when none did. It cannot have come later. */
+  done: number;
+  doneMs: number;
+};
+
+/** The stock of a coupon as the history tells it. */
+export type Grants = {
+  /** Undefined when the history has no creation that may have worked. */
+  created: Grant | undefined;
+  added: Grant[];
+};
+
+/** Gathers what was granted, or may have been. */
+export function grantsOf(history: RecordedHistory, sale: Sale): Grants {
+  const byKey = new Map<number, Grant>();
+  const grants: Grants = { created: undefined, added: [] };
+  for (const op of sale.ops) {
+    const operation = history.operation(op);
+    if (history.end(op) === 'fail') continue;
+    if (operation === 'create') grants.created = joined(grants.created, toGrant(history, op));
+    if (operation !== 'add_stock') continue;
+    const key = history.key.at(op);
+    const before = key === absent ? undefined : byKey.get(key);
+    const grant = joined(before, toGrant(history, op));
+    if (before !== undefined) continue;
+    grants.added.push(grant);
+    if (key !== absent) byKey.set(key, grant);
+  }
+  grants.added.sort((a, b) => a.done - b.done);
+  return grants;
+}
+
+/** The units that were there for certain when an operation began whose answer may be `delayMs` old. */
+export function grantedBefore(
+  grants: Grants,
+  { event, ms, delayMs }: { event: number; ms: number; delayMs: number },
+): number {
+  let units = grants.created?.unitsMin ?? 0;
+  for (const grant of grants.added) {
+    // In order of `done`: what follows came later still.
+    if (grant.done >= event || grant.doneMs > ms - delayMs) break;
+    units += grant.unitsMin;
+  }
+  return units;
+}
+
+function toGrant(history: RecordedHistory, op: number): Grant {
+  const units = history.units.at(op);
+  const isDone = history.end(op) === 'ok';
+  return {
+    unitsMin: units,
+    unitsMax: units,
+    begun: history.begunEvent.at(op),
+    done: isDone ? history.ended(op) : never,
+    doneMs: isDone ? history.endMs(op) : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Two askings for one thing: whichever of them did it. Changes and returns the first. */
+function joined(first: Grant | undefined, second: Grant): Grant {
+  if (first === undefined) return second;
+  first.unitsMin = Math.min(first.unitsMin, second.unitsMin);
+  first.unitsMax = Math.max(first.unitsMax, second.unitsMax);
+  first.begun = Math.min(first.begun, second.begun);
+  first.done = Math.min(first.done, second.done);
+  first.doneMs = Math.min(first.doneMs, second.doneMs);
+  return first;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { RecordingError } from './read-lines.ts';
+import { microseconds } from './times.ts';
+
+const intMax = 2_147_483_647;
+
+/** The members of one line's object, asked for by name and kind. What is wrong with one is said with its line. */
+export class Members {
+  readonly #line: number;
+  readonly #values: Record<string, unknown>;
+
+  constructor(line: number, values: Record<string, unknown>) {
+    this.#line = line;
+    this.#values = values;
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] !== undefined;
+  }
+
+  /** Ends the reading. */
+  fail(what: string): never {
+    throw new RecordingError(`line ${this.#line}: ${what}`);
+  }
+
+  text(name: string): string {
+    const value = this.#values[name];
+    return typeof value === 'string' ? value : this.fail(`${name} is not a text`);
+  }
+
+  optionalText(name: string): string | undefined {
+    return this.has(name) ? this.text(name) : undefined;
+  }
+
+  /** A whole number of 32 bits. */
+  int(name: string): number {
+    const value = this.#values[name];
+    const fits = Number.isInteger(value) && Math.abs(value as number) <= intMax;
+    return fits ? (value as number) : this.fail(`${name} is not a whole number of 32 bits`);
+  }
+
+  number(name: string): number {
+    const value = this.#values[name];
+    return Number.isFinite(value) ? (value as number) : this.fail(`${name} is not a number`);
+  }
+
+  /** Microseconds of an RFC 3339 time. */
+  time(name: string): number {
+    const time = microseconds(this.text(name));
+    return Number.isNaN(time) ? this.fail(`${name} is not a time as in RFC 3339`) : time;
+  }
+
+  /** A time as it was written; null when it is null or left out. */
+  optionalTimeText(name: string): string | null {
+    if (!this.has(name) || this.#values[name] === null) return null;
+    this.time(name);
+    return this.text(name);
+  }
+
+  oneOf<Word extends string>(name: string, words: readonly Word[]): Word {
+    const value = this.text(name);
+    return words.find((word) => word === value) ?? this.fail(`${name} is not one of ${words}`);
+  }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Members } from './members.ts';
+import { isCutOff, parseObject, RecordingError, readLines } from './read-lines.ts';
+
+/** A fault from its beginning to its end. One that the file does not end lasts for ever. */
+export type FaultSpan = { fault: string; beginMs: number; endMs: number };
+
+/** Reads a file of faults and joins each end to the oldest fault of its kind that is still going on. */
+export async function readFaults(file: string): Promise<FaultSpan[]> {
+  const spans: FaultSpan[] = [];
+  await readLines(file, (line) => {
+    if (isCutOff(line)) return;
+    const event = new Members(line.number, parseObject(line));
+    const fault = event.text('fault');
+    const ms = event.number('t_ms');
+    if (event.oneOf('phase', ['start', 'end']) === 'start') {
+      spans.push({ fault, beginMs: ms, endMs: Number.POSITIVE_INFINITY });
+      return;
+    }
+    const begun = spans.find(
+      (span) => span.fault === fault && span.endMs === Number.POSITIVE_INFINITY,
+    );
+    if (begun === undefined) {
+      throw new RecordingError(`line ${line.number}: ${fault} ends but never began`);
+    }
+    begun.endMs = ms;
+  });
+  return spans;
+}

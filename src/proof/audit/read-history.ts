@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type HistoryHead, operations } from '../history.ts';
+import { Members } from './members.ts';
+import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
+import { type Ending, RecordedHistory } from './recorded-history.ts';
+
+/**
+ * Reads a history, line by line, and joins its events to operations. Throws a `RecordingError` that names the line when
+ * the recording contradicts itself, since nothing can be concluded from one that does. A last line that was cut off is
+ * tolerated, with a note.
+ */
+export async function readHistory(file: string): Promise<RecordedHistory> {
+  let reading: HistoryReading | undefined;
+  await readLines(file, (line) => {
+    if (reading === undefined) reading = new HistoryReading(toHead(line));
+    else if (isCutOff(line)) reading.history.notes.push(`line ${line.number} is cut off, left out`);
+    else reading.add(line);
+  });
+  if (reading === undefined) throw new RecordingError('the history is empty');
+  return reading.finish();
+}
+
+function toHead(line: Line): HistoryHead {
+  const value = parseObject(line);
+  const head = new Members(line.number, value);
+  if (value.history !== 'firstcome') head.fail('is not the head of a history');
+  if (value.version !== 1) head.fail('version is not 1');
+  head.text('scenario');
+  head.number('seed');
+  head.text('started_at');
+  const { nodes } = value;
+  if (!Array.isArray(nodes) || nodes.some((node) => typeof node !== 'string')) {
+    head.fail('nodes is not a list of texts');
+  }
+  return value as HistoryHead;
+}
+
+class HistoryReading {
+  readonly history: RecordedHistory;
+  #events = 0;
+  /** The last operation of each client. */
+  readonly #lastOfProc = new Map<number, number>();
+
+  constructor(head: HistoryHead) {
+    this.history = new RecordedHistory(head);
+  }
+
+  add(line: Line): void {
+    const event = new Members(line.number, parseObject(line));
+    const i = event.int('i');
+    if (i !== this.#events) event.fail(`i is ${i}, but ${this.#events} comes next`);
+    this.#events += 1;
+    const ms = event.number('t_ms');
+    if (ms < this.history.lastMs) {
+      event.fail(`t_ms goes back from ${this.history.lastMs} to ${ms}`);
+    }
+    this.history.lastMs = ms;
+    const type = event.oneOf('type', ['invoke', 'ok', 'fail', 'info']);
+    const op = event.int('op');
+    if (type === 'invoke') this.#begin(event, { op, i, ms });
+    else this.#end(event, { op, i, ms, type });
+  }
+
+  finish(): RecordedHistory {
+    let open = 0;
+    for (let op = 0; op < this.history.count; op += 1) if (this.history.isOpen(op)) open += 1;
+    if (open > 0) {
+      this.history.notes.push(`${open} operations have no completion and count as info`);
+    }
+    return this.history;
+  }
+
+  #begin(event: Members, { op, i, ms }: { op: number; i: number; ms: number }): void {
+    const { history } = this;
+    if (op < history.count && op >= 0) event.fail(`op ${op} begins twice`);
+    if (op !== history.count) event.fail(`op ${op} begins, but ${history.count} comes next`);
+    this.#takeTurn(event, op);
+    history.count += 1;
+
+    const operation = event.oneOf('f', operations);
+    history.kind.set(op, operations.indexOf(operation));
+    history.node.set(op, history.words.number(event.text('node')));
+    history.coupon.set(op, history.coupons.number(event.text('coupon')));
+    history.begunEvent.set(op, i);
+    history.begunMs.set(op, ms);
+    const user = event.optionalText('user');
+    if (user !== undefined) history.user.set(op, history.users.number(user));
+    else if (operation === 'claim' || operation === 'find_claim') {
+      event.fail(`${operation} names no user`);
+    }
+    const key = event.optionalText('key');
+    if (key !== undefined) history.key.set(op, history.keys.number(key));
+    if (operation === 'create' || operation === 'add_stock') {
+      history.units.set(op, event.int('units'));
+    }
+    if (operation === 'create') {
+      history.windows.set(op, {
+        opensAt: event.optionalTimeText('opens_at'),
+        closesAt: event.optionalTimeText('closes_at'),
+      });
+    }
+  }
+
+  /** A client does one thing after the other, and after an `info` it goes on under a new number. */
+  #takeTurn(event: Members, op: number): void {
+    const { history } = this;
+    const proc = event.int('proc');
+    const last = this.#lastOfProc.get(proc);
+    if (last !== undefined && history.isOpen(last)) {
+      event.fail(`proc ${proc} begins op ${op} while its op ${last} is under way`);
+    }
+    if (last !== undefined && history.end(last) === 'info') {
+      event.fail(`proc ${proc} goes on after its op ${last} ended as info`);
+    }
+    this.#lastOfProc.set(proc, op);
+    history.proc.set(op, proc);
+  }
+
+  #end(
+    event: Members,
+    { op, i, ms, type }: { op: number; i: number; ms: number; type: Ending },
+  ): void {
+    const { history } = this;
+    if (op < 0 || op >= history.count) event.fail(`op ${op} completes but never began`);
+    if (!history.isOpen(op)) event.fail(`op ${op} completes twice`);
+    this.#compare(event, op);
+    history.setEnd(op, type);
+    history.endedEvent.set(op, i);
+    history.endedMs.set(op, ms);
+
+    const outcome = event.optionalText('outcome');
+    if (outcome !== undefined) history.outcomeWord.set(op, history.words.number(outcome));
+    if (event.has('effect')) {
+      const effect = event.oneOf('effect', ['none', 'unknown']);
+      history.effectWord.set(op, history.words.number(effect));
+    }
+    const claimId = event.optionalText('claim_id');
+    if (claimId !== undefined) history.claimId.set(op, history.claimIds.number(claimId));
+    if (event.has('http')) history.http.set(op, event.int('http'));
+    if (event.has('position')) history.position.set(op, event.int('position'));
+    if (event.has('claimed_at')) history.claimedAt.set(op, event.time('claimed_at'));
+    if (event.has('retry_after_s')) {
+      history.retryAfterSeconds.set(op, event.number('retry_after_s'));
+    }
+    if (event.has('amount')) history.amount.set(op, event.int('amount'));
+    if (event.has('remaining_amount')) history.remaining.set(op, event.int('remaining_amount'));
+  }
+
+  /** A completion repeats whose it is. */
+  #compare(event: Members, op: number): void {
+    const { history } = this;
+    const begun: [name: string, told: unknown, known: unknown][] = [
+      ['proc', event.int('proc'), history.proc.at(op)],
+      ['node', event.text('node'), history.words.text(history.node.at(op))],
+      ['f', event.text('f'), history.operation(op)],
+      ['coupon', event.text('coupon'), history.coupons.text(history.coupon.at(op))],
+    ];
+    for (const name of ['user', 'key'] as const) {
+      const list = name === 'user' ? history.users : history.keys;
+      const told = event.optionalText(name);
+      if (told !== undefined) begun.push([name, told, list.text(history[name].at(op))]);
+    }
+    for (const [name, told, known] of begun) {
+      if (told !== known) event.fail(`op ${op} began with ${name} ${known}, not ${told}`);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { AuditReport } from './audit.ts';
+import type { RuleReport } from './verdict.ts';
+
+const ruleWidth = 4;
+const verdictWidth = 7;
+const checkedWidth = 9;
+const indent = ' '.repeat(ruleWidth + 2);
+
+/** The report as lines of plain text, none longer than `columns`: a table of the rules, then what they found. */
+export function reportLines(report: AuditReport, columns = 80): string[] {
+  const { head, operations, storedClaims, rules, notes } = report;
+  const what = `${head.scenario}, seed ${head.seed}: ${operations} operations, ${storedClaims} claims`;
+  return [
+    ...wrapped(what, columns, ''),
+    ...notes.flatMap((note) => wrapped(`note: ${note}`, columns, '')),
+    '',
+    ...rules.flatMap((rule) => ruleLines(rule, columns)),
+    '',
+    `verdict: ${report.verdict}`,
+  ];
+}
+
+function ruleLines(report: RuleReport, columns: number): string[] {
+  const { rule, verdict, checked, title, violations, violationsTotal, notes } = report;
+  const count = checked === 0 ? '-' : String(checked);
+  const [first = '', ...others] = wrapped(
+    checked === 0 ? `${title} (nothing to check)` : title,
+    Math.max(20, columns - ruleWidth - verdictWidth - checkedWidth - 6),
+    '',
+  );
+  const start = `${rule.padEnd(ruleWidth)}  ${verdict.padEnd(verdictWidth)}`;
+  const left = violationsTotal - violations.length;
+  return [
+    `${start}  ${count.padStart(checkedWidth)}  ${first}`.slice(0, columns),
+    ...others.map((text) => `${' '.repeat(start.length + checkedWidth + 4)}${text}`),
+    ...violations.flatMap((text) => wrapped(`! ${text}`, columns, indent)),
+    ...(left > 0 ? [`${indent}! and ${left} more`] : []),
+    ...notes.flatMap((text) => wrapped(`- ${text}`, columns, indent)),
+  ];
+}
+
+/** The text in lines of at most `columns`, parted between words where there is one to part at. */
+function wrapped(text: string, columns: number, indentation: string): string[] {
+  const width = columns - indentation.length;
+  const lines: string[] = [];
+  // What a client made up may hold line breaks and control characters; those would forge a report.
+  let rest = text.replaceAll(/\p{Cc}/gu, toEscape);
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width);
+    const cut = space > width / 2 ? space : width;
+    lines.push(indentation + rest.slice(0, cut));
+    rest = rest.slice(cut).trimStart();
+  }
+  lines.push(indentation + rest);
+  return lines;
+}
+
+function toEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { absent, never } from '../columns.ts';
+import type { Evidence, Sale } from '../evidence.ts';
+import { type Grant, grantsOf } from '../granted.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { microseconds } from '../times.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R3. Whatever an answer showed is stored as it was shown: each claim under its id, for its user, with its position and
+ * time; each coupon that was created; all stock that was added.
+ */
+export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R3', 'what was acknowledged is stored as it was told');
+  for (const sale of sales) {
+    for (const op of sale.ops) {
+      if (!history.showsClaim(op)) continue;
+      findings.checked += 1;
+      const complaint = complaintAbout(history, sale, op);
+      if (complaint !== undefined) {
+        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+      }
+    }
+    checkGrants(history, sale, findings);
+  }
+  return findings.end();
+}
+
+function complaintAbout(history: RecordedHistory, sale: Sale, op: number): string | undefined {
+  const id = history.claimIds.text(history.claimId.at(op));
+  if (id === undefined) return 'shows no claim';
+  const position = history.position.at(op);
+  const claimedAt = history.claimedAt.at(op);
+  const isWhole = position !== absent && !Number.isNaN(claimedAt);
+  if (!isWhole && history.operation(op) === 'claim' && history.end(op) === 'ok') {
+    return 'shows a claim without position or time';
+  }
+  const held = sale.heldBy.get(history.user.at(op))?.find(({ claim }) => claim.claim_id === id);
+  if (held === undefined) return `showed claim ${id}, which this user does not hold`;
+  if (position !== absent && position !== held.claim.position) {
+    return `showed position ${position}, stored is ${held.claim.position}`;
+  }
+  if (!Number.isNaN(claimedAt) && claimedAt !== microseconds(held.claim.claimed_at)) {
+    return `showed another time than the stored ${held.claim.claimed_at}`;
+  }
+  return undefined;
+}
+
+function checkGrants(history: RecordedHistory, sale: Sale, findings: RuleFindings): void {
+  const { created, added } = grantsOf(history, sale);
+  const isDone = (grant: Grant) => grant.done !== never;
+  const { name, coupon, ledger } = sale;
+  if (coupon === undefined) {
+    if (created !== undefined && isDone(created)) {
+      findings.violation(() => `coupon ${name} was created, but is not stored`);
+    }
+    return;
+  }
+  if (created === undefined || sale.isForeign) return;
+  const granted = ledger.find(({ kind }) => kind === 'grant')?.units ?? 0;
+  if (granted < created.unitsMin || granted > created.unitsMax) {
+    findings.violation(() => `${name}: created with ${created.unitsMin} units, not ${granted}`);
+  }
+  const stored = sum(ledger.filter(({ kind }) => kind === 'stock_added').map((row) => row.units));
+  const certain = sum(added.filter(isDone).map((grant) => grant.unitsMin));
+  const possible = sum(added.map((grant) => grant.unitsMax));
+  if (stored < certain) {
+    findings.violation(
+      () => `${name}: ${certain} units were added for certain, stored are ${stored}`,
+    );
+  }
+  if (stored > possible) {
+    findings.violation(() => `${name}: ${stored} units were added, asked for were ${possible}`);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { absent } from '../columns.ts';
+import type { Evidence, Sale } from '../evidence.ts';
+import type { FaultSpan } from '../read-faults.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { microseconds } from '../times.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+import { decidedRefusals } from './same-answer.ts';
+
+const freshUsersMax = 5;
+const answersMin = 500;
+const beforeMsMin = 5000;
+const windowMs = 5000;
+const bucketMs = 100;
+
+/**
+ * R16. After the last fault the service answers again soon, and as much as before; and no stock is stuck: where units
+ * remain in an open sale, one at least of the last users who asked for the first time holds a claim.
+ */
+export function serviceComesBack(evidence: Evidence): RuleReport {
+  const findings = new RuleFindings(
+    'R16',
+    'service comes back after faults, and no stock is stuck',
+  );
+  const { history, faults = [] } = evidence;
+  const lastEnd = faults.reduce((last, { endMs }) => Math.max(last, endMs), 0);
+  if (faults.length > 0 && Number.isFinite(lastEnd)) {
+    const ended = endsOfAnswers(history);
+    checkFirstAnswer(evidence, { ended, lastEnd }, findings);
+    checkGoodput(evidence, { faults, ended, lastEnd }, findings);
+  } else if (faults.length > 0) {
+    findings.note('a fault never ends, so nothing comes after it');
+  }
+  for (const sale of evidence.sales) checkStock(evidence, { sale, lastEnd }, findings);
+  return findings.end();
+}
+
+/** Whether an operation was served: with success, or with a decision. */
+function isAnswered(history: RecordedHistory, op: number): boolean {
+  const outcome = history.outcome(op) ?? '';
+  const isDecided =
+    decidedRefusals.has(outcome) || ['already_claimed', 'claim_not_found'].includes(outcome);
+  return history.end(op) === 'ok' || (history.end(op) === 'fail' && isDecided);
+}
+
+/** When operations were served, in order. */
+function endsOfAnswers(history: RecordedHistory): Float64Array {
+  const ends: number[] = [];
+  for (let op = 0; op < history.count; op += 1) {
+    if (isAnswered(history, op)) ends.push(history.endMs(op));
+  }
+  return Float64Array.from(ends).sort();
+}
+
+function checkFirstAnswer(
+  { history, options }: Evidence,
+  { ended, lastEnd }: { ended: Float64Array; lastEnd: number },
+  findings: RuleFindings,
+): void {
+  let firstAsked = Number.POSITIVE_INFINITY;
+  for (let op = 0; op < history.count && firstAsked === Number.POSITIVE_INFINITY; op += 1) {
+    if (history.begunMs.at(op) >= lastEnd) firstAsked = history.begunMs.at(op);
+  }
+  const bound = firstAsked + options.firstAnswerMs;
+  const firstAnswer = ended.find((ms) => ms > lastEnd);
+  if (firstAnswer !== undefined && firstAnswer <= bound) findings.checked += 1;
+  else if (history.lastMs < bound) findings.note('the recording ends too early after the faults');
+  else findings.violation(() => `the first answer comes at ${firstAnswer} ms, after ${bound} ms`);
+}
+
+function checkGoodput(
+  { history, options }: Evidence,
+  { faults, ended, lastEnd }: { faults: FaultSpan[]; ended: Float64Array; lastEnd: number },
+  findings: RuleFindings,
+): void {
+  const firstBegin = faults.reduce((first, { beginMs }) => Math.min(first, beginMs), lastEnd);
+  const start = history.begunMs.at(0);
+  const before = ended.filter((ms) => ms < firstBegin).length;
+  const lastBegun = history.begunMs.at(history.count - 1);
+  const isEnough = firstBegin - start >= beforeMsMin && before >= answersMin;
+  if (options.goodputShareMin === 0) return;
+  if (!isEnough || lastBegun < lastEnd + options.goodputMs) {
+    findings.note('too little was recorded around the faults to compare the answers a second');
+    return;
+  }
+  findings.checked += 1;
+  const needed = (before / (firstBegin - start)) * windowMs * options.goodputShareMin;
+  let best = 0;
+  for (let from = lastEnd; from + windowMs <= lastEnd + options.goodputMs; from += bucketMs) {
+    const to = from + windowMs;
+    best = Math.max(best, ended.filter((ms) => ms >= from && ms < to).length);
+  }
+  if (best >= needed) return;
+  findings.violation(() => {
+    const wanted = `${Math.ceil(needed)} in ${windowMs} ms`;
+    return `after the faults ${best} answers at best, as before would be ${wanted}`;
+  });
+}
+
+function checkStock(
+  { history, dump }: Evidence,
+  { sale, lastEnd }: { sale: Sale; lastEnd: number },
+  findings: RuleFindings,
+): void {
+  if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return;
+  const asked = new Set<number>();
+  const fresh: number[] = [];
+  for (const op of sale.ops) {
+    if (history.operation(op) !== 'claim') continue;
+    const user = history.user.at(op);
+    const isTooEarly = ['not_open', 'paused'].includes(history.outcome(op) ?? '');
+    if (user === absent || isTooEarly || asked.has(user)) continue;
+    asked.add(user);
+    if (history.begunMs.at(op) >= lastEnd) fresh.push(user);
+  }
+  const last = fresh.slice(-freshUsersMax);
+  if (last.length === 0) return;
+  findings.checked += 1;
+  if (last.some((user) => sale.heldBy.has(user))) return;
+  findings.violation(() => {
+    const names = last.map((user) => history.users.text(user)).join(', ');
+    return `${sale.name}: ${sale.coupon?.remaining_amount} units remain, but none for ${names}`;
+  });
+}
+
+function isOpenWithStock({ coupon }: Sale, takenAt: string): boolean {
+  if (coupon === undefined || coupon.remaining_amount <= 0 || coupon.paused) return false;
+  const now = microseconds(takenAt);
+  const isAfter = (time: string | null) => time !== null && microseconds(time) > now;
+  // A sale that opened or closed near the end says nothing about those who came last.
+  return coupon.closes_at === null && !isAfter(coupon.opens_at);
+}

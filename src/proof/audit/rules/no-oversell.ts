@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Evidence, Sale } from '../evidence.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R1. Plays the ledger of each coupon from its first row: what came in less what went out is never below 0, is what each
+ * row says, and the rows are numbered from 1 without a gap. So nothing was oversold at any moment, not only at the end.
+ */
+export function noOversell({ sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R1', 'nothing is oversold, at no moment of the ledger');
+  const batches = new Map<string, string>();
+  for (const sale of sales) {
+    if (sale.coupon === undefined) continue;
+    playLedger(sale, findings);
+    for (const { batch_id, seq } of sale.ledger) {
+      const here = `${sale.name} seq ${seq}`;
+      const before = batches.get(batch_id);
+      if (before !== undefined) {
+        findings.violation(() => `batch ${batch_id} is recorded twice: ${before} and ${here}`);
+      }
+      batches.set(batch_id, here);
+    }
+    const { amount } = sale.coupon;
+    if (sale.held.length > amount) {
+      findings.violation(() => `${sale.name}: ${sale.held.length} claims of ${amount} units`);
+    }
+  }
+  return findings.end();
+}
+
+function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
+  let remaining = 0;
+  let taken = 0;
+  if (ledger.length === 0) findings.violation(() => `${name}: has no ledger`);
+  for (const [place, row] of ledger.entries()) {
+    findings.checked += 1;
+    const expect = (isSo: boolean, complaint: () => string) => {
+      if (!isSo) findings.violation(() => `${name} seq ${row.seq}: ${complaint()}`);
+    };
+    expect(row.seq === String(place + 1), () => `stands where seq ${place + 1} belongs`);
+    expect((row.kind === 'grant') === (place === 0), () => `is a ${row.kind}`);
+    expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () => `${row.units} units`);
+    if (row.kind === 'claimed') {
+      const first = row.first_position;
+      expect(first === taken + 1, () => `begins at position ${first}, not ${taken + 1}`);
+      taken += row.units;
+      remaining -= row.units;
+    } else {
+      expect(row.first_position === null, () => `a ${row.kind} has a position`);
+      expect(['grant', 'stock_added', 'void'].includes(row.kind), () => `kind is ${row.kind}`);
+      remaining += row.units;
+    }
+    const told = row.remaining_after;
+    const reckoned = remaining;
+    expect(reckoned >= 0 && told >= 0, () => `${Math.min(reckoned, told)} units remain: oversold`);
+    expect(told === reckoned, () => `says that ${told} units remain, but ${reckoned} do`);
+  }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Evidence } from '../evidence.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R18. The run shows something: enough claims ended well, the refusals that its scenario promises were heard, and the
+ * faults that were injected were felt by a client. Otherwise the verdict is `unknown`.
+ */
+export function isNotVacuous({ history, faults, options }: Evidence): RuleReport {
+  const findings = new RuleFindings('R18', 'enough happened to judge by');
+  const heard = new Set<string>();
+  let isFelt = false;
+  for (let op = 0; op < history.count; op += 1) {
+    if (history.operation(op) === 'claim') {
+      if (history.end(op) === 'ok') findings.checked += 1;
+      else heard.add(history.outcome(op) ?? '');
+    }
+    if (!isFelt && isDisturbed(history, op)) {
+      const ms = history.endMs(op);
+      isFelt =
+        faults?.some((one) => ms >= one.beginMs && ms <= one.endMs + options.faultFeltMs) ?? false;
+    }
+  }
+  const { okClaimsMin, refusals } = options;
+  if (findings.checked < okClaimsMin) {
+    findings.undecided(`${findings.checked} claims ended well, ${okClaimsMin} are needed`);
+  }
+  const missing = refusals?.filter((refusal) => !heard.has(refusal)) ?? [];
+  if (missing.length > 0) findings.undecided(`nobody heard ${missing.join(', ')}`);
+  if (refusals === undefined && !heard.has('sold_out') && !heard.has('already_claimed')) {
+    findings.undecided('nobody heard sold_out or already_claimed');
+  }
+  if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
+  return findings.end();
+}
+
+/** Whether a client was not served, or could not tell. */
+function isDisturbed(history: RecordedHistory, op: number): boolean {
+  if (history.isOpen(op) || history.end(op) === 'ok') return false;
+  const http = history.http.at(op);
+  const isUnanswered = history.end(op) === 'fail' && history.outcome(op) === 'refused';
+  return history.end(op) === 'info' || http === 503 || http === 429 || isUnanswered;
+}

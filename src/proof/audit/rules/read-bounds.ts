@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { absent } from '../columns.ts';
+import type { Evidence, Sale } from '../evidence.ts';
+import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R9. A read shows a moment between its question and its answer. So the amount counts all stock that was acknowledged
+ * before and none that was asked for after; and `amount - remaining_amount` counts all claims that were shown before and
+ * none that was asked for after. Of two reads, one after the other, the second never shows less.
+ */
+export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R9', 'what a read shows was true while it was asked');
+  for (const sale of sales) {
+    const reads = sale.ops.filter((op) => {
+      return history.operation(op) === 'read' && history.end(op) === 'ok';
+    });
+    if (reads.length === 0) continue;
+    if (sale.isForeign) {
+      findings.note(`${sale.name}: others may have changed it, reads are not judged`);
+      continue;
+    }
+    checkReads(history, { sale, reads }, findings);
+    checkOrder(history, reads, findings);
+  }
+  return findings.end();
+}
+
+function checkReads(
+  history: RecordedHistory,
+  { sale, reads }: { sale: Sale; reads: Int32Array },
+  findings: RuleFindings,
+): void {
+  const grants = grantsOf(history, sale);
+  const shown = Float64Array.from(sale.held, (held) => held.shown).sort();
+  const begun = Float64Array.from(sale.held, (held) => held.begun).sort();
+  for (const op of reads) {
+    findings.checked += 1;
+    const from = history.begunEvent.at(op);
+    const to = history.ended(op);
+    const amount = history.amount.at(op);
+    const remaining = history.remaining.at(op);
+    const complain = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
+    if (amount === absent || remaining === absent) {
+      complain('shows no amount or no remaining_amount');
+      continue;
+    }
+    if (remaining < 0 || remaining > amount) complain(`showed ${remaining} of ${amount} units`);
+    const amountMin = grantedBefore(grants, {
+      event: from,
+      ms: history.begunMs.at(op),
+      delayMs: 0,
+    });
+    const amountMax = grantedAtMost(grants, to);
+    if (amount < amountMin || amount > amountMax) {
+      complain(`showed an amount of ${amount}, possible were ${amountMin} to ${amountMax}`);
+    }
+    const claims = amount - remaining;
+    const claimsMin = countBelow(shown, from);
+    const claimsMax = countBelow(begun, to);
+    if (claims < claimsMin || claims > claimsMax) {
+      complain(`showed ${claims} claims, possible were ${claimsMin} to ${claimsMax}`);
+    }
+  }
+}
+
+/** The units that may have been there by an event. */
+function grantedAtMost({ created, added }: Grants, event: number): number {
+  let units = created?.unitsMax ?? 0;
+  for (const grant of added) if (grant.begun < event) units += grant.unitsMax;
+  return units;
+}
+
+/** How many numbers of a sorted list are below a bound. */
+function countBelow(sorted: Float64Array, bound: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleFindings): void {
+  const byEnd = reads.slice().sort((a, b) => history.ended(a) - history.ended(b));
+  let over = 0;
+  let most = { amount: 0, claims: 0 };
+  for (const op of reads) {
+    for (; over < byEnd.length; over += 1) {
+      const before = byEnd[over] as number;
+      if (history.ended(before) > history.begunEvent.at(op)) break;
+      const shown = shownBy(history, before);
+      most = {
+        amount: Math.max(most.amount, shown.amount),
+        claims: Math.max(most.claims, shown.claims),
+      };
+    }
+    const { amount, claims } = shownBy(history, op);
+    if (amount < most.amount || claims < most.claims) {
+      findings.violation(() => {
+        const now = `${amount} units and ${claims} claims`;
+        return `${history.describe(op)}: showed ${now}, after ${most.amount} and ${most.claims}`;
+      });
+    }
+  }
+}
+
+function shownBy(history: RecordedHistory, op: number): { amount: number; claims: number } {
+  const amount = history.amount.at(op);
+  return { amount, claims: amount - history.remaining.at(op) };
+}

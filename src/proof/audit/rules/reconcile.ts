@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { DumpedCoupon, DumpedLedgerRow } from '../../dump.ts';
+import type { Evidence, Sale } from '../evidence.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R8. Three books tell the same: the coupon's row, its claims, and its ledger. Positions are 1 to the number of claims,
+ * and each row of the ledger that gave units away covers the claims that it names, decided at its time.
+ */
+export function booksAgree({ dump, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R8', 'stock, claims and ledger tell the same');
+  const ids = new Set(dump.coupons.map(({ id }) => id));
+  for (const [name, rows] of [
+    ['a claim', dump.claims],
+    ['a row of the ledger', dump.ledger],
+  ] as const) {
+    const stray = rows.find((row) => !ids.has(row.coupon_id));
+    if (stray !== undefined) {
+      findings.violation(
+        () => `${name} belongs to coupon ${stray.coupon_id}, which does not exist`,
+      );
+    }
+  }
+  if (new Set(dump.coupons.map(({ name }) => name)).size < dump.coupons.length) {
+    findings.violation(() => 'two coupons have one name');
+  }
+  for (const sale of sales) {
+    if (sale.coupon !== undefined) compareBooks(sale, sale.coupon, findings);
+  }
+  return findings.end();
+}
+
+function compareBooks(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings): void {
+  const { name, held, ledger } = sale;
+  findings.checked += 1;
+  const expect = (isSo: boolean, complaint: string) => {
+    if (!isSo) findings.violation(() => `${name}: ${complaint}`);
+  };
+  const given = coupon.amount - coupon.remaining_amount;
+  const claimed = unitsOf(ledger, ['claimed']);
+  const granted = unitsOf(ledger, ['grant', 'stock_added']);
+  const last = ledger.at(-1);
+  expect(given === held.length, `${given} units are gone, but ${held.length} claims are stored`);
+  expect(claimed === held.length, `the ledger gave ${claimed} units, to ${held.length} claims`);
+  expect(given === claimed, `${given} units are gone, by the ledger ${claimed}`);
+  expect(granted === coupon.amount, `the amount is ${coupon.amount}, by the ledger ${granted}`);
+  expect(
+    last?.remaining_after === coupon.remaining_amount,
+    `${coupon.remaining_amount} units remain, by the ledger ${last?.remaining_after}`,
+  );
+  expect(
+    last?.seq === coupon.ledger_seq,
+    `the ledger ends with seq ${last?.seq}, not ${coupon.ledger_seq}`,
+  );
+  const misplaced = held.findIndex(({ claim }, place) => claim.position !== place + 1);
+  expect(misplaced === -1, `position ${misplaced + 1} is not given once`);
+  compareClaims(sale, expect);
+}
+
+function compareClaims(
+  { held, ledger }: Sale,
+  expect: (isSo: boolean, complaint: string) => void,
+): void {
+  let place = 0;
+  for (const row of ledger) {
+    if (row.kind !== 'claimed' || row.first_position === null) continue;
+    const end = row.first_position + row.units;
+    let covered = 0;
+    for (; place < held.length; place += 1) {
+      const claim = held[place]?.claim;
+      if (claim === undefined || claim.position >= end) break;
+      if (claim.position < row.first_position) continue;
+      covered += 1;
+      expect(
+        claim.claimed_at === row.recorded_at,
+        `position ${claim.position} was claimed at ${claim.claimed_at}, by seq ${row.seq} at ${row.recorded_at}`,
+      );
+    }
+    expect(
+      covered === row.units,
+      `seq ${row.seq} gave ${row.units} units from position ${row.first_position}, ${covered} claims are there`,
+    );
+  }
+}
+
+function unitsOf(ledger: readonly DumpedLedgerRow[], kinds: readonly string[]): number {
+  let units = 0;
+  for (const row of ledger) if (kinds.includes(row.kind)) units += row.units;
+  return units;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { absent } from '../columns.ts';
+import { type Evidence, eachUser, type Held } from '../evidence.ts';
+import { isWin } from '../origin.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R7. To ask again is safe. All answers to one user about one coupon show the same claim; he wins it once; and whoever
+ * was shown his claim hears of that claim in every later attempt: as its replay if he sends the key that it is stored
+ * with, and as `already_claimed` otherwise. Only a refusal to serve him at all, or no answer, may come between.
+ */
+export function sameAnswer({ history, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R7', 'asking again always shows the same claim');
+  for (const sale of sales) {
+    eachUser(history, sale, (user, ops) => {
+      const claims = ops.filter((op) => history.operation(op) === 'claim');
+      checkUser(history, claims, sale.heldBy.get(user)?.[0], findings);
+    });
+  }
+  return findings.end();
+}
+
+/** Refusals that are decisions about the claim. The others decide nothing: the service was not able or not willing. */
+export const decidedRefusals = new Set([
+  'sold_out',
+  'not_open',
+  'paused',
+  'closed',
+  'coupon_not_found',
+]);
+
+function checkUser(
+  history: RecordedHistory,
+  claims: Int32Array,
+  held: Held | undefined,
+  findings: RuleFindings,
+): void {
+  let first: number | undefined;
+  let won: number | undefined;
+  // The earliest end of an answer that showed a claim. Attempts that began after it must hear of that claim.
+  let shownBy: number | undefined;
+  for (const op of claims) {
+    if (!history.showsClaim(op)) continue;
+    findings.checked += 1;
+    const complaint =
+      first !== undefined && !isSameClaim(history, first, op)
+        ? `shows another claim than ${history.describe(first)}`
+        : isWin(history, op) && won !== undefined
+          ? `wins, as ${history.describe(won)} did`
+          : wrongKey(history, op, held);
+    if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
+    first ??= op;
+    if (isWin(history, op)) won ??= op;
+    if (shownBy === undefined || history.ended(op) < history.ended(shownBy)) shownBy = op;
+  }
+  if (shownBy === undefined) return;
+  const shown = history.ended(shownBy);
+  for (const op of claims) {
+    if (history.begunEvent.at(op) < shown || history.end(op) === 'info') continue;
+    const isRefused = history.end(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
+    if (!isRefused && !isWin(history, op)) continue;
+    findings.violation(() => {
+      return `${history.describe(op)}: comes after ${history.describe(shownBy)} showed a claim`;
+    });
+  }
+}
+
+function isSameClaim(history: RecordedHistory, a: number, b: number): boolean {
+  const isSame = (x: number, y: number) => x === y || x === absent || y === absent;
+  const times = [history.claimedAt.at(a), history.claimedAt.at(b)] as const;
+  return (
+    history.claimId.at(a) === history.claimId.at(b) &&
+    isSame(history.position.at(a), history.position.at(b)) &&
+    (times[0] === times[1] || times.some((time) => Number.isNaN(time)))
+  );
+}
+
+/** The stored key is that of the attempt that won; it decides whether asking again is a replay. */
+function wrongKey(history: RecordedHistory, op: number, held: Held | undefined) {
+  if (held === undefined) return undefined;
+  const stored = held.claim.idempotency_key;
+  const isSame = stored !== null && history.keyText(op) === stored;
+  if (isWin(history, op)) {
+    return history.keyText(op) === stored ? undefined : `is stored with the key ${stored}`;
+  }
+  const isReplay = history.end(op) === 'ok';
+  if (isReplay && !isSame) return 'is told as a replay to another key than the stored one';
+  return !isReplay && isSame ? 'has the key of the claim, yet hears no replay' : undefined;
+}

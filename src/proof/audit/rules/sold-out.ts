@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { never } from '../columns.ts';
+import type { Evidence, Sale } from '../evidence.ts';
+import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R10. `sold_out` was true at a moment between question and answer. With G units granted for certain by then, it means
+ * that positions 1 to G were all taken; so each of them is stored, and was asked for before that answer. This also finds
+ * the claim that wins though it was asked for after an honest `sold_out`: its position is beyond G, where R1 finds it
+ * unless stock was added.
+ *
+ * After stock was added the answer may be older by a declared delay; without added stock the delay plays no part.
+ */
+export function soldOutIsHonest({ history, sales, options }: Evidence): RuleReport {
+  const findings = new RuleFindings('R10', 'sold_out is said only while nothing is left');
+  for (const sale of sales) {
+    const answers = sale.ops.filter((op) => {
+      return history.operation(op) === 'claim' && history.outcome(op) === 'sold_out';
+    });
+    if (answers.length === 0 || sale.coupon === undefined) continue;
+    if (sale.isForeign) {
+      findings.note(`${sale.name}: others may have claimed it, sold_out is not judged`);
+      continue;
+    }
+    checkAnswers(history, { sale, answers, delayMs: options.soldOutDelayMs }, findings);
+  }
+  return findings.end();
+}
+
+function checkAnswers(
+  history: RecordedHistory,
+  { sale, answers, delayMs }: { sale: Sale; answers: Int32Array; delayMs: number },
+  findings: RuleFindings,
+): void {
+  const grants: Grants = grantsOf(history, sale);
+  const latest = latestByPosition(sale);
+  for (const op of answers) {
+    findings.checked += 1;
+    const event = history.begunEvent.at(op);
+    const granted = grantedBefore(grants, { event, ms: history.begunMs.at(op), delayMs });
+    if (granted === 0) continue;
+    const latestBegun = latest[granted - 1] ?? never;
+    if (latestBegun < history.ended(op)) continue;
+    findings.violation(() => {
+      const late = latest.findIndex((begun) => begun >= history.ended(op));
+      const position = late === -1 ? latest.length + 1 : late + 1;
+      const when = late === -1 ? 'is not taken at all' : 'was asked for only later';
+      return `${history.describe(op)}: of ${granted} units granted, position ${position} ${when}`;
+    });
+  }
+}
+
+/** For each position, when the last of the claims up to it was asked for. */
+function latestByPosition({ held }: Sale): Float64Array {
+  const latest = new Float64Array(held.length);
+  let begun = -1;
+  for (const [place, one] of held.entries()) {
+    begun = Math.max(begun, one.begun);
+    latest[place] = begun;
+  }
+  return latest;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { absent } from '../columns.ts';
+import { type Evidence, eachUser, type Sale } from '../evidence.ts';
+import { isWin } from '../origin.ts';
+import type { RecordedHistory } from '../recorded-history.ts';
+import { RuleFindings, type RuleReport } from '../verdict.ts';
+
+/**
+ * R6. An outcome that nobody could tell was one of two: applied, or not. The claim id that an `outcome_unknown` names
+ * belongs to that attempt alone: stored, it is this user's claim of this coupon, nobody else ever hears it, and no other
+ * attempt wins under it. Whether what was stored fits all that was told to the user later is R3's and R7's matter.
+ */
+export function unknownsResolve({ history, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R6', 'each unknown outcome was either applied or not');
+  const storedFor = new Map<string, string>();
+  for (const { name, held } of sales) {
+    for (const { claim } of held) storedFor.set(claim.claim_id, `${name} by ${claim.user_id}`);
+  }
+  const namedBy = new Map<number, number>();
+  for (const sale of sales) {
+    for (const op of sale.ops) {
+      if (history.operation(op) !== 'claim' || history.end(op) !== 'info') continue;
+      findings.checked += 1;
+      const complaint = complaintAbout(history, { op, sale, storedFor, namedBy });
+      if (complaint !== undefined)
+        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+    }
+    eachUser(history, sale, (_user, ops) => checkLater(history, ops, findings));
+  }
+  return findings.end();
+}
+
+function complaintAbout(
+  history: RecordedHistory,
+  parts: {
+    op: number;
+    sale: Sale;
+    storedFor: Map<string, string>;
+    namedBy: Map<number, number>;
+  },
+): string | undefined {
+  const { op, sale, storedFor, namedBy } = parts;
+  const claimId = history.claimId.at(op);
+  if (claimId === absent) {
+    return history.outcome(op) === 'outcome_unknown' ? 'names no claim' : undefined;
+  }
+  const other = namedBy.get(claimId);
+  namedBy.set(claimId, op);
+  const id = history.claimIds.text(claimId) as string;
+  if (other !== undefined) return `names claim ${id}, as ${history.describe(other)} did`;
+  const holder = storedFor.get(id);
+  const self = `${sale.name} by ${history.users.text(history.user.at(op))}`;
+  return holder === undefined || holder === self
+    ? undefined
+    : `named claim ${id}, which is stored as ${holder}`;
+}
+
+function checkLater(history: RecordedHistory, ops: Int32Array, findings: RuleFindings): void {
+  const unknowns = ops.filter((op) => {
+    return history.operation(op) === 'claim' && history.end(op) === 'info';
+  });
+  if (unknowns.length === 0) return;
+  for (const op of ops) {
+    const claimId = history.claimId.at(op);
+    if (claimId === absent || !isWin(history, op)) continue;
+    const named = unknowns.find((unknown) => history.claimId.at(unknown) === claimId);
+    if (named === undefined) continue;
+    findings.violation(() => {
+      const told = `${history.describe(op)}: wins as new under the claim id`;
+      return `${told} that was named by ${history.describe(named)}`;
+    });
+  }
+}

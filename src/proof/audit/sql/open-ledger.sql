@@ -1,0 +1,13 @@
+-- Opens a cursor on the whole ledger, in no order.
+-- Locks: none.
+declare audited_ledger no scroll cursor for
+select
+  coupon_id::text as coupon_id,
+  seq::text as seq,
+  batch_id::text as batch_id,
+  kind,
+  units,
+  first_position,
+  remaining_after,
+  to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as recorded_at
+from stock_ledger

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Reads HTTP/1.1 answers as the service gives them. What it does not know for sure it says, and never guesses. */
+
+/** An answer, as far as a client of the service needs it. */
+export type Answer = {
+  status: number;
+  /** Whether it carried `Idempotency-Replayed: true`. */
+  isReplay: boolean;
+  /** Seconds, as `Retry-After` says; undefined without one, or with a date in it. */
+  retryAfterS: number | undefined;
+  /** The server closes the connection after this answer. */
+  isLast: boolean;
+  body: string;
+};
+
+/** Why an answer could not be read. */
+export type Unreadable =
+  | 'unreadable_status_line'
+  | 'unreadable_header'
+  | 'unreadable_length'
+  | 'unreadable_transfer_encoding'
+  | 'unreadable_too_long'
+  | 'unreadable_surplus'
+  | 'unreadable_body';
+
+type Head = Omit<Answer, 'body'> & { bodyBytes: number };
+
+const headBytesMax = 32 * 1024;
+const bodyBytesMax = 4 * 1024 * 1024;
+const endOfHead = '\r\n\r\n';
+
+/** Takes the bytes of one connection, in whatever pieces they come; one answer is awaited at a time. */
+export class AnswerParser {
+  // Latin-1, so that a character is a byte and lengths are right.
+  private text = '';
+  private head: Head | undefined;
+
+  /** Undefined while bytes are missing. After an `Unreadable` the connection is of no use any more. */
+  push(bytes: Buffer): Answer | Unreadable | undefined {
+    this.text = this.text === '' ? bytes.toString('latin1') : this.text + bytes.toString('latin1');
+    while (this.head === undefined) {
+      const end = this.text.indexOf(endOfHead);
+      if (end < 0) return this.withoutEnd();
+      const head = headOf(this.text.slice(0, end));
+      if (typeof head === 'string') return head;
+      this.text = this.text.slice(end + endOfHead.length);
+      // 100 to 199 only announce: the answer itself comes behind. After 101 another protocol would be spoken.
+      if (head.status >= 200) this.head = head;
+      else if (head.status === 101) return 'unreadable_status_line';
+    }
+    const { bodyBytes, ...rest } = this.head;
+    if (this.text.length < bodyBytes) return undefined;
+    if (this.text.length > bodyBytes) return 'unreadable_surplus';
+    const body = toUtf8(this.text);
+    this.reset();
+    return { ...rest, body };
+  }
+
+  /** Forgets what came so far: a new connection begins. */
+  reset(): void {
+    this.text = '';
+    this.head = undefined;
+  }
+
+  private withoutEnd(): Unreadable | undefined {
+    if (this.text.length > headBytesMax) return 'unreadable_too_long';
+    const start = this.text.slice(0, 'HTTP/1.'.length);
+    return 'HTTP/1.'.startsWith(start) ? undefined : 'unreadable_status_line';
+  }
+}
+
+function headOf(text: string): Head | Unreadable {
+  const lines = text.split('\r\n');
+  const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/.exec(lines[0] ?? '');
+  if (statusLine === null) return 'unreadable_status_line';
+  const status = Number(statusLine[2]);
+  const head: Head = {
+    status,
+    isReplay: false,
+    retryAfterS: undefined,
+    isLast: statusLine[1] === '0',
+    bodyBytes: -1,
+  };
+  for (let at = 1; at < lines.length; at += 1) {
+    const problem = readHeader(head, lines[at] ?? '');
+    if (problem !== undefined) return problem;
+  }
+  // These never have a body, whatever length is told.
+  if (status < 200 || status === 204 || status === 304) head.bodyBytes = 0;
+  return head.bodyBytes < 0 ? 'unreadable_length' : head;
+}
+
+function readHeader(head: Head, line: string): Unreadable | undefined {
+  const colon = line.indexOf(':');
+  // Also a line that goes on from the one before, which begins with white space.
+  if (colon < 1 || line.charCodeAt(0) <= 32) return 'unreadable_header';
+  const name = line.slice(0, colon).toLowerCase();
+  const value = () => line.slice(colon + 1).trim();
+  switch (name) {
+    case 'content-length':
+      return readLength(head, value());
+    case 'transfer-encoding':
+      return 'unreadable_transfer_encoding';
+    case 'connection':
+      head.isLast = /\bclose\b/i.test(value());
+      return undefined;
+    case 'idempotency-replayed':
+      head.isReplay = value() === 'true';
+      return undefined;
+    case 'retry-after':
+      head.retryAfterS = /^\d{1,9}$/.test(value()) ? Number(value()) : undefined;
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function readLength(head: Head, value: string): Unreadable | undefined {
+  if (!/^\d{1,15}$/.test(value)) return 'unreadable_length';
+  const bytes = Number(value);
+  if (head.bodyBytes >= 0 && head.bodyBytes !== bytes) return 'unreadable_length';
+  if (bytes > bodyBytesMax) return 'unreadable_too_long';
+  head.bodyBytes = bytes;
+  return undefined;
+}
+
+function toUtf8(latin1: string): string {
+  return /[\u0080-\u00ff]/.test(latin1) ? Buffer.from(latin1, 'latin1').toString() : latin1;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Operation } from '../history.ts';
+
+/** One call of the service, as a client means it. */
+export type Ask = {
+  f: Operation;
+  coupon: string;
+  user?: string;
+  /** The idempotency key. */
+  key?: string;
+  /** Which try of the same intent this is, counted from 1. */
+  attempt: number;
+  /** On `create` and `add_stock`. */
+  units?: number;
+  /** On `create`, where the sale has a window: RFC 3339 texts. */
+  opensAt?: string;
+  closesAt?: string;
+};
+
+/** An ask and the number of the node that shall be asked. */
+export type PlacedAsk = { node: number; ask: Ask };
+
+/** What is the same in every request to a node: its host and the keys of who asks. */
+export type RequestParts = {
+  host: string;
+  claimApiKey?: string | undefined;
+  adminApiKey?: string | undefined;
+};
+
+/** Writes the texts of requests to one node. */
+export function requestWriter({ host, claimApiKey, adminApiKey }: RequestParts) {
+  const bearer = (key: string | undefined) =>
+    key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
+  const start = ` HTTP/1.1\r\nHost: ${host}\r\n`;
+  const asClaimer = start + bearer(claimApiKey ?? adminApiKey);
+  const asAdmin = start + bearer(adminApiKey);
+
+  return (ask: Ask): string => {
+    switch (ask.f) {
+      case 'claim':
+        return `POST /api/coupons/claim${asClaimer}${withBody(
+          ask,
+          `{"user_id":${JSON.stringify(ask.user)},"coupon_name":${JSON.stringify(ask.coupon)}}`,
+        )}`;
+      case 'find_claim':
+        return `GET ${pathOf(ask.coupon)}/claims/${encodeURIComponent(ask.user ?? '')}${asClaimer}\r\n`;
+      case 'read':
+        return `GET ${pathOf(ask.coupon)}${start}\r\n`;
+      case 'add_stock':
+        return `POST ${pathOf(ask.coupon)}/stock${asAdmin}${withBody(ask, `{"add":${ask.units}}`)}`;
+      case 'create':
+        return `POST /api/coupons${asAdmin}${withBody(ask, createBody(ask))}`;
+    }
+  };
+}
+
+function pathOf(coupon: string): string {
+  return `/api/coupons/${encodeURIComponent(coupon)}`;
+}
+
+function createBody(ask: Ask): string {
+  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = ask;
+  return JSON.stringify({ name, amount, opens_at, closes_at });
+}
+
+function withBody(ask: Ask, body: string): string {
+  const key = ask.key === undefined ? '' : `Idempotency-Key: ${ask.key}\r\n`;
+  const length = Buffer.byteLength(body);
+  return `Content-Type: application/json\r\n${key}Content-Length: ${length}\r\n\r\n${body}`;
+}

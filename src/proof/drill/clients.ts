@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Answer, Unreadable } from './answer-parser.ts';
+import { type Ask, type PlacedAsk, requestWriter } from './ask.ts';
+import {
+  type Completion,
+  completionOf,
+  lostCompletion,
+  notSentCompletion,
+  refusedCompletion,
+} from './completion.ts';
+import { Connection, type ConnectionOwner, type Place } from './connection.ts';
+import type { HistoryWriter, RecordedOperation } from './history-writer.ts';
+
+/** Something to be asked, and what is told of it. All times are those of the clock that the clients were given. */
+export type Asking = PlacedAsk & {
+  /** When it was to be asked. Latency counts from here, however late it was sent. */
+  intendedMs: number;
+  onDone(done: DoneAsking): void;
+};
+
+/** An asking that has come to its end. */
+export type DoneAsking = {
+  asking: Asking;
+  completion: Completion;
+  /** Undefined where it was never sent. */
+  sentMs: number | undefined;
+  doneMs: number;
+};
+
+/** Who the clients are and whom they ask. */
+export type ClientsOptions = {
+  urls: readonly string[];
+  /** In all; each node gets an equal share, and one at least. */
+  connections: number;
+  timeoutMs: number;
+  claimApiKey?: string | undefined;
+  adminApiKey?: string | undefined;
+  history: HistoryWriter;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+};
+
+type Pool = {
+  node: number;
+  write(ask: Ask): string;
+  clients: Client[];
+  free: Client[];
+  waiting: Line<Asking>;
+};
+
+// Who comes when so many wait already is told at once that he was not sent.
+const waitingMax = 200_000;
+
+/** All clients of a drill: connections to each node, and the line of those who wait for a free one. */
+export class Clients {
+  private readonly options: ClientsOptions;
+  private readonly pools: Pool[];
+  private readonly sweep: NodeJS.Timeout;
+  private procs = 0;
+  private waitingNow = 0;
+  private underWayNow = 0;
+
+  constructor(options: ClientsOptions) {
+    this.options = options;
+    const each = Math.max(1, Math.floor(options.connections / options.urls.length));
+    this.pools = options.urls.map((url, node) => {
+      const { host } = new URL(url);
+      const write = requestWriter({ ...options, host });
+      const pool: Pool = { node, write, clients: [], free: [], waiting: new Line() };
+      pool.clients = Array.from({ length: each }, () => new Client(this, pool, placeOf(url)));
+      pool.free = [...pool.clients];
+      return pool;
+    });
+    const sweepMs = Math.min(100, Math.max(5, options.timeoutMs / 20));
+    this.sweep = setInterval(() => this.dropLate(), sweepMs);
+  }
+
+  /** How many wait for a free connection. */
+  get waiting(): number {
+    return this.waitingNow;
+  }
+
+  /** How many were sent and not answered yet. */
+  get underWay(): number {
+    return this.underWayNow;
+  }
+
+  /** Opens every connection. A node that cannot be reached is found out by those who ask it. */
+  async open(): Promise<void> {
+    await Promise.all(this.pools.flatMap(({ clients }) => clients.map((one) => one.open())));
+  }
+
+  /** Asks as soon as a connection is free. `onDone` is called once, never before this returns. */
+  ask(asking: Asking): void {
+    const pool = this.pools[asking.node];
+    if (pool === undefined) throw new RangeError(`there is no node ${asking.node}`);
+    const client = pool.free.pop();
+    if (client !== undefined) {
+      this.send(client, asking);
+    } else if (this.waitingNow < waitingMax) {
+      this.waitingNow += 1;
+      pool.waiting.push(asking);
+    } else {
+      setImmediate(() => this.giveUp(asking));
+    }
+  }
+
+  /** Those who wait are told that they were not sent. Who was sent is still answered. */
+  sendHome(): void {
+    for (const { waiting } of this.pools) {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        this.waitingNow -= 1;
+        this.giveUp(next);
+      }
+    }
+  }
+
+  /** Drops all connections; whoever waits hears nothing any more. */
+  close(): void {
+    clearInterval(this.sweep);
+    for (const { clients } of this.pools) for (const client of clients) client.drop();
+  }
+
+  /** For the client itself: its ask has come to its end. */
+  finish(client: Client, completion: Completion): void {
+    const { asking, operation, sentMs, pool } = client;
+    if (asking === undefined || operation === undefined) return;
+    client.asking = undefined;
+    this.options.history.complete(operation, completion);
+    this.underWayNow -= 1;
+    // An operation that nobody can tell the end of may go on: its client is never free for another.
+    if (completion.type === 'info') client.proc = undefined;
+    const next = pool.waiting.shift();
+    if (next === undefined) {
+      pool.free.push(client);
+    } else {
+      this.waitingNow -= 1;
+      this.send(client, next);
+    }
+    asking.onDone({ asking, completion, sentMs, doneMs: this.options.now() });
+  }
+
+  private send(client: Client, asking: Asking): void {
+    client.proc ??= this.nextProc();
+    client.asking = asking;
+    client.sentMs = this.options.now();
+    this.underWayNow += 1;
+    const text = client.pool.write(asking.ask);
+    client.operation = this.options.history.invoke(client.proc, asking.node, asking.ask);
+    client.send(text);
+  }
+
+  private nextProc(): number {
+    const proc = this.procs;
+    this.procs += 1;
+    return proc;
+  }
+
+  private giveUp(asking: Asking): void {
+    const doneMs = this.options.now();
+    asking.onDone({ asking, completion: notSentCompletion, sentMs: undefined, doneMs });
+  }
+
+  private dropLate(): void {
+    const lateMs = this.options.now() - this.options.timeoutMs;
+    for (const { clients, waiting } of this.pools) {
+      for (let first = waiting.first; first !== undefined; first = waiting.first) {
+        if (first.intendedMs > lateMs) break;
+        waiting.shift();
+        this.waitingNow -= 1;
+        this.giveUp(first);
+      }
+      for (const client of clients) {
+        if (client.asking !== undefined && client.sentMs <= lateMs) client.timeOut();
+      }
+    }
+  }
+}
+
+/** One connection and the one who uses it. */
+class Client implements ConnectionOwner {
+  readonly pool: Pool;
+  /** Given when it is needed; after an unknown end it is another one. */
+  proc: number | undefined;
+  asking: Asking | undefined;
+  operation: RecordedOperation | undefined;
+  sentMs = 0;
+  private readonly clients: Clients;
+  private readonly connection: Connection;
+
+  constructor(clients: Clients, pool: Pool, place: Place) {
+    this.clients = clients;
+    this.pool = pool;
+    this.connection = new Connection(place, this);
+  }
+
+  open(): Promise<void> {
+    return this.connection.open();
+  }
+
+  send(text: string): void {
+    this.connection.send(text);
+  }
+
+  drop(): void {
+    this.connection.drop();
+  }
+
+  timeOut(): void {
+    const { isSent } = this.connection;
+    this.connection.drop();
+    this.clients.finish(this, isSent ? lostCompletion('timeout') : refusedCompletion);
+  }
+
+  onAnswer(answer: Answer): void {
+    const { asking } = this;
+    if (asking !== undefined) this.clients.finish(this, completionOf(asking.ask.f, answer));
+  }
+
+  onUnsent(): void {
+    this.clients.finish(this, refusedCompletion);
+  }
+
+  onLost(reason: 'reset' | Unreadable): void {
+    this.clients.finish(this, lostCompletion(reason));
+  }
+}
+
+/** First in, first out, in constant time. */
+class Line<T> {
+  private items: (T | undefined)[] = [];
+  private start = 0;
+
+  get first(): T | undefined {
+    return this.items[this.start];
+  }
+
+  push(item: T): void {
+    this.items.push(item);
+  }
+
+  shift(): T | undefined {
+    const item = this.items[this.start];
+    if (item === undefined) return undefined;
+    this.items[this.start] = undefined;
+    this.start += 1;
+    if (this.start > 1024 && this.start * 2 > this.items.length) {
+      this.items = this.items.slice(this.start);
+      this.start = 0;
+    }
+    return item;
+  }
+}
+
+function placeOf(url: string): Place {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 80 : Number(port) };
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What an answer means: whether it is certain, and of what. */
+import type { Operation } from '../history.ts';
+import type { Answer, Unreadable } from './answer-parser.ts';
+
+/** How an ask ended, as the history tells it. */
+export type Completion = {
+  type: 'ok' | 'fail' | 'info';
+  outcome: string;
+  http?: number;
+  effect?: 'none' | 'unknown';
+  claimId?: string;
+  position?: number;
+  claimedAt?: string;
+  retryAfterS?: number;
+  amount?: number;
+  remainingAmount?: number;
+};
+
+/**
+ * Kinds of completions that a table can hold. `shed`: turned away undecided, and nothing has changed. `unsent`: gave up
+ * before a connection was free.
+ */
+export type OutcomeClass = 'won' | 'refused' | 'shed' | 'unsent' | 'unknown' | 'other';
+
+/** Every `OutcomeClass`, in the order in which they are told. */
+export const outcomeClasses = ['won', 'refused', 'shed', 'unsent', 'unknown', 'other'] as const;
+
+/** No connection could be had, so nothing was sent. */
+export const refusedCompletion: Completion = { type: 'fail', outcome: 'refused', effect: 'none' };
+
+/** It waited for a free connection until its user had lost patience. It was never asked: no history has it. */
+export const notSentCompletion: Completion = { type: 'fail', outcome: 'not_sent', effect: 'none' };
+
+const decisions = new Set([
+  'already_claimed',
+  'not_open',
+  'paused',
+  'closed',
+  'sold_out',
+  'coupon_not_found',
+]);
+const sheds = new Set(['overloaded', 'unavailable', 'rate_limited', 'refused']);
+
+const successes: Record<Exclude<Operation, 'claim'>, string> = {
+  create: 'created',
+  find_claim: 'found',
+  read: 'read',
+  add_stock: 'stock_added',
+};
+
+/** The completion of an ask that nobody answered, or not so that it could be read. */
+export function lostCompletion(outcome: 'timeout' | 'reset' | Unreadable): Completion {
+  return { type: 'info', outcome, effect: 'unknown' };
+}
+
+/** Reads an answer. One that does not keep to the contract proves nothing, whatever its status. */
+export function completionOf(f: Operation, answer: Answer): Completion {
+  const body = toObject(answer.body);
+  const told = body === undefined ? undefined : toldBy(f, answer, body);
+  const completion = told ?? lostCompletion('unreadable_body');
+  completion.http = answer.status;
+  if (answer.retryAfterS !== undefined) completion.retryAfterS = answer.retryAfterS;
+  return completion;
+}
+
+/** Where a completion belongs in a table. */
+export function classOf(f: Operation, { type, outcome }: Completion): OutcomeClass {
+  if (type === 'info') return 'unknown';
+  if (sheds.has(outcome)) return 'shed';
+  if (outcome === notSentCompletion.outcome) return 'unsent';
+  if (f !== 'claim') return 'other';
+  if (type === 'ok') return 'won';
+  return decisions.has(outcome) ? 'refused' : 'other';
+}
+
+/** Whether the same ask may be told something else later: turned away, or nobody knows. */
+export function isUndecided({ type, outcome }: Completion): boolean {
+  return type === 'info' || sheds.has(outcome);
+}
+
+type Body = Record<string, unknown>;
+
+function toldBy(f: Operation, answer: Answer, body: Body): Completion | undefined {
+  if (answer.status >= 200 && answer.status < 300) {
+    return f === 'claim' ? toldWon(answer, body) : toldSuccess(f, body);
+  }
+  const { code, effect } = body;
+  if (typeof code !== 'string' || (effect !== 'none' && effect !== 'unknown')) return undefined;
+  return {
+    type: effect === 'none' ? 'fail' : 'info',
+    outcome: code,
+    effect,
+    ...claimIn(toObject(body.claim) ?? body),
+  };
+}
+
+function toldWon(answer: Answer, body: Body): Completion | undefined {
+  const claim = claimIn(body);
+  if (claim.claimId === undefined || claim.position === undefined) return undefined;
+  return { type: 'ok', outcome: answer.isReplay ? 'replayed' : 'claimed', ...claim };
+}
+
+function toldSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
+  const completion: Completion = { type: 'ok', outcome: successes[f] };
+  if (f === 'find_claim') {
+    const claim = claimIn(body);
+    return claim.claimId === undefined ? undefined : { ...completion, ...claim };
+  }
+  const { amount, remaining_amount: remainingAmount } = body;
+  if (typeof amount !== 'number' || typeof remainingAmount !== 'number') return undefined;
+  return f === 'read' ? { ...completion, amount, remainingAmount } : completion;
+}
+
+function claimIn(body: Body): Pick<Completion, 'claimId' | 'position' | 'claimedAt'> {
+  const { claim_id: claimId, position, claimed_at: claimedAt } = body;
+  return {
+    ...(typeof claimId === 'string' && { claimId }),
+    ...(typeof position === 'number' && { position }),
+    ...(typeof claimedAt === 'string' && { claimedAt }),
+  };
+}
+
+function toObject(value: unknown): Body | undefined {
+  try {
+    const parsed = typeof value === 'string' ? JSON.parse(value) : value;
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? parsed
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

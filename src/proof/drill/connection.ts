@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { connect, type Socket } from 'node:net';
+import { type Answer, AnswerParser, type Unreadable } from './answer-parser.ts';
+
+/** Who hears what becomes of a request. Each request ends in exactly one of these, unless it is dropped. */
+export type ConnectionOwner = {
+  onAnswer(answer: Answer): void;
+  /** No connection could be had, so not a byte of the request has left. */
+  onUnsent(): void;
+  /** It was sent, and no answer will come that can be read. */
+  onLost(reason: 'reset' | Unreadable): void;
+};
+
+/** Where a node listens. */
+export type Place = { host: string; port: number };
+
+const readBytes = 16 * 1024;
+
+/** One keep-alive connection to a node, opened when it is needed, with one request at a time on it. */
+export class Connection {
+  private readonly place: Place;
+  private readonly owner: ConnectionOwner;
+  private readonly parser = new AnswerParser();
+  private readonly buffer = Buffer.allocUnsafeSlow(readBytes);
+  private socket: Socket | undefined;
+  private isOpen = false;
+  private isWaiting = false;
+  private unsent: string | undefined;
+  private onOpened: (() => void) | undefined;
+
+  constructor(place: Place, owner: ConnectionOwner) {
+    this.place = place;
+    this.owner = owner;
+  }
+
+  /** Whether the request under way has begun to leave, so that it may have an effect. */
+  get isSent(): boolean {
+    return this.isWaiting && this.unsent === undefined;
+  }
+
+  /** Opens it ahead of the first request. Resolves also when that fails: the request will tell. */
+  open(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onOpened = resolve;
+      this.connect();
+    });
+  }
+
+  /** Sends the whole text of a request. */
+  send(text: string): void {
+    this.isWaiting = true;
+    if (this.isOpen) {
+      this.socket?.write(text);
+      return;
+    }
+    this.unsent = text;
+    if (this.socket === undefined) this.connect();
+  }
+
+  /** Closes at once; nobody hears of a request that was under way. The next one opens it anew. */
+  drop(): void {
+    const socket = this.socket;
+    this.forget();
+    socket?.destroy();
+  }
+
+  private connect(): void {
+    const socket = connect({
+      ...this.place,
+      noDelay: true,
+      onread: {
+        buffer: this.buffer,
+        callback: (bytes) => {
+          if (this.socket === socket) this.read(bytes);
+          return true;
+        },
+      },
+    });
+    this.socket = socket;
+    socket.once('connect', () => {
+      if (this.socket === socket) this.onConnect(socket);
+    });
+    // "close" follows, and tells all there is to tell.
+    socket.on('error', () => undefined);
+    socket.once('end', () => this.onClose(socket));
+    socket.once('close', () => this.onClose(socket));
+  }
+
+  private onConnect(socket: Socket): void {
+    this.isOpen = true;
+    this.onOpened?.();
+    this.onOpened = undefined;
+    const text = this.unsent;
+    this.unsent = undefined;
+    if (text !== undefined) socket.write(text);
+  }
+
+  private read(bytes: number): void {
+    const answer = this.isWaiting
+      ? this.parser.push(this.buffer.subarray(0, bytes))
+      : 'unreadable_surplus';
+    if (answer === undefined) return;
+    if (typeof answer === 'string') {
+      const wasWaiting = this.isWaiting;
+      this.drop();
+      if (wasWaiting) this.owner.onLost(answer);
+      return;
+    }
+    this.isWaiting = false;
+    if (answer.isLast) this.drop();
+    this.owner.onAnswer(answer);
+  }
+
+  private onClose(socket: Socket): void {
+    if (this.socket !== socket) return;
+    const { isWaiting, isSent } = this;
+    this.drop();
+    if (!isWaiting) return;
+    if (isSent) this.owner.onLost('reset');
+    else this.owner.onUnsent();
+  }
+
+  private forget(): void {
+    this.socket = undefined;
+    this.isOpen = false;
+    this.isWaiting = false;
+    this.unsent = undefined;
+    this.parser.reset();
+    this.onOpened?.();
+    this.onOpened = undefined;
+  }
+}

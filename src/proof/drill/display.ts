@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { outcomeClasses } from './completion.ts';
+import { millis, whole } from './numbers.ts';
+import type { ClassCounts } from './tally.ts';
+
+/** Where a drill tells how it goes. */
+export type Terminal = {
+  write(text: string): void;
+  /** Whether what was written can be overwritten. */
+  isTerminal: boolean;
+  /** Undefined where nobody knows. */
+  columns: number | undefined;
+};
+
+/** How a load goes at a moment. */
+export type Progress = {
+  scenario: string;
+  phase: string;
+  elapsedS: number;
+  /** How long the load is to take; what comes after it is not counted. */
+  totalS: number;
+  asked: number;
+  /** Of the last second. */
+  askedPerSecond: number;
+  answers: ClassCounts;
+  waiting: number;
+  underWay: number;
+  /** Of the last second. */
+  p50: number;
+  p99: number;
+  lagMs: number;
+};
+
+const columnsMax = 80;
+const barCells = 20;
+const up = (lines: number) => `\u001b[${lines}A\r`;
+const clearLine = '\u001b[2K';
+
+/** On a terminal one block that is drawn again and again; elsewhere one plain line each time. */
+export class Display {
+  private readonly terminal: Terminal;
+  private linesDrawn = 0;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  /** How often it is worth showing something new. */
+  get everyMs(): number {
+    return this.terminal.isTerminal ? 200 : 1000;
+  }
+
+  show(progress: Progress): void {
+    if (!this.terminal.isTerminal) {
+      this.terminal.write(`${plainLine(progress)}\n`);
+      return;
+    }
+    const width = Math.min(columnsMax, Math.max(1, this.terminal.columns ?? columnsMax));
+    const lines = block(progress).map((line) => clearLine + line.slice(0, width));
+    const back = this.linesDrawn === 0 ? '' : up(this.linesDrawn);
+    this.terminal.write(`${back}${lines.join('\n')}\n`);
+    this.linesDrawn = lines.length;
+  }
+}
+
+function block(progress: Progress): string[] {
+  const { elapsedS, totalS, answers } = progress;
+  const share = totalS > 0 ? Math.min(1, elapsedS / totalS) : 1;
+  const filled = Math.round(share * barCells);
+  const bar = '#'.repeat(filled) + '-'.repeat(barCells - filled);
+  return [
+    `${progress.scenario}  [${bar}] ${elapsedS.toFixed(0)} of ${totalS.toFixed(0)} s  ${progress.phase}`,
+    `  asked ${whole(progress.asked)}   ${whole(progress.askedPerSecond)}/s   waiting ${whole(progress.waiting)}   under way ${whole(progress.underWay)}`,
+    `  ${outcomesLine(answers)}`,
+    `  p50 ${millis(progress.p50)} ms   p99 ${millis(progress.p99)} ms   generator late ${millis(progress.lagMs)} ms`,
+  ];
+}
+
+function plainLine(progress: Progress): string {
+  return [
+    `${progress.elapsedS.toFixed(0)} s ${progress.phase}:`,
+    `${whole(progress.askedPerSecond)}/s,`,
+    `${outcomesLine(progress.answers)},`,
+    `p50 ${millis(progress.p50)} p99 ${millis(progress.p99)} ms,`,
+    `generator late ${millis(progress.lagMs)} ms`,
+  ].join(' ');
+}
+
+function outcomesLine(answers: ClassCounts): string {
+  return outcomeClasses.map((name) => `${name} ${whole(answers[name])}`).join('  ');
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * The drill: clients of many kinds come upon a service and write down what each of them saw. It knows the HTTP contract and
+ * nothing of the engine, so that what it finds does not rest on what it examines.
+ */
+import { writeFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HistoryHead } from '../history.ts';
+import type { Phase } from './arrival-times.ts';
+import { Clients } from './clients.ts';
+import { Display, type Terminal } from './display.ts';
+import { HistoryWriter } from './history-writer.ts';
+import { type LastRead, lookAround, UserSample } from './last-look.ts';
+import { Load } from './load.ts';
+import { type DrillOptions, type DrillSettings, settle } from './options.ts';
+import { planOf, scenarioOf } from './plan.ts';
+import { Random } from './random.ts';
+import { type DrillReport, lagMsLimit, readMachine, recoveryOf } from './report.ts';
+import { reportPage } from './report-page.ts';
+import type { Scenario } from './scenario.ts';
+import { createCoupons, DrillError } from './set-up.ts';
+import { summaryOf } from './summary.ts';
+import { Tally } from './tally.ts';
+
+const flushEveryMs = 500;
+const probeClientsMax = 256;
+// The first part of a probe warms both sides up and is not counted.
+const warmUpShare = 0.3;
+const sampleStream = 3;
+
+type Running = {
+  settings: DrillSettings;
+  scenario: Scenario;
+  clients: Clients;
+  history: HistoryWriter;
+  display: Display;
+  now(): number;
+  signal: AbortSignal;
+};
+
+type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>;
+
+/**
+ * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
+ * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
+ * options that cannot be, and `DrillError` when the service cannot be drilled at all.
+ */
+export async function runDrill(
+  options: DrillOptions,
+  terminal: Terminal,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<DrillReport> {
+  const startedAt = new Date();
+  const settings = settle(options, startedAt);
+  const scenario = scenarioOf(settings);
+  const startMs = performance.now();
+  const now = () => performance.now() - startMs;
+  const head: HistoryHead = {
+    history: 'firstcome',
+    version: 1,
+    scenario: settings.scenario,
+    seed: settings.seed,
+    nodes: settings.urls,
+    started_at: startedAt.toISOString(),
+    options: settings,
+  };
+  const history = new HistoryWriter(options.history, head, now);
+  const flushing = setInterval(() => history.flush(), flushEveryMs);
+  const { claimApiKey, adminApiKey } = options;
+  const clients = new Clients({ ...settings, claimApiKey, adminApiKey, history, now });
+  const display = new Display(terminal);
+  try {
+    const running = { settings, scenario, clients, history, display, now, signal };
+    const report = await playFrom(running, startedAt, options.history);
+    history.close();
+    writeReports(options, report);
+    terminal.write(`${summaryOf(report).join('\n')}\n`);
+    return report;
+  } finally {
+    clearInterval(flushing);
+    clients.close();
+    history.close();
+  }
+}
+
+async function playFrom(running: Running, startedAt: Date, file: string): Promise<DrillReport> {
+  const { settings, scenario, clients, history, now, signal } = running;
+  // A node that swallows what is sent to it must not hold up the drill.
+  await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
+  const persistence = { clients, nodes: settings.urls.length, now, signal };
+  const coupons = await createCoupons(persistence, scenario.coupons);
+  const sample = new UserSample(new Random(settings.seed, sampleStream));
+  const played = await play(running, startedAt, sample);
+  const names = coupons.map(({ name }) => name);
+  const lastReads: LastRead[] = signal.aborted
+    ? []
+    : await lookAround(persistence, { urls: settings.urls, coupons: names, sample });
+  const { events, operations } = history;
+  return {
+    ...played,
+    machine: readMachine(),
+    history: { file, events, operations },
+    ...{ coupons, lastReads },
+  };
+}
+
+async function play(running: Running, startedAt: Date, sample: UserSample): Promise<Played> {
+  const { settings, scenario, clients, now, signal } = running;
+  const cpuBefore = process.cpuUsage();
+  const startMs = now();
+  const isProbing = scenario.probeSeconds > 0;
+  const tally = new Tally(startMs, isProbing ? 'warm-up' : (scenario.phases(0)[0]?.name ?? 'load'));
+  const load = new Load({
+    ...{ clients, tally, now, signal },
+    ...{ followUp: scenario.followUp, isTimeBound: scenario.isTimeBound },
+    onHeard: (placed, completion) => sample.add(placed, completion),
+  });
+  const stopShowing = showProgress(running, { tally, load, startMs });
+  let saturation: number | undefined;
+  try {
+    saturation = isProbing ? await measureSaturation(running, { tally, load }) : undefined;
+    const phases = scenario.phases(saturation ?? 0);
+    const begin = (phase: Phase | undefined) => tally.beginPhase(phase?.name ?? 'load', now());
+    if (isProbing) begin(phases[0]);
+    await load.arrive(planOf(settings, scenario, phases), (phase) => begin(phases[phase]));
+    tally.beginPhase('last answers', now());
+    await load.settled();
+  } finally {
+    stopShowing();
+  }
+  const endMs = now();
+  const cpu = process.cpuUsage(cpuBefore);
+  const phases = tally.end(endMs);
+  const seconds = (endMs - startMs) / 1000;
+  const { ok, fail, info, notSent } = tally.types;
+  const recoveredAfterS = recoveryOf(phases, tally.series);
+  return {
+    report: 'firstcome drill',
+    version: 1,
+    startedAt: startedAt.toISOString(),
+    ...{ scenario: settings.scenario, seed: settings.seed, options: settings },
+    isInterrupted: signal.aborted,
+    generator: {
+      isLimit: load.lagMsMax > lagMsLimit,
+      ...{ lagMsMax: load.lagMsMax, lagMsLimit, leftOut: load.leftOut },
+      ...{ cpuSeconds: (cpu.user + cpu.system) / 1e6 },
+    },
+    ...(saturation !== undefined && { saturation }),
+    ...(recoveredAfterS !== undefined && { recoveredAfterS }),
+    totals: {
+      ...{ seconds, asked: tally.asked, ok, fail, info, notSent, answers: tally.answers },
+      answersPerSecond: (ok + fail + info) / seconds,
+    },
+    outcomes: tally.outcomes,
+    latencyMs: tally.latency.percentiles(),
+    serviceMs: tally.service.percentiles(),
+    latencyCurve: tally.latency.curve(),
+    ...{ phases, series: tally.series },
+  };
+}
+
+async function measureSaturation(
+  { settings, scenario, now, signal }: Running,
+  { tally, load }: { tally: Tally; load: Load },
+): Promise<number> {
+  const clients = Math.min(probeClientsMax, settings.connections);
+  const draw = () => scenario.draw();
+  const { probeSeconds } = scenario;
+  await load.probe({ clients, seconds: probeSeconds * warmUpShare, draw });
+  const decided = () => tally.answers.won + tally.answers.refused;
+  const [decidedBefore, startMs] = [decided(), now()];
+  tally.beginPhase('probe', startMs);
+  await load.probe({ clients, seconds: probeSeconds * (1 - warmUpShare), draw });
+  const saturation = ((decided() - decidedBefore) * 1000) / (now() - startMs);
+  if (saturation === 0 && !signal.aborted) {
+    throw new DrillError('the service decided nothing while saturation was measured');
+  }
+  return saturation;
+}
+
+function showProgress(
+  { settings, clients, display, now }: Running,
+  { tally, load, startMs }: { tally: Tally; load: Load; startMs: number },
+): () => void {
+  const show = () => {
+    const second = tally.lastSecond(now());
+    display.show({
+      ...{ scenario: settings.scenario, phase: tally.phaseName, asked: tally.asked },
+      ...{ elapsedS: (now() - startMs) / 1000, totalS: settings.seconds },
+      ...{ askedPerSecond: second?.asked ?? 0, p50: second?.p50 ?? 0, p99: second?.p99 ?? 0 },
+      ...{ answers: tally.answers, waiting: clients.waiting, underWay: clients.underWay },
+      lagMs: load.takeLagMs(),
+    });
+  };
+  const timer = setInterval(show, display.everyMs);
+  return () => {
+    clearInterval(timer);
+    show();
+  };
+}
+
+function writeReports({ jsonReport, htmlReport }: DrillOptions, report: DrillReport): void {
+  if (jsonReport !== undefined) writeFileSync(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
+  if (htmlReport !== undefined) writeFileSync(htmlReport, reportPage(report));
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isUndecided } from './completion.ts';
+import { Random } from './random.ts';
+import type { FollowUp, PlannedRetry } from './scenario.ts';
+
+const firstDelayMs = 100;
+const delayMsMax = 5_000;
+const stormDelayMsMax = 400;
+
+/**
+ * Clients who want to know: turned away or left without an answer they ask again, with the same key, after the time that
+ * `Retry-After` names and up to half of it more; where it names none after a doubling delay with jitter. Each time they
+ * ask any of the nodes.
+ */
+export function patientClients(options: {
+  attemptsMax: number;
+  nodes: number;
+  random: Random;
+}): FollowUp {
+  const { attemptsMax, nodes, random } = options;
+  return ({ ask }, completion) => {
+    const { attempt } = ask;
+    if (!isUndecided(completion)) return [];
+    if (attempt >= attemptsMax || ask.f === 'read' || ask.f === 'find_claim') return [];
+    const { retryAfterS } = completion;
+    const delayMs =
+      retryAfterS === undefined
+        ? firstDelayMs * 2 ** (attempt - 1) * (0.5 + random.fraction())
+        : retryAfterS * 1000 * (1 + random.fraction() / 2);
+    const node = random.below(nodes);
+    return [
+      { node, ask: { ...ask, attempt: attempt + 1 }, delayMs: Math.min(delayMs, delayMsMax) },
+    ];
+  };
+}
+
+/**
+ * Clients who believe nothing: each answer, whatever it says, is followed by one to three further tries with the same key
+ * at any of the nodes, side by side or one overtaking the other, until an intent has had `attemptsMax` of them. What an
+ * intent draws depends on the seed and its key alone, not on which answer comes first.
+ */
+export function stormyClients(options: {
+  attemptsMax: number;
+  nodes: number;
+  seed: number;
+}): FollowUp {
+  const { attemptsMax, nodes, seed } = options;
+  const intents = new Map<string, { attempts: number; random: Random }>();
+  return ({ ask }) => {
+    const { key = '' } = ask;
+    const intent = intents.get(key) ?? {
+      attempts: 1,
+      random: new Random(seed, streamOf(key)),
+    };
+    const { random } = intent;
+    const wanted = random.chance(0.7) ? 1 : 2 + random.below(2);
+    const retries: PlannedRetry[] = [];
+    for (let copy = 0; copy < wanted && intent.attempts < attemptsMax; copy += 1) {
+      intent.attempts += 1;
+      const delayMs = random.chance(0.3) ? 0 : random.fraction() * stormDelayMsMax;
+      retries.push({
+        ...{ node: random.below(nodes), delayMs },
+        ask: { ...ask, attempt: intent.attempts },
+      });
+    }
+    intents.set(key, intent);
+    return retries;
+  };
+}
+
+/** The FNV-1a hash of Fowler, Noll and Vo. */
+function streamOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}

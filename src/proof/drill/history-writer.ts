@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { HistoryHead } from '../history.ts';
+import type { Ask } from './ask.ts';
+import type { Completion } from './completion.ts';
+
+/** An operation that was recorded as begun; its completion needs it back. */
+export type RecordedOperation = { op: number; proc: number; tail: string };
+
+const pendingCharactersMax = 256 * 1024;
+
+/**
+ * Writes a history in the order in which the events are told to it. The lines are put together by hand, since a drill
+ * writes tens of thousands a second. They are gathered and written in pieces, at the latest at the next `flush`;
+ * a disk that does not keep up shows as a late generator, and no memory fills with what it owes.
+ */
+export class HistoryWriter {
+  private readonly file: number;
+  private readonly now: () => number;
+  private readonly nodes: readonly string[];
+  private pending = '';
+  private eventsWritten = 0;
+  private operationsBegun = 0;
+  private isClosed = false;
+
+  /** Overwrites the file at `path`. `now` tells milliseconds since the recording began. */
+  constructor(path: string, head: HistoryHead, now: () => number) {
+    this.file = openSync(path, 'w');
+    this.now = now;
+    this.nodes = head.nodes.map((node) => JSON.stringify(node));
+    this.pending = `${JSON.stringify(head)}\n`;
+  }
+
+  /** How many events are told so far. */
+  get events(): number {
+    return this.eventsWritten;
+  }
+
+  /** How many operations have begun so far. */
+  get operations(): number {
+    return this.operationsBegun;
+  }
+
+  /** To be called right before the request leaves. */
+  invoke(proc: number, node: number, ask: Ask): RecordedOperation {
+    const op = this.operationsBegun;
+    this.operationsBegun += 1;
+    const tail = `,"proc":${proc},"node":${this.nodes[node]}${tailOf(ask)}`;
+    const create = ask.f === 'create' ? windowOf(ask) : '';
+    this.append(`"type":"invoke","op":${op}${tail}${create}}\n`);
+    return { op, proc, tail };
+  }
+
+  /** To be called right after the answer came, or the hope for one ended. */
+  complete({ op, tail }: RecordedOperation, completion: Completion): void {
+    this.append(`"type":"${completion.type}","op":${op}${tail}${toldOf(completion)}}\n`);
+  }
+
+  /** Hands all that was told to the operating system. */
+  flush(): void {
+    if (this.pending === '') return;
+    const bytes = Buffer.from(this.pending);
+    this.pending = '';
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+  }
+
+  /** Flushes and closes; a second call does nothing. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.flush();
+    closeSync(this.file);
+  }
+
+  private append(rest: string): void {
+    const ms = Math.round(this.now() * 1000) / 1000;
+    this.pending += `{"i":${this.eventsWritten},"t_ms":${ms},${rest}`;
+    this.eventsWritten += 1;
+    if (this.pending.length > pendingCharactersMax) this.flush();
+  }
+}
+
+function tailOf(ask: Ask): string {
+  let text = `,"f":"${ask.f}","coupon":${JSON.stringify(ask.coupon)}`;
+  if (ask.user !== undefined) text += `,"user":${JSON.stringify(ask.user)}`;
+  if (ask.key !== undefined) text += `,"key":${JSON.stringify(ask.key)}`;
+  text += `,"attempt":${ask.attempt}`;
+  if (ask.units !== undefined) text += `,"units":${ask.units}`;
+  return text;
+}
+
+function windowOf({ opensAt, closesAt }: Ask): string {
+  if (opensAt === undefined && closesAt === undefined) return '';
+  const end = (text: string | undefined) => (text === undefined ? 'null' : JSON.stringify(text));
+  return `,"opens_at":${end(opensAt)},"closes_at":${end(closesAt)}`;
+}
+
+function toldOf(completion: Completion): string {
+  const { http, outcome, effect, claimId, position, claimedAt, retryAfterS } = completion;
+  const { amount, remainingAmount } = completion;
+  let text = http === undefined ? '' : `,"http":${http}`;
+  text += `,"outcome":${JSON.stringify(outcome)}`;
+  if (effect !== undefined) text += `,"effect":"${effect}"`;
+  if (claimId !== undefined) text += `,"claim_id":${JSON.stringify(claimId)}`;
+  if (position !== undefined) text += `,"position":${position}`;
+  if (claimedAt !== undefined) text += `,"claimed_at":${JSON.stringify(claimedAt)}`;
+  if (retryAfterS !== undefined) text += `,"retry_after_s":${retryAfterS}`;
+  if (amount !== undefined) text += `,"amount":${amount}`;
+  if (remainingAmount !== undefined) text += `,"remaining_amount":${remainingAmount}`;
+  return text;
+}

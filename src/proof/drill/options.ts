@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Phase, Spacing } from './arrival-times.ts';
+
+/** The scenarios that there are. */
+export const scenarioNames = [
+  'flash-sale',
+  'double-dip',
+  'retry-storm',
+  'overload',
+  'mixed',
+] as const;
+
+/** One of `scenarioNames`. */
+export type ScenarioName = (typeof scenarioNames)[number];
+
+/** What a drill is asked for. What is undefined has a default, which depends on the scenario. */
+export type DrillOptions = {
+  scenario: ScenarioName;
+  /** One or several nodes of the same service, such as `http://127.0.0.1:8080`. */
+  urls: readonly string[];
+  /** Equal seeds plan equal arrivals. */
+  seed: number;
+  users?: number | undefined;
+  /** The amount that the coupon is created with; of `mixed`, the hot one. */
+  units?: number | undefined;
+  /** Arrivals a second. Of `overload`: what counts as saturation, so that it is not measured first. */
+  rate?: number | undefined;
+  /** Arrivals a second at the start and at the end, instead of `rate`. */
+  ramp?: { fromRate: number; toRate: number } | undefined;
+  spacing?: Spacing | undefined;
+  /** How long users arrive. */
+  seconds?: number | undefined;
+  /** To all nodes together. */
+  connections?: number | undefined;
+  /** How long a client waits for an answer, and before that for a free connection. */
+  timeoutMs?: number | undefined;
+  claimApiKey?: string | undefined;
+  adminApiKey?: string | undefined;
+  /** The coupon's name; by default drawn from the seed and the time, so that a database can be used again. */
+  coupon?: string | undefined;
+  /** The file that the history is written to. */
+  history: string;
+  jsonReport?: string | undefined;
+  htmlReport?: string | undefined;
+};
+
+/** The options of a drill with all defaults filled in. */
+export type DrillSettings = {
+  scenario: ScenarioName;
+  urls: string[];
+  seed: number;
+  users: number;
+  units: number;
+  fromRate: number;
+  toRate: number;
+  /** Of `overload`: whether the rate is to be measured. */
+  isRateMeasured: boolean;
+  spacing: Spacing;
+  seconds: number;
+  connections: number;
+  timeoutMs: number;
+  coupon: string;
+};
+
+/** Options that no drill can be run with: every mistake in them, one a line. */
+export class DrillOptionsError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(mistakes.join('\n'));
+    this.name = 'DrillOptionsError';
+    this.mistakes = mistakes;
+  }
+}
+
+type Defaults = Pick<DrillSettings, 'users' | 'units' | 'connections'> & {
+  rate: number;
+  timeoutMs?: number;
+  /** Undefined: as long as it takes until every user has come. */
+  seconds: number | undefined;
+};
+
+const unitsMax = 2_147_483_647;
+const usersMax = 2 ** 32 - 1;
+
+const defaults: Record<ScenarioName, Defaults> = {
+  'flash-sale': { users: 10_000, units: 100, rate: 1_000, seconds: undefined, connections: 256 },
+  'double-dip': { users: 50, units: 40, rate: 500, seconds: 10, connections: 256 },
+  'retry-storm': { users: 2_000, units: 1_000, rate: 200, seconds: undefined, connections: 256 },
+  overload: {
+    ...{ users: usersMax, units: unitsMax, rate: 1_000, seconds: 30, connections: 1_024 },
+    // So that what waits in the clients is gone soon after the overload, and recovery is that of the service.
+    timeoutMs: 2_000,
+  },
+  mixed: { users: 5_000, units: 500, rate: 500, seconds: 15, connections: 256 },
+};
+
+const limits = {
+  seed: [0, Number.MAX_SAFE_INTEGER],
+  users: [1, usersMax],
+  units: [1, unitsMax],
+  connections: [1, 20_000],
+  timeoutMs: [1, 600_000],
+} as const;
+const rateMax = 1_000_000;
+const secondsMax = 86_400;
+const timeoutMsDefault = 10_000;
+
+/** Fills in the defaults. Throws `DrillOptionsError` with all mistakes at once. */
+export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+  const mistakes = mistakesIn(options);
+  if (mistakes.length > 0) throw new DrillOptionsError(mistakes);
+  const { scenario, seed } = options;
+  const fallback = defaults[scenario];
+  const rate = options.rate ?? fallback.rate;
+  const { fromRate, toRate } = options.ramp ?? { fromRate: rate, toRate: rate };
+  const users = options.users ?? fallback.users;
+  return {
+    scenario,
+    urls: options.urls.map((url) => new URL(url).origin),
+    seed,
+    users,
+    units: options.units ?? fallback.units,
+    fromRate,
+    toRate,
+    isRateMeasured: scenario === 'overload' && options.rate === undefined,
+    spacing: options.spacing ?? 'poisson',
+    seconds: options.seconds ?? fallback.seconds ?? secondsFor(users, (fromRate + toRate) / 2),
+    connections: options.connections ?? fallback.connections,
+    timeoutMs: options.timeoutMs ?? fallback.timeoutMs ?? timeoutMsDefault,
+    coupon: options.coupon ?? `drill-${scenario}-${seed}-${startedAt.getTime().toString(36)}`,
+  };
+}
+
+/** The phases of a scenario that has one rate, or one ramp. */
+export function loadPhases({ seconds, fromRate, toRate }: DrillSettings): Phase[] {
+  return [{ name: 'load', seconds, fromRate, toRate }];
+}
+
+/** Long enough for all users: some of them come twice, and chance may be slow by some standard deviations. */
+function secondsFor(users: number, rate: number): number {
+  const arrivals = users * 1.04 + 5 * Math.sqrt(users) + 5;
+  return Math.min(secondsMax, Math.ceil((arrivals / rate) * 10) / 10);
+}
+
+function mistakesIn(options: DrillOptions): string[] {
+  const { scenario, urls, ramp, coupon } = options;
+  if (!scenarioNames.includes(scenario)) {
+    return [`scenario must be one of ${scenarioNames.join(', ')}`];
+  }
+  const mistakes: string[] = [];
+  if (urls.length === 0) mistakes.push('at least one URL is needed');
+  mistakes.push(...urls.filter((url) => !isOrigin(url)).map(urlMistake));
+  for (const [name, [min, max]] of Object.entries(limits)) {
+    const value = options[name as keyof typeof limits];
+    if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
+    mistakes.push(`${name} must be a whole number from ${min} to ${max}`);
+  }
+  const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
+  if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
+    mistakes.push(`a rate must be a number from 0 to ${rateMax}`);
+  } else if (options.rate === 0 || (ramp !== undefined && ramp.fromRate + ramp.toRate === 0)) {
+    mistakes.push('with a rate of 0 nobody ever arrives');
+  }
+  if (ramp !== undefined && options.rate !== undefined) {
+    mistakes.push('rate and ramp exclude each other');
+  }
+  if (ramp !== undefined && scenario === 'overload') mistakes.push('overload has its own ramp');
+  const { seconds } = options;
+  if (seconds !== undefined && !(seconds >= 0.1 && seconds <= secondsMax)) {
+    mistakes.push(`seconds must be a number from 0.1 to ${secondsMax}`);
+  }
+  // Some scenarios add an ending of their own, and the service takes 255 characters.
+  if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
+    mistakes.push('the name of the coupon must have 1 to 240 characters');
+  }
+  mistakes.push(...keyMistakes(options));
+  return mistakes;
+}
+
+function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
+  return [claimApiKey, adminApiKey]
+    .filter((key) => key !== undefined && !/^[\x21-\x7e]+$/.test(key))
+    .map(() => 'an API key must be printable ASCII without spaces');
+}
+
+/** The URL is not repeated where it may hold a password. */
+function urlMistake(url: string): string {
+  const shown = /@/.test(url) ? 'a URL' : `the URL ${url}`;
+  return `${shown} must be http://host:port, without user, path or query`;
+}
+
+function isOrigin(url: string): boolean {
+  try {
+    const { protocol, pathname, search, hash, username, password } = new URL(url);
+    const rest = search + hash + username + password;
+    return protocol === 'http:' && pathname === '/' && rest === '';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type ArrivalTime, arrivalTimes, type Phase } from './arrival-times.ts';
+import type { PlacedAsk } from './ask.ts';
+import type { DrillSettings, ScenarioName } from './options.ts';
+import { Random } from './random.ts';
+import type { Scenario, ScenarioParts } from './scenario.ts';
+import { doubleDip } from './scenarios/double-dip.ts';
+import { flashSale } from './scenarios/flash-sale.ts';
+import { mixed } from './scenarios/mixed.ts';
+import { overload } from './scenarios/overload.ts';
+import { retryStorm } from './scenarios/retry-storm.ts';
+
+/** Somebody who arrives, and what is asked then. */
+export type Arrival = ArrivalTime & { asks: PlacedAsk[] };
+
+const scenarios: Record<ScenarioName, (parts: ScenarioParts) => Scenario> = {
+  'flash-sale': flashSale,
+  'double-dip': doubleDip,
+  'retry-storm': retryStorm,
+  overload,
+  mixed,
+};
+
+const drawStream = 0;
+const timeStream = 1;
+
+/** The scenario that the settings name. What it draws depends on the settings alone. */
+export function scenarioOf(settings: DrillSettings): Scenario {
+  const random = new Random(settings.seed, drawStream);
+  return scenarios[settings.scenario]({ settings, random });
+}
+
+/** All arrivals in order of time, drawn one by one: equal settings and phases give equal plans. */
+export function* planOf(
+  settings: DrillSettings,
+  scenario: Scenario,
+  phases: readonly Phase[],
+): Generator<Arrival, void> {
+  const random = new Random(settings.seed, timeStream);
+  for (const time of arrivalTimes(phases, settings.spacing, random)) {
+    const asks = scenario.draw();
+    if (asks === undefined) return;
+    yield { ...time, asks };
+  }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { outcomeClasses } from './completion.ts';
+import { millis, seconds, whole } from './numbers.ts';
+import { barPlot, escaped, linePlot, secondTicks } from './plots.ts';
+import type { DrillReport } from './report.ts';
+import { generatorLine } from './summary.ts';
+
+const style = `
+:root { color-scheme: light dark; --back: #fff; --text: #1c1f23; --soft: #5b636d; --grid: #d8dce1;
+  --won: #1a7f4b; --refused: #3b6fb6; --shed: #c77700; --unsent: #8e5bb5; --unknown: #c0392b;
+  --other: #8a8f98; }
+@media (prefers-color-scheme: dark) { :root { --back: #14171a; --text: #e6e8ea; --soft: #a3abb4;
+  --grid: #343a41; --won: #46c086; --refused: #6ea3ea; --shed: #f0a63c; --unsent: #bd8fe0;
+  --unknown: #f2766a; --other: #9aa1aa; } }
+body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif;
+  max-width: 760px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(--grid); }
+th:first-child, td:first-child { text-align: left; }
+th { color: var(--soft); font-weight: 600; }
+figure { margin: 1rem 0; } figcaption { font-weight: 600; }
+svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 11px; }
+.grid { stroke: var(--grid); } .line { fill: none; stroke-width: 2; }
+.limit { border: 2px solid var(--unknown); padding: .5rem .8rem; }
+`;
+
+/** The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. */
+export function reportPage(report: DrillReport): string {
+  const title = `Drill: ${report.scenario}, seed ${report.seed}`;
+  const limit = report.generator.isLimit ? ' class="limit"' : '';
+  return `${[
+    '<!doctype html>',
+    '<html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escaped(title)}</title><style>${style}</style></head><body>`,
+    `<h1>${escaped(title)}</h1>`,
+    `<p>${escaped(introductionTo(report))}</p>`,
+    `<p${limit}>${escaped(`${upperFirst(generatorLine(report))}.`)}</p>`,
+    totalsTable(report),
+    '<h2>Latency</h2>',
+    '<p>Counted from the time at which a client was to ask, so a slow answer cannot hide those that waited behind it.</p>',
+    percentilesTable(report),
+    curvePlot(report),
+    latencyPlot(report),
+    '<h2>Outcomes</h2>',
+    outcomesPlot(report),
+    outcomesTable(report),
+    '<h2>Phases</h2>',
+    phasesTable(report),
+    ...(report.lastReads.length === 0 ? [] : ['<h2>In the end</h2>', lastReadsTable(report)]),
+    '<h2>Run with</h2>',
+    optionsTable(report),
+    '</body></html>',
+  ].join('\n')}\n`;
+}
+
+function introductionTo({ startedAt, machine, isInterrupted }: DrillReport): string {
+  const where = `${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB`;
+  const how = isInterrupted ? ' It was interrupted.' : '';
+  return `Started at ${startedAt} on ${where}, Node ${machine.node}, ${machine.platform}.${how}`;
+}
+
+function totalsTable(report: DrillReport): string {
+  const { totals, saturation, recoveredAfterS, history, generator } = report;
+  return table(
+    ['', ''],
+    [
+      ['asked', whole(totals.asked)],
+      ['seconds, with all answers', seconds(totals.seconds)],
+      ['answers a second', whole(totals.answersPerSecond)],
+      ['ok, fail, info', [totals.ok, totals.fail, totals.info].map(whole).join(', ')],
+      ['never sent', whole(totals.notSent)],
+      ['left out, as the generator came too late', whole(generator.leftOut)],
+      ...(saturation === undefined ? [] : [['saturation, decisions a second', whole(saturation)]]),
+      ...(recoveredAfterS === undefined
+        ? []
+        : [['last shed, unsent or unknown, seconds after the overload', seconds(recoveredAfterS)]]),
+      ['history', `${history.file}, ${whole(history.events)} events`],
+    ],
+  );
+}
+
+function percentilesTable({ latencyMs, serviceMs }: DrillReport): string {
+  const shares = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
+  return table(
+    ['milliseconds', 'p50', 'p90', 'p99', 'p99.9', 'max'],
+    [
+      ['from the intended time', ...shares.map((share) => millis(latencyMs[share]))],
+      ['from sending', ...shares.map((share) => millis(serviceMs[share]))],
+    ],
+  );
+}
+
+function curvePlot({ latencyCurve }: DrillReport): string {
+  // How many nines: 90, 99, 99.9 are as far apart as they are rare. The longest of all stands one step further.
+  const finite = latencyCurve.filter(([percent]) => percent < 100);
+  const nines = (percent: number) => -Math.log10(1 - percent / 100);
+  const end = Math.max(1, ...finite.map(([percent]) => nines(percent)));
+  const ticks = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
+    .filter((percent) => nines(percent) <= end)
+    .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
+  return linePlot({
+    title: 'Latency by percentile',
+    xTitle: 'of all asks',
+    xTicks: ticks,
+    lines: [
+      {
+        ...{ name: 'latency', colour: '--refused' },
+        points: finite.map(([percent, ms]) => [nines(percent), ms]),
+      },
+    ],
+  });
+}
+
+function latencyPlot({ series }: DrillReport): string {
+  const points = (figure: 'p50' | 'p99' | 'p999') =>
+    series
+      .filter(({ outcomes }) => Object.keys(outcomes).length > 0)
+      .map((second): [number, number] => [second.second, second[figure]]);
+  return linePlot({
+    title: 'Latency over time',
+    xTitle: 'seconds',
+    xTicks: secondTicks(series.length),
+    lines: [
+      { name: 'p50', colour: '--won', points: points('p50') },
+      { name: 'p99', colour: '--shed', points: points('p99') },
+      { name: 'p99.9', colour: '--unknown', points: points('p999') },
+    ],
+  });
+}
+
+function outcomesPlot({ series }: DrillReport): string {
+  return barPlot({
+    title: 'Answers a second',
+    parts: outcomeClasses.map((name) => ({
+      ...{ name, colour: `--${name}` },
+      values: series.map(({ answers }) => answers[name]),
+    })),
+  });
+}
+
+function outcomesTable({ outcomes, totals }: DrillReport): string {
+  const rows = Object.entries(outcomes).sort(([, a], [, b]) => b - a);
+  return table(
+    ['outcome', 'count', 'of all'],
+    rows.map(([outcome, count]) => [
+      ...[outcome, whole(count), `${((100 * count) / Math.max(1, totals.asked)).toFixed(2)} %`],
+    ]),
+  );
+}
+
+function phasesTable({ phases }: DrillReport): string {
+  return table(
+    [
+      'phase',
+      'seconds',
+      'asked',
+      'decided/s',
+      'shed',
+      'unsent',
+      'unknown',
+      'p50 ms',
+      'p99 ms',
+      'shed p99',
+    ],
+    phases.map((phase) => [
+      ...[phase.name, seconds(phase.seconds), whole(phase.asked), whole(phase.decidedPerSecond)],
+      ...[whole(phase.answers.shed), whole(phase.answers.unsent), whole(phase.answers.unknown)],
+      ...[phase.latencyMs.p50, phase.latencyMs.p99, phase.shedMs.p99].map(millis),
+    ]),
+  );
+}
+
+function lastReadsTable({ lastReads }: DrillReport): string {
+  return table(
+    ['coupon', 'node', 'answer', 'remaining', 'amount'],
+    lastReads.map(({ coupon, url, outcome, amount, remainingAmount }) => [
+      ...[coupon, url, outcome],
+      ...[remainingAmount, amount].map((units) => (units === undefined ? '' : whole(units))),
+    ]),
+  );
+}
+
+function optionsTable({ options }: DrillReport): string {
+  return table(
+    ['option', 'value'],
+    Object.entries(options).map(([name, value]) => [name, JSON.stringify(value)]),
+  );
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (tag: string, texts: readonly string[]) =>
+    `<tr>${texts.map((text) => `<${tag}>${escaped(text)}</${tag}>`).join('')}</tr>`;
+  const heading = head.every((text) => text === '') ? [] : [cells('th', head)];
+  return `<table>${[...heading, ...rows.map((row) => cells('td', row))].join('\n')}</table>`;
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Ask } from '../ask.ts';
+import { patientClients } from '../follow-ups.ts';
+import { loadPhases } from '../options.ts';
+import { claimAsk, retryChance, type Scenario, type ScenarioParts, userName } from '../scenario.ts';
+
+const attemptsMax = 4;
+// Each time so many have arrived, somebody adds stock instead.
+const arrivalsBetweenStock = 200;
+const unitsAddedMax = 20;
+
+// Out of a hundred who arrive.
+const readers = 8;
+const finders = 8;
+const doubles = 5;
+
+/**
+ * What a day brings: a hot coupon and a small one, one whose sale opens and closes during the run, one whose stock grows
+ * (each time by two requests under one key), readers, users who look for their claim, and users who claim twice at once.
+ */
+export function mixed({ settings, random }: ScenarioParts): Scenario {
+  const { coupon, seed, users, units, urls, seconds } = settings;
+  const small = Math.ceil(units / 50);
+  const coupons = [
+    { name: `${coupon}-hot`, units, weight: 60 },
+    { name: `${coupon}-small`, units: small, weight: 15 },
+    {
+      ...{ name: `${coupon}-windowed`, units, weight: 15 },
+      ...{ opensAfterS: seconds / 3, closesAfterS: (2 * seconds) / 3 },
+    },
+    { name: `${coupon}-growing`, units: small, weight: 10 },
+  ];
+  const growing = `${coupon}-growing`;
+  let arrivals = 0;
+
+  const drawCoupon = (): string => {
+    let left = random.below(100);
+    const found = coupons.find(({ weight }) => {
+      left -= weight;
+      return left < 0;
+    });
+    return found?.name ?? growing;
+  };
+  const drawAsks = (): Ask[] => {
+    arrivals += 1;
+    if (arrivals % arrivalsBetweenStock === 0) {
+      const added = 1 + random.below(unitsAddedMax);
+      const key = `stock-${arrivals}`;
+      const ask: Ask = { f: 'add_stock', coupon: growing, units: added, key, attempt: 1 };
+      return [ask, { ...ask, attempt: 2 }];
+    }
+    const asked = drawCoupon();
+    const number = 1 + random.below(users);
+    const user = userName(number, seed);
+    const drawn = random.below(100);
+    if (drawn < readers) return [{ f: 'read', coupon: asked, attempt: 1 }];
+    if (drawn < readers + finders) return [{ f: 'find_claim', coupon: asked, user, attempt: 1 }];
+    // A user who is drawn again claims under the key that he has for this coupon.
+    const ask = claimAsk(asked, user, `k-${number}`);
+    return drawn < readers + finders + doubles ? [ask, claimAsk(asked, user)] : [ask];
+  };
+  return {
+    coupons: coupons.map(({ weight: _, ...planned }) => planned),
+    phases: () => loadPhases(settings),
+    draw: () => drawAsks().map((ask) => ({ node: random.below(urls.length), ask })),
+    followUp: patientClients({ attemptsMax, nodes: urls.length, random: retryChance(seed) }),
+    isTimeBound: false,
+    probeSeconds: 0,
+  };
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Ask } from './ask.ts';
+import { askUntilDecided, type Persistence } from './persistence.ts';
+import type { PlannedCoupon } from './scenario.ts';
+
+/** A coupon that the drill has created. */
+export type CreatedCoupon = {
+  name: string;
+  units: number;
+  opensAt?: string;
+  closesAt?: string;
+};
+
+/** Why a drill could not begin. */
+export class DrillError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'DrillError';
+  }
+}
+
+/** Creates the coupons, one after the other, at the first node that can. Throws `DrillError` when none does. */
+export async function createCoupons(
+  persistence: Persistence,
+  planned: readonly PlannedCoupon[],
+): Promise<CreatedCoupon[]> {
+  const startMs = Date.now();
+  const timeAfter = (seconds: number) => new Date(startMs + seconds * 1000).toISOString();
+  const created: CreatedCoupon[] = [];
+  for (const { name, units, opensAfterS, closesAfterS } of planned) {
+    const coupon = {
+      ...{ name, units },
+      ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
+      ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
+    };
+    await create(persistence, coupon);
+    created.push(coupon);
+  }
+  return created;
+}
+
+async function create(persistence: Persistence, coupon: CreatedCoupon): Promise<void> {
+  const { name, ...rest } = coupon;
+  const ask: Ask = { f: 'create', coupon: name, attempt: 1, ...rest };
+  const { completion, attempts } = await askUntilDecided(persistence, { node: 0, ask }, true);
+  if (completion.type === 'ok') return;
+  const { outcome, http } = completion;
+  // One of the tries before, whose end nobody knew, has created it.
+  if (outcome === 'coupon_exists' && attempts > 1) return;
+  const answer = http === undefined ? outcome : `${http} ${outcome}`;
+  const advice =
+    outcome === 'unauthorized' ? '; creating coupons needs the admin API key of the service' : '';
+  throw new DrillError(`the coupon ${name} could not be created: ${answer}${advice}`);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { millis, seconds, whole } from './numbers.ts';
+import type { DrillReport } from './report.ts';
+
+const columnsMax = 80;
+const labelColumns = 22;
+
+/** What a drill tells in the end: lines of at most 80 columns. */
+export function summaryOf(report: DrillReport): string[] {
+  const { totals, latencyMs, serviceMs, history, generator } = report;
+  const shares = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
+  const lines = [
+    '',
+    `${report.scenario}, seed ${report.seed}${report.isInterrupted ? ' (interrupted)' : ''}`,
+    '',
+    row('asked', `${whole(totals.asked)} in ${seconds(totals.seconds)} s`),
+    row('answers', `${whole(totals.answersPerSecond)}/s`),
+    row('ok, fail, info', [totals.ok, totals.fail, totals.info].map(whole).join(', ')),
+    ...(totals.notSent > 0 ? [row('never sent', whole(totals.notSent))] : []),
+    ...(generator.leftOut > 0 ? [row('left out', leftOutText(generator.leftOut))] : []),
+    ...saturationLines(report),
+    '',
+    cells('latency in ms', ['p50', 'p90', 'p99', 'p99.9', 'max']),
+    cells(
+      'from intended time',
+      shares.map((share) => millis(latencyMs[share])),
+    ),
+    cells(
+      'from sending',
+      shares.map((share) => millis(serviceMs[share])),
+    ),
+    ...phaseLines(report),
+    '',
+    'outcomes',
+    ...Object.entries(report.outcomes)
+      .sort(([, a], [, b]) => b - a)
+      .map(([outcome, count]) => `  ${outcome.padEnd(36)}${whole(count).padStart(12)}`),
+    '',
+    ...lastReadLines(report),
+    generatorLine(report),
+    `history: ${history.file} (${whole(history.events)} events)`,
+  ];
+  return lines.map(fitted);
+}
+
+/** Whether the drill kept to its own plan, in one sentence. */
+export function generatorLine({ generator }: DrillReport): string {
+  const late = `at most ${millis(generator.lagMsMax)} ms behind its plan`;
+  return generator.isLimit
+    ? `the generator is the limit: it was ${late}`
+    : `generator: ${late}, ${seconds(generator.cpuSeconds)} s of CPU`;
+}
+
+function leftOutText(count: number): string {
+  return `${whole(count)} arrivals that the generator came too late for`;
+}
+
+function saturationLines({ saturation, recoveredAfterS }: DrillReport): string[] {
+  return [
+    ...(saturation === undefined
+      ? []
+      : [row('saturation', `${whole(saturation)} decisions/s in a closed loop`)]),
+    ...(recoveredAfterS === undefined
+      ? []
+      : [row('last trouble', `${seconds(recoveredAfterS)} s after the overload`)]),
+  ];
+}
+
+function phaseLines({ phases }: DrillReport): string[] {
+  if (phases.length < 3) return [];
+  return [
+    '',
+    cells('phase', ['asked/s', 'decided/s', 'shed', 'unsent', 'p99 ms']),
+    ...phases.map((phase) =>
+      cells(phase.name, [
+        whole(phase.seconds > 0 ? phase.asked / phase.seconds : 0),
+        whole(phase.decidedPerSecond),
+        whole(phase.answers.shed),
+        whole(phase.answers.unsent),
+        millis(phase.latencyMs.p99),
+      ]),
+    ),
+  ];
+}
+
+function lastReadLines({ lastReads }: DrillReport): string[] {
+  if (lastReads.length === 0) return [];
+  return [
+    'in the end',
+    ...lastReads.map(({ coupon, url, outcome, amount, remainingAmount }) => {
+      const told =
+        amount === undefined || remainingAmount === undefined
+          ? outcome
+          : `${whole(remainingAmount)} of ${whole(amount)} left`;
+      return `  ${told}: ${coupon} at ${url}`;
+    }),
+    '',
+  ];
+}
+
+function row(label: string, value: string): string {
+  return label.padEnd(labelColumns) + value;
+}
+
+function cells(label: string, columns: readonly string[]): string {
+  return row(label, columns.map((column) => column.padStart(11)).join(''));
+}
+
+/** Names that a terminal would act upon are shown, not obeyed. */
+function fitted(line: string): string {
+  const plain = line.replaceAll(/\p{Cc}/gu, '?');
+  return plain.length > columnsMax ? `${plain.slice(0, columnsMax - 1)}…` : plain;
+}

@@ -1,0 +1,726 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Dump } from '../../src/proof/dump.ts';
+import type { HistoryEvent } from '../../src/proof/history.ts';
+import {
+  auditRecorded,
+  failedRules,
+  temporaryFolder,
+  violationsOf,
+} from '../support/proof-audit.ts';
+import { notFound, SaleScript, type Told } from '../support/proof-recorder.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+const refusedAs = (outcome: string, http = 409): Told => {
+  return { type: 'fail', http, outcome, effect: 'none' };
+};
+const soldOut = refusedAs('sold_out', 400);
+const timeout: Told = { type: 'info', outcome: 'timeout' };
+const unavailable: Told = { ...refusedAs('unavailable', 503), retry_after_s: 1 };
+const unknown = (claimId: string): Told => {
+  const told: Told = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
+  return { ...told, claim_id: claimId, retry_after_s: 1 };
+};
+
+let script: SaleScript;
+
+/**
+ * A sale of three units that sells out, and one of ten that does not; every kind of answer was heard. The audit passes
+ * it, so whatever it finds in a test is what the test has planted.
+ */
+beforeEach(() => {
+  script = new SaleScript();
+  script.create('SMALL', 3);
+  script.create('LARGE', 10);
+  script.claim('SMALL', 'ada', { key: 'k-ada' });
+  script.read('SMALL');
+  script.claim('SMALL', 'bob');
+  script.claim('SMALL', 'cyd', { key: 'k-cyd' });
+  script.claim('SMALL', 'dan');
+  script.claim('SMALL', 'ada', { key: 'k-ada', node: 'http://b' });
+  script.claim('SMALL', 'bob', { key: 'k-bob' });
+  script.findClaim('SMALL', 'ada');
+  script.claim('LARGE', 'eve', { key: 'k-eve' });
+  script.claim('LARGE', 'fay');
+  script.findClaim('LARGE', 'gus');
+  script.read('LARGE');
+});
+
+const audited = (dump: Dump = script.dump()) => {
+  const { recorder, faults } = script;
+  return auditRecorded(folder.path, { events: recorder.events, faults, dump });
+};
+
+/** The rules that fail; all that they say is shown when a test fails. */
+const findings = async (dump?: Dump) => {
+  const report = await audited(dump);
+  return { rules: failedRules(report), said: violationsOf(report) };
+};
+
+/** Fails unless exactly these rules do. */
+const expectFailed = async (rules: string[], dump?: Dump) => {
+  const found = await findings(dump);
+  expect(found).toEqual({ rules, said: found.said });
+};
+
+const claimOf = (dump: Dump, user: string) => {
+  const claim = dump.claims.find(({ user_id }) => user_id === user);
+  if (claim === undefined) throw new Error(`${user} holds nothing`);
+  return claim;
+};
+const couponOf = (dump: Dump, name: string) => {
+  const coupon = dump.coupons.find((one) => one.name === name);
+  if (coupon === undefined) throw new Error(`there is no ${name}`);
+  return coupon;
+};
+const ledgerOf = (dump: Dump, name: string) => {
+  const { id } = couponOf(dump, name);
+  return dump.ledger.filter((row) => row.coupon_id === id);
+};
+const lastOf = (dump: Dump, name: string) => {
+  const row = ledgerOf(dump, name).at(-1);
+  if (row === undefined) throw new Error(`${name} has no ledger`);
+  return row;
+};
+
+/** Lets the tables hold one more claim, as if it had been decided: stock, claim and ledger agree. */
+const store = (
+  dump: Dump,
+  parts: { name: string; user: string; claimId: string; key?: string | null },
+) => {
+  const coupon = couponOf(dump, parts.name);
+  const last = lastOf(dump, parts.name);
+  const position = dump.claims.filter(({ coupon_id }) => coupon_id === coupon.id).length + 1;
+  coupon.remaining_amount -= 1;
+  coupon.ledger_seq = String(Number(last.seq) + 1);
+  const claimed_at = last.recorded_at;
+  dump.claims.push({
+    coupon_id: coupon.id,
+    user_id: parts.user,
+    position,
+    claim_id: parts.claimId,
+    claimed_at,
+    idempotency_key: parts.key ?? null,
+  });
+  dump.ledger.push({
+    ...last,
+    seq: coupon.ledger_seq,
+    batch_id: script.sale.newId(),
+    kind: 'claimed',
+    units: 1,
+    first_position: position,
+    remaining_after: last.remaining_after - 1,
+  });
+};
+
+describe('without a defect', () => {
+  it('the sale passes', async () => {
+    expect(await findings()).toEqual({ rules: [], said: [] });
+  });
+});
+
+describe('in the tables, the audit finds', () => {
+  it('a unit that was oversold: R1', async () => {
+    const claimId = script.sale.newId();
+    script.claim('SMALL', 'hal', { told: timeout });
+    const dump = script.dump();
+    store(dump, { name: 'SMALL', user: 'hal', claimId });
+    await expectFailed(['R1', 'R13b'], dump);
+  });
+
+  it('remaining below zero in the middle of the ledger, made good later: R1', async () => {
+    script.addStock('SMALL', 2, 'more');
+    script.claim('SMALL', 'hal');
+    const dump = script.dump();
+    const [added, claimed] = ledgerOf(dump, 'SMALL').slice(-2);
+    if (added === undefined || claimed === undefined) throw new Error('too short a ledger');
+    Object.assign(added, { kind: 'claimed', units: 1, first_position: 4, remaining_after: -1 });
+    const late = { kind: 'stock_added', units: 2, first_position: null, remaining_after: 1 };
+    Object.assign(claimed, late);
+    claimOf(dump, 'hal').claimed_at = added.recorded_at;
+    const { rules } = await findings(dump);
+    expect(rules).toContain('R1');
+  });
+
+  it('a gap in the ledger: R1', async () => {
+    const dump = script.dump();
+    lastOf(dump, 'SMALL').seq = '9';
+    couponOf(dump, 'SMALL').ledger_seq = '9';
+    await expectFailed(['R1'], dump);
+  });
+
+  it('a batch that is recorded twice: R1', async () => {
+    const dump = script.dump();
+    const [first, second] = ledgerOf(dump, 'LARGE');
+    if (first === undefined || second === undefined) throw new Error('too short a ledger');
+    second.batch_id = first.batch_id;
+    await expectFailed(['R1'], dump);
+  });
+
+  it('a row of the ledger that is there twice: R1', async () => {
+    const dump = script.dump();
+    dump.ledger.push({ ...lastOf(dump, 'LARGE') });
+    const { rules } = await findings(dump);
+    expect(rules).toContain('R1');
+  });
+
+  it('two claims of one user: R2', async () => {
+    const dump = script.dump();
+    store(dump, { name: 'LARGE', user: 'fay', claimId: script.sale.newId() });
+    await expectFailed(['R2'], dump);
+  });
+
+  it('a claim that was acknowledged and is gone: R3', async () => {
+    script.claim('LARGE', 'hal');
+    const dump = script.dump();
+    const last = lastOf(dump, 'LARGE');
+    dump.claims = dump.claims.filter(({ user_id }) => user_id !== 'hal');
+    dump.ledger = dump.ledger.filter((row) => row !== last);
+    Object.assign(couponOf(dump, 'LARGE'), { remaining_amount: 8, ledger_seq: '3' });
+    await expectFailed(['R3', 'R13b'], dump);
+  });
+
+  it('a position that was changed: R3', async () => {
+    const dump = script.dump();
+    claimOf(dump, 'ada').position = 2;
+    claimOf(dump, 'bob').position = 1;
+    const { rules } = await findings(dump);
+    expect(rules).toEqual(expect.arrayContaining(['R3', 'R8', 'R13']));
+  });
+
+  it('a time of a claim that was changed: R3', async () => {
+    const dump = script.dump();
+    const claim = claimOf(dump, 'fay');
+    claim.claimed_at = claim.claimed_at.replace(/.Z$/, '7Z');
+    lastOf(dump, 'LARGE').recorded_at = claim.claimed_at;
+    await expectFailed(['R3'], dump);
+  });
+
+  it('stock that was added for certain and is gone: R3', async () => {
+    script.addStock('LARGE', 5, 'more');
+    const dump = script.dump();
+    const last = lastOf(dump, 'LARGE');
+    dump.ledger = dump.ledger.filter((row) => row !== last);
+    Object.assign(couponOf(dump, 'LARGE'), { amount: 10, remaining_amount: 8, ledger_seq: '3' });
+    const { rules } = await findings(dump);
+    expect(rules).toContain('R3');
+  });
+
+  it('a claim that nobody asked for: R4', async () => {
+    const dump = script.dump();
+    store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId() });
+    await expectFailed(['R4'], dump);
+  });
+
+  it('a claim that is stored under a key that its user never sent: R4', async () => {
+    script.claim('LARGE', 'hal', { key: 'k-hal', told: timeout });
+    const dump = script.dump();
+    store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId(), key: 'other' });
+    await expectFailed(['R4'], dump);
+  });
+
+  it('a refused attempt that came alive: R5', async () => {
+    script.claim('LARGE', 'hal', { told: unavailable });
+    const dump = script.dump();
+    store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId() });
+    await expectFailed(['R4', 'R5'], dump);
+  });
+
+  it('the claim id of an unknown outcome that is stored for another user: R6', async () => {
+    const claimId = script.sale.newId();
+    script.claim('LARGE', 'hal', { told: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { told: timeout });
+    const dump = script.dump();
+    store(dump, { name: 'LARGE', user: 'ivy', claimId });
+    await expectFailed(['R6'], dump);
+  });
+
+  it('claims and stock that disagree: R8', async () => {
+    const dump = script.dump();
+    dump.claims = dump.claims.filter((claim) => claim.user_id !== 'fay');
+    const { rules } = await findings(dump);
+    expect(rules).toContain('R8');
+  });
+
+  it('stock and ledger that disagree: R8', async () => {
+    const dump = script.dump();
+    const coupon = couponOf(dump, 'LARGE');
+    coupon.amount += 1;
+    coupon.remaining_amount += 1;
+    await expectFailed(['R8'], dump);
+  });
+
+  it('ledger and claims that disagree: R8', async () => {
+    const dump = script.dump();
+    claimOf(dump, 'fay').position = 3;
+    const { rules } = await findings(dump);
+    expect(rules).toContain('R8');
+  });
+
+  it('a claim that the ledger dates otherwise: R8', async () => {
+    const dump = script.dump();
+    const last = lastOf(dump, 'LARGE');
+    last.recorded_at = last.recorded_at.replace(/.Z$/, '7Z');
+    await expectFailed(['R8'], dump);
+  });
+
+  it('a claim from before the sale opened: R12', async () => {
+    script.create('LATE', 5, { opensMs: script.ms + 10 });
+    script.ms += 10;
+    script.claim('LATE', 'hal');
+    const dump = script.dump();
+    const told = script.recorder.events.at(-1) as HistoryEvent;
+    const early = couponOf(dump, 'LATE').created_at;
+    claimOf(dump, 'hal').claimed_at = early;
+    lastOf(dump, 'LATE').recorded_at = early;
+    told.claimed_at = early;
+    await expectFailed(['R12'], dump);
+  });
+
+  it('a claim from after the sale closed: R12', async () => {
+    script.create('BRIEF', 5, { closesMs: script.ms + 10 });
+    script.claim('BRIEF', 'hal');
+    const told = script.last;
+    const dump = script.dump();
+    const late = couponOf(dump, 'BRIEF').closes_at as string;
+    claimOf(dump, 'hal').claimed_at = late;
+    lastOf(dump, 'BRIEF').recorded_at = late;
+    told.claimed_at = late;
+    await expectFailed(['R12'], dump);
+  });
+
+  it('time that goes back along the ledger: R13', async () => {
+    const dump = script.dump();
+    const [first] = ledgerOf(dump, 'LARGE');
+    if (first === undefined) throw new Error('LARGE has no ledger');
+    first.recorded_at = '2031-01-01T00:00:00.000000Z';
+    await expectFailed(['R13'], dump);
+  });
+});
+
+/** Plants that more than one complaint answers: each must be among them. */
+const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
+  ['R1: LARGE: 2 claims of 1 units', (dump) => (couponOf(dump, 'LARGE').amount = 1)],
+  [
+    'R1: LARGE: has no ledger',
+    (dump) => {
+      const { id } = couponOf(dump, 'LARGE');
+      dump.ledger = dump.ledger.filter((row) => row.coupon_id !== id);
+    },
+  ],
+  ['R1: LARGE seq 3: is a grant', (dump) => (lastOf(dump, 'LARGE').kind = 'grant')],
+  ['R1: LARGE seq 3: kind is gift', (dump) => (lastOf(dump, 'LARGE').kind = 'gift')],
+  ['R1: LARGE seq 3: a void has a position', (dump) => (lastOf(dump, 'LARGE').kind = 'void')],
+  ['R1: LARGE seq 3: 0 units', (dump) => (lastOf(dump, 'LARGE').units = 0)],
+  [
+    'R1: LARGE seq 3: begins at position 3, not 2',
+    (dump) => (lastOf(dump, 'LARGE').first_position = 3),
+  ],
+  [
+    'R1: LARGE seq 3: says that 9 units remain, but 8 do',
+    (dump) => (lastOf(dump, 'LARGE').remaining_after = 9),
+  ],
+  ['R2: LARGE: claim', (dump) => (claimOf(dump, 'fay').claim_id = claimOf(dump, 'ada').claim_id)],
+  [
+    'R3: coupon LARGE was created, but is not stored',
+    (dump) => (couponOf(dump, 'LARGE').name = 'OTHER'),
+  ],
+  [
+    'R3: LARGE: created with 10 units, not 11',
+    (dump) => Object.assign(ledgerOf(dump, 'LARGE')[0] ?? {}, { units: 11 }),
+  ],
+  [
+    'R3: LARGE: 1 units were added, asked for were 0',
+    (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added'),
+  ],
+  ['R8: a claim belongs to coupon 9', (dump) => (claimOf(dump, 'fay').coupon_id = '9')],
+  ['R8: two coupons have one name', (dump) => (couponOf(dump, 'SMALL').name = 'LARGE')],
+  [
+    'R8: LARGE: 3 units are gone, but 2 claims are stored',
+    (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
+  ],
+  [
+    'R8: LARGE: the ledger gave 2 units, to 1 claims',
+    (dump) => (dump.claims = dump.claims.filter(({ user_id }) => user_id !== 'fay')),
+  ],
+  [
+    'R8: LARGE: 3 units are gone, by the ledger 2',
+    (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
+  ],
+  ['R8: LARGE: the amount is 11, by the', (dump) => (couponOf(dump, 'LARGE').amount = 11)],
+  [
+    'R8: LARGE: 7 units remain, by the ledger 8',
+    (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
+  ],
+  [
+    'R8: LARGE: the ledger ends with seq 3, not 4',
+    (dump) => (couponOf(dump, 'LARGE').ledger_seq = '4'),
+  ],
+  ['R8: LARGE: position 2 is not given once', (dump) => (claimOf(dump, 'fay').position = 1)],
+  [
+    'R8: LARGE: seq 3 gave 1 units from position 2, 0 claims',
+    (dump) => (claimOf(dump, 'fay').position = 3),
+  ],
+  [
+    'was claimed at 2029-01-01T00:00:00.000000Z, before it was created',
+    (dump) => (claimOf(dump, 'fay').claimed_at = '2029-01-01T00:00:00.000000Z'),
+  ],
+];
+
+describe('of the tables, the audit says', () => {
+  it.each(complaints)('%s', async (complaint, plant) => {
+    const dump = script.dump();
+    plant(dump);
+    const { said } = await findings(dump);
+    expect(said.filter((text) => text.includes(complaint)).length, said.join('\n')).toBe(1);
+  });
+});
+
+describe('in the answers, the audit finds', () => {
+  it('a win that shows no claim: R3', async () => {
+    script.claim('LARGE', 'hal');
+    delete script.last.claim_id;
+    const { rules, said } = await findings();
+    expect(rules).toContain('R3');
+    expect(said.join()).toContain('shows no claim');
+  });
+
+  it('a win that shows no position: R3', async () => {
+    script.claim('LARGE', 'hal');
+    delete script.last.position;
+    await expectFailed(['R3']);
+  });
+
+  it('a claim that is shown before it was asked for: R4', async () => {
+    script.claim('LARGE', 'hal');
+    const shown = { ...script.last, outcome: 'found' };
+    const [invoked, told] = script.recorder.events.splice(-2);
+    script.recorder.events.push(
+      { ...shown, type: 'invoke', f: 'find_claim' },
+      { ...shown, f: 'find_claim' },
+      { ...(invoked as HistoryEvent), op: shown.op + 1, proc: 900 },
+      { ...(told as HistoryEvent), op: shown.op + 1, proc: 900 },
+    );
+    for (const [i, event] of script.recorder.events.entries()) Object.assign(event, { i, t_ms: i });
+    await expectFailed(['R4', 'R13b']);
+  });
+
+  it('closed for good, and a claim of that user all the same: R5', async () => {
+    script.create('BRIEF', 5, { closesMs: script.ms + 8 });
+    const zombie = script.invokeClaim('BRIEF', 'hal');
+    script.claim('BRIEF', 'hal', { told: refusedAs('closed') });
+    script.decide(zombie);
+    script.complete(zombie, timeout);
+    script.ms += 10;
+    await expectFailed(['R5']);
+  });
+
+  it('one claim id that two unknown outcomes name: R6', async () => {
+    const claimId = script.sale.newId();
+    script.claim('LARGE', 'hal', { told: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { told: unknown(claimId) });
+    await expectFailed(['R6']);
+  });
+
+  it('a holder who sends the key of his claim, and hears no replay: R7', async () => {
+    script.claim('SMALL', 'ada', { key: 'k-ada' });
+    Object.assign(script.last, { ...refusedAs('already_claimed') });
+    await expectFailed(['R7']);
+  });
+
+  it('a claim that is stored without the key that was sent with it: R7', async () => {
+    const dump = script.dump();
+    claimOf(dump, 'eve').idempotency_key = null;
+    await expectFailed(['R7'], dump);
+  });
+
+  it('a read without numbers, and one that shows less than nothing: R9', async () => {
+    script.read('LARGE');
+    delete script.last.amount;
+    script.read('LARGE');
+    script.last.remaining_amount = -1;
+    const { said } = await findings();
+    expect(said.join()).toContain('shows no amount');
+    expect(said.join()).toContain('showed -1 of 10 units');
+  });
+
+  it('not_open in a sale that has no time of opening: R12', async () => {
+    const told = { ...refusedAs('not_open'), retry_after_s: 1 };
+    script.create('PLAIN', 5);
+    script.claim('PLAIN', 'hal', { told });
+    await expectFailed(['R12']);
+  });
+
+  it('closed in a sale that closes later, and wins after it closed: R12', async () => {
+    script.create('LONG', 5, { closesMs: script.ms + 1000 });
+    script.claim('LONG', 'hal', { told: refusedAs('closed') });
+    await expectFailed(['R12']);
+    script.claim('LONG', 'ivy');
+    script.ms += 1000;
+    const { said } = await findings();
+    expect(said.join()).toContain('a claim that was asked for later won');
+  });
+
+  it('two answers that show different claims for one key: R7', async () => {
+    script.claim('SMALL', 'ada', { key: 'k-ada' });
+    script.last.claim_id = script.sale.newId();
+    await expectFailed(['R3', 'R7']);
+  });
+
+  it('a refusal after the claim was shown: R7', async () => {
+    script.claim('SMALL', 'ada', { key: 'k-ada', told: soldOut });
+    await expectFailed(['R7', 'R13b']);
+  });
+
+  it('a holder who hears coupon_not_found: R7 and R11', async () => {
+    script.claim('SMALL', 'ada', { told: refusedAs('coupon_not_found', 404) });
+    await expectFailed(['R7', 'R11']);
+  });
+
+  it('a replay to another key than the stored one: R7', async () => {
+    script.claim('SMALL', 'ada', { key: 'k-ada' });
+    const replay = script.last;
+    const invoked = script.recorder.events.find(({ op }) => op === replay.op);
+    Object.assign(invoked as HistoryEvent, { key: 'other' });
+    replay.key = 'other';
+    await expectFailed(['R7']);
+  });
+
+  it('a claim that is won twice: R7', async () => {
+    script.claim('LARGE', 'fay');
+    Object.assign(script.last, { type: 'ok', http: 200, outcome: 'claimed' });
+    await expectFailed(['R7']);
+  });
+
+  it('two attempts at once that both win: R7', async () => {
+    const [one, two] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'hal')];
+    const told = script.decide(one);
+    script.complete(one, told);
+    script.complete(two, told);
+    await expectFailed(['R7']);
+  });
+
+  it('an unknown outcome that names no claim: R6', async () => {
+    const { claim_id: _, ...told } = unknown('');
+    script.claim('LARGE', 'hal', { told });
+    await expectFailed(['R6']);
+  });
+
+  it('an attempt that wins as new under the claim id that an unknown outcome named: R6', async () => {
+    const first = script.invokeClaim('LARGE', 'hal', { key: 'k-hal' });
+    const told = script.decide(first);
+    script.complete(first, unknown(told.claim_id as string));
+    script.claim('LARGE', 'hal', { key: 'k-hal' });
+    script.last.outcome = 'claimed';
+    await expectFailed(['R6']);
+  });
+
+  it('sold_out for good, and a claim of that user all the same: R5', async () => {
+    script.create('ONE', 1);
+    const zombie = script.invokeClaim('ONE', 'hal');
+    script.claim('ONE', 'hal', { told: soldOut });
+    script.decide(zombie);
+    script.complete(zombie, timeout);
+    await expectFailed(['R5', 'R13b']);
+  });
+
+  it('an amount of stock that is above the bounds: R9', async () => {
+    script.read('LARGE');
+    script.last.remaining_amount = 9;
+    await expectFailed(['R9', 'R13b']);
+  });
+
+  it('an amount of stock that is below the bounds: R9', async () => {
+    script.read('LARGE');
+    script.last.remaining_amount = 7;
+    await expectFailed(['R9', 'R13b']);
+  });
+
+  it('an amount that nobody asked for: R9', async () => {
+    script.read('LARGE');
+    Object.assign(script.last, { amount: 12, remaining_amount: 10 });
+    await expectFailed(['R9', 'R13b']);
+  });
+
+  it('a read that shows less than one before it: R9', async () => {
+    const slow = script.invokeClaim('LARGE', 'hal');
+    const told = script.decide(slow);
+    script.read('LARGE');
+    script.read('LARGE');
+    script.last.remaining_amount = 8;
+    script.complete(slow, told);
+    await expectFailed(['R9', 'R13b']);
+  });
+
+  it('sold_out while stock is left: R10', async () => {
+    script.claim('LARGE', 'hal', { told: soldOut });
+    await expectFailed(['R10', 'R13b']);
+  });
+
+  it('sold_out, and then somebody who came later wins: R10', async () => {
+    script.create('ONE', 1);
+    script.claim('ONE', 'hal', { told: soldOut });
+    script.claim('ONE', 'ivy');
+    await expectFailed(['R10', 'R13b']);
+  });
+
+  it('sold_out long after stock was added: R10', async () => {
+    script.addStock('SMALL', 2, 'more');
+    script.ms += 501;
+    script.claim('SMALL', 'hal', { told: soldOut });
+    script.claim('SMALL', 'ivy');
+    await expectFailed(['R10']);
+  });
+
+  it('a look-up that does not show a claim that was shown: R11', async () => {
+    script.findClaim('LARGE', 'fay', notFound);
+    await expectFailed(['R11', 'R13b']);
+  });
+
+  it('not_open after a claim was shown: R12', async () => {
+    script.create('LATE', 5, { opensMs: script.ms });
+    script.claim('LATE', 'hal');
+    script.claim('LATE', 'ivy', { told: { ...refusedAs('not_open'), retry_after_s: 1 } });
+    script.claim('LATE', 'jon');
+    await expectFailed(['R12']);
+  });
+
+  it('closed in a sale that does not close: R12', async () => {
+    script.claim('LARGE', 'hal', { told: refusedAs('closed') });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R12']);
+  });
+
+  it('positions against the order in which they were asked for: R13', async () => {
+    const [hal, ivy] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'ivy')];
+    const told = { ivy: script.decide(ivy), hal: script.decide(hal) };
+    const events = script.recorder.events;
+    script.complete(hal, told.hal);
+    script.complete(ivy, told.ivy);
+    expect((await findings()).rules).toEqual([]);
+    // The same, but the one who got the lower position asked only after the other had his answer.
+    const moved = events.splice(events.indexOf(ivy), 1);
+    events.splice(-1, 0, ...moved);
+    for (const [i, event] of events.entries()) Object.assign(event, { i, t_ms: i });
+    await expectFailed(['R13']);
+  });
+
+  it('stock that is left while nobody wins any more: R16', async () => {
+    for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) {
+      script.claim('LARGE', user, { told: unavailable });
+    }
+    await expectFailed(['R16']);
+  });
+
+  it('a service that does not come back after a fault: R16', async () => {
+    script.fault('stop', 'start');
+    script.claim('LARGE', 'hal', { told: timeout });
+    script.fault('stop', 'end');
+    script.claim('LARGE', 'ivy', { told: unavailable });
+    script.ms += 6000;
+    script.claim('LARGE', 'jon');
+    await expectFailed(['R16']);
+  });
+
+  it('503 without Retry-After: R17', async () => {
+    const { retry_after_s: _, ...told } = unavailable;
+    script.claim('LARGE', 'hal', { told });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('503 whose effect is unknown, counted as fail: R17', async () => {
+    script.claim('LARGE', 'hal', { told: { ...unknown(script.sale.newId()), type: 'fail' } });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('500: R17', async () => {
+    const told: Told = { type: 'info', http: 500, outcome: 'internal', effect: 'unknown' };
+    script.claim('LARGE', 'hal', { told });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('a connection that is reset outside any fault: R17', async () => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('an answer that cannot be read: R17', async () => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', http: 200, outcome: 'unreadable_body' } });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('a failure that is certain though nobody answered: R17', async () => {
+    script.claim('LARGE', 'hal', { told: { type: 'fail', outcome: 'timeout', effect: 'none' } });
+    script.claim('LARGE', 'ivy');
+    await expectFailed(['R17']);
+  });
+
+  it('an answer a second that does not come back after a fault: R16', async () => {
+    for (let i = 0; i < 600; i += 1) {
+      script.findClaim('LARGE', `user-${i}`);
+      script.ms += 10;
+    }
+    script.fault('stop', 'start');
+    script.claim('LARGE', 'hal', { told: timeout });
+    script.fault('stop', 'end');
+    for (let i = 0; i < 20; i += 1) {
+      script.findClaim('LARGE', `user-${i}`);
+      script.ms += 1000;
+    }
+    await expectFailed(['R16']);
+  });
+
+  it('nothing wrong with a connection that is reset during a fault', async () => {
+    script.fault('cut', 'start');
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.fault('cut', 'end');
+    script.claim('LARGE', 'ivy');
+    await expectFailed([]);
+  });
+});
+
+describe('the verdict is unknown', () => {
+  const unknownRules = async (options: object) => {
+    const { events } = script.recorder;
+    const recorded = { events, faults: script.faults, dump: script.dump() };
+    const { verdict, rules } = await auditRecorded(folder.path, recorded, options);
+    return { verdict, rules: rules.filter((r) => r.verdict === 'unknown').map((r) => r.rule) };
+  };
+
+  it('when too few claims ended well', async () => {
+    expect(await unknownRules({})).toEqual({ verdict: 'unknown', rules: ['R18'] });
+    expect(await unknownRules({ okClaimsMin: 5 })).toEqual({ verdict: 'passed', rules: [] });
+  });
+
+  it('when a refusal that the scenario promises was not heard', async () => {
+    const options = { okClaimsMin: 5, refusals: ['sold_out', 'closed'] };
+    expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R18'] });
+  });
+
+  it('when every search for an order gave up', async () => {
+    const options = { okClaimsMin: 5, searchStepsMax: 1 };
+    expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R13b'] });
+  });
+
+  it('when nothing was claimed at all', async () => {
+    script = new SaleScript();
+    script.create('SALE', 1);
+    const options = { okClaimsMin: 0, refusals: [] };
+    const rules = ['R2', 'R3', 'R18'];
+    expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules });
+  });
+
+  it('when no client felt the fault that was injected', async () => {
+    script.fault('cut', 'start');
+    script.fault('cut', 'end');
+    script.claim('LARGE', 'hal');
+    expect(await unknownRules({ okClaimsMin: 5 })).toEqual({ verdict: 'unknown', rules: ['R18'] });
+  });
+});

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { readDump, writeDump } from '../../src/proof/audit/dump-file.ts';
+import { readFaults } from '../../src/proof/audit/read-faults.ts';
+import { readHistory } from '../../src/proof/audit/read-history.ts';
+import { reportLines } from '../../src/proof/audit/report-lines.ts';
+import { microseconds } from '../../src/proof/audit/times.ts';
+import type { HistoryEvent } from '../../src/proof/history.ts';
+import { anySize, auditRecorded, temporaryFolder } from '../support/proof-audit.ts';
+import { generateHistory } from '../support/proof-histories.ts';
+import { head, SaleScript, writeJsonLines } from '../support/proof-recorder.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+const file = join(folder.path, 'history.jsonl');
+
+let events: HistoryEvent[];
+
+beforeEach(() => {
+  const script = new SaleScript();
+  script.create('SALE', 3);
+  script.claim('SALE', 'ada', { key: 'k' });
+  script.claim('SALE', 'bob');
+  events = script.recorder.events;
+});
+
+const read = () => {
+  writeJsonLines(file, [head, ...events]);
+  return readHistory(file);
+};
+const event = (i: number) => events[i] as HistoryEvent;
+
+describe('a history', () => {
+  it('is joined to operations', async () => {
+    const history = await read();
+    expect(history.count).toBe(3);
+    expect(history.describe(1)).toBe('op 1 claim SALE by ada (claimed)');
+    expect(history.position.at(1)).toBe(1);
+    expect(history.notes).toEqual([]);
+  });
+
+  const wrong: [what: string, spoil: () => void, message: string][] = [
+    [
+      'a doubled completion',
+      () => events.push({ ...event(3), i: 6, t_ms: 99 }),
+      'op 1 completes twice',
+    ],
+    [
+      'a doubled beginning',
+      () => events.push({ ...event(2), i: 6, t_ms: 99 }),
+      'op 1 begins twice',
+    ],
+    [
+      'a completion of nothing',
+      () => events.push({ ...event(3), i: 6, t_ms: 99, op: 7 }),
+      'never began',
+    ],
+    ['a number that was left out', () => events.splice(3, 1), 'line 5: i is 4, but 3 comes next'],
+    ['time that goes back', () => (event(4).t_ms = 1), 'line 6: t_ms goes back from'],
+    ['a completion for another user', () => (event(3).user = 'bob'), 'op 1 began with user ada'],
+    ['a completion on another node', () => (event(3).node = 'http://b'), 'op 1 began with node'],
+    ['a claim of nobody', () => delete event(2).user, 'line 4: claim names no user'],
+    ['an unknown type', () => Object.assign(event(3), { type: 'done' }), 'type is not one of'],
+    ['a time that is none', () => (event(3).claimed_at = 'noon'), 'claimed_at is not a time'],
+    ['a position that is none', () => (event(3).position = 1.5), 'position is not a whole number'],
+  ];
+
+  it.each(wrong)('with %s is refused, and the line named', async (_, spoil, message) => {
+    spoil();
+    await expect(read()).rejects.toThrow(message);
+    await expect(read()).rejects.toThrow(/^line \d+: /);
+  });
+
+  it('with a client that does two things at once is refused', async () => {
+    const [begun] = events.splice(4, 1);
+    events.splice(3, 0, { ...(begun as HistoryEvent), proc: event(2).proc });
+    for (const [i, one] of events.entries()) Object.assign(one, { i, t_ms: i });
+    await expect(read()).rejects.toThrow('begins op 2 while its op 1 is under way');
+  });
+
+  it('with a client that goes on after an unknown outcome is refused', async () => {
+    event(3).type = 'info';
+    for (const one of events.slice(4)) one.proc = event(3).proc;
+    await expect(read()).rejects.toThrow('goes on after its op 1 ended as info');
+  });
+
+  it('with a line that is no JSON in the middle is refused', async () => {
+    await read();
+    const lines = readFileSync(file, 'utf8').split('\n');
+    lines[3] = '{"i":2,';
+    writeFileSync(file, lines.join('\n'));
+    await expect(readHistory(file)).rejects.toThrow('line 4: is not JSON');
+  });
+
+  it('of something else is refused', async () => {
+    writeFileSync(file, '{"history":"other","version":1}\n');
+    await expect(readHistory(file)).rejects.toThrow('line 1: is not the head of a history');
+    writeFileSync(file, '');
+    await expect(readHistory(file)).rejects.toThrow('the history is empty');
+  });
+
+  it('whose last line is cut off is read up to there, with a note', async () => {
+    await read();
+    truncateSync(file, readFileSync(file).length - 20);
+    const history = await readHistory(file);
+    expect(history.notes).toEqual([
+      'line 7 is cut off, left out',
+      '1 operations have no completion and count as info',
+    ]);
+    expect(history.end(2)).toBe('info');
+  });
+
+  it('whose last line only lacks its newline is whole', async () => {
+    await read();
+    truncateSync(file, readFileSync(file).length - 1);
+    expect((await readHistory(file)).notes).toEqual([]);
+  });
+
+  it('keeps what it is told of more operations than a first allocation holds', async () => {
+    const crowd = { coupons: 1, usersMin: 900, usersMax: 900, unitsMax: 500 };
+    const { events: many } = generateHistory(3, { ...crowd, arrivalMs: 2000, trouble: 0.2 });
+    events = many;
+    const history = await read();
+    expect(history.count).toBeGreaterThan(1100);
+    for (const one of many) {
+      if (one.type === 'invoke') expect(history.begunEvent.at(one.op)).toBe(one.i);
+      else expect([history.ended(one.op), history.end(one.op)]).toEqual([one.i, one.type]);
+    }
+  });
+});
+
+describe('faults', () => {
+  it('are joined from their beginnings and ends', async () => {
+    const faults = join(folder.path, 'faults.jsonl');
+    writeJsonLines(faults, [
+      { t_ms: 5, fault: 'stop', phase: 'start' },
+      { t_ms: 9, fault: 'stop', phase: 'end' },
+      { t_ms: 12, fault: 'cut', phase: 'start' },
+    ]);
+    expect(await readFaults(faults)).toEqual([
+      { fault: 'stop', beginMs: 5, endMs: 9 },
+      { fault: 'cut', beginMs: 12, endMs: Number.POSITIVE_INFINITY },
+    ]);
+    writeJsonLines(faults, [{ t_ms: 5, fault: 'stop', phase: 'end' }]);
+    await expect(readFaults(faults)).rejects.toThrow('line 1: stop ends but never began');
+  });
+});
+
+describe('a dump', () => {
+  it('is read as it was written', async () => {
+    const { dump } = generateHistory(5);
+    const path = join(folder.path, 'dump.json');
+    await writeDump(path, dump);
+    expect(await readDump(path)).toEqual(dump);
+  });
+
+  it('that lacks a member is refused', async () => {
+    const { dump } = generateHistory(5);
+    const path = join(folder.path, 'dump.json');
+    Object.assign(dump.claims[1] ?? {}, { claimed_at: 'noon' });
+    await writeDump(path, dump);
+    await expect(readDump(path)).rejects.toThrow('row 1 of claims: claimed_at is missing or wrong');
+  });
+});
+
+describe('a time', () => {
+  it('is the same however it is written', () => {
+    const micros = microseconds('2030-01-31T18:00:00.5Z');
+    expect(micros).toBe(1_896_112_800_500_000);
+    expect(microseconds('2030-01-31T18:00:00.500000Z')).toBe(micros);
+    expect(microseconds('2030-01-31T19:30:00.5+01:30')).toBe(micros);
+    expect(microseconds('2030-01-31T18:00:00.500001Z')).toBe(micros + 1);
+    expect(microseconds('2030-01-31')).toBeNaN();
+  });
+});
+
+describe('the report', () => {
+  it('is plain text of 80 columns that names every rule and violation', async () => {
+    const script = new SaleScript();
+    script.create('SALE', 40);
+    for (let i = 0; i < 14; i += 1) script.claim('SALE', `user-${i}`);
+    const name = `${'long'.repeat(40)}\n\u001b[2J`;
+    script.claim('SALE', name);
+    const dump = script.dump();
+    for (const claim of dump.claims) claim.user_id += '-else';
+    const recorded = { events: script.recorder.events, dump };
+    const report = await auditRecorded(folder.path, recorded, anySize);
+    const lines = reportLines(report, 80);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines.join('')).not.toMatch(/\p{Cc}/u);
+    expect(lines).toContain('verdict: failed');
+    expect(lines.some((line) => /^R3 +failed +15 +\S/.test(line))).toBe(true);
+    expect(lines.some((line) => line.trim() === '! and 5 more')).toBe(true);
+    expect(lines.filter((line) => /^R\d+b? /.test(line))).toHaveLength(17);
+  });
+});

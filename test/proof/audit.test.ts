@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  auditRecorded,
+  failedRules,
+  temporaryFolder,
+  violationsOf,
+} from '../support/proof-audit.ts';
+import { type GeneratedHistory, generateHistory } from '../support/proof-histories.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+const histories = 1000;
+
+describe('the audit', () => {
+  it('raises no false alarm over a thousand histories that are right', async () => {
+    const alarms: string[] = [];
+    const checked = new Map<string, number>();
+    for (let seed = 1; seed <= histories; seed += 1) {
+      const report = await auditRecorded(folder.path, generateHistory(seed));
+      for (const { rule, checked: count } of report.rules) {
+        checked.set(rule, (checked.get(rule) ?? 0) + count);
+      }
+      if (report.verdict === 'passed') continue;
+      alarms.push(`seed ${seed}: ${report.verdict}`, ...violationsOf(report));
+      alarms.push(...report.rules.filter((r) => r.verdict === 'unknown').map((r) => `${r.rule}?`));
+    }
+    expect(alarms).toEqual([]);
+    // Each rule had work to do, or its silence would say nothing.
+    for (const [rule, count] of checked) expect([rule, count >= 100]).toEqual([rule, true]);
+  }, 60_000);
+
+  const defects: [what: string, rule: string, plant: (history: GeneratedHistory) => boolean][] = [
+    ['two claims that changed places, in the tables and in every answer', 'R13', swapPlaces],
+    ['sold_out where stock was left', 'R10', saySoldOut],
+    ['an answer that shows the next position', 'R3', showNextPosition],
+    ['a claim that a look-up forgot', 'R11', forgetClaim],
+  ];
+
+  it.each(defects)(
+    'finds in busy histories, each time: %s (%s)',
+    async (_, rule, plant) => {
+      let planted = 0;
+      for (let seed = 1; seed <= 300; seed += 1) {
+        const history = generateHistory(seed);
+        if (!plant(history)) continue;
+        planted += 1;
+        const report = await auditRecorded(folder.path, history);
+        expect(failedRules(report), `seed ${seed}`).toContain(rule);
+      }
+      expect(planted).toBeGreaterThan(10);
+    },
+    60_000,
+  );
+});
+
+/** Swaps position and time of two claims, of which one was won before the other was asked for. */
+function swapPlaces({ events, dump }: GeneratedHistory): boolean {
+  const wins = events.filter(({ type, outcome }) => type === 'ok' && outcome === 'claimed');
+  for (const second of wins) {
+    const asked = events.find(({ op, type }) => op === second.op && type === 'invoke');
+    const first = wins.find((win) => win.coupon === second.coupon && win.i < (asked?.i ?? 0));
+    if (first === undefined) continue;
+    const places = [first, second].map(({ claim_id, position, claimed_at }) => {
+      return { claim_id, position, claimed_at };
+    });
+    for (const row of [...events, ...dump.claims]) {
+      const place = places.findIndex(({ claim_id }) => claim_id === row.claim_id);
+      if (row.claim_id === undefined || place === -1 || row.position === undefined) continue;
+      const { position, claimed_at } = places[1 - place] ?? {};
+      Object.assign(row, { position, claimed_at });
+    }
+    return true;
+  }
+  return false;
+}
+
+/** Lets somebody who was turned away hear that a coupon is sold out, of which units are left to the end. */
+function saySoldOut({ events, dump }: GeneratedHistory): boolean {
+  const left = dump.coupons.filter(({ id, remaining_amount }) => {
+    const hasMore = dump.ledger.some((row) => row.coupon_id === id && row.kind === 'stock_added');
+    return remaining_amount > 0 && !hasMore;
+  });
+  const names = new Set(left.map(({ name }) => name));
+  const told = events.find((one) => one.retry_after_s === 1 && names.has(one.coupon));
+  if (told === undefined) return false;
+  Object.assign(told, { type: 'fail', http: 400, outcome: 'sold_out', effect: 'none' });
+  return true;
+}
+
+function showNextPosition({ events }: GeneratedHistory): boolean {
+  const told = events.findLast(({ position }) => position !== undefined);
+  if (told?.position === undefined) return false;
+  told.position += 1;
+  return true;
+}
+
+/** Lets a look-up find nothing, though its user had been shown his claim. */
+function forgetClaim({ events }: GeneratedHistory): boolean {
+  for (const told of events) {
+    if (told.outcome !== 'found') continue;
+    const asked = events.find(({ op, type }) => op === told.op && type === 'invoke');
+    const isShown = events.some((one) => {
+      return one.i < (asked?.i ?? 0) && one.claim_id === told.claim_id && one.type === 'ok';
+    });
+    if (!isShown) continue;
+    Object.assign(told, { type: 'fail', http: 404, outcome: 'claim_not_found', effect: 'none' });
+    for (const name of ['claim_id', 'position', 'claimed_at'] as const) delete told[name];
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Ask } from '../../src/proof/drill/ask.ts';
+import { Clients, type DoneAsking } from '../../src/proof/drill/clients.ts';
+import { HistoryWriter } from '../../src/proof/drill/history-writer.ts';
+import { Load } from '../../src/proof/drill/load.ts';
+import type { Arrival } from '../../src/proof/drill/plan.ts';
+import type { PlannedRetry } from '../../src/proof/drill/scenario.ts';
+import { Tally } from '../../src/proof/drill/tally.ts';
+import { flawsOf, readHistory } from '../support/drill-history.ts';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+const body = '{"claim_id":"a","position":1,"claimed_at":"now"}';
+const won = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const claim: Ask = { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 };
+
+/** Answers each request by what the test says; undefined leaves it without an answer. */
+async function listen(answer: (socket: Socket, count: number) => string | undefined) {
+  let count = 0;
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      count += 1;
+      const text = answer(socket, count);
+      if (text !== undefined) socket.write(text);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  cleanUps.push(close);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, close, sockets, connections: () => connections };
+}
+
+function setUp(url: string, more: { connections?: number; timeoutMs?: number } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-clients-'));
+  cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'history.jsonl');
+  const startMs = performance.now();
+  const now = () => performance.now() - startMs;
+  const head = { history: 'firstcome', version: 1, scenario: '', seed: 1, nodes: [url] } as never;
+  const history = new HistoryWriter(file, head, now);
+  const options = { urls: [url], connections: 1, timeoutMs: 5_000, history, now, ...more };
+  const clients = new Clients(options);
+  cleanUps.push(() => clients.close());
+  const ask = (lateMs = 0) =>
+    new Promise<DoneAsking>((resolve) => {
+      clients.ask({ node: 0, ask: claim, intendedMs: now() - lateMs, onDone: resolve });
+    });
+  const events = () => {
+    history.close();
+    return readHistory(file).events;
+  };
+  return { clients, history, ask, events, now };
+}
+
+function loadOn(
+  { clients, now }: ReturnType<typeof setUp>,
+  more: { retries?: PlannedRetry[]; signal?: AbortSignal; isTimeBound?: boolean } = {},
+) {
+  const tally = new Tally(now(), 'load');
+  const { retries = [], signal = new AbortController().signal, isTimeBound = false } = more;
+  const followUp = () => retries.splice(0);
+  const rest = { followUp, now, signal, isTimeBound, onHeard: () => undefined };
+  const load = new Load({ clients, tally, ...rest });
+  return { load, tally };
+}
+
+const everyMs = (gapMs: number, count: number): Arrival[] =>
+  Array.from({ length: count }, (_, index) => ({
+    ...{ atMs: index * gapMs, phase: 0 },
+    asks: [{ node: 0, ask: { ...claim, user: `u${index}`, key: `k${index}` } }],
+  }));
+
+describe('a client', () => {
+  it('asks one thing after the other on a connection that stays open', async () => {
+    const server = await listen(() => won);
+    const { ask, events } = setUp(server.url);
+    const done = await Promise.all([ask(), ask(), ask()]);
+    expect(done.map(({ completion }) => completion.outcome)).toEqual(Array(3).fill('claimed'));
+    expect(server.connections()).toBe(1);
+    const history = events();
+    expect(history.map(({ type }) => type)).toEqual([
+      'invoke',
+      'ok',
+      'invoke',
+      'ok',
+      'invoke',
+      'ok',
+    ]);
+    expect(new Set(history.map(({ proc }) => proc)).size).toBe(1);
+  });
+
+  it('cannot tell what became of a request whose connection broke, and goes on as another', async () => {
+    const server = await listen((socket, count) => {
+      if (count === 1) socket.destroy();
+      return won;
+    });
+    const { ask, events } = setUp(server.url);
+    expect((await ask()).completion).toEqual({ type: 'info', outcome: 'reset', effect: 'unknown' });
+    expect((await ask()).completion.type).toBe('ok');
+    const history = events();
+    expect(history.map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
+    expect(flawsOf(history)).toEqual([]);
+  });
+
+  it('knows that nothing was sent where nobody listens', async () => {
+    const server = await listen(() => won);
+    await server.close();
+    const { ask, events } = setUp(server.url);
+    const { completion } = await ask();
+    expect(completion).toEqual({ type: 'fail', outcome: 'refused', effect: 'none' });
+    await ask();
+    expect(events().map(({ proc, type }) => [proc, type])).toEqual([
+      ...[
+        [0, 'invoke'],
+        [0, 'fail'],
+        [0, 'invoke'],
+        [0, 'fail'],
+      ],
+    ]);
+  });
+
+  it('drops a connection on which no answer comes in time', async () => {
+    const server = await listen((_, count) => (count === 1 ? undefined : won));
+    const { ask, events } = setUp(server.url, { timeoutMs: 60 });
+    const { completion, sentMs = 0, doneMs } = await ask();
+    expect(completion).toMatchObject({ type: 'info', outcome: 'timeout' });
+    expect(doneMs - sentMs).toBeGreaterThanOrEqual(60);
+    expect((await ask()).completion.type).toBe('ok');
+    expect(server.connections()).toBe(2);
+    expect(events().map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
+  });
+
+  it('takes no late answer for that of the next request', async () => {
+    const waiting: Socket[] = [];
+    const server = await listen((socket, count) => {
+      if (count > 1) return `HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}`;
+      waiting.push(socket);
+      return undefined;
+    });
+    const { ask } = setUp(server.url, { timeoutMs: 50 });
+    await ask();
+    waiting[0]?.write(won);
+    expect((await ask()).completion.http).toBe(400);
+  });
+
+  it('says why it could not read an answer', async () => {
+    const server = await listen((_, count) =>
+      count === 1 ? 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' : won,
+    );
+    const { ask } = setUp(server.url);
+    const outcome = 'unreadable_transfer_encoding';
+    expect((await ask()).completion).toEqual({ type: 'info', outcome, effect: 'unknown' });
+    expect((await ask()).completion.type).toBe('ok');
+    expect(server.connections()).toBe(2);
+  });
+
+  it('opens a connection anew that the server closed while nothing was asked', async () => {
+    const server = await listen(() => won);
+    const { ask } = setUp(server.url);
+    await ask();
+    const closed = [...server.sockets].map(
+      (socket) => new Promise((resolve) => socket.once('close', resolve)),
+    );
+    for (const socket of server.sockets) socket.end();
+    await Promise.all(closed);
+    expect((await ask()).completion.type).toBe('ok');
+    expect(server.connections()).toBe(2);
+  });
+
+  it('is told after a while that it was never sent, and no history has that', async () => {
+    const server = await listen(() => undefined);
+    const { ask, events, clients } = setUp(server.url, { timeoutMs: 60 });
+    const asked = [ask(), ask(5)];
+    expect([clients.underWay, clients.waiting]).toEqual([1, 1]);
+    const [first, second] = await Promise.all(asked);
+    expect(first?.completion.outcome).toBe('timeout');
+    expect(second?.completion.outcome).toBe('not_sent');
+    expect(second?.sentMs).toBeUndefined();
+    expect([clients.underWay, clients.waiting]).toEqual([0, 0]);
+    expect(events()).toHaveLength(2);
+  });
+});
+
+describe('the open loop', () => {
+  it('counts latency from the intended time while the service stalls', async () => {
+    const stallMs = 300;
+    const held: Socket[] = [];
+    let isStalled = true;
+    const server = await listen((socket) => {
+      if (!isStalled) return won;
+      held.push(socket);
+      return undefined;
+    });
+    const parts = setUp(server.url);
+    const { load, tally } = loadOn(parts);
+    setTimeout(() => {
+      isStalled = false;
+      for (const socket of held) socket.write(won);
+    }, stallMs);
+    // Thirty arrive while the only connection waits, and the longest has waited for all of the stall.
+    await load.arrive(everyMs(10, 30).values(), () => undefined);
+    await load.settled();
+    expect(tally.latency.count).toBe(30);
+    expect(tally.latency.percentileMs(100)).toBeGreaterThanOrEqual(stallMs - 20);
+    // Who came in the middle has waited for half of it, though his request was answered at once.
+    expect(tally.latency.percentileMs(50)).toBeGreaterThan(stallMs / 4);
+    expect(tally.service.percentileMs(50)).toBeLessThan(stallMs / 4);
+  });
+
+  it('lets users arrive at their time, not when others were answered', async () => {
+    const server = await listen(() => undefined);
+    const parts = setUp(server.url, { connections: 50, timeoutMs: 400 });
+    const { load, tally } = loadOn(parts);
+    const beforeMs = parts.now();
+    await load.arrive(everyMs(4, 50).values(), () => undefined);
+    expect(parts.now() - beforeMs).toBeLessThan(390);
+    expect(tally.asked).toBe(50);
+    await load.settled();
+    expect(tally.types).toEqual({ ok: 0, fail: 0, info: 50, notSent: 0 });
+  });
+
+  it('knows how late it was itself', async () => {
+    const server = await listen(() => won);
+    const { load } = loadOn(setUp(server.url));
+    const arriving = load.arrive(everyMs(1, 20).values(), () => undefined);
+    const busyUntil = performance.now() + 130;
+    while (performance.now() < busyUntil);
+    await arriving;
+    await load.settled();
+    expect(load.lagMsMax).toBeGreaterThan(100);
+    expect(load.takeLagMs()).toBeGreaterThan(100);
+    expect(load.takeLagMs()).toBe(0);
+  });
+
+  it('leaves out whom it is a second late for where phases must end in time, and counts them', async () => {
+    const server = await listen(() => won);
+    const { load, tally } = loadOn(setUp(server.url), { isTimeBound: true });
+    const arriving = load.arrive(everyMs(10, 15).values(), () => undefined);
+    const busyUntil = performance.now() + 1080;
+    while (performance.now() < busyUntil);
+    await arriving;
+    await load.settled();
+    expect(load.leftOut).toBeGreaterThan(3);
+    expect(load.leftOut + tally.asked).toBe(15);
+  });
+
+  it('waits for further tries before it has settled', async () => {
+    const server = await listen(() => won);
+    const retry = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 50 };
+    const { load, tally } = loadOn(setUp(server.url), { retries: [retry, { ...retry }] });
+    await load.arrive(everyMs(1, 1).values(), () => undefined);
+    await load.settled();
+    expect(tally.asked).toBe(3);
+    expect(tally.types.ok).toBe(3);
+  });
+
+  it('ends at once when it is told to, and waits for those who were sent', async () => {
+    const server = await listen((socket) => {
+      setTimeout(() => socket.write(won), 50);
+      return undefined;
+    });
+    const controller = new AbortController();
+    const parts = setUp(server.url);
+    const { load, tally } = loadOn(parts, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 20);
+    await load.arrive(everyMs(5, 10_000).values(), () => undefined);
+    await load.settled();
+    expect(tally.types.ok).toBe(1);
+    expect(tally.types.notSent).toBe(tally.asked - 1);
+    expect(flawsOf(parts.events())).toEqual([]);
+  });
+});

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { Display, type Progress } from '../../src/proof/drill/display.ts';
+import { Histogram } from '../../src/proof/drill/histogram.ts';
+import { settle } from '../../src/proof/drill/options.ts';
+import { barPlot, escaped, linePlot } from '../../src/proof/drill/plots.ts';
+import { type DrillReport, readMachine, recoveryOf } from '../../src/proof/drill/report.ts';
+import { reportPage } from '../../src/proof/drill/report-page.ts';
+import { summaryOf } from '../../src/proof/drill/summary.ts';
+import { Tally } from '../../src/proof/drill/tally.ts';
+
+const hostile = `<script>alert("1")</script>&'\u001b[31m`;
+
+function aReport(more: Partial<DrillReport> = {}): DrillReport {
+  const tally = new Tally(0, 'load');
+  const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+  for (let ms = 0; ms < 3000; ms += 1) {
+    tally.ask(ms);
+    const asking = { node: 0, ask, intendedMs: ms - 5, onDone: () => undefined };
+    const completion = { type: 'ok', outcome: ms % 2 === 0 ? 'claimed' : hostile } as const;
+    tally.done({ asking, completion, sentMs: ms - 1, doneMs: ms });
+  }
+  const started = new Date('2026-01-02T03:04:05Z');
+  const options = { scenario: 'mixed', urls: ['http://h:1'], seed: 1, coupon: hostile } as const;
+  const url = 'http://h:1';
+  return {
+    ...{ report: 'firstcome drill', version: 1, startedAt: started.toISOString() },
+    ...{ scenario: 'mixed', seed: 1, options: settle({ ...options, history: 'h' }, started) },
+    machine: { ...readMachine(), processor: hostile },
+    history: { file: hostile, events: 6000, operations: 3000 },
+    coupons: [{ name: hostile, units: 5 }],
+    isInterrupted: false,
+    generator: { isLimit: false, lagMsMax: 1.5, lagMsLimit: 100, leftOut: 0, cpuSeconds: 1 },
+    totals: {
+      ...{ seconds: 3, asked: 3000, ...tally.types, answers: tally.answers },
+      answersPerSecond: 1000,
+    },
+    outcomes: tally.outcomes,
+    latencyMs: tally.latency.percentiles(),
+    serviceMs: tally.service.percentiles(),
+    latencyCurve: tally.latency.curve(),
+    phases: tally.end(3000),
+    series: tally.series,
+    lastReads: [{ url, coupon: hostile, outcome: 'read', amount: 5, remainingAmount: 0 }],
+    ...more,
+  } as DrillReport;
+}
+
+describe('the page', () => {
+  it('shows any text as text', () => {
+    const page = reportPage(aReport());
+    expect(page).not.toContain('<script');
+    expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;');
+    expect(escaped(`<a href='b' title="c">&amp;`)).toBe(
+      '&lt;a href=&#39;b&#39; title=&quot;c&quot;&gt;&amp;amp;',
+    );
+  });
+
+  it('needs nothing from elsewhere, and suits light and dark', () => {
+    const page = reportPage(aReport());
+    expect(page).not.toMatch(/\b(?:src|href|@import|url\()\s*=?\s*["'(]/);
+    expect(page).toContain('prefers-color-scheme: dark');
+    expect(page.match(/<svg /g)).toHaveLength(3);
+    expect(page).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('can be drawn of a drill in which nothing happened', () => {
+    const tally = new Tally(0, 'load');
+    const nothing = {
+      ...{ phases: tally.end(0), series: tally.series, latencyCurve: [], lastReads: [] },
+      ...{ outcomes: {}, latencyMs: new Histogram().percentiles() },
+    };
+    expect(reportPage(aReport(nothing))).not.toMatch(/NaN|Infinity|undefined/);
+    expect(summaryOf(aReport(nothing)).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('says loudly when the generator was the limit', () => {
+    const generator = { isLimit: true, lagMsMax: 250, lagMsLimit: 100, leftOut: 0, cpuSeconds: 1 };
+    const told = 'the generator is the limit: it was at most 250 ms behind its plan';
+    expect(summaryOf(aReport({ generator }))).toContain(told);
+    expect(reportPage(aReport({ generator }))).toContain('The generator is the limit');
+    expect(reportPage(aReport())).not.toContain('is the limit');
+    const late = summaryOf(aReport({ generator: { ...generator, leftOut: 1234 } })).join('\n');
+    expect(late).toMatch(/left out +1,234 arrivals/);
+  });
+});
+
+describe('the plots', () => {
+  it('draw a point where its value is', () => {
+    const line = { name: 'p50', colour: '--won', points: [[0, 1] as const, [10, 100] as const] };
+    const plot = { title: 't', xTitle: 'x', xTicks: [], lines: [line as never] };
+    // From the lower left corner, 1 ms, to the upper right one, 100 ms.
+    expect(linePlot(plot)).toContain('points="64.0,256.0 704.0,34.0"');
+  });
+
+  it('stack parts without a gap and sum up seconds that have no room', () => {
+    const part = (name: string, value: number) => ({
+      ...{ name, colour: '--won', values: new Array<number>(1000).fill(value) },
+    });
+    const svg = barPlot({ title: 't', parts: [part('a', 30), part('b', 20)] });
+    const bars = [...svg.matchAll(/<rect x="64.0" y="([\d.]+)" [^>]*height="([\d.]+)"/g)];
+    const [lower, upper] = bars.map(([, y, tall]) => ({ y: Number(y), tall: Number(tall) }));
+    // Together 50, which is also the end of the axis.
+    expect(upper?.y).toBeCloseTo(34, 1);
+    expect((upper?.y ?? 0) + (upper?.tall ?? 0)).toBeCloseTo(lower?.y ?? 0, 1);
+    expect(svg.match(/<rect x/g)?.length).toBeLessThan(800);
+  });
+});
+
+describe('the summary', () => {
+  it('fits 80 columns and obeys no control character', () => {
+    const lines = summaryOf(aReport({ saturation: 1234.5, recoveredAfterS: 2 }));
+    for (const line of lines) {
+      expect(line.length).toBeLessThanOrEqual(80);
+      expect(line).not.toMatch(/\p{Cc}/u);
+    }
+    expect(lines.join('\n')).toContain('1,235 decisions/s');
+  });
+});
+
+describe('the tally', () => {
+  it('has a row for each second, also for those in which nothing came', () => {
+    const tally = new Tally(1000, 'load');
+    tally.ask(1500);
+    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const asking = { node: 0, ask, intendedMs: 1500, onDone: () => undefined };
+    const completion = { type: 'fail', outcome: 'overloaded' } as const;
+    tally.beginPhase('quiet', 3000);
+    tally.done({ asking, completion, sentMs: 4000, doneMs: 4500 });
+    const phases = tally.end(6000);
+    expect(tally.series.map(({ asked }) => asked)).toEqual([1, 0, 0, 0, 0, 0]);
+    expect(tally.series.map(({ answers }) => answers.shed)).toEqual([0, 0, 0, 1, 0, 0]);
+    expect(tally.series[3]?.p99).toBe(3000);
+    expect(phases.map(({ name, seconds }) => [name, seconds])).toEqual([
+      ...[
+        ['load', 2],
+        ['quiet', 3],
+      ],
+    ]);
+    expect(phases[1]?.shedMs.max).toBe(500);
+    // The last shed came in the fourth second, and quiet was from the third on.
+    expect(recoveryOf(phases, tally.series)).toBe(2);
+    expect(recoveryOf(phases.slice(0, 1), tally.series)).toBeUndefined();
+  });
+});
+
+describe('the display', () => {
+  const progress: Progress = {
+    ...{ scenario: 'flash-sale', phase: 'load', elapsedS: 5, totalS: 10, asked: 1_234_567 },
+    answers: {
+      won: 1_000_000,
+      refused: 9_000_000,
+      shed: 8_000_000,
+      unsent: 3,
+      unknown: 7_000,
+      other: 9,
+    },
+    ...{ askedPerSecond: 98_765, waiting: 100_000, underWay: 20_000, p50: 1.234, p99: 5678 },
+    lagMs: 0.5,
+  };
+  const shownOn = (isTerminal: boolean, columns?: number) => {
+    const written: string[] = [];
+    const display = new Display({ write: (text) => written.push(text), isTerminal, columns });
+    display.show(progress);
+    display.show({ ...progress, elapsedS: 6 });
+    return written;
+  };
+
+  it('draws one block over and over on a terminal, within its width', () => {
+    for (const columns of [30, 80, 200]) {
+      const [first = '', second = ''] = shownOn(true, columns);
+      expect(first).not.toContain('\u001b[4A');
+      expect(second.startsWith('\u001b[4A\r')).toBe(true);
+      const lines = first.trimEnd().replaceAll('\u001b[2K', '').split('\n');
+      expect(lines).toHaveLength(4);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.min(80, columns));
+    }
+  });
+
+  it('writes plain lines elsewhere', () => {
+    const written = shownOn(false);
+    expect(written).toHaveLength(2);
+    expect(written.join('')).not.toContain('\u001b');
+    expect(written[0]).toMatch(/^5 s load: 98,765\/s, won 1,000,000 .*\n$/);
+  });
+});

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
+import type { HistoryEvent } from '../../src/proof/history.ts';
+import {
+  type FakeService,
+  startFakeService,
+  type Troubles,
+} from '../support/drill-fake-service.ts';
+import { type DrillRun, flawsOf, runDrillHere } from '../support/drill-history.ts';
+
+const services: FakeService[] = [];
+afterEach(async () => {
+  await Promise.all(services.splice(0).map((service) => service.close()));
+});
+
+async function drill(
+  scenario: ScenarioName,
+  more: Partial<DrillOptions> & { nodes?: number; troubles?: Troubles } = {},
+): Promise<DrillRun & { service: FakeService }> {
+  const { nodes = 2, troubles, ...options } = more;
+  const service = await startFakeService({ nodes, ...(troubles && { troubles }) });
+  services.push(service);
+  const fixed = { scenario, urls: service.urls, seed: 5, coupon: 'c', connections: 16 };
+  const run = await runDrillHere({ ...fixed, timeoutMs: 1000, ...options });
+  expect(flawsOf(run.events)).toEqual([]);
+  expect(openOperations(run.events)).toEqual([]);
+  return { ...run, service };
+}
+
+function openOperations(events: readonly HistoryEvent[]): number[] {
+  const open = new Set<number>();
+  for (const { op, type } of events) {
+    if (type === 'invoke') open.add(op);
+    else open.delete(op);
+  }
+  return [...open];
+}
+
+const completions = (events: readonly HistoryEvent[], f: HistoryEvent['f'] = 'claim') =>
+  events.filter((event) => event.type !== 'invoke' && event.f === f);
+const outcomesOf = (events: readonly HistoryEvent[]) =>
+  new Set(events.map(({ outcome = '' }) => outcome));
+
+/** Every acknowledged claim is stored as it was told, and nobody was told two. */
+function expectKept({ events, service }: DrillRun & { service: FakeService }): void {
+  const acknowledged = completions(events).filter(({ type }) => type === 'ok');
+  expect(acknowledged.length).toBeGreaterThan(0);
+  for (const { coupon, user = '', claim_id } of acknowledged) {
+    const held = service.coupons.get(coupon)?.claims.get(user);
+    expect(held?.claim.claim_id).toBe(claim_id);
+  }
+}
+
+describe('flash-sale', () => {
+  it('lets every user claim, and tells of all that they were told', async () => {
+    const run = await drill('flash-sale', { users: 400, units: 30, rate: 1500 });
+    const { report, events, service } = run;
+    expectKept(run);
+    const users = new Set(completions(events).map(({ user }) => user));
+    expect(users.size).toBe(400);
+    expect(service.coupons.get('c')?.claims.size).toBe(30);
+    expect(outcomesOf(completions(events))).toContain('sold_out');
+    expect(report.outcomes.claimed).toBe(30);
+    expect(report.totals.answers.refused).toBeGreaterThan(300);
+    expect(new Set(events.map(({ node }) => node))).toEqual(new Set(service.urls));
+  });
+
+  it('gives the same report to the caller, as JSON and as a page', async () => {
+    const { report, json, html, printed, head, events } = await drill('flash-sale', {
+      ...{ users: 50, rate: 500, claimApiKey: 'claim-secret', adminApiKey: 'admin-secret' },
+    });
+    expect(json).toEqual(report);
+    expect(html).toContain('flash-sale');
+    expect(printed).toContain('latency in ms');
+    expect(head).toMatchObject({ history: 'firstcome', version: 1, seed: 5 });
+    expect(report.history.events).toBe(events.length);
+    expect(report.series.length).toBeGreaterThan(0);
+    for (const text of [JSON.stringify([json, head, events]), html, printed]) {
+      expect(text).not.toContain('secret');
+    }
+  });
+
+  it('plans the same claims for the same seed, whatever is answered', async () => {
+    const firstTries = ({ events }: DrillRun) =>
+      events
+        .filter(({ type, f, attempt }) => type === 'invoke' && f === 'claim' && attempt === 1)
+        .map(({ user, key }) => `${user} ${key}`)
+        .sort();
+    const one = await drill('flash-sale', { users: 100, rate: 500 });
+    const troubles = { refuse: 0.3, delayMs: 5 };
+    const other = await drill('flash-sale', { users: 100, rate: 500, troubles });
+    expect(firstTries(other)).toEqual(firstTries(one));
+  });
+
+  it('reads every coupon and looks for users on every node in the end', async () => {
+    const { events, report, service } = await drill('flash-sale', { users: 60, rate: 600 });
+    const lastClaim = events.findLastIndex(({ f }) => f === 'claim');
+    const after = events.slice(lastClaim + 1);
+    for (const node of service.urls) {
+      const ofNode = completions(after, 'read').filter((event) => event.node === node);
+      expect(ofNode).toMatchObject([{ type: 'ok', amount: 100, remaining_amount: 40 }]);
+      const found = completions(after, 'find_claim').filter((event) => event.node === node);
+      expect(found.length).toBeGreaterThan(10);
+      expect(found.every(({ type }) => type === 'ok')).toBe(true);
+    }
+    expect(report.lastReads.map(({ remainingAmount }) => remainingAmount)).toEqual([40, 40]);
+  });
+
+  it('recovers what was lost under way by asking again with the same key', async () => {
+    const troubles = { drop: 0.1, unknown: 0.1, refuse: 0.1 };
+    const run = await drill('flash-sale', { users: 300, units: 300, rate: 1500, troubles });
+    expectKept(run);
+    const outcomes = outcomesOf(completions(run.events));
+    for (const outcome of ['reset', 'outcome_unknown', 'overloaded', 'replayed']) {
+      expect(outcomes).toContain(outcome);
+    }
+    const last = new Map(completions(run.events).map((event) => [event.key, event.type]));
+    const undecided = [...last.values()].filter((type) => type === 'info');
+    expect(undecided.length).toBeLessThan(10);
+  });
+
+  it('writes everything down when it is told to end', async () => {
+    const service = await startFakeService();
+    services.push(service);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 400);
+    const { report, events } = await runDrillHere(
+      { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60, rate: 200 },
+      controller.signal,
+    );
+    expect(report.isInterrupted).toBe(true);
+    expect(report.totals.seconds).toBeLessThan(5);
+    expect(completions(events).length).toBeGreaterThan(20);
+    expect(flawsOf(events)).toEqual([]);
+    expect(openOperations(events)).toEqual([]);
+  });
+
+  it('says why it cannot begin', async () => {
+    const service = await startFakeService({ troubles: { refuse: 1 } });
+    services.push(service);
+    const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
+    await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+  });
+});
+
+describe('double-dip', () => {
+  it('has users claim side by side, with one key, with several and with none', async () => {
+    const run = await drill('double-dip', { users: 20, units: 15, rate: 800, seconds: 0.8 });
+    expectKept(run);
+    const { events, service } = run;
+    expect(service.coupons.get('c')?.claims.size).toBe(15);
+    const outcomes = outcomesOf(completions(events));
+    expect(outcomes).toEqual(new Set(['claimed', 'replayed', 'already_claimed', 'sold_out']));
+    expect(concurrentOfOneUser(events)).toBeGreaterThan(1);
+  });
+});
+
+describe('retry-storm', () => {
+  it('asks ten times under each key, on all nodes, and hears one claim', async () => {
+    const run = await drill('retry-storm', { users: 40, units: 25, rate: 400 });
+    expectKept(run);
+    const asked = new Map<string, HistoryEvent[]>();
+    for (const event of completions(run.events)) {
+      const { key = '' } = event;
+      asked.set(key, [...(asked.get(key) ?? []), event]);
+    }
+    expect(asked.size).toBe(40);
+    for (const events of asked.values()) {
+      const attempts = events.map(({ attempt = 0 }) => attempt).sort((a, b) => a - b);
+      expect(attempts).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      expect(new Set(events.map(({ node }) => node)).size).toBe(2);
+      expect(new Set(events.map(({ claim_id }) => claim_id)).size).toBe(1);
+    }
+    const reordered = [...asked.values()].filter((events) =>
+      events.some(({ attempt = 0 }, index) => attempt < (events[index - 1]?.attempt ?? 0)),
+    );
+    expect(reordered.length).toBeGreaterThan(5);
+  });
+});
+
+describe('overload', () => {
+  it('measures saturation, exceeds it with clients that come again, and sees recovery', async () => {
+    const troubles = { delayMs: 40, refuse: 0.05 };
+    const { report, events } = await drill('overload', { seconds: 2.5, connections: 4, troubles });
+    const { saturation = 0, phases } = report;
+    expect(saturation).toBeGreaterThan(20);
+    expect(phases.map(({ name }) => name)).toEqual([
+      ...['warm-up', 'probe', '2 times', '5 times', '10 times', 'quiet', 'last answers'],
+    ]);
+    const of = (name: string) => phases.find((phase) => phase.name === name);
+    const tenfold = of('10 times');
+    expect((tenfold?.asked ?? 0) / (tenfold?.seconds ?? 1)).toBeGreaterThan(saturation * 5);
+    expect(of('quiet')?.asked).toBeLessThan(tenfold?.asked ?? 0);
+    // Four connections: the rest waited in the client, and that counts.
+    expect(report.latencyMs.p99).toBeGreaterThan(4 * report.serviceMs.p99);
+    expect(Math.max(...events.map(({ attempt = 1 }) => attempt))).toBeGreaterThan(1);
+    expect(report.recoveredAfterS).toBeDefined();
+  });
+
+  it('comes again after the time that it was told, a bounded number of times', async () => {
+    const troubles = { refuse: 0.9, sparesCreation: true };
+    const { events, report } = await drill('overload', { rate: 30, seconds: 1.5, troubles });
+    expect(report.saturation).toBeUndefined();
+    const attempts = events.filter(({ f }) => f === 'claim').map(({ attempt = 0 }) => attempt);
+    expect(Math.max(...attempts)).toBe(4);
+  });
+});
+
+describe('mixed', () => {
+  it('plays several coupons, a window that opens, added stock, reads and finds', async () => {
+    const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
+    expectKept(run);
+    const { events, service, report } = run;
+    expect([...service.coupons.keys()]).toEqual(['c-hot', 'c-small', 'c-windowed', 'c-growing']);
+    const windowed = completions(events).filter(({ coupon }) => coupon === 'c-windowed');
+    for (const outcome of ['not_open', 'claimed', 'closed']) {
+      expect(outcomesOf(windowed)).toContain(outcome);
+    }
+    const created = events.filter(({ f, type }) => f === 'create' && type === 'invoke');
+    const [, , withWindow] = created;
+    expect(Date.parse(withWindow?.closes_at ?? '')).toBeGreaterThan(
+      Date.parse(withWindow?.opens_at ?? ''),
+    );
+    const added = completions(events, 'add_stock').filter(({ type }) => type === 'ok');
+    const unitsByKey = new Map(added.map(({ key, units = 0 }) => [key, units]));
+    const grown = [...unitsByKey.values()].reduce((sum, units) => sum + units, 0);
+    expect(added.length).toBeGreaterThan(unitsByKey.size);
+    expect(service.coupons.get('c-growing')?.amount).toBe(2 + grown);
+    expect(report.outcomes['read: read']).toBeGreaterThan(10);
+    expect(report.outcomes['find_claim: claim_not_found']).toBeGreaterThan(10);
+  });
+});
+
+/** How many claims of the busiest user were under way at once at most. */
+function concurrentOfOneUser(events: readonly HistoryEvent[]): number {
+  const underWay = new Map<string, number>();
+  let most = 0;
+  for (const { f, type, user = '' } of events) {
+    if (f !== 'claim') continue;
+    const now = (underWay.get(user) ?? 0) + (type === 'invoke' ? 1 : -1);
+    underWay.set(user, now);
+    most = Math.max(most, now);
+  }
+  return most;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Runs the audit on histories that a test has made. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuditReport, auditHistory } from '../../src/proof/audit/audit.ts';
+import type { AuditOptions } from '../../src/proof/audit/options.ts';
+import type { Dump } from '../../src/proof/dump.ts';
+import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
+import { head, writeJsonLines } from './proof-recorder.ts';
+
+/** A folder of one test file's own, and how to be rid of it. */
+export function temporaryFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'firstcome-audit-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Small sales do not prove much; whether they are right can be judged all the same. */
+export const anySize: Partial<AuditOptions> = { okClaimsMin: 0, refusals: [] };
+
+export function auditRecorded(
+  folder: string,
+  recorded: { events: readonly HistoryEvent[]; faults?: readonly FaultEvent[]; dump: Dump },
+  options: Partial<AuditOptions> = anySize,
+): Promise<AuditReport> {
+  const { events, faults = [], dump } = recorded;
+  const historyFile = join(folder, 'history.jsonl');
+  const faultsFile = faults.length > 0 ? join(folder, 'faults.jsonl') : undefined;
+  writeJsonLines(historyFile, [head, ...events]);
+  if (faultsFile !== undefined) writeJsonLines(faultsFile, faults);
+  return auditHistory({ historyFile, faultsFile, dump, options });
+}
+
+/** The rules that failed. */
+export function failedRules({ rules }: AuditReport): string[] {
+  return rules.filter(({ verdict }) => verdict === 'failed').map(({ rule }) => rule);
+}
+
+/** All violations, to be shown when a test fails. */
+export function violationsOf({ rules }: AuditReport): string[] {
+  return rules.flatMap(({ rule, violations }) => violations.map((text) => `${rule}: ${text}`));
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Makes histories that are right, with the tables to them: a seeded crowd claims from a plain sale, over several nodes
+ * and at the same time. Each call is decided at one moment between its question and its answer; answers are lost before
+ * or after that moment, or come so late that nobody waits any more.
+ */
+import type { Dump } from '../../src/proof/dump.ts';
+import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
+import {
+  type Asked,
+  HistoryRecorder,
+  head,
+  notFound,
+  type Told,
+  toldBy,
+} from './proof-recorder.ts';
+import { type Ask, type Decision, ModelSale, type Window } from './proof-sale.ts';
+
+export type GeneratedHistory = { events: HistoryEvent[]; faults: FaultEvent[]; dump: Dump };
+
+export type CrowdSize = {
+  coupons: number;
+  usersMin: number;
+  usersMax: number;
+  unitsMax: number;
+  /** How long users keep arriving. */
+  arrivalMs: number;
+  /** The share of calls that meet trouble. */
+  trouble: number;
+};
+
+export const smallCrowd: CrowdSize = {
+  coupons: 2,
+  usersMin: 5,
+  usersMax: 22,
+  unitsMax: 12,
+  arrivalMs: 250,
+  trouble: 0.25,
+};
+
+const staleMs = 500;
+const attemptsMax = 8;
+
+/** The same history for the same seed. */
+export function generateHistory(seed: number, size: CrowdSize = smallCrowd): GeneratedHistory {
+  return new Crowd(seed, size).play();
+}
+
+/** What goes wrong with a call. */
+type Trouble = 'none' | 'shed' | 'refused' | 'lost' | 'undone' | 'late' | 'open';
+
+type PendingClaim = Ask & { node: string; decision?: Decision };
+
+class Crowd {
+  readonly #size: CrowdSize;
+  readonly #random: () => number;
+  readonly #sale = new ModelSale();
+  readonly #recorder = new HistoryRecorder();
+  readonly #schedule = new Schedule();
+  readonly #faults: FaultEvent[] = [];
+  readonly #pending = new Map<string, Set<PendingClaim>>();
+
+  constructor(seed: number, size: CrowdSize) {
+    this.#size = size;
+    this.#random = randomOf(seed);
+  }
+
+  play(): GeneratedHistory {
+    const names = Array.from({ length: this.#int(1, this.#size.coupons) }, (_, i) => `SALE-${i}`);
+    for (const name of names) this.#playCoupon(name);
+    const hasFault = this.#chance(0.3);
+    const faultMs = this.#int(60, 150);
+    const span = { begin: faultMs, end: faultMs + this.#int(10, 60) };
+    if (hasFault) {
+      this.#faults.push({ t_ms: span.begin, fault: 'cut', phase: 'start' });
+      this.#faults.push({ t_ms: span.end, fault: 'cut', phase: 'end' });
+    }
+    this.#schedule.run();
+    const lastMs = this.#schedule.ms;
+    for (const name of names) this.#probe(name, lastMs);
+    this.#schedule.run();
+    const isFelt = this.#recorder.events.some(({ type, t_ms: ms }) => {
+      return type === 'info' && ms >= span.begin && ms <= span.end;
+    });
+    return {
+      events: this.#recorder.events,
+      faults: isFelt ? this.#faults : [],
+      dump: this.#sale.dump(this.#schedule.ms + 1),
+    };
+  }
+
+  #playCoupon(name: string): void {
+    this.#pending.set(name, new Set());
+    const window: Window = {};
+    const { arrivalMs } = this.#size;
+    if (this.#chance(0.25)) window.opensMs = this.#int(30, 90);
+    if (this.#chance(0.25)) window.closesMs = this.#int(100, 100 + arrivalMs);
+    const units = this.#int(1, this.#size.unitsMax);
+    this.#create({ name, units, window, attempt: 1 });
+    const { usersMin, usersMax } = this.#size;
+    const users = this.#int(usersMin, usersMax);
+    for (let i = 0; i < users; i += 1) {
+      const user = `${name}-user-${i}`;
+      const first = this.#int(20, 20 + arrivalMs);
+      const flows = this.#chance(0.15) ? 2 : 1;
+      for (let flow = 0; flow < flows; flow += 1) {
+        const key = this.#chance(0.7) ? `${user}-key-${flow}` : undefined;
+        this.#at(first + flow * this.#int(0, 3), () =>
+          this.#claim({ name, user, key, attempt: 1 }),
+        );
+      }
+    }
+    const reads = Math.ceil(users / 8);
+    for (let i = 0; i < reads; i += 1)
+      this.#at(this.#int(20, 30 + arrivalMs), () => this.#read(name));
+    const additions = this.#chance(0.35) ? this.#int(1, 3) : 0;
+    for (let i = 0; i < additions; i += 1) {
+      const key = this.#chance(0.8) ? `${name}-add-${i}` : undefined;
+      const addition = { name, key, units: this.#int(1, 6), attempt: 1 };
+      this.#at(this.#int(40, 60 + arrivalMs), () => this.#addStock(addition));
+    }
+  }
+
+  /** Two who come when all is quiet: they win if anything is left. */
+  #probe(name: string, ms: number): void {
+    for (let i = 0; i < 2; i += 1) {
+      const user = `${name}-probe-${i}`;
+      this.#at(ms + 600 + i * 50, () => {
+        this.#claim({ name, user, key: user, attempt: attemptsMax, isCalm: true });
+      });
+    }
+  }
+
+  #create(parts: { name: string; units: number; window: Window; attempt: number }): void {
+    const { name, units, window, attempt } = parts;
+    const { opensMs, closesMs } = window;
+    const asked: Asked = { ...this.#from(), f: 'create', coupon: name, units, attempt };
+    const invoked = this.#recorder.invoke(this.#schedule.ms, asked);
+    if (this.#chance(0.5) || opensMs !== undefined) invoked.opens_at = this.#time(opensMs);
+    if (this.#chance(0.5) || closesMs !== undefined) invoked.closes_at = this.#time(closesMs);
+    const trouble = attempt === 1 && this.#chance(0.2) ? this.#pick(['lost', 'undone']) : 'none';
+    let told: Told = { type: 'ok', http: 201, outcome: 'created' };
+    this.#in(1, () => {
+      if (trouble === 'undone') return;
+      if (this.#sale.coupons.has(name)) {
+        told = { type: 'fail', http: 409, outcome: 'coupon_exists', effect: 'none' };
+      } else this.#sale.create(name, units, this.#schedule.ms, window);
+    });
+    this.#in(3, () => {
+      const isTold = trouble === 'none';
+      this.#complete(invoked, isTold ? told : { type: 'info', outcome: 'timeout' });
+      if (!isTold) this.#in(1, () => this.#create({ ...parts, attempt: attempt + 1 }));
+    });
+  }
+
+  #claim(parts: {
+    name: string;
+    user: string;
+    key: string | undefined;
+    attempt: number;
+    isCalm?: boolean;
+  }): void {
+    const { name, user, key, attempt, isCalm } = parts;
+    const from = this.#from();
+    const asked: Asked = { ...from, f: 'claim', coupon: name, user, ...(key && { key }), attempt };
+    const invoked = this.#recorder.invoke(this.#schedule.ms, asked);
+    const trouble = isCalm === true ? 'none' : this.#trouble();
+    const claim: PendingClaim = { user, key, claimId: this.#sale.newId(), node: from.node };
+    const decideIn = 1 + this.#random() * 12;
+    const answerIn = 1 + this.#random() * 8;
+    const again = (afterMs: number, withKey = key) => {
+      if (attempt >= attemptsMax) return;
+      this.#in(afterMs, () => this.#claim({ ...parts, key: withKey, attempt: attempt + 1 }));
+    };
+
+    if (trouble === 'shed' || trouble === 'refused') {
+      this.#in(decideIn, () => {
+        this.#complete(invoked, trouble === 'shed' ? this.#shed() : refused);
+        again(this.#int(5, 40));
+      });
+      return;
+    }
+    if (trouble !== 'undone') {
+      this.#pending.get(name)?.add(claim);
+      this.#in(trouble === 'late' ? decideIn + 60 : decideIn, () => this.#decide(name, claim));
+    } else if (this.#chance(0.5)) {
+      this.#in(decideIn, () => this.#sale.voidBatch(name, this.#schedule.ms));
+    }
+    if (trouble === 'open') return;
+    this.#in(decideIn + answerIn, () => {
+      if (trouble !== 'none') {
+        this.#complete(invoked, this.#unknown(claim.claimId));
+        again(this.#int(1, 30));
+        return;
+      }
+      const decision = claim.decision as Decision;
+      this.#complete(invoked, toldBy(decision));
+      if (decision.outcome === 'not_open') again(this.#int(10, 60));
+      else if (this.#chance(0.25))
+        again(this.#int(0, 60), this.#chance(0.6) ? key : `${user}-other`);
+      if (this.#chance(0.25)) this.#in(this.#int(0, 20), () => this.#findClaim(name, user));
+    });
+  }
+
+  /** Decides a claim, and others that wait with it, as one batch. */
+  #decide(name: string, claim: PendingClaim): void {
+    if (claim.decision !== undefined) return;
+    const pending = this.#pending.get(name) as Set<PendingClaim>;
+    const batch = [claim];
+    for (const other of pending) {
+      if (batch.length >= 20) break;
+      if (other !== claim && this.#chance(0.3)) batch.push(other);
+    }
+    const ms = this.#schedule.ms;
+    const decided = batch.filter((one) => {
+      pending.delete(one);
+      if (!this.#hearsStale(name, one)) return true;
+      one.decision = { outcome: 'sold_out' };
+      return false;
+    });
+    const decisions = this.#sale.decide(name, decided, ms);
+    for (const [place, one] of decided.entries()) one.decision = decisions[place] as Decision;
+  }
+
+  /** A node may not have noticed yet that stock was added. */
+  #hearsStale(name: string, { user }: PendingClaim): boolean {
+    const { window, soldOutUntilMs, byUser, row } = this.#sale.coupon(name);
+    const ms = this.#schedule.ms;
+    const isClosed = window.closesMs !== undefined && ms >= window.closesMs;
+    const isRecent = ms - soldOutUntilMs < staleMs && row.remaining_amount > 0;
+    return (
+      isRecent && !isClosed && !byUser.has(user) && !user.includes('probe') && this.#chance(0.2)
+    );
+  }
+
+  #findClaim(name: string, user: string): void {
+    const invoked = this.#invokeSimple({ f: 'find_claim', coupon: name, user });
+    let told: Told = notFound;
+    this.#in(this.#random() * 5, () => {
+      const claim = this.#sale.coupon(name).byUser.get(user);
+      if (claim !== undefined)
+        told = { ...toldBy({ outcome: 'replayed', claim }), outcome: 'found' };
+    });
+    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : told));
+  }
+
+  #read(name: string): void {
+    const invoked = this.#invokeSimple({ f: 'read', coupon: name });
+    let told: Told = timeout;
+    this.#in(this.#random() * 5, () => {
+      const { amount, remaining_amount } = this.#sale.coupon(name).row;
+      told = { type: 'ok', http: 200, outcome: 'read', amount, remaining_amount };
+    });
+    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : told));
+  }
+
+  #addStock(parts: {
+    name: string;
+    units: number;
+    key: string | undefined;
+    attempt: number;
+  }): void {
+    const { name, units, key, attempt } = parts;
+    const keyed = key === undefined ? {} : { key };
+    const invoked = this.#invokeSimple({ f: 'add_stock', coupon: name, units, ...keyed, attempt });
+    const trouble = this.#chance(0.25) && attempt < 3 ? this.#pick(['lost', 'undone']) : 'none';
+    this.#in(this.#random() * 4, () => {
+      if (trouble !== 'undone') this.#sale.addStock(name, { units, key, ms: this.#schedule.ms });
+    });
+    this.#in(5, () => {
+      const isTold = trouble === 'none';
+      this.#complete(invoked, isTold ? { type: 'ok', http: 200, outcome: 'added' } : timeout);
+      if (!isTold && key !== undefined) {
+        this.#in(5, () => this.#addStock({ ...parts, attempt: attempt + 1 }));
+      }
+    });
+  }
+
+  #invokeSimple(asked: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>): HistoryEvent {
+    return this.#recorder.invoke(this.#schedule.ms, { ...asked, ...this.#from() });
+  }
+
+  #complete(invoked: HistoryEvent, told: Told): void {
+    this.#recorder.complete(this.#schedule.ms, invoked, told);
+  }
+
+  #from(): { node: string; proc: number } {
+    return { node: this.#pick(head.nodes), proc: this.#recorder.newProc() };
+  }
+
+  #trouble(): Trouble {
+    if (!this.#chance(this.#size.trouble)) return 'none';
+    if (this.#chance(0.05)) return 'open';
+    return this.#pick(['shed', 'shed', 'refused', 'lost', 'undone', 'late']);
+  }
+
+  #shed(): Told {
+    const [http, outcome] = this.#pick([
+      [503, 'overloaded'],
+      [503, 'unavailable'],
+      [429, 'rate_limited'],
+    ] as const);
+    return { type: 'fail', http, outcome, effect: 'none', retry_after_s: 1 };
+  }
+
+  #unknown(claimId: string): Told {
+    const [begin, end] = this.#faults;
+    const ms = this.#schedule.ms;
+    if (begin !== undefined && end !== undefined && ms >= begin.t_ms && ms <= end.t_ms) {
+      return { type: 'info', outcome: 'reset' };
+    }
+    if (this.#chance(0.5)) return timeout;
+    const told: Told = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
+    return { ...told, retry_after_s: 1, claim_id: claimId };
+  }
+
+  #time(ms: number | undefined): string | null {
+    if (ms === undefined) return null;
+    return new Date(Date.UTC(2030, 0, 1) + ms).toISOString();
+  }
+
+  #at(ms: number, action: () => void): void {
+    this.#schedule.at(ms, action);
+  }
+
+  #in(ms: number, action: () => void): void {
+    this.#schedule.at(this.#schedule.ms + ms, action);
+  }
+
+  #chance(share: number): boolean {
+    return this.#random() < share;
+  }
+
+  #int(min: number, max: number): number {
+    return min + Math.floor(this.#random() * (max - min + 1));
+  }
+
+  #pick<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.#random() * items.length)] as Item;
+  }
+}
+
+const timeout: Told = { type: 'info', outcome: 'timeout' };
+const refused: Told = { type: 'fail', outcome: 'refused', effect: 'none' };
+
+/** Actions in order of their time; those of one time in the order in which they were added. */
+class Schedule {
+  ms = 0;
+  readonly #heap: { ms: number; turn: number; action: () => void }[] = [];
+  #turns = 0;
+
+  at(ms: number, action: () => void): void {
+    this.#turns += 1;
+    const heap = this.#heap;
+    const entry = { ms, turn: this.#turns, action };
+    let place = heap.length;
+    heap.push(entry);
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      if (!isBefore(entry, heap[parent] as typeof entry)) break;
+      heap[place] = heap[parent] as typeof entry;
+      place = parent;
+    }
+    heap[place] = entry;
+  }
+
+  run(): void {
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      this.ms = Math.max(this.ms, next.ms);
+      next.action();
+    }
+  }
+
+  #take() {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, heap[child] as typeof right)) child += 1;
+      const smaller = heap[child];
+      if (smaller === undefined || !isBefore(smaller, last)) break;
+      heap[place] = smaller;
+      place = child;
+    }
+    heap[place] = last;
+    return first;
+  }
+}
+
+type Entry = { ms: number; turn: number };
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.ms < b.ms || (a.ms === b.ms && a.turn < b.turn);
+}
+
+/** Numbers from 0 to below 1, the same for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

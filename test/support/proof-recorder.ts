@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Histories as a drill would record them, and a script that plays a small sale one call after the other. */
+import { writeFileSync } from 'node:fs';
+import type { Dump } from '../../src/proof/dump.ts';
+import type { FaultEvent, HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
+import { type Decision, ModelSale, timeAt, type Window } from './proof-sale.ts';
+
+/** What a completion tells. */
+export type Told = Partial<HistoryEvent> & { type: 'ok' | 'fail' | 'info' };
+
+/** What an invocation tells besides its place. */
+export type Asked = Pick<HistoryEvent, 'f' | 'coupon' | 'node' | 'proc'> & Partial<HistoryEvent>;
+
+export class HistoryRecorder {
+  readonly events: HistoryEvent[] = [];
+  #ops = 0;
+  #procs = 0;
+
+  newProc(): number {
+    this.#procs += 1;
+    return this.#procs - 1;
+  }
+
+  invoke(ms: number, asked: Asked): HistoryEvent {
+    const op = this.#ops;
+    this.#ops += 1;
+    return this.#add({ ...asked, i: 0, t_ms: ms, type: 'invoke', op });
+  }
+
+  complete(ms: number, invoked: HistoryEvent, told: Told): HistoryEvent {
+    const { op, proc, node, f, coupon, user, key } = invoked;
+    const whose = { op, proc, node, f, coupon, ...(user && { user }), ...(key && { key }) };
+    return this.#add({ i: 0, t_ms: ms, ...whose, ...told });
+  }
+
+  #add(event: HistoryEvent): HistoryEvent {
+    event.i = this.events.length;
+    this.events.push(event);
+    return event;
+  }
+}
+
+export const head: HistoryHead = {
+  history: 'firstcome',
+  version: 1,
+  scenario: 'model',
+  seed: 1,
+  nodes: ['http://a', 'http://b', 'http://c'],
+  started_at: timeAt(0),
+  options: {},
+};
+
+/** Lines of JSON, as the files hold them. */
+export function writeJsonLines(file: string, lines: readonly object[]): void {
+  writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
+}
+
+/** How the service tells a decision. */
+export function toldBy({ outcome, claim, opensInSeconds }: Decision): Told {
+  const shown = claim && {
+    claim_id: claim.claim_id,
+    position: claim.position,
+    claimed_at: claim.claimed_at,
+  };
+  if (outcome === 'claimed' || outcome === 'replayed') {
+    return { type: 'ok', http: 200, outcome, ...shown };
+  }
+  const http = outcome === 'sold_out' ? 400 : 409;
+  const told: Told = { type: 'fail', http, outcome, effect: 'none', ...shown };
+  if (opensInSeconds !== undefined) told.retry_after_s = opensInSeconds;
+  return told;
+}
+
+export const notFound: Told = {
+  type: 'fail',
+  http: 404,
+  outcome: 'claim_not_found',
+  effect: 'none',
+};
+
+type ClaimOptions = { key?: string; node?: string; told?: Told };
+
+/** One call after the other: each is decided by the model at once and told truly, unless the test says what is told. */
+export class SaleScript {
+  readonly sale = new ModelSale();
+  readonly recorder = new HistoryRecorder();
+  readonly faults: FaultEvent[] = [];
+  ms = 0;
+
+  /** What was recorded last. */
+  get last(): HistoryEvent {
+    return this.recorder.events.at(-1) as HistoryEvent;
+  }
+
+  create(coupon: string, units: number, window: Window = {}): void {
+    const invoked = this.#invoke({ f: 'create', coupon, units }, {});
+    const { opensMs, closesMs } = window;
+    if (opensMs !== undefined) invoked.opens_at = timeAt(opensMs);
+    if (closesMs !== undefined) invoked.closes_at = timeAt(closesMs);
+    this.sale.create(coupon, units, this.#next(), window);
+    this.#complete(invoked, { type: 'ok', http: 201, outcome: 'created' });
+  }
+
+  /** Decides the claim, or only tells what the test says. */
+  claim(coupon: string, user: string, options: ClaimOptions = {}): HistoryEvent {
+    const { told } = options;
+    const invoked = this.invokeClaim(coupon, user, options);
+    return this.#complete(invoked, told ?? this.decide(invoked));
+  }
+
+  invokeClaim(coupon: string, user: string, { key, node }: ClaimOptions = {}): HistoryEvent {
+    return this.#invoke({ f: 'claim', coupon, user, ...(key && { key }) }, { node });
+  }
+
+  /** Decides the claim now and returns what is to be told. */
+  decide({ coupon, user, key }: HistoryEvent, claimId = this.sale.newId()): Told {
+    const [decision] = this.sale.decide(coupon, [{ user: user ?? '', key, claimId }], this.#next());
+    return toldBy(decision as Decision);
+  }
+
+  complete(invoked: HistoryEvent, told: Told): HistoryEvent {
+    return this.#complete(invoked, told);
+  }
+
+  findClaim(coupon: string, user: string, told?: Told): HistoryEvent {
+    const invoked = this.#invoke({ f: 'find_claim', coupon, user }, {});
+    const claim = this.sale.coupon(coupon).byUser.get(user);
+    const found = claim && { ...toldBy({ outcome: 'replayed', claim }), outcome: 'found' };
+    return this.#complete(invoked, told ?? found ?? notFound);
+  }
+
+  read(coupon: string): HistoryEvent {
+    const invoked = this.#invoke({ f: 'read', coupon }, {});
+    const { amount, remaining_amount } = this.sale.coupon(coupon).row;
+    const outcome = 'read';
+    return this.#complete(invoked, { type: 'ok', http: 200, outcome, amount, remaining_amount });
+  }
+
+  addStock(coupon: string, units: number, key: string): HistoryEvent {
+    const invoked = this.#invoke({ f: 'add_stock', coupon, units, key }, {});
+    this.sale.addStock(coupon, { units, key, ms: this.#next() });
+    return this.#complete(invoked, { type: 'ok', http: 200, outcome: 'added' });
+  }
+
+  fault(fault: string, phase: 'start' | 'end'): void {
+    this.faults.push({ t_ms: this.#next(), fault, phase });
+  }
+
+  dump(): Dump {
+    return this.sale.dump(this.#next());
+  }
+
+  #invoke(
+    asked: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>,
+    { node = 'http://a' }: { node?: string | undefined },
+  ): HistoryEvent {
+    const proc = this.recorder.newProc();
+    return this.recorder.invoke(this.#next(), { ...asked, proc, node });
+  }
+
+  #complete(invoked: HistoryEvent, told: Told): HistoryEvent {
+    return this.recorder.complete(this.#next(), invoked, told);
+  }
+
+  #next(): number {
+    this.ms += 1;
+    return this.ms;
+  }
+}
