@@ -48,7 +48,12 @@ async function create(persistence: Persistence, coupon: CreatedCoupon): Promise<
   // One of the tries before, whose end nobody knew, has created it.
   if (outcome === 'coupon_exists' && attempts > 1) return;
   const answer = http === undefined ? outcome : `${http} ${outcome}`;
-  const advice =
-    outcome === 'unauthorized' ? '; creating coupons needs the admin API key of the service' : '';
-  throw new DrillError(`the coupon ${name} could not be created: ${answer}${advice}`);
+  throw new DrillError(
+    `the coupon ${name} could not be created: ${answer}${advice[outcome ?? ''] ?? ''}`,
+  );
 }
+
+const advice: Record<string, string> = {
+  unauthorized: '; creating coupons needs the admin API key of the service, in ADMIN_API_KEY',
+  refused: '; nothing listens there: start the service, or say with --url where it is',
+};
