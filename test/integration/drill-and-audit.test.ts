@@ -54,9 +54,10 @@ async function play(scenario: string) {
 it.each(['flash-sale', 'double-dip', 'retry-storm'])(
   'a drill of %s over two nodes passes its audit',
   async (scenario) => {
-    const { verdict, said } = await play(scenario);
+    const { verdict, said, judgeAgain } = await play(scenario);
     expect(said).toContain('verdict: passed');
     expect(verdict).toBe('passed');
+    expect(await judgeAgain()).toBe('passed');
   },
 );
 

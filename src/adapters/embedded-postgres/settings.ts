@@ -54,7 +54,7 @@ const workSettings: Record<string, string> = {
   // A sale writes much in little time: fewer checkpoints write fewer full pages. Recovery stays within seconds.
   max_wal_size: '2GB',
   checkpoint_timeout: '10min',
-  // Full page images are most of the log after a checkpoint and compress well.
+  // The only compression that is built in costs more time than the log that it saves: see docs/performance.md.
   wal_compression: 'off',
   // The row of a hot coupon leaves a dead version with each batch; they are cheap to remove early.
   autovacuum_naptime: '10s',

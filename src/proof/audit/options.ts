@@ -5,7 +5,7 @@ export type AuditOptions = {
   foreignCoupons: readonly string[];
   /** How long after stock was added `sold_out` may still be heard. Without added stock it is never heard wrongly. */
   soldOutDelayMs: number;
-  /** R18: at least so many claims ended well. */
+  /** R18: at least so many claims ended well, or as many as there were units. */
   okClaimsMin: number;
   /**
    * R18: each of these was heard by a claim at least once, as the scenario promises. Undefined asks for at least one of

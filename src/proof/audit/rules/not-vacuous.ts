@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Evidence } from '../evidence.ts';
+import type { Evidence, Sale } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -7,7 +7,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * R18. The run shows something: enough claims ended well, the refusals that its scenario promises were heard, and the
  * faults that were injected were felt by a client. Otherwise the verdict is `unknown`.
  */
-export function isNotVacuous({ history, faults, options }: Evidence): RuleReport {
+export function isNotVacuous({ history, sales, faults, options }: Evidence): RuleReport {
   const findings = new RuleFindings('R18', 'enough happened to judge by');
   const heard = new Set<string>();
   let isFelt = false;
@@ -22,9 +22,10 @@ export function isNotVacuous({ history, faults, options }: Evidence): RuleReport
         faults?.some((one) => ms >= one.beginMs && ms <= one.endMs + options.faultFeltMs) ?? false;
     }
   }
-  const { okClaimsMin, refusals } = options;
-  if (findings.checked < okClaimsMin) {
-    findings.undecided(`${findings.checked} claims ended well, ${okClaimsMin} are needed`);
+  const { refusals } = options;
+  const needed = Math.min(options.okClaimsMin, unitsOf(sales));
+  if (findings.checked < needed) {
+    findings.undecided(`${findings.checked} claims ended well, ${needed} are needed`);
   }
   const missing = refusals?.filter((refusal) => !heard.has(refusal)) ?? [];
   if (missing.length > 0) findings.undecided(`nobody heard ${missing.join(', ')}`);
@@ -33,6 +34,14 @@ export function isNotVacuous({ history, faults, options }: Evidence): RuleReport
   }
   if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
   return findings.end();
+}
+
+/** The units of the coupons that the history created: no more claims can win, however many come. */
+function unitsOf(sales: readonly Sale[]): number {
+  return sales.reduce(
+    (sum, { coupon, isForeign }) => sum + (isForeign ? 0 : (coupon?.amount ?? 0)),
+    0,
+  );
 }
 
 /** Whether a client was not served, or could not tell. */
