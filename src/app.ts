@@ -193,11 +193,15 @@ async function joinParts(
   });
 
   const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
+  const ending = new AbortController();
   const manageCoupon = manageCouponWith({
     store: couponStore,
+    clock: systemClock,
     newBatchId: newId,
     batchIdFor: idFor,
+    ending: ending.signal,
   });
+  stops.push(async () => ending.abort());
   const server = await createHttpServer(httpOptions(config), {
     claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics),
     readCoupons: readCouponsWith(couponStore, config.claims.waitingMax),

@@ -43,7 +43,10 @@ describe('the time of a decision', () => {
     expect(await decidedAt('back')).toBe(future);
     // Neither a change, nor stock, nor a void mark brings the time back.
     await stores.coupons.changeCoupon('back', { paused: false });
-    await stores.coupons.addStock({ name: 'back', units: 1, batchId: newId() });
+    await stores.coupons.addStock({
+      ...{ name: 'back', units: 1, batchId: newId() },
+      announcement: undefined,
+    });
     await stores.claims.voidBatch('back', newId());
     expect(await decidedAt('back')).toBe(future);
     expect(await auditBooks(database.query)).toEqual([]);

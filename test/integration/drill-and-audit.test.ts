@@ -51,7 +51,7 @@ async function play(scenario: string) {
   return { verdict, said, judgeAgain: () => audit(config, { historyFile: history }, output) };
 }
 
-it.each(['flash-sale', 'double-dip', 'retry-storm'])(
+it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
   'a drill of %s over two nodes passes its audit',
   async (scenario) => {
     const { verdict, said, judgeAgain } = await play(scenario);

@@ -55,7 +55,12 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
     await stores.coupons.listCoupons({ afterId: '0', limit: 10 });
     await stores.coupons.changeCoupon('hot', { paused: false });
-    await stores.coupons.addStock({ name: 'hot', units: 1, batchId: newId() });
+    for (const name of ['hot', 'sold out']) {
+      await stores.coupons.addStock({
+        ...{ name, units: 1, batchId: newId() },
+        announcement: undefined,
+      });
+    }
   }
 }
 

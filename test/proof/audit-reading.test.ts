@@ -119,7 +119,7 @@ describe('a history', () => {
   });
 
   it('keeps what it is told of more operations than a first allocation holds', async () => {
-    const crowd = { coupons: 1, usersMin: 900, usersMax: 900, unitsMax: 500 };
+    const crowd = { coupons: 1, usersMin: 900, usersMax: 900, unitsMax: 500, staleMs: 0 };
     const { events: many } = generateHistory(3, { ...crowd, arrivalMs: 2000, trouble: 0.2 });
     events = many;
     const history = await read();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  anySize,
   auditRecorded,
   failedRules,
   temporaryFolder,
   violationsOf,
 } from '../support/proof-audit.ts';
-import { type GeneratedHistory, generateHistory } from '../support/proof-histories.ts';
+import { type GeneratedHistory, generateHistory, smallCrowd } from '../support/proof-histories.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -29,6 +30,19 @@ describe('the audit', () => {
     expect(alarms).toEqual([]);
     // Each rule had work to do, or its silence would say nothing.
     for (const [rule, count] of checked) expect([rule, count >= 100]).toEqual([rule, true]);
+  }, 60_000);
+
+  it('takes a sold_out that comes too late after added stock for a lie, unless a delay is declared', async () => {
+    let lies = 0;
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const history = generateHistory(seed, { ...smallCrowd, staleMs: 500 });
+      const failed = failedRules(await auditRecorded(folder.path, history));
+      if (failed.includes('R10')) lies += 1;
+      const declared = { ...anySize, soldOutDelayMs: 500 };
+      const report = await auditRecorded(folder.path, history, declared);
+      expect(failedRules(report), `seed ${seed}`).toEqual([]);
+    }
+    expect(lies).toBeGreaterThan(10);
   }, 60_000);
 
   const defects: [what: string, rule: string, plant: (history: GeneratedHistory) => boolean][] = [

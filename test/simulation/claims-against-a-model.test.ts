@@ -14,6 +14,7 @@ let database: TestDatabase;
 let stores: Stores;
 let runCount = 0;
 const wordsSeen = new Set<string>();
+const additionsSeen = new Set<string>();
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -26,7 +27,12 @@ afterAll(async () => {
 });
 
 /** One coupon of a run: the model, and what was sent for it so far. */
-type Sale = { name: string; model: SaleModel; batches: { id: string; asks: ModelAsk[] }[] };
+type Sale = {
+  name: string;
+  model: SaleModel;
+  batches: { id: string; asks: ModelAsk[] }[];
+  announcements: string[];
+};
 
 const aCoupon = fc.nat(couponsPerRun - 1);
 const anAsk = fc.record({ user: fc.nat(9), key: fc.option(fc.nat(1), { nil: undefined }) });
@@ -51,8 +57,12 @@ const aStep = fc.oneof(
     arbitrary: step('arrive late', { asks: fc.array(anAsk, { minLength: 1, maxLength: 9 }) }),
   },
   {
-    weight: 2,
-    arbitrary: step('add stock', { units: fc.integer({ min: 1, max: 5 }), again: fc.boolean() }),
+    weight: 3,
+    arbitrary: step('add stock', {
+      ...{ units: fc.integer({ min: 1, max: 5 }), again: fc.boolean() },
+      // The last one, or one that may be void by now.
+      announcement: fc.option(fc.nat(2), { nil: undefined }),
+    }),
   },
   { weight: 1, arbitrary: step('pause', { paused: fc.boolean() }) },
   {
@@ -122,11 +132,24 @@ async function take(sale: Sale, next: Step): Promise<void> {
     }
     case 'add stock': {
       const batchId = newId();
+      const { units } = next;
+      const announcement =
+        next.announcement === undefined ? undefined : sale.announcements.at(-1 - next.announcement);
       for (const _ of next.again ? [1, 2] : [1]) {
-        const replayed = model.addStock(batchId, next.units) === 'replayed';
-        const added = await stores.coupons.addStock({ name, units: next.units, batchId });
+        const expected = model.addStock(batchId, units, announcement);
+        const added = await stores.coupons.addStock({ name, units, batchId, announcement });
+        additionsSeen.add(
+          typeof expected === 'string'
+            ? `${expected}, ${announcement === undefined ? 'not announced' : 'announced'}`
+            : `to be announced${announcement === undefined ? '' : ' again'}`,
+        );
+        if (typeof expected === 'object') {
+          expect(added).toEqual(expected);
+          sale.announcements.push(expected.announcement);
+          continue;
+        }
         expect(added).toMatchObject({
-          replayed,
+          replayed: expected === 'replayed',
           coupon: { amount: model.amount, remainingAmount: model.remaining },
         });
       }
@@ -164,6 +187,10 @@ async function expectTables({ name, model }: Sale): Promise<void> {
     ...{ amount: model.amount, remainingAmount: model.remaining, paused: model.paused },
     holders: model.claims.map(({ userId }) => userId),
   });
+  expect((await stores.soldOut.lookAtStock([name])).get(name)).toMatchObject({
+    ...{ amount: model.amount, remainingAmount: model.remaining, stockAnnounced: model.announced },
+    version: expect.stringMatching(new RegExp(`^\\d+:${model.ledger.length}$`)),
+  });
 }
 
 describe('any sequence of batches, changes, additions and void marks', () => {
@@ -181,7 +208,7 @@ describe('any sequence of batches, changes, additions and void marks', () => {
         for (const [index, amount] of amounts.entries()) {
           const name = `run-${runCount}-${index}`;
           await stores.createCoupon(name, amount);
-          sales.push({ name, model: new SaleModel(amount), batches: [] });
+          sales.push({ name, model: new SaleModel(amount), batches: [], announcements: [] });
         }
         for (const next of steps) {
           const sale = sales[next.coupon];
@@ -196,6 +223,11 @@ describe('any sequence of batches, changes, additions and void marks', () => {
     expect([...wordsSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'closed', 'not_open', 'paused', 'refused: broken'],
       ...['replayed', 'sold_out'],
+    ]);
+    expect([...additionsSeen].sort()).toEqual([
+      ...['added, announced', 'added, not announced'],
+      ...['replayed, announced', 'replayed, not announced'],
+      ...['to be announced', 'to be announced again'],
     ]);
   });
 });

@@ -27,6 +27,8 @@ export type CrowdSize = {
   arrivalMs: number;
   /** The share of calls that meet trouble. */
   trouble: number;
+  /** How long a node may go on saying `sold_out` after stock was added; 0 is what is right. */
+  staleMs: number;
 };
 
 export const smallCrowd: CrowdSize = {
@@ -36,9 +38,9 @@ export const smallCrowd: CrowdSize = {
   unitsMax: 12,
   arrivalMs: 250,
   trouble: 0.25,
+  staleMs: 0,
 };
 
-const staleMs = 500;
 const attemptsMax = 8;
 
 /** The same history for the same seed. */
@@ -222,12 +224,12 @@ class Crowd {
     for (const [place, one] of decided.entries()) one.decision = decisions[place] as Decision;
   }
 
-  /** A node may not have noticed yet that stock was added. */
+  /** Whether a node is one that has not noticed yet that stock was added. */
   #hearsStale(name: string, { user }: PendingClaim): boolean {
     const { window, soldOutUntilMs, byUser, row } = this.#sale.coupon(name);
     const ms = this.#schedule.ms;
     const isClosed = window.closesMs !== undefined && ms >= window.closesMs;
-    const isRecent = ms - soldOutUntilMs < staleMs && row.remaining_amount > 0;
+    const isRecent = ms - soldOutUntilMs < this.#size.staleMs && row.remaining_amount > 0;
     return (
       isRecent && !isClosed && !byUser.has(user) && !user.includes('probe') && this.#chance(0.2)
     );

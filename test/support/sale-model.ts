@@ -28,6 +28,8 @@ export class SaleModel {
   remaining: number;
   paused = false;
   window: keyof typeof windows = 'always';
+  /** Somebody was told that his addition is announced, and no addition has come since. */
+  announced = false;
   readonly claims: ModelClaim[] = [];
   readonly ledger: ModelEntry[];
   /** Batch ids that the ledger holds. */
@@ -75,8 +77,19 @@ export class SaleModel {
     return 'claimed';
   }
 
-  addStock(batchId: string, units: number): 'added' | 'replayed' {
+  /** Where nothing is left, adds only under an announcement that nothing has come after. */
+  addStock(
+    batchId: string,
+    units: number,
+    announcement: string | undefined,
+  ): 'added' | 'replayed' | { announcement: string } {
     if (this.batches.has(batchId)) return 'replayed';
+    const now = String(this.ledger.length);
+    if (this.remaining === 0 && !(this.announced && announcement === now)) {
+      this.announced = true;
+      return { announcement: now };
+    }
+    this.announced = false;
     this.amount += units;
     this.remaining += units;
     this.write('stock_added', units, batchId);

@@ -24,6 +24,11 @@ type CouponRow = {
 
 type CouponWithHoldersRow = CouponRow & { holders: string[] };
 
+type AddStockRow =
+  | (CouponWithHoldersRow & { outcome: 'added' | 'replayed' })
+  | { outcome: 'announced'; announced_seq: string }
+  | { outcome: 'too_much' };
+
 const createCoupon = statement('create-coupon');
 const changeCoupon = statement('change-coupon');
 const addStock = statement('add-stock');
@@ -60,17 +65,13 @@ export function postgresCouponStore(database: Database): CouponStore {
       }
     },
 
-    async addStock({ name, units, batchId }) {
+    async addStock({ name, units, batchId, announcement }) {
       const [row] = await database
-        .run<CouponWithHoldersRow & { outcome: 'added' | 'replayed' | 'too_much' }>(addStock, [
-          name,
-          units,
-          batchId,
-          holdersMax,
-        ])
+        .run<AddStockRow>(addStock, [name, units, batchId, announcement ?? null, holdersMax])
         .catch(throwAsWriteError);
       if (row === undefined) return 'coupon_not_found';
       if (row.outcome === 'too_much') return row.outcome;
+      if (row.outcome === 'announced') return { announcement: row.announced_seq };
       return { coupon: toCouponWithHolders(row), replayed: row.outcome === 'replayed' };
     },
 

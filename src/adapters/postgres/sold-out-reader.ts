@@ -12,6 +12,7 @@ type StockRow = {
   amount: number;
   remaining_amount: number;
   state: CouponState;
+  stock_announced: boolean;
   closes_in_ms: number | null;
 };
 
@@ -31,6 +32,7 @@ export function postgresSoldOutReader(database: Database): SoldOutReader {
             amount: row.amount,
             remainingAmount: row.remaining_amount,
             state: row.state,
+            stockAnnounced: row.stock_announced,
             closesInMs: row.closes_in_ms,
           },
         ]),

@@ -63,6 +63,8 @@ export type StockLook = {
   amount: number;
   remainingAmount: number;
   state: CouponState;
+  /** Somebody is about to add stock, and waits until no older look is believed any more. */
+  stockAnnounced: boolean;
   /** Milliseconds until the sale closes; null when it has no end. */
   closesInMs: number | null;
 };

@@ -15,6 +15,7 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
     amount: holders.length,
     remainingAmount: 0,
     state: 'open',
+    stockAnnounced: false,
     closesInMs: null,
   };
   const asked = { decisions: 0, looks: 0, pages: 0 };
@@ -101,6 +102,47 @@ describe('the memory of sold out coupons', () => {
     await clock.advance(500);
     await claim('eve');
     expect(asked.decisions).toBe(1);
+  });
+
+  it('does not go on from a look that finds stock announced', async () => {
+    const { claim, learn, stock, memory, clock, asked } = setup();
+    await learn();
+    await clock.advance(499);
+    stock.stockAnnounced = true;
+    expect(await claim('in time')).toBe('sold_out');
+    expect(asked).toMatchObject({ decisions: 0, looks: 0 });
+    await clock.advance(1);
+    await claim('late');
+    expect(asked.decisions).toBe(1);
+    expect(memory.size()).toEqual({ coupons: 0, holders: 0 });
+  });
+
+  it.each(['from the first look on', 'between the two looks'])(
+    'does not begin to remember what is announced %s',
+    async (when) => {
+      const { claim, stock, memory, gates } = setup();
+      stock.stockAnnounced = when === 'from the first look on';
+      let answer: () => void = () => undefined;
+      gates.look = new Promise((done) => (answer = done));
+      await claim('first');
+      await settled();
+      stock.stockAnnounced = true;
+      answer();
+      for (let turn = 0; turn < 20; turn += 1) await settled();
+      expect(memory.size()).toEqual({ coupons: 0, holders: 0 });
+    },
+  );
+
+  it('remembers again when what was announced is there and gone', async () => {
+    const { claim, learn, stock, memory, clock } = setup();
+    stock.stockAnnounced = true;
+    await learn();
+    stock.stockAnnounced = false;
+    stock.version = '3';
+    await clock.advance(500);
+    await claim('eve');
+    for (let turn = 0; turn < 20; turn += 1) await settled();
+    expect(memory.size()).toEqual({ coupons: 1, holders: 2 });
   });
 
   it('asks the database again when the added stock is gone as well, since the holders are others now', async () => {

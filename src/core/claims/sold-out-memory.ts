@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { ManageCoupon } from '../coupons/manage-coupon.ts';
 import { SharedRead } from '../shared-read.ts';
+import { lookHoldsMs } from '../sold-out-lease.ts';
 import type { ClaimCoupon } from './claim-coupon.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 import { HolderSet } from './holder-set.ts';
@@ -30,8 +31,6 @@ type Memory = {
   look: Promise<boolean> | undefined;
 };
 
-// How long another process may have added stock before this one hears of it.
-const lookHoldsMs = 500;
 // A sale that nobody asks for any more gives its memory back.
 const unaskedMsMax = 60_000;
 // Not asked for during this, a coupon gives way to another.
@@ -48,9 +47,10 @@ const soldOut: ClaimOutcome = { outcome: 'sold_out' };
  * who hold it are known: nobody else can win until stock is added. Whoever is not among them is refused from memory;
  * whoever is, or seems to be, is decided by the database, so that a holder hears that he holds.
  *
- * Whether stock came back is asked once for each coupon and 500 ms, only while somebody asks. An answer from memory is
- * therefore never given while stock could have been left when the request arrived, but for that half second after
- * another process added it; the process that adds stock forgets before it adds.
+ * Whether that is still so is asked once for each coupon and 500 ms, only while somebody asks. Whoever adds stock to a
+ * sold out coupon announces it and waits for longer than that before he adds, and a coupon that is announced is not
+ * remembered. An answer from memory is therefore never given where stock was left when the request arrived, whichever
+ * process added it.
  */
 export class SoldOutMemory {
   private readonly options: SoldOutMemoryOptions;
@@ -127,8 +127,6 @@ export class SoldOutMemory {
     return {
       ...manageCoupon,
       change: (name, change) => this.whileChanging(name, () => manageCoupon.change(name, change)),
-      addStock: (addition) =>
-        this.whileChanging(addition.name, () => manageCoupon.addStock(addition)),
     };
   }
 
@@ -154,7 +152,7 @@ export class SoldOutMemory {
     const lookedAtMs = this.options.clock.nowMs();
     const look = await this.looks.read(couponName).catch(() => undefined);
     memory.look = undefined;
-    // Forgotten meanwhile, as when this process added stock: then the look may be older than the change.
+    // Forgotten meanwhile, as when this process paused the sale: then the look may be older than the change.
     if (this.memories.get(couponName) !== memory) return false;
     if (!isSoldOut(look) || look.version !== memory.version) {
       this.forget(couponName);
@@ -233,7 +231,13 @@ export class SoldOutMemory {
 }
 
 function isSoldOut(look: StockLook | undefined): look is StockLook {
-  return look !== undefined && look.state === 'open' && look.remainingAmount === 0;
+  // What is announced may be added as soon as every older look has ended: none may be learned or renewed meanwhile.
+  return (
+    look !== undefined &&
+    look.state === 'open' &&
+    look.remainingAmount === 0 &&
+    !look.stockAnnounced
+  );
 }
 
 /** A look does not outlast the sale: after its end the answer is another one. */

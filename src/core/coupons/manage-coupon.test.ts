@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
+import { lookHoldsMs } from '../sold-out-lease.ts';
 import { amountMax, type CouponWithHolders } from './coupon.ts';
 import { manageCouponWith } from './manage-coupon.ts';
-import type { CouponStore } from './ports.ts';
+import type { CouponStore, StockAddition } from './ports.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
   ...{ opensAt: null, closesAt: null, paused: false, holders: [] },
 };
 
-function setup(answers: Partial<CouponStore>) {
+function setup(
+  answers: Partial<CouponStore>,
+  { clock, ending }: { clock?: FixedClock; ending?: AbortSignal } = {},
+) {
   const notAsked = () => Promise.reject(new Error('not asked for'));
   return manageCouponWith({
     store: {
@@ -18,6 +23,8 @@ function setup(answers: Partial<CouponStore>) {
       ...{ readCoupons: notAsked, listCoupons: notAsked },
       ...answers,
     },
+    clock: clock ?? new FixedClock(),
+    ending: ending ?? new AbortController().signal,
     newBatchId: numbered('new-'),
     batchIdFor: (text) => `for ${text}`,
   });
@@ -118,5 +125,106 @@ describe('adding stock', () => {
       .addStock({ name: 'LAUNCH', units: amountMax, idempotencyKey: undefined })
       .catch((error: unknown) => error);
     expect(failure).toMatchObject(fault);
+  });
+});
+
+describe('adding stock to a sold out coupon', () => {
+  /** A store that answers with each announcement in turn, then adds; `told` is what the caller heard so far. */
+  function adding(announcements: readonly string[]) {
+    const clock = new FixedClock();
+    const ending = new AbortController();
+    const calls: (StockAddition & { atMs: number })[] = [];
+    const addStock: CouponStore['addStock'] = async (addition) => {
+      const announcement = announcements[calls.length];
+      calls.push({ ...addition, atMs: clock.nowMs() });
+      return announcement === undefined ? { coupon, replayed: false } : { announcement };
+    };
+    const manage = setup({ addStock }, { clock, ending: ending.signal });
+    const told: unknown[] = [];
+    const add = async () => {
+      void manage.addStock({ name: 'LAUNCH', units: 7, idempotencyKey: undefined }).then(
+        (added) => told.push(added),
+        (error: unknown) => told.push(error),
+      );
+      await settled();
+    };
+    return { clock, ending, calls, told, add };
+  }
+
+  it('announces it, and adds when no look from before can be believed any more', async () => {
+    const { clock, calls, told, add } = adding(['5']);
+    await add();
+    expect(calls).toMatchObject([{ units: 7, announcement: undefined, atMs: 0 }]);
+    await clock.advance(lookHoldsMs);
+    expect(calls).toHaveLength(1);
+    expect(told).toEqual([]);
+    await clock.advance(100);
+    expect(told).toEqual([{ coupon, replayed: false }]);
+    expect(calls[1]).toMatchObject({ units: 7, announcement: '5' });
+    expect(calls[1]?.batchId).toBe(calls[0]?.batchId);
+  });
+
+  it('counts the wait from the answer to the announcement on, however long that took', async () => {
+    const clock = new FixedClock();
+    const calledAtMs: number[] = [];
+    const manage = setup(
+      {
+        addStock: async () => {
+          calledAtMs.push(clock.nowMs());
+          if (calledAtMs.length > 1) return { coupon, replayed: false };
+          await clock.sleep(2000);
+          return { announcement: '5' };
+        },
+      },
+      { clock },
+    );
+    const added = manage.addStock({ name: 'LAUNCH', units: 1, idempotencyKey: undefined });
+    await clock.advance(2000 + lookHoldsMs);
+    expect(calledAtMs).toEqual([0]);
+    await clock.advance(100);
+    await added;
+    expect(calledAtMs).toHaveLength(2);
+  });
+
+  it('announces it again, and waits again, when others were faster and all is gone once more', async () => {
+    const { clock, calls, told, add } = adding(['5', '7', '9']);
+    await add();
+    await clock.advance(10_000);
+    expect(told).toEqual([{ coupon, replayed: false }]);
+    expect(calls.map(({ announcement }) => announcement)).toEqual([undefined, '5', '7', '9']);
+    for (const [index, { atMs }] of calls.slice(1).entries()) {
+      expect(atMs - (calls[index]?.atMs ?? 0)).toBeGreaterThan(lookHoldsMs);
+    }
+  });
+
+  it('gives up with nothing added when that goes on for ten seconds', async () => {
+    const { clock, calls, told, add } = adding(Array.from({ length: 1000 }, (_, i) => `${i}`));
+    await add();
+    await clock.advance(10_000);
+    expect(told).toMatchObject([{ code: 'unavailable' }]);
+    expect(calls.at(-1)?.atMs).toBeLessThanOrEqual(10_000);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('ends at once, with nothing added, when the service ends', async () => {
+    const { clock, ending, calls, told, add } = adding(['5']);
+    await add();
+    ending.abort();
+    await settled();
+    expect(told).toMatchObject([{ code: 'unavailable', detail: 'the service is stopping' }]);
+    expect(calls).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('tells what the second call found as it would tell it of the first', async () => {
+    const clock = new FixedClock();
+    const answers = [{ announcement: '5' }, { coupon, replayed: true }];
+    const manage = setup(
+      { addStock: async () => answers.shift() as { coupon: typeof coupon; replayed: boolean } },
+      { clock },
+    );
+    const added = manage.addStock({ name: 'LAUNCH', units: 1, idempotencyKey: 'one intent' });
+    await clock.advance(1000);
+    expect(await added).toEqual({ coupon, replayed: true });
   });
 });

@@ -17,7 +17,13 @@ export type CouponChange = {
 };
 
 /** Stock to be added. Adding again under the same batch id adds nothing. */
-export type StockAddition = { name: string; units: number; batchId: string };
+export type StockAddition = {
+  name: string;
+  units: number;
+  batchId: string;
+  /** What an earlier call was answered with that could only announce this addition. */
+  announcement: string | undefined;
+};
 
 /** Where coupons are kept. Every write is one transaction; a rejection is an `AppError` that tells its effect. */
 export type CouponStore = {
@@ -28,9 +34,18 @@ export type CouponStore = {
     name: string,
     change: CouponChange,
   ): Promise<CouponWithHolders | 'coupon_not_found' | 'window_ends_before_it_begins'>;
+  /**
+   * To a sold out coupon nothing is added before it was announced: the answer `announcement` is to be sent again once
+   * `announcementWaitMs` have passed since it came. It may be answered with another one, which is to be waited for anew.
+   */
   addStock(
     addition: StockAddition,
-  ): Promise<{ coupon: CouponWithHolders; replayed: boolean } | 'coupon_not_found' | 'too_much'>;
+  ): Promise<
+    | { coupon: CouponWithHolders; replayed: boolean }
+    | { announcement: string }
+    | 'coupon_not_found'
+    | 'too_much'
+  >;
   /** Each from one snapshot: amount minus remaining is the number of claims. Unknown names are absent. */
   readCoupons(names: readonly string[]): Promise<Map<string, CouponWithHolders>>;
   /** In order of creation, behind the coupon with the id `afterId` ('0' for the first page). */

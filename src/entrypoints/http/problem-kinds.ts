@@ -174,7 +174,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'service unavailable',
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
-    meaning: 'The database cannot be used now, or the service stops. Nothing is stored.',
+    meaning:
+      'The database cannot be used now, the service stops, or a coupon sells out again and again before stock can be ' +
+      'added to it. Nothing is stored.',
   },
   outcome_unknown: {
     status: 503,

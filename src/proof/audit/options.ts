@@ -31,7 +31,7 @@ export type AuditOptions = {
 /** What holds unless a caller says otherwise. */
 export const defaultOptions: AuditOptions = {
   foreignCoupons: [],
-  soldOutDelayMs: 500,
+  soldOutDelayMs: 0,
   okClaimsMin: 1000,
   refusals: undefined,
   faultFeltMs: 5000,

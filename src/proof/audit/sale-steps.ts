@@ -31,7 +31,8 @@ export function stepsOf(history: RecordedHistory, sale: Sale, delayMs: number): 
     if (makers.has(op)) return [];
     const step = answerStep(history, op);
     if (step === undefined) return [];
-    const mayBeOlder = 'asks' in step && step.asks === 'lacks' && step.soldOut && grants.length > 1;
+    const isSoldOut = 'asks' in step && step.asks === 'lacks' && step.soldOut;
+    const mayBeOlder = isSoldOut && delayMs > 0 && grants.length > 1;
     return [mayBeOlder ? { ...step, begun: begunBefore(history, { sale, op, delayMs }) } : step];
   });
   return [...grants, ...wins, ...answers];

@@ -17,6 +17,9 @@ create table coupons (
   -- The last seq of this coupon in stock_ledger, which grows by one under the row's lock: no gaps, no sequence.
   ledger_seq bigint not null
     constraint coupons_ledger_seq_at_least_one check (ledger_seq >= 1),
+  -- Somebody is about to add stock where all is sold out. From here on nobody may begin to refuse from memory; those
+  -- who do so already stop by themselves, and after that the stock is added.
+  stock_announced boolean not null default false,
   -- The time of the last decision. No later decision is dated before it, even when the server's clock steps back.
   decided_at timestamptz not null,
   created_at timestamptz not null,

@@ -67,10 +67,17 @@ $$;
 
 -- Adds units once for each batch id and returns the outcome with the coupon as it is after it; no row when there is
 -- no such coupon. Outcomes: 'added'; 'replayed' when this batch id is recorded already; 'too_much' when the amount
--- would leave the range of an integer.
+-- would leave the range of an integer; 'announced' when nothing was added yet, because nothing is left.
+--
+-- While nothing is left, processes refuse from memory for some time after each look at the stock. So an addition is
+-- first announced, which ends such looks, and made by a second call when those from before the announcement have run
+-- out too. That call names the announcement by the ledger_seq that was answered. Each addition moves it: whoever
+-- announced before another's addition announces again, if all is sold out once more, since looks count again by then.
+-- While something is left nobody can refuse from memory, and the units are added at once. How long to wait is the
+-- caller's to measure: a clock of this server may step.
 create function add_stock(
-  in_name text, in_units integer, in_batch_id uuid, in_holders_max integer,
-  out outcome text, out coupon coupon_view
+  in_name text, in_units integer, in_batch_id uuid, in_announced_seq bigint, in_holders_max integer,
+  out outcome text, out announced_seq bigint, out coupon coupon_view
 ) returns setof record
 language plpgsql
 set enable_seqscan = off
@@ -92,12 +99,21 @@ begin
     end if;
   elsif offered.amount::bigint + in_units > 2147483647 then
     outcome := 'too_much';
+  elsif offered.remaining_amount = 0
+    and not (offered.stock_announced and offered.ledger_seq is not distinct from in_announced_seq)
+  then
+    outcome := 'announced';
+    announced_seq := offered.ledger_seq;
+    update coupons c set stock_announced = true where c.id = offered.id;
+    return next;
+    return;
   else
     outcome := 'added';
     update coupons c
     set amount = c.amount + in_units,
         remaining_amount = c.remaining_amount + in_units,
         ledger_seq = c.ledger_seq + 1,
+        stock_announced = false,
         decided_at = decision_time
     where c.id = offered.id
     returning * into offered;

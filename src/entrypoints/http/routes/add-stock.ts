@@ -23,7 +23,9 @@ export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
         security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Add units to a coupon',
-        description: 'With an `Idempotency-Key` a repeat adds nothing.',
+        description:
+          'With an `Idempotency-Key` a repeat adds nothing. Where all is sold out this takes about half a second: the ' +
+          'units are added when no process can refuse from memory any more.',
         params: CouponParams,
         headers: IdempotencyKeyHeader,
         body: Type.Object({ add: Units }),

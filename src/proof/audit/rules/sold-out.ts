@@ -11,7 +11,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * the claim that wins though it was asked for after an honest `sold_out`: its position is beyond G, where R1 finds it
  * unless stock was added.
  *
- * After stock was added the answer may be older by a declared delay; without added stock the delay plays no part.
+ * After stock was added the answer may be older by a delay, if one is declared; without added stock it plays no part.
  */
 export function soldOutIsHonest({ history, sales, options }: Evidence): RuleReport {
   const findings = new RuleFindings('R10', 'sold_out is said only while nothing is left');
