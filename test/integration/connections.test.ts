@@ -5,7 +5,7 @@ import { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
-import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -21,12 +21,12 @@ afterAll(async () => {
 });
 
 describe('a connection whose server takes its leave', () => {
-  let proxy: CuttingProxy;
+  let proxy: FaultProxy;
   let connection: Database;
   let lost: Error[];
 
   beforeEach(async () => {
-    proxy = await CuttingProxy.before(database.url);
+    proxy = await FaultProxy.before(database.url);
     lost = [];
     connection = new Database({
       ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 2_000 },

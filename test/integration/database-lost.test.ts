@@ -2,9 +2,9 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
-import { auditBooks, auditHistories, type Query } from '../support/audit.ts';
+import { auditHistories, type Query } from '../support/audit.ts';
 import { Crowd, type History, range, tally } from '../support/crowd.ts';
-import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { startService } from '../support/service.ts';
 import { openStores, wordsOf } from '../support/stores.ts';
@@ -14,14 +14,14 @@ const connectionsMax = 20;
 const claimTimeoutMs = 1_500;
 
 let postgres: OwnPostgres;
-let proxy: CuttingProxy;
+let proxy: FaultProxy;
 let app: App;
 let crowd: Crowd;
 let coupons = 0;
 
 beforeAll(async () => {
   postgres = await startOwnPostgres({ max_connections: String(connectionsMax) });
-  proxy = await CuttingProxy.before(postgres.url());
+  proxy = await FaultProxy.before(postgres.url());
 });
 
 afterAll(async () => {
@@ -136,74 +136,5 @@ describe('a database without a free connection', () => {
     await Promise.all(others.map((client) => client.end()));
     await waitFor('recovery', async () => (await healthStatus()) === 200);
     expect((await crowd.claim(app.url, { couponName, userId: 'ada' })).status).toBe(200);
-  });
-});
-
-describe('a standby that must confirm, but is not there', () => {
-  const setStandby = async (name: string) => {
-    await postgres.query(`alter system set synchronous_standby_names = '${name}'`);
-    await postgres.query('select pg_reload_conf()');
-    await waitFor('new setting', async () => {
-      const [row] = await postgres.query(`show synchronous_standby_names`);
-      return row?.synchronous_standby_names === name;
-    });
-  };
-
-  it('is not waited out by a wait that somebody cancels: the answer that then comes is not believed', async () => {
-    const couponName = await newCoupon(9);
-    await setStandby('nobody');
-    try {
-      const claiming = crowd.claim(app.url, { couponName, userId: 'ada', key: 'one intent' });
-      await waitFor('cancelled wait', async () => {
-        const rows = await postgres.query(
-          `select pg_cancel_backend(pid) from pg_stat_activity
-           where wait_event = 'SyncRep' and query like '%claim_batch%'`,
-        );
-        return rows.length > 0;
-      });
-      expect(tally([await claiming])).toEqual({ '503 outcome_unknown': 1 });
-    } finally {
-      await setStandby('');
-    }
-    const again = await crowd.claimUntilDecided(app.url, {
-      ...{ couponName, userId: 'ada', key: 'one intent' },
-    });
-    expect(again.answers.at(-1)?.headers['idempotency-replayed']).toBe('true');
-  });
-
-  it('keeps every answer that rests on stored rows from being given, and they are given when it ends', async () => {
-    // One coupon for each question: who waits for the standby holds the coupon's lock meanwhile.
-    const [replayed, held, added] = [await newCoupon(9), await newCoupon(9), await newCoupon(9)];
-    const again = { couponName: replayed, userId: 'ada', key: 'one intent' };
-    const fresh = { couponName: await newCoupon(9), userId: 'eve', key: 'her intent' };
-    const addStock = () =>
-      crowd.ask(app.url, {
-        ...{ method: 'POST', path: `/api/coupons/${added}/stock`, body: { add: 5 } },
-        headers: { 'idempotency-key': 'one addition' },
-      });
-    const first = await crowd.claim(app.url, again);
-    await crowd.claim(app.url, { couponName: held, userId: 'ada' });
-    expect((await addStock()).status).toBe(200);
-
-    await setStandby('nobody');
-    try {
-      const answers = await Promise.all([
-        crowd.claim(app.url, again),
-        crowd.claim(app.url, { couponName: held, userId: 'ada' }),
-        crowd.claim(app.url, fresh),
-        addStock(),
-      ]);
-      expect(tally(answers)).toEqual({ '503 outcome_unknown': 4 });
-    } finally {
-      await setStandby('');
-    }
-
-    const replay = await crowd.claimUntilDecided(app.url, again);
-    expect(replay.answers.at(-1)?.body.claim_id).toBe(first.body.claim_id);
-    const claim = await crowd.claimUntilDecided(app.url, fresh);
-    expect(claim.answers.at(-1)?.status).toBe(200);
-    await waitFor('answer about the stock', async () => (await addStock()).status === 200);
-    expect((await addStock()).body.amount).toBe(14);
-    expect(await auditBooks(query)).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { auditHistories } from '../support/audit.ts';
 import { Crowd, type History, range, tally } from '../support/crowd.ts';
-import { type Cut, CuttingProxy, seededRandom } from '../support/cutting-proxy.ts';
+import { type Cut, FaultProxy, seededRandom } from '../support/fault-proxy.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -14,13 +14,13 @@ const users = 400;
 const claimTimeoutMs = 1_200;
 
 let database: TestDatabase;
-let proxy: CuttingProxy;
+let proxy: FaultProxy;
 let app: App;
 let crowd: Crowd;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  proxy = await CuttingProxy.before(database.url);
+  proxy = await FaultProxy.before(database.url);
   app = await startService({
     DATABASE_URL: proxy.urlOf(database.url),
     CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
@@ -102,37 +102,6 @@ describe('a connection that breaks around a batch of claims', () => {
 });
 
 describe('a database that is lost for longer than a claim may take', () => {
-  const fates = [
-    ['before', 'did not reach it', false],
-    ['behind', 'reached it', true],
-    ['before_reply', 'was committed', true],
-  ] as const;
-  it.each(fates)(
-    '(%s) leaves a claim that %s unknown, and the same key then tells the truth',
-    async (cut, _, stored) => {
-      proxy.cutWhen = (piece) => (carriesClaims(piece) ? cut : undefined);
-      proxy.afterCut = () => void proxy.refuse();
-      const ask = { couponName, userId: 'ada', key: 'one intent' };
-      const answer = await crowd.claim(app.url, ask);
-      expect(answer.status).toBe(503);
-      expect(answer.body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
-      expect(answer.body.claim_id).toMatch(/^[0-9a-f-]{36}$/);
-      expect(answer.headers['retry-after']).toMatch(/^[1-9]/);
-      expect(await healthStatus()).toBe(503);
-
-      proxy.cutWhen = () => undefined;
-      await proxy.accept();
-      await waitFor('recovery', async () => (await healthStatus()) === 200);
-      const again = await crowd.claimUntilDecided(app.url, ask);
-      const last = again.answers.at(-1);
-      expect(last?.status).toBe(200);
-      expect(last?.body.claim_id === answer.body.claim_id).toBe(stored);
-      expect(last?.headers['idempotency-replayed']).toBe(stored ? 'true' : undefined);
-      const history = { userId: 'ada', answers: [answer, ...again.answers] };
-      expect(await auditHistories(database.query, couponName, [history])).toEqual([]);
-    },
-  );
-
   it('a second time, after a claim turned out to be committed, never has it denied', async () => {
     let settled = false;
     proxy.cutWhen = (piece) => {

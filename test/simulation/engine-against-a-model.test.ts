@@ -9,7 +9,7 @@ import { KnownCoupons } from '../../src/core/claims/known-coupons.ts';
 import type { ClaimStore } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { auditBooks } from '../support/audit.ts';
-import { seededRandom } from '../support/cutting-proxy.ts';
+import { seededRandom } from '../support/fault-proxy.ts';
 import { SaleModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { bulkhead } from 'cockatiel';
 import type { Claim } from '../../core/claims/claim.ts';
 import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type {
@@ -54,6 +55,8 @@ export function postgresClaimStore(databases: {
   nowMs(): number;
 }): ClaimStore {
   const { forBatches, forQueries, nowMs } = databases;
+  // A try to settle may wait for a lock, and one frozen process can hold those of a whole bundle: readers keep the rest.
+  const settling = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
   return {
     async claimBatch(batch): Promise<BatchAnswer> {
       const { attempts } = batch;
@@ -99,10 +102,9 @@ export function postgresClaimStore(databases: {
     },
 
     async voidBatch(couponName, batchId) {
-      const [row] = await forQueries.run<{ settled: string | null }>(voidBatch, [
-        couponName,
-        batchId,
-      ]);
+      const [row] = await settling.execute(() =>
+        forQueries.run<{ settled: string | null }>(voidBatch, [couponName, batchId]),
+      );
       // Without the coupon the batch has nothing that it could commit to.
       return row?.settled === 'claimed' ? 'committed' : 'void';
     },

@@ -27,8 +27,10 @@ export type PoolUse = { total: number; idle: number; waiting: number };
 const attemptsMax = 3;
 const closeMsMax = 500;
 
-// Settings that every statement here relies on. Plans must not depend on what a table held when they were made.
+// Settings that every statement here relies on. Plans must not depend on what a table held when they were made, and the
+// warning that the standby did not confirm a commit must come through.
 const sessionSettings = [
+  'client_min_messages=warning',
   'TimeZone=UTC',
   'DateStyle=ISO',
   'default_transaction_isolation=read\\ committed',
@@ -37,6 +39,8 @@ const sessionSettings = [
 
 /** Runs statements on a pool of connections, each as a transaction of its own. */
 export class Database {
+  /** Connections kept at most. */
+  readonly connectionsMax: number;
   private readonly pool: pg.Pool;
   private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
   private readonly answerTimeoutMs: number;
@@ -50,6 +54,7 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     this.options = options;
+    this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
     const { url, settings } = splitSettings(options.url);
     this.pool = new pg.Pool({

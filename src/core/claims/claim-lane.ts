@@ -5,6 +5,15 @@ import type { BatchAnswer, ClaimBatch, RefusalReason } from './ports.ts';
 
 // Follows a change within a few batches and forgives a single slow one.
 const smoothing = 0.3;
+const settleWaitMsMin = 20;
+const settleWaitMsMax = 1000;
+// Shorter, since here the database answers and somebody waits: a few marks in a second fill no ledger.
+const lossWaitMsMax = 200;
+
+/** How long to wait before the next try to settle a batch, after a wait of `waitMs`. */
+export function nextSettleWaitMs(waitMs: number): number {
+  return Math.min(Math.max(waitMs * 2, settleWaitMsMin), settleWaitMsMax);
+}
 
 /** A batch on its way, with the claims that wait for it. */
 export type SentBatch = ClaimBatch & { claims: readonly PendingClaim[] };
@@ -24,6 +33,8 @@ export class ClaimLane {
   private gathering: PendingClaim[] = [];
   /** How long a batch of this lane takes, smoothed; 0 before the first. */
   private batchMs = 0;
+  /** How long the next batch whose answer is lost waits before it is settled. */
+  private lossWaitMs = 0;
   /** Claims to be decided again, each group as a batch of its own, before what gathers. */
   private again: PendingClaim[][] = [];
 
@@ -89,6 +100,7 @@ export class ClaimLane {
   apply(answer: Exclude<BatchAnswer, { kind: 'unknown' }>): void {
     const { claims } = this.endBatch();
     if (answer.kind === 'decided') {
+      this.lossWaitMs = 0;
       invariant(answer.outcomes.length === claims.length, 'one outcome for each claim of a batch');
       claims.forEach((claim, index) => {
         const outcome = answer.outcomes[index];
@@ -105,6 +117,16 @@ export class ClaimLane {
       return;
     }
     for (const claim of claims) claim.fail(...refusals[answer.reason], answer.cause);
+  }
+
+  /**
+   * The answer of the batch under way was lost. Returns how long to wait before it is settled: not at all at first, and
+   * longer each time until a batch is decided. What fails each time it is sent would fill the ledger with marks.
+   */
+  lose(): number {
+    const waitMs = this.lossWaitMs;
+    this.lossWaitMs = Math.min(nextSettleWaitMs(waitMs), lossWaitMsMax);
+    return waitMs;
   }
 
   /**

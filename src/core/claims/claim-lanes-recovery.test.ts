@@ -115,17 +115,37 @@ describe('a batch whose answer was lost', () => {
   });
 
   it('may be lost again, and is settled again under its new id', async () => {
-    const { claim, store, heard } = setup();
+    const { claim, store, clock, heard } = setup();
     claim('a');
     await store.lose(0);
     await store.settle(0, 'void');
     await store.lose(1);
+    await clock.advance(20);
     await store.settle(1, 'void');
     await store.decide(2);
     expect(store.calls).toEqual([
       ...['batch #1: a', 'void #1', 'batch #2: a', 'void #2', 'batch #3: a'],
     ]);
     expect(await heard()).toEqual({ a: 'claimed' });
+  });
+
+  it('and is lost each time it is sent is settled after growing waits, until one is decided', async () => {
+    const { claim, store, clock } = setup({ timeoutMs: 60_000 });
+    claim('a');
+    const waits: number[] = [];
+    for (let loss = 0; loss < 9; loss += 1) {
+      await store.lose(loss);
+      const lostAtMs = clock.nowMs();
+      const voids = () => store.calls.filter((call) => call.startsWith('void')).length;
+      while (voids() === loss) await clock.advance(1);
+      waits.push(clock.nowMs() - lostAtMs);
+      await store.settle(loss, 'void');
+    }
+    expect(waits).toEqual([0, 20, 40, 80, 160, 200, 200, 200, 200]);
+    claim('b');
+    await store.decide(9);
+    await store.lose(10);
+    expect(store.calls.at(-1)).toBe('void #11');
   });
 });
 

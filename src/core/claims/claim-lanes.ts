@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
-import { AppError } from '../errors.ts';
-import { ClaimLane, type SentBatch } from './claim-lane.ts';
+import { ClaimLane, nextSettleWaitMs, type SentBatch } from './claim-lane.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 import { LaneLine } from './lane-line.ts';
+import { laneRefusals } from './lane-refusals.ts';
 import { PendingClaim } from './pending-claim.ts';
 import type {
   BatchAnswer,
@@ -50,8 +50,6 @@ export type ClaimLanesOptions = {
 
 // From here on the cost of the claims outweighs that of their commit, and a later batch would only be larger.
 const manyClaims = 48;
-const settleWaitMsMin = 20;
-const settleWaitMsMax = 1000;
 
 /**
  * All claim lanes of the process: who may send, what is answered when, and what happens when an answer is lost.
@@ -83,25 +81,25 @@ export class ClaimLanes {
   /** Lets the claim wait in its coupon's lane. The coupon must exist. */
   claim(attempt: ClaimAttempt): Promise<ClaimOutcome> {
     const { limits, clock } = this.options;
-    if (this.stopping) return refused('unavailable', 'the service is stopping');
+    if (this.stopping) return Promise.reject(laneRefusals.stopping);
     if (this.unanswered >= limits.waitingMax) {
-      return refused('overloaded', 'too many claims are waiting');
+      return Promise.reject(laneRefusals.waiting);
     }
     let lane = this.lanes.get(attempt.couponName);
     if (lane === undefined) {
       if (this.lanes.size >= limits.lanesMax) {
-        return refused('overloaded', 'claims of too many coupons are waiting');
+        return Promise.reject(laneRefusals.lanes);
       }
       lane = new ClaimLane(attempt.couponName);
       this.lanes.set(attempt.couponName, lane);
     } else if (lane.waiting >= limits.laneWaitingMax) {
-      return refused('overloaded', 'too many claims of this coupon are waiting');
+      return Promise.reject(laneRefusals.laneWaiting);
     } else if (
       lane.waiting >= limits.batchMax &&
       lane.expectedWaitMs(limits.batchMax) > limits.waitMaxMs
     ) {
       // Told now, while it costs nothing and a client can still do something else.
-      return refused('overloaded', 'claims of this coupon would have to wait too long');
+      return Promise.reject(laneRefusals.wait);
     }
     const claim = new PendingClaim(attempt, clock.nowMs(), this.onAnswered);
     this.unanswered += 1;
@@ -256,8 +254,10 @@ export class ClaimLanes {
       { batchId: batch.batchId, claims: batch.claims.length, err: cause },
       'the answer of a batch of claims was lost; making sure of it before the coupon goes on',
     );
-    let waitMs = settleWaitMsMin;
-    while (!this.stopped.signal.aborted) {
+    const { signal } = this.stopped;
+    for (let waitMs = lane.lose(); ; waitMs = nextSettleWaitMs(waitMs)) {
+      if (waitMs > 0) await clock.sleep(waitMs, signal);
+      if (signal.aborted) return;
       try {
         const settled = await store.voidBatch(batch.couponName, batch.batchId);
         metrics.batchSettled(settled);
@@ -270,8 +270,6 @@ export class ClaimLanes {
         // Whoever was not sent need not wait for the end of this.
         lane.refuseUnsent('the database cannot be reached', error);
       }
-      await clock.sleep(waitMs, this.stopped.signal);
-      waitMs = Math.min(waitMs * 2, settleWaitMsMax);
     }
   }
 
@@ -290,8 +288,4 @@ function answerOf(answer: BundleAnswer, index: number): BatchAnswer | undefined 
   if (answer.kind === 'unknown') return answer;
   const outcome = answer.outcomes[index];
   return outcome && { ...answer, outcomes: [outcome] };
-}
-
-function refused(code: 'overloaded' | 'unavailable', detail: string): Promise<never> {
-  return Promise.reject(new AppError(code, { detail }));
 }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Query } from '../support/audit.ts';
+import { type History, range, tally } from '../support/crowd.ts';
+import { seededRandom } from '../support/fault-proxy.ts';
+import { type Asks, couponNames, historiesOf, Limbo, lastOf, ways } from '../support/limbo.ts';
+import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let postgres: OwnPostgres;
+let pool: pg.Pool;
+let limbo: Limbo;
+/** Processes of the server that stand still. */
+const frozen = new Set<number>();
+
+const query: Query = async (sql, values) => (await pool.query(sql, values)).rows;
+
+beforeAll(async () => {
+  postgres = await startOwnPostgres({});
+  pool = new pg.Pool({ connectionString: postgres.url(), max: 4 });
+});
+
+afterAll(async () => {
+  await pool.end();
+  await postgres.remove();
+});
+
+async function start(env: Record<string, string>): Promise<void> {
+  limbo = await Limbo.start(
+    { url: postgres.url(), query },
+    // Who wakes up in time goes on, and is not ended by a limit of his own.
+    { DATABASE_STATEMENT_TIMEOUT_MS: '10000', ...env },
+  );
+}
+
+afterEach(async () => {
+  for (const backend of frozen) wake(backend);
+  await limbo.stop();
+});
+
+function freeze(backend: number): void {
+  process.kill(backend, 'SIGSTOP');
+  frozen.add(backend);
+}
+
+function wake(backend: number): void {
+  frozen.delete(backend);
+  process.kill(backend, 'SIGCONT');
+}
+
+/** Wakes a process that works for nobody, and waits until it has noticed. */
+async function wakeAndWaitForEnd(backend: number): Promise<void> {
+  wake(backend);
+  await waitFor('end of the process', async () => {
+    const rows = await query('select from pg_stat_activity where pid = $1', [backend]);
+    return rows.length === 0;
+  });
+}
+
+/** Claims of another coupon, one behind the other, as long as something lasts. */
+function goOnElsewhere(): { end(): Promise<{ claims: number; slowestMs: number }> } {
+  let isOver = false;
+  const name = `elsewhere ${performance.now()}`;
+  const run = (async () => {
+    await limbo.crowd.createCoupon(limbo.app.url, name, 10_000);
+    const seen = { claims: 0, slowestMs: 0 };
+    for (; !isOver; seen.claims += 1) {
+      const startedMs = performance.now();
+      const answer = await limbo.once({ couponName: name, userId: `user-${seen.claims}` });
+      expect(tally([answer])).toEqual({ 200: 1 });
+      seen.slowestMs = Math.max(seen.slowestMs, performance.now() - startedMs);
+    }
+    return seen;
+  })();
+  return {
+    end() {
+      isOver = true;
+      return run;
+    },
+  };
+}
+
+describe('a server process that stands still before it has a lock', () => {
+  beforeEach(() => start({}));
+
+  /** Its claims are lost and refused; then it wakes up in a sale in which it could claim. */
+  async function expectFenced(asks: Asks, told: Promise<History>[], backend: number) {
+    limbo.proxy.breakAll();
+    const histories = await Promise.all(told);
+    expect(tally(lastOf(histories))).toEqual({ '409 paused': 3 });
+    await limbo.setCoupons(asks, 'paused = false');
+    await wakeAndWaitForEnd(backend);
+    expect(await limbo.holders(asks)).toEqual([]);
+    expect(await limbo.marks(asks)).toBe(couponNames(asks).length);
+    expect(await limbo.lies(asks, histories)).toEqual([]);
+  }
+
+  it.each(ways)('and has not read its %s meets the mark when it wakes up', async (way) => {
+    const { asks, told, backend } = await limbo.lose(
+      way,
+      (pid) => void freeze(pid),
+      limbo.untilDecided,
+    );
+    await limbo.setCoupons(asks, 'paused = true');
+    await expectFenced(asks, told, backend);
+  });
+
+  it('and waits for it meets the mark when it wakes up', async () => {
+    const asks = await limbo.newAsks('claim_batch');
+    const holder = await limbo.holdUp('claim_batch', asks);
+    const { told } = await limbo.lose(
+      ...(['claim_batch', undefined, limbo.untilDecided, undefined, asks] as const),
+    );
+    const backend = await limbo.waitUntilHeldUp('claim_batch');
+    freeze(backend);
+    await holder.run('update coupons set paused = true where name = any($1)', [couponNames(asks)]);
+    await holder.run('commit');
+    await holder.end();
+    await expectFenced(asks, told, backend);
+  });
+});
+
+describe.each(ways)('a server process that stands still in a %s, with its locks in hand', (way) => {
+  async function freezeWithLocks<Told>(ask: (ask: Asks[number]) => Promise<Told>) {
+    const asks = await limbo.newAsks(way);
+    const holder = await limbo.byHand();
+    await limbo.occupy(holder, asks);
+    const { told } = await limbo.lose(way, undefined, ask, undefined, asks);
+    const backend = await limbo.waitUntilHeldUp(way);
+    freeze(backend);
+    await holder.end();
+    return { asks, told, backend };
+  }
+
+  it('stops its coupons only, and who wakes up in time has claimed', async () => {
+    await start({});
+    const { asks, told, backend } = await freezeWithLocks(limbo.untilDecided);
+    limbo.proxy.breakAll();
+    await limbo.waitForLosses(couponNames(asks).length, 0);
+    const elsewhere = goOnElsewhere();
+    await delay(300);
+    wake(backend);
+    const { claims, slowestMs } = await elsewhere.end();
+    expect(claims).toBeGreaterThan(5);
+    expect(slowestMs).toBeLessThan(1_000);
+    const histories = await Promise.all(told);
+    expect(tally(lastOf(histories))).toEqual({ 200: 3 });
+    expect(await limbo.marks(asks)).toBe(0);
+    expect(await limbo.lies(asks, histories)).toEqual([]);
+  });
+
+  it('past the time of its claims leaves them unknown, and refuses others for certain', async () => {
+    await start({ CLAIM_TIMEOUT_MS: '1000', DATABASE_LOCK_TIMEOUT_MS: '200' });
+    const { asks, told, backend } = await freezeWithLocks(limbo.once);
+    await limbo.waitForLosses(couponNames(asks).length, 0);
+    const elsewhere = goOnElsewhere();
+    const couponName = asks[0]?.couponName as string;
+    const late = await limbo.once({ couponName, userId: 'late', key: 'late' });
+    expect(late.body).toMatchObject({ code: 'unavailable', effect: 'none' });
+    const answers = await Promise.all(told);
+    expect(tally(answers)).toEqual({ '503 outcome_unknown': 3 });
+    const { claims, slowestMs } = await elsewhere.end();
+    expect(claims).toBeGreaterThan(5);
+    expect(slowestMs).toBeLessThan(1_000);
+    await wakeAndWaitForEnd(backend);
+    const histories = historiesOf(asks, answers);
+    expect(await limbo.lies(asks, histories)).toEqual([]);
+  });
+});
+
+describe('server processes that stand still at any moment of a sale', () => {
+  it('lose nothing and let nobody be told a lie', async () => {
+    await start({ DATABASE_CLAIM_CONNECTIONS: '2', CLAIM_TIMEOUT_MS: '600' });
+    const random = seededRandom(7);
+    const names = range(6).map((index) => `sale ${index}`);
+    for (const name of names) await limbo.crowd.createCoupon(limbo.app.url, name, 2_000);
+    const asks: Asks[number][] = [];
+    const histories: Promise<History>[] = [];
+    let isOver = false;
+    const client = async () => {
+      while (!isOver) {
+        const index = asks.length;
+        // Every other claim is of one coupon, so that there are batches and bundles.
+        const couponName = names[index % 2 === 0 ? 0 : index % names.length] as string;
+        const ask = { couponName, userId: `user-${index}`, key: `key-${index}` };
+        asks.push(ask);
+        const history = limbo.untilDecided(ask);
+        histories.push(history);
+        await history;
+      }
+    };
+    const clients = range(12).map(client);
+    const seen = { withLocks: 0, withoutLocks: 0 };
+    const giveUpMs = performance.now() + 15_000;
+    while (Math.min(...Object.values(seen)) < 2 && performance.now() < giveUpMs) {
+      await delay(random() * 20);
+      const busy = await query<{ pid: number }>(
+        `select pid from pg_stat_activity where application_name = 'firstcome'
+         and state = 'active' and query like '%claim_b%'`,
+      );
+      const backend = busy[0]?.pid;
+      if (backend === undefined) continue;
+      freeze(backend);
+      // It may also hold what the whole server needs; then nothing is learned before it wakes up.
+      let isAsleep = true;
+      const look = query('select from coupons where name = any($1) for update skip locked', [
+        names,
+      ]).then((free) => {
+        if (isAsleep) seen[free.length < names.length ? 'withLocks' : 'withoutLocks'] += 1;
+      });
+      // Beyond half the time of a claim the service gives the process up.
+      await delay(random() * 500);
+      isAsleep = false;
+      wake(backend);
+      await look;
+    }
+    isOver = true;
+    await Promise.all(clients);
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(1);
+    await limbo.waitForRest();
+    expect(await limbo.audit(asks, await Promise.all(histories))).toEqual([]);
+    expect(await limbo.losses()).toBeGreaterThan(0);
+  });
+});
