@@ -34,6 +34,16 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 180_000,
+          fileParallelism: false,
+          // After all others: what waits for a processor there would look like a service that does not come back.
+          sequence: { groupOrder: 1 },
+        },
+      },
       onPostgres('postgres'),
       ...(systemPostgresBinDir() === undefined ? [] : [onPostgres('system-postgres')]),
     ],

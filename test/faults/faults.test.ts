@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The short set: the rows that break most, each once with a seed of its own. `npm run test:faults` plays them all. */
+import { expect, it } from 'vitest';
+import { rowOf } from './rows.ts';
+import { lineOf, playAll, replayOf } from './suite.ts';
+
+const seeds: Record<number, number> = {
+  1: 101,
+  4: 104,
+  7: 107,
+  8: 108,
+  17: 117,
+  28: 128,
+  29: 129,
+  30: 130,
+};
+
+it.each(Object.entries(seeds))('row %s, seed %i', async (row, seed) => {
+  const [result] = await playAll([{ row: rowOf(Number(row)), seed }], () => undefined);
+  if (result === undefined) throw new Error('nothing was played');
+  const told = [lineOf(result), ...result.findings, `again: ${replayOf(result)}`].join('\n');
+  expect(result.verdict, told).toBe('passed');
+});

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `npm run test:faults`: breaks everything around the service while the drill attacks it, and has the audit judge. */
+import { writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { circumstances, recordFigures } from './figures.ts';
+import { rowOf, rows } from './rows.ts';
+import type { RunResult } from './run.ts';
+import { lineOf, plan, playAll, replayOf } from './suite.ts';
+import { summaryOf } from './summary.ts';
+
+type Options = { runs?: number; seed: number; row?: number[]; json?: string; record?: true };
+
+await new Command('test:faults')
+  .description(
+    'Each run breaks one thing after a seeded plan while a drill goes on, heals it, and audits ' +
+      'what clients saw. Exit code 0: every run passed or was skipped for want of a tool.',
+  )
+  .option(
+    '--runs <count>',
+    `how many runs; the rows take turns (default: each row once)`,
+    wholeNumber,
+  )
+  .option('--seed <number>', 'seed of the first run; each further run has the next', wholeNumber, 1)
+  .option('--row <number...>', `only these: ${rows.map(({ row }) => row).join(', ')}`, rowNumber)
+  .option('--json <file>', 'where to write all results for programs')
+  .option('--record', 'put the figures into docs/guarantees.md')
+  .action(run)
+  .parseAsync();
+
+async function run({ runs, seed, row: numbers, json, record }: Options): Promise<void> {
+  const chosen = numbers === undefined ? rows : numbers.map(rowOf);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const results = await playAll(
+    plan(chosen, { runs: runs ?? chosen.length, seed }),
+    (result) => {
+      process.stdout.write(`${lineOf(result)}\n`);
+      for (const finding of result.findings) process.stdout.write(`        ${finding}\n`);
+      if (result.verdict === 'failed' || result.verdict === 'unknown') {
+        process.stdout.write(`        again: ${replayOf(result)}\n`);
+      }
+    },
+    stop.signal,
+  );
+  process.stdout.write(`\n${summaryOf(results).join('\n')}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (record) recordFigures(results, circumstances());
+  process.exitCode = results.every(isWell) ? 0 : 1;
+}
+
+function isWell({ verdict }: RunResult): boolean {
+  return verdict === 'passed' || verdict === 'skipped';
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function rowNumber(text: string, before: number[] | undefined): number[] {
+  const number = wholeNumber(text);
+  if (!rows.some(({ row }) => row === number))
+    throw new InvalidArgumentError('There is no such row.');
+  return [...(before ?? []), number];
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Puts what a run of the suite has shown into the page that promises rest on. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { rows } from './rows.ts';
+import type { RunResult } from './run.ts';
+
+const page = new URL('../../docs/guarantees.md', import.meta.url);
+const [begin, end] = ['<!-- figures -->', '<!-- /figures -->'];
+
+/** Where and when the runs took place. */
+export type Circumstances = { date: string; commit: string; machine: string };
+
+/** The circumstances of now. */
+export function circumstances(): Circumstances {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: git('rev-parse', '--short=10', 'HEAD'),
+    machine: `${cpus().length} cores, Node ${process.version.slice(1)}`,
+  };
+}
+
+/** Replaces the figures in `docs/guarantees.md`. */
+export function recordFigures(results: readonly RunResult[], about: Circumstances): void {
+  const text = readFileSync(page, 'utf8');
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${page.pathname} has no place for the figures`);
+  const figures = figuresOf(results, about).join('\n');
+  writeFileSync(page, `${text.slice(0, from)}${begin}\n${figures}\n${text.slice(to)}`);
+}
+
+/** The figures in Markdown. */
+export function figuresOf(results: readonly RunResult[], about: Circumstances): string[] {
+  const played = results.filter(({ verdict }) => verdict !== 'skipped');
+  const sum = (of: (result: RunResult) => number, among = played) =>
+    among.reduce((total, result) => total + of(result), 0);
+  const seeds = played.map(({ seed }) => seed);
+  const stored = sum(({ unknowns }) => unknowns.stored);
+  const unknowns = stored + sum(({ unknowns: { notStored } }) => notStored);
+  const passed = played.filter(({ verdict }) => verdict === 'passed').length;
+  return [
+    `${about.date}, commit \`${about.commit}\`, ${about.machine}: ${played.length} runs with the seeds`,
+    `${Math.min(...seeds)} to ${Math.max(...seeds)}, of which ${passed} passed. Clients began ${sum(({ asked }) => asked)} operations and won`,
+    `${sum(({ wins }) => wins)} claims. ${sum(({ faults }) => faults)} faults were injected; ${sum(({ felt }) => felt)} operations were turned away or`,
+    `unanswered in or soon after them. The end of ${unknowns} claims was unknown to their clients:`,
+    `${stored} turned out stored, ${unknowns - stored} not.`,
+    '',
+    '| Row | Runs | Passed | Faults | Felt | Unknown, stored | Unknown, not stored |',
+    '|---|---|---|---|---|---|---|',
+    ...rows.flatMap(({ row, name }) => {
+      const own = played.filter((result) => result.row === row);
+      if (own.length === 0) return [];
+      const columns = [
+        `${row} ${name}`,
+        own.length,
+        own.filter(({ verdict }) => verdict === 'passed').length,
+        sum(({ faults }) => faults, own),
+        sum(({ felt }) => felt, own),
+        sum(({ unknowns: { stored: one } }) => one, own),
+        sum(({ unknowns: { notStored } }) => notStored, own),
+      ];
+      return [`| ${columns.join(' | ')} |`];
+    }),
+  ];
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A real PostgreSQL that is stopped, killed and filled up on purpose, through its own `pg_ctl`. */
+import { execFile, spawn } from 'node:child_process';
+import { chmod, chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { type Account, chooseAccount } from '../../src/adapters/embedded-postgres/account.ts';
+import { completeBinaries, findBinaries } from '../../src/adapters/embedded-postgres/binaries.ts';
+import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+
+const run = promisify(execFile);
+const controlMsMax = 60_000;
+
+// What the suite depends on; all else is as PostgreSQL comes, so that a killed backend restarts the whole server.
+const baseSettings: Record<string, string> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '60',
+  shared_buffers: '64MB',
+  jit: 'off',
+  wal_compression: 'off',
+  log_min_error_statement: 'panic',
+  lc_messages: 'C',
+  timezone: 'UTC',
+};
+
+/** How a server is stopped: `immediate` is a crash, `fast` ends its sessions in order. */
+export type StopMode = 'immediate' | 'fast';
+
+/** Where programs and account come from; chosen once, for all servers of a run of the suite. */
+export type Installation = { binDir: string; account: Account };
+
+/** Finds the bundled programs and who may run them in the folder. Throws when nobody may. */
+export async function findInstallation(folder: string): Promise<Installation> {
+  await chmod(folder, 0o755);
+  const binaries = await completeBinaries(findBinaries({}), folder, () => undefined);
+  const account = await chooseAccount(folder, binaries.postgres);
+  if (account === undefined) throw new Error(`nobody may run PostgreSQL in ${folder}`);
+  return { binDir: dirname(binaries.postgres), account };
+}
+
+/** One cluster, which keeps its port over all restarts. */
+export class PostgresServer {
+  readonly data: string;
+  readonly port: number;
+  private readonly installation: Installation;
+  private readonly settings: Record<string, string>;
+
+  private constructor(
+    installation: Installation,
+    place: { data: string; port: number },
+    settings: Record<string, string>,
+  ) {
+    this.installation = installation;
+    this.data = place.data;
+    this.port = place.port;
+    this.settings = { ...baseSettings, port: String(place.port), ...settings };
+  }
+
+  /** Makes a cluster in a new folder and starts it. */
+  static async create(
+    installation: Installation,
+    data: string,
+    settings: Record<string, string> = {},
+  ): Promise<PostgresServer> {
+    const server = new PostgresServer(
+      installation,
+      { data, port: await chooseFreePort() },
+      settings,
+    );
+    await server.makeFolder();
+    const options = ['--username=postgres', '--auth=trust', '--no-sync', '--encoding=UTF8'];
+    await server.runProgram('initdb', [
+      ...['-D', data, ...options, '--locale=C.UTF-8'],
+      '--wal-segsize=1',
+    ]);
+    await server.start();
+    return server;
+  }
+
+  /** A standby of this server, made from its files while it is stopped; both run afterwards. */
+  async createStandby(data: string, name: string): Promise<PostgresServer> {
+    const { max_connections = '60' } = this.settings;
+    const standby = new PostgresServer(
+      this.installation,
+      { data, port: await chooseFreePort() },
+      {
+        max_connections,
+        primary_conninfo: `host=127.0.0.1 port=${this.port} user=postgres application_name=${name}`,
+      },
+    );
+    await this.stop('fast');
+    await standby.makeFolder();
+    await cp(this.data, data, { recursive: true, preserveTimestamps: true });
+    await run('chown', ['-R', standby.owner(), data]).catch(() => undefined);
+    await writeFile(join(data, 'standby.signal'), '');
+    await this.start();
+    await standby.start();
+    return standby;
+  }
+
+  /** Starts it and waits until it accepts connections. */
+  async start(): Promise<void> {
+    const settings = Object.entries(this.settings).map(([name, value]) => `-c ${name}='${value}'`);
+    const log = `${this.data}.log`;
+    await this.runProgram('pg_ctl', [
+      ...['start', '-w', '-s', '-D', this.data, '-l', log, '-o', settings.join(' ')],
+    ]);
+  }
+
+  /** Stops it and waits for that. Rejects when it does not run. */
+  async stop(mode: StopMode): Promise<void> {
+    await this.runProgram('pg_ctl', ['stop', '-w', '-s', '-D', this.data, '-m', mode]);
+  }
+
+  /** Ends it however it is, for the end of a run. */
+  async remove(): Promise<void> {
+    for (const backend of await this.backends().catch(() => [])) signal(backend.pid, 'SIGCONT');
+    await this.stop('immediate').catch(() => undefined);
+  }
+
+  /** Whether it runs, ready or not. */
+  async isRunning(): Promise<boolean> {
+    return this.runProgram('pg_ctl', ['status', '-s', '-D', this.data]).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The pid of the process that all others are children of. */
+  async postmaster(): Promise<number> {
+    return Number((await readFile(join(this.data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  }
+
+  url(database = 'postgres'): string {
+    return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Rows of one statement, over a connection of its own. */
+  async query<Row extends pg.QueryResultRow>(
+    sql: string,
+    options: { database?: string; values?: unknown[] } = {},
+  ): Promise<Row[]> {
+    const client = new pg.Client({
+      connectionString: this.url(options.database),
+      connectionTimeoutMillis: 2000,
+      application_name: 'faults',
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql, options.values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** The sessions of a service that do something now, the one that is longest at it first. */
+  async backends(): Promise<{ pid: number; isLocking: boolean }[]> {
+    return this.query(`
+      select pid, coalesce(wait_event_type = 'Lock', false) as "isLocking" from pg_stat_activity
+      where backend_type = 'client backend' and application_name not in ('faults')
+        and datname is not null and datname <> 'postgres'
+      order by state = 'active' desc, xact_start`);
+  }
+
+  private async makeFolder(): Promise<void> {
+    await mkdir(this.data, { recursive: true, mode: 0o700 });
+    const { files } = this.installation.account;
+    if (files !== undefined) await chown(this.data, files.uid, files.gid);
+    const log = `${this.data}.log`;
+    await writeFile(log, '', { flag: 'a' });
+    if (files !== undefined) await chown(log, files.uid, files.gid);
+  }
+
+  private owner(): string {
+    const { files } = this.installation.account;
+    return files === undefined ? '' : `${files.uid}:${files.gid}`;
+  }
+
+  private runProgram(name: string, args: string[]): Promise<void> {
+    const { account, binDir } = this.installation;
+    const [command = '', ...rest] = [...account.prefix, join(binDir, name), ...args];
+    // A pipe as its output would stay open as long as the server runs.
+    const child = spawn(command, rest, {
+      ...{ cwd: '/', stdio: 'ignore', timeout: controlMsMax, ...account.ids },
+    });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => {
+        if (code === 0) resolve();
+        else reject(new Error(`${name} ended with ${code}; see ${this.data}.log`));
+      });
+    });
+  }
+}
+
+/** Sends a signal to a process, and tells whether it was there; 0 only asks. */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { FaultRow } from './fault-row.ts';
+import { overloaded, retryStorm, slowClients } from './rows/clients.ts';
+import { diskFull, diskSlow, standbyGone } from './rows/disk.ts';
+import { answersLost, partitioned } from './rows/network.ts';
+import {
+  backendKilled,
+  clockStepsBack,
+  hotCouponLocked,
+  postgresCrashed,
+  postgresStopped,
+  slotsExhausted,
+  zombieBackend,
+} from './rows/postgres.ts';
+import { eventLoopBlocked, serviceFrozen, serviceKilled, serviceStopped } from './rows/service.ts';
+
+/** All rows of the table, in its order. */
+export const rows: readonly FaultRow[] = [
+  ...[serviceKilled, serviceStopped, serviceFrozen, postgresCrashed, backendKilled],
+  ...[postgresStopped, answersLost, zombieBackend, standbyGone, diskFull, diskSlow],
+  ...[slotsExhausted, hotCouponLocked, clockStepsBack, partitioned, retryStorm, overloaded],
+  ...[eventLoopBlocked, slowClients],
+];
+
+/** The row of that number. Throws when there is none. */
+export function rowOf(number: number): FaultRow {
+  const found = rows.find(({ row }) => row === number);
+  if (found !== undefined) return found;
+  throw new Error(`there is no row ${number}; there are ${rows.map(({ row }) => row).join(', ')}`);
+}

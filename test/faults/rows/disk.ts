@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Faults of what the database writes to: a standby that is gone, a full disk, a slow one. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { waitFor } from '../../support/wait-for.ts';
+import { type FaultRow, type FaultSpan, SkipRow, type Workshop } from '../fault-row.ts';
+import { type PostgresServer, signal } from '../postgres-server.ts';
+import type { Seen } from '../seen.ts';
+
+const run = promisify(execFile);
+
+const standbys = new WeakMap<PostgresServer, PostgresServer>();
+
+/** Row 11: the standby that every commit waits for is gone for a while. */
+export const standbyGone: FaultRow = {
+  row: 11,
+  name: 'synchronous standby gone',
+  faultSeconds: 6,
+  isFelt: true,
+  async server(workshop) {
+    const primary = await workshop.createServer('primary');
+    const standby = await primary.createStandby(join(workshop.folder, 'standby'), 'standby');
+    workshop.onEnd(() => standby.remove());
+    await primary.query(`alter system set synchronous_standby_names = 'standby'`);
+    await primary.query('select pg_reload_conf()');
+    await waitFor('a synchronous standby', async () => {
+      const sync = `select from pg_stat_replication where sync_state = 'sync'`;
+      return (await primary.query(sync)).length === 1;
+    });
+    standbys.set(primary, standby);
+    return primary;
+  },
+  async inject(injection) {
+    const standby = standbys.get(injection.rig.server);
+    await injection.fault('standby stopped', async () => {
+      await standby?.stop('immediate');
+      await injection.pause(injection.chance.between(3000, 5000));
+      await standby?.start();
+    });
+  },
+  check: ({ seen }) => {
+    const late = seen.filter(({ outcome }) => outcome === 'timeout').length;
+    return late === 0 ? [] : [`${late} requests were not answered in the time that a claim has`];
+  },
+};
+
+const diskMb = 160;
+
+/** Row 12: the database's disk is full. */
+export const diskFull: FaultRow = {
+  row: 12,
+  name: 'disk of the database full',
+  faultSeconds: 8,
+  isFelt: true,
+  async server(workshop) {
+    const disk = join(workshop.folder, 'disk');
+    await mountSmallDisk(workshop, disk);
+    return workshop.createServer('disk/data', { max_wal_size: '16MB', min_wal_size: '2MB' });
+  },
+  async inject(injection) {
+    const { rig, chance, workshop } = injection;
+    const filler = join(workshop.folder, 'disk', 'filler');
+    await injection.fault('disk full', async () => {
+      await fill(filler);
+      // The log of a small sale fits into what is there already; this makes it need more.
+      await rig.server
+        .query(`create table filler as select repeat('x', 1000) from generate_series(1, 50000)`)
+        .catch(() => undefined);
+      await injection.pause(chance.between(1500, 3000));
+      await rm(filler);
+      if (!(await rig.server.isRunning())) await rig.server.start();
+      await waitFor('a PostgreSQL that accepts connections', () => rig.server.query('select 1'));
+      await rig.server.query('drop table if exists filler');
+    });
+  },
+};
+
+async function mountSmallDisk({ onEnd }: Workshop, folder: string): Promise<void> {
+  await mkdir(folder);
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMb}m,mode=755`, 'tmpfs', folder]).catch(
+    () => {
+      throw new SkipRow('a small disk needs root, who may mount one');
+    },
+  );
+  onEnd(async () => {
+    await run('umount', ['--lazy', folder]);
+  });
+}
+
+/** Writes a file until nothing more fits. */
+async function fill(file: string): Promise<void> {
+  const handle = await open(file, 'w');
+  try {
+    for (let piece = Buffer.alloc(2 ** 20); piece.length >= 1; ) {
+      try {
+        await handle.write(piece);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        piece = piece.subarray(0, Math.floor(piece.length / 2));
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+// A claim cannot be answered before its commit is on the disk.
+const shareOfDelayMin = 0.8;
+
+/** Row 13: each flush of the write-ahead log takes long. */
+export const diskSlow: FaultRow = {
+  row: 13,
+  name: 'disk of the database slow',
+  faultSeconds: 6,
+  isFelt: false,
+  async inject(injection) {
+    const { rig, chance } = injection;
+    const delayMs = Math.round(chance.between(50, 300));
+    await injection.fault(`flushes ${delayMs} ms slower`, async () => {
+      const tracer = await slowFlushes(await pidsOf(rig.server), delayMs);
+      await injection.pause(chance.between(3500, 4500));
+      tracer.kill('SIGTERM');
+      await once(tracer, 'exit');
+    });
+  },
+  check: ({ seen, faults, note }) =>
+    faults.flatMap((span) => {
+      const delayMs = Number(/\d+/.exec(span.fault)?.[0]);
+      const ms = medianOfWins(seen, span);
+      note(`${ms.toFixed(0)} ms at flushes of ${delayMs} ms`);
+      return ms >= delayMs * shareOfDelayMin
+        ? []
+        : [`claims took ${ms.toFixed(0)} ms although a flush took ${delayMs} ms more`];
+    }),
+};
+
+function medianOfWins(seen: readonly Seen[], { fromMs, toMs }: FaultSpan): number {
+  const times = seen
+    .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
+    .filter(({ begunMs, endMs }) => begunMs > fromMs && endMs < toMs)
+    .map(({ begunMs, endMs }) => endMs - begunMs)
+    .sort((one, other) => one - other);
+  return times[Math.floor(times.length / 2)] ?? 0;
+}
+
+async function pidsOf(server: PostgresServer): Promise<number[]> {
+  const postmaster = await server.postmaster();
+  const tasks = await readdir(`/proc/${postmaster}/task`);
+  const children = await readFile(`/proc/${postmaster}/task/${tasks[0]}/children`, 'utf8');
+  return [postmaster, ...children.trim().split(' ').map(Number)];
+}
+
+/** Attaches to the server's processes, and to those that it starts from now on. */
+async function slowFlushes(pids: readonly number[], delayMs: number): Promise<ChildProcess> {
+  const inject = `inject=fdatasync:delay_enter=${delayMs * 1000}`;
+  const processes = pids.flatMap((pid) => ['-p', String(pid)]);
+  const tracer = spawn('strace', ['-f', '-e', 'trace=fdatasync', '-e', inject, ...processes], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const failed = once(tracer, 'exit').then(() => 'failed');
+  tracer.on('error', () => undefined);
+  const attached = waitFor('a tracer', async () => {
+    const states = await Promise.all(pids.map((pid) => tracerOf(pid)));
+    return states.every((state) => state === tracer.pid || state === undefined);
+  });
+  const missing = once(tracer, 'error').then(() => 'failed');
+  if ((await Promise.race([attached, failed, missing])) === 'failed') {
+    throw new SkipRow('a slow disk needs strace, and the right to trace other processes');
+  }
+  tracer.stderr?.resume();
+  return tracer;
+}
+
+/** Who traces the process; undefined when it is gone. */
+async function tracerOf(pid: number): Promise<number | undefined> {
+  if (!signal(pid, 0)) return undefined;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const found = /^TracerPid:\s*(\d+)/m.exec(status)?.[1];
+  return found === undefined ? undefined : Number(found);
+}

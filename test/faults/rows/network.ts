@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Faults between the service and its database. */
+import type { Cut } from '../../support/fault-proxy.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import type { FaultRow } from '../fault-row.ts';
+import { claimStatement, voidStatement } from './service.ts';
+
+const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence'];
+const claimCutChance = 0.04;
+const voidCutChance = 0.3;
+// A batch that comes late does harm where its claims were refused meanwhile and there is stock again.
+const restocked = '-growing';
+const lateChance = 0.25;
+const lateMsRange = [600, 2500] as const;
+
+/** Row 7: answers of batches, and of the void marks that settle them, are lost in every way. */
+export const answersLost: FaultRow = {
+  row: 7,
+  name: 'answers of batches lost',
+  faultSeconds: 6,
+  isFelt: true,
+  async inject(injection) {
+    const { rig, chance } = injection;
+    for (const node of rig.nodes) {
+      node.proxy.cutWhen = (piece) => {
+        node.proxy.lateMs = chance.between(...lateMsRange);
+        const text = piece.toString('latin1');
+        if (claimStatement.test(text) && text.includes(restocked) && chance.happens(lateChance)) {
+          return 'late';
+        }
+        const probability = claimStatement.test(text)
+          ? claimCutChance
+          : voidStatement.test(text)
+            ? voidCutChance
+            : 0;
+        return chance.happens(probability) ? chance.pick(cuts) : undefined;
+      };
+    }
+    await injection.fault('connections cut around batches', async () => {
+      await injection.pause(chance.between(3000, 5500));
+      for (const node of rig.nodes) node.proxy.heal();
+    });
+  },
+  check: ({ rig }) => {
+    const made = rig.nodes.map(({ proxy }) => Object.values(proxy.cuts));
+    return made.flat().some((count) => count > 0) ? [] : ['no batch met a cut'];
+  },
+};
+
+/** Row 29: the network between some nodes and the database swallows everything, or breaks it, or slows it. */
+export const partitioned: FaultRow = {
+  row: 29,
+  name: 'network to the database parted',
+  faultSeconds: 7,
+  isFelt: true,
+  async inject(injection) {
+    const { rig, chance } = injection;
+    const isWhole = chance.happens(0.5);
+    const parted = isWhole ? rig.nodes : rig.nodes.slice(1);
+    const kind = chance.pick(['black hole', 'answers lost', 'connections refused', 'throttled']);
+    await injection.fault(`${kind}, ${parted.length} of ${rig.nodes.length} nodes`, async () => {
+      for (const { proxy } of parted) {
+        if (kind === 'black hole') proxy.blackHole(true);
+        else if (kind === 'answers lost') proxy.cutWhen = () => 'silence';
+        else if (kind === 'connections refused') await proxy.refuse();
+        else proxy.slowWhen = () => ({ delayMs: 250, bytesPerSecond: 5000 });
+      }
+      await injection.pause(chance.between(3000, 6000));
+      for (const { proxy } of parted) {
+        proxy.heal();
+        await proxy.accept();
+      }
+    });
+  },
+  async check({ rig }) {
+    // Taken before the nodes stop: sessions that lead nowhere must be gone by then.
+    const linksMax = rig.nodes.length * linksPerNodeMax;
+    const links = () => rig.nodes.reduce((sum, { proxy }) => sum + proxy.openLinks, 0);
+    return waitFor('end of dead connections', () => links() <= linksMax).then(
+      () => [],
+      () => [`${links()} connections are open, although the pools hold ${linksMax} at most`],
+    );
+  },
+};
+
+// DATABASE_CLAIM_CONNECTIONS and DATABASE_QUERY_CONNECTIONS as they come.
+const linksPerNodeMax = 8 + 4;

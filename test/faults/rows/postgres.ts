@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Faults of the database's processes, locks, connections and clock. */
+import pg from 'pg';
+import { waitFor } from '../../support/wait-for.ts';
+import type { FaultRow, Injection } from '../fault-row.ts';
+import { type PostgresServer, signal } from '../postgres-server.ts';
+import { servedShare } from '../seen.ts';
+import { claimStatement } from './service.ts';
+
+// As soon as the database accepts connections, this long until something is answered.
+const firstAnswerMs = 2000;
+
+/** Row 4: a crash of the whole server, and its recovery. */
+export const postgresCrashed: FaultRow = {
+  row: 4,
+  name: 'PostgreSQL crashed',
+  faultSeconds: 6,
+  isFelt: true,
+  audit: { firstAnswerMs },
+  async inject(injection) {
+    const { server } = injection.rig;
+    for (let crash = 0; crash < 2; crash += 1) {
+      await injection.fault('pg_ctl stop -m immediate', async () => {
+        await server.stop('immediate');
+        await injection.pause(injection.chance.between(0, 800));
+        await server.start();
+      });
+      await injection.pause(injection.chance.between(300, 1200));
+    }
+  },
+};
+
+/** Row 5: one backend is killed, upon which PostgreSQL ends all others and recovers. */
+export const backendKilled: FaultRow = {
+  row: 5,
+  name: 'backend killed',
+  faultSeconds: 5,
+  isFelt: true,
+  audit: { firstAnswerMs },
+  async inject(injection) {
+    const { server } = injection.rig;
+    for (let kill = 0; kill < 2; kill += 1) {
+      await injection.fault('kill -9 of a backend', async () => {
+        const [backend] = await server.backends();
+        if (backend === undefined) throw new Error('there is no backend to kill');
+        signal(backend.pid, 'SIGKILL');
+        await waitFor('end of the backends', async () => !(await isAlive(server, backend.pid)));
+        await accepts(server);
+      });
+      await injection.pause(injection.chance.between(300, 1200));
+    }
+  },
+};
+
+async function isAlive(server: PostgresServer, pid: number): Promise<boolean> {
+  const rows = await server
+    .query('select from pg_stat_activity where pid = $1', { values: [pid] })
+    .catch(() => []);
+  return rows.length > 0;
+}
+
+function accepts(server: PostgresServer): Promise<unknown> {
+  return waitFor('a PostgreSQL that accepts connections', () => server.query('select 1'));
+}
+
+/** Row 6: an administrator stops the database and starts it again. */
+export const postgresStopped: FaultRow = {
+  row: 6,
+  name: 'PostgreSQL stopped and started',
+  faultSeconds: 5,
+  isFelt: true,
+  audit: { firstAnswerMs },
+  async inject(injection) {
+    const { server } = injection.rig;
+    await injection.fault('pg_ctl stop -m fast', async () => {
+      await server.stop('fast');
+      await injection.pause(injection.chance.between(500, 2500));
+      await server.start();
+    });
+  },
+};
+
+/** Row 8: a backend stands still with a batch, is given up, and wakes up later: before it has the lock, or holding it. */
+export const zombieBackend: FaultRow = {
+  row: 8,
+  name: 'backend that wakes up later',
+  faultSeconds: 9,
+  isFelt: true,
+  async inject(injection) {
+    const { chance } = injection;
+    for (const stop of [stopBeforeBatch, stopAtWork]) {
+      await injection.fault(`SIGSTOP of a backend ${stop.where}`, async () => {
+        const pids = await stop.stop(injection);
+        // Longer than a claim waits for its answer.
+        await injection.pause(chance.between(2200, 3500));
+        for (const pid of pids) signal(pid, 'SIGCONT');
+      });
+      await injection.pause(chance.between(200, 800));
+    }
+  },
+};
+
+const arrivalMs = 300;
+const frozenMin = 3;
+
+type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
+
+/** Stops backends for which a batch is on its way: they find it when they wake up. */
+const stopBeforeBatch: Stop = {
+  where: 'before its batch',
+  async stop({ rig, pause }) {
+    const frozen: number[] = [];
+    const freeze = async (clientPort: number | undefined) => {
+      const pids = await rig.server.query<{ pid: number }>(
+        'select pid from pg_stat_activity where client_port = $1',
+        { values: [clientPort] },
+      );
+      for (const { pid } of pids) if (signal(pid, 'SIGSTOP')) frozen.push(pid);
+    };
+    for (const { proxy } of rig.nodes) {
+      proxy.slowWhen = (piece, direction, { clientPort }) => {
+        const text = piece.toString('latin1');
+        if (direction !== 'toServer' || !claimStatement.test(text)) return undefined;
+        // Claims of the coupon whose stock comes and goes: refused meanwhile, they could win when they come late.
+        if (!text.includes('-growing') || frozen.length >= frozenMin) return undefined;
+        void freeze(clientPort);
+        return { delayMs: arrivalMs };
+      };
+    }
+    await pause(2 * arrivalMs);
+    for (const { proxy } of rig.nodes) proxy.heal();
+    return frozen;
+  },
+};
+
+/** Stops one that decides a batch at that moment, if any is caught at it. */
+const stopAtWork: Stop = {
+  where: 'at work',
+  async stop({ rig }) {
+    const client = new pg.Client({
+      connectionString: rig.server.url(),
+      application_name: 'faults',
+    });
+    await client.connect();
+    try {
+      for (let look = 0; look < looksMax; look += 1) {
+        const { rows } = await client.query<{ pid: number }>(
+          `select pid from pg_stat_activity where datname = $1 and state = 'active'
+           and query ~ 'claim_b(atch|undle)' and wait_event_type is distinct from 'Client' limit 1`,
+          [rig.database],
+        );
+        if (rows[0] !== undefined && signal(rows[0].pid, 'SIGSTOP')) return [rows[0].pid];
+      }
+      throw new Error('no backend was caught at work');
+    } finally {
+      await client.end();
+    }
+  },
+};
+
+const looksMax = 2000;
+
+/** Row 16: no connection is left for a service that has lost its own. */
+export const slotsExhausted: FaultRow = {
+  row: 16,
+  name: 'connection slots exhausted',
+  faultSeconds: 5,
+  isFelt: true,
+  async inject(injection) {
+    const { rig, chance } = injection;
+    await injection.fault('all connection slots taken', async () => {
+      const hogs = await takeSlots(rig.server);
+      try {
+        for (const node of rig.nodes) node.proxy.breakAll();
+        // What the service lost is free for a moment.
+        hogs.push(...(await takeSlots(rig.server)));
+        await injection.pause(chance.between(2000, 3500));
+      } finally {
+        await Promise.all(hogs.map((hog) => hog.end().catch(() => undefined)));
+      }
+    });
+  },
+};
+
+async function takeSlots(server: PostgresServer): Promise<pg.Client[]> {
+  const hogs: pg.Client[] = [];
+  for (;;) {
+    const hog = new pg.Client({ connectionString: server.url(), application_name: 'faults' });
+    hog.on('error', () => undefined);
+    try {
+      await hog.connect();
+      hogs.push(hog);
+    } catch (error) {
+      if ((error as { code?: string }).code === '53300') return hogs;
+      throw error;
+    }
+  }
+}
+
+const otherCouponsShareMin = 0.9;
+
+/** Row 17: somebody holds the row of the hot coupon. */
+export const hotCouponLocked: FaultRow = {
+  row: 17,
+  name: 'long lock on the hot coupon',
+  faultSeconds: 5,
+  isFelt: true,
+  async inject(injection) {
+    const { rig, chance, coupon } = injection;
+    const client = new pg.Client({
+      connectionString: rig.server.url(rig.database),
+      application_name: 'faults',
+    });
+    await client.connect();
+    try {
+      await injection.fault('select for update by hand', async () => {
+        await client.query('begin');
+        await client.query('select from coupons where name = $1 for update', [`${coupon}-hot`]);
+        await injection.pause(chance.between(3000, 4500));
+        await client.query('rollback');
+      });
+    } finally {
+      await client.end();
+    }
+  },
+  check: ({ seen, faults }) =>
+    faults.flatMap((span) => {
+      const others = seen.filter(({ coupon }) => !coupon.endsWith('-hot'));
+      const share = servedShare(others, span);
+      return share >= otherCouponsShareMin
+        ? []
+        : [
+            `while the hot coupon was locked, ${share.toFixed(2)} of what was asked of others was served`,
+          ];
+    }),
+};
+
+/** Row 28: the database's clock steps back, in the middle of a sale with a window. */
+export const clockStepsBack: FaultRow = {
+  row: 28,
+  name: 'clock of the database steps back',
+  faultSeconds: 4,
+  isFelt: false,
+  async inject(injection) {
+    const { rig, chance } = injection;
+    const { server, database } = rig;
+    await injection.fault('clock steps back', async () => {
+      for (let step = 0; step < 3; step += 1) {
+        const seconds = Math.floor(chance.between(60, 3600));
+        await server.query(`select faults.step_back(${seconds})`, { database });
+        await injection.pause(chance.between(300, 1200));
+      }
+    });
+  },
+  async check({ rig }) {
+    // Claims went on for longer than this after the steps; their time stands still at the last one before them.
+    const [row] = await rig.server.query<{ is_latched: boolean }>(
+      `select max(decided_at) < pg_catalog.clock_timestamp() - interval '5 s' as is_latched from coupons`,
+      { database: rig.database },
+    );
+    return row?.is_latched === true ? [] : ['no decision was dated by the clock that steps'];
+  },
+  async prepare({ server, database }) {
+    await server.query(steppingClockSql, { database });
+    await server.query(`alter database ${database} set search_path = public, faults, pg_catalog`);
+  },
+};
+
+// PostgreSQL looks for its own functions first only while the path does not name their schema.
+const steppingClockSql = `
+  create schema faults;
+  create table faults.clock (behind interval not null);
+  insert into faults.clock values (interval '0');
+  create function faults.clock_timestamp() returns timestamptz language sql volatile as
+    $$ select pg_catalog.clock_timestamp() - behind from faults.clock $$;
+  create function faults.step_back(in_seconds integer) returns void language sql as
+    $$ update faults.clock set behind = behind + make_interval(secs => in_seconds) $$;
+`;

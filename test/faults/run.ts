@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** One run: a seed chooses what is broken when; the drill attacks, everything heals, and the audit judges. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { auditHistory } from '../../src/proof/audit/audit.ts';
+import { reportLines } from '../../src/proof/audit/report-lines.ts';
+import { takeDump } from '../../src/proof/audit/take-dump.ts';
+import type { DrillReport } from '../../src/proof/drill/report.ts';
+import type { FaultEvent } from '../../src/proof/history.ts';
+import { seededRandom } from '../support/fault-proxy.ts';
+import { runToEnd } from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+import {
+  Chance,
+  type FaultRow,
+  type FaultSpan,
+  Injection,
+  SkipRow,
+  type Workshop,
+} from './fault-row.ts';
+import { type Installation, PostgresServer } from './postgres-server.ts';
+import { abandon, drain, heal, type Rig, startRig } from './rig.ts';
+import { isDisturbed, readHead, readSeen, resolveUnknowns, type Unknowns } from './seen.ts';
+
+/** What a run has shown. */
+export type RunResult = {
+  row: number;
+  name: string;
+  seed: number;
+  verdict: 'passed' | 'failed' | 'unknown' | 'skipped';
+  seconds: number;
+  /** Operations that clients began. */
+  asked: number;
+  wins: number;
+  /** Faults that were injected. */
+  faults: number;
+  /** Operations that were not served, or whose end is unknown, while a fault lasted or soon after. */
+  felt: number;
+  unknowns: Unknowns;
+  figures: string[];
+  /** What does not hold, or why the run was skipped. */
+  findings: string[];
+};
+
+/** What a run takes place in. */
+export type Place = {
+  installation: Installation;
+  /** The server of all rows that need none of their own. */
+  server: PostgresServer;
+  /** A folder for this run; removed unless it failed. */
+  folder: string;
+};
+
+// R16 compares with the answers of at least five seconds before, and over five seconds after.
+const calmSeconds = 5.5;
+const afterSeconds = 7.5;
+const feltMs = 5000;
+
+const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
+const drillDefaults = { scenario: 'mixed', rate: 400, users: 20_000, timeoutMs: 4000 };
+const [unitsMin, unitsMax] = [1000, 4000];
+
+/** Plays one row with one seed. Rejects only when the suite itself is at fault. */
+export async function playRow(row: FaultRow, seed: number, place: Place): Promise<RunResult> {
+  const startMs = performance.now();
+  const result: RunResult = {
+    ...{ row: row.row, name: row.name, seed, verdict: 'failed', seconds: 0, asked: 0, wins: 0 },
+    ...{ faults: 0, felt: 0, unknowns: { stored: 0, notStored: 0 }, figures: [], findings: [] },
+  };
+  await mkdir(place.folder, { recursive: true, mode: 0o755 });
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    await play({ row, seed, place, result, undo });
+  } catch (error) {
+    if (error instanceof SkipRow) result.verdict = 'skipped';
+    result.findings.push(error instanceof Error ? error.message : String(error));
+  } finally {
+    for (const step of undo.reverse())
+      await step().catch((error) => result.findings.push(String(error)));
+  }
+  result.seconds = (performance.now() - startMs) / 1000;
+  if (result.verdict === 'passed' || result.verdict === 'skipped') {
+    await rm(place.folder, { recursive: true, force: true });
+  } else result.findings.push(`what was recorded is in ${place.folder}`);
+  return result;
+}
+
+type Play = {
+  row: FaultRow;
+  seed: number;
+  place: Place;
+  result: RunResult;
+  undo: (() => Promise<void>)[];
+};
+
+async function play({ row, seed, place, result, undo }: Play): Promise<void> {
+  const { folder } = place;
+  const chance = new Chance(seededRandom(seed));
+  const workshop = workshopIn(place, undo);
+  const server = (await row.server?.(workshop)) ?? place.server;
+  const database = `run_${row.row}_${seed}`;
+  undo.push(() => dropDatabase(server, database));
+  const rig = await startRig({
+    ...{ server, database, nodes: row.nodes ?? 2, env: { ...serviceEnv, ...row.env } },
+    prepare: (where) => row.prepare?.(where) ?? Promise.resolve(),
+  });
+  undo.push(() => abandon(rig));
+
+  const coupon = `sale-${seed}`;
+  const injection = new Injection({ rig, chance, workshop, coupon, row: row.row });
+  const report = await drillWhile({ row, seed, folder, rig, coupon, chance }, injection);
+  await heal(rig);
+
+  const historyFile = join(folder, 'history.jsonl');
+  const faults = await writeFaults(
+    folder,
+    injection,
+    Date.parse(readHead(historyFile)?.started_at ?? ''),
+  );
+  const seen = readSeen(historyFile);
+  const note = (figure: string) => result.figures.push(figure);
+  const broken = (await row.check?.({ rig, seen, report, faults, note })) ?? [];
+  broken.push(...(await drain(rig)));
+
+  const dump = await takeDump(server.url(database));
+  await writeFile(join(folder, 'dump.json'), JSON.stringify(dump));
+  const audit = await auditHistory({
+    ...{ historyFile, dump },
+    faultsFile: row.isFelt ? join(folder, 'faults.jsonl') : undefined,
+    options: { goodputMs: 7000, ...row.audit },
+  });
+  result.asked = seen.length;
+  result.wins = seen.filter(({ f, type }) => f === 'claim' && type === 'ok').length;
+  result.faults = faults.length;
+  result.felt = seen.filter((one) => isDisturbed(one) && isNear(one.endMs, faults)).length;
+  result.unknowns = resolveUnknowns(seen, dump);
+  result.verdict = broken.length > 0 ? 'failed' : audit.verdict;
+  if (result.verdict === 'passed') return;
+  await writeFile(join(folder, 'audit.txt'), `${reportLines(audit, 100).join('\n')}\n`);
+  result.findings.push(...broken);
+  for (const { rule, verdict, violations, notes } of audit.rules) {
+    if (verdict === 'passed') continue;
+    for (const text of [...violations, ...notes].slice(0, 3))
+      result.findings.push(`${rule}: ${text}`);
+  }
+}
+
+type Attack = {
+  row: FaultRow;
+  seed: number;
+  folder: string;
+  rig: Rig;
+  coupon: string;
+  chance: Chance;
+};
+
+/** Lets the drill attack the nodes, and injects the faults once there is something to compare with. */
+async function drillWhile(attack: Attack, injection: Injection): Promise<DrillReport> {
+  const { folder, row, rig } = attack;
+  const reportFile = join(folder, 'report.json');
+  const historyFile = join(folder, 'history.jsonl');
+  const options: Record<string, string | number> = {
+    ...drillOptions(attack),
+    ...{ coupon: attack.coupon, seed: attack.seed, history: historyFile, json: reportFile },
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const { scenario = drillDefaults.scenario } = row.drill ?? {};
+  const urls = rig.nodes.flatMap(({ url }) => ['--url', url]);
+  const drill = runToEnd({}, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
+    injection.isDrillOver = true;
+  });
+  const ended = drill.then(({ output }) => {
+    throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
+  });
+  ended.catch(() => undefined);
+  await Promise.race([waitFor('a history', () => readHead(historyFile)), ended]);
+  if (row.faultSeconds > 0 && row.drill?.isRateMeasured !== true) {
+    await injection.pause(calmSeconds * 1000);
+  }
+  await row.inject(injection);
+  const { code, output } = await drill;
+  // 3: not judged yet.
+  if (code !== 3) throw new Error(`the drill ended with ${code}:\n${output.slice(-2000)}`);
+  return JSON.parse(await readFile(reportFile, 'utf8')) as DrillReport;
+}
+
+function drillOptions({ row, chance }: Attack): Record<string, string | number> {
+  const { scenario: _, isRateMeasured, timeoutMs, seconds, ...own } = row.drill ?? {};
+  const { rate, users } = drillDefaults;
+  const isOfKind = (row.drill?.scenario ?? 'mixed') === 'mixed';
+  const units = Math.round(chance.between(unitsMin, unitsMax));
+  const untilOver = calmSeconds + row.faultSeconds + afterSeconds;
+  return {
+    ...(isOfKind && { users, units }),
+    ...(isRateMeasured !== true && { rate }),
+    ...(isOfKind || seconds !== undefined ? { seconds: seconds ?? untilOver } : {}),
+    ...((isOfKind || timeoutMs !== undefined) && { timeout: timeoutMs ?? drillDefaults.timeoutMs }),
+    ...own,
+  };
+}
+
+function workshopIn({ installation, folder }: Place, undo: (() => Promise<void>)[]): Workshop {
+  return {
+    folder,
+    onEnd: (step) => undo.push(step),
+    async createServer(name, settings) {
+      const server = await PostgresServer.create(installation, join(folder, name), settings);
+      undo.push(() => server.remove());
+      return server;
+    },
+  };
+}
+
+/** Writes the faults in the history's own time, and tells them. */
+async function writeFaults(
+  folder: string,
+  { events }: Injection,
+  historyBeganMs: number,
+): Promise<FaultSpan[]> {
+  const lines = events.map(
+    ({ atMs, ...event }): FaultEvent => ({ t_ms: Math.max(0, atMs - historyBeganMs), ...event }),
+  );
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await writeFile(join(folder, 'faults.jsonl'), text);
+  return lines.flatMap((line, index) => {
+    const end = lines[index + 1];
+    return line.phase === 'end' || end === undefined
+      ? []
+      : [{ fault: line.fault, fromMs: line.t_ms, toMs: end.t_ms }];
+  });
+}
+
+function isNear(ms: number, faults: readonly FaultSpan[]): boolean {
+  return faults.some(({ fromMs, toMs }) => ms >= fromMs && ms <= toMs + feltMs);
+}
+
+async function dropDatabase(server: PostgresServer, database: string): Promise<void> {
+  if (!(await server.isRunning())) return;
+  await server.query(`drop database if exists ${database} with (force)`);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What the clients of one run saw, as far as the bounds of single rows and the summary need it. */
+import { readFileSync } from 'node:fs';
+import type { Dump } from '../../src/proof/dump.ts';
+import type { HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
+
+/** An operation with its answer; `type` is undefined when the recording ended before. */
+export type Seen = {
+  f: HistoryEvent['f'];
+  node: string;
+  coupon: string;
+  user: string | undefined;
+  begunMs: number;
+  endMs: number;
+  type: HistoryEvent['type'] | undefined;
+  http: number | undefined;
+  outcome: string | undefined;
+  claimId: string | undefined;
+};
+
+/** What became of the claims whose end their clients could not tell. */
+export type Unknowns = { stored: number; notStored: number };
+
+const decisions = new Set([
+  ...['sold_out', 'already_claimed', 'not_open', 'paused', 'closed', 'coupon_not_found'],
+  'claim_not_found',
+]);
+
+/** The beginning of a history; undefined until it is written. */
+export function readHead(file: string): HistoryHead | undefined {
+  try {
+    const [line = '', ...others] = readFileSync(file, 'utf8').split('\n');
+    return others.length === 0 ? undefined : (JSON.parse(line) as HistoryHead);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** All operations of a history, in the order in which they began. */
+export function readSeen(file: string): Seen[] {
+  const seen: Seen[] = [];
+  const lines = readFileSync(file, 'utf8').split('\n').slice(1);
+  for (const line of lines) {
+    if (line === '') continue;
+    const event = JSON.parse(line) as HistoryEvent;
+    const { f, node, coupon, user, t_ms: ms, type } = event;
+    if (type === 'invoke') {
+      seen[event.op] = {
+        ...{ f, node, coupon, user, begunMs: ms, endMs: Number.POSITIVE_INFINITY },
+        ...{ type: undefined, http: undefined, outcome: undefined, claimId: undefined },
+      };
+      continue;
+    }
+    const { http, outcome, claim_id: claimId } = event;
+    const one = seen[event.op];
+    if (one !== undefined) Object.assign(one, { endMs: ms, type, http, outcome, claimId });
+  }
+  return seen;
+}
+
+/** Whether the client was served: with success, or with a decision. */
+export function isServed({ type, outcome }: Seen): boolean {
+  return type === 'ok' || (type === 'fail' && decisions.has(outcome ?? ''));
+}
+
+/** Whether the client was turned away, or could not tell what became of what it asked. */
+export function isDisturbed({ type, http, outcome }: Seen): boolean {
+  return (
+    type === 'info' || http === 503 || http === 429 || (type === 'fail' && outcome === 'refused')
+  );
+}
+
+/** Which share of those who asked within a time was served. */
+export function servedShare(seen: readonly Seen[], span: { fromMs: number; toMs: number }): number {
+  const asked = seen.filter(({ begunMs }) => begunMs >= span.fromMs && begunMs < span.toMs);
+  return asked.length === 0 ? 0 : asked.filter(isServed).length / asked.length;
+}
+
+/** How the claims ended that their clients could not tell the end of. */
+export function resolveUnknowns(seen: readonly Seen[], dump: Dump): Unknowns {
+  const names = new Map(dump.coupons.map(({ id, name }) => [id, name]));
+  const stored = new Set(
+    dump.claims.map(({ coupon_id, user_id }) => `${names.get(coupon_id)} ${user_id}`),
+  );
+  const unknown = seen.filter(({ f, type }) => f === 'claim' && type !== 'ok' && type !== 'fail');
+  const found = unknown.filter(({ coupon, user }) => stored.has(`${coupon} ${user}`)).length;
+  return { stored: found, notStored: unknown.length - found };
+}
