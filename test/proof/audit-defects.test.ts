@@ -613,6 +613,16 @@ describe('in the answers, the audit finds', () => {
     await expectFailed(['R16']);
   });
 
+  it('no complaint about stock that came after the last who asked', async () => {
+    const late = ['hal', 'ivy', 'jon', 'kim', 'lea', 'mia'];
+    for (const user of late) script.claim('SMALL', user);
+    expect((await findings()).rules).toEqual([]);
+    script.addStock('SMALL', 2, 'late');
+    expect((await findings()).rules).toEqual([]);
+    for (const user of ['ned', 'oda']) script.claim('SMALL', user, { told: unavailable });
+    await expectFailed(['R16']);
+  });
+
   it('a service that does not come back after a fault: R16', async () => {
     script.fault('stop', 'start');
     script.claim('LARGE', 'hal', { told: timeout });

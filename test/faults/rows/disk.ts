@@ -65,15 +65,11 @@ export const diskFull: FaultRow = {
     const filler = join(workshop.folder, 'disk', 'filler');
     await injection.fault('disk full', async () => {
       await fill(filler);
-      // The log of a small sale fits into what is there already; this makes it need more.
-      await rig.server
-        .query(`create table filler as select repeat('x', 1000) from generate_series(1, 50000)`)
-        .catch(() => undefined);
+      await writeUntilFull(rig.server);
       await injection.pause(chance.between(1500, 3000));
       await rm(filler);
       if (!(await rig.server.isRunning())) await rig.server.start();
       await waitFor('a PostgreSQL that accepts connections', () => rig.server.query('select 1'));
-      await rig.server.query('drop table if exists filler');
     });
   },
 };
@@ -88,6 +84,19 @@ async function mountSmallDisk({ onEnd }: Workshop, folder: string): Promise<void
   onEnd(async () => {
     await run('umount', ['--lazy', folder]);
   });
+}
+
+/** The log of a small sale fits into the segments that are there already; this makes it need another one. */
+async function writeUntilFull(server: PostgresServer): Promise<void> {
+  const megabyte = `select pg_logical_emit_message(false, 'faults', repeat('x', 1000000))`;
+  for (let written = 0; written < diskMb; written += 1) {
+    const failed = await server.query(megabyte).then(
+      () => false,
+      () => true,
+    );
+    if (failed) return;
+  }
+  throw new Error('the disk took more than it has');
 }
 
 /** Writes a file until nothing more fits. */

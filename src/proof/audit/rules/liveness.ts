@@ -15,7 +15,8 @@ const bucketMs = 100;
 
 /**
  * R16. After the last fault the service answers again soon, and as much as before; and no stock is stuck: where units
- * remain in an open sale, one at least of the last users who asked for the first time holds a claim.
+ * remain in an open sale, one at least of the last users who asked for the first time, after all faults and additions of
+ * stock, holds a claim.
  */
 export function serviceComesBack(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -103,6 +104,7 @@ function checkStock(
   findings: RuleFindings,
 ): void {
   if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return;
+  const fromMs = Math.max(lastEnd, lastAdditionMs(history, sale));
   const asked = new Set<number>();
   const fresh: number[] = [];
   for (const op of sale.ops) {
@@ -111,7 +113,7 @@ function checkStock(
     const isTooEarly = ['not_open', 'paused'].includes(history.outcome(op) ?? '');
     if (user === absent || isTooEarly || asked.has(user)) continue;
     asked.add(user);
-    if (history.begunMs.at(op) >= lastEnd) fresh.push(user);
+    if (history.begunMs.at(op) >= fromMs) fresh.push(user);
   }
   const last = fresh.slice(-freshUsersMax);
   if (last.length === 0) return;
@@ -121,6 +123,23 @@ function checkStock(
     const names = last.map((user) => history.users.text(user)).join(', ');
     return `${sale.name}: ${sale.coupon?.remaining_amount} units remain, but none for ${names}`;
   });
+}
+
+/**
+ * When stock was added last. Whoever asked before may have been refused in truth. An addition whose end nobody knows may
+ * still have come much later, unless asking again under its key has told that it was there.
+ */
+function lastAdditionMs(history: RecordedHistory, { ops }: Sale): number {
+  const told = new Map<string | null, number>();
+  const untold: { key: string | null; endMs: number }[] = [];
+  for (const op of ops) {
+    if (history.operation(op) !== 'add_stock' || history.end(op) === 'fail') continue;
+    const key = history.keyText(op);
+    if (history.end(op) === 'ok') told.set(key, history.endMs(op));
+    else untold.push({ key, endMs: history.endMs(op) });
+  }
+  const lost = untold.some(({ key, endMs }) => (told.get(key) ?? -1) < endMs);
+  return lost ? Number.POSITIVE_INFINITY : Math.max(0, ...told.values());
 }
 
 function isOpenWithStock({ coupon }: Sale, takenAt: string): boolean {
