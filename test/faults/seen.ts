@@ -64,11 +64,12 @@ export function isServed({ type, outcome }: Seen): boolean {
   return type === 'ok' || (type === 'fail' && decisions.has(outcome ?? ''));
 }
 
-/** Whether the client was turned away, or could not tell what became of what it asked. */
-export function isDisturbed({ type, http, outcome }: Seen): boolean {
-  return (
-    type === 'info' || http === 503 || http === 429 || (type === 'fail' && outcome === 'refused')
-  );
+const slowMs = 1000;
+
+/** Whether the client was turned away, could not tell what became of what it asked, or had to wait long. */
+export function isDisturbed({ type, http, outcome, begunMs, endMs }: Seen): boolean {
+  if (type === 'info' || http === 503 || http === 429 || endMs - begunMs >= slowMs) return true;
+  return type === 'fail' && outcome === 'refused';
 }
 
 /** Which share of those who asked within a time was served. */

@@ -14,6 +14,8 @@ export type AuditOptions = {
   refusals: readonly string[] | undefined;
   /** R18: so long after its end a fault is still felt. */
   faultFeltMs: number;
+  /** R18: who waits so long for an answer feels it, whatever the answer is. */
+  slowMs: number;
   /** R16: so soon after the last fault something is answered again. */
   firstAnswerMs: number;
   /** R16: the share of the answers a second from before the faults that must come back; 0 does not ask. */
@@ -35,6 +37,7 @@ export const defaultOptions: AuditOptions = {
   okClaimsMin: 1000,
   refusals: undefined,
   faultFeltMs: 5000,
+  slowMs: 1000,
   firstAnswerMs: 5000,
   goodputShareMin: 0.9,
   goodputMs: 15_000,

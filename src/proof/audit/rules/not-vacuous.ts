@@ -16,7 +16,7 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
       if (history.end(op) === 'ok') findings.checked += 1;
       else heard.add(history.outcome(op) ?? '');
     }
-    if (!isFelt && isDisturbed(history, op)) {
+    if (!isFelt && isDisturbed(history, op, options.slowMs)) {
       const ms = history.endMs(op);
       isFelt =
         faults?.some((one) => ms >= one.beginMs && ms <= one.endMs + options.faultFeltMs) ?? false;
@@ -44,9 +44,11 @@ function unitsOf(sales: readonly Sale[]): number {
   );
 }
 
-/** Whether a client was not served, or could not tell. */
-function isDisturbed(history: RecordedHistory, op: number): boolean {
-  if (history.isOpen(op) || history.end(op) === 'ok') return false;
+/** Whether a client was not served, could not tell, or had to wait long. */
+function isDisturbed(history: RecordedHistory, op: number, slowMs: number): boolean {
+  if (history.isOpen(op)) return false;
+  if (history.endMs(op) - history.begunMs.at(op) >= slowMs) return true;
+  if (history.end(op) === 'ok') return false;
   const http = history.http.at(op);
   const isUnanswered = history.end(op) === 'fail' && history.outcome(op) === 'refused';
   return history.end(op) === 'info' || http === 503 || http === 429 || isUnanswered;
