@@ -618,6 +618,7 @@ describe('in the answers, the audit finds', () => {
     for (const user of late) script.claim('SMALL', user);
     expect((await findings()).rules).toEqual([]);
     script.addStock('SMALL', 2, 'late');
+    script.addStockUnheard('SMALL', 2, 'late');
     expect((await findings()).rules).toEqual([]);
     for (const user of ['ned', 'oda']) script.claim('SMALL', user, { told: unavailable });
     await expectFailed(['R16']);
