@@ -134,6 +134,7 @@ const attacks: Record<string, Attack> = {
 };
 
 const leftOpen = new WeakMap<Injection['rig'], string[]>();
+const connectedShareMin = 0.9;
 
 /** Row 33: hundreds hold connections open; they are closed in time, and honest clients notice nothing. */
 export const slowClients: FaultRow = {
@@ -145,6 +146,7 @@ export const slowClients: FaultRow = {
   async inject(injection) {
     const { rig, chance } = injection;
     const open = new Map<Socket, string>();
+    let connected = 0;
     await injection.fault(`${attackers} slow connections`, async () => {
       for (let attacker = 0; attacker < attackers; attacker += 1) {
         const name = chance.pick(Object.keys(attacks));
@@ -155,9 +157,15 @@ export const slowClients: FaultRow = {
         socket.on('close', () => open.delete(socket));
         socket.on('end', () => socket.destroy());
         socket.resume();
-        socket.on('connect', () => attacks[name]?.(socket));
+        socket.on('connect', () => {
+          connected += 1;
+          attacks[name]?.(socket);
+        });
       }
       await injection.pause(closedWithinMs);
+      if (connected < attackers * connectedShareMin) {
+        throw new Error(`only ${connected} of ${attackers} attackers got a connection`);
+      }
       leftOpen.set(rig, [...new Set(open.values())]);
       for (const socket of open.keys()) socket.destroy();
     });
