@@ -714,6 +714,17 @@ describe('the verdict is unknown', () => {
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R18'] });
   });
 
+  it('when nobody was refused at all, unless the scenario has units for everybody', async () => {
+    script = new SaleScript();
+    script.create('SALE', 9);
+    for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) script.claim('SALE', user);
+    const recorded = { events: script.recorder.events, dump: script.dump() };
+    const verdictOf = async (scenario: string) =>
+      (await auditRecorded(folder.path, { ...recorded, scenario }, { okClaimsMin: 5 })).verdict;
+    expect(await verdictOf('flash-sale')).toBe('unknown');
+    expect(await verdictOf('overload')).toBe('passed');
+  });
+
   it('when every search for an order gave up', async () => {
     const options = { okClaimsMin: 5, searchStepsMax: 1 };
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R13b'] });
