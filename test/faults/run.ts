@@ -58,7 +58,7 @@ export type Place = {
 
 // R16 compares with the answers of at least five seconds before, and over five seconds after.
 const calmSeconds = 5.5;
-const afterSeconds = 7.5;
+const afterSeconds = 9.5;
 const feltMs = 5000;
 
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };

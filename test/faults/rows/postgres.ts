@@ -35,7 +35,7 @@ export const postgresCrashed: FaultRow = {
 export const backendKilled: FaultRow = {
   row: 5,
   name: 'backend killed',
-  faultSeconds: 5,
+  faultSeconds: 7,
   isFelt: true,
   audit: { firstAnswerMs },
   async inject(injection) {
