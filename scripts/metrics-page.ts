@@ -11,12 +11,20 @@ export async function metricsPage(): Promise<string> {
   const metrics = prometheusMetrics();
   metrics.read({
     version: '0.0.0',
+    config: { workers: '1', claim_batch_max: '1' },
     lanes: () => ({ waiting: 0, lanes: 0, oldestMs: 0 }),
     soldOut: () => ({ coupons: 0, holders: 0 }),
-    pools: () => ({ queries: { total: 0, idle: 0, waiting: 0 } }),
+    pools: () => ({ queries: { total: 0, idle: 0, waiting: 0, max: 0 } }),
+    stockCheck: () => ({
+      ...{ difference: 0, ageMs: 0 },
+      totals: { coupons: 0, amount: 0, remaining: 0 },
+    }),
+    httpConnections: async () => 0,
+    bundledDatabaseUp: () => true,
   });
   // Counted once each, so that the text below shows the labels.
-  metrics.answered('claimed');
+  metrics.answered('claimed', 0);
+  metrics.shed('wait');
   metrics.batchSettled('void');
 
   const { text } = await metrics.text();
@@ -38,7 +46,11 @@ export async function metricsPage(): Promise<string> {
     '',
     '`outcome` is an outcome of a claim, such as `claimed` or `sold_out`, or the code of an [error](errors.md), such as',
     '`overloaded`. `pool` is `batches` for the connections that decide claims and `queries` for the others. `state` is',
-    '`idle` or `used`. `settled` is `committed` or `void`.',
+    '`idle` or `used`. `settled` is `committed` or `void`. `reason` is `wait` where a claim would have waited too long,',
+    '`lane`, `lanes` or `waiting` where a bound was reached, or `stopping`. `kind` is `amount` or `remaining`.',
+    '',
+    'With several workers one answer tells of all of them: counts are added up, ages and differences are the largest.',
+    '`firstcome_bundled_database_up` is then absent, since the primary process runs the database and serves nothing.',
     '',
     "## Node's",
     '',
@@ -53,7 +65,7 @@ export async function metricsPage(): Promise<string> {
 
 /** The names of a metric's labels, as its lines show them; the bounds of a histogram are none. */
 function labelsOf(name: string, text: string): string {
-  const shown = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1] ?? '';
+  const shown = new RegExp(`^${name}(?:_sum)?\\{([^}]*)\\}`, 'm').exec(text)?.[1] ?? '';
   return [...shown.matchAll(/(\w+)="/g)].map(([, label]) => `\`${label}\``).join(', ');
 }
 

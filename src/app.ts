@@ -9,7 +9,9 @@ import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresSoldOutReader } from './adapters/postgres/sold-out-reader.ts';
-import { type PrometheusMetrics, prometheusMetrics } from './adapters/prometheus/metrics.ts';
+import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
+import type { PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
+import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import { idFor, newId } from './adapters/system/ids.ts';
 import {
@@ -29,6 +31,7 @@ import { withMetrics } from './core/claims/with-metrics.ts';
 import { manageCouponWith } from './core/coupons/manage-coupon.ts';
 import { readCouponsWith } from './core/coupons/read-coupons.ts';
 import { AppError } from './core/errors.ts';
+import { StockCheck } from './core/stock-check.ts';
 import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
@@ -44,7 +47,7 @@ export type App = {
 
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
-  database: Pick<OpenDatabase, 'url' | 'kind'>;
+  database: Pick<OpenDatabase, 'url' | 'kind' | 'isUp'>;
   /** The metrics of all processes of the service, where there are several; undefined when they cannot be had. */
   metricsOfAll?(): Promise<{ contentType: string; text: string } | undefined>;
 };
@@ -185,11 +188,21 @@ async function joinParts(
     seed: randomInt(2 ** 32),
   });
   stops.push(async () => soldOut.stop());
+  const stockCheck = new StockCheck({
+    reader: postgresStockCheckReader(forQueries),
+    clock: systemClock,
+    intervalMs: config.stockCheckIntervalMs,
+  });
+  stops.push(async () => stockCheck.stop());
   metrics.read({
     version,
+    config: configFacts(config),
     lanes: () => lanes.depth(),
     pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
     soldOut: () => soldOut.size(),
+    stockCheck: () => stockCheck.state(),
+    httpConnections: () => server.connections(),
+    bundledDatabaseUp: () => options.database.isUp?.(),
   });
 
   const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
@@ -203,7 +216,7 @@ async function joinParts(
   });
   stops.push(async () => ending.abort());
   const server = await createHttpServer(httpOptions(config), {
-    claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics),
+    claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock),
     readCoupons: readCouponsWith(couponStore, config.claims.waitingMax),
     manageCoupon: soldOut.wrapChanges(manageCoupon),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
@@ -233,6 +246,18 @@ function metricsTextOf(metrics: PrometheusMetrics, { metricsOfAll }: ProcessOpti
     const all = await metricsOfAll();
     if (all !== undefined) return all;
     throw new AppError('unavailable', { detail: 'not all processes tell their metrics now' });
+  };
+}
+
+/** Settings that explain the other metrics. */
+function configFacts({ claims, database, workers }: Config): Record<string, string> {
+  return {
+    workers: String(workers),
+    claim_batch_max: String(claims.batchMax),
+    claim_timeout_ms: String(claims.timeoutMs),
+    claim_wait_max_ms: String(claims.waitMaxMs),
+    claim_connections: String(database.claimConnections),
+    query_connections: String(database.queryConnections),
   };
 }
 

@@ -56,6 +56,8 @@ export type Config = {
     /** 0: no coupon's holders are remembered. */
     soldOutHoldersMax: number;
   };
+  /** 0: the stock is never checked. */
+  stockCheckIntervalMs: number;
   /** Whether a database that can lose acknowledged claims will do. */
   unsafeDurability: boolean;
   /** Processes that serve. */
@@ -148,6 +150,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       waitingMax: values.CLAIM_WAITING_MAX,
       soldOutHoldersMax: values.CLAIM_SOLD_OUT_HOLDERS_MAX,
     },
+    stockCheckIntervalMs: values.STOCK_CHECK_INTERVAL_MS,
     unsafeDurability: values.UNSAFE_DURABILITY,
     workers: values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS),
     logLevel: values.LOG_LEVEL,

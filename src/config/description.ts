@@ -94,6 +94,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     CLAIM_LANES_MAX: String(claims.lanesMax),
     CLAIM_WAITING_MAX: String(claims.waitingMax),
     CLAIM_SOLD_OUT_HOLDERS_MAX: String(claims.soldOutHoldersMax),
+    STOCK_CHECK_INTERVAL_MS: String(config.stockCheckIntervalMs),
     UNSAFE_DURABILITY: String(config.unsafeDurability),
     WORKERS: String(config.workers),
     LOG_LEVEL: config.logLevel,

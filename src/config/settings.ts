@@ -185,7 +185,12 @@ export const settingDefinitions = {
     ...{ min: 0, max: 100_000_000 },
     help: 'Holders of sold out coupons remembered, to refuse others without the database; 0: none.',
   }),
-
+  STOCK_CHECK_INTERVAL_MS: wholeNumber({
+    group: 'Operation',
+    default: 1_000,
+    ...{ min: 0, max: 3_600_000, unit: 'milliseconds' },
+    help: 'How often the next part of all stock, claims and ledger is checked to agree; 0: never.',
+  }),
   UNSAFE_DURABILITY: flag({
     group: 'Operation',
     default: false,

@@ -87,7 +87,10 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
     },
     // Between two tries of a void mark it waits a twentieth of the time.
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
-    metrics: { answered: ignore, batchDecided: ignore, batchUnknown: ignore, batchSettled: ignore },
+    metrics: {
+      ...{ answered: ignore, shed: ignore, batchDecided: ignore },
+      ...{ batchUnknown: ignore, batchSettled: ignore },
+    },
     log: { warn: ignore },
     newBatchId: newId,
     couponGone: ignore,

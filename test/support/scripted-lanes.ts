@@ -23,6 +23,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     },
     metrics: {
       answered: () => undefined,
+      shed: () => undefined,
       batchDecided: ({ size }) => metrics.push(`decided ${size}`),
       batchUnknown: () => metrics.push('unknown'),
       batchSettled: (how) => metrics.push(`settled ${how}`),

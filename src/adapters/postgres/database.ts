@@ -21,8 +21,8 @@ export type DatabaseOptions = {
   onIdleConnectionLost(error: Error): void;
 };
 
-/** Connections in use and in all, and callers that wait for one. */
-export type PoolUse = { total: number; idle: number; waiting: number };
+/** Connections in all, unused, and allowed, and callers that wait for one. */
+export type PoolUse = { total: number; idle: number; waiting: number; max: number };
 
 const attemptsMax = 3;
 const closeMsMax = 500;
@@ -113,6 +113,7 @@ export class Database {
       total: this.pool.totalCount,
       idle: this.pool.idleCount + this.inHand.length,
       waiting: this.pool.waitingCount,
+      max: this.connectionsMax,
     };
   }
 

@@ -4,9 +4,16 @@ import { prometheusMetrics } from './metrics.ts';
 
 const sources = {
   version: '1.2.3',
+  config: { workers: '2', claim_batch_max: '100' },
   lanes: () => ({ waiting: 7, lanes: 2, oldestMs: 1_500 }),
   soldOut: () => ({ coupons: 3, holders: 900 }),
-  pools: () => ({ batches: { total: 5, idle: 2, waiting: 1 } }),
+  pools: () => ({ batches: { total: 5, idle: 2, waiting: 1, max: 8 } }),
+  stockCheck: () => ({
+    ...{ difference: 3, ageMs: 2_500 },
+    totals: { coupons: 1, amount: 10, remaining: 4 },
+  }),
+  httpConnections: async () => 12,
+  bundledDatabaseUp: () => true,
 };
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {
@@ -17,7 +24,9 @@ async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<s
 describe('the metrics', () => {
   it('count answers by their word', async () => {
     const metrics = prometheusMetrics();
-    for (const word of ['claimed', 'sold_out', 'claimed', 'overloaded']) metrics.answered(word);
+    for (const word of ['claimed', 'sold_out', 'claimed', 'overloaded']) {
+      metrics.answered(word, 0.002);
+    }
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
         'firstcome_claims_total{outcome="claimed"} 2',
@@ -26,7 +35,7 @@ describe('the metrics', () => {
       ]),
     );
     // A second scrape counts nothing twice.
-    metrics.answered('claimed');
+    metrics.answered('claimed', 0.02);
     expect(await linesOf(metrics)).toContain('firstcome_claims_total{outcome="claimed"} 3');
   });
 
@@ -48,6 +57,54 @@ describe('the metrics', () => {
     );
   });
 
+  it('tell how long answers took, by outcome', async () => {
+    const metrics = prometheusMetrics();
+    for (const seconds of [0.001, 0.0011, 0.2, 60]) metrics.answered('claimed', seconds);
+    metrics.answered('sold_out', 0.0001);
+    const lines = await linesOf(metrics);
+    const name = 'firstcome_claim_answer_seconds';
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `${name}_bucket{le="0.001",outcome="claimed"} 1`,
+        `${name}_bucket{le="0.0025",outcome="claimed"} 2`,
+        `${name}_bucket{le="0.25",outcome="claimed"} 3`,
+        `${name}_bucket{le="10",outcome="claimed"} 3`,
+        `${name}_bucket{le="+Inf",outcome="claimed"} 4`,
+        `${name}_count{outcome="claimed"} 4`,
+        `${name}_bucket{le="0.001",outcome="sold_out"} 1`,
+      ]),
+    );
+    expect(lines.find((line) => line.startsWith(`${name}_sum{outcome="claimed"}`))).toMatch(
+      / 60\.2/,
+    );
+  });
+
+  it('tell why claims were shed, and which batches wait to be settled', async () => {
+    const metrics = prometheusMetrics();
+    metrics.shed('wait');
+    metrics.shed('wait');
+    metrics.batchUnknown();
+    metrics.batchUnknown();
+    metrics.batchSettled('committed');
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        'firstcome_claims_shed_total{reason="wait"} 2',
+        'firstcome_claim_batches_unsettled 1',
+      ]),
+    );
+  });
+
+  it('leave out what there is none of', async () => {
+    const metrics = prometheusMetrics();
+    metrics.read({
+      ...sources,
+      bundledDatabaseUp: () => undefined,
+      stockCheck: () => ({ difference: 0, ageMs: 0, totals: undefined }),
+    });
+    const lines = (await linesOf(metrics)).join('\n');
+    expect(lines).not.toMatch(/bundled_database_up|stock_units/);
+  });
+
   it('read depths and pools at each scrape, in the units of their names', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
@@ -61,25 +118,37 @@ describe('the metrics', () => {
         'firstcome_sold_out_holders 900',
         'firstcome_database_connections{pool="batches",state="idle"} 2',
         'firstcome_database_connections{pool="batches",state="used"} 3',
+        'firstcome_database_connections_max{pool="batches"} 8',
         'firstcome_database_connection_waiters{pool="batches"} 1',
+        'firstcome_config_info{workers="2",claim_batch_max="100"} 1',
+        'firstcome_http_connections 12',
+        'firstcome_bundled_database_up 1',
+        'firstcome_stock_difference_units 3',
+        'firstcome_stock_check_age_seconds 2.5',
+        'firstcome_stock_units{kind="amount"} 10',
+        'firstcome_stock_units{kind="remaining"} 4',
       ]),
     );
   });
 
   it('are not shared by two services in one process', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()];
-    first.answered('claimed');
+    first.answered('claimed', 0);
     expect(await linesOf(second)).not.toContainEqual(expect.stringContaining('claimed'));
   });
 
   it('carry no label that a caller could invent', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
-    metrics.answered('claimed');
+    metrics.answered('claimed', 0);
+    metrics.shed('wait');
     const labels = (await linesOf(metrics)).flatMap((line) =>
       [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
     );
-    const allowed = ['le', 'node', 'outcome', 'pool', 'settled', 'state', 'version'];
+    const allowed = [
+      ...['claim_batch_max', 'kind', 'le', 'node', 'outcome', 'pool', 'reason', 'settled'],
+      ...['state', 'version', 'workers'],
+    ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
 
@@ -87,7 +156,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(13);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(24);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -1,88 +1,90 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Every metric, its help text and its labels. No coupon and no user is ever a label: anybody could invent more. */
+/**
+ * Every metric, its help text and its labels; the only file that knows the library behind them. No coupon and no user
+ * is ever a label: anybody could invent more.
+ */
+import { performance } from 'node:perf_hooks';
 import {
   AggregatorRegistry,
   Counter,
   collectDefaultMetrics,
   Gauge,
   Histogram,
+  type Metric,
   Registry,
 } from 'prom-client';
-import type { ClaimMetrics } from '../../core/claims/ports.ts';
+import type { MetricSources, PoolUse, PrometheusMetrics } from './metric-sources.ts';
 
-/** What is read at the moment of a scrape. */
-export type MetricSources = {
-  version: string;
-  /** Claims not answered, lanes open, age of the longest waiting claim in milliseconds. */
-  lanes(): { waiting: number; lanes: number; oldestMs: number };
-  /** Connections by the pool they belong to. */
-  pools(): Record<string, { total: number; idle: number; waiting: number }>;
-  /** Sold out coupons whose holders are remembered, and those holders. */
-  soldOut(): { coupons: number; holders: number };
-};
-
-/** The metrics as Prometheus reads them. */
-export type PrometheusMetrics = ClaimMetrics & {
-  /** Sets what is read at each scrape; before it those metrics are absent. */
-  read(sources: MetricSources): void;
-  text(): Promise<{ contentType: string; text: string }>;
-  /** Lets a primary process ask this one for its metrics. */
-  shareWithPrimary(): void;
-  /** Names, kinds and help texts, for the documentation. */
-  describe(): Promise<{ name: string; type: string; help: string }[]>;
-};
+const answerBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** A registry of its own, so that several services in one process do not share numbers. */
 export function prometheusMetrics(): PrometheusMetrics {
   const registry = new Registry();
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  // Counted in a plain object: a claim adds one here, and only a scrape pays for labels.
-  const answers: Record<string, number> = {};
+  const answers = new AnswerTimes();
+  registry.registerMetric(answers as unknown as Metric);
   new Counter({
     name: 'firstcome_claims_total',
     help: 'Claims answered, by outcome or by the code of the fault.',
     labelNames: ['outcome'],
-    registers: [registry],
+    registers,
     collect() {
       this.reset();
-      for (const [outcome, count] of Object.entries(answers)) this.inc({ outcome }, count);
+      for (const [outcome, count] of answers.counts()) this.inc({ outcome }, count);
     },
+  });
+  const shed = new Counter({
+    name: 'firstcome_claims_shed_total',
+    help: 'Claims refused at their arrival because too much was waiting, by what it was.',
+    labelNames: ['reason'],
+    registers,
   });
   const batchSize = new Histogram({
     name: 'firstcome_claim_batch_size',
     help: 'Claims decided by one commit.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
-    registers: [registry],
+    registers,
   });
   const commitSeconds = new Histogram({
     name: 'firstcome_claim_commit_seconds',
     help: 'From the sending of a batch of claims to its answer, the commit included.',
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers: [registry],
+    registers,
   });
   const unknown = new Counter({
     name: 'firstcome_claim_batches_unknown_total',
     help: 'Batches of claims whose answer was lost.',
-    registers: [registry],
+    registers,
   });
   const settled = new Counter({
     name: 'firstcome_claim_batches_settled_total',
     help: 'Batches whose answer was lost, by how they were settled: committed before, or void.',
     labelNames: ['settled'],
-    registers: [registry],
+    registers,
+  });
+  const unsettled = new Gauge({
+    name: 'firstcome_claim_batches_unsettled',
+    help: 'Batches whose answer was lost and that are not settled yet; their coupons wait.',
+    registers,
   });
 
   return {
-    answered(outcome) {
-      answers[outcome] = (answers[outcome] ?? 0) + 1;
-    },
+    answered: (outcome, seconds) => answers.add(outcome, seconds),
+    shed: (reason) => shed.inc({ reason }),
     batchDecided(batch) {
       batchSize.observe(batch.size);
       commitSeconds.observe(batch.commitSeconds);
     },
-    batchUnknown: () => unknown.inc(),
-    batchSettled: (how) => settled.inc({ settled: how }),
+    batchUnknown() {
+      unknown.inc();
+      unsettled.inc();
+    },
+    batchSettled(how) {
+      settled.inc({ settled: how });
+      unsettled.dec();
+    },
     read: (sources) => registerSources(registry, sources),
     shareWithPrimary() {
       AggregatorRegistry.setRegistries(registry);
@@ -108,78 +110,179 @@ export function metricsOfWorkers(): () => Promise<{ contentType: string; text: s
   });
 }
 
+/**
+ * The time from a claim's arrival to its answer, by outcome. It is counted on the way of every claim, so that is an
+ * addition in an array; what Prometheus reads is only written at a scrape.
+ */
+class AnswerTimes {
+  readonly name = 'firstcome_claim_answer_seconds';
+  readonly help =
+    'From the arrival of a claim to its answer, by outcome or by the code of the fault.';
+  readonly type = 'histogram';
+  readonly aggregator = 'sum';
+  private readonly byOutcome = new Map<string, { counts: Float64Array; sum: number }>();
+
+  add(outcome: string, seconds: number): void {
+    let times = this.byOutcome.get(outcome);
+    if (times === undefined) {
+      times = { counts: new Float64Array(answerBuckets.length + 1), sum: 0 };
+      this.byOutcome.set(outcome, times);
+    }
+    let bucket = 0;
+    while (bucket < answerBuckets.length && seconds > (answerBuckets[bucket] ?? 0)) bucket += 1;
+    times.counts[bucket] = (times.counts[bucket] ?? 0) + 1;
+    times.sum += seconds;
+  }
+
+  /** How many of each outcome. */
+  counts(): [outcome: string, count: number][] {
+    return [...this.byOutcome].map(([outcome, { counts }]) => [
+      outcome,
+      counts.reduce((sum, count) => sum + count, 0),
+    ]);
+  }
+
+  /** In the form in which the library takes a metric. */
+  get() {
+    const { name, help, type, aggregator } = this;
+    const values = [...this.byOutcome].flatMap(([outcome, { counts, sum }]) => {
+      let below = 0;
+      const buckets = [...counts].map((count, index) => {
+        below += count;
+        const le = answerBuckets[index] ?? '+Inf';
+        return { labels: { le, outcome }, value: below, metricName: `${name}_bucket` };
+      });
+      return [
+        ...buckets,
+        { labels: { outcome }, value: sum, metricName: `${name}_sum` },
+        { labels: { outcome }, value: below, metricName: `${name}_count` },
+      ];
+    });
+    return { name, help, type, aggregator, values };
+  }
+
+  reset(): void {
+    this.byOutcome.clear();
+  }
+}
+
+type Reading = { labels?: Record<string, string>; value: number | undefined };
+
 function registerSources(registry: Registry, sources: MetricSources): void {
-  const registers = [registry];
-  new Gauge({
-    name: 'firstcome_build_info',
-    help: 'Always 1; the labels tell what runs.',
-    labelNames: ['version', 'node'],
-    registers,
-    aggregator: 'first',
-    collect() {
-      this.set({ version: sources.version, node: process.version }, 1);
+  const gauge = (
+    [name, help]: [string, string],
+    read: () => Reading[] | Promise<Reading[]>,
+    options: { labelNames?: string[]; aggregator?: 'max' | 'first' | 'average' } = {},
+  ) =>
+    new Gauge({
+      ...{ name: `firstcome_${name}`, help, registers: [registry], ...options },
+      async collect() {
+        const readings = await read();
+        this.reset();
+        for (const { labels = {}, value } of readings) {
+          if (value === undefined) this.remove(labels);
+          else this.set(labels, value);
+        }
+      },
+    });
+  const one = (value: number): Reading[] => [{ value }];
+  const byPool = (state: (use: PoolUse) => Reading[]) => () =>
+    Object.entries(sources.pools()).flatMap(([pool, use]) =>
+      state(use).map(({ labels, value }) => ({ labels: { pool, ...labels }, value })),
+    );
+  const [first, max] = [{ aggregator: 'first' }, { aggregator: 'max' }] as const;
+
+  gauge(
+    ['build_info', 'Always 1; the labels tell what runs.'],
+    () => [{ labels: { version: sources.version, node: process.version }, value: 1 }],
+    { ...first, labelNames: ['version', 'node'] },
+  );
+  gauge(
+    ['config_info', 'Always 1; the labels tell settings that explain other numbers.'],
+    () => [{ labels: sources.config, value: 1 }],
+    { ...first, labelNames: Object.keys(sources.config) },
+  );
+  gauge(['claims_waiting', 'Claims that are not answered yet.'], () =>
+    one(sources.lanes().waiting),
+  );
+  gauge(['claim_lanes', 'Coupons with claims under way.'], () => one(sources.lanes().lanes));
+  gauge(
+    ['claim_oldest_seconds', 'Age of the longest waiting claim.'],
+    () => one(sources.lanes().oldestMs / 1000),
+    max,
+  );
+  gauge(['sold_out_coupons', 'Sold out coupons whose holders are remembered.'], () =>
+    one(sources.soldOut().coupons),
+  );
+  gauge(['sold_out_holders', 'Holders of sold out coupons that are remembered.'], () =>
+    one(sources.soldOut().holders),
+  );
+  gauge(
+    ['database_connections', 'Connections to the database, by pool and whether they are in use.'],
+    byPool(({ total, idle }) => [
+      { labels: { state: 'idle' }, value: idle },
+      { labels: { state: 'used' }, value: total - idle },
+    ]),
+    { labelNames: ['pool', 'state'] },
+  );
+  gauge(
+    ['database_connections_max', 'Connections to the database that a pool may have.'],
+    byPool((use) => one(use.max)),
+    { labelNames: ['pool'] },
+  );
+  gauge(
+    ['database_connection_waiters', 'Statements that wait for a connection, by pool.'],
+    byPool((use) => one(use.waiting)),
+    { labelNames: ['pool'] },
+  );
+  gauge(['http_connections', 'Connections of clients that are open.'], async () =>
+    one(await sources.httpConnections()),
+  );
+  gauge(
+    [
+      'bundled_database_up',
+      'Whether the bundled PostgreSQL accepts connections; absent without it.',
+    ],
+    () => {
+      const up = sources.bundledDatabaseUp();
+      return [{ value: up === undefined ? undefined : Number(up) }];
     },
-  });
-  new Gauge({
-    name: 'firstcome_claims_waiting',
-    help: 'Claims that are not answered yet.',
-    registers,
-    collect() {
-      this.set(sources.lanes().waiting);
+    max,
+  );
+  let before = performance.eventLoopUtilization();
+  gauge(
+    [
+      'event_loop_utilization_ratio',
+      'Share of the time since the last scrape in which it was busy.',
+    ],
+    () => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, before);
+      before = now;
+      return one(utilization);
     },
-  });
-  new Gauge({
-    name: 'firstcome_claim_lanes',
-    help: 'Coupons with claims under way.',
-    registers,
-    collect() {
-      this.set(sources.lanes().lanes);
+    max,
+  );
+  gauge(
+    ['stock_difference_units', 'By how many units stock, claims and ledger disagree. Must be 0.'],
+    () => one(sources.stockCheck().difference),
+    max,
+  );
+  gauge(
+    ['stock_check_age_seconds', 'Since the stock of all coupons was last checked.'],
+    () => one(sources.stockCheck().ageMs / 1000),
+    max,
+  );
+  gauge(
+    ['stock_units', 'Units of all coupons as of the last check: offered in all, and remaining.'],
+    () => {
+      const { totals } = sources.stockCheck();
+      if (totals === undefined) return [];
+      const { amount, remaining } = totals;
+      return Object.entries({ amount, remaining }).map(([kind, value]) => ({
+        ...{ labels: { kind }, value },
+      }));
     },
-  });
-  new Gauge({
-    name: 'firstcome_claim_oldest_seconds',
-    help: 'Age of the longest waiting claim.',
-    registers,
-    aggregator: 'max',
-    collect() {
-      this.set(sources.lanes().oldestMs / 1000);
-    },
-  });
-  new Gauge({
-    name: 'firstcome_sold_out_coupons',
-    help: 'Sold out coupons whose holders are remembered.',
-    registers,
-    collect() {
-      this.set(sources.soldOut().coupons);
-    },
-  });
-  new Gauge({
-    name: 'firstcome_sold_out_holders',
-    help: 'Holders of sold out coupons that are remembered.',
-    registers,
-    collect() {
-      this.set(sources.soldOut().holders);
-    },
-  });
-  new Gauge({
-    name: 'firstcome_database_connections',
-    help: 'Connections to the database, by what they are for and whether they are in use.',
-    labelNames: ['pool', 'state'],
-    registers,
-    collect() {
-      for (const [pool, use] of Object.entries(sources.pools())) {
-        this.set({ pool, state: 'idle' }, use.idle);
-        this.set({ pool, state: 'used' }, use.total - use.idle);
-      }
-    },
-  });
-  new Gauge({
-    name: 'firstcome_database_connection_waiters',
-    help: 'Statements that wait for a connection, by what it is for.',
-    labelNames: ['pool'],
-    registers,
-    collect() {
-      for (const [pool, use] of Object.entries(sources.pools())) this.set({ pool }, use.waiting);
-    },
-  });
+    { ...max, labelNames: ['kind'] },
+  );
 }

@@ -81,25 +81,25 @@ export class ClaimLanes {
   /** Lets the claim wait in its coupon's lane. The coupon must exist. */
   claim(attempt: ClaimAttempt): Promise<ClaimOutcome> {
     const { limits, clock } = this.options;
-    if (this.stopping) return Promise.reject(laneRefusals.stopping);
+    if (this.stopping) return this.shed('stopping');
     if (this.unanswered >= limits.waitingMax) {
-      return Promise.reject(laneRefusals.waiting);
+      return this.shed('waiting');
     }
     let lane = this.lanes.get(attempt.couponName);
     if (lane === undefined) {
       if (this.lanes.size >= limits.lanesMax) {
-        return Promise.reject(laneRefusals.lanes);
+        return this.shed('lanes');
       }
       lane = new ClaimLane(attempt.couponName);
       this.lanes.set(attempt.couponName, lane);
     } else if (lane.waiting >= limits.laneWaitingMax) {
-      return Promise.reject(laneRefusals.laneWaiting);
+      return this.shed('lane');
     } else if (
       lane.waiting >= limits.batchMax &&
       lane.expectedWaitMs(limits.batchMax) > limits.waitMaxMs
     ) {
       // Told now, while it costs nothing and a client can still do something else.
-      return Promise.reject(laneRefusals.wait);
+      return this.shed('wait');
     }
     const claim = new PendingClaim(attempt, clock.nowMs(), this.onAnswered);
     this.unanswered += 1;
@@ -135,6 +135,11 @@ export class ClaimLanes {
     this.stopped.abort();
     for (const lane of this.lanes.values()) lane.abandon();
     this.stopSweep();
+  }
+
+  private shed(reason: keyof typeof laneRefusals): Promise<never> {
+    this.options.metrics.shed(reason);
+    return Promise.reject(laneRefusals[reason]);
   }
 
   private readonly onAnswered = (): void => {

@@ -74,7 +74,7 @@ describe('claiming', () => {
         ...{ lanesMax: 10, waitingMax: 10, timeoutMs: 1_000 },
       },
       metrics: {
-        ...{ answered: () => undefined, batchDecided: () => undefined },
+        ...{ answered: () => undefined, shed: () => undefined, batchDecided: () => undefined },
         ...{ batchUnknown: () => undefined, batchSettled: () => undefined },
       },
       log: { warn: () => undefined },

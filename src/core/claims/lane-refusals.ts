@@ -9,9 +9,7 @@ export const laneRefusals = {
   stopping: new AppError('unavailable', { detail: 'the service is stopping' }),
   waiting: new AppError('overloaded', { detail: 'too many claims are waiting' }),
   lanes: new AppError('overloaded', { detail: 'claims of too many coupons are waiting' }),
-  laneWaiting: new AppError('overloaded', {
-    detail: 'too many claims of this coupon are waiting',
-  }),
+  lane: new AppError('overloaded', { detail: 'too many claims of this coupon are waiting' }),
   wait: new AppError('overloaded', {
     detail: 'claims of this coupon would have to wait too long',
   }),

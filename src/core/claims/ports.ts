@@ -98,8 +98,10 @@ export type ClaimReader = {
 
 /** What the engine tells about its work. Called on the hot path: an implementation adds to a number and returns. */
 export type ClaimMetrics = {
-  /** An answer left the engine: an outcome, or the code of a fault. */
-  answered(outcome: string): void;
+  /** An answer left the engine: an outcome, or the code of a fault, so many seconds after the claim came. */
+  answered(outcome: string, seconds: number): void;
+  /** A claim was refused at its arrival, for one of the reasons of `laneRefusals`. */
+  shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;
   /** A batch's answer was lost. */
   batchUnknown(): void;

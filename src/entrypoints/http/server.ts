@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The HTTP entrypoint: turns requests into calls of the core, and its answers into the HTTP contract. */
 import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
@@ -47,6 +48,8 @@ export type HttpServer = {
   sayNotReady(): void;
   /** From now on new requests hear `unavailable`. */
   stopTakingRequests(): void;
+  /** Connections of clients that are open. */
+  connections(): Promise<number>;
 };
 
 const routes: Route[] = [
@@ -146,6 +149,7 @@ export async function createHttpServer(
       ready = false;
       stopping = true;
     },
+    connections: promisify(app.server.getConnections.bind(app.server)),
   };
 }
 

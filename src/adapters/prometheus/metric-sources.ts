@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What the metrics are made from and what they can do, without a word of the library behind them. */
+import type { ClaimMetrics } from '../../core/claims/ports.ts';
+import type { StockCheckState } from '../../core/stock-check.ts';
+
+/** Connections of one pool. */
+export type PoolUse = { total: number; idle: number; waiting: number; max: number };
+
+/** What is read at the moment of a scrape. */
+export type MetricSources = {
+  version: string;
+  /** Settings that explain the other numbers; each a text of few values, and no secret. */
+  config: Record<string, string>;
+  /** Claims not answered, lanes open, age of the longest waiting claim in milliseconds, batches not settled. */
+  lanes(): { waiting: number; lanes: number; oldestMs: number };
+  /** Connections by the pool they belong to. */
+  pools(): Record<string, PoolUse>;
+  /** Sold out coupons whose holders are remembered, and those holders. */
+  soldOut(): { coupons: number; holders: number };
+  stockCheck(): StockCheckState;
+  /** Connections of clients that are open. */
+  httpConnections(): Promise<number>;
+  /** Whether the bundled PostgreSQL accepts connections; undefined for a process that does not run one. */
+  bundledDatabaseUp(): boolean | undefined;
+};
+
+/** The metrics as Prometheus reads them. */
+export type PrometheusMetrics = ClaimMetrics & {
+  /** Sets what is read at each scrape; before it those metrics are absent. */
+  read(sources: MetricSources): void;
+  text(): Promise<{ contentType: string; text: string }>;
+  /** Lets a primary process ask this one for its metrics. */
+  shareWithPrimary(): void;
+  /** Names, kinds and help texts, for the documentation. */
+  describe(): Promise<{ name: string; type: string; help: string }[]>;
+};
