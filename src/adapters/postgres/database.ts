@@ -55,9 +55,9 @@ export class Database {
       },
     };
     this.connections =
-      'url' in options
-        ? ownConnections(options.url, options, listener)
-        : lentConnections(options, options, listener);
+      'hostPool' in options
+        ? lentConnections(options, options, listener)
+        : ownConnections(options.url, options, listener);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),

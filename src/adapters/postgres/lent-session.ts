@@ -41,7 +41,7 @@ export async function takeLentSession(
     // Refused inside a transaction that the host has left open: then this connection is of no use to anybody.
     await client.query(discardSession.text);
     const settings = { ...options.settings, search_path: `"${options.schema}"` };
-    const { rows } = await client.query<{ backend: number }>(setSession.text, [
+    const { rows } = await client.query<{ backend: string }>(setSession.text, [
       Object.keys(settings),
       Object.values(settings),
     ]);
