@@ -71,6 +71,27 @@ describe('a schema', () => {
     ).toHaveLength(1);
   });
 
+  it('that an administrator has made is enough for a role that may make none', async () => {
+    const role = `owner_of_${(await database.query<{ name: string }>('select current_database() as name'))[0]?.name}`;
+    await database.query(`create role ${role} login password 'secret'`);
+    await database.query(`create schema lent authorization ${role}`);
+    const url = new URL(proxy.urlOf(database.url));
+    url.username = role;
+    url.password = 'secret';
+    const modest = openPool({ connectionString: url.href });
+    try {
+      await expect(migrate({ pool: modest, schema: 'other' })).rejects.toThrow('permission denied');
+      expect(await migrate({ pool: modest, schema: 'lent' })).not.toEqual([]);
+      const engine = await createFirstcome({ pool: modest, schema: 'lent' });
+      await engine.createCoupon({ name: newName(), amount: 1 });
+      await engine.stop();
+    } finally {
+      await modest.end();
+      await database.query(`drop owned by ${role} cascade`);
+      await database.query(`drop role ${role}`);
+    }
+  });
+
   it('that was not migrated is refused, and so is a name that would need quotes', async () => {
     await expect(start({ schema: 'empty' })).rejects.toMatchObject({
       name: 'StartError',
