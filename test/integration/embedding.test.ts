@@ -358,4 +358,48 @@ describe('a claim whose answer is lost', () => {
     expect(coupon).toEqual({ claims: 3, remaining_amount: 0 });
     expect(pool.idleCount).toBe(0);
   });
+
+  it('(a warning at its commit) counts as lost also where the host has silenced warnings', async () => {
+    await database.query(
+      `create function ${schema}.warn() returns trigger language plpgsql as
+       $$ begin raise warning 'not confirmed'; return null; end $$`,
+    );
+    await database.query(
+      `create trigger warn after insert on ${schema}.claims execute function ${schema}.warn()`,
+    );
+    const silent = openPool({ options: '-c client_min_messages=error' });
+    const warnings: string[] = [];
+    try {
+      const logger = { warn: (_event: unknown, message: string) => warnings.push(message) };
+      const engine = await createFirstcome({ pool: silent, schema, logger });
+      const name = newName();
+      await engine.createCoupon({ name, amount: 1 });
+      expect((await engine.claim({ couponName: name, userId: 'ada' })).outcome).toBe('claimed');
+      expect(warnings).not.toEqual([]);
+      await engine.stop();
+    } finally {
+      await database.query(`drop trigger warn on ${schema}.claims`);
+      await silent.end();
+    }
+  });
+});
+
+describe('a read whose connection breaks', () => {
+  it('is unavailable, and who waits for the connection gets another one', async () => {
+    const { createCoupon, listClaims } = await start({ queryConnections: 1 });
+    const name = newName();
+    await createCoupon({ name, amount: 1 });
+    let isCut = false;
+    proxy.cutWhen = (piece) => {
+      if (isCut || !piece.includes('list-claims')) return undefined;
+      isCut = true;
+      return 'behind';
+    };
+    const query = { couponName: name };
+    const told = await Promise.allSettled([listClaims(query), listClaims(query)]);
+    expect(told).toMatchObject([
+      { status: 'rejected', reason: { code: 'unavailable' } },
+      { status: 'fulfilled', value: { claims: [], more: false } },
+    ]);
+  });
 });
