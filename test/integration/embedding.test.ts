@@ -230,17 +230,23 @@ describe("the host's sessions", () => {
   });
 
   it('leave nothing to the engine: settings, prepared statements, temporary tables', async () => {
-    const client = await pool.connect();
-    await client.query('create temporary table coupons ()');
-    await client.query('set synchronous_commit = off');
-    await client.query('set default_transaction_read_only = on');
-    await client.query({ name: 'claim-batch', text: 'select 1' });
-    client.release();
-    const { durability, createCoupon, claim } = await start();
+    const clients = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
+    for (const client of clients) {
+      await client.query('create temporary table coupons ()');
+      await client.query('set synchronous_commit = off');
+      await client.query('set default_transaction_read_only = on');
+      await client.query({ name: 'claim-batch', text: 'select 1' });
+      client.release();
+    }
+    const warnings: string[] = [];
+    const { durability, createCoupon, claim } = await start({
+      logger: { warn: (_event, message) => warnings.push(message) },
+    });
     expect(durability).toBe('local');
     const name = newName();
     await createCoupon({ name, amount: 5 });
     expect((await claim({ couponName: name, userId: 'ada' })).outcome).toBe('claimed');
+    expect(warnings).toEqual([]);
   });
 
   it('may have left a transaction open: that connection is ended, and the next one used', async () => {
@@ -369,15 +375,15 @@ describe('a claim whose answer is lost', () => {
     );
     const silent = openPool({ options: '-c client_min_messages=error' });
     const warnings: string[] = [];
+    const logger = { warn: (_event: unknown, message: string) => warnings.push(message) };
+    const engine = await createFirstcome({ pool: silent, schema, logger });
     try {
-      const logger = { warn: (_event: unknown, message: string) => warnings.push(message) };
-      const engine = await createFirstcome({ pool: silent, schema, logger });
       const name = newName();
       await engine.createCoupon({ name, amount: 1 });
       expect((await engine.claim({ couponName: name, userId: 'ada' })).outcome).toBe('claimed');
       expect(warnings).not.toEqual([]);
-      await engine.stop();
     } finally {
+      await engine.stop();
       await database.query(`drop trigger warn on ${schema}.claims`);
       await silent.end();
     }
