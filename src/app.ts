@@ -1,35 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { postgresClaimReader, postgresClaimStore } from './adapters/postgres/claim-store.ts';
-import { postgresCouponStore } from './adapters/postgres/coupon-store.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
-import { postgresSoldOutReader } from './adapters/postgres/sold-out-reader.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
-import { idFor, newId } from './adapters/system/ids.ts';
 import {
   migrateDatabase,
   type OpenDatabase,
   openDatabase,
   type StartOptions,
 } from './app/database.ts';
+import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
 import { type Config, isLoopback } from './config.ts';
-import { claimCouponWith } from './core/claims/claim-coupon.ts';
-import { ClaimLanes } from './core/claims/claim-lanes.ts';
-import { KnownCoupons } from './core/claims/known-coupons.ts';
-import { readClaimsWith } from './core/claims/read-claims.ts';
-import { SoldOutMemory } from './core/claims/sold-out-memory.ts';
-import { withMetrics } from './core/claims/with-metrics.ts';
-import { manageCouponWith } from './core/coupons/manage-coupon.ts';
-import { readCouponsWith } from './core/coupons/read-coupons.ts';
+import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
 import { StockCheck } from './core/stock-check.ts';
 import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
@@ -53,8 +42,6 @@ export type ProcessOptions = {
 };
 
 type Stops = (() => Promise<void>)[];
-
-const couponNamesRememberedMax = 100_000;
 
 /** The version in package.json. */
 export const { version } = JSON.parse(
@@ -162,32 +149,10 @@ async function joinParts(
   });
 
   const metrics = prometheusMetrics();
-  const claimStore = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
-  const couponStore = postgresCouponStore(forQueries);
-  const knownCoupons = new KnownCoupons({
-    store: claimStore,
-    namesMax: couponNamesRememberedMax,
-    waitingMax: config.claims.waitingMax,
-  });
-  const lanes = new ClaimLanes({
-    store: claimStore,
-    limits: { ...config.claims, commitsUnderWayMax: config.database.claimConnections },
-    clock: systemClock,
-    metrics,
-    log,
-    newBatchId: newId,
-    couponGone: (name) => knownCoupons.forget(name),
-    soldOut: (name) => soldOut.learn(name),
-  });
-  stops.push(() => lanes.stop(0));
-  const soldOut = new SoldOutMemory({
-    reader: postgresSoldOutReader(forQueries),
-    clock: systemClock,
-    holdersMax: config.claims.soldOutHoldersMax,
-    waitingMax: config.claims.waitingMax,
-    seed: randomInt(2 ** 32),
-  });
-  stops.push(async () => soldOut.stop());
+  const { lanes, soldOut, ...useCases } = joinEngine(
+    { forBatches, forQueries, limits: config.claims, metrics, log },
+    stops,
+  );
   const stockCheck = new StockCheck({
     reader: postgresStockCheckReader(forQueries),
     clock: systemClock,
@@ -204,22 +169,8 @@ async function joinParts(
     httpConnections: () => server.connections(),
     bundledDatabaseUp: () => options.database.isUp?.(),
   });
-
-  const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
-  const ending = new AbortController();
-  const manageCoupon = manageCouponWith({
-    store: couponStore,
-    clock: systemClock,
-    newBatchId: newId,
-    batchIdFor: idFor,
-    ending: ending.signal,
-  });
-  stops.push(async () => ending.abort());
   const server = await createHttpServer(httpOptions(config), {
-    claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock),
-    readCoupons: readCouponsWith(couponStore, config.claims.waitingMax),
-    manageCoupon: soldOut.wrapChanges(manageCoupon),
-    readClaims: readClaimsWith(postgresClaimReader(forQueries)),
+    ...useCases,
     checkHealth: postgresHealth(forQueries),
     healthFacts: {
       version,

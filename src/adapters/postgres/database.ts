@@ -1,47 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import pg from 'pg';
+import {
+  type Connections,
+  type ConnectionsOptions,
+  type DatabasePlace,
+  destroySocket,
+  ownConnections,
+  type PoolUse,
+} from './connections.ts';
+import { lentConnections } from './lent-connections.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 import type { Statement } from './statements.ts';
 
-/** How to reach the database, and how long to wait for it. */
-export type DatabaseOptions = {
-  /** A connection URL; may hold a password. */
-  url: string;
-  /** Connections kept at most. */
-  connectionsMax: number;
-  connectTimeoutMs: number;
-  /** How long a statement waits for a lock. */
-  lockTimeoutMs: number;
-  /** After this the server ends a statement. */
-  statementTimeoutMs: number;
-  /** After this without an answer the connection is given up for lost, whatever the server says later. */
-  answerTimeoutMs: number;
-  /** Told of connections that broke while nobody used them. */
-  onIdleConnectionLost(error: Error): void;
-};
-
-/** Connections in all, unused, and allowed, and callers that wait for one. */
-export type PoolUse = { total: number; idle: number; waiting: number; max: number };
+/** Where the database is, and how long to wait for it. */
+export type DatabaseOptions = DatabasePlace &
+  ConnectionsOptions & {
+    /** After this without an answer the connection is given up for lost, whatever the server says later. */
+    answerTimeoutMs: number;
+    /** Told of connections that broke while nobody used them. */
+    onIdleConnectionLost(error: Error): void;
+  };
 
 const attemptsMax = 3;
 const closeMsMax = 500;
-
-// Settings that every statement here relies on. Plans must not depend on what a table held when they were made, and the
-// warning that the standby did not confirm a commit must come through.
-const sessionSettings = [
-  'client_min_messages=warning',
-  'TimeZone=UTC',
-  'DateStyle=ISO',
-  'default_transaction_isolation=read\\ committed',
-  'enable_seqscan=off',
-];
 
 /** Runs statements on a pool of connections, each as a transaction of its own. */
 export class Database {
   /** Connections kept at most. */
   readonly connectionsMax: number;
-  private readonly pool: pg.Pool;
+  private readonly connections: Connections;
   private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
   private readonly answerTimeoutMs: number;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
@@ -56,37 +44,20 @@ export class Database {
     this.options = options;
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
-    const { url, settings } = splitSettings(options.url);
-    this.pool = new pg.Pool({
-      connectionString: url,
-      application_name: 'firstcome',
-      max: options.connectionsMax,
-      connectionTimeoutMillis: options.connectTimeoutMs,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-      types: { getTypeParser },
-      // The last one of a name counts, so what the statements rely on comes behind what the URL says.
-      options: [settings]
-        .concat(
-          [
-            ...sessionSettings,
-            `lock_timeout=${options.lockTimeoutMs}`,
-            `statement_timeout=${options.statementTimeoutMs}`,
-          ].map((setting) => `-c ${setting}`),
-        )
-        .join(' ')
-        .trim(),
-    });
-    // Without a listener the loss of an idle connection would end the process.
-    this.pool.on('error', (error) => {
-      if (!this.closing) options.onIdleConnectionLost(error);
-    });
-    // From the first moment on: the server's farewell may come in the same piece as its welcome.
-    this.pool.on('connect', (client) => {
-      this.open.add(client);
-      client.once('end', () => this.open.delete(client));
-      client.on('error', (error) => this.onConnectionLost(client, error));
-    });
+    const listener = {
+      onIdleLost: (error: Error) => {
+        if (!this.closing) options.onIdleConnectionLost(error);
+      },
+      onOpened: (client: pg.PoolClient) => {
+        this.open.add(client);
+        client.once('end', () => this.open.delete(client));
+        client.on('error', (error) => this.onConnectionLost(client, error));
+      },
+    };
+    this.connections =
+      'hostPool' in options
+        ? lentConnections(options, options, listener)
+        : ownConnections(options.url, options, listener);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
@@ -108,24 +79,20 @@ export class Database {
     }
   }
 
-  use(): PoolUse {
-    return {
-      total: this.pool.totalCount,
-      idle: this.pool.idleCount + this.inHand.length,
-      waiting: this.pool.waitingCount,
-      max: this.connectionsMax,
-    };
+  use(): PoolUse & { max: number } {
+    const { total, idle, waiting } = this.connections.use();
+    return { total, idle: idle + this.inHand.length, waiting, max: this.connectionsMax };
   }
 
   /** Ends all connections when their statements have ended; those that have not after half a second are cut. */
   async close(): Promise<void> {
     this.closing = true;
-    for (const client of this.inHand.splice(0)) client.release();
+    for (const client of this.inHand.splice(0)) this.connections.giveBack(client, false);
     // Also those that are idle: a server that is frozen never answers their farewell, and the process would not end.
     const timer = setTimeout(() => {
       for (const client of this.open) destroySocket(client);
     }, closeMsMax);
-    await this.pool.end();
+    await this.connections.end();
     for (const client of this.open) if (!this.inUse.has(client)) destroySocket(client);
     if (this.open.size === 0) clearTimeout(timer);
   }
@@ -149,7 +116,7 @@ export class Database {
       destroySocket(client);
     }, this.answerTimeoutMs);
     try {
-      const result = await client.query<Row>({ ...statement, values });
+      const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
       return result.rows;
     } catch (error) {
@@ -164,7 +131,7 @@ export class Database {
   }
 
   private async connect(): Promise<pg.PoolClient> {
-    return await this.pool.connect().catch((error: unknown) => {
+    return await this.connections.connect().catch((error: unknown) => {
       throw new DatabaseFault('not_sent', error);
     });
   }
@@ -176,9 +143,9 @@ export class Database {
   private giveBack(client: pg.PoolClient, fault: DatabaseFault | undefined): void {
     if (this.broken.has(client) || fault?.reason === 'lost' || fault?.reason === 'not_sent') {
       // It is or may be broken, or leads to a server that takes no writes.
-      client.release(true);
-    } else if (this.closing || this.pool.waitingCount > 0) {
-      client.release();
+      this.connections.giveBack(client, true);
+    } else if (this.closing || this.connections.use().waiting > 0) {
+      this.connections.giveBack(client, false);
     } else {
       this.inHand.push(client);
     }
@@ -189,7 +156,7 @@ export class Database {
     const index = this.inHand.indexOf(client);
     if (index < 0) return;
     this.inHand.splice(index, 1);
-    client.release(true);
+    this.connections.giveBack(client, true);
     this.options.onIdleConnectionLost(error);
   }
 }
@@ -198,26 +165,25 @@ function isConflict(error: unknown): boolean {
   return error instanceof DatabaseFault && error.reason === 'conflict';
 }
 
-/** The URL without its `options`, which the driver would take instead of ours, and those options. */
-function splitSettings(databaseUrl: string): { url: string; settings: string } {
-  const url = new URL(databaseUrl);
-  const settings = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
-  return { url: url.href, settings };
-}
+/**
+ * How values are read: times as texts in RFC 3339, with the microseconds that a Date would drop. What the host of an
+ * embedded engine has set for all of its process must not change what a number, a text or an array is here.
+ */
+const parsers: Record<number, (value: string) => unknown> = {
+  [pg.types.builtins.BOOL]: (value) => value === 't',
+  [pg.types.builtins.INT4]: Number,
+  // As a text: it may be larger than a number can hold exactly.
+  [pg.types.builtins.INT8]: String,
+  [pg.types.builtins.FLOAT8]: Number,
+  [pg.types.builtins.TEXT]: String,
+  [pg.types.builtins.UUID]: String,
+  [pg.types.builtins.TIMESTAMPTZ]: toRfc3339,
+};
 
-/** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
-function destroySocket(client: pg.PoolClient): void {
-  (
-    client as unknown as { connection: { stream: { destroy(): void } } }
-  ).connection.stream.destroy();
-}
-
-/** Times are texts in RFC 3339 from here on, with the microseconds that a Date would drop. */
-function getTypeParser(type: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (type === pg.types.builtins.TIMESTAMPTZ) return toRfc3339;
-  return pg.types.getTypeParser(type, format as 'text');
-}
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (type: number, format?: 'text' | 'binary') =>
+    parsers[type] ?? pg.types.getTypeParser(type, format as 'text'),
+};
 
 // All claims of a batch carry one time, so the last one is nearly always the next one.
 let lastTime = { value: '', text: '' };

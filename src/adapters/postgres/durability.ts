@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-
+import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
 import { connectOnce } from './connect.ts';
@@ -39,18 +39,30 @@ export async function checkDurability(options: {
 }): Promise<Durability> {
   const client = await connectOnce(options);
   try {
-    const { rows } = await client.query<DurabilitySettings>(readDurabilitySettings.text);
-    const [settings] = rows;
-    if (settings === undefined) throw new StartError('the database does not tell its settings');
-    const unsafe = unsafeSettings(settings);
-    if (unsafe.length > 0 && !options.unsafeAllowed) {
-      throw new StartError(
-        `this database can lose claims that were acknowledged: ${unsafe.map((name) => `${name} is off`).join(', ')}\n` +
-          `Turn ${unsafe.length > 1 ? 'them' : 'it'} on; or start with --unsafe-durability where losing claims is no harm, as in a test.`,
-      );
+    const { durability, unsafe } = await readDurability(client);
+    if (durability === 'unsafe' && !options.unsafeAllowed) {
+      throw canLoseClaims(unsafe, 'start with --unsafe-durability');
     }
-    return durabilityOf(settings);
+    return durability;
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** The level of the session's commits, and the settings that make it unsafe. */
+export async function readDurability(
+  client: pg.ClientBase,
+): Promise<{ durability: Durability; unsafe: string[] }> {
+  const { rows } = await client.query<DurabilitySettings>(readDurabilitySettings.text);
+  const [settings] = rows;
+  if (settings === undefined) throw new StartError('the database does not tell its settings');
+  return { durability: durabilityOf(settings), unsafe: unsafeSettings(settings) };
+}
+
+/** The refusal of such a database. `allowedBy` is what somebody does who wants it all the same. */
+export function canLoseClaims(unsafe: string[], allowedBy: string): StartError {
+  return new StartError(
+    `this database can lose claims that were acknowledged: ${unsafe.map((name) => `${name} is off`).join(', ')}\n` +
+      `Turn ${unsafe.length > 1 ? 'them' : 'it'} on; or ${allowedBy} where losing claims is no harm, as in a test.`,
+  );
 }

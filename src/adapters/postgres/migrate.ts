@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import { connectOnce, messageOf } from './connect.ts';
 import { statement } from './statements.ts';
 
 const readVersion = statement('read-version');
+const findSchema = statement('find-schema');
 const versionMin = 15;
 
 /**
  * Brings the database to the tables and functions of this version and returns the names of the migrations applied.
- * Safe from several processes at once: one works, the others wait for it.
+ * Safe from several processes at once: one works, the others wait for it. Rejects with a `StartError`.
  */
 export async function migrate(options: {
   url: string;
@@ -18,6 +20,15 @@ export async function migrate(options: {
   sleep(ms: number): Promise<void>;
 }): Promise<string[]> {
   const client = await connectOnce(options);
+  try {
+    return await migrateWith(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The same over a connection that is there, in `schema`, which is created if need be; else where its tables go by default. */
+export async function migrateWith(client: pg.ClientBase, schema?: string): Promise<string[]> {
   try {
     const version = await client.query<{ major: number }>(readVersion.text);
     const major = version.rows[0]?.major ?? 0;
@@ -27,7 +38,7 @@ export async function migrate(options: {
       );
     }
     const applied = await runner({
-      dbClient: client,
+      dbClient: client as pg.Client,
       dir: fileURLToPath(new URL('./migrations/', import.meta.url)),
       ignorePattern: '.*\\.json',
       migrationsTable: 'schema_migrations',
@@ -35,6 +46,7 @@ export async function migrate(options: {
       advisoryLockMode: 'wait',
       logger: silent,
       verbose: false,
+      ...(schema !== undefined && { schema, createSchema: !(await hasSchema(client, schema)) }),
     });
     return applied.map((migration) => migration.name);
   } catch (error) {
@@ -42,9 +54,13 @@ export async function migrate(options: {
     throw new StartError(`the database could not be migrated: ${messageOf(error)}`, {
       cause: error,
     });
-  } finally {
-    await client.end().catch(() => undefined);
   }
+}
+
+/** Asked first, since to create one that is there takes a right too. */
+async function hasSchema(client: pg.ClientBase, schema: string): Promise<boolean> {
+  const { rows } = await client.query<{ exists: boolean }>(findSchema.text, [schema]);
+  return rows[0]?.exists === true;
 }
 
 const silent = {

@@ -60,6 +60,23 @@ describe('an error that tells nothing about the commit', () => {
   });
 });
 
+describe('an error of another copy of the driver', () => {
+  class DatabaseError extends Error {
+    code = '55P03';
+    length = 1;
+    severity: string | undefined = 'ERROR';
+  }
+
+  it('is known by its form', () => {
+    expect(toDatabaseFault(new DatabaseError())).toMatchObject({ reason: 'busy', effect: 'none' });
+  });
+
+  it('is unknown when it was not sent by a server', () => {
+    const error = Object.assign(new DatabaseError(), { severity: undefined });
+    expect(toDatabaseFault(error)).toMatchObject({ reason: 'lost', effect: 'unknown' });
+  });
+});
+
 describe('a fault of the database', () => {
   it('keeps the name of the constraint that refused, and the message', () => {
     expect(toDatabaseFault(serverError('23514', 'coupons_window_order'))).toMatchObject({

@@ -48,9 +48,15 @@ const definite: Record<string, FaultReason> = {
 /** Reads what an error of the driver means for a statement that was sent. */
 export function toDatabaseFault(error: unknown): DatabaseFault {
   if (error instanceof DatabaseFault) return error;
-  if (!(error instanceof pg.DatabaseError) || error.code === undefined) {
-    return new DatabaseFault('lost', error);
-  }
+  if (!isServerError(error) || error.code === undefined) return new DatabaseFault('lost', error);
   const reason = definite[error.code] ?? definite[error.code.slice(0, 2)] ?? 'lost';
   return new DatabaseFault(reason, error, error.constraint);
+}
+
+/** An error that the server has sent. A host's pool may be of another copy of the driver, with a class of its own. */
+function isServerError(error: unknown): error is pg.DatabaseError {
+  if (error instanceof pg.DatabaseError) return true;
+  if (!(error instanceof Error) || error.constructor.name !== pg.DatabaseError.name) return false;
+  const { severity, length } = error as Partial<pg.DatabaseError>;
+  return typeof severity === 'string' && typeof length === 'number';
 }

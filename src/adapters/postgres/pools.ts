@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { DatabasePlace } from './connections.ts';
 import { Database } from './database.ts';
 
 /** How many connections, and how long to wait for what; all times in milliseconds. */
-export type PoolOptions = {
-  url: string;
+export type PoolOptions = DatabasePlace & {
   /** Connections that decide batches: as many batches can be under way. */
   claimConnections: number;
   /** Connections for everything else. */

@@ -9,7 +9,8 @@ const folder = new URL('./sql/', import.meta.url);
 const statements = new Map<string, Statement>(
   readdirSync(folder).map((file) => {
     const name = file.replace(/\.sql$/, '');
-    return [name, { name, text: readFileSync(new URL(file, folder), 'utf8') }];
+    // A session may have been somebody else's before, with prepared statements of the same name.
+    return [name, { name: `firstcome ${name}`, text: readFileSync(new URL(file, folder), 'utf8') }];
   }),
 );
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+
+/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to somebody else. */
+export type DatabasePlace =
+  /** A connection URL; may hold a password. */
+  | { url: string }
+  /** A pool that lends connections, and the schema that holds the tables and functions. */
+  | { hostPool: pg.Pool; schema: string };
+
+/** How many connections there may be, and what is set in each session. */
+export type ConnectionsOptions = {
+  /** Connections kept at most. */
+  connectionsMax: number;
+  connectTimeoutMs: number;
+  /** How long a statement waits for a lock. */
+  lockTimeoutMs: number;
+  /** After this the server ends a statement. */
+  statementTimeoutMs: number;
+};
+
+/** Who hears of each connection. */
+export type ConnectionListener = {
+  /** Called within the turn in which the connection is there, before anything else can arrive on it. */
+  onOpened(client: pg.PoolClient): void;
+  /** Called when a connection broke that nobody had taken. */
+  onIdleLost(error: Error): void;
+};
+
+/** Connections taken and in all, and callers that wait for one. */
+export type PoolUse = { total: number; idle: number; waiting: number };
+
+/** Hands out connections whose sessions are set as the statements here rely on. */
+export type Connections = {
+  /** Rejects with what the driver said when there is none in time. */
+  connect(): Promise<pg.PoolClient>;
+  /** Takes back a connection; a broken one is never handed out again. */
+  giveBack(client: pg.PoolClient, isBroken: boolean): void;
+  use(): PoolUse;
+  /** Resolves when all connections were given back and are ended. */
+  end(): Promise<void>;
+};
+
+/**
+ * Settings that every statement here relies on. Plans must not depend on what a table held when they were made, and the
+ * warning that the standby did not confirm a commit must come through.
+ */
+export function sessionSettings(
+  options: Pick<ConnectionsOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
+): Record<string, string> {
+  return {
+    client_min_messages: 'warning',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO',
+    default_transaction_isolation: 'read committed',
+    enable_seqscan: 'off',
+    lock_timeout: String(options.lockTimeoutMs),
+    statement_timeout: String(options.statementTimeoutMs),
+  };
+}
+
+/** Connections of a pool of our own. */
+export function ownConnections(
+  databaseUrl: string,
+  options: ConnectionsOptions,
+  listener: ConnectionListener,
+): Connections {
+  const { url, settings } = splitSettings(databaseUrl);
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'firstcome',
+    max: options.connectionsMax,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // The last one of a name counts, so what the statements rely on comes behind what the URL says.
+    options: [settings]
+      .concat(
+        Object.entries(sessionSettings(options)).map(
+          ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
+        ),
+      )
+      .join(' ')
+      .trim(),
+  });
+  // Without a listener the loss of an idle connection would end the process.
+  pool.on('error', (error) => listener.onIdleLost(error));
+  // From the first moment on: the server's farewell may come in the same piece as its welcome.
+  pool.on('connect', (client) => listener.onOpened(client));
+  return {
+    connect: () => pool.connect(),
+    giveBack: (client, isBroken) => client.release(isBroken),
+    use: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    end: () => pool.end(),
+  };
+}
+
+/** The URL without its `options`, which the driver would take instead of ours, and those options. */
+function splitSettings(databaseUrl: string): { url: string; settings: string } {
+  const url = new URL(databaseUrl);
+  const settings = url.searchParams.get('options') ?? '';
+  url.searchParams.delete('options');
+  return { url: url.href, settings };
+}
+
+/** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
+export function destroySocket(client: pg.PoolClient): void {
+  (
+    client as unknown as { connection: { stream: { destroy(): void } } }
+  ).connection.stream.destroy();
+}

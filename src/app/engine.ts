@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Joins the core and its adapters to the engine, for the service and for a program that embeds it alike. */
+import { randomInt } from 'node:crypto';
+import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
+import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
+import type { Database } from '../adapters/postgres/database.ts';
+import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import { idFor, newId } from '../adapters/system/ids.ts';
+import type { Config } from '../config.ts';
+import { type ClaimCoupon, claimCouponWith } from '../core/claims/claim-coupon.ts';
+import { ClaimLanes } from '../core/claims/claim-lanes.ts';
+import { KnownCoupons } from '../core/claims/known-coupons.ts';
+import type { ClaimMetrics, EngineLog } from '../core/claims/ports.ts';
+import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
+import { SoldOutMemory } from '../core/claims/sold-out-memory.ts';
+import { withMetrics } from '../core/claims/with-metrics.ts';
+import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
+import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
+
+/** What the engine works with. */
+export type EngineOptions = {
+  forBatches: Database;
+  forQueries: Database;
+  limits: Config['claims'];
+  metrics: ClaimMetrics;
+  log: EngineLog;
+};
+
+/** The use cases, and the parts that tell how full they are. */
+export type Engine = {
+  claimCoupon: ClaimCoupon;
+  readCoupons: ReadCoupons;
+  manageCoupon: ManageCoupon;
+  readClaims: ReadClaims;
+  lanes: ClaimLanes;
+  soldOut: SoldOutMemory;
+};
+
+const couponNamesRememberedMax = 100_000;
+
+/** Starts the engine; how its parts are ended, last first, goes to `stops`. */
+export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[]): Engine {
+  const { forBatches, forQueries, limits, metrics, log } = options;
+  const claimStore = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
+  const couponStore = postgresCouponStore(forQueries);
+  const knownCoupons = new KnownCoupons({
+    store: claimStore,
+    namesMax: couponNamesRememberedMax,
+    waitingMax: limits.waitingMax,
+  });
+  const lanes = new ClaimLanes({
+    store: claimStore,
+    limits: { ...limits, commitsUnderWayMax: forBatches.connectionsMax },
+    clock: systemClock,
+    metrics,
+    log,
+    newBatchId: newId,
+    couponGone: (name) => knownCoupons.forget(name),
+    soldOut: (name) => soldOut.learn(name),
+  });
+  stops.push(() => lanes.stop(0));
+  const soldOut = new SoldOutMemory({
+    reader: postgresSoldOutReader(forQueries),
+    clock: systemClock,
+    holdersMax: limits.soldOutHoldersMax,
+    waitingMax: limits.waitingMax,
+    seed: randomInt(2 ** 32),
+  });
+  stops.push(async () => soldOut.stop());
+
+  const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
+  const ending = new AbortController();
+  const manageCoupon = manageCouponWith({
+    store: couponStore,
+    clock: systemClock,
+    newBatchId: newId,
+    batchIdFor: idFor,
+    ending: ending.signal,
+  });
+  stops.push(async () => ending.abort());
+  return {
+    claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock),
+    readCoupons: readCouponsWith(couponStore, limits.waitingMax),
+    manageCoupon: soldOut.wrapChanges(manageCoupon),
+    readClaims: readClaimsWith(postgresClaimReader(forQueries)),
+    lanes,
+    soldOut,
+  };
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a program that embeds the engine may hand in, by the rules of the HTTP API. Faults: `invalid_request`. */
+import { Ajv } from 'ajv';
+import { type TProperties, Type } from 'typebox';
+import type { ClaimCommand } from '../core/claims/claim.ts';
+import { amountMax } from '../core/coupons/coupon.ts';
+import type { CouponChange, NewCoupon } from '../core/coupons/ports.ts';
+import { AppError, type FieldError } from '../core/errors.ts';
+import {
+  CouponName,
+  IdempotencyKeyHeader,
+  NewCouponName,
+  Units,
+  UserId,
+} from '../entrypoints/http/schemas.ts';
+
+const idempotencyKey = IdempotencyKeyHeader.properties['idempotency-key'];
+const text = 'must be a text of 1 to 255 characters without control characters';
+const units = `must be a whole number from 1 to ${amountMax}`;
+const pageMax = 1000;
+
+/** What is allowed in each field. */
+const allowedIn: Record<string, string> = {
+  name: `${text}, and not . or ..`,
+  couponName: text,
+  userId: text,
+  amount: units,
+  units,
+  idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  paused: 'must be true or false',
+  afterPosition: `must be a whole number from 0 to ${amountMax}`,
+  limit: `must be a whole number from 1 to ${pageMax}`,
+};
+
+const ajv = new Ajv({ allErrors: true });
+
+const assertNewCoupon = assertion({ name: NewCouponName, amount: Units });
+const assertName = assertion({ name: CouponName });
+const assertClaim = assertion({
+  couponName: CouponName,
+  userId: UserId,
+  idempotencyKey: Type.Optional(idempotencyKey),
+});
+const assertChange = assertion({ paused: Type.Optional(Type.Boolean()) });
+const assertAddition = assertion({
+  name: CouponName,
+  units: Units,
+  idempotencyKey: Type.Optional(idempotencyKey),
+});
+const assertPage = assertion({
+  couponName: CouponName,
+  afterPosition: Type.Integer({ minimum: 0, maximum: amountMax }),
+  limit: Type.Integer({ minimum: 1, maximum: pageMax }),
+});
+
+/** The limits of a sale window. */
+export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
+
+/** A coupon that can be created. */
+export function checkNewCoupon(coupon: { name: string; amount: number } & Window): NewCoupon {
+  assertNewCoupon(coupon);
+  const { opensAt = null, closesAt = null } = checkWindow(coupon);
+  return { name: coupon.name, amount: coupon.amount, opensAt, closesAt };
+}
+
+/** A name that a coupon can have. */
+export function checkCouponName(name: string): string {
+  assertName({ name });
+  return name;
+}
+
+/** A claim that can be decided. */
+export function checkClaim(command: {
+  couponName: string;
+  userId: string;
+  idempotencyKey?: string | undefined;
+}): ClaimCommand {
+  assertClaim(command);
+  const { couponName, userId, idempotencyKey } = command;
+  return { couponName, userId, idempotencyKey };
+}
+
+/** A change that can be made. */
+export function checkChange(change: Window & { paused?: boolean | undefined }): CouponChange {
+  assertChange(change);
+  return { ...checkWindow(change), paused: change.paused };
+}
+
+/** Stock that can be added. */
+export function checkAddition(addition: {
+  name: string;
+  units: number;
+  idempotencyKey?: string | undefined;
+}): { name: string; units: number; idempotencyKey: string | undefined } {
+  assertAddition(addition);
+  const { name, units, idempotencyKey } = addition;
+  return { name, units, idempotencyKey };
+}
+
+/** A page that can be asked for. */
+export function checkPage(query: {
+  couponName: string;
+  afterPosition?: number | undefined;
+  limit?: number | undefined;
+}): { couponName: string; afterPosition: number; limit: number } {
+  const { couponName, afterPosition = 0, limit = 100 } = query;
+  const page = { couponName, afterPosition, limit };
+  assertPage(page);
+  return page;
+}
+
+/** Throws where the input breaks the rules; names every wrong field. Members that are undefined count as absent. */
+function assertion(fields: TProperties): (input: object) => void {
+  const validate = ajv.compile(Type.Object(fields));
+  return (input) => {
+    if (validate(input)) return;
+    const wrong = new Map<string, string>();
+    for (const { instancePath, params } of validate.errors ?? []) {
+      const field = instancePath.slice(1) || String(params.missingProperty ?? 'the argument');
+      wrong.set(field, allowedIn[field] ?? 'must be an object');
+    }
+    throw invalid([...wrong].map(([field, message]) => ({ field, message })));
+  };
+}
+
+/** As the database takes it: UTC, to the millisecond. */
+function checkWindow({ opensAt, closesAt }: Window) {
+  const window = { opensAt: toTime('opensAt', opensAt), closesAt: toTime('closesAt', closesAt) };
+  if (window.opensAt && window.closesAt && window.closesAt <= window.opensAt) {
+    throw invalid([{ field: 'closesAt', message: 'must be later than opensAt' }]);
+  }
+  return window;
+}
+
+function toTime(field: string, time: Date | null | undefined): string | null | undefined {
+  if (time === null || time === undefined) return time;
+  const year = time instanceof Date ? time.getUTCFullYear() : Number.NaN;
+  if (year >= 1 && year <= 9999) return time.toISOString();
+  throw invalid([{ field, message: 'must be a Date in the years 1 to 9999, or null' }]);
+}
+
+function invalid(fields: FieldError[]): AppError {
+  const detail = fields.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return new AppError('invalid_request', { detail, fields });
+}

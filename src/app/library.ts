@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * The package's export: the engine inside of another program, on a pool of that program's. It opens no port, reads no
+ * environment, listens to no signal and ends no process.
+ */
+import type { Pool } from 'pg';
+import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
+import { postgresHealth } from '../adapters/postgres/health.ts';
+import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
+import { takeLentSession } from '../adapters/postgres/lent-session.ts';
+import { migrateWith } from '../adapters/postgres/migrate.ts';
+import { openPools } from '../adapters/postgres/pools.ts';
+import type { Claim } from '../core/claims/claim.ts';
+import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
+import type { ClaimPage, EngineLog } from '../core/claims/ports.ts';
+import type { CouponWithHolders } from '../core/coupons/coupon.ts';
+import { AppError, type ErrorCode, type FieldError, StartError } from '../core/errors.ts';
+import type { Durability } from '../core/health.ts';
+import { joinEngine } from './engine.ts';
+import {
+  checkAddition,
+  checkChange,
+  checkClaim,
+  checkCouponName,
+  checkNewCoupon,
+  checkPage,
+  type Window,
+} from './library-checks.ts';
+import { assertSchema, checkLimits, type FirstcomeLimits } from './library-options.ts';
+
+export type {
+  Claim,
+  ClaimOutcome,
+  ClaimPage,
+  CouponWithHolders,
+  Durability,
+  ErrorCode,
+  FieldError,
+  FirstcomeLimits,
+  Window,
+};
+export { AppError, StartError };
+
+/** The database of the host. */
+export type HostDatabase = {
+  /** A `Pool` of the package pg, not of its native bindings, that leads to PostgreSQL 15 or later without a pooler. */
+  pool: Pool;
+  /** The schema that holds the tables and functions, default `firstcome`: lower case letters, digits, underscores. */
+  schema?: string;
+};
+
+/** What `createFirstcome` needs. */
+export type FirstcomeOptions = HostDatabase &
+  FirstcomeLimits & {
+    /** Takes also a database that can lose acknowledged claims, as for a test; default false. */
+    unsafeDurability?: boolean;
+    /** Hears of losses of the database and what was done about them; by default nobody does. */
+    logger?: EngineLog;
+  };
+
+/**
+ * An engine that runs. An expected answer to a claim is returned. Everything else that is not what was asked for is
+ * thrown as an `AppError` with a `code`: `outcome_unknown` and `internal` mean that the call may have changed
+ * something, all others that it changed nothing.
+ */
+export type Firstcome = {
+  /** What outlives what, for a claim that was acknowledged, as the database was at the start. */
+  readonly durability: Durability;
+  /** Faults: `invalid_request`, `coupon_exists`, `unavailable`, `outcome_unknown`. */
+  createCoupon(
+    coupon: {
+      name: string;
+      /** Units, 1 to 2,147,483,647. */
+      amount: number;
+    } & Window,
+  ): Promise<CouponWithHolders>;
+  /**
+   * Takes one unit for the user, and resolves after the commit. Under an idempotency key (1 to 255 visible ASCII
+   * characters or spaces) the same call again gets the same claim. Faults: `invalid_request`, `overloaded`,
+   * `unavailable`, `outcome_unknown`; after the last one ask again.
+   */
+  claim(command: {
+    couponName: string;
+    userId: string;
+    idempotencyKey?: string | undefined;
+  }): Promise<ClaimOutcome>;
+  /** As of a moment after the call. Faults: `invalid_request`, `coupon_not_found`, `overloaded`, `unavailable`. */
+  readCoupon(name: string): Promise<CouponWithHolders>;
+  /** What is left out stays as it is; null takes a limit away. Faults as of `createCoupon`, and `coupon_not_found`. */
+  changeCoupon(
+    name: string,
+    change: Window & { paused?: boolean | undefined },
+  ): Promise<CouponWithHolders>;
+  /**
+   * Adds units; under an idempotency key once, however often it is asked. To a sold out coupon it takes half a second.
+   * Faults: `invalid_request`, `coupon_not_found`, `unavailable`, `outcome_unknown`.
+   */
+  addStock(addition: {
+    name: string;
+    units: number;
+    idempotencyKey?: string | undefined;
+  }): Promise<{ coupon: CouponWithHolders; replayed: boolean }>;
+  /** Faults: `invalid_request`, `coupon_not_found`, `claim_not_found`, `unavailable`. */
+  findClaim(couponName: string, userId: string): Promise<Claim>;
+  /** A page of claims in order of position. Faults: `invalid_request`, `coupon_not_found`, `unavailable`. */
+  listClaims(query: {
+    couponName: string;
+    /** The last position of the page before; 0 or nothing for the first page. */
+    afterPosition?: number | undefined;
+    /** 1 to 1,000, default 100. */
+    limit?: number | undefined;
+  }): Promise<ClaimPage>;
+  /**
+   * Refuses new claims, answers those that wait, and ends the connections that the pool has lent; to be called before
+   * the pool's own `end`. Claims not answered after `timeoutMs` (default 4,000) hear a fault. Twice is the same as once.
+   */
+  stop(options?: { timeoutMs?: number }): Promise<void>;
+};
+
+const schemaDefault = 'firstcome';
+const connectTimeoutMsDefault = 2_000;
+const stopTimeoutMsDefault = 4_000;
+
+/**
+ * Brings the schema to the tables and functions of this version, creating it if need be, and returns the names of the
+ * migrations applied. Safe from several processes at once. Rejects with a `StartError`.
+ */
+export async function migrate({ pool, schema = schemaDefault }: HostDatabase): Promise<string[]> {
+  assertSchema(schema);
+  assertCanLend(pool, 1);
+  // Without limits on statements and locks: one migration waits for another.
+  const settings = { client_min_messages: 'warning', lock_timeout: '0', statement_timeout: '0' };
+  const client = await takeSession({ pool, schema }, settings, connectTimeoutMsDefault);
+  try {
+    return await migrateWith(client, schema);
+  } finally {
+    client.release(true);
+  }
+}
+
+/**
+ * Starts an engine on a schema that `migrate` has brought up to date. It borrows up to `claimConnections` and
+ * `queryConnections` connections of the pool, keeps them until `stop`, and ends them then: the sessions of the host and
+ * of the engine never mix. Rejects with a `StartError` that tells what to change, and leaves nothing behind.
+ */
+export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
+  const { pool, schema = schemaDefault, unsafeDurability = false, logger, ...limits } = options;
+  const log = logger ?? { warn: () => undefined };
+  assertSchema(schema);
+  const { database, claims } = checkLimits(limits);
+  assertCanLend(pool, database.claimConnections + database.queryConnections);
+  const place = { hostPool: pool, schema };
+  const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
+
+  const { forBatches, forQueries } = openPools({
+    ...database,
+    ...place,
+    claimTimeoutMs: claims.timeoutMs,
+    onIdleConnectionLost: ({ message }) =>
+      log.warn({ reason: message }, 'an idle connection to the database was lost'),
+  });
+  const stops: (() => Promise<void>)[] = [
+    async () => {
+      await Promise.all([forBatches.close(), forQueries.close()]);
+    },
+  ];
+  if (!(await postgresHealth(forQueries)()).healthy) {
+    await endAll(stops);
+    throw new StartError(
+      `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
+    );
+  }
+  if (durability === 'unsafe') {
+    log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
+  }
+  const engine = joinEngine(
+    { forBatches, forQueries, limits: claims, metrics: unmetered, log },
+    stops,
+  );
+  let stopped: Promise<void> | undefined;
+  return {
+    durability,
+    createCoupon: async (coupon) => engine.manageCoupon.create(checkNewCoupon(coupon)),
+    claim: async (command) => engine.claimCoupon(checkClaim(command)),
+    readCoupon: async (name) => engine.readCoupons.read(checkCouponName(name)),
+    changeCoupon: async (name, change) =>
+      engine.manageCoupon.change(checkCouponName(name), checkChange(change)),
+    addStock: async (addition) => engine.manageCoupon.addStock(checkAddition(addition)),
+    async findClaim(couponName, userId) {
+      const checked = checkClaim({ couponName, userId });
+      return engine.readClaims.find(checked.couponName, checked.userId);
+    },
+    listClaims: async (query) => engine.readClaims.list(checkPage(query)),
+    stop({ timeoutMs = stopTimeoutMsDefault } = {}) {
+      stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(stops));
+      return stopped;
+    },
+  };
+}
+
+const unmetered = {
+  shed: () => undefined,
+  answered: () => undefined,
+  batchDecided: () => undefined,
+  batchUnknown: () => undefined,
+  batchSettled: () => undefined,
+};
+
+/** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
+async function durabilityOf(
+  { pool, unsafeDurability }: FirstcomeOptions,
+  schema: string,
+  timeoutMs: number,
+): Promise<Durability> {
+  const client = await takeSession({ pool, schema }, {}, timeoutMs);
+  try {
+    const { durability, unsafe } = await readDurability(client);
+    if (durability !== 'unsafe' || unsafeDurability === true) return durability;
+    throw canLoseClaims(unsafe, 'set unsafeDurability');
+  } finally {
+    client.release(true);
+  }
+}
+
+async function takeSession(
+  { pool, schema }: Required<HostDatabase>,
+  settings: Record<string, string>,
+  timeoutMs: number,
+) {
+  try {
+    return await takeLentSession(pool, {
+      schema,
+      settings,
+      timeoutMs,
+      // Its statements tell of the loss.
+      onOpened: (client) => client.on('error', () => undefined),
+    });
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    const { message } = error as Error;
+    throw new StartError(`the pool lends no connection: ${message}`, { cause: error });
+  }
+}
+
+async function endAll(stops: (() => Promise<void>)[]): Promise<void> {
+  for (const stop of stops.reverse()) await stop();
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The package as others get it: packed, installed in an empty folder, and run from there. */
+import { spawn } from 'node:child_process';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const root = join(import.meta.dirname, '../..');
+const packedBytesMax = 300_000;
+const unpackedBytesMax = 1_000_000;
+
+type Packed = { filename: string; size: number; unpackedSize: number; files: { path: string }[] };
+
+let folder: string;
+let packed: Packed;
+/** Undefined where everything is installed; else what npm said when it could not reach the registry. */
+let unreachable: string | undefined;
+
+type Ended = { code: number | null; output: string };
+
+/** A command that runs in the folder of the installation, with nothing of this process's configuration. */
+function launch(command: string, args: string[], env: Record<string, string> = {}, cwd = folder) {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(command, args, {
+    ...{ cwd, env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+  const signal = (name: NodeJS.Signals) => process.kill(-(child.pid ?? 0), name);
+  return { output: () => output, ended, signal };
+}
+
+const run = (command: string, args: string[], env?: Record<string, string>, cwd?: string) =>
+  launch(command, args, env, cwd).ended;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'firstcome-package-'));
+  await chmod(folder, 0o755);
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const { output } = await run('npm', args, {}, root);
+  packed = JSON.parse(output.slice(output.indexOf('['), output.lastIndexOf(']') + 1))[0];
+  await writeFile(join(folder, 'package.json'), '{"private":true,"type":"module"}');
+  const { devDependencies, dependencies } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8'),
+  );
+  const install = await run('npm', [
+    ...['install', '--ignore-scripts', '--prefer-offline', '--engine-strict', '--no-audit'],
+    ...[`./${packed.filename}`, `pg@${dependencies.pg}`],
+    ...['@types/pg', '@types/node'].map((name) => `${name}@${devDependencies[name]}`),
+  ]);
+  const isOffline = /\b(?:ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)\b/;
+  if (isOffline.test(install.output)) unreachable = install.output;
+  else expect(install).toMatchObject({ code: 0 });
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describe('the package', () => {
+  const shipped = [
+    /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|openapi\.json|docs\/embedding\.md)$/,
+    /^dist\/.*\.js$/,
+    /^dist\/(?:adapters|proof)\/[a-z0-9_/-]+\.sql$/,
+    /^dist\/(?:app\/library[a-z-]*|core\/.*)\.d\.ts$/,
+  ];
+
+  it('holds the compiled source, its SQL and its papers, and nothing else', async () => {
+    const paths = packed.files.map(({ path }) => path);
+    expect(paths.filter((path) => !shipped.some((pattern) => pattern.test(path)))).toEqual([]);
+    const source = (await readdir(join(root, 'src'), { recursive: true }))
+      .filter((path) => /\.(?:ts|sql)$/.test(path) && !path.endsWith('.test.ts'))
+      .map((path) => `dist/${path.replace(/\.ts$/, '.js')}`);
+    expect(paths.filter((path) => /\.(?:js|sql)$/.test(path)).sort()).toEqual(source.sort());
+  });
+
+  it('is small', () => {
+    expect(packed.size).toBeLessThan(packedBytesMax);
+    expect(packed.unpackedSize).toBeLessThan(unpackedBytesMax);
+  });
+});
+
+describe('installed in an empty folder', () => {
+  beforeEach(({ skip }) => {
+    skip(unreachable !== undefined, 'the registry cannot be reached');
+  });
+
+  it('helps', async () => {
+    const { code, output } = await run('npx', ['firstcome', '--help']);
+    expect(output).toContain('Usage: firstcome');
+    expect(code).toBe(0);
+  });
+
+  it('serves with the bundled PostgreSQL, and stops when it is told to', async () => {
+    const env = { PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' };
+    const service = launch('npx', ['firstcome', 'serve'], env);
+    try {
+      const url = await waitFor(
+        'address of the service',
+        () => /serves on (http:\S+)/.exec(service.output())?.[1],
+        { timeoutMs: 60_000 },
+      );
+      const post = async (path: string, body: object) => {
+        const answer = await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+        return answer.status;
+      };
+      expect(await post('/api/coupons', { name: 'LAUNCH', amount: 1 })).toBe(201);
+      const claim = (userId: string) =>
+        post('/api/coupons/claim', { user_id: userId, coupon_name: 'LAUNCH' });
+      expect(await claim('ada')).toBe(200);
+      expect(await claim('eve')).toBe(400);
+    } finally {
+      service.signal('SIGTERM');
+    }
+    expect((await service.ended).output).toContain('stopped');
+  });
+
+  it('runs the example that embeds the engine', async () => {
+    await copyFile(join(root, 'examples/embed.mjs'), join(folder, 'embed.mjs'));
+    await mkdir(join(folder, 'postgres'));
+    await chmod(join(folder, 'postgres'), 0o755);
+    const postgres = await startEmbeddedPostgres({
+      ...{ dataDir: join(folder, 'postgres/data'), say: () => undefined, log: () => undefined },
+    });
+    try {
+      const { code, output } = await run(process.execPath, ['embed.mjs'], {
+        DATABASE_URL: postgres.url,
+      });
+      expect(output.split('\n')).toEqual([
+        ...['ada: claimed', 'bob: claimed', 'eve: sold_out', '2 of 2 claimed, by ada and bob', ''],
+      ]);
+      expect(code).toBe(0);
+    } finally {
+      await postgres.stop();
+    }
+  });
+
+  it('tells its types to a strict program, without any of the repository', async () => {
+    const lines = [
+      `import { AppError, type ClaimOutcome, createFirstcome, type FirstcomeOptions } from 'firstcome';`,
+      `import pg from 'pg';`,
+      `const options: FirstcomeOptions = { pool: new pg.Pool(), claimTimeoutMs: 2_000 };`,
+      'const firstcome = await createFirstcome(options);',
+      `const told: ClaimOutcome = await firstcome.claim({ couponName: 'A', userId: 'b' });`,
+      `if (told.outcome === 'claimed') told.claim.position.toFixed();`,
+      '// @ts-expect-error: a refusal holds no claim',
+      `if (told.outcome === 'sold_out') told.claim;`,
+      '// @ts-expect-error: there is no such option',
+      'await createFirstcome({ ...options, lanes: 1 });',
+      `new AppError('internal', { detail: '' }).code;`,
+    ];
+    await writeFile(join(folder, 'typed.ts'), lines.join('\n'));
+    const compilerOptions = {
+      ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
+      ...{ module: 'nodenext', target: 'es2023', types: ['node'] },
+    };
+    await writeFile(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['typed.ts'] }),
+    );
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const { code, output } = await run(process.execPath, [compiler, '-p', folder]);
+    expect(output).toBe('');
+    expect(code).toBe(0);
+  });
+});

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  createFirstcome,
+  type Firstcome,
+  type FirstcomeOptions,
+  migrate,
+} from '../../src/app/library.ts';
+import { type Cut, FaultProxy } from '../support/fault-proxy.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const schema = 'sale';
+
+let database: TestDatabase;
+let proxy: FaultProxy;
+let pool: pg.Pool;
+let firstcome: Firstcome | undefined;
+let coupons = 0;
+const newName = () => `COUPON-${++coupons}`;
+
+/** A pool as a host has one: with listeners of its own, and nothing set for the engine. */
+function openPool(options: pg.PoolConfig = {}): pg.Pool {
+  const opened = new pg.Pool({ connectionString: proxy.urlOf(database.url), ...options });
+  opened.on('error', () => undefined);
+  return opened;
+}
+
+async function start(options: Partial<FirstcomeOptions> = {}): Promise<Firstcome> {
+  firstcome = await createFirstcome({ pool, schema, ...options });
+  return firstcome;
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  proxy = await FaultProxy.before(database.url);
+  pool = openPool();
+  await migrate({ pool, schema });
+  await pool.end();
+});
+
+beforeEach(() => {
+  pool = openPool();
+});
+
+afterEach(async () => {
+  proxy.heal();
+  await firstcome?.stop();
+  firstcome = undefined;
+  await pool.end();
+});
+
+afterAll(async () => {
+  await proxy.stop();
+  await database.drop();
+});
+
+describe('a schema', () => {
+  it('is migrated once, beside tables of the host that have the same names', async () => {
+    expect(await migrate({ pool, schema: 'twice' })).toHaveLength(
+      (await database.query('select from twice.schema_migrations')).length,
+    );
+    expect(await migrate({ pool, schema: 'twice' })).toEqual([]);
+    await start();
+    const name = newName();
+    await firstcome?.createCoupon({ name, amount: 1 });
+    expect(await database.query('select from public.coupons')).toEqual([]);
+    expect(
+      await database.query(`select from ${schema}.coupons where name = $1`, [name]),
+    ).toHaveLength(1);
+  });
+
+  it('that an administrator has made is enough for a role that may make none', async () => {
+    const role = `owner_of_${(await database.query<{ name: string }>('select current_database() as name'))[0]?.name}`;
+    await database.query(`create role ${role} login password 'secret'`);
+    await database.query(`create schema lent authorization ${role}`);
+    const url = new URL(proxy.urlOf(database.url));
+    url.username = role;
+    url.password = 'secret';
+    const modest = openPool({ connectionString: url.href });
+    try {
+      await expect(migrate({ pool: modest, schema: 'other' })).rejects.toThrow('permission denied');
+      expect(await migrate({ pool: modest, schema: 'lent' })).not.toEqual([]);
+      const engine = await createFirstcome({ pool: modest, schema: 'lent' });
+      await engine.createCoupon({ name: newName(), amount: 1 });
+      await engine.stop();
+    } finally {
+      await modest.end();
+      await database.query(`drop owned by ${role} cascade`);
+      await database.query(`drop role ${role}`);
+    }
+  });
+
+  it('that was not migrated is refused, and so is a name that would need quotes', async () => {
+    await expect(start({ schema: 'empty' })).rejects.toMatchObject({
+      name: 'StartError',
+      message: expect.stringContaining('migrate()'),
+    });
+    await expect(start({ schema: 'a"b' })).rejects.toThrow('schema must be');
+    expect(pool.totalCount - pool.idleCount).toBe(0);
+  });
+});
+
+describe('an embedded engine', () => {
+  it('gives a crowd the units there are, and answers as the service does', async () => {
+    const { claim, createCoupon, readCoupon, addStock, changeCoupon, findClaim, listClaims } =
+      await start();
+    const name = newName();
+    expect(await createCoupon({ name, amount: 5 })).toMatchObject({ name, remainingAmount: 5 });
+    await expect(createCoupon({ name, amount: 5 })).rejects.toMatchObject({
+      code: 'coupon_exists',
+    });
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, user) => claim({ couponName: name, userId: `user-${user}` })),
+    );
+    expect(outcomes.filter(({ outcome }) => outcome === 'claimed')).toHaveLength(5);
+    expect(outcomes.filter(({ outcome }) => outcome === 'sold_out')).toHaveLength(45);
+    expect(await claim({ couponName: name, userId: 'user-0' })).toMatchObject({
+      outcome: 'already_claimed',
+      claim: { position: 1, claimedAt: expect.stringMatching(/^\d{4}-.*T.*\.\d{6}Z$/) },
+    });
+    expect(await addStock({ name, units: 2, idempotencyKey: 'more' })).toMatchObject({
+      coupon: { amount: 7, remainingAmount: 2 },
+      replayed: false,
+    });
+    const again = { couponName: name, userId: 'late', idempotencyKey: 'tap-1' };
+    expect((await claim(again)).outcome).toBe('claimed');
+    expect((await claim(again)).outcome).toBe('replayed');
+    expect(await changeCoupon(name, { paused: true })).toMatchObject({ state: 'paused' });
+    expect(await claim({ couponName: name, userId: 'eve' })).toEqual({ outcome: 'paused' });
+    expect(await claim({ couponName: 'none', userId: 'eve' })).toEqual({
+      outcome: 'coupon_not_found',
+    });
+    expect(await readCoupon(name)).toMatchObject({ amount: 7, remainingAmount: 1 });
+    expect(await findClaim(name, 'late')).toMatchObject({ position: 6 });
+    await expect(findClaim(name, 'eve')).rejects.toMatchObject({ code: 'claim_not_found' });
+    const page = await listClaims({ couponName: name, afterPosition: 4, limit: 1 });
+    expect(page).toMatchObject({ claims: [{ position: 5 }], more: true });
+  });
+
+  it('tells every mistake of a call, and changes nothing', async () => {
+    const { claim, createCoupon } = await start();
+    await expect(claim({ couponName: '', userId: 'a\0b' })).rejects.toMatchObject({
+      code: 'invalid_request',
+      fields: [{ field: 'couponName' }, { field: 'userId' }],
+    });
+    await expect(createCoupon({ name: 'X', amount: 0.5 })).rejects.toMatchObject({
+      fields: [{ field: 'amount' }],
+    });
+    const opensAt = new Date('2030-01-31T18:00:00Z');
+    await expect(
+      createCoupon({ name: 'X', amount: 1, opensAt, closesAt: opensAt }),
+    ).rejects.toMatchObject({ fields: [{ field: 'closesAt' }] });
+    await expect(
+      createCoupon({ name: 'X', amount: 1, opensAt: new Date(Number.NaN) }),
+    ).rejects.toMatchObject({ fields: [{ field: 'opensAt' }] });
+  });
+
+  it('reads numbers and times by its own rules, whatever the host has set for its process', async () => {
+    const { INT8, INT4, TIMESTAMPTZ } = pg.types.builtins;
+    const types = [INT8, INT4, TIMESTAMPTZ];
+    const parsers = types.map((type) => pg.types.getTypeParser(type));
+    for (const type of types) pg.types.setTypeParser(type, () => 'changed by the host');
+    try {
+      const { createCoupon, claim } = await start();
+      const name = newName();
+      const opensAt = new Date('2020-01-31T18:00:00Z');
+      const coupon = await createCoupon({ name, amount: 3, opensAt });
+      expect(coupon).toMatchObject({
+        amount: 3,
+        id: expect.stringMatching(/^\d+$/),
+        opensAt: '2020-01-31T18:00:00Z',
+      });
+      expect(await claim({ couponName: name, userId: 'ada' })).toMatchObject({
+        claim: { position: 1 },
+      });
+    } finally {
+      for (const [index, type] of types.entries()) {
+        pg.types.setTypeParser(type, parsers[index] as (value: string) => unknown);
+      }
+    }
+  });
+
+  it('stops once, lets the host end its pool, and refuses from then on', async () => {
+    const { createCoupon, claim, stop } = await start();
+    const name = newName();
+    await createCoupon({ name, amount: 2 });
+    await claim({ couponName: name, userId: 'first' });
+    const last = claim({ couponName: name, userId: 'ada' });
+    await Promise.all([stop(), stop()]);
+    expect((await last).outcome).toBe('claimed');
+    await expect(claim({ couponName: name, userId: 'bob' })).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect(pool.totalCount - pool.idleCount).toBe(0);
+  });
+});
+
+describe("the host's sessions", () => {
+  const settings = [
+    'enable_seqscan',
+    'lock_timeout',
+    'statement_timeout',
+    'search_path',
+    'TimeZone',
+  ];
+
+  it("never have the engine's settings", async () => {
+    const show = async (client: pg.PoolClient) =>
+      Promise.all(settings.map(async (name) => (await client.query(`show ${name}`)).rows[0][name]));
+    const plain = new pg.Client({ connectionString: database.url });
+    await plain.connect();
+    const expected = await show(plain as unknown as pg.PoolClient);
+    await plain.end();
+
+    const { createCoupon, claim, stop } = await start();
+    const name = newName();
+    await createCoupon({ name, amount: 5 });
+    await claim({ couponName: name, userId: 'ada' });
+    const seen = async () => {
+      const clients = await Promise.all(Array.from({ length: 4 }, () => pool.connect()));
+      const all = await Promise.all(clients.map(show));
+      for (const client of clients) client.release();
+      return all;
+    };
+    expect(await seen()).toEqual(Array(4).fill(expected));
+    await stop();
+    expect(await seen()).toEqual(Array(4).fill(expected));
+  });
+
+  it('leave nothing to the engine: settings, prepared statements, temporary tables', async () => {
+    const clients = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
+    for (const client of clients) {
+      await client.query('create temporary table coupons ()');
+      await client.query('set synchronous_commit = off');
+      await client.query('set default_transaction_read_only = on');
+      await client.query({ name: 'claim-batch', text: 'select 1' });
+      client.release();
+    }
+    const warnings: string[] = [];
+    const { durability, createCoupon, claim } = await start({
+      logger: { warn: (_event, message) => warnings.push(message) },
+    });
+    expect(durability).toBe('local');
+    const name = newName();
+    await createCoupon({ name, amount: 5 });
+    expect((await claim({ couponName: name, userId: 'ada' })).outcome).toBe('claimed');
+    expect(warnings).toEqual([]);
+  });
+
+  it('may have left a transaction open: that connection is ended, and the next one used', async () => {
+    const { createCoupon } = await start();
+    // All that are idle: those that come out of the pool next.
+    const clients = await Promise.all(Array.from({ length: 2 }, () => pool.connect()));
+    for (const client of clients) {
+      await client.query('begin');
+      client.release();
+    }
+    const names = Array.from({ length: 2 }, newName);
+    const told = await Promise.allSettled(names.map((name) => createCoupon({ name, amount: 1 })));
+    for (const { status, ...rest } of told) {
+      if (status === 'rejected') expect(rest).toMatchObject({ reason: { code: 'unavailable' } });
+    }
+    await createCoupon({ name: newName(), amount: 1 });
+    const open = await database.query(
+      `select from pg_stat_activity where datname = current_database() and state like 'idle in trans%'`,
+    );
+    expect(open).toHaveLength(
+      clients.length - told.filter((one) => one.status === 'rejected').length,
+    );
+  });
+});
+
+describe('a pool is refused', () => {
+  const refused = (options: Partial<FirstcomeOptions>) =>
+    expect(createFirstcome({ pool, schema, ...options })).rejects;
+
+  it('that is smaller than what the engine keeps', async () => {
+    const small = openPool({ max: 5 });
+    await refused({ pool: small }).toThrow('the pool has at most 5 connections');
+    await small.end();
+  });
+
+  it('that asks for binary results', async () => {
+    const binary = openPool({ binary: true } as pg.PoolConfig);
+    await refused({ pool: binary }).toThrow('binary');
+    await binary.end();
+  });
+
+  it('that leads through a pooler, whose sessions are not those that answer', async () => {
+    proxy.editReply = (piece) => {
+      // BackendKeyData: a K, its length of 12, the process and the secret key.
+      const at = piece.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
+      if (at >= 0) piece.writeInt32BE(1, at + 5);
+      return piece;
+    };
+    await refused({}).toThrow('connection pooler');
+    expect(pool.totalCount).toBe(0);
+  });
+
+  it('that lends nothing in time, and a late connection goes back to it', async () => {
+    const busy = openPool({ max: 6 });
+    const clients = await Promise.all(Array.from({ length: 6 }, () => busy.connect()));
+    await refused({ pool: busy, connectTimeoutMs: 100 }).toThrow('no connection in time');
+    for (const client of clients) client.release();
+    await waitFor('idle connections', () => busy.idleCount === 6);
+    await busy.end();
+  });
+
+  it('whose database can lose claims, unless that is allowed', async () => {
+    const hasty = openPool({ options: '-c synchronous_commit=off' });
+    await refused({ pool: hasty }).toThrow(/synchronous_commit is off\nTurn it on; or set unsafe/);
+    const allowed = await createFirstcome({ pool: hasty, schema, unsafeDurability: true });
+    expect(allowed.durability).toBe('unsafe');
+    await allowed.stop();
+    await hasty.end();
+  });
+
+  it('with limits that contradict each other, each named as the option it is', async () => {
+    await refused({ claimTimeoutMs: 1_000, lockTimeoutMs: 500, batchMax: 0 }).toThrow(
+      /^batchMax .*\nlockTimeoutMs must be less than half of claimTimeoutMs/,
+    );
+    await refused({ lanes: 1 } as Partial<FirstcomeOptions>).toThrow('there is no option lanes');
+  });
+});
+
+describe('a claim whose answer is lost', () => {
+  const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence', 'late'];
+
+  it.each(cuts)('(%s) is decided once, and its connection never goes back', async (cut) => {
+    const warnings: string[] = [];
+    const { createCoupon, claim } = await start({
+      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 3_000 },
+      logger: { warn: (_event, message) => warnings.push(message) },
+    });
+    const name = newName();
+    await createCoupon({ name, amount: 3 });
+    await claim({ couponName: name, userId: 'first' });
+    let isCut = false;
+    proxy.lateMs = 200;
+    proxy.cutWhen = (piece) => {
+      if (isCut || !piece.includes('claim-batch')) return undefined;
+      isCut = true;
+      return cut;
+    };
+    const outcomes = await Promise.all(
+      ['ada', 'bob', 'eve'].map((userId) => claim({ couponName: name, userId })),
+    );
+    expect(isCut).toBe(true);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual([
+      'claimed',
+      'claimed',
+      'sold_out',
+    ]);
+    expect(warnings.length).toBeGreaterThan(0);
+    // One that is late is there by now, and must not be decided a second time.
+    await new Promise((resolve) => setTimeout(resolve, cut === 'late' ? 500 : 0));
+    const [coupon] = await database.query<{ claims: number; remaining_amount: number }>(
+      `select remaining_amount, (select count(*)::integer from ${schema}.claims where coupon_id = id) as claims
+       from ${schema}.coupons where name = $1`,
+      [name],
+    );
+    expect(coupon).toEqual({ claims: 3, remaining_amount: 0 });
+    expect(pool.idleCount).toBe(0);
+  });
+
+  it('(a warning at its commit) counts as lost also where the host has silenced warnings', async () => {
+    await database.query(
+      `create function ${schema}.warn() returns trigger language plpgsql as
+       $$ begin raise warning 'not confirmed'; return null; end $$`,
+    );
+    await database.query(
+      `create trigger warn after insert on ${schema}.claims execute function ${schema}.warn()`,
+    );
+    const silent = openPool({ options: '-c client_min_messages=error' });
+    const warnings: string[] = [];
+    const logger = { warn: (_event: unknown, message: string) => warnings.push(message) };
+    const engine = await createFirstcome({ pool: silent, schema, logger });
+    try {
+      const name = newName();
+      await engine.createCoupon({ name, amount: 1 });
+      expect((await engine.claim({ couponName: name, userId: 'ada' })).outcome).toBe('claimed');
+      expect(warnings).not.toEqual([]);
+    } finally {
+      await engine.stop();
+      await database.query(`drop trigger warn on ${schema}.claims`);
+      await silent.end();
+    }
+  });
+});
+
+describe('a read whose connection breaks', () => {
+  it('is unavailable, and who waits for the connection gets another one', async () => {
+    const { createCoupon, listClaims } = await start({ queryConnections: 1 });
+    const name = newName();
+    await createCoupon({ name, amount: 1 });
+    let isCut = false;
+    proxy.cutWhen = (piece) => {
+      if (isCut || !piece.includes('list-claims')) return undefined;
+      isCut = true;
+      return 'behind';
+    };
+    const query = { couponName: name };
+    const told = await Promise.allSettled([listClaims(query), listClaims(query)]);
+    expect(told).toMatchObject([
+      { status: 'rejected', reason: { code: 'unavailable' } },
+      { status: 'fulfilled', value: { claims: [], more: false } },
+    ]);
+  });
+});
