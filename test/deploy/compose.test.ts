@@ -15,7 +15,7 @@ import {
   servicesWith,
   variablesIn,
 } from '../support/compose-files.ts';
-import { envOf, parseDockerfile } from '../support/dockerfile.ts';
+import { envOf, lastStage } from '../support/dockerfile.ts';
 import { readTidyFiles } from '../support/tidy-files.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -30,8 +30,7 @@ const both: [string, ComposeProject][] = [
   ['compose.yaml and compose.secure.yaml', withKeys],
 ];
 
-const image = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8')).at(-1);
-if (image === undefined) throw new Error('the Dockerfile has no stage');
+const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
 const imageEnv = envOf(image);
 
 // The schema of the compose specification, as this linter carries it.

@@ -35,6 +35,13 @@ export function parseDockerfile(text: string): Stage[] {
   return stages;
 }
 
+/** The stage that becomes the image. */
+export function lastStage(text: string): Stage {
+  const stage = parseDockerfile(text).at(-1);
+  if (stage === undefined) throw new Error('the Dockerfile has no stage');
+  return stage;
+}
+
 /** Takes a COPY apart. Of its flags only `--from` is understood. */
 export function parseCopy(rest: string): Copy {
   const words = rest.split(' ');
@@ -80,13 +87,18 @@ export async function buildInFolders(root: string, folder: string): Promise<stri
   const rootOf = (name: string) => join(folder, `stage-${name}`);
   for (const stage of stages) {
     const own = rootOf(stage.name);
-    if (stages.some(({ name }) => name === stage.from)) {
-      cpSync(rootOf(stage.from), own, { recursive: true, verbatimSymlinks: true });
-    }
     mkdirSync(own, { recursive: true });
-    await carryOut(stage, { own, rootOf, root });
+    const instructions = allInstructions(stage, stages);
+    await carryOut({ ...stage, instructions }, { own, rootOf, root });
   }
   return rootOf(stages.at(-1)?.name ?? '');
+}
+
+/** With those of the stage that it begins with, folder, variables and all. */
+function allInstructions(stage: Stage, stages: Stage[]): Instruction[] {
+  const base = stages.find(({ name }) => name === stage.from);
+  const below = base === undefined ? [] : allInstructions(base, stages);
+  return [...below, ...stage.instructions];
 }
 
 async function carryOut(
