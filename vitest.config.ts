@@ -22,7 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/proof/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{deploy,proof}/*.test.ts'],
         },
       },
       {

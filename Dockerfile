@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+# Debian with glibc, since the bundled PostgreSQL does not run on musl.
+FROM node:24.21.0-bookworm-slim AS base
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+
+FROM base AS build
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/finish-build.mjs scripts/
+COPY src src
+RUN npm run build
+
+FROM base AS dependencies
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:24.21.0-bookworm-slim
+ENV NODE_ENV=production
+# Without ADMIN_API_KEY the service refuses to start on such an address, unless it is told that anybody may administer.
+ENV HOST=0.0.0.0
+WORKDIR /app
+COPY package.json LICENSE ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+USER node
+# After USER, so that the folder is node's: without DATABASE_URL the data goes to /data/.firstcome. Keep it in a volume.
+WORKDIR /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# Its first line runs node in its own place, so that signals reach node.
+ENTRYPOINT ["/app/dist/main.js"]
+CMD ["serve"]

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Ajv } from 'ajv';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { type Config, loadConfig, settings } from '../../src/config.ts';
+import {
+  type ComposeProject,
+  composeText,
+  readCompose,
+  servicesWith,
+  variablesIn,
+} from '../support/compose-files.ts';
+import { envOf, lastStage } from '../support/dockerfile.ts';
+import { readTidyFiles } from '../support/tidy-files.ts';
+
+const root = join(import.meta.dirname, '../..');
+const base = ['compose.yaml'];
+const secure = [...base, 'compose.secure.yaml'];
+const keys = { ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
+const plain = readCompose(base);
+const withKeys = readCompose(secure, keys);
+const nodes = ['service', 'service-2', 'service-3'];
+const both: [string, ComposeProject][] = [
+  ['compose.yaml', plain],
+  ['compose.yaml and compose.secure.yaml', withKeys],
+];
+
+const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
+const imageEnv = envOf(image);
+
+// The schema of the compose specification, as this linter carries it.
+const carrier = dirname(createRequire(import.meta.url).resolve('dclint/package.json'));
+const schema = JSON.parse(readFileSync(join(carrier, 'schemas/compose.schema.json'), 'utf8'));
+const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
+const isCompose = ajv.compile({ ...schema, $schema: 'http://json-schema.org/draft-07/schema#' });
+const mistakesIn = (project: unknown) => {
+  isCompose(project);
+  return (isCompose.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+};
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firstcome-compose-'));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const writePassword = () =>
+  execFileSync(process.execPath, [join(root, 'deploy/compose/write-password.mjs'), folder]);
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+
+/** The configuration of a node, with the files of the password's volume in `folder`. */
+function configOf(project: ComposeProject, node: string): Config {
+  writePassword();
+  const environment = Object.entries(project.services[node]?.environment ?? {}).map(
+    ([name, value]): [string, string] => [name, value.replace('/run/firstcome/', `${folder}/`)],
+  );
+  return loadConfig({ ...imageEnv, ...Object.fromEntries(environment) });
+}
+
+describe.each(both)('%s', (_files, project) => {
+  const services = Object.entries(project.services);
+
+  it('is what the specification of compose allows', () => {
+    expect(mistakesIn(project)).toEqual([]);
+    const wrong = { ...project, services: { ...project.services, more: { privilegd: true } } };
+    expect(mistakesIn(wrong).join()).toContain('/services/more');
+  });
+
+  it('publishes ports on this machine only, and none of the database', () => {
+    const ports = services.flatMap(([, service]) => service.ports ?? []);
+    expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
+    expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
+    expect(project.services.postgres?.ports).toBeUndefined();
+    expect(project.services.service?.ports).toEqual(['127.0.0.1:8080:8080']);
+  });
+
+  it('takes from each container what it does not need', () => {
+    for (const [name, { read_only, cap_drop, security_opt }] of services) {
+      const copiesSecrets = project === withKeys && name === 'prometheus';
+      expect({ name, read_only, cap_drop, security_opt }).toEqual({
+        ...{ name, read_only: !copiesSecrets, cap_drop: ['ALL'] },
+        security_opt: ['no-new-privileges:true'],
+      });
+    }
+  });
+
+  it('names exact images, of which one is built', () => {
+    for (const [name, service] of services) {
+      if (service.image !== 'firstcome') {
+        expect([name, service.image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)]);
+      }
+    }
+    expect(services.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual([
+      'service',
+    ]);
+  });
+
+  it('waits only for what is there and can become what is waited for', () => {
+    for (const [name, { depends_on = {}, profiles = [] }] of services) {
+      const running = servicesWith(project, profiles);
+      for (const [other, { condition }] of Object.entries(depends_on)) {
+        const service = project.services[other];
+        expect([name, running]).toEqual([name, expect.arrayContaining([other])]);
+        if (condition === 'service_healthy') {
+          const ofImage = service?.image === 'firstcome' && 'HEALTHCHECK';
+          const asks = image.instructions.some(({ keyword }) => keyword === ofImage);
+          expect([other, asks || service?.healthcheck !== undefined]).toEqual([other, true]);
+        }
+      }
+    }
+  });
+
+  it('mounts what is in the tree, and volumes that it declares', () => {
+    const tree = readTidyFiles(root).map(({ path }) => `./${path}`);
+    const mounts = services.flatMap(([, { volumes = [] }]) => volumes);
+    expect(mounts.length).toBeGreaterThan(0);
+    for (const mount of mounts) {
+      const [source = '', , mode] = mount.split(':');
+      const isFile = source.startsWith('./');
+      if (isFile) expect(mode).toBe('ro');
+      const known = isFile
+        ? tree.some((path) => path === source || path.startsWith(`${source}/`))
+        : source in (project.volumes ?? {});
+      expect([source, known]).toEqual([source, true]);
+    }
+  });
+
+  it('gives every node the same settings, which the service knows', () => {
+    const variables = settings.flatMap(({ variable, secret }) =>
+      secret ? [variable, `${variable}_FILE`] : [variable],
+    );
+    const { service } = project.services;
+    for (const node of nodes) {
+      expect(project.services[node]?.environment).toEqual(service?.environment);
+    }
+    const given = Object.keys(service?.environment ?? {});
+    expect(given.filter((name) => !variables.includes(name))).toEqual([]);
+  });
+
+  it('lets a node end in its own time', () => {
+    const { delayMs, timeoutMs } = configOf(project, 'service').shutdown;
+    for (const node of nodes) {
+      const grace = project.services[node]?.stop_grace_period ?? '10s';
+      expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(delayMs + timeoutMs + 1000);
+    }
+  });
+});
+
+describe('compose.yaml', () => {
+  it('needs no variable, and takes only one that the service knows', () => {
+    expect(variablesIn(composeText('compose.yaml'))).toEqual(['PORT']);
+  });
+
+  it('runs the service and its database, and by profiles a cluster and observability', () => {
+    const usual = ['service', 'password', 'postgres'];
+    expect(servicesWith(plain)).toEqual(usual);
+    const added = (profile: string) =>
+      servicesWith(plain, [profile]).filter((name) => !usual.includes(name));
+    expect(added('cluster')).toEqual(['service-2', 'service-3', 'balancer']);
+    expect(added('observability')).toEqual(['prometheus', 'grafana']);
+  });
+
+  it('says that anybody may administer, and that only', () => {
+    const config = configOf(plain, 'service');
+    expect(config.auth.allowAnonymousAdmin).toBe(true);
+    expect(config.warnings).toEqual([
+      expect.stringContaining('ALLOW_ANONYMOUS_ADMIN is true'),
+      expect.stringContaining('CLAIM_API_KEY is not set'),
+    ]);
+  });
+
+  it('makes a password once, which is that of the URL and of the database', () => {
+    const config = configOf(plain, 'service');
+    const url = new URL(config.database.url?.reveal() ?? '');
+    const { POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE } =
+      plain.services.postgres?.environment ?? {};
+    expect(read('password')).toMatch(/^[0-9a-f]{64}$/);
+    expect(POSTGRES_PASSWORD_FILE).toBe('/run/firstcome/password');
+    expect([url.username, url.password, url.hostname, url.pathname]).toEqual([
+      ...[POSTGRES_USER, read('password'), 'postgres'],
+      `/${POSTGRES_DB}`,
+    ]);
+
+    const before = [read('password'), read('database-url')];
+    writePassword();
+    expect([read('password'), read('database-url')]).toEqual(before);
+    expect(readdirSync(folder).sort()).toEqual(['database-url', 'password']);
+    expect(statSync(join(folder, 'password')).mode & 0o777).toBe(0o440);
+    expect(statSync(join(folder, 'database-url')).mode & 0o777).toBe(0o400);
+  });
+
+  it('completes a password that was left half written', () => {
+    writeFileSync(join(folder, 'password.new'), 'ab');
+    writePassword();
+    expect(read('password')).toHaveLength(64);
+    expect(read('database-url')).toContain(`:${read('password')}@`);
+    rmSync(join(folder, 'database-url'));
+    const password = read('password');
+    writePassword();
+    expect(read('database-url')).toContain(`:${password}@`);
+  });
+
+  it('runs the nodes that the balancer knows, on the port that they listen on', () => {
+    const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
+    const known = [...haproxy.matchAll(/presetenv NODE_\d (\S+)/g)].map(([, place]) => place);
+    const { port } = configOf(plain, 'service').http;
+    expect(known).toEqual(nodes.map((node) => `${node}:${port}`));
+    expect(plain.services.balancer?.depends_on).toEqual(
+      Object.fromEntries(nodes.map((node) => [node, { condition: 'service_healthy' }])),
+    );
+    const leavesTime = Number(/hard-stop-after (\d+)s/.exec(haproxy)?.[1]);
+    const grace = Number.parseInt(plain.services.balancer?.stop_grace_period ?? '', 10);
+    expect(grace).toBeGreaterThan(leavesTime);
+  });
+});
+
+describe('compose.secure.yaml', () => {
+  it.each(['ADMIN_API_KEY', 'CLAIM_API_KEY'])('refuses without %s', (missing) => {
+    expect(() => readCompose(secure, { ...keys, [missing]: '' })).toThrow(missing);
+  });
+
+  it('asks for both keys on every node, and lets nobody in without', () => {
+    for (const node of nodes) {
+      const { auth, warnings } = configOf(withKeys, node);
+      expect(auth.adminApiKey?.reveal()).toBe(keys.ADMIN_API_KEY);
+      expect(auth.claimApiKey?.reveal()).toBe(keys.CLAIM_API_KEY);
+      expect(auth.allowAnonymousAdmin).toBe(false);
+      expect(warnings).toEqual([]);
+    }
+  });
+
+  it('lets Prometheus do as without keys, but send one', () => {
+    const of = (name: string) =>
+      parse(readFileSync(join(root, 'deploy/prometheus', name), 'utf8')) as {
+        scrape_configs: { authorization?: { credentials_file: string } }[];
+      };
+    const expected = of('compose.yml');
+    const [scrape] = expected.scrape_configs;
+    if (scrape) scrape.authorization = { credentials_file: '/run/secrets/admin-api-key' };
+    expect(of('compose-secure.yml')).toEqual(expected);
+
+    const { command, secrets } = withKeys.services.prometheus ?? {};
+    const usual = plain.services.prometheus?.command ?? [];
+    expect(command).toEqual([
+      '--config.file=/etc/prometheus/compose-secure.yml',
+      ...usual.slice(1),
+    ]);
+    expect(secrets).toEqual(['admin-api-key']);
+    expect(withKeys.secrets).toEqual({ 'admin-api-key': { environment: 'ADMIN_API_KEY' } });
+  });
+});

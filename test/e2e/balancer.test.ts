@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { readCompose } from '../support/compose-files.ts';
+import {
+  type Balancer,
+  checkConfiguration,
+  findHaproxy,
+  startBalancer,
+} from '../support/haproxy.ts';
+import {
+  endServiceProcesses,
+  runToEnd,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const found = findHaproxy();
+if (found === undefined) {
+  if (process.env.CI) throw new Error('haproxy is not installed, and CI must not do without it');
+  process.stderr.write('The balancer is not tested: haproxy is not installed.\n');
+}
+const haproxy = found ?? '';
+// Some dozen clients are on the node by then, and the balancer's checks have not found out yet.
+const hangMs = 300;
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** What a drill's report says, as far as it is looked at here. */
+type Report = { startedAt: string; totals: { info: number; answers: Record<string, number> } };
+
+describe.skipIf(found === undefined)('the balancer before three nodes', () => {
+  let folder: string;
+  let postgres: EmbeddedPostgres;
+  let nodes: ServiceProcess[];
+  let balancer: Balancer;
+
+  // As compose.yaml sets it, so that what is seen here is what its cluster does.
+  const { SHUTDOWN_DELAY_MS = '' } =
+    readCompose(['compose.yaml']).services.service?.environment ?? {};
+  const databaseEnv = () => ({ DATABASE_URL: postgres.url });
+  const startNode = () => startServiceProcess({ ...databaseEnv(), SHUTDOWN_DELAY_MS });
+  const urls = () => nodes.map(({ url }) => url);
+  const inFolder = (name: string) => join(folder, name);
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'firstcome-balancer-'));
+    await chmod(folder, 0o755);
+    const dataDir = inFolder('data');
+    postgres = await startEmbeddedPostgres({ dataDir, say: () => {}, log: () => {} });
+    nodes = await Promise.all([startNode(), startNode(), startNode()]);
+    balancer = await startBalancer(haproxy, urls());
+  });
+
+  afterAll(async () => {
+    await balancer?.stop();
+    await endServiceProcesses();
+    await postgres?.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  /** Plays a drill through the balancer, does something when it is under way, and returns what its report says. */
+  async function drill(seed: number, meanwhile: () => Promise<void>): Promise<Report> {
+    const history = inFolder(`${seed}.jsonl`);
+    const ended = runToEnd(databaseEnv(), [
+      ...['drill', 'flash-sale', '--url', balancer.url, '--seed', String(seed), '--no-audit'],
+      ...['--users', '3000', '--units', '1500', '--rate', '400', '--connections', '64'],
+      ...['--history', history, '--json', inFolder('report.json')],
+    ]);
+    await waitFor(
+      'beginning of the drill',
+      () => existsSync(history) && statSync(history).size > 100_000,
+    );
+    await meanwhile();
+    const { output } = await ended;
+    expect(output).toContain('not judged');
+    return JSON.parse(readFileSync(inFolder('report.json'), 'utf8'));
+  }
+
+  async function expectPassed(seed: number, options: string[]): Promise<void> {
+    const history = inFolder(`${seed}.jsonl`);
+    const { code, output } = await runToEnd(databaseEnv(), ['audit', history, ...options]);
+    expect(output).toContain('verdict: passed');
+    expect(code).toBe(0);
+  }
+
+  it('has a configuration that haproxy accepts without a warning', async () => {
+    expect(await checkConfiguration(haproxy, urls())).not.toMatch(/warning|alert/i);
+  });
+
+  it('spreads a drill over all nodes, and nobody notices that one of them is stopped', async () => {
+    const { totals } = await drill(1, async () => {
+      for (const url of urls()) {
+        const metrics = await (await fetch(`${url}/metrics`)).text();
+        expect(metrics).toMatch(/^firstcome_claims_total\{.*\} [1-9]/m);
+      }
+      nodes[1]?.signal('SIGTERM');
+      expect(await nodes[1]?.exited).toEqual({ code: 0, signal: null });
+    });
+    const { won = 0, shed, unsent, unknown } = totals.answers;
+    expect(won).toBeGreaterThanOrEqual(1500);
+    expect({ shed, unsent, unknown }).toEqual({ shed: 0, unsent: 0, unknown: 0 });
+    await expectPassed(1, []);
+  });
+
+  it('tells nobody anything untrue when a node hangs and dies', async () => {
+    const times: number[] = [];
+    const { startedAt, totals } = await drill(2, async () => {
+      times.push(Date.now());
+      nodes[2]?.signal('SIGSTOP');
+      await delay(hangMs);
+      await nodes[2]?.killGroup();
+      times.push(Date.now());
+    });
+    // Who was on that node cannot tell; all others go on.
+    expect(totals.info).toBeGreaterThan(0);
+    expect(totals.answers.unsent).toBe(0);
+    const faults = times.map((ms, index) => ({
+      ...{ fault: 'kill', phase: index === 0 ? 'start' : 'end' },
+      t_ms: Math.max(0, ms - Date.parse(startedAt)),
+    }));
+    const lines = faults.map((fault) => JSON.stringify(fault)).join('\n');
+    writeFileSync(inFolder('faults.jsonl'), `${lines}\n`);
+    await expectPassed(2, ['--faults', inFolder('faults.jsonl')]);
+  });
+});
+
+describe.skipIf(found === undefined)('the balancer before nodes that break off', () => {
+  const servers: Server[] = [];
+  const asked: string[] = [];
+  // How many of the next calls are taken in and never answered.
+  let broken = 0;
+  let balancer: Balancer;
+
+  beforeAll(async () => {
+    for (const _ of range(3)) {
+      const server = createServer((request, response) => {
+        if (request.url === '/readyz' || request.url === '/livez') {
+          response.end('{}');
+          return;
+        }
+        request.resume().on('end', () => {
+          asked.push(`${request.method} ${request.url}`);
+          broken -= 1;
+          if (broken >= 0) request.socket.destroy();
+          else response.end('{}');
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      servers.push(server);
+    }
+    const ports = servers.map((server) => (server.address() as AddressInfo).port);
+    balancer = await startBalancer(
+      haproxy,
+      ports.map((port) => `http://127.0.0.1:${port}`),
+    );
+  });
+
+  afterAll(async () => {
+    await balancer?.stop();
+    for (const server of servers) server.close().closeAllConnections();
+  });
+
+  it('sends a claim once only, and says that nobody can tell', async () => {
+    broken = 1;
+    const answer = await fetch(`${balancer.url}/api/coupons/claim`, { method: 'POST', body: '{}' });
+    expect(asked).toEqual(['POST /api/coupons/claim']);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      ...[502, 'application/problem+json'],
+    ]);
+    expect(await answer.json()).toMatchObject({ status: 502, effect: 'unknown' });
+  });
+
+  it('asks another node again for what only reads', async () => {
+    asked.length = 0;
+    broken = 1;
+    expect((await fetch(`${balancer.url}/api/coupons/LAUNCH`)).status).toBe(200);
+    expect(asked).toEqual(['GET /api/coupons/LAUNCH', 'GET /api/coupons/LAUNCH']);
+  });
+
+  it('says as the service would that no node can be reached', async () => {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    const answer = await fetch(`${balancer.url}/api/coupons/claim`, { method: 'POST', body: '{}' });
+    const { title, error, effect, status } = problems.unavailable;
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await answer.json()).toMatchObject({
+      code: 'unavailable',
+      title,
+      error,
+      effect,
+      status,
+    });
+  });
+});

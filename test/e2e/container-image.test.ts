@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The Dockerfile carried out in folders, and what it makes started as a container would start it. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { buildInFolders, envOf, lastOf, lastStage, listIn } from '../support/dockerfile.ts';
+import { familyOf, killFamily } from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+const buildMsMax = 400_000;
+const startMsMax = 60_000;
+// The image's user `node`. Where the tests are not root, what belongs to them must do.
+const isRoot = process.getuid?.() === 0;
+const account = isRoot ? { uid: 1000, gid: 1000 } : {};
+
+const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
+
+let folder: string;
+let imageRoot: string;
+let child: ChildProcess | undefined;
+
+/** Starts what the image starts, with what `docker run --env` would add. */
+function startImage(env: Record<string, string>): { child: ChildProcess; output(): string } {
+  const [program = '', ...args] = [
+    ...listIn(lastOf(image, 'ENTRYPOINT')),
+    ...listIn(lastOf(image, 'CMD')),
+  ];
+  child = spawn(join(imageRoot, program), args, {
+    cwd: join(imageRoot, lastOf(image, 'WORKDIR') ?? ''),
+    env: { PATH: process.env.PATH ?? '', ...envOf(image), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...account,
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  return { child, output: () => output };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'firstcome-image-'));
+  await chmod(folder, 0o755);
+  imageRoot = await buildInFolders(root, folder);
+  const data = join(imageRoot, lastOf(image, 'WORKDIR') ?? '');
+  if (isRoot) await chown(data, 1000, 1000);
+}, buildMsMax);
+
+afterAll(async () => {
+  if (child?.pid !== undefined && child.exitCode === null) killFamily(child.pid);
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describe('the image', () => {
+  it('holds the program and what it needs, and nothing that only development needs', () => {
+    const { dependencies, devDependencies } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    );
+    const has = (name: string) => existsSync(join(imageRoot, 'app/node_modules', name));
+    expect(Object.keys(dependencies).filter((name) => !has(name))).toEqual([]);
+    // What a dependency itself depends on is there, whoever else names it.
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+    const only = Object.keys(devDependencies).filter((name) => lock[`node_modules/${name}`].dev);
+    expect(only).toContain('vitest');
+    expect(only.filter(has)).toEqual([]);
+    expect(readdirSync(join(imageRoot, 'app')).sort()).toEqual([
+      ...['LICENSE', 'dist', 'node_modules', 'package.json'],
+    ]);
+  });
+
+  it('refuses to start for everybody without a key', async () => {
+    const { child: refused, output } = startImage({ PORT: String(await chooseFreePort()) });
+    const [code] = await once(refused, 'close');
+    expect(code).toBe(1);
+    expect(output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
+  });
+
+  it('starts with a database of its own, without a right to change the program, and ends on SIGTERM', async () => {
+    const port = String(await chooseFreePort());
+    const env = { PORT: port, ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
+    const { child: started, output } = startImage(env);
+    const url = `http://127.0.0.1:${port}`;
+    const answer = await waitFor(
+      'answer',
+      () => {
+        if (started.exitCode !== null) throw new Error(output());
+        return fetch(`${url}/health`);
+      },
+      { timeoutMs: startMsMax },
+    );
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ status: 'healthy', database: 'bundled' });
+    expect(existsSync(join(imageRoot, 'data/.firstcome'))).toBe(true);
+
+    const [program = '', ...args] = listIn(lastOf(image, 'HEALTHCHECK'));
+    const asked = { cwd: join(imageRoot, 'data'), ...account };
+    const path = process.env.PATH ?? '';
+    await run(program, args, { ...asked, env: { PATH: path, PORT: port } });
+    const elsewhere = { PATH: path, PORT: String(await chooseFreePort()) };
+    await expect(run(program, args, { ...asked, env: elsewhere })).rejects.toThrow();
+
+    // The process that a container would begin with is node itself, which hears signals.
+    const [first] = familyOf(started.pid ?? 0);
+    expect(first?.command).toMatch(/^node .*main\.js serve$/);
+    started.kill('SIGTERM');
+    const [code] = await once(started, 'close');
+    expect(code).toBe(0);
+  });
+});
