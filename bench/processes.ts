@@ -73,8 +73,13 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Runs a program to its end and resolves to all that it wrote. Rejects when it fails. */
-export function runToEnd(command: string, args: string[], cleanUp: CleanUp): Promise<string> {
+/** Runs a program to its end and resolves to all that it wrote. Rejects when it ends with another code than this. */
+export function runToEnd(
+  command: string,
+  args: string[],
+  cleanUp: CleanUp,
+  codeWanted = 0,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     cleanUp.add(() => end(child));
@@ -86,7 +91,7 @@ export function runToEnd(command: string, args: string[], cleanUp: CleanUp): Pro
     }
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve(output);
+      if (code === codeWanted) resolve(output);
       else reject(new Error(`${command} ended with ${code}:\n${output.slice(-2_000)}`));
     });
   });

@@ -6,6 +6,7 @@ import {
   type DropResult,
   medianOf,
   nameOf,
+  type OverloadResult,
   type Results,
   type Run,
   type Series,
@@ -17,7 +18,9 @@ import { shown } from './statistics.ts';
 export type PageParts = {
   results: Results;
   drop: DropResult | undefined;
+  overload: OverloadResult | undefined;
   plots: readonly NamedPlot[];
+  overloadPlots: readonly NamedPlot[];
   /** Names of the files that the figures are from. */
   sources: readonly string[];
   /** What was tried and what it brought, written by hand. */
@@ -55,6 +58,7 @@ export function pageOf(parts: PageParts): string {
       ...table(of('growth', true), 'connections'),
     ]),
     dropSection(drop),
+    overloadSection(parts),
     parts.tried === undefined ? [] : section('What was tried', [parts.tried]),
     finePrint(results),
   ];
@@ -71,9 +75,9 @@ function introduction({ results, sources }: PageParts): string[] {
     '# Performance',
     '',
     'What a durable claim costs, beside an empty handler of the same server and beside the usual design. Anybody can',
-    'measure it: `npm run bench -- --quick` in under two minutes, `npm run bench` in full, and `npm run bench:drop` for a',
-    'million users on one coupon. Service, database and load generator share the cores of one machine, so the ratios',
-    'say more than the rates.',
+    'measure it: `npm run bench -- --quick` in under two minutes, `npm run bench` in full, `npm run bench:drop` for a',
+    'million users on one coupon, and `npm run bench:overload` for more than can be decided. Service, database and load',
+    'generator share the cores of one machine, so the ratios say more than the rates.',
     '',
     '| Measured on | |',
     '|---|---|',
@@ -173,6 +177,57 @@ function dropSection(drop: DropResult | undefined): string[] {
     '| | |',
     '|---|---|',
     ...rows.map(row),
+  ]);
+}
+
+function overloadSection({ overload, overloadPlots }: PageParts): string[] {
+  if (overload === undefined) return [];
+  const { peak, loads, cpuSeconds, generator, machine, options } = overload;
+  const verdict = overload.violations.length === 0 ? 'passed' : overload.violations.join('; ');
+  return section('Overload where the processor is the limit', [
+    'First a closed loop finds the peak; then so many times as much is asked, whatever is answered, and at last half of it.',
+    'Who is turned away or hears nothing comes again, three times at most, and counts towards what is asked.',
+    ...(options.neighbours > 0
+      ? [
+          `Service and database share one core with ${options.neighbours} processes that do nothing but compute, so that the clients, on another`,
+          'core, can ask several times as much as is decided.',
+        ]
+      : ['Service, database and clients share all cores.']),
+    `Over ${shown(options.connections)} connections, of clients who wait ${shown(options.timeoutMs / 1000)} s for one, and as long for the answer.`,
+    '',
+    'A refusal costs nearly as much as a claim here, so it is the connections that bound the wait: who finds none free',
+    'never asks. With a database that is the limit instead, claims are refused by the wait that is ahead of them, and',
+    'goodput must stay at 0.9 of the peak up to ten times the load: row 31 of the [fault table](guarantees.md) tests that.',
+    '',
+    ...overloadPlots.map(({ file, plot }) => `![${plot.title}](performance/${file})\n`),
+    '| planned | asked/s | decided/s | ÷ peak | found no connection/s | turned away/s | decided: p50 ms | p99 | turned away: p50 ms | p99 | sent, without an answer |',
+    '|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|',
+    ...loads.map(({ times, offered, decided, shed, unsent, decidedMs, shedMs, unknown }) =>
+      row([
+        `${shown(times)} times`,
+        ...[offered, decided, decided / peak, unsent, shed].map(shown),
+        ...[decidedMs.p50, decidedMs.p99].map(shown),
+        ...(shed === 0 ? ['', ''] : [shedMs.p50, shedMs.p99].map(shown)),
+        shown(unknown),
+      ]),
+    ),
+    '',
+    '| | |',
+    '|---|---|',
+    row(['measured', `commit ${machine.commit}, ${machine.cores} cores`]),
+    row(['peak, decisions/s', shown(peak)]),
+    row(['back to full work', `${shown(overload.recoveredAfterS)} s after the overload`]),
+    row(['last one turned away', `${shown(overload.turnedAwayUntilS)} s after the overload`]),
+    row(["service's peak memory", `${shown(overload.peakMemoryMb)} MB`]),
+    row([
+      'CPU seconds: service, database, clients',
+      [cpuSeconds.server, cpuSeconds.database, cpuSeconds.generator].map(shown).join(', '),
+    ]),
+    row([
+      'clients late by at most, left out',
+      `${shown(generator.lagMsMax)} ms, ${shown(generator.leftOut)}`,
+    ]),
+    row(['audit', verdict]),
   ]);
 }
 

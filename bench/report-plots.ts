@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Which plots the report has. */
 import type { Plot, PlotLine } from './plot.ts';
-import { medianOf, type Results, type Run, seriesOf, type TargetKind } from './results.ts';
+import {
+  medianOf,
+  type OverloadResult,
+  type Results,
+  type Run,
+  seriesOf,
+  type TargetKind,
+} from './results.ts';
 
 /** A plot under the name of its file. */
 export type NamedPlot = { file: string; plot: Plot };
@@ -65,6 +72,68 @@ export function plotsOf(results: Results): NamedPlot[] {
   return plots
     .map(({ file, plot }) => ({ file, plot: { ...plot, lines: plot.lines.filter(hasValues) } }))
     .filter(({ plot }) => plot.lines.length > 0);
+}
+
+/** The plots about the overload, over how much was asked. */
+export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
+  const x = loads.map(({ times }) => times);
+  const xTitle = 'asked, in multiples of the peak';
+  const line = (
+    name: string,
+    colour: PlotLine['colour'],
+    y: readonly (number | undefined)[],
+  ): PlotLine => ({ name, colour, y });
+  const orNothing = (value: number) => (value > 0 ? value : undefined);
+  return [
+    {
+      file: 'overload-rate.svg',
+      plot: {
+        ...{ title: 'Answers a second in an overload', xTitle, yTitle: 'answers/s', x },
+        scale: 'linear',
+        lines: [
+          line(
+            'asked',
+            0,
+            loads.map(({ offered }) => offered),
+          ),
+          line(
+            'decided',
+            1,
+            loads.map(({ decided }) => decided),
+          ),
+          line(
+            'no connection',
+            3,
+            loads.map(({ unsent }) => unsent),
+          ),
+          line(
+            'turned away',
+            2,
+            loads.map(({ shed }) => shed),
+          ),
+        ],
+      },
+    },
+    {
+      file: 'overload-latency.svg',
+      plot: {
+        ...{ title: 'How long answers take in an overload, p99', xTitle, yTitle: 'ms', x },
+        scale: 'log',
+        lines: [
+          line(
+            'decided',
+            1,
+            loads.map(({ decidedMs }) => orNothing(decidedMs.p99)),
+          ),
+          line(
+            'turned away',
+            2,
+            loads.map(({ shedMs }) => orNothing(shedMs.p99)),
+          ),
+        ].filter(hasValues),
+      },
+    },
+  ];
 }
 
 function hasValues({ y }: PlotLine): boolean {

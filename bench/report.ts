@@ -1,38 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench:report -- <results.json> [<drop.json>]`: writes `docs/performance.md` and its plots. */
+/** `npm run bench:report -- <results.json> [<drop.json> [<overload.json>]]`: writes `docs/performance.md` and its plots. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { say } from './clean-up.ts';
 import { drawPlot } from './plot.ts';
 import { pageOf } from './report-page.ts';
-import { plotsOf } from './report-plots.ts';
-import type { DropResult, Results } from './results.ts';
+import { overloadPlotsOf, plotsOf } from './report-plots.ts';
+import type { DropResult, OverloadResult, Results } from './results.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 const triedFile = join(import.meta.dirname, 'tried.md');
 
-const [resultsFile, dropFile] = process.argv.slice(2);
+const [resultsFile, dropFile, overloadFile] = process.argv.slice(2);
 if (resultsFile === undefined || resultsFile === '--help') {
-  say('usage: npm run bench:report -- <results.json> [<drop.json>]');
+  say('usage: npm run bench:report -- <results.json> [<drop.json> [<overload.json>]]');
   process.exitCode = resultsFile === undefined ? 2 : 0;
 } else {
   const results: Results = JSON.parse(readFileSync(resultsFile, 'utf8'));
-  const drop: DropResult | undefined =
-    dropFile === undefined ? undefined : JSON.parse(readFileSync(dropFile, 'utf8'));
-  const files = [resultsFile, ...(dropFile === undefined ? [] : [dropFile])];
+  const drop = readIfNamed<DropResult>(dropFile);
+  const overload = readIfNamed<OverloadResult>(overloadFile);
+  const files = [resultsFile, dropFile, overloadFile].filter((file) => file !== undefined);
   const plots = plotsOf(results);
+  const overloadPlots = overload === undefined ? [] : overloadPlotsOf(overload);
   mkdirSync(join(docs, 'performance'), { recursive: true });
-  for (const { file, plot } of plots) {
+  for (const { file, plot } of [...plots, ...overloadPlots]) {
     writeFileSync(join(docs, 'performance', file), drawPlot(plot));
     say(`wrote docs/performance/${file}`);
   }
   const page = pageOf({
-    ...{ results, drop, plots },
+    ...{ results, drop, overload, plots, overloadPlots },
     sources: files.map((file) => basename(file)),
     tried: readOrNothing(triedFile),
   });
   writeFileSync(join(docs, 'performance.md'), page);
   say('wrote docs/performance.md');
+}
+
+function readIfNamed<Result>(file: string | undefined): Result | undefined {
+  return file === undefined ? undefined : JSON.parse(readFileSync(file, 'utf8'));
 }
 
 function readOrNothing(path: string): string | undefined {

@@ -57,6 +57,49 @@ export type DropResult = {
   violations: string[];
 };
 
+/** The overload, as `overload.ts` measures it. Rates are per second. */
+export type OverloadResult = {
+  machine: Machine;
+  options: {
+    times: string;
+    seconds: number;
+    connections: number;
+    /** How long a client waits for a connection, and for an answer. */
+    timeoutMs: number;
+    seed: number;
+    /** Busy processes on the core of service and database; 0: everybody has all cores. */
+    neighbours: number;
+  };
+  /** Decisions in a closed loop. */
+  peak: number;
+  recoveredAfterS: number;
+  turnedAwayUntilS: number;
+  /** What the clients were themselves to blame for. */
+  generator: { lagMsMax: number; leftOut: number };
+  loads: OverloadLoad[];
+  peakMemoryMb?: number;
+  cpuSeconds: { server?: number; database?: number; generator?: number };
+  violations: string[];
+};
+
+/** One load of an overload: what was asked, and how it ended. */
+export type OverloadLoad = {
+  /** What was planned, in multiples of the peak. */
+  times: number;
+  /** What users wanted to ask; less than was planned where the clients were the limit. */
+  offered: number;
+  decided: number;
+  shed: number;
+  /** Asked, but never sent: no connection was free until their patience ended. */
+  unsent: number;
+  /** How many never heard what became of them, in all. */
+  unknown: number;
+  /** From the intended time. */
+  decidedMs: { p50: number; p99: number };
+  /** From sending. */
+  shedMs: { p50: number; p99: number };
+};
+
 /** Everything that one `npm run bench` found. */
 export type Results = {
   startedAt: string;

@@ -157,7 +157,7 @@ async function roundTripOf(url: string): Promise<number> {
 }
 
 /** The flags that the executable's first line gives to Node, for every server alike. */
-function nodeFlags(): string[] {
+export function nodeFlags(): string[] {
   const [first = ''] = readFileSync(join(root, 'dist/main.js'), 'utf8').split('\n', 1);
   return first.split(' ').filter((word) => word.startsWith('--'));
 }

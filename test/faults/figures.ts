@@ -17,7 +17,7 @@ export function circumstances(): Circumstances {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   return {
     date: new Date().toISOString().slice(0, 10),
-    commit: git('rev-parse', '--short=10', 'HEAD'),
+    commit: git('describe', '--always', '--dirty', '--exclude=*', '--abbrev=10'),
     machine: `${cpus().length} cores, Node ${process.version.slice(1)}`,
   };
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a run breaks: nodes of the service as people run it, each behind a proxy of its own, on a real PostgreSQL. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
@@ -23,15 +22,14 @@ export class ServiceNode {
     this.env = env;
   }
 
+  /** A node that is yet to be started, behind a proxy that is there. */
   static async create(databaseUrl: string, env: Record<string, string>): Promise<ServiceNode> {
     const proxy = await FaultProxy.before(databaseUrl);
     const port = await chooseFreePort();
-    const node = new ServiceNode(`http://127.0.0.1:${port}`, proxy, {
+    return new ServiceNode(`http://127.0.0.1:${port}`, proxy, {
       ...env,
       ...{ DATABASE_URL: proxy.urlOf(databaseUrl), HOST: '127.0.0.1', PORT: String(port) },
     });
-    await node.start();
-    return node;
   }
 
   /** Starts it, and settles when it is healthy. */
@@ -104,24 +102,24 @@ export type Rig = {
   database: string;
 };
 
-/** Starts the nodes of one run on a database of their own. */
-export async function startRig(options: {
-  server: PostgresServer;
-  database: string;
-  nodes: number;
-  env: Record<string, string>;
-  /** Called before the first node comes to the database. */
-  prepare(place: { server: PostgresServer; database: string }): Promise<void>;
-}): Promise<Rig> {
-  const { server, database, env } = options;
+/** Starts the nodes of one run on a database of their own; those that it got to are in the rig if it fails. */
+export async function startRig(
+  { server, database, nodes }: Rig,
+  options: {
+    nodes: number;
+    env: Record<string, string>;
+    /** Called before the first node comes to the database. */
+    prepare(): Promise<void>;
+  },
+): Promise<void> {
   await server.query(`create database ${database}`);
-  await options.prepare({ server, database });
-  const nodes: ServiceNode[] = [];
+  await options.prepare();
   // One after the other: the first one migrates.
   for (let index = 0; index < options.nodes; index += 1) {
-    nodes.push(await ServiceNode.create(server.url(database), env));
+    const node = await ServiceNode.create(server.url(database), options.env);
+    nodes.push(node);
+    await node.start();
   }
-  return { server, nodes, database };
 }
 
 /** Ends whatever fault is still there, and settles when every node serves again. */
@@ -154,7 +152,7 @@ export async function drain({ server, nodes, database }: Rig): Promise<string[]>
 }
 
 /** Ends what a run that failed has left running. */
-export async function abandon({ nodes }: Rig): Promise<void> {
+export async function abandon({ server, nodes }: Rig): Promise<void> {
   for (const node of nodes) {
     try {
       node.kill();
@@ -163,5 +161,6 @@ export async function abandon({ nodes }: Rig): Promise<void> {
     }
     await node.proxy.stop();
   }
-  await delay(0);
+  // One that stands still could not be ended with its database.
+  for (const { pid } of await server.backends().catch(() => [])) signal(pid, 'SIGCONT');
 }

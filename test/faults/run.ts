@@ -8,7 +8,7 @@ import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
 import type { FaultEvent } from '../../src/proof/history.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
-import { runToEnd } from '../support/service-process.ts';
+import { endServiceProcesses, runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import {
   Chance,
@@ -42,6 +42,11 @@ export type RunResult = {
   findings: string[];
 };
 
+/** Whether a run gives no cause for concern. */
+export function isWell({ verdict }: RunResult): boolean {
+  return verdict === 'passed' || verdict === 'skipped';
+}
+
 /** What a run takes place in. */
 export type Place = {
   installation: Installation;
@@ -53,7 +58,7 @@ export type Place = {
 
 // R16 compares with the answers of at least five seconds before, and over five seconds after.
 const calmSeconds = 5.5;
-const afterSeconds = 7.5;
+const afterSeconds = 9.5;
 const feltMs = 5000;
 
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
@@ -79,7 +84,7 @@ export async function playRow(row: FaultRow, seed: number, place: Place): Promis
       await step().catch((error) => result.findings.push(String(error)));
   }
   result.seconds = (performance.now() - startMs) / 1000;
-  if (result.verdict === 'passed' || result.verdict === 'skipped') {
+  if (isWell(result)) {
     await rm(place.folder, { recursive: true, force: true });
   } else result.findings.push(`what was recorded is in ${place.folder}`);
   return result;
@@ -100,11 +105,13 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   const server = (await row.server?.(workshop)) ?? place.server;
   const database = `run_${row.row}_${seed}`;
   undo.push(() => dropDatabase(server, database));
-  const rig = await startRig({
-    ...{ server, database, nodes: row.nodes ?? 2, env: { ...serviceEnv, ...row.env } },
-    prepare: (where) => row.prepare?.(where) ?? Promise.resolve(),
+  const rig: Rig = { server, database, nodes: [] };
+  // The drill too, where a fault could not be injected.
+  undo.push(() => abandon(rig), endServiceProcesses);
+  await startRig(rig, {
+    ...{ nodes: row.nodes ?? 2, env: { ...serviceEnv, ...row.env } },
+    prepare: () => row.prepare?.(rig) ?? Promise.resolve(),
   });
-  undo.push(() => abandon(rig));
 
   const coupon = `sale-${seed}`;
   const injection = new Injection({ rig, chance, workshop, coupon, row: row.row });
@@ -135,6 +142,14 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   result.felt = seen.filter((one) => isDisturbed(one) && isNear(one.endMs, faults)).length;
   result.unknowns = resolveUnknowns(seen, dump);
   result.verdict = broken.length > 0 ? 'failed' : audit.verdict;
+  // What the audit only notes when it judges a history of which nobody knows how long it was to be.
+  const uncompared = row.isFelt
+    ? (audit.rules.find(({ rule }) => rule === 'R16')?.notes ?? [])
+    : [];
+  if (result.verdict === 'passed' && uncompared.length > 0) {
+    result.verdict = 'unknown';
+    result.findings.push(...uncompared.map((note) => `R16: ${note}`));
+  }
   if (result.verdict === 'passed') return;
   await writeFile(join(folder, 'audit.txt'), `${reportLines(audit, 100).join('\n')}\n`);
   result.findings.push(...broken);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { endServiceProcesses } from '../support/service-process.ts';
 import type { FaultRow } from './fault-row.ts';
 import { findInstallation, PostgresServer } from './postgres-server.ts';
-import { playRow, type RunResult } from './run.ts';
+import { isWell, playRow, type RunResult } from './run.ts';
 
 /** One row with one seed. */
 export type PlannedRun = { row: FaultRow; seed: number };
@@ -30,10 +30,11 @@ export async function playAll(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<RunResult[]> {
   const folder = await mkdtemp(join(tmpdir(), 'firstcome-faults-'));
-  const installation = await findInstallation(folder);
-  const server = await PostgresServer.create(installation, join(folder, 'shared'));
   const results: RunResult[] = [];
+  let server: PostgresServer | undefined;
   try {
+    const installation = await findInstallation(folder);
+    server = await PostgresServer.create(installation, join(folder, 'shared'));
     for (const { row, seed } of runs) {
       if (signal.aborted) break;
       const place = { installation, server, folder: join(folder, `row-${row.row}-seed-${seed}`) };
@@ -43,11 +44,10 @@ export async function playAll(
       if (!(await server.isRunning())) await server.start();
     }
   } finally {
-    await server.remove();
+    await server?.remove();
     await endServiceProcesses();
-    const isAllWell = results.every(({ verdict }) => verdict === 'passed' || verdict === 'skipped');
-    if (isAllWell) await rm(folder, { recursive: true, force: true });
   }
+  if (results.every(isWell)) await rm(folder, { recursive: true, force: true });
   return results;
 }
 

@@ -25,11 +25,12 @@ export function summaryOf(results: readonly RunResult[]): string[] {
   const notStored = sum(({ unknowns }) => unknowns.notStored);
   const failed = results.filter(({ verdict }) => verdict === 'failed').length;
   const unknown = results.filter(({ verdict }) => verdict === 'unknown').length;
+  const skipped = results.filter(({ verdict }) => verdict === 'skipped').length;
   return [
     ...lines,
     '',
     `${results.length} runs, ${sum(({ asked }) => asked)} operations, ${sum(({ wins }) => wins)} claims won`,
     `${stored + notStored} claims of unknown end: ${stored} turned out stored, ${notStored} not`,
-    `${failed} failed, ${unknown} unknown`,
+    `${failed} failed, ${unknown} unknown, ${skipped} skipped`,
   ];
 }

@@ -169,6 +169,28 @@ describe('a standby that must confirm, but is not there', () => {
       const [row] = await postgres.query(`show synchronous_standby_names`);
       return row?.synchronous_standby_names === name;
     });
+    // Sessions wait from when the checkpointer has taken the setting over, which is later than that they show it.
+    if (name !== '') await waitFor('commits that wait', doesCommitWait);
+  }
+
+  /** Whether a commit waits for a standby now; the one that is tried is then cancelled. */
+  async function doesCommitWait(): Promise<boolean> {
+    let isEnded = false;
+    const probe = query(`select pg_logical_emit_message(true, 'probe', '')`)
+      .catch(() => undefined)
+      .finally(() => {
+        isEnded = true;
+      });
+    for (;;) {
+      const cancelled = await query(
+        `select pg_cancel_backend(pid) from pg_stat_activity
+         where wait_event = 'SyncRep' and query like '%probe%' and pid <> pg_backend_pid()`,
+      );
+      if (cancelled.length > 0 || isEnded) {
+        await probe;
+        return cancelled.length > 0;
+      }
+    }
   }
 
   /** Sends claims whose commit then waits for the standby. */

@@ -618,6 +618,7 @@ describe('in the answers, the audit finds', () => {
     for (const user of late) script.claim('SMALL', user);
     expect((await findings()).rules).toEqual([]);
     script.addStock('SMALL', 2, 'late');
+    script.addStockUnheard('SMALL', 2, 'late');
     expect((await findings()).rules).toEqual([]);
     for (const user of ['ned', 'oda']) script.claim('SMALL', user, { told: unavailable });
     await expectFailed(['R16']);
@@ -711,6 +712,17 @@ describe('the verdict is unknown', () => {
   it('when a refusal that the scenario promises was not heard', async () => {
     const options = { okClaimsMin: 5, refusals: ['sold_out', 'closed'] };
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R18'] });
+  });
+
+  it('when nobody was refused at all, unless the scenario has units for everybody', async () => {
+    script = new SaleScript();
+    script.create('SALE', 9);
+    for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) script.claim('SALE', user);
+    const recorded = { events: script.recorder.events, dump: script.dump() };
+    const verdictOf = async (scenario: string) =>
+      (await auditRecorded(folder.path, { ...recorded, scenario }, { okClaimsMin: 5 })).verdict;
+    expect(await verdictOf('flash-sale')).toBe('unknown');
+    expect(await verdictOf('overload')).toBe('passed');
   });
 
   it('when every search for an order gave up', async () => {

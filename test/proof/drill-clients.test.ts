@@ -171,6 +171,17 @@ describe('a client', () => {
     expect(server.connections()).toBe(2);
   });
 
+  it('opens ahead no more than are soon used, and those first', async () => {
+    const server = await listen(() => won);
+    const { clients, ask } = setUp(server.url, { connections: 300 });
+    await clients.open();
+    await expect.poll(() => server.connections()).toBe(256);
+    await Promise.all(Array.from({ length: 256 }, () => ask()));
+    expect(server.connections()).toBe(256);
+    await Promise.all(Array.from({ length: 300 }, () => ask()));
+    expect(server.connections()).toBe(300);
+  });
+
   it('opens a connection anew that the server closed while nothing was asked', async () => {
     const server = await listen(() => won);
     const { ask } = setUp(server.url);
@@ -215,7 +226,7 @@ describe('the open loop', () => {
       for (const socket of held) socket.write(won);
     }, stallMs);
     // Thirty arrive while the only connection waits, and the longest has waited for all of the stall.
-    await load.arrive(everyMs(10, 30).values(), () => undefined);
+    await load.arrive(everyMs(10, 30).values(), [], () => undefined);
     await load.settled();
     expect(tally.latency.count).toBe(30);
     expect(tally.latency.percentileMs(100)).toBeGreaterThanOrEqual(stallMs - 20);
@@ -229,7 +240,7 @@ describe('the open loop', () => {
     const parts = setUp(server.url, { connections: 50, timeoutMs: 400 });
     const { load, tally } = loadOn(parts);
     const beforeMs = parts.now();
-    await load.arrive(everyMs(4, 50).values(), () => undefined);
+    await load.arrive(everyMs(4, 50).values(), [], () => undefined);
     expect(parts.now() - beforeMs).toBeLessThan(390);
     expect(tally.asked).toBe(50);
     await load.settled();
@@ -239,7 +250,7 @@ describe('the open loop', () => {
   it('knows how late it was itself', async () => {
     const server = await listen(() => won);
     const { load } = loadOn(setUp(server.url));
-    const arriving = load.arrive(everyMs(1, 20).values(), () => undefined);
+    const arriving = load.arrive(everyMs(1, 20).values(), [], () => undefined);
     const busyUntil = performance.now() + 130;
     while (performance.now() < busyUntil);
     await arriving;
@@ -252,7 +263,7 @@ describe('the open loop', () => {
   it('leaves out whom it is a second late for where phases must end in time, and counts them', async () => {
     const server = await listen(() => won);
     const { load, tally } = loadOn(setUp(server.url), { isTimeBound: true });
-    const arriving = load.arrive(everyMs(10, 15).values(), () => undefined);
+    const arriving = load.arrive(everyMs(10, 15).values(), [], () => undefined);
     const busyUntil = performance.now() + 1080;
     while (performance.now() < busyUntil);
     await arriving;
@@ -265,10 +276,53 @@ describe('the open loop', () => {
     const server = await listen(() => won);
     const retry = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 50 };
     const { load, tally } = loadOn(setUp(server.url), { retries: [retry, { ...retry }] });
-    await load.arrive(everyMs(1, 1).values(), () => undefined);
+    await load.arrive(everyMs(1, 1).values(), [], () => undefined);
     await load.settled();
     expect(tally.asked).toBe(3);
     expect(tally.types.ok).toBe(3);
+  });
+
+  it('gives the place of an arrival to who comes again, where the rate is that of all', async () => {
+    const server = await listen(() => won);
+    const parts = setUp(server.url);
+    const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
+    const { load, tally } = loadOn(parts, { retries: [again, { ...again }] });
+    const phases = [{ name: '10 times', seconds: 1, fromRate: 1, toRate: 1, isRateOfAll: true }];
+    await load.arrive(everyMs(100, 5).values(), phases, () => undefined);
+    await load.settled();
+    expect(tally.asked).toBe(5);
+    const asked = parts.events().filter(({ type }) => type === 'invoke');
+    expect(asked.map(({ user, attempt }) => [user, attempt])).toEqual([
+      ['u0', 1],
+      // Both of them were due before any other arrival.
+      ['u', 2],
+      ['u', 2],
+      ['u3', 1],
+      ['u4', 1],
+    ]);
+  });
+
+  it('lets those come on top who still wait when the overload is over', async () => {
+    const server = await listen(() => won);
+    const parts = setUp(server.url);
+    const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
+    const { load, tally } = loadOn(parts, { retries: [again, { ...again }, { ...again }] });
+    const phase = (isRateOfAll: boolean) => ({
+      ...{ name: '', seconds: 1, fromRate: 1, toRate: 1, isRateOfAll },
+    });
+    const [first, second, ...others] = everyMs(100, 4);
+    const plan = [first, second, ...others.map((one) => one && { ...one, phase: 1 })];
+    const isArrival = (one: Arrival | undefined): one is Arrival => one !== undefined;
+    await load.arrive(
+      plan.filter(isArrival).values(),
+      [phase(true), phase(false)],
+      () => undefined,
+    );
+    await load.settled();
+    // One took the place of the second arrival, and kept nobody else away.
+    expect(tally.asked).toBe(4 + 3 - 1);
+    const attempts = parts.events().filter(({ type }) => type === 'invoke');
+    expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 2, 1]);
   });
 
   it('ends at once when it is told to, and waits for those who were sent', async () => {
@@ -280,7 +334,7 @@ describe('the open loop', () => {
     const parts = setUp(server.url);
     const { load, tally } = loadOn(parts, { signal: controller.signal });
     setTimeout(() => controller.abort(), 20);
-    await load.arrive(everyMs(5, 10_000).values(), () => undefined);
+    await load.arrive(everyMs(5, 10_000).values(), [], () => undefined);
     await load.settled();
     expect(tally.types.ok).toBe(1);
     expect(tally.types.notSent).toBe(tally.asked - 1);

@@ -6,8 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type Answer, AnswerParser } from '../../src/proof/drill/answer-parser.ts';
 import { type Ask, requestWriter } from '../../src/proof/drill/ask.ts';
 import { classOf, completionOf } from '../../src/proof/drill/completion.ts';
+import { DueLine } from '../../src/proof/drill/due-line.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
 import { HistoryWriter } from '../../src/proof/drill/history-writer.ts';
+import { Random } from '../../src/proof/drill/random.ts';
 import { flawsOf, readHistory } from '../support/drill-history.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-parts-'));
@@ -290,5 +292,32 @@ describe('the history', () => {
     writer.flush();
     expect(readHistory(file).events).toHaveLength(1);
     writer.close();
+  });
+});
+
+describe('the line of what falls due', () => {
+  it('gives things out in the order of their time, equal ones as they came', () => {
+    const random = new Random(7);
+    const line = new DueLine<{ dueMs: number; count: number }>();
+    const all = Array.from({ length: 1000 }, (_, count) => ({ dueMs: random.below(200), count }));
+    for (const one of all) line.add(one.dueMs, one);
+    expect(line.size).toBe(1000);
+    const taken: typeof all = [];
+    for (let ms = 0; ms < 200; ms += 1) {
+      for (let one = line.takeDue(ms); one !== undefined; one = line.takeDue(ms)) taken.push(one);
+      expect(line.firstDueMs ?? ms + 1).toBeGreaterThan(ms);
+    }
+    expect(taken).toEqual(all.sort((a, b) => a.dueMs - b.dueMs || a.count - b.count));
+    expect(line.size).toBe(0);
+  });
+
+  it('keeps what is not due, and forgets all when told to', () => {
+    const line = new DueLine<string>();
+    line.add(10, 'a');
+    expect(line.takeDue(9)).toBeUndefined();
+    expect(line.takeDue(10)).toBe('a');
+    line.add(10, 'b');
+    line.clear();
+    expect([line.size, line.takeDue(99)]).toEqual([0, undefined]);
   });
 });

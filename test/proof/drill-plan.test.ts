@@ -117,6 +117,18 @@ describe('the plan', () => {
     expect(phases(0).map(({ fromRate }) => fromRate)).toEqual([60, 150, 300, 15]);
   });
 
+  it('overloads as often as it is told, by rates that count who comes again', () => {
+    const more = { times: [0.5, 3], rate: 100, seconds: 10 };
+    const settings = settle({ scenario: 'overload', urls, seed: 1, history: 'h', ...more }, at);
+    const phases = scenarioOf(settings).phases(0);
+    expect(phases.map(({ name, fromRate, seconds }) => [name, fromRate, seconds])).toEqual([
+      ['0.5 times', 50, 3],
+      ['3 times', 300, 3],
+      ['quiet', 50, 3],
+    ]);
+    expect(phases.map(({ isRateOfAll }) => isRateOfAll)).toEqual([true, true, undefined]);
+  });
+
   it('mixes all operations and keeps one key for one addition of stock', () => {
     const plan = planned({ scenario: 'mixed', rate: 500, seconds: 5 });
     const asks = plan.flatMap((arrival) => arrival.asks.map(({ ask }) => ask));
@@ -252,6 +264,10 @@ describe('the options', () => {
     [{ rate: 1, ramp: { fromRate: 1, toRate: 2 } }, 'exclude'],
     [{ scenario: 'overload', ramp: { fromRate: 1, toRate: 2 } }, 'overload'],
     [{ ramp: { fromRate: 0, toRate: 0 } }, 'nobody'],
+    [{ times: [2] }, 'only overload'],
+    [{ scenario: 'overload', times: [] }, 'times'],
+    [{ scenario: 'overload', times: [2, 0] }, 'times'],
+    [{ scenario: 'overload', times: [1001] }, 'times'],
     [{ rate: Number.NaN }, 'a rate'],
     [{ units: 2_147_483_648 }, 'units'],
     [{ claimApiKey: 'a\r\nb' }, 'API key'],

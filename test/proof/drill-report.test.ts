@@ -35,7 +35,7 @@ function aReport(more: Partial<DrillReport> = {}): DrillReport {
       ...{ seconds: 3, asked: 3000, ...tally.types, answers: tally.answers },
       answersPerSecond: 1000,
     },
-    outcomes: tally.outcomes,
+    ...{ outcomes: tally.outcomes, retryAfterS: tally.retryAfterS },
     latencyMs: tally.latency.percentiles(),
     serviceMs: tally.service.percentiles(),
     latencyCurve: tally.latency.curve(),
@@ -139,8 +139,111 @@ describe('the tally', () => {
     ]);
     expect(phases[1]?.shedMs.max).toBe(500);
     // The last shed came in the fourth second, and quiet was from the third on.
-    expect(recoveryOf(phases, tally.series)).toBe(2);
-    expect(recoveryOf(phases.slice(0, 1), tally.series)).toBeUndefined();
+    expect(recoveryOf(phases, tally.series, 100).turnedAwayUntilS).toBe(2);
+  });
+
+  it('counts how long those were told to wait who are to come again', () => {
+    const tally = new Tally(0, 'load');
+    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
+    for (const retryAfterS of [1, 3, 1, undefined]) {
+      const told = retryAfterS === undefined ? {} : { retryAfterS };
+      const completion = { type: 'fail', outcome: 'overloaded', ...told } as const;
+      tally.done({ asking, completion, sentMs: 0, doneMs: 1 });
+    }
+    expect(tally.retryAfterS).toEqual({ 1: 2, 3: 1 });
+  });
+
+  it('knows how long decisions took apart from what was turned away', () => {
+    const tally = new Tally(0, 'load');
+    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const done = (outcome: string, type: 'ok' | 'fail', doneMs: number) => {
+      const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
+      tally.done({ asking, completion: { type, outcome }, sentMs: 0, doneMs });
+    };
+    done('claimed', 'ok', 40);
+    done('sold_out', 'fail', 50);
+    done('overloaded', 'fail', 1);
+    const [phase] = tally.end(1000);
+    expect(phase?.decidedMs).toMatchObject({ count: 2, max: 50 });
+    expect(phase?.latencyMs.count).toBe(3);
+  });
+});
+
+describe('recovery', () => {
+  const noAnswers = { won: 0, refused: 0, shed: 0, unsent: 0, unknown: 0, other: 0 };
+  type Second = [asked: number, won: number, more?: Partial<typeof noAnswers>];
+  /** The overload ends in the middle of the second second; arrivals end after `quietS` more. */
+  const recoveryIn = (seconds: Second[], quietS = 5.5, peak = 100) => {
+    const series = seconds.map(([asked, won, more], second) => ({
+      ...{ second, phase: '', asked, outcomes: {}, p50: 0, p99: 0, p999: 0 },
+      answers: { ...noAnswers, won, ...more },
+    }));
+    const none = new Histogram().percentiles();
+    const phase = (name: string, fromS: number, length: number) => ({
+      ...{ name, fromS, seconds: length, asked: 0, answers: noAnswers, decidedPerSecond: 0 },
+      ...{ latencyMs: none, decidedMs: none, shedMs: none },
+    });
+    const phases = [phase('10 times', 0, 1.5), phase('quiet', 1.5, quietS)];
+    return recoveryOf(phases, series, peak);
+  };
+  const overload: Second[] = [
+    [1000, 100, { shed: 900 }],
+    [600, 95, { shed: 500 }],
+  ];
+
+  it('is there at once when all that is possible is decided, though a crowd is turned away', () => {
+    const crowd: Second[] = [
+      [500, 100, { shed: 400 }],
+      [300, 91, { shed: 210 }],
+      [50, 60],
+    ];
+    expect(recoveryIn([...overload, ...crowd])).toEqual({
+      ...{ recoveredAfterS: 0, turnedAwayUntilS: 2.5 },
+    });
+  });
+
+  it('comes after the last second with too few decisions', () => {
+    const { recoveredAfterS } = recoveryIn([...overload, [500, 20], [50, 50], [50, 44], [50, 50]]);
+    expect(recoveredAfterS).toBe(3.5);
+  });
+
+  it('counts refusals that are decisions', () => {
+    expect(recoveryIn([...overload, [50, 0, { refused: 50 }]]).recoveredAfterS).toBe(0);
+  });
+
+  it('asks of a second no more than was asked in the one before, which it may have come late from', () => {
+    // The second wave comes at the end of its second, and is decided in the next one.
+    const waves: Second[] = [
+      [40, 100],
+      [400, 38],
+      [30, 100],
+    ];
+    expect(recoveryIn([...overload, ...waves]).recoveredAfterS).toBe(0);
+  });
+
+  it('judges no second that is not wholly between the end of the overload and that of the arrivals', () => {
+    // The second in which the overload ends, and the one in which the arrivals end.
+    const seconds: Second[] = [
+      [1000, 100],
+      [600, 10],
+      [50, 50],
+      [50, 2],
+      [3, 1],
+    ];
+    expect(recoveryIn(seconds, 1.6).recoveredAfterS).toBe(0);
+    expect(recoveryIn(seconds, 2.5).recoveredAfterS).toBe(2.5);
+  });
+
+  it('is late when nothing is decided to the end', () => {
+    const dead = Array.from({ length: 5 }, (): Second => [50, 0, { unknown: 50 }]);
+    expect(recoveryIn([...overload, ...dead])).toEqual({
+      ...{ recoveredAfterS: 5.5, turnedAwayUntilS: 5.5 },
+    });
+  });
+
+  it('is nothing that a load without an overload has', () => {
+    expect(recoveryOf([], [], 100)).toEqual({});
   });
 });
 

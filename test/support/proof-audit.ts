@@ -20,13 +20,18 @@ export const anySize: Partial<AuditOptions> = { okClaimsMin: 0, refusals: [] };
 
 export function auditRecorded(
   folder: string,
-  recorded: { events: readonly HistoryEvent[]; faults?: readonly FaultEvent[]; dump: Dump },
+  recorded: {
+    events: readonly HistoryEvent[];
+    faults?: readonly FaultEvent[];
+    dump: Dump;
+    scenario?: string;
+  },
   options: Partial<AuditOptions> = anySize,
 ): Promise<AuditReport> {
-  const { events, faults = [], dump } = recorded;
+  const { events, faults = [], dump, scenario = head.scenario } = recorded;
   const historyFile = join(folder, 'history.jsonl');
   const faultsFile = faults.length > 0 ? join(folder, 'faults.jsonl') : undefined;
-  writeJsonLines(historyFile, [head, ...events]);
+  writeJsonLines(historyFile, [{ ...head, scenario }, ...events]);
   if (faultsFile !== undefined) writeJsonLines(faultsFile, faults);
   return auditHistory({ historyFile, faultsFile, dump, options });
 }

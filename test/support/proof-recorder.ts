@@ -142,6 +142,12 @@ export class SaleScript {
     return this.#complete(invoked, { type: 'ok', http: 200, outcome: 'added' });
   }
 
+  /** Asks once more for units that are there; the answer does not come. */
+  addStockUnheard(coupon: string, units: number, key: string): HistoryEvent {
+    const invoked = this.#invoke({ f: 'add_stock', coupon, units, key }, {});
+    return this.#complete(invoked, { type: 'info', outcome: 'timeout' });
+  }
+
   fault(fault: string, phase: 'start' | 'end'): void {
     this.faults.push({ t_ms: this.#next(), fault, phase });
   }

@@ -37,6 +37,8 @@ export type DrillArguments = {
   /** Arrivals a second. */
   rate?: number;
   ramp?: { fromRate: number; toRate: number };
+  /** Loads of `overload`, as multiples of what the service can take. */
+  times?: number[];
   seconds?: number;
   connections?: number;
   timeoutMs?: number;

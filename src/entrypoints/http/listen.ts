@@ -1,22 +1,41 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { once } from 'node:events';
-import { createServer, Server as NetServer } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { connect, Server as NetServer } from 'node:net';
 import { StartError } from '../../core/errors.ts';
 import type { HttpServer } from './server.ts';
 
+// Where nobody listens, as a rule; it does not matter if somebody does.
+const discardPort = 9;
+const probeMsMax = 500;
+const cannotListen = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL']);
+
 /**
  * Rejects with a `StartError` where `listen` would: asked before the database is started, a taken port is told at once.
+ * The port is only bound, by a connection from it to nowhere. A socket that listens for the question would take
+ * connections, and cut off whoever comes just then.
  */
-export async function assertCanListen(place: { host: string; port: number }): Promise<void> {
-  const probe = createServer();
-  try {
-    probe.listen(place.port, place.host);
-    await once(probe, 'listening');
-  } catch (error) {
-    throw toStartError(error, place.host, place.port);
-  } finally {
-    probe.close();
-  }
+export async function assertCanListen({ host, port }: { host: string; port: number }) {
+  const failure = await lookup(host).then(
+    ({ address }) => bindingFailure(address, port),
+    (error: unknown) => error,
+  );
+  if (failure !== undefined) throw toStartError(failure, host, port);
+}
+
+function bindingFailure(localAddress: string, localPort: number): Promise<unknown> {
+  const target = { '0.0.0.0': '127.0.0.1', '::': '::1' }[localAddress] ?? localAddress;
+  const probe = connect({ host: target, port: discardPort, localAddress, localPort });
+  return new Promise((resolve) => {
+    const settle = (failure: unknown) => {
+      probe.destroy();
+      resolve(failure);
+    };
+    probe.setTimeout(probeMsMax, () => settle(undefined));
+    probe.once('connect', () => settle(undefined));
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      settle(cannotListen.has(error.code ?? '') ? error : undefined),
+    );
+  });
 }
 
 /** Starts to listen and returns the address, such as `http://127.0.0.1:8080`. Rejects with a `StartError`. */

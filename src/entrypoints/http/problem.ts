@@ -64,13 +64,16 @@ export function sendProblem(reply: FastifyReply, details: ProblemDetails): Fasti
 
 /**
  * Answers requests with one problem whose text is known beforehand but for the request's id: nearly every request of a
- * sale hears `sold_out`, and writing that out anew each time would cost more than deciding it.
+ * sale hears `sold_out`, or `overloaded` in an overload, and writing that out anew each time would cost more than
+ * deciding it.
  */
 export function fixedProblem(code: ErrorCode, detail: string): (reply: FastifyReply) => void {
   // A NUL is in no text of ours, and stands in JSON as this.
   const [head = '', tail = ''] = problemBody('\0', { code, detail }).split('\\u0000');
-  const { status } = problems[code];
+  const { status, retryAfterSeconds } = problems[code];
   return (reply) => {
+    const retryAfter = drawSeconds(retryAfterSeconds);
+    if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
     reply
       .code(status)
       .header('Content-Type', problemMediaType)

@@ -36,8 +36,8 @@ export type AuditReport = {
  * to them. Rejects when the history contradicts itself or cannot be read: then there is nothing to judge.
  */
 export async function auditHistory(input: AuditInput): Promise<AuditReport> {
-  const options = { ...defaultOptions, ...input.options };
   const history = await readHistory(input.historyFile);
+  const options = { ...optionsFor(history.head), ...input.options };
   const { faultsFile } = input;
   const faults = faultsFile === undefined ? undefined : await readFaults(faultsFile);
   const dump = 'dump' in input ? input.dump : await takeDump(input.databaseUrl);
@@ -52,6 +52,11 @@ export async function auditHistory(input: AuditInput): Promise<AuditReport> {
     rules: reports,
     notes: [...history.notes, ...notesOn(evidence)],
   };
+}
+
+/** An overload has units for everybody, so nobody has to hear a refusal that is a decision. */
+function optionsFor({ scenario }: HistoryHead): AuditOptions {
+  return scenario === 'overload' ? { ...defaultOptions, refusals: [] } : defaultOptions;
 }
 
 function notesOn({ sales }: Evidence): string[] {

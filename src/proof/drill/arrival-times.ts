@@ -2,7 +2,17 @@
 import type { Random } from './random.ts';
 
 /** A stretch of the load whose rate grows or falls evenly from one end to the other. Rates are arrivals a second. */
-export type Phase = { name: string; seconds: number; fromRate: number; toRate: number };
+export type Phase = {
+  name: string;
+  seconds: number;
+  fromRate: number;
+  toRate: number;
+  /**
+   * Whether the rate is that of all who ask: who comes again takes the place of an arrival, and that one stays away.
+   * Otherwise further tries come on top of the rate.
+   */
+  isRateOfAll?: boolean;
+};
 
 /** `poisson`: as many users who know nothing of each other arrive. `even`: like a clock. */
 export type Spacing = 'poisson' | 'even';

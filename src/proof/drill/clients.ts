@@ -48,6 +48,8 @@ type Pool = {
   waiting: Line<Asking>;
 };
 
+// A service closes connections on which nothing is asked for long, so no more are opened ahead than are soon used.
+const openedAhead = 256;
 // Who comes when so many wait already is told at once that he was not sent.
 const waitingMax = 200_000;
 
@@ -85,9 +87,15 @@ export class Clients {
     return this.underWayNow;
   }
 
-  /** Opens every connection. A node that cannot be reached is found out by those who ask it. */
+  /**
+   * Opens those connections that are used first, 256 at most; each other one is opened when it is needed. A node that
+   * cannot be reached is found out by those who ask it.
+   */
   async open(): Promise<void> {
-    await Promise.all(this.pools.flatMap(({ clients }) => clients.map((one) => one.open())));
+    const each = Math.max(1, Math.floor(openedAhead / this.pools.length));
+    // Free ones are taken from the end.
+    const first = this.pools.flatMap(({ free }) => free.slice(-each));
+    await Promise.all(first.map((one) => one.open()));
   }
 
   /** Asks as soon as a connection is free. `onDone` is called once, never before this returns. */
@@ -208,7 +216,7 @@ class Client implements ConnectionOwner {
 
   timeOut(): void {
     const { isSent } = this.connection;
-    this.connection.drop();
+    this.connection.abandon();
     this.clients.finish(this, isSent ? lostCompletion('timeout') : refusedCompletion);
   }
 

@@ -64,6 +64,14 @@ export class Connection {
     socket?.destroy();
   }
 
+  /** Breaks it off, with a request under way. An orderly end would keep the port taken for a minute, and none be left. */
+  abandon(): void {
+    const { socket, isOpen } = this;
+    this.forget();
+    if (isOpen) socket?.resetAndDestroy();
+    else socket?.destroy();
+  }
+
   private connect(): void {
     const socket = connect({
       ...this.place,

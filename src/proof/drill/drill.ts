@@ -123,7 +123,8 @@ async function play(running: Running, startedAt: Date, sample: UserSample): Prom
     const phases = scenario.phases(saturation ?? 0);
     const begin = (phase: Phase | undefined) => tally.beginPhase(phase?.name ?? 'load', now());
     if (isProbing) begin(phases[0]);
-    await load.arrive(planOf(settings, scenario, phases), (phase) => begin(phases[phase]));
+    const plan = planOf(settings, scenario, phases);
+    await load.arrive(plan, phases, (phase) => begin(phases[phase]));
     tally.beginPhase('last answers', now());
     await load.settled();
   } finally {
@@ -134,7 +135,8 @@ async function play(running: Running, startedAt: Date, sample: UserSample): Prom
   const phases = tally.end(endMs);
   const seconds = (endMs - startMs) / 1000;
   const { ok, fail, info, notSent } = tally.types;
-  const recoveredAfterS = recoveryOf(phases, tally.series);
+  const peak = saturation ?? settings.fromRate;
+  const recovery = recoveryOf(phases, tally.series, peak);
   return {
     report: 'firstcome drill',
     version: 1,
@@ -147,12 +149,12 @@ async function play(running: Running, startedAt: Date, sample: UserSample): Prom
       ...{ cpuSeconds: (cpu.user + cpu.system) / 1e6 },
     },
     ...(saturation !== undefined && { saturation }),
-    ...(recoveredAfterS !== undefined && { recoveredAfterS }),
+    ...recovery,
     totals: {
       ...{ seconds, asked: tally.asked, ok, fail, info, notSent, answers: tally.answers },
       answersPerSecond: (ok + fail + info) / seconds,
     },
-    outcomes: tally.outcomes,
+    ...{ outcomes: tally.outcomes, retryAfterS: tally.retryAfterS },
     latencyMs: tally.latency.percentiles(),
     serviceMs: tally.service.percentiles(),
     latencyCurve: tally.latency.curve(),

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Phase } from './arrival-times.ts';
 import type { PlacedAsk } from './ask.ts';
 import type { Clients, DoneAsking } from './clients.ts';
 import type { Completion } from './completion.ts';
+import { DueLine } from './due-line.ts';
 import type { Arrival } from './plan.ts';
 import type { FollowUp } from './scenario.ts';
 import type { Tally } from './tally.ts';
@@ -37,7 +40,14 @@ export class Load {
   /** How many arrivals were left out. */
   leftOut = 0;
   private readonly parts: LoadParts;
-  private readonly retries = new Set<NodeJS.Timeout>();
+  /** Who will come again, by the time when his wait is over. */
+  private readonly returning = new DueLine<PlacedAsk>();
+  private timer: NodeJS.Timeout | undefined;
+  private timerDueMs = Number.POSITIVE_INFINITY;
+  /** True while who comes again has to wait for the place of an arrival. */
+  private isRateOfAll = false;
+  /** Until when they had to. */
+  private heldBackUntilMs = 0;
   private unfinished = 0;
   private lagMsLately = 0;
   private onChange: () => void = () => undefined;
@@ -56,13 +66,18 @@ export class Load {
 
   /**
    * An open loop: everybody arrives at his time, however slow the answers are. Resolves when the last one has arrived;
-   * `settled` waits for the answers.
+   * `settled` waits for the answers. `onPhase` is called at the beginning of each phase but the first.
    */
-  arrive(plan: Iterator<Arrival, void>, onPhase: (phase: number) => void): Promise<void> {
+  arrive(
+    plan: Iterator<Arrival, void>,
+    phases: readonly Phase[],
+    onPhase: (phase: number) => void,
+  ): Promise<void> {
     const { now, signal, isTimeBound } = this.parts;
     const startMs = now();
     let next = plan.next();
     let phase = 0;
+    this.holdBack(phases[phase]);
     return new Promise((resolve, reject) => {
       const handOver = () => {
         let handedOver = 0;
@@ -76,16 +91,18 @@ export class Load {
           if (next.value.phase !== phase) {
             phase = next.value.phase;
             onPhase(phase);
+            this.holdBack(phases[phase]);
           }
           if (isTimeBound && lateMs > lateMsMax) {
             this.leftOut += 1;
             handedOver += leftOutEffort;
           } else {
-            for (const placed of asks) this.ask(placed, intendedMs);
+            for (const placed of this.inPlaceOf(asks, intendedMs)) this.ask(placed, intendedMs);
             handedOver += 1;
           }
           next = plan.next();
         }
+        this.holdBack(undefined);
         resolve();
       };
       const tick = () => {
@@ -115,7 +132,7 @@ export class Load {
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.onChange = () => {
-        if (this.unfinished === 0 && this.retries.size === 0) resolve();
+        if (this.unfinished === 0 && this.returning.size === 0) resolve();
       };
       this.onChange();
     });
@@ -150,19 +167,53 @@ export class Load {
 
   private followUp(placed: PlacedAsk, completion: Completion): void {
     if (this.parts.signal.aborted) return;
-    for (const retry of this.parts.followUp(placed, completion)) {
-      const intendedMs = this.parts.now() + retry.delayMs;
-      const timer = setTimeout(() => {
-        this.retries.delete(timer);
-        this.ask(retry, intendedMs);
-      }, retry.delayMs);
-      this.retries.add(timer);
+    const nowMs = this.parts.now();
+    for (const { delayMs, ...retry } of this.parts.followUp(placed, completion)) {
+      this.returning.add(nowMs + delayMs, retry);
     }
+    this.wakeForReturning();
+  }
+
+  /** Who asks in the place of an arrival: somebody whose wait is over by then, where the rate is that of all. */
+  private inPlaceOf(asks: readonly PlacedAsk[], intendedMs: number): readonly PlacedAsk[] {
+    const placed = this.isRateOfAll ? this.returning.takeDue(intendedMs) : undefined;
+    return placed === undefined ? asks : [placed];
+  }
+
+  private holdBack(phase: Phase | undefined): void {
+    const isRateOfAll = phase?.isRateOfAll === true;
+    if (this.isRateOfAll && !isRateOfAll) this.heldBackUntilMs = this.parts.now();
+    this.isRateOfAll = isRateOfAll;
+    this.wakeForReturning();
+  }
+
+  /** One timer for all who come again: in an overload there are tens of thousands of them. */
+  private wakeForReturning(): void {
+    const dueMs = this.isRateOfAll ? undefined : this.returning.firstDueMs;
+    if (dueMs === undefined || dueMs >= this.timerDueMs) return;
+    clearTimeout(this.timer);
+    this.timerDueMs = dueMs;
+    const gapMs = Math.max(0, dueMs - this.parts.now());
+    this.timer = setTimeout(() => this.askReturning(), Math.ceil(gapMs));
+  }
+
+  private askReturning(): void {
+    this.timerDueMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.parts.now();
+    for (let handedOver = 0; handedOver < handedOverMax && !this.isRateOfAll; handedOver += 1) {
+      const { firstDueMs = nowMs } = this.returning;
+      const placed = this.returning.takeDue(nowMs);
+      if (placed === undefined) break;
+      const intendedMs = Math.max(firstDueMs, this.heldBackUntilMs);
+      this.noteLag(nowMs - intendedMs);
+      this.ask(placed, intendedMs);
+    }
+    this.wakeForReturning();
   }
 
   private stop(): void {
-    for (const timer of this.retries) clearTimeout(timer);
-    this.retries.clear();
+    clearTimeout(this.timer);
+    this.returning.clear();
     this.parts.clients.sendHome();
     this.onChange();
   }

@@ -28,6 +28,8 @@ export type DrillOptions = {
   /** Arrivals a second at the start and at the end, instead of `rate`. */
   ramp?: { fromRate: number; toRate: number } | undefined;
   spacing?: Spacing | undefined;
+  /** Of `overload`: its loads, as multiples of the saturation. */
+  times?: readonly number[] | undefined;
   /** How long users arrive. */
   seconds?: number | undefined;
   /** To all nodes together. */
@@ -55,6 +57,8 @@ export type DrillSettings = {
   toRate: number;
   /** Of `overload`: whether the rate is to be measured. */
   isRateMeasured: boolean;
+  /** Of `overload`: its loads, as multiples of the saturation. */
+  times: readonly number[];
   spacing: Spacing;
   seconds: number;
   connections: number;
@@ -105,6 +109,8 @@ const limits = {
 const rateMax = 1_000_000;
 const secondsMax = 86_400;
 const timeoutMsDefault = 10_000;
+const timesDefault = [2, 5, 10];
+const [timesMax, factorMax] = [20, 1_000];
 
 /** Fills in the defaults. Throws `DrillOptionsError` with all mistakes at once. */
 export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
@@ -124,6 +130,7 @@ export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
     fromRate,
     toRate,
     isRateMeasured: scenario === 'overload' && options.rate === undefined,
+    times: options.times ?? timesDefault,
     spacing: options.spacing ?? 'poisson',
     seconds: options.seconds ?? fallback.seconds ?? secondsFor(users, (fromRate + toRate) / 2),
     connections: options.connections ?? fallback.connections,
@@ -170,12 +177,22 @@ function mistakesIn(options: DrillOptions): string[] {
   if (seconds !== undefined && !(seconds >= 0.1 && seconds <= secondsMax)) {
     mistakes.push(`seconds must be a number from 0.1 to ${secondsMax}`);
   }
+  mistakes.push(...timesMistakes(options));
   // Some scenarios add an ending of their own, and the service takes 255 characters.
   if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
   mistakes.push(...keyMistakes(options));
   return mistakes;
+}
+
+function timesMistakes({ scenario, times }: DrillOptions): string[] {
+  if (times === undefined) return [];
+  if (scenario !== 'overload') return ['only overload has times'];
+  const areGood = times.every((factor) => factor > 0 && factor <= factorMax);
+  return areGood && times.length > 0 && times.length <= timesMax
+    ? []
+    : [`times must be 1 to ${timesMax} numbers above 0, up to ${factorMax}`];
 }
 
 function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {

@@ -18,7 +18,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(--grid); }
 th:first-child, td:first-child { text-align: left; }
-th { color: var(--soft); font-weight: 600; }
+th { overflow-wrap: break-word; color: var(--soft); font-weight: 600; }
 figure { margin: 1rem 0; } figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 11px; }
 .grid { stroke: var(--grid); } .line { fill: none; stroke-width: 2; }
@@ -62,7 +62,7 @@ function introductionTo({ startedAt, machine, isInterrupted }: DrillReport): str
 }
 
 function totalsTable(report: DrillReport): string {
-  const { totals, saturation, recoveredAfterS, history, generator } = report;
+  const { totals, saturation, recoveredAfterS, turnedAwayUntilS, history, generator } = report;
   return table(
     ['', ''],
     [
@@ -75,7 +75,12 @@ function totalsTable(report: DrillReport): string {
       ...(saturation === undefined ? [] : [['saturation, decisions a second', whole(saturation)]]),
       ...(recoveredAfterS === undefined
         ? []
-        : [['last shed, unsent or unknown, seconds after the overload', seconds(recoveredAfterS)]]),
+        : [['back to full work, seconds after the overload', seconds(recoveredAfterS)]]),
+      ...(turnedAwayUntilS === undefined
+        ? []
+        : [
+            ['last shed, unsent or unknown, seconds after the overload', seconds(turnedAwayUntilS)],
+          ]),
       ['history', `${history.file}, ${whole(history.events)} events`],
     ],
   );

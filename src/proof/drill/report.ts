@@ -24,11 +24,15 @@ export type DrillReport = {
   generator: GeneratorReport;
   /** Decisions a second in a closed loop, where the scenario measures them. */
   saturation?: number;
-  /** Seconds from the end of the overload until the last second that brought a shed, an unsent or an unknown. */
+  /** Seconds from the end of the overload until the service decided as much as it can again. */
   recoveredAfterS?: number;
+  /** Seconds from the end of the overload until the last second that brought a shed, an unsent or an unknown. */
+  turnedAwayUntilS?: number;
   totals: Totals;
   /** How many there were of each outcome in the load; those that are not of claims name their operation. */
   outcomes: Record<string, number>;
+  /** How many were told to come back after so many seconds. */
+  retryAfterS: Record<string, number>;
   /** From the intended time. */
   latencyMs: Percentiles;
   /** From sending. */
@@ -73,6 +77,9 @@ export type Totals = {
   answersPerSecond: number;
 };
 
+// Below this share of what it could have decided a service is not back yet.
+const decidedShareMin = 0.9;
+
 /** So late the generator may be before it counts as the limit. */
 export const lagMsLimit = 100;
 
@@ -88,16 +95,36 @@ export function readMachine(): Machine {
   };
 }
 
-/** How long after the overload clients were still turned away; undefined for scenarios without an overload. */
+/** How a service came back; empty for scenarios without an overload. */
+export type Recovery = Pick<DrillReport, 'recoveredAfterS' | 'turnedAwayUntilS'>;
+
+/**
+ * When the service was back after the overload: at the end of the last second in which it decided less than 0.9 of what
+ * it could have, which is `peak` decisions a second, or all that was asked. Who is still turned away while it decides as
+ * much as it can is of the crowd that comes again, so that is told apart.
+ *
+ * Only whole seconds between the end of the overload and the end of the arrivals are judged. Of what was asked the
+ * second before counts too where that was less, since a claim that waits is decided in the next second.
+ */
 export function recoveryOf(
   phases: readonly PhaseReport[],
   series: readonly SecondReport[],
-): number | undefined {
+  peak: number,
+): Recovery {
   const quiet = phases.find(({ name }) => name === quietPhase);
-  if (quiet === undefined) return undefined;
-  const last = series.findLast(
+  if (quiet === undefined) return {};
+  const fromS = quiet.fromS;
+  const toS = fromS + quiet.seconds;
+  const endOf = (last: SecondReport | undefined) =>
+    last === undefined ? 0 : Math.max(0, last.second + 1 - fromS);
+  const short = series.findLast(({ second, asked, answers }, index) => {
+    if (second < fromS || second + 1 > toS) return false;
+    const possible = Math.min(peak, asked, series[index - 1]?.asked ?? asked);
+    return answers.won + answers.refused < possible * decidedShareMin;
+  });
+  const turnedAway = series.findLast(
     ({ second, answers }) =>
-      second + 1 > quiet.fromS && answers.shed + answers.unsent + answers.unknown > 0,
+      second + 1 > fromS && answers.shed + answers.unsent + answers.unknown > 0,
   );
-  return last === undefined ? 0 : Math.max(0, last.second + 1 - quiet.fromS);
+  return { recoveredAfterS: endOf(short), turnedAwayUntilS: endOf(turnedAway) };
 }

@@ -55,14 +55,18 @@ function leftOutText(count: number): string {
   return `${whole(count)} arrivals that the generator came too late for`;
 }
 
-function saturationLines({ saturation, recoveredAfterS }: DrillReport): string[] {
+function saturationLines(report: DrillReport): string[] {
+  const { saturation, recoveredAfterS, turnedAwayUntilS } = report;
   return [
     ...(saturation === undefined
       ? []
       : [row('saturation', `${whole(saturation)} decisions/s in a closed loop`)]),
     ...(recoveredAfterS === undefined
       ? []
-      : [row('last trouble', `${seconds(recoveredAfterS)} s after the overload`)]),
+      : [row('back to full work', `${seconds(recoveredAfterS)} s after the overload`)]),
+    ...(turnedAwayUntilS === undefined
+      ? []
+      : [row('last turned away', `${seconds(turnedAwayUntilS)} s after the overload`)]),
   ];
 }
 

@@ -30,6 +30,8 @@ export type PhaseReport = {
   decidedPerSecond: number;
   /** From the intended time. */
   latencyMs: Percentiles;
+  /** From the intended time, of those who were told a decision. */
+  decidedMs: Percentiles;
   /** From sending, of those who were turned away undecided. */
   shedMs: Percentiles;
 };
@@ -40,6 +42,7 @@ type Phase = {
   asked: number;
   answers: ClassCounts;
   latency: Histogram;
+  decided: Histogram;
   shed: Histogram;
 };
 
@@ -51,6 +54,8 @@ export class Tally {
   readonly service = new Histogram();
   readonly answers = noCounts();
   readonly outcomes: Record<string, number> = {};
+  /** How many were told to come back after so many seconds. */
+  readonly retryAfterS: Record<string, number> = {};
   readonly types = { ok: 0, fail: 0, info: 0, notSent: 0 };
   readonly series: SecondReport[] = [];
   asked = 0;
@@ -68,7 +73,11 @@ export class Tally {
   /** What comes from now on belongs to this phase. */
   beginPhase(name: string, nowMs: number): Phase {
     const counts = { asked: 0, answers: noCounts() };
-    const histograms = { latency: new Histogram(), shed: new Histogram() };
+    const histograms = {
+      latency: new Histogram(),
+      decided: new Histogram(),
+      shed: new Histogram(),
+    };
     this.phase = { name, fromMs: nowMs - this.startMs, ...counts, ...histograms };
     this.phases.push(this.phase);
     return this.phase;
@@ -90,6 +99,7 @@ export class Tally {
     this.latency.add(latencyMs);
     this.lately.add(latencyMs);
     this.phase.latency.add(latencyMs);
+    if (outcomeClass === 'won' || outcomeClass === 'refused') this.phase.decided.add(latencyMs);
     if (sentMs === undefined) {
       this.types.notSent += 1;
     } else {
@@ -101,6 +111,10 @@ export class Tally {
     this.phase.answers[outcomeClass] += 1;
     second.answers[outcomeClass] += 1;
     this.outcomes[outcome] = (this.outcomes[outcome] ?? 0) + 1;
+    const { retryAfterS } = completion;
+    if (retryAfterS !== undefined) {
+      this.retryAfterS[retryAfterS] = (this.retryAfterS[retryAfterS] ?? 0) + 1;
+    }
     second.outcomes[outcome] = (second.outcomes[outcome] ?? 0) + 1;
   }
 
@@ -127,7 +141,9 @@ export class Tally {
         ...{ name: phase.name, fromS: phase.fromMs / 1000, seconds },
         ...{ asked: phase.asked, answers: phase.answers },
         decidedPerSecond: seconds > 0 ? (won + refused) / seconds : 0,
-        ...{ latencyMs: phase.latency.percentiles(), shedMs: phase.shed.percentiles() },
+        latencyMs: phase.latency.percentiles(),
+        decidedMs: phase.decided.percentiles(),
+        shedMs: phase.shed.percentiles(),
       };
     });
   }

@@ -35,17 +35,29 @@ export const standbyGone: FaultRow = {
   },
   async inject(injection) {
     const standby = standbys.get(injection.rig.server);
+    if (standby === undefined) throw new Error('there is no standby to stop');
     await injection.fault('standby stopped', async () => {
-      await standby?.stop('immediate');
-      await injection.pause(injection.chance.between(3000, 5000));
-      await standby?.start();
+      await standby.stop('immediate');
+      await injection.pause(injection.chance.between(standbyGoneMsMin, 5000));
+      await standby.start();
     });
   },
-  check: ({ seen }) => {
+  check: ({ seen, faults }) => {
+    const broken: string[] = [];
     const late = seen.filter(({ outcome }) => outcome === 'timeout').length;
-    return late === 0 ? [] : [`${late} requests were not answered in the time that a claim has`];
+    if (late > 0) broken.push(`${late} requests were not answered in the time that a claim has`);
+    for (const { fromMs } of faults) {
+      const during = { fromMs: fromMs + standbyStopMs, toMs: fromMs + standbyGoneMsMin };
+      const wins = winsWithin(seen, during).length;
+      if (wins > 0) broken.push(`${wins} claims were acknowledged without the standby`);
+    }
+    return broken;
   },
 };
+
+const standbyGoneMsMin = 3000;
+// It takes so long to stop at most.
+const standbyStopMs = 1000;
 
 const diskMb = 160;
 
@@ -65,14 +77,27 @@ export const diskFull: FaultRow = {
     const filler = join(workshop.folder, 'disk', 'filler');
     await injection.fault('disk full', async () => {
       await fill(filler);
+      // First there is no room for more data, then none for more of the log: with that PostgreSQL goes down.
+      await failToStore(rig.server);
+      await injection.pause(chance.between(500, 1500));
       await writeUntilFull(rig.server);
-      await injection.pause(chance.between(1500, 3000));
+      await injection.pause(chance.between(1000, 2000));
       await rm(filler);
       if (!(await rig.server.isRunning())) await rig.server.start();
       await waitFor('a PostgreSQL that accepts connections', () => rig.server.query('select 1'));
     });
   },
 };
+
+/** Makes sure that no table can grow. */
+async function failToStore(server: PostgresServer): Promise<void> {
+  const table = `create table filler as select repeat('x', 1000) from generate_series(1, 50000)`;
+  const isStored = await server.query(table).then(
+    () => true,
+    () => false,
+  );
+  if (isStored) throw new Error('there was room on the disk for a table');
+}
 
 async function mountSmallDisk({ onEnd }: Workshop, folder: string): Promise<void> {
   await mkdir(folder);
@@ -130,9 +155,10 @@ export const diskSlow: FaultRow = {
     const delayMs = Math.round(chance.between(50, 300));
     await injection.fault(`flushes ${delayMs} ms slower`, async () => {
       const tracer = await slowFlushes(await pidsOf(rig.server), delayMs);
+      const ended = once(tracer, 'exit');
       await injection.pause(chance.between(3500, 4500));
-      tracer.kill('SIGTERM');
-      await once(tracer, 'exit');
+      if (!tracer.kill('SIGTERM')) throw new Error('strace ended by itself');
+      await ended;
     });
   },
   check: ({ seen, faults, note }) =>
@@ -146,13 +172,18 @@ export const diskSlow: FaultRow = {
     }),
 };
 
-function medianOfWins(seen: readonly Seen[], { fromMs, toMs }: FaultSpan): number {
-  const times = seen
-    .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
-    .filter(({ begunMs, endMs }) => begunMs > fromMs && endMs < toMs)
+function medianOfWins(seen: readonly Seen[], span: FaultSpan): number {
+  const times = winsWithin(seen, span)
     .map(({ begunMs, endMs }) => endMs - begunMs)
     .sort((one, other) => one - other);
   return times[Math.floor(times.length / 2)] ?? 0;
+}
+
+/** The claims that were asked for and won within a time. */
+function winsWithin(seen: readonly Seen[], { fromMs, toMs }: Omit<FaultSpan, 'fault'>): Seen[] {
+  return seen
+    .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
+    .filter(({ begunMs, endMs }) => begunMs > fromMs && endMs < toMs);
 }
 
 async function pidsOf(server: PostgresServer): Promise<number[]> {
@@ -169,14 +200,20 @@ async function slowFlushes(pids: readonly number[], delayMs: number): Promise<Ch
   const tracer = spawn('strace', ['-f', '-e', 'trace=fdatasync', '-e', inject, ...processes], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const failed = once(tracer, 'exit').then(() => 'failed');
-  tracer.on('error', () => undefined);
+  // With an error when there is no such program.
+  const failed = once(tracer, 'exit').then(
+    () => 'failed',
+    () => 'failed',
+  );
   const attached = waitFor('a tracer', async () => {
     const states = await Promise.all(pids.map((pid) => tracerOf(pid)));
     return states.every((state) => state === tracer.pid || state === undefined);
   });
-  const missing = once(tracer, 'error').then(() => 'failed');
-  if ((await Promise.race([attached, failed, missing])) === 'failed') {
+  const outcome = await Promise.race([attached, failed]).catch((error: unknown) => {
+    tracer.kill('SIGTERM');
+    throw error;
+  });
+  if (outcome === 'failed') {
     throw new SkipRow('a slow disk needs strace, and the right to trace other processes');
   }
   tracer.stderr?.resume();

@@ -3,6 +3,8 @@
 import type { Cut } from '../../support/fault-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { FaultRow } from '../fault-row.ts';
+import type { Rig } from '../rig.ts';
+import { checkVoidMarks } from './postgres.ts';
 import { claimStatement, voidStatement } from './service.ts';
 
 const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence'];
@@ -41,11 +43,23 @@ export const answersLost: FaultRow = {
       for (const node of rig.nodes) node.proxy.heal();
     });
   },
-  check: ({ rig }) => {
-    const made = rig.nodes.map(({ proxy }) => Object.values(proxy.cuts));
-    return made.flat().some((count) => count > 0) ? [] : ['no batch met a cut'];
+  async check({ rig, note }) {
+    const kinds = Object.entries(cutsOf(rig));
+    note(`cuts ${kinds.map(([cut, count]) => `${cut} ${count}`).join(', ')}`);
+    const missing = kinds.filter(([, count]) => count === 0).map(([cut]) => cut);
+    const broken = missing.map((cut) => `no batch met a cut '${cut}'`);
+    return [...broken, ...(await checkVoidMarks(rig))];
   },
 };
+
+/** How often each cut was made, at all nodes. */
+function cutsOf({ nodes }: Rig): Record<string, number> {
+  const made: Record<string, number> = {};
+  for (const { proxy } of nodes) {
+    for (const [cut, count] of Object.entries(proxy.cuts)) made[cut] = (made[cut] ?? 0) + count;
+  }
+  return made;
+}
 
 /** Row 29: the network between some nodes and the database swallows everything, or breaks it, or slows it. */
 export const partitioned: FaultRow = {

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { waitFor } from '../../support/wait-for.ts';
 import type { FaultRow, Injection } from '../fault-row.ts';
 import { type PostgresServer, signal } from '../postgres-server.ts';
+import type { Rig } from '../rig.ts';
 import { servedShare } from '../seen.ts';
 import { claimStatement } from './service.ts';
 
@@ -34,7 +35,7 @@ export const postgresCrashed: FaultRow = {
 export const backendKilled: FaultRow = {
   row: 5,
   name: 'backend killed',
-  faultSeconds: 5,
+  faultSeconds: 7,
   isFelt: true,
   audit: { firstAnswerMs },
   async inject(injection) {
@@ -98,10 +99,17 @@ export const zombieBackend: FaultRow = {
       await injection.pause(chance.between(200, 800));
     }
   },
+  check: ({ rig }) => checkVoidMarks(rig),
 };
 
+/** A batch that was given up before it was decided leaves a mark; without one no answer was lost in earnest. */
+export async function checkVoidMarks({ server, database }: Rig): Promise<string[]> {
+  const marks = `select from stock_ledger where kind = 'void'`;
+  return (await server.query(marks, { database })).length > 0 ? [] : ['no batch was given up'];
+}
+
 const arrivalMs = 300;
-const frozenMin = 3;
+const frozenMax = 3;
 
 type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
 
@@ -110,6 +118,7 @@ const stopBeforeBatch: Stop = {
   where: 'before its batch',
   async stop({ rig, pause }) {
     const frozen: number[] = [];
+    const freezing: Promise<void>[] = [];
     const freeze = async (clientPort: number | undefined) => {
       const pids = await rig.server.query<{ pid: number }>(
         'select pid from pg_stat_activity where client_port = $1',
@@ -122,24 +131,27 @@ const stopBeforeBatch: Stop = {
         const text = piece.toString('latin1');
         if (direction !== 'toServer' || !claimStatement.test(text)) return undefined;
         // Claims of the coupon whose stock comes and goes: refused meanwhile, they could win when they come late.
-        if (!text.includes('-growing') || frozen.length >= frozenMin) return undefined;
-        void freeze(clientPort);
+        if (!text.includes('-growing') || freezing.length >= frozenMax) return undefined;
+        freezing.push(freeze(clientPort));
         return { delayMs: arrivalMs };
       };
     }
     await pause(2 * arrivalMs);
     for (const { proxy } of rig.nodes) proxy.heal();
+    await Promise.all(freezing);
+    if (frozen.length === 0) throw new Error('no batch was on its way to any backend');
     return frozen;
   },
 };
 
-/** Stops one that decides a batch at that moment, if any is caught at it. */
+/** Stops one that has the lock of a coupon. */
 const stopAtWork: Stop = {
-  where: 'at work',
+  where: 'that holds a lock',
   async stop({ rig }) {
     const client = new pg.Client({
       connectionString: rig.server.url(),
       application_name: 'faults',
+      query_timeout: 1000,
     });
     await client.connect();
     try {
@@ -149,9 +161,20 @@ const stopAtWork: Stop = {
            and query ~ 'claim_b(atch|undle)' and wait_event_type is distinct from 'Client' limit 1`,
           [rig.database],
         );
-        if (rows[0] !== undefined && signal(rows[0].pid, 'SIGSTOP')) return [rows[0].pid];
+        const pid = rows[0]?.pid;
+        if (pid === undefined || !signal(pid, 'SIGSTOP')) continue;
+        // Whoever writes nothing yet has locked nothing, and is missed by nobody.
+        const isWriting = await client
+          .query('select from pg_stat_activity where pid = $1 and backend_xid is not null', [pid])
+          .then(({ rowCount }) => rowCount === 1)
+          .catch((error: unknown) => {
+            signal(pid, 'SIGCONT');
+            throw error;
+          });
+        if (isWriting) return [pid];
+        signal(pid, 'SIGCONT');
       }
-      throw new Error('no backend was caught at work');
+      throw new Error('no backend was caught with a lock');
     } finally {
       await client.end();
     }
@@ -171,16 +194,33 @@ export const slotsExhausted: FaultRow = {
     await injection.fault('all connection slots taken', async () => {
       const hogs = await takeSlots(rig.server);
       try {
-        for (const node of rig.nodes) node.proxy.breakAll();
-        // What the service lost is free for a moment.
+        // The service must not be back before what it lost is taken too.
+        await Promise.all(rig.nodes.map(({ proxy }) => proxy.refuse()));
+        await waitFor('end of the sessions of the service', async () => {
+          hogs.push(...(await takeSlots(rig.server)));
+          return (await sessionsOf(rig, hogs)) === 0;
+        });
         hogs.push(...(await takeSlots(rig.server)));
+        for (const { proxy } of rig.nodes) await proxy.accept();
         await injection.pause(chance.between(2000, 3500));
+        const sessions = await sessionsOf(rig, hogs);
+        if (sessions > 0) throw new Error(`the service got ${sessions} connections all the same`);
       } finally {
         await Promise.all(hogs.map((hog) => hog.end().catch(() => undefined)));
       }
     });
   },
 };
+
+/** How many sessions the service has, asked over a connection that is there already. */
+async function sessionsOf({ database }: Rig, [hog]: readonly pg.Client[]): Promise<number> {
+  const sessions = await hog?.query(
+    `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
+    [database],
+  );
+  if (sessions === undefined) throw new Error('no connection slot was free');
+  return sessions.rows.length;
+}
 
 async function takeSlots(server: PostgresServer): Promise<pg.Client[]> {
   const hogs: pg.Client[] = [];
@@ -215,7 +255,9 @@ export const hotCouponLocked: FaultRow = {
     try {
       await injection.fault('select for update by hand', async () => {
         await client.query('begin');
-        await client.query('select from coupons where name = $1 for update', [`${coupon}-hot`]);
+        const locking = 'select from coupons where name = $1 for update';
+        const { rowCount } = await client.query(locking, [`${coupon}-hot`]);
+        if (rowCount !== 1) throw new Error('there is no hot coupon to lock');
         await injection.pause(chance.between(3000, 4500));
         await client.query('rollback');
       });
@@ -253,12 +295,12 @@ export const clockStepsBack: FaultRow = {
     });
   },
   async check({ rig }) {
-    // Claims went on for longer than this after the steps; their time stands still at the last one before them.
-    const [row] = await rig.server.query<{ is_latched: boolean }>(
-      `select max(decided_at) < pg_catalog.clock_timestamp() - interval '5 s' as is_latched from coupons`,
+    // After the first step the time of decisions stands still: several of one coupon carry the same.
+    const still = await rig.server.query(
+      `select from stock_ledger where kind = 'claimed' group by coupon_id, recorded_at having count(*) > 2`,
       { database: rig.database },
     );
-    return row?.is_latched === true ? [] : ['no decision was dated by the clock that steps'];
+    return still.length > 0 ? [] : ['no decision was dated by the clock that steps'];
   },
   async prepare({ server, database }) {
     await server.query(steppingClockSql, { database });

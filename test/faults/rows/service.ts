@@ -23,7 +23,7 @@ const failpointMsMax = 2000;
 export const serviceKilled: FaultRow = {
   row: 1,
   name: 'service killed',
-  faultSeconds: 8,
+  faultSeconds: 12,
   isFelt: true,
   async inject(injection) {
     const { rig, chance } = injection;

@@ -25,6 +25,7 @@ export function drillCommand(
     .option('--units <count>', 'units of the coupon', wholeNumber)
     .option('--rate <number>', 'arrivals a second, whether or not answers come', number)
     .option('--ramp <from:to>', 'arrivals a second at the start and at the end', ramp)
+    .option('--times <list>', 'loads of overload, in multiples of what it can take', numbers)
     .option('--seconds <number>', 'how long users arrive', number)
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
@@ -63,6 +64,10 @@ function wholeNumber(text: string): number {
 function number(text: string): number {
   if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError('It must be a number.');
   return Number(text);
+}
+
+function numbers(text: string): number[] {
+  return text.split(',').map(number);
 }
 
 function ramp(text: string): { fromRate: number; toRate: number } {

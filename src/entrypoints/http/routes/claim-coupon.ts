@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
+import { AppError } from '../../../core/errors.ts';
 import type { Route } from '../parts.ts';
 import { fixedProblem, sendProblem } from '../problem.ts';
 import {
@@ -38,7 +40,8 @@ export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
         couponName: request.body.coupon_name,
         userId: request.body.user_id,
         idempotencyKey: request.headers['idempotency-key'],
-      });
+      }).catch(toOverloaded);
+      if (decision instanceof AppError) return tellOverloaded(decision, reply);
       switch (decision.outcome) {
         case 'replayed':
           reply.header('Idempotency-Replayed', 'true');
@@ -75,6 +78,24 @@ function toWonBody(claim: Claim) {
     position: claim.position,
     claimed_at: claim.claimedAt,
   };
+}
+
+/** In an overload nearly every request hears this, and the way of all other faults is longer than that of a claim. */
+function toOverloaded(error: unknown): AppError {
+  if (error instanceof AppError && error.code === 'overloaded') return error;
+  throw error;
+}
+
+// The core has a handful of reasons.
+const overloads = new Map<string, ReturnType<typeof fixedProblem>>();
+
+function tellOverloaded({ code, detail }: AppError, reply: FastifyReply): void {
+  let tell = overloads.get(detail);
+  if (tell === undefined) {
+    tell = fixedProblem(code, detail);
+    overloads.set(detail, tell);
+  }
+  tell(reply);
 }
 
 const refusals = {

@@ -127,18 +127,18 @@ function checkStock(
 
 /**
  * When stock was added last. Whoever asked before may have been refused in truth. An addition whose end nobody knows may
- * still have come much later, unless asking again under its key has told that it was there.
+ * still have come much later, unless another answer under its key has told that it was there.
  */
 function lastAdditionMs(history: RecordedHistory, { ops }: Sale): number {
   const told = new Map<string | null, number>();
-  const untold: { key: string | null; endMs: number }[] = [];
+  const untold: (string | null)[] = [];
   for (const op of ops) {
     if (history.operation(op) !== 'add_stock' || history.end(op) === 'fail') continue;
     const key = history.keyText(op);
     if (history.end(op) === 'ok') told.set(key, history.endMs(op));
-    else untold.push({ key, endMs: history.endMs(op) });
+    else untold.push(key);
   }
-  const lost = untold.some(({ key, endMs }) => (told.get(key) ?? -1) < endMs);
+  const lost = untold.some((key) => key === null || !told.has(key));
   return lost ? Number.POSITIVE_INFINITY : Math.max(0, ...told.values());
 }
 

@@ -4,8 +4,7 @@ import { claimAsk, retryChance, type Scenario, type ScenarioParts, userName } fr
 
 const attemptsMax = 4;
 const probeShare = 0.1;
-const overloads = [2, 5, 10];
-const overloadShare = 0.2;
+const overloadsShare = 0.6;
 const quietShare = 0.3;
 const quietLoad = 0.5;
 
@@ -13,11 +12,16 @@ const quietLoad = 0.5;
 export const quietPhase = 'quiet';
 
 /**
- * Finds out how much the service decides at most, then lets two, five and ten times as many arrive, who come again when
- * they are turned away, and at last half as many.
+ * Finds out how much the service decides at most, then asks two, five and ten times as much, and at last half as much.
+ *
+ * Who is turned away comes again, three times at most. In the overload the load that is named is that of all who ask:
+ * who comes again takes the place of a new user, for else ten times would be up to forty, and nobody could tell what
+ * the load was. It does not depend on what the service answers. When the overload is over, all who still wait come on top
+ * of the quiet load, as in life: a service is back when it decides what it can, though a crowd that is turned away a
+ * second time goes on for a while.
  */
 export function overload({ settings, random }: ScenarioParts): Scenario {
-  const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate } = settings;
+  const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate, times } = settings;
   let came = 0;
   return {
     coupons: [{ name: coupon, units }],
@@ -26,8 +30,12 @@ export function overload({ settings, random }: ScenarioParts): Scenario {
       const phase = (name: string, rate: number, share: number) => ({
         ...{ name, seconds: seconds * share, fromRate: rate, toRate: rate },
       });
+      const share = overloadsShare / times.length;
       return [
-        ...overloads.map((times) => phase(`${times} times`, peak * times, overloadShare)),
+        ...times.map((factor) => ({
+          ...phase(`${factor} times`, peak * factor, share),
+          isRateOfAll: true,
+        })),
         phase(quietPhase, peak * quietLoad, quietShare),
       ];
     },
