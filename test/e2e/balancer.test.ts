@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type EmbeddedPostgres,
@@ -29,6 +30,7 @@ import {
 } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const run = promisify(execFile);
 const found = findHaproxy();
 if (found === undefined) {
   if (process.env.CI) throw new Error('haproxy is not installed, and CI must not do without it');
@@ -192,11 +194,22 @@ describe.skipIf(found === undefined)('the balancer before nodes that break off',
     expect(asked).toEqual(['GET /api/coupons/LAUNCH', 'GET /api/coupons/LAUNCH']);
   });
 
-  it('says as the service would that no node can be reached', async () => {
+  it('is healthy by the check of compose.yaml while a node is, and says in the words of the service that none is', async () => {
+    const [, program = '', ...args] =
+      readCompose(['compose.yaml']).services.balancer?.healthcheck?.test ?? [];
+    const place = new URL(balancer.url).host.replace(':', '/');
+    const check = () =>
+      run(
+        program,
+        args.map((arg) => arg.replace('127.0.0.1/8080', place)),
+      );
+    await check();
+
     for (const server of servers) {
       server.close();
       server.closeAllConnections();
     }
+    await expect(check()).rejects.toThrow();
     const answer = await fetch(`${balancer.url}/api/coupons/claim`, { method: 'POST', body: '{}' });
     const { title, error, effect, status } = problems.unavailable;
     expect(answer.status).toBe(status);
