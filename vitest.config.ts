@@ -44,6 +44,15 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      {
+        test: {
+          name: 'observability',
+          include: ['test/observability/**/*.test.ts'],
+          testTimeout: 120_000,
+          globalSetup: ['test/observability/programs-ready.ts'],
+          sequence: { groupOrder: 2 },
+        },
+      },
       onPostgres('postgres'),
       ...(systemPostgresBinDir() === undefined ? [] : [onPostgres('system-postgres')]),
     ],

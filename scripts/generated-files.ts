@@ -2,6 +2,9 @@
 /** The files that follow from the code. `npm run generate` writes them; a test fails while a committed one differs. */
 import { settingGroups } from '../src/config/kinds.ts';
 import { type Setting, settings } from '../src/config/settings.ts';
+import { dashboardFile } from './dashboards/dashboard.ts';
+import { saleDashboard } from './dashboards/sale.ts';
+import { serviceDashboard } from './dashboards/service.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { openapiFile } from './openapi-file.ts';
@@ -16,6 +19,14 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/errors.md', content: errorsPage },
   { path: 'docs/metrics.md', content: metricsPage },
   { path: 'openapi.json', content: openapiFile },
+  {
+    path: 'deploy/grafana/dashboards/sale.json',
+    content: () => dashboardFile(saleDashboard),
+  },
+  {
+    path: 'deploy/grafana/dashboards/service.json',
+    content: () => dashboardFile(serviceDashboard),
+  },
 ];
 
 const groupIntroductions: Record<(typeof settingGroups)[number], string> = {

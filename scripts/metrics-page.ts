@@ -18,9 +18,10 @@ export async function metricsPage(): Promise<string> {
     stockCheck: () => ({
       ...{ difference: 0, ageMs: 0 },
       totals: { coupons: 0, amount: 0, remaining: 0 },
+      steps: { done: 0, failed: 0 },
     }),
-    httpConnections: async () => 0,
-    bundledDatabaseUp: () => true,
+    httpConnections: async () => ({ open: 0, max: 0 }),
+    databaseUp: async () => true,
   });
   // Counted once each, so that the text below shows the labels.
   metrics.answered('claimed', 0);
@@ -47,10 +48,10 @@ export async function metricsPage(): Promise<string> {
     '`outcome` is an outcome of a claim, such as `claimed` or `sold_out`, or the code of an [error](errors.md), such as',
     '`overloaded`. `pool` is `batches` for the connections that decide claims and `queries` for the others. `state` is',
     '`idle` or `used`. `settled` is `committed` or `void`. `reason` is `wait` where a claim would have waited too long,',
-    '`lane`, `lanes` or `waiting` where a bound was reached, or `stopping`. `kind` is `amount` or `remaining`.',
+    '`lane`, `lanes` or `waiting` where a bound was reached, or `stopping`. `kind` is `amount` or `remaining`. `result` is',
+    '`done` or `failed`.',
     '',
     'With several workers one answer tells of all of them: counts are added up, ages and differences are the largest.',
-    '`firstcome_bundled_database_up` is then absent, since the primary process runs the database and serves nothing.',
     '',
     "## Node's",
     '',

@@ -36,10 +36,13 @@ export type App = {
 
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
-  database: Pick<OpenDatabase, 'url' | 'kind' | 'isUp'>;
+  database: Pick<OpenDatabase, 'url' | 'kind'>;
   /** The metrics of all processes of the service, where there are several; undefined when they cannot be had. */
   metricsOfAll?(): Promise<{ contentType: string; text: string } | undefined>;
 };
+
+// A scrape does not wait longer for the database.
+const healthMsMax = 1000;
 
 type Stops = (() => Promise<void>)[];
 
@@ -159,6 +162,7 @@ async function joinParts(
     intervalMs: config.stockCheckIntervalMs,
   });
   stops.push(async () => stockCheck.stop());
+  const checkHealth = postgresHealth(forQueries);
   metrics.read({
     version,
     config: configFacts(config),
@@ -166,12 +170,19 @@ async function joinParts(
     pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
-    httpConnections: () => server.connections(),
-    bundledDatabaseUp: () => options.database.isUp?.(),
+    httpConnections: async () => ({
+      open: await server.connections(),
+      max: config.http.connectionsMax,
+    }),
+    databaseUp: () =>
+      Promise.race([
+        checkHealth().then(({ healthy }) => healthy),
+        systemClock.sleep(healthMsMax).then(() => false),
+      ]),
   });
   const server = await createHttpServer(httpOptions(config), {
     ...useCases,
-    checkHealth: postgresHealth(forQueries),
+    checkHealth,
     healthFacts: {
       version,
       database: options.database.kind,

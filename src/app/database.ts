@@ -12,8 +12,6 @@ export type OpenDatabase = {
   kind: 'bundled' | 'external';
   /** Where the data lies, for people: a folder, or host and database. */
   place: string;
-  /** Whether the bundled PostgreSQL accepts connections; absent where this process does not run it. */
-  isUp?(): boolean;
   /** Ends the bundled PostgreSQL; an external one is left alone. */
   close(): Promise<void>;
 };
@@ -48,7 +46,6 @@ export async function openDatabase(
     url: bundled.url,
     kind: 'bundled',
     place: resolve(config.dataDir),
-    isUp: () => bundled.alive(),
     close: () => bundled.stop(),
   };
 }

@@ -55,6 +55,7 @@ it('goes round coupons, claims and ledger, a page a tick, and begins again', asy
   expect(check.state()).toEqual({
     ...{ difference: 0, ageMs: 0 },
     totals: { coupons: 4, amount: 20, remaining: 8 },
+    steps: { done: 5, failed: 0 },
   });
   await ticks(1);
   expect(asked).toEqual([
@@ -87,7 +88,7 @@ it('tries a page again that cannot be read, and tells that no round was finished
   expect(check.state().ageMs).toBe(3000);
   await ticks(2);
   expect(asked).toEqual(['coupons after 0', 'claims after 0:0', 'ledger from 0:0']);
-  expect(check.state().ageMs).toBe(0);
+  expect(check.state()).toMatchObject({ ageMs: 0, steps: { done: 3, failed: 2 } });
 });
 
 it('reads nothing when it is turned off, and nothing more after its end', async () => {

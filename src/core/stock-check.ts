@@ -37,6 +37,8 @@ export type StockCheckState = {
   ageMs: number;
   /** Of the last whole round; undefined before the first. */
   totals: { coupons: number; amount: number; remaining: number } | undefined;
+  /** Pages read, and tries that failed, since the start. */
+  steps: { done: number; failed: number };
 };
 
 type Step = (() => Promise<Step | undefined>) | undefined;
@@ -57,6 +59,7 @@ export class StockCheck {
   private lastRound: { difference: number; totals: StockCheckState['totals'] } | undefined;
   private finishedMs: number;
   private isBusy = false;
+  private readonly steps = { done: 0, failed: 0 };
   private readonly stopTicking: () => void;
 
   /** Checks a page every `intervalMs`; 0 never checks. */
@@ -76,6 +79,7 @@ export class StockCheck {
       difference: Math.max(this.found, this.lastRound?.difference ?? 0),
       ageMs: this.clock.nowMs() - this.finishedMs,
       totals: this.lastRound?.totals,
+      steps: { ...this.steps },
     };
   }
 
@@ -91,8 +95,10 @@ export class StockCheck {
     const step = this.step ?? this.beginRound();
     try {
       this.step = await step();
+      this.steps.done += 1;
       if (this.step === undefined) this.endRound();
     } catch {
+      this.steps.failed += 1;
       this.step = step;
     } finally {
       this.isBusy = false;

@@ -18,10 +18,10 @@ export type MetricSources = {
   /** Sold out coupons whose holders are remembered, and those holders. */
   soldOut(): { coupons: number; holders: number };
   stockCheck(): StockCheckState;
-  /** Connections of clients that are open. */
-  httpConnections(): Promise<number>;
-  /** Whether the bundled PostgreSQL accepts connections; undefined for a process that does not run one. */
-  bundledDatabaseUp(): boolean | undefined;
+  /** Connections of clients that are open, and that may be. */
+  httpConnections(): Promise<{ open: number; max: number }>;
+  /** Whether the database, bundled or not, can decide claims; settles within a second. */
+  databaseUp(): Promise<boolean>;
 };
 
 /** The metrics as Prometheus reads them. */

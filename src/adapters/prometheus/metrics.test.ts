@@ -11,9 +11,10 @@ const sources = {
   stockCheck: () => ({
     ...{ difference: 3, ageMs: 2_500 },
     totals: { coupons: 1, amount: 10, remaining: 4 },
+    steps: { done: 9, failed: 1 },
   }),
-  httpConnections: async () => 12,
-  bundledDatabaseUp: () => true,
+  httpConnections: async () => ({ open: 12, max: 100 }),
+  databaseUp: async () => true,
 };
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {
@@ -98,11 +99,10 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read({
       ...sources,
-      bundledDatabaseUp: () => undefined,
-      stockCheck: () => ({ difference: 0, ageMs: 0, totals: undefined }),
+      stockCheck: () => ({ ...sources.stockCheck(), totals: undefined }),
     });
     const lines = (await linesOf(metrics)).join('\n');
-    expect(lines).not.toMatch(/bundled_database_up|stock_units/);
+    expect(lines).not.toContain('stock_units');
   });
 
   it('read depths and pools at each scrape, in the units of their names', async () => {
@@ -122,7 +122,10 @@ describe('the metrics', () => {
         'firstcome_database_connection_waiters{pool="batches"} 1',
         'firstcome_config_info{workers="2",claim_batch_max="100"} 1',
         'firstcome_http_connections 12',
-        'firstcome_bundled_database_up 1',
+        'firstcome_http_connections_max 100',
+        'firstcome_database_up 1',
+        'firstcome_stock_check_steps_total{result="done"} 9',
+        'firstcome_stock_check_steps_total{result="failed"} 1',
         'firstcome_stock_difference_units 3',
         'firstcome_stock_check_age_seconds 2.5',
         'firstcome_stock_units{kind="amount"} 10',
@@ -146,8 +149,8 @@ describe('the metrics', () => {
       [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
     );
     const allowed = [
-      ...['claim_batch_max', 'kind', 'le', 'node', 'outcome', 'pool', 'reason', 'settled'],
-      ...['state', 'version', 'workers'],
+      ...['claim_batch_max', 'kind', 'le', 'node', 'outcome', 'pool', 'reason'],
+      ...['result', 'settled', 'state', 'version', 'workers'],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
@@ -156,7 +159,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(24);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(26);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

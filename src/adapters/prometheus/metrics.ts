@@ -166,23 +166,20 @@ class AnswerTimes {
   }
 }
 
-type Reading = { labels?: Record<string, string>; value: number | undefined };
+type Reading = { labels?: Record<string, string>; value: number };
 
 function registerSources(registry: Registry, sources: MetricSources): void {
   const gauge = (
     [name, help]: [string, string],
     read: () => Reading[] | Promise<Reading[]>,
-    options: { labelNames?: string[]; aggregator?: 'max' | 'first' | 'average' } = {},
+    options: { labelNames?: string[]; aggregator?: 'max' | 'min' | 'first' } = {},
   ) =>
     new Gauge({
       ...{ name: `firstcome_${name}`, help, registers: [registry], ...options },
       async collect() {
         const readings = await read();
         this.reset();
-        for (const { labels = {}, value } of readings) {
-          if (value === undefined) this.remove(labels);
-          else this.set(labels, value);
-        }
+        for (const { labels = {}, value } of readings) this.set(labels, value);
       },
     });
   const one = (value: number): Reading[] => [{ value }];
@@ -236,18 +233,15 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     { labelNames: ['pool'] },
   );
   gauge(['http_connections', 'Connections of clients that are open.'], async () =>
-    one(await sources.httpConnections()),
+    one((await sources.httpConnections()).open),
+  );
+  gauge(['http_connections_max', 'Connections of clients that may be open.'], async () =>
+    one((await sources.httpConnections()).max),
   );
   gauge(
-    [
-      'bundled_database_up',
-      'Whether the bundled PostgreSQL accepts connections; absent without it.',
-    ],
-    () => {
-      const up = sources.bundledDatabaseUp();
-      return [{ value: up === undefined ? undefined : Number(up) }];
-    },
-    max,
+    ['database_up', 'Whether the database, bundled or not, can decide claims.'],
+    async () => one(Number(await sources.databaseUp())),
+    { aggregator: 'min' },
   );
   let before = performance.eventLoopUtilization();
   gauge(
@@ -285,4 +279,16 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     },
     { ...max, labelNames: ['kind'] },
   );
+  new Counter({
+    name: 'firstcome_stock_check_steps_total',
+    help: 'Parts of the stored stock that were checked, or could not be read.',
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { done, failed } = sources.stockCheck().steps;
+      this.inc({ result: 'done' }, done);
+      this.inc({ result: 'failed' }, failed);
+    },
+  });
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { type Dashboard, perSecond, query, series } from './dashboard.ts';
+
+const commit = 'firstcome_claim_commit_seconds_bucket';
+const size = 'firstcome_claim_batch_size';
+const checkAge = series('firstcome_stock_check_age_seconds');
+
+function quantile(share: number, bucket: string): string {
+  return `histogram_quantile(${share}, sum by (le) (${perSecond(bucket)}))`;
+}
+
+/** *Service*: whether process, lanes, pools and database keep up, and whether what they wrote agrees. */
+export const serviceDashboard: Dashboard = {
+  uid: 'firstcome-service',
+  title: 'firstcome: service',
+  about: 'Whether process, lanes, pools and database keep up, and whether what is stored agrees.',
+  rows: [
+    {
+      title: 'Now',
+      height: 5,
+      panels: [
+        {
+          title: 'Instances that answer',
+          help: 'Of those that Prometheus was told of.',
+          kind: 'number',
+          unit: 'none',
+          queries: [query(`sum(${series('up')})`, 'up')],
+        },
+        {
+          title: 'Database',
+          help: 'Whether it can decide claims, as the worst off instance sees it.',
+          kind: 'number',
+          unit: 'none',
+          queries: [query(`min(${series('firstcome_database_up')})`, 'up')],
+        },
+        {
+          title: 'Differences',
+          help: 'Units by which stock, claims and ledger disagree. Anything but 0 is an alarm.',
+          kind: 'number',
+          unit: 'none',
+          turnsAt: [1, 1],
+          queries: [query(`max(abs(${series('firstcome_stock_difference_units')}))`, 'units')],
+        },
+        {
+          title: 'Since the last round of the stock check',
+          help: 'A round looks at every coupon. It takes longer the more coupons there are.',
+          kind: 'number',
+          unit: 's',
+          queries: [query(`max(${checkAge})`, 'ago')],
+        },
+        {
+          title: 'Batches not settled',
+          help: 'Their answer was lost, and whether they committed is not known yet.',
+          kind: 'number',
+          unit: 'none',
+          turnsAt: [1, 10],
+          queries: [query(`sum(${series('firstcome_claim_batches_unsettled')})`, 'not settled')],
+        },
+      ],
+    },
+    {
+      title: 'Process',
+      height: 8,
+      panels: [
+        {
+          title: 'Event loop: how late',
+          help: 'While it is blocked nobody is answered. The longest and the 99th percentile since the last scrape.',
+          kind: 'lines',
+          unit: 's',
+          queries: [
+            query(series('nodejs_eventloop_lag_max_seconds'), '{{instance}} longest'),
+            query(series('nodejs_eventloop_lag_p99_seconds'), '{{instance}} p99'),
+          ],
+        },
+        {
+          title: 'Garbage collection',
+          help: 'Share of the time that it takes, by kind. Much of `major` is a heap that is nearly full.',
+          kind: 'stack',
+          unit: 'percentunit',
+          queries: [
+            query(
+              `sum by (instance, kind) (${perSecond('nodejs_gc_duration_seconds_sum')})`,
+              '{{instance}} {{kind}}',
+            ),
+          ],
+        },
+        {
+          title: 'Memory',
+          help: 'A line that only ever climbs is a leak; the holders of sold out coupons are bounded.',
+          kind: 'lines',
+          unit: 'bytes',
+          queries: [
+            query(series('process_resident_memory_bytes'), '{{instance}} resident'),
+            query(series('nodejs_heap_size_used_bytes'), '{{instance}} heap'),
+          ],
+        },
+        {
+          title: 'Processor',
+          help: 'Cores in use, and the share of time in which the busiest event loop works: near 1 it is full.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [
+            query(perSecond('process_cpu_seconds_total'), '{{instance}} cores'),
+            query(series('firstcome_event_loop_utilization_ratio'), '{{instance}} event loop'),
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Lanes and batches',
+      height: 8,
+      panels: [
+        {
+          title: 'Claims that wait',
+          help: 'Not answered yet, in all and in the fullest lane, and how many may wait before others are shed.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [query(series('firstcome_claims_waiting'), '{{instance}} waiting')],
+        },
+        {
+          title: 'Lanes',
+          help: 'Coupons with claims under way, by instance. CLAIM_LANES_MAX bounds it.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [query(series('firstcome_claim_lanes'), '{{instance}}')],
+        },
+        {
+          title: 'Claims in a batch',
+          help: 'Grows with the crowd: what comes while a batch commits shares the next one.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [
+            query(
+              `sum(${perSecond(`${size}_sum`)}) / clamp_min(sum(${perSecond(`${size}_count`)}), 0.001)`,
+              'mean',
+            ),
+            query(quantile(0.99, `${size}_bucket`), 'p99'),
+          ],
+        },
+        {
+          title: 'Batches whose answer was lost',
+          help: 'A second, and how they were settled: committed before, or void.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum(${perSecond('firstcome_claim_batches_unknown_total')})`, 'lost'),
+            query(
+              `sum by (settled) (${perSecond('firstcome_claim_batches_settled_total')})`,
+              '{{settled}}',
+            ),
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Database and connections',
+      height: 8,
+      panels: [
+        {
+          title: 'How long commits take',
+          help: 'From the sending of a batch to its answer.',
+          kind: 'lines',
+          unit: 's',
+          queries: [query(quantile(0.5, commit), 'median'), query(quantile(0.99, commit), 'p99')],
+        },
+        {
+          title: 'Commits a second',
+          help: 'Batches decided by the database.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [query(`sum(${perSecond('firstcome_claim_commit_seconds_count')})`, 'commits')],
+        },
+        {
+          title: 'Connections to the database',
+          help: 'Used and idle, by pool. Waiting ones mean that a pool has none left.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [
+            query(
+              `sum by (pool, state) (${series('firstcome_database_connections')})`,
+              '{{pool}} {{state}}',
+            ),
+            query(
+              `sum by (pool) (${series('firstcome_database_connection_waiters')})`,
+              '{{pool}} waiting',
+            ),
+            query(
+              `sum by (pool) (${series('firstcome_database_connections_max')})`,
+              '{{pool}} limit',
+            ),
+          ],
+        },
+        {
+          title: 'The stock check: steps a second',
+          help: 'Each step compares stock, claims and ledger of some coupons. Failed ones are tried again.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (result) (${perSecond('firstcome_stock_check_steps_total')})`,
+              '{{result}}',
+            ),
+          ],
+        },
+        {
+          title: 'Open connections of clients',
+          help: 'Beyond the limit further ones are closed unanswered.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [
+            query(series('firstcome_http_connections'), '{{instance}} open'),
+            query(series('firstcome_http_connections_max'), '{{instance}} limit'),
+          ],
+        },
+      ],
+    },
+  ],
+};

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A real Prometheus with the shipped configuration and rules, for which time runs faster. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const shipped = join(import.meta.dirname, '../../deploy/prometheus');
+
+/**
+ * How much faster time runs: every duration in the shipped files is divided by it, in prometheus.yml and in the rules
+ * alike, so that a rate still spans as many scrapes, and a `for` as many evaluations, as in use.
+ */
+export const hurry = 20;
+
+/** An alert as Prometheus tells of it. */
+export type Alert = {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  state: 'pending' | 'firing';
+};
+
+/** A rule as Prometheus has read it. */
+export type Rule = {
+  type: 'alerting' | 'recording';
+  name: string;
+  query: string;
+  health: string;
+  lastError?: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+};
+
+/** One series of an answer, with the value at the moment of asking. */
+export type Series = { metric: Record<string, string>; value: [seconds: number, value: string] };
+
+/** A Prometheus that scrapes one service. */
+export class Prometheus {
+  private readonly url: string;
+  private readonly child: ChildProcess;
+
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url;
+    this.child = child;
+  }
+
+  /** Starts one in `folder`, which scrapes `target`: a host and a port. */
+  static async start(folder: string, target: string): Promise<Prometheus> {
+    await writeHurriedFiles(folder, target);
+    const port = await chooseFreePort();
+    const url = `http://127.0.0.1:${port}`;
+    const child = spawn(
+      'prometheus',
+      [
+        `--config.file=${join(folder, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(folder, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--log.level=error',
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let output = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    await waitFor(`Prometheus\n${output}`, async () => (await fetch(`${url}/-/ready`)).ok);
+    return new Prometheus(url, child);
+  }
+
+  /** What an instant query finds now. Rejects, with Prometheus' own words, when it is none. */
+  async query(promql: string): Promise<Series[]> {
+    const { result } = await this.ask<{ result: Series[] }>(
+      `query?${new URLSearchParams({ query: promql })}`,
+    );
+    return result;
+  }
+
+  /** All rules that it has read. */
+  async rules(): Promise<Rule[]> {
+    const { groups } = await this.ask<{ groups: { rules: Rule[] }[] }>('rules');
+    return groups.flatMap(({ rules }) => rules);
+  }
+
+  /** Alerts that are pending or firing. */
+  async alerts(): Promise<Alert[]> {
+    return (await this.ask<{ alerts: Alert[] }>('alerts')).alerts;
+  }
+
+  /** Names of the alerts that fire, in order. */
+  async firing(): Promise<string[]> {
+    const alerts = await this.alerts();
+    const firing = alerts.filter(({ state }) => state === 'firing');
+    return [...new Set(firing.map(({ labels }) => labels.alertname ?? ''))].sort();
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    await gone;
+  }
+
+  private async ask<Data>(path: string): Promise<Data> {
+    const answer = await fetch(`${this.url}/api/v1/${path}`);
+    const body = (await answer.json()) as { status: string; error?: string; data: Data };
+    if (body.status !== 'success') throw new Error(`${path}: ${body.error}`);
+    return body.data;
+  }
+}
+
+async function writeHurriedFiles(folder: string, target: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(shipped)) {
+    const text = await readFile(join(shipped, name), 'utf8');
+    await writeFile(join(folder, name), hurried(text).replaceAll('127.0.0.1:8080', target));
+  }
+}
+
+/** The text with every duration that stands behind a colon, in brackets or behind `offset` divided by `hurry`. */
+export function hurried(text: string): string {
+  const unitsMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
+  return text.replaceAll(
+    /(?<before>: |\[|offset )(?<count>\d+)(?<unit>[smh])(?=[\])\s]|$)/gm,
+    (_, before: string, count: string, unit: string) =>
+      `${before}${Math.round((Number(count) * (unitsMs[unit] ?? 0)) / hurry)}ms`,
+  );
+}
