@@ -2,6 +2,7 @@
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import type { Tracing } from './adapters/opentelemetry/tracing.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
@@ -17,6 +18,7 @@ import {
 } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
+import { openTracing } from './app/tracing.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
@@ -45,6 +47,9 @@ export type ProcessOptions = {
 const healthMsMax = 1000;
 
 type Stops = (() => Promise<void>)[];
+
+// Also when the requests in hand took all the time there was: workers have a second more before they are killed.
+const flushMsMin = 250;
 
 /** The version in package.json. */
 export const { version } = JSON.parse(
@@ -96,15 +101,24 @@ export async function startProcess(
   options: ProcessOptions,
 ): Promise<{ url: string; stop(): Promise<void> }> {
   return startOrUndo(async (stops) => {
-    const { server, lanes } = await joinParts(config, log, options, stops);
+    const tracing = await openTracing(config, {
+      version,
+      warn: (event, message) => log.warn(event, message),
+    });
+    let stopByMs = 0;
+    if (tracing !== undefined) {
+      stops.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
+    }
+    const { server, lanes } = await joinParts(config, log, { ...options, tracing }, stops);
     const url = await listen(server, config.http);
-    stops.push(() =>
-      leave(server, {
+    stops.push(() => {
+      stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
+      return leave(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
         finishClaims: (timeoutMs) => lanes.stop(timeoutMs),
-      }),
-    );
+      });
+    });
     return { url };
   });
 }
@@ -136,7 +150,7 @@ async function startOrUndo<Started>(
 async function joinParts(
   config: Config,
   log: Logger,
-  options: ProcessOptions,
+  options: ProcessOptions & { tracing: Tracing | undefined },
   stops: Stops,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const { forBatches, forQueries } = openPools({
@@ -146,6 +160,7 @@ async function joinParts(
     // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
+    trace: options.tracing?.traceStatement,
   });
   stops.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);
@@ -153,7 +168,14 @@ async function joinParts(
 
   const metrics = prometheusMetrics();
   const { lanes, soldOut, ...useCases } = joinEngine(
-    { forBatches, forQueries, limits: config.claims, metrics, log },
+    {
+      forBatches,
+      forQueries,
+      limits: config.claims,
+      metrics,
+      log,
+      tracing: options.tracing?.claims,
+    },
     stops,
   );
   const stockCheck = new StockCheck({
@@ -189,9 +211,10 @@ async function joinParts(
       anonymousAdmin: config.auth.allowAnonymousAdmin && config.auth.adminApiKey === undefined,
     },
     metricsText: metricsTextOf(metrics, options),
+    traceRequest: options.tracing?.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),
-      info: (event, message) => log.info(event, message),
+      info: (event, message) => log.info({ ...event, ...options.tracing?.idOfNow() }, message),
       debug: log.isLevelEnabled('debug')
         ? (event, message) => log.debug(event, message)
         : undefined,

@@ -63,6 +63,8 @@ export type Config = {
   /** Processes that serve. */
   workers: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** Base URL of the collector of traces; undefined: nothing is traced. */
+  otlpEndpoint: string | undefined;
   shutdown: { delayMs: number; timeoutMs: number };
   /** What an operator should know although it is allowed; to be logged once at the start. */
   warnings: string[];
@@ -154,6 +156,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
     unsafeDurability: values.UNSAFE_DURABILITY,
     workers: values.WORKERS === 'auto' ? availableParallelism() : Number(values.WORKERS),
     logLevel: values.LOG_LEVEL,
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     shutdown: { delayMs: values.SHUTDOWN_DELAY_MS, timeoutMs: values.SHUTDOWN_TIMEOUT_MS },
   };
 }

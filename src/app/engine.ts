@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Joins the core and its adapters to the engine, for the service and for a program that embeds it alike. */
 import { randomInt } from 'node:crypto';
+import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
@@ -25,6 +26,8 @@ export type EngineOptions = {
   limits: Config['claims'];
   metrics: ClaimMetrics;
   log: EngineLog;
+  /** Undefined: nothing is traced. */
+  tracing?: ClaimSpans | undefined;
 };
 
 /** The use cases, and the parts that tell how full they are. */
@@ -41,8 +44,10 @@ const couponNamesRememberedMax = 100_000;
 
 /** Starts the engine; how its parts are ended, last first, goes to `stops`. */
 export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[]): Engine {
-  const { forBatches, forQueries, limits, metrics, log } = options;
-  const claimStore = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
+  const { forBatches, forQueries, limits, metrics, tracing } = options;
+  const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
+  const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
+  const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);
   const couponStore = postgresCouponStore(forQueries);
   const knownCoupons = new KnownCoupons({
     store: claimStore,
@@ -69,7 +74,11 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
   });
   stops.push(async () => soldOut.stop());
 
-  const claimCoupon = claimCouponWith({ knownCoupons, lanes, newClaimId: newId });
+  const claimCoupon = claimCouponWith({
+    knownCoupons,
+    lanes: tracing === undefined ? lanes : tracing.wrapLanes(lanes),
+    newClaimId: newId,
+  });
   const ending = new AbortController();
   const manageCoupon = manageCouponWith({
     store: couponStore,
@@ -79,8 +88,9 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     ending: ending.signal,
   });
   stops.push(async () => ending.abort());
+  const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
   return {
-    claimCoupon: withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock),
+    claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
     readCoupons: readCouponsWith(couponStore, limits.waitingMax),
     manageCoupon: soldOut.wrapChanges(manageCoupon),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),

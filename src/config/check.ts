@@ -42,6 +42,7 @@ const ajv = new Ajv({
     workers: /^(?:[1-9]|[1-5]\d|6[0-4]|auto)$/,
     'api-key': /^[\x21-\x7e]+$/,
     'http-origin': isHttpOrigin,
+    'http-url': (text) => /^https?:\/\/[^?#\\@\s]+$/i.test(text) && URL.canParse(text),
     'postgres-url': (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
   },
 });

@@ -98,6 +98,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     UNSAFE_DURABILITY: String(config.unsafeDurability),
     WORKERS: String(config.workers),
     LOG_LEVEL: config.logLevel,
+    OTEL_EXPORTER_OTLP_ENDPOINT: config.otlpEndpoint ?? '',
     SHUTDOWN_DELAY_MS: String(shutdown.delayMs),
     SHUTDOWN_TIMEOUT_MS: String(shutdown.timeoutMs),
   };

@@ -86,6 +86,19 @@ export function text(
   };
 }
 
+/** A text of one of those formats that is absent unless set. */
+export function optionalText(
+  about: About & { format: string; allowed: string },
+): SettingDefinition<string | undefined> {
+  const { format, ...described } = about;
+  return {
+    ...plain,
+    ...described,
+    ...{ kind: 'text', default: undefined },
+    schema: Type.Optional(Type.String({ format })),
+  };
+}
+
 /** A text that must not be seen; absent unless set. */
 export function secret(
   about: About & { format: string; allowed: string },

@@ -5,6 +5,7 @@ import {
   flag,
   followingNumber,
   list,
+  optionalText,
   type SettingDefinition,
   type SettingDescription,
   secret,
@@ -208,6 +209,12 @@ export const settingDefinitions = {
     default: 'info',
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     help: 'The least severe messages that are logged.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText({
+    group: 'Operation',
+    format: 'http-url',
+    allowed: 'a URL of http:// or https:// without user, password, query or fragment',
+    help: 'Collector that traces are sent to, over HTTP at /v1/traces below it. Unset: no traces.',
   }),
   SHUTDOWN_DELAY_MS: wholeNumber({
     group: 'Operation',

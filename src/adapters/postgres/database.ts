@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import pg from 'pg';
+import type { TraceStatement } from '../../core/tracing.ts';
 import {
   type Connections,
   type ConnectionsOptions,
@@ -20,6 +21,8 @@ export type DatabaseOptions = DatabasePlace &
     answerTimeoutMs: number;
     /** Told of connections that broke while nobody used them. */
     onIdleConnectionLost(error: Error): void;
+    /** Undefined: nobody looks at single statements. */
+    trace?: TraceStatement | undefined;
   };
 
 const attemptsMax = 3;
@@ -32,6 +35,7 @@ export class Database {
   private readonly connections: Connections;
   private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
   private readonly answerTimeoutMs: number;
+  private readonly trace: TraceStatement | undefined;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
   private readonly broken = new WeakSet<pg.PoolClient>();
@@ -44,6 +48,7 @@ export class Database {
     this.options = options;
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
+    this.trace = options.trace;
     const listener = {
       onIdleLost: (error: Error) => {
         if (!this.closing) options.onIdleConnectionLost(error);
@@ -65,7 +70,12 @@ export class Database {
   }
 
   /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
-  async run<Row extends pg.QueryResultRow>(
+  run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
+    return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
+  }
+
+  private async runWithRetries<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {

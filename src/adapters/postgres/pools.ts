@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { TraceStatement } from '../../core/tracing.ts';
 import type { DatabasePlace } from './connections.ts';
 import { Database } from './database.ts';
 
@@ -14,6 +15,8 @@ export type PoolOptions = DatabasePlace & {
   /** The time that a claim has in all. */
   claimTimeoutMs: number;
   onIdleConnectionLost(error: Error): void;
+  /** Undefined: nobody looks at single statements. */
+  trace?: TraceStatement | undefined;
 };
 
 // The server gives up before the service does: its refusal is definite, and a connection that was cut is not.

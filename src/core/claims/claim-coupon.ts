@@ -13,7 +13,7 @@ export type ClaimCoupon = (command: ClaimCommand) => Promise<ClaimOutcome>;
 /** Refuses what needs no lock (a coupon that does not exist), then lets the claim wait in its coupon's lane. */
 export function claimCouponWith(parts: {
   knownCoupons: KnownCoupons;
-  lanes: ClaimLanes;
+  lanes: Pick<ClaimLanes, 'claim'>;
   newClaimId(): string;
 }): ClaimCoupon {
   const { knownCoupons, lanes, newClaimId } = parts;

@@ -12,6 +12,7 @@ import type { ReadClaims } from '../../core/claims/read-claims.ts';
 import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
 import type { Health } from '../../core/health.ts';
+import type { TraceRequest } from '../../core/tracing.ts';
 import type { Access } from './access.ts';
 
 /** The server, with the types of its schemas. */
@@ -50,6 +51,8 @@ export type HttpParts = {
   /** The metrics as Prometheus text. */
   metricsText(): Promise<{ contentType: string; text: string }>;
   log: HttpLog;
+  /** Undefined: requests are not traced. */
+  traceRequest?: TraceRequest | undefined;
 };
 
 /** What a route file registers itself with. */

@@ -13,6 +13,7 @@ export type ProblemBody = {
   code: ErrorCode;
   error: string;
   effect: 'none' | 'unknown';
+  trace_id?: string;
 };
 
 /** What a problem says beyond its code. */
@@ -32,7 +33,11 @@ export const problemTypeBase = 'https://firstcome.example/errors#';
 export const problemMediaType = 'application/problem+json';
 
 /** The body of a problem as JSON text. */
-export function problemBody(requestId: string, details: ProblemDetails): string {
+export function problemBody(
+  requestId: string,
+  details: ProblemDetails,
+  traceId?: string | undefined,
+): string {
   const kind = problems[details.code];
   const fields = details.fields ?? [];
   const body: ProblemBody = {
@@ -46,6 +51,7 @@ export function problemBody(requestId: string, details: ProblemDetails): string 
     effect: kind.effect,
     ...(details.code === 'invalid_request' && { errors: fields }),
     ...details.members,
+    ...(traceId !== undefined && { trace_id: traceId }),
   };
   return JSON.stringify(body);
 }
@@ -59,7 +65,7 @@ export function sendProblem(reply: FastifyReply, details: ProblemDetails): Fasti
   return reply
     .code(kind.status)
     .header('Content-Type', problemMediaType)
-    .send(problemBody(reply.request.id, details));
+    .send(problemBody(reply.request.id, details, reply.request.trace?.traceId));
 }
 
 /**
@@ -74,10 +80,12 @@ export function fixedProblem(code: ErrorCode, detail: string): (reply: FastifyRe
   return (reply) => {
     const retryAfter = drawSeconds(retryAfterSeconds);
     if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
+    const { id, trace } = reply.request;
+    const end = trace === undefined ? tail : `${tail.slice(0, -1)},"trace_id":"${trace.traceId}"}`;
     reply
       .code(status)
       .header('Content-Type', problemMediaType)
-      .send(head + reply.request.id + tail);
+      .send(head + id + end);
   };
 }
 

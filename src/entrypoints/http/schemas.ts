@@ -143,6 +143,12 @@ export const ProblemSchema = Type.Object(
     claim: Type.Optional(ref(ClaimBody)),
     claim_id: Type.Optional(Type.String()),
     opens_at: Type.Optional(Type.String()),
+    trace_id: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{32}$',
+        description: 'The trace of this request, where the service is traced.',
+      }),
+    ),
   },
   { $id: 'Problem', additionalProperties: true },
 );

@@ -23,6 +23,7 @@ import { listCouponsRoute } from './routes/list-coupons.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
+import { traceOf, traceRequests } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
 import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
 
@@ -111,6 +112,7 @@ export async function createHttpServer(
     app.server.emit('request', request, response);
   });
 
+  traceRequests(app, parts.traceRequest, (url) => isHealthPath(url) || url === '/metrics');
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
     if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') {
@@ -173,6 +175,7 @@ function answerError(
     parts.log.error(
       {
         requestId: request.id,
+        ...traceOf(request),
         method: request.method,
         route: request.routeOptions.url,
         err: error,
@@ -200,6 +203,7 @@ function logRequests(app: HttpApp, parts: HttpParts): void {
     debug(
       {
         requestId: request.id,
+        ...traceOf(request),
         method: request.method,
         url: request.url,
         status: reply.statusCode,

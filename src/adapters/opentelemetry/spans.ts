@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Context, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+
+/** The span of the request, the batch or the settling that the code which runs now belongs to. */
+export const currentSpan = new AsyncLocalStorage<Span>();
+
+/** The context whose spans become children of this one. */
+export function contextOf(span: Span): Context {
+  return trace.setSpan(ROOT_CONTEXT, span);
+}
+
+/** Marks a span as failed. `type` is one of few words; no message is told, as it could hold a value. */
+export function markFailed(span: Span, type: string): void {
+  span.setAttribute(ATTR_ERROR_TYPE, type);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** One word for an error: a code of ours, the reason of a database fault, or the name of its class. */
+export function errorType(error: unknown): string {
+  const { code, reason, name } = error as { code?: unknown; reason?: unknown; name?: unknown };
+  for (const word of [code, reason, name]) if (typeof word === 'string') return word;
+  return '_OTHER';
+}

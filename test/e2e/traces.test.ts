@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Crowd, range } from '../support/crowd.ts';
+import { OtlpReceiver } from '../support/otlp-receiver.ts';
+import {
+  endServiceProcesses,
+  runToEnd,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const claimRoute = 'POST /api/coupons/claim';
+
+let folder: string;
+let receiver: OtlpReceiver;
+let crowd: Crowd;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'firstcome-traces-'));
+  receiver = await OtlpReceiver.start();
+  crowd = new Crowd({ connectionsMax: 40 });
+});
+
+afterEach(async () => {
+  crowd.leave();
+  await endServiceProcesses();
+  await receiver.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const environment = (env: Record<string, string>) => ({ DATA_DIR: join(folder, 'data'), ...env });
+
+async function stop(service: ServiceProcess): Promise<number> {
+  crowd.leave();
+  const startedMs = performance.now();
+  service.signal('SIGTERM');
+  expect(await service.exited).toMatchObject({ code: 0 });
+  return performance.now() - startedMs;
+}
+
+/** The packages of OpenTelemetry of which a process has run any code, as Node's own coverage tells. */
+async function packagesLoaded(env: Record<string, string>): Promise<string[]> {
+  const coverage = join(folder, `coverage-${Object.keys(env).length}`);
+  const service = await startServiceProcess(environment({ ...env, NODE_V8_COVERAGE: coverage }));
+  await crowd.createCoupon(service.url, `COUPON-${Object.keys(env).length}`, 1);
+  await stop(service);
+  const urls = readdirSync(coverage).flatMap((file) => {
+    const { result } = JSON.parse(readFileSync(join(coverage, file), 'utf8'));
+    return (result as { url: string }[]).map(({ url }) => url);
+  });
+  expect(urls.some((url) => url.includes('/node_modules/fastify/'))).toBe(true);
+  const names = urls.map((url) => /node_modules\/(@opentelemetry\/[^/]+)/.exec(url)?.[1]);
+  const ours = urls.filter((url) => url.includes('adapters/opentelemetry/')).map(() => 'ours');
+  return [...new Set([...names, ...ours])].filter((name) => name !== undefined).sort();
+}
+
+describe('tracing', () => {
+  it('loads nothing unless a collector is configured', async () => {
+    // The library of the metrics brings the API by itself.
+    expect(await packagesLoaded({})).toEqual(['@opentelemetry/api']);
+    const all = await packagesLoaded({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+    expect(all).toEqual(expect.arrayContaining(['@opentelemetry/sdk-trace-base', 'ours']));
+  });
+
+  it('is done by each worker for itself', async () => {
+    const service = await startServiceProcess(
+      environment({ WORKERS: '2', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
+    );
+    await crowd.createCoupon(service.url, 'CROWD', 50);
+    await Promise.all(
+      range(200).map((user) =>
+        crowd.claim(service.url, { couponName: 'CROWD', userId: `user-${user}` }),
+      ),
+    );
+    await stop(service);
+    const requests = receiver.named(claimRoute);
+    expect(requests).toHaveLength(200);
+    const processes = new Set(requests.map(({ resource }) => resource['service.instance.id']));
+    expect(processes.size).toBe(2);
+  });
+
+  it('tells its id in the log of the request', async () => {
+    const service = await startServiceProcess(
+      environment({ LOG_LEVEL: 'debug', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
+    );
+    const answer = await fetch(`${service.url}/api/coupons/NONE`);
+    const problem = (await answer.json()) as { instance: string; trace_id: string };
+    await crowd.createCoupon(service.url, 'SOME', 1);
+    await stop(service);
+    const events = service
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const answered = events.filter(({ msg }) => msg === 'request answered');
+    expect(answered.map(({ requestId }) => `urn:request:${requestId}`)).toContain(problem.instance);
+    expect(answered[0]?.trace_id).toBe(problem.trace_id);
+    expect(receiver.named('GET /api/coupons/:name')[0]?.traceId).toBe(problem.trace_id);
+    const created = events.find(({ msg }) => msg === 'coupon created');
+    expect(created?.trace_id).toBe(receiver.named('POST /api/coupons')[0]?.traceId);
+  });
+
+  it('goes by the standard variables of its service and its sampler', async () => {
+    const service = await startServiceProcess(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_SERVICE_NAME: 'drop',
+        OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=stage',
+      }),
+    );
+    await crowd.createCoupon(service.url, 'SOME', 1);
+    await stop(service);
+    expect(receiver.spans[0]?.resource).toMatchObject({
+      ...{ 'service.name': 'drop', 'deployment.environment.name': 'stage' },
+    });
+    const taken = receiver.spans.length;
+    const silent = await startServiceProcess(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_TRACES_SAMPLER: 'always_off',
+      }),
+    );
+    await crowd.createCoupon(silent.url, 'OTHER', 1);
+    await stop(silent);
+    expect(receiver.spans).toHaveLength(taken);
+  });
+});
+
+describe('a collector that cannot be reached', () => {
+  it.each(['refuses', 'is silent'])(
+    'disturbs no claim when it %s, and is told of once',
+    async (how) => {
+      const open = new Set<{ destroy(): void }>();
+      const deaf = createServer((socket) => open.add(socket)).listen(0, '127.0.0.1');
+      await waitFor('port', () => deaf.address() ?? undefined);
+      const { port } = deaf.address() as { port: number };
+      if (how === 'refuses') deaf.close();
+      const service = await startServiceProcess(
+        environment({
+          OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+          ...{ OTEL_BSP_SCHEDULE_DELAY: '100', OTEL_BSP_MAX_QUEUE_SIZE: '100' },
+          OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '50',
+        }),
+      );
+      await crowd.createCoupon(service.url, 'CROWD', 100);
+      const answers = await Promise.all(
+        range(400).map((user) =>
+          crowd.claim(service.url, { couponName: 'CROWD', userId: `user-${user}` }),
+        ),
+      );
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
+      expect(answers.filter(({ status }) => status === 400)).toHaveLength(300);
+      const told = () => service.output().match(/traces cannot be sent/g)?.length;
+      await waitFor('word of the lost traces', told);
+      const more = await crowd.claim(service.url, { couponName: 'CROWD', userId: 'late' });
+      expect(more.status).toBe(400);
+      expect(await stop(service)).toBeLessThan(4_000);
+      expect(told()).toBe(1);
+      for (const socket of open) socket.destroy();
+      deaf.close();
+    },
+  );
+});
+
+describe('packages that are not installed', () => {
+  it('are named by the start, with what to do', async () => {
+    const without = join(folder, 'without.mjs');
+    const hooks = `export async function resolve(specifier, context, next) {
+      if (specifier.startsWith('@opentelemetry/sdk-trace-base')) {
+        const error = new Error("Cannot find package '@opentelemetry/sdk-trace-base' imported from here");
+        throw Object.assign(error, { code: 'ERR_MODULE_NOT_FOUND' });
+      }
+      return next(specifier, context);
+    }`;
+    writeFileSync(
+      without,
+      `import { register } from 'node:module';
+      register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}));`,
+    );
+    const { code, output } = await runToEnd(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        NODE_OPTIONS: `--import ${pathToFileURL(without).href}`,
+      }),
+    );
+    expect(code).not.toBe(0);
+    expect(output).toContain('the package @opentelemetry/sdk-trace-base is not installed');
+    expect(output).toContain('Install the optional dependencies');
+    expect(output).not.toContain('    at ');
+  });
+});
