@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { Crowd, range } from '../support/crowd.ts';
@@ -121,6 +122,49 @@ describe('the traces of a crowd', () => {
   });
 });
 
+describe('the traces of single claims of many coupons', () => {
+  it('lead to the bundle that decided them, or to the batch of who was left undecided there', async () => {
+    const names = range(30).map((index) => `COUPON-${index}`);
+    for (const name of names) await crowd.createCoupon(app.url, name, 1);
+    const everybody = (userId: string) =>
+      Promise.all(names.map((name) => crowd.claim(app.url, { couponName: name, userId })));
+    proxy.slowWhen = (_piece, direction) =>
+      direction === 'toServer' ? { delayMs: 100 } : undefined;
+    await everybody('first');
+    await everybody('late');
+    const received = await tracesAtTheEnd();
+    const bundles = received.named('claim bundle');
+    const largest = bundles.reduce((a, b) => (b.links.length > a.links.length ? b : a));
+    expect(largest.links.length).toBeGreaterThan(5);
+    expect(largest.attributes['firstcome.batch.claims']).toBe(largest.links.length);
+    expect(String(largest.attributes['firstcome.batch.id']).split(' ')).toHaveLength(
+      largest.links.length,
+    );
+    const [statement] = received.spans.filter(
+      ({ parentSpanId }) => parentSpanId === largest.spanId,
+    );
+    expect(statement?.name).toBe('claim-bundle');
+    const idsOf = (spans: ReceivedSpan[]) => new Set(spans.map(({ spanId }) => spanId));
+    const [ofBundles, ofBatches] = [idsOf(bundles), idsOf(received.named('claim batch'))];
+    const requests = received.named(claimRoute);
+    expect(requests).toHaveLength(60);
+    const undecided = requests.filter(({ links }) => links.length === 2);
+    expect(undecided.length).toBeGreaterThan(5);
+    for (const { links, attributes } of undecided) {
+      expect(attributes['firstcome.claim.outcome']).toBe('sold_out');
+      expect(ofBundles).toContain(links[0]?.spanId);
+      expect(ofBatches).toContain(links[1]?.spanId);
+    }
+    // Whoever was left undecided has waited twice.
+    const waits = received.named('wait in lane');
+    for (const { spanId, links } of requests) {
+      expect(waits.filter(({ parentSpanId }) => parentSpanId === spanId)).toHaveLength(
+        links.length,
+      );
+    }
+  });
+});
+
 describe('the trace of a request', () => {
   const traceId = '0af7651916cd43dd8448eb211c80319c';
 
@@ -188,6 +232,45 @@ describe('the trace of a request', () => {
     const statements = spans.filter(({ parentSpanId }) => parentSpanId === read?.spanId);
     expect(statements.map(({ kind }) => kind)).toEqual([spanKinds.client]);
     expect(statements[0]?.traceId).toBe(read?.traceId);
+  });
+});
+
+describe('the trace of a batch that the database refuses', () => {
+  it('has the word of the service and the SQLSTATE of the server', async () => {
+    const somebody = new pg.Client({ connectionString: database.url });
+    await somebody.connect();
+    await somebody.query('begin');
+    await somebody.query('select from coupons where name = $1 for update', [couponName]);
+    expect((await claim('ada')).status).toBe(503);
+    await somebody.end();
+    const received = await tracesAtTheEnd();
+    const [batch] = received.named('claim batch');
+    const [statement] = received.named('claim-batch');
+    expect(batch).toMatchObject({ failed: true, attributes: { 'error.type': 'busy' } });
+    expect(statement).toMatchObject({
+      failed: true,
+      attributes: { 'error.type': 'busy', 'db.response.status_code': '55P03' },
+    });
+  });
+});
+
+describe('what has no trace', () => {
+  it('is asked again and again by machines, or asked by the service itself', async () => {
+    for (const path of ['/health', '/api/health', '/readyz', '/livez', '/metrics']) {
+      expect((await fetch(app.url + path)).status).toBe(200);
+    }
+    const { spans } = await tracesAtTheEnd();
+    expect(spans.filter(({ kind }) => kind === spanKinds.server).map(({ name }) => name)).toEqual([
+      'POST /api/coupons',
+    ]);
+    const ids = new Set(spans.map(({ spanId }) => spanId));
+    const orphans = spans.filter(
+      ({ parentSpanId, kind }) => parentSpanId === undefined && kind !== spanKinds.server,
+    );
+    expect(orphans).toEqual([]);
+    for (const { parentSpanId } of spans) {
+      if (parentSpanId !== undefined) expect(ids).toContain(parentSpanId);
+    }
   });
 });
 
