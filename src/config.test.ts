@@ -258,6 +258,23 @@ describe('lists', () => {
     }
   });
 
+  it('take a collector by its base URL, and show no password that stands in it', () => {
+    const variable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+    for (const url of [
+      'http://127.0.0.1:4318',
+      'https://otel.example/v1/x/',
+      'http://[::1]:4318',
+    ]) {
+      expect(loadConfig({ [variable]: url }).otlpEndpoint).toBe(url);
+    }
+    expect(loadConfig({ [variable]: '' }).otlpEndpoint).toBeUndefined();
+    for (const url of ['127.0.0.1:4318', 'otel', 'grpc://otel.example', 'http://a.example?key=1']) {
+      expect(mistakesIn({ [variable]: url })[0]).toContain(`but is "${url}"`);
+    }
+    const [mistake] = mistakesIn({ [variable]: 'http://user:hunter2@otel.example' });
+    expect(mistake).toMatch(/but is "http:\/\/\[hidden\]@otel\.example"$/);
+  });
+
   it('refuse a host with a scheme, a port or a path', () => {
     for (const item of ['http://a.example', 'a.example:80', 'a.example/', '*', 'fe80::1%eth0']) {
       expect(mistakesIn({ ALLOWED_HOSTS: item })).toHaveLength(1);

@@ -122,7 +122,8 @@ function mistakesOf(setting: Setting, errors: ErrorObject[], given: GivenVariabl
 
 /** As JSON, so that spaces and control characters show, and cut, since a mistake is one line. */
 function quoted(text: string): string {
-  const json = JSON.stringify(text);
+  // A password in a URL is a mistake too, but need not be told to whoever reads the log.
+  const json = JSON.stringify(text.replace(/\/\/[^/@]*:[^/@]*@/, '//[hidden]@'));
   return json.length <= 120 ? json : `${json.slice(0, 120)}… (${text.length} characters)`;
 }
 

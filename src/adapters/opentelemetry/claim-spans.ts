@@ -17,14 +17,13 @@ type Lanes = { claim(attempt: ClaimAttempt): Promise<ClaimOutcome> };
 /** A claim that is traced, until it is answered; `wait` is its span in the lane while it is not under way. */
 type TracedClaim = { request: Span; wait: Span | undefined };
 
-// What the specification allows a span by default.
-const linksMax = 128;
+// Beyond these the oldest is settled without a trace.
 const lostMax = 1_000;
 
 /**
  * Spans of the engine, by wrapping what it is joined from; the core knows nothing of them. A claim's wait in its lane is
  * a child of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its
- * batch, and the batch to its requests, at most 128 of them.
+ * batch, and the batch to its requests, as many as the limits of a span allow.
  */
 export class ClaimSpans {
   private readonly tracer: Tracer;
@@ -128,7 +127,7 @@ export class ClaimSpans {
   private startBatch(name: string, batches: readonly ClaimBatch[]): Span | undefined {
     const claims = this.tracedClaimsOf(batches);
     if (claims.length === 0) return undefined;
-    const links = claims.slice(0, linksMax).map(({ request }) => toLink(request.spanContext()));
+    const links = claims.map(({ request }) => toLink(request.spanContext()));
     const size = batches.reduce((sum, { attempts }) => sum + attempts.length, 0);
     const span = this.batchTracer.startSpan(name, {
       ...{ kind: SpanKind.INTERNAL, root: true, links },
