@@ -58,6 +58,7 @@ const members: [name: string, meaning: string][] = [
   ['claim', 'With `already_claimed`: the claim that the user holds.'],
   ['opens_at', 'With `not_open`: when the sale opens.'],
   ['claim_id', 'With `outcome_unknown` of a claim: the id that it is stored under, if it is.'],
+  ['trace_id', 'Where traces are on (docs/tracing.md): the trace of this request.'],
 ];
 
 // The table of problems does not hold these: they depend on the coupon, or on what the service can do by now.
