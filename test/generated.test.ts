@@ -29,6 +29,13 @@ describe('generated files', () => {
     }
   });
 
+  it('hold the dashboards to the types of the Grafana that runs', () => {
+    const { devDependencies } = JSON.parse(committed('package.json'));
+    expect(committed('compose.yaml')).toContain(
+      `image: grafana/grafana:${devDependencies['@grafana/schema']}\n`,
+    );
+  });
+
   it('include an example environment that holds nothing but the defaults', () => {
     const lines = committed('.env.example').replaceAll(/^#(?=[A-Z_]+=)/gm, '');
     const env = parseEnv(lines);

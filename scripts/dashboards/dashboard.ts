@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a dashboard shows, in our words, and the JSON by which Grafana knows it. */
+import type { DashboardInFile, PanelInFile, PanelLooks } from './grafana-types.ts';
 
 /** How a panel draws its series. */
 export type PanelKind = 'number' | 'lines' | 'stack' | 'heatmap';
@@ -51,7 +52,7 @@ const datasource = { type: 'prometheus', uid: 'firstcome-prometheus' };
 
 /** The file that Grafana loads. */
 export function dashboardFile({ uid, title, about, rows }: Dashboard): string {
-  const dashboard = {
+  const dashboard: DashboardInFile = {
     uid,
     title,
     description: about,
@@ -70,20 +71,33 @@ export function dashboardFile({ uid, title, about, rows }: Dashboard): string {
   return `${JSON.stringify(dashboard, null, 2)}\n`;
 }
 
-const dashboardLinks = {
-  ...{ type: 'dashboards', title: 'firstcome', tags: ['firstcome'], asDropdown: false },
-  ...{ keepTime: true, includeVars: true },
+type Item<List> = NonNullable<List> extends (infer One)[] ? One : never;
+
+const dashboardLinks: Item<DashboardInFile['links']> = {
+  type: 'dashboards',
+  title: 'firstcome',
+  tags: ['firstcome'],
+  asDropdown: false,
+  keepTime: true,
+  includeVars: true,
 };
 
-const instanceChoice = {
-  ...{ name: 'instance', label: 'Instance', type: 'query', datasource },
+const instanceChoice: Item<NonNullable<DashboardInFile['templating']>['list']> = {
+  name: 'instance',
+  label: 'Instance',
+  type: 'query',
+  datasource,
   query: { query: 'label_values(up{job="firstcome"}, instance)', refId: 'instance' },
-  ...{ refresh: 2, includeAll: true, multi: true, allValue: '.*', sort: 1 },
+  refresh: 2,
+  includeAll: true,
+  multi: true,
+  allValue: '.*',
+  sort: 1,
   current: { text: 'All', value: '$__all' },
 };
 
-function layOut(rows: readonly Row[]): object[] {
-  const laidOut: object[] = [];
+function layOut(rows: readonly Row[]): PanelInFile[] {
+  const laidOut: PanelInFile[] = [];
   let y = 0;
   for (const { title, height, panels } of rows) {
     const gridPos = { h: 1, w: widthMax, x: 0, y };
@@ -98,7 +112,7 @@ function layOut(rows: readonly Row[]): object[] {
   return laidOut;
 }
 
-function toGrafana(panel: Panel): object {
+function toGrafana(panel: Panel): PanelInFile {
   const { title, help, kind, unit, queries, turnsAt } = panel;
   const unitName = grafanaUnits[unit];
   const targets = queries.map(({ promql, legend }, index) => ({
@@ -118,7 +132,7 @@ function toGrafana(panel: Panel): object {
   };
 }
 
-type Look = (unit: string, turnsAt: Panel['turnsAt']) => object;
+type Look = (unit: string, turnsAt: Panel['turnsAt']) => PanelLooks;
 
 const lines =
   (stacking: 'none' | 'normal'): Look =>
@@ -130,10 +144,14 @@ const lines =
     },
     fieldConfig: {
       defaults: {
-        ...{ unit, min: 0 },
+        unit,
+        min: 0,
         custom: {
-          ...{ lineWidth: 1, showPoints: 'never', spanNulls: false },
-          ...{ fillOpacity: stacking === 'normal' ? 25 : 5, stacking: { mode: stacking } },
+          lineWidth: 1,
+          showPoints: 'never',
+          spanNulls: false,
+          fillOpacity: stacking === 'normal' ? 25 : 5,
+          stacking: { mode: stacking },
         },
       },
       overrides: [],
@@ -146,7 +164,8 @@ const looks: Record<PanelKind, Look> = {
   number: (unit, turnsAt) => ({
     type: 'stat',
     options: {
-      ...{ colorMode: turnsAt === undefined ? 'none' : 'value', graphMode: 'area' },
+      colorMode: turnsAt === undefined ? 'none' : 'value',
+      graphMode: 'area',
       reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
     },
     fieldConfig: {
@@ -167,7 +186,9 @@ const looks: Record<PanelKind, Look> = {
   }),
 };
 
-function thresholds(turnsAt: Panel['turnsAt']): object {
+type Thresholds = NonNullable<PanelLooks['fieldConfig']['defaults']['thresholds']>;
+
+function thresholds(turnsAt: Panel['turnsAt']): Thresholds {
   const [warning, critical] = turnsAt ?? [];
   return {
     mode: 'absolute',
