@@ -181,6 +181,10 @@ async function joinParts(
   const stockCheck = new StockCheck({
     reader: postgresStockCheckReader(forQueries),
     clock: systemClock,
+    log: {
+      error: (event, message) => log.error(event, message),
+      warn: (event, message) => log.warn(event, message),
+    },
     intervalMs: config.stockCheckIntervalMs,
   });
   stops.push(async () => stockCheck.stop());
