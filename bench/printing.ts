@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the bench tells at the terminal. */
 import { reachLines } from './reach.ts';
-import { nameOf, type Results, type Run } from './results.ts';
-import { shown } from './statistics.ts';
+import { nameOf, type Results, type Run, watchedRatios } from './results.ts';
+import { median, shown } from './statistics.ts';
 
 /** One run in one line. */
 export function lineOf(run: Run): string {
@@ -16,6 +16,9 @@ export function lineOf(run: Run): string {
     ` cpu ${[cpu.server, cpu.database, cpu.generator].map((part) => shown(part) || '-').join(' ')}`,
     run.peakMemoryMb === undefined ? '' : `  ${shown(run.peakMemoryMb)} MB`,
     run.batchSize === undefined ? '' : `  batch ${shown(run.batchSize)}`,
+    run.watched === undefined
+      ? ''
+      : `  watched ${run.watched.count} times, ${run.watched.bytes} bytes`,
   ].join('');
 }
 
@@ -33,5 +36,25 @@ export function summaryOf(results: Results): string[] {
         line.verdict === undefined ? '' : `  ${line.verdict}`,
       ].join(''),
     ),
+    ...(['scraped', 'traced'] as const).flatMap((phase) => watchedLine(results, phase) ?? []),
   ];
+}
+
+/** What one way of watching costs, from the pairs of one round each; undefined when it was not measured. */
+export function watchedLine(results: Results, phase: 'scraped' | 'traced'): string | undefined {
+  const ratios = watchedRatios(results.runs, phase);
+  if (ratios.length === 0) return undefined;
+  const shownRatio = (value = 0) => value.toFixed(3);
+  const counts = results.runs.flatMap(({ phase: of, watched }) =>
+    of === phase && watched ? [watched.count] : [],
+  );
+  const cpuRatios = results.runs.flatMap(({ watched }) => watched?.cpuRatios ?? []);
+  return [
+    `claims while ${phase} ÷ while not: ${shownRatio(median(ratios))}, the median of ${ratios.length} pairs`,
+    `(${shownRatio(Math.min(...ratios))} to ${shownRatio(Math.max(...ratios))}),`,
+    `watched ${shown(median(counts))} times in each run`,
+    cpuRatios.length === 0
+      ? ''
+      : `; service's CPU time for a claim: ${shownRatio(median(cpuRatios))}`,
+  ].join(' ');
 }
