@@ -37,8 +37,12 @@ export type App = {
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
   database: Pick<OpenDatabase, 'url' | 'kind'>;
-  /** The metrics of all processes of the service, where there are several; undefined when they cannot be had. */
-  metricsOfAll?(): Promise<{ contentType: string; text: string } | undefined>;
+  /** Where the service is several processes: the one that joins their metrics. */
+  primary?: {
+    /** Undefined when they cannot be had. */
+    metricsOfAll(): Promise<{ contentType: string; text: string } | undefined>;
+    tellSnapshots(snapshot: () => Promise<unknown>): void;
+  };
 };
 
 // A scrape does not wait longer for the database.
@@ -201,11 +205,11 @@ async function joinParts(
 }
 
 /** The metrics of the whole service. Those of one process among several would look like counters that start anew. */
-function metricsTextOf(metrics: PrometheusMetrics, { metricsOfAll }: ProcessOptions) {
-  if (metricsOfAll === undefined) return () => metrics.text();
-  metrics.shareWithPrimary();
+function metricsTextOf(metrics: PrometheusMetrics, { primary }: ProcessOptions) {
+  if (primary === undefined) return () => metrics.text();
+  primary.tellSnapshots(() => metrics.snapshot());
   return async () => {
-    const all = await metricsOfAll();
+    const all = await primary.metricsOfAll();
     if (all !== undefined) return all;
     throw new AppError('unavailable', { detail: 'not all processes tell their metrics now' });
   };
