@@ -2,6 +2,7 @@
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
@@ -74,13 +75,13 @@ export async function startOnDatabase(
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
     stops.push(database.close);
-    const durability = await checkDurability({
-      url: database.url,
-      connectTimeoutMs: config.database.connectTimeoutMs,
-      unsafeAllowed: config.unsafeDurability,
-      sleep: systemClock.sleep,
-    });
+    const { connectTimeoutMs, claimConnections, queryConnections } = config.database;
+    const start = { url: database.url, connectTimeoutMs, sleep: systemClock.sleep };
+    const durability = await checkDurability({ ...start, unsafeAllowed: config.unsafeDurability });
     if (durability === 'unsafe') log.warn('this database can lose acknowledged claims');
+    const pools = { processes: config.workers, claimConnections, queryConnections };
+    const scarce = await checkConnectionLimit({ ...start, ...pools });
+    if (scarce !== undefined) log.warn(scarce);
     const applied = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     const { url, stop } = await serve(database, log);
