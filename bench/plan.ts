@@ -161,7 +161,7 @@ function distanceTargets(): TargetSpec[] {
  */
 function watchedPhase(name: 'scraped' | 'traced', options: PlanOptions): Phase {
   const isOneLoad = name === 'scraped';
-  const { rounds = isOneLoad ? 3 : 10, seconds = isOneLoad ? 40 : 5 } = options;
+  const { rounds = isOneLoad ? 4 : 10, seconds = isOneLoad ? 60 : 5 } = options;
   const warmSeconds = { newProcess: 4, newTraffic: 0, eachRun: 0 };
   const watched: TargetSpec = { ...firstcome, [name]: true };
   const targets = isOneLoad ? [watched] : [firstcome, watched];

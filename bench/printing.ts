@@ -40,21 +40,20 @@ export function summaryOf(results: Results): string[] {
   ];
 }
 
-/** What one way of watching costs, from the pairs of one round each; undefined when it was not measured. */
+/** What one way of watching costs; undefined when it was not measured. */
 export function watchedLine(results: Results, phase: 'scraped' | 'traced'): string | undefined {
-  const ratios = watchedRatios(results.runs, phase);
+  const ratios = watchedRatios(results.runs, phase).sort((one, other) => one - other);
   if (ratios.length === 0) return undefined;
-  const shownRatio = (value = 0) => value.toFixed(3);
-  const counts = results.runs.flatMap(({ phase: of, watched }) =>
-    of === phase && watched ? [watched.count] : [],
-  );
-  const cpuRatios = results.runs.flatMap(({ watched }) => watched?.cpuRatios ?? []);
-  return [
-    `claims while ${phase} ÷ while not: ${shownRatio(median(ratios))}, the median of ${ratios.length} pairs`,
-    `(${shownRatio(Math.min(...ratios))} to ${shownRatio(Math.max(...ratios))}),`,
-    `watched ${shown(median(counts))} times in each run`,
-    cpuRatios.length === 0
-      ? ''
-      : `; service's CPU time for a claim: ${shownRatio(median(cpuRatios))}`,
-  ].join(' ');
+  const told = (value = 0) => value.toFixed(3);
+  const quarter = Math.floor(ratios.length / 4);
+  const watched = results.runs.flatMap((run) => (run.phase === phase && run.watched) || []);
+  const count = shown(median(watched.map((one) => one.count)));
+  const cpuRatios = watched.flatMap((one) => one.cpuRatios ?? []);
+  const parts = [
+    `claims while ${phase} ÷ while not: ${told(median(ratios))}, the median of ${ratios.length} pairs`,
+    `half of them ${told(ratios[quarter])} to ${told(ratios.at(-1 - quarter))}`,
+    ...(cpuRatios.length > 0 ? [`service's CPU time for a claim ${told(median(cpuRatios))}`] : []),
+    `${count} ${phase === 'scraped' ? 'scrapes' : 'exports'} in each run`,
+  ];
+  return parts.join('; ');
 }
