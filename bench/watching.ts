@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What watches a target while it is under load: a Prometheus that reads its metrics, or a collector of its traces. */
+import { Agent, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuSecondsOf } from './proc.ts';
 import type { Watched } from './results.ts';
@@ -36,13 +37,17 @@ export function watch(target: Target, coupon: string): Watching | undefined {
 function scrapeByTurns({ url, database, pid }: Target, coupon: string): Watching {
   const found = { count: 0, bytes: 0, ratios: [] as number[], cpuRatios: [] as number[] };
   const violations: string[] = [];
+  const agent = new Agent({ keepAlive: true });
   const claimsNow = async () => {
     const [row] = (await database?.query<{ claims: string }>(claimsOf, [coupon])) ?? [];
     return { claims: Number(row?.claims), atMs: performance.now(), cpu: cpuSecondsOf(pid) ?? 0 };
   };
   const secondOf = async (isScraped: boolean) => {
     const from = await claimsNow();
-    const [bytes] = await Promise.all([isScraped ? scrape(url ?? '') : undefined, delay(sliceMs)]);
+    const [bytes] = await Promise.all([
+      isScraped ? scrape(url ?? '', agent) : undefined,
+      delay(sliceMs),
+    ]);
     const to = await claimsNow();
     if (bytes !== undefined) {
       found.count += 1;
@@ -70,18 +75,29 @@ function scrapeByTurns({ url, database, pid }: Target, coupon: string): Watching
     async end() {
       isEnded = true;
       await working;
+      agent.destroy();
       return { found, violations };
     },
   };
 }
 
-/** Resolves to the size of the metrics. */
-async function scrape(url: string): Promise<number> {
-  const signal = AbortSignal.timeout(scrapeMsMax);
-  const response = await fetch(`${url}/metrics`, { headers: scrapeHeaders, signal });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`it was answered ${response.status}`);
-  return text.length;
+/** Resolves to the size of the metrics. By plain means: whatever a scrape costs here is taken from the cores under load. */
+function scrape(url: string, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(scrapeMsMax);
+    const asking = get(`${url}/metrics`, { agent, headers: scrapeHeaders, signal }, (response) => {
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+      });
+      response.once('error', reject);
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve(bytes);
+        else reject(new Error(`it was answered ${response.statusCode}`));
+      });
+    });
+    asking.once('error', reject);
+  });
 }
 
 function countTraces(url: string): Watching {
