@@ -149,7 +149,7 @@ function watchedSection(results: Results): string[] {
   return section('Being watched', [
     'Claims of one coupon beside 99 others with 9,900 claims, over 256 connections: `npm run bench -- --only scrape` reads',
     '`/metrics` as Prometheus does in every other second of one load, and compares each second with the one beside it.',
-    'More is not to be learnt from one scrape on a machine that is busy with other things; of ten, a tenth is the cost of one.',
+    'One costs less than the seconds differ by themselves, so ten are measured too; the quarters tell how much they differ.',
     '`--only trace` compares a process that sends traces to a collector with one that does not, by turns.',
     '',
     ...watchedLines(results).map((line) => `- ${line}.`),
