@@ -23,8 +23,9 @@ COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-# After USER, so that the folder is node's: without DATABASE_URL the data goes to /data/.firstcome. Keep it in a volume.
-WORKDIR /data
+# Node's own, whatever builds this: some builders make a new folder root's. Without DATABASE_URL the data goes to
+# /home/node/.firstcome. Keep it in a volume.
+WORKDIR /home/node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Its first line runs node in its own place, so that signals reach node.

@@ -75,7 +75,7 @@ function defaultPath(results: Results): string {
   return join(import.meta.dirname, 'results', `${day}-${commit}${depth}.json`);
 }
 
-/** A B C, A B C, and so on: whatever else the machine does meanwhile meets all targets alike. */
+/** A B C, C B A, and so on: whatever else the machine does meanwhile meets all targets alike. */
 async function runPhase(bench: Bench, phase: Phase, results: Results): Promise<void> {
   const databases = new Map<string, BenchDatabase | undefined>();
   const kept = new Map<string, Station['prepared']>();
@@ -93,7 +93,7 @@ async function runPhase(bench: Bench, phase: Phase, results: Results): Promise<v
       if (round === 1) noteDistance(target, results);
     }
     for (const step of steps) {
-      for (const spec of step.targets) {
+      for (const spec of round % 2 === 0 ? step.targets.toReversed() : step.targets) {
         const station = stations.get(nameOf(spec));
         if (station === undefined) continue;
         const run = await measure(bench, station, step, { phase: phase.name, round });

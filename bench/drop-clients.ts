@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The client processes of the drop, as one. */
+
+import { Histogram } from '../src/proof/drill/histogram.ts';
 import type { CleanUp } from './clean-up.ts';
 import { compiled } from './compile.ts';
 import type { ClientMessage, DropCounts, ParentMessage, Winners } from './drop-messages.ts';
-import { Histogram } from './histogram.ts';
 import { cpuSecondsOf } from './proc.ts';
 import { type Launched, launch } from './processes.ts';
 

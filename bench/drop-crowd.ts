@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The users of one client process: who asks next, what each was told, and whether it fits what was told before. */
 import { performance } from 'node:perf_hooks';
+import { Histogram } from '../src/proof/drill/histogram.ts';
 import { type ClaimAnswer, ClaimConnection } from './claim-connection.ts';
 import {
   type DropCounts,
@@ -10,7 +11,6 @@ import {
   userNumber,
   type Winners,
 } from './drop-messages.ts';
-import { Histogram } from './histogram.ts';
 import { userOf } from './set-up.ts';
 
 const violationsMax = 20;

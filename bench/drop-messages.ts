@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the drop and its client processes tell each other. */
-import type { HistogramPairs } from './histogram.ts';
+import type { HistogramPairs } from '../src/proof/drill/histogram.ts';
 
 /** What a client process is to do. Its users are those with the numbers from `from` up to, not including, `to`. */
 export type DropOrder = {

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `npm run bench:drop`: a million users arrive on one coupon, and every single answer is audited. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
 import { Command } from 'commander';
+import type { Histogram } from '../src/proof/drill/histogram.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 import { auditDrop } from './drop-audit.ts';
 import { type DropClients, startDropClients } from './drop-clients.ts';
 import type { DropCounts } from './drop-messages.ts';
-import type { Histogram } from './histogram.ts';
 import { describeMachine } from './machine.ts';
+import { difference, keepResult } from './one-result.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
 import type { DropResult, TargetSpec } from './results.ts';
@@ -57,12 +56,7 @@ async function main(cleanUp: CleanUp): Promise<number> {
       `${options.connections} connections (seed ${options.seed})`,
   );
   const result = await runDrop(options, { server, target, clients });
-  const path = options.output ?? defaultPath(result);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(result, undefined, 1)}\n`);
-  for (const line of reportOf(result)) say(line);
-  say(`written to ${relative(process.cwd(), path)}`);
-  return result.violations.length === 0 ? 0 : 1;
+  return keepResult(result, { name: 'drop', output: options.output, lines: reportOf(result) });
 }
 
 function readOptions(): DropOptions {
@@ -100,7 +94,8 @@ async function runDrop(
   const heard = await clients.run((counts, lately) => {
     tellLive(counts, lately, users, (performance.now() - startedMs) / 1000);
   });
-  const { seconds, counts, latency } = heard;
+  const { seconds, counts } = heard;
+  const { count: requests, ...latencyMs } = heard.latency.percentiles();
   const after = cpu();
   const peakMemoryMb = isPeakMeasured ? peakMemoryMbOf(pid) : undefined;
   endLive();
@@ -117,15 +112,9 @@ async function runDrop(
     }),
     options: { users, units, connections, workers, seed },
     seconds,
-    rate: latency.count / seconds,
-    counts: { ...counts, requests: latency.count },
-    latencyMs: {
-      p50: latency.percentileMs(50),
-      p90: latency.percentileMs(90),
-      p99: latency.percentileMs(99),
-      p999: latency.percentileMs(99.9),
-      max: latency.maxMs,
-    },
+    rate: requests / seconds,
+    counts: { ...counts, requests },
+    latencyMs,
     ...(peakMemoryMb !== undefined && { peakMemoryMb }),
     cpuSeconds: {
       ...difference('server', before.server, after.server),
@@ -134,10 +123,6 @@ async function runDrop(
     },
     violations: [...heard.violations, ...stored],
   };
-}
-
-function difference(part: string, before: number | undefined, after: number | undefined) {
-  return before === undefined || after === undefined ? {} : { [part]: after - before };
 }
 
 /** One line that is written over where there is a terminal, else a line a second. */
@@ -160,12 +145,6 @@ function tellLive(counts: DropCounts, lately: Histogram, users: number, seconds:
 
 function endLive(): void {
   if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
-}
-
-function defaultPath({ machine }: DropResult): string {
-  const day = new Date().toISOString().slice(0, 10);
-  const commit = machine.commit.split(' ')[0] ?? 'unknown';
-  return join(import.meta.dirname, 'results', `${day}-${commit}-drop.json`);
 }
 
 function reportOf(result: DropResult): string[] {

@@ -16,6 +16,7 @@ import {
 import { runToEnd } from './processes.ts';
 import type { Run } from './results.ts';
 import type { Target } from './targets.ts';
+import { watch } from './watching.ts';
 import { type Prepared, prepare, type Workload, workloads } from './workloads.ts';
 
 const pgbenchClients = 16;
@@ -55,7 +56,9 @@ export async function measure(
 
   const isPeakMeasured = target.pid !== undefined && resetPeakMemory(target.pid);
   const before = await look(bench, target);
+  const watching = watch(target, state.coupon);
   const load = await send(bench, target, { workload, state, connections, seconds: step.seconds });
+  const watched = await watching?.end();
   const after = await look(bench, target);
   const peakMemoryMb =
     target.pid !== undefined && isPeakMeasured ? peakMemoryMbOf(target.pid) : undefined;
@@ -75,8 +78,10 @@ export async function measure(
     },
     ...(peakMemoryMb !== undefined && { peakMemoryMb }),
     ...(batches > 0 && { batchSize: claims / batches }),
+    ...(watched && { watched: watched.found }),
     violations: [
       ...violationsOf(workload, load, before.metrics.outcomes, after.metrics.outcomes),
+      ...(watched?.violations ?? []),
       ...(await auditOf(target, state)),
     ],
   };

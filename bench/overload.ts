@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `npm run bench:overload`: how goodput goes on when more and more is asked than can be decided, and how it comes back. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { auditHistory } from '../src/proof/audit/audit.ts';
 import { takeDump } from '../src/proof/audit/take-dump.ts';
@@ -11,6 +11,7 @@ import type { DrillReport } from '../src/proof/drill/report.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 import { describeMachine } from './machine.ts';
+import { difference, keepResult } from './one-result.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
 import { runToEnd } from './processes.ts';
@@ -58,12 +59,7 @@ async function main(cleanUp: CleanUp): Promise<number> {
       `${options.seconds} s in all (seed ${options.seed})`,
   );
   const result = await runOverload(options, { server, target }, cleanUp);
-  const path = options.output ?? defaultPath(result);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(result, undefined, 1)}\n`);
-  for (const line of reportOf(result)) say(line);
-  say(`written to ${relative(process.cwd(), path)}`);
-  return result.violations.length === 0 ? 0 : 1;
+  return keepResult(result, { name: 'overload', output: options.output, lines: reportOf(result) });
 }
 
 function readOptions(): Options {
@@ -191,16 +187,6 @@ function onCore(core: number): string[] {
 function startNeighbour(): () => void {
   const child = spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
   return () => void child.kill('SIGKILL');
-}
-
-function difference(part: string, before: number | undefined, after: number | undefined) {
-  return before === undefined || after === undefined ? {} : { [part]: after - before };
-}
-
-function defaultPath({ machine }: OverloadResult): string {
-  const day = new Date().toISOString().slice(0, 10);
-  const commit = machine.commit.split(' ')[0] ?? 'unknown';
-  return join(import.meta.dirname, 'results', `${day}-${commit}-overload.json`);
 }
 
 function reportOf(result: OverloadResult): string[] {

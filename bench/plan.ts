@@ -6,6 +6,7 @@ import type { Run, TargetSpec, WorkloadName } from './results.ts';
 export type Step = {
   workload: WorkloadName;
   connections: number;
+  /** In every second round they come the other way round, so that none gains by its place. */
   targets: TargetSpec[];
   rounds: number;
   seconds: number;
@@ -41,8 +42,8 @@ const firstcome: TargetSpec = { kind: 'firstcome' };
 const usual: TargetSpec = { kind: 'usual design' };
 const pgbench: TargetSpec = { kind: 'pgbench' };
 
-/** The words of `--only`: those of the workloads, and the two further phases. */
-export const onlyWords: Record<string, WorkloadName | 'distance' | 'growth'> = {
+/** The words of `--only`: those of the workloads, and the further phases. */
+export const onlyWords: Record<string, WorkloadName | Phase['name']> = {
   hot: 'hot coupon',
   'sold-out': 'sold out',
   double: 'double claims',
@@ -51,6 +52,8 @@ export const onlyWords: Record<string, WorkloadName | 'distance' | 'growth'> = {
   'ten-thousand': '10,000 warm coupons',
   distance: 'distance',
   growth: 'growth',
+  scrape: 'scraped',
+  trace: 'traced',
 };
 
 /** The phases in order, without what `--only` leaves out. */
@@ -100,6 +103,7 @@ function longPlan(options: PlanOptions): Phase[] {
       steps: at('hot coupon', [1, ...others.filter((count) => count > 1)], distanceTargets()),
     },
     { name: 'growth', steps: at('hot coupon', [256], growthTargets(), Math.min(seconds, 5)) },
+    ...(['scraped', 'traced'] as const).map((name) => watchedPhase(name, options)),
   ];
 }
 
@@ -149,6 +153,20 @@ function distanceTargets(): TargetSpec[] {
     { kind },
     ...[0, 0.5, 2].map((roundTripMs) => ({ kind, roundTripMs })),
   ]);
+}
+
+/**
+ * What watching costs is near nothing, so it takes many pairs to tell it from the noise. A scrape can be left out from one
+ * second to the next, in one long load; what sends traces is a process of its own.
+ */
+function watchedPhase(name: 'scraped' | 'traced', options: PlanOptions): Phase {
+  const isOneLoad = name === 'scraped';
+  const { rounds = isOneLoad ? 4 : 10, seconds = isOneLoad ? 60 : 5 } = options;
+  const warmSeconds = { newProcess: 4, newTraffic: 0, eachRun: 0 };
+  const watched: TargetSpec = { ...firstcome, [name]: true };
+  const targets = isOneLoad ? [watched] : [firstcome, watched];
+  const workload = 'hot coupon of 100';
+  return { name, steps: [{ workload, connections: 256, targets, rounds, seconds, warmSeconds }] };
 }
 
 function growthTargets(): TargetSpec[] {

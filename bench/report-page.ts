@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The text of `docs/performance.md`. */
+import { watchedLine } from './printing.ts';
 import { reachLines } from './reach.ts';
 import type { NamedPlot } from './report-plots.ts';
 import {
@@ -19,6 +20,8 @@ export type PageParts = {
   results: Results;
   drop: DropResult | undefined;
   overload: OverloadResult | undefined;
+  /** Where scrapes and traces were measured; the results themselves, unless that was a run of its own. */
+  watched: Results;
   plots: readonly NamedPlot[];
   overloadPlots: readonly NamedPlot[];
   /** Names of the files that the figures are from. */
@@ -29,13 +32,13 @@ export type PageParts = {
 
 /** The page as Markdown. */
 export function pageOf(parts: PageParts): string {
-  const { results, drop } = parts;
+  const { results, drop, watched } = parts;
   const all = seriesOf(results.runs);
   const of = (phase: Run['phase'], isHot: boolean) =>
     all.filter((series) => series.phase === phase && (series.workload === 'hot coupon') === isHot);
   const sections = [
     introduction(parts),
-    reach(results, drop),
+    reach(results, drop, watched),
     section('One hot coupon', [
       ...parts.plots.map(({ file, plot }) => `![${plot.title}](performance/${file})\n`),
       'The mean latency stands for all percentiles of pgbench, which tells no others.\n',
@@ -57,6 +60,7 @@ export function pageOf(parts: PageParts): string {
       '',
       ...table(of('growth', true), 'connections'),
     ]),
+    watchedSection(watched),
     dropSection(drop),
     overloadSection(parts),
     parts.tried === undefined ? [] : section('What was tried', [parts.tried]),
@@ -90,12 +94,12 @@ function introduction({ results, sources }: PageParts): string[] {
   ];
 }
 
-function reach(results: Results, drop: DropResult | undefined): string[] {
+function reach(results: Results, drop: DropResult | undefined, watched: Results): string[] {
   const words = { aim: 'reached', must: 'as it must be', missed: '**missed**' };
   return section('What was to be reached', [
     '| | must | aim | measured | | ÷ bare route |',
     '|---|---|---|---|---|---|',
-    ...reachLines(results, drop).map((line) =>
+    ...reachLines(results, drop, watched).map((line) =>
       row([
         line.what,
         line.must,
@@ -136,6 +140,25 @@ function tableRow(series: Series, first: 'connections' | 'workload'): string {
     middle((run) => run.cpu.generator && run.cpu.generator + (run.cpu.proxy ?? 0)),
     middle((run) => run.peakMemoryMb),
     middle((run) => run.batchSize),
+  ]);
+}
+
+function watchedSection({ runs, machine, ...results }: Results): string[] {
+  const lines = (['scraped', 'traced'] as const).flatMap(
+    (phase) => watchedLine({ ...results, machine, runs }, phase) ?? [],
+  );
+  const rates = runs.flatMap(({ watched, rate }) => (watched ? [rate] : []));
+  return section('Being watched', [
+    'Claims of one coupon beside 99 others with 9,900 claims, over 256 connections: `npm run bench -- --only scrape` reads',
+    '`/metrics` as Prometheus does in every other second of one load, and compares each second with the one beside it.',
+    '`--only trace` compares a process that sends traces to a collector with one that does not, by turns.',
+    '',
+    ...lines.map((line) => `- ${line}.`),
+    ...(rates.length === 0
+      ? []
+      : [
+          `- Measured at ${shown(Math.min(...rates))} to ${shown(Math.max(...rates))} claims/s, commit ${machine.commit}.`,
+        ]),
   ]);
 }
 

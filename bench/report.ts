@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench:report -- <results.json> [<drop.json> [<overload.json>]]`: writes `docs/performance.md` and its plots. */
+/** `npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]`: writes `docs/performance.md` and its plots. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { say } from './clean-up.ts';
@@ -11,15 +11,20 @@ import type { DropResult, OverloadResult, Results } from './results.ts';
 const docs = join(import.meta.dirname, '../docs');
 const triedFile = join(import.meta.dirname, 'tried.md');
 
-const [resultsFile, dropFile, overloadFile] = process.argv.slice(2);
+const [resultsFile, dropFile, overloadFile, watchedFile] = process.argv.slice(2);
 if (resultsFile === undefined || resultsFile === '--help') {
-  say('usage: npm run bench:report -- <results.json> [<drop.json> [<overload.json>]]');
+  say(
+    'usage: npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]',
+  );
   process.exitCode = resultsFile === undefined ? 2 : 0;
 } else {
   const results: Results = JSON.parse(readFileSync(resultsFile, 'utf8'));
   const drop = readIfNamed<DropResult>(dropFile);
   const overload = readIfNamed<OverloadResult>(overloadFile);
-  const files = [resultsFile, dropFile, overloadFile].filter((file) => file !== undefined);
+  const watched = readIfNamed<Results>(watchedFile) ?? results;
+  const files = [resultsFile, dropFile, overloadFile, watchedFile].filter(
+    (file) => file !== undefined,
+  );
   const plots = plotsOf(results);
   const overloadPlots = overload === undefined ? [] : overloadPlotsOf(overload);
   mkdirSync(join(docs, 'performance'), { recursive: true });
@@ -28,7 +33,7 @@ if (resultsFile === undefined || resultsFile === '--help') {
     say(`wrote docs/performance/${file}`);
   }
   const page = pageOf({
-    ...{ results, drop, overload, plots, overloadPlots },
+    ...{ results, drop, overload, watched, plots, overloadPlots },
     sources: files.map((file) => basename(file)),
     tried: readOrNothing(triedFile),
   });

@@ -2,18 +2,22 @@
 /** What a run of the bench leaves behind, and how medians are taken from it. */
 import type { LoadFigures } from './load.ts';
 import type { Machine } from './machine.ts';
-import { median } from './statistics.ts';
+import { median, ratio } from './statistics.ts';
 
 /** What is measured against what. */
 export type TargetKind = 'empty handler' | 'bare route' | 'firstcome' | 'usual design' | 'pgbench';
 
-/** A target; `roundTripMs` and `claimsBefore` set it apart in the runs about distance and growth. */
+/** A target; what is optional sets it apart in the runs about distance, growth and watching. */
 export type TargetSpec = {
   kind: TargetKind;
   /** Added between service and database, by a proxy; undefined: no proxy. */
   roundTripMs?: number;
   /** Claims of the coupon that were stored before. */
   claimsBefore?: number;
+  /** Its metrics are read in every other second. */
+  scraped?: true;
+  /** It is told where to send traces. */
+  traced?: true;
 };
 
 /** The kinds of traffic. */
@@ -23,11 +27,12 @@ export type WorkloadName =
   | 'double claims'
   | 'read, no claims'
   | 'read, 1,000 claims'
-  | '10,000 warm coupons';
+  | '10,000 warm coupons'
+  | 'hot coupon of 100';
 
 /** One measurement. */
 export type Run = {
-  phase: 'side by side' | 'distance' | 'growth';
+  phase: 'side by side' | 'distance' | 'growth' | 'scraped' | 'traced';
   workload: WorkloadName;
   target: TargetSpec;
   connections: number;
@@ -40,8 +45,20 @@ export type Run = {
   peakMemoryMb?: number;
   /** Claims decided by one commit, on the average. */
   batchSize?: number;
+  /** What watched the target meanwhile. */
+  watched?: Watched;
   /** What is wrong with this run; one line is enough to make it no result. */
   violations: string[];
+};
+
+/** Scrapes that were answered in full, or exports of traces that arrived. */
+export type Watched = {
+  count: number;
+  bytes: number;
+  /** Of scrapes: the rate in a second with one by that in the second beside it without, of the same load. */
+  ratios?: number[];
+  /** The same of the service's CPU time for a claim, which tells less of what else the machine does. */
+  cpuRatios?: number[];
 };
 
 /** The drop, as `drop.ts` measures it. */
@@ -116,10 +133,22 @@ export type Series = Pick<Run, 'phase' | 'workload' | 'target' | 'connections'> 
 };
 
 /** A name that tells targets apart. */
-export function nameOf({ kind, roundTripMs, claimsBefore }: TargetSpec): string {
+export function nameOf({ kind, roundTripMs, claimsBefore, scraped, traced }: TargetSpec): string {
   if (roundTripMs !== undefined) return `${kind}, +${roundTripMs} ms`;
   if (claimsBefore !== undefined) return `${kind}, ${claimsBefore.toLocaleString('en-US')} claims`;
-  return kind;
+  if (scraped) return `${kind}, scraped`;
+  return traced ? `${kind}, traced` : kind;
+}
+
+/** The rate of a watched target divided by the rate while nobody watches, pair by pair. */
+export function watchedRatios(runs: readonly Run[], phase: 'scraped' | 'traced'): number[] {
+  const sound = runs.filter((run) => run.phase === phase && run.violations.length === 0);
+  return sound.flatMap((run) => {
+    if (run.watched?.ratios !== undefined) return run.watched.ratios;
+    if (!run.target[phase]) return [];
+    const plain = sound.find((other) => other.round === run.round && !other.target[phase]);
+    return ratio(run.rate, plain?.rate) ?? [];
+  });
 }
 
 /** Groups runs by what they measure, in the order of their first appearance. */

@@ -28,6 +28,8 @@ export type Target = {
   proxyPid: number | undefined;
   /** Measured, not asked for; undefined without a proxy. */
   addedRoundTripMs: number | undefined;
+  /** Where it sends its traces; undefined when it is not told to. */
+  tracesUrl: string | undefined;
   stop(): Promise<void>;
 };
 
@@ -59,7 +61,7 @@ export async function startTarget(
   if (spec.kind === 'pgbench') {
     return {
       ...{ spec, database, url: undefined, pid: undefined },
-      ...{ proxyPid: undefined, addedRoundTripMs: undefined },
+      ...{ proxyPid: undefined, addedRoundTripMs: undefined, tracesUrl: undefined },
       stop: async () => undefined,
     };
   }
@@ -67,6 +69,7 @@ export async function startTarget(
     database && spec.roundTripMs !== undefined
       ? await startProxy(database.url, spec.roundTripMs, cleanUp)
       : undefined;
+  const receiver = spec.traced ? await startTraceReceiver(cleanUp) : undefined;
   const databaseUrl = proxy?.url ?? database?.url;
   const service = await launch(
     {
@@ -76,6 +79,7 @@ export async function startTarget(
         LOG_LEVEL: 'warn',
         BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
+        ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.told }),
         ...(spec.kind === 'usual design' && { POOL_MAX: String(usualPoolMax) }),
       },
       ready,
@@ -85,9 +89,11 @@ export async function startTarget(
   return {
     ...{ spec, database, url: service.told, pid: service.pid },
     ...{ proxyPid: proxy?.process.pid, addedRoundTripMs: proxy?.addedRoundTripMs },
+    tracesUrl: receiver?.told,
     async stop() {
       await service.stop();
       await proxy?.process.stop();
+      await receiver?.stop();
     },
   };
 }
@@ -118,6 +124,11 @@ export async function createDatabaseFor(
     await database.query(readFileSync(join(import.meta.dirname, 'usual-design.sql'), 'utf8'));
   }
   return database;
+}
+
+function startTraceReceiver(cleanUp: CleanUp): Promise<Launched> {
+  const args = [compiled('trace-receiver.ts', cleanUp)];
+  return launch({ args, ready: /receives on (http:\S+)/ }, cleanUp);
 }
 
 async function startProxy(

@@ -25,6 +25,8 @@ export type Workload = {
   coupons: number;
   /** Claims of the coupon that win before the load. */
   claimsBefore: number;
+  /** Coupons beside it that are claimed before, a hundred times each. */
+  others: number;
   /** Units of a coupon. */
   amount: number;
   /** The outcomes that its claims may have. */
@@ -35,11 +37,13 @@ export type Workload = {
 
 const plenty = 2_000_000_000;
 const holdersShown = 1000;
+const claimsOfOthers = 100;
 const all2xx = ({ not2xx }: LoadFigures) =>
   not2xx === 0 ? undefined : `${not2xx} answers were not 2xx`;
 
 const hot: Workload = {
-  ...{ kind: 'claim', prefix: 'HOT', fresh: true, coupons: 1, claimsBefore: 0, amount: plenty },
+  ...{ kind: 'claim', prefix: 'HOT', fresh: true, coupons: 1, claimsBefore: 0, others: 0 },
+  amount: plenty,
   outcomes: ['claimed'],
   check: all2xx,
 };
@@ -66,6 +70,7 @@ export const workloads: Record<WorkloadName, Workload> = {
     ...{ kind: 'get', prefix: 'FULL', fresh: false, claimsBefore: holdersShown },
   },
   '10,000 warm coupons': { ...hot, kind: 'many', prefix: 'MANY', fresh: false, coupons: 10_000 },
+  'hot coupon of 100': { ...hot, others: 99 },
 };
 
 let namesGiven = 0;
@@ -95,7 +100,16 @@ export async function prepare(workload: Workload, target: Target): Promise<Prepa
       Array.from({ length: count }, (_, index) => claim(name, index + 1)),
     );
   }
-  const told = before + count;
+  for (let other = 1; other <= workload.others; other += 1) {
+    await askAll(url, [coupon(`${name}-beside-${other}`, claimsOfOthers)]);
+    await askAll(
+      url,
+      Array.from({ length: claimsOfOthers }, (_, index) =>
+        claim(`${name}-beside-${other}`, index + 1),
+      ),
+    );
+  }
+  const told = before + count + workload.others * claimsOfOthers;
   return { coupon: name, lastUser: told, told: { min: told, max: told } };
 }
 

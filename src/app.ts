@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
+import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
@@ -39,8 +40,12 @@ export type App = {
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
   database: Pick<OpenDatabase, 'url' | 'kind'>;
-  /** The metrics of all processes of the service, where there are several; undefined when they cannot be had. */
-  metricsOfAll?(): Promise<{ contentType: string; text: string } | undefined>;
+  /** Where the service is several processes: the one that joins their metrics. */
+  primary?: {
+    /** Undefined when they cannot be had. */
+    metricsOfAll(): Promise<{ contentType: string; text: string } | undefined>;
+    tellSnapshots(snapshot: () => Promise<unknown>): void;
+  };
 };
 
 // A scrape does not wait longer for the database.
@@ -75,13 +80,13 @@ export async function startOnDatabase(
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
     stops.push(database.close);
-    const durability = await checkDurability({
-      url: database.url,
-      connectTimeoutMs: config.database.connectTimeoutMs,
-      unsafeAllowed: config.unsafeDurability,
-      sleep: systemClock.sleep,
-    });
+    const { connectTimeoutMs, claimConnections, queryConnections } = config.database;
+    const start = { url: database.url, connectTimeoutMs, sleep: systemClock.sleep };
+    const durability = await checkDurability({ ...start, unsafeAllowed: config.unsafeDurability });
     if (durability === 'unsafe') log.warn('this database can lose acknowledged claims');
+    const pools = { processes: config.workers, claimConnections, queryConnections };
+    const scarce = await checkConnectionLimit({ ...start, ...pools });
+    if (scarce !== undefined) log.warn(scarce);
     const applied = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     const { url, stop } = await serve(database, log);
@@ -181,6 +186,10 @@ async function joinParts(
   const stockCheck = new StockCheck({
     reader: postgresStockCheckReader(forQueries),
     clock: systemClock,
+    log: {
+      error: (event, message) => log.error(event, message),
+      warn: (event, message) => log.warn(event, message),
+    },
     intervalMs: config.stockCheckIntervalMs,
   });
   stops.push(async () => stockCheck.stop());
@@ -224,11 +233,11 @@ async function joinParts(
 }
 
 /** The metrics of the whole service. Those of one process among several would look like counters that start anew. */
-function metricsTextOf(metrics: PrometheusMetrics, { metricsOfAll }: ProcessOptions) {
-  if (metricsOfAll === undefined) return () => metrics.text();
-  metrics.shareWithPrimary();
+function metricsTextOf(metrics: PrometheusMetrics, { primary }: ProcessOptions) {
+  if (primary === undefined) return () => metrics.text();
+  primary.tellSnapshots(() => metrics.snapshot());
   return async () => {
-    const all = await metricsOfAll();
+    const all = await primary.metricsOfAll();
     if (all !== undefined) return all;
     throw new AppError('unavailable', { detail: 'not all processes tell their metrics now' });
   };

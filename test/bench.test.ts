@@ -3,13 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { DelayLine } from '../bench/delay-line.ts';
 import { compare, type DropAnswers } from '../bench/drop-audit.ts';
 import { fates, retryOf, userNumber } from '../bench/drop-messages.ts';
-import { Histogram } from '../bench/histogram.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { drawPlot } from '../bench/plot.ts';
+import { watchedLine } from '../bench/printing.ts';
 import { reachLines } from '../bench/reach.ts';
-import { type Results, type Run, seriesOf, type TargetSpec } from '../bench/results.ts';
+import {
+  type Results,
+  type Run,
+  seriesOf,
+  type TargetSpec,
+  watchedRatios,
+} from '../bench/results.ts';
 import { userOf } from '../bench/set-up.ts';
 import { median, ratio, shown } from '../bench/statistics.ts';
+import { Histogram } from '../src/proof/drill/histogram.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -41,7 +48,7 @@ describe('the histogram', () => {
     const histogram = new Histogram();
     expect(histogram.percentileMs(99)).toBe(0);
     histogram.add(10_000_000);
-    expect(histogram.maxMs).toBe(10_000_000);
+    expect(histogram.percentileMs(100)).toBe(10_000_000);
     expect(histogram.percentileMs(50)).toBeGreaterThan(880_000);
   });
 });
@@ -147,6 +154,29 @@ describe('the report', () => {
       verdict: 'missed',
     });
     expect(lines[1]).toMatchObject({ value: undefined, verdict: undefined });
+  });
+
+  it('compares who is watched with who is not in the same round or load, where an audit passed', () => {
+    const plain: TargetSpec = { kind: 'firstcome' };
+    const traced: TargetSpec = { kind: 'firstcome', traced: true };
+    const watched = { count: 2, bytes: 9, ratios: [0.98, 1.02, 0.99] };
+    const pairs = [
+      run(plain, 100, { phase: 'traced', round: 1 }),
+      run(traced, 90, { phase: 'traced', round: 1 }),
+      run(traced, 80, { phase: 'traced', round: 2 }),
+      run(plain, 160, { phase: 'traced', round: 2 }),
+      run(plain, 100, { phase: 'traced', round: 3, violations: ['oversold'] }),
+      run(traced, 10, { phase: 'traced', round: 3 }),
+      run({ ...plain, scraped: true }, 100, { phase: 'scraped', watched }),
+    ];
+    expect(watchedRatios(pairs, 'traced')).toEqual([0.9, 0.5]);
+    expect(watchedRatios(pairs, 'scraped')).toEqual(watched.ratios);
+    const lines = reachLines(results, undefined, { ...results, runs: pairs });
+    expect(lines.find(({ what }) => what.includes('metrics are read'))).toMatchObject({
+      value: 0.99,
+      verdict: 'aim',
+    });
+    expect(watchedLine({ ...results, runs: pairs }, 'traced')).toContain('0.700, the median of 2');
   });
 
   it('draws only what was measured', () => {

@@ -2,10 +2,11 @@
 /** The service as several processes: the primary holds the database and the workers serve. */
 import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
-import { metricsOfWorkers } from '../adapters/prometheus/metrics.ts';
+import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, startOnDatabase, startProcess } from '../app.ts';
 import type { Config } from '../config.ts';
+import { portToShare } from '../entrypoints/http/listen.ts';
 import type { OpenDatabase, StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
@@ -15,12 +16,13 @@ const exitMsMax = 1000;
 /** Starts the primary and its workers. Rejects, with nothing left running, when one of them cannot. */
 export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, async (database, log) => {
+    const port = await portToShare(config.http);
     const workers = new Workers({
       count: config.workers,
       args: ['worker', database.kind],
       // The file, if there was one, has been read; both at once would be a mistake.
-      env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '' },
-      metricsText: metricsOfWorkers(),
+      env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
+      metrics: new WorkersMetrics(),
       warn: (event, message) => log.warn(event, message),
       sleep: systemClock.sleep,
       nowMs: systemClock.nowMs,
@@ -43,12 +45,13 @@ export async function runWorker(
     throw new Error('a worker is started by `firstcome serve --workers`');
   }
   const log = createLogger(config);
-  const service = await startProcess(config, log, {
-    database: { url, kind },
-    metricsOfAll: () => primary.metricsOfAll(),
-  });
-  primary.sayReady(service.url);
-  await stopped;
-  await service.stop();
-  primary.close();
+  try {
+    const service = await startProcess(config, log, { database: { url, kind }, primary });
+    primary.sayReady(service.url);
+    await stopped;
+    await service.stop();
+  } finally {
+    // Left open it keeps a process that could not start, and nobody takes its place.
+    primary.close();
+  }
 }

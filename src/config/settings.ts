@@ -108,7 +108,7 @@ export const settingDefinitions = {
     group: 'Database',
     default: 8,
     ...{ min: 1, max: 500 },
-    help: 'Connections that decide claims: so many coupons can be decided at once.',
+    help: 'Connections that decide claims: so many coupons can be decided at once. Those of all processes must fit into what the database admits.',
   }),
   DATABASE_QUERY_CONNECTIONS: wholeNumber({
     group: 'Database',

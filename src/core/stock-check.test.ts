@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
 import { FixedClock, settled } from '../../test/support/fixed-clock.ts';
-import { StockCheck, type StockCheckReader } from './stock-check.ts';
+import { type CouponDifference, StockCheck, type StockCheckReader } from './stock-check.ts';
 
-/** Pages as a test scripts them; each read takes the next one. */
+const differingBy = (units: number): CouponDifference[] =>
+  units === 0 ? [] : [{ coupon: 'OFF', units }];
+
+/** Pages as a test scripts them; each read takes the next one. A difference is always that of one coupon. */
 function scripted(pages: { coupons: [string | undefined, number][]; claims: number[] }) {
   const asked: string[] = [];
   const reader: StockCheckReader = {
     async checkCoupons(afterId) {
       asked.push(`coupons after ${afterId}`);
       const [next, difference] = pages.coupons.shift() ?? [undefined, 0];
-      return { next, difference, coupons: 2, amount: 10, remaining: 4 };
+      const differing = differingBy(difference);
+      return { next, difference, differing, coupons: 2, amount: 10, remaining: 4 };
     },
     async checkClaims({ couponId, number }) {
       asked.push(`claims after ${couponId}:${number}`);
       const difference = pages.claims.shift() ?? 0;
       return {
         next: pages.claims.length > 0 ? { couponId: '7', number: 3 } : undefined,
-        difference,
+        ...{ difference, differing: differingBy(difference) },
       };
     },
     async checkLedger({ couponId, number }) {
       asked.push(`ledger from ${couponId}:${number}`);
-      return { next: undefined, difference: 0 };
+      return { next: undefined, difference: 0, differing: [] };
     },
   };
   return { reader, asked };
@@ -30,14 +34,19 @@ function scripted(pages: { coupons: [string | undefined, number][]; claims: numb
 
 function checking(reader: StockCheckReader) {
   const clock = new FixedClock();
-  const check = new StockCheck({ reader, clock, intervalMs: 1000 });
+  const lines: [level: string, event: Record<string, unknown>][] = [];
+  const log = {
+    error: (event: Record<string, unknown>) => void lines.push(['error', event]),
+    warn: (event: Record<string, unknown>) => void lines.push(['warn', event]),
+  };
+  const check = new StockCheck({ reader, clock, log, intervalMs: 1000 });
   const ticks = async (count: number) => {
     for (let tick = 0; tick < count; tick += 1) {
       clock.advance(1000);
       await settled();
     }
   };
-  return { check, ticks };
+  return { check, ticks, clock, log, lines };
 }
 
 it('goes round coupons, claims and ledger, a page a tick, and begins again', async () => {
@@ -93,11 +102,59 @@ it('tries a page again that cannot be read, and tells that no round was finished
 
 it('reads nothing when it is turned off, and nothing more after its end', async () => {
   const { reader, asked } = scripted({ coupons: [], claims: [] });
-  const clock = new FixedClock();
-  new StockCheck({ reader, clock, intervalMs: 0 });
-  const { check, ticks } = checking(reader);
+  const { check, ticks, clock, log, lines } = checking(reader);
+  const off = new StockCheck({ reader, clock, log, intervalMs: 0 });
   check.stop();
   clock.advance(10_000);
   await ticks(2);
   expect(asked).toEqual([]);
+  expect(lines).toEqual([]);
+  // Nothing that an alert could take for a check that stands still.
+  expect(off.state().steps).toBeUndefined();
+});
+
+it('names the coupons that differ in the log, at once and then once a minute', async () => {
+  const { reader } = scripted({ coupons: [], claims: [] });
+  reader.checkClaims = async () => ({
+    next: undefined,
+    difference: 3,
+    differing: [{ coupon: 'OFF', units: 3 }],
+  });
+  const { ticks, lines } = checking(reader);
+  await ticks(2);
+  const told = ['error', { part: 'claims', difference: 3, coupons: [{ coupon: 'OFF', units: 3 }] }];
+  expect(lines).toEqual([told]);
+  // Each round finds it again.
+  await ticks(59);
+  expect(lines).toHaveLength(1);
+  await ticks(3);
+  expect(lines).toEqual([told, told]);
+});
+
+it('tells of another coupon, and of the same one in another part, without waiting for a minute', async () => {
+  const { reader } = scripted({ coupons: [], claims: [2, 2] });
+  let ledger = 0;
+  reader.checkLedger = async () => {
+    ledger += 1;
+    const coupon = ledger === 1 ? 'OFF' : 'OTHER';
+    return { next: undefined, difference: 1, differing: [{ coupon, units: 1 }] };
+  };
+  const { ticks, lines } = checking(reader);
+  await ticks(7);
+  expect(lines.map(([, { part, coupons }]) => [part, coupons])).toEqual([
+    ['claims', [{ coupon: 'OFF', units: 2 }]],
+    ['ledger', [{ coupon: 'OFF', units: 1 }]],
+    ['ledger', [{ coupon: 'OTHER', units: 1 }]],
+  ]);
+});
+
+it('says why a page cannot be read, once a minute', async () => {
+  const { reader } = scripted({ coupons: [], claims: [] });
+  const away = new Error('away');
+  reader.checkClaims = () => Promise.reject(away);
+  const { ticks, lines } = checking(reader);
+  await ticks(60);
+  expect(lines).toEqual([['warn', { err: away }]]);
+  await ticks(3);
+  expect(lines).toHaveLength(2);
 });

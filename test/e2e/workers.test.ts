@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,10 +47,35 @@ function workerPids(): number[] {
     .map(Number);
 }
 
-async function answered(): Promise<number> {
-  const { body } = await crowd.ask(service.url, { path: '/metrics' });
-  const counts = [...String(body).matchAll(/^firstcome_claims_total\{.*\} (\d+)$/gm)];
-  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+function canListen(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+}
+
+/** What `/metrics` tells, by the series. */
+async function metrics(): Promise<Record<string, number>> {
+  const { status, body } = await crowd.ask(service.url, { path: '/metrics' });
+  expect(status).toBe(200);
+  const lines = String(body).matchAll(/^(firstcome_[^ ]*(?:\{.*\})?) (\S+)$/gm);
+  return Object.fromEntries([...lines].map(([, series, value]) => [series, Number(value)]));
+}
+
+/** The claims answered so far, by outcome, as each of these series tells them. */
+function answeredIn(found: Record<string, number>): Record<string, unknown>[] {
+  const of = (name: string, more = '') =>
+    Object.fromEntries(
+      ['claimed', 'sold_out'].map((outcome) => [
+        outcome,
+        found[`${name}{${more}outcome="${outcome}"}`],
+      ]),
+    );
+  return [
+    of('firstcome_claims_total'),
+    of('firstcome_claim_answer_seconds_count'),
+    of('firstcome_claim_answer_seconds_bucket', 'le="+Inf",'),
+  ];
 }
 
 describe('a service with several workers', () => {
@@ -61,8 +87,40 @@ describe('a service with several workers', () => {
       ),
     );
     expect(tally(answers)).toEqual({ '200': 200, '400 sold_out': 800 });
-    expect(await answered()).toBe(1000);
+    const found = await metrics();
+    for (const counts of answeredIn(found)) expect(counts).toEqual({ claimed: 200, sold_out: 800 });
     expect(workerPids()).toHaveLength(workers);
+  });
+
+  it('adds up the times of answers, and bucket by bucket what they took at most', async () => {
+    const found = await metrics();
+    const name = 'firstcome_claim_answer_seconds';
+    const buckets = Object.entries(found)
+      .filter(([series]) => series.startsWith(`${name}_bucket`) && series.includes('"claimed"'))
+      .map(([, count]) => count);
+    expect(buckets).toHaveLength(14);
+    expect(buckets).toEqual(buckets.toSorted((one, other) => one - other));
+    const sum = found[`${name}_sum{outcome="claimed"}`] ?? 0;
+    expect(sum).toBeGreaterThan(0);
+    // Nobody waited longer than the whole crowd took.
+    expect(sum).toBeLessThan(200 * 30);
+  });
+
+  it('adds up what there may be of each, and tells once what all share', async () => {
+    const found = await metrics();
+    expect(found).toMatchObject({
+      'firstcome_database_connections_max{pool="batches"}': workers * 8,
+      'firstcome_database_connections_max{pool="queries"}': workers * 4,
+      firstcome_database_up: 1,
+      firstcome_claims_waiting: 0,
+      firstcome_sold_out_coupons: 1,
+      firstcome_stock_difference_units: 0,
+    });
+    const facts = Object.entries(found).filter(([series]) => series.includes('_info{'));
+    expect(facts.map(([, value]) => value)).toEqual([1, 1]);
+    expect(facts.map(([series]) => series).join()).toContain(`workers="${workers}"`);
+    expect(found.firstcome_event_loop_utilization_ratio).toBeLessThanOrEqual(1);
+    expect(Object.entries(found).filter(([, value]) => !Number.isFinite(value))).toEqual([]);
   });
 
   it('replaces a worker that dies, and goes on meanwhile', async () => {
@@ -77,6 +135,47 @@ describe('a service with several workers', () => {
     await waitFor('answer', async () => {
       const answer = await crowd.ask(service.url, { path: '/health' }).catch(() => undefined);
       return answer?.status === 200;
+    });
+  });
+
+  it('never counts less because a worker died', async () => {
+    const before = answeredIn(await metrics());
+    for (const victim of workerPids().slice(1)) {
+      process.kill(victim, 'SIGKILL');
+      await waitFor('end of the worker', () => !workerPids().includes(victim));
+      // Nobody's connection leads to it any more; then, also while its place is empty.
+      await waitFor('answer', () => metrics().catch(() => undefined));
+      expect(answeredIn(await metrics())).toEqual(before);
+      await waitFor('new worker among those that tell', async () => {
+        const found = await metrics();
+        return found['firstcome_database_connections_max{pool="batches"}'] === workers * 8;
+      });
+      expect(answeredIn(await metrics())).toEqual(before);
+    }
+    await crowd.createCoupon(service.url, 'AFTERWARDS', 30);
+    const answers = await Promise.all(
+      range(30).map((user) =>
+        crowd.claim(service.url, { couponName: 'AFTERWARDS', userId: `user-${user}` }),
+      ),
+    );
+    expect(tally(answers)).toEqual({ '200': 30 });
+    for (const counts of answeredIn(await metrics())) {
+      expect(counts).toEqual({ claimed: 230, sold_out: 800 });
+    }
+  });
+
+  it('comes back to its port by itself, however often a worker cannot start', async () => {
+    const port = Number(new URL(service.url).port);
+    for (const pid of workerPids()) process.kill(pid, 'SIGKILL');
+    const squatter = createServer();
+    await waitFor('free port', () => canListen(squatter, port));
+    const complaints = () =>
+      service.output().split(`port ${port} on 127.0.0.1 is in use`).length - 1;
+    await waitFor('workers that give up, and others after them', () => complaints() > workers);
+    squatter.close();
+    await waitFor('answers of all workers', async () => {
+      const found = await metrics().catch(() => undefined);
+      return found?.['firstcome_database_connections_max{pool="batches"}'] === workers * 8;
     });
   });
 

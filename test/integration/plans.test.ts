@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
+import { Database } from '../../src/adapters/postgres/database.ts';
+import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const claimsInAll = 200_000;
 const batchSize = 5_000;
@@ -115,3 +118,80 @@ it.each([
   expect(Number(read?.tuples)).toBeLessThan(fetchedAtMost);
   await database.drop();
 });
+
+const statisticsOf: [string, boolean][] = [
+  ['empty', false],
+  ['full', true],
+];
+
+it.each(statisticsOf)(
+  'the stock check reads pages by key, planned on %s tables',
+  async (_, isFull) => {
+    const database = await createTestDatabase();
+    const connections = new Database({
+      ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 2000, lockTimeoutMs: 1000 },
+      ...{ statementTimeoutMs: 5000, answerTimeoutMs: 5000, onIdleConnectionLost: () => undefined },
+    });
+    const sizes = { coupons: 20, rows: 100 };
+    const reader = postgresStockCheckReader(connections, sizes);
+    const places = range(8);
+    const readPages = async () => {
+      for (const place of places) {
+        // In a hot coupon with nine rows in ten, and in the many small ones behind it.
+        const [hot, small] = [{ couponId: '1', number: place * 24_000 }, String(1 + place * 1000)];
+        await reader.checkClaims(hot);
+        await reader.checkLedger(hot);
+        await reader.checkClaims({ couponId: small, number: 0 });
+        await reader.checkLedger({ couponId: small, number: 0 });
+        // The first time the hot one too.
+        await reader.checkCoupons(String(place * 1000));
+      }
+    };
+    if (!isFull) await readPages();
+    await fillWithDifferences(database);
+    if (isFull) await database.query('analyze');
+    await readPages();
+    await connections.close();
+    // A backend tells what it did when it ends.
+    const sessions = `select from pg_stat_activity
+    where datname = current_database() and application_name = 'firstcome'`;
+    await waitFor('end', async () => (await database.query(sessions)).length === 0);
+
+    const uses = await usesOf(database);
+    // Twice its rows for a page of claims and one of the ledger, a row for each coupon, and ten names a page.
+    const rowsMax = 2 * places.length * (2 * sizes.rows + sizes.coupons + 5 * 10);
+    for (const [table, size] of Object.entries(sizeOf)) {
+      expect(rowsMax).toBeLessThan(size);
+      expect(uses[table]).toMatchObject({ seq_scan: '0' });
+      const [read] = await database.query<{ tuples: string }>(
+        'select sum(idx_tup_read) as tuples from pg_stat_user_indexes where relname = $1',
+        [table],
+      );
+      for (const rows of [read?.tuples, uses[table]?.idx_tup_fetch]) {
+        expect(Number(rows), table).toBeGreaterThan(0);
+        expect(Number(rows), table).toBeLessThan(rowsMax);
+      }
+    }
+    await database.drop();
+  },
+);
+
+const sizeOf: Record<string, number> = { coupons: 10_000, claims: 100_000, stock_ledger: 100_000 };
+
+/** Coupon 1 gets nine rows in ten. Nothing agrees, so that every page has to name its coupons as well. */
+async function fillWithDifferences(database: TestDatabase): Promise<void> {
+  for (const table of Object.keys(sizeOf)) {
+    await database.query(`alter table ${table} set (autovacuum_enabled = false)`);
+  }
+  const place = `case when n <= 90000 then 1 else n - 89999 end,
+    case when n <= 90000 then n * 2 else 2 end`;
+  await database.query(`
+    insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
+    select 'coupon-' || n, 200000, 50000, 1, now(), now() from generate_series(1, 10000) n`);
+  await database.query(`
+    insert into claims (coupon_id, position, user_id, claim_id, claimed_at)
+    select ${place}, 'user-' || n, gen_random_uuid(), now() from generate_series(1, 100000) n`);
+  await database.query(`
+    insert into stock_ledger (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
+    select ${place}, gen_random_uuid(), 'grant', 1, 1, now() from generate_series(1, 100000) n`);
+}

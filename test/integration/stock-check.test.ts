@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import type { App } from '../../src/app.ts';
-import type { RowCursor } from '../../src/core/stock-check.ts';
+import type { CheckedPage, RowCursor } from '../../src/core/stock-check.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -35,21 +35,29 @@ const call = (path: string, body: unknown) =>
 const claim = (user_id: string, coupon_name: string) =>
   call('/api/coupons/claim', { user_id, coupon_name });
 
+type Round = { difference: number; amount: number; remaining: number; named: string[] };
+
 /** The sum of a whole round in pages so small that every comparison also meets the edge of one. */
-async function round(): Promise<{ difference: number; amount: number; remaining: number }> {
+async function round(): Promise<Round> {
   const reader = postgresStockCheckReader(connections, { coupons: 2, rows: 3 });
-  const sum = { difference: 0, amount: 0, remaining: 0 };
+  const sum: Round = { difference: 0, amount: 0, remaining: 0, named: [] };
+  const add = ({ difference, differing }: CheckedPage<unknown>) => {
+    sum.difference += difference;
+    sum.named.push(...differing.map(({ coupon }) => coupon));
+    // Here no page has more coupons than it names, so what it names is all that it counts.
+    expect(differing.reduce((units, named) => units + named.units, 0)).toBe(difference);
+  };
   for (let after: string | undefined = '0'; after !== undefined; ) {
     const page = await reader.checkCoupons(after);
-    sum.difference += page.difference;
+    add(page);
     sum.amount += page.amount;
     sum.remaining += page.remaining;
     after = page.next;
   }
   for (const check of [reader.checkClaims, reader.checkLedger]) {
     for (let at: RowCursor | undefined = { couponId: '0', number: 0 }; at !== undefined; ) {
-      const page: { next: RowCursor | undefined; difference: number } = await check(at);
-      sum.difference += page.difference;
+      const page: CheckedPage<RowCursor> = await check(at);
+      add(page);
       at = page.next;
     }
   }
@@ -121,7 +129,9 @@ describe('where something is off', () => {
     await database.query('create table kept as select * from claims');
     undo.push('insert into claims select * from kept on conflict do nothing', 'drop table kept');
     await database.query(`delete from claims where ${ofCoupon} and ${where}`);
-    expect((await round()).difference).toBeGreaterThan(0);
+    const { difference, named } = await round();
+    expect(difference).toBeGreaterThan(0);
+    expect(new Set(named)).toEqual(new Set(['OFF']));
     await waitFor('a difference in the metrics', async () => {
       return ((await metric('firstcome_stock_difference_units')) ?? 0) > 0;
     });
@@ -132,13 +142,13 @@ describe('where something is off', () => {
     await database.query(
       `update coupons set remaining_amount = remaining_amount + 1 where name = 'OFF'`,
     );
-    expect((await round()).difference).toBe(2);
+    expect(await round()).toMatchObject({ difference: 2, named: ['OFF'] });
   });
 
   it('a row of the ledger tells other units', async () => {
     undo.push(`update stock_ledger set units = units - 1 where ${ofCoupon} and seq = 3`);
     await database.query(`update stock_ledger set units = units + 1 where ${ofCoupon} and seq = 3`);
-    expect((await round()).difference).toBe(1);
+    expect(await round()).toMatchObject({ difference: 1, named: ['OFF'] });
   });
 
   it.each([1, 3, 5])('row %i of the ledger is gone', async (seq) => {
@@ -148,6 +158,34 @@ describe('where something is off', () => {
       'drop table kept',
     );
     await database.query(`delete from stock_ledger where ${ofCoupon} and seq = ${seq}`);
-    expect((await round()).difference).toBeGreaterThan(0);
+    const { difference, named } = await round();
+    expect(difference).toBeGreaterThan(0);
+    expect(new Set(named)).toEqual(new Set(['OFF']));
+  });
+
+  it('a coupon is gone that has claims and a ledger', async () => {
+    // Claims from position 2 on and a ledger from seq 2 on, of a coupon that nobody knows.
+    undo.push('delete from claims where coupon_id = 4711');
+    undo.push('delete from stock_ledger where coupon_id = 4711');
+    await database.query(`
+      insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
+      values (4711, 'ada', 2, gen_random_uuid(), now())`);
+    await database.query(`
+      insert into stock_ledger (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
+      values (4711, 2, gen_random_uuid(), 'stock_added', 1, 1, now())`);
+    expect(await round()).toMatchObject({ difference: 2, named: ['#4711', '#4711'] });
+  });
+
+  it('so many coupons that a page names the first ten', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `MANY-${index}`);
+    for (const name of names) await call('/api/coupons', { name, amount: 3 });
+    const many = `name like 'MANY-%'`;
+    undo.push(`update coupons set remaining_amount = remaining_amount + 1 where ${many}`);
+    await database.query(
+      `update coupons set remaining_amount = remaining_amount - 1 where ${many}`,
+    );
+    const { difference, differing } = await postgresStockCheckReader(connections).checkCoupons('0');
+    expect(difference).toBe(24);
+    expect(differing).toEqual(names.slice(0, 10).map((coupon) => ({ coupon, units: 2 })));
   });
 });

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { TestProject } from 'vitest/node';
-import { findPrograms } from './programs.ts';
+import { type Found, findPrograms, type Missing } from './programs.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Why the programs cannot be had; empty when they are there. */
-    missingPrograms: string;
+    /** Where the programs are, or why they cannot be had. */
+    programs: Found | Missing;
   }
 }
 
@@ -14,10 +14,14 @@ declare module 'vitest' {
  * an error instead, which is told apart from a failed test.
  */
 export default async function setup(project: TestProject): Promise<void> {
-  const missing = (await findPrograms())?.missing ?? '';
-  if (missing !== '') process.stderr.write(`observability tests are not run: ${missing}\n`);
-  if (missing !== '' && (process.env.CI ?? '') !== '') {
-    throw new Error(`Not a failed test: the observability tests could not be run. ${missing}`);
+  const programs = await findPrograms();
+  if ('missing' in programs) {
+    process.stderr.write(`observability tests are not run: ${programs.missing}\n`);
+    if ((process.env.CI ?? '') !== '') {
+      throw new Error(
+        `Not a failed test: the observability tests could not be run. ${programs.missing}`,
+      );
+    }
   }
-  project.provide('missingPrograms', missing);
+  project.provide('programs', programs);
 }

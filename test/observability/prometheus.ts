@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { commandOf, type Found } from './programs.ts';
 
 const shipped = join(import.meta.dirname, '../../deploy/prometheus');
 
@@ -14,6 +15,8 @@ const shipped = join(import.meta.dirname, '../../deploy/prometheus');
  * alike, so that a rate still spans as many scrapes, and a `for` as many evaluations, as in use.
  */
 export const hurry = 20;
+
+const startMsMax = 60_000;
 
 /** An alert as Prometheus tells of it. */
 export type Alert = {
@@ -46,14 +49,16 @@ export class Prometheus {
     this.child = child;
   }
 
-  /** Starts one in `folder`, which scrapes `target`: a host and a port. */
-  static async start(folder: string, target: string): Promise<Prometheus> {
+  /** Starts one in `folder`, which scrapes `target`: a host and a port. Rejects with its output when it ends. */
+  static async start(found: Found, folder: string, target: string): Promise<Prometheus> {
     await writeHurriedFiles(folder, target);
     const port = await chooseFreePort();
     const url = `http://127.0.0.1:${port}`;
+    const [command, ...before] = commandOf(found, 'prometheus', folder);
     const child = spawn(
-      'prometheus',
+      command,
       [
+        ...before,
         `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=127.0.0.1:${port}`,
@@ -65,7 +70,13 @@ export class Prometheus {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
-    await waitFor(`Prometheus\n${output}`, async () => (await fetch(`${url}/-/ready`)).ok);
+    const ended = once(child, 'exit').then(() => 'ended' as const);
+    const isReady = async () => (await fetch(`${url}/-/ready`)).ok;
+    const ready = waitFor('Prometheus', isReady, { timeoutMs: startMsMax });
+    if ((await Promise.race([ready, ended])) === 'ended') {
+      ready.catch(() => undefined);
+      throw new Error(`Prometheus did not start:\n${output}`);
+    }
     return new Prometheus(url, child);
   }
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What provokes each alert: the trouble that it is there for, as small as it can be had. */
+/**
+ * What provokes each alert: the trouble that it is there for, as small as it can be had. Each lasts until the alert has
+ * fired, so that no alert depends on how fast the machine is.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceNode } from '../faults/rig.ts';
 import { claimStatement } from '../faults/rows/service.ts';
 import { runToEnd } from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** What a scenario may break. */
 export type Place = {
   node: ServiceNode;
   /** Rows of a statement, behind the service's back. */
   query(sql: string): Promise<Record<string, unknown>[]>;
+  /** Whether Prometheus finds a series for this now. */
+  holds(promql: string): Promise<boolean>;
   /** Where the drill writes what its clients saw. */
   historyFile: string;
   /** Aborts when the alert has fired, or when it never did. */
@@ -20,69 +26,70 @@ export type Place = {
 export type Scenario = (place: Place) => Promise<void>;
 
 const slowCommitMs = 350;
+// More than twice what commits that slow can decide, and half of what the crowd asks for.
+const calmDecisions = 150;
+const calmMsMax = 40_000;
 // The event loop stands still for half a second each time; in between it answers a scrape.
-const blockEveryMs = 1700;
-const readsMax = 16;
+const blockEveryMs = 1200;
+// Ten times what the pool has, each at another moment: some wait at every one of them.
+const readersMax = 40;
+const pauseMsMax = 100;
 
 /** Every alert, and what provokes it. */
 export const scenarios: Record<string, Scenario> = {
-  FirstcomeDifferences: async ({ query, over }) => {
+  FirstcomeDifferences: async ({ node, query, over }) => {
     await query(`
       create table kept as select * from claims order by coupon_id, position limit 1`);
+    const [coupon] = await query('select name from coupons join kept on id = coupon_id');
     await query('delete from claims using kept where claims.claim_id = kept.claim_id');
     await until(over);
     await query('insert into claims select * from kept');
     await query('drop table kept');
+    // The alert leads to the log, and the log to the coupon.
+    const line = node.output().match(/.*ledger of these coupons disagree.*/)?.[0] ?? '';
+    if (!line.includes(`"${coupon?.name}"`)) throw new Error(`the log does not name it: ${line}`);
   },
 
-  FirstcomeCheckStandsStill: async ({ query, over }) => {
-    // Without a gap: one step in between is enough for the check to count as alive.
-    const held = query(
-      'lock table stock_ledger in access exclusive mode; select pg_sleep(60)',
-    ).catch(() => undefined);
-    await until(over);
-    await query(`
-      select pg_terminate_backend(pid) from pg_stat_activity
-      where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()`);
-    await held;
-  },
+  // Without a gap: one step in between is enough for the check to count as alive.
+  FirstcomeCheckStandsStill: (place) => withLockedTable('stock_ledger', place),
 
   FirstcomeBatchesUnsettled: (place) =>
-    withDrill(place, 10, async ({ node, over }) => {
-      await loseOneAnswer(node);
+    withDrill(place, async ({ node, over }) => {
+      await loseOneAnswer(node, over);
       await node.proxy.refuse();
       await until(over);
       await node.proxy.accept();
     }),
 
   FirstcomeDatabaseDown: (place) =>
-    withDrill(place, 6, async ({ node, over }) => {
+    withDrill(place, async ({ node, over }) => {
       await node.proxy.refuse();
       await until(over);
       await node.proxy.accept();
     }),
 
   FirstcomeGoodputFalls: (place) =>
-    withDrill(place, 18, async ({ node, over }) => {
-      await delay(calmMs);
+    withDrill(place, async ({ node, over, holds }) => {
+      const isUsual = () => over.aborted || holds(`firstcome:decisions:rate1m > ${calmDecisions}`);
+      await waitFor('usual goodput', isUsual, { timeoutMs: calmMsMax, everyMs: 100 });
       await withSlowCommits(node, over);
     }),
 
   FirstcomeCommitsSlow: (place) =>
-    withDrill(place, 14, ({ node, over }) => withSlowCommits(node, over)),
+    withDrill(place, ({ node, over }) => withSlowCommits(node, over)),
 
-  FirstcomePoolExhausted: async ({ node, query, over }) => {
+  FirstcomePoolExhausted: async (place) => {
+    const { node, over } = place;
     const read = async () => {
       while (!over.aborted) {
         const answer = await fetch(`${node.url}/api/coupons`).catch(() => undefined);
-        await answer?.arrayBuffer();
+        await answer?.arrayBuffer().catch(() => undefined);
+        await delay(Math.random() * pauseMsMax);
       }
     };
-    const reads = Array.from({ length: readsMax }, read);
-    while (!over.aborted) {
-      await query('lock table coupons in access exclusive mode; select pg_sleep(2)');
-    }
-    await Promise.all(reads);
+    const readers = Array.from({ length: readersMax }, read);
+    await withLockedTable('coupons', place);
+    await Promise.all(readers);
   },
 
   FirstcomeEventLoopBlocked: async ({ node, over }) => {
@@ -100,12 +107,9 @@ export const scenarios: Record<string, Scenario> = {
   },
 };
 
-// As long as the goodput alert needs to know what is usual.
-const calmMs = 5000;
-
 /** Breaks the connection of the next batch when the database has answered it. */
-export async function loseOneAnswer({ proxy }: ServiceNode): Promise<void> {
-  await new Promise<void>((resolve) => {
+export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): Promise<void> {
+  const lost = new Promise<void>((resolve) => {
     proxy.afterCut = () => {
       proxy.heal();
       resolve();
@@ -113,6 +117,8 @@ export async function loseOneAnswer({ proxy }: ServiceNode): Promise<void> {
     proxy.cutWhen = (piece) =>
       claimStatement.test(piece.toString('latin1')) ? 'before_reply' : undefined;
   });
+  await Promise.race([lost, until(over)]);
+  proxy.heal();
 }
 
 /** Settles when a batch is on its way: the drill has its coupon by then. */
@@ -125,29 +131,32 @@ function firstBatch({ proxy }: ServiceNode): Promise<void> {
   });
 }
 
-/** A drill with a unit for each user, whose clients give up early; settles when it has ended. */
-export function drill(
+/** A drill with a unit for each user, whose clients give up early. */
+export async function drill(
   { node, historyFile }: Pick<Place, 'node' | 'historyFile'>,
   options: { scenario: string; rate: number; seconds: number },
-): Promise<unknown> {
+  over?: AbortSignal,
+): Promise<void> {
   const { scenario, rate, seconds } = options;
   const users = String(rate * seconds);
-  return runToEnd({}, [
+  const args = [
     ...['drill', scenario, '--url', node.url, '--no-audit', '--history', historyFile],
     ...['--rate', String(rate), '--seconds', String(seconds), '--timeout', '1500'],
     ...['--users', users, '--units', users],
-  ]);
+  ];
+  const { output } = await runToEnd({}, args, over);
+  if (over !== undefined && !over.aborted) throw new Error(`the drill ended too early:\n${output}`);
 }
 
 const drillRate = 300;
+// Longer than any test lasts: it is ended when it has served.
+const drillSecondsMax = 300;
 
-async function withDrill(place: Place, seconds: number, trouble: Scenario): Promise<void> {
-  const crowd = drill(place, {
-    ...{ scenario: 'flash-sale', rate: drillRate, seconds },
-  });
-  await firstBatch(place.node);
-  await trouble(place);
-  await crowd;
+async function withDrill(place: Place, trouble: Scenario): Promise<void> {
+  const options = { scenario: 'flash-sale', rate: drillRate, seconds: drillSecondsMax };
+  const crowd = drill(place, options, place.over);
+  await Promise.race([firstBatch(place.node), crowd]);
+  await Promise.all([crowd, trouble(place)]);
 }
 
 /** Lets every commit take long until `over`. */
@@ -158,6 +167,15 @@ export async function withSlowCommits(node: ServiceNode, over: AbortSignal): Pro
       : undefined;
   await until(over);
   node.proxy.heal();
+}
+
+/** Lets nobody read the table until `over`. */
+async function withLockedTable(table: string, { query, over }: Place): Promise<void> {
+  const lock = `lock table ${table} in access exclusive mode`;
+  const held = query(`${lock}; select pg_sleep(600)`).catch(() => undefined);
+  await until(over);
+  await query(`select pg_terminate_backend(pid) from pg_stat_activity where query like '${lock}%'`);
+  await held;
 }
 
 async function until(over: AbortSignal): Promise<void> {

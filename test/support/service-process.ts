@@ -49,13 +49,21 @@ export async function startServiceProcess(env: Record<string, string>): Promise<
   return { ...started, url };
 }
 
-/** Runs a command that is expected to end by itself; `stdout` and `stderr` are all that it wrote. */
+/**
+ * Runs a command that is expected to end by itself, or when `over` aborts; `output` is all that it wrote, on `stdout`
+ * and `stderr`.
+ */
 export async function runToEnd(
   env: Record<string, string>,
   args: string[] = ['serve'],
+  over?: AbortSignal,
 ): Promise<Exit & { output: string }> {
   const started = launch(env, args);
+  const end = () => void started.killGroup();
+  if (over?.aborted) end();
+  over?.addEventListener('abort', end, { once: true });
   const exit = await started.exited;
+  over?.removeEventListener('abort', end);
   return { ...exit, output: started.output() };
 }
 

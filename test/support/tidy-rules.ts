@@ -142,7 +142,11 @@ function registriesInLockFile(files: readonly TidyFile[]): Finding[] {
     );
 }
 
-const machineFolders = new RegExp(`(?<![\\w.@~-])/(?:${['work', 'root', 'home'].join('|')})/`, 'g');
+// The image's own folder is the same on every machine.
+const machineFolders = new RegExp(
+  `(?<![\\w.@~-])/(?:${['work', 'root', 'home(?!/node\\b)'].join('|')})/`,
+  'g',
+);
 
 function machinePaths(files: readonly TidyFile[]): Finding[] {
   return files.flatMap((file) =>

@@ -6,10 +6,13 @@ export type MetricsText = { contentType: string; text: string };
 /** What a worker tells the primary. */
 export type FromWorker =
   | { type: 'firstcome:ready'; url: string }
-  | { type: 'firstcome:metrics-wanted'; id: number };
+  | { type: 'firstcome:metrics-wanted'; id: number }
+  | { type: 'firstcome:snapshot'; id: number; snapshot: unknown };
 
 /** What the primary tells a worker. */
-export type FromPrimary = { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null };
+export type FromPrimary =
+  | { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null }
+  | { type: 'firstcome:snapshot-wanted'; id: number };
 
 /** Whether a message on the channel, which others use too, has this type. */
 export function isMessage<Message extends { type: string }, Type extends Message['type']>(

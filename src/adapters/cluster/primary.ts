@@ -9,10 +9,14 @@ export type WorkersOptions = {
   count: number;
   /** Arguments of the executable that make it a worker. */
   args: string[];
-  /** Variables for the workers, over those of this process. */
+  /** Variables for the workers, over those of this process. The port among them is one that all can find again. */
   env: Record<string, string>;
-  /** The metrics of all workers together. */
-  metricsText(): Promise<MetricsText>;
+  /** Joins the metrics of the workers. A place, from 0, is one worker's, and after its death that of the next. */
+  metrics: {
+    heard(place: number, snapshot: never): void;
+    ended(place: number): void;
+    text(): Promise<MetricsText>;
+  };
   warn(event: Record<string, unknown>, message: string): void;
   sleep(ms: number): Promise<void>;
   nowMs(): number;
@@ -22,13 +26,21 @@ export type WorkersOptions = {
 const shortLifeMs = 10_000;
 const replaceWaitMsMin = 100;
 const replaceWaitMsMax = 5000;
+// Less than the worker waits that was asked by a scrape.
+const snapshotMsMax = 1500;
+
+type Exit = { code: number | null; signal: string | null };
+type SnapshotWanted = { place: number; settle(): void };
 
 /** The workers of one service. */
 export class Workers {
   private readonly options: WorkersOptions;
   private readonly startedMs = new Map<Worker, number>();
+  /** Those that serve, by their place. */
+  private readonly ready = new Map<number, Worker>();
+  private readonly snapshotsWanted = new Map<number, SnapshotWanted>();
+  private lastId = 0;
   private replaceWaitMs = replaceWaitMsMin;
-  private portTaken: Record<string, string> = {};
   private serving = false;
   private stopping = false;
 
@@ -44,13 +56,10 @@ export class Workers {
   async start(): Promise<string> {
     try {
       const urls = await Promise.all(
-        Array.from({ length: this.options.count }, () => this.startOne()),
+        Array.from({ length: this.options.count }, (_, place) => this.startOne(place)),
       );
       this.serving = true;
-      const url = urls[0] as string;
-      // Should all of them die, the next must come back to the port that was told.
-      this.portTaken = { PORT: new URL(url).port };
-      return url;
+      return urls[0] as string;
     } catch (error) {
       await this.stop(0);
       throw error;
@@ -68,13 +77,16 @@ export class Workers {
     while (this.startedMs.size > 0) await sleep(10);
   }
 
-  private startOne(): Promise<string> {
-    const worker = cluster.fork({ ...this.options.env, ...this.portTaken });
+  private startOne(place: number): Promise<string> {
+    const worker = cluster.fork(this.options.env);
     this.startedMs.set(worker, this.options.nowMs());
     return new Promise((resolve, reject) => {
       worker.on('message', (message: unknown) => {
         if (isMessage<FromWorker, 'firstcome:ready'>(message, 'firstcome:ready')) {
+          this.ready.set(place, worker);
           resolve(message.url);
+        } else if (isMessage<FromWorker, 'firstcome:snapshot'>(message, 'firstcome:snapshot')) {
+          this.onSnapshot(message.id, message.snapshot);
         } else if (
           isMessage<FromWorker, 'firstcome:metrics-wanted'>(message, 'firstcome:metrics-wanted')
         ) {
@@ -85,35 +97,70 @@ export class Workers {
         this.options.warn({ pid: worker.process.pid, err }, 'a worker cannot be reached');
       });
       worker.once('exit', (code, signal) => {
-        this.onExit(worker, code, signal);
+        this.onExit(worker, place, { code, signal });
         reject(new StartError('a worker ended before it could serve; it has said why above'));
       });
     });
   }
 
-  private onExit(worker: Worker, code: number | null, signal: string | null): void {
+  private onExit(worker: Worker, place: number, exit: Exit): void {
     const livedMs = this.options.nowMs() - (this.startedMs.get(worker) ?? 0);
     this.startedMs.delete(worker);
+    this.ready.delete(place);
+    for (const wanted of this.snapshotsWanted.values()) if (wanted.place === place) wanted.settle();
+    this.options.metrics.ended(place);
     if (this.serving && !this.stopping) {
       this.options.warn(
-        { pid: worker.process.pid, code, signal },
+        { pid: worker.process.pid, ...exit },
         'a worker died; another takes its place',
       );
-      void this.replace(livedMs);
+      void this.replace(place, livedMs);
     }
   }
 
-  private async replace(livedMs: number): Promise<void> {
+  private async replace(place: number, livedMs: number): Promise<void> {
     this.replaceWaitMs =
       livedMs < shortLifeMs ? Math.min(this.replaceWaitMs * 2, replaceWaitMsMax) : replaceWaitMsMin;
     await this.options.sleep(this.replaceWaitMs);
     // One that cannot start is replaced in its turn, by its own death.
-    if (!this.stopping) await this.startOne().catch(() => undefined);
+    if (!this.stopping) await this.startOne(place).catch(() => undefined);
   }
 
   private async sendMetrics(worker: Worker, id: number): Promise<void> {
-    const metrics = await this.options.metricsText().catch(() => null);
+    const metrics = await this.metricsText().catch(() => null);
     const answer: FromPrimary = { type: 'firstcome:metrics', id, metrics };
     if (worker.isConnected()) worker.send(answer);
+  }
+
+  /** Rejects when a worker that serves does not tell what it has counted: a sum without it would be too small. */
+  private async metricsText(): Promise<MetricsText> {
+    await Promise.all([...this.ready].map(([place, worker]) => this.hear(place, worker)));
+    return this.options.metrics.text();
+  }
+
+  /** Resolves when the worker has told its snapshot, or is gone. */
+  private hear(place: number, worker: Worker): Promise<void> {
+    this.lastId += 1;
+    const id = this.lastId;
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => () => {
+        clearTimeout(timer);
+        this.snapshotsWanted.delete(id);
+        settle();
+      };
+      const late = end(() => reject(new Error('a worker does not tell its metrics')));
+      const timer = setTimeout(late, snapshotMsMax);
+      this.snapshotsWanted.set(id, { place, settle: end(resolve) });
+      const question: FromPrimary = { type: 'firstcome:snapshot-wanted', id };
+      if (worker.isConnected()) worker.send(question);
+    });
+  }
+
+  private onSnapshot(id: number, snapshot: unknown): void {
+    const wanted = this.snapshotsWanted.get(id);
+    // Too late, or from beyond the grave: what that worker has counted is kept already.
+    if (wanted === undefined) return;
+    this.options.metrics.heard(wanted.place, snapshot as never);
+    wanted.settle();
   }
 }

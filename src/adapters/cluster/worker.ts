@@ -7,6 +7,8 @@ export type PrimaryChannel = {
   sayReady(url: string): void;
   /** The metrics of all workers; undefined when the primary does not answer. */
   metricsOfAll(): Promise<MetricsText | undefined>;
+  /** From now on the primary is told what this worker has counted, whenever it asks. */
+  tellSnapshots(snapshot: () => Promise<unknown>): void;
   /** Lets this process end. */
   close(): void;
 };
@@ -18,17 +20,30 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
   if (process.send === undefined) return undefined;
   const waiting = new Map<number, (metrics: MetricsText | null) => void>();
   let lastId = 0;
+  let snapshotNow: () => Promise<unknown> = async () => [];
   const tell = (message: FromWorker) => void (process.connected && process.send?.(message));
 
   process.on('message', (message: unknown) => {
     if (isMessage<FromPrimary, 'firstcome:metrics'>(message, 'firstcome:metrics')) {
       waiting.get(message.id)?.(message.metrics);
+    } else if (
+      isMessage<FromPrimary, 'firstcome:snapshot-wanted'>(message, 'firstcome:snapshot-wanted')
+    ) {
+      const { id } = message;
+      // The primary misses an answer that does not come, and says so.
+      snapshotNow().then(
+        (snapshot) => tell({ type: 'firstcome:snapshot', id, snapshot }),
+        () => undefined,
+      );
     }
   });
 
   return {
     sayReady: (url) => tell({ type: 'firstcome:ready', url }),
     close: () => void (process.connected && process.disconnect()),
+    tellSnapshots(snapshot) {
+      snapshotNow = snapshot;
+    },
     metricsOfAll() {
       lastId += 1;
       const id = lastId;

@@ -24,13 +24,22 @@ export type MetricSources = {
   databaseUp(): Promise<boolean>;
 };
 
+/** What one process counted and measured; survives JSON. */
+export type MetricsSnapshot = {
+  name: string;
+  help: string;
+  type: string;
+  aggregator?: string;
+  values: { labels: Record<string, string | number>; value: number; metricName?: string }[];
+}[];
+
 /** The metrics as Prometheus reads them. */
 export type PrometheusMetrics = ClaimMetrics & {
   /** Sets what is read at each scrape; before it those metrics are absent. */
   read(sources: MetricSources): void;
   text(): Promise<{ contentType: string; text: string }>;
-  /** Lets a primary process ask this one for its metrics. */
-  shareWithPrimary(): void;
+  /** The same numbers, to be sent to another process. */
+  snapshot(): Promise<MetricsSnapshot>;
   /** Names, kinds and help texts, for the documentation. */
   describe(): Promise<{ name: string; type: string; help: string }[]>;
 };

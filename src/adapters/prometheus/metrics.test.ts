@@ -99,10 +99,11 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read({
       ...sources,
-      stockCheck: () => ({ ...sources.stockCheck(), totals: undefined }),
+      stockCheck: () => ({ ...sources.stockCheck(), totals: undefined, steps: undefined }),
     });
     const lines = (await linesOf(metrics)).join('\n');
     expect(lines).not.toContain('stock_units');
+    expect(lines).not.toContain('stock_check_steps');
   });
 
   it('read depths and pools at each scrape, in the units of their names', async () => {

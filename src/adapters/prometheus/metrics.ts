@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Every metric, its help text and its labels; the only file that knows the library behind them. No coupon and no user
+ * Every metric, its help text and its labels. Only this file and `workers-metrics.ts` know the library behind them. No coupon and no user
  * is ever a label: anybody could invent more.
  */
 import { performance } from 'node:perf_hooks';
 import {
-  AggregatorRegistry,
   Counter,
   collectDefaultMetrics,
   Gauge,
@@ -13,7 +12,12 @@ import {
   type Metric,
   Registry,
 } from 'prom-client';
-import type { MetricSources, PoolUse, PrometheusMetrics } from './metric-sources.ts';
+import type {
+  MetricSources,
+  MetricsSnapshot,
+  PoolUse,
+  PrometheusMetrics,
+} from './metric-sources.ts';
 
 const answerBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -86,11 +90,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       unsettled.dec();
     },
     read: (sources) => registerSources(registry, sources),
-    shareWithPrimary() {
-      AggregatorRegistry.setRegistries(registry);
-      // Only its construction makes this process listen for the primary's question.
-      new AggregatorRegistry();
-    },
+    snapshot: () => registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>,
     async text() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
@@ -99,15 +99,6 @@ export function prometheusMetrics(): PrometheusMetrics {
       return metrics.map(({ name, type, help }) => ({ name, type: String(type), help }));
     },
   };
-}
-
-/** For a primary process: the metrics of all its workers, added up or joined as each metric says. */
-export function metricsOfWorkers(): () => Promise<{ contentType: string; text: string }> {
-  const aggregator = new AggregatorRegistry();
-  return async () => ({
-    contentType: aggregator.contentType,
-    text: await aggregator.clusterMetrics(),
-  });
 }
 
 /**
@@ -208,11 +199,16 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     () => one(sources.lanes().oldestMs / 1000),
     max,
   );
-  gauge(['sold_out_coupons', 'Sold out coupons whose holders are remembered.'], () =>
-    one(sources.soldOut().coupons),
+  // Each worker remembers the same coupons for itself.
+  gauge(
+    ['sold_out_coupons', 'Sold out coupons whose holders are remembered.'],
+    () => one(sources.soldOut().coupons),
+    max,
   );
-  gauge(['sold_out_holders', 'Holders of sold out coupons that are remembered.'], () =>
-    one(sources.soldOut().holders),
+  gauge(
+    ['sold_out_holders', 'Holders of sold out coupons that are remembered.'],
+    () => one(sources.soldOut().holders),
+    max,
   );
   gauge(
     ['database_connections', 'Connections to the database, by pool and whether they are in use.'],
@@ -286,9 +282,11 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     registers: [registry],
     collect() {
       this.reset();
-      const { done, failed } = sources.stockCheck().steps;
-      this.inc({ result: 'done' }, done);
-      this.inc({ result: 'failed' }, failed);
+      const { steps } = sources.stockCheck();
+      // A counter that stands at 0 would look like a check that stands still.
+      if (steps === undefined) return;
+      this.inc({ result: 'done' }, steps.done);
+      this.inc({ result: 'failed' }, steps.failed);
     },
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { lookup } from 'node:dns/promises';
-import { connect, Server as NetServer } from 'node:net';
+import { type AddressInfo, connect, createServer, Server as NetServer } from 'node:net';
 import { StartError } from '../../core/errors.ts';
 import type { HttpServer } from './server.ts';
 
@@ -35,6 +35,22 @@ function bindingFailure(localAddress: string, localPort: number): Promise<unknow
     probe.once('error', (error: NodeJS.ErrnoException) =>
       settle(cannotListen.has(error.code ?? '') ? error : undefined),
     );
+  });
+}
+
+/**
+ * The port for several processes: where 0 asks for any, one that is free. Each of them asking for any would find that of
+ * the others only while these live, and one that takes the place of another could not come back to it.
+ */
+export async function portToShare({ host, port }: { host: string; port: number }): Promise<number> {
+  if (port !== 0) return port;
+  const probe = createServer();
+  return new Promise((resolve, reject) => {
+    probe.once('error', (error) => reject(toStartError(error, host, port)));
+    probe.listen(0, host, () => {
+      const { port: free } = probe.address() as AddressInfo;
+      probe.close(() => resolve(free));
+    });
   });
 }
 

@@ -16,7 +16,13 @@ export type Percentiles = {
   max: number;
 };
 
-/** Counts of durations: 64 buckets for each power of two of microseconds, so a percentile is at most 1/64 too high. */
+/** A histogram on its way between processes. */
+export type HistogramPairs = { pairs: [bucket: number, count: number][]; maxMs: number };
+
+/**
+ * Counts of durations: 64 buckets for each power of two of microseconds, so a percentile is at most 1/64 too high. Adding
+ * costs a shift and an increment, and two histograms become one by addition.
+ */
 export class Histogram {
   private readonly counts = new Float64Array(bucketsPerPower * powers);
   private total = 0;
@@ -34,7 +40,7 @@ export class Histogram {
     if (ms > this.largest) this.largest = ms;
   }
 
-  /** The duration in milliseconds that `percent` of all do not exceed; 0 when nothing is counted. */
+  /** The duration in milliseconds that `percent` of all do not exceed, the longest exactly; 0 when nothing is counted. */
   percentileMs(percent: number): number {
     if (this.total === 0) return 0;
     if (percent >= 100) return this.largest;
@@ -69,6 +75,24 @@ export class Histogram {
     }
     if (this.total > 0) points.push([100, this.largest]);
     return points;
+  }
+
+  /** The filled buckets, to be sent to another process. */
+  toPairs(): HistogramPairs {
+    const pairs: [number, number][] = [];
+    this.counts.forEach((count, bucket) => {
+      if (count > 0) pairs.push([bucket, count]);
+    });
+    return { pairs, maxMs: this.largest };
+  }
+
+  /** Adds what another histogram counted. */
+  merge({ pairs, maxMs }: HistogramPairs): void {
+    for (const [bucket, count] of pairs) {
+      this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
+      this.total += count;
+    }
+    if (maxMs > this.largest) this.largest = maxMs;
   }
 
   clear(): void {

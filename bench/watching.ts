@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What watches a target while it is under load: a Prometheus that reads its metrics, or a collector of its traces. */
+import { Agent, get } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cpuSecondsOf } from './proc.ts';
+import type { Watched } from './results.ts';
+import type { Target } from './targets.ts';
+
+const sliceMs = 1000;
+const scrapeMsMax = 10_000;
+const claimsOf = 'select amount - remaining_amount as claims from coupons where name = $1';
+
+// As Prometheus 3 asks.
+const scrapeHeaders = {
+  accept:
+    'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,' +
+    'application/openmetrics-text;version=0.0.1;q=0.5,' +
+    'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+  'accept-encoding': 'gzip',
+  'user-agent': 'Prometheus/3.5.0',
+  'x-prometheus-scrape-timeout-seconds': String(scrapeMsMax / 1000),
+};
+
+/** Ends the watching, and tells what came of it. */
+export type Watching = { end(): Promise<{ found: Watched; violations: string[] }> };
+
+/** Begins to watch a target as its spec says, while one coupon of it is claimed; undefined when nobody watches. */
+export function watch(target: Target, coupon: string): Watching | undefined {
+  if (target.spec.scraped) return scrapeByTurns(target, coupon);
+  return target.tracesUrl === undefined ? undefined : countTraces(target.tracesUrl);
+}
+
+/**
+ * A second with a scrape and one without, then the other way round, and so on: whatever else the machine does meanwhile,
+ * and the growth of the tables, meet both alike.
+ */
+function scrapeByTurns({ url, database, pid }: Target, coupon: string): Watching {
+  const found = { count: 0, bytes: 0, ratios: [] as number[], cpuRatios: [] as number[] };
+  const violations: string[] = [];
+  const agent = new Agent({ keepAlive: true });
+  const claimsNow = async () => {
+    const [row] = (await database?.query<{ claims: string }>(claimsOf, [coupon])) ?? [];
+    return { claims: Number(row?.claims), atMs: performance.now(), cpu: cpuSecondsOf(pid) ?? 0 };
+  };
+  const secondOf = async (isScraped: boolean) => {
+    const from = await claimsNow();
+    const [bytes] = await Promise.all([
+      isScraped ? scrape(url ?? '', agent) : undefined,
+      delay(sliceMs),
+    ]);
+    const to = await claimsNow();
+    if (bytes !== undefined) {
+      found.count += 1;
+      found.bytes += bytes;
+    }
+    const claims = to.claims - from.claims;
+    return { rate: claims / (to.atMs - from.atMs), cpu: (to.cpu - from.cpu) / claims };
+  };
+  let isEnded = false;
+  const work = async () => {
+    // Until all clients are there, and after they have left, no second is like the next.
+    await delay(sliceMs);
+    for (let isFirst = true; !isEnded; isFirst = !isFirst) {
+      const [one, other] = [await secondOf(isFirst), await secondOf(!isFirst)];
+      const [scraped, plain] = isFirst ? [one, other] : [other, one];
+      if (isEnded) return;
+      found.ratios.push(scraped.rate / plain.rate);
+      if (plain.cpu > 0) found.cpuRatios.push(scraped.cpu / plain.cpu);
+    }
+  };
+  const working = work().catch((error: unknown) => {
+    violations.push(`a scrape failed: ${error}`);
+  });
+  return {
+    async end() {
+      isEnded = true;
+      await working;
+      agent.destroy();
+      return { found, violations };
+    },
+  };
+}
+
+/** Resolves to the size of the metrics. By plain means: whatever a scrape costs here is taken from the cores under load. */
+function scrape(url: string, agent: Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(scrapeMsMax);
+    const asking = get(`${url}/metrics`, { agent, headers: scrapeHeaders, signal }, (response) => {
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+      });
+      response.once('error', reject);
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve(bytes);
+        else reject(new Error(`it was answered ${response.statusCode}`));
+      });
+    });
+    asking.once('error', reject);
+  });
+}
+
+function countTraces(url: string): Watching {
+  const before = counted(url);
+  return {
+    async end() {
+      const [from, to] = [await before, await counted(url)];
+      return {
+        found: { count: to.count - from.count, bytes: to.bytes - from.bytes },
+        violations: [],
+      };
+    },
+  };
+}
+
+async function counted(url: string): Promise<Watched> {
+  return (await (await fetch(url)).json()) as Watched;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { StartError } from '../../core/errors.ts';
+import { connectOnce } from './connect.ts';
+import { statement } from './statements.ts';
+
+const readConnectionLimit = statement('read-connection-limit');
+
+/** What the pools of a whole service may take: each of its processes has both. */
+export type ConnectionsWanted = {
+  processes: number;
+  claimConnections: number;
+  queryConnections: number;
+};
+
+/** How many connections the database admits of this role, and how many of them are free. */
+export type ConnectionLimit = { connections_max: number; connections_free: number };
+
+/**
+ * Makes sure that the database admits as many connections as the pools may take: otherwise claims would find out, under
+ * load. Throws a `StartError` where it never does; returns a warning where it does not now.
+ */
+export async function checkConnectionLimit(
+  options: ConnectionsWanted & {
+    url: string;
+    connectTimeoutMs: number;
+    sleep(ms: number): Promise<void>;
+  },
+): Promise<string | undefined> {
+  const client = await connectOnce(options);
+  try {
+    const { rows } = await client.query<ConnectionLimit>(readConnectionLimit.text);
+    const [limit] = rows;
+    if (limit === undefined) throw new StartError('the database does not tell its limits');
+    return judgeConnections(options, limit);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The judgement alone. */
+export function judgeConnections(
+  { processes, claimConnections, queryConnections }: ConnectionsWanted,
+  { connections_max: max, connections_free: free }: ConnectionLimit,
+): string | undefined {
+  const wanted = processes * (claimConnections + queryConnections);
+  const what =
+    `the pools may take ${wanted} connections ` +
+    `(${processes} ${processes === 1 ? 'process' : 'processes'}, each ${claimConnections} for claims and ${queryConnections} for queries)`;
+  const fewer = 'lower DATABASE_CLAIM_CONNECTIONS, DATABASE_QUERY_CONNECTIONS or WORKERS';
+  if (wanted > max) {
+    throw new StartError(
+      `${what}, but the database admits ${max} of this role\n` +
+        `Raise max_connections of the server, or the limit of the database or the role; or ${fewer}.`,
+    );
+  }
+  if (wanted <= free) return undefined;
+  return (
+    `${what}, but of the ${max} that the database admits of this role ${free} are free now: ` +
+    `while others have them, claims may be refused under load; ${fewer}, or raise max_connections`
+  );
+}

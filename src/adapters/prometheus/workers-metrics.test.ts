@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import type { MetricsSnapshot } from './metric-sources.ts';
+import { prometheusMetrics } from './metrics.ts';
+import { WorkersMetrics } from './workers-metrics.ts';
+
+/** What a worker tells, after its way to the primary. */
+async function snapshotOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<MetricsSnapshot> {
+  return JSON.parse(JSON.stringify(await metrics.snapshot()));
+}
+
+function worker(claims: number, seconds = 0.002) {
+  const metrics = prometheusMetrics();
+  for (let count = 0; count < claims; count += 1) metrics.answered('claimed', seconds);
+  return metrics;
+}
+
+async function told(all: WorkersMetrics, series: string): Promise<number | undefined> {
+  const { text } = await all.text();
+  const line = text.split('\n').find((one) => one.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length));
+}
+
+const claimed = 'firstcome_claims_total{outcome="claimed"}';
+const answersIn = 'firstcome_claim_answer_seconds';
+
+describe('the metrics of several workers', () => {
+  it('are the sums of their counts, in counters and in each bucket', async () => {
+    const all = new WorkersMetrics();
+    const [one, other] = [worker(2, 0.002), worker(3, 0.02)];
+    other.answered('sold_out', 7);
+    all.heard(0, await snapshotOf(one));
+    all.heard(1, await snapshotOf(other));
+    expect(await told(all, claimed)).toBe(5);
+    expect(await told(all, `${answersIn}_bucket{le="0.0025",outcome="claimed"}`)).toBe(2);
+    expect(await told(all, `${answersIn}_bucket{le="+Inf",outcome="claimed"}`)).toBe(5);
+    expect(await told(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5);
+    expect(await told(all, `${answersIn}_sum{outcome="claimed"}`)).toBeCloseTo(0.064);
+    expect(await told(all, `${answersIn}_bucket{le="10",outcome="sold_out"}`)).toBe(1);
+  });
+
+  it('keep what a dead worker has counted, and add what the next one counts', async () => {
+    const all = new WorkersMetrics();
+    all.heard(0, await snapshotOf(worker(2)));
+    all.heard(1, await snapshotOf(worker(3)));
+    for (const deaths of [1, 2]) {
+      all.ended(1);
+      expect(await told(all, claimed)).toBe(2 + 3 * deaths);
+      all.heard(1, await snapshotOf(worker(3)));
+      expect(await told(all, claimed)).toBe(2 + 3 * (deaths + 1));
+      expect(await told(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5 + 3 * deaths);
+    }
+  });
+
+  it('lose none of a sum to rounding when a worker dies', async () => {
+    const all = new WorkersMetrics();
+    const sum = `${answersIn}_sum{outcome="claimed"}`;
+    // In floating point 0.1 + 0.2 + 0.3 is more than 0.2 + 0.3 + 0.1.
+    for (const [index, seconds] of [0.1, 0.2, 0.3].entries()) {
+      all.heard(index, await snapshotOf(worker(1, seconds)));
+    }
+    const before = await told(all, sum);
+    all.ended(0);
+    expect(await told(all, sum)).toBe(before);
+    all.heard(0, await snapshotOf(worker(0)));
+    expect(await told(all, sum)).toBe(before);
+  });
+
+  it('forget what a dead worker has measured', async () => {
+    const all = new WorkersMetrics();
+    const waiting = (claims: number) => ({
+      ...{ name: 'waiting', help: 'Claims that wait.', type: 'gauge', aggregator: 'sum' },
+      values: [{ labels: {}, value: claims }],
+    });
+    all.heard(0, [waiting(2)]);
+    all.heard(1, [waiting(3)]);
+    expect(await told(all, 'waiting')).toBe(5);
+    all.ended(1);
+    expect(await told(all, 'waiting')).toBe(2);
+  });
+
+  it('are none while nobody has told any', async () => {
+    const all = new WorkersMetrics();
+    all.ended(3);
+    expect((await all.text()).text.trim()).toBe('');
+  });
+});

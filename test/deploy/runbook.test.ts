@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The runbook: each alert leads to a section that says what it means, where to look and what to do. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { settings } from '../../src/config.ts';
+import {
+  ruleFiles,
+  runbookAnchors,
+  runbookSections,
+  runbookText,
+} from '../observability/shipped-files.ts';
+
+const text = runbookText();
+const alerts = ruleFiles().filter(({ alert }) => alert !== undefined);
+const openapi = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8'),
+) as { paths: Record<string, unknown> };
+
+describe.each(alerts.map((rule): [string, typeof rule] => [rule.alert ?? '', rule]))(
+  '%s',
+  (alert, { labels, annotations }) => {
+    it('leads to a section of the runbook', () => {
+      expect(annotations?.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+      expect(runbookAnchors()).toContain(annotations?.runbook_url);
+    });
+
+    it('is told there with its severity, where to look and what to do', () => {
+      const section = runbookSections().get(alert) ?? '';
+      expect(section).toMatch(new RegExp(`^\\n+\\*\\*${labels?.severity}\\.\\*\\* \\w`));
+      expect(section).toMatch(/^Look at\b/m);
+      expect(section).toMatch(/^Do:/m);
+    });
+  },
+);
+
+it('has a section for nothing else', () => {
+  expect([...runbookSections().keys()].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+});
+
+it('leads to sections of its own that there are', () => {
+  const links = [...text.matchAll(/\]\((#[^)]+)\)/g)].map(
+    ([, anchor]) => `docs/runbook.md${anchor}`,
+  );
+  expect(links.length).toBeGreaterThan(2);
+  expect(links.filter((link) => !runbookAnchors().includes(link))).toEqual([]);
+});
+
+it('names settings that there are', () => {
+  const variables = settings.map(({ variable }) => variable as string);
+  // Not settings: what the reader fills in, where the data is told by another page, and the database's address.
+  const placeholders = ['HOST', 'PORT', 'NAME', 'PID'];
+  const named = [...text.matchAll(/`\$?([A-Z][A-Z_]{3,})(?:[=/][^`]*)?`/g)].map(
+    ([, name = '']) => name,
+  );
+  expect(named).toContain('STOCK_CHECK_INTERVAL_MS');
+  expect(named.filter((name) => ![...variables, ...placeholders].includes(name))).toEqual([]);
+});
+
+it('calls what the service answers', () => {
+  const called = [
+    ...[...text.matchAll(/http:\/\/[\w.:]+(\/[\w/]+)/g)].map(([, path = '']) => path),
+    ...[...text.matchAll(/`(\/(?!targets)[a-z]+)`/g)].map(([, path = '']) => path),
+  ].map((path) => path.replace('/NAME', '/{name}'));
+  expect(called).toContain('/api/coupons/{name}');
+  expect(called.filter((path) => openapi.paths[path] === undefined)).toEqual([]);
+});
+
+it('quotes lines of the log as the service writes them', () => {
+  const source = readFileSync(join(import.meta.dirname, '../../src/core/stock-check.ts'), 'utf8');
+  const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
+  expect(quoted).toHaveLength(2);
+  expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
+});

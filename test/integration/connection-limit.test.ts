@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkConnectionLimit } from '../../src/adapters/postgres/connection-limit.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
+import { startService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const connectionsMax = 20;
+const reserved = 3;
+const role = `seller_${randomBytes(4).toString('hex')}`;
+let postgres: OwnPostgres;
+let url: string;
+
+beforeAll(async () => {
+  postgres = await startOwnPostgres({ max_connections: String(connectionsMax) });
+  await postgres.query(`create role ${role} login password 'secret'`);
+  await postgres.query(`create database ${role} owner ${role}`);
+  const ours = new URL(postgres.url());
+  [ours.username, ours.password, ours.pathname] = [role, 'secret', `/${role}`];
+  url = ours.href;
+});
+
+afterAll(() => postgres.remove());
+
+const check = (claimConnections: number, queryConnections = 1, processes = 1) =>
+  checkConnectionLimit({
+    ...{ url, connectTimeoutMs: 2000, sleep: systemClock.sleep },
+    ...{ claimConnections, queryConnections, processes },
+  });
+
+describe('a database that admits few connections', () => {
+  it('serves pools that just fit', async () => {
+    expect(await check(connectionsMax - reserved - 1)).toBeUndefined();
+  });
+
+  it('is refused by pools that never fit, and what the superuser has is not theirs', async () => {
+    await expect(check(connectionsMax - reserved)).rejects.toThrow('admits 17 of this role');
+    await expect(check(5, 4, 2)).rejects.toThrow('may take 18 connections (2 processes');
+  });
+
+  it('is warned of while others have the rest', async () => {
+    const others = Array.from(
+      { length: 5 },
+      () => new pg.Client({ connectionString: postgres.url() }),
+    );
+    await Promise.all(others.map((other) => other.connect()));
+    try {
+      expect(await check(12)).toMatch(
+        /of the 17 that the database admits of this role 12 are free/,
+      );
+      expect(await check(11)).toBeUndefined();
+    } finally {
+      await Promise.all(others.map((other) => other.end()));
+    }
+  });
+
+  it('holds to the limits of the role and of the database too', async () => {
+    await postgres.query(`alter role ${role} connection limit 9`);
+    await expect(check(9)).rejects.toThrow('admits 9 of this role');
+    await postgres.query(`alter role ${role} connection limit -1`);
+    await postgres.query(`alter database ${role} connection limit 8`);
+    await expect(check(8)).rejects.toThrow('admits 8 of this role');
+    // What others have elsewhere takes nothing from it.
+    const other = new pg.Client({ connectionString: postgres.url() });
+    await other.connect();
+    expect(await check(7)).toBeUndefined();
+    await other.end();
+    await postgres.query(`alter database ${role} connection limit -1`);
+  });
+
+  it('keeps the service from starting, with what to do, and leaves nothing behind', async () => {
+    const asked = startService({ DATABASE_URL: url, WORKERS: '2' });
+    await expect(asked).rejects.toMatchObject({
+      name: 'StartError',
+      message: expect.stringMatching(/may take 24 connections .* admits 17 .*\n.*DATABASE_CLAIM_/),
+    });
+    await waitFor('end of its sessions', async () => {
+      const sessions = `select from pg_stat_activity where usename = '${role}'`;
+      return (await postgres.query(sessions)).length === 0;
+    });
+    const app = await startService({ DATABASE_URL: url });
+    await app.stop();
+  });
+});

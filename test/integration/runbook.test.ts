@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The SQL that the runbook gives to an operator, on a sale in which something is off. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runbookText } from '../observability/shipped-files.ts';
+import { openStores, type Stores } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let database: TestDatabase;
+let stores: Stores;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  stores = openStores(database.url);
+  for (const name of ['GOOD', 'OFF']) {
+    await stores.createCoupon(name, 10);
+    for (const user of ['ada', 'bob', 'eve']) await stores.decide(name, [user]);
+  }
+  const off = `coupon_id = (select id from coupons where name = 'OFF')`;
+  await database.query(`delete from claims where ${off} and position = 2`);
+  await database.query(`delete from stock_ledger where ${off} and seq = 3`);
+});
+
+afterAll(async () => {
+  await stores.close();
+  await database.drop();
+});
+
+/** The statements of the runbook that hold the words, in a block or in a line of their own. */
+function statementWith(words: string): string {
+  const blocks = [...runbookText().matchAll(/```sql\n([\s\S]+?)```/g)].map(([, sql = '']) => sql);
+  const inline = [...runbookText().matchAll(/`(select [^`]+)`/g)].map(([, sql = '']) => sql);
+  const found = [...blocks, ...inline].filter((sql) => sql.includes(words));
+  expect(found).toHaveLength(1);
+  return found[0] ?? '';
+}
+
+const about = (words: string, coupon: string) =>
+  database.query(statementWith(words).replaceAll('NAME', coupon));
+
+it('compares stock, claims and ledger of a coupon', async () => {
+  const stock = { amount: 10, remaining_amount: 7 };
+  expect(await about('claims_missing', 'GOOD')).toEqual([
+    {
+      ...{ ...stock, claims_missing: '0', positions_missing: 0 },
+      ...{ ledger_missing: '0', ledger_rows_missing: '0' },
+    },
+  ]);
+  expect(await about('claims_missing', 'OFF')).toEqual([
+    {
+      ...{ ...stock, claims_missing: '1', positions_missing: 0 },
+      ...{ ledger_missing: '-1', ledger_rows_missing: '1' },
+    },
+  ]);
+});
+
+it('finds the positions without a claim', async () => {
+  expect(await about('as missing', 'GOOD')).toEqual([]);
+  expect(await about('as missing', 'OFF')).toEqual([{ missing: 2 }]);
+});
+
+it('finds the row of the ledger that does not follow', async () => {
+  expect(await about('rows_missing,', 'GOOD')).toEqual([]);
+  const [row, ...others] = await about('rows_missing,', 'OFF');
+  expect(row).toMatchObject({ seq: '4', rows_missing: '1', units_missing: -1 });
+  expect(others).toEqual([]);
+});
+
+it('finds who keeps others waiting for a lock, and ends them', async () => {
+  const lock = 'lock table coupons in access exclusive mode';
+  const held = database.query(`${lock}; select pg_sleep(60)`).catch(() => undefined);
+  const locks = `select from pg_locks
+    where relation = 'coupons'::regclass and mode = 'AccessExclusiveLock' and granted`;
+  await waitFor('lock', async () => (await database.query(locks)).length > 0);
+  const waiting = database.query('select from coupons');
+  const find = () => database.query<{ pid: number }>(statementWith('pg_blocking_pids'));
+  await waitFor('session that waits', async () => (await find()).length > 0);
+  const holders = await find();
+  expect(holders).toMatchObject([{ query: expect.stringContaining(lock) }]);
+  const end = statementWith('pg_terminate_backend').replace('PID', String(holders[0]?.pid));
+  expect(await database.query(end)).toEqual([{ pg_terminate_backend: true }]);
+  await Promise.all([held, waiting]);
+});
+
+it('shows what the connections do', async () => {
+  expect(await database.query(statementWith('wait_event_type, now()'))).not.toEqual([]);
+});
+
+it('names settings of PostgreSQL that there are', async () => {
+  const rows = await database.query<{ name: string }>('select name from pg_settings');
+  const known = rows.map(({ name }) => name);
+  const named = ['max_connections', 'synchronous_standby_names', 'max_wal_size', 'fsync'];
+  for (const name of [...named, 'synchronous_commit']) {
+    expect(runbookText()).toContain(`\`${name}\``);
+    expect(known).toContain(name);
+  }
+});
