@@ -11,6 +11,7 @@ import type {
 } from '../entrypoints/cli/program.ts';
 import { auditHistory } from '../proof/audit/audit.ts';
 import { readDump, writeDump } from '../proof/audit/dump-file.ts';
+import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
@@ -28,20 +29,24 @@ export async function drill(
 ): Promise<Verdict> {
   const { audit: isAudited, ...drillOptions } = options;
   const { isTTY, columns } = process.stdout;
+  const url = isAudited ? await databaseUrl(config) : undefined;
+  const urls = drillOptions.urls ?? [`http://127.0.0.1:${config.http.port}`];
   const report = await runDrill(
     {
-      ...(drillOptions as DrillOptions),
+      ...({ ...drillOptions, urls } as DrillOptions),
       claimApiKey: config.auth.claimApiKey?.reveal(),
       adminApiKey: config.auth.adminApiKey?.reveal(),
     },
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
+    async ([name]) => {
+      if (url !== undefined && name !== undefined) await assertJudgedHere(url, name, urls);
+    },
   );
   if (!isAudited) {
     output.stdout(`\nnot judged; do so with: firstcome audit ${report.history.file}\n`);
     return 'unknown';
   }
-  const url = await databaseUrl(config);
   if (url === undefined) {
     output.stdout(
       `\nnot judged, as there is no database to look at: ${noDatabase}.\n` +
@@ -72,6 +77,15 @@ async function judge(
   return report.verdict;
 }
 
+/** Clients of one service, judged by the database of another, would seem to have lost all that they were told. */
+async function assertJudgedHere(url: string, coupon: string, urls: string[]): Promise<void> {
+  if (await knowsCoupon(url, coupon).catch(cannotBeRead)) return;
+  throw new StartError(
+    `the service at ${urls.join(', ')} does not use the database that would judge it: coupon ` +
+      `${coupon}, created there just now, is not in it. Say --url, or set DATABASE_URL to that of this service.`,
+  );
+}
+
 async function dumpDatabase(config: Config): Promise<Dump> {
   const url = await databaseUrl(config);
   if (url === undefined) throw new StartError(`there is no database to look at: ${noDatabase}`);
@@ -79,9 +93,11 @@ async function dumpDatabase(config: Config): Promise<Dump> {
 }
 
 function dumpOf(url: string): Promise<Dump> {
-  return takeDump(url).catch((error: Error) => {
-    throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
-  });
+  return takeDump(url).catch(cannotBeRead);
+}
+
+function cannotBeRead(error: Error): never {
+  throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
 
 const noDatabase =

@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The package as others get it: packed, installed in an empty folder, and run from there. */
 import { spawn } from 'node:child_process';
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -29,6 +20,10 @@ let packed: Packed;
 let unreachable: string | undefined;
 
 type Ended = { code: number | null; output: string };
+
+/** What a page prints as JavaScript. */
+const programsIn = (page: string) =>
+  [...page.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, program = '']) => program);
 
 /** A command that runs in the folder of the installation, with nothing of this process's configuration. */
 function launch(command: string, args: string[], env: Record<string, string> = {}, cwd = folder) {
@@ -79,7 +74,7 @@ afterAll(async () => {
 
 describe('the package', () => {
   const shipped = [
-    /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|openapi\.json|docs\/embedding\.md)$/,
+    /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|openapi\.json|docs\/embedding\.md|examples\/embed\.mjs)$/,
     /^dist\/.*\.js$/,
     /^dist\/(?:adapters|proof)\/[a-z0-9_/-]+\.sql$/,
     /^dist\/(?:app\/library[a-z-]*|core\/.*)\.d\.ts$/,
@@ -135,21 +130,46 @@ describe('installed in an empty folder', () => {
     expect((await service.ended).output).toContain('stopped');
   });
 
-  it('runs the example that embeds the engine', async () => {
-    await copyFile(join(root, 'examples/embed.mjs'), join(folder, 'embed.mjs'));
+  it('runs what the pages about embedding print', async () => {
     await mkdir(join(folder, 'postgres'));
     await chmod(join(folder, 'postgres'), 0o755);
     const postgres = await startEmbeddedPostgres({
       ...{ dataDir: join(folder, 'postgres/data'), say: () => undefined, log: () => undefined },
     });
+    const installed = (path: string) =>
+      readFile(join(folder, 'node_modules/firstcome', path), 'utf8');
+    const runText = async (name: string, text: string) => {
+      await writeFile(join(folder, name), text);
+      return run(process.execPath, [name], { DATABASE_URL: postgres.url });
+    };
     try {
-      const { code, output } = await run(process.execPath, ['embed.mjs'], {
-        DATABASE_URL: postgres.url,
+      const example = await installed('examples/embed.mjs');
+      expect(await runText('example.mjs', example)).toEqual({
+        code: 0,
+        output: 'ada: claimed\nbob: claimed\neve: sold_out\n2 of 2 claimed, by ada and bob\n',
       });
-      expect(output.split('\n')).toEqual([
-        ...['ada: claimed', 'bob: claimed', 'eve: sold_out', '2 of 2 claimed, by ada and bob', ''],
-      ]);
-      expect(code).toBe(0);
+      const [page = '', commonJs = ''] = programsIn(await installed('docs/embedding.md'));
+      expect(await runText('page.mjs', page)).toEqual({ code: 0, output: '1\n' });
+      const before = `const pg = require('pg');\nconst pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });`;
+      const after = `startEngine(pool).then(async (engine) => {
+        console.log(engine.durability);
+        await engine.stop();
+        await pool.end();
+      });`;
+      expect(await runText('page.cjs', `${before}\n${commonJs}\n${after}`)).toEqual({
+        code: 0,
+        output: 'local\n',
+      });
+
+      const [readme = ''] = programsIn(await installed('README.md'));
+      const pool = `import pg from 'pg';\nconst pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });`;
+      // The program of the page before has claimed that coupon for this user.
+      expect(
+        await runText(
+          'readme.mjs',
+          `${pool}\n${readme}\nconsole.log(outcome);\nawait firstcome.stop();\nawait pool.end();`,
+        ),
+      ).toEqual({ code: 0, output: 'already_claimed\n' });
     } finally {
       await postgres.stop();
     }
@@ -170,17 +190,23 @@ describe('installed in an empty folder', () => {
       `new AppError('internal', { detail: '' }).code;`,
     ];
     await writeFile(join(folder, 'typed.ts'), lines.join('\n'));
-    const compilerOptions = {
-      ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
-      ...{ module: 'nodenext', target: 'es2023', types: ['node'] },
-    };
     await writeFile(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: ['typed.ts'] }),
+      join(folder, 'required.cts'),
+      `import { createFirstcome } from 'firstcome';\nimport pg = require('pg');\n` +
+        'export const starting = createFirstcome({ pool: new pg.Pool() });\n',
     );
+    const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
+    const compilerOptions = { ...strict, noEmit: true, target: 'es2023', types: ['node'] };
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
-    const { code, output } = await run(process.execPath, [compiler, '-p', folder]);
-    expect(output).toBe('');
-    expect(code).toBe(0);
+    for (const { files, ...modules } of [
+      { module: 'nodenext', moduleResolution: 'nodenext', files: ['typed.ts', 'required.cts'] },
+      { module: 'node16', moduleResolution: 'node16', files: ['typed.ts'] },
+      { module: 'esnext', moduleResolution: 'bundler', files: ['typed.ts'] },
+    ]) {
+      const project = { compilerOptions: { ...compilerOptions, ...modules }, files };
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(project));
+      const { code, output } = await run(process.execPath, [compiler, '-p', folder]);
+      expect({ ...modules, code, output }).toEqual({ ...modules, code: 0, output: '' });
+    }
   });
 });

@@ -28,8 +28,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Plays a small scenario on both nodes and tells the verdict, and what was said. */
-async function play(scenario: string) {
+type Place = { urls?: string[]; env?: Record<string, string> };
+
+/** Plays a small scenario, on both nodes unless told otherwise, and tells the verdict, and what was said. */
+async function play(scenario: string, place: Place = { urls: apps.map(({ url }) => url) }) {
   let said = '';
   const output = {
     stdout: (text: string) => {
@@ -37,12 +39,13 @@ async function play(scenario: string) {
     },
     stderr: () => undefined,
   };
-  const config = loadConfig({ DATABASE_URL: database.url });
+  const config = loadConfig({ DATABASE_URL: database.url, ...place.env });
   const history = join(folder, `${scenario}.jsonl`);
   const verdict = await drill(
     config,
     {
-      ...{ scenario, urls: apps.map(({ url }) => url), seed: 7, users: 300, units: 60 },
+      ...(place.urls !== undefined && { urls: place.urls }),
+      ...{ scenario, seed: 7, users: 300, units: 60 },
       ...{ rate: 300, seconds: 2, history, audit: true },
     },
     output,
@@ -60,6 +63,25 @@ it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
     expect(await judgeAgain()).toBe('passed');
   },
 );
+
+it('finds the service on the port that the settings name', async () => {
+  const { verdict } = await play('flash-sale', { env: { PORT: new URL(apps[0]?.url ?? '').port } });
+  expect(verdict).toBe('passed');
+});
+
+it('judges nobody by a database that the service does not use', async () => {
+  const other = await createTestDatabase();
+  const env = { DATABASE_URL: other.url };
+  await (await startService(env)).stop();
+  const urls = apps.slice(0, 1).map(({ url }) => url);
+  try {
+    await expect(play('flash-sale', { urls, env })).rejects.toThrow(
+      `the service at ${urls[0]} does not use the database that would judge it`,
+    );
+  } finally {
+    await other.drop();
+  }
+});
 
 it('the audit finds an acknowledged claim that is gone', async () => {
   const { verdict, judgeAgain } = await play('flash-sale');

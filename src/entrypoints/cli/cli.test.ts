@@ -22,7 +22,7 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
     },
     scenarios: ['flash-sale'],
     drill: async ({ scenario, urls, seed, audit }) => {
-      calls.push(`drill ${scenario} ${urls.join(' ')} ${seed} ${audit}`);
+      calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
       return 'passed';
     },
     audit: async ({ historyFile, dump }) => {

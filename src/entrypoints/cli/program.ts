@@ -30,7 +30,8 @@ export type Verdict = 'passed' | 'failed' | 'unknown';
 /** What `drill` can be told; what is not told depends on the scenario. */
 export type DrillArguments = {
   scenario: string;
-  urls: string[];
+  /** By default where the settings say that the service listens. */
+  urls?: string[];
   seed: number;
   users?: number;
   units?: number;

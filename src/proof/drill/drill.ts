@@ -37,6 +37,7 @@ type Running = {
   display: Display;
   now(): number;
   signal: AbortSignal;
+  onCreated(names: string[]): Promise<void>;
 };
 
 type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>;
@@ -44,12 +45,14 @@ type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>
 /**
  * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
  * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
- * options that cannot be, and `DrillError` when the service cannot be drilled at all.
+ * options that cannot be, and `DrillError` when the service cannot be drilled at all. `onCreated` hears of the coupons
+ * before the load begins, and ends the drill by throwing.
  */
 export async function runDrill(
   options: DrillOptions,
   terminal: Terminal,
   signal: AbortSignal = new AbortController().signal,
+  onCreated: (names: string[]) => Promise<void> = async () => undefined,
 ): Promise<DrillReport> {
   const startedAt = new Date();
   const settings = settle(options, startedAt);
@@ -71,7 +74,7 @@ export async function runDrill(
   const clients = new Clients({ ...settings, claimApiKey, adminApiKey, history, now });
   const display = new Display(terminal);
   try {
-    const running = { settings, scenario, clients, history, display, now, signal };
+    const running = { settings, scenario, clients, history, display, now, signal, onCreated };
     const report = await playFrom(running, startedAt, options.history);
     history.close();
     writeReports(options, report);
@@ -90,9 +93,10 @@ async function playFrom(running: Running, startedAt: Date, file: string): Promis
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const persistence = { clients, nodes: settings.urls.length, now, signal };
   const coupons = await createCoupons(persistence, scenario.coupons);
+  const names = coupons.map(({ name }) => name);
+  await running.onCreated(names);
   const sample = new UserSample(new Random(settings.seed, sampleStream));
   const played = await play(running, startedAt, sample);
-  const names = coupons.map(({ name }) => name);
   const lastReads: LastRead[] = signal.aborted
     ? []
     : await lookAround(persistence, { urls: settings.urls, coupons: names, sample });

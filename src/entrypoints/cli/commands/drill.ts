@@ -17,9 +17,10 @@ export function drillCommand(
         'could not be run; 3: unknown.',
     )
     .argument('<scenario>', `one of ${program.scenarios.join(', ')}`)
-    .option('--url <url...>', 'where the service answers; several nodes at will', [
-      'http://127.0.0.1:8080',
-    ])
+    .option(
+      '--url <url...>',
+      'where the service answers; several nodes at will (default: PORT on this machine)',
+    )
     .option('--seed <number>', 'equal seeds plan equal arrivals', wholeNumber, 1)
     .option('--users <count>', 'users who come', wholeNumber)
     .option('--units <count>', 'units of the coupon', wholeNumber)
@@ -38,7 +39,8 @@ export function drillCommand(
       const { url, timeout, json, html, ...others } = options;
       const verdict = await program.drill(
         {
-          ...{ ...others, scenario, urls: url },
+          ...{ ...others, scenario },
+          ...(url !== undefined && { urls: url }),
           ...(timeout !== undefined && { timeoutMs: timeout }),
           ...(json !== undefined && { jsonReport: json }),
           ...(html !== undefined && { htmlReport: html }),
@@ -50,7 +52,7 @@ export function drillCommand(
 }
 
 type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
-  url: string[];
+  url?: string[];
   timeout?: number;
   json?: string;
   html?: string;
