@@ -29,6 +29,7 @@ export async function missingEngine(): Promise<string | undefined> {
 export type Container = {
   Config: { User: string };
   HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[] };
+  NetworkSettings: { Ports: Record<string, unknown[] | null> };
   State: { Health?: { Status: string } };
 };
 
@@ -77,10 +78,15 @@ export class ComposeRun {
     return stdout;
   }
 
-  /** Builds what is to be built, starts these services and what they need, and waits until all are healthy. */
+  /** Builds the image of the service. */
+  async build(): Promise<void> {
+    await this.compose('build');
+  }
+
+  /** Starts these services and what they need, and waits until all are healthy. */
   async up(...services: string[]): Promise<void> {
     try {
-      await this.compose('up', '--build', '--detach', '--wait', ...services);
+      await this.compose('up', '--no-build', '--detach', '--wait', ...services);
     } catch (error) {
       const logs = await this.compose('logs', '--tail', '20').catch(() => '');
       throw new Error(`${(error as Error).message}\n${logs}`);
