@@ -171,12 +171,16 @@ describe('a service with several workers', () => {
     await waitFor('free port', () => canListen(squatter, port));
     const complaints = () =>
       service.output().split(`port ${port} on 127.0.0.1 is in use`).length - 1;
-    await waitFor('workers that give up, and others after them', () => complaints() > workers);
+    // Each waits longer than the one before it.
+    const patience = { timeoutMs: 60_000 };
+    const others = 'workers that give up, and others after them';
+    await waitFor(others, () => complaints() > workers, patience);
     squatter.close();
-    await waitFor('answers of all workers', async () => {
+    const allTell = async () => {
       const found = await metrics().catch(() => undefined);
       return found?.['firstcome_database_connections_max{pool="batches"}'] === workers * 8;
-    });
+    };
+    await waitFor('answers of all workers', allTell, patience);
   });
 
   it('ends with all its workers when it is told to', async () => {
