@@ -133,7 +133,11 @@ describe('the image', () => {
         const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
         const told = startReadOnly(env);
         const url = `http://127.0.0.1:${port}`;
-        await waitFor('answer', () => fetch(`${url}/readyz`), { timeoutMs: startMsMax });
+        const ready = () => {
+          if (told.child.exitCode !== null) throw new Error(told.output());
+          return fetch(`${url}/readyz`);
+        };
+        await waitFor('answer', ready, { timeoutMs: startMsMax });
         const body = JSON.stringify({ name: 'LAUNCH', amount: 1 });
         const created = await fetch(`${url}/api/coupons`, { method: 'POST', body });
         expect(created.status).toBe(201);
