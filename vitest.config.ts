@@ -53,6 +53,17 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      {
+        test: {
+          name: 'containers',
+          include: ['test/containers/**/*.test.ts'],
+          // Images are pulled and built.
+          testTimeout: 900_000,
+          hookTimeout: 120_000,
+          globalSetup: ['test/containers/engine-ready.ts'],
+          sequence: { groupOrder: 3 },
+        },
+      },
       onPostgres('postgres'),
       ...(systemPostgresBinDir() === undefined ? [] : [onPostgres('system-postgres')]),
     ],

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the bench tells at the terminal. */
 import { reachLines } from './reach.ts';
-import { nameOf, type Results, type Run, watchedRatios } from './results.ts';
+import {
+  nameOf,
+  type Results,
+  type Run,
+  type Watch,
+  watchedRatios,
+  watchedRuns,
+} from './results.ts';
 import { median, shown } from './statistics.ts';
 
 /** One run in one line. */
@@ -36,24 +43,35 @@ export function summaryOf(results: Results): string[] {
         line.verdict === undefined ? '' : `  ${line.verdict}`,
       ].join(''),
     ),
-    ...(['scraped', 'traced'] as const).flatMap((phase) => watchedLine(results, phase) ?? []),
+    ...watchedLines(results),
   ];
 }
 
-/** What one way of watching costs; undefined when it was not measured. */
-export function watchedLine(results: Results, phase: 'scraped' | 'traced'): string | undefined {
-  const ratios = watchedRatios(results.runs, phase).sort((one, other) => one - other);
-  if (ratios.length === 0) return undefined;
-  const told = (value = 0) => value.toFixed(3);
-  const quarter = Math.floor(ratios.length / 4);
-  const watched = results.runs.flatMap((run) => (run.phase === phase && run.watched) || []);
-  const count = shown(median(watched.map((one) => one.count)));
-  const cpuRatios = watched.flatMap((one) => one.cpuRatios ?? []);
-  const parts = [
-    `claims while ${phase} ÷ while not: ${told(median(ratios))}, the median of ${ratios.length} pairs`,
-    `half of them ${told(ratios[quarter])} to ${told(ratios.at(-1 - quarter))}`,
-    ...(cpuRatios.length > 0 ? [`service's CPU time for a claim ${told(median(cpuRatios))}`] : []),
-    `${count} ${phase === 'scraped' ? 'scrapes' : 'exports'} in each run`,
-  ];
-  return parts.join('; ');
+/** What each way of being watched costs, as far as it was measured. */
+export function watchedLines({ runs }: Results): string[] {
+  const ways: Watch[] = [1, 10, 'traced'];
+  return ways.flatMap((way) => {
+    const ratios = watchedRatios(runs, way).sort((one, other) => one - other);
+    if (ratios.length === 0) return [];
+    const told = (value = 0) => value.toFixed(3);
+    const quarter = Math.floor(ratios.length / 4);
+    const watched = watchedRuns(runs, way).flatMap((run) => run.watched ?? []);
+    const count = shown(median(watched.map((one) => one.count)));
+    const cpuRatios = watched.flatMap((one) => one.cpuRatios ?? []);
+    const parts = [
+      `claims with ${wordsFor(way)} ÷ without: ` +
+        `${told(median(ratios))}, the median of ${ratios.length} pairs`,
+      `half of them ${told(ratios[quarter])} to ${told(ratios.at(-1 - quarter))}`,
+      ...(cpuRatios.length > 0
+        ? [`the service's CPU time for a claim ${told(median(cpuRatios))}`]
+        : []),
+      `${count} ${way === 'traced' ? 'exports' : 'scrapes'} in each run`,
+    ];
+    return [parts.join('; ')];
+  });
+}
+
+function wordsFor(way: Watch): string {
+  if (way === 'traced') return 'traces';
+  return `${way} ${way === 1 ? 'scrape' : 'scrapes'} a second`;
 }

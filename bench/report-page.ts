@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The text of `docs/performance.md`. */
-import { watchedLine } from './printing.ts';
+import { watchedLines } from './printing.ts';
 import { reachLines } from './reach.ts';
 import type { NamedPlot } from './report-plots.ts';
 import {
@@ -143,17 +143,16 @@ function tableRow(series: Series, first: 'connections' | 'workload'): string {
   ]);
 }
 
-function watchedSection({ runs, machine, ...results }: Results): string[] {
-  const lines = (['scraped', 'traced'] as const).flatMap(
-    (phase) => watchedLine({ ...results, machine, runs }, phase) ?? [],
-  );
+function watchedSection(results: Results): string[] {
+  const { runs, machine } = results;
   const rates = runs.flatMap(({ watched, rate }) => (watched ? [rate] : []));
   return section('Being watched', [
     'Claims of one coupon beside 99 others with 9,900 claims, over 256 connections: `npm run bench -- --only scrape` reads',
     '`/metrics` as Prometheus does in every other second of one load, and compares each second with the one beside it.',
+    'One costs less than the seconds differ by themselves, so ten are measured too; the quarters tell how much they differ.',
     '`--only trace` compares a process that sends traces to a collector with one that does not, by turns.',
     '',
-    ...lines.map((line) => `- ${line}.`),
+    ...watchedLines(results).map((line) => `- ${line}.`),
     ...(rates.length === 0
       ? []
       : [

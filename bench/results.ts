@@ -14,8 +14,8 @@ export type TargetSpec = {
   roundTripMs?: number;
   /** Claims of the coupon that were stored before. */
   claimsBefore?: number;
-  /** Its metrics are read in every other second. */
-  scraped?: true;
+  /** So often its metrics are read in every other second. */
+  scraped?: number;
   /** It is told where to send traces. */
   traced?: true;
 };
@@ -136,17 +136,29 @@ export type Series = Pick<Run, 'phase' | 'workload' | 'target' | 'connections'> 
 export function nameOf({ kind, roundTripMs, claimsBefore, scraped, traced }: TargetSpec): string {
   if (roundTripMs !== undefined) return `${kind}, +${roundTripMs} ms`;
   if (claimsBefore !== undefined) return `${kind}, ${claimsBefore.toLocaleString('en-US')} claims`;
-  if (scraped) return `${kind}, scraped`;
+  if (scraped !== undefined) return `${kind}, ${scraped} scrapes/s`;
   return traced ? `${kind}, traced` : kind;
 }
 
+/** A way of being watched: traces are sent, or the metrics are read so many times a second. */
+export type Watch = 'traced' | number;
+
+/** The sound runs of a target that was watched in this way. */
+export function watchedRuns(runs: readonly Run[], way: Watch): Run[] {
+  return runs.filter(
+    ({ target, violations }) =>
+      violations.length === 0 && (way === 'traced' ? target.traced : target.scraped === way),
+  );
+}
+
 /** The rate of a watched target divided by the rate while nobody watches, pair by pair. */
-export function watchedRatios(runs: readonly Run[], phase: 'scraped' | 'traced'): number[] {
-  const sound = runs.filter((run) => run.phase === phase && run.violations.length === 0);
-  return sound.flatMap((run) => {
+export function watchedRatios(runs: readonly Run[], way: Watch): number[] {
+  return watchedRuns(runs, way).flatMap((run) => {
     if (run.watched?.ratios !== undefined) return run.watched.ratios;
-    if (!run.target[phase]) return [];
-    const plain = sound.find((other) => other.round === run.round && !other.target[phase]);
+    const plain = runs.find(
+      ({ phase, round, target, violations }) =>
+        phase === run.phase && round === run.round && !target.traced && violations.length === 0,
+    );
     return ratio(run.rate, plain?.rate) ?? [];
   });
 }

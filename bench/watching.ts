@@ -26,15 +26,20 @@ export type Watching = { end(): Promise<{ found: Watched; violations: string[] }
 
 /** Begins to watch a target as its spec says, while one coupon of it is claimed; undefined when nobody watches. */
 export function watch(target: Target, coupon: string): Watching | undefined {
-  if (target.spec.scraped) return scrapeByTurns(target, coupon);
+  const { scraped } = target.spec;
+  if (scraped !== undefined) return scrapeByTurns(target, coupon, scraped);
   return target.tracesUrl === undefined ? undefined : countTraces(target.tracesUrl);
 }
 
 /**
- * A second with a scrape and one without, then the other way round, and so on: whatever else the machine does meanwhile,
+ * A second with scrapes and one without, then the other way round, and so on: whatever else the machine does meanwhile,
  * and the growth of the tables, meet both alike.
  */
-function scrapeByTurns({ url, database, pid }: Target, coupon: string): Watching {
+function scrapeByTurns(
+  { url = '', database, pid }: Target,
+  coupon: string,
+  perSecond: number,
+): Watching {
   const found = { count: 0, bytes: 0, ratios: [] as number[], cpuRatios: [] as number[] };
   const violations: string[] = [];
   const agent = new Agent({ keepAlive: true });
@@ -42,17 +47,19 @@ function scrapeByTurns({ url, database, pid }: Target, coupon: string): Watching
     const [row] = (await database?.query<{ claims: string }>(claimsOf, [coupon])) ?? [];
     return { claims: Number(row?.claims), atMs: performance.now(), cpu: cpuSecondsOf(pid) ?? 0 };
   };
+  const scrapeAt = async (share: number) => {
+    await delay(share * sliceMs);
+    const bytes = await scrape(url, agent);
+    found.bytes += bytes;
+    found.count += 1;
+  };
   const secondOf = async (isScraped: boolean) => {
     const from = await claimsNow();
-    const [bytes] = await Promise.all([
-      isScraped ? scrape(url ?? '', agent) : undefined,
-      delay(sliceMs),
-    ]);
+    const scrapes = isScraped
+      ? Array.from({ length: perSecond }, (_, nth) => scrapeAt(nth / perSecond))
+      : [];
+    await Promise.all([...scrapes, delay(sliceMs)]);
     const to = await claimsNow();
-    if (bytes !== undefined) {
-      found.count += 1;
-      found.bytes += bytes;
-    }
     const claims = to.claims - from.claims;
     return { rate: claims / (to.atMs - from.atMs), cpu: (to.cpu - from.cpu) / claims };
   };

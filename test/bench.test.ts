@@ -5,7 +5,7 @@ import { compare, type DropAnswers } from '../bench/drop-audit.ts';
 import { fates, retryOf, userNumber } from '../bench/drop-messages.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { drawPlot } from '../bench/plot.ts';
-import { watchedLine } from '../bench/printing.ts';
+import { watchedLines } from '../bench/printing.ts';
 import { reachLines } from '../bench/reach.ts';
 import {
   type Results,
@@ -167,16 +167,23 @@ describe('the report', () => {
       run(plain, 160, { phase: 'traced', round: 2 }),
       run(plain, 100, { phase: 'traced', round: 3, violations: ['oversold'] }),
       run(traced, 10, { phase: 'traced', round: 3 }),
-      run({ ...plain, scraped: true }, 100, { phase: 'scraped', watched }),
+      run({ ...plain, scraped: 1 }, 100, { phase: 'scraped', watched }),
+      run({ ...plain, scraped: 10 }, 100, {
+        ...{ phase: 'scraped', watched: { ...watched, ratios: [0.5] } },
+      }),
     ];
     expect(watchedRatios(pairs, 'traced')).toEqual([0.9, 0.5]);
-    expect(watchedRatios(pairs, 'scraped')).toEqual(watched.ratios);
+    expect(watchedRatios(pairs, 1)).toEqual(watched.ratios);
     const lines = reachLines(results, undefined, { ...results, runs: pairs });
     expect(lines.find(({ what }) => what.includes('metrics are read'))).toMatchObject({
       value: 0.99,
       verdict: 'aim',
     });
-    expect(watchedLine({ ...results, runs: pairs }, 'traced')).toContain('0.700, the median of 2');
+    expect(watchedLines({ ...results, runs: pairs }).map((line) => line.split(',')[0])).toEqual([
+      'claims with 1 scrape a second ÷ without: 0.990',
+      'claims with 10 scrapes a second ÷ without: 0.500',
+      'claims with traces ÷ without: 0.700',
+    ]);
   });
 
   it('draws only what was measured', () => {

@@ -160,6 +160,19 @@ describe('compose.yaml', () => {
     expect(variablesIn(composeText('compose.yaml'))).toEqual(['PORT']);
   });
 
+  it('passes on where traces go, and how many, to every node', () => {
+    const given = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.01',
+    };
+    const withTraces = readCompose(['compose.yaml'], given);
+    for (const node of nodes) {
+      expect(withTraces.services[node]?.environment).toMatchObject(given);
+      expect(Object.keys(plain.services[node]?.environment ?? {}).join()).not.toContain('OTEL_');
+    }
+  });
+
   it('runs the service and its database, and by profiles a cluster and observability', () => {
     const usual = ['service', 'password', 'postgres'];
     expect(servicesWith(plain)).toEqual(usual);

@@ -37,18 +37,23 @@ const pauseMsMax = 100;
 
 /** Every alert, and what provokes it. */
 export const scenarios: Record<string, Scenario> = {
-  FirstcomeDifferences: async ({ node, query, over }) => {
-    await query(`
-      create table kept as select * from claims order by coupon_id, position limit 1`);
-    const [coupon] = await query('select name from coupons join kept on id = coupon_id');
-    await query('delete from claims using kept where claims.claim_id = kept.claim_id');
-    await until(over);
-    await query('insert into claims select * from kept');
-    await query('drop table kept');
-    // The alert leads to the log, and the log to the coupon.
-    const line = node.output().match(/.*ledger of these coupons disagree.*/)?.[0] ?? '';
-    if (!line.includes(`"${coupon?.name}"`)) throw new Error(`the log does not name it: ${line}`);
-  },
+  FirstcomeDifferences: (place) =>
+    withDrill(place, async ({ node, query, over }) => {
+      await query('create table kept as select * from claims limit 0');
+      const takeOne = async () => {
+        await query('insert into kept select * from claims order by coupon_id, position limit 1');
+        return over.aborted || (await query('select from kept')).length > 0;
+      };
+      await waitFor('claim', takeOne);
+      const [coupon] = await query('select name from coupons join kept on id = coupon_id');
+      await query('delete from claims using kept where claims.claim_id = kept.claim_id');
+      await until(over);
+      await query('insert into claims select * from kept');
+      await query('drop table kept');
+      // The alert leads to the log, and the log to the coupon.
+      const line = node.output().match(/.*ledger of these coupons disagree.*/)?.[0] ?? '';
+      if (!line.includes(`"${coupon?.name}"`)) throw new Error(`the log does not name it: ${line}`);
+    }),
 
   // Without a gap: one step in between is enough for the check to count as alive.
   FirstcomeCheckStandsStill: (place) => withLockedTable('stock_ledger', place),

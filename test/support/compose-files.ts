@@ -39,9 +39,21 @@ export function composeText(file: string): string {
 
 /** Reads the files in this order with these variables. Throws what compose would say where one is required and unset. */
 export function readCompose(files: string[], env: Record<string, string> = {}): ComposeProject {
-  return files
+  const project = files
     .map((file) => parse(fillIn(composeText(file), env), { merge: true }))
     .reduce((below, above) => laidOver(below, above)) as ComposeProject;
+  for (const { environment = {} } of Object.values(project.services)) passOn(environment, env);
+  return project;
+}
+
+/** A variable without a value is passed on from the environment where it is set there. */
+function passOn(environment: Record<string, string | null>, env: Record<string, string>): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== null) continue;
+    const given = env[name];
+    if (given === undefined) delete environment[name];
+    else environment[name] = given;
+  }
 }
 
 /** The services that run with these profiles. */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { ComposeRun } from './engine.ts';
+
+const deploy = join(import.meta.dirname, '../../deploy');
+const ports = { service: 8080, balancer: 8080, prometheus: 9090, grafana: 3000 };
+
+type Json = Record<string, unknown>;
+
+async function ask(url: string, body?: Json, headers: Record<string, string> = {}) {
+  const answer = await fetch(url, {
+    headers,
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json()) as Json };
+}
+
+const claimOf = (user: string) => ({ user_id: user, coupon_name: 'LAUNCH' });
+
+/** What a Prometheus answers to a query: the value of each series. */
+async function valuesOf(url: string, query: string): Promise<number[]> {
+  const { body } = await ask(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
+  const { result } = body.data as { result: { value: [number, string] }[] };
+  return result.map(({ value }) => Number(value[1]));
+}
+
+describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
+  let compose: ComposeRun;
+
+  beforeAll(async () => {
+    compose = await ComposeRun.of(['compose.yaml'], ports);
+  });
+  afterAll(async () => compose.remove());
+
+  it('starts a service that can be claimed from, on a database that nobody else reaches', async () => {
+    await compose.up('service');
+    const service = await compose.url('service', 8080);
+    expect(service).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect((await ask(`${service}/health`)).body).toMatchObject({
+      ...{ status: 'healthy', database: 'external', durability: 'local', anonymous_admin: true },
+    });
+    await ask(`${service}/api/coupons`, { name: 'LAUNCH', amount: 3 });
+    expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
+      position: 1,
+    });
+    await expect(compose.compose('port', 'postgres', '5432')).rejects.toThrow();
+  });
+
+  it('runs as nobody special, with nothing to write to', async () => {
+    const { Config, HostConfig } = await compose.inspect('service');
+    expect(Config.User).toBe('node');
+    expect(HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'] });
+    const told = await compose.compose(
+      'exec',
+      '-T',
+      'service',
+      'sh',
+      '-c',
+      'id -u; touch /x || echo no',
+    );
+    expect(told).toBe('1000\nno\n');
+  });
+
+  it('passes a drill from inside, whose audit reads the database', async () => {
+    const told = await compose.compose(
+      ...['exec', '-T', 'service', '/app/dist/main.js', 'drill', 'flash-sale'],
+      ...['--users', '500', '--seconds', '3', '--history', '/tmp/drill.jsonl'],
+    );
+    expect(told).toContain('verdict: passed');
+  });
+
+  it('has the claims, and the password for them, when it was taken down and comes up again', async () => {
+    await compose.compose('down');
+    await compose.up('service');
+    const service = await compose.url('service', 8080);
+    expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
+      code: 'already_claimed',
+      claim: { position: 1 },
+    });
+  });
+
+  it('runs three nodes behind a balancer, and goes on when one leaves', async () => {
+    await compose.up('balancer');
+    const balancer = await compose.url('balancer', 8080);
+    const statuses = async () => {
+      const answers = Array.from({ length: 12 }, () => ask(`${balancer}/api/coupons/LAUNCH`));
+      return new Set((await Promise.all(answers)).map(({ status }) => status));
+    };
+    expect(await statuses()).toEqual(new Set([200]));
+    const stopped = compose.compose('stop', 'service-2');
+    let ended = false;
+    void stopped.then(() => {
+      ended = true;
+    });
+    while (!ended) expect(await statuses()).toEqual(new Set([200]));
+    expect(await statuses()).toEqual(new Set([200]));
+    await compose.up('service-2');
+  });
+
+  it('has a Prometheus that finds every node and knows the alerts', async () => {
+    await compose.up('prometheus');
+    const prometheus = await compose.url('prometheus', 9090);
+    await waitFor('three nodes that are scraped', async () => {
+      const ups = await valuesOf(prometheus, 'up{job="firstcome"}');
+      return ups.length === 3 && ups.every((up) => up === 1);
+    });
+    await waitFor('a check that found no difference', async () => {
+      const [units] = await valuesOf(prometheus, 'max(firstcome_stock_difference_units)');
+      return units === 0;
+    });
+    const { groups } = (await ask(`${prometheus}/api/v1/rules`)).body.data as {
+      groups: { rules: { name: string; health: string }[] }[];
+    };
+    const shipped = readFileSync(join(deploy, 'prometheus/alerts.yml'), 'utf8').match(
+      /- alert: \w+/g,
+    );
+    const rules = groups.flatMap((group) => group.rules);
+    expect(rules.map(({ name }) => `- alert: ${name}`).sort()).toEqual(shipped?.sort());
+  });
+
+  it('has a Grafana with the dashboards in place, which asks that Prometheus', async () => {
+    await compose.up('grafana');
+    const grafana = await compose.url('grafana', 3000);
+    const found = (await ask(`${grafana}/api/search?type=dash-db`)).body as unknown as {
+      uid: string;
+    }[];
+    const folder = join(deploy, 'grafana/dashboards');
+    const shipped = readdirSync(folder).map(
+      (file) => (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { uid: string }).uid,
+    );
+    expect(found.map(({ uid }) => uid).sort()).toEqual(shipped.sort());
+    const source = `${grafana}/api/datasources/proxy/uid/firstcome-prometheus`;
+    expect(await valuesOf(source, 'count(up{job="firstcome"})')).toEqual([3]);
+  });
+});
+
+describe.skipIf(inject('missingEngine') !== undefined)('compose.secure.yaml', () => {
+  const files = ['compose.yaml', 'compose.secure.yaml'];
+
+  it('refuses without keys, and says which to set', async () => {
+    const compose = await ComposeRun.of(files, ports);
+    await expect(compose.compose('config', '--quiet')).rejects.toThrow(
+      /ADMIN_API_KEY.*openssl rand -hex 32/,
+    );
+  });
+
+  it('asks for them, of Prometheus too', async () => {
+    const keys = { ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
+    const compose = await ComposeRun.of(files, ports, keys);
+    try {
+      await compose.up('service', 'prometheus');
+      const service = await compose.url('service', 8080);
+      const coupon = { name: 'LAUNCH', amount: 3 };
+      expect((await ask(`${service}/api/coupons`, coupon)).status).toBe(401);
+      const authorization = `Bearer ${keys.ADMIN_API_KEY}`;
+      expect((await ask(`${service}/api/coupons`, coupon, { authorization })).status).toBe(201);
+      expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).status).toBe(401);
+      const prometheus = await compose.url('prometheus', 9090);
+      await waitFor('a node that is scraped', async () => {
+        const ups = await valuesOf(prometheus, 'up{job="firstcome"}');
+        return ups.length === 1 && ups[0] === 1;
+      });
+    } finally {
+      await compose.remove();
+    }
+  });
+});
