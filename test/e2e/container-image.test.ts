@@ -3,11 +3,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
 import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
 import { buildInFolders, envOf, lastOf, lastStage, listIn } from '../support/dockerfile.ts';
 import { familyOf, killFamily } from '../support/service-process.ts';
@@ -22,6 +23,7 @@ const isRoot = process.getuid?.() === 0;
 const account = isRoot ? { uid: 1000, gid: 1000 } : {};
 
 const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
+const workDir = lastOf(image, 'WORKDIR') ?? '';
 
 let folder: string;
 let imageRoot: string;
@@ -33,26 +35,58 @@ function startImage(env: Record<string, string>): { child: ChildProcess; output(
     ...listIn(lastOf(image, 'ENTRYPOINT')),
     ...listIn(lastOf(image, 'CMD')),
   ];
-  child = spawn(join(imageRoot, program), args, {
-    cwd: join(imageRoot, lastOf(image, 'WORKDIR') ?? ''),
-    env: { PATH: process.env.PATH ?? '', ...envOf(image), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...account,
-  });
+  return watched(
+    spawn(join(imageRoot, program), args, {
+      cwd: join(imageRoot, workDir),
+      env: { PATH: process.env.PATH ?? '', ...envOf(image), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...account,
+    }),
+  );
+}
+
+function watched(process: ChildProcess): { child: ChildProcess; output(): string } {
+  child = process;
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of [process.stdout, process.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
   }
-  return { child, output: () => output };
+  return { child: process, output: () => output };
+}
+
+/** The same as process 1 of a container whose root is read-only, with no folder for temporary files. */
+function startReadOnly(env: Record<string, string>): { child: ChildProcess; output(): string } {
+  const command = [
+    ...listIn(lastOf(image, 'ENTRYPOINT')).map((path) => join(imageRoot, path)),
+    ...listIn(lastOf(image, 'CMD')),
+  ];
+  const script = [
+    'set -e',
+    'mount --make-rprivate /',
+    'mount -t proc proc /proc',
+    'mount --bind "$1" "$1"',
+    'mount -o remount,ro,bind "$1"',
+    'cd "$1"',
+    'touch probe || true',
+    'shift',
+    'exec setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs --bounding-set=-all "$@"',
+  ];
+  const root = ['bash', '-c', script.join('\n'), 'bash', imageRoot, ...command];
+  return watched(
+    spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', ...root], {
+      env: { PATH: process.env.PATH ?? '', ...envOf(image), TMPDIR: imageRoot, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'firstcome-image-'));
   await chmod(folder, 0o755);
   imageRoot = await buildInFolders(root, folder);
-  const data = join(imageRoot, lastOf(image, 'WORKDIR') ?? '');
+  const data = join(imageRoot, workDir);
   if (isRoot) await chown(data, 1000, 1000);
 }, buildMsMax);
 
@@ -85,35 +119,77 @@ describe('the image', () => {
     expect(output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
   });
 
+  it.runIf(isRoot)(
+    'serves as process 1 from a root that nobody can write to, and ends on SIGTERM',
+    async () => {
+      const database = join(folder, 'postgres');
+      await mkdir(database);
+      await chmod(database, 0o755);
+      const postgres = await startEmbeddedPostgres({
+        ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
+      });
+      try {
+        const port = String(await chooseFreePort());
+        const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
+        const told = startReadOnly(env);
+        const url = `http://127.0.0.1:${port}`;
+        const ready = () => {
+          if (told.child.exitCode !== null) throw new Error(told.output());
+          return fetch(`${url}/readyz`);
+        };
+        await waitFor('answer', ready, { timeoutMs: startMsMax });
+        const body = JSON.stringify({ name: 'LAUNCH', amount: 1 });
+        const created = await fetch(`${url}/api/coupons`, { method: 'POST', body });
+        expect(created.status).toBe(201);
+        // The page of the API is read from the image only when somebody asks for it.
+        expect((await fetch(`${url}/docs/`)).status).toBe(200);
+        const service = familyOf(told.child.pid ?? 0).find(({ command }) => /^node /.test(command));
+        const status = readFileSync(`/proc/${service?.pid}/status`, 'utf8');
+        expect(status).toMatch(/^NSpid:\t\d+\t1$/m);
+        expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
+        expect(status).toMatch(/^CapBnd:\t0+$/m);
+        process.kill(service?.pid ?? 0, 'SIGTERM');
+        const [code] = await once(told.child, 'close');
+        expect({ code, output: told.output() }).toMatchObject({
+          ...{ code: 0, output: expect.stringMatching(/stopped\n$/) },
+        });
+        expect(told.output()).toContain("'probe': Read-only file system");
+      } finally {
+        if (child?.pid !== undefined && child.exitCode === null) killFamily(child.pid);
+        await postgres.stop();
+      }
+    },
+  );
+
   it('starts with a database of its own, without a right to change the program, and ends on SIGTERM', async () => {
     const port = String(await chooseFreePort());
     const env = { PORT: port, ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
-    const { child: started, output } = startImage(env);
+    const { child: service, output } = startImage(env);
     const url = `http://127.0.0.1:${port}`;
     const answer = await waitFor(
       'answer',
       () => {
-        if (started.exitCode !== null) throw new Error(output());
+        if (service.exitCode !== null) throw new Error(output());
         return fetch(`${url}/health`);
       },
       { timeoutMs: startMsMax },
     );
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ status: 'healthy', database: 'bundled' });
-    expect(existsSync(join(imageRoot, 'data/.firstcome'))).toBe(true);
+    expect(existsSync(join(imageRoot, workDir, '.firstcome'))).toBe(true);
 
     const [program = '', ...args] = listIn(lastOf(image, 'HEALTHCHECK'));
-    const asked = { cwd: join(imageRoot, 'data'), ...account };
+    const asked = { cwd: join(imageRoot, workDir), ...account };
     const path = process.env.PATH ?? '';
     await run(program, args, { ...asked, env: { PATH: path, PORT: port } });
     const elsewhere = { PATH: path, PORT: String(await chooseFreePort()) };
     await expect(run(program, args, { ...asked, env: elsewhere })).rejects.toThrow();
 
     // The process that a container would begin with is node itself, which hears signals.
-    const [first] = familyOf(started.pid ?? 0);
+    const [first] = familyOf(service.pid ?? 0);
     expect(first?.command).toMatch(/^node .*main\.js serve$/);
-    started.kill('SIGTERM');
-    const [code] = await once(started, 'close');
+    service.kill('SIGTERM');
+    const [code] = await once(service, 'close');
     expect(code).toBe(0);
   });
 });
