@@ -84,6 +84,9 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
 
   it.each([
     ['check', 'config', 'prometheus.yml'],
+    ['check', 'config', 'compose.yml'],
+    // Its key is a file that only the container has.
+    ['check', 'config', '--syntax-only', 'compose-secure.yml'],
     ['check', 'rules', 'alerts.yml'],
     ['test', 'rules', 'alerts.test.yml'],
   ])('pass promtool %s %s', async (...args) => {
