@@ -79,7 +79,7 @@ export async function startTarget(
         LOG_LEVEL: 'warn',
         BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
-        ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.told }),
+        ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.told, ...sampler() }),
         ...(spec.kind === 'usual design' && { POOL_MAX: String(usualPoolMax) }),
       },
       ready,
@@ -96,6 +96,12 @@ export async function startTarget(
       await receiver?.stop();
     },
   };
+}
+
+/** Which requests are traced: all of them, or as the standard variables say. */
+function sampler(): Record<string, string> {
+  const { OTEL_TRACES_SAMPLER: kind, OTEL_TRACES_SAMPLER_ARG: share = '' } = process.env;
+  return kind === undefined ? {} : { OTEL_TRACES_SAMPLER: kind, OTEL_TRACES_SAMPLER_ARG: share };
 }
 
 function programOf(spec: TargetSpec, cleanUp: CleanUp): string[] {
