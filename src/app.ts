@@ -92,7 +92,10 @@ export async function startOnDatabase(
     const { url, stop } = await serve(database, log);
     stops.push(stop);
     log.info(
-      { url, version, database: database.kind, durability, workers: config.workers },
+      {
+        ...{ url, version, database: database.kind, durability, workers: config.workers },
+        ...(config.otlpEndpoint !== undefined && { traces: config.otlpEndpoint }),
+      },
       'service started',
     );
     return { url, dataPlace: database.place };

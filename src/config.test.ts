@@ -268,7 +268,10 @@ describe('lists', () => {
       expect(loadConfig({ [variable]: url }).otlpEndpoint).toBe(url);
     }
     expect(loadConfig({ [variable]: '' }).otlpEndpoint).toBeUndefined();
-    for (const url of ['127.0.0.1:4318', 'otel', 'grpc://otel.example', 'http://a.example?key=1']) {
+    for (const url of [
+      ...['127.0.0.1:4318', 'otel', 'grpc://otel.example', 'http://a.example?key=1'],
+      ...['http://a.example/v1/traces', 'http://a.example/x/v1/traces/'],
+    ]) {
       expect(mistakesIn({ [variable]: url })[0]).toContain(`but is "${url}"`);
     }
     const [mistake] = mistakesIn({ [variable]: 'http://user:hunter2@otel.example' });

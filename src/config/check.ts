@@ -42,7 +42,8 @@ const ajv = new Ajv({
     workers: /^(?:[1-9]|[1-5]\d|6[0-4]|auto)$/,
     'api-key': /^[\x21-\x7e]+$/,
     'http-origin': isHttpOrigin,
-    'http-url': (text) => /^https?:\/\/[^?#\\@\s]+$/i.test(text) && URL.canParse(text),
+    'collector-url': (text) =>
+      /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
     'postgres-url': (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
   },
 });

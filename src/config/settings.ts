@@ -212,8 +212,8 @@ export const settingDefinitions = {
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: optionalText({
     group: 'Operation',
-    format: 'http-url',
-    allowed: 'a URL of http:// or https:// without user, password, query or fragment',
+    format: 'collector-url',
+    allowed: 'a URL of http:// or https:// without user, query, fragment or a final /v1/traces',
     help: 'Collector that traces are sent to, over HTTP at /v1/traces below it. Unset: no traces.',
   }),
   SHUTDOWN_DELAY_MS: wholeNumber({

@@ -132,6 +132,22 @@ describe('tracing', () => {
   });
 });
 
+describe('a variable of OpenTelemetry that is not understood', () => {
+  it('is told of at the start, which says where traces go', async () => {
+    const service = await startServiceProcess(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        OTEL_TRACES_SAMPLER: 'now_and_then',
+        LOG_LEVEL: 'info',
+      }),
+    );
+    expect(service.output()).toContain('now_and_then');
+    expect(service.output()).toContain('is not understood and has no effect');
+    expect(service.output()).toContain(`"traces":"${receiver.url}"`);
+    await stop(service);
+  });
+});
+
 describe('a collector that cannot be reached', () => {
   it.each(['refuses', 'is silent'])(
     'disturbs no claim when it %s, and is told of once',

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
@@ -52,6 +53,30 @@ export type Tracing = {
  * that is slow or away never makes a claim wait.
  */
 export function startTracing(options: TracingOptions): Tracing {
+  const stopTelling = tellMisunderstandings(options.warn);
+  try {
+    return joinTracing(options);
+  } finally {
+    stopTelling();
+  }
+}
+
+/**
+ * Logs what the packages do not understand of their variables, which they read while they are set up. Later they tell of
+ * every export that fails.
+ */
+function tellMisunderstandings(warn: TracingOptions['warn']): () => void {
+  const tell = (reason: string) =>
+    warn({ reason }, 'a variable of OpenTelemetry is not understood and has no effect');
+  const ignore = () => undefined;
+  diag.setLogger(
+    { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
+    { suppressOverrideMessage: true, logLevel: DiagLogLevel.WARN },
+  );
+  return () => diag.disable();
+}
+
+function joinTracing(options: TracingOptions): Tracing {
   const resource = defaultResource()
     .merge(
       resourceFromAttributes({
@@ -61,13 +86,14 @@ export function startTracing(options: TracingOptions): Tracing {
       }),
     )
     .merge(detectResources({ detectors: [envDetector] }));
+  const url = `${options.endpoint.replace(/\/+$/, '')}/v1/traces`;
+  const exporter = new OTLPTraceExporter({ url, timeoutMillis: options.exportTimeoutMs });
   const processor = new BatchSpanProcessor(
-    tellingOnce(
-      new OTLPTraceExporter({
-        url: `${options.endpoint.replace(/\/+$/, '')}/v1/traces`,
-        timeoutMillis: options.exportTimeoutMs,
-      }),
-      options.warn,
+    tellingOnce(exporter, (reason) =>
+      options.warn(
+        { url, reason },
+        'traces cannot be sent to the collector and are dropped; claims go on',
+      ),
     ),
   );
   const provider = new BasicTracerProvider({ resource, spanProcessors: [processor] });
@@ -94,18 +120,16 @@ export function startTracing(options: TracingOptions): Tracing {
 }
 
 /** Tells of an export that failed, and then of none until one has succeeded. */
-function tellingOnce(exporter: SpanExporter, warn: TracingOptions['warn']): SpanExporter {
+function tellingOnce(
+  exporter: SpanExporter,
+  tell: (reason: string | undefined) => void,
+): SpanExporter {
   let told = false;
   return {
     export(spans, onResult) {
       exporter.export(spans, (result: ExportResult) => {
         const failed = result.code === ExportResultCode.FAILED;
-        if (failed && !told) {
-          warn(
-            { reason: result.error?.message },
-            'traces cannot be sent to the collector and are dropped; claims go on',
-          );
-        }
+        if (failed && !told) tell(result.error?.message);
         told = failed;
         onResult({ code: ExportResultCode.SUCCESS });
       });

@@ -42,7 +42,9 @@ export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => 
       };
       assertWindowOrder(change.opensAt, change.closesAt);
       const coupon = await manageCoupon.change(name, change);
-      log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
+      if (Object.values(change).some((value) => value !== undefined)) {
+        log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
+      }
       return toCouponBody(coupon, true);
     },
   );
