@@ -395,6 +395,40 @@ describe('a claim whose answer is lost', () => {
   });
 });
 
+describe('a database that hangs', () => {
+  it('is told once, and once that it is back', async () => {
+    const warnings: string[] = [];
+    const impatient = openPool({ connectionTimeoutMillis: 500 });
+    const { createCoupon, listClaims, stop } = await start({
+      pool: impatient,
+      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 1_000 },
+      logger: {
+        warn: (_event, message) =>
+          void (message.startsWith('the database') && warnings.push(message)),
+      },
+    });
+    const name = newName();
+    await createCoupon({ name, amount: 1 });
+    const read = () =>
+      listClaims({ couponName: name }).then(
+        () => 'read',
+        () => 'failed',
+      );
+    proxy.blackHole(true);
+    await waitFor('line', async () => (await read()) === 'failed' && warnings.length > 0);
+    expect(await read()).toBe('failed');
+    proxy.heal();
+    await waitFor('answer', async () => (await read()) === 'read');
+    expect(await read()).toBe('read');
+    expect(warnings).toEqual([
+      expect.stringMatching(/^the database is gone: /),
+      'the database answers again',
+    ]);
+    await stop();
+    await impatient.end();
+  });
+});
+
 describe('a read whose connection breaks', () => {
   it('is unavailable, and who waits for the connection gets another one', async () => {
     const { createCoupon, listClaims } = await start({ queryConnections: 1 });
