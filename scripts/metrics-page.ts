@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `docs/metrics.md`: every metric that `/metrics` shows, as the registry describes it. */
+import { configFactNames } from '../src/adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from '../src/adapters/prometheus/metrics.ts';
 
 const ownPrefix = 'firstcome_';
@@ -11,7 +12,7 @@ export async function metricsPage(): Promise<string> {
   const metrics = prometheusMetrics();
   metrics.read({
     version: '0.0.0',
-    config: { workers: '1', claim_batch_max: '1' },
+    config: Object.fromEntries(configFactNames.map((name) => [name, '1'])),
     lanes: () => ({ waiting: 0, lanes: 0, oldestMs: 0 }),
     soldOut: () => ({ coupons: 0, holders: 0 }),
     pools: () => ({ queries: { total: 0, idle: 0, waiting: 0, max: 0 } }),
@@ -52,8 +53,8 @@ export async function metricsPage(): Promise<string> {
     '`done` or `failed`.',
     '',
     'With several workers one answer tells of all of them: counts are added up; ages, differences and what each of them',
-    'remembers of sold out coupons are the largest. When a worker dies, what it had counted by the last scrape stays in the',
-    'sums, so they do not fall.',
+    'remembers of sold out coupons are the largest; the start of the process is that of the worker that has run longest. When',
+    'a worker dies, what it had counted by the last scrape stays in the sums, so they do not fall.',
     '',
     "## Node's",
     '',

@@ -5,6 +5,7 @@ import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
+import { Outage } from '../adapters/postgres/outage.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
@@ -45,6 +46,11 @@ const couponNamesRememberedMax = 100_000;
 /** Starts the engine; how its parts are ended, last first, goes to `stops`. */
 export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[]): Engine {
   const { forBatches, forQueries, limits, metrics, tracing } = options;
+  const outage = new Outage({
+    warn: (event, message) => options.log.warn(event, message),
+    nowMs: systemClock.nowMs,
+  });
+  for (const database of [forBatches, forQueries]) database.tellOutages(outage);
   const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
   const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
   const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);

@@ -689,6 +689,19 @@ describe('a data folder', () => {
     }
   });
 
+  it.skipIf(!isRoot)('that root began is given to a user with all in it, as it says', async () => {
+    const dataDir = join(folder, 'data');
+    await (await start()).stop();
+    await fs.chown(dataDir, nobody.uid, nobody.gid);
+    const { error } = await startChild({}, nobody).next(isError);
+    expect(error?.message).toContain(`may not write in ${dataDir}. Give it and all in it`);
+    expect(error?.message).toContain('chown -R');
+    for (const path of await fs.readdir(dataDir, { recursive: true })) {
+      await fs.lchown(join(dataDir, path), nobody.uid, nobody.gid);
+    }
+    expect(isReady(await startChild({}, nobody).next(isError))).toBe(true);
+  });
+
   it.skipIf(!isRoot)('of another user is refused with the user named', async () => {
     await (await start()).stop();
     const dataDir = join(folder, 'data');

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configFactNames } from '../../src/adapters/prometheus/metric-sources.ts';
 import { Crowd, range, tally } from '../support/crowd.ts';
 import {
   endServiceProcesses,
@@ -14,6 +15,7 @@ import {
 import { waitFor } from '../support/wait-for.ts';
 
 const workers = 3;
+const beganSeconds = Date.now() / 1000;
 let dataDir: string;
 let service: ServiceProcess;
 const crowd = new Crowd({ connectionsMax: 60 });
@@ -58,7 +60,7 @@ function canListen(server: Server, port: number): Promise<boolean> {
 async function metrics(): Promise<Record<string, number>> {
   const { status, body } = await crowd.ask(service.url, { path: '/metrics' });
   expect(status).toBe(200);
-  const lines = String(body).matchAll(/^(firstcome_[^ ]*(?:\{.*\})?) (\S+)$/gm);
+  const lines = String(body).matchAll(/^((?:firstcome|process_start)_[^ ]*(?:\{.*\})?) (\S+)$/gm);
   return Object.fromEntries([...lines].map(([, series, value]) => [series, Number(value)]));
 }
 
@@ -121,6 +123,19 @@ describe('a service with several workers', () => {
     expect(facts.map(([series]) => series).join()).toContain(`workers="${workers}"`);
     expect(found.firstcome_event_loop_utilization_ratio).toBeLessThanOrEqual(1);
     expect(Object.entries(found).filter(([, value]) => !Number.isFinite(value))).toEqual([]);
+  });
+
+  it('tells of its settings what the documentation says', async () => {
+    const series =
+      Object.keys(await metrics()).find((name) => name.includes('_config_info{')) ?? '';
+    const labels = [...series.matchAll(/(\w+)="/g)].map(([, label]) => label);
+    expect(labels.toSorted()).toEqual(configFactNames.toSorted());
+  });
+
+  it('started when the worker did that has run longest', async () => {
+    const told = (await metrics()).process_start_time_seconds ?? 0;
+    expect(told).toBeGreaterThan(beganSeconds - 2);
+    expect(told).toBeLessThan(Date.now() / 1000);
   });
 
   it('replaces a worker that dies, and goes on meanwhile', async () => {

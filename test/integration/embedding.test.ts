@@ -80,7 +80,12 @@ describe('a schema', () => {
     url.password = 'secret';
     const modest = openPool({ connectionString: url.href });
     try {
-      await expect(migrate({ pool: modest, schema: 'other' })).rejects.toThrow('permission denied');
+      await expect(migrate({ pool: modest, schema: 'other' })).rejects.toMatchObject({
+        name: 'StartError',
+        message: expect.stringMatching(
+          /^the database could not be migrated: permission denied for database .*\n.*`create schema other authorization "owner_of_/,
+        ),
+      });
       expect(await migrate({ pool: modest, schema: 'lent' })).not.toEqual([]);
       const engine = await createFirstcome({ pool: modest, schema: 'lent' });
       await engine.createCoupon({ name: newName(), amount: 1 });
@@ -387,6 +392,40 @@ describe('a claim whose answer is lost', () => {
       await database.query(`drop trigger warn on ${schema}.claims`);
       await silent.end();
     }
+  });
+});
+
+describe('a database that hangs', () => {
+  it('is told once, and once that it is back', async () => {
+    const warnings: string[] = [];
+    const impatient = openPool({ connectionTimeoutMillis: 500 });
+    const { createCoupon, listClaims, stop } = await start({
+      pool: impatient,
+      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 1_000 },
+      logger: {
+        warn: (_event, message) =>
+          void (message.startsWith('the database') && warnings.push(message)),
+      },
+    });
+    const name = newName();
+    await createCoupon({ name, amount: 1 });
+    const read = () =>
+      listClaims({ couponName: name }).then(
+        () => 'read',
+        () => 'failed',
+      );
+    proxy.blackHole(true);
+    await waitFor('line', async () => (await read()) === 'failed' && warnings.length > 0);
+    expect(await read()).toBe('failed');
+    proxy.heal();
+    await waitFor('answer', async () => (await read()) === 'read');
+    expect(await read()).toBe('read');
+    expect(warnings).toEqual([
+      expect.stringMatching(/^the database is gone: /),
+      'the database answers again',
+    ]);
+    await stop();
+    await impatient.end();
   });
 });
 

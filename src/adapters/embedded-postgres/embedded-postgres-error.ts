@@ -31,7 +31,7 @@ function describe(error: unknown, path: string): string {
       return `The disk that holds ${path} is full. Free some space, or set DATA_DIR to a folder on another disk.`;
     case 'EACCES':
     case 'EPERM':
-      return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it to that user, or set DATA_DIR to a folder that it may write.`;
+      return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it and all in it to that user (\`chown -R\`), or set DATA_DIR to a folder that it may write.`;
     case 'EROFS':
       return `${path} is on a read-only file system. Mount it writable, or set DATA_DIR to another folder.`;
     case 'ENOTDIR':

@@ -11,6 +11,7 @@ import {
   type PoolUse,
 } from './connections.ts';
 import { lentConnections } from './lent-connections.ts';
+import type { Outage } from './outage.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 import type { Statement } from './statements.ts';
 
@@ -36,6 +37,7 @@ export class Database {
   private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
+  private outage: Outage | undefined;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
   private readonly broken = new WeakSet<pg.PoolClient>();
@@ -67,6 +69,11 @@ export class Database {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
+  }
+
+  /** From now on it hears what becomes of each statement. */
+  tellOutages(outage: Outage): void {
+    this.outage = outage;
   }
 
   /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
@@ -128,9 +135,11 @@ export class Database {
     try {
       const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
+      this.outage?.answered();
       return result.rows;
     } catch (error) {
       fault ??= toDatabaseFault(error);
+      this.onFault(fault);
       throw fault;
     } finally {
       clearTimeout(timer);
@@ -142,8 +151,16 @@ export class Database {
 
   private async connect(): Promise<pg.PoolClient> {
     return await this.connections.connect().catch((error: unknown) => {
-      throw new DatabaseFault('not_sent', error);
+      const fault = new DatabaseFault('not_sent', error);
+      this.onFault(fault);
+      throw fault;
     });
+  }
+
+  private onFault(fault: DatabaseFault): void {
+    if (this.closing) return;
+    if (fault.reason === 'lost' || fault.reason === 'not_sent') this.outage?.failed(fault);
+    else this.outage?.answered();
   }
 
   /**

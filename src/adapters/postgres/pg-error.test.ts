@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 
@@ -78,10 +79,22 @@ describe('an error of another copy of the driver', () => {
 });
 
 describe('a fault of the database', () => {
-  it('keeps the name of the constraint that refused, and the message', () => {
+  it('keeps the name of the constraint that refused, and the code', () => {
     expect(toDatabaseFault(serverError('23514', 'coupons_window_order'))).toMatchObject({
-      ...{ constraint: 'coupons_window_order', message: 'said the server' },
+      ...{ constraint: 'coupons_window_order', code: '23514' },
     });
+  });
+
+  it('is logged with the words, the code and the stack of its cause, each once', () => {
+    const cause = serverError('57P01');
+    const { err } = pino.stdSerializers;
+    const { message, stack, code } = err(toDatabaseFault(cause));
+    expect(message).toBe('the answer to the statement was lost: said the server');
+    expect(code).toBe('57P01');
+    expect(stack.split(cause.stack ?? '')).toHaveLength(2);
+    expect(err(toDatabaseFault('a text')).message).toBe(
+      'the answer to the statement was lost: a text',
+    );
   });
 
   it('is not read a second time', () => {

@@ -16,18 +16,31 @@ export type FaultReason =
   /** The connection was lost, or the server said something that tells nothing about the commit. */
   | 'lost';
 
+// A log writes the cause behind it, so this does not repeat the cause's own words.
+const words: Record<FaultReason, string> = {
+  not_sent: 'the statement was not run',
+  busy: 'the statement had to wait for too long',
+  conflict: 'the statement lost against another transaction',
+  bad_value: 'the statement holds a value that is not taken',
+  broken: 'the statement and the database do not fit each other',
+  lost: 'the answer to the statement was lost',
+};
+
 /** A statement that failed. `effect: none` means that nothing of it is stored, nor will be. */
 export class DatabaseFault extends Error {
   override readonly name = 'DatabaseFault';
   readonly effect: 'none' | 'unknown';
   readonly reason: FaultReason;
   readonly constraint: string | undefined;
+  /** The cause's: an SQLSTATE, or a code of Node's such as `ECONNREFUSED`. */
+  readonly code: string | undefined;
 
   constructor(reason: FaultReason, cause: unknown, constraint?: string) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(cause instanceof Error ? words[reason] : `${words[reason]}: ${cause}`, { cause });
     this.reason = reason;
     this.effect = reason === 'lost' ? 'unknown' : 'none';
     this.constraint = constraint;
+    this.code = cause instanceof Error ? (cause as { code?: string }).code : undefined;
   }
 }
 

@@ -6,11 +6,21 @@ import type { StockCheckState } from '../../core/stock-check.ts';
 /** Connections of one pool. */
 export type PoolUse = { total: number; idle: number; waiting: number; max: number };
 
+/** The labels of `firstcome_config_info`: settings that explain the other numbers. */
+export const configFactNames = [
+  'workers',
+  'claim_batch_max',
+  'claim_timeout_ms',
+  'claim_wait_max_ms',
+  'claim_connections',
+  'query_connections',
+] as const;
+
 /** What is read at the moment of a scrape. */
 export type MetricSources = {
   version: string;
-  /** Settings that explain the other numbers; each a text of few values, and no secret. */
-  config: Record<string, string>;
+  /** Each a text of few values, and no secret. */
+  config: { [name in (typeof configFactNames)[number]]?: string };
   /** Claims not answered, lanes open, age of the longest waiting claim in milliseconds, batches not settled. */
   lanes(): { waiting: number; lanes: number; oldestMs: number };
   /** Connections by the pool they belong to. */

@@ -79,6 +79,20 @@ describe('the metrics of several workers', () => {
     expect(await told(all, 'waiting')).toBe(2);
   });
 
+  it('tell the start of the worker that has run longest', async () => {
+    const all = new WorkersMetrics();
+    const name = 'process_start_time_seconds';
+    for (const [index, later] of [50, 0, 100].entries()) {
+      const snapshot = await snapshotOf(worker(0));
+      const start = snapshot.find((metric) => metric.name === name)?.values[0];
+      if (start !== undefined) start.value = 1_000 + later;
+      all.heard(index, snapshot);
+    }
+    expect(await told(all, name)).toBe(1_000);
+    all.ended(1);
+    expect(await told(all, name)).toBe(1_050);
+  });
+
   it('are none while nobody has told any', async () => {
     const all = new WorkersMetrics();
     all.ended(3);

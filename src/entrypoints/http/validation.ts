@@ -61,7 +61,8 @@ function fieldOf(error: FastifySchemaValidationError, part: string): string {
 
 function isMissing(input: unknown, field: string): boolean {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return false;
-  if (!(field in allowedIn) || field === 'body') return false;
+  // A header that is empty is there.
+  if (!(field in allowedIn) || field === 'body' || field === 'Idempotency-Key') return false;
   const value = (input as Record<string, unknown>)[field];
   return value === undefined || value === null || value === '';
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { messageOf } from './connect.ts';
+import type { DatabaseFault } from './pg-error.ts';
+
+// One connection that breaks is no outage, and whoever goes and comes fills no log.
+const failingMsMin = 1000;
+
+/** Tells once that the database is gone, and once that it is back, from what becomes of the statements. */
+export class Outage {
+  private readonly warn: (event: Record<string, unknown>, message: string) => void;
+  private readonly nowMs: () => number;
+  /** When the first statement failed after which none was answered. */
+  private failingSinceMs: number | undefined;
+  private isTold = false;
+
+  constructor(options: {
+    warn(event: Record<string, unknown>, message: string): void;
+    nowMs(): number;
+  }) {
+    this.warn = options.warn;
+    this.nowMs = options.nowMs;
+  }
+
+  /** A statement was answered, be it with a refusal. */
+  answered(): void {
+    if (this.failingSinceMs === undefined) return;
+    const goneMs = Math.round(this.nowMs() - this.failingSinceMs);
+    if (this.isTold) this.warn({ goneMs }, 'the database answers again');
+    this.failingSinceMs = undefined;
+    this.isTold = false;
+  }
+
+  /** A statement could not be run, or its answer was lost. */
+  failed(fault: DatabaseFault): void {
+    const nowMs = this.nowMs();
+    this.failingSinceMs ??= nowMs;
+    if (this.isTold || nowMs - this.failingSinceMs < failingMsMin) return;
+    this.isTold = true;
+    this.warn(
+      { reason: messageOf(fault.cause) },
+      'the database is gone: no statement was answered for a second or more',
+    );
+  }
+}
