@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The drill and the audit as commands: where they find keys and database, and what they say. */
+import { open } from 'node:fs/promises';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -12,6 +13,7 @@ import type {
 import { auditHistory } from '../proof/audit/audit.ts';
 import { readDump, writeDump } from '../proof/audit/dump-file.ts';
 import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
+import { throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
@@ -30,6 +32,7 @@ export async function drill(
   const { audit: isAudited, ...drillOptions } = options;
   const { isTTY, columns } = process.stdout;
   const url = isAudited ? await databaseUrl(config) : undefined;
+  await assertWritable([drillOptions.history, drillOptions.jsonReport, drillOptions.htmlReport]);
   const urls = drillOptions.urls ?? [`http://127.0.0.1:${config.http.port}`];
   const report = await runDrill(
     {
@@ -54,7 +57,14 @@ export async function drill(
     );
     return 'unknown';
   }
-  return judge({ historyFile: report.history.file, dump: await dumpOf(url) }, output);
+  const historyFile = report.history.file;
+  // Found anew: a bundled database that was started again meanwhile listens elsewhere.
+  const dump = await dumpDatabase(config).catch((error: Error) => {
+    throw new StartError(`${error.message}\nOnce it can: firstcome audit ${historyFile}`, {
+      cause: error,
+    });
+  });
+  return judge({ historyFile, dump }, output);
 }
 
 /** Judges a recorded history. */
@@ -63,8 +73,11 @@ export async function audit(
   { historyFile, faults, dump: dumpFile, writeDump: keepIn }: AuditArguments,
   output: Output,
 ): Promise<Verdict> {
-  const dump = dumpFile === undefined ? await dumpDatabase(config) : await readDump(dumpFile);
-  if (keepIn !== undefined) await writeDump(keepIn, dump);
+  const dump =
+    dumpFile === undefined
+      ? await dumpDatabase(config)
+      : await readDump(dumpFile).catch(throwNaming(dumpFile));
+  if (keepIn !== undefined) await writeDump(keepIn, dump).catch(throwNaming(keepIn));
   return judge({ historyFile, faultsFile: faults, dump }, output);
 }
 
@@ -75,6 +88,15 @@ async function judge(
   const report = await auditHistory(input);
   output.stdout(`\n${reportLines(report, process.stdout.columns).join('\n')}\n`);
   return report.verdict;
+}
+
+/** The reports are written after the load, and nobody wants to learn then that they cannot be. */
+async function assertWritable(files: (string | undefined)[]): Promise<void> {
+  for (const file of files) {
+    if (file === undefined) continue;
+    const handle = await open(file, 'a').catch(throwNaming(file));
+    await handle.close();
+  }
 }
 
 /** Clients of one service, judged by the database of another, would seem to have lost all that they were told. */

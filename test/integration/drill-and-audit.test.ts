@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { audit, drill } from '../../src/app/proof.ts';
 import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
+import { RecordingError } from '../../src/proof/audit/read-lines.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -28,7 +29,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-type Place = { urls?: string[]; env?: Record<string, string> };
+type Place = {
+  urls?: string[];
+  env?: Record<string, string>;
+  files?: { history?: string; jsonReport?: string };
+};
 
 /** Plays a small scenario, on both nodes unless told otherwise, and tells the verdict, and what was said. */
 async function play(scenario: string, place: Place = { urls: apps.map(({ url }) => url) }) {
@@ -47,6 +52,7 @@ async function play(scenario: string, place: Place = { urls: apps.map(({ url }) 
       ...(place.urls !== undefined && { urls: place.urls }),
       ...{ scenario, seed: 7, users: 300, units: 60 },
       ...{ rate: 300, seconds: 2, history, audit: true },
+      ...place.files,
     },
     output,
     new AbortController().signal,
@@ -80,6 +86,37 @@ it('judges nobody by a database that the service does not use', async () => {
     );
   } finally {
     await other.drop();
+  }
+});
+
+it('names a file that it cannot write before it asks anything, and leaves the last history', async () => {
+  const files = { history: join(folder, 'kept.jsonl'), jsonReport: join(folder, 'none/report') };
+  await writeFile(files.history, 'kept');
+  const refused = play('flash-sale', { files });
+  await expect(refused).rejects.toThrow(/none\/report: ENOENT: no such file or directory/);
+  await expect(refused).rejects.toThrow(RecordingError);
+  expect(await readFile(files.history, 'utf8')).toBe('kept');
+});
+
+it('the audit names a file that it cannot use', async () => {
+  const output = { stdout: () => undefined, stderr: () => undefined };
+  const config = loadConfig({ DATABASE_URL: database.url });
+  const [none, text] = [join(folder, 'none'), join(folder, 'text')];
+  await writeFile(text, '# A page');
+  const empty = join(folder, 'empty');
+  await writeFile(empty, '{}');
+  for (const [options, told] of [
+    [{ historyFile: none }, `${none}: ENOENT`],
+    [{ historyFile: folder }, `${folder}: EISDIR`],
+    [{ historyFile: text }, `${text}: line 1: is not JSON`],
+    [{ historyFile: text, dump: none }, `${none}: ENOENT`],
+    [{ historyFile: text, dump: text }, `${text}: `],
+    [{ historyFile: text, dump: empty }, `${empty}: this is not a dump`],
+    [{ historyFile: text, writeDump: join(none, 'x') }, `${join(none, 'x')}: ENOENT`],
+  ] as const) {
+    const judged = audit(config, options, output);
+    await expect(judged).rejects.toThrow(told);
+    await expect(judged).rejects.toThrow(RecordingError);
   }
 });
 

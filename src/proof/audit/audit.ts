@@ -6,6 +6,7 @@ import { type Evidence, joinEvidence } from './evidence.ts';
 import { type AuditOptions, defaultOptions } from './options.ts';
 import { readFaults } from './read-faults.ts';
 import { readHistory } from './read-history.ts';
+import { throwNaming } from './read-lines.ts';
 import { rules } from './rules.ts';
 import { takeDump } from './take-dump.ts';
 import { overallVerdict, type RuleReport, type Verdict } from './verdict.ts';
@@ -36,10 +37,13 @@ export type AuditReport = {
  * to them. Rejects when the history contradicts itself or cannot be read: then there is nothing to judge.
  */
 export async function auditHistory(input: AuditInput): Promise<AuditReport> {
-  const history = await readHistory(input.historyFile);
+  const history = await readHistory(input.historyFile).catch(throwNaming(input.historyFile));
   const options = { ...optionsFor(history.head), ...input.options };
   const { faultsFile } = input;
-  const faults = faultsFile === undefined ? undefined : await readFaults(faultsFile);
+  const faults =
+    faultsFile === undefined
+      ? undefined
+      : await readFaults(faultsFile).catch(throwNaming(faultsFile));
   const dump = 'dump' in input ? input.dump : await takeDump(input.databaseUrl);
   assertDump(dump);
   const evidence = joinEvidence({ history, dump, faults, options });

@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import type { Dump } from '../dump.ts';
+import { RecordingError } from './read-lines.ts';
 import { microseconds } from './times.ts';
 
 /** Writes a dump as JSON with a row a line, so that a reader finds his way and a large one needs no large text. */
@@ -37,7 +38,8 @@ export async function readDump(file: string): Promise<Dump> {
 
 /** Throws when a row lacks what the rules compare, or holds a time that is none. */
 export function assertDump(dump: Dump): void {
-  if (dump.dump !== 'firstcome' || dump.version !== 1) throw new Error('this is not a dump');
+  if (dump.dump !== 'firstcome' || dump.version !== 1)
+    throw new RecordingError('this is not a dump');
   assertRows('coupons', dump.coupons, {
     texts: ['id', 'name', 'ledger_seq'],
     ints: ['amount', 'remaining_amount'],
@@ -60,7 +62,7 @@ function assertRows(
   rows: readonly object[],
   { texts, ints, times }: { texts: string[]; ints: string[]; times: string[] },
 ): void {
-  if (!Array.isArray(rows)) throw new Error(`the dump has no ${name}`);
+  if (!Array.isArray(rows)) throw new RecordingError(`the dump has no ${name}`);
   for (const [place, row] of rows.entries()) {
     const values = row as Record<string, unknown>;
     const wrong =
@@ -68,6 +70,6 @@ function assertRows(
       ints.find((member) => !Number.isInteger(values[member])) ??
       times.find((member) => Number.isNaN(microseconds(String(values[member]))));
     if (wrong !== undefined)
-      throw new Error(`row ${place} of ${name}: ${wrong} is missing or wrong`);
+      throw new RecordingError(`row ${place} of ${name}: ${wrong} is missing or wrong`);
   }
 }

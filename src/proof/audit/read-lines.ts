@@ -22,9 +22,20 @@ export async function readLines(file: string, take: (line: Line) => void): Promi
   if (rest !== '') take({ number: number + 1, text: rest, whole: false });
 }
 
-/** A line that is no JSON object, or not the one that belongs there. */
+/** A line that is no JSON object, or not the one that belongs there; or a file that cannot be used at all. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
+}
+
+/** Throws what is wrong with the file as a `RecordingError` that names it; a bug of ours as it is. */
+export function throwNaming(file: string): (error: unknown) => never {
+  return (error) => {
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    const isOfFile = code !== undefined && syscall !== undefined;
+    if (!isOfFile && !(error instanceof RecordingError || error instanceof SyntaxError))
+      throw error;
+    throw new RecordingError(`${file}: ${message}`, { cause: error });
+  };
 }
 
 /** The object of a line; throws a `RecordingError` that names the line. */

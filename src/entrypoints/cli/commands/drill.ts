@@ -31,7 +31,7 @@ export function drillCommand(
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
-    .option('--history <file>', 'where to write what the clients saw', 'drill.jsonl')
+    .option('--history <file>', 'where to write what the clients saw, anew', 'drill.jsonl')
     .option('--json <file>', 'where to write a report for programs')
     .option('--html <file>', 'where to write a report with plots')
     .option('--no-audit', 'leave the judging to `firstcome audit`')
