@@ -8,7 +8,7 @@ import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
-import type { PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
+import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import {
@@ -247,7 +247,7 @@ function metricsTextOf(metrics: PrometheusMetrics, { primary }: ProcessOptions) 
 }
 
 /** Settings that explain the other metrics. */
-function configFacts({ claims, database, workers }: Config): Record<string, string> {
+function configFacts({ claims, database, workers }: Config): MetricSources['config'] {
   return {
     workers: String(workers),
     claim_batch_max: String(claims.batchMax),
