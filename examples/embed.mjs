@@ -5,7 +5,10 @@ import pg from 'pg';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
+const pool = new pg.Pool({
+  connectionString: process.env.DATABASE_URL,
+  connectionTimeoutMillis: 2000,
+});
 // As for every pool: without a listener, the loss of an idle connection ends the process.
 pool.on('error', (error) => say(`an idle connection was lost: ${error.message}`));
 
