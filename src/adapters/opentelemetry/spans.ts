@@ -17,7 +17,7 @@ export function markFailed(span: Span, type: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** One word for an error: a code of ours, the reason of a database fault, or the name of its class. */
+/** One word for an error: its code (ours, an SQLSTATE, Node's), else the reason of a database fault, else its name. */
 export function errorType(error: unknown): string {
   const { code, reason, name } = error as { code?: unknown; reason?: unknown; name?: unknown };
   for (const word of [code, reason, name]) if (typeof word === 'string') return word;
