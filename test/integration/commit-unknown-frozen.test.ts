@@ -45,6 +45,17 @@ function freeze(backend: number): void {
   frozen.add(backend);
 }
 
+/** False when it has ended since somebody saw it. */
+function freezeIfThere(backend: number): boolean {
+  try {
+    freeze(backend);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 function wake(backend: number): void {
   frozen.delete(backend);
   process.kill(backend, 'SIGCONT');
@@ -201,8 +212,7 @@ describe('server processes that stand still at any moment of a sale', () => {
          and state = 'active' and query like '%claim_b%'`,
       );
       const backend = busy[0]?.pid;
-      if (backend === undefined) continue;
-      freeze(backend);
+      if (backend === undefined || !freezeIfThere(backend)) continue;
       // It may also hold what the whole server needs; then nothing is learned before it wakes up.
       let isAsleep = true;
       const look = query('select from coupons where name = any($1) for update skip locked', [
