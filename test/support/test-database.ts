@@ -33,6 +33,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const url = urlOf(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined);
+  // While it says farewell a connection is no longer the pool's, and the drop of the database may cut it off.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return {
     url,
     query: async (sql, values) => (await pool.query(sql, values)).rows,
