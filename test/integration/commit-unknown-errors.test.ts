@@ -16,7 +16,9 @@ const query: Query = async (sql, values) => (await pool.query(sql, values)).rows
 beforeAll(async () => {
   postgres = await startOwnPostgres({});
   pool = new pg.Pool({ connectionString: postgres.url(), max: 4 });
+  // The server's end may meet a connection that still says farewell.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
 });
 
 afterAll(async () => {
