@@ -128,7 +128,8 @@ describe('a name', () => {
     const taken = new Set(awkward);
     await fc.assert(
       fc.asyncProperty(text, text, async (name, user) => {
-        fc.pre(!taken.has(name));
+        // Names of one letter belong to other tests.
+        fc.pre(!taken.has(name) && name.length > 1);
         taken.add(name);
         await expectUsable(name, user);
       }),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { request } from 'node:http';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
@@ -44,11 +45,16 @@ async function tracesAtTheEnd(): Promise<OtlpReceiver> {
   return receiver;
 }
 
-function claim(userId: string, headers: Record<string, string> = {}): Promise<Response> {
+function claim(
+  userId: string,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+): Promise<Response> {
   return fetch(`${app.url}/api/coupons/claim`, {
     method: 'POST',
     headers,
     body: JSON.stringify({ coupon_name: couponName, user_id: userId }),
+    ...(signal !== undefined && { signal }),
   });
 }
 
@@ -251,6 +257,39 @@ describe('the trace of a batch that the database refuses', () => {
       failed: true,
       attributes: { 'error.type': '55P03', 'db.response.status_code': '55P03' },
     });
+  });
+});
+
+describe('the trace of a client who leaves', () => {
+  it('is ended all the same, and says so', async () => {
+    proxy.slowWhen = () => ({ delayMs: 200 });
+    const gone = claim('ada', {}, AbortSignal.timeout(60));
+    await expect(gone).rejects.toThrow();
+    proxy.slowWhen = () => undefined;
+    expect((await claim('bob')).status).toBe(200);
+    const requests = (await tracesAtTheEnd()).named(claimRoute);
+    expect(requests).toHaveLength(2);
+    expect(requests.map(({ attributes }) => attributes['error.type']).sort()).toEqual([
+      'client_gone',
+      undefined,
+    ]);
+  });
+});
+
+describe('the path of a request', () => {
+  it('is told without a password and without an end', async () => {
+    const { port } = new URL(app.url);
+    const asked = (path: string) =>
+      new Promise<void>((resolve) => {
+        request({ port, path }, (answer) => answer.resume().on('end', resolve)).end();
+      });
+    await asked(`http://ada:secret@127.0.0.1:${port}/nowhere?secret#secret`);
+    await asked(`/${'long'.repeat(2000)}`);
+    const received = await tracesAtTheEnd();
+    expect(received.text).not.toContain('secret');
+    for (const { attributes } of received.spans) {
+      expect(String(attributes['url.path'] ?? '').length).toBeLessThanOrEqual(2048);
+    }
   });
 });
 

@@ -50,7 +50,7 @@ export type ProblemCode = keyof typeof problemTable;
 
 // What a client must never read: SQL, the database's words, stacks, files and addresses.
 const leaks =
-  /\b(?:select|insert|update|delete)\b.+\b(?:from|into|set)\b|SQLSTATE|postgres|constraint|relation|\bpg_|node_modules|\.ts:|\.js:|\bat \S+ \(|5432|ECONN|FST_ERR|HPE_/i;
+  /\b(?:select|insert|update|delete)\b.+\b(?:from|into|set)\b|SQLSTATE|postgres|constraint|relation|\bpg_|node_modules|\.ts:|\.js:|\bat \S+ \(|(?<![-\w.])5432(?![-\w])|ECONN|FST_ERR|HPE_/i;
 
 /** The answer is this problem, whole: status, members and headers as the contract's table has them. */
 export function expectProblem(answer: Answer, code: ProblemCode): void {

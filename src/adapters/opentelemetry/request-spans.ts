@@ -28,7 +28,7 @@ export function requestSpans(tracer: Tracer): TraceRequest {
         kind: SpanKind.SERVER,
         attributes: {
           [ATTR_HTTP_REQUEST_METHOD]: method,
-          [ATTR_URL_PATH]: url.split('?', 1)[0] ?? url,
+          [ATTR_URL_PATH]: pathOf(url),
           [ATTR_URL_SCHEME]: 'http',
           [ATTR_NETWORK_PROTOCOL_VERSION]: httpVersion,
           'firstcome.request.id': id,
@@ -50,4 +50,13 @@ export function requestSpans(tracer: Tracer): TraceRequest {
       },
     };
   };
+}
+
+// A name of 128 characters, each of them escaped, and the rest of any route.
+const pathLengthMax = 2048;
+
+/** Without what stands before the path in an absolute form, which may hold a password, and behind it. */
+function pathOf(url: string): string {
+  const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  return path.slice(0, pathLengthMax);
 }

@@ -112,7 +112,10 @@ export async function createHttpServer(
     app.server.emit('request', request, response);
   });
 
-  traceRequests(app, parts.traceRequest, (url) => isHealthPath(url) || url === '/metrics');
+  traceRequests(app, parts.traceRequest, (url) => {
+    const [path = url] = url.split('?', 1);
+    return isHealthPath(path) || path === '/metrics';
+  });
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
     if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') {

@@ -18,15 +18,20 @@ export function traceRequests(
 ): void {
   app.decorateRequest('trace', undefined);
   if (traceRequest === undefined) return;
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (!isLeftOut(request.url)) {
-      request.trace = traceRequest({
+      const trace = traceRequest({
         id: request.id,
         method: request.method,
         url: request.url,
         route: request.is404 ? undefined : request.routeOptions.url,
         httpVersion: request.raw.httpVersion,
         headers: request.headers,
+      });
+      request.trace = trace;
+      // Not `onResponse`, which is not called when the client goes before its answer.
+      reply.raw.once('close', () => {
+        trace.end(reply.raw.writableFinished ? reply.statusCode : undefined);
       });
     }
     done();
@@ -35,10 +40,6 @@ export function traceRequests(
   app.addHook('preHandler', (request, _reply, done) => {
     if (request.trace === undefined) done();
     else request.trace.run(done);
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    request.trace?.end(reply.raw.writableFinished ? reply.statusCode : undefined);
-    done();
   });
 }
 
