@@ -184,6 +184,13 @@ async function start(
   return { ...server, ...told };
 }
 
+/** Kills processes that watch each other: halted first, so that none of them still acts on the end of another. */
+function killAtOnce(pids: number[]): void {
+  for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+    for (const pid of pids) process.kill(pid, signal);
+  }
+}
+
 async function failureOf(starting: Promise<unknown>): Promise<string> {
   const error = await starting.then(
     () => new Error('it started'),
@@ -505,7 +512,7 @@ describe('after a kill', () => {
       const orphan = postmasterPid();
       const shells = serverPids().filter((pid) => readlinkSync(`/proc/${pid}/exe`).includes('sh'));
       expect(shells).toHaveLength(2);
-      for (const pid of [...shells, child.pid]) process.kill(pid, 'SIGKILL');
+      killAtOnce([...shells, child.pid]);
       const startedAt = Date.now();
       const server = await start();
       expect(Date.now() - startedAt).toBeLessThan(5_000);
@@ -535,7 +542,7 @@ describe('after a kill', () => {
       })().catch(() => {});
       await until(() => acknowledged > 200);
       const postmaster = postmasterPid();
-      for (const pid of [child.pid, parentOf(postmaster), postmaster]) process.kill(pid, 'SIGKILL');
+      killAtOnce([child.pid, parentOf(postmaster), postmaster]);
       await writing;
       expect(existsSync(`/proc/${busyPid}`)).toBe(true);
 
