@@ -23,6 +23,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{deploy,proof}/*.test.ts'],
+          // They end what hangs, and measure nothing: beside others a second of work may take ten and more.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -21,6 +22,8 @@ afterEach(async () => {
 const body = '{"claim_id":"a","position":1,"claimed_at":"now"}';
 const won = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const claim: Ask = { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 };
+// Longer than this process may stand still: nobody is dropped as late unless the test lets so much time pass.
+const timeoutMs = 60_000;
 
 /** Answers each request by what the test says; undefined leaves it without an answer. */
 async function listen(answer: (socket: Socket, count: number) => string | undefined) {
@@ -44,18 +47,33 @@ async function listen(answer: (socket: Socket, count: number) => string | undefi
   };
   cleanUps.push(close);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, close, sockets, connections: () => connections };
+  return { url, close, sockets, connections: () => connections, requests: () => count };
 }
 
-function setUp(url: string, more: { connections?: number; timeoutMs?: number } = {}) {
+/** Where nobody listens, and nobody can come to listen meanwhile: the port is the near end of a connection. */
+async function deafUrl(): Promise<string> {
+  const { url } = await listen(() => undefined);
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  cleanUps.push(() => socket.destroy());
+  await once(socket, 'connect');
+  return `http://127.0.0.1:${socket.localPort}`;
+}
+
+/** Clients, and their clock: it goes like any other, or stands still; either way `pass` lets time pass at once. */
+function setUp(url: string, more: { connections?: number; standsStill?: boolean } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-clients-'));
   cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'history.jsonl');
+  const { standsStill = false, ...sizes } = more;
   const startMs = performance.now();
-  const now = () => performance.now() - startMs;
+  let passedMs = 0;
+  const now = () => passedMs + (standsStill ? 0 : performance.now() - startMs);
+  const pass = (ms: number) => {
+    passedMs += ms;
+  };
   const head = { history: 'firstcome', version: 1, scenario: '', seed: 1, nodes: [url] } as never;
   const history = new HistoryWriter(file, head, now);
-  const options = { urls: [url], connections: 1, timeoutMs: 5_000, history, now, ...more };
+  const options = { urls: [url], connections: 1, timeoutMs, history, now, ...sizes };
   const clients = new Clients(options);
   cleanUps.push(() => clients.close());
   const ask = (lateMs = 0) =>
@@ -66,7 +84,7 @@ function setUp(url: string, more: { connections?: number; timeoutMs?: number } =
     history.close();
     return readHistory(file).events;
   };
-  return { clients, history, ask, events, now };
+  return { clients, history, ask, events, now, pass };
 }
 
 function loadOn(
@@ -120,9 +138,7 @@ describe('a client', () => {
   });
 
   it('knows that nothing was sent where nobody listens', async () => {
-    const server = await listen(() => won);
-    await server.close();
-    const { ask, events } = setUp(server.url);
+    const { ask, events } = setUp(await deafUrl());
     const { completion } = await ask();
     expect(completion).toEqual({ type: 'fail', outcome: 'refused', effect: 'none' });
     await ask();
@@ -138,10 +154,13 @@ describe('a client', () => {
 
   it('drops a connection on which no answer comes in time', async () => {
     const server = await listen((_, count) => (count === 1 ? undefined : won));
-    const { ask, events } = setUp(server.url, { timeoutMs: 60 });
-    const { completion, sentMs = 0, doneMs } = await ask();
+    const { ask, events, pass } = setUp(server.url);
+    const asked = ask();
+    await expect.poll(() => server.requests()).toBe(1);
+    pass(timeoutMs);
+    const { completion, sentMs = 0, doneMs } = await asked;
     expect(completion).toMatchObject({ type: 'info', outcome: 'timeout' });
-    expect(doneMs - sentMs).toBeGreaterThanOrEqual(60);
+    expect(doneMs - sentMs).toBeGreaterThanOrEqual(timeoutMs);
     expect((await ask()).completion.type).toBe('ok');
     expect(server.connections()).toBe(2);
     expect(events().map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
@@ -154,8 +173,11 @@ describe('a client', () => {
       waiting.push(socket);
       return undefined;
     });
-    const { ask } = setUp(server.url, { timeoutMs: 50 });
-    await ask();
+    const { ask, pass } = setUp(server.url);
+    const late = ask();
+    await expect.poll(() => server.requests()).toBe(1);
+    pass(timeoutMs);
+    expect((await late).completion.outcome).toBe('timeout');
     waiting[0]?.write(won);
     expect((await ask()).completion.http).toBe(400);
   });
@@ -197,9 +219,11 @@ describe('a client', () => {
 
   it('is told after a while that it was never sent, and no history has that', async () => {
     const server = await listen(() => undefined);
-    const { ask, events, clients } = setUp(server.url, { timeoutMs: 60 });
+    const { ask, events, clients, pass } = setUp(server.url);
     const asked = [ask(), ask(5)];
     expect([clients.underWay, clients.waiting]).toEqual([1, 1]);
+    await expect.poll(() => server.requests()).toBe(1);
+    pass(timeoutMs);
     const [first, second] = await Promise.all(asked);
     expect(first?.completion.outcome).toBe('timeout');
     expect(second?.completion.outcome).toBe('not_sent');
@@ -214,17 +238,17 @@ describe('the open loop', () => {
     const stallMs = 300;
     const held: Socket[] = [];
     let isStalled = true;
+    const goOn = () => {
+      isStalled = false;
+      for (const socket of held) socket.write(won);
+    };
     const server = await listen((socket) => {
       if (!isStalled) return won;
-      held.push(socket);
+      if (held.push(socket) === 1) setTimeout(goOn, stallMs);
       return undefined;
     });
     const parts = setUp(server.url);
     const { load, tally } = loadOn(parts);
-    setTimeout(() => {
-      isStalled = false;
-      for (const socket of held) socket.write(won);
-    }, stallMs);
     // Thirty arrive while the only connection waits, and the longest has waited for all of the stall.
     await load.arrive(everyMs(10, 30).values(), [], () => undefined);
     await load.settled();
@@ -237,39 +261,44 @@ describe('the open loop', () => {
 
   it('lets users arrive at their time, not when others were answered', async () => {
     const server = await listen(() => undefined);
-    const parts = setUp(server.url, { connections: 50, timeoutMs: 400 });
+    const parts = setUp(server.url, { connections: 50 });
     const { load, tally } = loadOn(parts);
     const beforeMs = parts.now();
     await load.arrive(everyMs(4, 50).values(), [], () => undefined);
-    expect(parts.now() - beforeMs).toBeLessThan(390);
+    expect(parts.now() - beforeMs).toBeGreaterThanOrEqual(4 * 49);
     expect(tally.asked).toBe(50);
+    expect(tally.types).toEqual({ ok: 0, fail: 0, info: 0, notSent: 0 });
+    await expect.poll(() => server.requests()).toBe(50);
+    parts.pass(timeoutMs);
     await load.settled();
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 50, notSent: 0 });
   });
 
   it('knows how late it was itself', async () => {
     const server = await listen(() => won);
-    const { load } = loadOn(setUp(server.url));
+    const parts = setUp(server.url, { standsStill: true });
+    const { load } = loadOn(parts);
     const arriving = load.arrive(everyMs(1, 20).values(), [], () => undefined);
-    const busyUntil = performance.now() + 130;
-    while (performance.now() < busyUntil);
+    parts.pass(130);
     await arriving;
     await load.settled();
-    expect(load.lagMsMax).toBeGreaterThan(100);
-    expect(load.takeLagMs()).toBeGreaterThan(100);
+    // The first came in time.
+    expect(load.lagMsMax).toBe(129);
+    expect(load.takeLagMs()).toBe(129);
     expect(load.takeLagMs()).toBe(0);
   });
 
   it('leaves out whom it is a second late for where phases must end in time, and counts them', async () => {
     const server = await listen(() => won);
-    const { load, tally } = loadOn(setUp(server.url), { isTimeBound: true });
+    const parts = setUp(server.url, { standsStill: true });
+    const { load, tally } = loadOn(parts, { isTimeBound: true });
     const arriving = load.arrive(everyMs(10, 15).values(), [], () => undefined);
-    const busyUntil = performance.now() + 1080;
-    while (performance.now() < busyUntil);
+    parts.pass(1080);
     await arriving;
     await load.settled();
-    expect(load.leftOut).toBeGreaterThan(3);
-    expect(load.leftOut + tally.asked).toBe(15);
+    // Those of 10 to 70 ms; that of 80 is a second late, and no more.
+    expect(load.leftOut).toBe(7);
+    expect(tally.asked).toBe(8);
   });
 
   it('waits for further tries before it has settled', async () => {
@@ -284,11 +313,14 @@ describe('the open loop', () => {
 
   it('gives the place of an arrival to who comes again, where the rate is that of all', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url);
+    const parts = setUp(server.url, { standsStill: true });
     const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
     const { load, tally } = loadOn(parts, { retries: [again, { ...again }] });
     const phases = [{ name: '10 times', seconds: 1, fromRate: 1, toRate: 1, isRateOfAll: true }];
-    await load.arrive(everyMs(100, 5).values(), phases, () => undefined);
+    const arriving = load.arrive(everyMs(100, 5).values(), phases, () => undefined);
+    await expect.poll(() => tally.types.ok).toBe(1);
+    parts.pass(400);
+    await arriving;
     await load.settled();
     expect(tally.asked).toBe(5);
     const asked = parts.events().filter(({ type }) => type === 'invoke');
@@ -304,7 +336,7 @@ describe('the open loop', () => {
 
   it('lets those come on top who still wait when the overload is over', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url);
+    const parts = setUp(server.url, { standsStill: true });
     const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
     const { load, tally } = loadOn(parts, { retries: [again, { ...again }, { ...again }] });
     const phase = (isRateOfAll: boolean) => ({
@@ -313,11 +345,17 @@ describe('the open loop', () => {
     const [first, second, ...others] = everyMs(100, 4);
     const plan = [first, second, ...others.map((one) => one && { ...one, phase: 1 })];
     const isArrival = (one: Arrival | undefined): one is Arrival => one !== undefined;
-    await load.arrive(
+    const arriving = load.arrive(
       plan.filter(isArrival).values(),
       [phase(true), phase(false)],
       () => undefined,
     );
+    // All who were asked by then were answered before the next one arrives.
+    for (const answered of [1, 2, 5]) {
+      await expect.poll(() => tally.types.ok).toBe(answered);
+      parts.pass(100);
+    }
+    await arriving;
     await load.settled();
     // One took the place of the second arrival, and kept nobody else away.
     expect(tally.asked).toBe(4 + 3 - 1);
@@ -326,18 +364,25 @@ describe('the open loop', () => {
   });
 
   it('ends at once when it is told to, and waits for those who were sent', async () => {
+    const held: Socket[] = [];
     const server = await listen((socket) => {
-      setTimeout(() => socket.write(won), 50);
+      held.push(socket);
       return undefined;
     });
     const controller = new AbortController();
     const parts = setUp(server.url);
     const { load, tally } = loadOn(parts, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
-    await load.arrive(everyMs(5, 10_000).values(), [], () => undefined);
+    const arriving = load.arrive(everyMs(5, 10_000).values(), [], () => undefined);
+    await expect.poll(() => server.requests()).toBe(1);
+    await expect.poll(() => parts.clients.waiting).toBeGreaterThan(2);
+    controller.abort();
+    await arriving;
+    expect(tally.types.ok).toBe(0);
+    held[0]?.write(won);
     await load.settled();
     expect(tally.types.ok).toBe(1);
     expect(tally.types.notSent).toBe(tally.asked - 1);
+    expect(tally.types.notSent).toBeGreaterThan(2);
     expect(flawsOf(parts.events())).toEqual([]);
   });
 });
