@@ -8,6 +8,8 @@ import {
   type Troubles,
 } from '../support/drill-fake-service.ts';
 import { type DrillRun, flawsOf, runDrillHere } from '../support/drill-history.ts';
+import { undisturbed } from '../support/undisturbed.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const services: FakeService[] = [];
 afterEach(async () => {
@@ -22,7 +24,8 @@ async function drill(
   const service = await startFakeService({ nodes, ...(troubles && { troubles }) });
   services.push(service);
   const fixed = { scenario, urls: service.urls, seed: 5, coupon: 'c', connections: 16 };
-  const run = await runDrillHere({ ...fixed, timeoutMs: 1000, ...options });
+  // Longer than this process may stand still: nothing is lost but what the service is told to lose.
+  const run = await runDrillHere({ ...fixed, timeoutMs: 60_000, ...options });
   expect(flawsOf(run.events)).toEqual([]);
   expect(openOperations(run.events)).toEqual([]);
   return { ...run, service };
@@ -124,13 +127,15 @@ describe('flash-sale', () => {
     const service = await startFakeService();
     services.push(service);
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 400);
-    const { report, events } = await runDrillHere(
-      { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60, rate: 200 },
-      controller.signal,
-    );
+    const [{ report, events }] = await Promise.all([
+      runDrillHere(
+        { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60, rate: 200 },
+        controller.signal,
+      ),
+      waitFor('load', () => service.requests.length > 40).finally(() => controller.abort()),
+    ]);
     expect(report.isInterrupted).toBe(true);
-    expect(report.totals.seconds).toBeLessThan(5);
+    expect(report.totals.seconds).toBeLessThan(30);
     expect(completions(events).length).toBeGreaterThan(20);
     expect(flawsOf(events)).toEqual([]);
     expect(openOperations(events)).toEqual([]);
@@ -181,54 +186,62 @@ describe('retry-storm', () => {
 
 describe('overload', () => {
   it('measures saturation, exceeds it with clients that come again, and sees recovery', async () => {
-    const troubles = { delayMs: 40, refuse: 0.05 };
-    const { report, events } = await drill('overload', { seconds: 2.5, connections: 4, troubles });
-    const { saturation = 0, phases } = report;
-    expect(saturation).toBeGreaterThan(20);
-    expect(phases.map(({ name }) => name)).toEqual([
-      ...['warm-up', 'probe', '2 times', '5 times', '10 times', 'quiet', 'last answers'],
-    ]);
-    const of = (name: string) => phases.find((phase) => phase.name === name);
-    const tenfold = of('10 times');
-    expect((tenfold?.asked ?? 0) / (tenfold?.seconds ?? 1)).toBeGreaterThan(saturation * 5);
-    expect(of('quiet')?.asked).toBeLessThan(tenfold?.asked ?? 0);
-    // Four connections: the rest waited in the client, and that counts.
-    expect(report.latencyMs.p99).toBeGreaterThan(4 * report.serviceMs.p99);
-    expect(Math.max(...events.map(({ attempt = 1 }) => attempt))).toBeGreaterThan(1);
-    expect(report.recoveredAfterS).toBeDefined();
+    await undisturbed(async () => {
+      const troubles = { delayMs: 40, refuse: 0.05 };
+      const few = { seconds: 2.5, connections: 4, timeoutMs: 1000 };
+      const { report, events } = await drill('overload', { ...few, troubles });
+      const { saturation = 0, phases, generator } = report;
+      expect(saturation).toBeGreaterThan(20);
+      expect(phases.map(({ name }) => name)).toEqual([
+        ...['warm-up', 'probe', '2 times', '5 times', '10 times', 'quiet', 'last answers'],
+      ]);
+      const askedIn = (name: string) => phases.find((phase) => phase.name === name)?.asked ?? 0;
+      // Half a second of it was planned; whoever this process was too late for was left out, and counted.
+      const tenfold = askedIn('10 times') + generator.leftOut;
+      expect(tenfold / 0.5).toBeGreaterThan(saturation * 5);
+      expect(askedIn('quiet')).toBeLessThan(tenfold);
+      // Four connections: the rest waited in the client, and that counts.
+      expect(report.latencyMs.p50).toBeGreaterThan(4 * report.serviceMs.p50);
+      expect(Math.max(...events.map(({ attempt = 1 }) => attempt))).toBeGreaterThan(1);
+      expect(report.recoveredAfterS).toBeDefined();
+    });
   });
 
   it('comes again after the time that it was told, a bounded number of times', async () => {
-    const troubles = { refuse: 0.9, sparesCreation: true };
-    const { events, report } = await drill('overload', { rate: 30, seconds: 1.5, troubles });
-    expect(report.saturation).toBeUndefined();
-    const attempts = events.filter(({ f }) => f === 'claim').map(({ attempt = 0 }) => attempt);
-    expect(Math.max(...attempts)).toBe(4);
+    await undisturbed(async () => {
+      const troubles = { refuse: 0.9, sparesCreation: true };
+      const { events, report } = await drill('overload', { rate: 30, seconds: 1.5, troubles });
+      expect(report.saturation).toBeUndefined();
+      const attempts = events.filter(({ f }) => f === 'claim').map(({ attempt = 0 }) => attempt);
+      expect(Math.max(...attempts)).toBe(4);
+    });
   });
 });
 
 describe('mixed', () => {
   it('plays several coupons, a window that opens, added stock, reads and finds', async () => {
-    const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
-    expectKept(run);
-    const { events, service, report } = run;
-    expect([...service.coupons.keys()]).toEqual(['c-hot', 'c-small', 'c-windowed', 'c-growing']);
-    const windowed = completions(events).filter(({ coupon }) => coupon === 'c-windowed');
-    for (const outcome of ['not_open', 'claimed', 'closed']) {
-      expect(outcomesOf(windowed)).toContain(outcome);
-    }
-    const created = events.filter(({ f, type }) => f === 'create' && type === 'invoke');
-    const [, , withWindow] = created;
-    expect(Date.parse(withWindow?.closes_at ?? '')).toBeGreaterThan(
-      Date.parse(withWindow?.opens_at ?? ''),
-    );
-    const added = completions(events, 'add_stock').filter(({ type }) => type === 'ok');
-    const unitsByKey = new Map(added.map(({ key, units = 0 }) => [key, units]));
-    const grown = [...unitsByKey.values()].reduce((sum, units) => sum + units, 0);
-    expect(added.length).toBeGreaterThan(unitsByKey.size);
-    expect(service.coupons.get('c-growing')?.amount).toBe(2 + grown);
-    expect(report.outcomes['read: read']).toBeGreaterThan(10);
-    expect(report.outcomes['find_claim: claim_not_found']).toBeGreaterThan(10);
+    await undisturbed(async () => {
+      const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
+      expectKept(run);
+      const { events, service, report } = run;
+      expect([...service.coupons.keys()]).toEqual(['c-hot', 'c-small', 'c-windowed', 'c-growing']);
+      const windowed = completions(events).filter(({ coupon }) => coupon === 'c-windowed');
+      for (const outcome of ['not_open', 'claimed', 'closed']) {
+        expect(outcomesOf(windowed)).toContain(outcome);
+      }
+      const created = events.filter(({ f, type }) => f === 'create' && type === 'invoke');
+      const [, , withWindow] = created;
+      expect(Date.parse(withWindow?.closes_at ?? '')).toBeGreaterThan(
+        Date.parse(withWindow?.opens_at ?? ''),
+      );
+      const added = completions(events, 'add_stock').filter(({ type }) => type === 'ok');
+      const unitsByKey = new Map(added.map(({ key, units = 0 }) => [key, units]));
+      const grown = [...unitsByKey.values()].reduce((sum, units) => sum + units, 0);
+      expect(added.length).toBeGreaterThan(unitsByKey.size);
+      expect(service.coupons.get('c-growing')?.amount).toBe(2 + grown);
+      expect(report.outcomes['read: read']).toBeGreaterThan(10);
+      expect(report.outcomes['find_claim: claim_not_found']).toBeGreaterThan(10);
+    });
   });
 });
 
