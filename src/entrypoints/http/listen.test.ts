@@ -13,6 +13,25 @@ async function takePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
+/** Ports that were free a moment ago. Anybody may have taken one of them since, but hardly all. */
+async function freePorts(): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < 10) {
+    ports.push(await takePort());
+    taken.close();
+    await once(taken, 'close');
+  }
+  return ports;
+}
+
+async function canListenOnOne(host: string, ports: number[]): Promise<boolean> {
+  for (const port of ports) {
+    const failure = await assertCanListen({ host, port }).catch((error: unknown) => error);
+    if (failure === undefined) return true;
+  }
+  return false;
+}
+
 afterEach(() => {
   vi.restoreAllMocks();
   taken.close();
@@ -28,24 +47,20 @@ it.each(['127.0.0.1', '0.0.0.0', 'localhost'])(
     });
     taken.close();
     await once(taken, 'close');
-    await expect(assertCanListen({ host, port })).resolves.toBeUndefined();
+    expect(await canListenOnOne(host, await freePorts())).toBe(true);
   },
 );
 
-it.each(['203.0.113.7', 'no-such-host.invalid'])(
-  '%s is no address of this machine',
-  async (host) => {
-    await expect(assertCanListen({ host, port: 8080 })).rejects.toMatchObject({
-      message: expect.stringContaining(`${host} is no address of this machine`),
-    });
-  },
-);
+// An address for documentation, and a name of which no server needs to be asked whether there is such a host.
+it.each(['203.0.113.7', 'no..host'])('%s is no address of this machine', async (host) => {
+  await expect(assertCanListen({ host, port: 8080 })).rejects.toMatchObject({
+    message: expect.stringContaining(`${host} is no address of this machine`),
+  });
+});
 
 it('nobody is let in by the question, only to be cut off', async () => {
-  const port = await takePort();
-  taken.close();
-  await once(taken, 'close');
+  const ports = await freePorts();
   const listen = vi.spyOn(Server.prototype, 'listen');
-  await assertCanListen({ host: '127.0.0.1', port });
+  expect(await canListenOnOne('127.0.0.1', ports)).toBe(true);
   expect(listen).not.toHaveBeenCalled();
 });
