@@ -170,5 +170,5 @@ describe('memory and added stock', () => {
     expect(heard.fromMemory).toBeGreaterThan(10 * runs);
     expect(heard.added).toBeGreaterThan(runs);
     expect(heard.announcedAgain).toBeGreaterThan(runs / 10);
-  }, 60_000);
+  });
 });

@@ -7,6 +7,8 @@ import { ComposeRun } from './engine.ts';
 
 const deploy = join(import.meta.dirname, '../../deploy');
 const ports = { service: 8080, balancer: 8080, prometheus: 9090, grafana: 3000 };
+// Names, scrapes and checks come every few seconds, on a machine that has just started all of it.
+const patience = { timeoutMs: 120_000, everyMs: 200 };
 
 type Json = Record<string, unknown>;
 
@@ -94,10 +96,13 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
     expect(await statuses()).toEqual(new Set([200]));
     const stopped = compose.compose('stop', 'service-2');
     let ended = false;
-    void stopped.then(() => {
+    const asking = async () => {
+      while (!ended) expect(await statuses()).toEqual(new Set([200]));
+    };
+    const stopping = stopped.finally(() => {
       ended = true;
     });
-    while (!ended) expect(await statuses()).toEqual(new Set([200]));
+    await Promise.all([stopping, asking()]);
     expect(await statuses()).toEqual(new Set([200]));
     await compose.up('service-2');
   });
@@ -105,14 +110,16 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
   it('has a Prometheus that finds every node and knows the alerts', async () => {
     await compose.up('prometheus');
     const prometheus = await compose.url('prometheus', 9090);
-    await waitFor('three nodes that are scraped', async () => {
+    const areScraped = async () => {
       const ups = await valuesOf(prometheus, 'up{job="firstcome"}');
       return ups.length === 3 && ups.every((up) => up === 1);
-    });
-    await waitFor('a check that found no difference', async () => {
+    };
+    await waitFor('three nodes that are scraped', areScraped, patience);
+    const agrees = async () => {
       const [units] = await valuesOf(prometheus, 'max(firstcome_stock_difference_units)');
       return units === 0;
-    });
+    };
+    await waitFor('a check that found no difference', agrees, patience);
     const { groups } = (await ask(`${prometheus}/api/v1/rules`)).body.data as {
       groups: { rules: { name: string; type: string }[] }[];
     };
@@ -126,14 +133,16 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
   it('has a Grafana with the dashboards in place, which asks that Prometheus', async () => {
     await compose.up('grafana');
     const grafana = await compose.url('grafana', 3000);
-    const found = (await ask(`${grafana}/api/search?type=dash-db`)).body as unknown as {
-      uid: string;
-    }[];
+    const find = async () =>
+      (await ask(`${grafana}/api/search?type=dash-db`)).body as unknown as { uid: string }[];
     const folder = join(deploy, 'grafana/dashboards');
     const shipped = readdirSync(folder).map(
       (file) => (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { uid: string }).uid,
     );
-    expect(found.map(({ uid }) => uid).sort()).toEqual(shipped.sort());
+    // It is healthy before it has read them.
+    const areThere = async () => (await find()).length >= shipped.length;
+    await waitFor('dashboards', areThere, patience);
+    expect((await find()).map(({ uid }) => uid).sort()).toEqual(shipped.sort());
     const source = `${grafana}/api/datasources/proxy/uid/firstcome-prometheus`;
     expect(await valuesOf(source, 'count(up{job="firstcome"})')).toEqual([3]);
   });
@@ -161,10 +170,11 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.secure.yaml', ()
       expect((await ask(`${service}/api/coupons`, coupon, { authorization })).status).toBe(201);
       expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).status).toBe(401);
       const prometheus = await compose.url('prometheus', 9090);
-      await waitFor('a node that is scraped', async () => {
+      const isScraped = async () => {
         const ups = await valuesOf(prometheus, 'up{job="firstcome"}');
         return ups.length === 1 && ups[0] === 1;
-      });
+      };
+      await waitFor('a node that is scraped', isScraped, patience);
     } finally {
       await compose.remove();
     }

@@ -29,8 +29,9 @@ describe('the audit', () => {
     }
     expect(alarms).toEqual([]);
     // Each rule had work to do, or its silence would say nothing.
+    expect(checked.size).toBe(17);
     for (const [rule, count] of checked) expect([rule, count >= 100]).toEqual([rule, true]);
-  }, 60_000);
+  }, 240_000);
 
   it('takes a sold_out that comes too late after added stock for a lie, unless a delay is declared', async () => {
     let lies = 0;
@@ -43,7 +44,7 @@ describe('the audit', () => {
       expect(failedRules(report), `seed ${seed}`).toEqual([]);
     }
     expect(lies).toBeGreaterThan(10);
-  }, 60_000);
+  });
 
   const defects: [what: string, rule: string, plant: (history: GeneratedHistory) => boolean][] = [
     ['two claims that changed places, in the tables and in every answer', 'R13', swapPlaces],
@@ -52,21 +53,17 @@ describe('the audit', () => {
     ['a claim that a look-up forgot', 'R11', forgetClaim],
   ];
 
-  it.each(defects)(
-    'finds in busy histories, each time: %s (%s)',
-    async (_, rule, plant) => {
-      let planted = 0;
-      for (let seed = 1; seed <= 300; seed += 1) {
-        const history = generateHistory(seed);
-        if (!plant(history)) continue;
-        planted += 1;
-        const report = await auditRecorded(folder.path, history);
-        expect(failedRules(report), `seed ${seed}`).toContain(rule);
-      }
-      expect(planted).toBeGreaterThan(10);
-    },
-    60_000,
-  );
+  it.each(defects)('finds in busy histories, each time: %s (%s)', async (_, rule, plant) => {
+    let planted = 0;
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const history = generateHistory(seed);
+      if (!plant(history)) continue;
+      planted += 1;
+      const report = await auditRecorded(folder.path, history);
+      expect(failedRules(report), `seed ${seed}`).toContain(rule);
+    }
+    expect(planted).toBeGreaterThan(10);
+  });
 });
 
 /** Swaps position and time of two claims, of which one was won before the other was asked for. */
