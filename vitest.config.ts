@@ -23,9 +23,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{deploy,proof}/*.test.ts'],
-          // They end what hangs, and measure nothing: beside others a second of work may take ten and more.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // They end what hangs, and measure nothing: beside others a second of work may take twenty.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           expect: { poll: { timeout: 20_000 } },
         },
       },

@@ -59,7 +59,7 @@ export class ScriptedClaimStore implements ClaimStore {
 
   /** Answers the batch sent as number `index`, counted from 0. */
   async answer(index: number, answer: BatchAnswer): Promise<void> {
-    this.answers[index]?.(answer);
+    nth(this.answers, index, 'batch')(answer);
     await settled();
   }
 
@@ -75,7 +75,7 @@ export class ScriptedClaimStore implements ClaimStore {
 
   /** Answers the bundle sent as number `index`, counted from 0. */
   async answerBundle(index: number, answer: BundleAnswer): Promise<void> {
-    this.bundleAnswers[index]?.(answer);
+    nth(this.bundleAnswers, index, 'bundle')(answer);
     await settled();
   }
 
@@ -97,10 +97,17 @@ export class ScriptedClaimStore implements ClaimStore {
 
   /** Answers the void mark that was asked as number `index`: how it settled, or a failure. */
   async settle(index: number, how: Settlement | Error): Promise<void> {
-    if (how instanceof Error) this.settlements[index]?.reject(how);
-    else this.settlements[index]?.resolve(how);
+    const { resolve, reject } = nth(this.settlements, index, 'void mark');
+    if (how instanceof Error) reject(how);
+    else resolve(how);
     await settled();
   }
+}
+
+function nth<Item>(items: readonly Item[], index: number, what: string): Item {
+  const item = items[index];
+  if (item === undefined) throw new Error(`${what} ${index} was not asked for`);
+  return item;
 }
 
 /** A maker of ids: the prefix, and a number that grows from 1. */
