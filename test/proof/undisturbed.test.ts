@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { expect, it } from 'vitest';
+import { lagMsLimit } from '../../src/proof/drill/report.ts';
+import { undisturbed } from '../support/undisturbed.ts';
+
+const standStill = () =>
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * lagMsLimit);
+
+it('tries again what failed while the process stood still, a few times at most', async () => {
+  let tries = 0;
+  await undisturbed(async () => {
+    tries += 1;
+    if (tries > 2) return;
+    standStill();
+    throw new Error('too late');
+  });
+  expect(tries).toBe(3);
+  tries = 0;
+  const everLate = undisturbed(async () => {
+    tries += 1;
+    standStill();
+    throw new Error('too late');
+  });
+  await expect(everLate).rejects.toThrow('too late');
+  expect(tries).toBe(5);
+});
+
+it('does not try again what failed by itself', async () => {
+  let tries = 0;
+  const wrong = undisturbed(async () => {
+    tries += 1;
+    throw new Error('wrong');
+  });
+  await expect(wrong).rejects.toThrow('wrong');
+  expect(tries).toBe(1);
+});
