@@ -289,6 +289,15 @@ describe('a pool is refused', () => {
     await small.end();
   });
 
+  it('that is something else, or nothing', async () => {
+    const told = 'pool must be a Pool of the package pg';
+    const given: unknown[] = [undefined, null, {}, new pg.Client(), database.url];
+    for (const other of given) {
+      await refused({ pool: other as pg.Pool }).toThrow(told);
+      await expect(migrate({ pool: other as pg.Pool, schema })).rejects.toThrow(told);
+    }
+  });
+
   it('that asks for binary results', async () => {
     const binary = openPool({ binary: true } as pg.PoolConfig);
     await refused({ pool: binary }).toThrow('binary');
