@@ -188,16 +188,23 @@ describe('an embedded engine', () => {
   });
 
   it('stops once, lets the host end its pool, and refuses from then on', async () => {
-    const { createCoupon, claim, stop } = await start();
+    const { createCoupon, claim, stop, ...others } = await start();
     const name = newName();
     await createCoupon({ name, amount: 2 });
     await claim({ couponName: name, userId: 'first' });
     const last = claim({ couponName: name, userId: 'ada' });
     await Promise.all([stop(), stop()]);
     expect((await last).outcome).toBe('claimed');
-    await expect(claim({ couponName: name, userId: 'bob' })).rejects.toMatchObject({
-      code: 'unavailable',
-    });
+    const later = [
+      () => claim({ couponName: name, userId: 'bob' }),
+      () => createCoupon({ name: newName(), amount: 1 }),
+      () => others.readCoupon(name),
+      () => others.changeCoupon(name, { paused: true }),
+      () => others.addStock({ name, units: 1 }),
+      () => others.findClaim(name, 'ada'),
+      () => others.listClaims({ couponName: name }),
+    ];
+    for (const call of later) await expect(call()).rejects.toMatchObject({ code: 'unavailable' });
     expect(pool.totalCount - pool.idleCount).toBe(0);
   });
 });
