@@ -111,7 +111,7 @@ export type Firstcome = {
     limit?: number | undefined;
   }): Promise<ClaimPage>;
   /**
-   * Refuses new claims, answers those that wait, and ends the connections that the pool has lent; to be called before
+   * Refuses further calls, answers claims that wait, and ends the connections that the pool has lent; to be called before
    * the pool's own `end`. Claims not answered after `timeoutMs` (default 4,000) hear a fault. Twice is the same as once.
    */
   stop(options?: { timeoutMs?: number }): Promise<void>;
@@ -178,19 +178,24 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     stops,
   );
   let stopped: Promise<void> | undefined;
+  // Whatever came later would borrow connections of a pool that its host is about to end.
+  const running = () => {
+    if (stopped === undefined) return engine;
+    throw new AppError('unavailable', { detail: 'the engine was stopped' });
+  };
   return {
     durability,
-    createCoupon: async (coupon) => engine.manageCoupon.create(checkNewCoupon(coupon)),
-    claim: async (command) => engine.claimCoupon(checkClaim(command)),
-    readCoupon: async (name) => engine.readCoupons.read(checkCouponName(name)),
+    createCoupon: async (coupon) => running().manageCoupon.create(checkNewCoupon(coupon)),
+    claim: async (command) => running().claimCoupon(checkClaim(command)),
+    readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      engine.manageCoupon.change(checkCouponName(name), checkChange(change)),
-    addStock: async (addition) => engine.manageCoupon.addStock(checkAddition(addition)),
+      running().manageCoupon.change(checkCouponName(name), checkChange(change)),
+    addStock: async (addition) => running().manageCoupon.addStock(checkAddition(addition)),
     async findClaim(couponName, userId) {
       const checked = checkClaim({ couponName, userId });
-      return engine.readClaims.find(checked.couponName, checked.userId);
+      return running().readClaims.find(checked.couponName, checked.userId);
     },
-    listClaims: async (query) => engine.readClaims.list(checkPage(query)),
+    listClaims: async (query) => running().readClaims.list(checkPage(query)),
     stop({ timeoutMs = stopTimeoutMsDefault } = {}) {
       stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(stops));
       return stopped;

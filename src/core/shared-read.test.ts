@@ -9,7 +9,7 @@ type Load = {
   fail(error: Error): Promise<void>;
 };
 
-function setup(limits: { keysMax?: number; readersMax?: number } = {}) {
+function setup(limits: { keysMax?: number; readersMax?: number; unchanging?: boolean } = {}) {
   const loads: Load[] = [];
   const shared = new SharedRead<number>({
     keysMax: 10,
@@ -58,6 +58,18 @@ describe('a reader', () => {
     expect(load(1).keys).toEqual(['a']);
     await load(1).end({ a: 2 });
     expect(await late).toBe(2);
+  });
+
+  it('is told what never changes when it is known, and what is absent by a load of his own', async () => {
+    const { shared, loads, load } = setup({ unchanging: true });
+    const known = [shared.read('a'), shared.read('a')];
+    await load(0).end({ a: 1 });
+    expect(await Promise.all(known)).toEqual([1, 1]);
+    expect(loads.length).toBe(1);
+    const absent = [shared.read('b'), shared.read('b')];
+    await load(1).end({});
+    await load(2).end({ b: 2 });
+    expect(await Promise.all(absent)).toEqual([undefined, 2]);
   });
 
   it('hears nothing but undefined for a key that does not exist', async () => {

@@ -9,6 +9,8 @@ export type SharedReadOptions<Value> = {
   keysMax: number;
   /** Readers that may wait; the next one hears `overloaded`. */
   readersMax: number;
+  /** That what exists never changes: it is then told also to those who came while it was read. */
+  unchanging?: boolean;
 };
 
 type Entry<Value> = {
@@ -20,7 +22,8 @@ type Entry<Value> = {
 
 /**
  * Lets readers share queries without reading anything stale: a reader joins a load that starts after the reader
- * arrived, never one that is under way. One load runs at a time; the next one gathers meanwhile.
+ * arrived, never one that is under way, unless what it reads never changes. One load runs at a time; the next one
+ * gathers meanwhile.
  */
 export class SharedRead<Value> {
   private readonly options: SharedReadOptions<Value>;
@@ -64,10 +67,21 @@ export class SharedRead<Value> {
       for (const [key, entry] of batch) {
         this.readers -= entry.readers;
         if (values === undefined) entry.reject(failure);
-        else entry.resolve(values.get(key));
+        else {
+          entry.resolve(values.get(key));
+          if (this.options.unchanging === true && values.has(key)) this.tellGathered(key, values);
+        }
       }
     }
     this.loading = false;
+  }
+
+  private tellGathered(key: string, values: ReadonlyMap<string, Value>): void {
+    const entry = this.gathering.get(key);
+    if (entry === undefined) return;
+    this.gathering.delete(key);
+    this.readers -= entry.readers;
+    entry.resolve(values.get(key));
   }
 
   private takeBatch(): Map<string, Entry<Value>> {

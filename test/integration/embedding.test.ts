@@ -188,16 +188,23 @@ describe('an embedded engine', () => {
   });
 
   it('stops once, lets the host end its pool, and refuses from then on', async () => {
-    const { createCoupon, claim, stop } = await start();
+    const { createCoupon, claim, stop, ...others } = await start();
     const name = newName();
     await createCoupon({ name, amount: 2 });
     await claim({ couponName: name, userId: 'first' });
     const last = claim({ couponName: name, userId: 'ada' });
     await Promise.all([stop(), stop()]);
     expect((await last).outcome).toBe('claimed');
-    await expect(claim({ couponName: name, userId: 'bob' })).rejects.toMatchObject({
-      code: 'unavailable',
-    });
+    const later = [
+      () => claim({ couponName: name, userId: 'bob' }),
+      () => createCoupon({ name: newName(), amount: 1 }),
+      () => others.readCoupon(name),
+      () => others.changeCoupon(name, { paused: true }),
+      () => others.addStock({ name, units: 1 }),
+      () => others.findClaim(name, 'ada'),
+      () => others.listClaims({ couponName: name }),
+    ];
+    for (const call of later) await expect(call()).rejects.toMatchObject({ code: 'unavailable' });
     expect(pool.totalCount - pool.idleCount).toBe(0);
   });
 });
@@ -287,6 +294,15 @@ describe('a pool is refused', () => {
     const small = openPool({ max: 5 });
     await refused({ pool: small }).toThrow('the pool has at most 5 connections');
     await small.end();
+  });
+
+  it('that is something else, or nothing', async () => {
+    const told = 'pool must be a Pool of the package pg';
+    const given: unknown[] = [undefined, null, {}, new pg.Client(), database.url];
+    for (const other of given) {
+      await refused({ pool: other as pg.Pool }).toThrow(told);
+      await expect(migrate({ pool: other as pg.Pool, schema })).rejects.toThrow(told);
+    }
   });
 
   it('that asks for binary results', async () => {

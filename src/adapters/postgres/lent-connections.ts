@@ -91,8 +91,9 @@ export function lentConnections(
 
 /** Refuses a pool that cannot lend what the engine needs. Throws a `StartError` that says what to change. */
 export function assertCanLend(pool: pg.Pool, connections: number): void {
-  const { max, binary } = pool.options as { max?: number; binary?: boolean };
-  if (typeof pool.connect !== 'function' || typeof max !== 'number') {
+  // Of a program without types it may be anything, such as a single client or nothing.
+  const { max, binary } = (pool?.options ?? {}) as { max?: number; binary?: boolean };
+  if (typeof max !== 'number' || typeof pool.connect !== 'function') {
     throw new StartError('pool must be a Pool of the package pg');
   }
   if (max < connections) {

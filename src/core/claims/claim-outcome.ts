@@ -2,24 +2,10 @@
 import type { Claim } from './claim.ts';
 
 /**
- * Every answer that a claim can get, in order of precedence: when several apply, the first wins. A holder always
- * hears that he holds, also when the sale is over.
+ * An answer to a claim; the word for it is the same in SQL, metrics and docs. When several apply, the first wins:
+ * replayed, coupon_not_found, already_claimed, not_open, paused, closed, sold_out, claimed. A holder always hears that
+ * he holds, also when the sale is over. `claimed` and `replayed` are told only after the commit that holds them.
  */
-export const claimOutcomes = [
-  'replayed',
-  'coupon_not_found',
-  'already_claimed',
-  'not_open',
-  'paused',
-  'closed',
-  'sold_out',
-  'claimed',
-] as const;
-
-/** The word for an answer, the same in SQL, metrics and docs. */
-export type ClaimOutcomeName = (typeof claimOutcomes)[number];
-
-/** An answer to a claim. `claimed` and `replayed` are told only after the commit that holds them. */
 export type ClaimOutcome =
   | { outcome: 'claimed' | 'replayed' | 'already_claimed'; claim: Claim }
   | { outcome: 'not_open'; opensAt: string; opensInSeconds: number }

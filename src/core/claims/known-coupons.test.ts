@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { numbered, ScriptedClaimStore } from '../../../test/support/scripted-claim-store.ts';
 import { claimCouponWith } from './claim-coupon.ts';
 import { ClaimLanes } from './claim-lanes.ts';
@@ -87,8 +87,8 @@ describe('claiming', () => {
       lanes,
       newClaimId: numbered('claim-'),
     });
-    const claim = (couponName: string) =>
-      claimCoupon({ couponName, userId: 'ada', idempotencyKey: 'one intent' });
+    const claim = (couponName: string, userId = 'ada') =>
+      claimCoupon({ couponName, userId, idempotencyKey: 'one intent' });
     return { store, known, lanes, claim };
   }
 
@@ -115,6 +115,24 @@ describe('claiming', () => {
         ...{ couponName: 'LAUNCH', userId: 'ada', idempotencyKey: 'one intent', claimId },
       })),
     );
+  });
+
+  it('a coupon that nobody has claimed yet keeps the order in which the claims came', async () => {
+    const { store, claim } = claiming();
+    const ends: (() => void)[] = [];
+    store.findCouponNames = (names) =>
+      new Promise((resolve) => ends.push(() => resolve(new Set(names))));
+    void claim('LAUNCH', 'first');
+    void claim('LAUNCH', 'while the name is looked up');
+    ends[0]?.();
+    await settled();
+    void claim('LAUNCH', 'when it is known');
+    ends[1]?.();
+    await settled();
+    await store.decide(0);
+    expect(store.users.flat()).toEqual([
+      ...['first', 'while the name is looked up', 'when it is known'],
+    ]);
   });
 
   it('a coupon that is gone forgets its name, so that the next claim looks it up again', async () => {

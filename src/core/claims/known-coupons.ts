@@ -32,6 +32,8 @@ export class KnownCoupons {
       },
       keysMax: namesPerLookUpMax,
       readersMax: options.waitingMax,
+      // Nobody who waits here may be overtaken by a claim that comes when the name is known and waits no more.
+      unchanging: true,
     });
   }
 
@@ -40,7 +42,7 @@ export class KnownCoupons {
     return this.names.has(name);
   }
 
-  /** Whether there is such a coupon, as of a moment after this call. */
+  /** Whether there is such a coupon, as of a moment after this call; those who ask for one name are told in order. */
   async find(name: string): Promise<boolean> {
     const found = (await this.lookUp.read(name)) === true;
     if (found) this.remember(name);
