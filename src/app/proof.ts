@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The drill and the audit as commands: where they find keys and database, and what they say. */
-import { open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, realpath, rm } from 'node:fs/promises';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -90,12 +91,17 @@ async function judge(
   return report.verdict;
 }
 
-/** The reports are written after the load, and nobody wants to learn then that they cannot be. */
+/**
+ * The files are written once the drill has begun, and nobody wants to learn then that they cannot be. Each is left as it
+ * was found: a drill that does not begin leaves nothing.
+ */
 async function assertWritable(files: (string | undefined)[]): Promise<void> {
   for (const file of files) {
     if (file === undefined) continue;
+    const isThere = existsSync(file);
     const handle = await open(file, 'a').catch(throwNaming(file));
     await handle.close();
+    if (!isThere) await rm(await realpath(file));
   }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +97,16 @@ it('names a file that it cannot write before it asks anything, and leaves the la
   await expect(refused).rejects.toThrow(/none\/report: ENOENT: no such file or directory/);
   await expect(refused).rejects.toThrow(RecordingError);
   expect(await readFile(files.history, 'utf8')).toBe('kept');
+});
+
+it('leaves no file behind when it does not begin', async () => {
+  const files = {
+    history: join(folder, 'unbegun.jsonl'),
+    jsonReport: join(folder, 'unbegun.json'),
+  };
+  const refused = play('flash-sale', { urls: ['http://127.0.0.1:1'], files });
+  await expect(refused).rejects.toThrow('nothing listens there');
+  for (const file of Object.values(files)) expect(existsSync(file)).toBe(false);
 });
 
 it('the audit names a file that it cannot use', async () => {

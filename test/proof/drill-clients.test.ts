@@ -63,6 +63,7 @@ function setUp(url: string, more: { connections?: number; timeoutMs?: number } =
       clients.ask({ node: 0, ask: claim, intendedMs: now() - lateMs, onDone: resolve });
     });
   const events = () => {
+    history.open();
     history.close();
     return readHistory(file).events;
   };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { afterEach, describe, expect, it } from 'vitest';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { runDrill } from '../../src/proof/drill/drill.ts';
 import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
@@ -7,12 +10,16 @@ import {
   startFakeService,
   type Troubles,
 } from '../support/drill-fake-service.ts';
-import { type DrillRun, flawsOf, runDrillHere } from '../support/drill-history.ts';
+import { type DrillRun, flawsOf, readHistory, runDrillHere } from '../support/drill-history.ts';
+import { temporaryFolder } from '../support/proof-audit.ts';
 
 const services: FakeService[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.close()));
 });
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
 
 async function drill(
   scenario: ScenarioName,
@@ -141,6 +148,32 @@ describe('flash-sale', () => {
     services.push(service);
     const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
     await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+  });
+
+  it('touches no file before its coupons are there and whoever waits for them agrees', async () => {
+    const service = await startFakeService();
+    services.push(service);
+    const history = join(folder.path, 'history.jsonl');
+    const files = { history, jsonReport: join(folder.path, 'r.json') };
+    const fixed = { scenario: 'flash-sale', seed: 1, users: 9, rate: 900, coupon: 'c' } as const;
+    const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+    const play = (urls: string[], onCreated?: () => Promise<void>) =>
+      runDrill({ ...fixed, ...files, urls }, terminal, undefined, onCreated);
+    const unlike = async () => {
+      throw new Error('not this one');
+    };
+
+    await expect(play(service.urls, unlike)).rejects.toThrow('not this one');
+    expect(readdirSync(folder.path)).toEqual([]);
+    for (const file of Object.values(files)) writeFileSync(file, 'the last run');
+    await expect(play(service.urls)).rejects.toThrow('409 coupon_exists');
+    await expect(play(['http://127.0.0.1:1'])).rejects.toThrow('nothing listens there');
+    for (const file of Object.values(files)) {
+      expect(readFileSync(file, 'utf8')).toBe('the last run');
+    }
+    service.coupons.clear();
+    await play(service.urls);
+    expect(readHistory(history).events[0]).toMatchObject({ i: 0, type: 'invoke', f: 'create' });
   });
 });
 

@@ -46,7 +46,7 @@ type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>
  * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
  * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
  * options that cannot be, and `DrillError` when the service cannot be drilled at all. `onCreated` hears of the coupons
- * before the load begins, and ends the drill by throwing.
+ * before the load begins, and ends the drill by throwing. Until then no file is touched.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -95,6 +95,7 @@ async function playFrom(running: Running, startedAt: Date, file: string): Promis
   const coupons = await createCoupons(persistence, scenario.coupons);
   const names = coupons.map(({ name }) => name);
   await running.onCreated(names);
+  history.open();
   const sample = new UserSample(new Random(settings.seed, sampleStream));
   const played = await play(running, startedAt, sample);
   const lastReads: LastRead[] = signal.aborted

@@ -15,17 +15,17 @@ const pendingCharactersMax = 256 * 1024;
  * a disk that does not keep up shows as a late generator, and no memory fills with what it owes.
  */
 export class HistoryWriter {
-  private readonly file: number;
+  private readonly path: string;
+  private file: number | undefined;
   private readonly now: () => number;
   private readonly nodes: readonly string[];
   private pending = '';
   private eventsWritten = 0;
   private operationsBegun = 0;
-  private isClosed = false;
 
-  /** Overwrites the file at `path`. `now` tells milliseconds since the recording began. */
+  /** Leaves the file at `path` alone until `open`. `now` tells milliseconds since the recording began. */
   constructor(path: string, head: HistoryHead, now: () => number) {
-    this.file = openSync(path, 'w');
+    this.path = path;
     this.now = now;
     this.nodes = head.nodes.map((node) => JSON.stringify(node));
     this.pending = `${JSON.stringify(head)}\n`;
@@ -56,20 +56,26 @@ export class HistoryWriter {
     this.append(`"type":"${completion.type}","op":${op}${tail}${toldOf(completion)}}\n`);
   }
 
-  /** Hands all that was told to the operating system. */
+  /** Overwrites the file with all that was told so far, which is kept in memory until then. */
+  open(): void {
+    this.file = openSync(this.path, 'w');
+    this.flush();
+  }
+
+  /** Hands all that was told to the operating system; does nothing while the file is not open. */
   flush(): void {
-    if (this.pending === '') return;
+    if (this.pending === '' || this.file === undefined) return;
     const bytes = Buffer.from(this.pending);
     this.pending = '';
     for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
   }
 
-  /** Flushes and closes; a second call does nothing. */
+  /** Flushes and closes; does nothing where the file is not open. */
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
+    if (this.file === undefined) return;
     this.flush();
     closeSync(this.file);
+    this.file = undefined;
   }
 
   private append(rest: string): void {
