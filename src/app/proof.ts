@@ -18,7 +18,7 @@ import { throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import { type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
+import { assertOptions, type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
 
 export { scenarioNames };
@@ -30,17 +30,18 @@ export async function drill(
   output: Output,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { audit: isAudited, ...drillOptions } = options;
+  const { audit: isAudited, urls = [`http://127.0.0.1:${config.http.port}`], ...others } = options;
   const { isTTY, columns } = process.stdout;
-  const url = isAudited ? await databaseUrl(config) : undefined;
+  const drillOptions = {
+    ...{ ...others, urls },
+    claimApiKey: config.auth.claimApiKey?.reveal(),
+    adminApiKey: config.auth.adminApiKey?.reveal(),
+  } as DrillOptions;
+  assertOptions(drillOptions);
   await assertWritable([drillOptions.history, drillOptions.jsonReport, drillOptions.htmlReport]);
-  const urls = drillOptions.urls ?? [`http://127.0.0.1:${config.http.port}`];
+  const url = isAudited ? await databaseUrl(config) : undefined;
   const report = await runDrill(
-    {
-      ...({ ...drillOptions, urls } as DrillOptions),
-      claimApiKey: config.auth.claimApiKey?.reveal(),
-      adminApiKey: config.auth.adminApiKey?.reveal(),
-    },
+    drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {

@@ -99,6 +99,11 @@ it('names a file that it cannot write before it asks anything, and leaves the la
   expect(await readFile(files.history, 'utf8')).toBe('kept');
 });
 
+it('tells what is wrong with the command line before what is wrong with a file', async () => {
+  const refused = play('storm', { files: { history: join(folder, 'none/history') } });
+  await expect(refused).rejects.toThrow(/^scenario must be one of flash-sale, /);
+});
+
 it('leaves no file behind when it does not begin', async () => {
   const files = {
     history: join(folder, 'unbegun.jsonl'),

@@ -76,9 +76,15 @@ describe('a command', () => {
   });
 
   it('drill and audit leave by the verdict', async () => {
-    expect(await run(['drill', 'flash-sale', '--url', 'http://a', 'http://b'])).toMatchObject({
-      ...{ code: 0, calls: ['drill flash-sale http://a http://b 1 true'] },
-    });
+    const nodes = ['--url', 'http://a', '--url', 'http://b'];
+    for (const args of [
+      ['flash-sale', ...nodes],
+      [...nodes, 'flash-sale'],
+    ]) {
+      expect(await run(['drill', ...args])).toMatchObject({
+        ...{ code: 0, calls: ['drill flash-sale http://a http://b 1 true'] },
+      });
+    }
     expect(await run(['audit', 'h.jsonl', '--dump', 'd.json'])).toMatchObject({
       ...{ code: 1, calls: ['audit h.jsonl d.json'] },
     });
@@ -87,7 +93,33 @@ describe('a command', () => {
         code: 3,
       },
     );
-    expect(await run(['drill', 'x', '--rate', 'fast'])).toMatchObject({ code: 2, calls: [] });
+  });
+
+  it('drill and audit exit with 2 for what cannot be asked of them, and say so in their help', async () => {
+    for (const args of [
+      ['drill'],
+      ['drill', 'x', '--rate', 'fast'],
+      ['drill', 'x', '--ramp', '1:2:3'],
+      ['drill', 'x', '--times', '2,,5'],
+      ['audit'],
+      ['audit', 'h.jsonl', '--dump', 'd.json', '--write-dump', 'e.json'],
+    ]) {
+      const { code, stderr, calls } = await run(args);
+      expect({ code, calls }, stderr).toEqual({ code: 2, calls: [] });
+      expect(stderr).toContain(`(firstcome ${args[0]} --help tells what there is)`);
+    }
+    const drill = async () => {
+      throw Object.assign(named('DrillOptionsError', ''), { mistakes: ['no such scenario'] });
+    };
+    expect(await run(['drill', 'x'], { drill })).toEqual({
+      ...{ code: 2, stdout: '', calls: [] },
+      stderr: 'firstcome: no such scenario\n(firstcome drill --help tells what there is)\n',
+    });
+    for (const name of ['drill', 'audit']) {
+      expect((await run([name, '--help'])).stdout.replaceAll(/\s+/g, ' ')).toContain(
+        'Exit code 0: passed; 1: failed, or could not be run; 2: wrong usage; 3: unknown.',
+      );
+    }
   });
 
   it('is serve when none is given', async () => {
@@ -163,7 +195,7 @@ describe('a wrong command line', () => {
     const { code, stdout, stderr, calls } = await run(args);
     expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
     expect(stderr).toMatch(told);
-    expect(stderr).toContain('firstcome --help');
+    expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help tells what there is\)/);
   });
 });
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { resolve } from 'node:path';
 import type { Phase, Spacing } from './arrival-times.ts';
 
 /** The scenarios that there are. */
@@ -112,10 +113,15 @@ const timeoutMsDefault = 10_000;
 const timesDefault = [2, 5, 10];
 const [timesMax, factorMax] = [20, 1_000];
 
-/** Fills in the defaults. Throws `DrillOptionsError` with all mistakes at once. */
-export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+/** Throws `DrillOptionsError` with all mistakes at once. */
+export function assertOptions(options: DrillOptions): void {
   const mistakes = mistakesIn(options);
   if (mistakes.length > 0) throw new DrillOptionsError(mistakes);
+}
+
+/** Fills in the defaults. Throws what `assertOptions` throws. */
+export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+  assertOptions(options);
   const { scenario, seed } = options;
   const fallback = defaults[scenario];
   const rate = options.rate ?? fallback.rate;
@@ -161,7 +167,8 @@ function mistakesIn(options: DrillOptions): string[] {
   for (const [name, [min, max]] of Object.entries(limits)) {
     const value = options[name as keyof typeof limits];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    mistakes.push(`${name} must be a whole number from ${min} to ${max}`);
+    const told = name === 'timeoutMs' ? 'timeout' : name;
+    mistakes.push(`${told} must be a whole number from ${min} to ${max}`);
   }
   const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
@@ -182,7 +189,7 @@ function mistakesIn(options: DrillOptions): string[] {
   if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
-  mistakes.push(...keyMistakes(options));
+  mistakes.push(...keyMistakes(options), ...fileMistakes(options));
   return mistakes;
 }
 
@@ -199,6 +206,13 @@ function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
   return [claimApiKey, adminApiKey]
     .filter((key) => key !== undefined && !/^[\x21-\x7e]+$/.test(key))
     .map(() => 'an API key must be printable ASCII without spaces');
+}
+
+function fileMistakes({ history, jsonReport, htmlReport }: DrillOptions): string[] {
+  const files = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
+  return new Set(files.map((file) => resolve(file))).size === files.length
+    ? []
+    : ['history, json and html must be files of their own'];
 }
 
 /** The URL is not repeated where it may hold a password. */
