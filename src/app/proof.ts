@@ -20,6 +20,7 @@ import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
 import { assertOptions, type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
+import { ownUrl } from './own-url.ts';
 
 export { scenarioNames };
 
@@ -30,7 +31,8 @@ export async function drill(
   output: Output,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { audit: isAudited, urls = [`http://127.0.0.1:${config.http.port}`], ...others } = options;
+  const { host, port } = config.http;
+  const { audit: isAudited, urls = [ownUrl(host, port)], ...others } = options;
   const { isTTY, columns } = process.stdout;
   const drillOptions = {
     ...{ ...others, urls },

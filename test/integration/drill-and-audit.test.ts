@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { audit, drill } from '../../src/app/proof.ts';
@@ -10,6 +10,10 @@ import { loadConfig } from '../../src/config.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
 
 let database: TestDatabase;
 let apps: App[];
@@ -71,10 +75,20 @@ it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
   },
 );
 
-it('finds the service on the port that the settings name', async () => {
-  const { verdict } = await play('flash-sale', { env: { PORT: new URL(apps[0]?.url ?? '').port } });
-  expect(verdict).toBe('passed');
-});
+it.each(['127.0.0.2', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
+  'finds the service on the port and on HOST=%s as the settings name them',
+  async (HOST) => {
+    const env = { HOST, ALLOW_ANONYMOUS_ADMIN: 'true' };
+    const app = await startService({ DATABASE_URL: database.url, ...env });
+    const { port } = new URL(app.url);
+    try {
+      const { verdict } = await play('flash-sale', { env: { ...env, PORT: port } });
+      expect(verdict).toBe('passed');
+    } finally {
+      await app.stop();
+    }
+  },
+);
 
 it('judges nobody by a database that the service does not use', async () => {
   const other = await createTestDatabase();
@@ -110,7 +124,7 @@ it('leaves no file behind when it does not begin', async () => {
     jsonReport: join(folder, 'unbegun.json'),
   };
   const refused = play('flash-sale', { urls: ['http://127.0.0.1:1'], files });
-  await expect(refused).rejects.toThrow('nothing listens there');
+  await expect(refused).rejects.toThrow('nothing listens at http://127.0.0.1:1: start');
   for (const file of Object.values(files)) expect(existsSync(file)).toBe(false);
 });
 

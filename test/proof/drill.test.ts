@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { runDrill } from '../../src/proof/drill/drill.ts';
@@ -148,6 +150,12 @@ describe('flash-sale', () => {
     services.push(service);
     const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
     await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+    const other = createServer((_, response) => response.end('hello'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const unlike = runDrillHere({ scenario: 'mixed', urls: [url], seed: 1 });
+    await expect(unlike).rejects.toThrow(`what answers at ${url} is not this service`);
+    await new Promise((resolve) => other.close(resolve));
   });
 
   it('touches no file before its coupons are there and whoever waits for them agrees', async () => {
@@ -167,7 +175,7 @@ describe('flash-sale', () => {
     expect(readdirSync(folder.path)).toEqual([]);
     for (const file of Object.values(files)) writeFileSync(file, 'the last run');
     await expect(play(service.urls)).rejects.toThrow('409 coupon_exists');
-    await expect(play(['http://127.0.0.1:1'])).rejects.toThrow('nothing listens there');
+    await expect(play(['http://127.0.0.1:1'])).rejects.toThrow('nothing listens at');
     for (const file of Object.values(files)) {
       expect(readFileSync(file, 'utf8')).toBe('the last run');
     }

@@ -92,7 +92,7 @@ async function playFrom(running: Running, startedAt: Date, file: string): Promis
   // A node that swallows what is sent to it must not hold up the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const persistence = { clients, nodes: settings.urls.length, now, signal };
-  const coupons = await createCoupons(persistence, scenario.coupons);
+  const coupons = await createCoupons(persistence, settings.urls, scenario.coupons);
   const names = coupons.map(({ name }) => name);
   await running.onCreated(names);
   history.open();
