@@ -32,7 +32,7 @@ export async function drill(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { host, port } = config.http;
-  const { audit: isAudited, urls = [ownUrl(host, port)], ...others } = options;
+  const { audit: isAudited, faults, urls = [ownUrl(host, port)], ...others } = options;
   const { isTTY, columns } = process.stdout;
   const drillOptions = {
     ...{ ...others, urls },
@@ -50,25 +50,23 @@ export async function drill(
       if (url !== undefined && name !== undefined) await assertJudgedHere(url, name, urls);
     },
   );
+  const historyFile = report.history.file;
+  const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
   if (!isAudited) {
-    output.stdout(`\nnot judged; do so with: firstcome audit ${report.history.file}\n`);
+    output.stdout(`\nnot judged; do so with: ${byHand}\n`);
     return 'unknown';
   }
   if (url === undefined) {
     output.stdout(
-      `\nnot judged, as there is no database to look at: ${noDatabase}.\n` +
-        `Then: firstcome audit ${report.history.file}\n`,
+      `\nnot judged, as there is no database to look at: ${noDatabase}.\nThen: ${byHand}\n`,
     );
     return 'unknown';
   }
-  const historyFile = report.history.file;
   // Found anew: a bundled database that was started again meanwhile listens elsewhere.
   const dump = await dumpDatabase(config).catch((error: Error) => {
-    throw new StartError(`${error.message}\nOnce it can: firstcome audit ${historyFile}`, {
-      cause: error,
-    });
+    throw new StartError(`${error.message}\nOnce it can: ${byHand}`, { cause: error });
   });
-  return judge({ historyFile, dump }, output);
+  return judge({ historyFile, faultsFile: faults, dump }, output);
 }
 
 /** Judges a recorded history. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -37,6 +38,7 @@ afterAll(async () => {
 type Place = {
   urls?: string[];
   env?: Record<string, string>;
+  faults?: string;
   files?: { history?: string; jsonReport?: string };
 };
 
@@ -57,12 +59,52 @@ async function play(scenario: string, place: Place = { urls: apps.map(({ url }) 
       ...(place.urls !== undefined && { urls: place.urls }),
       ...{ scenario, seed: 7, users: 300, units: 60 },
       ...{ rate: 300, seconds: 2, history, audit: true },
+      ...(place.faults !== undefined && { faults: place.faults }),
       ...place.files,
     },
     output,
     new AbortController().signal,
   );
-  return { verdict, said, judgeAgain: () => audit(config, { historyFile: history }, output) };
+  const judgeAgain = (faults?: string) =>
+    audit(config, { historyFile: history, ...(faults !== undefined && { faults }) }, output);
+  return { verdict, said, judgeAgain };
+}
+
+/** A way to the service on which a hundred requests are cut off, inside of a fault that is told. */
+async function startBreakingProxy(
+  url: string,
+  onPhase: (phase: 'start' | 'end') => Promise<void>,
+): Promise<{ url: string; close(): void }> {
+  const { hostname, port } = new URL(url);
+  let pieces = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const service = connect(Number(port), hostname);
+    for (const [one, other] of [
+      [client, service],
+      [service, client],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => undefined).on('close', () => other.destroy());
+    }
+    service.pipe(client);
+    client.on('data', async (piece) => {
+      pieces += 1;
+      const now = pieces;
+      if (now === 50) await onPhase('start');
+      if (now > 100 && now < 200) return void client.destroy();
+      if (now === 200) await onPhase('end');
+      service.write(piece);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
 }
 
 it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
@@ -126,6 +168,22 @@ it('leaves no file behind when it does not begin', async () => {
   const refused = play('flash-sale', { urls: ['http://127.0.0.1:1'], files });
   await expect(refused).rejects.toThrow('nothing listens at http://127.0.0.1:1: start');
   for (const file of Object.values(files)) expect(existsSync(file)).toBe(false);
+});
+
+it('holds a connection that breaks against the service, unless somebody told that he broke it', async () => {
+  const faults = join(folder, 'faults.jsonl');
+  const proxy = await startBreakingProxy(apps[0]?.url ?? '', (phase) =>
+    appendFile(faults, `${JSON.stringify({ fault: 'cut', phase, at: new Date() })}\n`),
+  );
+  try {
+    const { verdict, said, judgeAgain } = await play('flash-sale', { urls: [proxy.url], faults });
+    expect(said).toContain('reset');
+    expect(verdict).toBe('passed');
+    expect(await judgeAgain()).toBe('failed');
+    expect(await judgeAgain(faults)).toBe('passed');
+  } finally {
+    proxy.close();
+  }
 });
 
 it('the audit names a file that it cannot use', async () => {

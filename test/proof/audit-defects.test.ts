@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { auditHistory } from '../../src/proof/audit/audit.ts';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
+  anySize,
   auditRecorded,
   failedRules,
   temporaryFolder,
   violationsOf,
 } from '../support/proof-audit.ts';
-import { notFound, SaleScript, type Told } from '../support/proof-recorder.ts';
+import {
+  head,
+  notFound,
+  SaleScript,
+  type Told,
+  writeJsonLines,
+} from '../support/proof-recorder.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -660,6 +669,23 @@ describe('in the answers, the audit finds', () => {
     await expectFailed(['R17']);
   });
 
+  it('tells when connections broke, and what to do if that was on purpose', async () => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    const fromMs = script.recorder.events.at(-1)?.t_ms ?? 0;
+    script.ms += 1500;
+    script.claim('LARGE', 'ivy', { told: { type: 'info', outcome: 'reset' } });
+    const toMs = script.recorder.events.at(-1)?.t_ms ?? 0;
+    script.claim('LARGE', 'jon');
+    const recorded = { events: script.recorder.events, dump: script.dump() };
+    const { rules } = await auditRecorded(folder.path, recorded);
+    const [note = '', ...others] = rules.find(({ rule }) => rule === 'R17')?.notes ?? [];
+    const at = (ms: number) => new Date(Date.parse(head.started_at) + ms).toISOString();
+    expect(note).toContain(`2 operations broke from ${at(fromMs)} to ${at(toMs)}.`);
+    expect(note).toContain('on purpose then, such as with kill -9 of the service, tells the audit');
+    expect(note).toContain('with --faults');
+    expect(others).toEqual([]);
+  });
+
   it('an answer that cannot be read: R17', async () => {
     script.claim('LARGE', 'hal', { told: { type: 'info', http: 200, outcome: 'unreadable_body' } });
     script.claim('LARGE', 'ivy');
@@ -693,6 +719,37 @@ describe('in the answers, the audit finds', () => {
     script.fault('cut', 'end');
     script.claim('LARGE', 'ivy');
     await expectFailed([]);
+  });
+});
+
+describe('faults told by the time of day', () => {
+  const told = (ms: number, phase: string) => ({
+    ...{ fault: 'kill', phase, at: new Date(Date.parse(head.started_at) + ms).toISOString() },
+  });
+  const judged = async (...faults: object[]) => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'ivy');
+    const { events } = script.recorder;
+    const historyFile = join(folder.path, 'history.jsonl');
+    const faultsFile = join(folder.path, 'faults.jsonl');
+    writeJsonLines(historyFile, [head, ...events]);
+    writeJsonLines(faultsFile, faults);
+    const dump = script.dump();
+    const report = await auditHistory({ historyFile, faultsFile, dump, options: anySize });
+    return { report, failed: failedRules(report) };
+  };
+
+  it('excuse what broke in their time', async () => {
+    const { failed } = await judged(told(script.ms - 5, 'start'), told(script.ms + 5, 'end'));
+    expect(failed).toEqual([]);
+  });
+
+  it('excuse nothing where they ended before the history began, and prove nothing', async () => {
+    const { report, failed } = await judged(told(-9000, 'start'), told(-1, 'end'));
+    expect(failed).toEqual(['R17']);
+    expect(report.notes).toEqual(['1 fault ended before this history began']);
+    const why = 'the file of faults tells of none in this history';
+    expect(report.rules.find(({ rule }) => rule === 'R18')?.notes).toEqual([why]);
   });
 });
 

@@ -47,6 +47,8 @@ export type DrillArguments = {
   history: string;
   jsonReport?: string;
   htmlReport?: string;
+  /** The file of what was broken on purpose meanwhile; it is there in the end at the latest. */
+  faults?: string;
   /** Whether to judge the history at once. */
   audit: boolean;
 };

@@ -27,7 +27,7 @@ function toHead(line: Line): HistoryHead {
   if (value.version !== 1) head.fail('version is not 1');
   head.text('scenario');
   head.number('seed');
-  head.text('started_at');
+  head.time('started_at');
   const { nodes } = value;
   if (!Array.isArray(nodes) || nodes.some((node) => typeof node !== 'string')) {
     head.fail('nodes is not a list of texts');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import { millis, whole } from '../numbers.ts';
 import { outcomeClasses } from './completion.ts';
-import { millis, whole } from './numbers.ts';
 import type { ClassCounts } from './tally.ts';
 
 /** Where a drill tells how it goes. */

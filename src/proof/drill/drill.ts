@@ -55,9 +55,9 @@ export async function runDrill(
   onCreated: (names: string[]) => Promise<void> = async () => undefined,
 ): Promise<DrillReport> {
   const startedAt = new Date();
+  const startMs = performance.now();
   const settings = settle(options, startedAt);
   const scenario = scenarioOf(settings);
-  const startMs = performance.now();
   const now = () => performance.now() - startMs;
   const head: HistoryHead = {
     history: 'firstcome',

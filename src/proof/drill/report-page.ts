@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import { millis, seconds, whole } from '../numbers.ts';
 import { outcomeClasses } from './completion.ts';
-import { millis, seconds, whole } from './numbers.ts';
 import { barPlot, escaped, linePlot, secondTicks } from './plots.ts';
 import type { DrillReport } from './report.ts';
 import { generatorLine } from './summary.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { millis, seconds, whole } from './numbers.ts';
+import { millis, seconds, whole } from '../numbers.ts';
 import type { DrillReport } from './report.ts';
 
 const columnsMax = 80;

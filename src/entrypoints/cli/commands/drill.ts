@@ -35,6 +35,10 @@ export function drillCommand(
     .option('--history <file>', 'where to write what the clients saw, anew', 'drill.jsonl')
     .option('--json <file>', 'where to write a report for programs')
     .option('--html <file>', 'where to write a report with plots')
+    .option(
+      '--faults <file>',
+      'what was broken on purpose meanwhile, read in the end; `firstcome audit --help` tells more',
+    )
     .option('--no-audit', 'leave the judging to `firstcome audit`')
     .action(async (scenario: string, options: DrillFlags) => {
       const { url, timeout, json, html, ...others } = options;

@@ -32,7 +32,8 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
   if (refusals === undefined && !heard.has('sold_out') && !heard.has('already_claimed')) {
     findings.undecided('nobody heard sold_out or already_claimed');
   }
-  if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
+  if (faults?.length === 0) findings.undecided('the file of faults tells of none in this history');
+  else if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
   return findings.end();
 }
 
