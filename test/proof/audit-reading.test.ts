@@ -108,7 +108,7 @@ describe('a history', () => {
     const history = await readHistory(file);
     expect(history.notes).toEqual([
       'line 7 is cut off, left out',
-      '1 operations have no completion and count as info',
+      '1 operation has no completion and counts as info',
     ]);
     expect(history.end(2)).toBe('info');
   });

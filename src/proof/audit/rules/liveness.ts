@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import type { FaultSpan } from '../read-faults.ts';
@@ -94,7 +95,7 @@ function checkGoodput(
   if (best >= needed) return;
   findings.violation(() => {
     const wanted = `${Math.ceil(needed)} in ${windowMs} ms`;
-    return `after the faults ${best} answers at best, as before would be ${wanted}`;
+    return `after the faults ${counted(best, 'answer')} at best, as before would be ${wanted}`;
   });
 }
 
@@ -121,7 +122,8 @@ function checkStock(
   if (last.some((user) => sale.heldBy.has(user))) return;
   findings.violation(() => {
     const names = last.map((user) => history.users.text(user)).join(', ');
-    return `${sale.name}: ${sale.coupon?.remaining_amount} units remain, but none for ${names}`;
+    const left = counted(sale.coupon?.remaining_amount ?? 0, 'unit');
+    return `${sale.name}: ${left} left, but none for ${names}`;
   });
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted, whole } from '../../numbers.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
@@ -25,7 +26,9 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
   const { refusals } = options;
   const needed = Math.min(options.okClaimsMin, unitsOf(sales));
   if (findings.checked < needed) {
-    findings.undecided(`${findings.checked} claims ended well, ${needed} are needed`);
+    findings.undecided(
+      `${counted(findings.checked, 'claim')} ended well, needed: ${whole(needed)}`,
+    );
   }
   const missing = refusals?.filter((refusal) => !heard.has(refusal)) ?? [];
   if (missing.length > 0) findings.undecided(`nobody heard ${missing.join(', ')}`);
