@@ -42,6 +42,7 @@ export async function drill(
   assertOptions(drillOptions);
   await assertWritable([drillOptions.history, drillOptions.jsonReport, drillOptions.htmlReport]);
   const url = isAudited ? await databaseUrl(config) : undefined;
+  if (isAudited && url === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
   const report = await runDrill(
     drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
@@ -52,19 +53,13 @@ export async function drill(
   );
   const historyFile = report.history.file;
   const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
-  if (!isAudited) {
-    output.stdout(`\nnot judged; do so with: ${byHand}\n`);
-    return 'unknown';
-  }
   if (url === undefined) {
-    output.stdout(
-      `\nnot judged, as there is no database to look at: ${noDatabase}.\nThen: ${byHand}\n`,
-    );
+    output.stdout(`\nnot judged; do so with: ${byHand}\n`);
     return 'unknown';
   }
   // Found anew: a bundled database that was started again meanwhile listens elsewhere.
   const dump = await dumpDatabase(config).catch((error: Error) => {
-    throw new StartError(`${error.message}\nOnce it can: ${byHand}`, { cause: error });
+    throw new StartError(`${error.message}\nThen judge with: ${byHand}`, { cause: error });
   });
   return judge({ historyFile, faultsFile: faults, dump }, output);
 }
@@ -117,7 +112,7 @@ async function assertJudgedHere(url: string, coupon: string, urls: string[]): Pr
 
 async function dumpDatabase(config: Config): Promise<Dump> {
   const url = await databaseUrl(config);
-  if (url === undefined) throw new StartError(`there is no database to look at: ${noDatabase}`);
+  if (url === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
   return dumpOf(url);
 }
 
@@ -130,7 +125,8 @@ function cannotBeRead(error: Error): never {
 }
 
 const noDatabase =
-  'set DATABASE_URL to that of the service, or run this where its bundled PostgreSQL runs, with the same DATA_DIR';
+  'there is no database here. Set DATABASE_URL to that of the service; or, where its PostgreSQL is the bundled one, run ' +
+  'this in the same folder (DATA_DIR) while the service runs.';
 
 async function databaseUrl(config: Config): Promise<string | undefined> {
   return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;

@@ -160,6 +160,14 @@ it('tells what is wrong with the command line before what is wrong with a file',
   await expect(refused).rejects.toThrow(/^scenario must be one of flash-sale, /);
 });
 
+it('says before it begins that there is nothing to judge by, and in the end how to judge', async () => {
+  const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
+  const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
+  expect(verdict).toBe('unknown');
+  expect(said).toMatch(/^nothing to judge by: there is no database here\. Set DATABASE_URL/);
+  expect(said).toMatch(/\nnot judged; do so with: firstcome audit \S+flash-sale\.jsonl\n$/);
+});
+
 it('leaves no file behind when it does not begin', async () => {
   const files = {
     history: join(folder, 'unbegun.jsonl'),

@@ -722,6 +722,14 @@ describe('in the answers, the audit finds', () => {
   });
 });
 
+it('asks whether it looks at the right database where no coupon of the history is', async () => {
+  const { events } = script.recorder;
+  const dump = { ...script.dump(), coupons: [], claims: [], ledger: [] };
+  const { notes, verdict } = await auditRecorded(folder.path, { events, dump });
+  expect(verdict).toBe('failed');
+  expect(notes.join()).toContain('is this the database of the service that was drilled?');
+});
+
 describe('faults told by the time of day', () => {
   const told = (ms: number, phase: string) => ({
     ...{ fault: 'kill', phase, at: new Date(Date.parse(head.started_at) + ms).toISOString() },

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { runDrill } from '../../src/proof/drill/drill.ts';
 import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
+import { DrillError } from '../../src/proof/drill/set-up.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
   type FakeService,
@@ -150,12 +151,28 @@ describe('flash-sale', () => {
     services.push(service);
     const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
     await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+  });
+
+  it('says that what answers is no service that it knows', async () => {
     const other = createServer((_, response) => response.end('hello'));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     const unlike = runDrillHere({ scenario: 'mixed', urls: [url], seed: 1 });
     await expect(unlike).rejects.toThrow(`what answers at ${url} is not this service`);
     await new Promise((resolve) => other.close(resolve));
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('ends and says so when its disk is full', async () => {
+    const service = await startFakeService();
+    services.push(service);
+    const options = { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60 } as const;
+    const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+    const full = runDrill({ ...options, rate: 100, history: '/dev/full' }, terminal);
+    await expect(full).rejects.toThrow('/dev/full is not complete: ENOSPC');
+    const files = { history: '/dev/null', htmlReport: '/dev/full' };
+    const unreported = runDrill({ ...options, seconds: 0.1, ...files }, terminal);
+    await expect(unreported).rejects.toThrow('/dev/full cannot be written: ENOSPC');
+    await expect(unreported).rejects.toThrow(DrillError);
   });
 
   it('touches no file before its coupons are there and whoever waits for them agrees', async () => {

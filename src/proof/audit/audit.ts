@@ -75,6 +75,12 @@ function optionsFor({ scenario }: HistoryHead): AuditOptions {
 }
 
 function notesOn({ sales }: Evidence): string[] {
+  const own = sales.filter(({ isForeign }) => !isForeign);
+  if (own.length > 0 && own.every(({ coupon }) => coupon === undefined)) {
+    return [
+      'no coupon of this history is stored: is this the database of the service that was drilled?',
+    ];
+  }
   const others = sales.filter(({ ops }) => ops.length === 0).length;
   if (others === 0) return [];
   const [are, their] = others === 1 ? ['is', 'its'] : ['are', 'their'];

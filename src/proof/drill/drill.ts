@@ -69,14 +69,28 @@ export async function runDrill(
     options: settings,
   };
   const history = new HistoryWriter(options.history, head, now);
-  const flushing = setInterval(() => history.flush(), flushEveryMs);
+  const failing = new AbortController();
+  const flushing = setInterval(() => {
+    history.flush();
+    if (history.failure !== undefined) failing.abort();
+  }, flushEveryMs);
   const { claimApiKey, adminApiKey } = options;
   const clients = new Clients({ ...settings, claimApiKey, adminApiKey, history, now });
   const display = new Display(terminal);
   try {
-    const running = { settings, scenario, clients, history, display, now, signal, onCreated };
-    const report = await playFrom(running, startedAt, options.history);
+    terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
+    const report = await playFrom(
+      {
+        ...{ settings, scenario, clients, history, display, now, onCreated },
+        signal: AbortSignal.any([signal, failing.signal]),
+      },
+      startedAt,
+      options.history,
+    );
     history.close();
+    if (history.failure !== undefined) {
+      throw new DrillError(`${options.history} is not complete: ${history.failure.message}`);
+    }
     writeReports(options, report);
     terminal.write(`${summaryOf(report).join('\n')}\n`);
     return report;
@@ -208,6 +222,14 @@ function showProgress(
 }
 
 function writeReports({ jsonReport, htmlReport }: DrillOptions, report: DrillReport): void {
-  if (jsonReport !== undefined) writeFileSync(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
-  if (htmlReport !== undefined) writeFileSync(htmlReport, reportPage(report));
+  if (jsonReport !== undefined) write(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
+  if (htmlReport !== undefined) write(htmlReport, reportPage(report));
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new DrillError(`${file} cannot be written: ${(error as Error).message}`);
+  }
 }

@@ -22,6 +22,7 @@ export class HistoryWriter {
   private pending = '';
   private eventsWritten = 0;
   private operationsBegun = 0;
+  private failedWith: Error | undefined;
 
   /** Leaves the file at `path` alone until `open`. `now` tells milliseconds since the recording began. */
   constructor(path: string, head: HistoryHead, now: () => number) {
@@ -39,6 +40,11 @@ export class HistoryWriter {
   /** How many operations have begun so far. */
   get operations(): number {
     return this.operationsBegun;
+  }
+
+  /** Why the file could not be written, as on a full disk. Nothing is written any more after that. */
+  get failure(): Error | undefined {
+    return this.failedWith;
   }
 
   /** To be called right before the request leaves. */
@@ -67,7 +73,12 @@ export class HistoryWriter {
     if (this.pending === '' || this.file === undefined) return;
     const bytes = Buffer.from(this.pending);
     this.pending = '';
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    if (this.failedWith !== undefined) return;
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    } catch (error) {
+      this.failedWith = error as Error;
+    }
   }
 
   /** Flushes and closes; does nothing where the file is not open. */
