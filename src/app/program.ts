@@ -7,7 +7,7 @@ import type { Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
 import { ownUrl } from './own-url.ts';
-import { audit, drill, scenarioNames } from './proof.ts';
+import { audit, drill, scenarios } from './proof.ts';
 import { keepTickShape } from './tick-shape.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
@@ -26,7 +26,7 @@ export function createProgram(): Program {
           ...(unsafeDurability && { UNSAFE_DURABILITY: 'true' }),
         }),
       ),
-    scenarios: scenarioNames,
+    scenarios,
     drill: (options, output) => drill(loadConfig(), options, output, onFirstSignal().signal),
     audit: (options, output) => audit(loadConfig(), options, output),
     work: (database) => runWorker(loadConfig(), database, onFirstSignal().stopped),

@@ -18,11 +18,11 @@ import { throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import { assertOptions, type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
+import { assertOptions, type DrillOptions, scenarios } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 
-export { scenarioNames };
+export { scenarios };
 
 /** Plays a scenario and judges what the clients saw. */
 export async function drill(

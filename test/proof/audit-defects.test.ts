@@ -620,6 +620,13 @@ describe('in the answers, the audit finds', () => {
       script.claim('LARGE', user, { told: unavailable });
     }
     await expectFailed(['R16']);
+    const notes = async () => {
+      const { rules } = await audited();
+      return rules.find(({ rule }) => rule === 'R16')?.notes.join();
+    };
+    expect(await notes()).toContain('tells the audit with --faults');
+    script.fault('stop', 'start');
+    expect(await notes()).not.toContain('--faults');
   });
 
   it('no complaint about stock that came after the last who asked', async () => {

@@ -174,7 +174,7 @@ describe('faults', () => {
     const stdout = (text: string) => {
       help += text;
     };
-    const program = { version: '1', scenarios: [], settingsHelp: () => '' } as never;
+    const program = { version: '1', scenarios: {}, settingsHelp: () => '' } as never;
     await runCli(['audit', '--help'], program, { stdout, stderr: () => undefined });
     const pages = [
       help,

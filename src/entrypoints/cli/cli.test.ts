@@ -20,7 +20,7 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
       calls.push('migrate');
       return ['0001_coupons', '0002_claims'];
     },
-    scenarios: ['flash-sale'],
+    scenarios: { 'flash-sale': 'many users for few units', mixed: 'all kinds' },
     drill: async ({ scenario, urls, seed, audit }) => {
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
       return 'passed';
@@ -174,6 +174,11 @@ describe('the help', () => {
       expect(stdout).not.toMatch(/^[a-z]+$/m);
       expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
+  });
+
+  it('of drill tells what each scenario plays', async () => {
+    const { stdout } = await run(['drill', '--help']);
+    expect(stdout).toContain('\n  flash-sale  many users for few units\n  mixed       all kinds\n');
   });
 
   it('is not needed to learn the version', async () => {

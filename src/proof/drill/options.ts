@@ -2,17 +2,20 @@
 import { resolve } from 'node:path';
 import type { Phase, Spacing } from './arrival-times.ts';
 
-/** The scenarios that there are. */
-export const scenarioNames = [
-  'flash-sale',
-  'double-dip',
-  'retry-storm',
-  'overload',
-  'mixed',
-] as const;
+/** The scenarios that there are, and what each plays. */
+export const scenarios = {
+  'flash-sale': 'many users for few units; some of them ask twice',
+  'double-dip': 'few users who claim side by side, again and again',
+  'retry-storm': 'users who ask ten times under one key, answered or not',
+  overload: 'more than can be decided, from users who come again',
+  mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
+} as const;
 
-/** One of `scenarioNames`. */
-export type ScenarioName = (typeof scenarioNames)[number];
+/** One of `scenarios`. */
+export type ScenarioName = keyof typeof scenarios;
+
+/** The names of all `scenarios`. */
+export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 /** What a drill is asked for. What is undefined has a default, which depends on the scenario. */
 export type DrillOptions = {

@@ -65,6 +65,8 @@ function adviceOn(outcome: string, urls: readonly string[]): string {
       return 'creating coupons needs the admin API key of the service, in ADMIN_API_KEY';
     case 'refused':
       return `nothing listens at ${urls.join(', ')}: start the service, or say with --url where it is`;
+    case 'timeout':
+      return `${urls.join(', ')} takes calls and does not answer: see whether the service is well`;
     case 'coupon_exists':
       return 'a drill needs a new one: leave --coupon out, or say another name';
     default:

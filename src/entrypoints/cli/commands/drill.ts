@@ -16,7 +16,7 @@ export function drillCommand(
         'it runs here. The coupons that it creates stay. Exit code 0: passed; 1: failed, or ' +
         'could not be run; 2: wrong usage; 3: unknown.',
     )
-    .argument('<scenario>', `one of ${program.scenarios.join(', ')}`)
+    .argument('<scenario>', 'what to play; see below')
     .option(
       '--url <url>',
       'where the service answers; again for each further node (default: HOST and PORT)',
@@ -40,6 +40,11 @@ export function drillCommand(
       'what was broken on purpose meanwhile, read in the end; `firstcome audit --help` tells more',
     )
     .option('--no-audit', 'leave the judging to `firstcome audit`')
+    .addHelpText(
+      'after',
+      () =>
+        `\nScenarios:\n${scenariosHelp(program.scenarios)}\nWhere users, units and rate are not told, the scenario chooses.`,
+    )
     .action(async (scenario: string, options: DrillFlags) => {
       const { url, timeout, json, html, ...others } = options;
       const verdict = await program.drill(
@@ -54,6 +59,12 @@ export function drillCommand(
       );
       onVerdict(verdict);
     });
+}
+
+function scenariosHelp(scenarios: Program['scenarios']): string {
+  const entries = Object.entries(scenarios);
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries.map(([name, plays]) => `  ${name.padEnd(width)}  ${plays}\n`).join('');
 }
 
 type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
