@@ -298,6 +298,6 @@ describe('the display', () => {
     const written = shownOn(false);
     expect(written).toHaveLength(2);
     expect(written.join('')).not.toContain('\u001b');
-    expect(written[0]).toMatch(/^5 s load: 98,765\/s, won 1,000,000 .*\n$/);
+    expect(written[0]).toMatch(/^5 s load: 98,765\/s, ok 1,000,000 {2}refused 9,000,000 .*\n$/);
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { millis, whole } from '../numbers.ts';
-import { outcomeClasses } from './completion.ts';
+import { labelOf, outcomeClasses } from './completion.ts';
 import type { ClassCounts } from './tally.ts';
 
 /** Where a drill tells how it goes. */
@@ -88,5 +88,5 @@ function plainLine(progress: Progress): string {
 }
 
 function outcomesLine(answers: ClassCounts): string {
-  return outcomeClasses.map((name) => `${name} ${whole(answers[name])}`).join('  ');
+  return outcomeClasses.map((name) => `${labelOf(name)} ${whole(answers[name])}`).join('  ');
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { counted, millis, seconds, whole } from '../numbers.ts';
-import { outcomeClasses } from './completion.ts';
+import { labelOf, outcomeClasses } from './completion.ts';
 import { barPlot, escaped, linePlot, secondTicks } from './plots.ts';
 import type { DrillReport } from './report.ts';
 import { generatorLine } from './summary.ts';
@@ -142,7 +142,7 @@ function outcomesPlot({ series }: DrillReport): string {
   return barPlot({
     title: 'Answers a second',
     parts: outcomeClasses.map((name) => ({
-      ...{ name, colour: `--${name}` },
+      ...{ name: labelOf(name), colour: `--${name}` },
       values: series.map(({ answers }) => answers[name]),
     })),
   });
