@@ -14,7 +14,7 @@ import type {
 import { auditHistory } from '../proof/audit/audit.ts';
 import { readDump, writeDump } from '../proof/audit/dump-file.ts';
 import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
-import { throwNaming } from '../proof/audit/read-lines.ts';
+import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
@@ -57,11 +57,14 @@ export async function drill(
     output.stdout(`\nnot judged; do so with: ${byHand}\n`);
     return 'unknown';
   }
-  // Found anew: a bundled database that was started again meanwhile listens elsewhere.
-  const dump = await dumpDatabase(config).catch((error: Error) => {
+  try {
+    // Found anew: a bundled database that was started again meanwhile listens elsewhere.
+    const dump = await dumpDatabase(config);
+    return await judge({ historyFile, faultsFile: faults, dump }, output);
+  } catch (error) {
+    if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
     throw new StartError(`${error.message}\nThen judge with: ${byHand}`, { cause: error });
-  });
-  return judge({ historyFile, faultsFile: faults, dump }, output);
+  }
 }
 
 /** Judges a recorded history. */

@@ -168,6 +168,14 @@ it('says before it begins that there is nothing to judge by, and in the end how 
   expect(said).toMatch(/\nnot judged; do so with: firstcome audit \S+flash-sale\.jsonl\n$/);
 });
 
+it('says how to judge what it has recorded when it cannot do so itself', async () => {
+  const faults = join(folder, 'never-written.jsonl');
+  const unjudged = play('flash-sale', { urls: apps.map(({ url }) => url), faults });
+  const byHand = `firstcome audit ${join(folder, 'flash-sale.jsonl')} --faults ${faults}`;
+  await expect(unjudged).rejects.toThrow(`${faults}: ENOENT`);
+  await expect(unjudged).rejects.toThrow(`\nThen judge with: ${byHand}`);
+});
+
 it('leaves no file behind when it does not begin', async () => {
   const files = {
     history: join(folder, 'unbegun.jsonl'),
