@@ -34,7 +34,8 @@ async function drill(
   const service = await startFakeService({ nodes, ...(troubles && { troubles }) });
   services.push(service);
   const fixed = { scenario, urls: service.urls, seed: 5, coupon: 'c', connections: 16 };
-  const run = await runDrillHere({ ...fixed, timeoutMs: 1000, ...options });
+  // Nobody gives up because the machine is busy.
+  const run = await runDrillHere({ ...fixed, timeoutMs: 10_000, ...options });
   expect(flawsOf(run.events)).toEqual([]);
   expect(openOperations(run.events)).toEqual([]);
   return { ...run, service };
@@ -136,13 +137,16 @@ describe('flash-sale', () => {
     const service = await startFakeService();
     services.push(service);
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 400);
+    const watching = setInterval(() => {
+      if (service.requests.length > 50) controller.abort();
+    }, 10);
     const { report, events } = await runDrillHere(
       { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60, rate: 200 },
       controller.signal,
     );
+    clearInterval(watching);
     expect(report.isInterrupted).toBe(true);
-    expect(report.totals.seconds).toBeLessThan(5);
+    expect(report.totals.seconds).toBeLessThan(50);
     expect(completions(events).length).toBeGreaterThan(20);
     expect(flawsOf(events)).toEqual([]);
     expect(openOperations(events)).toEqual([]);
@@ -254,7 +258,8 @@ describe('retry-storm', () => {
 describe('overload', () => {
   it('measures saturation, exceeds it with clients that come again, and sees recovery', async () => {
     const troubles = { delayMs: 40, refuse: 0.05 };
-    const { report, events } = await drill('overload', { seconds: 2.5, connections: 4, troubles });
+    const few = { connections: 4, timeoutMs: 1000 };
+    const { report, events } = await drill('overload', { seconds: 2.5, ...few, troubles });
     const { saturation = 0, phases } = report;
     expect(saturation).toBeGreaterThan(20);
     expect(phases.map(({ name }) => name)).toEqual([
