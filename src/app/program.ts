@@ -6,7 +6,8 @@ import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts
 import type { Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
-import { audit, drill, scenarioNames } from './proof.ts';
+import { ownUrl } from './own-url.ts';
+import { audit, drill, scenarios } from './proof.ts';
 import { keepTickShape } from './tick-shape.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
@@ -25,7 +26,7 @@ export function createProgram(): Program {
           ...(unsafeDurability && { UNSAFE_DURABILITY: 'true' }),
         }),
       ),
-    scenarios: scenarioNames,
+    scenarios,
     drill: (options, output) => drill(loadConfig(), options, output, onFirstSignal().signal),
     audit: (options, output) => audit(loadConfig(), options, output),
     work: (database) => runWorker(loadConfig(), database, onFirstSignal().stopped),
@@ -90,8 +91,7 @@ function sayOnTerminal(line: string): void {
 }
 
 function welcome(app: App, config: Config): string {
-  // An address that stands for all of the machine's is none that can be called.
-  const url = app.url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+  const url = ownUrl(config.http.host, Number(new URL(app.url).port || 80));
   const key = (name: string, needed: boolean) =>
     needed ? ` -H 'Authorization: Bearer <${name}>'` : '';
   const { adminApiKey, claimApiKey } = config.auth;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The drill and the audit as commands: where they find keys and database, and what they say. */
-import { open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, realpath, rm } from 'node:fs/promises';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -13,14 +14,15 @@ import type {
 import { auditHistory } from '../proof/audit/audit.ts';
 import { readDump, writeDump } from '../proof/audit/dump-file.ts';
 import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
-import { throwNaming } from '../proof/audit/read-lines.ts';
+import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import { type DrillOptions, scenarioNames } from '../proof/drill/options.ts';
+import { assertOptions, type DrillOptions, scenarios } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
+import { ownUrl } from './own-url.ts';
 
-export { scenarioNames };
+export { scenarios };
 
 /** Plays a scenario and judges what the clients saw. */
 export async function drill(
@@ -29,42 +31,40 @@ export async function drill(
   output: Output,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { audit: isAudited, ...drillOptions } = options;
+  const { host, port } = config.http;
+  const { audit: isAudited, faults, urls = [ownUrl(host, port)], ...others } = options;
   const { isTTY, columns } = process.stdout;
-  const url = isAudited ? await databaseUrl(config) : undefined;
+  const drillOptions = {
+    ...{ ...others, urls },
+    claimApiKey: config.auth.claimApiKey?.reveal(),
+    adminApiKey: config.auth.adminApiKey?.reveal(),
+  } as DrillOptions;
+  assertOptions(drillOptions);
   await assertWritable([drillOptions.history, drillOptions.jsonReport, drillOptions.htmlReport]);
-  const urls = drillOptions.urls ?? [`http://127.0.0.1:${config.http.port}`];
+  const url = isAudited ? await databaseUrl(config) : undefined;
+  if (isAudited && url === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
   const report = await runDrill(
-    {
-      ...({ ...drillOptions, urls } as DrillOptions),
-      claimApiKey: config.auth.claimApiKey?.reveal(),
-      adminApiKey: config.auth.adminApiKey?.reveal(),
-    },
+    drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {
       if (url !== undefined && name !== undefined) await assertJudgedHere(url, name, urls);
     },
   );
-  if (!isAudited) {
-    output.stdout(`\nnot judged; do so with: firstcome audit ${report.history.file}\n`);
-    return 'unknown';
-  }
-  if (url === undefined) {
-    output.stdout(
-      `\nnot judged, as there is no database to look at: ${noDatabase}.\n` +
-        `Then: firstcome audit ${report.history.file}\n`,
-    );
-    return 'unknown';
-  }
   const historyFile = report.history.file;
-  // Found anew: a bundled database that was started again meanwhile listens elsewhere.
-  const dump = await dumpDatabase(config).catch((error: Error) => {
-    throw new StartError(`${error.message}\nOnce it can: firstcome audit ${historyFile}`, {
-      cause: error,
-    });
-  });
-  return judge({ historyFile, dump }, output);
+  const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
+  if (url === undefined) {
+    output.stdout(`\nnot judged; do so with: ${byHand}\n`);
+    return 'unknown';
+  }
+  try {
+    // Found anew: a bundled database that was started again meanwhile listens elsewhere.
+    const dump = await dumpDatabase(config);
+    return await judge({ historyFile, faultsFile: faults, dump }, output);
+  } catch (error) {
+    if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
+    throw new StartError(`${error.message}\nThen judge with: ${byHand}`, { cause: error });
+  }
 }
 
 /** Judges a recorded history. */
@@ -90,12 +90,17 @@ async function judge(
   return report.verdict;
 }
 
-/** The reports are written after the load, and nobody wants to learn then that they cannot be. */
+/**
+ * The files are written once the drill has begun, and nobody wants to learn then that they cannot be. Each is left as it
+ * was found: a drill that does not begin leaves nothing.
+ */
 async function assertWritable(files: (string | undefined)[]): Promise<void> {
   for (const file of files) {
     if (file === undefined) continue;
+    const isThere = existsSync(file);
     const handle = await open(file, 'a').catch(throwNaming(file));
     await handle.close();
+    if (!isThere) await rm(await realpath(file));
   }
 }
 
@@ -110,7 +115,7 @@ async function assertJudgedHere(url: string, coupon: string, urls: string[]): Pr
 
 async function dumpDatabase(config: Config): Promise<Dump> {
   const url = await databaseUrl(config);
-  if (url === undefined) throw new StartError(`there is no database to look at: ${noDatabase}`);
+  if (url === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
   return dumpOf(url);
 }
 
@@ -123,7 +128,8 @@ function cannotBeRead(error: Error): never {
 }
 
 const noDatabase =
-  'set DATABASE_URL to that of the service, or run this where its bundled PostgreSQL runs, with the same DATA_DIR';
+  'there is no database here. Set DATABASE_URL to that of the service; or, where its PostgreSQL is the bundled one, run ' +
+  'this in the same folder (DATA_DIR) while the service runs.';
 
 async function databaseUrl(config: Config): Promise<string | undefined> {
   return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;

@@ -58,7 +58,10 @@ export type HistoryEvent = {
   remaining_amount?: number;
 };
 
-/** A fault that was injected while a history was recorded; a file of its own, one JSON object a line. */
+/**
+ * The beginning or the end of what was broken on purpose while a history was recorded; a file of its own, one JSON object
+ * a line. Instead of `t_ms` there may be `at`, an RFC 3339 text, which is held against the `started_at` of the history.
+ */
 export type FaultEvent = {
   t_ms: number;
   /** The kind of fault, such as `postgres_immediate_stop`. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { audit, drill } from '../../src/app/proof.ts';
@@ -9,6 +11,10 @@ import { loadConfig } from '../../src/config.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
 
 let database: TestDatabase;
 let apps: App[];
@@ -32,6 +38,7 @@ afterAll(async () => {
 type Place = {
   urls?: string[];
   env?: Record<string, string>;
+  faults?: string;
   files?: { history?: string; jsonReport?: string };
 };
 
@@ -52,12 +59,52 @@ async function play(scenario: string, place: Place = { urls: apps.map(({ url }) 
       ...(place.urls !== undefined && { urls: place.urls }),
       ...{ scenario, seed: 7, users: 300, units: 60 },
       ...{ rate: 300, seconds: 2, history, audit: true },
+      ...(place.faults !== undefined && { faults: place.faults }),
       ...place.files,
     },
     output,
     new AbortController().signal,
   );
-  return { verdict, said, judgeAgain: () => audit(config, { historyFile: history }, output) };
+  const judgeAgain = (faults?: string) =>
+    audit(config, { historyFile: history, ...(faults !== undefined && { faults }) }, output);
+  return { verdict, said, judgeAgain };
+}
+
+/** A way to the service on which a hundred requests are cut off, inside of a fault that is told. */
+async function startBreakingProxy(
+  url: string,
+  onPhase: (phase: 'start' | 'end') => Promise<void>,
+): Promise<{ url: string; close(): void }> {
+  const { hostname, port } = new URL(url);
+  let pieces = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const service = connect(Number(port), hostname);
+    for (const [one, other] of [
+      [client, service],
+      [service, client],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => undefined).on('close', () => other.destroy());
+    }
+    service.pipe(client);
+    client.on('data', async (piece) => {
+      pieces += 1;
+      const now = pieces;
+      if (now === 50) await onPhase('start');
+      if (now > 100 && now < 200) return void client.destroy();
+      if (now === 200) await onPhase('end');
+      service.write(piece);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
 }
 
 it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
@@ -70,10 +117,20 @@ it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
   },
 );
 
-it('finds the service on the port that the settings name', async () => {
-  const { verdict } = await play('flash-sale', { env: { PORT: new URL(apps[0]?.url ?? '').port } });
-  expect(verdict).toBe('passed');
-});
+it.each(['127.0.0.2', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
+  'finds the service on the port and on HOST=%s as the settings name them',
+  async (HOST) => {
+    const env = { HOST, ALLOW_ANONYMOUS_ADMIN: 'true' };
+    const app = await startService({ DATABASE_URL: database.url, ...env });
+    const { port } = new URL(app.url);
+    try {
+      const { verdict } = await play('flash-sale', { env: { ...env, PORT: port } });
+      expect(verdict).toBe('passed');
+    } finally {
+      await app.stop();
+    }
+  },
+);
 
 it('judges nobody by a database that the service does not use', async () => {
   const other = await createTestDatabase();
@@ -96,6 +153,53 @@ it('names a file that it cannot write before it asks anything, and leaves the la
   await expect(refused).rejects.toThrow(/none\/report: ENOENT: no such file or directory/);
   await expect(refused).rejects.toThrow(RecordingError);
   expect(await readFile(files.history, 'utf8')).toBe('kept');
+});
+
+it('tells what is wrong with the command line before what is wrong with a file', async () => {
+  const refused = play('storm', { files: { history: join(folder, 'none/history') } });
+  await expect(refused).rejects.toThrow(/^scenario must be one of flash-sale, /);
+});
+
+it('says before it begins that there is nothing to judge by, and in the end how to judge', async () => {
+  const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
+  const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
+  expect(verdict).toBe('unknown');
+  expect(said).toMatch(/^nothing to judge by: there is no database here\. Set DATABASE_URL/);
+  expect(said).toMatch(/\nnot judged; do so with: firstcome audit \S+flash-sale\.jsonl\n$/);
+});
+
+it('says how to judge what it has recorded when it cannot do so itself', async () => {
+  const faults = join(folder, 'never-written.jsonl');
+  const unjudged = play('flash-sale', { urls: apps.map(({ url }) => url), faults });
+  const byHand = `firstcome audit ${join(folder, 'flash-sale.jsonl')} --faults ${faults}`;
+  await expect(unjudged).rejects.toThrow(`${faults}: ENOENT`);
+  await expect(unjudged).rejects.toThrow(`\nThen judge with: ${byHand}`);
+});
+
+it('leaves no file behind when it does not begin', async () => {
+  const files = {
+    history: join(folder, 'unbegun.jsonl'),
+    jsonReport: join(folder, 'unbegun.json'),
+  };
+  const refused = play('flash-sale', { urls: ['http://127.0.0.1:1'], files });
+  await expect(refused).rejects.toThrow('nothing listens at http://127.0.0.1:1: start');
+  for (const file of Object.values(files)) expect(existsSync(file)).toBe(false);
+});
+
+it('holds a connection that breaks against the service, unless somebody told that he broke it', async () => {
+  const faults = join(folder, 'faults.jsonl');
+  const proxy = await startBreakingProxy(apps[0]?.url ?? '', (phase) =>
+    appendFile(faults, `${JSON.stringify({ fault: 'cut', phase, at: new Date() })}\n`),
+  );
+  try {
+    const { verdict, said, judgeAgain } = await play('flash-sale', { urls: [proxy.url], faults });
+    expect(said).toContain('reset');
+    expect(verdict).toBe('passed');
+    expect(await judgeAgain()).toBe('failed');
+    expect(await judgeAgain(faults)).toBe('passed');
+  } finally {
+    proxy.close();
+  }
 });
 
 it('the audit names a file that it cannot use', async () => {

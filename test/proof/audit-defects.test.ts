@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { auditHistory } from '../../src/proof/audit/audit.ts';
+import { reportLines } from '../../src/proof/audit/report-lines.ts';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
+  anySize,
   auditRecorded,
   failedRules,
   temporaryFolder,
   violationsOf,
 } from '../support/proof-audit.ts';
-import { notFound, SaleScript, type Told } from '../support/proof-recorder.ts';
+import {
+  head,
+  notFound,
+  SaleScript,
+  type Told,
+  writeJsonLines,
+} from '../support/proof-recorder.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -56,6 +66,8 @@ const audited = (dump: Dump = script.dump()) => {
 /** The rules that fail; all that they say is shown when a test fails. */
 const findings = async (dump?: Dump) => {
   const report = await audited(dump);
+  const told = reportLines(report, 1000).join('\n');
+  expect(told).not.toMatch(/(?<![\d.,-])1 (?:unit|claim|coupon|operation|fault|answer|time)s\b/);
   return { rules: failedRules(report), said: violationsOf(report) };
 };
 
@@ -302,7 +314,7 @@ describe('in the tables, the audit finds', () => {
 
 /** Plants that more than one complaint answers: each must be among them. */
 const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
-  ['R1: LARGE: 2 claims of 1 units', (dump) => (couponOf(dump, 'LARGE').amount = 1)],
+  ['R1: LARGE: 2 claims of 1 unit', (dump) => (couponOf(dump, 'LARGE').amount = 1)],
   [
     'R1: LARGE: has no ledger',
     (dump) => {
@@ -319,7 +331,7 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     (dump) => (lastOf(dump, 'LARGE').first_position = 3),
   ],
   [
-    'R1: LARGE seq 3: says that 9 units remain, but 8 do',
+    'R1: LARGE seq 3: tells of 9 units left, where 8 must be',
     (dump) => (lastOf(dump, 'LARGE').remaining_after = 9),
   ],
   ['R2: LARGE: claim', (dump) => (claimOf(dump, 'fay').claim_id = claimOf(dump, 'ada').claim_id)],
@@ -328,30 +340,27 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     (dump) => (couponOf(dump, 'LARGE').name = 'OTHER'),
   ],
   [
-    'R3: LARGE: created with 10 units, not 11',
+    'R3: LARGE: created with 10 units, stored with 11',
     (dump) => Object.assign(ledgerOf(dump, 'LARGE')[0] ?? {}, { units: 11 }),
   ],
-  [
-    'R3: LARGE: 1 units were added, asked for were 0',
-    (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added'),
-  ],
+  ['R3: LARGE: 1 unit added, asked for: 0', (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added')],
   ['R8: a claim belongs to coupon 9', (dump) => (claimOf(dump, 'fay').coupon_id = '9')],
   ['R8: two coupons have one name', (dump) => (couponOf(dump, 'SMALL').name = 'LARGE')],
   [
-    'R8: LARGE: 3 units are gone, but 2 claims are stored',
+    'R8: LARGE: 3 units gone, but 2 claims stored',
     (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
   ],
   [
-    'R8: LARGE: the ledger gave 2 units, to 1 claims',
+    'R8: LARGE: the ledger gave 2 units, to 1 claim',
     (dump) => (dump.claims = dump.claims.filter(({ user_id }) => user_id !== 'fay')),
   ],
   [
-    'R8: LARGE: 3 units are gone, by the ledger 2',
+    'R8: LARGE: 3 units gone, by the ledger 2',
     (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
   ],
   ['R8: LARGE: the amount is 11, by the', (dump) => (couponOf(dump, 'LARGE').amount = 11)],
   [
-    'R8: LARGE: 7 units remain, by the ledger 8',
+    'R8: LARGE: 7 units left, by the ledger 8',
     (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
   ],
   [
@@ -360,7 +369,7 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
   ],
   ['R8: LARGE: position 2 is not given once', (dump) => (claimOf(dump, 'fay').position = 1)],
   [
-    'R8: LARGE: seq 3 gave 1 units from position 2, 0 claims',
+    'R8: LARGE: seq 3 gave 1 unit from position 2, claims there: 0',
     (dump) => (claimOf(dump, 'fay').position = 3),
   ],
   [
@@ -611,6 +620,13 @@ describe('in the answers, the audit finds', () => {
       script.claim('LARGE', user, { told: unavailable });
     }
     await expectFailed(['R16']);
+    const notes = async () => {
+      const { rules } = await audited();
+      return rules.find(({ rule }) => rule === 'R16')?.notes.join();
+    };
+    expect(await notes()).toContain('tells the audit with --faults');
+    script.fault('stop', 'start');
+    expect(await notes()).not.toContain('--faults');
   });
 
   it('no complaint about stock that came after the last who asked', async () => {
@@ -660,6 +676,23 @@ describe('in the answers, the audit finds', () => {
     await expectFailed(['R17']);
   });
 
+  it('tells when connections broke, and what to do if that was on purpose', async () => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    const fromMs = script.recorder.events.at(-1)?.t_ms ?? 0;
+    script.ms += 1500;
+    script.claim('LARGE', 'ivy', { told: { type: 'info', outcome: 'reset' } });
+    const toMs = script.recorder.events.at(-1)?.t_ms ?? 0;
+    script.claim('LARGE', 'jon');
+    const recorded = { events: script.recorder.events, dump: script.dump() };
+    const { rules } = await auditRecorded(folder.path, recorded);
+    const [note = '', ...others] = rules.find(({ rule }) => rule === 'R17')?.notes ?? [];
+    const at = (ms: number) => new Date(Date.parse(head.started_at) + ms).toISOString();
+    expect(note).toContain(`2 operations broke from ${at(fromMs)} to ${at(toMs)}.`);
+    expect(note).toContain('on purpose then, such as with kill -9 of the service, tells the audit');
+    expect(note).toContain('with --faults');
+    expect(others).toEqual([]);
+  });
+
   it('an answer that cannot be read: R17', async () => {
     script.claim('LARGE', 'hal', { told: { type: 'info', http: 200, outcome: 'unreadable_body' } });
     script.claim('LARGE', 'ivy');
@@ -693,6 +726,45 @@ describe('in the answers, the audit finds', () => {
     script.fault('cut', 'end');
     script.claim('LARGE', 'ivy');
     await expectFailed([]);
+  });
+});
+
+it('asks whether it looks at the right database where no coupon of the history is', async () => {
+  const { events } = script.recorder;
+  const dump = { ...script.dump(), coupons: [], claims: [], ledger: [] };
+  const { notes, verdict } = await auditRecorded(folder.path, { events, dump });
+  expect(verdict).toBe('failed');
+  expect(notes.join()).toContain('is this the database of the service that was drilled?');
+});
+
+describe('faults told by the time of day', () => {
+  const told = (ms: number, phase: string) => ({
+    ...{ fault: 'kill', phase, at: new Date(Date.parse(head.started_at) + ms).toISOString() },
+  });
+  const judged = async (...faults: object[]) => {
+    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'ivy');
+    const { events } = script.recorder;
+    const historyFile = join(folder.path, 'history.jsonl');
+    const faultsFile = join(folder.path, 'faults.jsonl');
+    writeJsonLines(historyFile, [head, ...events]);
+    writeJsonLines(faultsFile, faults);
+    const dump = script.dump();
+    const report = await auditHistory({ historyFile, faultsFile, dump, options: anySize });
+    return { report, failed: failedRules(report) };
+  };
+
+  it('excuse what broke in their time', async () => {
+    const { failed } = await judged(told(script.ms - 5, 'start'), told(script.ms + 5, 'end'));
+    expect(failed).toEqual([]);
+  });
+
+  it('excuse nothing where they ended before the history began, and prove nothing', async () => {
+    const { report, failed } = await judged(told(-9000, 'start'), told(-1, 'end'));
+    expect(failed).toEqual(['R17']);
+    expect(report.notes).toEqual(['1 fault ended before this history began']);
+    const why = 'the file of faults tells of none in this history';
+    expect(report.rules.find(({ rule }) => rule === 'R18')?.notes).toEqual([why]);
   });
 });
 

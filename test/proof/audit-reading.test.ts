@@ -2,6 +2,7 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/entrypoints/cli/cli.ts';
 import { readDump, writeDump } from '../../src/proof/audit/dump-file.ts';
 import { readFaults } from '../../src/proof/audit/read-faults.ts';
 import { readHistory } from '../../src/proof/audit/read-history.ts';
@@ -107,7 +108,7 @@ describe('a history', () => {
     const history = await readHistory(file);
     expect(history.notes).toEqual([
       'line 7 is cut off, left out',
-      '1 operations have no completion and count as info',
+      '1 operation has no completion and counts as info',
     ]);
     expect(history.end(2)).toBe('info');
   });
@@ -132,19 +133,59 @@ describe('a history', () => {
 });
 
 describe('faults', () => {
+  const faults = join(folder.path, 'faults.jsonl');
+  const startedAt = '2026-11-23T02:46:00.500Z';
+  const readTold = (...lines: object[]) => {
+    writeJsonLines(faults, lines);
+    return readFaults(faults, startedAt);
+  };
+
   it('are joined from their beginnings and ends', async () => {
-    const faults = join(folder.path, 'faults.jsonl');
-    writeJsonLines(faults, [
-      { t_ms: 5, fault: 'stop', phase: 'start' },
-      { t_ms: 9, fault: 'stop', phase: 'end' },
-      { t_ms: 12, fault: 'cut', phase: 'start' },
-    ]);
-    expect(await readFaults(faults)).toEqual([
+    expect(
+      await readTold(
+        { t_ms: 5, fault: 'stop', phase: 'start' },
+        { t_ms: 9, fault: 'stop', phase: 'end' },
+        { t_ms: 12, fault: 'cut', phase: 'start' },
+      ),
+    ).toEqual([
       { fault: 'stop', beginMs: 5, endMs: 9 },
       { fault: 'cut', beginMs: 12, endMs: Number.POSITIVE_INFINITY },
     ]);
-    writeJsonLines(faults, [{ t_ms: 5, fault: 'stop', phase: 'end' }]);
-    await expect(readFaults(faults)).rejects.toThrow('line 1: stop ends but never began');
+  });
+
+  it.each([
+    [{ t_ms: 5, phase: 'end' }, 'line 1: kill ends but never began'],
+    [{ at: 'noon', phase: 'start' }, 'line 1: at is not a time as in RFC 3339'],
+    [{ phase: 'start' }, 'line 1: t_ms is not a number'],
+    [{ t_ms: 5, phase: 'begin' }, 'line 1: phase is not one of start,end'],
+  ])('such as %j are refused, and the line named', async (line, told) => {
+    await expect(readTold({ fault: 'kill', ...line })).rejects.toThrow(told);
+  });
+
+  it('that end before they began are refused', async () => {
+    const start = { t_ms: 5, fault: 'kill', phase: 'start' };
+    await expect(readTold(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
+      'line 2: kill ends before it began',
+    );
+  });
+
+  it('can be written as the documentation and the help of the audit show it', async () => {
+    let help = '';
+    const stdout = (text: string) => {
+      help += text;
+    };
+    const program = { version: '1', scenarios: {}, settingsHelp: () => '' } as never;
+    await runCli(['audit', '--help'], program, { stdout, stderr: () => undefined });
+    const pages = [
+      help,
+      readFileSync(new URL('../../docs/guarantees.md', import.meta.url), 'utf8'),
+    ];
+    for (const page of pages) {
+      const shown = page.match(/^ *\{"fault":.*\}$/gm) ?? [];
+      expect(await readTold(...shown.map((line) => JSON.parse(line)))).toEqual([
+        { fault: 'kill', beginMs: 9_500, endMs: 12_500 },
+      ]);
+    }
   });
 });
 
@@ -190,7 +231,7 @@ describe('the report', () => {
     const lines = reportLines(report, 80);
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(lines.join('')).not.toMatch(/\p{Cc}/u);
-    expect(lines).toContain('verdict: failed');
+    expect(lines.at(-1)).toMatch(/^verdict: failed \(R3, R4\b.*\)$/);
     expect(lines.some((line) => /^R3 +failed +15 +\S/.test(line))).toBe(true);
     expect(lines.some((line) => line.trim() === '! and 5 more')).toBe(true);
     expect(lines.filter((line) => /^R\d+b? /.test(line))).toHaveLength(17);

@@ -81,6 +81,7 @@ function setUp(url: string, more: { connections?: number; standsStill?: boolean 
       clients.ask({ node: 0, ask: claim, intendedMs: now() - lateMs, onDone: resolve });
     });
   const events = () => {
+    history.open();
     history.close();
     return readHistory(file).events;
   };

@@ -235,7 +235,9 @@ describe('the history', () => {
       return ms;
     };
     const file = join(folder, name);
-    return { file, writer: new HistoryWriter(file, head as never, now) };
+    const writer = new HistoryWriter(file, head as never, now);
+    writer.open();
+    return { file, writer };
   };
   const claim: Ask = { f: 'claim', coupon: 'c"\\\n', user: 'ü🎉', key: 'k', attempt: 2 };
 

@@ -272,6 +272,8 @@ describe('the options', () => {
     [{ units: 2_147_483_648 }, 'units'],
     [{ claimApiKey: 'a\r\nb' }, 'API key'],
     [{ coupon: '' }, 'coupon'],
+    [{ timeoutMs: 0 }, 'timeout must be a whole number from 1 to 600000'],
+    [{ jsonReport: './h' }, 'files of their own'],
   ])('refuse %j', (more, told) => {
     expect(mistakesOf(more).join()).toContain(told);
   });

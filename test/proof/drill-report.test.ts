@@ -74,6 +74,20 @@ describe('the page', () => {
     expect(summaryOf(aReport(nothing)).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
   });
 
+  it('counts one of anything in the singular', () => {
+    const one = {
+      history: { file: 'h', events: 1, operations: 1 },
+      machine: { ...readMachine(), cores: 1 },
+      generator: { isLimit: false, lagMsMax: 1, lagMsLimit: 100, leftOut: 1, cpuSeconds: 1 },
+    };
+    const summary = summaryOf(aReport(one)).join('\n');
+    expect(summary).toContain('history: h (1 event)');
+    expect(summary).toContain('1 arrival that the generator came too late for');
+    expect(reportPage(aReport(one))).toContain(', 1 core, ');
+    expect(reportPage(aReport(one))).toContain('h, 1 event<');
+    expect(summaryOf(aReport()).join('\n')).toContain('(6,000 events)');
+  });
+
   it('says loudly when the generator was the limit', () => {
     const generator = { isLimit: true, lagMsMax: 250, lagMsLimit: 100, leftOut: 0, cpuSeconds: 1 };
     const told = 'the generator is the limit: it was at most 250 ms behind its plan';
@@ -284,6 +298,6 @@ describe('the display', () => {
     const written = shownOn(false);
     expect(written).toHaveLength(2);
     expect(written.join('')).not.toContain('\u001b');
-    expect(written[0]).toMatch(/^5 s load: 98,765\/s, won 1,000,000 .*\n$/);
+    expect(written[0]).toMatch(/^5 s load: 98,765\/s, ok 1,000,000 {2}refused 9,000,000 .*\n$/);
   });
 });

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { afterEach, describe, expect, it } from 'vitest';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { runDrill } from '../../src/proof/drill/drill.ts';
 import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
+import { DrillError } from '../../src/proof/drill/set-up.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
   type FakeService,
   startFakeService,
   type Troubles,
 } from '../support/drill-fake-service.ts';
-import { type DrillRun, flawsOf, runDrillHere } from '../support/drill-history.ts';
+import { type DrillRun, flawsOf, readHistory, runDrillHere } from '../support/drill-history.ts';
+import { temporaryFolder } from '../support/proof-audit.ts';
 import { undisturbed } from '../support/undisturbed.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -15,6 +22,11 @@ const services: FakeService[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.close()));
 });
+
+// Ten tries at what cannot be had take two seconds, on a machine that has nothing else to do.
+const slowMs = 20_000;
+const folder = temporaryFolder();
+afterAll(folder.remove);
 
 async function drill(
   scenario: ScenarioName,
@@ -141,12 +153,72 @@ describe('flash-sale', () => {
     expect(openOperations(events)).toEqual([]);
   });
 
-  it('says why it cannot begin', async () => {
-    const service = await startFakeService({ troubles: { refuse: 1 } });
+  it(
+    'says why it cannot begin',
+    async () => {
+      const service = await startFakeService({ troubles: { refuse: 1 } });
+      services.push(service);
+      const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
+      await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+    },
+    slowMs,
+  );
+
+  it(
+    'says that what answers is no service that it knows',
+    async () => {
+      const other = createServer((_, response) => response.end('hello'));
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const unlike = runDrillHere({ scenario: 'mixed', urls: [url], seed: 1 });
+      await expect(unlike).rejects.toThrow(`what answers at ${url} is not this service`);
+      await new Promise((resolve) => other.close(resolve));
+    },
+    slowMs,
+  );
+
+  it.skipIf(!existsSync('/dev/full'))('ends and says so when its disk is full', async () => {
+    const service = await startFakeService();
     services.push(service);
-    const refused = runDrillHere({ scenario: 'mixed', urls: service.urls, seed: 1 });
-    await expect(refused).rejects.toThrow(/could not be created: 503 overloaded/);
+    const options = { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60 } as const;
+    const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+    const full = runDrill({ ...options, rate: 100, history: '/dev/full' }, terminal);
+    await expect(full).rejects.toThrow('/dev/full is not complete: ENOSPC');
+    const files = { history: '/dev/null', htmlReport: '/dev/full' };
+    const unreported = runDrill({ ...options, seconds: 0.1, ...files }, terminal);
+    await expect(unreported).rejects.toThrow('/dev/full cannot be written: ENOSPC');
+    await expect(unreported).rejects.toThrow(DrillError);
   });
+
+  it(
+    'touches no file before its coupons are there and whoever waits for them agrees',
+    async () => {
+      const service = await startFakeService();
+      services.push(service);
+      const history = join(folder.path, 'history.jsonl');
+      const files = { history, jsonReport: join(folder.path, 'r.json') };
+      const fixed = { scenario: 'flash-sale', seed: 1, users: 9, rate: 900, coupon: 'c' } as const;
+      const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
+      const play = (urls: string[], onCreated?: () => Promise<void>) =>
+        runDrill({ ...fixed, ...files, urls }, terminal, undefined, onCreated);
+      const unlike = async () => {
+        throw new Error('not this one');
+      };
+
+      await expect(play(service.urls, unlike)).rejects.toThrow('not this one');
+      expect(readdirSync(folder.path)).toEqual([]);
+      for (const file of Object.values(files)) writeFileSync(file, 'the last run');
+      await expect(play(service.urls)).rejects.toThrow('409 coupon_exists');
+      await expect(play(['http://127.0.0.1:1'])).rejects.toThrow('nothing listens at');
+      for (const file of Object.values(files)) {
+        expect(readFileSync(file, 'utf8')).toBe('the last run');
+      }
+      service.coupons.clear();
+      await play(service.urls);
+      expect(readHistory(history).events[0]).toMatchObject({ i: 0, type: 'invoke', f: 'create' });
+    },
+    slowMs,
+  );
 });
 
 describe('double-dip', () => {

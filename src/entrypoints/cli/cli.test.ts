@@ -20,7 +20,7 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
       calls.push('migrate');
       return ['0001_coupons', '0002_claims'];
     },
-    scenarios: ['flash-sale'],
+    scenarios: { 'flash-sale': 'many users for few units', mixed: 'all kinds' },
     drill: async ({ scenario, urls, seed, audit }) => {
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
       return 'passed';
@@ -76,9 +76,15 @@ describe('a command', () => {
   });
 
   it('drill and audit leave by the verdict', async () => {
-    expect(await run(['drill', 'flash-sale', '--url', 'http://a', 'http://b'])).toMatchObject({
-      ...{ code: 0, calls: ['drill flash-sale http://a http://b 1 true'] },
-    });
+    const nodes = ['--url', 'http://a', '--url', 'http://b'];
+    for (const args of [
+      ['flash-sale', ...nodes],
+      [...nodes, 'flash-sale'],
+    ]) {
+      expect(await run(['drill', ...args])).toMatchObject({
+        ...{ code: 0, calls: ['drill flash-sale http://a http://b 1 true'] },
+      });
+    }
     expect(await run(['audit', 'h.jsonl', '--dump', 'd.json'])).toMatchObject({
       ...{ code: 1, calls: ['audit h.jsonl d.json'] },
     });
@@ -87,7 +93,33 @@ describe('a command', () => {
         code: 3,
       },
     );
-    expect(await run(['drill', 'x', '--rate', 'fast'])).toMatchObject({ code: 2, calls: [] });
+  });
+
+  it('drill and audit exit with 2 for what cannot be asked of them, and say so in their help', async () => {
+    for (const args of [
+      ['drill'],
+      ['drill', 'x', '--rate', 'fast'],
+      ['drill', 'x', '--ramp', '1:2:3'],
+      ['drill', 'x', '--times', '2,,5'],
+      ['audit'],
+      ['audit', 'h.jsonl', '--dump', 'd.json', '--write-dump', 'e.json'],
+    ]) {
+      const { code, stderr, calls } = await run(args);
+      expect({ code, calls }, stderr).toEqual({ code: 2, calls: [] });
+      expect(stderr).toContain(`(firstcome ${args[0]} --help tells what there is)`);
+    }
+    const drill = async () => {
+      throw Object.assign(named('DrillOptionsError', ''), { mistakes: ['no such scenario'] });
+    };
+    expect(await run(['drill', 'x'], { drill })).toEqual({
+      ...{ code: 2, stdout: '', calls: [] },
+      stderr: 'firstcome: no such scenario\n(firstcome drill --help tells what there is)\n',
+    });
+    for (const name of ['drill', 'audit']) {
+      expect((await run([name, '--help'])).stdout.replaceAll(/\s+/g, ' ')).toContain(
+        'Exit code 0: passed; 1: failed, or could not be run; 2: wrong usage; 3: unknown.',
+      );
+    }
   });
 
   it('is serve when none is given', async () => {
@@ -144,6 +176,11 @@ describe('the help', () => {
     }
   });
 
+  it('of drill tells what each scenario plays', async () => {
+    const { stdout } = await run(['drill', '--help']);
+    expect(stdout).toContain('\n  flash-sale  many users for few units\n  mixed       all kinds\n');
+  });
+
   it('is not needed to learn the version', async () => {
     for (const flag of ['--version', '-V']) {
       expect(await run([flag])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '', calls: [] });
@@ -163,7 +200,7 @@ describe('a wrong command line', () => {
     const { code, stdout, stderr, calls } = await run(args);
     expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
     expect(stderr).toMatch(told);
-    expect(stderr).toContain('firstcome --help');
+    expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help tells what there is\)/);
   });
 });
 

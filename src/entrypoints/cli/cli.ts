@@ -25,8 +25,7 @@ const exitCodeOf: Record<Verdict, number> = {
 };
 
 const expectedErrors = new Set([
-  ...['ConfigError', 'EmbeddedPostgresError', 'StartError'],
-  ...['DrillOptionsError', 'DrillError', 'RecordingError'],
+  ...['ConfigError', 'EmbeddedPostgresError', 'StartError', 'DrillError', 'RecordingError'],
 ]);
 
 const processOutput: Output = {
@@ -80,7 +79,7 @@ function buildCommand(
   for (const command of [root, ...commands]) {
     command
       .exitOverride()
-      .showHelpAfterError('(firstcome --help tells what there is)')
+      .showHelpAfterError(helpHint(command === root ? undefined : command.name()))
       .configureOutput({
         writeOut: output.stdout,
         writeErr: output.stderr,
@@ -93,6 +92,10 @@ function buildCommand(
   return root;
 }
 
+function helpHint(command: string | undefined): string {
+  return `(${['firstcome', command, '--help'].filter(Boolean).join(' ')} tells what there is)`;
+}
+
 function report(error: unknown, output: Output): number {
   const lines = expectedLines(error);
   if (lines === undefined) {
@@ -100,7 +103,9 @@ function report(error: unknown, output: Output): number {
     return exitCodes.bug;
   }
   output.stderr(lines.map((line) => `firstcome: ${line}\n`).join(''));
-  return exitCodes.cannotRun;
+  if ((error as Error).name !== 'DrillOptionsError') return exitCodes.cannotRun;
+  output.stderr(`${helpHint('drill')}\n`);
+  return exitCodes.wrongUsage;
 }
 
 /** The lines that tell of an error which the operator can mend; undefined when it is a bug, whose stack is wanted. */

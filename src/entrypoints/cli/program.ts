@@ -9,8 +9,8 @@ export type Program = {
   work(database: 'bundled' | 'external'): Promise<void>;
   /** Brings the database up to date; resolves to the names of the migrations applied, in order. */
   migrate(): Promise<string[]>;
-  /** The scenarios that a drill can play. */
-  scenarios: readonly string[];
+  /** The scenarios that a drill can play, each with what it is. */
+  scenarios: Readonly<Record<string, string>>;
   /** Sends a crowd at a service and resolves to the verdict on what it was told. */
   drill(options: DrillArguments, output: Output): Promise<Verdict>;
   /** Judges a recorded history against what is stored. */
@@ -47,6 +47,8 @@ export type DrillArguments = {
   history: string;
   jsonReport?: string;
   htmlReport?: string;
+  /** The file of what was broken on purpose meanwhile; it is there in the end at the latest. */
+  faults?: string;
   /** Whether to judge the history at once. */
   audit: boolean;
 };

@@ -33,7 +33,7 @@ export type Evidence = {
   history: RecordedHistory;
   dump: Dump;
   sales: Sale[];
-  /** Undefined when no file of faults was given; then none was injected. */
+  /** What was broken on purpose; undefined when nobody told of any. */
   faults: FaultSpan[] | undefined;
   options: AuditOptions;
 };

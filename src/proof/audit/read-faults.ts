@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Members } from './members.ts';
-import { isCutOff, parseObject, RecordingError, readLines } from './read-lines.ts';
+import { isCutOff, parseObject, readLines } from './read-lines.ts';
+import { microseconds } from './times.ts';
 
 /** A fault from its beginning to its end. One that the file does not end lasts for ever. */
 export type FaultSpan = { fault: string; beginMs: number; endMs: number };
 
-/** Reads a file of faults and joins each end to the oldest fault of its kind that is still going on. */
-export async function readFaults(file: string): Promise<FaultSpan[]> {
+/**
+ * Reads a file of faults and joins each end to the oldest fault of its kind that is still going on. Times are those of a
+ * history that began at `startedAt`. Throws a `RecordingError` that names the line of what is none, or cannot be joined.
+ */
+export async function readFaults(file: string, startedAt: string): Promise<FaultSpan[]> {
   const spans: FaultSpan[] = [];
   await readLines(file, (line) => {
     if (isCutOff(line)) return;
     const event = new Members(line.number, parseObject(line));
     const fault = event.text('fault');
-    const ms = event.number('t_ms');
+    const ms = event.has('at')
+      ? (event.time('at') - microseconds(startedAt)) / 1000
+      : event.number('t_ms');
     if (event.oneOf('phase', ['start', 'end']) === 'start') {
       spans.push({ fault, beginMs: ms, endMs: Number.POSITIVE_INFINITY });
       return;
@@ -20,9 +26,8 @@ export async function readFaults(file: string): Promise<FaultSpan[]> {
     const begun = spans.find(
       (span) => span.fault === fault && span.endMs === Number.POSITIVE_INFINITY,
     );
-    if (begun === undefined) {
-      throw new RecordingError(`line ${line.number}: ${fault} ends but never began`);
-    }
+    if (begun === undefined) return event.fail(`${fault} ends but never began`);
+    if (ms < begun.beginMs) event.fail(`${fault} ends before it began`);
     begun.endMs = ms;
   });
   return spans;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
 import { type HistoryHead, operations } from '../history.ts';
+import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
 import { type Ending, RecordedHistory } from './recorded-history.ts';
@@ -27,7 +29,7 @@ function toHead(line: Line): HistoryHead {
   if (value.version !== 1) head.fail('version is not 1');
   head.text('scenario');
   head.number('seed');
-  head.text('started_at');
+  head.time('started_at');
   const { nodes } = value;
   if (!Array.isArray(nodes) || nodes.some((node) => typeof node !== 'string')) {
     head.fail('nodes is not a list of texts');
@@ -65,7 +67,9 @@ class HistoryReading {
     let open = 0;
     for (let op = 0; op < this.history.count; op += 1) if (this.history.isOpen(op)) open += 1;
     if (open > 0) {
-      this.history.notes.push(`${open} operations have no completion and count as info`);
+      const [have, count] = open === 1 ? ['has', 'counts'] : ['have', 'count'];
+      const operations = counted(open, 'operation');
+      this.history.notes.push(`${operations} ${have} no completion and ${count} as info`);
     }
     return this.history;
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted, whole } from '../numbers.ts';
 import type { AuditReport } from './audit.ts';
 import type { RuleReport } from './verdict.ts';
 
@@ -9,21 +10,23 @@ const indent = ' '.repeat(ruleWidth + 2);
 
 /** The report as lines of plain text, none longer than `columns`: a table of the rules, then what they found. */
 export function reportLines(report: AuditReport, columns = 80): string[] {
-  const { head, operations, storedClaims, rules, notes } = report;
-  const what = `${head.scenario}, seed ${head.seed}: ${operations} operations, ${storedClaims} claims`;
+  const { head, operations, storedClaims, rules, verdict, notes } = report;
+  const asked = counted(operations, 'operation');
+  const what = `${head.scenario}, seed ${head.seed}: ${asked}, ${counted(storedClaims, 'claim')} stored`;
+  const decisive = rules.filter((rule) => rule.verdict === verdict).map(({ rule }) => rule);
   return [
     ...wrapped(what, columns, ''),
     ...notes.flatMap((note) => wrapped(`note: ${note}`, columns, '')),
     '',
     ...rules.flatMap((rule) => ruleLines(rule, columns)),
     '',
-    `verdict: ${report.verdict}`,
+    `verdict: ${verdict}${verdict === 'passed' ? '' : ` (${decisive.join(', ')})`}`,
   ];
 }
 
 function ruleLines(report: RuleReport, columns: number): string[] {
   const { rule, verdict, checked, title, violations, violationsTotal, notes } = report;
-  const count = checked === 0 ? '-' : String(checked);
+  const count = checked === 0 ? '-' : whole(checked);
   const [first = '', ...others] = wrapped(
     checked === 0 ? `${title} (nothing to check)` : title,
     Math.max(20, columns - ruleWidth - verdictWidth - checkedWidth - 6),
@@ -35,7 +38,7 @@ function ruleLines(report: RuleReport, columns: number): string[] {
     `${start}  ${count.padStart(checkedWidth)}  ${first}`.slice(0, columns),
     ...others.map((text) => `${' '.repeat(start.length + checkedWidth + 4)}${text}`),
     ...violations.flatMap((text) => wrapped(`! ${text}`, columns, indent)),
-    ...(left > 0 ? [`${indent}! and ${left} more`] : []),
+    ...(left > 0 ? [`${indent}! and ${whole(left)} more`] : []),
     ...notes.flatMap((text) => wrapped(`- ${text}`, columns, indent)),
   ];
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../numbers.ts';
+
 /** What a rule, and the audit as a whole, can come to. `unknown` is not a pass: too little was seen to judge. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
 
@@ -65,7 +67,7 @@ export class RuleFindings {
       checked: this.checked,
       violations: this.#violations,
       violationsTotal: this.#violationsTotal,
-      notes: left > 0 ? [...this.#notes, `and ${left} notes more`] : this.#notes,
+      notes: left > 0 ? [...this.#notes, `and ${counted(left, 'note')} more`] : this.#notes,
     };
   }
 

@@ -26,6 +26,11 @@ export type OutcomeClass = 'won' | 'refused' | 'shed' | 'unsent' | 'unknown' | '
 /** Every `OutcomeClass`, in the order in which they are told. */
 export const outcomeClasses = ['won', 'refused', 'shed', 'unsent', 'unknown', 'other'] as const;
 
+/** How people are told of a class. Of `won` there may be more than units: a claim that is told again counts again. */
+export function labelOf(outcomeClass: OutcomeClass): string {
+  return outcomeClass === 'won' ? 'ok' : outcomeClass;
+}
+
 /** No connection could be had, so nothing was sent. */
 export const refusedCompletion: Completion = { type: 'fail', outcome: 'refused', effect: 'none' };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { outcomeClasses } from './completion.ts';
-import { millis, whole } from './numbers.ts';
+
+import { millis, whole } from '../numbers.ts';
+import { labelOf, outcomeClasses } from './completion.ts';
 import type { ClassCounts } from './tally.ts';
 
 /** Where a drill tells how it goes. */
@@ -87,5 +88,5 @@ function plainLine(progress: Progress): string {
 }
 
 function outcomesLine(answers: ClassCounts): string {
-  return outcomeClasses.map((name) => `${name} ${whole(answers[name])}`).join('  ');
+  return outcomeClasses.map((name) => `${labelOf(name)} ${whole(answers[name])}`).join('  ');
 }

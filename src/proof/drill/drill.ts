@@ -46,7 +46,7 @@ type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>
  * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
  * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
  * options that cannot be, and `DrillError` when the service cannot be drilled at all. `onCreated` hears of the coupons
- * before the load begins, and ends the drill by throwing.
+ * before the load begins, and ends the drill by throwing. Until then no file is touched.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -55,9 +55,9 @@ export async function runDrill(
   onCreated: (names: string[]) => Promise<void> = async () => undefined,
 ): Promise<DrillReport> {
   const startedAt = new Date();
+  const startMs = performance.now();
   const settings = settle(options, startedAt);
   const scenario = scenarioOf(settings);
-  const startMs = performance.now();
   const now = () => performance.now() - startMs;
   const head: HistoryHead = {
     history: 'firstcome',
@@ -69,14 +69,28 @@ export async function runDrill(
     options: settings,
   };
   const history = new HistoryWriter(options.history, head, now);
-  const flushing = setInterval(() => history.flush(), flushEveryMs);
+  const failing = new AbortController();
+  const flushing = setInterval(() => {
+    history.flush();
+    if (history.failure !== undefined) failing.abort();
+  }, flushEveryMs);
   const { claimApiKey, adminApiKey } = options;
   const clients = new Clients({ ...settings, claimApiKey, adminApiKey, history, now });
   const display = new Display(terminal);
   try {
-    const running = { settings, scenario, clients, history, display, now, signal, onCreated };
-    const report = await playFrom(running, startedAt, options.history);
+    terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
+    const report = await playFrom(
+      {
+        ...{ settings, scenario, clients, history, display, now, onCreated },
+        signal: AbortSignal.any([signal, failing.signal]),
+      },
+      startedAt,
+      options.history,
+    );
     history.close();
+    if (history.failure !== undefined) {
+      throw new DrillError(`${options.history} is not complete: ${history.failure.message}`);
+    }
     writeReports(options, report);
     terminal.write(`${summaryOf(report).join('\n')}\n`);
     return report;
@@ -92,9 +106,10 @@ async function playFrom(running: Running, startedAt: Date, file: string): Promis
   // A node that swallows what is sent to it must not hold up the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const persistence = { clients, nodes: settings.urls.length, now, signal };
-  const coupons = await createCoupons(persistence, scenario.coupons);
+  const coupons = await createCoupons(persistence, settings.urls, scenario.coupons);
   const names = coupons.map(({ name }) => name);
   await running.onCreated(names);
+  history.open();
   const sample = new UserSample(new Random(settings.seed, sampleStream));
   const played = await play(running, startedAt, sample);
   const lastReads: LastRead[] = signal.aborted
@@ -207,6 +222,14 @@ function showProgress(
 }
 
 function writeReports({ jsonReport, htmlReport }: DrillOptions, report: DrillReport): void {
-  if (jsonReport !== undefined) writeFileSync(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
-  if (htmlReport !== undefined) writeFileSync(htmlReport, reportPage(report));
+  if (jsonReport !== undefined) write(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
+  if (htmlReport !== undefined) write(htmlReport, reportPage(report));
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new DrillError(`${file} cannot be written: ${(error as Error).message}`);
+  }
 }

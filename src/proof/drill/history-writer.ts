@@ -15,17 +15,18 @@ const pendingCharactersMax = 256 * 1024;
  * a disk that does not keep up shows as a late generator, and no memory fills with what it owes.
  */
 export class HistoryWriter {
-  private readonly file: number;
+  private readonly path: string;
+  private file: number | undefined;
   private readonly now: () => number;
   private readonly nodes: readonly string[];
   private pending = '';
   private eventsWritten = 0;
   private operationsBegun = 0;
-  private isClosed = false;
+  private failedWith: Error | undefined;
 
-  /** Overwrites the file at `path`. `now` tells milliseconds since the recording began. */
+  /** Leaves the file at `path` alone until `open`. `now` tells milliseconds since the recording began. */
   constructor(path: string, head: HistoryHead, now: () => number) {
-    this.file = openSync(path, 'w');
+    this.path = path;
     this.now = now;
     this.nodes = head.nodes.map((node) => JSON.stringify(node));
     this.pending = `${JSON.stringify(head)}\n`;
@@ -39,6 +40,11 @@ export class HistoryWriter {
   /** How many operations have begun so far. */
   get operations(): number {
     return this.operationsBegun;
+  }
+
+  /** Why the file could not be written, as on a full disk. Nothing is written any more after that. */
+  get failure(): Error | undefined {
+    return this.failedWith;
   }
 
   /** To be called right before the request leaves. */
@@ -56,20 +62,31 @@ export class HistoryWriter {
     this.append(`"type":"${completion.type}","op":${op}${tail}${toldOf(completion)}}\n`);
   }
 
-  /** Hands all that was told to the operating system. */
-  flush(): void {
-    if (this.pending === '') return;
-    const bytes = Buffer.from(this.pending);
-    this.pending = '';
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+  /** Overwrites the file with all that was told so far, which is kept in memory until then. */
+  open(): void {
+    this.file = openSync(this.path, 'w');
+    this.flush();
   }
 
-  /** Flushes and closes; a second call does nothing. */
+  /** Hands all that was told to the operating system; does nothing while the file is not open. */
+  flush(): void {
+    if (this.pending === '' || this.file === undefined) return;
+    const bytes = Buffer.from(this.pending);
+    this.pending = '';
+    if (this.failedWith !== undefined) return;
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    } catch (error) {
+      this.failedWith = error as Error;
+    }
+  }
+
+  /** Flushes and closes; does nothing where the file is not open. */
   close(): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
+    if (this.file === undefined) return;
     this.flush();
     closeSync(this.file);
+    this.file = undefined;
   }
 
   private append(rest: string): void {

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { resolve } from 'node:path';
 import type { Phase, Spacing } from './arrival-times.ts';
 
-/** The scenarios that there are. */
-export const scenarioNames = [
-  'flash-sale',
-  'double-dip',
-  'retry-storm',
-  'overload',
-  'mixed',
-] as const;
+/** The scenarios that there are, and what each plays. */
+export const scenarios = {
+  'flash-sale': 'many users for few units; some of them ask twice',
+  'double-dip': 'few users who claim side by side, again and again',
+  'retry-storm': 'users who ask ten times under one key, answered or not',
+  overload: 'more than can be decided, from users who come again',
+  mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
+} as const;
 
-/** One of `scenarioNames`. */
-export type ScenarioName = (typeof scenarioNames)[number];
+/** One of `scenarios`. */
+export type ScenarioName = keyof typeof scenarios;
+
+/** The names of all `scenarios`. */
+export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 /** What a drill is asked for. What is undefined has a default, which depends on the scenario. */
 export type DrillOptions = {
@@ -112,10 +116,15 @@ const timeoutMsDefault = 10_000;
 const timesDefault = [2, 5, 10];
 const [timesMax, factorMax] = [20, 1_000];
 
-/** Fills in the defaults. Throws `DrillOptionsError` with all mistakes at once. */
-export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+/** Throws `DrillOptionsError` with all mistakes at once. */
+export function assertOptions(options: DrillOptions): void {
   const mistakes = mistakesIn(options);
   if (mistakes.length > 0) throw new DrillOptionsError(mistakes);
+}
+
+/** Fills in the defaults. Throws what `assertOptions` throws. */
+export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+  assertOptions(options);
   const { scenario, seed } = options;
   const fallback = defaults[scenario];
   const rate = options.rate ?? fallback.rate;
@@ -161,7 +170,8 @@ function mistakesIn(options: DrillOptions): string[] {
   for (const [name, [min, max]] of Object.entries(limits)) {
     const value = options[name as keyof typeof limits];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    mistakes.push(`${name} must be a whole number from ${min} to ${max}`);
+    const told = name === 'timeoutMs' ? 'timeout' : name;
+    mistakes.push(`${told} must be a whole number from ${min} to ${max}`);
   }
   const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
@@ -182,7 +192,7 @@ function mistakesIn(options: DrillOptions): string[] {
   if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
-  mistakes.push(...keyMistakes(options));
+  mistakes.push(...keyMistakes(options), ...fileMistakes(options));
   return mistakes;
 }
 
@@ -199,6 +209,13 @@ function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
   return [claimApiKey, adminApiKey]
     .filter((key) => key !== undefined && !/^[\x21-\x7e]+$/.test(key))
     .map(() => 'an API key must be printable ASCII without spaces');
+}
+
+function fileMistakes({ history, jsonReport, htmlReport }: DrillOptions): string[] {
+  const files = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
+  return new Set(files.map((file) => resolve(file))).size === files.length
+    ? []
+    : ['history, json and html must be files of their own'];
 }
 
 /** The URL is not repeated where it may hold a password. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Plots as SVG text. Colours are those of the page's style sheet, so that they fit light and dark. */
-import { millis, whole } from './numbers.ts';
+import { millis, whole } from '../numbers.ts';
 
 /** A line of a plot; a point without a value is a gap. */
 export type PlotLine = { name: string; colour: string; points: [x: number, y: number][] };

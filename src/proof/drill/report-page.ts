@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { outcomeClasses } from './completion.ts';
-import { millis, seconds, whole } from './numbers.ts';
+
+import { counted, millis, seconds, whole } from '../numbers.ts';
+import { labelOf, outcomeClasses } from './completion.ts';
 import { barPlot, escaped, linePlot, secondTicks } from './plots.ts';
 import type { DrillReport } from './report.ts';
 import { generatorLine } from './summary.ts';
@@ -56,7 +57,7 @@ export function reportPage(report: DrillReport): string {
 }
 
 function introductionTo({ startedAt, machine, isInterrupted }: DrillReport): string {
-  const where = `${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB`;
+  const where = `${machine.processor}, ${counted(machine.cores, 'core')}, ${machine.memoryGb} GB`;
   const how = isInterrupted ? ' It was interrupted.' : '';
   return `Started at ${startedAt} on ${where}, Node ${machine.node}, ${machine.platform}.${how}`;
 }
@@ -69,7 +70,9 @@ function totalsTable(report: DrillReport): string {
       ['asked', whole(totals.asked)],
       ['seconds, with all answers', seconds(totals.seconds)],
       ['answers a second', whole(totals.answersPerSecond)],
-      ['ok, fail, info', [totals.ok, totals.fail, totals.info].map(whole).join(', ')],
+      ['ok: served', whole(totals.ok)],
+      ['fail: refused, with nothing changed', whole(totals.fail)],
+      ['info: nobody can tell the end', whole(totals.info)],
       ['never sent', whole(totals.notSent)],
       ['left out, as the generator came too late', whole(generator.leftOut)],
       ...(saturation === undefined ? [] : [['saturation, decisions a second', whole(saturation)]]),
@@ -81,7 +84,7 @@ function totalsTable(report: DrillReport): string {
         : [
             ['last shed, unsent or unknown, seconds after the overload', seconds(turnedAwayUntilS)],
           ]),
-      ['history', `${history.file}, ${whole(history.events)} events`],
+      ['history', `${history.file}, ${counted(history.events, 'event')}`],
     ],
   );
 }
@@ -139,7 +142,7 @@ function outcomesPlot({ series }: DrillReport): string {
   return barPlot({
     title: 'Answers a second',
     parts: outcomeClasses.map((name) => ({
-      ...{ name, colour: `--${name}` },
+      ...{ name: labelOf(name), colour: `--${name}` },
       values: series.map(({ answers }) => answers[name]),
     })),
   });

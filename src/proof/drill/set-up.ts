@@ -22,6 +22,7 @@ export class DrillError extends Error {
 /** Creates the coupons, one after the other, at the first node that can. Throws `DrillError` when none does. */
 export async function createCoupons(
   persistence: Persistence,
+  urls: readonly string[],
   planned: readonly PlannedCoupon[],
 ): Promise<CreatedCoupon[]> {
   const startMs = Date.now();
@@ -33,13 +34,17 @@ export async function createCoupons(
       ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
       ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
     };
-    await create(persistence, coupon);
+    await create(persistence, urls, coupon);
     created.push(coupon);
   }
   return created;
 }
 
-async function create(persistence: Persistence, coupon: CreatedCoupon): Promise<void> {
+async function create(
+  persistence: Persistence,
+  urls: readonly string[],
+  coupon: CreatedCoupon,
+): Promise<void> {
   const { name, ...rest } = coupon;
   const ask: Ask = { f: 'create', coupon: name, attempt: 1, ...rest };
   const { completion, attempts } = await askUntilDecided(persistence, { node: 0, ask }, true);
@@ -48,12 +53,25 @@ async function create(persistence: Persistence, coupon: CreatedCoupon): Promise<
   // One of the tries before, whose end nobody knew, has created it.
   if (outcome === 'coupon_exists' && attempts > 1) return;
   const answer = http === undefined ? outcome : `${http} ${outcome}`;
+  const advice = adviceOn(outcome, urls);
   throw new DrillError(
-    `the coupon ${name} could not be created: ${answer}${advice[outcome ?? ''] ?? ''}`,
+    `the coupon ${name} could not be created: ${answer}${advice && `; ${advice}`}`,
   );
 }
 
-const advice: Record<string, string> = {
-  unauthorized: '; creating coupons needs the admin API key of the service, in ADMIN_API_KEY',
-  refused: '; nothing listens there: start the service, or say with --url where it is',
-};
+function adviceOn(outcome: string, urls: readonly string[]): string {
+  switch (outcome) {
+    case 'unauthorized':
+      return 'creating coupons needs the admin API key of the service, in ADMIN_API_KEY';
+    case 'refused':
+      return `nothing listens at ${urls.join(', ')}: start the service, or say with --url where it is`;
+    case 'timeout':
+      return `${urls.join(', ')} takes calls and does not answer: see whether the service is well`;
+    case 'coupon_exists':
+      return 'a drill needs a new one: leave --coupon out, or say another name';
+    default:
+      return outcome.startsWith('unreadable')
+        ? `what answers at ${urls.join(', ')} is not this service: say with --url where it is`
+        : '';
+  }
+}

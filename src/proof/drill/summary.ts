@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { millis, seconds, whole } from './numbers.ts';
+import { counted, millis, seconds, whole } from '../numbers.ts';
 import type { DrillReport } from './report.ts';
 
 const columnsMax = 80;
@@ -15,7 +15,9 @@ export function summaryOf(report: DrillReport): string[] {
     '',
     row('asked', `${whole(totals.asked)} in ${seconds(totals.seconds)} s`),
     row('answers', `${whole(totals.answersPerSecond)}/s`),
-    row('ok, fail, info', [totals.ok, totals.fail, totals.info].map(whole).join(', ')),
+    row('ok', `${whole(totals.ok)} served`),
+    row('fail', `${whole(totals.fail)} refused, with nothing changed`),
+    row('info', `${whole(totals.info)} whose end nobody can tell`),
     ...(totals.notSent > 0 ? [row('never sent', whole(totals.notSent))] : []),
     ...(generator.leftOut > 0 ? [row('left out', leftOutText(generator.leftOut))] : []),
     ...saturationLines(report),
@@ -38,7 +40,7 @@ export function summaryOf(report: DrillReport): string[] {
     '',
     ...lastReadLines(report),
     generatorLine(report),
-    `history: ${history.file} (${whole(history.events)} events)`,
+    `history: ${history.file} (${counted(history.events, 'event')})`,
   ];
   return lines.map(fitted);
 }
@@ -52,7 +54,7 @@ export function generatorLine({ generator }: DrillReport): string {
 }
 
 function leftOutText(count: number): string {
-  return `${whole(count)} arrivals that the generator came too late for`;
+  return `${counted(count, 'arrival')} that the generator came too late for`;
 }
 
 function saturationLines(report: DrillReport): string[] {

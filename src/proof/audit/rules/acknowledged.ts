@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import { absent, never } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grant, grantsOf } from '../granted.ts';
@@ -59,18 +60,20 @@ function checkGrants(history: RecordedHistory, sale: Sale, findings: RuleFinding
   if (created === undefined || sale.isForeign) return;
   const granted = ledger.find(({ kind }) => kind === 'grant')?.units ?? 0;
   if (granted < created.unitsMin || granted > created.unitsMax) {
-    findings.violation(() => `${name}: created with ${created.unitsMin} units, not ${granted}`);
+    findings.violation(
+      () => `${name}: created with ${counted(created.unitsMin, 'unit')}, stored with ${granted}`,
+    );
   }
   const stored = sum(ledger.filter(({ kind }) => kind === 'stock_added').map((row) => row.units));
   const certain = sum(added.filter(isDone).map((grant) => grant.unitsMin));
   const possible = sum(added.map((grant) => grant.unitsMax));
   if (stored < certain) {
     findings.violation(
-      () => `${name}: ${certain} units were added for certain, stored are ${stored}`,
+      () => `${name}: ${counted(certain, 'unit')} added for certain, stored: ${stored}`,
     );
   }
   if (stored > possible) {
-    findings.violation(() => `${name}: ${stored} units were added, asked for were ${possible}`);
+    findings.violation(() => `${name}: ${counted(stored, 'unit')} added, asked for: ${possible}`);
   }
 }
 

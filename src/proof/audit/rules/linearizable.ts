@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import type { Evidence } from '../evidence.ts';
 import { type Step, stepsOf } from '../sale-steps.ts';
 import { searchOrder } from '../search-order.ts';
@@ -19,19 +20,22 @@ export function isLinearizable({ history, sales, options }: Evidence): RuleRepor
     const claims = sale.ops.filter((op) => history.operation(op) === 'claim').length;
     if (claims === 0) continue;
     if (claims > options.searchClaimsMax) {
-      findings.note(`${sale.name}: has ${claims} claims, too many to search`);
+      findings.note(`${sale.name}: asked for ${counted(claims, 'time')}, too many to search`);
       continue;
     }
     const steps: Step[] | string = stepsOf(history, sale, options.soldOutDelayMs);
     if (typeof steps === 'string' || steps.length > stepsMax) {
-      const why = typeof steps === 'string' ? steps : `has ${steps.length} steps, too many`;
+      const why =
+        typeof steps === 'string' ? steps : `has ${counted(steps.length, 'step')}, too many`;
       findings.note(`${sale.name}: ${why}, not searched`);
       continue;
     }
     const found = searchOrder(steps, options.searchStepsMax);
     if (found === undefined) {
       gaveUp += 1;
-      findings.note(`${sale.name}: the search gave up after ${options.searchStepsMax} steps`);
+      findings.note(
+        `${sale.name}: the search gave up after ${counted(options.searchStepsMax, 'step')}`,
+      );
       continue;
     }
     findings.checked += 1;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import type { FaultSpan } from '../read-faults.ts';
@@ -32,7 +33,12 @@ export function serviceComesBack(evidence: Evidence): RuleReport {
   } else if (faults.length > 0) {
     findings.note('a fault never ends, so nothing comes after it');
   }
-  for (const sale of evidence.sales) checkStock(evidence, { sale, lastEnd }, findings);
+  const stuck = evidence.sales.filter((sale) => !checkStock(evidence, { sale, lastEnd }, findings));
+  if (stuck.length > 0 && evidence.faults === undefined) {
+    findings.note(
+      'whoever broke something on purpose and left it so tells the audit with --faults: see firstcome audit --help',
+    );
+  }
   return findings.end();
 }
 
@@ -94,16 +100,17 @@ function checkGoodput(
   if (best >= needed) return;
   findings.violation(() => {
     const wanted = `${Math.ceil(needed)} in ${windowMs} ms`;
-    return `after the faults ${best} answers at best, as before would be ${wanted}`;
+    return `after the faults ${counted(best, 'answer')} at best, as before would be ${wanted}`;
   });
 }
 
+/** Whether stock that is left can be had, as far as anybody asked for it. */
 function checkStock(
   { history, dump }: Evidence,
   { sale, lastEnd }: { sale: Sale; lastEnd: number },
   findings: RuleFindings,
-): void {
-  if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return;
+): boolean {
+  if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return true;
   const fromMs = Math.max(lastEnd, lastAdditionMs(history, sale));
   const asked = new Set<number>();
   const fresh: number[] = [];
@@ -116,13 +123,15 @@ function checkStock(
     if (history.begunMs.at(op) >= fromMs) fresh.push(user);
   }
   const last = fresh.slice(-freshUsersMax);
-  if (last.length === 0) return;
+  if (last.length === 0) return true;
   findings.checked += 1;
-  if (last.some((user) => sale.heldBy.has(user))) return;
+  if (last.some((user) => sale.heldBy.has(user))) return true;
   findings.violation(() => {
     const names = last.map((user) => history.users.text(user)).join(', ');
-    return `${sale.name}: ${sale.coupon?.remaining_amount} units remain, but none for ${names}`;
+    const left = counted(sale.coupon?.remaining_amount ?? 0, 'unit');
+    return `${sale.name}: ${left} left, but none of the last who came has one: ${names}`;
   });
+  return false;
 }
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -22,7 +23,9 @@ export function noOversell({ sales }: Evidence): RuleReport {
     }
     const { amount } = sale.coupon;
     if (sale.held.length > amount) {
-      findings.violation(() => `${sale.name}: ${sale.held.length} claims of ${amount} units`);
+      findings.violation(
+        () => `${sale.name}: ${counted(sale.held.length, 'claim')} of ${counted(amount, 'unit')}`,
+      );
     }
   }
   return findings.end();
@@ -39,7 +42,9 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
     };
     expect(row.seq === String(place + 1), () => `stands where seq ${place + 1} belongs`);
     expect((row.kind === 'grant') === (place === 0), () => `is a ${row.kind}`);
-    expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () => `${row.units} units`);
+    expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () =>
+      counted(row.units, 'unit'),
+    );
     if (row.kind === 'claimed') {
       const first = row.first_position;
       expect(first === taken + 1, () => `begins at position ${first}, not ${taken + 1}`);
@@ -52,7 +57,13 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
     }
     const told = row.remaining_after;
     const reckoned = remaining;
-    expect(reckoned >= 0 && told >= 0, () => `${Math.min(reckoned, told)} units remain: oversold`);
-    expect(told === reckoned, () => `says that ${told} units remain, but ${reckoned} do`);
+    expect(
+      reckoned >= 0 && told >= 0,
+      () => `${counted(Math.min(reckoned, told), 'unit')} left: oversold`,
+    );
+    expect(
+      told === reckoned,
+      () => `tells of ${counted(told, 'unit')} left, where ${reckoned} must be`,
+    );
   }
 }

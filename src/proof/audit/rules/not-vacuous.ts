@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted, whole } from '../../numbers.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
@@ -25,14 +26,17 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
   const { refusals } = options;
   const needed = Math.min(options.okClaimsMin, unitsOf(sales));
   if (findings.checked < needed) {
-    findings.undecided(`${findings.checked} claims ended well, ${needed} are needed`);
+    findings.undecided(
+      `${counted(findings.checked, 'claim')} ended well, needed: ${whole(needed)}`,
+    );
   }
   const missing = refusals?.filter((refusal) => !heard.has(refusal)) ?? [];
   if (missing.length > 0) findings.undecided(`nobody heard ${missing.join(', ')}`);
   if (refusals === undefined && !heard.has('sold_out') && !heard.has('already_claimed')) {
     findings.undecided('nobody heard sold_out or already_claimed');
   }
-  if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
+  if (faults?.length === 0) findings.undecided('the file of faults tells of none in this history');
+  else if (faults !== undefined && !isFelt) findings.undecided('no client felt any fault');
   return findings.end();
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
@@ -46,7 +47,8 @@ function checkReads(
       complain('shows no amount or no remaining_amount');
       continue;
     }
-    if (remaining < 0 || remaining > amount) complain(`showed ${remaining} of ${amount} units`);
+    if (remaining < 0 || remaining > amount)
+      complain(`showed ${remaining} of ${counted(amount, 'unit')}`);
     const amountMin = grantedBefore(grants, {
       event: from,
       ms: history.begunMs.at(op),
@@ -60,7 +62,7 @@ function checkReads(
     const claimsMin = countBelow(shown, from);
     const claimsMax = countBelow(begun, to);
     if (claims < claimsMin || claims > claimsMax) {
-      complain(`showed ${claims} claims, possible were ${claimsMin} to ${claimsMax}`);
+      complain(`showed ${counted(claims, 'claim')}, possible were ${claimsMin} to ${claimsMax}`);
     }
   }
 }
@@ -101,7 +103,7 @@ function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleF
     const { amount, claims } = shownBy(history, op);
     if (amount < most.amount || claims < most.claims) {
       findings.violation(() => {
-        const now = `${amount} units and ${claims} claims`;
+        const now = `${counted(amount, 'unit')} and ${counted(claims, 'claim')}`;
         return `${history.describe(op)}: showed ${now}, after ${most.amount} and ${most.claims}`;
       });
     }

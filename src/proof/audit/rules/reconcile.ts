@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
 import type { DumpedCoupon, DumpedLedgerRow } from '../../dump.ts';
+import { counted } from '../../numbers.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -40,13 +42,19 @@ function compareBooks(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings):
   const claimed = unitsOf(ledger, ['claimed']);
   const granted = unitsOf(ledger, ['grant', 'stock_added']);
   const last = ledger.at(-1);
-  expect(given === held.length, `${given} units are gone, but ${held.length} claims are stored`);
-  expect(claimed === held.length, `the ledger gave ${claimed} units, to ${held.length} claims`);
-  expect(given === claimed, `${given} units are gone, by the ledger ${claimed}`);
+  expect(
+    given === held.length,
+    `${counted(given, 'unit')} gone, but ${counted(held.length, 'claim')} stored`,
+  );
+  expect(
+    claimed === held.length,
+    `the ledger gave ${counted(claimed, 'unit')}, to ${counted(held.length, 'claim')}`,
+  );
+  expect(given === claimed, `${counted(given, 'unit')} gone, by the ledger ${claimed}`);
   expect(granted === coupon.amount, `the amount is ${coupon.amount}, by the ledger ${granted}`);
   expect(
     last?.remaining_after === coupon.remaining_amount,
-    `${coupon.remaining_amount} units remain, by the ledger ${last?.remaining_after}`,
+    `${counted(coupon.remaining_amount, 'unit')} left, by the ledger ${last?.remaining_after}`,
   );
   expect(
     last?.seq === coupon.ledger_seq,
@@ -78,7 +86,7 @@ function compareClaims(
     }
     expect(
       covered === row.units,
-      `seq ${row.seq} gave ${row.units} units from position ${row.first_position}, ${covered} claims are there`,
+      `seq ${row.seq} gave ${counted(row.units, 'unit')} from position ${row.first_position}, claims there: ${covered}`,
     );
   }
 }

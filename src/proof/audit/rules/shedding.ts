@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import type { Evidence } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
@@ -8,31 +9,56 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * there is no 500; and unless a fault was injected at that time, no connection is reset and every answer can be read.
  */
 export function sheddingIsProper(evidence: Evidence): RuleReport {
-  const findings = new RuleFindings('R17', 'refusals to serve say when to come back');
+  const findings = new RuleFindings(
+    'R17',
+    'refusals say when to come back, and nothing breaks unasked',
+  );
   const { history } = evidence;
+  const brokenMs: number[] = [];
   for (let op = 0; op < history.count; op += 1) {
     if (history.isOpen(op)) continue;
-    const complaint = complaintAbout(evidence, op);
+    const isUnasked = isBroken(history, op) && !isInFault(evidence, op);
+    if (isUnasked) brokenMs.push(history.endMs(op));
+    const complaint = isUnasked ? 'broke outside any fault that is told' : wrongIn(history, op);
     if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
     if (history.end(op) !== 'ok') findings.checked += 1;
   }
+  if (brokenMs.length > 0) findings.note(whatToTell(history, brokenMs));
   return findings.end();
 }
 
-function complaintAbout(evidence: Evidence, op: number): string | undefined {
-  const { history } = evidence;
-  const http = history.http.at(op);
+/** Nobody but who was there knows whether it was an attack or a crash. */
+function whatToTell({ head }: RecordedHistory, brokenMs: readonly number[]): string {
+  const startedMs = Date.parse(head.started_at);
+  const [first, last] = brokenMs.reduce(
+    ([from, to], ms) => [Math.min(from, ms), Math.max(to, ms)],
+    [Number.POSITIVE_INFINITY, 0],
+  );
+  const time = (ms: number) => new Date(startedMs + ms).toISOString();
+  return (
+    `${counted(brokenMs.length, 'operation')} broke from ${time(first)} to ${time(last)}. ` +
+    'Whoever broke something on purpose then, such as with kill -9 of the service, tells the audit so ' +
+    'with --faults, and what he did is not held against the service: see firstcome audit --help. ' +
+    'If nobody did, the service is at fault.'
+  );
+}
+
+function isBroken(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op);
+  return (
+    history.end(op) === 'info' &&
+    (outcome === 'reset' || outcome?.startsWith('unreadable') === true)
+  );
+}
+
+function wrongIn(history: RecordedHistory, op: number): string | undefined {
+  const http = history.http.at(op);
   if (http === 500) return 'is answered 500, which is never expected';
   if (http === 503 || http === 429) {
     const seconds = history.retryAfterSeconds.at(op);
     if (Number.isNaN(seconds)) return `is answered ${http} without Retry-After`;
   }
-  if (history.end(op) === 'fail') return wrongFailure(history, op);
-  const isBroken = outcome === 'reset' || outcome?.startsWith('unreadable') === true;
-  return isBroken && !isInFault(evidence, op)
-    ? `is broken (${outcome}) outside any fault`
-    : undefined;
+  return history.end(op) === 'fail' ? wrongFailure(history, op) : undefined;
 }
 
 function wrongFailure(history: RecordedHistory, op: number): string | undefined {

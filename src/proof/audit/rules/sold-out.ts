@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { counted } from '../../numbers.ts';
 import { never } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
@@ -47,7 +48,7 @@ function checkAnswers(
       const late = latest.findIndex((begun) => begun >= history.ended(op));
       const position = late === -1 ? latest.length + 1 : late + 1;
       const when = late === -1 ? 'is not taken at all' : 'was asked for only later';
-      return `${history.describe(op)}: of ${granted} units granted, position ${position} ${when}`;
+      return `${history.describe(op)}: of ${counted(granted, 'unit')} granted, position ${position} ${when}`;
     });
   }
 }

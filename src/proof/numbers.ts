@@ -16,3 +16,8 @@ export function millis(ms: number): string {
 export function seconds(value: number): string {
   return value.toFixed(1);
 }
+
+/** So many things, with the thing's name in the plural where there is not one: `1 unit`, `2 units`. */
+export function counted(count: number, name: string): string {
+  return `${whole(count)} ${name}${count === 1 ? '' : 's'}`;
+}
