@@ -118,7 +118,9 @@ export async function createHttpServer(
   });
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
-    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') {
+    const hosts = hostLinesOf(request.raw.rawHeaders);
+    if (hosts > 1) return done(invalidRequest([{ field: 'Host', message: 'must stand once' }]));
+    if (hosts === 0 && request.raw.httpVersion !== '1.0') {
       return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
     }
     if (!stopping || isHealthPath(request.url)) return done();
@@ -156,6 +158,16 @@ export async function createHttpServer(
     },
     connections: promisify(app.server.getConnections.bind(app.server)),
   };
+}
+
+/** How many lines name a host, whatever they say. Node keeps the first and drops the others, as a proxy need not. */
+function hostLinesOf(rawHeaders: readonly string[]): number {
+  let lines = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') lines += 1;
+  }
+  return lines;
 }
 
 function setApiHeaders(reply: FastifyReply): void {
