@@ -91,6 +91,8 @@ describe('tracing', () => {
     );
     const answer = await fetch(`${service.url}/api/coupons/NONE`);
     const problem = (await answer.json()) as { instance: string; trace_id: string };
+    const unreadable = await fetch(`${service.url}/api/coupons/%zz`);
+    const { trace_id: unreadableId } = (await unreadable.json()) as { trace_id: string };
     await crowd.createCoupon(service.url, 'SOME', 1);
     await stop(service);
     const events = service
@@ -101,6 +103,7 @@ describe('tracing', () => {
     const answered = events.filter(({ msg }) => msg === 'request answered');
     expect(answered.map(({ requestId }) => `urn:request:${requestId}`)).toContain(problem.instance);
     expect(answered[0]?.trace_id).toBe(problem.trace_id);
+    expect(answered[1]).toMatchObject({ status: 400, trace_id: unreadableId });
     expect(receiver.named('GET /api/coupons/:name')[0]?.traceId).toBe(problem.trace_id);
     const created = events.find(({ msg }) => msg === 'coupon created');
     expect(created?.trace_id).toBe(receiver.named('POST /api/coupons')[0]?.traceId);
