@@ -33,6 +33,10 @@ function mistakesIn(env: NodeJS.ProcessEnv): string[] {
   return [];
 }
 
+function escaped(text: string): string {
+  return text.replace(/[[\]/]/g, '\\$&');
+}
+
 function secretFile(content: string, mode = 0o600): string {
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-config-'));
   folders.push(folder);
@@ -248,8 +252,8 @@ describe('lists', () => {
   });
 
   it('refuse what is not an origin and nothing more, naming the item', () => {
-    const wrong = ['*', 'null', 'shop.example', 'https://a.example/', 'https://a.example?x'];
-    wrong.push('ftp://a.example', 'https://user@a.example', 'https://a.example:99999', 'https://');
+    const wrong = ['*', 'null', 'shop.example', 'https://a.example/', 'ftp://a.example'];
+    wrong.push('https://a.example:99999', 'https://[::1]:99999', 'https://', 'localhost:80');
     for (const item of wrong) {
       const mistakes = mistakesIn({ CORS_ORIGINS: `https://good.example,${item}` });
       expect(mistakes).toHaveLength(1);
@@ -258,7 +262,7 @@ describe('lists', () => {
     }
   });
 
-  it('take a collector by its base URL, and show no password that stands in it', () => {
+  it('take a collector by its base URL', () => {
     const variable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
     for (const url of [
       'http://127.0.0.1:4318',
@@ -269,13 +273,11 @@ describe('lists', () => {
     }
     expect(loadConfig({ [variable]: '' }).otlpEndpoint).toBeUndefined();
     for (const url of [
-      ...['127.0.0.1:4318', 'otel', 'grpc://otel.example', 'http://a.example?key=1'],
+      ...['127.0.0.1:4318', 'otel', 'grpc://otel.example', 'http://a.example:99999/x'],
       ...['http://a.example/v1/traces', 'http://a.example/x/v1/traces/'],
     ]) {
       expect(mistakesIn({ [variable]: url })[0]).toContain(`but is "${url}"`);
     }
-    const [mistake] = mistakesIn({ [variable]: 'http://user:hunter2@otel.example' });
-    expect(mistake).toMatch(/but is "http:\/\/\[hidden\]@otel\.example"$/);
   });
 
   it('refuse a host with a scheme, a port or a path', () => {
@@ -382,6 +384,7 @@ describe('secrets', () => {
     expect(told('/nowhere')).toBe(
       'DATABASE_URL_FILE must name a file that can be read, but "/nowhere" cannot: there is no such file',
     );
+    expect(told('hunter2')).toMatch(/can be read, but what it says cannot: there is no such file$/);
     expect(told(tmpdir())).toMatch(/cannot: it is a folder$/);
     expect(told(secretFile('\n'))).toMatch(/cannot: it is empty$/);
     expect(told(secretFile('x'.repeat(65_537)))).toMatch(/cannot: it is over 65536 bytes$/);
@@ -403,9 +406,51 @@ describe('secrets', () => {
     ]) {
       expect(loadConfig({ DATABASE_URL: url }).database.url?.reveal()).toBe(url);
     }
-    for (const url of ['db/shop', 'http://db/shop', 'postgres://db:port/shop', 'Postgres//db']) {
+    for (const url of [
+      ...['db/shop', 'http://db/shop', 'postgres://db:port/shop', 'Postgres//db'],
+      // Its password is 1/2, so the host seems to be ada.
+      'postgres://ada:1/2@db/shop',
+    ]) {
       expect(mistakesIn({ DATABASE_URL: url })).toHaveLength(1);
     }
+  });
+});
+
+describe('a password in a URL', () => {
+  const special = ['/', '@', ':', '?', '#', ',', '\\', ' ', '%', '[', ']', '1', '://', 'http://'];
+  const password = fc
+    .array(fc.constantFrom('hunter', ...special), { maxLength: 8 })
+    .map((pieces) => `${pieces.join('')}hunter`);
+  // Whatever is set is the path of a folder.
+  const variables = settings
+    .filter(({ variable, kind }) => ['text', 'list'].includes(kind) && variable !== 'DATA_DIR')
+    .flatMap(({ variable, secret }) => (secret ? [variable, `${variable}_FILE`] : [variable]));
+
+  it('is shown by no mistake and no description, whatever it holds and wherever it is given', () => {
+    const scheme = fc.constantFrom('http://', 'https://', 'postgres://', 'ftp://', '');
+    const user = fc.constantFrom('ada:', 'ada:1', ':');
+    const host = fc.constantFrom('@db.example/sale', '@db.example:port', '@[::1', '@');
+    const variable = fc.constantFrom(...variables);
+    fc.assert(
+      fc.property(variable, fc.tuple(scheme, user, password, host), (name, pieces) => {
+        const env = { [name]: pieces.join('') };
+        const mistakes = mistakesIn(env);
+        const told = mistakes.length > 0 ? mistakes.join('\n') : printConfig(loadConfig(env));
+        expect(told).not.toContain('hunter');
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it.each([
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://ada:a/hunter2@otel.example', 'http://[hidden]'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://ada:a@hunter2@otel.example', 'https://[hidden]'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://otel.example?key=hunter2', 'https://[hidden]'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'ada:hunter2@otel.example', '[hidden]'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://ada:hunter2', 'http://[hidden]'],
+    ['CORS_ORIGINS', 'https://ada:a,hunter2@shop.example', 'https://[hidden]'],
+  ])('leaves of a wrong %s nothing but the scheme: %s', (variable, text, shown) => {
+    expect(mistakesIn({ [variable]: text })[0]).toMatch(new RegExp(` is "${escaped(shown)}"$`));
   });
 });
 

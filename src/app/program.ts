@@ -8,6 +8,7 @@ import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
 import { ownUrl } from './own-url.ts';
 import { audit, drill, scenarios } from './proof.ts';
+import { outliveTerminal } from './terminal.ts';
 import { keepTickShape } from './tick-shape.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
@@ -66,8 +67,13 @@ async function serve(config: Config): Promise<void> {
 // A terminal sends its signal to npm and to the service, and npm sends it on: these are one wish, not two.
 const secondSignalAfterMs = 1000;
 
-/** Resolves, and aborts, at the first SIGINT or SIGTERM; a second one later ends the process at once. */
+/**
+ * Resolves, and aborts, at the first SIGINT, SIGTERM or SIGHUP; a later SIGINT or SIGTERM ends the process at once. A
+ * terminal that closes may send SIGHUP several times, and nobody is in a hurry behind that. That nohup wants it ignored
+ * cannot be told: Node sets all signals back before our code runs, so without this the first would end the process.
+ */
 function onFirstSignal(): { stopped: Promise<void>; signal: AbortSignal } {
+  outliveTerminal();
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     let firstMs: number | undefined;
@@ -77,11 +83,11 @@ function onFirstSignal(): { stopped: Promise<void>; signal: AbortSignal } {
         firstMs = nowMs;
         stopping.abort();
         resolve();
-      } else if (nowMs - firstMs > secondSignalAfterMs) {
+      } else if (name !== 'SIGHUP' && nowMs - firstMs > secondSignalAfterMs) {
         process.exit(name === 'SIGINT' ? 130 : 143);
       }
     };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal);
   });
   return { stopped, signal: stopping.signal };
 }

@@ -44,7 +44,7 @@ const ajv = new Ajv({
     'http-origin': isHttpOrigin,
     'collector-url': (text) =>
       /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
-    'postgres-url': (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+    'postgres-url': isPostgresUrl,
   },
 });
 
@@ -115,17 +115,26 @@ function mistakesOf(setting: Setting, errors: ErrorObject[], given: GivenVariabl
   }
   if (setting.kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
   const items = toItems(text);
-  const wrong = new Set(errors.map((error) => items[Number(error.instancePath.split('/')[2])]));
-  return [...wrong].map(
-    (item) => `${variable}: each item must be ${allowed}, but one is ${quoted(item ?? '')}`,
+  const wrong = errors.map((error) => items[Number(error.instancePath.split('/')[2])] ?? '');
+  const mistakes = wrong.map(
+    (item) => `${variable}: each item must be ${allowed}, but one is ${quoted(item, text)}`,
   );
+  return [...new Set(mistakes)];
 }
 
 /** As JSON, so that spaces and control characters show, and cut, since a mistake is one line. */
-function quoted(text: string): string {
-  // A password in a URL is a mistake too, but need not be told to whoever reads the log.
-  const json = JSON.stringify(text.replace(/\/\/[^/@]*:[^/@]*@/, '//[hidden]@'));
+function quoted(text: string, whole = text): string {
+  const shown = mayHoldPassword(whole) ? `${/^https?:\/\//i.exec(text)?.[0] ?? ''}[hidden]` : text;
+  const json = JSON.stringify(shown);
   return json.length <= 120 ? json : `${json.slice(0, 120)}… (${text.length} characters)`;
+}
+
+/**
+ * Whether a text that is not what it should be may hold a password. Where that ends cannot be told, since it may hold
+ * any character, also the comma that parts a list. So an `@` tells, and in a URL all but a host, a port and a path.
+ */
+function mayHoldPassword(text: string): boolean {
+  return text.includes('@') || /:\/\/(?!(\[[\da-f:.]*\]|[^[:/?#]*)(:\d*)?(\/[^?#]*)?$)/i.test(text);
 }
 
 function isHost(text: string): boolean {
@@ -140,6 +149,12 @@ function isHostOfUrl(text: string): boolean {
 /** An IPv6 address as it must be written in a URL; any other host as it is. */
 export function inBrackets(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+/** An `@` behind the host is that of a password with a `/`, whose beginning would be taken for the port and told. */
+function isPostgresUrl(text: string): boolean {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
+  return !new URL(text).pathname.includes('@');
 }
 
 function isHttpOrigin(text: string): boolean {

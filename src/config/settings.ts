@@ -101,7 +101,8 @@ export const settingDefinitions = {
   DATABASE_URL: secret({
     group: 'Database',
     format: 'postgres-url',
-    allowed: 'a URL that begins with postgres:// or postgresql://',
+    allowed:
+      'a URL that begins with postgres:// or postgresql://, what is special in its password percent-encoded',
     help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
   }),
   DATABASE_CLAIM_CONNECTIONS: wholeNumber({

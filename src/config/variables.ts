@@ -49,7 +49,8 @@ export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
 
 function readSecretFile({ variable }: Setting, path: string, given: GivenVariables): void {
   const name = `${variable}_FILE`;
-  const shownPath = JSON.stringify(path);
+  // What does not begin like a path may be the secret itself, given in place of its file.
+  const shownPath = /^(\.{0,2}\/|[a-z]:\\)/i.test(path) ? JSON.stringify(path) : 'what it says';
   try {
     const { text, readableByOthers } = readSmallFile(path);
     // An empty file would leave the service open to anybody, which nobody means who names a file.

@@ -230,6 +230,18 @@ describe('the Host of a request to a service on loopback', () => {
     const old = await service.client.raw('GET /livez HTTP/1.0\r\n\r\n');
     expect(parseAnswer(old).status).toBe(200);
   });
+
+  it.each([
+    ['HTTP/1.1', 'Host: localhost', 'Host: localhost'],
+    ['HTTP/1.1', 'Host: localhost', 'X: y', 'hOST: evil.example'],
+    ['HTTP/1.1', 'Host: evil.example', 'Host: localhost'],
+    ['HTTP/1.1', 'Host:', 'Host: localhost'],
+    ['HTTP/1.0', 'Host: localhost', 'Host: localhost'],
+  ])('may not stand twice: %s, %s, %s', async (version, ...lines) => {
+    const head = [`GET /livez ${version}`, ...lines, 'Connection: close', '', ''];
+    const answer = parseAnswer(await service.client.raw(head.join('\r\n')));
+    expectInvalid(answer, 'Host');
+  });
 });
 
 describe('the Host of a request to a service that other machines can reach', () => {

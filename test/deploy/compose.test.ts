@@ -160,9 +160,10 @@ describe('compose.yaml', () => {
     expect(variablesIn(composeText('compose.yaml'))).toEqual(['PORT']);
   });
 
-  it('passes on where traces go, and how many, to every node', () => {
+  it('passes on where traces go, by which key, and how many, to every node', () => {
     const given = {
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20key',
       OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0.01',
     };

@@ -91,6 +91,8 @@ describe('tracing', () => {
     );
     const answer = await fetch(`${service.url}/api/coupons/NONE`);
     const problem = (await answer.json()) as { instance: string; trace_id: string };
+    const unreadable = await fetch(`${service.url}/api/coupons/%zz`);
+    const { trace_id: unreadableId } = (await unreadable.json()) as { trace_id: string };
     await crowd.createCoupon(service.url, 'SOME', 1);
     await stop(service);
     const events = service
@@ -101,6 +103,7 @@ describe('tracing', () => {
     const answered = events.filter(({ msg }) => msg === 'request answered');
     expect(answered.map(({ requestId }) => `urn:request:${requestId}`)).toContain(problem.instance);
     expect(answered[0]?.trace_id).toBe(problem.trace_id);
+    expect(answered[1]).toMatchObject({ status: 400, trace_id: unreadableId });
     expect(receiver.named('GET /api/coupons/:name')[0]?.traceId).toBe(problem.trace_id);
     const created = events.find(({ msg }) => msg === 'coupon created');
     expect(created?.trace_id).toBe(receiver.named('POST /api/coupons')[0]?.traceId);
@@ -182,6 +185,72 @@ describe('a collector that cannot be reached', () => {
       deaf.close();
     },
   );
+});
+
+describe('a collector that is too slow', () => {
+  it('loses spans, which is told of once, and disturbs no claim', async () => {
+    const service = await startServiceProcess(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        ...{ OTEL_BSP_SCHEDULE_DELAY: '50', OTEL_BSP_MAX_QUEUE_SIZE: '10' },
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10',
+      }),
+    );
+    const told = () => service.output().match(/some are dropped; claims go on/g)?.length;
+    for (const couponName of ['FIRST', 'SECOND']) {
+      let answer = () => {};
+      receiver.held = new Promise((resolve) => {
+        answer = resolve;
+      });
+      await crowd.createCoupon(service.url, couponName, 100);
+      const claims = range(100).map((user) =>
+        crowd.claim(service.url, { couponName, userId: `user-${user}` }),
+      );
+      const answers = await Promise.all(claims);
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
+      answer();
+      // A span that is taken again is what the packages tell of those before it at.
+      const taken = receiver.named('GET /api/coupons/:name').length;
+      await waitFor('span behind those that were dropped', async () => {
+        await crowd.ask(service.url, { path: `/api/coupons/${couponName}` });
+        return receiver.named('GET /api/coupons/:name').length > taken;
+      });
+      expect(told()).toBe(1);
+    }
+    expect(service.output()).toMatch(/"reason":"Dropped \d+ spans/);
+    await stop(service);
+    expect(told()).toBe(1);
+  });
+});
+
+describe('a collector that asks for a key', () => {
+  const serveWith = (headers: string) =>
+    startServiceProcess(
+      environment({
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+        ...{ OTEL_EXPORTER_OTLP_HEADERS: headers, OTEL_BSP_SCHEDULE_DELAY: '50' },
+        LOG_LEVEL: 'trace',
+      }),
+    );
+
+  it('gets it, and nobody else does', async () => {
+    const service = await serveWith('authorization=Bearer%20hunter2,hunter3,x-key=%zzhunter4');
+    await crowd.createCoupon(service.url, 'SOME', 1);
+    await waitFor('spans', () => receiver.spans.length > 0);
+    expect(receiver.headers.authorization).toBe('Bearer hunter2');
+    expect(receiver.text).not.toContain('hunter');
+    await stop(service);
+    expect(service.output()).toContain('service started');
+    expect(service.output()).not.toContain('hunter');
+  });
+
+  it('cannot be sent one that is no header, which is told without it', async () => {
+    const service = await serveWith('authorization=Bearer%20hunter2%0A');
+    await crowd.createCoupon(service.url, 'SOME', 1);
+    await waitFor('word of it', () => service.output().includes('traces cannot be sent'));
+    await stop(service);
+    expect(service.output()).not.toContain('hunter');
+  });
 });
 
 describe('packages that are not installed', () => {

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkConnectionLimit } from '../../src/adapters/postgres/connection-limit.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -37,8 +38,8 @@ describe('a database that admits few connections', () => {
   });
 
   it('is refused by pools that never fit, and what the superuser has is not theirs', async () => {
-    await expect(check(connectionsMax - reserved)).rejects.toThrow('admits 17 of this role');
-    await expect(check(5, 4, 2)).rejects.toThrow('may take 18 connections (2 processes');
+    await expect(check(connectionsMax - reserved)).rejects.toThrow('this role may have 17\n');
+    await expect(check(5, 4, 2)).rejects.toThrow(/may take 18 connections.*\n\(2 processes/);
   });
 
   it('is warned of while others have the rest', async () => {
@@ -59,10 +60,10 @@ describe('a database that admits few connections', () => {
 
   it('holds to the limits of the role and of the database too', async () => {
     await postgres.query(`alter role ${role} connection limit 9`);
-    await expect(check(9)).rejects.toThrow('admits 9 of this role');
+    await expect(check(9)).rejects.toThrow('this role may have 9\n');
     await postgres.query(`alter role ${role} connection limit -1`);
     await postgres.query(`alter database ${role} connection limit 8`);
-    await expect(check(8)).rejects.toThrow('admits 8 of this role');
+    await expect(check(8)).rejects.toThrow('this role may have 8\n');
     // What others have elsewhere takes nothing from it.
     const other = new pg.Client({ connectionString: postgres.url() });
     await other.connect();
@@ -75,7 +76,9 @@ describe('a database that admits few connections', () => {
     const asked = startService({ DATABASE_URL: url, WORKERS: '2' });
     await expect(asked).rejects.toMatchObject({
       name: 'StartError',
-      message: expect.stringMatching(/may take 24 connections .* admits 17 .*\n.*DATABASE_CLAIM_/),
+      message: expect.stringMatching(
+        /may take 24 connections, .* have 17\n(.*\n)+.*DATABASE_CLAIM_/,
+      ),
     });
     await waitFor('end of its sessions', async () => {
       const sessions = `select from pg_stat_activity where usename = '${role}'`;
@@ -83,5 +86,25 @@ describe('a database that admits few connections', () => {
     });
     const app = await startService({ DATABASE_URL: url });
     await app.stop();
+  });
+});
+
+describe('a pooler before the database', () => {
+  it('keeps the service from starting, with what to do', async () => {
+    const proxy = await FaultProxy.before(url);
+    // A pooler greets with a process of its own. BackendKeyData: a K, its length of 12, process and secret key.
+    proxy.editReply = (piece) => {
+      const at = piece.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
+      if (at >= 0) piece.writeInt32BE(1, at + 5);
+      return piece;
+    };
+    try {
+      await expect(startService({ DATABASE_URL: proxy.urlOf(url) })).rejects.toMatchObject({
+        name: 'StartError',
+        message: expect.stringMatching(/connection pooler.*\n(.*\n)*Let it lead to PostgreSQL/),
+      });
+    } finally {
+      await proxy.stop();
+    }
   });
 });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
@@ -273,6 +275,49 @@ describe('the trace of a client who leaves', () => {
       'client_gone',
       undefined,
     ]);
+  });
+});
+
+describe('the span of a request without a route', () => {
+  /** Sends bytes to a service that it has no route for, and gives back the problems that they met. */
+  async function problemsOf(...lines: string[]): Promise<Record<string, unknown>[]> {
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+    for (const line of lines) socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    socket.end();
+    const answers = await text(socket);
+    return answers.match(/\{"type".*?\}(?=HTTP|$)/g)?.map((body) => JSON.parse(body)) ?? [];
+  }
+
+  it('is named by its method alone, also when its path cannot be read, and is told in the problem', async () => {
+    const problems = await problemsOf(
+      ...['OPTIONS *', 'GET /api/coupons/%zz', `GET /api/coupons/${'x'.repeat(5_000)}`],
+      ...['OPTIONS /api/coupons', 'GET /nowhere'],
+    );
+    const { spans } = await tracesAtTheEnd();
+    expect(problems.map(({ status }) => status)).toEqual([404, 400, 414, 405, 404]);
+    const found = problems.map(({ trace_id: id }) => spans.find(({ traceId }) => traceId === id));
+    const [path] = found.map((span) => span?.attributes['url.path']);
+    expect(path).toBe('*');
+    expect(found.map((span) => span?.name)).toEqual(['OPTIONS', 'GET', 'GET', 'OPTIONS', 'GET']);
+    expect(found.map((span) => span?.attributes['http.response.status_code'])).toEqual([
+      ...[404, 400, 414, 405, 404],
+    ]);
+    for (const span of found) expect(span?.attributes).not.toHaveProperty('http.route');
+  });
+
+  it('is named by its method alone when it asks for a page of another origin', async () => {
+    await app.stop();
+    app = await startService({
+      ...{ DATABASE_URL: database.url, CORS_ORIGINS: 'https://shop.example' },
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    });
+    const headers = { Origin: 'https://shop.example', 'Access-Control-Request-Method': 'POST' };
+    const asked = await fetch(`${app.url}/api/coupons/claim`, { method: 'OPTIONS', headers });
+    expect(asked.status).toBe(204);
+    await problemsOf('OPTIONS *');
+    const { spans } = await tracesAtTheEnd();
+    const names = spans.filter(({ name }) => name.startsWith('OPTIONS')).map(({ name }) => name);
+    expect(names).toEqual(['OPTIONS', 'OPTIONS']);
   });
 });
 

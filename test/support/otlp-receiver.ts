@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A collector of traces: takes OTLP over HTTP as JSON and keeps every span. */
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A span as it arrived, its attributes as plain values and its times in milliseconds. */
@@ -48,13 +48,19 @@ export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   /** All bodies, for what must not be in them. */
   text = '';
+  /** The headers of the last request. */
+  headers: IncomingHttpHeaders = {};
+  /** No request is answered before this is. */
+  held: Promise<void> = Promise.resolve();
   private readonly server = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
     });
-    request.on('end', () => {
+    request.on('end', async () => {
+      this.headers = request.headers;
       if (request.url === '/v1/traces') this.take(text);
+      await this.held;
       response.setHeader('Content-Type', 'application/json').end('{}');
     });
   });

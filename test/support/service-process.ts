@@ -29,9 +29,15 @@ export type ServiceProcess = {
 
 const running = new Set<ChildProcess>();
 
-/** Starts a service and waits until it says where it answers. Rejects with its output when it ends before. */
-export async function startServiceProcess(env: Record<string, string>): Promise<ServiceProcess> {
-  const started = launch(env, ['serve']);
+/**
+ * Starts a service, by another `command` where one is given, and waits until it says where it answers. Rejects with its
+ * output when it ends before.
+ */
+export async function startServiceProcess(
+  env: Record<string, string>,
+  command?: string[],
+): Promise<ServiceProcess> {
+  const started = launch(env, ['serve'], command);
   let ended = false;
   void started.exited.then(() => {
     ended = true;
@@ -78,9 +84,18 @@ export async function endServiceProcesses(): Promise<void> {
   );
 }
 
-function launch(env: Record<string, string>, args: string[]): Omit<ServiceProcess, 'url'> {
+/** What runs a command of the service, for a program that starts it in its own way. */
+export function commandOf(args: string[]): string[] {
+  return [process.execPath, ...program(), ...args];
+}
+
+function launch(
+  env: Record<string, string>,
+  args: string[],
+  [file = '', ...rest] = commandOf(args),
+): Omit<ServiceProcess, 'url'> {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [...program(), ...args], {
+  const child = spawn(file, rest, {
     // A folder without a configuration of its own.
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...env },

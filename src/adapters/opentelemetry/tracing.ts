@@ -53,27 +53,52 @@ export type Tracing = {
  * that is slow or away never makes a claim wait.
  */
 export function startTracing(options: TracingOptions): Tracing {
-  const stopTelling = tellMisunderstandings(options.warn);
+  const told = tellDiagnostics(options.warn);
   try {
-    return joinTracing(options);
-  } finally {
-    stopTelling();
+    const tracing = joinTracing(options);
+    told.started();
+    return {
+      ...tracing,
+      async stop(timeoutMs) {
+        await tracing.stop(timeoutMs);
+        told.end();
+      },
+    };
+  } catch (error) {
+    told.end();
+    throw error;
   }
 }
 
 /**
- * Logs what the packages do not understand of their variables, which they read while they are set up. Later they tell of
- * every export that fails.
+ * Logs what the packages do not understand of their variables, which they read while they are set up, and after
+ * `started` once that spans were dropped. Else they would tell of every export that fails and every link too many.
  */
-function tellMisunderstandings(warn: TracingOptions['warn']): () => void {
-  const tell = (reason: string) =>
-    warn({ reason }, 'a variable of OpenTelemetry is not understood and has no effect');
+function tellDiagnostics(warn: TracingOptions['warn']): { started(): void; end(): void } {
+  let starting = true;
+  let toldOfDrops = false;
+  const tell = (reason: string) => {
+    if (starting) {
+      warn({ reason }, 'a variable of OpenTelemetry is not understood and has no effect');
+    } else if (!toldOfDrops && /^Dropped \d+ spans /.test(reason)) {
+      toldOfDrops = true;
+      warn(
+        { reason },
+        'spans end faster than the collector takes them, and some are dropped; claims go on',
+      );
+    }
+  };
   const ignore = () => undefined;
   diag.setLogger(
     { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
     { suppressOverrideMessage: true, logLevel: DiagLogLevel.WARN },
   );
-  return () => diag.disable();
+  return {
+    started() {
+      starting = false;
+    },
+    end: () => diag.disable(),
+  };
 }
 
 function joinTracing(options: TracingOptions): Tracing {

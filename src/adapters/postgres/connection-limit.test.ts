@@ -13,10 +13,25 @@ describe('the connections of all pools', () => {
 
   it('are refused when the database never admits as many, with what to do', () => {
     expect(() => judgeConnections(wanted, limit(23, 23))).toThrow(
-      'the pools may take 24 connections (2 processes, each 8 for claims and 4 for queries), but the database admits 23 of this role\n' +
-        'Raise max_connections of the server, or the limit of the database or the role; or lower ' +
-        'DATABASE_CLAIM_CONNECTIONS, DATABASE_QUERY_CONNECTIONS or WORKERS.',
+      'the pools may take 24 connections, but this role may have 23\n' +
+        '(2 processes, each 8 for claims and 4 for queries)\n' +
+        'Raise max_connections of the server, or the limit of the database or\n' +
+        'the role; or lower DATABASE_CLAIM_CONNECTIONS,\n' +
+        'DATABASE_QUERY_CONNECTIONS or WORKERS.',
     );
+  });
+
+  it('are refused in lines that fit into a terminal, however many there are', () => {
+    const most = { processes: 64, claimConnections: 500, queryConnections: 500 };
+    let message = '';
+    try {
+      judgeConnections(most, limit(63_999, 0));
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    const lines = message.split('\n').map((line) => `firstcome: ${line}`);
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
   });
 
   it('are warned of when others have some of them now', () => {

@@ -3,6 +3,7 @@
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import { destroySocket } from './connections.ts';
+import { leadsThroughPooler } from './pooler.ts';
 import { statement } from './statements.ts';
 
 const discardSession = statement('discard-session');
@@ -83,9 +84,8 @@ function hasSocket(client: pg.PoolClient): boolean {
   return connection?.stream !== undefined;
 }
 
-/** Through a pooler the next statement may reach another session, which has none of our settings. */
 function assertOwnBackend(client: pg.PoolClient, backend: number): void {
-  if ((client as unknown as { processID: unknown }).processID === backend) return;
+  if (!leadsThroughPooler(client, backend)) return;
   throw new StartError(
     'the pool leads through a connection pooler, which may put each statement into another session\n' +
       'Give the engine a pool that connects to PostgreSQL itself.',

@@ -23,7 +23,7 @@ import { listCouponsRoute } from './routes/list-coupons.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
-import { traceOf, traceRequests } from './trace-requests.ts';
+import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
 import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
 
@@ -82,6 +82,11 @@ export async function createHttpServer(
   let ready = true;
   let stopping = false;
   const newRequestId = requestIds();
+  const startTrace = traceStart(parts.traceRequest, (url) => {
+    const [path = url] = url.split('?', 1);
+    return isHealthPath(path) || path === '/metrics';
+  });
+  const logAnswer = answerLog(parts);
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -100,9 +105,12 @@ export async function createHttpServer(
       // Checked below: Node's own answer would be an empty one.
       requireHostHeader: false,
     },
-    frameworkErrors: (error, _request, reply) => {
+    // Before any hook, so that what the hooks do for others is done here.
+    frameworkErrors: (error, request, reply) => {
+      startTrace?.(request, reply);
       setApiHeaders(reply);
       sendProblem(reply, toProblemDetails(error));
+      logAnswer?.(request, reply);
     },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -112,13 +120,12 @@ export async function createHttpServer(
     app.server.emit('request', request, response);
   });
 
-  traceRequests(app, parts.traceRequest, (url) => {
-    const [path = url] = url.split('?', 1);
-    return isHealthPath(path) || path === '/metrics';
-  });
+  traceRequests(app, startTrace);
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
-    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') {
+    const hosts = hostLinesOf(request.raw.rawHeaders);
+    if (hosts > 1) return done(invalidRequest([{ field: 'Host', message: 'must stand once' }]));
+    if (hosts === 0 && request.raw.httpVersion !== '1.0') {
       return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
     }
     if (!stopping || isHealthPath(request.url)) return done();
@@ -137,7 +144,12 @@ export async function createHttpServer(
     answerError(error, request, reply, parts, maySay);
   });
   answerUnknownRoutes(app);
-  logRequests(app, parts);
+  if (logAnswer !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      logAnswer(request, reply);
+      done();
+    });
+  }
 
   await describeRoutes(app, parts.healthFacts.version);
   const access = accessWith(options);
@@ -156,6 +168,16 @@ export async function createHttpServer(
     },
     connections: promisify(app.server.getConnections.bind(app.server)),
   };
+}
+
+/** How many lines name a host, whatever they say. Node keeps the first and drops the others, as a proxy need not. */
+function hostLinesOf(rawHeaders: readonly string[]): number {
+  let lines = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') lines += 1;
+  }
+  return lines;
 }
 
 function setApiHeaders(reply: FastifyReply): void {
@@ -199,23 +221,25 @@ function atMostEvery(ms: number): () => boolean {
   };
 }
 
-function logRequests(app: HttpApp, parts: HttpParts): void {
-  const debug = parts.log.debug;
-  if (debug === undefined) return;
-  app.addHook('onResponse', (request, reply, done) => {
-    debug(
-      {
-        requestId: request.id,
-        ...traceOf(request),
-        method: request.method,
-        url: request.url,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 1000) / 1000,
-      },
-      'request answered',
-    );
-    done();
-  });
+/** Logs how a request was answered; undefined where nobody wants to know. */
+function answerLog({
+  log: { debug },
+}: HttpParts): ((request: FastifyRequest, reply: FastifyReply) => void) | undefined {
+  return (
+    debug &&
+    ((request, reply) =>
+      debug(
+        {
+          requestId: request.id,
+          ...traceOf(request),
+          method: request.method,
+          url: request.url,
+          status: reply.statusCode,
+          ms: Math.round(reply.elapsedTime * 1000) / 1000,
+        },
+        'request answered',
+      ))
+  );
 }
 
 function isHealthPath(url: string): boolean {

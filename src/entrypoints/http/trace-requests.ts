@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestTrace, TraceRequest } from '../../core/tracing.ts';
 import type { HttpApp } from './parts.ts';
 
@@ -10,30 +10,39 @@ declare module 'fastify' {
   }
 }
 
-/** Traces every request but those for which `isLeftOut`. Without `traceRequest` no hook is added. */
-export function traceRequests(
-  app: HttpApp,
+/** Starts the trace of a request that is to have one. */
+export type StartTrace = (request: FastifyRequest, reply: FastifyReply) => void;
+
+/** What starts the trace of every request but those for which `isLeftOut`; undefined without `traceRequest`. */
+export function traceStart(
   traceRequest: TraceRequest | undefined,
   isLeftOut: (url: string) => boolean,
-): void {
+): StartTrace | undefined {
+  if (traceRequest === undefined) return undefined;
+  return (request, reply) => {
+    if (isLeftOut(request.url)) return;
+    const trace = traceRequest({
+      id: request.id,
+      method: request.method,
+      url: request.url,
+      route: routeOf(request),
+      httpVersion: request.raw.httpVersion,
+      headers: request.headers,
+    });
+    request.trace = trace;
+    // Not `onResponse`, which is not called when the client goes before its answer.
+    reply.raw.once('close', () => {
+      trace.end(reply.raw.writableFinished ? reply.statusCode : undefined);
+    });
+  };
+}
+
+/** Traces the requests of a server. Without `start` no hook is added. */
+export function traceRequests(app: HttpApp, start: StartTrace | undefined): void {
   app.decorateRequest('trace', undefined);
-  if (traceRequest === undefined) return;
+  if (start === undefined) return;
   app.addHook('onRequest', (request, reply, done) => {
-    if (!isLeftOut(request.url)) {
-      const trace = traceRequest({
-        id: request.id,
-        method: request.method,
-        url: request.url,
-        route: request.is404 ? undefined : request.routeOptions.url,
-        httpVersion: request.raw.httpVersion,
-        headers: request.headers,
-      });
-      request.trace = trace;
-      // Not `onResponse`, which is not called when the client goes before its answer.
-      reply.raw.once('close', () => {
-        trace.end(reply.raw.writableFinished ? reply.statusCode : undefined);
-      });
-    }
+    start(request, reply);
     done();
   });
   // Not before: the body is read in a context of the connection, which others of its requests share.
@@ -41,6 +50,11 @@ export function traceRequests(
     if (request.trace === undefined) done();
     else request.trace.run(done);
   });
+}
+
+/** Undefined where there is no route; that of preflights, `*`, is none of an API. */
+function routeOf({ is404, routeOptions }: FastifyRequest): string | undefined {
+  return is404 || routeOptions.url === '*' ? undefined : routeOptions.url;
 }
 
 /** The trace id as a member of a log event; nothing where the request is not traced. */

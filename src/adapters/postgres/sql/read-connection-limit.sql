@@ -1,7 +1,8 @@
 -- Tells how many connections sessions like this one may have here at once, by the nearest of the limits of server,
 -- database and role, and how many of them are free now, not counting this session.
 -- Slots that are reserved for the superuser are open to a session of his, whom the other limits do not bind either.
--- PostgreSQL 16 reserves some more for a role of its own.
+-- PostgreSQL 16 reserves some more for a role of its own. Tells the process that answers, too, which parts a server from
+-- a pooler before it.
 -- Locks: none.
 with sessions as (
   select count(*) as all_of_them,
@@ -22,7 +23,8 @@ with sessions as (
   from pg_roles me, pg_database db
   where me.rolname = session_user and db.datname = current_database()
 )
-select least(server_max, database_max, role_max) as connections_max,
+select pg_backend_pid() as backend,
+  least(server_max, database_max, role_max) as connections_max,
   greatest(
     least(server_max - all_of_them, database_max - here, role_max - ours), 0
   )::integer as connections_free

@@ -7,8 +7,8 @@ export function serveCommand(program: Program): Command {
   return new Command('serve')
     .summary('run the service (what firstcome does without a command)')
     .description(
-      'Runs the service until it receives SIGTERM or SIGINT. Without DATABASE_URL it starts ' +
-        'a bundled PostgreSQL and keeps the data in DATA_DIR.',
+      'Runs the service until it receives SIGTERM, SIGINT or SIGHUP. Without DATABASE_URL it ' +
+        'starts a bundled PostgreSQL and keeps the data in DATA_DIR.',
     )
     .option('--workers <count>', 'processes that share the port, or auto (over WORKERS)')
     .option('--unsafe-durability', 'start also on a database that can lose acknowledged claims')
