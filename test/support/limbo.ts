@@ -43,6 +43,8 @@ export class Limbo {
   readonly app: App;
   readonly crowd = new Crowd();
   readonly query: Query;
+  /** What is done while the connection is held up, before the claims are sent. */
+  whileHeld: () => Promise<void> = async () => undefined;
   private readonly databaseUrl: string;
   /** A coupon of which nothing is sold, so that a claim of it takes a connection and nothing else. */
   private readonly plug: string;
@@ -116,11 +118,13 @@ export class Limbo {
     const backend = await waitFor('plug', async () => {
       const ports = this.proxy.held.map(({ clientPort }) => clientPort);
       const [row] = await this.query<{ pid: number }>(
-        'select pid from pg_stat_activity where client_port = any($1)',
+        `select pid from pg_stat_activity where client_port = any($1)
+         and query like '%claim_batch%' and state = 'idle'`,
         [ports],
       );
       return row?.pid;
     });
+    await this.whileHeld();
     const told = asks.map(ask);
     await waitFor('claims that gather', async () => {
       return (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
@@ -237,10 +241,12 @@ export class Limbo {
 
   /** Waits until the claims wait in the database, and returns the process that does. */
   async waitUntilHeldUp(way: Way): Promise<number> {
-    return waitFor('claims that wait in the database', async () => {
-      const waiting = await this.waiters();
-      return waiting.find(({ query }) => query.includes(way))?.pid;
-    });
+    const look = async () =>
+      (await this.waiters()).find(({ query }) => query.includes(way))?.pid;
+    // They wait no longer than the limits of the service let them.
+    return waitFor('claims that wait in the database', look, { timeoutMs: 10_000 }).catch(() =>
+      missed('nobody saw the claims wait in the database'),
+    );
   }
 
   /** Waits until no statement of the service is at work. */
