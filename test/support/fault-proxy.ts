@@ -83,17 +83,15 @@ export class FaultProxy {
     return this.links.size;
   }
 
-  /** The connections that are held. */
+  /** The connections that are held, and that nobody has given up. */
   get held(): LinkPlace[] {
     return [...this.heldLinks].map(placeOfLink);
   }
 
-  /** Lets the answers through that were held. False when somebody has given up waiting for one. */
-  release(): boolean {
-    const links = [...this.heldLinks];
+  /** Lets the answers through that were held. */
+  release(): void {
+    for (const { server } of this.heldLinks) server.resume();
     this.heldLinks.clear();
-    for (const { server } of links) server.resume();
-    return links.every((link) => this.links.has(link));
   }
 
   /** The URL of a database of the same server, by way of the proxy. */
@@ -240,6 +238,7 @@ export class FaultProxy {
 
   private break(link: Link): void {
     this.links.delete(link);
+    this.heldLinks.delete(link);
     link.client.destroy();
     link.server.destroy();
   }

@@ -112,8 +112,13 @@ export class Limbo {
     ask: (ask: Asks[number]) => Promise<Told>,
     armed: (backend: number) => void,
   ): Promise<Promise<Told>[]> {
-    this.proxy.cutWhen = (piece) =>
-      carriesClaims(piece, 'claim_batch') && this.proxy.held.length === 0 ? 'hold' : undefined;
+    let isHeld = false;
+    this.proxy.cutWhen = (piece) => {
+      if (isHeld || !carriesClaims(piece, 'claim_batch')) return undefined;
+      isHeld = true;
+      return 'hold';
+    };
+    const isGivenUp = () => isHeld && this.proxy.held.length === 0;
     const plugged = this.crowd.claim(this.app.url, { couponName: this.plug, userId: 'plug' });
     const backend = await waitFor('plug', async () => {
       const ports = this.proxy.held.map(({ clientPort }) => clientPort);
@@ -122,15 +127,17 @@ export class Limbo {
          and query like '%claim_batch%' and state = 'idle'`,
         [ports],
       );
-      return row?.pid;
+      return row?.pid ?? (isGivenUp() ? 'given up' : undefined);
     });
+    if (backend === 'given up') missed('nobody saw the plug');
     await this.whileHeld();
     const told = asks.map(ask);
     await waitFor('claims that gather', async () => {
-      return (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
+      return isGivenUp() || (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
     });
+    if (isGivenUp()) missed('the plug was given up before all claims had arrived');
     armed(backend);
-    if (!this.proxy.release()) missed('the plug was given up before all claims had arrived');
+    this.proxy.release();
     const { status, body } = await plugged;
     if (status !== 409) throw new Error(`the plug was told ${JSON.stringify(body)}`);
     return told;
@@ -241,8 +248,7 @@ export class Limbo {
 
   /** Waits until the claims wait in the database, and returns the process that does. */
   async waitUntilHeldUp(way: Way): Promise<number> {
-    const look = async () =>
-      (await this.waiters()).find(({ query }) => query.includes(way))?.pid;
+    const look = async () => (await this.waiters()).find(({ query }) => query.includes(way))?.pid;
     // They wait no longer than the limits of the service let them.
     return waitFor('claims that wait in the database', look, { timeoutMs: 10_000 }).catch(() =>
       missed('nobody saw the claims wait in the database'),
