@@ -120,6 +120,8 @@ export class Limbo {
     };
     const isGivenUp = () => isHeld && this.proxy.held.length === 0;
     const plugged = this.crowd.claim(this.app.url, { couponName: this.plug, userId: 'plug' });
+    // Where a moment was missed nobody waits for what is told any more.
+    plugged.catch(() => undefined);
     const backend = await waitFor('plug', async () => {
       const ports = this.proxy.held.map(({ clientPort }) => clientPort);
       const [row] = await this.query<{ pid: number }>(
@@ -132,6 +134,7 @@ export class Limbo {
     if (backend === 'given up') missed('nobody saw the plug');
     await this.whileHeld();
     const told = asks.map(ask);
+    for (const one of told) one.catch(() => undefined);
     await waitFor('claims that gather', async () => {
       return isGivenUp() || (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
     });
@@ -174,9 +177,10 @@ export class Limbo {
       };
     });
     let isTold = false;
-    void Promise.race(told).finally(() => {
+    const onTold = () => {
       isTold = true;
-    });
+    };
+    Promise.race(told).then(onTold, onTold);
     await waitFor('claims on their way', () => lost || isTold);
     if (!lost) missed('the claims were answered before they were sent');
     return { asks: sent, told, backend };
