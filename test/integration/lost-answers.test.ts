@@ -27,7 +27,6 @@ async function start(claimTimeoutMs: number): Promise<void> {
   app = await startService({
     DATABASE_URL: proxy.urlOf(database.url),
     CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
-    DATABASE_CONNECT_TIMEOUT_MS: '10000',
     CLAIM_BATCH_MAX: '10',
     // What waits behind batches that are lost is not to be refused, and to come again, all the time.
     CLAIM_WAIT_MAX_MS: '60000',

@@ -51,7 +51,7 @@ describe('an empty database', () => {
     await database.end();
     expect(applied.rows.length).toBeGreaterThan(0);
     expect(applied.rows.every(({ times }) => times === 1)).toBe(true);
-  });
+  }, 180_000);
 
   it('is left as it is by a migration that finds nothing to do', async () => {
     expect(await runToEnd(env, ['migrate'])).toMatchObject({

@@ -13,6 +13,11 @@ export const patience = {
 
 /** A service in this process, on a free port. */
 export async function startService(env: Record<string, string>): Promise<App> {
-  const config = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', ...env });
+  const config = loadConfig({
+    ...{ PORT: '0', LOG_LEVEL: 'silent' },
+    // The pools wait no longer than half of a claim's time in any case; a start may wait this long.
+    DATABASE_CONNECT_TIMEOUT_MS: '10000',
+    ...env,
+  });
   return startApp(config, { say: () => undefined });
 }
