@@ -10,6 +10,8 @@ const onPostgres = (name: string) => ({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/bundled-postgres.ts'],
+    // Only what `missed` throws.
+    retry: { count: 5, condition: /^the moment was missed: / },
   },
 });
 

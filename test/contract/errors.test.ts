@@ -15,6 +15,7 @@ import {
   until,
   useService,
 } from '../support/contract-service.ts';
+import { missed } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
   it('has the codes, statuses, texts and effects of the contract, and no others', () => {
@@ -94,10 +95,7 @@ describe('an error', () => {
 });
 
 describe('a claim that cannot be decided', () => {
-  const service = useService({
-    CLAIM_TIMEOUT_MS: '1500',
-    DATABASE_LOCK_TIMEOUT_MS: '700',
-  });
+  const service = useService({ CLAIM_TIMEOUT_MS: '30000', DATABASE_LOCK_TIMEOUT_MS: '700' });
 
   it('because its coupon is locked is unavailable, and nothing of it is stored', async () => {
     const coupon = await aCoupon(service);
@@ -111,6 +109,10 @@ describe('a claim that cannot be decided', () => {
     expect(again.status).toBe(200);
     expect(again.headers).not.toHaveProperty('idempotency-replayed');
   });
+});
+
+describe('a claim whose time ends before it is known what became of it', () => {
+  const service = useService({ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1100' });
 
   it('because the database was lost meanwhile is unknown, and tells the id it would have', async () => {
     const coupon = await aCoupon(service);
@@ -118,7 +120,7 @@ describe('a claim that cannot be decided', () => {
     try {
       const claim = service.client.claim('ada', coupon, 'k');
       await held.untilWaiting();
-      await held.cutWaiting();
+      if ((await held.cutWaiting()) === 0) missed('the claim has given up the lock before');
       const answer = await claim;
       expectProblem(answer, 'outcome_unknown');
       expect(answer.json.claim_id).toMatch(/^[0-9a-f-]{36}$/);
@@ -126,8 +128,11 @@ describe('a claim that cannot be decided', () => {
     } finally {
       await held.release();
     }
-    const { text } = await service.client.claim('ada', coupon, 'k');
-    expect(JSON.parse(text)).toMatchObject({ user_id: 'ada', position: 1 });
+    const { json } = await until(
+      () => service.client.claim('ada', coupon, 'k'),
+      ({ status }) => status !== 503,
+    );
+    expect(json).toMatchObject({ user_id: 'ada', position: 1 });
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
   });
 });
@@ -240,6 +245,9 @@ describe('a request of any shape', () => {
 
   it('is never an internal error, and stores only what it was told that it stored', async () => {
     let created = 0;
+    // Both are most unlikely, and yet allowed where a name that was created is hit by chance.
+    let claimed = 0;
+    let added = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('POST', 'PATCH', 'GET', 'DELETE'),
@@ -252,6 +260,11 @@ describe('a request of any shape', () => {
             ...(method !== 'GET' && { body: bytes }),
           });
           if (answer.status === 201) created += 1;
+          const isNew = answer.headers['idempotency-replayed'] === undefined;
+          if (method === 'POST' && answer.status === 200 && isNew) {
+            if ('claim_id' in answer.json) claimed += 1;
+            else added += 1;
+          }
           expectDecent(answer);
         },
       ),
@@ -267,7 +280,8 @@ describe('a request of any shape', () => {
       expect(row.amount).toBeGreaterThanOrEqual(1);
     }
     expect(await storedCounts(service)).toMatchObject({
-      ...{ coupons: String(created), claims: '0', ledger: String(created) },
+      ...{ coupons: String(created), claims: String(claimed) },
+      ledger: String(created + claimed + added),
     });
   });
 });

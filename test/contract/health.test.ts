@@ -13,7 +13,7 @@ import {
   until,
   useService,
 } from '../support/contract-service.ts';
-import { startService } from '../support/service.ts';
+import { patience, startService } from '../support/service.ts';
 
 const checks = ['/health', '/api/health', '/readyz'];
 
@@ -40,7 +40,7 @@ describe('GET /health, /api/health and /readyz', () => {
 });
 
 describe('GET /health while the database is gone', () => {
-  const service = useService({ DATABASE_CONNECT_TIMEOUT_MS: '500', CLAIM_TIMEOUT_MS: '1500' });
+  const service = useService({ CLAIM_TIMEOUT_MS: '4000' });
 
   /** From another database of the same server, since nobody can be in the one that is closed. */
   async function onServer(run: (client: pg.Client, name: string) => Promise<unknown>) {
@@ -56,7 +56,11 @@ describe('GET /health while the database is gone', () => {
     onServer(async (client, name) => {
       await client.query(`alter database ${name} with allow_connections false`);
       const cut = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1';
-      await client.query(cut, [name]);
+      // A session that ends later, or was just beginning, would still decide something.
+      await until(
+        () => client.query(cut, [name]),
+        ({ rows }) => rows.length === 0,
+      );
     });
   const giveBack = () =>
     onServer((client, name) => client.query(`alter database ${name} with allow_connections true`));
@@ -146,7 +150,7 @@ describe('GET /readyz while the service stops', () => {
     env: Record<string, string>,
     during: (client: Client, stop: () => Promise<void>) => Promise<void>,
   ) {
-    const app = await startService({ DATABASE_URL: other.database.url, ...env });
+    const app = await startService({ ...patience, DATABASE_URL: other.database.url, ...env });
     const client = clientOf(app.url);
     try {
       await during(client, () => app.stop());
@@ -157,7 +161,7 @@ describe('GET /readyz while the service stops', () => {
   }
 
   it('says 503 before anything else does, and requests are still served', async () => {
-    await stoppingService({ SHUTDOWN_DELAY_MS: '1500' }, async (client, stop) => {
+    await stoppingService({ SHUTDOWN_DELAY_MS: '4000' }, async (client, stop) => {
       const coupon = await aCoupon({ client });
       const stopped = stop();
       const answer = await client.get('/readyz');
@@ -172,7 +176,7 @@ describe('GET /readyz while the service stops', () => {
   });
 
   it('refuses a request that arrives after the delay, and ends its connection', async () => {
-    await stoppingService({}, async (client, stop) => {
+    await stoppingService({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (client, stop) => {
       const socket = net.connect({ port: client.port, host: '127.0.0.1' });
       let received = '';
       socket.on('data', (chunk) => {

@@ -63,9 +63,9 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
   it('replays from the stored claim: another service on the same database does too', async () => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { key: 'k' });
-    const { startService } = await import('../support/service.ts');
+    const { patience, startService } = await import('../support/service.ts');
     const { clientOf } = await import('../support/contract-client.ts');
-    const other = await startService({ DATABASE_URL: service.database.url });
+    const other = await startService({ ...patience, DATABASE_URL: service.database.url });
     const client = clientOf(other.url);
     try {
       expectReplay(await client.claim('holder', coupon, 'k'), first);

@@ -5,6 +5,7 @@ import { auditBooks, type Query } from '../support/audit.ts';
 import { tally } from '../support/crowd.ts';
 import { historiesOf, Limbo, lastOf, type Way, ways } from '../support/limbo.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
+import { patience } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let postgres: OwnPostgres;
@@ -26,7 +27,7 @@ afterAll(async () => {
   await postgres.remove();
 });
 
-async function start(env: Record<string, string> = {}, url = postgres.url()): Promise<void> {
+async function start(env: Record<string, string> = patience, url = postgres.url()): Promise<void> {
   limbo = await Limbo.start({ url, query }, env);
 }
 
@@ -55,7 +56,7 @@ async function makeClaimsFail({
   await query(
     `create function fail() returns trigger language plpgsql as $$
      begin
-       if new.user_id like '${user}' and new.user_id <> 'plug' and nextval('failures') <= ${times} then
+       if new.user_id like '${user}' and nextval('failures') <= ${times} then
          raise 'trouble' using errcode = '${code}';
        end if;
        return new;
@@ -123,8 +124,10 @@ describe.each(ways)('a %s that meets an error', (way) => {
     const answers = await Promise.all(told);
     await end();
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 503]);
-    expect((await limbo.marks(asks)) / lanes).toBeLessThan(12);
     expect(await limbo.lies(asks, historiesOf(asks, answers))).toEqual([]);
+    const marks = (await limbo.marks(asks)) / lanes;
+    expect(marks).toBeGreaterThanOrEqual(1);
+    expect(marks).toBeLessThan(12);
   });
 
   it('57P01, ended by somebody in the middle of it, is decided all the same', async () => {
@@ -162,7 +165,7 @@ describe.each(ways)('a %s that meets an error', (way) => {
 });
 
 describe('a standby that must confirm, but is not there', () => {
-  const short = { CLAIM_TIMEOUT_MS: '1000' };
+  const short = { CLAIM_TIMEOUT_MS: '3000' };
 
   async function setStandby(name: string): Promise<void> {
     await query(`alter system set synchronous_standby_names = '${name}'`);
@@ -198,11 +201,8 @@ describe('a standby that must confirm, but is not there', () => {
   /** Sends claims whose commit then waits for the standby. */
   async function sendToNobody(way: Way) {
     const asks = await limbo.newAsks(way);
-    const holder = await limbo.holdUp(way, asks);
+    limbo.whileHeld = () => setStandby('nobody');
     const { told } = await limbo.lose(way, undefined, limbo.once, undefined, asks);
-    await limbo.waitUntilHeldUp(way);
-    await setStandby('nobody');
-    await holder.end();
     return { asks, told };
   }
 
@@ -219,8 +219,8 @@ describe('a standby that must confirm, but is not there', () => {
   )('is not waited out by %s: what a %s then answers is not believed', async (end, way) => {
     // Also where somebody wants to hear of errors only.
     await start(short, quiet());
-    const { asks, told } = await sendToNobody(way);
     try {
+      const { asks, told } = await sendToNobody(way);
       let isTold = false;
       const telling = Promise.all(told).finally(() => {
         isTold = true;
@@ -244,9 +244,9 @@ describe('a standby that must confirm, but is not there', () => {
       const histories = historiesOf(asks, answers);
       expect(await limbo.lies(asks, histories)).toEqual([]);
       for (const [index, ask] of asks.entries()) {
-        const again = await limbo.once(ask);
-        expect(again.headers['idempotency-replayed']).toBe('true');
-        expect(again.body.claim_id).toBe(answers[index]?.body.claim_id);
+        const again = (await limbo.untilDecided(ask)).answers.at(-1);
+        expect(again?.headers['idempotency-replayed']).toBe('true');
+        expect(again?.body.claim_id).toBe(answers[index]?.body.claim_id);
       }
     } finally {
       await setStandby('');

@@ -6,7 +6,7 @@ import { checkConnectionLimit } from '../../src/adapters/postgres/connection-lim
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
-import { startService } from '../support/service.ts';
+import { patience, startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const connectionsMax = 20;
@@ -28,7 +28,7 @@ afterAll(() => postgres.remove());
 
 const check = (claimConnections: number, queryConnections = 1, processes = 1) =>
   checkConnectionLimit({
-    ...{ url, connectTimeoutMs: 2000, sleep: systemClock.sleep },
+    ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
     ...{ claimConnections, queryConnections, processes },
   });
 
@@ -73,7 +73,7 @@ describe('a database that admits few connections', () => {
   });
 
   it('keeps the service from starting, with what to do, and leaves nothing behind', async () => {
-    const asked = startService({ DATABASE_URL: url, WORKERS: '2' });
+    const asked = startService({ ...patience, DATABASE_URL: url, WORKERS: '2' });
     await expect(asked).rejects.toMatchObject({
       name: 'StartError',
       message: expect.stringMatching(
@@ -84,7 +84,7 @@ describe('a database that admits few connections', () => {
       const sessions = `select from pg_stat_activity where usename = '${role}'`;
       return (await postgres.query(sessions)).length === 0;
     });
-    const app = await startService({ DATABASE_URL: url });
+    const app = await startService({ ...patience, DATABASE_URL: url });
     await app.stop();
   });
 });

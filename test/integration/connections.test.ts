@@ -29,8 +29,8 @@ describe('a connection whose server takes its leave', () => {
     proxy = await FaultProxy.before(database.url);
     lost = [];
     connection = new Database({
-      ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 2_000 },
-      ...{ lockTimeoutMs: 1_000, statementTimeoutMs: 1_000, answerTimeoutMs: 1_000 },
+      ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 20_000 },
+      ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
       onIdleConnectionLost: (error) => lost.push(error),
     });
   });
@@ -102,10 +102,21 @@ describe('a batch that loses against another transaction', () => {
 
   it('by a deadlock is tried again, and decided', async () => {
     await stores.createCoupon('deadlock', 5);
-    // Whoever looks for a deadlock first is the one to lose: the batch, and not before the other waits too.
+    // Who closes the circle looks for one soon, and loses: the batch, which waits at a gate until the other waits for it.
     await database.query(
-      `do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '2s'); end $$`,
+      `do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '50ms'); end $$`,
     );
+    await database.query(
+      `create function pass_gate() returns trigger language plpgsql as
+       $$ begin perform pg_advisory_xact_lock_shared(1); return new; end $$`,
+    );
+    await database.query(
+      `create trigger pass_gate before insert on claims for each row
+       when (current_setting('application_name') = 'firstcome') execute function pass_gate()`,
+    );
+    const gate = new pg.Client({ connectionString: database.url });
+    await gate.connect();
+    await gate.query('select pg_advisory_lock(1)');
     const patient = openStores(database.url, { lockTimeoutMs: 20_000, claimTimeoutMs: 60_000 });
     const other = new pg.Client({ connectionString: database.url });
     await other.connect();
@@ -116,19 +127,25 @@ describe('a batch that loses against another transaction', () => {
        select id, 'ada', 5, gen_random_uuid(), now() from coupons where name = 'deadlock'`,
     );
     const deciding = patient.decide('deadlock', ['ada']);
-    await waitFor('batch that waits', async () => {
-      const waiting = await database.query(
-        `select from pg_stat_activity where datname = current_database()
-         and wait_event_type = 'Lock' and application_name = 'firstcome'`,
-      );
-      return waiting.length === 1;
-    });
+    const untilWaiting = (sessions: number) =>
+      waitFor('sessions that wait', async () => {
+        const waiting = await database.query(
+          `select from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === sessions;
+      });
+    await untilWaiting(1);
     // Granted when the batch has lost; its second try then waits for this transaction alone.
-    await other.query(`select from coupons where name = 'deadlock' for update`);
+    const locking = other.query(`select from coupons where name = 'deadlock' for update`);
+    await untilWaiting(2);
+    await gate.end();
+    await locking;
     await other.query('rollback');
     await other.end();
     expect(wordsOf(await deciding)).toEqual(['claimed']);
     await patient.close();
+    await database.query('drop trigger pass_gate on claims');
   });
 
   it.each([

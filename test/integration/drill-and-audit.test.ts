@@ -9,7 +9,7 @@ import { audit, drill } from '../../src/app/proof.ts';
 import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
-import { startService } from '../support/service.ts';
+import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
@@ -25,7 +25,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   apps = [];
   for (let node = 0; node < 2; node += 1) {
-    apps.push(await startService({ DATABASE_URL: database.url }));
+    apps.push(await startService({ ...patience, DATABASE_URL: database.url }));
   }
 });
 

@@ -354,7 +354,7 @@ describe('a claim whose answer is lost', () => {
   it.each(cuts)('(%s) is decided once, and its connection never goes back', async (cut) => {
     const warnings: string[] = [];
     const { createCoupon, claim } = await start({
-      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 3_000 },
+      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 6_000 },
       logger: { warn: (_event, message) => warnings.push(message) },
     });
     const name = newName();
@@ -419,7 +419,7 @@ describe('a database that hangs', () => {
     const impatient = openPool({ connectionTimeoutMillis: 500 });
     const { createCoupon, listClaims, stop } = await start({
       pool: impatient,
-      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 1_000 },
+      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 3_000 },
       logger: {
         warn: (_event, message) =>
           void (message.startsWith('the database') && warnings.push(message)),

@@ -4,7 +4,7 @@ import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import type { App } from '../../src/app.ts';
 import type { CheckedPage, RowCursor } from '../../src/core/stock-check.ts';
-import { startService } from '../support/service.ts';
+import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -14,10 +14,15 @@ let app: App;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  app = await startService({ DATABASE_URL: database.url, STOCK_CHECK_INTERVAL_MS: '20' });
+  app = await startService({
+    ...patience,
+    DATABASE_URL: database.url,
+    STOCK_CHECK_INTERVAL_MS: '20',
+  });
   connections = new Database({
-    ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 2000, lockTimeoutMs: 1000 },
-    ...{ statementTimeoutMs: 5000, answerTimeoutMs: 5000, onIdleConnectionLost: () => undefined },
+    ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 20_000 },
+    ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
+    ...{ onIdleConnectionLost: () => undefined },
   });
 });
 
@@ -78,7 +83,7 @@ describe('where all agrees', () => {
       for (let user = 0; user < 60; user += 1) {
         await Promise.all(['a', 'b', 'c'].map((name) => claim(`user-${user}`, name)));
         if (user % 10 === 0) {
-          await call('/api/coupons/a/stock', { units: 1 });
+          expect((await call('/api/coupons/a/stock', { add: 1 })).status).toBe(200);
         }
       }
       isOver = true;
@@ -89,7 +94,9 @@ describe('where all agrees', () => {
       rounds += 1;
     }
     await crowd;
-    expect(await metric('firstcome_stock_difference_units')).toBe(0);
+    const difference = () => metric('firstcome_stock_difference_units');
+    await waitFor('whole round of the service', async () => (await difference()) !== undefined);
+    expect(await difference()).toBe(0);
     const { amount, remaining } = await round();
     const [stored] = await database.query<{ amount: number; remaining: number }>(
       'select sum(amount)::integer as amount, sum(remaining_amount)::integer as remaining from coupons',
@@ -116,6 +123,10 @@ describe('where something is off', () => {
   afterEach(async () => {
     for (const sql of undo.splice(0)) await database.query(sql);
     expect((await round()).difference).toBe(0);
+    // What the service found here must not be taken for what it finds in the next test.
+    await waitFor('end of the difference in the metrics', async () => {
+      return (await metric('firstcome_stock_difference_units')) === 0;
+    });
   });
 
   const ofCoupon = `coupon_id = (select id from coupons where name = 'OFF')`;

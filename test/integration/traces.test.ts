@@ -5,11 +5,12 @@ import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
-import { Crowd, range } from '../support/crowd.ts';
+import { type ClaimAsk, Crowd, range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { OtlpReceiver, type ReceivedSpan, spanKinds } from '../support/otlp-receiver.ts';
-import { startService } from '../support/service.ts';
+import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const couponName = 'LAUNCH';
 const claimRoute = 'POST /api/coupons/claim';
@@ -27,6 +28,10 @@ beforeEach(async () => {
   app = await startService({
     DATABASE_URL: proxy.urlOf(database.url),
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    ...patience,
+    DATABASE_LOCK_TIMEOUT_MS: '1500',
+    // While it is taken, claims gather.
+    DATABASE_CLAIM_CONNECTIONS: '1',
   });
   crowd = new Crowd();
   await crowd.createCoupon(app.url, couponName, 20);
@@ -58,6 +63,28 @@ function claim(
     body: JSON.stringify({ coupon_name: couponName, user_id: userId }),
     ...(signal !== undefined && { signal }),
   });
+}
+
+/** The answer to the first statement of claims gets through at `proxy.release`. */
+function holdFirstAnswer(): void {
+  let isHeld = false;
+  proxy.cutWhen = (piece) => {
+    if (isHeld || !piece.includes('claim-b')) return undefined;
+    isHeld = true;
+    return 'hold';
+  };
+}
+
+/** Makes these claims while nothing is answered until all of them wait. */
+async function together(asks: ClaimAsk[]): Promise<void> {
+  holdFirstAnswer();
+  const told = asks.map((ask) => crowd.claim(app.url, ask));
+  await waitFor('claims that wait', async () => {
+    const { body } = await crowd.ask(app.url, { path: '/metrics' });
+    return String(body).includes(`\nfirstcome_claims_waiting ${asks.length}\n`);
+  });
+  proxy.release();
+  await Promise.all(told);
 }
 
 const within = (outer: ReceivedSpan, inner: ReceivedSpan) =>
@@ -118,11 +145,7 @@ describe('the traces of a crowd', () => {
   });
 
   it('keep the links of a large batch within a bound', async () => {
-    proxy.slowWhen = (_piece, direction) =>
-      direction === 'toServer' ? { delayMs: 150 } : undefined;
-    await Promise.all(
-      range(300).map((index) => crowd.claim(app.url, { couponName, userId: `user-${index}` })),
-    );
+    await together(range(300).map((index) => ({ couponName, userId: `user-${index}` })));
     const batches = (await tracesAtTheEnd()).named('claim batch');
     const largest = batches.reduce((a, b) => (b.links.length > a.links.length ? b : a));
     expect(largest.attributes['firstcome.batch.claims']).toBeGreaterThan(128);
@@ -135,9 +158,7 @@ describe('the traces of single claims of many coupons', () => {
     const names = range(30).map((index) => `COUPON-${index}`);
     for (const name of names) await crowd.createCoupon(app.url, name, 1);
     const everybody = (userId: string) =>
-      Promise.all(names.map((name) => crowd.claim(app.url, { couponName: name, userId })));
-    proxy.slowWhen = (_piece, direction) =>
-      direction === 'toServer' ? { delayMs: 100 } : undefined;
+      together(names.map((name) => ({ couponName: name, userId })));
     await everybody('first');
     await everybody('late');
     const received = await tracesAtTheEnd();
@@ -264,10 +285,15 @@ describe('the trace of a batch that the database refuses', () => {
 
 describe('the trace of a client who leaves', () => {
   it('is ended all the same, and says so', async () => {
-    proxy.slowWhen = () => ({ delayMs: 200 });
-    const gone = claim('ada', {}, AbortSignal.timeout(60));
+    holdFirstAnswer();
+    const leaving = new AbortController();
+    const gone = claim('ada', {}, leaving.signal);
+    await waitFor('claim on its way', () => proxy.held.length > 0);
+    leaving.abort();
     await expect(gone).rejects.toThrow();
-    proxy.slowWhen = () => undefined;
+    // The service hears of it before it hears of what comes later.
+    for (const _ of range(2)) expect((await fetch(`${app.url}/livez`)).status).toBe(200);
+    proxy.release();
     expect((await claim('bob')).status).toBe(200);
     const requests = (await tracesAtTheEnd()).named(claimRoute);
     expect(requests).toHaveLength(2);

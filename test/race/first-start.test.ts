@@ -3,18 +3,21 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Crowd, range, tally } from '../support/crowd.ts';
+import { patience } from '../support/service.ts';
 import { endServiceProcesses, runToEnd, startServiceProcess } from '../support/service-process.ts';
 
 const name = `test_${randomBytes(6).toString('hex')}`;
 const server = new pg.Pool({ connectionString: inject('postgresUrl'), max: 1 });
 const crowd = new Crowd();
 let url: string;
+let env: Record<string, string>;
 
 beforeAll(async () => {
   await server.query(`create database ${name}`);
   const place = new URL(inject('postgresUrl'));
   place.pathname = `/${name}`;
   url = place.href;
+  env = { ...patience, DATABASE_URL: url };
 });
 
 afterAll(async () => {
@@ -27,8 +30,8 @@ afterAll(async () => {
 describe('an empty database', () => {
   it('is migrated once by several starts at the same time, and all of them serve', async () => {
     const [migrated, ...services] = await Promise.all([
-      runToEnd({ DATABASE_URL: url }, ['migrate']),
-      ...range(3).map(() => startServiceProcess({ DATABASE_URL: url })),
+      runToEnd(env, ['migrate']),
+      ...range(3).map(() => startServiceProcess(env)),
     ]);
     expect(migrated).toMatchObject({ code: 0 });
     const [first] = services;
@@ -48,10 +51,10 @@ describe('an empty database', () => {
     await database.end();
     expect(applied.rows.length).toBeGreaterThan(0);
     expect(applied.rows.every(({ times }) => times === 1)).toBe(true);
-  });
+  }, 180_000);
 
   it('is left as it is by a migration that finds nothing to do', async () => {
-    expect(await runToEnd({ DATABASE_URL: url }, ['migrate'])).toMatchObject({
+    expect(await runToEnd(env, ['migrate'])).toMatchObject({
       code: 0,
       output: 'up to date\n',
     });

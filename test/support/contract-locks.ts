@@ -7,8 +7,8 @@ import type { TestDatabase } from './test-database.ts';
 export type HeldCoupon = {
   /** Resolves when as many statements as this wait for the row. */
   untilWaiting(statements?: number): Promise<void>;
-  /** Ends, from outside, the connections of the statements that wait for the row. */
-  cutWaiting(): Promise<void>;
+  /** Ends, from outside, the connections of the statements that wait for the row; tells how many. */
+  cutWaiting(): Promise<number>;
   /** May be called twice. */
   release(): Promise<void>;
 };
@@ -33,7 +33,7 @@ export async function holdCoupon(database: TestDatabase, name: string): Promise<
       );
     },
     async cutWaiting() {
-      await waiting('pg_terminate_backend(pid)');
+      return (await waiting('pg_terminate_backend(pid)')).length;
     },
     release() {
       released ??= client.end();

@@ -4,18 +4,22 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { type Answer, type Client, clientOf } from './contract-client.ts';
-import { startService } from './service.ts';
+import { patience, startService } from './service.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 /** Set while the tests of the file run. */
 export type ContractService = { app: App; client: Client; database: TestDatabase };
 
-/** Starts a service before the tests of this file, or of this `describe`, and ends it after them. */
+/**
+ * Starts a service before the tests of this file, or of this `describe`, and ends it after them. Where they do not say how
+ * long a claim may take they are not about time.
+ */
 export function useService(env: Record<string, string> = {}): ContractService {
   const service = {} as ContractService;
   beforeAll(async () => {
     service.database = await createTestDatabase();
-    service.app = await startService({ DATABASE_URL: service.database.url, ...env });
+    const limits = env.CLAIM_TIMEOUT_MS === undefined ? patience : {};
+    service.app = await startService({ DATABASE_URL: service.database.url, ...limits, ...env });
     service.client = clientOf(service.app.url);
   });
   afterAll(async () => {

@@ -99,14 +99,20 @@ export class Crowd {
     }
   }
 
-  /** Creates a coupon; rejects unless it was created. */
+  /** Creates a coupon, and asks again for as long as the service cannot tell; rejects unless it was created. */
   async createCoupon(url: string, name: string, amount: number): Promise<void> {
-    const answer = await this.ask(url, {
-      method: 'POST',
-      path: '/api/coupons',
-      body: { name, amount },
-    });
-    if (answer.status !== 201) throw new Error(`not created: ${JSON.stringify(answer.body)}`);
+    const ask = { method: 'POST', path: '/api/coupons', body: { name, amount } };
+    const giveUpMs = performance.now() + this.timeoutMs;
+    let isUnknown = false;
+    for (;;) {
+      const { status, body } = await this.ask(url, ask);
+      if (status === 201 || (status === 409 && isUnknown)) return;
+      if (status !== 503 || performance.now() > giveUpMs) {
+        throw new Error(`not created: ${JSON.stringify(body)}`);
+      }
+      isUnknown ||= body.effect === 'unknown';
+      await delay(comesBackAfterMs);
+    }
   }
 
   readCoupon(url: string, name: string): Promise<Answer> {

@@ -10,8 +10,9 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
  * - `before_reply`: it breaks when the database has answered, and the answer does not get through.
  * - `silence`: it stays open, but no answer ever gets through.
  * - `late`: it breaks for the client at once, and the statement reaches the database after `lateMs`.
+ * - `hold`: it stays open, and the answer gets through at `release`.
  */
-export type Cut = 'before' | 'behind' | 'before_reply' | 'silence' | 'late';
+export type Cut = 'before' | 'behind' | 'before_reply' | 'silence' | 'late' | 'hold';
 
 /** How long pieces are held back; what comes behind a piece waits with it. */
 export type Slowness = {
@@ -57,13 +58,14 @@ export class FaultProxy {
   lateMs = 1000;
   /** How often each cut was made. */
   readonly cuts: Record<Cut, number> = {
-    ...{ before: 0, behind: 0, before_reply: 0, silence: 0, late: 0 },
+    ...{ before: 0, behind: 0, before_reply: 0, silence: 0, late: 0, hold: 0 },
   };
   private target: { host: string; port: number };
   private listener: Server | undefined;
   private port = 0;
   private holeIsBlack = false;
   private readonly links = new Set<Link>();
+  private readonly heldLinks = new Set<Link>();
 
   private constructor(target: { host: string; port: number }) {
     this.target = target;
@@ -79,6 +81,17 @@ export class FaultProxy {
   /** Connections that are open now. */
   get openLinks(): number {
     return this.links.size;
+  }
+
+  /** The connections that are held, and that nobody has given up. */
+  get held(): LinkPlace[] {
+    return [...this.heldLinks].map(placeOfLink);
+  }
+
+  /** Lets the answers through that were held. */
+  release(): void {
+    for (const { server } of this.heldLinks) server.resume();
+    this.heldLinks.clear();
   }
 
   /** The URL of a database of the same server, by way of the proxy. */
@@ -175,6 +188,10 @@ export class FaultProxy {
     }
     link.losesReply ||= cut === 'before_reply';
     link.silent ||= cut === 'silence';
+    if (cut === 'hold') {
+      link.server.pause();
+      this.heldLinks.add(link);
+    }
     this.pass(link, 'toServer', piece, () => {
       if (cut === 'behind') this.cut(link);
     });
@@ -221,6 +238,7 @@ export class FaultProxy {
 
   private break(link: Link): void {
     this.links.delete(link);
+    this.heldLinks.delete(link);
     link.client.destroy();
     link.server.destroy();
   }

@@ -6,7 +6,7 @@ import { auditHistories, claimIdsByUser, type Query } from './audit.ts';
 import { type Answer, type ClaimAsk, Crowd, type History, range } from './crowd.ts';
 import { type Cut, FaultProxy } from './fault-proxy.ts';
 import { startService } from './service.ts';
-import { waitFor } from './wait-for.ts';
+import { missed, waitFor } from './wait-for.ts';
 
 /** How claims travel: those of one coupon in a batch, lone ones of several coupons in a bundle. */
 export const ways = ['claim_batch', 'claim_bundle'] as const;
@@ -29,6 +29,7 @@ const amount = 10;
 
 /** Names differ also between the services that one file starts. */
 let sales = 0;
+let plugs = 0;
 
 /** Whether a piece of a connection carries the statement of this name. */
 export const carries = (piece: Buffer, statementName: string) => piece.includes(statementName);
@@ -42,13 +43,19 @@ export class Limbo {
   readonly app: App;
   readonly crowd = new Crowd();
   readonly query: Query;
+  /** What is done while the connection is held up, before the claims are sent. */
+  whileHeld: () => Promise<void> = async () => undefined;
   private readonly databaseUrl: string;
+  /** A coupon of which nothing is sold, so that a claim of it takes a connection and nothing else. */
+  private readonly plug: string;
 
   private constructor(databaseUrl: string, query: Query, proxy: FaultProxy, app: App) {
     this.databaseUrl = databaseUrl;
     this.query = query;
     this.proxy = proxy;
     this.app = app;
+    plugs += 1;
+    this.plug = `plug ${plugs}`;
   }
 
   /** Starts both. */
@@ -66,7 +73,10 @@ export class Limbo {
       CLAIM_TIMEOUT_MS: '8000',
       ...env,
     });
-    return new Limbo(database.url, database.query, proxy, app);
+    const limbo = new Limbo(database.url, database.query, proxy, app);
+    await limbo.crowd.createCoupon(app.url, limbo.plug, 1);
+    await limbo.query('update coupons set paused = true where name = $1', [limbo.plug]);
+    return limbo;
   }
 
   /** Ends both. */
@@ -94,27 +104,45 @@ export class Limbo {
 
   /**
    * Sends the claims together. The only connection is held up by a claim of another coupon until all have arrived;
-   * `armed` is called just before it goes on, with the process of the server that it leads to.
+   * `armed` is called just before it goes on, with the process of the server that it leads to. No limit of the database
+   * runs meanwhile, since that claim is decided and only its answer is held.
    */
   async sendTogether<Told>(
     asks: Asks,
     ask: (ask: Asks[number]) => Promise<Told>,
     armed: (backend: number) => void,
   ): Promise<Promise<Told>[]> {
-    const plug = `plug ${sales}`;
-    await this.crowd.createCoupon(this.app.url, plug, 1);
-    const holder = await this.byHand();
-    await holder.run('select from coupons where name = $1 for update', [plug]);
-    const plugged = this.crowd.claim(this.app.url, { couponName: plug, userId: 'plug' });
-    const backend = await waitFor('plug', async () => (await this.waiters())[0]?.pid);
-    const told = asks.map(ask);
-    await waitFor('claims that gather', async () => {
-      return (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
+    let isHeld = false;
+    this.proxy.cutWhen = (piece) => {
+      if (isHeld || !carriesClaims(piece, 'claim_batch')) return undefined;
+      isHeld = true;
+      return 'hold';
+    };
+    const isGivenUp = () => isHeld && this.proxy.held.length === 0;
+    const plugged = this.crowd.claim(this.app.url, { couponName: this.plug, userId: 'plug' });
+    // Where a moment was missed nobody waits for what is told any more.
+    plugged.catch(() => undefined);
+    const backend = await waitFor('plug', async () => {
+      const ports = this.proxy.held.map(({ clientPort }) => clientPort);
+      const [row] = await this.query<{ pid: number }>(
+        `select pid from pg_stat_activity where client_port = any($1)
+         and query like '%claim_batch%' and state = 'idle'`,
+        [ports],
+      );
+      return row?.pid ?? (isGivenUp() ? 'given up' : undefined);
     });
+    if (backend === 'given up') missed('nobody saw the plug');
+    await this.whileHeld();
+    const told = asks.map(ask);
+    for (const one of told) one.catch(() => undefined);
+    await waitFor('claims that gather', async () => {
+      return isGivenUp() || (await this.metric('firstcome_claims_waiting')) === asks.length + 1;
+    });
+    if (isGivenUp()) missed('the plug was given up before all claims had arrived');
     armed(backend);
-    await holder.end();
+    this.proxy.release();
     const { status, body } = await plugged;
-    if (status !== 200) throw new Error(`the plug was told ${JSON.stringify(body)}`);
+    if (status !== 409) throw new Error(`the plug was told ${JSON.stringify(body)}`);
     return told;
   }
 
@@ -148,7 +176,13 @@ export class Limbo {
         return typeof fate === 'function' ? fate(backend) : fate;
       };
     });
-    await waitFor('claims on their way', () => lost);
+    let isTold = false;
+    const onTold = () => {
+      isTold = true;
+    };
+    Promise.race(told).then(onTold, onTold);
+    await waitFor('claims on their way', () => lost || isTold);
+    if (!lost) missed('the claims were answered before they were sent');
     return { asks: sent, told, backend };
   }
 
@@ -218,10 +252,11 @@ export class Limbo {
 
   /** Waits until the claims wait in the database, and returns the process that does. */
   async waitUntilHeldUp(way: Way): Promise<number> {
-    return waitFor('claims that wait in the database', async () => {
-      const waiting = await this.waiters();
-      return waiting.find(({ query }) => query.includes(way))?.pid;
-    });
+    const look = async () => (await this.waiters()).find(({ query }) => query.includes(way))?.pid;
+    // They wait no longer than the limits of the service let them.
+    return waitFor('claims that wait in the database', look, { timeoutMs: 10_000 }).catch(() =>
+      missed('nobody saw the claims wait in the database'),
+    );
   }
 
   /** Waits until no statement of the service is at work. */
@@ -246,7 +281,10 @@ export class Limbo {
     for (const [index, ask] of asks.entries()) {
       const { answers } = histories[index] as History;
       const withKey = (await this.untilDecided(ask)).answers;
-      const without = await this.once({ couponName: ask.couponName, userId: ask.userId });
+      const without = await waitFor('decision without a key', async () => {
+        const answer = await this.once({ couponName: ask.couponName, userId: ask.userId });
+        return answer.status === 503 ? undefined : answer;
+      });
       const held = withKey.at(-1)?.body.claim_id;
       if (held === undefined || without.body.claim?.claim_id !== held) {
         findings.push(`${ask.userId} asked again and heard ${JSON.stringify(without.body)}`);

@@ -2,8 +2,22 @@
 import { type App, startApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 
+/** Limits that no test meets on a busy machine, for services of which something else is tested. */
+export const patience = {
+  CLAIM_TIMEOUT_MS: '30000',
+  CLAIM_WAIT_MAX_MS: '30000',
+  DATABASE_CONNECT_TIMEOUT_MS: '10000',
+  DATABASE_LOCK_TIMEOUT_MS: '10000',
+  DATABASE_STATEMENT_TIMEOUT_MS: '30000',
+};
+
 /** A service in this process, on a free port. */
 export async function startService(env: Record<string, string>): Promise<App> {
-  const config = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', ...env });
+  const config = loadConfig({
+    ...{ PORT: '0', LOG_LEVEL: 'silent' },
+    // The pools wait no longer than half of a claim's time in any case; a start may wait this long.
+    DATABASE_CONNECT_TIMEOUT_MS: '10000',
+    ...env,
+  });
   return startApp(config, { say: () => undefined });
 }

@@ -36,16 +36,16 @@ export type Stores = {
 /** What a batch holds for one claim; a claim id is made up when there is none. */
 export type Ask = { userId: string; claimId?: string; idempotencyKey?: string };
 
-/** Opens the stores; without options with the limits that the service has by default, but fewer connections. */
+/** Opens the stores; without options with few connections, and limits that no test meets on a busy machine. */
 export function openStores(url: string, options: Partial<PoolOptions> = {}): Stores {
   const { forBatches, forQueries } = openPools({
     url,
     claimConnections: 4,
     queryConnections: 2,
-    connectTimeoutMs: 2_000,
-    lockTimeoutMs: 1_500,
-    statementTimeoutMs: 10_000,
-    claimTimeoutMs: 5_000,
+    connectTimeoutMs: 10_000,
+    lockTimeoutMs: 10_000,
+    statementTimeoutMs: 30_000,
+    claimTimeoutMs: 30_000,
     onIdleConnectionLost: () => undefined,
     ...options,
   });

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { setTimeout as delay } from 'node:timers/promises';
 
+/**
+ * For a test whose subject has its own limit of time, on a machine that was too slow to bring about in time what is to
+ * be tested: nothing was learned, and the test runs again from its beginning.
+ */
+export function missed(what: string): never {
+  throw new Error(`the moment was missed: ${what}`);
+}
+
 /** Asks again and again until the answer is truthy, and returns it. Rejects, naming what was waited for, when it never is. */
 export async function waitFor<Value>(
   what: string,
