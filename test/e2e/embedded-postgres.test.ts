@@ -25,6 +25,7 @@ import {
   findRunningServer,
   startEmbeddedPostgres,
 } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { takeOwnership } from '../../src/adapters/embedded-postgres/owner-lock.ts';
 import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
 
 const run = promisify(execFile);
@@ -699,6 +700,23 @@ describe('a data folder', () => {
     expect(answers.filter(isReady)).toHaveLength(1);
     for (const { error } of answers) {
       if (error) expect(error.message).toContain('in use by process');
+    }
+  });
+
+  it('gets exactly one owner also where all of them are held up again and again', async () => {
+    const asleep = new Int32Array(new SharedArrayBuffer(4));
+    // As by a machine that has much else to do: for longer than those wait who have stepped back.
+    const hold = setInterval(() => Atomics.wait(asleep, 0, 0, Math.random() * 100), 5);
+    try {
+      for (let round = 0; round < 3; round += 1) {
+        const candidates = Array.from({ length: 4 }, () => takeOwnership(folder, () => {}));
+        const ends = await Promise.allSettled(candidates);
+        const owners = ends.filter((end) => end.status === 'fulfilled');
+        expect(owners).toHaveLength(1);
+        await owners[0]?.value.release();
+      }
+    } finally {
+      clearInterval(hold);
     }
   });
 
