@@ -20,7 +20,14 @@ import {
 } from './fault-row.ts';
 import { type Installation, PostgresServer } from './postgres-server.ts';
 import { abandon, drain, heal, type Rig, startRig } from './rig.ts';
-import { isDisturbed, readHead, readSeen, resolveUnknowns, type Unknowns } from './seen.ts';
+import {
+  hasBegun,
+  isDisturbed,
+  readHead,
+  readSeen,
+  resolveUnknowns,
+  type Unknowns,
+} from './seen.ts';
 
 /** What a run has shown. */
 export type RunResult = {
@@ -188,7 +195,8 @@ async function drillWhile(attack: Attack, injection: Injection): Promise<DrillRe
     throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
   });
   ended.catch(() => undefined);
-  await Promise.race([waitFor('a history', () => readHead(historyFile)), ended]);
+  // The answers before the fault are counted from the first question, which comes some time after the head.
+  await Promise.race([waitFor('a history', () => hasBegun(historyFile)), ended]);
   if (row.faultSeconds > 0 && row.drill?.isRateMeasured !== true) {
     await injection.pause(calmSeconds * 1000);
   }
