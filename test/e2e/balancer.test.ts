@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
 import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
 import { readCompose } from '../support/compose-files.ts';
+import { Crowd } from '../support/crowd.ts';
 import {
   type Balancer,
   checkConfiguration,
@@ -24,6 +25,7 @@ import {
 } from '../support/haproxy.ts';
 import {
   endServiceProcesses,
+  patience,
   runToEnd,
   type ServiceProcess,
   startServiceProcess,
@@ -37,8 +39,12 @@ if (found === undefined) {
   process.stderr.write('The balancer is not tested: haproxy is not installed.\n');
 }
 const haproxy = found ?? '';
-// Some dozen clients are on the node by then, and the balancer's checks have not found out yet.
-const hangMs = 300;
+// Some dozen clients are on the node by then, and the balancer's checks have not found out yet: two in a row have to
+// fail, each after two seconds.
+const hangMs = 1000;
+// More than come in all the time that these take: whoever comes to another node finds a connection.
+const connections = 600;
+const rate = 250;
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** What a drill's report says, as far as it is looked at here. */
@@ -54,7 +60,7 @@ describe.skipIf(found === undefined)('the balancer before three nodes', () => {
   const { SHUTDOWN_DELAY_MS = '' } =
     readCompose(['compose.yaml']).services.service?.environment ?? {};
   const databaseEnv = () => ({ DATABASE_URL: postgres.url });
-  const startNode = () => startServiceProcess({ ...databaseEnv(), SHUTDOWN_DELAY_MS });
+  const startNode = () => startServiceProcess({ ...patience, ...databaseEnv(), SHUTDOWN_DELAY_MS });
   const urls = () => nodes.map(({ url }) => url);
   const inFolder = (name: string) => join(folder, name);
 
@@ -79,15 +85,16 @@ describe.skipIf(found === undefined)('the balancer before three nodes', () => {
     const history = inFolder(`${seed}.jsonl`);
     const ended = runToEnd(databaseEnv(), [
       ...['drill', 'flash-sale', '--url', balancer.url, '--seed', String(seed), '--no-audit'],
-      ...['--users', '3000', '--units', '1500', '--rate', '400', '--connections', '64'],
+      ...['--users', '3000', '--units', '1500', '--rate', String(rate)],
+      ...['--connections', String(connections)],
       ...['--history', history, '--json', inFolder('report.json')],
     ]);
-    await waitFor(
-      'beginning of the drill',
-      () => existsSync(history) && statSync(history).size > 100_000,
-    );
+    const sizeNow = () => (existsSync(history) ? statSync(history).size : 0);
+    await waitFor('beginning of the drill', () => sizeNow() > 100_000);
     await meanwhile();
+    const sizeThen = sizeNow();
     const { output } = await ended;
+    expect(sizeNow(), 'the drill was over before').toBeGreaterThan(sizeThen + 100_000);
     expect(output).toContain('not judged');
     return JSON.parse(readFileSync(inFolder('report.json'), 'utf8'));
   }
@@ -177,14 +184,21 @@ describe.skipIf(found === undefined)('the balancer before nodes that break off',
     for (const server of servers) server.close().closeAllConnections();
   });
 
+  beforeEach(async () => {
+    // Held up for long, the nodes of this process would count as lost for a while.
+    await waitFor('balancer', async () => (await fetch(`${balancer.url}/livez`)).ok);
+  });
+
   it('sends a claim once only, and says that nobody can tell', async () => {
     broken = 1;
-    const answer = await fetch(`${balancer.url}/api/coupons/claim`, { method: 'POST', body: '{}' });
+    // On a connection of its own: one that has carried a call before is closed without a word.
+    const client = new Crowd();
+    const claim = { method: 'POST', path: '/api/coupons/claim', body: {} };
+    const { status, headers, body } = await client.ask(balancer.url, claim);
+    client.leave();
     expect(asked).toEqual(['POST /api/coupons/claim']);
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([
-      ...[502, 'application/problem+json'],
-    ]);
-    expect(await answer.json()).toMatchObject({ status: 502, effect: 'unknown' });
+    expect([status, headers['content-type']]).toEqual([502, 'application/problem+json']);
+    expect(body).toMatchObject({ status: 502, effect: 'unknown' });
   });
 
   it('asks another node again for what only reads', async () => {

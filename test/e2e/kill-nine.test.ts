@@ -12,6 +12,7 @@ import {
   familyOf,
   killFamily,
   type ProcessEntry,
+  patience,
   type ServiceProcess,
   startServiceProcess,
   stillAlive,
@@ -34,12 +35,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await endServiceProcesses();
-  if (isLinux) await waitFor('end of every process', () => stillAlive(seen).length === 0);
+  const over = () => stillAlive(seen).length === 0;
+  if (isLinux) await waitFor('end of every process', over, { timeoutMs: 30_000 });
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 async function start(): Promise<ServiceProcess> {
-  const service = await startServiceProcess({ DATA_DIR: join(folder, 'data') });
+  const service = await startServiceProcess({ ...patience, DATA_DIR: join(folder, 'data') });
   if (isLinux) seen.push(...familyOf(service.pid));
   return service;
 }
@@ -89,7 +91,7 @@ describe('kill -9 of the service, with and without its database, under load', ()
       await waitFor('answers', () => load.answers.length > 100 + 400 * round);
       // The database is in a group of its own. Left alone it stops in good order; here it dies as well, in turn.
       if (isLinux && round % 2 === 0) killFamily(service.pid);
-      else await service.killGroup();
+      await service.killGroup();
       await load.ended;
       crowd.leave();
       expect(load.answers.every(({ status }) => status === 200)).toBe(true);

@@ -15,6 +15,7 @@ import {
   endServiceProcesses,
   familyOf,
   killFamily,
+  patience,
   processes,
   runToEnd,
   startServiceProcess,
@@ -27,7 +28,10 @@ const scriptProgram = '/usr/bin/script';
 const isLinux = process.platform === 'linux';
 const couponName = 'LAUNCH';
 const clients = 64;
-const stopMsMax = 5_000;
+// Requests in hand have four seconds to end (SHUTDOWN_TIMEOUT_MS), and so has the database before it is ended by force.
+const stopMsMax = 8_000;
+// A request that comes so long after the port has closed is still answered.
+const lateRequestMs = 250;
 
 let folder: string;
 let dataDir: string;
@@ -44,10 +48,14 @@ afterEach(async () => {
 });
 
 /**
- * What clients met until the service took no more connections. A request that comes on an idle connection in the very
- * moment in which the service closes it is cut before it is read; it must have no effect.
+ * What clients met until the service took no more connections. A client that was held up may come on an idle connection
+ * when the service closes those: its request is cut before it is read, and must have no effect.
  */
-type Load = { answers: Map<string, Answer>; refused: string[]; cut: string[] };
+type Load = {
+  answers: Map<string, Answer>;
+  refused: string[];
+  cut: { userId: string; askedMs: number }[];
+};
 
 /** Clients who claim, each for a new user every time, until no connection can be had. */
 function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Promise<void> } {
@@ -55,6 +63,7 @@ function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Prom
   const client = async (index: number) => {
     for (let count = 0; ; count += 1) {
       const userId = `client-${index}-${count}`;
+      const askedMs = performance.now();
       try {
         load.answers.set(userId, await crowd.claim(url, { couponName, userId, key: userId }));
       } catch (error) {
@@ -62,7 +71,7 @@ function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Prom
           load.refused.push(userId);
           return;
         }
-        load.cut.push(userId);
+        load.cut.push({ userId, askedMs });
       }
     }
   };
@@ -72,7 +81,7 @@ function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Prom
 describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s under load', (signal) => {
   it('answers whom it has taken on, refuses all others, exits with 0 in time and leaves no process', async () => {
     const crowd = new Crowd();
-    const service = await startServiceProcess({ DATA_DIR: dataDir });
+    const service = await startServiceProcess({ ...patience, DATA_DIR: dataDir });
     const family = isLinux ? familyOf(service.pid) : [];
     await crowd.createCoupon(service.url, couponName, 1_000_000);
     const { load, ended } = claimUntilRefused(crowd, service.url);
@@ -86,7 +95,8 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s under load', (signal
 
     expect(exit).toEqual({ code: 0, signal: null });
     expect(tookMs).toBeLessThan(stopMsMax);
-    expect(load.cut).toEqual([]);
+    // Whoever asked later was held up himself.
+    expect(load.cut.filter(({ askedMs }) => askedMs < startedMs + lateRequestMs)).toEqual([]);
     expect(load.refused.length).toBe(clients);
     const others = [...load.answers.values()].filter(({ status }) => status !== 200);
     for (const { status, headers, body } of others) {
@@ -204,7 +214,8 @@ describe('a start that cannot be', () => {
 
   it.each([
     ['postgres://ada:sesame@127.0.0.1:1/sale', '127.0.0.1:1/sale: connect ECONNREFUSED'],
-    ['postgres://ada:sesame@no-such-host.invalid/sale', 'no-such-host.invalid/sale: getaddrinfo'],
+    // Two dots: no server of names is asked, which may take its time where there is none.
+    ['postgres://ada:sesame@no-such-host..invalid/sale', 'no-such-host..invalid/sale: getaddrinfo'],
   ])('is told when nothing answers at %s, without the password', async (url, told) => {
     const { code, output } = await runToEnd({ DATABASE_URL: url });
     expect(code).toBe(1);

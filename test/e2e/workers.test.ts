@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,14 @@ import { configFactNames } from '../../src/adapters/prometheus/metric-sources.ts
 import { Crowd, range, tally } from '../support/crowd.ts';
 import {
   endServiceProcesses,
+  familyOf,
+  type ProcessEntry,
+  patience,
+  processes,
   runToEnd,
   type ServiceProcess,
   startServiceProcess,
+  stillAlive,
 } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -22,31 +27,36 @@ const crowd = new Crowd({ connectionsMax: 60 });
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'firstcome-workers-'));
-  service = await startServiceProcess({ DATA_DIR: dataDir, WORKERS: String(workers) });
+  service = await startService(workers);
 });
 
 afterAll(async () => {
   crowd.leave();
   await endServiceProcesses();
-  rmSync(dataDir, { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
 
+function startService(count: number): Promise<ServiceProcess> {
+  return startServiceProcess({ ...patience, DATA_DIR: dataDir, WORKERS: String(count) });
+}
+
 /** The workers that run now, told from the database by their command lines. */
-function workerPids(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const parent = / (\d+)/.exec(
-          readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) ./, ''),
-        );
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return Number(parent?.[1]) === service.pid && command.includes('\0worker\0');
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+function workersNow(): ProcessEntry[] {
+  return processes().filter(
+    ({ parent, command }) => parent === service.pid && command.includes(' worker '),
+  );
+}
+
+const workerPids = () => workersNow().map(({ pid }) => pid);
+
+function killWorkers(): void {
+  for (const pid of workerPids()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 function canListen(server: Server, port: number): Promise<boolean> {
@@ -56,10 +66,13 @@ function canListen(server: Server, port: number): Promise<boolean> {
   });
 }
 
-/** What `/metrics` tells, by the series. */
+/** What `/metrics` tells, by the series, as soon as all workers have told it: of one that is late it says so. */
 async function metrics(): Promise<Record<string, number>> {
-  const { status, body } = await crowd.ask(service.url, { path: '/metrics' });
-  expect(status).toBe(200);
+  const { body } = await waitFor('metrics of all workers', async () => {
+    const answer = await crowd.ask(service.url, { path: '/metrics' });
+    expect([200, 503]).toContain(answer.status);
+    return answer.status === 200 ? answer : undefined;
+  });
   const lines = String(body).matchAll(/^((?:firstcome|process_start)_[^ ]*(?:\{.*\})?) (\S+)$/gm);
   return Object.fromEntries([...lines].map(([, series, value]) => [series, Number(value)]));
 }
@@ -144,9 +157,12 @@ describe('a service with several workers', () => {
     expect(
       (await crowd.ask(service.url, { path: '/health' }).catch(() => undefined))?.status ?? 200,
     ).toBe(200);
-    await waitFor('new worker', () => workerPids().length === workers);
+    // It may take the kernel some time to end it.
+    await waitFor('new worker', () => {
+      const now = workerPids();
+      return now.length === workers && !now.includes(victim);
+    });
     expect(workerPids()).toEqual(expect.arrayContaining(others));
-    expect(workerPids()).not.toContain(victim);
     await waitFor('answer', async () => {
       const answer = await crowd.ask(service.url, { path: '/health' }).catch(() => undefined);
       return answer?.status === 200;
@@ -181,9 +197,12 @@ describe('a service with several workers', () => {
 
   it('comes back to its port by itself, however often a worker cannot start', async () => {
     const port = Number(new URL(service.url).port);
-    for (const pid of workerPids()) process.kill(pid, 'SIGKILL');
     const squatter = createServer();
-    await waitFor('free port', () => canListen(squatter, port));
+    await waitFor('free port', async () => {
+      // Again each time: others may have come and taken it.
+      killWorkers();
+      return canListen(squatter, port);
+    });
     const complaints = () =>
       service.output().split(`port ${port} on 127.0.0.1 is in use`).length - 1;
     // Each waits longer than the one before it.
@@ -192,35 +211,28 @@ describe('a service with several workers', () => {
     await waitFor(others, () => complaints() > workers, patience);
     squatter.close();
     const allTell = async () => {
-      const found = await metrics().catch(() => undefined);
-      return found?.['firstcome_database_connections_max{pool="batches"}'] === workers * 8;
+      const found = await metrics();
+      return found['firstcome_database_connections_max{pool="batches"}'] === workers * 8;
     };
     await waitFor('answers of all workers', allTell, patience);
   });
 
   it('ends with all its workers when it is told to', async () => {
-    const pids = workerPids();
+    const all = workersNow();
+    expect(all).toHaveLength(workers);
     service.signal('SIGTERM');
     expect(await service.exited).toEqual({ code: 0, signal: null });
-    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow();
+    expect(stillAlive(all)).toEqual([]);
   });
 
   it('leaves no worker behind when its primary is killed', async () => {
-    service = await startServiceProcess({ DATA_DIR: dataDir, WORKERS: '2' });
-    const pids = workerPids();
-    expect(pids).toHaveLength(2);
+    service = await startService(2);
+    expect(workersNow()).toHaveLength(2);
+    const family = familyOf(service.pid);
     process.kill(service.pid, 'SIGKILL');
     await service.exited;
-    await waitFor('end of the workers', () =>
-      pids.every((pid) => {
-        try {
-          process.kill(pid, 0);
-          return false;
-        } catch {
-          return true;
-        }
-      }),
-    );
+    // The database too: its files are removed after this.
+    await waitFor('end of the workers', () => stillAlive(family).length === 0);
   });
 
   it('is not started with a number of workers that makes no sense', async () => {

@@ -37,10 +37,16 @@ export function readHead(file: string): HistoryHead | undefined {
   }
 }
 
+/** Whether an operation is recorded as begun. */
+export function hasBegun(file: string): boolean {
+  return readHead(file) !== undefined && readSeen(file).length > 0;
+}
+
 /** All operations of a history, in the order in which they began. */
 export function readSeen(file: string): Seen[] {
   const seen: Seen[] = [];
-  const lines = readFileSync(file, 'utf8').split('\n').slice(1);
+  // What stands behind the last end of a line is still being written.
+  const lines = readFileSync(file, 'utf8').split('\n').slice(1, -1);
   for (const line of lines) {
     if (line === '') continue;
     const event = JSON.parse(line) as HistoryEvent;

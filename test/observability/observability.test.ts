@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -31,6 +32,9 @@ const env = {
 };
 // Bounds for a machine that has much else to do; what the rules ask for is over in a third of it.
 const [firesMsMax, quietMsMax] = [60_000, 60_000];
+const [saleMsMax, playsMax] = [quietMsMax + 60_000, 3];
+// The lowest bound of an alert is the quarter of a second that the event loop may stand still.
+const heldUpMsMax = 125;
 const testMsMax = firesMsMax + 2 * quietMsMax + 30_000;
 // What Grafana fills in, in the time of the test.
 const variables: Record<string, string> = {
@@ -114,15 +118,32 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     expect(urls.sort()).toEqual(runbookAnchors().sort());
   });
 
-  it('raises no alert while a sale goes well, though it sells out', async () => {
+  /** Plays a sale; tells in which time, what fired, and for how long this process could not go on at most. */
+  async function playSale() {
     const beganMs = Date.now();
+    const delays = monitorEventLoopDelay({ resolution: 10 });
+    delays.enable();
     const options = { scenario: 'mixed', rate: 300, seconds: 15 };
     await drill({ node: node(), historyFile: join(folder, 'healthy.jsonl') }, options);
     // What is pending then may still fire.
     await waitFor('quiet', isQuiet, { timeoutMs: quietMsMax, everyMs: 250 });
+    delays.disable();
     const span = `[${Date.now() - beganMs}ms]`;
-    const fired = await prometheus.query(`count_over_time(ALERTS{alertstate="firing"}${span})`);
-    expect(fired.map(({ metric }) => metric.alertname)).toEqual([]);
+    const found = await prometheus.query(`count_over_time(ALERTS{alertstate="firing"}${span})`);
+    const fired = found.map(({ metric }) => metric.alertname);
+    return { span, fired, heldUpMs: delays.max / 1e6 };
+  }
+
+  it('raises no alert while a sale goes well, though it sells out', {
+    timeout: playsMax * saleMsMax,
+  }, async () => {
+    let { span, fired, heldUpMs } = await playSale();
+    // On a machine that holds up this process too a sale does not go well, and an alert tells the truth.
+    for (let play = 2; play <= playsMax && fired.length > 0 && heldUpMs > heldUpMsMax; play += 1) {
+      expect(fired).not.toContain('FirstcomeDifferences');
+      ({ span, fired, heldUpMs } = await playSale());
+    }
+    expect(fired).toEqual([]);
     // Quiet means nothing where nobody has looked, or where there was nothing to see.
     const watched = [
       `avg_over_time(up{job="firstcome"}${span}) > 0.8`,

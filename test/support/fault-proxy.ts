@@ -2,6 +2,7 @@
 /** A TCP proxy in front of a database that slows and loses what it is told to, at the worst moments there are. */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
 
 /**
  * What happens to a connection that carries a chosen statement.
@@ -33,6 +34,7 @@ export type LinkPlace = {
 
 // Long enough for a statement that came late to be decided.
 const lateEndMs = 1000;
+const portAttemptsMax = 20;
 
 type Link = {
   client: Socket;
@@ -137,10 +139,18 @@ export class FaultProxy {
     if (this.listener !== undefined) return;
     const listener = createServer((client) => this.connect(client));
     this.listener = listener;
-    listener.listen(this.port, '127.0.0.1');
-    await once(listener, 'listening');
-    const address = listener.address();
-    if (typeof address === 'object' && address !== null) this.port = address.port;
+    const hasPort = this.port !== 0;
+    for (let attempt = 1; ; attempt += 1) {
+      // No port for outgoing connections: one of these would take it while the proxy refuses.
+      if (!hasPort) this.port = await chooseFreePort();
+      listener.listen(this.port, '127.0.0.1');
+      try {
+        await once(listener, 'listening');
+        return;
+      } catch (error) {
+        if (hasPort || attempt === portAttemptsMax) throw error;
+      }
+    }
   }
 
   /** Breaks all connections at once; new ones are taken. */

@@ -37,6 +37,8 @@ function onPath(): string | undefined {
 /** A balancer that runs. */
 export type Balancer = { url: string; output(): string; stop(): Promise<void> };
 
+const portAttemptsMax = 5;
+
 /** What haproxy says of the configuration, warnings included. Rejects with it when it is not valid. */
 export async function checkConfiguration(haproxy: string, urls: string[]): Promise<string> {
   const env = environment(urls, '127.0.0.1:1');
@@ -44,8 +46,18 @@ export async function checkConfiguration(haproxy: string, urls: string[]): Promi
   return stdout + stderr;
 }
 
-/** Starts it before three nodes, and settles when it passes calls on. */
+/** Starts it before three nodes, and settles when it passes calls on. Its port may be taken before it has it. */
 export async function startBalancer(haproxy: string, urls: string[]): Promise<Balancer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const started = await tryStart(haproxy, urls);
+    if ('url' in started) return started;
+    const isPortTaken = /cannot bind|Address already in use/i.test(started.output);
+    if (!isPortTaken || attempt === portAttemptsMax) throw new Error(started.output);
+  }
+}
+
+/** What it has said instead where it ends. */
+async function tryStart(haproxy: string, urls: string[]): Promise<Balancer | { output: string }> {
   const place = `127.0.0.1:${await chooseFreePort()}`;
   const child = spawn(haproxy, ['-db', '-f', configuration], { env: environment(urls, place) });
   let output = '';
@@ -56,10 +68,17 @@ export async function startBalancer(haproxy: string, urls: string[]): Promise<Ba
   }
   const exited = once(child, 'close');
   const url = `http://${place}`;
-  await waitFor(`balancer:\n${output}`, () => {
-    if (child.exitCode !== null) throw new Error(output);
-    return fetch(`${url}/livez`).catch(() => undefined);
+  await waitFor('balancer', async () => {
+    if (child.exitCode !== null) return true;
+    return (await fetch(`${url}/livez`)).ok;
+  }).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw new Error(`the balancer passes nothing on:\n${output}`, { cause: error });
   });
+  if (child.exitCode !== null) {
+    await exited;
+    return { output };
+  }
   return {
     url,
     output: () => output,

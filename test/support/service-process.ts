@@ -10,6 +10,17 @@ import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
 const startTimeoutMs = 60_000;
+// The watcher of a database interrupts it for ten seconds before it ends it by force.
+const endTimeoutMs = 30_000;
+
+/**
+ * For a service of which is asked what it decides, not how soon: on a machine that has much else to do it turns nobody
+ * away and gives nothing up.
+ */
+export const patience = {
+  ...{ CLAIM_TIMEOUT_MS: '60000', CLAIM_WAIT_MAX_MS: '60000' },
+  DATABASE_CONNECT_TIMEOUT_MS: '30000',
+};
 
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
@@ -73,8 +84,10 @@ export async function runToEnd(
   return { ...exit, output: started.output() };
 }
 
-/** Ends whatever is still running, for the end of a test. */
+/** Ends whatever is still running, for the end of a test, and waits until their databases have ended too. */
 export async function endServiceProcesses(): Promise<void> {
+  const isLinux = process.platform === 'linux';
+  const families = [...running].flatMap(({ pid = 0 }) => (isLinux ? familyOf(pid) : []));
   await Promise.all(
     [...running].map((child) => {
       const gone = exitOf(child);
@@ -82,6 +95,10 @@ export async function endServiceProcesses(): Promise<void> {
       return gone;
     }),
   );
+  if (families.length === 0) return;
+  await waitFor('end of what services have started', () => stillAlive(families).length === 0, {
+    timeoutMs: endTimeoutMs,
+  });
 }
 
 /** What runs a command of the service, for a program that starts it in its own way. */
@@ -134,11 +151,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 function killGroupOf(child: ChildProcess): void {
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+  if (child.pid !== undefined) signalIfThere(-child.pid, 'SIGKILL');
 }
 
 /** The built program; while the source is newer than the build, the source itself. */
@@ -192,14 +205,28 @@ export function familyOf(pid: number): ProcessEntry[] {
   return family;
 }
 
-/** Ends the process and all that it has started, at once: the nearest to a power cut that a test can do. */
+/**
+ * Ends the process and all that it has started, at once: the nearest to a power cut that a test can do. They are halted
+ * first, so that none of them still acts on the end of another, or starts one more.
+ */
 export function killFamily(pid: number): void {
-  for (const member of familyOf(pid)) {
-    try {
-      process.kill(member.pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  const halted = new Set<number>();
+  for (;;) {
+    const others = familyOf(pid).filter((member) => !halted.has(member.pid));
+    if (others.length === 0) break;
+    for (const member of others) {
+      signalIfThere(member.pid, 'SIGSTOP');
+      halted.add(member.pid);
     }
+  }
+  for (const member of halted) signalIfThere(member, 'SIGKILL');
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

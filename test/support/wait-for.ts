@@ -18,7 +18,9 @@ export async function waitFor<Value>(
   const { timeoutMs = 20_000, everyMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   let failure: unknown;
-  do {
+  for (;;) {
+    // Taken before the look: there is always one after the time is over, though this process was halted meanwhile.
+    const isLast = performance.now() >= deadline;
     try {
       const value = await look();
       if (value) return value;
@@ -26,7 +28,8 @@ export async function waitFor<Value>(
     } catch (error) {
       failure = error;
     }
+    if (isLast) break;
     await delay(everyMs);
-  } while (performance.now() < deadline);
+  }
   throw new Error(`after ${timeoutMs} ms there was still no ${what}`, { cause: failure });
 }

@@ -31,8 +31,9 @@ export class OwnedByAnother extends EmbeddedPostgresError {
 
 /**
  * Takes the data folder for this process, or throws OwnedByAnother. Each candidate first puts down a file of its own
- * and then looks for others; of two candidates at least the later sees the earlier, so never do both go on. Two that
- * see each other both step back for a random while. Nobody removes the file of a living owner.
+ * and then looks for others; of two candidates at least the later sees the earlier, so never do both go on. Of those
+ * that see each other the first by name stays and looks again; all others step back for a random while, and come again
+ * only when nobody is there. Nobody removes the file of a living owner.
  */
 export async function takeOwnership(
   dataDir: string,
@@ -47,35 +48,43 @@ export async function takeOwnership(
   };
   const name = `${own.place}-${own.pid}-${own.start}-${randomBytes(4).toString('hex')}`;
   const path = join(folder, name);
-  for (let attempt = 1; ; attempt += 1) {
-    await writeFile(path, '', { mode: 0o600 });
-    const heartbeat = setInterval(() => void touch(path), heartbeatMs).unref();
-    const release = async () => {
-      clearInterval(heartbeat);
-      await rm(path, { force: true });
-    };
-    try {
-      const sayOnce = attempt === 1 ? say : () => {};
-      const other = await findOtherOwner({ folder, name, place: own.place, say: sayOnce });
+  let heartbeat: NodeJS.Timeout | undefined;
+  const release = async () => {
+    clearInterval(heartbeat);
+    heartbeat = undefined;
+    await rm(path, { force: true });
+  };
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      const look = { folder, name, place: own.place, say: attempt === 1 ? say : () => {} };
+      const isPut = heartbeat !== undefined;
+      let others = attempt === 1 || isPut ? [] : await findOtherOwners(look);
+      if (others.length === 0) {
+        if (!isPut) await writeFile(path, '', { mode: 0o600 });
+        heartbeat ??= setInterval(() => void touch(path), heartbeatMs).unref();
+        others = await findOtherOwners(look);
+      }
+      const [other] = others;
       if (other === undefined) return { release };
-      await release();
       if (attempt === attemptsMax) throw new OwnedByAnother(other.pid, other.place !== own.place);
-    } catch (error) {
-      await release();
-      throw error;
+      if (others.some(({ file }) => file < name)) await release();
+      await delay(20 + Math.random() * 130);
     }
-    await delay(20 + Math.random() * 130);
+  } catch (error) {
+    await release();
+    throw error;
   }
 }
 
 type OwnerName = { place: string; pid: number; start: string };
+type OtherOwner = OwnerName & { file: string };
 
-async function findOtherOwner(options: {
+async function findOtherOwners(options: {
   folder: string;
   name: string;
   place: string;
   say(line: string): void;
-}): Promise<OwnerName | undefined> {
+}): Promise<OtherOwner[]> {
   const { folder, name, place, say } = options;
   const others = (await readdir(folder)).filter((file) => file !== name).map(readName);
   if (others.some((other) => other.place !== place)) {
@@ -92,10 +101,10 @@ async function findOtherOwner(options: {
       return undefined;
     }),
   );
-  return living.find((other) => other !== undefined);
+  return living.filter((other) => other !== undefined);
 }
 
-function readName(file: string): OwnerName & { file: string } {
+function readName(file: string): OtherOwner {
   const [place = '', pid = '', start = ''] = file.split('-');
   return { file, place, pid: Number(pid), start };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, connect, createServer, Server as NetServer } from 'node:net';
+import { setImmediate as immediately } from 'node:timers/promises';
 import { StartError } from '../../core/errors.ts';
 import type { HttpServer } from './server.ts';
 
@@ -111,6 +112,8 @@ async function closeConnections(
     NetServer.prototype.close.call(http, () => resolve());
   });
   await Promise.race([closed, sleep(Math.min(lateRequestMs, timeoutMs))]);
+  // A process that was halted meanwhile hears of the time before it hears of requests that came in it.
+  await immediately();
   http.closeIdleConnections();
   await closed;
   clearTimeout(timer);

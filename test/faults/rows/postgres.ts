@@ -109,6 +109,8 @@ export async function checkVoidMarks({ server, database }: Rig): Promise<string[
 }
 
 const arrivalMs = 300;
+// A timer may be early by a little.
+const marginMs = 20;
 const frozenMax = 3;
 
 type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
@@ -117,29 +119,43 @@ type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
 const stopBeforeBatch: Stop = {
   where: 'before its batch',
   async stop({ rig, pause }) {
+    const client = await connectTo(rig);
     const frozen: number[] = [];
-    const freezing: Promise<void>[] = [];
+    const freezing = new Set<Promise<void>>();
     const freeze = async (clientPort: number | undefined) => {
-      const pids = await rig.server.query<{ pid: number }>(
+      const arrivesMs = performance.now() + arrivalMs;
+      const { rows } = await client.query<{ pid: number }>(
         'select pid from pg_stat_activity where client_port = $1',
-        { values: [clientPort] },
+        [clientPort],
       );
-      for (const { pid } of pids) if (signal(pid, 'SIGSTOP')) frozen.push(pid);
+      for (const { pid } of rows) {
+        if (!signal(pid, 'SIGSTOP')) continue;
+        // One that may have its batch already goes on; there will be others.
+        if (performance.now() < arrivesMs - marginMs) frozen.push(pid);
+        else signal(pid, 'SIGCONT');
+      }
     };
     for (const { proxy } of rig.nodes) {
       proxy.slowWhen = (piece, direction, { clientPort }) => {
         const text = piece.toString('latin1');
         if (direction !== 'toServer' || !claimStatement.test(text)) return undefined;
         // Claims of the coupon whose stock comes and goes: refused meanwhile, they could win when they come late.
-        if (!text.includes('-growing') || freezing.length >= frozenMax) return undefined;
-        freezing.push(freeze(clientPort));
+        if (!text.includes('-growing') || frozen.length + freezing.size >= frozenMax) {
+          return undefined;
+        }
+        const one = freeze(clientPort).finally(() => freezing.delete(one));
+        freezing.add(one);
         return { delayMs: arrivalMs };
       };
     }
-    await pause(2 * arrivalMs);
-    for (const { proxy } of rig.nodes) proxy.heal();
-    await Promise.all(freezing);
-    if (frozen.length === 0) throw new Error('no batch was on its way to any backend');
+    try {
+      await pause(2 * arrivalMs);
+      await waitFor('batch on its way to a backend', () => frozen.length > 0);
+    } finally {
+      for (const { proxy } of rig.nodes) proxy.heal();
+      await Promise.allSettled(freezing);
+      await client.end();
+    }
     return frozen;
   },
 };
@@ -148,12 +164,7 @@ const stopBeforeBatch: Stop = {
 const stopAtWork: Stop = {
   where: 'that holds a lock',
   async stop({ rig }) {
-    const client = new pg.Client({
-      connectionString: rig.server.url(),
-      application_name: 'faults',
-      query_timeout: 1000,
-    });
-    await client.connect();
+    const client = await connectTo(rig);
     try {
       for (let look = 0; look < looksMax; look += 1) {
         const { rows } = await client.query<{ pid: number }>(
@@ -182,6 +193,19 @@ const stopAtWork: Stop = {
 };
 
 const looksMax = 2000;
+
+/** A connection that is there before it is needed. */
+async function connectTo({ server }: Rig): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: server.url(),
+    application_name: 'faults',
+    // A backend that stands still with what others need must not hold up who lets it go on.
+    query_timeout: 1000,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
 
 /** Row 16: no connection is left for a service that has lost its own. */
 export const slotsExhausted: FaultRow = {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { leave } from './listen.ts';
+import type { HttpServer } from './server.ts';
+
+const request = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+
+it('a request that came in time is answered, also by a process that was halted until the time was over', async () => {
+  const http = createServer((_, response) => response.end('answered'));
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const client = connect((http.address() as AddressInfo).port, '127.0.0.1');
+  let heard = '';
+  client.setEncoding('utf8').on('data', (text: string) => {
+    heard += text;
+  });
+  const closed = once(client, 'close');
+  client.write(request);
+  await once(client, 'data');
+  heard = '';
+
+  const server = { sayNotReady() {}, stopTakingRequests() {}, app: { server: http, close() {} } };
+  let sleeps = 0;
+  await leave(server as unknown as HttpServer, {
+    delayMs: 0,
+    timeoutMs: 10_000,
+    finishClaims: async () => undefined,
+    async sleep() {
+      sleeps += 1;
+      await delay(0);
+      // The first is before the port closes; at the end of the second the request is there, and not read.
+      if (sleeps === 2) client.write(request);
+    },
+  });
+  await closed;
+  expect(sleeps).toBe(2);
+  expect(heard).toContain('answered');
+});
