@@ -26,6 +26,7 @@ export async function metricsPage(): Promise<string> {
   });
   // Counted once each, so that the text below shows the labels.
   metrics.answered('claimed', 0);
+  metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
   metrics.shed('wait');
   metrics.batchSettled('void');
 
@@ -50,7 +51,8 @@ export async function metricsPage(): Promise<string> {
     '`overloaded`. `pool` is `batches` for the connections that decide claims and `queries` for the others. `state` is',
     '`idle` or `used`. `settled` is `committed` or `void`. `reason` is `wait` where a claim would have waited too long,',
     '`lane`, `lanes` or `waiting` where a bound was reached, or `stopping`. `kind` is `amount` or `remaining`. `result` is',
-    '`done` or `failed`.',
+    '`done` or `failed`. `operation` is the `operationId` that [openapi.json](../openapi.json) has for the call, and `status`',
+    'that of its answer.',
     '',
     'With several workers one answer tells of all of them: counts are added up; ages, differences and what each of them',
     'remembers of sold out coupons are the largest; the start of the process is that of the worker that has run longest. When',

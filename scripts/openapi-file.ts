@@ -44,5 +44,6 @@ const parts: HttpParts = {
   checkHealth: uncalled,
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },
   metricsText: uncalled,
+  callAnswered: uncalled,
   log: { error: uncalled, info: uncalled },
 };

@@ -223,6 +223,7 @@ async function joinParts(
       anonymousAdmin: config.auth.allowAnonymousAdmin && config.auth.adminApiKey === undefined,
     },
     metricsText: metricsTextOf(metrics, options),
+    callAnswered: metrics.callAnswered,
     traceRequest: options.tracing?.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),

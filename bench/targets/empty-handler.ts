@@ -48,6 +48,7 @@ const parts: HttpParts = {
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),
+  callAnswered: () => undefined,
   log: { error: () => undefined, info: () => undefined },
 };
 

@@ -130,6 +130,7 @@ const parts: HttpParts = {
       .map(([outcome, count]) => `firstcome_claims_total{outcome="${outcome}"} ${count}\n`)
       .join(''),
   }),
+  callAnswered: () => undefined,
   log: { error: () => undefined, info: () => undefined },
 };
 

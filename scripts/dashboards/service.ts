@@ -3,6 +3,7 @@ import { type Dashboard, perSecond, query, series } from './dashboard.ts';
 
 const commit = 'firstcome_claim_commit_seconds_bucket';
 const size = 'firstcome_claim_batch_size';
+const call = 'firstcome_http_request_seconds';
 const checkAge = series('firstcome_stock_check_age_seconds');
 
 function quantile(share: number, bucket: string): string {
@@ -210,6 +211,36 @@ export const serviceDashboard: Dashboard = {
           queries: [
             query(series('firstcome_http_connections'), '{{instance}} open'),
             query(series('firstcome_http_connections_max'), '{{instance}} limit'),
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Other calls than claims',
+      height: 8,
+      panels: [
+        {
+          title: 'Calls a second',
+          help: 'By operation and the status of the answer. 500 is a fault in the program; its log has the stack.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (operation, status) (${perSecond(`${call}_count`)})`,
+              '{{operation}} {{status}}',
+            ),
+          ],
+        },
+        {
+          title: 'How long calls take',
+          help: 'The 99th percentile, from the arrival of a request to the end of its answer.',
+          kind: 'lines',
+          unit: 's',
+          queries: [
+            query(
+              `histogram_quantile(0.99, sum by (le, operation) (${perSecond(`${call}_bucket`)}))`,
+              '{{operation}}',
+            ),
           ],
         },
       ],

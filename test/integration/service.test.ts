@@ -21,6 +21,36 @@ describe('service', () => {
     expect(answer.status).toBe(200);
   });
 
+  it('counts its calls by operation and status, claims apart, and no path that it does not have', async () => {
+    const ask = async (path: string, init?: RequestInit) =>
+      (await fetch(app.url + path, init)).text();
+    const post = (body: unknown) => ({ method: 'POST', body: JSON.stringify(body) });
+    await ask('/api/coupons', post({ name: 'COUNTED', amount: 1 }));
+    await ask('/api/coupons', post({ name: 'COUNTED', amount: 1 }));
+    await ask('/api/coupons/claim', post({ coupon_name: 'COUNTED', user_id: 'ada' }));
+    await ask('/api/coupons/COUNTED');
+    await ask('/api/coupons/NONE');
+    await ask('/wp-login.php');
+    const counted = async () => {
+      const lines = (await ask('/metrics')).split('\n');
+      const counts = lines.filter((line) =>
+        line.startsWith('firstcome_http_request_seconds_count'),
+      );
+      return counts.filter((line) => !/"read(Health|Metrics)"/.test(line)).sort();
+    };
+    // A call is counted when its answer has left, which is after it has come.
+    await expect
+      .poll(counted, { timeout: 20_000 })
+      .toEqual([
+        'firstcome_http_request_seconds_count{operation="createCoupon",status="201"} 1',
+        'firstcome_http_request_seconds_count{operation="createCoupon",status="409"} 1',
+        'firstcome_http_request_seconds_count{operation="readCoupon",status="200"} 1',
+        'firstcome_http_request_seconds_count{operation="readCoupon",status="404"} 1',
+      ]);
+    const claims = (await ask('/metrics')).split('\n');
+    expect(claims).toContain('firstcome_claims_total{outcome="claimed"} 1');
+  });
+
   it('keeps its own settings of a connection whatever DATABASE_URL says of them', async () => {
     const url = new URL(database.url);
     url.searchParams.set(

@@ -45,6 +45,8 @@ export type MetricsSnapshot = {
 
 /** The metrics as Prometheus reads them. */
 export type PrometheusMetrics = ClaimMetrics & {
+  /** A call other than a claim was answered, by the name of its operation. */
+  callAnswered(call: { operation: string; status: number; seconds: number }): void;
   /** Sets what is read at each scrape; before it those metrics are absent. */
   read(sources: MetricSources): void;
   text(): Promise<{ contentType: string; text: string }>;

@@ -95,6 +95,20 @@ describe('the metrics', () => {
     );
   });
 
+  it('tell calls by operation and status, and how long they took', async () => {
+    const metrics = prometheusMetrics();
+    metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0.002 });
+    metrics.callAnswered({ operation: 'readCoupon', status: 404, seconds: 0.2 });
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        'firstcome_http_request_seconds_bucket{le="0.001",operation="readCoupon",status="200"} 0',
+        'firstcome_http_request_seconds_bucket{le="0.0025",operation="readCoupon",status="200"} 1',
+        'firstcome_http_request_seconds_sum{operation="readCoupon",status="404"} 0.2',
+        'firstcome_http_request_seconds_count{operation="readCoupon",status="404"} 1',
+      ]),
+    );
+  });
+
   it('leave out what there is none of', async () => {
     const metrics = prometheusMetrics();
     metrics.read({
@@ -146,12 +160,13 @@ describe('the metrics', () => {
     metrics.read(sources);
     metrics.answered('claimed', 0);
     metrics.shed('wait');
+    metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
     const labels = (await linesOf(metrics)).flatMap((line) =>
       [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
     );
     const allowed = [
-      ...['claim_batch_max', 'kind', 'le', 'node', 'outcome', 'pool', 'reason'],
-      ...['result', 'settled', 'state', 'version', 'workers'],
+      ...['claim_batch_max', 'kind', 'le', 'node', 'operation', 'outcome', 'pool', 'reason'],
+      ...['result', 'settled', 'state', 'status', 'version', 'workers'],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
@@ -160,7 +175,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(26);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(27);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -12,6 +12,7 @@ import {
   type Metric,
   Registry,
 } from 'prom-client';
+import { AnswerTimes } from './answer-times.ts';
 import {
   configFactNames,
   type MetricSources,
@@ -32,8 +33,8 @@ export function prometheusMetrics(): PrometheusMetrics {
     aggregator: 'min',
   });
 
-  const answers = new AnswerTimes();
-  registry.registerMetric(answers as unknown as Metric);
+  const answers = new AnswerTimes(answerBuckets);
+  registry.registerMetric(answerSeconds(answers) as unknown as Metric);
   new Counter({
     name: 'firstcome_claims_total',
     help: 'Claims answered, by outcome or by the code of the fault.',
@@ -41,7 +42,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     registers,
     collect() {
       this.reset();
-      for (const [outcome, count] of answers.counts()) this.inc({ outcome }, count);
+      for (const { outcome, count } of answers.read()) this.inc({ outcome }, count);
     },
   });
   const shed = new Counter({
@@ -78,6 +79,13 @@ export function prometheusMetrics(): PrometheusMetrics {
     help: 'Batches whose answer was lost and that are not settled yet; their coupons wait.',
     registers,
   });
+  const callSeconds = new Histogram({
+    name: 'firstcome_http_request_seconds',
+    help: 'From the arrival of a request to the end of its answer, by operation and status. Claims and paths that are none are not in it.',
+    labelNames: ['operation', 'status'],
+    buckets: answerBuckets,
+    registers,
+  });
 
   return {
     answered: (outcome, seconds) => answers.add(outcome, seconds),
@@ -86,6 +94,8 @@ export function prometheusMetrics(): PrometheusMetrics {
       batchSize.observe(batch.size);
       commitSeconds.observe(batch.commitSeconds);
     },
+    callAnswered: ({ operation, status, seconds }) =>
+      callSeconds.observe({ operation, status }, seconds),
     batchUnknown() {
       unknown.inc();
       unsettled.inc();
@@ -106,60 +116,22 @@ export function prometheusMetrics(): PrometheusMetrics {
   };
 }
 
-/**
- * The time from a claim's arrival to its answer, by outcome. It is counted on the way of every claim, so that is an
- * addition in an array; what Prometheus reads is only written at a scrape.
- */
-class AnswerTimes {
-  readonly name = 'firstcome_claim_answer_seconds';
-  readonly help =
-    'From the arrival of a claim to its answer, by outcome or by the code of the fault.';
-  readonly type = 'histogram';
-  readonly aggregator = 'sum';
-  private readonly byOutcome = new Map<string, { counts: Float64Array; sum: number }>();
-
-  add(outcome: string, seconds: number): void {
-    let times = this.byOutcome.get(outcome);
-    if (times === undefined) {
-      times = { counts: new Float64Array(answerBuckets.length + 1), sum: 0 };
-      this.byOutcome.set(outcome, times);
-    }
-    let bucket = 0;
-    while (bucket < answerBuckets.length && seconds > (answerBuckets[bucket] ?? 0)) bucket += 1;
-    times.counts[bucket] = (times.counts[bucket] ?? 0) + 1;
-    times.sum += seconds;
-  }
-
-  /** How many of each outcome. */
-  counts(): [outcome: string, count: number][] {
-    return [...this.byOutcome].map(([outcome, { counts }]) => [
-      outcome,
-      counts.reduce((sum, count) => sum + count, 0),
+/** The time from a claim's arrival to its answer, in the form in which the library takes a metric. */
+function answerSeconds(answers: AnswerTimes) {
+  const [name, type, aggregator] = ['firstcome_claim_answer_seconds', 'histogram', 'sum'];
+  const help = 'From the arrival of a claim to its answer, by outcome or by the code of the fault.';
+  const get = () => {
+    const values = answers.read().flatMap(({ outcome, below, sum, count }) => [
+      ...below.map((value, index) => ({
+        labels: { le: answerBuckets[index] ?? '+Inf', outcome },
+        ...{ value, metricName: `${name}_bucket` },
+      })),
+      { labels: { outcome }, value: sum, metricName: `${name}_sum` },
+      { labels: { outcome }, value: count, metricName: `${name}_count` },
     ]);
-  }
-
-  /** In the form in which the library takes a metric. */
-  get() {
-    const { name, help, type, aggregator } = this;
-    const values = [...this.byOutcome].flatMap(([outcome, { counts, sum }]) => {
-      let below = 0;
-      const buckets = [...counts].map((count, index) => {
-        below += count;
-        const le = answerBuckets[index] ?? '+Inf';
-        return { labels: { le, outcome }, value: below, metricName: `${name}_bucket` };
-      });
-      return [
-        ...buckets,
-        { labels: { outcome }, value: sum, metricName: `${name}_sum` },
-        { labels: { outcome }, value: below, metricName: `${name}_count` },
-      ];
-    });
     return { name, help, type, aggregator, values };
-  }
-
-  reset(): void {
-    this.byOutcome.clear();
-  }
+  };
+  return { name, help, type, aggregator, get, reset: () => answers.clear() };
 }
 
 type Reading = { labels?: Record<string, string>; value: number };

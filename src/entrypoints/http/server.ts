@@ -10,6 +10,7 @@ import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
+import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
 import { addStockRoute } from './routes/add-stock.ts';
@@ -151,6 +152,7 @@ export async function createHttpServer(
     });
   }
 
+  measureCalls(app, parts.callAnswered);
   await describeRoutes(app, parts.healthFacts.version);
   const access = accessWith(options);
   for (const route of routes) route(app, { ...parts, access, isReady: () => ready });

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+type Times = { counts: Float64Array; sum: number };
+
+/**
+ * A histogram of seconds for each outcome. It is counted on the way of every claim, so that is an addition in an array;
+ * what a scrape reads is only made then.
+ */
+export class AnswerTimes {
+  /** Upper bounds of the buckets, in seconds, ascending; what is above the last one is counted too. */
+  private readonly bounds: readonly number[];
+  private readonly byOutcome = new Map<string, Times>();
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+  }
+
+  add(outcome: string, seconds: number): void {
+    const { bounds } = this;
+    let times = this.byOutcome.get(outcome);
+    if (times === undefined) {
+      times = { counts: new Float64Array(bounds.length + 1), sum: 0 };
+      this.byOutcome.set(outcome, times);
+    }
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket += 1;
+    times.counts[bucket] = (times.counts[bucket] ?? 0) + 1;
+    times.sum += seconds;
+  }
+
+  /** Of each outcome: how many, their seconds in all, and how many of them each bound is not below; the last has none. */
+  read(): { outcome: string; count: number; sum: number; below: number[] }[] {
+    return [...this.byOutcome].map(([outcome, { counts, sum }]) => {
+      let count = 0;
+      const below = [...counts].map((inBucket) => {
+        count += inBucket;
+        return count;
+      });
+      return { outcome, count, sum, below };
+    });
+  }
+
+  clear(): void {
+    this.byOutcome.clear();
+  }
+}
