@@ -138,6 +138,16 @@ describe('GET /openapi.json', () => {
     }
   });
 
+  it('asks for no key where none counts', async () => {
+    const document = await read();
+    const open = Object.entries<Json>(document.paths).filter(
+      ([, { get }]) => get?.security?.length === 0,
+    );
+    expect(open.map(([path]) => path).sort()).toEqual([
+      ...['/api/health', '/health', '/livez', '/readyz'],
+    ]);
+  });
+
   it('refers only to what it holds, and uses no word of OpenAPI 3.0', async () => {
     const document = await read();
     const visit = (value: Json): void => {

@@ -34,7 +34,7 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
       : 'The same; unhealthy while the service stops';
     app.get(
       path,
-      { schema: { operationId, tags: ['health'], summary, response } },
+      { schema: { operationId, security: [], tags: ['health'], summary, response } },
       async (_, reply) => {
         const health = await checkHealth();
         const healthy = health.healthy && (whileStopping || isReady());
@@ -49,6 +49,7 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
     {
       schema: {
         operationId: 'readLiveness',
+        security: [],
         tags: ['health'],
         summary: 'Whether the process answers',
         response: { 200: Type.Object({ status: Type.Literal('alive') }) },
