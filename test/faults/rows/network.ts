@@ -8,6 +8,7 @@ import { checkVoidMarks } from './postgres.ts';
 import { claimStatement, voidStatement } from './service.ts';
 
 const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence'];
+const cutsToSee: Cut[] = [...cuts, 'late'];
 const claimCutChance = 0.04;
 const voidCutChance = 0.3;
 // A batch that comes late does harm where its claims were refused meanwhile and there is stock again.
@@ -65,11 +66,8 @@ function missingCuts(rig: Rig): string[] {
 
 /** How often each cut was made, at all nodes. */
 function cutsOf({ nodes }: Rig): Record<string, number> {
-  const made: Record<string, number> = {};
-  for (const { proxy } of nodes) {
-    for (const [cut, count] of Object.entries(proxy.cuts)) made[cut] = (made[cut] ?? 0) + count;
-  }
-  return made;
+  const made = (cut: Cut) => nodes.reduce((sum, { proxy }) => sum + proxy.cuts[cut], 0);
+  return Object.fromEntries(cutsToSee.map((cut) => [cut, made(cut)]));
 }
 
 /** Row 29: the network between some nodes and the database swallows everything, or breaks it, or slows it. */
