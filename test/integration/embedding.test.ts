@@ -219,8 +219,11 @@ describe("the host's sessions", () => {
   ];
 
   it("never have the engine's settings", async () => {
-    const show = async (client: pg.PoolClient) =>
-      Promise.all(settings.map(async (name) => (await client.query(`show ${name}`)).rows[0][name]));
+    const show = async (client: pg.PoolClient) => {
+      const values: string[] = [];
+      for (const name of settings) values.push((await client.query(`show ${name}`)).rows[0][name]);
+      return values;
+    };
     const plain = new pg.Client({ connectionString: database.url });
     await plain.connect();
     const expected = await show(plain as unknown as pg.PoolClient);
