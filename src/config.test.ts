@@ -385,6 +385,9 @@ describe('secrets', () => {
       'DATABASE_URL_FILE must name a file that can be read, but "/nowhere" cannot: there is no such file',
     );
     expect(told('hunter2')).toMatch(/can be read, but what it says cannot: there is no such file$/);
+    expect(told('hunter2'.repeat(60))).toMatch(
+      /can be read, but what it says cannot: ENAMETOOLONG$/,
+    );
     expect(told(tmpdir())).toMatch(/cannot: it is a folder$/);
     expect(told(secretFile('\n'))).toMatch(/cannot: it is empty$/);
     expect(told(secretFile('x'.repeat(65_537)))).toMatch(/cannot: it is over 65536 bytes$/);
@@ -403,13 +406,15 @@ describe('secrets', () => {
       'postgres://db/shop',
       'postgresql://u:p@db:1/shop',
       'postgres:///a?host=/s',
+      'postgres://db:1/shop?user=ada@sale',
     ]) {
       expect(loadConfig({ DATABASE_URL: url }).database.url?.reveal()).toBe(url);
     }
     for (const url of [
       ...['db/shop', 'http://db/shop', 'postgres://db:port/shop', 'Postgres//db'],
-      // Its password is 1/2, so the host seems to be ada.
+      // Their passwords are 1/2, 1?2 and 1#2, so the host seems to be ada.
       'postgres://ada:1/2@db/shop',
+      ...['postgres://ada:1?2@db/shop', 'postgres://ada:1#2@db/shop'],
     ]) {
       expect(mistakesIn({ DATABASE_URL: url })).toHaveLength(1);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
-import { ownUrl } from './own-url.ts';
+import { ownUrl, portOf } from './own-url.ts';
 
 it.each([
   ['127.0.0.1', 'http://127.0.0.1:8080'],
@@ -15,3 +15,10 @@ it.each([
 ])('a service on %s is called at %s', (host, url) => {
   expect(ownUrl(host, 8080)).toBe(url);
 });
+
+it.each(['http://127.0.0.1:80', 'http://[::1]:80', 'http://[fe80::1%eth0]:80'])(
+  'the port of %s is told',
+  (url) => {
+    expect(portOf(url)).toBe(80);
+  },
+);

@@ -10,3 +10,8 @@ export function ownUrl(host: string, port: number): string {
   if (isIPv6(host)) return `http://[${isEvery ? '::1' : host}]:${port}`;
   return `http://${isEvery ? '127.0.0.1' : host}:${port}`;
 }
+
+/** The port in the URL of a service. Not by `URL`, which takes no IPv6 address that names a network interface. */
+export function portOf(url: string): number {
+  return Number(/:(\d+)$/.exec(url)?.[1]);
+}

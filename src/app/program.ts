@@ -6,7 +6,7 @@ import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts
 import type { Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
-import { ownUrl } from './own-url.ts';
+import { ownUrl, portOf } from './own-url.ts';
 import { audit, drill, scenarios } from './proof.ts';
 import { outliveTerminal } from './terminal.ts';
 import { keepTickShape } from './tick-shape.ts';
@@ -57,10 +57,13 @@ async function serve(config: Config): Promise<void> {
     if (signal.aborted) return;
     throw error;
   }
-  sayOnTerminal(welcome(app, config));
-  await stopped;
-  sayOnTerminal('stopping: answering what is under way');
-  await app.stop();
+  try {
+    sayOnTerminal(welcome(app, config));
+    await stopped;
+    sayOnTerminal('stopping: answering what is under way');
+  } finally {
+    await app.stop();
+  }
   sayOnTerminal('stopped');
 }
 
@@ -97,7 +100,7 @@ function sayOnTerminal(line: string): void {
 }
 
 function welcome(app: App, config: Config): string {
-  const url = ownUrl(config.http.host, Number(new URL(app.url).port || 80));
+  const url = ownUrl(config.http.host, portOf(app.url));
   const key = (name: string, needed: boolean) =>
     needed ? ` -H 'Authorization: Bearer <${name}>'` : '';
   const { adminApiKey, claimApiKey } = config.auth;

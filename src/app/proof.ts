@@ -127,9 +127,12 @@ function cannotBeRead(error: Error): never {
   throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
 
+// Each line fits into 80 columns, together with the name before it.
 const noDatabase =
-  'there is no database here. Set DATABASE_URL to that of the service; or, where its PostgreSQL is the bundled one, run ' +
-  'this in the same folder (DATA_DIR) while the service runs.';
+  'there is no database here.\n' +
+  'Set DATABASE_URL to that of the service; or, where its PostgreSQL is\n' +
+  'the bundled one, run this in the same folder (DATA_DIR) while the\n' +
+  'service runs.';
 
 async function databaseUrl(config: Config): Promise<string | undefined> {
   return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;

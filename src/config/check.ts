@@ -151,10 +151,14 @@ export function inBrackets(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-/** An `@` behind the host is that of a password with a `/`, whose beginning would be taken for the port and told. */
+/**
+ * An `@` behind the host is that of a password with a `/`, `?` or `#`, whose beginning would be taken for the port and
+ * told. With a path before it, one in the query belongs there.
+ */
 function isPostgresUrl(text: string): boolean {
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
-  return !new URL(text).pathname.includes('@');
+  const { pathname, search, hash } = new URL(text);
+  return !`${pathname}${pathname === '' ? search : ''}${hash}`.includes('@');
 }
 
 function isHttpOrigin(text: string): boolean {

@@ -94,5 +94,7 @@ const reasonsByErrno: Record<string, string> = {
 };
 
 function reasonOf(error: NodeJS.ErrnoException): string {
-  return (error.code === undefined ? undefined : reasonsByErrno[error.code]) ?? error.message;
+  if (error.code === undefined) return error.message;
+  // Not the message, which repeats the path.
+  return reasonsByErrno[error.code] ?? error.code;
 }

@@ -187,6 +187,25 @@ describe.skipIf(!isLinux || !existsSync(scriptProgram))('a terminal that closes'
   });
 });
 
+describe.skipIf(!isLinux)('a log that cannot be written', () => {
+  it.each([
+    ['as its reader has gone', '{ SERVE 2>&1 >&3 | head -n 1 >&3; } 3>&1'],
+    ['as the disk is full', 'SERVE 2>/dev/full'],
+  ])('%s, does the service no harm', async (_why, command) => {
+    const serve = commandOf(['serve'])
+      .map((part) => `'${part}'`)
+      .join(' ');
+    const service = await startServiceProcess({ DATA_DIR: dataDir, LOG_LEVEL: 'debug' }, [
+      ...['/bin/sh', '-c', command.replace('SERVE', serve)],
+    ]);
+    const crowd = new Crowd();
+    for (let count = 0; count < 20; count += 1) {
+      expect((await crowd.ask(service.url, { path: '/livez' })).status).toBe(200);
+    }
+    crowd.leave();
+  });
+});
+
 describe('a start that cannot be', () => {
   it('is told when another process serves from the data folder, and leaves that one alone', async () => {
     const first = await startServiceProcess({ DATA_DIR: dataDir });

@@ -164,7 +164,7 @@ it('says before it begins that there is nothing to judge by, and in the end how 
   const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
   const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
   expect(verdict).toBe('unknown');
-  expect(said).toMatch(/^nothing to judge by: there is no database here\. Set DATABASE_URL/);
+  expect(said).toMatch(/^nothing to judge by: there is no database here\.\nSet DATABASE_URL/);
   expect(said).toMatch(/\nnot judged; do so with: firstcome audit \S+flash-sale\.jsonl\n$/);
 });
 

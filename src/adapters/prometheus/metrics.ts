@@ -81,7 +81,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
   const callSeconds = new Histogram({
     name: 'firstcome_http_request_seconds',
-    help: 'From the arrival of a request to the end of its answer, by operation and status. Claims and paths that are none are not in it.',
+    help: 'From the arrival of a request to the end of its answer, by operation and status. Claims, paths that are none, and calls whose client left before are not in it.',
     labelNames: ['operation', 'status'],
     buckets: answerBuckets,
     registers,
