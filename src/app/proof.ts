@@ -2,6 +2,7 @@
 /** The drill and the audit as commands: where they find keys and database, and what they say. */
 import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -18,7 +19,12 @@ import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import { assertOptions, type DrillOptions, scenarios } from '../proof/drill/options.ts';
+import {
+  assertOptions,
+  type DrillOptions,
+  DrillOptionsError,
+  scenarios,
+} from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 
@@ -40,7 +46,14 @@ export async function drill(
     adminApiKey: config.auth.adminApiKey?.reveal(),
   } as DrillOptions;
   assertOptions(drillOptions);
-  await assertWritable([drillOptions.history, drillOptions.jsonReport, drillOptions.htmlReport]);
+  const { history, jsonReport, htmlReport } = drillOptions;
+  const written = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
+  if (faults !== undefined && written.some((file) => resolve(file) === resolve(faults))) {
+    throw new DrillOptionsError([
+      'faults must be a file of its own, which the drill does not write',
+    ]);
+  }
+  await assertWritable(written);
   const url = isAudited ? await databaseUrl(config) : undefined;
   if (isAudited && url === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
   const report = await runDrill(
@@ -94,9 +107,8 @@ async function judge(
  * The files are written once the drill has begun, and nobody wants to learn then that they cannot be. Each is left as it
  * was found: a drill that does not begin leaves nothing.
  */
-async function assertWritable(files: (string | undefined)[]): Promise<void> {
+async function assertWritable(files: string[]): Promise<void> {
   for (const file of files) {
-    if (file === undefined) continue;
     const isThere = existsSync(file);
     const handle = await open(file, 'a').catch(throwNaming(file));
     await handle.close();

@@ -121,7 +121,7 @@ it.each(['127.0.0.2', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
   'finds the service on the port and on HOST=%s as the settings name them',
   async (HOST) => {
     const env = { HOST, ALLOW_ANONYMOUS_ADMIN: 'true' };
-    const app = await startService({ DATABASE_URL: database.url, ...env });
+    const app = await startService({ ...patience, DATABASE_URL: database.url, ...env });
     const { port } = new URL(app.url);
     try {
       const { verdict } = await play('flash-sale', { env: { ...env, PORT: port } });
@@ -153,6 +153,17 @@ it('names a file that it cannot write before it asks anything, and leaves the la
   await expect(refused).rejects.toThrow(/none\/report: ENOENT: no such file or directory/);
   await expect(refused).rejects.toThrow(RecordingError);
   expect(await readFile(files.history, 'utf8')).toBe('kept');
+});
+
+it('does not write over the file that tells of the faults', async () => {
+  const history = join(folder, 'told.jsonl');
+  await writeFile(history, 'told');
+  const refused = play('flash-sale', {
+    files: { history },
+    faults: join(folder, '.', 'told.jsonl'),
+  });
+  await expect(refused).rejects.toThrow('faults must be a file of its own');
+  expect(await readFile(history, 'utf8')).toBe('told');
 });
 
 it('tells what is wrong with the command line before what is wrong with a file', async () => {
