@@ -138,6 +138,15 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     meaning: 'A part of the path is longer than any name can be.',
   },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    error: 'idempotency key reused',
+    effect: 'none',
+    meaning:
+      'This `Idempotency-Key` has added another number of units to this coupon. Nothing is changed. Send the first ' +
+      'number to get that answer again, or use a new key.',
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',
