@@ -13,6 +13,7 @@ import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
+import { faultOfHead, isFramedOddly } from './request-head.ts';
 import { addStockRoute } from './routes/add-stock.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
@@ -26,7 +27,7 @@ import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
-import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
+import { toInvalidRequest, validatorCompiler } from './validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -124,10 +125,10 @@ export async function createHttpServer(
   traceRequests(app, startTrace);
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
-    const hosts = hostLinesOf(request.raw.rawHeaders);
-    if (hosts > 1) return done(invalidRequest([{ field: 'Host', message: 'must stand once' }]));
-    if (hosts === 0 && request.raw.httpVersion !== '1.0') {
-      return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
+    const fault = faultOfHead(request.raw);
+    if (fault !== undefined) {
+      if (isFramedOddly(request.raw)) reply.header('Connection', 'close');
+      return done(fault);
     }
     if (!stopping || isHealthPath(request.url)) return done();
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
@@ -170,16 +171,6 @@ export async function createHttpServer(
     },
     connections: promisify(app.server.getConnections.bind(app.server)),
   };
-}
-
-/** How many lines name a host, whatever they say. Node keeps the first and drops the others, as a proxy need not. */
-function hostLinesOf(rawHeaders: readonly string[]): number {
-  let lines = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 4 && name.toLowerCase() === 'host') lines += 1;
-  }
-  return lines;
 }
 
 function setApiHeaders(reply: FastifyReply): void {
