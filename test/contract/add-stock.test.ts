@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import {
   aClaim,
@@ -80,8 +81,16 @@ describe('POST /api/coupons/{name}/stock', () => {
 
   it('takes one of several numbers of units that come together under one key', async () => {
     const name = await aCoupon(service, { amount: 1 });
-    const units = [1, 2, 3, 4, 5, 6];
-    const answers = await Promise.all(units.map((one) => add(name, one, 'k')));
+    const units = [1, 2, 3];
+    // All of them have begun before one of them can be decided.
+    const held = await holdCoupon(service.database, name);
+    const adding = Promise.all(units.map((one) => add(name, one, 'k')));
+    try {
+      await held.untilWaiting(units.length);
+    } finally {
+      await held.release();
+    }
+    const answers = await adding;
     const taken = units.filter((_, index) => answers[index]?.status === 200);
     expect(taken).toHaveLength(1);
     for (const answer of answers.filter(({ status }) => status !== 200)) {
