@@ -43,14 +43,16 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Cross-origin request',
     error: 'forbidden',
     effect: 'none',
-    meaning: 'A page of another origin sent it. Origins that may are listed in `CORS_ORIGINS`.',
+    meaning:
+      'A page of another origin sent it, and may not change anything. Add the origin to `CORS_ORIGINS` to allow it.',
   },
   host_not_allowed: {
     status: 403,
     title: 'Host not allowed',
     error: 'forbidden',
     effect: 'none',
-    meaning: 'The `Host` is neither loopback nor listed in `ALLOWED_HOSTS`.',
+    meaning:
+      'The service does not answer under this `Host`; `detail` says which it allows. Add the name to `ALLOWED_HOSTS`.',
   },
   coupon_not_found: {
     status: 404,

@@ -9,6 +9,7 @@ import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { isHealthPath } from './health-paths.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
@@ -130,14 +131,18 @@ export async function createHttpServer(
       if (isFramedOddly(request.raw)) reply.header('Connection', 'close');
       return done(fault);
     }
-    if (!stopping || isHealthPath(request.url)) return done();
-    done(new AppError('unavailable', { detail: 'the service is stopping' }));
+    done();
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (stopping) reply.header('Connection', 'close');
     done(null, payload);
   });
   await applyBrowserRules(app, options);
+  // Behind those rules, so that a page that may call can read it.
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!stopping || isHealthPath(request.routeOptions.url)) return done();
+    done(new AppError('unavailable', { detail: 'the service is stopping' }));
+  });
   readJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler());
   for (const schema of sharedSchemas) app.addSchema(schema);
@@ -233,10 +238,6 @@ function answerLog({
         'request answered',
       ))
   );
-}
-
-function isHealthPath(url: string): boolean {
-  return url === '/health' || url === '/api/health' || url === '/readyz' || url === '/livez';
 }
 
 /** Ids that are unique across processes and restarts, at the price of a counter. */
