@@ -282,8 +282,8 @@ describe('lists', () => {
     ['shop.example', 'its scheme is missing'],
     ['localhost:80', 'its scheme is missing'],
     ['https://', undefined],
-    ['wss://a.example', undefined],
-    ['file://a.example', undefined],
+    ['wss://a.example', 'no page comes by this scheme'],
+    ['FILE://a.example', 'no page comes by this scheme'],
   ])('refuse the origin %s and say why', (item, reason) => {
     const [mistake, ...others] = mistakesIn({ CORS_ORIGINS: item });
     expect(others).toEqual([]);

@@ -3,14 +3,13 @@
 
 const originForm = /^([a-z][a-z\d+.-]*):\/\/[^/?#\\@\s]+$/i;
 
-// No page comes by these, so no request has such an origin.
+// No request has such an origin: pages of files have the origin null.
 const withoutPages = new Set(['ftp', 'ws', 'wss', 'file']);
 
 /** Whether some page can have this origin: `https://shop.example`, or `capacitor://localhost` of an app shell. */
 export function isOrigin(text: string): boolean {
-  const scheme = originForm.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined || withoutPages.has(scheme) || !URL.canParse(text)) return false;
-  return !toOrigin(text).includes('*');
+  if (!originForm.test(text) || !URL.canParse(text)) return false;
+  return !hasNoPages(text) && !toOrigin(text).includes('*');
 }
 
 /** The form in which it is sent: scheme and host name in lower case, without a default port. */
@@ -28,5 +27,10 @@ export function whyNoOrigin(text: string): string | undefined {
     return 'an origin has no path; end it behind the host and port';
   }
   if (!text.includes('://')) return 'its scheme is missing';
+  if (hasNoPages(text)) return 'no page comes by this scheme';
   return undefined;
+}
+
+function hasNoPages(text: string): boolean {
+  return withoutPages.has(text.split(':')[0]?.toLowerCase() ?? '');
 }

@@ -83,6 +83,17 @@ describe('a header that is sent twice', () => {
     expect((await service.client.get(pathOf(coupon))).json.amount).toBe(10);
   });
 
+  it('is found behind as many other headers as fit', async () => {
+    const others = Array.from({ length: 2_500 }, () => 'a:b');
+    const lines = ['Idempotency-Key: k', ...others, 'Idempotency-Key: other'];
+    expectInvalid(await send('GET /livez HTTP/1.1', lines), 'Idempotency-Key');
+    const coupon = await aCoupon(service);
+    const late = [...others, 'Idempotency-Key: k'];
+    const claim = () => send('POST /api/coupons/claim HTTP/1.1', late, claimBody('ada', coupon));
+    expect((await claim()).status).toBe(200);
+    expect((await claim()).headers['idempotency-replayed']).toBe('true');
+  });
+
   it('is answered on a connection that goes on', async () => {
     const bytes = await service.client.raw(
       'GET /livez HTTP/1.1\r\nHost: localhost\r\nAuthorization: a\r\nAuthorization: a\r\n\r\n' +

@@ -20,12 +20,12 @@ export type HostRule = {
 
 /**
  * The rule against DNS rebinding: a page whose name its owner points at this service is, for a browser, of the same
- * origin, and may then do what the browser's machine may. Names that nobody can point here from outside are allowed:
+ * origin, and may then do what the browser's machine may. Allowed are names that cannot be pointed here from outside:
  * loopback, addresses, and names without a dot, which belong to the local network, such as those of containers.
- * Undefined where calls that matter need a key, which no such page has.
+ * Undefined where administration needs a key, which no such page has.
  */
 export function hostRule(options: HostRuleOptions): HostRule | undefined {
-  const allowedHosts = new Set(options.allowedHosts.map(withoutRootDot));
+  const allowedHosts = new Set(options.allowedHosts.map(withoutTrailingDot));
   const isKnown = (host: string) => isLoopbackHost(host) || allowedHosts.has(host);
   if (options.loopbackOnly) {
     return {
@@ -45,7 +45,7 @@ export function hostRule(options: HostRuleOptions): HostRule | undefined {
 /** The host, in brackets where it is IPv6, and whatever port. */
 const authorityForm = /^(?:\[([\da-f:.]+)(?:%[\w.~%-]+)?\]|([\w.-]+))(?::\d*)?$/i;
 
-/** Applies a test to the host as the URL standard reads it, and to the name as it stands; all else fails it. */
+/** Applies a test to the host as the URL standard reads it, and to the name as it stands. What is no host fails. */
 function withHost(test: (host: string, name: string) => boolean): HostRule['isAllowed'] {
   return (authority) => {
     const [matched, ipv6, name = `[${ipv6}]`] = authorityForm.exec(authority) ?? [];
@@ -53,13 +53,13 @@ function withHost(test: (host: string, name: string) => boolean): HostRule['isAl
   };
 }
 
-/** Lower case, without the dot of the root, and each address in its one usual form: `0x7f.1` is `127.0.0.1`. */
+/** Lower case, without a trailing dot, and each address in its usual form: `0x7f.1` is `127.0.0.1`. */
 function hostOf(name: string): string {
   const url = `http://${name}`;
-  return withoutRootDot(URL.canParse(url) ? new URL(url).hostname : name.toLowerCase());
+  return withoutTrailingDot(URL.canParse(url) ? new URL(url).hostname : name.toLowerCase());
 }
 
-function withoutRootDot(name: string): string {
+function withoutTrailingDot(name: string): string {
   return name.replace(/(?<=[^.])\.$/, '');
 }
 
@@ -67,9 +67,9 @@ function isAddress(host: string): boolean {
   return host.startsWith('[') ? isIPv6(host.slice(1, -1)) : isIPv4(host);
 }
 
-/** One that no name server of the internet answers. The dot of the root would make it a name of there. */
+/** A name of the local network. A trailing dot would make it one of the public DNS. */
 function isLocalName(name: string): boolean {
-  return /^[\w-]+$/.test(name) || withoutRootDot(name.toLowerCase()) === 'host.docker.internal';
+  return /^[\w-]+$/.test(name) || withoutTrailingDot(name.toLowerCase()) === 'host.docker.internal';
 }
 
 const loopback = new BlockList();

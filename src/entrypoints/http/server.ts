@@ -118,6 +118,8 @@ export async function createHttpServer(
     clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.connectionsMax;
+  // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
+  app.server.maxHeadersCount = 0;
   // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response);
