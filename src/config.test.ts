@@ -251,6 +251,47 @@ describe('lists', () => {
     ]);
   });
 
+  it.each([
+    ...['capacitor://localhost', 'ionic://localhost', 'tauri://localhost', 'app://shop:3000'],
+    ...['capacitor-electron://-', 'chrome-extension://abcdefghijklmnop', 'http://tauri.localhost'],
+    ...['http://[::1]:8080', 'https://10.0.0.1', 'http://localhost', 'https://shop.example.'],
+  ])('take the origin %s as it is', (origin) => {
+    expect(loadConfig({ CORS_ORIGINS: origin }).http.corsOrigins).toEqual([origin]);
+  });
+
+  it.each([
+    ['Capacitor://localhost', 'capacitor://localhost'],
+    ['https://b\u00fccher.example', 'https://xn--bcher-kva.example'],
+    ['http://[0:0:0:0:0:0:0:1]:80', 'http://[::1]'],
+    ['app://shop:80', 'app://shop:80'],
+  ])('take the origin %s as %s, which is what is sent', (given, sent) => {
+    expect(loadConfig({ CORS_ORIGINS: given }).http.corsOrigins).toEqual([sent]);
+  });
+
+  it.each([
+    ['*', 'a pattern matches nothing'],
+    ['https://*.example.com', 'a pattern matches nothing'],
+    ['https://%2A.example.com', undefined],
+    ['http://localhost:*', 'a pattern matches nothing'],
+    ['capacitor://*', 'a pattern matches nothing'],
+    ['null', 'any page can send it'],
+    ['https://a.example/', 'an origin has no path'],
+    ['https://a.example/shop', 'an origin has no path'],
+    ['https://a.example?x', 'an origin has no path'],
+    ['capacitor://localhost/', 'an origin has no path'],
+    ['shop.example', 'its scheme is missing'],
+    ['localhost:80', 'its scheme is missing'],
+    ['https://', undefined],
+    ['wss://a.example', 'no page comes by this scheme'],
+    ['FILE://a.example', 'no page comes by this scheme'],
+  ])('refuse the origin %s and say why', (item, reason) => {
+    const [mistake, ...others] = mistakesIn({ CORS_ORIGINS: item });
+    expect(others).toEqual([]);
+    expect(mistake).toMatch(/^CORS_ORIGINS: each item must be an origin in full/);
+    const end = reason === undefined ? '' : `: ${reason}.*`;
+    expect(mistake).toMatch(new RegExp(`, but one is "[^"]*"${end}$`));
+  });
+
   it('refuse what is not an origin and nothing more, naming the item', () => {
     const wrong = ['*', 'null', 'shop.example', 'https://a.example/', 'ftp://a.example'];
     wrong.push('https://a.example:99999', 'https://[::1]:99999', 'https://', 'localhost:80');
@@ -281,7 +322,14 @@ describe('lists', () => {
   });
 
   it('refuse a host with a scheme, a port or a path', () => {
-    for (const item of ['http://a.example', 'a.example:80', 'a.example/', '*', 'fe80::1%eth0']) {
+    for (const item of [
+      'http://a.example',
+      'a.example:80',
+      'a.example/',
+      '*',
+      'fe80::1%eth0',
+      '.a.example',
+    ]) {
       expect(mistakesIn({ ALLOWED_HOSTS: item })).toHaveLength(1);
     }
   });
@@ -306,6 +354,17 @@ describe('a host that other machines can reach', () => {
       expect.stringContaining('anybody who can reach the service can administer it'),
       expect.stringContaining('CLAIM_API_KEY is not set'),
     ]);
+  });
+
+  it('is warned about where it ignores ALLOWED_HOSTS', () => {
+    const env = { ALLOWED_HOSTS: 'shop.example', CLAIM_API_KEY: claimKey };
+    expect(loadConfig({ ...env, HOST: '0.0.0.0', ADMIN_API_KEY: adminKey }).warnings).toEqual([
+      expect.stringMatching(/^ALLOWED_HOSTS has no effect/),
+    ]);
+    const others = [{ ADMIN_API_KEY: adminKey }, { HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: '1' }];
+    for (const other of others) {
+      expect(loadConfig({ ...env, ...other }).warnings.join()).not.toContain('ALLOWED_HOSTS');
+    }
   });
 
   it('is every host but 127.0.0.0/8, ::1 and localhost', () => {

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { checkVariables, inBrackets } from './config/check.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
+import { toOrigin } from './config/origins.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
 import { type SettingValues, type SettingVariable, settings } from './config/settings.ts';
 import { readVariables, type SettingSource } from './config/variables.ts';
@@ -18,7 +19,7 @@ export type Config = {
     port: number;
     /** Host names in the form in which `URL.hostname` gives them: lower case, IPv6 in brackets, no port. */
     allowedHosts: string[];
-    /** Origins in the form in which `URL.origin` gives them: lower case, no default port, nothing after. */
+    /** Origins as browsers and web views send them: scheme and host name in lower case, no default port. */
     corsOrigins: string[];
     headersTimeoutMs: number;
     /** Never below `headersTimeoutMs`. */
@@ -121,7 +122,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       host: values.HOST,
       port: values.PORT,
       allowedHosts: values.ALLOWED_HOSTS.map(toHostname),
-      corsOrigins: values.CORS_ORIGINS.map((origin) => new URL(origin).origin),
+      corsOrigins: values.CORS_ORIGINS.map(toOrigin),
       headersTimeoutMs: values.HTTP_HEADERS_TIMEOUT_MS,
       requestTimeoutMs: values.HTTP_REQUEST_TIMEOUT_MS,
       keepAliveTimeoutMs: values.HTTP_KEEP_ALIVE_TIMEOUT_MS,

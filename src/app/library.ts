@@ -92,8 +92,9 @@ export type Firstcome = {
     change: Window & { paused?: boolean | undefined },
   ): Promise<CouponWithHolders>;
   /**
-   * Adds units; under an idempotency key once, however often it is asked. To a sold out coupon it takes half a second.
-   * Faults: `invalid_request`, `coupon_not_found`, `unavailable`, `outcome_unknown`.
+   * Adds units; under an idempotency key once, however often it is called. To a sold out coupon it takes half a second.
+   * Faults: `invalid_request`, `coupon_not_found`, `unavailable`, `outcome_unknown`, and `idempotency_key_reused` when
+   * the key has added another number of units before.
    */
   addStock(addition: {
     name: string;

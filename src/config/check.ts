@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { Ajv, type ErrorObject } from 'ajv';
 import { envSchema } from 'env-schema';
 import { Type } from 'typebox';
+import { isOrigin } from './origins.ts';
 import {
   type Setting,
   type SettingValues,
@@ -41,7 +42,7 @@ const ajv = new Ajv({
     folder: (text) => text.trim() !== '',
     workers: /^(?:[1-9]|[1-5]\d|6[0-4]|auto)$/,
     'api-key': /^[\x21-\x7e]+$/,
-    'http-origin': isHttpOrigin,
+    origin: isOrigin,
     'collector-url': (text) =>
       /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
     'postgres-url': isPostgresUrl,
@@ -116,9 +117,11 @@ function mistakesOf(setting: Setting, errors: ErrorObject[], given: GivenVariabl
   if (setting.kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
   const items = toItems(text);
   const wrong = errors.map((error) => items[Number(error.instancePath.split('/')[2])] ?? '');
-  const mistakes = wrong.map(
-    (item) => `${variable}: each item must be ${allowed}, but one is ${quoted(item, text)}`,
-  );
+  const mistakes = wrong.map((item) => {
+    const reason = setting.whyNot?.(item);
+    const found = `${variable}: each item must be ${allowed}, but one is ${quoted(item, text)}`;
+    return reason === undefined ? found : `${found}: ${reason}`;
+  });
   return [...new Set(mistakes)];
 }
 
@@ -143,6 +146,8 @@ function isHost(text: string): boolean {
 
 /** As above, but an IPv6 address may stand in brackets, as in a header, and may not name a network interface. */
 function isHostOfUrl(text: string): boolean {
+  // Elsewhere such a dot means all names below; here it would match nothing.
+  if (text.startsWith('.')) return false;
   return isHost(text.replace(/^\[(.+)\]$/, '$1')) && URL.canParse(`http://${inBrackets(text)}`);
 }
 
@@ -159,8 +164,4 @@ function isPostgresUrl(text: string): boolean {
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
   const { pathname, search, hash } = new URL(text);
   return !`${pathname}${pathname === '' ? search : ''}${hash}`.includes('@');
-}
-
-function isHttpOrigin(text: string): boolean {
-  return /^https?:\/\/[^/?#\\@\s]+$/i.test(text) && URL.canParse(text);
 }

@@ -22,6 +22,8 @@ export type SettingDescription = {
   allowed: string;
   /** What the setting does, in one or two sentences. */
   help: string;
+  /** Of a list: says more of an item that is not allowed, where that is a usual mistake. Never repeats the item. */
+  whyNot?: ((item: string) => string | undefined) | undefined;
   /** A secret is never printed, and `<variable>_FILE` may name a file that holds it. */
   secret: boolean;
 };
@@ -113,7 +115,7 @@ export function secret(
 
 /** Texts parted by commas; none unless set. */
 export function list(
-  about: About & { format: string; allowed: string },
+  about: About & Pick<SettingDescription, 'whyNot'> & { format: string; allowed: string },
 ): SettingDefinition<string[]> {
   const { format, ...described } = about;
   return {

@@ -80,6 +80,15 @@ export function warningsAbout(values: SettingValues): string[] {
         : 'ALLOW_ANONYMOUS_ADMIN is true but has no effect, since ADMIN_API_KEY is set',
     );
   }
+  if (
+    !isLoopback(values.HOST) &&
+    values.ADMIN_API_KEY !== undefined &&
+    values.ALLOWED_HOSTS.length > 0
+  ) {
+    warnings.push(
+      'ALLOWED_HOSTS has no effect: with ADMIN_API_KEY every Host is allowed unless HOST is loopback',
+    );
+  }
   if (!isLoopback(values.HOST) && values.CLAIM_API_KEY === undefined) {
     warnings.push(
       `HOST is "${values.HOST}" and CLAIM_API_KEY is not set: anybody can claim in any user's name`,

@@ -12,6 +12,7 @@ import {
   text,
   wholeNumber,
 } from './kinds.ts';
+import { whyNoOrigin } from './origins.ts';
 
 const apiKey = {
   format: 'api-key',
@@ -36,14 +37,20 @@ export const settingDefinitions = {
   ALLOWED_HOSTS: list({
     group: 'HTTP',
     format: 'host-header',
-    allowed: 'a host name or an IP address, without scheme or port',
-    help: 'Names, parted by commas, that a Host header may hold besides loopback ones while HOST is loopback; any may be held otherwise.',
+    allowed: 'a host name or an IP address in full, without scheme or port',
+    help:
+      'Host names, separated by commas, under which the service answers besides loopback ones and, where HOST is not ' +
+      'loopback, IP addresses and names without a dot. Where HOST is not loopback and ADMIN_API_KEY is set, it ' +
+      'answers under every name.',
   }),
   CORS_ORIGINS: list({
     group: 'HTTP',
-    format: 'http-origin',
-    allowed: 'an origin, http:// or https:// with a host and perhaps a port and nothing after it',
-    help: 'Origins, parted by commas, whose pages may call the service.',
+    format: 'origin',
+    allowed: 'an origin in full, such as https://shop.example or capacitor://localhost',
+    whyNot: whyNoOrigin,
+    help:
+      'Origins, separated by commas, whose pages may call the service: those of other sites, of app shells, and its ' +
+      'own where a proxy in front changes the Host.',
   }),
   HTTP_HEADERS_TIMEOUT_MS: wholeNumber({
     group: 'HTTP',

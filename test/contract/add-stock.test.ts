@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import {
   aClaim,
@@ -63,6 +64,55 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(answers.filter((answer) => answer.headers['idempotency-replayed'])).toHaveLength(9);
     expect(answers.every((answer) => answer.json.amount === 6)).toBe(true);
     expect(await amountOf(name)).toBe(6);
+  });
+
+  it('refuses the same key for another number of units, and adds nothing', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    await add(name, 5, 'k');
+    const before = await storedCounts(service);
+    for (const units of [4, 6, 2_147_483_647]) {
+      const answer = await add(name, units, 'k');
+      expectProblem(answer, 'idempotency_key_reused');
+      expect(answer.headers).not.toHaveProperty('idempotency-replayed');
+    }
+    expect(await storedCounts(service)).toEqual(before);
+    expect((await add(name, 5, 'k')).headers['idempotency-replayed']).toBe('true');
+  });
+
+  it('takes one of several numbers of units that come together under one key', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    const units = [1, 2, 3];
+    // All of them have begun before one of them can be decided.
+    const held = await holdCoupon(service.database, name);
+    const adding = Promise.all(units.map((one) => add(name, one, 'k')));
+    try {
+      await held.untilWaiting(units.length);
+    } finally {
+      await held.release();
+    }
+    const answers = await adding;
+    const taken = units.filter((_, index) => answers[index]?.status === 200);
+    expect(taken).toHaveLength(1);
+    for (const answer of answers.filter(({ status }) => status !== 200)) {
+      expectProblem(answer, 'idempotency_key_reused');
+    }
+    expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
+  });
+
+  it('takes one of several numbers of units for a sold out coupon, under one key', async () => {
+    const name = await aCoupon(service, { amount: 1 });
+    await aClaim(service, name);
+    const units = [3, 4, 3, 4];
+    const answers = await Promise.all(units.map((one) => add(name, one, 'k')));
+    const taken = units.filter((_, index) => answers[index]?.status === 200);
+    expect(new Set(taken).size).toBe(1);
+    expect(taken).toHaveLength(2);
+    const replays = answers.filter(({ headers }) => headers['idempotency-replayed'] === 'true');
+    expect(replays).toHaveLength(1);
+    for (const answer of answers.filter(({ status }) => status !== 200)) {
+      expectProblem(answer, 'idempotency_key_reused');
+    }
+    expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
   });
 
   it('keeps one key for two coupons, and other keys, apart', async () => {

@@ -34,15 +34,13 @@ describe('a body', () => {
     expect(stock.status).toBe(200);
   });
 
-  it('is read as JSON without any Content-Type, and with two', async () => {
-    for (const lines of ['', 'Content-Type: text/plain\r\nContent-Type: image/png\r\n']) {
-      const body = JSON.stringify({ name: newName(), amount: 1 });
-      const bytes = await service.client.raw(
-        `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${lines}` +
-          `Content-Length: ${body.length}\r\n\r\n${body}`,
-      );
-      expect(parseAnswer(bytes).status, bytes).toBe(201);
-    }
+  it('is read as JSON without any Content-Type', async () => {
+    const body = JSON.stringify({ name: newName(), amount: 1 });
+    const bytes = await service.client.raw(
+      `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    expect(parseAnswer(bytes).status, bytes).toBe(201);
   });
 
   it('may come in chunks', async () => {

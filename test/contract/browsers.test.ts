@@ -45,7 +45,7 @@ async function expectChangesTaken(
 }
 
 describe('a changing request of a browser', () => {
-  const service = useService({ ALLOWED_HOSTS: 'coupons.test' });
+  const service = useService({ ALLOWED_HOSTS: 'coupons.test, b\u00fccher.test' });
 
   it('is taken from a page of the service itself', async () => {
     const { port } = service.client;
@@ -58,6 +58,60 @@ describe('a changing request of a browser', () => {
       Host: `localhost:${port}`,
       'Sec-Fetch-Site': 'same-origin',
     });
+  });
+
+  it.each([
+    ['http://coupons.test', 'coupons.test:80'],
+    ['http://coupons.test:80', 'coupons.test'],
+    ['https://coupons.test', 'coupons.test:443'],
+    ['http://coupons.test', 'COUPONS.test'],
+    ['https://Coupons.Test', 'coupons.test'],
+    ['http://localhost.', 'localhost.'],
+    ['http://[::1]:8080', '[0:0:0:0:0:0:0:1]:8080'],
+    ['http://[::1]', '[::1]:80'],
+    ['https://xn--bcher-kva.test', 'xn--bcher-kva.test'],
+  ])('is taken from %s where the Host is %s, which is the same origin', async (origin, host) => {
+    await expectChangesTaken(service, { Origin: origin, Host: host });
+  });
+
+  it.each([
+    ['https://coupons.test', 'coupons.test:80'],
+    ['http://coupons.test', 'coupons.test:443'],
+    ['http://coupons.test:8080', 'coupons.test'],
+    ['http://coupons.test', 'coupons.test:8080'],
+    ['http://coupons.test.', 'coupons.test'],
+    ['http://coupons.test', 'localhost'],
+    ['http://[::1]', 'localhost'],
+    ['http://localhost', 'localhost.'],
+    ['ws://coupons.test', 'coupons.test'],
+    ['capacitor://localhost', 'localhost'],
+    ['coupons.test', 'coupons.test'],
+    ['//coupons.test', 'coupons.test'],
+    ['http://', 'coupons.test'],
+    ['http:coupons.test', 'coupons.test'],
+  ])('is refused from %s where the Host is %s', async (origin, host) => {
+    await expectChangesRefused(service, { Origin: origin, Host: host });
+  });
+
+  it.each([shop, 'null', 'http://127.0.0.1:1'])(
+    'is taken from %s when the browser calls it same-origin, as behind a proxy',
+    async (origin) => {
+      await expectChangesTaken(service, { Origin: origin, 'Sec-Fetch-Site': 'same-origin' });
+    },
+  );
+
+  it.each(['same-site', 'none', 'Same-Origin', 'same-origin, cross-site', ''])(
+    'is refused from another origin when the browser calls it "%s"',
+    async (site) => {
+      await expectChangesRefused(service, { Origin: shop, 'Sec-Fetch-Site': site });
+    },
+  );
+
+  it('is refused with a detail that names the setting', async () => {
+    const body = { name: newName(), amount: 1 };
+    const answer = await service.client.post('/api/coupons', body, { Origin: shop });
+    expect(answer.json.detail).toContain('CORS_ORIGINS');
+    expect(answer.text).not.toContain(shop);
   });
 
   it('is refused from a page of any other origin, and changes nothing', async () => {
@@ -119,8 +173,9 @@ describe('a changing request of a browser', () => {
 
 describe('a request of a browser to a service with CORS_ORIGINS', () => {
   const other = 'http://localhost:5173';
+  const shells = ['capacitor://localhost', 'tauri://localhost', 'capacitor-electron://-'];
   const service = useService({
-    CORS_ORIGINS: `${shop}, ${other}`,
+    CORS_ORIGINS: [shop, other, ...shells, 'IONIC://localhost', 'app://shop:3000'].join(),
     ADMIN_API_KEY: 'admin-key-of-thirty-two-characters!',
   });
   const preflight = (origin: string, method: string) =>
@@ -140,36 +195,45 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
       { Origin: origin, 'Sec-Fetch-Site': site },
     );
 
-  it.each([shop, other])('is invited from %s', async (origin) => {
-    for (const method of ['POST', 'PATCH']) {
-      const answer = await preflight(origin, method);
-      expect(answer.status).toBe(204);
-      expect(answer.headers).toMatchObject({
-        'access-control-allow-origin': origin,
-        'access-control-allow-methods': expect.stringContaining(method),
-        'access-control-allow-headers': expect.stringMatching(/idempotency-key/i),
-        vary: expect.stringMatching(/\bOrigin\b/),
-      });
-      expect(answer.headers).not.toHaveProperty('access-control-allow-credentials');
-    }
-  });
+  it.each([shop, other, ...shells, 'ionic://localhost', 'app://shop:3000'])(
+    'is invited from %s',
+    async (origin) => {
+      for (const method of ['POST', 'PATCH']) {
+        const answer = await preflight(origin, method);
+        expect(answer.status).toBe(204);
+        expect(answer.headers).toMatchObject({
+          'access-control-allow-origin': origin,
+          'access-control-allow-methods': expect.stringContaining(method),
+          'access-control-allow-headers': expect.stringMatching(/idempotency-key/i),
+          vary: expect.stringMatching(/\bOrigin\b/),
+          'access-control-max-age': '7200',
+        });
+        expect(answer.text).toBe('');
+        expect(answer.headers).not.toHaveProperty('access-control-allow-credentials');
+      }
+    },
+  );
 
-  it.each([shop, other])('is decided from %s, which may read the answer', async (origin) => {
-    const answer = await claimFrom(origin);
-    expectProblem(answer, 'coupon_not_found');
-    expect(answer.headers['access-control-allow-origin']).toBe(origin);
-    for (const name of ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After']) {
-      expect(answer.headers['access-control-expose-headers']).toContain(name);
-    }
-    const refused = await service.client.get('/api/coupons', { Origin: origin });
-    expectProblem(refused, 'unauthorized');
-    expect(refused.headers['access-control-allow-origin']).toBe(origin);
-  });
+  it.each([shop, other, ...shells])(
+    'is decided from %s, which may read the answer',
+    async (origin) => {
+      const answer = await claimFrom(origin);
+      expectProblem(answer, 'coupon_not_found');
+      expect(answer.headers['access-control-allow-origin']).toBe(origin);
+      for (const name of ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After']) {
+        expect(answer.headers['access-control-expose-headers']).toContain(name);
+      }
+      const refused = await service.client.get('/api/coupons', { Origin: origin });
+      expectProblem(refused, 'unauthorized');
+      expect(refused.headers['access-control-allow-origin']).toBe(origin);
+    },
+  );
 
   it.each([
     ...['https://evil.example', 'null', 'http://shop.example', 'https://shop.example:8443'],
     ...['https://shop.example.evil.example', 'https://sub.shop.example', 'https://SHOP.example'],
-    'https://shop.example/',
+    ...['https://shop.example/', 'capacitor://localhost:80', 'capacitor://evil', 'tauri://'],
+    ...['ionic://localhost.evil.example', 'http://tauri.localhost', 'CAPACITOR://localhost'],
   ])('is neither invited nor decided from %s', async (origin) => {
     const invitation = await preflight(origin, 'POST');
     expect(invitation.headers).not.toHaveProperty('access-control-allow-origin');
@@ -177,6 +241,56 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
       const answer = await claimFrom(origin, site);
       expectProblem(answer, 'cross_origin');
       expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+    }
+  });
+
+  it('is invited by every method of every route, and with every header that a route reads', async () => {
+    const document = (await service.client.get('/openapi.json')).json;
+    const methods = Object.values<object>(document.paths).flatMap((item) => Object.keys(item));
+    expect(methods).toEqual(expect.arrayContaining(['get', 'post', 'patch']));
+    const { headers } = await preflight(shop, 'POST');
+    const allowed = String(headers['access-control-allow-methods']).split(', ');
+    expect(allowed).toEqual(
+      [...new Set(['HEAD', ...methods.map((method) => method.toUpperCase())])].sort(),
+    );
+    const taken = String(headers['access-control-allow-headers']).toLowerCase().split(', ');
+    expect(taken).toEqual(
+      expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'prefer']),
+    );
+    // The star stands for all but Authorization, such as those that a library adds.
+    expect(taken).toContain('*');
+  });
+
+  it('is invited without naming headers, and on paths that do not exist', async () => {
+    for (const path of ['/api/coupons', '/nowhere']) {
+      const headers = { Origin: shop, 'Access-Control-Request-Method': 'GET' };
+      const answer = await service.client.call({ method: 'OPTIONS', path, headers });
+      expect(answer.status).toBe(204);
+      expect(answer.headers['access-control-allow-origin']).toBe(shop);
+      expect(answer.headers['access-control-allow-headers']).toMatch(/idempotency-key/i);
+    }
+  });
+
+  it.each([
+    ['without an Origin', { 'Access-Control-Request-Method': 'POST' }],
+    ['without a method that it asks for', { Origin: shop }],
+    ['without both', {}],
+  ])('is no preflight %s, and is answered like any other OPTIONS', async (_what, headers) => {
+    const call = { method: 'OPTIONS', path: '/api/coupons', headers };
+    const answer = await service.client.call(call);
+    expectProblem(answer, 'method_not_allowed');
+    expect(answer.headers.allow).toBe('GET, HEAD, POST');
+    expectProblem(await service.client.call({ ...call, path: '/nowhere' }), 'route_not_found');
+  });
+
+  it.each(['GET', 'POST'])('may be read by its page alone, and caches know: %s', async (method) => {
+    for (const origin of [shop, 'https://evil.example', undefined]) {
+      const headers = origin === undefined ? {} : { Origin: origin };
+      const answer = await service.client.call({ method, path: '/api/coupons/x', headers });
+      expect(answer.headers.vary).toMatch(/\bOrigin\b/);
+      expect(answer.headers['access-control-allow-origin']).toBe(
+        origin === shop ? shop : undefined,
+      );
     }
   });
 
@@ -194,6 +308,10 @@ describe('the Host of a request to a service on loopback', () => {
     ...['localhost', 'localhost:1', 'LOCALHOST', 'LocalHost:65535', '127.0.0.1', '127.0.0.1:80'],
     ...['127.1.2.3', '127.255.255.254:9', '[::1]', '[::1]:8080', 'coupons.test'],
     ...['coupons.test:8443', 'COUPONS.test', '[2001:db8::1]', '[2001:db8::1]:8080'],
+    ...['localhost.', 'LOCALHOST.:8080', 'coupons.test.', '127.0.0.1.', 'localhost:'],
+    // All of these are 127.0.0.1 or ::1, as a browser reads them.
+    ...['127.1', '2130706433', '0x7f000001', '0177.0.0.1', '[0:0:0:0:0:0:0:1]', '[::1%lo]'],
+    ...['[::ffff:127.0.0.1]', '[2001:0DB8::0001]'],
   ])('may be %s', async (host) => {
     for (const path of paths) {
       expect((await service.client.get(path, { Host: host })).status).toBe(200);
@@ -205,6 +323,25 @@ describe('the Host of a request to a service on loopback', () => {
     ...['127.0.0.1.evil.example', '127.0.0.1@evil.example', 'xlocalhost', 'localhost@evil.example'],
     ...['0.0.0.0', '[::]', '10.0.0.1', '192.168.0.1:80', '169.254.169.254', '[::2]', '::1', '[::1'],
     ...['128.0.0.1', '27.0.0.1', 'sub.coupons.test', 'coupons.test.evil.example', 'xcoupons.test'],
+    ...[
+      'service',
+      'my_service',
+      'host.docker.internal',
+      'localhost..',
+      '.localhost',
+      'a.localhost',
+    ],
+    ...['128.1', '2147483648', '0x80000000', '0300.0.0.1', '[::ffff:128.0.0.1]', '127.0.0.1.1'],
+    ...[
+      '127.0.0.256',
+      '[fe80::1%eth0]',
+      '[::1]x',
+      '[::1',
+      '%6cocalhost',
+      'localhost%2eevil.example',
+    ],
+    ...['localhost,localhost', 'localhost evil.example', 'localhost?', 'localhost#', 'localhost\\'],
+    ...['x:y@localhost', 'coupons.test..', '*', 'l\u00f6calhost'],
     ...[':8080', 'localhost:80:80', 'localhost/', 'localhost:x', '[2001:db8::2]', '2001:db8::1'],
   ])('may not be "%s"', async (host) => {
     const headers = { Host: host };
@@ -241,13 +378,5 @@ describe('the Host of a request to a service on loopback', () => {
     const head = [`GET /livez ${version}`, ...lines, 'Connection: close', '', ''];
     const answer = parseAnswer(await service.client.raw(head.join('\r\n')));
     expectInvalid(answer, 'Host');
-  });
-});
-
-describe('the Host of a request to a service that other machines can reach', () => {
-  const service = useService({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' });
-
-  it.each(['evil.example', '10.0.0.1:80', 'localhost'])('may be %s', async (host) => {
-    expect((await service.client.get('/livez', { Host: host })).status).toBe(200);
   });
 });

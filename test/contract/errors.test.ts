@@ -292,6 +292,6 @@ function asHeader(text: string): string {
 
 /** Success, or a refusal that blames the request. */
 function expectDecent(answer: Answer): void {
-  expect([200, 201, 400, 404, 405, 409, 413], answer.text).toContain(answer.status);
+  expect([200, 201, 400, 404, 405, 409, 413, 422], answer.text).toContain(answer.status);
   if (answer.status >= 400) expectProblem(answer, answer.json.code);
 }

@@ -176,7 +176,8 @@ describe('GET /readyz while the service stops', () => {
   });
 
   it('refuses a request that arrives after the delay, and ends its connection', async () => {
-    await stoppingService({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (client, stop) => {
+    const env = { SHUTDOWN_TIMEOUT_MS: '20000', CORS_ORIGINS: 'https://shop.example' };
+    await stoppingService(env, async (client, stop) => {
       const socket = net.connect({ port: client.port, host: '127.0.0.1' });
       let received = '';
       socket.on('data', (chunk) => {
@@ -193,11 +194,13 @@ describe('GET /readyz while the service stops', () => {
         () => client.get('/livez').catch(() => undefined),
         (answer) => answer === undefined,
       );
-      socket.write('host\r\n\r\n');
+      socket.write('host\r\nOrigin: https://shop.example\r\n\r\n');
       await once(socket, 'close');
       const answer = parseAnswer(received);
       expectProblem(answer, 'unavailable');
       expect(answer.headers.connection).toBe('close');
+      // A page that may call can read when to come back.
+      expect(answer.headers['access-control-allow-origin']).toBe('https://shop.example');
       await stopped;
     });
   });

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  AppError,
   createFirstcome,
   type Firstcome,
   type FirstcomeOptions,
@@ -107,6 +108,17 @@ describe('a schema', () => {
   });
 });
 
+describe('a schema of an earlier version', () => {
+  it('is refused before the first call that it could not answer', async () => {
+    await migrate({ pool, schema: 'earlier' });
+    await database.query('drop function earlier.add_stock_2(text, integer, uuid, bigint, integer)');
+    await expect(start({ schema: 'earlier' })).rejects.toMatchObject({
+      name: 'StartError',
+      message: expect.stringContaining('migrate()'),
+    });
+  });
+});
+
 describe('an embedded engine', () => {
   it('gives a crowd the units there are, and answers as the service does', async () => {
     const { claim, createCoupon, readCoupon, addStock, changeCoupon, findClaim, listClaims } =
@@ -142,6 +154,19 @@ describe('an embedded engine', () => {
     await expect(findClaim(name, 'eve')).rejects.toMatchObject({ code: 'claim_not_found' });
     const page = await listClaims({ couponName: name, afterPosition: 4, limit: 1 });
     expect(page).toMatchObject({ claims: [{ position: 5 }], more: true });
+  });
+
+  it('adds stock once under a key, and refuses the key for another number of units', async () => {
+    const { addStock, createCoupon, readCoupon } = await start();
+    const name = newName();
+    await createCoupon({ name, amount: 1 });
+    const addition = { name, units: 2, idempotencyKey: 'more' };
+    expect(await addStock(addition)).toMatchObject({ replayed: false });
+    const other = await addStock({ ...addition, units: 3 }).catch((error: unknown) => error);
+    expect(other).toBeInstanceOf(AppError);
+    expect(other).toMatchObject({ code: 'idempotency_key_reused' });
+    expect(await addStock(addition)).toMatchObject({ coupon: { amount: 3 }, replayed: true });
+    expect(await readCoupon(name)).toMatchObject({ amount: 3 });
   });
 
   it('tells every mistake of a call, and changes nothing', async () => {

@@ -37,6 +37,7 @@ export const problemTable = {
   request_timeout: row(408, 'request timeout'),
   body_too_large: row(413, 'body too large'),
   uri_too_long: row(414, 'uri too long'),
+  idempotency_key_reused: row(422, 'idempotency key reused'),
   header_too_large: row(431, 'header too large'),
   rate_limited: row(429, 'too many requests', { retryAfter: true }),
   overloaded: row(503, 'service overloaded', { retryAfter: true }),

@@ -27,7 +27,8 @@ type CouponWithHoldersRow = CouponRow & { holders: string[] };
 type AddStockRow =
   | (CouponWithHoldersRow & { outcome: 'added' | 'replayed' })
   | { outcome: 'announced'; announced_seq: string }
-  | { outcome: 'too_much' };
+  | { outcome: 'too_much' }
+  | { outcome: 'key_reused' };
 
 const createCoupon = statement('create-coupon');
 const changeCoupon = statement('change-coupon');
@@ -71,6 +72,7 @@ export function postgresCouponStore(database: Database): CouponStore {
         .catch(throwAsWriteError);
       if (row === undefined) return 'coupon_not_found';
       if (row.outcome === 'too_much') return row.outcome;
+      if (row.outcome === 'key_reused') return 'idempotency_key_reused';
       if (row.outcome === 'announced') return { announcement: row.announced_seq };
       return { coupon: toCouponWithHolders(row), replayed: row.outcome === 'replayed' };
     },

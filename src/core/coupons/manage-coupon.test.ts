@@ -119,6 +119,7 @@ describe('adding stock', () => {
   it.each([
     ['coupon_not_found', { code: 'coupon_not_found' }],
     ['too_much', { code: 'invalid_request', fields: [{ field: 'add' }] }],
+    ['idempotency_key_reused', { code: 'idempotency_key_reused' }],
   ] as const)('says so when it is %s', async (told, fault) => {
     const manage = setup({ addStock: async () => told });
     const failure = await manage
@@ -226,5 +227,21 @@ describe('adding stock to a sold out coupon', () => {
     const added = manage.addStock({ name: 'LAUNCH', units: 1, idempotencyKey: 'one intent' });
     await clock.advance(1000);
     expect(await added).toEqual({ coupon, replayed: true });
+  });
+
+  it('is refused when another number of units was added under its key meanwhile', async () => {
+    const clock = new FixedClock();
+    const answers = [{ announcement: '5' }, 'idempotency_key_reused'] as const;
+    let calls = 0;
+    const addStock: CouponStore['addStock'] = async () => {
+      calls += 1;
+      return answers[calls - 1] ?? Promise.reject(new Error('not asked for'));
+    };
+    const added = setup({ addStock }, { clock })
+      .addStock({ name: 'LAUNCH', units: 1, idempotencyKey: 'one intent' })
+      .catch((error: unknown) => error);
+    await clock.advance(1000);
+    expect(await added).toMatchObject({ code: 'idempotency_key_reused' });
+    expect(calls).toBe(2);
   });
 });

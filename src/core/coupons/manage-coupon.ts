@@ -10,8 +10,9 @@ export type ManageCoupon = {
   create(coupon: NewCoupon): Promise<CouponWithHolders>;
   change(name: string, change: CouponChange): Promise<CouponWithHolders>;
   /**
-   * Under an idempotency key the units are added once, however often this is asked. Where all is sold out this takes
-   * about half a second: no process may go on refusing from memory once the units are there.
+   * Under an idempotency key the units are added once, however often this is called; the same key with another number
+   * of units is `idempotency_key_reused`. Where all is sold out this takes about half a second: no process may go on
+   * refusing from memory once the units are there.
    */
   addStock(addition: {
     name: string;
@@ -73,6 +74,11 @@ export function manageCouponWith(parts: {
         if (added === 'coupon_not_found') throw couponNotFound();
         if (added === 'too_much') {
           throw invalid({ field: 'add', message: `must not bring amount above ${amountMax}` });
+        }
+        if (added === 'idempotency_key_reused') {
+          throw new AppError(added, {
+            detail: 'this key has added another number of units before; use a new key to add more',
+          });
         }
         if (!('announcement' in added)) return added;
         announcement = added.announcement;

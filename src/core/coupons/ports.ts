@@ -16,7 +16,7 @@ export type CouponChange = {
   paused?: boolean | undefined;
 };
 
-/** Stock to be added. Adding again under the same batch id adds nothing. */
+/** Stock to be added. A batch id adds its units once, and is refused for another number of units. */
 export type StockAddition = {
   name: string;
   units: number;
@@ -45,6 +45,7 @@ export type CouponStore = {
     | { announcement: string }
     | 'coupon_not_found'
     | 'too_much'
+    | 'idempotency_key_reused'
   >;
   /** Each from one snapshot: amount minus remaining is the number of claims. Unknown names are absent. */
   readCoupons(names: readonly string[]): Promise<Map<string, CouponWithHolders>>;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FieldError } from '../../core/errors.ts';
 import { type ProblemDetails, problemBody, problemMediaType } from './problem.ts';
 import { problems } from './problem-kinds.ts';
+import { contentLengthFault, transferEncodingFault } from './request-head.ts';
 
 /**
  * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection ends
@@ -18,6 +20,11 @@ export function answerClientError(
   const underWay = answerUnderWay(socket);
   if (underWay?.req.complete) {
     underWay.shouldKeepAlive = false;
+    return;
+  }
+  // Its head was refused already, before the parser looked at its body: two answers would be one too many.
+  if (underWay?.headersSent) {
+    socket.destroySoon();
     return;
   }
   const details = detailsOf(error.code);
@@ -43,7 +50,20 @@ function detailsOf(code: string | undefined): ProblemDetails {
       return { code: 'request_timeout', detail: 'the request was not complete in time' };
     case 'HPE_HEADER_OVERFLOW':
       return { code: 'header_too_large', detail: 'the headers are too large' };
+    case 'HPE_UNEXPECTED_CONTENT_LENGTH':
+    case 'HPE_INVALID_CONTENT_LENGTH':
+      return invalidHeader(contentLengthFault);
+    case 'HPE_INVALID_TRANSFER_ENCODING':
+      return invalidHeader(transferEncodingFault);
     default:
       return { code: 'invalid_request', detail: 'the request is not valid HTTP' };
   }
+}
+
+function invalidHeader(fault: FieldError): ProblemDetails {
+  return {
+    code: 'invalid_request',
+    detail: `${fault.field} ${fault.message}`,
+    fields: [fault],
+  };
 }

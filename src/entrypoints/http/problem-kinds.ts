@@ -43,14 +43,16 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Cross-origin request',
     error: 'forbidden',
     effect: 'none',
-    meaning: 'A page of another origin sent it. Origins that may are listed in `CORS_ORIGINS`.',
+    meaning:
+      'A page of another origin sent it, and may not change anything. Add the origin to `CORS_ORIGINS` to allow it.',
   },
   host_not_allowed: {
     status: 403,
     title: 'Host not allowed',
     error: 'forbidden',
     effect: 'none',
-    meaning: 'The `Host` is neither loopback nor listed in `ALLOWED_HOSTS`.',
+    meaning:
+      'The service does not answer under this `Host`; `detail` says which it allows. Add the name to `ALLOWED_HOSTS`.',
   },
   coupon_not_found: {
     status: 404,
@@ -137,6 +139,15 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'uri too long',
     effect: 'none',
     meaning: 'A part of the path is longer than any name can be.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    error: 'idempotency key reused',
+    effect: 'none',
+    meaning:
+      'This `Idempotency-Key` has added another number of units to this coupon. Nothing is changed. Send the first ' +
+      'number to get that answer again, or use a new key.',
   },
   rate_limited: {
     status: 429,

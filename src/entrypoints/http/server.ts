@@ -9,10 +9,12 @@ import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { isHealthPath } from './health-paths.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
+import { faultOfHead, isFramedOddly } from './request-head.ts';
 import { addStockRoute } from './routes/add-stock.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
@@ -26,7 +28,7 @@ import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
-import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
+import { toInvalidRequest, validatorCompiler } from './validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -116,6 +118,8 @@ export async function createHttpServer(
     clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.connectionsMax;
+  // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
+  app.server.maxHeadersCount = 0;
   // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response);
@@ -124,19 +128,23 @@ export async function createHttpServer(
   traceRequests(app, startTrace);
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
-    const hosts = hostLinesOf(request.raw.rawHeaders);
-    if (hosts > 1) return done(invalidRequest([{ field: 'Host', message: 'must stand once' }]));
-    if (hosts === 0 && request.raw.httpVersion !== '1.0') {
-      return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
+    const fault = faultOfHead(request.raw);
+    if (fault !== undefined) {
+      if (isFramedOddly(request.raw)) reply.header('Connection', 'close');
+      return done(fault);
     }
-    if (!stopping || isHealthPath(request.url)) return done();
-    done(new AppError('unavailable', { detail: 'the service is stopping' }));
+    done();
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (stopping) reply.header('Connection', 'close');
     done(null, payload);
   });
   await applyBrowserRules(app, options);
+  // Behind those rules, so that a page that may call can read it.
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!stopping || isHealthPath(request.routeOptions.url)) return done();
+    done(new AppError('unavailable', { detail: 'the service is stopping' }));
+  });
   readJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler());
   for (const schema of sharedSchemas) app.addSchema(schema);
@@ -170,16 +178,6 @@ export async function createHttpServer(
     },
     connections: promisify(app.server.getConnections.bind(app.server)),
   };
-}
-
-/** How many lines name a host, whatever they say. Node keeps the first and drops the others, as a proxy need not. */
-function hostLinesOf(rawHeaders: readonly string[]): number {
-  let lines = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 4 && name.toLowerCase() === 'host') lines += 1;
-  }
-  return lines;
 }
 
 function setApiHeaders(reply: FastifyReply): void {
@@ -242,10 +240,6 @@ function answerLog({
         'request answered',
       ))
   );
-}
-
-function isHealthPath(url: string): boolean {
-  return url === '/health' || url === '/api/health' || url === '/readyz' || url === '/livez';
 }
 
 /** Ids that are unique across processes and restarts, at the price of a counter. */

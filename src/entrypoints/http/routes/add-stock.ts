@@ -24,12 +24,13 @@ export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
         tags: ['coupons'],
         summary: 'Add units to a coupon',
         description:
-          'With an `Idempotency-Key` a repeat adds nothing. Where all is sold out this takes about half a second: the ' +
-          'units are added when no process can refuse from memory any more.',
+          'With an `Idempotency-Key` a repeat adds nothing, and the same key with another number of units is 422. Where ' +
+          'all is sold out this takes about half a second: the units are added when no process can refuse from memory ' +
+          'any more.',
         params: CouponParams,
         headers: IdempotencyKeyHeader,
         body: Type.Object({ add: Units }),
-        response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 503) },
+        response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 422, 503) },
       },
     },
     async (request, reply) => {
