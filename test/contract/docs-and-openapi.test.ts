@@ -160,6 +160,18 @@ describe('GET /openapi.json', () => {
     visit(document);
   });
 
+  it('says which bodies take known members alone, and that a change changes something', async () => {
+    const document = await read();
+    const bodyOf = (path: string, method: string) =>
+      document.paths[path][method].requestBody.content['application/json'].schema;
+    expect(bodyOf('/api/coupons', 'post').additionalProperties).toBe(false);
+    expect(bodyOf('/api/coupons/{name}/stock', 'post').additionalProperties).toBe(false);
+    expect(bodyOf('/api/coupons/{name}', 'patch')).toMatchObject({
+      ...{ additionalProperties: false, minProperties: 1 },
+    });
+    expect(bodyOf('/api/coupons/claim', 'post')).not.toHaveProperty('additionalProperties');
+  });
+
   it('tells of every answer what it looks like, and of no field too few', async () => {
     const { client } = service;
     const document = await read();
@@ -193,7 +205,9 @@ describe('GET /openapi.json', () => {
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
       ['/api/coupons/{name}', 414, get(`/api/coupons/${'x'.repeat(5000)}`)],
-      ['/api/coupons/{name}', 200, { method: 'PATCH', path: pathOf(coupon), body: {} }],
+      ['/api/coupons/{name}', 200, patch(pathOf(coupon), { paused: false })],
+      ['/api/coupons/{name}', 400, patch(pathOf(coupon), {})],
+      ['/api/coupons/{name}', 400, patch(pathOf(coupon), { pause: true })],
       ['/api/coupons/{name}/stock', 200, post(pathOf(coupon, 'stock'), { add: 1 })],
       ['/api/coupons/{name}/claims', 200, get(pathOf(coupon, 'claims'))],
       ['/api/coupons/{name}/claims/{user_id}', 200, get(pathOf(coupon, 'claims', 'ada'))],
@@ -217,6 +231,7 @@ describe('GET /openapi.json', () => {
 
 const get = (path: string): Call => ({ method: 'GET', path });
 const post = (path: string, body: unknown): Call => ({ method: 'POST', path, body });
+const patch = (path: string, body: unknown): Call => ({ method: 'PATCH', path, body });
 
 function resolve(document: Json, reference: string): Json {
   expect(reference).toMatch(/^#\//);

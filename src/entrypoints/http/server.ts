@@ -9,6 +9,7 @@ import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { toInvalidRequest } from './invalid-request.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
@@ -26,7 +27,7 @@ import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
-import { invalidRequest, toInvalidRequest, validatorCompiler } from './validation.ts';
+import { invalidRequest, validatorCompiler } from './validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -194,9 +195,8 @@ function answerError(
   parts: HttpParts,
   maySay: () => boolean,
 ): void {
-  const { validation, validationContext = 'body' } = error;
-  const input = request[validationContext as 'body' | 'params' | 'query' | 'headers'];
-  const fault = validation ? toInvalidRequest(validation, validationContext, input) : error;
+  const { validation, validationContext } = error;
+  const fault = validation ? toInvalidRequest(validation, validationContext, request) : error;
   const details = toProblemDetails(fault);
   if (details.code === 'internal' && maySay()) {
     parts.log.error(
