@@ -24,7 +24,7 @@ export function nearestName(
   for (const name of names) {
     const known = folded(name);
     if (Math.abs(known.length - text.length) > editsMax) continue;
-    const edits = editDistance(known, text);
+    const edits = editDistance(known, text, editsMax);
     if (edits >= least || !isNear(edits, known, text)) continue;
     nearest = name;
     least = edits;
@@ -34,9 +34,9 @@ export function nearestName(
 
 /**
  * How many edits lead from one text to another: a character added, left out or replaced, or two neighbours swapped (the
- * optimal string alignment distance).
+ * optimal string alignment distance). Where more than `enough` are certain, it is infinite.
  */
-export function editDistance(from: string, to: string): number {
+export function editDistance(from: string, to: string, enough = Number.POSITIVE_INFINITY): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row += 1) {
@@ -53,6 +53,8 @@ export function editDistance(from: string, to: string): number {
       if (isSwap) least = Math.min(least, at(beforeLast, column - 2) + 1);
       edits.push(least);
     }
+    // A swap reaches back one row further, at the price of an edit.
+    if (Math.min(...edits) > enough && Math.min(...last) > enough) return Number.POSITIVE_INFINITY;
     beforeLast = last;
     last = edits;
   }
