@@ -59,8 +59,8 @@ const defaults = { claimConnections: 4, queryConnections: 2 };
 const schemaPattern = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
 
 /**
- * The limits in force. Throws one `StartError` that holds every mistake, a line each. `others` are the options that are
- * no limits; they are not expected in `given`, but may be what a misspelt one means.
+ * The limits in force. Throws one `StartError` that holds every mistake, a line each. `others` names the options that are
+ * no limits, as a misspelt option may mean one of them.
  */
 export function checkLimits(given: FirstcomeLimits, others: readonly string[]) {
   const texts: Record<string, string> = {};
@@ -81,7 +81,7 @@ export function checkLimits(given: FirstcomeLimits, others: readonly string[]) {
   throw new StartError(mistakes.join('\n'));
 }
 
-/** Throws a `StartError` for options that are neither limits nor among `others`: one that is misspelt is without effect. */
+/** Throws a `StartError` for options that are neither limits nor among `others`: a misspelt one would have no effect. */
 export function assertOptionNames(given: object, others: readonly string[]): void {
   const mistakes = Object.keys(withoutUndefined(given))
     .filter((option) => !others.includes(option) && !Object.hasOwn(variables, option))
@@ -90,8 +90,8 @@ export function assertOptionNames(given: object, others: readonly string[]): voi
 }
 
 /**
- * The options of `stop` that it does not know, in words. These do not make it fail: what ends a program must not depend
- * on how an option is spelt. As a listener it may also be called with something that holds no options.
+ * One warning for each option that `stop` does not know. It does not fail, as the end of a program must not depend on how
+ * an option is spelt. Called as a listener it gets an event or the name of a signal, which hold no options.
  */
 export function unknownStopOptions(given: object): string[] {
   if (Object.getPrototypeOf(given) !== Object.prototype) return [];

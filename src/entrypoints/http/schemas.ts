@@ -73,7 +73,7 @@ export const CouponParams = Type.Object({ name: PathText });
 /** The path of one user's claim. */
 export const ClaimParams = Type.Object({ name: PathText, user_id: PathText });
 
-/** An object that must not have other members: one that is misspelt would be without effect. */
+/** An object without further members: a misspelt one would have no effect. */
 export function onlyObject<Properties extends TProperties>(
   properties: Properties,
   options: { minProperties?: number } = {},
