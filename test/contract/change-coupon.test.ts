@@ -53,6 +53,12 @@ describe('PATCH /api/coupons/{name}', () => {
     expect(answer.json.errors[0].message).toBe(
       'must change at least one of opens_at, closes_at, paused',
     );
+    const absent = [undefined, ''].map((body) =>
+      service.client.call({ method: 'PATCH', path: pathOf(name), body }),
+    );
+    for (const one of await Promise.all(absent)) {
+      expect(one.json.errors).toEqual(answer.json.errors);
+    }
     expect(await read(name)).toEqual(before);
   });
 

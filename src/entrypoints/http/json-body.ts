@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { shownName } from '../../core/unknown-names.ts';
 import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
 import { invalidRequest } from './validation.ts';
@@ -29,6 +29,7 @@ export function readJsonBodies(app: FastifyInstance): void {
         return done(invalidBody('must not be compressed'));
       }
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
+      if (body.length === 0 && isEveryMemberOptional(request)) return done(null, {});
       const text = body.toString('utf8');
       parseJson(request, text, (error, value) => {
         done(error ?? faultOf(text, value), value);
@@ -43,6 +44,12 @@ export function readJsonBodies(app: FastifyInstance): void {
     }
     done();
   });
+}
+
+/** Whether an absent body may count as an empty object. */
+function isEveryMemberOptional(request: FastifyRequest): boolean {
+  const body = request.routeOptions.schema?.body as { required?: string[] } | undefined;
+  return body !== undefined && (body.required ?? []).length === 0;
 }
 
 function invalidBody(message: string) {
