@@ -182,6 +182,28 @@ describe('mistakes', () => {
     expect(mistakesIn({ PORT: '65535' })).toEqual([]);
   });
 
+  it('include variables whose names are nearly those of settings', () => {
+    expect(
+      mistakesIn({
+        ...{ DATABASE_ULR: 'postgres://ada:hunter2@db/shop', CLAIM_TIMOUT_MS: '100' },
+        ...{ ADMIN_APIKEY: adminKey, DATABASE_URL_FLIE: '/run/secret', PORT_FILE: '/run/port' },
+        ...{ HOST: '0.0.0.0', LOG_LEVEL: 'loud' },
+      }),
+    ).toEqual([
+      'DATABASE_ULR is unknown; did you mean DATABASE_URL?',
+      'CLAIM_TIMOUT_MS is unknown; did you mean CLAIM_TIMEOUT_MS?',
+      'ADMIN_APIKEY is unknown; did you mean ADMIN_API_KEY?',
+      'DATABASE_URL_FLIE is unknown; did you mean DATABASE_URL_FILE?',
+      'PORT_FILE is not read: only secrets can come from files; set PORT',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, but is "loud"',
+    ]);
+  });
+
+  it('include no variable of another program, and none that is empty', () => {
+    const others = { HOSTNAME: 'shop', FIRSTCOME_PORT: 'tcp://10.0.0.1:8080', PORTS: '80' };
+    expect(loadConfig({ ...others, DATABASE_ULR: '', PORT_FILE: '' })).toEqual(loadConfig({}));
+  });
+
   it('are found at every bound of every number, and one beyond it', () => {
     for (const { variable, kind, allowed } of settings) {
       if (kind !== 'number') continue;

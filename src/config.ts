@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { checkVariables, inBrackets } from './config/check.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
+import { misspeltVariables } from './config/misspelt-variables.ts';
 import { toOrigin } from './config/origins.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
 import { type SettingValues, type SettingVariable, settings } from './config/settings.ts';
@@ -91,6 +92,10 @@ export function loadConfig(
 ): Config {
   const given = readVariables({ ...env, ...overrides });
   const { values, wrong, mistakes } = checkVariables(given);
+  const misspelt = misspeltVariables(env);
+  // The rules leave out what these were meant for, as its value is not known.
+  for (const { about } of misspelt) wrong.add(about);
+  mistakes.unshift(...misspelt.map(({ mistake }) => mistake));
   const lockTimeoutMs =
     values.DATABASE_LOCK_TIMEOUT_MS ?? Math.min(1_500, Math.floor(0.3 * values.CLAIM_TIMEOUT_MS));
   for (const rule of rulesBetween(values, lockTimeoutMs)) {

@@ -6,6 +6,7 @@ import type { ClaimCommand } from '../core/claims/claim.ts';
 import { amountMax } from '../core/coupons/coupon.ts';
 import type { CouponChange, NewCoupon } from '../core/coupons/ports.ts';
 import { AppError, type FieldError } from '../core/errors.ts';
+import { unknownNames } from '../core/unknown-names.ts';
 import {
   CouponName,
   IdempotencyKeyHeader,
@@ -34,24 +35,41 @@ const allowedIn: Record<string, string> = {
 
 const ajv = new Ajv({ allErrors: true });
 
-const assertNewCoupon = assertion({ name: NewCouponName, amount: Units });
+// Checked by `checkWindow`, as a time here is a Date.
+const windowMembers = ['opensAt', 'closesAt'];
+const addUnits = 'cannot be changed here; add units with addStock';
+const asUnits = 'is unknown; give the units to add as `units`';
+
+const assertNewCoupon = assertion(
+  { name: NewCouponName, amount: Units },
+  { alsoKnown: windowMembers },
+);
 const assertName = assertion({ name: CouponName });
+// Further members of a claim are ignored, as over HTTP.
 const assertClaim = assertion({
   couponName: CouponName,
   userId: UserId,
   idempotencyKey: Type.Optional(idempotencyKey),
 });
-const assertChange = assertion({ paused: Type.Optional(Type.Boolean()) });
-const assertAddition = assertion({
-  name: CouponName,
-  units: Units,
-  idempotencyKey: Type.Optional(idempotencyKey),
-});
-const assertPage = assertion({
-  couponName: CouponName,
-  afterPosition: Type.Integer({ minimum: 0, maximum: amountMax }),
-  limit: Type.Integer({ minimum: 1, maximum: pageMax }),
-});
+const assertChange = assertion(
+  { paused: Type.Optional(Type.Boolean()) },
+  {
+    alsoKnown: windowMembers,
+    instead: { name: 'cannot be changed', amount: addUnits, units: addUnits },
+  },
+);
+const assertAddition = assertion(
+  { name: CouponName, units: Units, idempotencyKey: Type.Optional(idempotencyKey) },
+  { instead: { amount: asUnits, add: asUnits } },
+);
+const assertPage = assertion(
+  {
+    couponName: CouponName,
+    afterPosition: Type.Integer({ minimum: 0, maximum: amountMax }),
+    limit: Type.Integer({ minimum: 1, maximum: pageMax }),
+  },
+  {},
+);
 
 /** The limits of a sale window. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
@@ -83,7 +101,13 @@ export function checkClaim(command: {
 /** A change that can be made. */
 export function checkChange(change: Window & { paused?: boolean | undefined }): CouponChange {
   assertChange(change);
-  return { ...checkWindow(change), paused: change.paused };
+  const checked = { ...checkWindow(change), paused: change.paused };
+  if (Object.values(checked).every((value) => value === undefined)) {
+    throw invalid([
+      { field: 'change', message: 'must have at least one of opensAt, closesAt, paused' },
+    ]);
+  }
+  return checked;
 }
 
 /** Stock that can be added. */
@@ -105,21 +129,36 @@ export function checkPage(query: {
 }): { couponName: string; afterPosition: number; limit: number } {
   const { couponName, afterPosition = 0, limit = 100 } = query;
   const page = { couponName, afterPosition, limit };
-  assertPage(page);
+  assertPage({ ...query, ...page });
   return page;
 }
 
-/** Throws where the input breaks the rules; names every wrong field. Members that are undefined count as absent. */
-function assertion(fields: TProperties): (input: object) => void {
+/**
+ * Throws where the input breaks the rules; names every wrong field. Members that are undefined count as absent. Unknown
+ * members are refused where `others` says what else is known.
+ */
+function assertion(
+  fields: TProperties,
+  others?: { alsoKnown?: readonly string[]; instead?: Record<string, string> },
+): (input: object) => void {
   const validate = ajv.compile(Type.Object(fields));
+  const known = [...Object.keys(fields), ...(others?.alsoKnown ?? [])];
+  const unknownIn = (input: object) =>
+    unknownNames({
+      ...{ place: 'the argument', noun: 'member', known, instead: others?.instead },
+      given: Object.keys(withoutUndefined(input)),
+    });
   return (input) => {
-    if (validate(input)) return;
     const wrong = new Map<string, string>();
-    for (const { instancePath, params } of validate.errors ?? []) {
-      const field = instancePath.slice(1) || String(params.missingProperty ?? 'the argument');
-      wrong.set(field, allowedIn[field] ?? 'must be an object');
+    if (!validate(input)) {
+      for (const { instancePath, params } of validate.errors ?? []) {
+        const field = instancePath.slice(1) || String(params.missingProperty ?? 'the argument');
+        wrong.set(field, allowedIn[field] ?? 'must be an object');
+      }
     }
-    throw invalid([...wrong].map(([field, message]) => ({ field, message })));
+    const unknown = others === undefined || wrong.has('the argument') ? [] : unknownIn(input);
+    if (wrong.size === 0 && unknown.length === 0) return;
+    throw invalid([...[...wrong].map(([field, message]) => ({ field, message })), ...unknown]);
   };
 }
 
@@ -137,6 +176,11 @@ function toTime(field: string, time: Date | null | undefined): string | null | u
   const year = time instanceof Date ? time.getUTCFullYear() : Number.NaN;
   if (year >= 1 && year <= 9999) return time.toISOString();
   throw invalid([{ field, message: 'must be a Date in the years 1 to 9999, or null' }]);
+}
+
+/** The members that are there: one that is undefined counts as absent. */
+export function withoutUndefined(members: object): object {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 function invalid(fields: FieldError[]): AppError {

@@ -4,6 +4,8 @@
 import type { SettingVariable } from '../config/settings.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
+import { nearestName } from '../core/nearest-name.ts';
+import { withoutUndefined } from './library-checks.ts';
 
 /** Limits of an embedded engine. Each is a whole number. */
 export type FirstcomeLimits = {
@@ -56,13 +58,16 @@ const defaults = { claimConnections: 4, queryConnections: 2 };
 
 const schemaPattern = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
 
-/** The limits in force. Throws one `StartError` that holds every mistake, a line each. */
-export function checkLimits(given: FirstcomeLimits) {
+/**
+ * The limits in force. Throws one `StartError` that holds every mistake, a line each. `others` names the options that are
+ * no limits, as a misspelt option may mean one of them.
+ */
+export function checkLimits(given: FirstcomeLimits, others: readonly string[]) {
   const texts: Record<string, string> = {};
   const mistakes: string[] = [];
   for (const [option, value] of Object.entries({ ...defaults, ...withoutUndefined(given) })) {
     const variable = variables[option as keyof FirstcomeLimits];
-    if (variable === undefined) mistakes.push(`there is no option ${option}`);
+    if (variable === undefined) mistakes.push(noSuchOption(option, others));
     else if (typeof value !== 'number') mistakes.push(`${option} must be a number`);
     else texts[variable] = String(value);
   }
@@ -76,6 +81,25 @@ export function checkLimits(given: FirstcomeLimits) {
   throw new StartError(mistakes.join('\n'));
 }
 
+/** Throws a `StartError` for options that are neither limits nor among `others`: a misspelt one would have no effect. */
+export function assertOptionNames(given: object, others: readonly string[]): void {
+  const mistakes = Object.keys(withoutUndefined(given))
+    .filter((option) => !others.includes(option) && !Object.hasOwn(variables, option))
+    .map((option) => noSuchOption(option, others));
+  if (mistakes.length > 0) throw new StartError(mistakes.join('\n'));
+}
+
+/**
+ * One warning for each option that `stop` does not know. It does not fail, as the end of a program must not depend on how
+ * an option is spelt. Called as a listener it gets an event or the name of a signal, which hold no options.
+ */
+export function unknownStopOptions(given: object): string[] {
+  if (Object.getPrototypeOf(given) !== Object.prototype) return [];
+  return Object.keys(withoutUndefined(given))
+    .filter((option) => option !== 'timeoutMs')
+    .map((option) => `stop has no option ${option}; it takes timeoutMs`);
+}
+
 /** Throws a `StartError` for what is no name of a schema that needs no quotes. */
 export function assertSchema(schema: string): void {
   if (typeof schema === 'string' && schemaPattern.test(schema)) return;
@@ -84,8 +108,10 @@ export function assertSchema(schema: string): void {
   );
 }
 
-function withoutUndefined(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+function noSuchOption(option: string, others: readonly string[]): string {
+  const nearest = nearestName(option, [...others, ...Object.keys(variables)]);
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  return `there is no option ${option}${hint}`;
 }
 
 /** What the configuration says about its variables, said about the options. */

@@ -26,7 +26,13 @@ import {
   checkPage,
   type Window,
 } from './library-checks.ts';
-import { assertSchema, checkLimits, type FirstcomeLimits } from './library-options.ts';
+import {
+  assertOptionNames,
+  assertSchema,
+  checkLimits,
+  type FirstcomeLimits,
+  unknownStopOptions,
+} from './library-options.ts';
 
 export type {
   Claim,
@@ -118,15 +124,23 @@ export type Firstcome = {
   stop(options?: { timeoutMs?: number }): Promise<void>;
 };
 
+// A name that is missing here does not compile.
+const optionsBesidesLimits = Object.keys({
+  ...{ pool: true, schema: true, unsafeDurability: true, logger: true },
+} satisfies Record<Exclude<keyof FirstcomeOptions, keyof FirstcomeLimits>, true>);
+
 const schemaDefault = 'firstcome';
 const connectTimeoutMsDefault = 2_000;
 const stopTimeoutMsDefault = 4_000;
 
 /**
  * Brings the schema to the tables and functions of this version, creating it if need be, and returns the names of the
- * migrations applied. Safe from several processes at once. Rejects with a `StartError`.
+ * migrations applied. Safe from several processes at once. The options of `createFirstcome` may stand beside its own.
+ * Rejects with a `StartError`.
  */
-export async function migrate({ pool, schema = schemaDefault }: HostDatabase): Promise<string[]> {
+export async function migrate(options: HostDatabase): Promise<string[]> {
+  const { pool, schema = schemaDefault } = options;
+  assertOptionNames(options, optionsBesidesLimits);
   assertSchema(schema);
   assertCanLend(pool, 1);
   // Without limits on statements and locks: one migration waits for another.
@@ -148,7 +162,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   const { pool, schema = schemaDefault, unsafeDurability = false, logger, ...limits } = options;
   const log = logger ?? { warn: () => undefined };
   assertSchema(schema);
-  const { database, claims } = checkLimits(limits);
+  const { database, claims } = checkLimits(limits, optionsBesidesLimits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
   const place = { hostPool: pool, schema };
   const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
@@ -197,7 +211,9 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       return running().readClaims.find(checked.couponName, checked.userId);
     },
     listClaims: async (query) => running().readClaims.list(checkPage(query)),
-    stop({ timeoutMs = stopTimeoutMsDefault } = {}) {
+    stop(options = {}) {
+      const { timeoutMs = stopTimeoutMsDefault } = options;
+      for (const message of unknownStopOptions(options)) log.warn({}, message);
       stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(stops));
       return stopped;
     },

@@ -158,6 +158,35 @@ describe('POST /api/coupons/{name}/stock', () => {
     },
   );
 
+  it.each([
+    ['adds', 'is unknown; did you mean `add`?'],
+    ['units', 'is unknown; give the units to add as `add`'],
+    ['amount', 'is unknown; give the units to add as `add`'],
+    ['idempotency_key', 'is unknown; send it as the header Idempotency-Key'],
+    ['dry_run', 'is unknown; this call takes add'],
+  ])('refuses the unknown member %s and adds nothing', async (member, message) => {
+    const name = await aCoupon(service);
+    const before = await storedCounts(service);
+    const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
+    expectInvalid(answer, member, 'add');
+    expect(answer.json.errors).toContainEqual({ field: member, message });
+    if (member !== 'adds') {
+      const beside = await service.client.post(pathOf(name, 'stock'), { add: 5, [member]: 5 });
+      expect(beside.json.errors).toEqual([{ field: member, message }]);
+    }
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('refuses a query parameter and adds nothing', async () => {
+    const path = pathOf(await aCoupon(service), 'stock');
+    const before = await storedCounts(service);
+    for (const query of ['dry_run=true', 'add=5', 'dry_run', '=', '=1', '%zz=1']) {
+      expectProblem(await service.client.post(`${path}?${query}`, { add: 5 }), 'invalid_request');
+    }
+    expect(await storedCounts(service)).toEqual(before);
+    expect((await service.client.post(`${path}?`, { add: 5 })).status).toBe(200);
+  });
+
   it('asks for what is missing', async () => {
     const answer = await service.client.post(pathOf(await aCoupon(service), 'stock'), {});
     expect(answer.json.error).toBe('invalid request: add is required');

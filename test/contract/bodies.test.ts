@@ -3,14 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
 
 const bodyBytesMax = 16 * 1024;
 
@@ -128,9 +121,9 @@ describe('a body', () => {
 
   it('may hold those words where they reach for nothing', async () => {
     for (const name of ['__proto__', 'constructor', 'prototype', '"__proto__":']) {
-      const body = { name, amount: 1, prototype: 1, constructor: 'x' };
-      expect((await create(body)).status).toBe(201);
-      await aClaim(service, name, { user: '__proto__' });
+      expect((await create({ name, amount: 1 })).status).toBe(201);
+      const claim = { user_id: '__proto__', coupon_name: name, prototype: 1, constructor: 'x' };
+      expect((await service.client.post('/api/coupons/claim', claim)).status).toBe(200);
       expect((await service.client.get(pathOf(name))).json).toMatchObject({
         ...{ name, claimed_by: ['__proto__'] },
       });
@@ -172,8 +165,8 @@ describe('a body', () => {
 
   it('may have 16 KiB and not one byte more, with a length or in chunks', async () => {
     const padded = (name: string, bytes: number) => {
-      const [head, tail] = [`{"name":"${name}","amount":1,"pad":"`, '"}'];
-      return head + 'x'.repeat(bytes - head.length - tail.length) + tail;
+      const [head, tail] = [`{"name":"${name}","amount":1`, '}'];
+      return head + ' '.repeat(bytes - head.length - tail.length) + tail;
     };
     for (const headers of [{}, { 'Transfer-Encoding': 'chunked', 'Content-Length': undefined }]) {
       expect((await create(padded(newName(), bodyBytesMax), headers)).status).toBe(201);
@@ -191,10 +184,15 @@ describe('a body', () => {
   });
 
   it('may be nested eight deep and not nine', async () => {
-    const nested = (depth: number) =>
-      `{"name":"${newName()}","amount":1,"x":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
-    expect((await create(nested(8))).status).toBe(201);
-    expectInvalid(await create(nested(9)), 'body');
+    const coupon = await aCoupon(service);
+    const claim = (x: string) =>
+      service.client.post(
+        '/api/coupons/claim',
+        `{"user_id":"a","coupon_name":"${coupon}","x":${x}}`,
+      );
+    const nested = (depth: number) => '['.repeat(depth - 1) + ']'.repeat(depth - 1);
+    expect((await claim(nested(8))).status).toBe(200);
+    expectInvalid(await claim(nested(9)), 'body');
     const objects = `${'{"a":'.repeat(9)}1${'}'.repeat(9)}`;
     expectInvalid(await create(objects), 'body');
   });
@@ -205,6 +203,38 @@ describe('a body', () => {
     expectInvalid(await create('['.repeat(bodyBytesMax)), 'body');
     const objects = `${'{"":'.repeat(3000)}1${'}'.repeat(3000)}`;
     expectInvalid(await create(objects), 'body');
+  });
+
+  it.each([
+    ['{"name":"n","amount":1,"name":"m"}', 'name'],
+    ['{"name":"n","amount":1,"na\\u006de":"m"}', 'name'],
+    ['{"\\u006e\\u0061me":"n","name":"m","amount":1}', 'name'],
+    ['{"name":"n","amount":1,"amount":1}', 'amount'],
+    ['{"name":"n","amount":1,"x":{"a":1,"a":2}}', 'a'],
+    ['{"name":"n","amount":1,"x":[[{"a":{},"b":1,"a":{}}]]}', 'a'],
+    ['{"name":{"a":1,"b":2},"amount":1,"name":"n"}', 'name'],
+    ['{"name":"n","amount":1, "opens_at" :null,\n"opens_at"\t: null}', 'opens_at'],
+    ['{"add":1,"add":2}', 'add'],
+    ['{"paused":true,"paused":false}', 'paused'],
+    ['{"a\\"b":1,"a\\u0022b":2}', 'a"b'],
+    ['{"":1,"":2}', 'body'],
+  ])('that holds a member twice is 400 on every route: %s', async (body, field) => {
+    const before = await storedCounts(service);
+    for (const [method, path] of routes) {
+      const answer = await service.client.call({ method, path, body });
+      expectInvalid(answer, field);
+      expect(answer.json.error).toMatch(/ must not (?:be repeated|repeat the member)/);
+    }
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('may hold a member in each of two objects, and colons, braces and quotes in texts', async () => {
+    const coupon = await aCoupon(service, { name: 'a":{"a\\":1,"a\\":2}' });
+    const claim = { user_id: '{"x":1,"x":2}:\\', coupon_name: coupon };
+    const more = { x: [{ a: 1 }, { a: 1, user_id: { a: 1 } }], y: { x: ':', coupon_name: '"' } };
+    const answer = await service.client.post('/api/coupons/claim', { ...claim, ...more });
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.json).toMatchObject(claim);
   });
 
   it('may come with a GET, where nobody reads it', async () => {

@@ -40,11 +40,70 @@ describe('PATCH /api/coupons/{name}', () => {
     });
     await change(name, { paused: true });
     const before = await read(name);
-    for (const body of [{}, { paused: true }, { unknown: 1, amount: 99, name: 'x' }]) {
-      const answer = await change(name, body);
-      expect(answer.status).toBe(200);
-      expect(answer.json).toEqual(before);
+    const answer = await change(name, { paused: true });
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual(before);
+  });
+
+  it('refuses an empty change, and says what can be changed', async () => {
+    const name = await aCoupon(service);
+    const before = await read(name);
+    const answer = await change(name, {});
+    expectInvalid(answer, 'body');
+    expect(answer.json.errors[0].message).toBe(
+      'must change at least one of opens_at, closes_at, paused',
+    );
+    const absent = [undefined, ''].map((body) =>
+      service.client.call({ method: 'PATCH', path: pathOf(name), body }),
+    );
+    for (const one of await Promise.all(absent)) {
+      expect(one.json.errors).toEqual(answer.json.errors);
     }
+    expect(await read(name)).toEqual(before);
+  });
+
+  it.each([
+    ['pause', 'is unknown; did you mean `paused`?'],
+    ['is_paused', 'is unknown; did you mean `paused`?'],
+    ['Paused', 'is unknown; did you mean `paused`?'],
+    ['open_at', 'is unknown; did you mean `opens_at`?'],
+    ['opensAt', 'is unknown; did you mean `opens_at`?'],
+    ['close_at', 'is unknown; did you mean `closes_at`?'],
+    ['archived', 'is unknown; this call takes opens_at, closes_at, paused'],
+    ['name', 'cannot be changed'],
+    ['amount', 'cannot be changed here; add units with POST /api/coupons/{name}/stock'],
+    ['add', 'is unknown here; add units with POST /api/coupons/{name}/stock'],
+    ['remaining_amount', 'cannot be changed; add units with POST /api/coupons/{name}/stock'],
+  ])('refuses %s, alone or beside a change, and changes nothing', async (member, message) => {
+    const name = await aCoupon(service);
+    const before = await read(name);
+    for (const others of [{}, { closes_at: '2999-01-01T00:00:00Z' }]) {
+      const answer = await change(name, { ...others, [member]: true });
+      expectInvalid(answer, member);
+      expect(answer.json.errors[0].message).toBe(message);
+    }
+    expect(await read(name)).toEqual(before);
+  });
+
+  it('refuses a query parameter, which could not change anything', async () => {
+    const name = await aCoupon(service);
+    const before = await read(name);
+    const answer = await service.client.patch(`${pathOf(name)}?paused=true`, { closes_at: null });
+    expectInvalid(answer, 'paused');
+    expect(await read(name)).toEqual(before);
+  });
+
+  it.each([
+    [{ paused: null }, 'paused', 'must be true or false'],
+    [{ paused: '' }, 'paused', 'must be true or false'],
+    [
+      { opens_at: '' },
+      'opens_at',
+      'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
+    ],
+  ])('calls no optional member required in %j', async (body, field, message) => {
+    const answer = await change(await aCoupon(service), body);
+    expect(answer.json.errors).toEqual([{ field, message }]);
   });
 
   it('takes a limit of the window away with null, and the other stays', async () => {

@@ -130,6 +130,31 @@ describe('POST /api/coupons/claim', () => {
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({ position: 1, claim_id: expect.stringMatching(uuid) });
   });
+
+  it('ignores members near its own, and query parameters', async () => {
+    const coupon = await aCoupon(service);
+    const answer = await service.client.post('/api/coupons/claim?utm_source=mail&user_id=eve&=', {
+      ...{ user_id: 'ada', coupon_name: coupon, userid: 'eve', couponName: 'OTHER', '': 1 },
+    });
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.json).toMatchObject({ user_id: 'ada', coupon_name: coupon });
+  });
+
+  it.each([
+    ['"user_id":"ada","user_id":"bob"', 'user_id'],
+    ['"user_id":"ada","user_id":"ada"', 'user_id'],
+    ['"user_id":"ada","us\\u0065r_id":"bob"', 'user_id'],
+    ['"user_id":"ada","x":{"y":[{"z":1,"z":2}]}', 'z'],
+    ['"user_id":"ada","x":{"__proto__":1},"x":1', 'x'],
+  ])('refuses a member that stands twice: %s', async (members, field) => {
+    const coupon = await aCoupon(service);
+    const before = await storedCounts(service);
+    const body = `{${members},"coupon_name":"${coupon}"}`;
+    const answer = await service.client.post('/api/coupons/claim', body);
+    expectInvalid(answer, field);
+    expect(answer.json.errors[0].message).toBe('must not be repeated');
+    expect(await storedCounts(service)).toEqual(before);
+  });
 });
 
 describe('POST /api/coupons/claim with a user or coupon that is none', () => {

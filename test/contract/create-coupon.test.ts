@@ -78,20 +78,66 @@ describe('POST /api/coupons', () => {
     expect((await service.client.get(pathOf(name))).json.amount).toBe(created[0]?.json.amount);
   });
 
-  it('ignores fields that it does not know, also those that a coupon has', async () => {
-    const answer = await create({
-      name: newName(),
-      amount: 4,
-      ...{ remaining_amount: 1, claimed_by: ['mallory'], paused: true, state: 'closed', id: 1 },
+  it.each([
+    ['open_at', 'is unknown; did you mean `opens_at`?'],
+    ['opensAt', 'is unknown; did you mean `opens_at`?'],
+    ['opened_at', 'is unknown; did you mean `opens_at`?'],
+    ['OPENS_AT', 'is unknown; did you mean `opens_at`?'],
+    ['close_at', 'is unknown; did you mean `closes_at`?'],
+    ['closes-at', 'is unknown; did you mean `closes_at`?'],
+    ['paused', 'is unknown; this call takes name, amount, opens_at, closes_at'],
+    ['remaining_amount', 'is unknown; this call takes name, amount, opens_at, closes_at'],
+    ['id', 'is unknown; this call takes name, amount, opens_at, closes_at'],
+    ['constructor', 'is unknown; this call takes name, amount, opens_at, closes_at'],
+    ['a"b\\u0000\ud800', 'is unknown; this call takes name, amount, opens_at, closes_at'],
+  ])('refuses the unknown member %s, and stores nothing', async (member, message) => {
+    const before = await storedCounts(service);
+    const answer = await create({ name: newName(), amount: 4, [member]: '2999-01-01T00:00:00Z' });
+    expectInvalid(answer, member);
+    expect(answer.json.errors[0].message).toBe(message);
+    expect(await storedCounts(service)).toEqual(before);
+  });
+
+  it('names a misspelt member beside what is missing because of it', async () => {
+    const answer = await create({ nmae: newName(), ammount: 4 });
+    expectInvalid(answer, 'name', 'amount', 'nmae', 'ammount');
+    expect(answer.json.errors).toContainEqual({
+      field: 'nmae',
+      message: 'is unknown; did you mean `name`?',
     });
-    expect(answer.status).toBe(201);
-    expect(answer.json).toMatchObject({
-      remaining_amount: 4,
-      claimed_by: [],
-      paused: false,
-      state: 'open',
+    expect(answer.json.error).toContain('name is required');
+  });
+
+  it('calls a member without a name what it is', async () => {
+    const answer = await create({ name: newName(), amount: 4, '': 1 });
+    expect(answer.json.errors).toEqual([
+      { field: 'body', message: 'must not have a member with an empty name' },
+    ]);
+  });
+
+  it('names the first of many unknown members, cut to what can be read', async () => {
+    const many = Object.fromEntries(Array.from({ length: 1500 }, (_, n) => [`x${n}`, 1]));
+    const answer = await create({ name: newName(), amount: 4, ...many });
+    expectProblem(answer, 'invalid_request');
+    expect(answer.json.errors).toHaveLength(9);
+    expect(answer.json.errors.at(-1)).toEqual({
+      field: 'body',
+      message: 'has 1492 more unknown members',
     });
-    expect(answer.json).not.toHaveProperty('id');
+    const long = await create({ name: newName(), amount: 4, ['🎟'.repeat(3000)]: 1 });
+    expectInvalid(long, `${'🎟'.repeat(64)}…`);
+  });
+
+  it('refuses a query parameter, and stores nothing', async () => {
+    const before = await storedCounts(service);
+    const answer = await service.client.post('/api/coupons?opens_at=2999-01-01T00:00:00Z', {
+      ...{ name: newName(), amount: 4 },
+    });
+    expectInvalid(answer, 'opens_at');
+    expect(answer.json.errors[0].message).toBe(
+      'is an unknown query parameter; this call takes none',
+    );
+    expect(await storedCounts(service)).toEqual(before);
   });
 });
 

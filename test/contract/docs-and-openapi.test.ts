@@ -160,6 +160,23 @@ describe('GET /openapi.json', () => {
     visit(document);
   });
 
+  it('lets no body but that of a claim have unknown members, and no change be empty', async () => {
+    const document = await read();
+    const bodies = Object.values<Json>(document.paths)
+      .flatMap((methods) => Object.values<Json>(methods))
+      .filter(({ requestBody }) => requestBody !== undefined)
+      .map(({ operationId, requestBody }) => [
+        operationId,
+        requestBody.content['application/json'].schema,
+      ]);
+    expect(bodies.length).toBeGreaterThan(3);
+    for (const [operation, { additionalProperties }] of bodies) {
+      const expected = operation === 'claimCoupon' ? undefined : false;
+      expect([operation, additionalProperties]).toEqual([operation, expected]);
+    }
+    expect(Object.fromEntries(bodies).changeCoupon.minProperties).toBe(1);
+  });
+
   it('tells of every answer what it looks like, and of no field too few', async () => {
     const { client } = service;
     const document = await read();
@@ -193,7 +210,9 @@ describe('GET /openapi.json', () => {
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
       ['/api/coupons/{name}', 414, get(`/api/coupons/${'x'.repeat(5000)}`)],
-      ['/api/coupons/{name}', 200, { method: 'PATCH', path: pathOf(coupon), body: {} }],
+      ['/api/coupons/{name}', 200, patch(pathOf(coupon), { paused: false })],
+      ['/api/coupons/{name}', 400, patch(pathOf(coupon), {})],
+      ['/api/coupons/{name}', 400, patch(pathOf(coupon), { pause: true })],
       ['/api/coupons/{name}/stock', 200, post(pathOf(coupon, 'stock'), { add: 1 })],
       ['/api/coupons/{name}/claims', 200, get(pathOf(coupon, 'claims'))],
       ['/api/coupons/{name}/claims/{user_id}', 200, get(pathOf(coupon, 'claims', 'ada'))],
@@ -217,6 +236,7 @@ describe('GET /openapi.json', () => {
 
 const get = (path: string): Call => ({ method: 'GET', path });
 const post = (path: string, body: unknown): Call => ({ method: 'POST', path, body });
+const patch = (path: string, body: unknown): Call => ({ method: 'PATCH', path, body });
 
 function resolve(document: Json, reference: string): Json {
   expect(reference).toMatch(/^#\//);

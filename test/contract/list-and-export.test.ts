@@ -88,6 +88,33 @@ describe('GET /api/coupons', () => {
     },
   );
 
+  it.each([
+    ['limit=1&limit=2', 'limit', 'must not be repeated'],
+    ['limit=1&limit=1', 'limit', 'must not be repeated'],
+    ['limit=1&l%69mit=1', 'limit', 'must not be repeated'],
+    ['cursor=1&limit=5&cursor=1', 'cursor', 'must not be repeated'],
+    ['limit=', 'limit', 'must be a whole number from 1 to 1000'],
+    ['limit', 'limit', 'must be a whole number from 1 to 1000'],
+    ['limt=5', 'limt', 'is an unknown query parameter; did you mean `limit`?'],
+    ['Limit=5', 'Limit', 'is an unknown query parameter; did you mean `limit`?'],
+    ['limit=5&limits=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
+    ['next_cursor=5', 'next_cursor', 'is unknown; send it as `cursor`'],
+    ['%6cim%69ts=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
+    ['state=open', 'state', 'is an unknown query parameter; this call takes limit, cursor'],
+    ['%zz=5', '%zz', 'is an unknown query parameter; this call takes limit, cursor'],
+    ['__proto__=5', '__proto__', 'is an unknown query parameter; this call takes limit, cursor'],
+    ['=5', 'query', 'must not have a query parameter with an empty name'],
+    ['=', 'query', 'must not have a query parameter with an empty name'],
+  ])('refuses ?%s, and says what is wrong', async (query, field, message) => {
+    const answer = await service.client.get(`/api/coupons?${query}`);
+    expectInvalid(answer, field);
+    expect(answer.json.errors).toEqual([{ field, message }]);
+  });
+
+  it.each(['', '&', '&&', 'l%69mit=1&', 'limit=1&&cursor=0'])('takes ?%s', async (query) => {
+    expect((await service.client.get(`/api/coupons?${query}`)).status).toBe(200);
+  });
+
   it('answers an empty page behind the last coupon', async () => {
     const answer = await service.client.get(`/api/coupons?cursor=${'9'.repeat(18)}`);
     expect(answer.json).toEqual({ coupons: [], next_cursor: null });
@@ -134,15 +161,16 @@ describe('GET /api/coupons/{name}/claims', () => {
     }
   });
 
-  it.each(['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'])(
-    'refuses %s',
-    async (query) => {
-      const answer = await service.client.get(
-        `${pathOf(await aCoupon(service), 'claims')}?${query}`,
-      );
+  it.each([
+    ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
+    ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
+  ])('refuses %s, also for an export', async (query) => {
+    const path = `${pathOf(await aCoupon(service), 'claims')}?${query}`;
+    for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
+      const answer = await service.client.get(path, { Accept: accept });
       expectInvalid(answer, query.split('=')[0] ?? '');
-    },
-  );
+    }
+  });
 });
 
 describe('GET /api/coupons/{name}/claims as an export', () => {

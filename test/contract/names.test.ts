@@ -105,7 +105,7 @@ describe('a name', () => {
     const { client } = service;
     const coupon = await aCoupon(service);
     expectProblem(await client.get('/api/coupons/'), 'coupon_not_found');
-    expectProblem(await client.patch('/api/coupons/', {}), 'coupon_not_found');
+    expectProblem(await client.patch('/api/coupons/', { paused: true }), 'coupon_not_found');
     expectProblem(await client.get('/api/coupons//claims'), 'coupon_not_found');
     expectProblem(await client.post('/api/coupons//stock', { add: 1 }), 'coupon_not_found');
     expectProblem(await client.get(`${pathOf(coupon, 'claims')}/`), 'claim_not_found');

@@ -30,6 +30,17 @@ describe('GET /api/coupons/{name}', () => {
     expectProblem(await read(newName()), 'coupon_not_found');
   });
 
+  it.each(['utm_source=mail', '_=1738', 'a=1&a=2', '=', '%zz'])(
+    'ignores the query ?%s, so that a tracked link works',
+    async (query) => {
+      const name = await aCoupon(service);
+      await aClaim(service, name, { user: 'ada' });
+      for (const path of [pathOf(name), pathOf(name, 'claims', 'ada'), '/health', '/metrics']) {
+        expect((await service.client.get(`${path}?${query}`)).status).toBe(200);
+      }
+    },
+  );
+
   it.each([
     ['scheduled', { opens_at: '2999-01-01T00:00:00Z' }],
     ['open', { opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' }],

@@ -187,6 +187,76 @@ describe('an embedded engine', () => {
     ).rejects.toMatchObject({ fields: [{ field: 'opensAt' }] });
   });
 
+  it('refuses unknown members and suggests the nearest one, and changes nothing', async () => {
+    const { createCoupon, changeCoupon, addStock, listClaims, readCoupon } = await start();
+    const name = newName();
+    await createCoupon({ name, amount: 5 });
+    const before = await readCoupon(name);
+    const later = new Date('2999-01-01T00:00:00Z');
+    const other = newName();
+    const create = (more: object) => createCoupon({ name: other, amount: 1, ...more });
+    const change = (members: object) => changeCoupon(name, members);
+    const add = (more: object) => addStock({ name, units: 1, ...more });
+    const list = (more: object) => listClaims({ couponName: name, ...more });
+    const rows: [() => Promise<unknown>, string, string][] = [
+      [() => create({ openAt: later }), 'openAt', 'is unknown; did you mean `opensAt`?'],
+      [() => create({ opens_at: later }), 'opens_at', 'is unknown; did you mean `opensAt`?'],
+      [() => create({ closedAt: null }), 'closedAt', 'is unknown; did you mean `closesAt`?'],
+      [
+        () => create({ paused: true }),
+        'paused',
+        'is unknown; this call takes name, amount, opensAt, closesAt',
+      ],
+      [() => change({ pause: true }), 'pause', 'is unknown; did you mean `paused`?'],
+      [
+        () => change({ paused: true, openAt: null }),
+        'openAt',
+        'is unknown; did you mean `opensAt`?',
+      ],
+      [() => change({ amount: 6 }), 'amount', 'cannot be changed here; add units with addStock'],
+      [
+        () => add({ idempotencykey: 'k' }),
+        'idempotencykey',
+        'is unknown; did you mean `idempotencyKey`?',
+      ],
+      [() => add({ amount: 5 }), 'amount', 'is unknown; give the units to add as `units`'],
+      [() => list({ limits: 1 }), 'limits', 'is unknown; did you mean `limit`?'],
+      [
+        () => list({ cursor: 1 }),
+        'cursor',
+        'is unknown; this call takes couponName, afterPosition, limit',
+      ],
+      [() => change({}), 'change', 'must have at least one of opensAt, closesAt, paused'],
+      [
+        () => change({ opensAt: undefined, paused: undefined }),
+        ...(['change', 'must have at least one of opensAt, closesAt, paused'] as const),
+      ],
+    ];
+    for (const [call, field, message] of rows) {
+      await expect(call()).rejects.toMatchObject({
+        ...{ code: 'invalid_request', fields: [{ field, message }] },
+      });
+    }
+    await expect(createCoupon({ nmae: other, amount: 1 } as never)).rejects.toMatchObject({
+      fields: [{ field: 'name' }, { field: 'nmae', message: 'is unknown; did you mean `name`?' }],
+    });
+    expect(await readCoupon(name)).toEqual(before);
+    await expect(readCoupon(other)).rejects.toMatchObject({ code: 'coupon_not_found' });
+  });
+
+  it('counts members that are undefined as absent, also unknown ones', async () => {
+    const { createCoupon, changeCoupon, addStock, listClaims, claim } = await start();
+    const nothing = { opensAt: undefined, unknown: undefined };
+    const name = newName();
+    await createCoupon({ name, amount: 5, ...nothing });
+    expect(await changeCoupon(name, { paused: false, ...nothing })).toMatchObject({ amount: 5 });
+    expect(await changeCoupon(name, { opensAt: null })).toMatchObject({ opensAt: null });
+    await addStock({ name, units: 1, idempotencyKey: undefined, ...nothing });
+    await listClaims({ couponName: name, limit: undefined, ...nothing });
+    const extra = { couponName: name, userId: 'ada', trackingId: 'x' };
+    expect((await claim(extra)).outcome).toBe('claimed');
+  });
+
   it('reads numbers and times by its own rules, whatever the host has set for its process', async () => {
     const { INT8, INT4, TIMESTAMPTZ } = pg.types.builtins;
     const types = [INT8, INT4, TIMESTAMPTZ];
@@ -373,6 +443,54 @@ describe('a pool is refused', () => {
       /^batchMax .*\nlockTimeoutMs must be less than half of claimTimeoutMs/,
     );
     await refused({ lanes: 1 } as Partial<FirstcomeOptions>).toThrow('there is no option lanes');
+  });
+
+  it('with an option that is unknown, and the nearest one is suggested', async () => {
+    const { schema: _, ...others } = { pool, schema };
+    const rows = [
+      [{ shcema: schema }, 'there is no option shcema; did you mean schema?'],
+      [
+        { claimConections: 1 },
+        'there is no option claimConections; did you mean claimConnections?',
+      ],
+      [{ unsafe_durability: true }, 'unsafe_durability; did you mean unsafeDurability?'],
+      [{ loger: undefined, Logger: {} }, 'there is no option Logger; did you mean logger?'],
+    ] as const;
+    for (const [options, message] of rows) {
+      await expect(createFirstcome({ ...others, ...options })).rejects.toThrow(message);
+      await expect(migrate({ ...others, ...options })).rejects.toThrow(message);
+    }
+    const schemas = await database.query(`select from pg_namespace where nspname = 'firstcome'`);
+    expect(schemas).toEqual([]);
+  });
+});
+
+describe('an option', () => {
+  it('of the engine may be given to migrate, which takes the same object', async () => {
+    const options = { pool, schema, claimConnections: 1, logger: { warn: () => undefined } };
+    expect(await migrate(options)).toEqual([]);
+  });
+
+  it('that stop does not know is logged, and the engine stops all the same', async () => {
+    const warnings: unknown[] = [];
+    const { stop, claim } = await start({
+      logger: { warn: (_event, message) => warnings.push(message) },
+    });
+    const given = { timeoutMS: 1, timeoutMs: undefined, other: undefined };
+    await stop(given as object);
+    expect(warnings).toEqual(['stop has no option timeoutMS; it takes timeoutMs']);
+    await expect(claim({ couponName: 'a', userId: 'b' })).rejects.toThrow('stopped');
+  });
+
+  it('is not looked for in what a listener is called with', async () => {
+    const warnings: unknown[] = [];
+    const { stop, claim } = await start({
+      logger: { warn: (_event, message) => warnings.push(message) },
+    });
+    await (stop as (signal: unknown) => Promise<void>)('SIGTERM');
+    await (stop as (event: unknown) => Promise<void>)(new Event('abort'));
+    expect(warnings).toEqual([]);
+    await expect(claim({ couponName: 'a', userId: 'b' })).rejects.toThrow('stopped');
   });
 });
 

@@ -195,6 +195,8 @@ describe('a wrong command line', () => {
     [['serve', '--port', '80'], /^firstcome: unknown option '--port'/],
     [['migrate', 'now'], /^firstcome: too many arguments/],
     [['config', '--josn'], /^firstcome: unknown option '--josn'/],
+    [['serve', '--worker', '2'], /'--worker'\n\(Did you mean --workers\?\)/],
+    [['serve', '--unsafe-durabilty'], /\n\(Did you mean --unsafe-durability\?\)/],
     [[''], /^firstcome: unknown command ''/],
   ])('%j exits with 2, names the word, points to the help and runs nothing', async (args, told) => {
     const { code, stdout, stderr, calls } = await run(args);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { shownName } from '../../core/unknown-names.ts';
+import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
 import { invalidRequest } from './validation.ts';
 
 /** Bytes in a body. */
@@ -12,7 +14,8 @@ const depthMax = 8;
 /**
  * Reads every body as JSON, whatever its Content-Type says: clients of this API family send all sorts. What JSON does
  * not allow, what would reach for an object's prototype, and what is not UTF-8 is refused: two ids must not become one
- * by the replacement of bytes that no character stands for.
+ * by the replacement of bytes that no character stands for. So is a member that stands twice, of which another reader
+ * may take the other one.
  */
 export function readJsonBodies(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
@@ -26,12 +29,10 @@ export function readJsonBodies(app: FastifyInstance): void {
         return done(invalidBody('must not be compressed'));
       }
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
-      parseJson(request, body.toString('utf8'), (error, value) => {
-        if (error === null && isDeeperThan(depthMax, value)) {
-          done(invalidBody(`must not be nested deeper than ${depthMax}`));
-        } else {
-          done(error, value);
-        }
+      if (body.length === 0 && isEveryMemberOptional(request)) return done(null, {});
+      const text = body.toString('utf8');
+      parseJson(request, text, (error, value) => {
+        done(error ?? faultOf(text, value), value);
       });
     },
   );
@@ -45,12 +46,23 @@ export function readJsonBodies(app: FastifyInstance): void {
   });
 }
 
+/** Whether an absent body may count as an empty object. */
+function isEveryMemberOptional(request: FastifyRequest): boolean {
+  const body = request.routeOptions.schema?.body as { required?: string[] } | undefined;
+  return body !== undefined && (body.required ?? []).length === 0;
+}
+
 function invalidBody(message: string) {
   return invalidRequest([{ field: 'body', message }]);
 }
 
-/** Looks no further down than it must, so that a body which is nothing but brackets cannot fill the stack. */
-function isDeeperThan(depth: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(depth - 1, inner));
+/** What is wrong with the structure of a body that is JSON. */
+function faultOf(text: string, value: unknown): Error | null {
+  const members = membersInValue(value, depthMax);
+  if (Number.isNaN(members)) return invalidBody(`must not be nested deeper than ${depthMax}`);
+  if (members === membersInText(text)) return null;
+  const name = repeatedMember(text);
+  return name
+    ? invalidRequest([{ field: shownName(name), message: 'must not be repeated' }])
+    : invalidBody('must not repeat the member ""');
 }

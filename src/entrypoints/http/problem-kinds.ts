@@ -22,7 +22,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Invalid request',
     error: 'invalid request',
     effect: 'none',
-    meaning: 'The request breaks a rule; `errors` names each field and what is allowed. Mend it.',
+    meaning:
+      'The request breaks a rule; `errors` names each field and what is allowed. Mend it. ' +
+      "Operators' calls also refuse unknown members and query parameters. No body may repeat a member.",
   },
   sold_out: {
     status: 400,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TProperties, type TSchema, Type } from 'typebox';
 import { amountMax, couponStates } from '../../core/coupons/coupon.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { problemMediaType } from './problem.ts';
@@ -20,7 +20,7 @@ export const allowedIn: Record<string, string> = {
   closes_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
   paused: 'must be true or false',
   limit: 'must be a whole number from 1 to 1000',
-  cursor: 'must be a next_cursor that was told before',
+  cursor: 'must be the next_cursor of the page before',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
 };
@@ -73,13 +73,24 @@ export const CouponParams = Type.Object({ name: PathText });
 /** The path of one user's claim. */
 export const ClaimParams = Type.Object({ name: PathText, user_id: PathText });
 
+/** An object without further members: a misspelt one would have no effect. */
+export function onlyObject<Properties extends TProperties>(
+  properties: Properties,
+  options: { minProperties?: number } = {},
+) {
+  return Type.Object(properties, { additionalProperties: false, ...options });
+}
+
 /** Which page of a list. */
-export const PageQuery = Type.Object({
+export const PageQuery = onlyObject({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
   cursor: Type.Optional(
     Type.String({ pattern: '^[0-9]{1,18}$', description: 'The `next_cursor` of the page before.' }),
   ),
 });
+
+/** No query parameters. */
+export const NoQuery = onlyObject({});
 
 const couponFields = {
   name: Type.String(),

@@ -10,6 +10,7 @@ import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { isHealthPath } from './health-paths.ts';
+import { toInvalidRequest } from './invalid-request.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
@@ -28,7 +29,7 @@ import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
-import { toInvalidRequest, validatorCompiler } from './validation.ts';
+import { validatorCompiler } from './validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -192,9 +193,8 @@ function answerError(
   parts: HttpParts,
   maySay: () => boolean,
 ): void {
-  const { validation, validationContext = 'body' } = error;
-  const input = request[validationContext as 'body' | 'params' | 'query' | 'headers'];
-  const fault = validation ? toInvalidRequest(validation, validationContext, input) : error;
+  const { validation, validationContext } = error;
+  const fault = validation ? toInvalidRequest(validation, validationContext, request) : error;
   const details = toProblemDetails(fault);
   if (details.code === 'internal' && maySay()) {
     parts.log.error(

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../parts.ts';
 import {
   CouponBody,
   CouponParams,
   IdempotencyKeyHeader,
   keyWhereSet,
+  NoQuery,
+  onlyObject,
   problemResponses,
   ref,
   Units,
@@ -29,7 +30,8 @@ export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
           'any more.',
         params: CouponParams,
         headers: IdempotencyKeyHeader,
-        body: Type.Object({ add: Units }),
+        querystring: NoQuery,
+        body: onlyObject({ add: Units }),
         response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 422, 503) },
       },
     },

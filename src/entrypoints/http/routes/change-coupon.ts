@@ -5,6 +5,8 @@ import {
   CouponBody,
   CouponParams,
   keyWhereSet,
+  NoQuery,
+  onlyObject,
   problemResponses,
   ref,
   WindowTime,
@@ -23,13 +25,18 @@ export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => 
         security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Change the sale window, pause or resume',
-        description: 'What is left out stays as it is; null removes a limit of the window.',
+        description:
+          'What is left out stays as it is; null removes a limit of the window. An empty change is refused.',
         params: CouponParams,
-        body: Type.Object({
-          opens_at: Type.Optional(WindowTime),
-          closes_at: Type.Optional(WindowTime),
-          paused: Type.Optional(Type.Boolean()),
-        }),
+        querystring: NoQuery,
+        body: onlyObject(
+          {
+            opens_at: Type.Optional(WindowTime),
+            closes_at: Type.Optional(WindowTime),
+            paused: Type.Optional(Type.Boolean()),
+          },
+          { minProperties: 1 },
+        ),
         response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
@@ -42,9 +49,7 @@ export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => 
       };
       assertWindowOrder(change.opensAt, change.closesAt);
       const coupon = await manageCoupon.change(name, change);
-      if (Object.values(change).some((value) => value !== undefined)) {
-        log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
-      }
+      log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
       return toCouponBody(coupon, true);
     },
   );

@@ -5,6 +5,8 @@ import {
   CouponBody,
   keyWhereSet,
   NewCouponName,
+  NoQuery,
+  onlyObject,
   problemResponses,
   ref,
   Units,
@@ -24,7 +26,8 @@ export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => 
         security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Create a coupon',
-        body: Type.Object({
+        querystring: NoQuery,
+        body: onlyObject({
           name: NewCouponName,
           amount: Units,
           opens_at: Type.Optional(WindowTime),

@@ -29,7 +29,9 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
         security: keyWhereSet,
         tags: ['claims'],
         summary: 'List the claims of a coupon, in order of position',
-        description: 'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed.',
+        description:
+          'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed. ' +
+          'Unknown query parameters are refused.',
         params: CouponParams,
         querystring: PageQuery,
         response: {
@@ -52,6 +54,8 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
     },
     async (request, reply) => {
       const { name } = request.params;
+      const { limit = pageLimitDefault, cursor } = request.query;
+      const afterPosition = positionOf(cursor);
       const type = accepts(request.raw).types(['application/json', csv, ndjson]);
       if (type === csv || type === ndjson) {
         const pages = await readClaims.exportAll(name);
@@ -60,12 +64,7 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
         // A stream goes out as it is; the schema's type is that of its text.
         return reply.send(lines as unknown as string);
       }
-      const { limit = pageLimitDefault, cursor } = request.query;
-      const page = await readClaims.list({
-        couponName: name,
-        afterPosition: positionOf(cursor),
-        limit,
-      });
+      const page = await readClaims.list({ couponName: name, afterPosition, limit });
       const last = page.claims.at(-1);
       const next = page.more && last !== undefined ? String(last.position) : null;
       if (next !== null) {

@@ -16,6 +16,7 @@ export const listCouponsRoute: Route = (app, { readCoupons, access }) => {
         security: keyWhereSet,
         tags: ['coupons'],
         summary: 'List coupons',
+        description: 'Unknown query parameters are refused.',
         querystring: PageQuery,
         response: {
           200: Type.Object({

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Turns what the schemas refuse into what a caller reads: each wrong field, and what is allowed in it. */
+import type { FastifyRequest, FastifySchema, FastifySchemaValidationError } from 'fastify';
+import type { AppError, FieldError } from '../../core/errors.ts';
+import { unknownNames } from '../../core/unknown-names.ts';
+import { allowedIn } from './schemas.ts';
+import { invalidRequest } from './validation.ts';
+
+type Part = 'body' | 'params' | 'querystring' | 'headers';
+
+/** What the schema of one part says about its fields. */
+type PartSchema = { properties?: Record<string, unknown>; required?: string[] };
+
+const addUnits = 'add units with POST /api/coupons/{name}/stock';
+const asAdd = 'is unknown; give the units to add as `add`';
+const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
+
+/** What to do instead of giving a name that a call does not take but callers may expect, by `operationId`. */
+const insteadOf: Record<string, Record<string, string>> = {
+  changeCoupon: {
+    name: 'cannot be changed',
+    amount: `cannot be changed here; ${addUnits}`,
+    remaining_amount: `cannot be changed; ${addUnits}`,
+    add: `is unknown here; ${addUnits}`,
+  },
+  addStock: {
+    amount: asAdd,
+    units: asAdd,
+    idempotency_key: 'is unknown; send it as the header Idempotency-Key',
+  },
+  listCoupons: asCursor,
+  listClaims: asCursor,
+};
+
+/** The fault for a request that breaks the schema of one of its parts: each field once. */
+export function toInvalidRequest(
+  errors: readonly FastifySchemaValidationError[],
+  context: Part = 'body',
+  request: FastifyRequest,
+): AppError {
+  const { schema = {} } = request.routeOptions;
+  const input = request[context === 'querystring' ? 'query' : context];
+  const given = isObject(input) ? input : {};
+  const partSchema = (schema[context] ?? {}) as PartSchema;
+  const fields = new Map<string, string>();
+  for (const error of errors) {
+    if (error.keyword === 'additionalProperties') continue;
+    const field = fieldOf(error, context);
+    const message = isRepeated(given[field], context)
+      ? 'must not be repeated'
+      : messageOf(error, given[field], field, partSchema);
+    fields.set(field, message);
+  }
+  const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties')
+    ? unknownIn(context, Object.keys(given), partSchema, schema)
+    : [];
+  return invalidRequest([
+    ...[...fields].map(([field, message]) => ({ field, message })),
+    ...unknown,
+  ]);
+}
+
+function unknownIn(
+  context: Part,
+  given: string[],
+  { properties = {} }: PartSchema,
+  schema: FastifySchema & { operationId?: string },
+): FieldError[] {
+  const isQuery = context === 'querystring';
+  return unknownNames({
+    place: isQuery ? 'query' : context,
+    noun: isQuery ? 'query parameter' : 'member',
+    known: Object.keys(properties),
+    given,
+    instead: insteadOf[schema.operationId ?? ''],
+  });
+}
+
+function fieldOf(error: FastifySchemaValidationError, context: Part): string {
+  const [, first] = error.instancePath.split('/');
+  if (first !== undefined) return first === 'idempotency-key' ? 'Idempotency-Key' : first;
+  const missing = error.params.missingProperty;
+  return typeof missing === 'string' ? missing : context;
+}
+
+/** Whether a query parameter stands more than once: the query's parser makes a list of its values. */
+function isRepeated(value: unknown, context: Part): boolean {
+  return context === 'querystring' && Array.isArray(value);
+}
+
+function messageOf(
+  error: FastifySchemaValidationError,
+  value: unknown,
+  field: string,
+  { properties = {}, required = [] }: PartSchema,
+): string {
+  // Only a change needs members without saying which.
+  if (error.keyword === 'minProperties') {
+    return `must change at least one of ${Object.keys(properties).join(', ')}`;
+  }
+  const isMissing = value === undefined || value === null || value === '';
+  return isMissing && required.includes(field)
+    ? 'is required'
+    : (allowedIn[field] ?? 'is not valid');
+}
+
+function isObject(input: unknown): input is Record<string, unknown> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
+}
