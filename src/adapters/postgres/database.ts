@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
-import pg from 'pg';
+import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
 import {
   type Connections,
@@ -14,6 +14,7 @@ import { lentConnections } from './lent-connections.ts';
 import type { Outage } from './outage.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 import type { Statement } from './statements.ts';
+import { types } from './value-types.ts';
 
 /** Where the database is, and how long to wait for it. */
 export type DatabaseOptions = DatabasePlace &
@@ -190,34 +191,4 @@ export class Database {
 
 function isConflict(error: unknown): boolean {
   return error instanceof DatabaseFault && error.reason === 'conflict';
-}
-
-/**
- * How values are read: times as texts in RFC 3339, with the microseconds that a Date would drop. What the host of an
- * embedded engine has set for all of its process must not change what a number, a text or an array is here.
- */
-const parsers: Record<number, (value: string) => unknown> = {
-  [pg.types.builtins.BOOL]: (value) => value === 't',
-  [pg.types.builtins.INT4]: Number,
-  // As a text: it may be larger than a number can hold exactly.
-  [pg.types.builtins.INT8]: String,
-  [pg.types.builtins.FLOAT8]: Number,
-  [pg.types.builtins.TEXT]: String,
-  [pg.types.builtins.UUID]: String,
-  [pg.types.builtins.TIMESTAMPTZ]: toRfc3339,
-};
-
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (type: number, format?: 'text' | 'binary') =>
-    parsers[type] ?? pg.types.getTypeParser(type, format as 'text'),
-};
-
-// All claims of a batch carry one time, so the last one is nearly always the next one.
-let lastTime = { value: '', text: '' };
-
-function toRfc3339(value: string): string {
-  if (value !== lastTime.value) {
-    lastTime = { value, text: value.replace(' ', 'T').replace('+00', 'Z') };
-  }
-  return lastTime.text;
 }

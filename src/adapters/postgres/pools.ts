@@ -34,6 +34,7 @@ export function openPools(options: PoolOptions): { forBatches: Database; forQuer
       ...options,
       connectTimeoutMs,
       connectionsMax: options.claimConnections,
+      session: { writes: true },
       ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({
