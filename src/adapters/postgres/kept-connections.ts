@@ -22,7 +22,8 @@ export type KeptConnectionsOptions = DatabasePlace &
   };
 
 const closeMsMax = 500;
-// Connections that were opened together are not replaced together.
+// The server answers a farewell within milliseconds, if at all.
+const farewellMsMax = 250;
 const lifetimeSpread = 0.1;
 
 /** Hands out connections for one statement each, and keeps those that can be used again at hand. */
@@ -38,6 +39,8 @@ export class KeptConnections {
   private readonly used = new WeakSet<pg.PoolClient>();
   /** Used, and not to be used again. */
   private readonly retired = new WeakSet<pg.PoolClient>();
+  /** The ends of sessions whose time was over. */
+  private readonly farewells = new Set<Promise<void>>();
   private closing = false;
 
   constructor(options: KeptConnectionsOptions) {
@@ -73,8 +76,10 @@ export class KeptConnections {
    */
   giveBack(client: pg.PoolClient, mustEnd: boolean): void {
     this.inUse.delete(client);
-    if (mustEnd || this.broken.has(client) || this.retired.has(client)) {
+    if (mustEnd || this.broken.has(client)) {
       this.connections.giveBack(client, true);
+    } else if (this.retired.has(client)) {
+      this.endSession(client);
     } else if (this.closing || this.connections.use().waiting > 0) {
       this.connections.giveBack(client, false);
     } else {
@@ -84,7 +89,11 @@ export class KeptConnections {
 
   /** Ends every connection that runs nothing now. Statements under way go on; the next ones get new connections. */
   dropIdle(): void {
-    for (const client of this.open) if (!this.inUse.has(client)) this.retire(client);
+    for (const client of this.inHand.splice(0)) this.connections.giveBack(client, true);
+    // Idle in the pool, or on their way to another statement. One that was never used has just been verified.
+    for (const client of this.open) {
+      if (this.used.has(client) && !this.inUse.has(client)) this.retired.add(client);
+    }
   }
 
   use(): PoolUse {
@@ -106,6 +115,7 @@ export class KeptConnections {
   }
 
   private async connect(): Promise<pg.PoolClient> {
+    if (this.farewells.size > 0) await Promise.all(this.farewells);
     for (;;) {
       const client = await this.connections.connect();
       if (!this.retired.has(client)) {
@@ -114,28 +124,38 @@ export class KeptConnections {
         this.inUse.add(client);
         return client;
       }
-      // It was idle in the pool, or on its way from another statement to this one.
       this.connections.giveBack(client, true);
     }
   }
 
-  /** Ends the connection if it is idle, else after its statement. One that was never used has just been verified. */
+  /** Ends the connection now if it is at hand, else after its statement. */
   private retire(client: pg.PoolClient): void {
-    if (!this.used.has(client)) return;
     const index = this.inHand.indexOf(client);
     if (index < 0) {
       this.retired.add(client);
     } else {
       this.inHand.splice(index, 1);
-      this.connections.giveBack(client, true);
+      this.endSession(client);
     }
+  }
+
+  /** The server may admit no more sessions than there are: the next connection waits until this one's place is free. */
+  private endSession(client: pg.PoolClient): void {
+    const farewell = new Promise<void>((resolve) => {
+      client.once('end', resolve);
+      setTimeout(resolve, farewellMsMax).unref();
+    }).then(() => {
+      this.farewells.delete(farewell);
+    });
+    this.farewells.add(farewell);
+    this.connections.giveBack(client, true);
   }
 
   private limitLifetime(client: pg.PoolClient): void {
     const { connectionLifetimeMs = 0, random = Math.random } = this.options;
     if (connectionLifetimeMs === 0) return;
-    const factor = 1 + lifetimeSpread * (2 * random() - 1);
-    const timer = setTimeout(() => this.retire(client), connectionLifetimeMs * factor);
+    const lifetimeMs = spread(connectionLifetimeMs, random());
+    const timer = setTimeout(() => this.retire(client), lifetimeMs);
     timer.unref();
     client.once('end', () => clearTimeout(timer));
   }
@@ -148,4 +168,9 @@ export class KeptConnections {
     this.connections.giveBack(client, true);
     if (!this.closing) this.options.onIdleConnectionLost(error);
   }
+}
+
+/** A lifetime about `ms`, so that connections that were opened together are not replaced together. */
+export function spread(ms: number, random: number): number {
+  return ms * (1 + lifetimeSpread * (2 * random - 1));
 }
