@@ -29,6 +29,9 @@ const newName = () => `COUPON-${++coupons}`;
 const serviceAt = (url: string) =>
   startService({
     DATABASE_URL: url,
+    // Half of it is for what comes after a lost answer.
+    CLAIM_TIMEOUT_MS: '10000',
+    DATABASE_STATEMENT_TIMEOUT_MS: '3000',
     // Nothing but what the tests ask for takes a connection.
     STOCK_CHECK_INTERVAL_MS: '0',
     DATABASE_CLAIM_CONNECTIONS: '2',
@@ -148,6 +151,25 @@ describe('a service whose address leads to a standby', () => {
     } finally {
       await other.stop();
       await pair.resumeReplay();
+    }
+  });
+});
+
+describe('a service that starts while its address leads to a standby', () => {
+  it('waits there, not ready, and serves as soon as the address leads to the primary', async () => {
+    const coupon = await newCoupon();
+    await pair.untilSame();
+    proxy.leadTo(pair.standby.url());
+    const other = await serviceAt(proxy.urlOf(pair.primary.url()));
+    try {
+      expect((await crowd.ask(other.url, { path: '/readyz' })).status).toBe(503);
+      const { reads, writes } = callsOf(crowd, other.url);
+      const all = { ...reads, ...writes };
+      expect(await answersOf(all, coupon)).toEqual(allAnswer(all, unavailable));
+      proxy.leadTo(pair.primary.url());
+      expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
+    } finally {
+      await other.stop();
     }
   });
 });

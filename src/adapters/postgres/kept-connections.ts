@@ -22,8 +22,6 @@ export type KeptConnectionsOptions = DatabasePlace &
   };
 
 const closeMsMax = 500;
-// The server answers a farewell within milliseconds, if at all.
-const farewellMsMax = 250;
 const lifetimeSpread = 0.1;
 
 /** Hands out connections for one statement each, and keeps those that can be used again at hand. */
@@ -39,8 +37,6 @@ export class KeptConnections {
   private readonly used = new WeakSet<pg.PoolClient>();
   /** Used, and not to be used again. */
   private readonly retired = new WeakSet<pg.PoolClient>();
-  /** The ends of sessions whose time was over. */
-  private readonly farewells = new Set<Promise<void>>();
   private closing = false;
 
   constructor(options: KeptConnectionsOptions) {
@@ -89,7 +85,10 @@ export class KeptConnections {
 
   /** Ends every connection that runs nothing now. Statements under way go on; the next ones get new connections. */
   dropIdle(): void {
-    for (const client of this.inHand.splice(0)) this.connections.giveBack(client, true);
+    for (const client of this.inHand.splice(0)) {
+      this.connections.giveBack(client, true);
+      this.cutLater(client);
+    }
     // Idle in the pool, or on their way to another statement. One that was never used has just been verified.
     for (const client of this.open) {
       if (this.used.has(client) && !this.inUse.has(client)) this.retired.add(client);
@@ -115,7 +114,6 @@ export class KeptConnections {
   }
 
   private async connect(): Promise<pg.PoolClient> {
-    if (this.farewells.size > 0) await Promise.all(this.farewells);
     for (;;) {
       const client = await this.connections.connect();
       if (!this.retired.has(client)) {
@@ -139,16 +137,25 @@ export class KeptConnections {
     }
   }
 
-  /** The server may admit no more sessions than there are: the next connection waits until this one's place is free. */
+  /**
+   * Ends a session and gives its place away when the server has ended it too: the server may admit no more sessions than
+   * there are.
+   */
   private endSession(client: pg.PoolClient): void {
-    const farewell = new Promise<void>((resolve) => {
-      client.once('end', resolve);
-      setTimeout(resolve, farewellMsMax).unref();
-    }).then(() => {
-      this.farewells.delete(farewell);
+    this.inUse.add(client);
+    client.once('end', () => {
+      this.inUse.delete(client);
+      this.connections.giveBack(client, true);
     });
-    this.farewells.add(farewell);
-    this.connections.giveBack(client, true);
+    (client as unknown as pg.Client).end().catch(() => undefined);
+    this.cutLater(client);
+  }
+
+  /** For a connection that is ending: a server that is gone never answers the farewell. */
+  private cutLater(client: pg.PoolClient): void {
+    const timer = setTimeout(() => destroySocket(client), this.options.connectTimeoutMs);
+    timer.unref();
+    client.once('end', () => clearTimeout(timer));
   }
 
   private limitLifetime(client: pg.PoolClient): void {
