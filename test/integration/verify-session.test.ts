@@ -3,7 +3,10 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type DatabaseOptions } from '../../src/adapters/postgres/database.ts';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -103,5 +106,24 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
       cause: { message: 'the server did not answer within 2000 ms' },
     });
     expect(proxy.cuts.silence).toBeGreaterThan(0);
+  });
+});
+
+it('a dump for the audit is taken from a primary only, since a standby may lack acknowledged claims', async () => {
+  await migrate({ url: pair.primary.url(), connectTimeoutMs: 20_000, sleep: systemClock.sleep });
+  await pair.untilSame();
+  expect(await takeDump(pair.primary.url())).toMatchObject({ dump: 'firstcome', coupons: [] });
+  await expect(takeDump(pair.standby.url())).rejects.toThrow('it is a standby');
+});
+
+it('a migration on a standby fails, and says where to run it', async () => {
+  await pair.primary.query('create database fresh');
+  await pair.untilSame();
+  const url = pair.standby.url('fresh');
+  await expect(
+    migrate({ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep }),
+  ).rejects.toMatchObject({
+    name: 'StartError',
+    message: expect.stringMatching(/read-only transaction\nMigrate on the primary/),
   });
 });
