@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { type SessionRequirements, verifySession } from './verify-session.ts';
 
 /** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to somebody else. */
 export type DatabasePlace =
@@ -17,6 +18,8 @@ export type ConnectionsOptions = {
   lockTimeoutMs: number;
   /** After this the server ends a statement. */
   statementTimeoutMs: number;
+  /** What each session is checked for before it is used; without it, only that its server is a primary. */
+  session?: SessionRequirements;
 };
 
 /** Who hears of each connection. */
@@ -71,6 +74,12 @@ export function ownConnections(
     application_name: 'firstcome',
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
+    verify: (client, done) => {
+      cutAfter(client, options.connectTimeoutMs, verifySession(client, options.session ?? {})).then(
+        () => done(),
+        done,
+      );
+    },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     // The last one of a name counts, so what the statements rely on comes behind what the URL says.
@@ -95,6 +104,27 @@ export function ownConnections(
   };
 }
 
+/** Waits for `work` on a connection, and cuts the connection when it takes longer than `timeoutMs`. */
+export async function cutAfter<Result>(
+  client: pg.ClientBase,
+  timeoutMs: number,
+  work: Promise<Result>,
+): Promise<Result> {
+  let isCut = false;
+  const timer = setTimeout(() => {
+    isCut = true;
+    destroySocket(client);
+  }, timeoutMs);
+  try {
+    return await work;
+  } catch (error) {
+    if (!isCut) throw error;
+    throw new Error(`the server did not answer within ${timeoutMs} ms`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The URL without its `options`, which the driver would take instead of ours, and those options. */
 function splitSettings(databaseUrl: string): { url: string; settings: string } {
   const url = new URL(databaseUrl);
@@ -104,7 +134,7 @@ function splitSettings(databaseUrl: string): { url: string; settings: string } {
 }
 
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
-export function destroySocket(client: pg.PoolClient): void {
+export function destroySocket(client: pg.ClientBase): void {
   (
     client as unknown as { connection: { stream: { destroy(): void } } }
   ).connection.stream.destroy();

@@ -8,6 +8,7 @@ import {
   sessionSettings,
 } from './connections.ts';
 import { takeLentSession } from './lent-session.ts';
+import { verifySession } from './verify-session.ts';
 
 /** Called with a connection that was given back, or with nothing when there is room for a new one. */
 type Turn = (client: pg.PoolClient | undefined) => void;
@@ -43,6 +44,7 @@ export function lentConnections(
         settings: sessionSettings(options),
         timeoutMs: connectTimeoutMs,
         onOpened: listener.onOpened,
+        verify: (client) => verifySession(client, options.session ?? {}),
       });
     } catch (error) {
       leavePlace();

@@ -10,6 +10,7 @@ const readVersion = statement('read-version');
 const findSchema = statement('find-schema');
 const versionMin = 15;
 const noRight = '42501';
+const noWrites = '25006';
 
 /**
  * Brings the database to the tables and functions of this version and returns the names of the migrations applied.
@@ -54,7 +55,9 @@ export async function migrateWith(client: pg.ClientBase, schema?: string): Promi
   } catch (error) {
     if (error instanceof StartError) throw error;
     const cause = watched.firstError() ?? error;
-    const advice = (cause as { code?: string }).code === noRight ? adviceFor(client, schema) : [];
+    const { code } = cause as { code?: string };
+    const advice = code === noRight ? adviceFor(client, schema) : [];
+    if (code === noWrites) advice.push('Migrate on the primary, while it takes writes.');
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }

@@ -12,6 +12,8 @@ export type PoolOptions = DatabasePlace & {
   connectTimeoutMs: number;
   lockTimeoutMs: number;
   statementTimeoutMs: number;
+  /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
+  connectionLifetimeMs?: number;
   /** The time that a claim has in all. */
   claimTimeoutMs: number;
   onIdleConnectionLost(error: Error): void;
@@ -34,6 +36,7 @@ export function openPools(options: PoolOptions): { forBatches: Database; forQuer
       ...options,
       connectTimeoutMs,
       connectionsMax: options.claimConnections,
+      session: { writes: true },
       ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({

@@ -7,9 +7,12 @@ const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.m
 
 const connectTimeoutMs = 10_000;
 
+// What it lacks would count as lost. Each line fits into 80 columns, together with the name before it.
+const standby = 'it is a standby, which may be\nbehind. Let DATABASE_URL lead to the primary.';
+
 /**
  * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
- * nothing. To be called once everything has come to rest: what is still under way is not in it.
+ * nothing. To be called once everything has come to rest: what is still under way is not in it. Rejects on a standby.
  */
 export async function takeDump(databaseUrl: string): Promise<Dump> {
   const client = new pg.Client({
@@ -20,7 +23,10 @@ export async function takeDump(databaseUrl: string): Promise<Dump> {
   await client.connect();
   try {
     await client.query(sql('begin-snapshot'));
-    const [time] = (await client.query<{ taken_at: string }>(sql('read-time'))).rows;
+    const [time] = (
+      await client.query<{ taken_at: string; in_recovery: boolean }>(sql('read-time'))
+    ).rows;
+    if (time?.in_recovery) throw new Error(standby);
     const { rows: coupons } = await client.query<DumpedCoupon>(sql('read-coupons'));
     await client.query(sql('open-claims'));
     const claims = await fetchAll<DumpedClaim>(client, sql('fetch-claims'));
