@@ -78,7 +78,7 @@ describe('a server that is demoted without ending its sessions', () => {
     return demoted;
   }
 
-  it('is noticed by the first read, which is answered by another session, and loses all its others', async () => {
+  it('fails no read, and loses all sessions at the first one', async () => {
     app = await startService({
       DATABASE_URL: database.url,
       STOCK_CHECK_INTERVAL_MS: '0',
@@ -92,7 +92,6 @@ describe('a server that is demoted without ending its sessions', () => {
       await answersOf(writes, 'DEMOTED');
       const demoted = await demote();
       expect(demoted.length).toBeGreaterThanOrEqual(2);
-      // None of its callers notices.
       expect((await call('DEMOTED')).status, name).toBe(200);
       await waitFor('end of the sessions', async () => {
         const left = new Set(await backends());

@@ -47,6 +47,14 @@ afterAll(async () => {
   await pair?.remove();
 });
 
+/** Waits until calls are served; a moment after a rejected connection the engine opens none. */
+async function untilServed(name: string): Promise<void> {
+  await waitFor('answers', async () => {
+    await firstcome.readCoupon(name);
+    return firstcome.claim({ couponName: name, userId: 'ada' });
+  });
+}
+
 /** What each call of the engine comes to: `served`, or the code of its fault. */
 async function callAll(name: string): Promise<string[]> {
   const calls = [
@@ -72,7 +80,7 @@ async function callAll(name: string): Promise<string[]> {
 
 const all = (word: string) => Array(7).fill(word);
 
-it('answers nothing from a standby, and all again when the address leads to the primary', async () => {
+it('an embedded engine refuses every call on a standby, and serves again on the primary', async () => {
   const name = await start();
   await pair.pauseReplay();
   try {
@@ -85,6 +93,7 @@ it('answers nothing from a standby, and all again when the address leads to the 
     // Of a coupon that the standby does not know yet.
     expect(await callAll('NEW')).toEqual(all('unavailable'));
     proxy.leadTo(pair.primary.url());
+    await untilServed(name);
     expect(await callAll(name)).toEqual(all('served'));
     const written = warnings.filter((message) => message.includes('takes no writes'));
     expect(written).toEqual(['the database server takes no writes: it is a standby or read-only']);
@@ -93,7 +102,7 @@ it('answers nothing from a standby, and all again when the address leads to the 
   }
 });
 
-it('does not start on a standby, and says where it starts', async () => {
+it('an embedded engine does not start on a standby and says where it starts', async () => {
   const name = await start();
   await pair.untilSame();
   proxy.leadTo(pair.standby.url());
@@ -111,7 +120,7 @@ it('does not start on a standby, and says where it starts', async () => {
   expect(await callAll(name)).toEqual(all('served'));
 });
 
-it('gives back each lent connection, ended, when its lifetime is over', async () => {
+it('an embedded engine ends each lent connection after its lifetime', async () => {
   const name = await start({ connectionLifetimeMs: 20 });
   for (let round = 1; round <= 3; round += 1) {
     await firstcome.listClaims({ couponName: name });

@@ -56,7 +56,7 @@ async function calls(): Promise<number> {
 }
 
 it.each(guarded)(
-  'runs once in $name, before any row is looked for',
+  'require_primary() runs once in $name, also where no row matches',
   async ({ name, text, types }) => {
     const values = types.map((type) => nothing[type]);
     // More often than a plan for these values alone is made: the last ones run on the plan for all values.
@@ -70,16 +70,19 @@ it.each(guarded)(
   },
 );
 
-it.each(guarded)('is a one-time filter in the plan of $name', async ({ text, types }) => {
-  const parameters = types.map((type) => `'${type.endsWith('[]') ? '{none}' : nothing[type]}'`);
-  await client.query({ text: `prepare planned as ${text}` });
-  await client.query(`set plan_cache_mode = 'force_generic_plan'`);
-  const list = parameters.length > 0 ? `(${parameters.join(', ')})` : '';
-  const { rows } = await client.query<{ 'QUERY PLAN': string }>(
-    `explain (costs off) execute planned ${list}`,
-  );
-  await client.query('deallocate planned');
-  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-  expect(plan).toMatch(/One-Time Filter: \(?require_primary\(\)/);
-  expect(plan).not.toMatch(/Seq Scan|^\s*Filter: .*require_primary/m);
-});
+it.each(guarded)(
+  'require_primary() is a one-time filter in the plan of $name',
+  async ({ text, types }) => {
+    const parameters = types.map((type) => `'${type.endsWith('[]') ? '{none}' : nothing[type]}'`);
+    await client.query({ text: `prepare planned as ${text}` });
+    await client.query(`set plan_cache_mode = 'force_generic_plan'`);
+    const list = parameters.length > 0 ? `(${parameters.join(', ')})` : '';
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      `explain (costs off) execute planned ${list}`,
+    );
+    await client.query('deallocate planned');
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toMatch(/One-Time Filter: \(?require_primary\(\)/);
+    expect(plan).not.toMatch(/Seq Scan|^\s*Filter: .*require_primary/m);
+  },
+);

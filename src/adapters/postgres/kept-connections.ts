@@ -13,7 +13,7 @@ import { lentConnections } from './lent-connections.ts';
 /** Where the connections lead, and how long they are kept. */
 export type KeptConnectionsOptions = DatabasePlace &
   ConnectionsOptions & {
-    /** Told of connections that broke while nobody used them. */
+    /** Called when a connection broke that no statement used. */
     onIdleConnectionLost(error: Error): void;
     /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
     connectionLifetimeMs?: number | undefined;
@@ -35,7 +35,7 @@ export class KeptConnections {
   private readonly broken = new WeakSet<pg.PoolClient>();
   /** Handed out at least once. */
   private readonly used = new WeakSet<pg.PoolClient>();
-  /** Used, and not to be used again. */
+  /** Used, and no longer to be used. */
   private readonly retired = new WeakSet<pg.PoolClient>();
   private closing = false;
 
@@ -57,12 +57,25 @@ export class KeptConnections {
         : ownConnections(options.url, options, listener);
   }
 
-  /** A connection for one statement. Returns within this call where one is at hand. */
-  take(): pg.PoolClient | Promise<pg.PoolClient> {
+  /** A connection for one statement that is there already. */
+  takeAtHand(): pg.PoolClient | undefined {
     const client = this.inHand.pop();
-    if (client === undefined) return this.connect();
-    this.inUse.add(client);
+    if (client !== undefined) this.inUse.add(client);
     return client;
+  }
+
+  /** A new connection, or one that another statement gives back. Rejects with what the driver said. */
+  async connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.connections.connect();
+      if (!this.retired.has(client)) {
+        if (!this.used.has(client)) this.limitLifetime(client);
+        this.used.add(client);
+        this.inUse.add(client);
+        return client;
+      }
+      this.connections.giveBack(client, true);
+    }
   }
 
   /**
@@ -111,19 +124,6 @@ export class KeptConnections {
     await this.connections.end();
     for (const client of this.open) if (!this.inUse.has(client)) destroySocket(client);
     if (this.open.size === 0) clearTimeout(timer);
-  }
-
-  private async connect(): Promise<pg.PoolClient> {
-    for (;;) {
-      const client = await this.connections.connect();
-      if (!this.retired.has(client)) {
-        if (!this.used.has(client)) this.limitLifetime(client);
-        this.used.add(client);
-        this.inUse.add(client);
-        return client;
-      }
-      this.connections.giveBack(client, true);
-    }
   }
 
   /** Ends the connection now if it is at hand, else after its statement. */

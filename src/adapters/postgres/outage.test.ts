@@ -50,19 +50,19 @@ it('statements that fail between others that are answered tell of no outage', ()
   expect(told).toEqual([]);
 });
 
-it('a server that takes no writes is told at once, once, and again when another one answers', () => {
+it('a server that takes no writes is logged at once and once, and so is the next answer', () => {
   for (const ms of [100, 200, 1_500, 5_000]) at(ms, 'no primary');
   expect(told).toEqual([noWrites]);
   at(6_100, 'answered');
   expect(told).toEqual([noWrites, [{ goneMs: 6_000 }, 'the database answers again']]);
 });
 
-it('a server that answers reads and refuses writes is told once a minute', () => {
+it('a server that answers reads and refuses writes is logged once a minute', () => {
   for (let ms = 0; ms < 120_000; ms += 500) at(ms, ms % 1_000 === 0 ? 'no primary' : 'answered');
   expect(told.filter(([, message]) => message === noWrites[1])).toHaveLength(2);
 });
 
-it('a server that takes no writes for long is told although another one was a moment ago', () => {
+it('a server that takes no writes for a second is logged, also soon after another one', () => {
   at(0, 'no primary');
   at(100, 'answered');
   at(200, 'no primary');
