@@ -37,9 +37,12 @@ export type App = {
   stop(): Promise<void>;
 };
 
+/** A database that is up to date, and the schema of its tables. */
+export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & { schema: string };
+
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
-  database: Pick<OpenDatabase, 'url' | 'kind'>;
+  database: ServedDatabase;
   /** Where the service is several processes: the one that joins their metrics. */
   primary?: {
     /** Undefined when they cannot be had. */
@@ -72,7 +75,7 @@ export function startApp(config: Config, options: StartOptions): Promise<App> {
 export async function startOnDatabase(
   config: Config,
   options: StartOptions,
-  serve: (database: OpenDatabase, log: Logger) => Promise<{ url: string; stop(): Promise<void> }>,
+  serve: (database: ServedDatabase, log: Logger) => Promise<{ url: string; stop(): Promise<void> }>,
 ): Promise<App> {
   const log = createLogger(config);
   for (const warning of config.warnings) log.warn(warning);
@@ -87,13 +90,18 @@ export async function startOnDatabase(
     const pools = { processes: config.workers, claimConnections, queryConnections };
     const scarce = await checkConnectionLimit({ ...start, ...pools });
     if (scarce !== undefined) log.warn(scarce);
-    const applied = await migrateDatabase(config, database.url);
-    if (applied.length > 0) log.info({ applied }, 'database migrated');
-    const { url, stop } = await serve(database, log);
+    const { schema, applied, others } = await migrateDatabase(config, database.url);
+    if (applied.length > 0) log.info({ schema, applied }, 'database migrated');
+    if (others.length > 0) {
+      const level = config.database.schema === undefined ? 'warn' : 'info';
+      log[level]({ schema, others }, 'the database has other installations, which are not used');
+    }
+    const { url, stop } = await serve({ ...database, schema }, log);
     stops.push(stop);
     log.info(
       {
-        ...{ url, version, database: database.kind, durability, workers: config.workers },
+        ...{ url, version, database: database.kind, schema, durability },
+        workers: config.workers,
         ...(config.otlpEndpoint !== undefined && { traces: config.otlpEndpoint }),
       },
       'service started',
@@ -163,7 +171,7 @@ async function joinParts(
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const { forBatches, forQueries } = openPools({
     ...config.database,
-    url: options.database.url,
+    ...options.database,
     claimTimeoutMs: config.claims.timeoutMs,
     // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>

@@ -5,6 +5,7 @@
  */
 import type { Pool } from 'pg';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
+import { findInstallation } from '../adapters/postgres/find-installation.ts';
 import { postgresHealth } from '../adapters/postgres/health.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
 import { takeLentSession } from '../adapters/postgres/lent-session.ts';
@@ -45,7 +46,10 @@ export { AppError, StartError };
 export type HostDatabase = {
   /** A `Pool` of the package pg, not of its native bindings, that leads to PostgreSQL 15 or later without a pooler. */
   pool: Pool;
-  /** The schema that holds the tables and functions, default `firstcome`: lower case letters, digits, underscores. */
+  /**
+   * The schema that holds the tables and functions: lower case letters, digits, underscores. By default that of the
+   * installation there is in `firstcome`, `public` or the role's search path; where there is none, `firstcome`.
+   */
   schema?: string;
 };
 
@@ -117,7 +121,7 @@ export type Firstcome = {
   stop(options?: { timeoutMs?: number }): Promise<void>;
 };
 
-const schemaDefault = 'firstcome';
+const setting = 'the option schema';
 const connectTimeoutMsDefault = 2_000;
 const stopTimeoutMsDefault = 4_000;
 
@@ -125,14 +129,18 @@ const stopTimeoutMsDefault = 4_000;
  * Brings the schema to the tables and functions of this version, creating it if need be, and returns the names of the
  * migrations applied. Safe from several processes at once. Rejects with a `StartError`.
  */
-export async function migrate({ pool, schema = schemaDefault }: HostDatabase): Promise<string[]> {
+export async function migrate({ pool, schema }: HostDatabase): Promise<string[]> {
   assertSchema(schema);
   assertCanLend(pool, 1);
   // Without limits on statements and locks: one migration waits for another.
   const settings = { client_min_messages: 'warning', lock_timeout: '0', statement_timeout: '0' };
-  const client = await takeSession({ pool, schema }, settings, connectTimeoutMsDefault);
+  const client = await takeSession(pool, settings, connectTimeoutMsDefault);
   try {
-    return await migrateWith(client, schema);
+    // A program that names a schema means it: it may keep several installations in one database.
+    const { applied } = await migrateWith(client, {
+      ...{ schema, setting, mayAddInstallation: schema !== undefined },
+    });
+    return applied;
   } finally {
     client.release(true);
   }
@@ -144,17 +152,19 @@ export async function migrate({ pool, schema = schemaDefault }: HostDatabase): P
  * of the engine never mix. Rejects with a `StartError` that tells what to change, and leaves nothing behind.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema = schemaDefault, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
   const log = logger ?? { warn: () => undefined };
-  assertSchema(schema);
+  assertSchema(wanted);
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const place = { hostPool: pool, schema };
-  const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
+  const { schema, others, durability } = await checkDatabase(options, database.connectTimeoutMs);
+  if (wanted === undefined && others.length > 0) {
+    log.warn({ schema, others }, 'the database has other installations, which are not used');
+  }
 
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...place,
+    ...{ hostPool: pool, schema },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -166,9 +176,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   if (!(await postgresHealth(forQueries)()).healthy) {
     await endAll(stops);
-    throw new StartError(
-      `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
-    );
+    throw notMigrated(schema);
   }
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
@@ -212,29 +220,31 @@ const unmetered = {
 };
 
 /** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
-async function durabilityOf(
-  { pool, unsafeDurability }: FirstcomeOptions,
-  schema: string,
+async function checkDatabase(
+  { pool, schema: wanted, unsafeDurability }: FirstcomeOptions,
   timeoutMs: number,
-): Promise<Durability> {
-  const client = await takeSession({ pool, schema }, {}, timeoutMs);
+): Promise<{ schema: string; others: string[]; durability: Durability }> {
+  const client = await takeSession(pool, {}, timeoutMs);
   try {
+    const place = await findInstallation(client, { schema: wanted, setting });
+    if (!place.isInstalled) throw notMigrated(place.schema);
     const { durability, unsafe } = await readDurability(client);
-    if (durability !== 'unsafe' || unsafeDurability === true) return durability;
+    if (durability !== 'unsafe' || unsafeDurability === true) return { ...place, durability };
     throw canLoseClaims(unsafe, 'set unsafeDurability');
   } finally {
     client.release(true);
   }
 }
 
-async function takeSession(
-  { pool, schema }: Required<HostDatabase>,
-  settings: Record<string, string>,
-  timeoutMs: number,
-) {
+function notMigrated(schema: string): StartError {
+  return new StartError(
+    `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
+  );
+}
+
+async function takeSession(pool: Pool, settings: Record<string, string>, timeoutMs: number) {
   try {
     return await takeLentSession(pool, {
-      schema,
       settings,
       timeoutMs,
       // Its statements tell of the loss.

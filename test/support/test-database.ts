@@ -5,15 +5,17 @@ import { inject } from 'vitest';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 
+/** The schema of the tables in these databases. The role of the tests is called so too and finds them by it. */
+export const schema = 'firstcome';
+
 const template = 'firstcome_template';
 
 /** Creates the migrated database that the tests' own ones are copies of. */
 export async function prepareTemplate(url: string): Promise<void> {
   await runOn(url, `create database ${template}`);
   await migrate({
-    url: urlOf(url, template),
-    connectTimeoutMs: 5000,
-    sleep: systemClock.sleep,
+    ...{ url: urlOf(url, template), connectTimeoutMs: 5000, sleep: systemClock.sleep },
+    ...{ schema, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
   });
 }
 
@@ -26,10 +28,19 @@ export type TestDatabase = {
 };
 
 /** Copies the template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(template);
+}
+
+/** A database without any table of ours, as an administrator creates it. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createDatabase('template1');
+}
+
+async function createDatabase(copied: string): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runOn(serverUrl, `create database ${name} template ${template}`);
+  await runOn(serverUrl, `create database ${name} template ${copied}`);
   const url = urlOf(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined);

@@ -65,7 +65,7 @@ export class Database {
     this.connections =
       'hostPool' in options
         ? lentConnections(options, options, listener)
-        : ownConnections(options.url, options, listener);
+        : ownConnections(options, options, listener);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),

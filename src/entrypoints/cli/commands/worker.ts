@@ -6,5 +6,6 @@ import type { Program } from '../program.ts';
 export function workerCommand(program: Program): Command {
   return new Command('worker')
     .addArgument(new Argument('<database>').choices(['bundled', 'external']))
-    .action((database: 'bundled' | 'external') => program.work(database));
+    .argument('<schema>')
+    .action((kind: 'bundled' | 'external', schema: string) => program.work({ kind, schema }));
 }
