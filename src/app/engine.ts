@@ -7,6 +7,7 @@ import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
 import { Outage } from '../adapters/postgres/outage.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
+import { watchDatabases } from '../adapters/postgres/watch-databases.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
 import type { Config } from '../config.ts';
@@ -50,7 +51,13 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
-  for (const database of [forBatches, forQueries]) database.tellOutages(outage);
+  watchDatabases([forBatches, forQueries], {
+    outage,
+    onNoPrimary() {
+      knownCoupons.forgetAll();
+      soldOut.forgetAll();
+    },
+  });
   const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
   const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
   const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);

@@ -20,6 +20,8 @@ export function postgresHealth(database: Database): () => Promise<Health> {
         checkHealth,
         [],
       );
+      // A session keeps being read-only if the database was when it began. The next look is at a new one.
+      if (row?.can_decide === false) database.dropIdle();
       const health = row && { healthy: row.can_decide, durability: durabilityOf(row) };
       return new Map([[key as string, health ?? unknown]]);
     },

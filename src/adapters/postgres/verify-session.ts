@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Checks each new connection once, before it is handed out: its server must be a primary. */
 import type pg from 'pg';
+import type { DatabaseFault } from './pg-error.ts';
 import { statement } from './statements.ts';
 import { types } from './value-types.ts';
 
@@ -15,9 +16,13 @@ export type SessionRequirements = {
 /** The row of `sql/check-session.sql`. */
 export type SessionFacts = { in_recovery: boolean; read_only: boolean };
 
+const readOnly = '25006';
+
 /** A connection leads to a server that cannot serve it: a standby, or for writes a server that is read-only. */
 export class NoPrimaryError extends Error {
   override readonly name = 'NoPrimaryError';
+  /** The SQLSTATE with which such a server refuses a statement. */
+  readonly code = readOnly;
   /** Whether the server is a standby. Then what it returned to other connections may be old too. */
   readonly inRecovery: boolean;
 
@@ -53,4 +58,18 @@ export function judgeSession(
   if (facts.in_recovery) return new NoPrimaryError({ inRecovery: true });
   if (facts.read_only && requirements.writes) return new NoPrimaryError({ inRecovery: false });
   return undefined;
+}
+
+/** Whether the server refused because it takes no writes: a statement, or the use of a new connection. */
+export function takesNoWrites(fault: DatabaseFault): boolean {
+  return fault.code === readOnly;
+}
+
+/**
+ * Whether the fault shows that the server is no primary, so that no connection to it is of use. A new connection to a
+ * server that is only read-only shows nothing about those that were opened before.
+ */
+export function isNoPrimary(fault: DatabaseFault): boolean {
+  const { cause } = fault;
+  return cause instanceof NoPrimaryError ? cause.inRecovery : takesNoWrites(fault);
 }
