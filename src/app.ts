@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
 import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
-import { postgresHealth } from './adapters/postgres/health.ts';
+import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
@@ -37,8 +37,11 @@ export type App = {
   stop(): Promise<void>;
 };
 
-/** A database that is up to date, and the schema of its tables. */
-export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & { schema: string };
+/** A database that is up to date: the schema of its tables, and their identity, as all processes of a service know it. */
+export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & {
+  schema: string;
+  identity: string;
+};
 
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
@@ -90,13 +93,13 @@ export async function startOnDatabase(
     const pools = { processes: config.workers, claimConnections, queryConnections };
     const scarce = await checkConnectionLimit({ ...start, ...pools });
     if (scarce !== undefined) log.warn(scarce);
-    const { schema, applied, others } = await migrateDatabase(config, database.url);
+    const { schema, identity, applied, others } = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ schema, applied }, 'database migrated');
     if (others.length > 0) {
       const level = config.database.schema === undefined ? 'warn' : 'info';
       log[level]({ schema, others }, 'the database has other installations, which are not used');
     }
-    const { url, stop } = await serve({ ...database, schema }, log);
+    const { url, stop } = await serve({ ...database, schema, identity }, log);
     stops.push(stop);
     log.info(
       {
@@ -169,8 +172,13 @@ async function joinParts(
   options: ProcessOptions & { tracing: Tracing | undefined },
   stops: Stops,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
+  const installation = new InstallationWatch({
+    identity: options.database.identity,
+    warn: (event, message) => log.warn(event, message),
+  });
   const { forBatches, forQueries } = openPools({
     ...config.database,
+    installation,
     ...options.database,
     claimTimeoutMs: config.claims.timeoutMs,
     // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
@@ -183,10 +191,9 @@ async function joinParts(
   });
 
   const metrics = prometheusMetrics();
-  const { lanes, soldOut, ...useCases } = joinEngine(
+  const { lanes, soldOut, checkHealth, ...useCases } = joinEngine(
     {
-      forBatches,
-      forQueries,
+      ...{ forBatches, forQueries, installation },
       limits: config.claims,
       metrics,
       log,
@@ -204,7 +211,6 @@ async function joinParts(
     intervalMs: config.stockCheckIntervalMs,
   });
   stops.push(async () => stockCheck.stop());
-  const checkHealth = postgresHealth(forQueries);
   metrics.read({
     version,
     config: configFacts(config),

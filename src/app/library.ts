@@ -5,11 +5,12 @@
  */
 import type { Pool } from 'pg';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { findInstallation } from '../adapters/postgres/find-installation.ts';
-import { postgresHealth } from '../adapters/postgres/health.ts';
+import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
+import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
 import { takeLentSession } from '../adapters/postgres/lent-session.ts';
 import { migrateWith } from '../adapters/postgres/migrate.ts';
+import { lacksTables } from '../adapters/postgres/pg-error.ts';
 import { openPools } from '../adapters/postgres/pools.ts';
 import type { Claim } from '../core/claims/claim.ts';
 import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
@@ -157,14 +158,21 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   assertSchema(wanted);
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const { schema, others, durability } = await checkDatabase(options, database.connectTimeoutMs);
+  const { schema, others, identity, durability } = await checkDatabase(
+    options,
+    database.connectTimeoutMs,
+  );
   if (wanted === undefined && others.length > 0) {
     log.warn({ schema, others }, 'the database has other installations, which are not used');
   }
 
+  const installation = new InstallationWatch({
+    identity,
+    warn: (event, message) => log.warn(event, message),
+  });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema },
+    ...{ hostPool: pool, schema, installation },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -174,17 +182,17 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await Promise.all([forBatches.close(), forQueries.close()]);
     },
   ];
-  if (!(await postgresHealth(forQueries)()).healthy) {
+  const engine = joinEngine(
+    { forBatches, forQueries, installation, limits: claims, metrics: unmetered, log },
+    stops,
+  );
+  if (!(await engine.checkHealth()).healthy) {
     await endAll(stops);
     throw notMigrated(schema);
   }
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
-  const engine = joinEngine(
-    { forBatches, forQueries, limits: claims, metrics: unmetered, log },
-    stops,
-  );
   let stopped: Promise<void> | undefined;
   // Whatever came later would borrow connections of a pool that its host is about to end.
   const running = () => {
@@ -223,14 +231,19 @@ const unmetered = {
 async function checkDatabase(
   { pool, schema: wanted, unsafeDurability }: FirstcomeOptions,
   timeoutMs: number,
-): Promise<{ schema: string; others: string[]; durability: Durability }> {
+): Promise<{ schema: string; others: string[]; identity: string; durability: Durability }> {
   const client = await takeSession(pool, {}, timeoutMs);
   try {
     const place = await findInstallation(client, { schema: wanted, setting });
     if (!place.isInstalled) throw notMigrated(place.schema);
     const { durability, unsafe } = await readDurability(client);
-    if (durability !== 'unsafe' || unsafeDurability === true) return { ...place, durability };
-    throw canLoseClaims(unsafe, 'set unsafeDurability');
+    if (durability === 'unsafe' && unsafeDurability !== true) {
+      throw canLoseClaims(unsafe, 'set unsafeDurability');
+    }
+    const identity = await readIdentity(client, place.schema).catch((error: unknown) => {
+      throw lacksTables(error) ? notMigrated(place.schema) : error;
+    });
+    return { ...place, identity, durability };
   } finally {
     client.release(true);
   }

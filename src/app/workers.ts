@@ -19,7 +19,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
     const port = await portToShare(config.http);
     const workers = new Workers({
       count: config.workers,
-      args: ['worker', database.kind, database.schema],
+      args: ['worker', database.kind, database.schema, database.identity],
       // The file, if there was one, has been read; both at once would be a mistake.
       env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
       metrics: new WorkersMetrics(),
@@ -36,7 +36,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
 /** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
 export async function runWorker(
   config: Config,
-  place: Pick<ServedDatabase, 'kind' | 'schema'>,
+  place: Omit<ServedDatabase, 'url'>,
   stopped: Promise<void>,
 ): Promise<void> {
   const primary = openPrimaryChannel();

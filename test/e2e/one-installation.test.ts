@@ -7,13 +7,17 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
+import { range } from '../support/crowd.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import {
   endServiceProcesses,
+  familyOf,
   patience,
+  runToEnd,
   type ServiceProcess,
   startServiceProcess,
 } from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -115,4 +119,56 @@ describe('a service with the role of the README, and the embedded example beside
       body: { coupons: [{ name: expect.stringMatching(/^EMBED-/), remaining_amount: 0 }] },
     });
   });
+});
+
+describe('a service with two workers whose tables are replaced', () => {
+  const reasons = async () => {
+    // A connection each, so that both workers answer.
+    const answers = await Promise.all(range(8).map(() => call('/health')));
+    return answers.map(({ body }) => (body as { reason?: string }).reason);
+  };
+  const workers = () =>
+    familyOf(service?.pid ?? 0).filter(({ command }) => command.includes(' worker '));
+  const untilAllStopped = () =>
+    waitFor('stop of both workers', async () =>
+      (await reasons()).every((reason) => reason === 'installation_changed'),
+    );
+
+  it('stops in both, also in one that takes the place of another, until the service is restarted', async () => {
+    const env = { ...patience, DATABASE_URL: url, WORKERS: '2' };
+    service = await startServiceProcess(env);
+    expect(await call('/api/coupons', { name: 'SALE', amount: 1 })).toMatchObject({ status: 201 });
+    const other = ['migrate', '--new-installation'];
+    const made = await runToEnd({ DATABASE_URL: url, DATABASE_SCHEMA: 'other' }, other);
+    expect(made).toMatchObject({ code: 0, output: expect.stringContaining('schema other') });
+    await server.query(
+      `begin;
+       alter schema firstcome rename to aside;
+       alter schema other rename to firstcome;
+       drop schema aside cascade;
+       commit`,
+      { database: 'firstcome' },
+    );
+    await untilAllStopped();
+    await waitFor('lines of both workers', () => linesAboutStop() === 2);
+    expect(await claim('ada')).toBe(503);
+
+    const [killed] = workers();
+    process.kill(killed?.pid ?? 0, 'SIGKILL');
+    await waitFor('another worker', () => {
+      const pids = workers().map(({ pid }) => pid);
+      return pids.length === 2 && !pids.includes(killed?.pid ?? 0);
+    });
+    await waitFor('line of the third worker', () => linesAboutStop() === 3);
+    await untilAllStopped();
+    expect(linesAboutStop()).toBe(3);
+
+    await endServiceProcesses();
+    service = await startServiceProcess(env);
+    expect(await call('/health')).toMatchObject({ status: 200 });
+    expect(await call('/api/coupons')).toMatchObject({ body: { coupons: [] } });
+  });
+
+  const linesAboutStop = () =>
+    (service?.output() ?? '').split('the database is not the one of the start').length - 1;
 });

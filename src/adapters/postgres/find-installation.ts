@@ -19,6 +19,7 @@ const readSearchPath = statement('read-search-path');
 const findInstallations = statement('find-installations');
 const listMigrations = statement('list-migrations');
 const setSession = statement('set-session');
+const readIdentityOf = statement('read-identity');
 
 type SchemaRow = {
   schema: string;
@@ -44,6 +45,15 @@ export async function findInstallation(
   const inReach = [...new Set([schemaDefault, schemaBefore, ...inPath])];
   const facts = await readFacts(client, inReach, wanted.schema);
   return chooseSchema(facts, wanted.schema, wanted.setting);
+}
+
+/** The identity of the installation in a schema. Rejects where the schema has none, or one that is not up to date. */
+export async function readIdentity(client: pg.ClientBase, schema: string): Promise<string> {
+  await setSearchPath(client, searchPathOf(schema));
+  const { rows } = await client.query<{ identity: string }>(readIdentityOf.text);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the installation has no identity');
+  return row.identity;
 }
 
 /** The same over a connection of its own, for what happens outside of the service. */

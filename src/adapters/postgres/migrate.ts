@@ -4,7 +4,7 @@ import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import { connectOnce, messageOf } from './connect.ts';
-import { findInstallation, type SchemaWanted } from './find-installation.ts';
+import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
 import { type InstallationPlace, migrationsTable, wouldHide } from './installations.ts';
 import { migrationsFolder } from './migration-files.ts';
 import { quoteName } from './search-path.ts';
@@ -21,8 +21,15 @@ export type MigrateOptions = SchemaWanted & {
   mayAddInstallation: boolean;
 };
 
-/** The schema that is up to date now, and the names of the migrations applied. */
-export type Migrated = { schema: string; applied: string[]; others: string[] };
+/** The installation that is up to date now, and the names of the migrations applied. */
+export type Migrated = {
+  schema: string;
+  /** As `installation_identity()` returns it. */
+  identity: string;
+  applied: string[];
+  /** Schemas that hold other installations. */
+  others: string[];
+};
 
 /**
  * Brings an installation to the tables and functions of this version, or makes one. Safe from several processes at
@@ -76,7 +83,8 @@ export async function migrateWith(
       ...{ logger: silent, verbose: false },
       ...{ schema, migrationsSchema: listSchema, createSchema: !schemaExists },
     });
-    return { schema, applied: applied.map(({ name }) => name), others };
+    const identity = await readIdentity(client, schema);
+    return { schema, identity, applied: applied.map(({ name }) => name), others };
   } catch (error) {
     if (error instanceof StartError) throw error;
     const cause = watched.firstError() ?? error;

@@ -13,8 +13,8 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
     serve: async ({ workers, unsafeDurability }) => {
       calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
-    work: async ({ kind, schema }) => {
-      calls.push(`work ${kind} ${schema}`);
+    work: async ({ kind, schema, identity }) => {
+      calls.push(`work ${kind} ${schema} ${identity}`);
     },
     migrate: async ({ newInstallation }) => {
       calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));

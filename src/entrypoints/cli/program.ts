@@ -5,8 +5,8 @@ export type Program = {
   version: string;
   /** Runs the service, with what is said here over the configuration; resolves once it has stopped in good order. */
   serve(options: ServeOptions): Promise<void>;
-  /** Serves as one of the workers of a service; only a primary process asks for it, and says where the tables are. */
-  work(database: { kind: 'bundled' | 'external'; schema: string }): Promise<void>;
+  /** Serves as one of the workers of a service; only a primary process asks for it, and says which tables are its. */
+  work(database: { kind: 'bundled' | 'external'; schema: string; identity: string }): Promise<void>;
   /** Brings the database up to date; resolves to the schema, and the names of the migrations applied, in order. */
   migrate(options: MigrateOptions): Promise<{ schema: string; applied: string[] }>;
   /** The scenarios that a drill can play, each with what it is. */
