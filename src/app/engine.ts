@@ -23,7 +23,6 @@ import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
-import { onSameInstallation } from '../core/installation.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
@@ -112,16 +111,12 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     ending: ending.signal,
   });
   stops.push(async () => ending.abort());
-  const useCases = onSameInstallation(installation, {
-    claimCoupon: soldOut.wrap(claimCoupon),
+  const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
+  return {
+    claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
     readCoupons: readCouponsWith(couponStore, limits.waitingMax),
     manageCoupon: soldOut.wrapChanges(manageCoupon),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
-  });
-  const counted = withMetrics(useCases.claimCoupon, metrics, systemClock);
-  return {
-    ...useCases,
-    claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
     ...{ lanes, soldOut, checkHealth },
   };
 }

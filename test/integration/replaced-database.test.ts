@@ -135,7 +135,7 @@ async function expectStop(): Promise<void> {
   for (const one of calls) {
     const { status, body } = await one();
     expect({ status, body }).toMatchObject(refusal);
-    expect(body.detail).toContain('not the one that the service was started on');
+    expect(body.detail).toContain('not the one that was there at the start');
   }
   const unhealthy = { status: 'unhealthy', reason: 'installation_changed' };
   expect(await call('/health')).toMatchObject({ status: 503, body: unhealthy });

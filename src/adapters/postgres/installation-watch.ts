@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type InstallationState, otherInstallationText } from '../../core/installation.ts';
 
 const stopText =
   'the database is not the one of the start: nothing is decided or read until it is back, or a restart accepts this one';
@@ -9,7 +8,7 @@ export class OtherInstallationError extends Error {
   override readonly name = 'OtherInstallationError';
 
   constructor() {
-    super(otherInstallationText);
+    super('the database is not the one that was there at the start: it was replaced or restored');
   }
 }
 
@@ -18,7 +17,8 @@ export class OtherInstallationError extends Error {
  * Once one shows another, all count as being elsewhere, until a new connection shows the right identity again. One that
  * was opened before may lead where the address of the database led then.
  */
-export class InstallationWatch implements InstallationState {
+export class InstallationWatch {
+  /** Whether the database is not the one of the start. */
   isOther = false;
   private readonly identity: string;
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
