@@ -44,6 +44,8 @@ export type Config = {
     /** Always less than half of `claims.timeoutMs`. */
     lockTimeoutMs: number;
     statementTimeoutMs: number;
+    /** 0: connections are used without a limit of time. */
+    connectionLifetimeMs: number;
   };
   /** As given: relative to the folder in which the service was started unless absolute. */
   dataDir: string;
@@ -144,6 +146,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,
       lockTimeoutMs,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
+      connectionLifetimeMs: values.DATABASE_CONNECTION_LIFETIME_MS,
     },
     dataDir: values.DATA_DIR,
     claims: {

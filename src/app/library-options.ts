@@ -21,6 +21,11 @@ export type FirstcomeLimits = {
   lockTimeoutMs?: number;
   /** Milliseconds until the database cancels a statement; 100 to 600,000, default 10,000. */
   statementTimeoutMs?: number;
+  /**
+   * Milliseconds until a connection of the engine is replaced by a new one, give or take a tenth; 0 to 604,800,000,
+   * default 1,800,000. 0: never.
+   */
+  connectionLifetimeMs?: number;
   /** Milliseconds that a claim waits for its outcome; 100 to 60,000, default 5,000. */
   claimTimeoutMs?: number;
   /** Claims of one coupon that one transaction decides; 1 to 10,000, default 1,000. */
@@ -43,6 +48,7 @@ const variables: Record<keyof FirstcomeLimits, SettingVariable> = {
   connectTimeoutMs: 'DATABASE_CONNECT_TIMEOUT_MS',
   lockTimeoutMs: 'DATABASE_LOCK_TIMEOUT_MS',
   statementTimeoutMs: 'DATABASE_STATEMENT_TIMEOUT_MS',
+  connectionLifetimeMs: 'DATABASE_CONNECTION_LIFETIME_MS',
   claimTimeoutMs: 'CLAIM_TIMEOUT_MS',
   batchMax: 'CLAIM_BATCH_MAX',
   laneWaitingMax: 'CLAIM_LANE_WAITING_MAX',

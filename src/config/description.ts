@@ -87,6 +87,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     DATABASE_CONNECT_TIMEOUT_MS: String(database.connectTimeoutMs),
     DATABASE_LOCK_TIMEOUT_MS: String(database.lockTimeoutMs),
     DATABASE_STATEMENT_TIMEOUT_MS: String(database.statementTimeoutMs),
+    DATABASE_CONNECTION_LIFETIME_MS: String(database.connectionLifetimeMs),
     DATA_DIR: config.dataDir,
     CLAIM_TIMEOUT_MS: String(claims.timeoutMs),
     CLAIM_BATCH_MAX: String(claims.batchMax),

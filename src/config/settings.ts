@@ -146,6 +146,12 @@ export const settingDefinitions = {
     ...{ min: 100, max: 600_000, unit: 'milliseconds' },
     help: 'How long one statement may run before the database cancels it.',
   }),
+  DATABASE_CONNECTION_LIFETIME_MS: wholeNumber({
+    group: 'Database',
+    default: 1_800_000,
+    ...{ min: 0, max: 604_800_000, unit: 'milliseconds' },
+    help: 'How long a connection is used before a new one replaces it, give or take a tenth; 0: without a limit.',
+  }),
   DATA_DIR: text({
     group: 'Database',
     default: '.firstcome',

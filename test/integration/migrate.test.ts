@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import {
+  createTestDatabase,
+  migrateDatabase,
+  type TestDatabase,
+} from '../support/test-database.ts';
 
 const role = `guest_${randomBytes(6).toString('hex')}`;
 let database: TestDatabase;
@@ -24,11 +26,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-const migrateAsRole = () =>
-  migrate({
-    ...{ url: url.href, connectTimeoutMs: 5_000, sleep: systemClock.sleep },
-    ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
-  });
+const migrateAsRole = () => migrateDatabase(url.href);
 
 const linesOfRefusal = () =>
   migrateAsRole().then(

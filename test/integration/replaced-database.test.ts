@@ -6,14 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
 import { createFirstcome, type Firstcome } from '../../src/app/library.ts';
 import type { App } from '../../src/app.ts';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { binDirOfProject } from '../support/own-postgres.ts';
 import { patience, startService } from '../support/service.ts';
+import { migrateDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Databases of this test on the project's server, reached from one that none of them is. */
@@ -149,18 +148,9 @@ async function sellOne(): Promise<void> {
   expect((await claim('SALE', 'ada')).status).toBe(200);
 }
 
-const migrateAnew = (suffix = '') =>
-  migrate({
-    ...{ url: databases.urlOf(suffix), connectTimeoutMs: 10_000, sleep: systemClock.sleep },
-    ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
-  });
-
 /** Puts another installation in the place of the one in use, in one commit and under the connections that live. */
 async function replaceTables(): Promise<void> {
-  await migrate({
-    ...{ url: databases.url, connectTimeoutMs: 10_000, sleep: systemClock.sleep },
-    ...{ schema: 'other', setting: 'DATABASE_SCHEMA', mayAddInstallation: true },
-  });
+  await migrateDatabase(databases.url, { schema: 'other', newInstallation: true });
   await swapTables();
 }
 
@@ -176,7 +166,7 @@ describe('a service stops deciding and reading', () => {
     await start();
     await sellOne();
     await databases.create('_new', 'template1');
-    await migrateAnew('_new');
+    await migrateDatabase(databases.urlOf('_new'));
     await databases.rename('', '_old');
     await databases.rename('_new', '');
     await untilStopped();
@@ -212,7 +202,7 @@ describe('a service stops deciding and reading', () => {
     await databases.create('', 'template1');
     await untilStopped();
     await expectStop();
-    await migrateAnew();
+    await migrateDatabase(databases.url);
     await expectStop();
     expect(await databases.query('select from coupons')).toEqual([]);
 
@@ -377,10 +367,7 @@ describe('behind a proxy that leads to another server', () => {
     const [one, two] = servers.map((server) => server.url()) as [string, string];
     await start({ DATABASE_URL: proxy.urlOf(one) });
     await sellOne();
-    await migrate({
-      ...{ url: two, connectTimeoutMs: 10_000, sleep: systemClock.sleep },
-      ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
-    });
+    await migrateDatabase(two);
     proxy.leadTo(two);
     // Reads of their own, which need more connections than are open.
     await waitFor('stop', async () => {

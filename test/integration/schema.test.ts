@@ -2,14 +2,16 @@
 /** The rule that says in which schema of a database the service and the library find their tables. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { migrationFiles } from '../../src/adapters/postgres/migration-files.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
 import { createFirstcome, migrate as migrateLibrary } from '../../src/app/library.ts';
 import type { App } from '../../src/app.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import { patience, startService } from '../support/service.ts';
-import { createEmptyDatabase, type TestDatabase } from '../support/test-database.ts';
+import {
+  createEmptyDatabase,
+  migrateDatabase,
+  type TestDatabase,
+} from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -36,11 +38,8 @@ async function restart(env: Record<string, string> = {}): Promise<void> {
   await start(env);
 }
 
-const migrateAs = (schema?: string, options: { url?: string; isNew?: boolean } = {}) =>
-  migrate({
-    ...{ url: options.url ?? database.url, connectTimeoutMs: 10_000, sleep: systemClock.sleep },
-    ...{ schema, setting: 'DATABASE_SCHEMA', mayAddInstallation: options.isNew === true },
-  });
+const migrateAs = (schema?: string, newInstallation = false) =>
+  migrateDatabase(database.url, { newInstallation, ...(schema !== undefined && { schema }) });
 
 const refusalOf = (starting: Promise<unknown>): Promise<string> =>
   starting.then(
@@ -185,7 +184,7 @@ describe('an installation of release 0.1 in public', () => {
   });
 
   it('stands beside a new one that was asked for, and neither sees the other', async () => {
-    await migrateAs('sale', { isNew: true });
+    await migrateAs('sale', true);
     await start({ DATABASE_SCHEMA: 'sale' });
     expect((await call('/api/coupons/OLD')).status).toBe(404);
     expect(await create('OLD', 1)).toBe(201);
@@ -259,7 +258,7 @@ describe('an installation in a schema that a service does not find by itself', (
 describe('two installations', () => {
   beforeEach(async () => {
     await migrateAs('public');
-    await migrateAs('firstcome', { isNew: true });
+    await migrateAs('firstcome', true);
   });
 
   it('are refused by their names until DATABASE_SCHEMA chooses one', async () => {

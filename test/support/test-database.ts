@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { type Migrated, migrate } from '../../src/adapters/postgres/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 
 /** The schema of the tables in these databases. The role of the tests is called so too and finds them by it. */
@@ -13,9 +13,18 @@ const template = 'firstcome_template';
 /** Creates the migrated database that the tests' own ones are copies of. */
 export async function prepareTemplate(url: string): Promise<void> {
   await runOn(url, `create database ${template}`);
-  await migrate({
-    ...{ url: urlOf(url, template), connectTimeoutMs: 5000, sleep: systemClock.sleep },
-    ...{ schema, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
+  await migrateDatabase(urlOf(url, template));
+}
+
+/** Migrates as the service does: in the schema that is named, or the one that it finds, and beside another if asked. */
+export function migrateDatabase(
+  url: string,
+  options: { schema?: string; newInstallation?: boolean } = {},
+): Promise<Migrated> {
+  return migrate({
+    ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+    ...{ schema: options.schema, setting: 'DATABASE_SCHEMA' },
+    mayAddInstallation: options.newInstallation === true,
   });
 }
 

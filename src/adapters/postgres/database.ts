@@ -31,6 +31,8 @@ export type DatabaseWatcher = {
 };
 
 const attemptsMax = 3;
+// A standby may be about to be promoted: callers must not keep it busy with new connections.
+const rejectionHoldsMs = 100;
 
 /** Runs statements on a pool of connections, each as a transaction of its own. */
 export class Database {
@@ -42,6 +44,8 @@ export class Database {
   private readonly installation: InstallationWatch | undefined;
   private watcher: DatabaseWatcher | undefined;
   private closing = false;
+  /** Why the last connection was rejected, for a moment after that. */
+  private rejection: NoPrimaryError | undefined;
   private readonly onConflict: IPolicy;
 
   constructor(options: DatabaseOptions) {
@@ -113,8 +117,7 @@ export class Database {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    const taken = this.connections.take();
-    const client = taken instanceof Promise ? await this.connected(taken) : taken;
+    const client = this.connections.takeAtHand() ?? (await this.connect());
     let fault: DatabaseFault | undefined;
     // A wait for the standby that was cut short ends in a normal answer with this warning before it.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -146,8 +149,15 @@ export class Database {
     }
   }
 
-  private async connected(connecting: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
-    return await connecting.catch((error: unknown) => {
+  private async connect(): Promise<pg.PoolClient> {
+    if (this.rejection !== undefined) throw notSent(this.rejection);
+    return await this.connections.connect().catch((error: unknown) => {
+      if (error instanceof NoPrimaryError) {
+        this.rejection = error;
+        setTimeout(() => {
+          this.rejection = undefined;
+        }, rejectionHoldsMs).unref();
+      }
       const fault = notSent(error);
       this.onFault(fault);
       throw fault;

@@ -13,7 +13,7 @@ import { lentConnections } from './lent-connections.ts';
 /** Where the connections lead, and how long they are kept. */
 export type KeptConnectionsOptions = DatabasePlace &
   ConnectionsOptions & {
-    /** Told of connections that broke while nobody used them. */
+    /** Called when a connection broke that no statement used. */
     onIdleConnectionLost(error: Error): void;
     /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
     connectionLifetimeMs?: number | undefined;
@@ -22,7 +22,6 @@ export type KeptConnectionsOptions = DatabasePlace &
   };
 
 const closeMsMax = 500;
-// Connections that were opened together are not replaced together.
 const lifetimeSpread = 0.1;
 
 /** Hands out connections for one statement each, and keeps those that can be used again at hand. */
@@ -36,7 +35,7 @@ export class KeptConnections {
   private readonly broken = new WeakSet<pg.PoolClient>();
   /** Handed out at least once. */
   private readonly used = new WeakSet<pg.PoolClient>();
-  /** Used, and not to be used again. */
+  /** Used, and no longer to be used. */
   private readonly retired = new WeakSet<pg.PoolClient>();
   private closing = false;
 
@@ -58,12 +57,25 @@ export class KeptConnections {
         : ownConnections(options, options, listener);
   }
 
-  /** A connection for one statement. Returns within this call where one is at hand. */
-  take(): pg.PoolClient | Promise<pg.PoolClient> {
+  /** A connection for one statement that is there already. */
+  takeAtHand(): pg.PoolClient | undefined {
     const client = this.inHand.pop();
-    if (client === undefined) return this.connect();
-    this.inUse.add(client);
+    if (client !== undefined) this.inUse.add(client);
     return client;
+  }
+
+  /** A new connection, or one that another statement gives back. Rejects with what the driver said. */
+  async connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.connections.connect();
+      if (!this.retired.has(client)) {
+        if (!this.used.has(client)) this.limitLifetime(client);
+        this.used.add(client);
+        this.inUse.add(client);
+        return client;
+      }
+      this.connections.giveBack(client, true);
+    }
   }
 
   /**
@@ -73,8 +85,10 @@ export class KeptConnections {
    */
   giveBack(client: pg.PoolClient, mustEnd: boolean): void {
     this.inUse.delete(client);
-    if (mustEnd || this.broken.has(client) || this.retired.has(client)) {
+    if (mustEnd || this.broken.has(client)) {
       this.connections.giveBack(client, true);
+    } else if (this.retired.has(client)) {
+      this.endSession(client);
     } else if (this.closing || this.connections.use().waiting > 0) {
       this.connections.giveBack(client, false);
     } else {
@@ -84,7 +98,14 @@ export class KeptConnections {
 
   /** Ends every connection that runs nothing now. Statements under way go on; the next ones get new connections. */
   dropIdle(): void {
-    for (const client of this.open) if (!this.inUse.has(client)) this.retire(client);
+    for (const client of this.inHand.splice(0)) {
+      this.connections.giveBack(client, true);
+      this.cutLater(client);
+    }
+    // Idle in the pool, or on their way to another statement. One that was never used has just been verified.
+    for (const client of this.open) {
+      if (this.used.has(client) && !this.inUse.has(client)) this.retired.add(client);
+    }
   }
 
   use(): PoolUse {
@@ -105,37 +126,43 @@ export class KeptConnections {
     if (this.open.size === 0) clearTimeout(timer);
   }
 
-  private async connect(): Promise<pg.PoolClient> {
-    for (;;) {
-      const client = await this.connections.connect();
-      if (!this.retired.has(client)) {
-        if (!this.used.has(client)) this.limitLifetime(client);
-        this.used.add(client);
-        this.inUse.add(client);
-        return client;
-      }
-      // It was idle in the pool, or on its way from another statement to this one.
-      this.connections.giveBack(client, true);
-    }
-  }
-
-  /** Ends the connection if it is idle, else after its statement. One that was never used has just been verified. */
+  /** Ends the connection now if it is at hand, else after its statement. */
   private retire(client: pg.PoolClient): void {
-    if (!this.used.has(client)) return;
     const index = this.inHand.indexOf(client);
     if (index < 0) {
       this.retired.add(client);
     } else {
       this.inHand.splice(index, 1);
-      this.connections.giveBack(client, true);
+      this.endSession(client);
     }
+  }
+
+  /**
+   * Ends a session and gives its place away when the server has ended it too: the server may admit no more sessions than
+   * there are.
+   */
+  private endSession(client: pg.PoolClient): void {
+    this.inUse.add(client);
+    client.once('end', () => {
+      this.inUse.delete(client);
+      this.connections.giveBack(client, true);
+    });
+    (client as unknown as pg.Client).end().catch(() => undefined);
+    this.cutLater(client);
+  }
+
+  /** For a connection that is ending: a server that is gone never answers the farewell. */
+  private cutLater(client: pg.PoolClient): void {
+    const timer = setTimeout(() => destroySocket(client), this.options.connectTimeoutMs);
+    timer.unref();
+    client.once('end', () => clearTimeout(timer));
   }
 
   private limitLifetime(client: pg.PoolClient): void {
     const { connectionLifetimeMs = 0, random = Math.random } = this.options;
     if (connectionLifetimeMs === 0) return;
-    const factor = 1 + lifetimeSpread * (2 * random() - 1);
-    const timer = setTimeout(() => this.retire(client), connectionLifetimeMs * factor);
+    const lifetimeMs = spread(connectionLifetimeMs, random());
+    const timer = setTimeout(() => this.retire(client), lifetimeMs);
     timer.unref();
     client.once('end', () => clearTimeout(timer));
   }
@@ -148,4 +175,9 @@ export class KeptConnections {
     this.connections.giveBack(client, true);
     if (!this.closing) this.options.onIdleConnectionLost(error);
   }
+}
+
+/** A lifetime about `ms`, so that connections that were opened together are not replaced together. */
+export function spread(ms: number, random: number): number {
+  return ms * (1 + lifetimeSpread * (2 * random - 1));
 }

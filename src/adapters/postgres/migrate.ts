@@ -14,6 +14,7 @@ const readVersion = statement('read-version');
 const lockMigrations = statement('lock-migrations');
 const versionMin = 15;
 const noRight = '42501';
+const noWrites = '25006';
 
 /** What a migration works on. */
 export type MigrateOptions = SchemaWanted & {
@@ -88,8 +89,9 @@ export async function migrateWith(
   } catch (error) {
     if (error instanceof StartError) throw error;
     const cause = watched.firstError() ?? error;
-    const isRefused = (cause as { code?: string }).code === noRight;
-    const advice = isRefused ? adviceFor(client, place) : [];
+    const { code } = cause as { code?: string };
+    const advice = code === noRight ? adviceFor(client, place) : [];
+    if (code === noWrites) advice.push('Migrate on the primary, while it takes writes.');
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }

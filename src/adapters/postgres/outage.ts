@@ -6,7 +6,7 @@ import { takesNoWrites } from './verify-session.ts';
 // One connection that breaks is no outage, and whoever goes and comes fills no log.
 const failingMsMin = 1000;
 // A primary that is read-only answers reads between the claims that it refuses.
-const noPrimaryTellMs = 60_000;
+const noWritesQuietMs = 60_000;
 
 /** Tells once that the database is gone, and once that it is back, from what becomes of the statements. */
 export class Outage {
@@ -15,8 +15,8 @@ export class Outage {
   /** When the first statement failed after which none was answered. */
   private failingSinceMs: number | undefined;
   private isTold = false;
-  /** When a server without writes was last told of. */
-  private noPrimaryToldMs = Number.NEGATIVE_INFINITY;
+  /** When a server that takes no writes was last logged. */
+  private noWritesLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     warn(event: Record<string, unknown>, message: string): void;
@@ -43,9 +43,9 @@ export class Outage {
     const isLong = nowMs - this.failingSinceMs >= failingMsMin;
     const reason = messageOf(fault.cause);
     if (takesNoWrites(fault)) {
-      // No accident of one connection: the server says so itself.
-      if (!isLong && nowMs - this.noPrimaryToldMs < noPrimaryTellMs) return;
-      this.noPrimaryToldMs = nowMs;
+      // No second has to pass: the server itself says so.
+      if (!isLong && nowMs - this.noWritesLoggedMs < noWritesQuietMs) return;
+      this.noWritesLoggedMs = nowMs;
       this.warn({ reason }, 'the database server takes no writes: it is a standby or read-only');
     } else {
       if (!isLong) return;

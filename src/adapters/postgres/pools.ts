@@ -13,6 +13,8 @@ export type PoolOptions = DatabasePlace & {
   connectTimeoutMs: number;
   lockTimeoutMs: number;
   statementTimeoutMs: number;
+  /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
+  connectionLifetimeMs?: number;
   /** The time that a claim has in all. */
   claimTimeoutMs: number;
   /** Undefined: whichever installation is there will do, as for a test of parts. */
