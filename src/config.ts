@@ -38,6 +38,8 @@ export type Config = {
   database: {
     /** Undefined: the bundled PostgreSQL is wanted. */
     url: Secret | undefined;
+    /** Undefined: it is found out at the start. */
+    schema: string | undefined;
     claimConnections: number;
     queryConnections: number;
     connectTimeoutMs: number;
@@ -144,6 +146,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
     },
     database: {
       url: toSecret(values.DATABASE_URL),
+      schema: values.DATABASE_SCHEMA,
       claimConnections: values.DATABASE_CLAIM_CONNECTIONS,
       queryConnections: values.DATABASE_QUERY_CONNECTIONS,
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,

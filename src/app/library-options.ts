@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a program that embeds the engine can set, checked against the table of settings that the service has too. */
 
+import { isSchemaName } from '../config/check.ts';
 import type { SettingVariable } from '../config/settings.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -62,8 +63,6 @@ const variables: Record<keyof FirstcomeLimits, SettingVariable> = {
 // The driver's pool has ten by default, of which the host keeps some.
 const defaults = { claimConnections: 4, queryConnections: 2 };
 
-const schemaPattern = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
-
 /**
  * The limits in force. Throws one `StartError` that holds every mistake, a line each. `others` names the options that are
  * no limits, as a misspelt option may mean one of them.
@@ -106,11 +105,12 @@ export function unknownStopOptions(given: object): string[] {
     .map((option) => `stop has no option ${option}; it takes timeoutMs`);
 }
 
-/** Throws a `StartError` for what is no name of a schema that needs no quotes. */
-export function assertSchema(schema: string): void {
-  if (typeof schema === 'string' && schemaPattern.test(schema)) return;
+/** Throws a `StartError` for what is no name of a schema that needs no quotes. Without one the rule of the service holds. */
+export function assertSchema(schema: string | undefined): void {
+  if (schema === undefined || (typeof schema === 'string' && isSchemaName(schema))) return;
   throw new StartError(
-    'schema must be 1 to 63 lower case letters, digits and underscores, not begin with a digit or with pg_',
+    'schema must be 1 to 63 lower case letters, digits and underscores,\n' +
+      'not begin with a digit or with pg_, and not be information_schema',
   );
 }
 

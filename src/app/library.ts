@@ -5,10 +5,12 @@
  */
 import type { Pool } from 'pg';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { postgresHealth } from '../adapters/postgres/health.ts';
+import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
+import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
 import { takeLentSession } from '../adapters/postgres/lent-session.ts';
 import { migrateWith } from '../adapters/postgres/migrate.ts';
+import { lacksTables } from '../adapters/postgres/pg-error.ts';
 import { openPools } from '../adapters/postgres/pools.ts';
 import type { Claim } from '../core/claims/claim.ts';
 import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
@@ -51,7 +53,10 @@ export { AppError, StartError };
 export type HostDatabase = {
   /** A `Pool` of the package pg, not of its native bindings, that leads to PostgreSQL 15 or later without a pooler. */
   pool: Pool;
-  /** The schema that holds the tables and functions, default `firstcome`: lower case letters, digits, underscores. */
+  /**
+   * The schema that holds the tables and functions: lower case letters, digits, underscores. By default that of the
+   * installation there is in `firstcome`, `public` or the role's search path; where there is none, `firstcome`.
+   */
   schema?: string;
 };
 
@@ -129,7 +134,7 @@ const optionsBesidesLimits = Object.keys({
   ...{ pool: true, schema: true, unsafeDurability: true, logger: true },
 } satisfies Record<Exclude<keyof FirstcomeOptions, keyof FirstcomeLimits>, true>);
 
-const schemaDefault = 'firstcome';
+const setting = 'the option schema';
 const connectTimeoutMsDefault = 2_000;
 const stopTimeoutMsDefault = 4_000;
 
@@ -139,15 +144,19 @@ const stopTimeoutMsDefault = 4_000;
  * Rejects with a `StartError`.
  */
 export async function migrate(options: HostDatabase): Promise<string[]> {
-  const { pool, schema = schemaDefault } = options;
+  const { pool, schema } = options;
   assertOptionNames(options, optionsBesidesLimits);
   assertSchema(schema);
   assertCanLend(pool, 1);
   // Without limits on statements and locks: one migration waits for another.
   const settings = { client_min_messages: 'warning', lock_timeout: '0', statement_timeout: '0' };
-  const client = await takeSession({ pool, schema }, settings, connectTimeoutMsDefault);
+  const client = await takeSession(pool, settings, connectTimeoutMsDefault);
   try {
-    return await migrateWith(client, schema);
+    // A program that names a schema means it: it may keep several installations in one database.
+    const { applied } = await migrateWith(client, {
+      ...{ schema, setting, mayAddInstallation: schema !== undefined },
+    });
+    return applied;
   } finally {
     client.release(true);
   }
@@ -159,17 +168,26 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
  * of the engine never mix. Rejects with a `StartError` that tells what to change, and leaves nothing behind.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema = schemaDefault, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
   const log = logger ?? { warn: () => undefined };
-  assertSchema(schema);
+  assertSchema(wanted);
   const { database, claims } = checkLimits(limits, optionsBesidesLimits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const place = { hostPool: pool, schema };
-  const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
+  const { schema, others, identity, durability } = await checkDatabase(
+    options,
+    database.connectTimeoutMs,
+  );
+  if (wanted === undefined && others.length > 0) {
+    log.warn({ schema, others }, 'the database has other installations, which are not used');
+  }
 
+  const installation = new InstallationWatch({
+    identity,
+    warn: (event, message) => log.warn(event, message),
+  });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...place,
+    ...{ hostPool: pool, schema, installation },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -179,19 +197,17 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await Promise.all([forBatches.close(), forQueries.close()]);
     },
   ];
-  if (!(await postgresHealth(forQueries)()).healthy) {
+  const engine = joinEngine(
+    { forBatches, forQueries, installation, limits: claims, metrics: unmetered, log },
+    stops,
+  );
+  if (!(await engine.checkHealth()).healthy) {
     await endAll(stops);
-    throw new StartError(
-      `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
-    );
+    throw notMigrated(schema);
   }
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
-  const engine = joinEngine(
-    { forBatches, forQueries, limits: claims, metrics: unmetered, log },
-    stops,
-  );
   let stopped: Promise<void> | undefined;
   // Whatever came later would borrow connections of a pool that its host is about to end.
   const running = () => {
@@ -229,29 +245,36 @@ const unmetered = {
 };
 
 /** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
-async function durabilityOf(
-  { pool, unsafeDurability }: FirstcomeOptions,
-  schema: string,
+async function checkDatabase(
+  { pool, schema: wanted, unsafeDurability }: FirstcomeOptions,
   timeoutMs: number,
-): Promise<Durability> {
-  const client = await takeSession({ pool, schema }, {}, timeoutMs);
+): Promise<{ schema: string; others: string[]; identity: string; durability: Durability }> {
+  const client = await takeSession(pool, {}, timeoutMs);
   try {
+    const place = await findInstallation(client, { schema: wanted, setting });
+    if (!place.isInstalled) throw notMigrated(place.schema);
     const { durability, unsafe } = await readDurability(client);
-    if (durability !== 'unsafe' || unsafeDurability === true) return durability;
-    throw canLoseClaims(unsafe, 'set unsafeDurability');
+    if (durability === 'unsafe' && unsafeDurability !== true) {
+      throw canLoseClaims(unsafe, 'set unsafeDurability');
+    }
+    const identity = await readIdentity(client, place.schema).catch((error: unknown) => {
+      throw lacksTables(error) ? notMigrated(place.schema) : error;
+    });
+    return { ...place, identity, durability };
   } finally {
     client.release(true);
   }
 }
 
-async function takeSession(
-  { pool, schema }: Required<HostDatabase>,
-  settings: Record<string, string>,
-  timeoutMs: number,
-) {
+function notMigrated(schema: string): StartError {
+  return new StartError(
+    `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
+  );
+}
+
+async function takeSession(pool: Pool, settings: Record<string, string>, timeoutMs: number) {
   try {
     return await takeLentSession(pool, {
-      schema,
       settings,
       timeoutMs,
       // Its statements tell of the loss.

@@ -81,6 +81,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     CLAIM_API_KEY: auth.claimApiKey?.toString() ?? '',
     ALLOW_ANONYMOUS_ADMIN: String(auth.allowAnonymousAdmin),
     DATABASE_URL: database.url === undefined ? '' : withoutSecrets(database.url.reveal()),
+    DATABASE_SCHEMA: database.schema ?? '',
     DATABASE_CLAIM_CONNECTIONS: String(database.claimConnections),
     DATABASE_QUERY_CONNECTIONS: String(database.queryConnections),
     DATABASE_CONNECT_TIMEOUT_MS: String(database.connectTimeoutMs),

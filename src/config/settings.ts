@@ -112,6 +112,15 @@ export const settingDefinitions = {
       'a URL that begins with postgres:// or postgresql://, what is special in its password percent-encoded',
     help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
   }),
+  DATABASE_SCHEMA: optionalText({
+    group: 'Database',
+    format: 'schema',
+    allowed:
+      '1 to 63 lower case letters, digits and underscores, not begin with a digit or with pg_, and not be information_schema',
+    help:
+      'Schema that holds the tables. When unset: that of the installation there is in firstcome, ' +
+      "public or the role's search path; where there is none, firstcome.",
+  }),
   DATABASE_CLAIM_CONNECTIONS: wholeNumber({
     group: 'Database',
     default: 8,

@@ -159,6 +159,7 @@ export class PostgresServer {
       connectionString: this.url(options.database),
       connectionTimeoutMillis: connectMsMax,
       application_name: 'faults',
+      options: '-c search_path=firstcome,public',
     });
     client.on('error', () => undefined);
     await client.connect();

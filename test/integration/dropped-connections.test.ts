@@ -8,7 +8,7 @@ import { Crowd, range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { startService } from '../support/service.ts';
 import { allAnswer, answersOf, callsOf } from '../support/service-calls.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -46,7 +46,7 @@ function open(options: {
   random?: () => number;
 }): Database {
   const connections = new Database({
-    ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 20_000 },
+    ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
     ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
     ...{ onIdleConnectionLost: () => undefined, ...options },
   });
@@ -149,7 +149,8 @@ describe('a connection whose lifetime is over', () => {
     await database.query(
       `create role ${role} login password 'secret' connection limit ${connectionsMax}`,
     );
-    await database.query(`grant select on all tables in schema public to ${role}`);
+    await database.query(`grant usage on schema ${schema} to ${role}`);
+    await database.query(`grant select on all tables in schema ${schema} to ${role}`);
     ends.push(async () => {
       await database.query(`drop owned by ${role}`);
       await database.query(`drop role ${role}`);

@@ -14,6 +14,7 @@ import {
   type ServiceCalls,
   unavailable,
 } from '../support/service-calls.ts';
+import { schema } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const queryConnections = 3;
@@ -185,7 +186,10 @@ describe('a service that starts while its address leads to a standby', () => {
 
 describe('a statement that began on a standby', () => {
   it('is refused also when the standby was promoted while it ran', async () => {
-    const reader = new pg.Client({ connectionString: pair.standby.url() });
+    const reader = new pg.Client({
+      connectionString: pair.standby.url(),
+      options: `-c search_path=${schema}`,
+    });
     await reader.connect();
     await reader.query('begin isolation level repeatable read');
     await reader.query('select count(*) from claims');

@@ -3,12 +3,11 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type DatabaseOptions } from '../../src/adapters/postgres/database.ts';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
+import { migrateDatabase, schema } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let pair: ReplicatedPostgres;
@@ -18,6 +17,8 @@ let connections: Database | undefined;
 
 beforeAll(async () => {
   pair = await ReplicatedPostgres.start();
+  await migrateDatabase(pair.primary.url());
+  await pair.untilSame();
   proxy = await FaultProxy.before(pair.primary.url());
 });
 
@@ -42,8 +43,8 @@ function open(kind: 'own' | 'lent', options: Partial<DatabaseOptions> = {}): Dat
     pool.on('error', () => undefined);
   }
   connections = new Database({
-    ...(pool === undefined ? { url } : { hostPool: pool, schema: 'public' }),
-    ...{ connectionsMax: 1, connectTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
+    ...(pool === undefined ? { url } : { hostPool: pool }),
+    ...{ schema, connectionsMax: 1, connectTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
     ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000 },
     onIdleConnectionLost: () => undefined,
     ...options,
@@ -91,6 +92,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
   it('to a read-only server is accepted for reads and rejected for batches', async () => {
     const [database, url] = ['read_only', proxy.urlOf(pair.primary.url('read_only'))];
     await pair.primary.query(`create database ${database}`);
+    await migrateDatabase(pair.primary.url(database));
     await pair.primary.query(`alter database ${database} set default_transaction_read_only = on`);
     try {
       const place = () => {
@@ -124,19 +126,15 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
 });
 
 it('the audit takes no dump from a standby', async () => {
-  await migrate({ url: pair.primary.url(), connectTimeoutMs: 20_000, sleep: systemClock.sleep });
-  await pair.untilSame();
-  expect(await takeDump(pair.primary.url())).toMatchObject({ dump: 'firstcome', coupons: [] });
-  await expect(takeDump(pair.standby.url())).rejects.toThrow('it is a standby');
+  const dumpOf = (url: string) => takeDump({ url, schema });
+  expect(await dumpOf(pair.primary.url())).toMatchObject({ dump: 'firstcome', coupons: [] });
+  await expect(dumpOf(pair.standby.url())).rejects.toThrow('it is a standby');
 });
 
 it('a migration on a standby fails and says where to run it', async () => {
   await pair.primary.query('create database fresh');
   await pair.untilSame();
-  const url = pair.standby.url('fresh');
-  await expect(
-    migrate({ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep }),
-  ).rejects.toMatchObject({
+  await expect(migrateDatabase(pair.standby.url('fresh'))).rejects.toMatchObject({
     name: 'StartError',
     message: expect.stringMatching(/read-only transaction\nMigrate on the primary/),
   });

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { searchPathOf, withSettings } from './search-path.ts';
 import { type SessionRequirements, verifySession } from './verify-session.ts';
 
-/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to somebody else. */
-export type DatabasePlace =
-  /** A connection URL; may hold a password. */
-  | { url: string }
-  /** A pool that lends connections, and the schema that holds the tables and functions. */
-  | { hostPool: pg.Pool; schema: string };
+/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to another program. */
+export type DatabasePlace = {
+  /** The schema that holds the tables and functions. No other one is in the search path of a session. */
+  schema: string;
+} & (
+  | {
+      /** A connection URL; may hold a password. */
+      url: string;
+    }
+  | {
+      /** A pool that lends connections. */
+      hostPool: pg.Pool;
+    }
+);
 
 /** How many connections there may be, and what is set in each session. */
 export type ConnectionsOptions = {
@@ -49,9 +58,11 @@ export type Connections = {
  * warning that the standby did not confirm a commit must come through.
  */
 export function sessionSettings(
+  schema: string,
   options: Pick<ConnectionsOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
 ): Record<string, string> {
   return {
+    search_path: searchPathOf(schema),
     client_min_messages: 'warning',
     TimeZone: 'UTC',
     DateStyle: 'ISO',
@@ -64,13 +75,12 @@ export function sessionSettings(
 
 /** Connections of a pool of our own. */
 export function ownConnections(
-  databaseUrl: string,
+  { url, schema }: { url: string; schema: string },
   options: ConnectionsOptions,
   listener: ConnectionListener,
 ): Connections {
-  const { url, settings } = splitSettings(databaseUrl);
   const pool = new pg.Pool({
-    connectionString: url,
+    ...withSettings(url, sessionSettings(schema, options)),
     application_name: 'firstcome',
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -82,15 +92,6 @@ export function ownConnections(
     },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // The last one of a name counts, so what the statements rely on comes behind what the URL says.
-    options: [settings]
-      .concat(
-        Object.entries(sessionSettings(options)).map(
-          ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
-        ),
-      )
-      .join(' ')
-      .trim(),
   });
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', (error) => listener.onIdleLost(error));
@@ -123,14 +124,6 @@ export async function cutAfter<Result>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The URL without its `options`, which the driver would take instead of ours, and those options. */
-function splitSettings(databaseUrl: string): { url: string; settings: string } {
-  const url = new URL(databaseUrl);
-  const settings = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
-  return { url: url.href, settings };
 }
 
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */

@@ -3,6 +3,7 @@ import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
 import { destroySocket, type PoolUse } from './connections.ts';
+import { type InstallationWatch, OtherInstallationError } from './installation-watch.ts';
 import { KeptConnections, type KeptConnectionsOptions } from './kept-connections.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 import type { Statement } from './statements.ts';
@@ -40,6 +41,7 @@ export class Database {
   private readonly connections: KeptConnections;
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
+  private readonly installation: InstallationWatch | undefined;
   private watcher: DatabaseWatcher | undefined;
   private closing = false;
   /** Why the last connection was rejected, for a moment after that. */
@@ -50,6 +52,7 @@ export class Database {
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
+    this.installation = options.session?.installation;
     this.connections = new KeptConnections(options);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
@@ -62,10 +65,21 @@ export class Database {
     this.watcher = watcher;
   }
 
-  /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
+  /**
+   * The rows of one statement, after its commit. Rejects with a `DatabaseFault`; at once while the database is not the
+   * one of the start.
+   */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    if (this.installation?.isOther) return Promise.reject(notSent(new OtherInstallationError()));
     if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
     return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
+  }
+
+  /** The rows of a statement that finds out about the server, whichever database it leads to. */
+  look<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    // What was opened before may lead elsewhere.
+    if (this.installation?.isOther) this.dropIdle();
+    return this.runWithRetries<Row>(statement, []);
   }
 
   private async runWithRetries<Row extends pg.QueryResultRow>(
@@ -136,7 +150,7 @@ export class Database {
   }
 
   private async connect(): Promise<pg.PoolClient> {
-    if (this.rejection !== undefined) throw new DatabaseFault('not_sent', this.rejection);
+    if (this.rejection !== undefined) throw notSent(this.rejection);
     return await this.connections.connect().catch((error: unknown) => {
       if (error instanceof NoPrimaryError) {
         this.rejection = error;
@@ -144,14 +158,14 @@ export class Database {
           this.rejection = undefined;
         }, rejectionHoldsMs).unref();
       }
-      const fault = new DatabaseFault('not_sent', error);
+      const fault = notSent(error);
       this.onFault(fault);
       throw fault;
     });
   }
 
   private onFault(fault: DatabaseFault): void {
-    if (this.closing) return;
+    if (this.closing || fault.cause instanceof OtherInstallationError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.watcher?.failed(fault);
     else this.watcher?.answered();
     if (!isNoPrimary(fault)) return;
@@ -164,6 +178,10 @@ export class Database {
     this.dropIdle();
     this.watcher?.foundSilence();
   }
+}
+
+function notSent(cause: unknown): DatabaseFault {
+  return new DatabaseFault('not_sent', cause);
 }
 
 function isConflict(error: unknown): boolean {

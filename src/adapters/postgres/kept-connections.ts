@@ -54,7 +54,7 @@ export class KeptConnections {
     this.connections =
       'hostPool' in options
         ? lentConnections(options, options, listener)
-        : ownConnections(options.url, options, listener);
+        : ownConnections(options, options, listener);
   }
 
   /** A connection for one statement that is there already. */

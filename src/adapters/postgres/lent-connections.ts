@@ -40,8 +40,7 @@ export function lentConnections(
   const take = async (): Promise<pg.PoolClient> => {
     try {
       return await takeLentSession(place.hostPool, {
-        schema: place.schema,
-        settings: sessionSettings(options),
+        settings: sessionSettings(place.schema, options),
         timeoutMs: connectTimeoutMs,
         onOpened: listener.onOpened,
         verify: (client) => verifySession(client, options.session ?? {}),

@@ -11,7 +11,7 @@ const setSession = statement('set-session');
 
 /** What is asked of the pool. */
 export type LentSessionOptions = {
-  schema: string;
+  /** What is not named here is as the role and the host's pool set it. */
   settings: Record<string, string>;
   /** For the connection, and once more for the session. */
   timeoutMs: number;
@@ -52,10 +52,9 @@ export async function takeLentSession(
 async function takeOver(client: pg.PoolClient, options: LentSessionOptions): Promise<void> {
   // Refused inside a transaction that the host has left open: then this connection is of no use to anybody.
   await client.query(discardSession.text);
-  const settings = { ...options.settings, search_path: `"${options.schema}"` };
   const { rows } = await client.query<{ backend: string }>(setSession.text, [
-    Object.keys(settings),
-    Object.values(settings),
+    Object.keys(options.settings),
+    Object.values(options.settings),
   ]);
   assertOwnBackend(client, Number(rows[0]?.backend));
   await options.verify?.(client);

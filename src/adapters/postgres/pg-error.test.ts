@@ -19,7 +19,9 @@ describe('an error of the server after which nothing is stored', () => {
     ['26000', 'broken', 'a prepared statement that is gone'],
     ['40001', 'conflict', 'a serialization failure'],
     ['40P01', 'conflict', 'a deadlock'],
-    ['42883', 'broken', 'a function that is not there'],
+    ['42703', 'broken', 'a column that is not there'],
+    ['42883', 'not_sent', 'a function that is not there, as in another database'],
+    ['42P01', 'not_sent', 'a table that is not there'],
     ['55P03', 'busy', 'a lock timeout'],
     ['57014', 'busy', 'a statement timeout'],
   ])('%s is %s: %s', (code, reason) => {

@@ -3,7 +3,7 @@ import pg from 'pg';
 
 /** Why a statement failed, as far as the caller's next step depends on it. */
 export type FaultReason =
-  /** Not sent, or sent to a server that takes no writes. */
+  /** Not sent, or sent to a server that takes no writes or to a database that lacks our tables. */
   | 'not_sent'
   /** Gave up waiting for a lock, or ran out of its time. */
   | 'busy'
@@ -54,6 +54,8 @@ const definite: Record<string, FaultReason> = {
   '40001': 'conflict',
   '40P01': 'conflict',
   '42': 'broken',
+  '42P01': 'not_sent',
+  '42883': 'not_sent',
   '55P03': 'busy',
   '57014': 'busy',
 };
@@ -64,6 +66,12 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
   if (!isServerError(error) || error.code === undefined) return new DatabaseFault('lost', error);
   const reason = definite[error.code] ?? definite[error.code.slice(0, 2)] ?? 'lost';
   return new DatabaseFault(reason, error, error.constraint);
+}
+
+/** Whether a session found no table or function of ours: none is there, or they are in another schema. */
+export function lacksTables(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === '42P01' || code === '42883';
 }
 
 /** An error that the server has sent. A host's pool may be of another copy of the driver, with a class of its own. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Checks each new connection once, before it is handed out: its server must be a primary. */
+/** Checks each new connection once, before it is handed out: a primary, and the installation of the start. */
 import type pg from 'pg';
-import type { DatabaseFault } from './pg-error.ts';
+import type { InstallationWatch } from './installation-watch.ts';
+import { type DatabaseFault, lacksTables } from './pg-error.ts';
 import { statement } from './statements.ts';
 import { types } from './value-types.ts';
 
@@ -11,9 +12,11 @@ const checkSession = statement('check-session');
 export type SessionRequirements = {
   /** The session must take writes. A primary in maintenance may refuse them while its reads are true. */
   writes?: boolean;
+  /** What the session works on must be this installation. */
+  installation?: InstallationWatch | undefined;
 };
 
-/** The row of `sql/check-session.sql`. */
+/** What of the row of `sql/check-session.sql` tells a primary. */
 export type SessionFacts = { in_recovery: boolean; read_only: boolean };
 
 const readOnly = '25006';
@@ -44,9 +47,15 @@ export async function verifySession(
   client: pg.ClientBase,
   requirements: SessionRequirements,
 ): Promise<void> {
-  const { rows } = await client.query<SessionFacts>({ text: checkSession.text, types });
+  const { rows } = await client
+    .query<SessionFacts & { identity: string }>({ text: checkSession.text, types })
+    .catch((error: unknown) => {
+      throw (lacksTables(error) && requirements.installation?.judgeNew(undefined)) || error;
+    });
   const [facts] = rows;
-  const problem = facts === undefined ? new Error('no answer') : judgeSession(facts, requirements);
+  if (facts === undefined) throw new Error('no answer');
+  const problem =
+    requirements.installation?.judgeNew(facts.identity) ?? judgeSession(facts, requirements);
   if (problem !== undefined) throw problem;
 }
 

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Database } from './database.ts';
+import type { InstallationWatch } from './installation-watch.ts';
 import type { Outage } from './outage.ts';
 
 /**
- * Makes what one connection reveals about the server count for all pools: a server that is no primary, and a
- * connection that is silent, end the idle connections of each. So the next statement gets a new one, which is verified.
+ * Makes what one connection reveals about the server count for all pools: a server that is no primary, a database that
+ * is not the one of the start, and a connection that is silent, end the idle connections of each. So the next statement
+ * gets a new one, which is verified.
  */
 export function watchDatabases(
   databases: readonly Database[],
   options: {
     outage: Outage;
-    /** Called when a server turned out to be no primary, so another one is or will be. */
-    onNoPrimary(): void;
+    installation: InstallationWatch;
+    /** Called when what was read before may be untrue: the server is no primary, or the database is another one. */
+    onOtherServer(): void;
   },
 ): void {
-  const { outage, onNoPrimary } = options;
+  const { outage, installation, onOtherServer } = options;
   const dropIdle = () => {
     for (const database of databases) database.dropIdle();
   };
@@ -25,8 +28,12 @@ export function watchDatabases(
       foundSilence: dropIdle,
       foundNoPrimary() {
         dropIdle();
-        onNoPrimary();
+        onOtherServer();
       },
     });
   }
+  installation.onChange(() => {
+    dropIdle();
+    onOtherServer();
+  });
 }
