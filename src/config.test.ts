@@ -343,6 +343,19 @@ describe('lists', () => {
     }
   });
 
+  it('take a schema by a name that needs no quotes', () => {
+    for (const schema of ['firstcome', 'public', '_', 'order', 'x'.repeat(63)]) {
+      expect(loadConfig({ DATABASE_SCHEMA: schema }).database.schema).toBe(schema);
+    }
+    expect(loadConfig({ DATABASE_SCHEMA: '' }).database.schema).toBeUndefined();
+    const wrong = ['Sale', '1st', 'a b', 'a"b', 'a-b', 'ä', 'pg_sale', 'information_schema'];
+    for (const schema of [...wrong, 'x'.repeat(64)]) {
+      expect(mistakesIn({ DATABASE_SCHEMA: schema })).toEqual([
+        expect.stringMatching(/^DATABASE_SCHEMA must be 1 to 63 lower case letters, .* but is "/),
+      ]);
+    }
+  });
+
   it('refuse a host with a scheme, a port or a path', () => {
     for (const item of [
       'http://a.example',

@@ -67,10 +67,13 @@ it('calls what the service answers', () => {
 });
 
 it('quotes lines of the log as the service writes them', () => {
-  const source = ['core/stock-check.ts', 'adapters/postgres/outage.ts']
+  const source = [
+    ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
+    'adapters/postgres/installation-watch.ts',
+  ]
     .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
     .join('');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(3);
+  expect(quoted).toHaveLength(5);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });
