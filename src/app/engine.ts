@@ -5,6 +5,7 @@ import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
+import { DatabaseRefusals } from '../adapters/postgres/database-refusals.ts';
 import { Outage } from '../adapters/postgres/outage.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
@@ -19,13 +20,14 @@ import { SoldOutMemory } from '../core/claims/sold-out-memory.ts';
 import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
+import type { RefusalMetrics } from '../core/refusal-rules.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
   forBatches: Database;
   forQueries: Database;
   limits: Config['claims'];
-  metrics: ClaimMetrics;
+  metrics: ClaimMetrics & RefusalMetrics;
   log: EngineLog;
   /** Undefined: nothing is traced. */
   tracing?: ClaimSpans | undefined;
@@ -50,7 +52,15 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
-  for (const database of [forBatches, forQueries]) database.tellOutages(outage);
+  const refusals = new DatabaseRefusals({
+    warn: (event, message) => options.log.warn(event, message),
+    metrics,
+    nowMs: systemClock.nowMs,
+  });
+  for (const database of [forBatches, forQueries]) {
+    database.tellOutages(outage);
+    database.recordRefusals(refusals);
+  }
   const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
   const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
   const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);

@@ -24,6 +24,7 @@ import {
   checkCouponName,
   checkNewCoupon,
   checkPage,
+  inHostNames,
   type Window,
 } from './library-checks.ts';
 import { assertSchema, checkLimits, type FirstcomeLimits } from './library-options.ts';
@@ -185,12 +186,14 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   };
   return {
     durability,
-    createCoupon: async (coupon) => running().manageCoupon.create(checkNewCoupon(coupon)),
-    claim: async (command) => running().claimCoupon(checkClaim(command)),
+    createCoupon: async (coupon) =>
+      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().manageCoupon.change(checkCouponName(name), checkChange(change)),
-    addStock: async (addition) => running().manageCoupon.addStock(checkAddition(addition)),
+      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) =>
+      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
       const checked = checkClaim({ couponName, userId });
       return running().readClaims.find(checked.couponName, checked.userId);
@@ -204,6 +207,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
 }
 
 const unmetered = {
+  statementRefused: () => undefined,
   shed: () => undefined,
   answered: () => undefined,
   batchDecided: () => undefined,

@@ -10,6 +10,7 @@ import {
   ownConnections,
   type PoolUse,
 } from './connections.ts';
+import type { DatabaseRefusals } from './database-refusals.ts';
 import { lentConnections } from './lent-connections.ts';
 import type { Outage } from './outage.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
@@ -38,6 +39,7 @@ export class Database {
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
   private outage: Outage | undefined;
+  private refusals: DatabaseRefusals | undefined;
   /** Connections taken from the pool that run nothing now; the last one used comes first. */
   private readonly inHand: pg.PoolClient[] = [];
   private readonly broken = new WeakSet<pg.PoolClient>();
@@ -74,6 +76,11 @@ export class Database {
   /** From now on it hears what becomes of each statement. */
   tellOutages(outage: Outage): void {
     this.outage = outage;
+  }
+
+  /** From now on it records each statement that the database refuses. */
+  recordRefusals(refusals: DatabaseRefusals): void {
+    this.refusals = refusals;
   }
 
   /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
@@ -140,6 +147,7 @@ export class Database {
     } catch (error) {
       fault ??= toDatabaseFault(error);
       this.onFault(fault);
+      if (fault.refusal !== undefined) this.refusals?.refused(statement, fault.refusal);
       throw fault;
     } finally {
       clearTimeout(timer);
