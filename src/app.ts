@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
+import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
@@ -89,6 +90,7 @@ export async function startOnDatabase(
     if (scarce !== undefined) log.warn(scarce);
     const applied = await migrateDatabase(config, database.url);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
+    await checkDatabase(start);
     const { url, stop } = await serve(database, log);
     stops.push(stop);
     log.info(

@@ -4,6 +4,7 @@
  * environment, listens to no signal and ends no process.
  */
 import type { Pool } from 'pg';
+import { checkDatabaseWith } from '../adapters/postgres/check-database.ts';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
 import { postgresHealth } from '../adapters/postgres/health.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
@@ -151,7 +152,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
   const place = { hostPool: pool, schema };
-  const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
+  const durability = await checkSession(options, schema, database.connectTimeoutMs);
 
   const { forBatches, forQueries } = openPools({
     ...database,
@@ -215,8 +216,11 @@ const unmetered = {
   batchSettled: () => undefined,
 };
 
-/** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
-async function durabilityOf(
+/**
+ * Refuses a database that cannot keep claims, take every name, or give new coupons an id. Judged on a session as the
+ * engine's own are: a role or a database may have settings of its own.
+ */
+async function checkSession(
   { pool, unsafeDurability }: FirstcomeOptions,
   schema: string,
   timeoutMs: number,
@@ -224,8 +228,11 @@ async function durabilityOf(
   const client = await takeSession({ pool, schema }, {}, timeoutMs);
   try {
     const { durability, unsafe } = await readDurability(client);
-    if (durability !== 'unsafe' || unsafeDurability === true) return durability;
-    throw canLoseClaims(unsafe, 'set unsafeDurability');
+    if (durability === 'unsafe' && unsafeDurability !== true) {
+      throw canLoseClaims(unsafe, 'set unsafeDurability');
+    }
+    await checkDatabaseWith(client);
+    return durability;
   } finally {
     client.release(true);
   }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
+import { assertEncoding } from './check-database.ts';
 import { connectOnce, messageOf } from './connect.ts';
 import { statement } from './statements.ts';
 
@@ -39,6 +40,7 @@ export async function migrateWith(client: pg.ClientBase, schema?: string): Promi
         `the database is PostgreSQL ${major}; firstcome needs PostgreSQL ${versionMin} or later`,
       );
     }
+    await assertEncoding(client);
     const applied = await runner({
       dbClient: watched.client,
       dir: fileURLToPath(new URL('./migrations/', import.meta.url)),
