@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
+import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
 import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
 import { openPools } from './adapters/postgres/pools.ts';
+import { searchPathOf } from './adapters/postgres/search-path.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
@@ -99,6 +101,7 @@ export async function startOnDatabase(
       const level = config.database.schema === undefined ? 'warn' : 'info';
       log[level]({ schema, others }, 'the database has other installations, which are not used');
     }
+    await checkDatabase({ ...start, searchPath: searchPathOf(schema) });
     const { url, stop } = await serve({ ...database, schema, identity }, log);
     stops.push(stop);
     log.info(

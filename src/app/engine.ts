@@ -5,6 +5,7 @@ import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
+import { DatabaseRefusals } from '../adapters/postgres/database-refusals.ts';
 import { postgresHealth } from '../adapters/postgres/health.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { Outage } from '../adapters/postgres/outage.ts';
@@ -23,6 +24,7 @@ import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
+import type { RefusalMetrics } from '../core/refusal-rules.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
@@ -31,7 +33,7 @@ export type EngineOptions = {
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
   limits: Config['claims'];
-  metrics: ClaimMetrics;
+  metrics: ClaimMetrics & RefusalMetrics;
   log: EngineLog;
   /** Undefined: nothing is traced. */
   tracing?: ClaimSpans | undefined;
@@ -60,11 +62,18 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
+  const refusals = new DatabaseRefusals({
+    warn: (event, message) => options.log.warn(event, message),
+    metrics,
+    nowMs: systemClock.nowMs,
+  });
   const forgetAll = () => {
     knownCoupons.forgetAll();
     soldOut.forgetAll();
   };
-  watchDatabases([forBatches, forQueries], { outage, installation, onOtherServer: forgetAll });
+  watchDatabases([forBatches, forQueries], {
+    ...{ outage, refusals, installation, onOtherServer: forgetAll },
+  });
   const checkHealth = postgresHealth(forQueries, installation);
   const stopLooking = systemClock.every(lookMs, () => void checkHealth());
   stops.push(async () => stopLooking());

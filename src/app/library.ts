@@ -4,6 +4,8 @@
  * environment, listens to no signal and ends no process.
  */
 import type { Pool } from 'pg';
+import { assertEncoding } from '../adapters/postgres/check-database.ts';
+import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
 import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
 import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
@@ -26,6 +28,7 @@ import {
   checkCouponName,
   checkNewCoupon,
   checkPage,
+  inHostNames,
   type Window,
 } from './library-checks.ts';
 import {
@@ -216,12 +219,14 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   };
   return {
     durability,
-    createCoupon: async (coupon) => running().manageCoupon.create(checkNewCoupon(coupon)),
-    claim: async (command) => running().claimCoupon(checkClaim(command)),
+    createCoupon: async (coupon) =>
+      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().manageCoupon.change(checkCouponName(name), checkChange(change)),
-    addStock: async (addition) => running().manageCoupon.addStock(checkAddition(addition)),
+      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) =>
+      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
       const checked = checkClaim({ couponName, userId });
       return running().readClaims.find(checked.couponName, checked.userId);
@@ -237,6 +242,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
 }
 
 const unmetered = {
+  statementRefused: () => undefined,
   shed: () => undefined,
   answered: () => undefined,
   batchDecided: () => undefined,
@@ -244,13 +250,17 @@ const unmetered = {
   batchSettled: () => undefined,
 };
 
-/** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
+/**
+ * Refuses a database that has no installation, cannot keep claims, take every name, or give new coupons an id. Judged on
+ * a session as the engine's own are: a role or a database may have settings of its own.
+ */
 async function checkDatabase(
   { pool, schema: wanted, unsafeDurability }: FirstcomeOptions,
   timeoutMs: number,
 ): Promise<{ schema: string; others: string[]; identity: string; durability: Durability }> {
   const client = await takeSession(pool, {}, timeoutMs);
   try {
+    await assertEncoding(client);
     const place = await findInstallation(client, { schema: wanted, setting });
     if (!place.isInstalled) throw notMigrated(place.schema);
     const { durability, unsafe } = await readDurability(client);
@@ -260,6 +270,8 @@ async function checkDatabase(
     const identity = await readIdentity(client, place.schema).catch((error: unknown) => {
       throw lacksTables(error) ? notMigrated(place.schema) : error;
     });
+    // On the search path that the identity was read with.
+    await assertSequence(client);
     return { ...place, identity, durability };
   } finally {
     client.release(true);

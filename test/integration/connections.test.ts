@@ -152,7 +152,7 @@ describe('a batch that loses against another transaction', () => {
     ['40001', 2, 'claimed'],
     ['40P01', 2, 'claimed'],
     ['40001', 3, 'refused: busy'],
-    ['23514', 1, 'refused: bad_value'],
+    ['23514', 1, 'refused: refused'],
     ['57014', 1, 'refused: busy'],
     ['XX000', 1, 'unknown'],
   ])('by %s, %i times in a row, ends as %s', async (code, times, word) => {

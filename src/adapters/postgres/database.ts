@@ -6,6 +6,7 @@ import { destroySocket, type PoolUse } from './connections.ts';
 import { type InstallationWatch, OtherInstallationError } from './installation-watch.ts';
 import { KeptConnections, type KeptConnectionsOptions } from './kept-connections.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
+import type { Refusal } from './refusal.ts';
 import type { Statement } from './statements.ts';
 import { types } from './value-types.ts';
 import { isNoPrimary, NoPrimaryError } from './verify-session.ts';
@@ -24,6 +25,8 @@ export type DatabaseWatcher = {
   answered(): void;
   /** A statement could not be run, or its answer was lost. */
   failed(fault: DatabaseFault): void;
+  /** The database refused the statement by a rule that no caller can keep. */
+  refused(statement: Statement, refusal: Refusal): void;
   /** A connection leads to a server that is no primary; other connections may lead there too. */
   foundNoPrimary(): void;
   /** A connection is silent; others may be too. */
@@ -139,6 +142,7 @@ export class Database {
     } catch (error) {
       fault ??= toDatabaseFault(error);
       this.onFault(fault);
+      if (fault.refusal !== undefined) this.watcher?.refused(statement, fault.refusal);
       throw fault;
     } finally {
       clearTimeout(timer);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
+import { assertEncoding } from './check-database.ts';
 import { connectOnce, messageOf } from './connect.ts';
 import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
 import { type InstallationPlace, migrationsTable, wouldHide } from './installations.ts';
@@ -69,6 +70,7 @@ export async function migrateWith(
         `the database is PostgreSQL ${major}; firstcome needs PostgreSQL ${versionMin} or later`,
       );
     }
+    await assertEncoding(client);
     // From here on: otherwise two that start at once could choose two schemas.
     await client.query(lockMigrations.text, [PG_MIGRATE_LOCK_ID]);
     place = await findInstallation(client, options);

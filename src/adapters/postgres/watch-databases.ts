@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Database } from './database.ts';
+import type { DatabaseRefusals } from './database-refusals.ts';
 import type { InstallationWatch } from './installation-watch.ts';
 import type { Outage } from './outage.ts';
 
@@ -12,12 +13,13 @@ export function watchDatabases(
   databases: readonly Database[],
   options: {
     outage: Outage;
+    refusals: DatabaseRefusals;
     installation: InstallationWatch;
     /** Called when what was read before may be untrue: the server is no primary, or the database is another one. */
     onOtherServer(): void;
   },
 ): void {
-  const { outage, installation, onOtherServer } = options;
+  const { outage, refusals, installation, onOtherServer } = options;
   const dropIdle = () => {
     for (const database of databases) database.dropIdle();
   };
@@ -25,6 +27,7 @@ export function watchDatabases(
     database.watch({
       answered: () => outage.answered(),
       failed: (fault) => outage.failed(fault),
+      refused: (statement, refusal) => refusals.refused(statement, refusal),
       foundSilence: dropIdle,
       foundNoPrimary() {
         dropIdle();
