@@ -4,15 +4,9 @@
  * environment, listens to no signal and ends no process.
  */
 import type { Pool } from 'pg';
-import { assertEncoding } from '../adapters/postgres/check-database.ts';
-import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
-import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
 import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
-import { takeLentSession } from '../adapters/postgres/lent-session.ts';
 import { migrateWith } from '../adapters/postgres/migrate.ts';
-import { lacksTables } from '../adapters/postgres/pg-error.ts';
 import { openPools } from '../adapters/postgres/pools.ts';
 import type { Claim } from '../core/claims/claim.ts';
 import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
@@ -31,6 +25,7 @@ import {
   inHostNames,
   type Window,
 } from './library-checks.ts';
+import { checkHostDatabase, notMigrated, setting, takeSession } from './library-database.ts';
 import {
   assertOptionNames,
   assertSchema,
@@ -137,7 +132,6 @@ const optionsBesidesLimits = Object.keys({
   ...{ pool: true, schema: true, unsafeDurability: true, logger: true },
 } satisfies Record<Exclude<keyof FirstcomeOptions, keyof FirstcomeLimits>, true>);
 
-const setting = 'the option schema';
 const connectTimeoutMsDefault = 2_000;
 const stopTimeoutMsDefault = 4_000;
 
@@ -176,7 +170,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   assertSchema(wanted);
   const { database, claims } = checkLimits(limits, optionsBesidesLimits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const { schema, others, identity, durability } = await checkDatabase(
+  const { schema, others, identity, durability } = await checkHostDatabase(
     options,
     database.connectTimeoutMs,
   );
@@ -249,55 +243,6 @@ const unmetered = {
   batchUnknown: () => undefined,
   batchSettled: () => undefined,
 };
-
-/**
- * Refuses a database that has no installation, cannot keep claims, take every name, or give new coupons an id. Judged on
- * a session as the engine's own are: a role or a database may have settings of its own.
- */
-async function checkDatabase(
-  { pool, schema: wanted, unsafeDurability }: FirstcomeOptions,
-  timeoutMs: number,
-): Promise<{ schema: string; others: string[]; identity: string; durability: Durability }> {
-  const client = await takeSession(pool, {}, timeoutMs);
-  try {
-    await assertEncoding(client);
-    const place = await findInstallation(client, { schema: wanted, setting });
-    if (!place.isInstalled) throw notMigrated(place.schema);
-    const { durability, unsafe } = await readDurability(client);
-    if (durability === 'unsafe' && unsafeDurability !== true) {
-      throw canLoseClaims(unsafe, 'set unsafeDurability');
-    }
-    const identity = await readIdentity(client, place.schema).catch((error: unknown) => {
-      throw lacksTables(error) ? notMigrated(place.schema) : error;
-    });
-    // On the search path that the identity was read with.
-    await assertSequence(client);
-    return { ...place, identity, durability };
-  } finally {
-    client.release(true);
-  }
-}
-
-function notMigrated(schema: string): StartError {
-  return new StartError(
-    `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
-  );
-}
-
-async function takeSession(pool: Pool, settings: Record<string, string>, timeoutMs: number) {
-  try {
-    return await takeLentSession(pool, {
-      settings,
-      timeoutMs,
-      // Its statements tell of the loss.
-      onOpened: (client) => client.on('error', () => undefined),
-    });
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    const { message } = error as Error;
-    throw new StartError(`the pool lends no connection: ${message}`, { cause: error });
-  }
-}
 
 async function endAll(stops: (() => Promise<void>)[]): Promise<void> {
   for (const stop of stops.reverse()) await stop();

@@ -63,8 +63,8 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
   it('is refused by the migration alone, which leaves no table in it', async () => {
     const options = {
       ...{ connectTimeoutMs: 10_000, sleep: systemClock.sleep },
-      ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
-    } as const;
+      ...{ schema: undefined, setting: 'DATABASE_SCHEMA' as const, mayAddInstallation: false },
+    };
     await expect(migrate({ url: urlOf(name), ...options })).rejects.toMatchObject(refusal);
     expect(await tables()).toBe(0);
   });
@@ -167,8 +167,9 @@ describe('a sequence', () => {
     const role = `reader_${randomBytes(4).toString('hex')}`;
     await database.query(`create role ${role} login password 'secret'`);
     try {
+      await database.query(`grant usage on schema firstcome to ${role}`);
       await database.query(
-        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations to ${role}`,
+        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role}`,
       );
       const url = new URL(database.url);
       [url.username, url.password] = [role, 'secret'];

@@ -74,7 +74,7 @@ export function readsFromStandby(files: readonly TidyFile[]): Finding[] {
     [...blankSql(text).matchAll(/\bcreate\s+table\s+(\w+)/gi)].map(([, table]) => table),
   );
   const reading = new RegExp(`\\b(?:from|join)\\s+(?:${tables.join('|')})\\b`, 'i');
-  const writing = /\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b/i;
+  const writing = /\b(?:insert\s+into|update|delete\s+from|merge\s+into|nextval|setval)\b/i;
   return statementsIn(files).flatMap(({ path, text }) => {
     const sql = blankSql(text);
     return !reading.test(sql) || writing.test(sql) || sql.includes('require_primary()')

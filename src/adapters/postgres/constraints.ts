@@ -15,6 +15,7 @@ export type ConstraintMeaning =
 export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_state', 'claim_batch', 'claim_bundle', 'void_batch'],
   ...['coupon_holders', 'view_coupon', 'change_coupon', 'add_stock'],
+  ...['installation_identity', 'require_primary', 'add_stock_2'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -32,6 +33,9 @@ const meanings: Record<string, ConstraintMeaning> = {
   claims_position_at_least_one: { rule: 'own' },
   claims_one_per_user: { rule: 'own' },
   claims_one_per_position: { rule: 'leftovers' },
+  installation_has_one_row: { rule: 'own' },
+  installation_only_row_is_true: { rule: 'own' },
+  installation_primary_key: { rule: 'own' },
   stock_ledger_seq_at_least_one: { rule: 'own' },
   stock_ledger_one_per_batch: { isVoid: true },
   stock_ledger_kind_known: { rule: 'own' },

@@ -128,8 +128,9 @@ describe('an error in a function', () => {
   it.each([
     ['42P01', 'check_user()', 'refused'],
     ['42P01', 'shop.check_user(text,integer)', 'refused'],
-    ['42P01', 'claim_batch(uuid,text,text[],uuid[],text[],boolean)', 'broken'],
-    ['42P01', 'firstcome.add_stock(text,integer)', 'broken'],
+    ['42P01', 'claim_batch(uuid,text,text[],uuid[],text[],boolean)', 'not_sent'],
+    ['42P01', 'firstcome.add_stock(text,integer)', 'not_sent'],
+    ['42703', 'firstcome.add_stock(text,integer)', 'broken'],
   ])('%s in %s is %s', (code, name, reason) => {
     expect(toDatabaseFault(serverError(code, inFunction(name)))).toMatchObject({ reason });
   });

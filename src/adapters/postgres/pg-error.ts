@@ -115,7 +115,9 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
 function reasonOf(code: string, error: pg.DatabaseError): FaultReason {
   const kind = code.slice(0, 2);
   const reason = definite[code] ?? definite[kind] ?? (serverClasses.has(kind) ? 'lost' : 'refused');
-  return reason === 'broken' && isInForeignFunction(error) ? 'refused' : reason;
+  // A table or function that a trigger of another program misses is no sign that ours are gone.
+  const mayBeForeign = reason === 'broken' || lacksTables(error);
+  return mayBeForeign && isInForeignFunction(error) ? 'refused' : reason;
 }
 
 /** Stands for the server's error, whose texts may quote what a caller sent. */
