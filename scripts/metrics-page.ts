@@ -21,7 +21,7 @@ export async function metricsPage(): Promise<string> {
       totals: { coupons: 0, amount: 0, remaining: 0 },
       steps: { done: 0, failed: 0 },
     }),
-    httpConnections: async () => ({ open: 0, max: 0 }),
+    httpConnections: () => ({ open: 0, idle: 0, max: 1, closed: { idle: 0 } }),
     databaseUp: async () => true,
   });
   // Counted once each, so that the text below shows the labels.

@@ -204,10 +204,7 @@ async function joinParts(
     pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
-    httpConnections: async () => ({
-      open: await server.connections(),
-      max: config.http.connectionsMax,
-    }),
+    httpConnections: () => server.connections(),
     databaseUp: () =>
       Promise.race([
         checkHealth().then(({ healthy }) => healthy),
@@ -227,6 +224,7 @@ async function joinParts(
     traceRequest: options.tracing?.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),
+      warn: (event, message) => log.warn(event, message),
       info: (event, message) => log.info({ ...event, ...options.tracing?.idOfNow() }, message),
       debug: log.isLevelEnabled('debug')
         ? (event, message) => log.debug(event, message)

@@ -96,16 +96,17 @@ export async function leave(server: HttpServer, options: LeaveOptions): Promise<
   server.stopTakingRequests();
   await Promise.all([
     options.finishClaims(timeoutMs * claimsShare),
-    closeConnections(server.app.server, timeoutMs, sleep),
+    closeConnections(server, timeoutMs, sleep),
   ]);
   await server.app.close();
 }
 
 async function closeConnections(
-  http: HttpServer['app']['server'],
+  server: HttpServer,
   timeoutMs: number,
   sleep: LeaveOptions['sleep'],
 ): Promise<void> {
+  const http = server.app.server;
   const timer = setTimeout(() => http.closeAllConnections(), timeoutMs);
   // HTTP's own close would cut idle connections at once, and with them requests that are about to arrive.
   const closed = new Promise<void>((resolve) => {
@@ -115,6 +116,7 @@ async function closeConnections(
   // A process that was halted meanwhile hears of the time before it hears of requests that came in it.
   await immediately();
   http.closeIdleConnections();
+  server.closeSilentConnections();
   await closed;
   clearTimeout(timer);
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The HTTP entrypoint: turns requests into calls of the core, and its answers into the HTTP contract. */
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
-import { answerClientError } from './client-error.ts';
+import { answerClientError, answerLateRequest } from './client-error.ts';
+import { Connections, type ConnectionsState } from './connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
@@ -48,10 +49,14 @@ export type HttpServer = {
   app: HttpApp;
   /** From now on `/readyz` says 503; requests are still served. */
   sayNotReady(): void;
-  /** From now on new requests hear `unavailable`. */
+  /** From now on new requests are refused as `unavailable`. */
   stopTakingRequests(): void;
-  /** Connections of clients that are open. */
-  connections(): Promise<number>;
+  /** Closes connections that have sent nothing since they were opened. */
+  closeSilentConnections(): void;
+  /** Keeps the limit of connections on another server of the same app too. */
+  watch(server: Server): void;
+  /** Connections of clients. */
+  connections(): ConnectionsState;
 };
 
 const routes: Route[] = [
@@ -83,11 +88,16 @@ export async function createHttpServer(
   let ready = true;
   let stopping = false;
   const newRequestId = requestIds();
-  const startTrace = traceStart(parts.traceRequest, (url) => {
-    const [path = url] = url.split('?', 1);
-    return isHealthPath(path) || path === '/metrics';
-  });
+  const startTrace = traceStart(parts.traceRequest, isMonitored);
   const logAnswer = answerLog(parts);
+  const connections = new Connections({
+    max: options.connectionsMax,
+    // Never below the time that a client has for its first headers.
+    silentTimeoutMs: Math.max(options.keepAliveTimeoutMs, options.headersTimeoutMs),
+    warn: (event, message) => parts.log.warn(event, message),
+    answerSlow: (socket) => answerLateRequest(socket, newRequestId()),
+    nowMs: () => performance.now(),
+  });
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -113,9 +123,9 @@ export async function createHttpServer(
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = options.connectionsMax;
+  connections.watch(app.server);
   // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response);
@@ -129,11 +139,15 @@ export async function createHttpServer(
     if (hosts === 0 && request.raw.httpVersion !== '1.0') {
       return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
     }
+    if (connections.refuses(request.raw.socket, isMonitored(request.url))) {
+      return done(new AppError('overloaded', { detail: 'too many connections are open' }));
+    }
     if (!stopping || isHealthPath(request.url)) return done();
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
   });
+  app.addHook('onClose', async () => connections.end());
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (stopping) reply.header('Connection', 'close');
+    if (stopping || connections.isNearLimit) reply.header('Connection', 'close');
     done(null, payload);
   });
   await applyBrowserRules(app, options);
@@ -168,7 +182,9 @@ export async function createHttpServer(
       ready = false;
       stopping = true;
     },
-    connections: promisify(app.server.getConnections.bind(app.server)),
+    closeSilentConnections: () => connections.closeSilent(),
+    watch: (server) => connections.watch(server),
+    connections: () => connections.state(),
   };
 }
 
@@ -242,6 +258,12 @@ function answerLog({
         'request answered',
       ))
   );
+}
+
+/** What those ask who watch over the service, with or without a query. */
+function isMonitored(url: string): boolean {
+  const [path = url] = url.split('?', 1);
+  return isHealthPath(path) || path === '/metrics';
 }
 
 function isHealthPath(url: string): boolean {
