@@ -13,6 +13,8 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../../core/errors.ts';
 import { Connection, ConnectionList, connectionOf, isBeingAnswered } from './connection-list.ts';
 import { type CloseCounts, type CloseReason, ConnectionLog } from './connection-log.ts';
 
@@ -42,6 +44,20 @@ export type ConnectionsOptions = {
 /** How many connections are accepted beyond a limit. */
 export function acceptedBeyond(max: number): number {
   return Math.max(beyondMin, Math.ceil(max * beyondShare));
+}
+
+/** Refuses requests on connections beyond the limit, but those that are always served. */
+export function refuseBeyondLimit(
+  app: FastifyInstance,
+  connections: Connections,
+  isAlwaysServed: (url: string) => boolean,
+): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!connectionOf(request.raw.socket)?.isBeyond || isAlwaysServed(request.url)) return done();
+    connections.countRefused();
+    done(new AppError('overloaded', { detail: 'too many connections are open' }));
+  });
+  app.addHook('onClose', async () => connections.end());
 }
 
 /** The connections of one process, whichever of its servers they came to. */
@@ -82,11 +98,9 @@ export class Connections {
     return this.within > this.waitingMax;
   }
 
-  /** Whether to refuse a request on this connection, unless it is one of those that are always served. */
-  refuses(socket: Socket, isAlwaysServed: boolean): boolean {
-    if (connectionOf(socket)?.isBeyond !== true || isAlwaysServed) return false;
+  /** A request on a connection beyond the limit was refused. */
+  countRefused(): void {
     this.log.count('refused');
-    return true;
   }
 
   state(): ConnectionsState {

@@ -7,10 +7,11 @@ import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } fr
 import { AppError } from '../../core/errors.ts';
 import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
-import { answerClientError, answerLateRequest } from './client-error.ts';
-import { Connections, type ConnectionsState } from './connections.ts';
+import { answerClientError } from './client-error.ts';
+import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
+import { answerUnlessComplete, lateRequest } from './late-request.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
@@ -95,7 +96,7 @@ export async function createHttpServer(
     // Never below the time that a client has for its first headers.
     silentTimeoutMs: Math.max(options.keepAliveTimeoutMs, options.headersTimeoutMs),
     warn: (event, message) => parts.log.warn(event, message),
-    answerSlow: (socket) => answerLateRequest(socket, newRequestId()),
+    answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId()),
     nowMs: () => performance.now(),
   });
   const app: HttpApp = Fastify({
@@ -123,7 +124,8 @@ export async function createHttpServer(
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId),
+    clientErrorHandler: (error, socket) =>
+      answerUnlessComplete(error, socket, () => answerClientError(error, socket, newRequestId())),
   }).withTypeProvider<TypeBoxTypeProvider>();
   connections.watch(app.server);
   // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
@@ -139,18 +141,15 @@ export async function createHttpServer(
     if (hosts === 0 && request.raw.httpVersion !== '1.0') {
       return done(invalidRequest([{ field: 'Host', message: 'is required' }]));
     }
-    if (connections.refuses(request.raw.socket, isMonitored(request.url))) {
-      return done(new AppError('overloaded', { detail: 'too many connections are open' }));
-    }
     if (!stopping || isHealthPath(request.url)) return done();
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
   });
-  app.addHook('onClose', async () => connections.end());
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (stopping || connections.isNearLimit) reply.header('Connection', 'close');
     done(null, payload);
   });
   await applyBrowserRules(app, options);
+  refuseBeyondLimit(app, connections, isMonitored);
   readJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler());
   for (const schema of sharedSchemas) app.addSchema(schema);
