@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** How many connections there may be, who has to go when there are too many, and how long each may take. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import dns from 'node:dns';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem } from '../support/contract-problems.ts';
@@ -16,22 +17,22 @@ afterEach(() => {
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-async function open(port: number, count = 1): Promise<RawConnection[]> {
-  const connections = await Promise.all(range(count).map(() => RawConnection.open(port)));
+async function open(port: number, count = 1, host?: string): Promise<RawConnection[]> {
+  const connections = await Promise.all(range(count).map(() => RawConnection.open(port, host)));
   opened.push(...connections);
   return connections;
 }
 
-async function openOne(port: number): Promise<RawConnection> {
-  const [connection] = await open(port);
+async function openOne(port: number, host?: string): Promise<RawConnection> {
+  const [connection] = await open(port, 1, host);
   return connection as RawConnection;
 }
 
 /** Connections that were answered, one after the other, and wait for their next request. */
-async function openIdle(port: number, count: number): Promise<RawConnection[]> {
+async function openIdle(port: number, count: number, host?: string): Promise<RawConnection[]> {
   const idle: RawConnection[] = [];
   for (const _ of range(count)) {
-    const connection = await openOne(port);
+    const connection = await openOne(port, host);
     expect((await connection.ask(get('/livez')))?.status).toBe(200);
     idle.push(connection);
   }
@@ -235,6 +236,39 @@ describe('connections that are all in use', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('connections to a second address of localhost', () => {
+  const max = 10;
+  const further = '127.0.0.2';
+  const { lookup } = dns;
+  beforeAll(() => {
+    // A name with two addresses, as most machines have it: here one that every Linux has.
+    const both = (
+      host: string,
+      options: dns.LookupAllOptions,
+      done: (...args: unknown[]) => void,
+    ) =>
+      host === 'localhost' && options.all
+        ? done(null, [
+            { address: '127.0.0.1', family: 4 },
+            { address: further, family: 4 },
+          ])
+        : lookup(host, options, done);
+    vi.spyOn(dns, 'lookup').mockImplementation(both as never);
+  });
+  afterAll(() => {
+    vi.restoreAllMocks();
+  });
+  const service = useService({ HOST: 'localhost', HTTP_CONNECTIONS_MAX: String(max) });
+
+  it('count with all others', async () => {
+    const { port } = service.client;
+    const first = await openIdle(port, max);
+    const second = await openIdle(port, max, further);
+    await waitFor('end of the first', () => openNow(first) === 0);
+    expect(openNow(second)).toBe(max - 1);
+  });
+});
+
 describe('a connection that sends nothing at first', () => {
   const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '300' });
 
@@ -308,5 +342,20 @@ describe('a request that is there when the service looks at the time', () => {
     const answer = await connection.answer();
     expect(answer?.status, answer?.text).toBe(200);
     expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
+  });
+});
+
+describe('a stop', () => {
+  // Longer than the test may last.
+  const service = useService({ SHUTDOWN_TIMEOUT_MS: '600000' });
+
+  it('waits for no connection that has sent nothing', async () => {
+    const { port } = service.client;
+    const silent = await openOne(port);
+    // Accepted by now: the service has answered on one that was opened later.
+    expect((await askAlone(port, get('/livez')))?.status).toBe(200);
+    await service.app.stop();
+    await silent.closed;
+    expect(silent.received).toBe('');
   });
 });

@@ -13,8 +13,8 @@ export class RawConnection {
   readonly closed: Promise<void>;
   isClosed = false;
 
-  private constructor(port: number) {
-    this.socket = net.connect({ port, host: '127.0.0.1' });
+  private constructor(port: number, host: string) {
+    this.socket = net.connect({ port, host });
     this.socket.setEncoding('utf8').on('data', (text: string) => {
       this.received += text;
     });
@@ -28,8 +28,8 @@ export class RawConnection {
     });
   }
 
-  static async open(port: number): Promise<RawConnection> {
-    const connection = new RawConnection(port);
+  static async open(port: number, host = '127.0.0.1'): Promise<RawConnection> {
+    const connection = new RawConnection(port, host);
     await Promise.race([once(connection.socket, 'connect'), connection.closed]).catch(
       () => connection.closed,
     );

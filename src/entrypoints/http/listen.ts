@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { lookup } from 'node:dns/promises';
+import type { Server } from 'node:http';
 import { type AddressInfo, connect, createServer, Server as NetServer } from 'node:net';
 import { setImmediate as immediately } from 'node:timers/promises';
 import { StartError } from '../../core/errors.ts';
@@ -66,9 +67,17 @@ export async function listen(
   } catch (error) {
     throw toStartError(error, host, port);
   }
+  for (const further of furtherServers(server.app)) server.watch(further);
   const address = server.app.server.address();
   const actualPort = typeof address === 'object' && address !== null ? address.port : port;
   return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
+}
+
+/** For `localhost` the framework has a server of its own for each further address of that name. */
+function furtherServers(app: HttpServer['app']): Server[] {
+  const isTheirs = ({ description }: symbol) => description === 'fastify.serverBindings';
+  const theirs = Object.getOwnPropertySymbols(app).find(isTheirs);
+  return theirs === undefined ? [] : ((app as unknown as Record<symbol, Server[]>)[theirs] ?? []);
 }
 
 /** How long to wait at the end, in milliseconds, and what else ends then. */
