@@ -19,6 +19,7 @@ import {
 } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
+import { fewFilesWarning } from './app/open-files.ts';
 import { openTracing } from './app/tracing.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
@@ -76,6 +77,8 @@ export async function startOnDatabase(
 ): Promise<App> {
   const log = createLogger(config);
   for (const warning of config.warnings) log.warn(warning);
+  const fewFiles = fewFilesWarning(config);
+  if (fewFiles !== undefined) log.warn(fewFiles);
   return startOrUndo(async (stops) => {
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
