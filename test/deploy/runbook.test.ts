@@ -67,8 +67,10 @@ it('calls what the service answers', () => {
 });
 
 it('quotes lines of the log as the service writes them', () => {
-  const source = readFileSync(join(import.meta.dirname, '../../src/core/stock-check.ts'), 'utf8');
+  const source = ['core/stock-check.ts', 'entrypoints/http/connection-log.ts']
+    .map((path) => readFileSync(join(import.meta.dirname, '../../src', path), 'utf8'))
+    .join('\n');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(2);
+  expect(quoted).toHaveLength(3);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });
