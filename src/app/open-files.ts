@@ -3,10 +3,10 @@ import { openFilesMax } from '../adapters/system/open-files.ts';
 import type { Config } from '../config.ts';
 import { acceptedBeyond } from '../entrypoints/http/connections.ts';
 
-// For what else a process has open: its program, the log, pipes and the way to other processes.
+// For what else a process has open: its program, the log, pipes, and channels to other processes.
 const others = 64;
 
-/** What to say where a process cannot have as many connections open as its settings allow; undefined where it can. */
+/** A warning where a process cannot have as many connections open as its settings allow; undefined where it can. */
 export function fewFilesWarning(
   { http, database }: Pick<Config, 'http' | 'database'>,
   available = openFilesMax(),

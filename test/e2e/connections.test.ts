@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Idle connections in numbers against a real service: what clients, monitors and operators see of it. */
+/** Idle connections in numbers against a real service, as clients, monitors and operators see it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { CloseCounts } from '../../src/entrypoints/http/connection-log.ts';
 import { Crowd, range, tally } from '../support/crowd.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import {
@@ -68,7 +69,7 @@ describe('a service with two workers', () => {
     };
     const [histories] = await Promise.all([Promise.all(claims), attack(), health()]);
     const answers = histories.flatMap(({ answers: [...all] }) => all);
-    // None was turned away or cut off.
+    // None was refused or broken off.
     expect(tally(answers)).toEqual({ '200': 200 });
 
     await waitFor('end of most', () => {
@@ -94,15 +95,15 @@ describe('a service with two workers', () => {
       const found = lines(service, 'HTTP_CONNECTIONS_MAX');
       return found.length > 0 ? found : undefined;
     });
-    expect(line).toMatchObject({ level: 40, max, refused: 0, dropped: 0 });
-    expect(line?.idle).toBeGreaterThan(0);
+    expect(line).toMatchObject({ level: 40, max, closed: { refused: 0, dropped: 0 } });
+    expect((line as { closed: CloseCounts } | undefined)?.closed.idle).toBeGreaterThan(0);
     for (const connection of idle) connection.end();
     crowd.leave();
   });
 });
 
 describe.runIf(process.platform === 'linux')('a service that may open few files', () => {
-  it('says at its start that there may be more connections than that', async () => {
+  it('warns at its start that more connections are allowed than files', async () => {
     const command = ['bash', '-c', 'ulimit -n 1000 && exec "$0" "$@"', ...commandOf(['serve'])];
     const service = await startServiceProcess({ DATA_DIR: dataDir }, command);
     const [line] = lines(service, 'HTTP_CONNECTIONS_MAX');

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * How many files and connections this process may have open. Node has raised it to the hard limit when it started.
- * Undefined where the system does not say it in this way.
+ * How many files and connections this process may have open. Node raises it to the hard limit at its start. Undefined
+ * on a system without `/proc`.
  */
 export function openFilesMax(): number | undefined {
   try {

@@ -9,7 +9,7 @@ export type CloseReason = (typeof closeReasons)[number];
 /** How often each of them applied. */
 export type CloseCounts = Record<CloseReason, number>;
 
-// So that the first line already has a count that says something.
+// The first line waits for this, so that its counts cover more than the first connection.
 const gatherMs = 1000;
 const quietMs = 60_000;
 
@@ -26,7 +26,7 @@ export class ConnectionLog {
 
   constructor(options: {
     warn(event: Record<string, unknown>, message: string): void;
-    /** What each line says besides the counts. */
+    /** Members of each line besides the counts. */
     facts(): Record<string, unknown>;
     nowMs(): number;
   }) {
@@ -56,7 +56,7 @@ export class ConnectionLog {
     const counts = this.pending;
     this.pending = noCounts();
     this.warn(
-      { ...this.facts(), ...counts },
+      { ...this.facts(), closed: counts },
       'too many connections: see who holds them, or raise HTTP_CONNECTIONS_MAX',
     );
   }

@@ -110,7 +110,7 @@ describe('the limit of connections', () => {
     expect(closedAmong([silent, ...busy])).toEqual([true, ...times(8, () => false)]);
   });
 
-  it('takes no connection for idle on which the next request has begun', () => {
+  it('does not treat a connection as idle on which the next request has begun', () => {
     const begun = openIdle();
     begun.bytesRead += 1;
     const idle = times(8, openIdle);
@@ -128,7 +128,7 @@ describe('the limit of connections', () => {
     expect(connections.isNearLimit).toBe(false);
   });
 
-  it('is kept at the cost of a request that takes longer than a second to arrive', () => {
+  it('is kept by ending a request that takes longer than a second to arrive', () => {
     const slow = ask(open(), { complete: false });
     const silentStart = open();
     silentStart.bytesRead = 1;
@@ -158,7 +158,17 @@ describe('the limit of connections', () => {
     expect(closedAmong(busy)).toEqual(busy.map(() => false));
   });
 
-  it('has the newest find room beyond it, at the cost of the oldest without a request', () => {
+  it('closes a silent one sooner for a new one at the limit', () => {
+    const busy = times(9, () => ask(open()));
+    const silent = open();
+    nowMs += 99;
+    expect(ask(open()).shouldKeepAlive).toBe(false);
+    nowMs += 1;
+    expect(ask(open()).shouldKeepAlive).toBe(true);
+    expect(closedAmong([silent, ...busy])).toEqual([true, ...busy.map(() => false)]);
+  });
+
+  it('accepts the newest beyond it, and closes the oldest without a request', () => {
     const busy = times(10, () => ask(open()));
     const beyond = times(acceptedBeyond(10), open);
     const monitor = open();

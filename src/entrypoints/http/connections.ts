@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The limit of open connections, and who has to go when it is near: whoever loses least by it.
+ * The limit of open connections, and which of them are closed when it is near. The reasons are in ADR 0016.
  *
  * - Up to nine tenths of the limit every connection stays as long as its timeouts allow.
- * - Above, connections that wait for a request are closed, the one that has waited longest first. A client must expect
- *   that at any time. One that was just opened is spared for a second: its first request is about to come. Where none
- *   waits, since so many requests are under way, answers end their connection.
- * - At the limit, a request that takes longer than a second to arrive makes room with a 408.
+ * - Above, connections that wait for a request are closed, the one that has waited longest first. One that was just
+ *   opened is spared: its first request is about to arrive. Where none waits, since so many requests are under way,
+ *   answers end their connection.
+ * - At the limit, a request that takes longer than a second to arrive is answered 408.
  * - Where that is not enough either, a few more connections are accepted. On these only health checks and metrics are
  *   served; any other request is refused as `overloaded`. When they are used up as well, the oldest one that has not
- *   sent its request makes room, so that silence cannot hold them.
+ *   sent its request is closed for the newest.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -23,14 +23,16 @@ const waitingShare = 0.9;
 // What is accepted beyond the limit, as a part of it, and at least.
 const beyondShare = 0.1;
 const beyondMin = 16;
-// A client that opens a connection and sends its request has done so by then.
+// How long the first request of a new connection may take, near the limit and at the limit.
 const silentMsMin = 1000;
+const silentAtLimitMsMin = 100;
+// How long a request may take to arrive completely, at the limit.
 const slowMsMin = 1000;
 
-/** What a scrape tells of the connections. */
+/** The connections at this moment, and how many were closed for the limit since the start. */
 export type ConnectionsState = { open: number; idle: number; max: number; closed: CloseCounts };
 
-/** Limits, and how the outside hears of what they cost. */
+/** The limits, and what is called when they take effect. */
 export type ConnectionsOptions = {
   max: number;
   /** How long a connection may be open before its first request. */
@@ -112,7 +114,7 @@ export class Connections {
     };
   }
 
-  /** Closes the connections on which nothing was sent yet: a stop need not wait for them. */
+  /** Closes the connections on which nothing was sent yet, for a stop that need not wait for them. */
   closeSilent(): void {
     for (const list of [this.silent, this.reserve]) {
       for (let one = list.first; one !== undefined; one = list.first) {
@@ -137,7 +139,8 @@ export class Connections {
     this.silent.add(connection);
     socket.setTimeout(this.options.silentTimeoutMs);
     socket.once('close', () => this.onClosed(connection));
-    this.closeWaiting();
+    this.closeWaiting(this.waitingMax, silentMsMin);
+    this.closeWaiting(this.options.max, silentAtLimitMsMin);
     this.closeSlow();
     if (this.within > this.options.max) this.moveBeyond(connection);
   }
@@ -167,7 +170,7 @@ export class Connections {
       connection.sinceMs = this.options.nowMs();
       connection.bytesRead = connection.socket.bytesRead;
       this.idle.add(connection);
-      this.closeWaiting();
+      this.closeWaiting(this.waitingMax, silentMsMin);
     } else {
       connection.list?.remove(connection);
     }
@@ -181,10 +184,10 @@ export class Connections {
     else this.within -= 1;
   }
 
-  /** Closes connections that wait for a request, until these and all others fill no more than their part. */
-  private closeWaiting(): void {
-    while (this.within > this.waitingMax) {
-      const connection = this.longestWaiting();
+  /** Closes connections that wait for a request, until no more than `openMax` are open or none is left. */
+  private closeWaiting(openMax: number, silentMs: number): void {
+    while (this.within > openMax) {
+      const connection = this.longestWaiting(silentMs);
       if (connection === undefined) return;
       if (connection.hasBegun) {
         connection.sinceMs = this.options.nowMs();
@@ -195,10 +198,10 @@ export class Connections {
     }
   }
 
-  private longestWaiting(): Connection | undefined {
+  private longestWaiting(silentMs: number): Connection | undefined {
     const idle = this.idle.first;
     const silent = this.silent.first;
-    if (silent === undefined || !this.isOlder(silent, silentMsMin)) return idle;
+    if (silent === undefined || !this.isOlder(silent, silentMs)) return idle;
     return idle === undefined || silent.sinceMs < idle.sinceMs ? silent : idle;
   }
 
@@ -208,7 +211,7 @@ export class Connections {
       const connection = this.asking.first;
       if (connection === undefined || !this.isOlder(connection, slowMsMin)) return;
       if (isBeingAnswered(connection.socket)) {
-        // No candidate until its next request: looked at once, it is in nobody's way.
+        // Not to be looked at again before its next request.
         this.asking.remove(connection);
       } else {
         this.options.answerSlow(connection.socket);
@@ -226,7 +229,7 @@ export class Connections {
     if (this.beyond > this.beyondMax && oldest !== undefined) this.close(oldest, 'dropped');
   }
 
-  /** To destroy it is enough: what was written to it is on its way, and nothing that it sends from now on is read. */
+  /** Destroys it: what was written to it is sent all the same, and what arrives from now on is never read. */
   private close(connection: Connection, reason?: CloseReason): void {
     this.onClosed(connection);
     connection.socket.destroy();
