@@ -58,7 +58,7 @@ export async function metricsPage(): Promise<string> {
     'where its request did not arrive within a second (408), `refused` where its request came on one beyond the limit (503),',
     'and `dropped` where too many were beyond it.',
     '',
-    'With several workers one answer tells of all of them: counts are added up; ages, ratios, differences and what each of',
+    'With several workers one answer covers all of them: counts are added up; ages, ratios, differences and what each of',
     'them remembers of sold out coupons are the largest; the start of the process is that of the worker that has run',
     'longest. When a worker dies, what it had counted by the last scrape stays in the sums, so they do not fall.',
     '',

@@ -83,7 +83,7 @@ describe('idle connections', () => {
     expect((await newest.ask(get('/livez')))?.headers.connection).toBe('keep-alive');
     await second.closed;
     expect(oldest.isClosed).toBe(false);
-    // Without a word: a 408 would look like the answer to the next request.
+    // Without an answer: a 408 would look like the answer to the next request.
     expect(second.received).toBe('');
   });
 
@@ -308,7 +308,7 @@ describe('a connection that never sends anything', () => {
     HTTP_KEEP_ALIVE_TIMEOUT_MS: '100',
   });
 
-  it('is closed without a word when it may be idle no longer', async () => {
+  it('is closed without an answer when it may be idle no longer', async () => {
     const silent = await openOne(service.client.port);
     await silent.closed;
     expect(silent.received).toBe('');

@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const found = findHaproxy();
 
-/** What the balancer may say by itself, as the contract's table of errors has it, and two codes of its own. */
+/** What the balancer may answer itself: rows of the contract's table of errors, and two codes of its own. */
 const errors = {
   400: { code: 'invalid_request', error: 'invalid request: the request is not valid HTTP' },
   403: { code: 'forbidden', error: 'forbidden', title: 'Forbidden', effect: 'none' },
@@ -95,7 +95,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
   });
 
   it.each(Object.keys(errors).map(Number) as (keyof typeof errors)[])(
-    'says %i in the form of the contract',
+    'answers %i in the form of the contract',
     async (status) => {
       const connection = await RawConnection.open(denyingPort);
       expectError(await connection.ask(get(`/${status}`)), status);
@@ -103,7 +103,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     },
   );
 
-  it('says so of a node that breaks off, and of a body that is no HTTP', async () => {
+  it('answers 502 when a node breaks off and 400 to a body that is no HTTP', async () => {
     const cut = await RawConnection.open(port);
     const post = 'POST /cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}';
     expectError(await cut.ask(post), 502);
@@ -114,7 +114,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     for (const connection of [cut, broken]) connection.end();
   });
 
-  it('closes a connection that nothing is asked on, without a word', async () => {
+  it('closes a connection without a request after some seconds, without an answer', async () => {
     const silent = await RawConnection.open(port);
     const idle = await RawConnection.open(port);
     expect((await idle.ask(get('/livez')))?.status).toBe(200);
