@@ -45,5 +45,5 @@ const parts: HttpParts = {
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },
   metricsText: uncalled,
   callAnswered: uncalled,
-  log: { error: uncalled, info: uncalled },
+  log: { error: uncalled, warn: uncalled, info: uncalled },
 };

@@ -21,6 +21,7 @@ import {
 } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
+import { fewFilesWarning } from './app/open-files.ts';
 import { openTracing } from './app/tracing.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
@@ -84,6 +85,8 @@ export async function startOnDatabase(
 ): Promise<App> {
   const log = createLogger(config);
   for (const warning of config.warnings) log.warn(warning);
+  const fewFiles = fewFilesWarning(config);
+  if (fewFiles !== undefined) log.warn(fewFiles);
   return startOrUndo(async (stops) => {
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
@@ -221,10 +224,7 @@ async function joinParts(
     pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
-    httpConnections: async () => ({
-      open: await server.connections(),
-      max: config.http.connectionsMax,
-    }),
+    httpConnections: () => server.connections(),
     databaseUp: () =>
       Promise.race([
         checkHealth().then(({ healthy }) => healthy),
@@ -244,6 +244,7 @@ async function joinParts(
     traceRequest: options.tracing?.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),
+      warn: (event, message) => log.warn(event, message),
       info: (event, message) => log.info({ ...event, ...options.tracing?.idOfNow() }, message),
       debug: log.isLevelEnabled('debug')
         ? (event, message) => log.debug(event, message)

@@ -49,7 +49,7 @@ const parts: HttpParts = {
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),
   callAnswered: () => undefined,
-  log: { error: () => undefined, info: () => undefined },
+  log: { error: () => undefined, warn: () => undefined, info: () => undefined },
 };
 
 await serve(await createHttpServer(httpOptions, parts));

@@ -131,7 +131,7 @@ const parts: HttpParts = {
       .join(''),
   }),
   callAnswered: () => undefined,
-  log: { error: () => undefined, info: () => undefined },
+  log: { error: () => undefined, warn: () => undefined, info: () => undefined },
 };
 
 await serve(await createHttpServer(httpOptions, parts));

@@ -154,7 +154,7 @@ export const serviceDashboard: Dashboard = {
       ],
     },
     {
-      title: 'Database and connections',
+      title: 'Database and stock check',
       height: 8,
       panels: [
         {
@@ -212,14 +212,33 @@ export const serviceDashboard: Dashboard = {
             ),
           ],
         },
+      ],
+    },
+    {
+      title: 'Connections of clients',
+      height: 8,
+      panels: [
         {
           title: 'Open connections of clients',
-          help: 'Beyond the limit further ones are closed unanswered.',
+          help: 'Open, idle ones among them, and HTTP_CONNECTIONS_MAX. From nine tenths of it on idle ones are closed.',
           kind: 'lines',
           unit: 'short',
           queries: [
             query(series('firstcome_http_connections'), '{{instance}} open'),
+            query(series('firstcome_http_connections_idle'), '{{instance}} idle'),
             query(series('firstcome_http_connections_max'), '{{instance}} limit'),
+          ],
+        },
+        {
+          title: 'Connections closed for the limit',
+          help: 'A second, by reason. `idle` and `silent` cost a client little; `slow`, `refused` and `dropped` cost requests.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (reason) (${perSecond('firstcome_http_connections_closed_total')})`,
+              '{{reason}}',
+            ),
           ],
         },
       ],

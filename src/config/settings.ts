@@ -56,7 +56,7 @@ export const settingDefinitions = {
     group: 'HTTP',
     default: 5_000,
     ...{ min: 100, max: 600_000, unit: 'milliseconds' },
-    help: 'How long a client may take to send the headers of a request.',
+    help: 'How long a client may take to send the headers of a request, from its first byte on.',
   }),
   HTTP_REQUEST_TIMEOUT_MS: wholeNumber({
     group: 'HTTP',
@@ -68,13 +68,13 @@ export const settingDefinitions = {
     group: 'HTTP',
     default: 72_000,
     ...{ min: 1, max: 3_600_000, unit: 'milliseconds' },
-    help: 'How long an idle connection stays open; keep it above that of the proxy in front.',
+    help: 'How long a connection may wait for a request; keep it above that of the proxy in front.',
   }),
   HTTP_CONNECTIONS_MAX: wholeNumber({
     group: 'HTTP',
     default: 10_000,
     ...{ min: 1, max: 1_000_000 },
-    help: 'Connections open at once; further ones are closed unanswered.',
+    help: 'Connections open at once. From nine tenths on idle ones are closed; beyond it only health checks are served.',
   }),
   HTTP_HEADER_BYTES_MAX: wholeNumber({
     group: 'HTTP',

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, storedCounts, until, useService } from '../support/contract-service.ts';
+import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
 import { missed } from '../support/wait-for.ts';
 
 const head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n';
@@ -158,18 +158,7 @@ describe('a slow request', () => {
 });
 
 describe('connections', () => {
-  const service = useService({ HTTP_CONNECTIONS_MAX: '3' });
-
-  /** A new connection, once it is answered or closed. */
-  async function tryConnection(): Promise<{ served: boolean; socket: net.Socket }> {
-    const { socket } = connectTo(service.client.port);
-    socket.on('error', () => undefined);
-    socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    // Closed with a request in hand that nobody read, it may be reset.
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    await Promise.race([once(socket, 'data').catch(() => closed), closed]);
-    return { served: socket.bytesRead > 0, socket };
-  }
+  const service = useService();
 
   it('carry as many requests as come, also before the answer to the first, in order', async () => {
     const connection = connectTo(service.client.port);
@@ -185,18 +174,6 @@ describe('connections', () => {
       ([, one]) => one,
     );
     expect(statuses).toEqual([...paths.map((path) => (path === '/livez' ? '200' : '404')), '200']);
-  });
-
-  it('beyond the limit are closed unanswered, until another one ends', async () => {
-    const open = [];
-    // The connection of the test before may take a moment to be gone.
-    for (let count = 0; count < 3; count += 1) {
-      open.push(await until(tryConnection, ({ served }) => served));
-    }
-    for (let count = 0; count < 5; count += 1) expect((await tryConnection()).served).toBe(false);
-    open[0]?.socket.destroy();
-    open.push(await until(tryConnection, ({ served }) => served));
-    for (const { socket } of open) socket.destroy();
   });
 });
 

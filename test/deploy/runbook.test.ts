@@ -78,10 +78,11 @@ it('quotes lines of the log as the service writes them', () => {
   const source = [
     ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
     ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
+    'entrypoints/http/connection-log.ts',
   ]
     .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
     .join('\n');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(6);
+  expect(quoted).toHaveLength(7);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });

@@ -14,7 +14,7 @@ import { endServiceProcesses } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { commandOf, type Found } from './programs.ts';
 import { hurried, hurry, Prometheus, type Rule } from './prometheus.ts';
-import { drill, loseOneAnswer, scenarios, withSlowCommits } from './scenarios.ts';
+import { connectionsMax, drill, loseOneAnswer, scenarios, withSlowCommits } from './scenarios.ts';
 import { panelQueries, prometheusFolder, runbookAnchors } from './shipped-files.ts';
 
 const run = promisify(execFile);
@@ -29,6 +29,8 @@ const env = {
   STOCK_CHECK_INTERVAL_MS: String(1000 / hurry),
   // A scrape asks for the database's health: where there is no connection for that, it answers within its time.
   DATABASE_CONNECT_TIMEOUT_MS: '400',
+  // Far more than a drill opens, and few enough to be filled.
+  HTTP_CONNECTIONS_MAX: String(connectionsMax),
 };
 // Bounds for a machine that has much else to do; what the rules ask for is over in a third of it.
 const [firesMsMax, quietMsMax] = [60_000, 60_000];

@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceNode } from '../faults/rig.ts';
 import { claimStatement } from '../faults/rows/service.ts';
+import { get, RawConnection } from '../support/raw-connection.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -35,6 +36,10 @@ const refuseEveryMs = 200;
 // Ten times what the pool has, each at another moment: some wait at every one of them.
 const readersMax = 40;
 const pauseMsMax = 100;
+/** Connections of clients that the service may have open. */
+export const connectionsMax = 1000;
+// More than the alert tolerates, and less than the service does.
+const idleShare = 0.85;
 
 /** Every alert, and what provokes it. */
 export const scenarios: Record<string, Scenario> = {
@@ -123,6 +128,18 @@ export const scenarios: Record<string, Scenario> = {
       node.signal('SIGUSR2');
       await delay(blockEveryMs);
     }
+  },
+
+  FirstcomeConnectionsNearLimit: async ({ node, over }) => {
+    const port = Number(new URL(node.url).port);
+    const idle: RawConnection[] = [];
+    while (idle.length < connectionsMax * idleShare && !over.aborted) {
+      const connection = await RawConnection.open(port);
+      await connection.ask(get('/livez'));
+      idle.push(connection);
+    }
+    await until(over);
+    for (const connection of idle) connection.end();
   },
 
   FirstcomeDown: async ({ node, over }) => {

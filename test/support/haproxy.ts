@@ -46,10 +46,17 @@ export async function checkConfiguration(haproxy: string, urls: string[]): Promi
   return stdout + stderr;
 }
 
-/** Starts it before three nodes, and settles when it passes calls on. Its port may be taken before it has it. */
-export async function startBalancer(haproxy: string, urls: string[]): Promise<Balancer> {
+/**
+ * Starts it before three nodes, and settles when it passes calls on. Its port may be taken before it has it. The files
+ * `further` are read behind the configuration that is shipped.
+ */
+export async function startBalancer(
+  haproxy: string,
+  urls: string[],
+  further: string[] = [],
+): Promise<Balancer> {
   for (let attempt = 1; ; attempt += 1) {
-    const started = await tryStart(haproxy, urls);
+    const started = await tryStart(haproxy, urls, further);
     if ('url' in started) return started;
     const isPortTaken = /cannot bind|Address already in use/i.test(started.output);
     if (!isPortTaken || attempt === portAttemptsMax) throw new Error(started.output);
@@ -57,9 +64,14 @@ export async function startBalancer(haproxy: string, urls: string[]): Promise<Ba
 }
 
 /** What it has said instead where it ends. */
-async function tryStart(haproxy: string, urls: string[]): Promise<Balancer | { output: string }> {
+async function tryStart(
+  haproxy: string,
+  urls: string[],
+  further: string[],
+): Promise<Balancer | { output: string }> {
   const place = `127.0.0.1:${await chooseFreePort()}`;
-  const child = spawn(haproxy, ['-db', '-f', configuration], { env: environment(urls, place) });
+  const files = [configuration, ...further].flatMap((path) => ['-f', path]);
+  const child = spawn(haproxy, ['-db', ...files], { env: environment(urls, place) });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

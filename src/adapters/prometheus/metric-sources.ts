@@ -29,8 +29,8 @@ export type MetricSources = {
   /** Sold out coupons whose holders are remembered, and those holders. */
   soldOut(): { coupons: number; holders: number };
   stockCheck(): StockCheckState;
-  /** Connections of clients that are open, and that may be. */
-  httpConnections(): Promise<{ open: number; max: number }>;
+  /** Connections of clients: open, idle, how many may be open, and how many were closed for that, by reason. */
+  httpConnections(): { open: number; idle: number; max: number; closed: Record<string, number> };
   /** Whether the database, bundled or not, can decide claims; settles within a second. */
   databaseUp(): Promise<boolean>;
 };

@@ -13,7 +13,7 @@ const sources = {
     totals: { coupons: 1, amount: 10, remaining: 4 },
     steps: { done: 9, failed: 1 },
   }),
-  httpConnections: async () => ({ open: 12, max: 100 }),
+  httpConnections: () => ({ open: 12, idle: 5, max: 100, closed: { idle: 7, refused: 0 } }),
   databaseUp: async () => true,
 };
 
@@ -151,7 +151,11 @@ describe('the metrics', () => {
         'firstcome_database_connection_waiters{pool="batches"} 1',
         'firstcome_config_info{workers="2",claim_batch_max="100"} 1',
         'firstcome_http_connections 12',
+        'firstcome_http_connections_idle 5',
         'firstcome_http_connections_max 100',
+        'firstcome_http_connections_ratio 0.12',
+        'firstcome_http_connections_closed_total{reason="idle"} 7',
+        'firstcome_http_connections_closed_total{reason="refused"} 0',
         'firstcome_database_up 1',
         'firstcome_stock_check_steps_total{result="done"} 9',
         'firstcome_stock_check_steps_total{result="failed"} 1',
@@ -189,7 +193,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(28);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(31);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Every metric, its help text and its labels. Only this file and `workers-metrics.ts` know the library behind them. No coupon and no user
- * is ever a label: anybody could invent more.
+ * Every metric, its help text and its labels. Only this folder knows the library behind them. No coupon and no user is
+ * ever a label: anyone could invent more.
  */
 import { performance } from 'node:perf_hooks';
 import {
@@ -14,6 +14,7 @@ import {
 } from 'prom-client';
 import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes } from './answer-times.ts';
+import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
   type MetricSources,
@@ -215,12 +216,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     byPool((use) => one(use.waiting)),
     { labelNames: ['pool'] },
   );
-  gauge(['http_connections', 'Connections of clients that are open.'], async () =>
-    one((await sources.httpConnections()).open),
-  );
-  gauge(['http_connections_max', 'Connections of clients that may be open.'], async () =>
-    one((await sources.httpConnections()).max),
-  );
+  registerHttpConnections(registry, () => sources.httpConnections());
   gauge(
     ['database_up', 'Whether the database, bundled or not, can decide claims.'],
     async () => one(Number(await sources.databaseUp())),

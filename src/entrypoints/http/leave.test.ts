@@ -23,7 +23,10 @@ it('a request that came in time is answered, also by a process that was halted u
   await once(client, 'data');
   heard = '';
 
-  const server = { sayNotReady() {}, stopTakingRequests() {}, app: { server: http, close() {} } };
+  const server = {
+    ...{ sayNotReady() {}, stopTakingRequests() {}, closeSilentConnections() {} },
+    app: { server: http, close() {} },
+  };
   let sleeps = 0;
   await leave(server as unknown as HttpServer, {
     delayMs: 0,

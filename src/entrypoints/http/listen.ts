@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { lookup } from 'node:dns/promises';
+import type { Server } from 'node:http';
 import { type AddressInfo, connect, createServer, Server as NetServer } from 'node:net';
 import { setImmediate as immediately } from 'node:timers/promises';
 import { StartError } from '../../core/errors.ts';
@@ -66,9 +67,17 @@ export async function listen(
   } catch (error) {
     throw toStartError(error, host, port);
   }
+  for (const further of furtherServers(server.app)) server.watch(further);
   const address = server.app.server.address();
   const actualPort = typeof address === 'object' && address !== null ? address.port : port;
   return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
+}
+
+/** For `localhost` the framework has a server of its own for each further address of that name. */
+function furtherServers(app: HttpServer['app']): Server[] {
+  const isTheirs = ({ description }: symbol) => description === 'fastify.serverBindings';
+  const theirs = Object.getOwnPropertySymbols(app).find(isTheirs);
+  return theirs === undefined ? [] : ((app as unknown as Record<symbol, Server[]>)[theirs] ?? []);
 }
 
 /** How long to wait at the end, in milliseconds, and what else ends then. */
@@ -96,16 +105,17 @@ export async function leave(server: HttpServer, options: LeaveOptions): Promise<
   server.stopTakingRequests();
   await Promise.all([
     options.finishClaims(timeoutMs * claimsShare),
-    closeConnections(server.app.server, timeoutMs, sleep),
+    closeConnections(server, timeoutMs, sleep),
   ]);
   await server.app.close();
 }
 
 async function closeConnections(
-  http: HttpServer['app']['server'],
+  server: HttpServer,
   timeoutMs: number,
   sleep: LeaveOptions['sleep'],
 ): Promise<void> {
+  const http = server.app.server;
   const timer = setTimeout(() => http.closeAllConnections(), timeoutMs);
   // HTTP's own close would cut idle connections at once, and with them requests that are about to arrive.
   const closed = new Promise<void>((resolve) => {
@@ -115,6 +125,7 @@ async function closeConnections(
   // A process that was halted meanwhile hears of the time before it hears of requests that came in it.
   await immediately();
   http.closeIdleConnections();
+  server.closeSilentConnections();
   await closed;
   clearTimeout(timer);
 }

@@ -24,9 +24,10 @@ export type HttpApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** Where the entrypoint reports: faults of ours, and what operators did. */
+/** Where the entrypoint reports: faults of ours, limits that are reached, and what operators did. */
 export type HttpLog = {
   error(event: Record<string, unknown>, message: string): void;
+  warn(event: Record<string, unknown>, message: string): void;
   info(event: Record<string, unknown>, message: string): void;
   /** Present when every request is to be logged. */
   debug?: ((event: Record<string, unknown>, message: string) => void) | undefined;

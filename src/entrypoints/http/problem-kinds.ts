@@ -179,7 +179,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'service overloaded',
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
-    meaning: 'More arrives than can be decided in time. Nothing is stored; ask again later.',
+    meaning:
+      'More arrives than can be decided in time, or too many connections are open. Nothing is stored; ask again later.',
   },
   unavailable: {
     status: 503,

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The HTTP entrypoint: turns requests into calls of the core, and its answers into the HTTP contract. */
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
+import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { isHealthPath } from './health-paths.ts';
 import { toInvalidRequest } from './invalid-request.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
+import { answerUnlessComplete, lateRequest } from './late-request.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
@@ -51,10 +53,14 @@ export type HttpServer = {
   app: HttpApp;
   /** From now on `/readyz` says 503; requests are still served. */
   sayNotReady(): void;
-  /** From now on new requests hear `unavailable`. */
+  /** From now on new requests are refused as `unavailable`. */
   stopTakingRequests(): void;
-  /** Connections of clients that are open. */
-  connections(): Promise<number>;
+  /** Closes connections that have sent nothing since they were opened. */
+  closeSilentConnections(): void;
+  /** Keeps the limit of connections on another server of the same app too. */
+  watch(server: Server): void;
+  /** Connections of clients. */
+  connections(): ConnectionsState;
 };
 
 const routes: Route[] = [
@@ -86,11 +92,16 @@ export async function createHttpServer(
   let ready = true;
   let stopping = false;
   const newRequestId = requestIds();
-  const startTrace = traceStart(parts.traceRequest, (url) => {
-    const [path = url] = url.split('?', 1);
-    return isHealthPath(path) || path === '/metrics';
-  });
+  const startTrace = traceStart(parts.traceRequest, isMonitored);
   const logAnswer = answerLog(parts);
+  const connections = new Connections({
+    max: options.connectionsMax,
+    // Never below the time that a client has for its first headers.
+    silentTimeoutMs: Math.max(options.keepAliveTimeoutMs, options.headersTimeoutMs),
+    warn: (event, message) => parts.log.warn(event, message),
+    answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId()),
+    nowMs: () => performance.now(),
+  });
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -116,9 +127,10 @@ export async function createHttpServer(
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
+    clientErrorHandler: (error, socket) =>
+      answerUnlessComplete(error, socket, () => answerClientError(error, socket, newRequestId())),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = options.connectionsMax;
+  connections.watch(app.server);
   // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
   app.server.maxHeadersCount = 0;
   // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
@@ -137,7 +149,7 @@ export async function createHttpServer(
     done();
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (stopping) reply.header('Connection', 'close');
+    if (stopping || connections.isNearLimit) reply.header('Connection', 'close');
     done(null, payload);
   });
   await applyBrowserRules(app, options);
@@ -146,6 +158,7 @@ export async function createHttpServer(
     if (!stopping || isHealthPath(request.routeOptions.url)) return done();
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
   });
+  refuseBeyondLimit(app, connections, isMonitored);
   readJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler());
   for (const schema of sharedSchemas) app.addSchema(schema);
@@ -177,7 +190,9 @@ export async function createHttpServer(
       ready = false;
       stopping = true;
     },
-    connections: promisify(app.server.getConnections.bind(app.server)),
+    closeSilentConnections: () => connections.closeSilent(),
+    watch: (server) => connections.watch(server),
+    connections: () => connections.state(),
   };
 }
 
@@ -240,6 +255,12 @@ function answerLog({
         'request answered',
       ))
   );
+}
+
+/** The paths of health checks and of the metrics, with or without a query. */
+function isMonitored(url: string): boolean {
+  const [path = url] = url.split('?', 1);
+  return isHealthPath(path) || path === '/metrics';
 }
 
 /** Ids that are unique across processes and restarts, at the price of a counter. */

@@ -172,7 +172,10 @@ const connectedShareMin = 0.9;
 export const slowClients: FaultRow = {
   row: 33,
   name: 'connections held open',
-  env: { HTTP_HEADERS_TIMEOUT_MS: '2000', HTTP_REQUEST_TIMEOUT_MS: '4000' },
+  env: {
+    ...{ HTTP_HEADERS_TIMEOUT_MS: '2000', HTTP_REQUEST_TIMEOUT_MS: '4000' },
+    HTTP_KEEP_ALIVE_TIMEOUT_MS: '4000',
+  },
   faultSeconds: closedWithinMs / 1000 + 1,
   isFelt: false,
   async inject(injection) {

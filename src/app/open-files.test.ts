@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { expect, it } from 'vitest';
+import { loadConfig } from '../config.ts';
+import { fewFilesWarning } from './open-files.ts';
+
+const config = loadConfig({ HTTP_CONNECTIONS_MAX: '10000' });
+
+it('a process that may open fewer files than connections gets a warning with the remedy', () => {
+  const warning = fewFilesWarning(config, 4096) ?? '';
+  expect(warning).toMatch(/^HTTP_CONNECTIONS_MAX needs 11\d{3} open files, but 4096 .*ulimit -n$/);
+  expect(warning.length).toBeLessThanOrEqual(80);
+});
+
+it('a process with enough files, or with an unknown limit, gets no warning', () => {
+  const needed = Number(/\d+/.exec(fewFilesWarning(config, 0) ?? '')?.[0]);
+  expect(fewFilesWarning(config, needed)).toBeUndefined();
+  expect(fewFilesWarning(config, needed - 1)).toBeDefined();
+  expect(fewFilesWarning(config, undefined)).toBeUndefined();
+});

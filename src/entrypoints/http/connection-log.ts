@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Why a connection was closed, or a request on it refused, to stay within `HTTP_CONNECTIONS_MAX`. */
+export const closeReasons = ['idle', 'silent', 'slow', 'refused', 'dropped'] as const;
+
+/** One of them. */
+export type CloseReason = (typeof closeReasons)[number];
+
+/** How often each of them applied. */
+export type CloseCounts = Record<CloseReason, number>;
+
+// The first line waits for this, so that its counts cover more than the first connection.
+const gatherMs = 1000;
+const quietMs = 60_000;
+
+/** Counts what the limit of connections costs the clients, and logs it in one line a minute. */
+export class ConnectionLog {
+  /** Since the start. */
+  readonly totals = noCounts();
+  private pending = noCounts();
+  private timer: NodeJS.Timeout | undefined;
+  private loggedMs = Number.NEGATIVE_INFINITY;
+  private readonly warn: (event: Record<string, unknown>, message: string) => void;
+  private readonly facts: () => Record<string, unknown>;
+  private readonly nowMs: () => number;
+
+  constructor(options: {
+    warn(event: Record<string, unknown>, message: string): void;
+    /** Members of each line besides the counts. */
+    facts(): Record<string, unknown>;
+    nowMs(): number;
+  }) {
+    this.warn = options.warn;
+    this.facts = options.facts;
+    this.nowMs = options.nowMs;
+  }
+
+  count(reason: CloseReason): void {
+    this.totals[reason] += 1;
+    this.pending[reason] += 1;
+    if (this.timer !== undefined) return;
+    const waitMs = Math.max(gatherMs, this.loggedMs + quietMs - this.nowMs());
+    this.timer = setTimeout(() => this.write(), waitMs);
+    this.timer.unref();
+  }
+
+  /** Writes what is not logged yet, for the end of the service. */
+  end(): void {
+    if (this.timer !== undefined) this.write();
+  }
+
+  private write(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.loggedMs = this.nowMs();
+    const counts = this.pending;
+    this.pending = noCounts();
+    this.warn(
+      { ...this.facts(), closed: counts },
+      'too many connections: see who holds them, or raise HTTP_CONNECTIONS_MAX',
+    );
+  }
+}
+
+function noCounts(): CloseCounts {
+  return { idle: 0, silent: 0, slow: 0, refused: 0, dropped: 0 };
+}

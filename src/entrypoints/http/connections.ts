@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * The limit of open connections, and which of them are closed when it is near. The reasons are in ADR 0019.
+ *
+ * - Up to nine tenths of the limit every connection stays as long as its timeouts allow.
+ * - Above, connections that wait for a request are closed, the one that has waited longest first. One that was just
+ *   opened is spared: its first request is about to arrive. Where none waits, since so many requests are under way,
+ *   answers end their connection.
+ * - At the limit, a request that takes longer than a second to arrive is answered 408.
+ * - Where that is not enough either, a few more connections are accepted. On these only health checks and metrics are
+ *   served; any other request is refused as `overloaded`. When they are used up as well, the oldest one that has not
+ *   sent its request is closed for the newest.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../../core/errors.ts';
+import { Connection, ConnectionList, connectionOf, isBeingAnswered } from './connection-list.ts';
+import { type CloseCounts, type CloseReason, ConnectionLog } from './connection-log.ts';
+
+// The part of the limit that connections without a request may fill.
+const waitingShare = 0.9;
+// What is accepted beyond the limit, as a part of it, and at least.
+const beyondShare = 0.1;
+const beyondMin = 16;
+// How long the first request of a new connection may take, near the limit and at the limit.
+const silentMsMin = 1000;
+const silentAtLimitMsMin = 100;
+// How long a request may take to arrive completely, at the limit.
+const slowMsMin = 1000;
+
+/** The connections at this moment, and how many were closed for the limit since the start. */
+export type ConnectionsState = { open: number; idle: number; max: number; closed: CloseCounts };
+
+/** The limits, and what is called when they take effect. */
+export type ConnectionsOptions = {
+  max: number;
+  /** How long a connection may be open before its first request. */
+  silentTimeoutMs: number;
+  warn(event: Record<string, unknown>, message: string): void;
+  /** Answers a request that has not arrived in time. */
+  answerSlow(socket: Socket): void;
+  nowMs(): number;
+};
+
+/** How many connections are accepted beyond a limit. */
+export function acceptedBeyond(max: number): number {
+  return Math.max(beyondMin, Math.ceil(max * beyondShare));
+}
+
+/** Refuses requests on connections beyond the limit, but those that are always served. */
+export function refuseBeyondLimit(
+  app: FastifyInstance,
+  connections: Connections,
+  isAlwaysServed: (url: string) => boolean,
+): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!connectionOf(request.raw.socket)?.isBeyond || isAlwaysServed(request.url)) return done();
+    connections.countRefused();
+    done(new AppError('overloaded', { detail: 'too many connections are open' }));
+  });
+  app.addHook('onClose', async () => connections.end());
+}
+
+/** The connections of one process, whichever of its servers they came to. */
+export class Connections {
+  private readonly options: ConnectionsOptions;
+  private readonly log: ConnectionLog;
+  private readonly waitingMax: number;
+  private readonly beyondMax: number;
+  /** Within the limit, and beyond it. */
+  private within = 0;
+  private beyond = 0;
+  /** Opened, with no request yet, in order of their opening. */
+  private readonly silent = new ConnectionList();
+  /** Answered, in order of the last answer. */
+  private readonly idle = new ConnectionList();
+  /** With a request under way that may not have arrived yet, in order of its beginning as far as it is known. */
+  private readonly asking = new ConnectionList();
+  /** Beyond the limit, with no request yet. */
+  private readonly reserve = new ConnectionList();
+
+  constructor(options: ConnectionsOptions) {
+    this.options = options;
+    this.waitingMax = Math.max(1, Math.floor(options.max * waitingShare));
+    this.beyondMax = acceptedBeyond(options.max);
+    const { warn, nowMs } = options;
+    const facts = () => ({ open: this.open, max: options.max });
+    this.log = new ConnectionLog({ warn, nowMs, facts });
+  }
+
+  /** Keeps to the limit on this server too. */
+  watch(server: Server): void {
+    server.on('connection', (socket) => this.onOpened(socket));
+    server.prependListener('request', (request, response) => this.onRequest(request, response));
+  }
+
+  /** Whether so many requests are under way that a connection had better end with its answer. */
+  get isNearLimit(): boolean {
+    return this.within > this.waitingMax;
+  }
+
+  /** A request on a connection beyond the limit was refused. */
+  countRefused(): void {
+    this.log.count('refused');
+  }
+
+  state(): ConnectionsState {
+    return {
+      open: this.open,
+      idle: this.idle.size,
+      max: this.options.max,
+      closed: { ...this.log.totals },
+    };
+  }
+
+  /** Closes the connections on which nothing was sent yet, for a stop that need not wait for them. */
+  closeSilent(): void {
+    for (const list of [this.silent, this.reserve]) {
+      for (let one = list.first; one !== undefined; one = list.first) {
+        if (one.hasBegun) this.asking.add(one);
+        else this.close(one);
+      }
+    }
+  }
+
+  /** Logs what is not logged yet. */
+  end(): void {
+    this.log.end();
+  }
+
+  private get open(): number {
+    return this.within + this.beyond;
+  }
+
+  private onOpened(socket: Socket): void {
+    const connection = new Connection(socket, this.options.nowMs());
+    this.within += 1;
+    this.silent.add(connection);
+    socket.setTimeout(this.options.silentTimeoutMs);
+    socket.once('close', () => this.onClosed(connection));
+    this.closeWaiting(this.waitingMax, silentMsMin);
+    this.closeWaiting(this.options.max, silentAtLimitMsMin);
+    this.closeSlow();
+    if (this.within > this.options.max) this.moveBeyond(connection);
+  }
+
+  private onRequest({ socket }: IncomingMessage, response: ServerResponse): void {
+    const connection = connectionOf(socket);
+    if (connection === undefined) return;
+    // From here on Node's own timeouts apply.
+    if (connection.requests === 0) socket.setTimeout(0);
+    connection.requests += 1;
+    connection.sinceMs = this.options.nowMs();
+    if (connection.isBeyond && this.within < this.options.max) {
+      connection.isBeyond = false;
+      this.beyond -= 1;
+      this.within += 1;
+    }
+    this.asking.add(connection);
+    if (connection.isBeyond) response.shouldKeepAlive = false;
+    response.on('finish', () => this.onAnswered(connection));
+  }
+
+  private onAnswered(connection: Connection): void {
+    connection.answers += 1;
+    if (!connection.isOpen || connection.answers < connection.requests) return;
+    // Otherwise it ends with this answer, as the client knows.
+    if (connection.socket.writable) {
+      connection.sinceMs = this.options.nowMs();
+      connection.bytesRead = connection.socket.bytesRead;
+      this.idle.add(connection);
+      this.closeWaiting(this.waitingMax, silentMsMin);
+    } else {
+      connection.list?.remove(connection);
+    }
+  }
+
+  private onClosed(connection: Connection): void {
+    if (!connection.isOpen) return;
+    connection.isOpen = false;
+    connection.list?.remove(connection);
+    if (connection.isBeyond) this.beyond -= 1;
+    else this.within -= 1;
+  }
+
+  /** Closes connections that wait for a request, until no more than `openMax` are open or none is left. */
+  private closeWaiting(openMax: number, silentMs: number): void {
+    while (this.within > openMax) {
+      const connection = this.longestWaiting(silentMs);
+      if (connection === undefined) return;
+      if (connection.hasBegun) {
+        connection.sinceMs = this.options.nowMs();
+        this.asking.add(connection);
+      } else {
+        this.close(connection, connection.list === this.idle ? 'idle' : 'silent');
+      }
+    }
+  }
+
+  private longestWaiting(silentMs: number): Connection | undefined {
+    const idle = this.idle.first;
+    const silent = this.silent.first;
+    if (silent === undefined || !this.isOlder(silent, silentMs)) return idle;
+    return idle === undefined || silent.sinceMs < idle.sinceMs ? silent : idle;
+  }
+
+  /** Ends requests that are slow to arrive, until the limit is kept or there are no more of them. */
+  private closeSlow(): void {
+    while (this.within > this.options.max) {
+      const connection = this.asking.first;
+      if (connection === undefined || !this.isOlder(connection, slowMsMin)) return;
+      if (isBeingAnswered(connection.socket)) {
+        // Not to be looked at again before its next request.
+        this.asking.remove(connection);
+      } else {
+        this.options.answerSlow(connection.socket);
+        this.close(connection, 'slow');
+      }
+    }
+  }
+
+  private moveBeyond(connection: Connection): void {
+    connection.isBeyond = true;
+    this.within -= 1;
+    this.beyond += 1;
+    this.reserve.add(connection);
+    const oldest = this.reserve.first;
+    if (this.beyond > this.beyondMax && oldest !== undefined) this.close(oldest, 'dropped');
+  }
+
+  /** Destroys it: what was written to it is sent all the same, and what arrives from now on is never read. */
+  private close(connection: Connection, reason?: CloseReason): void {
+    this.onClosed(connection);
+    connection.socket.destroy();
+    if (reason !== undefined) this.log.count(reason);
+  }
+
+  private isOlder({ sinceMs }: Connection, ms: number): boolean {
+    return this.options.nowMs() - sinceMs >= ms;
+  }
+}

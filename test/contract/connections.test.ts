@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** How many connections there may be, who has to go when there are too many, and how long each may take. */
+import dns from 'node:dns';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Answer } from '../support/contract-client.ts';
+import { holdCoupon } from '../support/contract-locks.ts';
+import { expectProblem } from '../support/contract-problems.ts';
+import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { claim, get, RawConnection } from '../support/raw-connection.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const opened: RawConnection[] = [];
+
+afterEach(() => {
+  for (const connection of opened.splice(0)) connection.end();
+});
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+async function open(port: number, count = 1, host?: string): Promise<RawConnection[]> {
+  const connections = await Promise.all(range(count).map(() => RawConnection.open(port, host)));
+  opened.push(...connections);
+  return connections;
+}
+
+async function openOne(port: number, host?: string): Promise<RawConnection> {
+  const [connection] = await open(port, 1, host);
+  return connection as RawConnection;
+}
+
+/** Connections that were answered, one after the other, and wait for their next request. */
+async function openIdle(port: number, count: number, host?: string): Promise<RawConnection[]> {
+  const idle: RawConnection[] = [];
+  for (const _ of range(count)) {
+    const connection = await openOne(port, host);
+    expect((await connection.ask(get('/livez')))?.status).toBe(200);
+    idle.push(connection);
+  }
+  return idle;
+}
+
+/** Asks on a connection of its own. */
+async function askAlone(port: number, request: string): Promise<Answer | undefined> {
+  const connection = await openOne(port);
+  const answer = await connection.ask(request);
+  connection.end();
+  return answer;
+}
+
+/** The metrics at one moment, asked for on a connection of its own: the value of each by its series. */
+async function metricsOf(port: number): Promise<(series: string) => number> {
+  const lines = (await askAlone(port, get('/metrics')))?.text.split('\n') ?? [];
+  return (series) => Number(lines.find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
+}
+
+/** Waits until the connections of tests before are gone, but idle ones, which are in no one's way. */
+async function untilIdle(port: number): Promise<void> {
+  await waitFor('end of other connections', async () => {
+    const value = await metricsOf(port);
+    return value('firstcome_http_connections') - value('firstcome_http_connections_idle') === 1;
+  });
+}
+
+const openNow = (connections: RawConnection[]) =>
+  connections.filter(({ isClosed }) => !isClosed).length;
+
+const monitored = ['/livez', '/readyz', '/health', '/api/health', '/livez?verbose', '/metrics'];
+
+describe('idle connections', () => {
+  const max = 50;
+  const service = useService({ HTTP_CONNECTIONS_MAX: String(max) });
+
+  it('are closed when nine tenths of the limit are open, those that wait longest first', async () => {
+    const { port } = service.client;
+    const idle = await openIdle(port, max);
+    await waitFor('end of five', () => openNow(idle) === max - 5);
+    expect(idle.map(({ isClosed }) => isClosed)).toEqual(idle.map((_, index) => index < 5));
+
+    // What counts is the last answer, not the opening.
+    const [oldest, second] = idle.slice(5) as [RawConnection, RawConnection];
+    expect((await oldest.ask(get('/livez')))?.status).toBe(200);
+    const newest = await openOne(port);
+    expect((await newest.ask(get('/livez')))?.headers.connection).toBe('keep-alive');
+    await second.closed;
+    expect(oldest.isClosed).toBe(false);
+    // Without an answer: a 408 would look like the answer to the next request.
+    expect(second.received).toBe('');
+  });
+
+  it('lock no one out, however many are opened, and cost no busy client its connection', async () => {
+    const { port } = service.client;
+    const coupon = await aCoupon(service, { amount: 1000 });
+    const busy = await openOne(port);
+    const users = range(60);
+    for (const user of users) {
+      // All rounds together open six times as many as there may be.
+      await openIdle(port, 5);
+      const answer = await busy.ask(claim(`user-${user}`, coupon));
+      expect(answer?.status).toBe(200);
+      expect(answer?.headers.connection).toBe('keep-alive');
+      const path = monitored[user % monitored.length] ?? '';
+      expect((await askAlone(port, get(path)))?.status).toBe(200);
+    }
+    expect((await service.client.get(pathOf(coupon))).json.claimed_by).toHaveLength(users.length);
+  });
+
+  it('are counted, and so are those that were closed', async () => {
+    const { port } = service.client;
+    await openIdle(port, max + 10);
+    const metrics = await metricsOf(port);
+    const value = (suffix: string) => metrics(`firstcome_http_connections${suffix}`);
+    expect(value('_max')).toBe(max);
+    expect(value('')).toBe(max - 5);
+    expect(value('_idle')).toBe(max - 6);
+    expect(value('_ratio')).toBe(0.9);
+    expect(value('_closed_total{reason="idle"}')).toBeGreaterThan(15);
+    expect(value('_closed_total{reason="refused"}')).toBe(0);
+  });
+});
+
+describe('connections that are all in use', () => {
+  const max = 20;
+  const beyond = 16;
+  const service = useService({
+    ...{ HTTP_CONNECTIONS_MAX: String(max), HTTP_HEADERS_TIMEOUT_MS: '60000' },
+    HTTP_REQUEST_TIMEOUT_MS: '60000',
+  });
+
+  beforeEach(() => untilIdle(service.client.port));
+
+  /** Lets a claim wait on each connection that there may be, until `release`. */
+  async function fill() {
+    const coupon = await aCoupon(service, { amount: 100 });
+    const held = await holdCoupon(service.database, coupon);
+    const busy = await open(service.client.port, max);
+    for (const [index, connection] of busy.entries()) {
+      connection.write(claim(`user-${index}`, coupon));
+    }
+    await waitFor('all claims', async () => {
+      return (await metricsOf(service.client.port))('firstcome_claims_waiting') === max;
+    });
+    return { coupon, busy, release: held.release };
+  }
+
+  it('leave room for health checks and metrics, and refuse other requests as overloaded', async () => {
+    const { port } = service.client;
+    const { coupon, busy, release } = await fill();
+    try {
+      const before = await storedCounts(service);
+      for (const path of monitored) {
+        const answer = await askAlone(port, get(path));
+        expect([path, answer?.status]).toEqual([path, 200]);
+        expect(answer?.headers.connection).toBe('close');
+      }
+      for (const request of [claim('late', coupon), get(pathOf(coupon)), get('/api/coupons')]) {
+        const answer = await askAlone(port, request);
+        expect(answer).toBeDefined();
+        if (answer !== undefined) expectProblem(answer, 'overloaded');
+        expect(answer?.headers.connection).toBe('close');
+      }
+      expect(await storedCounts(service)).toEqual(before);
+    } finally {
+      await release();
+    }
+    const answers = await Promise.all(busy.map((connection) => connection.answer()));
+    expect(answers.map((answer) => answer?.status)).toEqual(range(max).map(() => 200));
+    // More than nine tenths are in use until some have ended with their answer.
+    const ends = answers.filter((answer) => answer?.headers.connection === 'close').length;
+    expect(ends).toBeGreaterThan(0);
+    expect((await askAlone(port, claim('late', coupon)))?.status).toBe(200);
+  });
+
+  it('serve on a connection beyond the limit as on any other once there is room', async () => {
+    const { port } = service.client;
+    const { coupon, busy, release } = await fill();
+    const waiting = await openOne(port);
+    // It is there: the service has answered one that came later.
+    expect((await askAlone(port, get('/livez')))?.status).toBe(200);
+    await release();
+    await Promise.all(busy.map((connection) => connection.answer()));
+    for (const connection of busy.slice(0, 5)) connection.end();
+    await waitFor('room', async () => {
+      return (await metricsOf(port))('firstcome_http_connections') < max - 2;
+    });
+    const answer = await waiting.ask(claim('late', coupon));
+    expect(answer?.status).toBe(200);
+    expect(answer?.headers.connection).toBe('keep-alive');
+  });
+
+  it('cannot be joined by silent ones so that health checks find no room', async () => {
+    const { port } = service.client;
+    const { release } = await fill();
+    try {
+      const silent: RawConnection[] = [];
+      for (const _ of range(3)) {
+        silent.push(...(await open(port, beyond)));
+        for (const path of monitored) expect((await askAlone(port, get(path)))?.status).toBe(200);
+      }
+      await waitFor('end of most', () => openNow(silent) <= beyond);
+    } finally {
+      await release();
+    }
+  });
+
+  it('are freed by a request that does not arrive within a second, which is 408', async () => {
+    const { port } = service.client;
+    const slow = await open(port, max);
+    const head = claim('slow', 'none').slice(0, -5);
+    for (const [index, connection] of slow.entries()) {
+      connection.write(index % 2 === 0 ? 'GET /livez HTTP/1.1\r\nHost: local' : head);
+    }
+    const served = await waitFor('room', async () => {
+      const answer = await askAlone(port, get('/api/coupons'));
+      return answer?.status === 200 ? answer : undefined;
+    });
+    expect(served.headers.connection).toBe('close');
+    const gone = await waitFor('end of a slow one', () => slow.find(({ isClosed }) => isClosed));
+    const late = await gone.answer();
+    expect(late).toBeDefined();
+    if (late !== undefined) expectProblem(late, 'request_timeout');
+    expect(late?.headers.connection).toBe('close');
+  });
+
+  it('are freed by one that has sent nothing since it was opened, but not at once', async () => {
+    const { port } = service.client;
+    const silent = await open(port, max);
+    // All of them may be about to send.
+    const first = await askAlone(port, get('/api/coupons'));
+    if (first?.status === 503) expectProblem(first, 'overloaded');
+    await waitFor('room', async () => {
+      const answer = await askAlone(port, get('/api/coupons'));
+      return answer?.status === 200;
+    });
+    await waitFor('end of a silent one', () => openNow(silent) < max);
+    expect(silent.map(({ received }) => received).join('')).toBe('');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('connections to a second address of localhost', () => {
+  const max = 10;
+  const further = '127.0.0.2';
+  const { lookup } = dns;
+  beforeAll(() => {
+    // A name with two addresses, as most machines have it: here one that every Linux has.
+    const both = (
+      host: string,
+      options: dns.LookupAllOptions,
+      done: (...args: unknown[]) => void,
+    ) =>
+      host === 'localhost' && options.all
+        ? done(null, [
+            { address: '127.0.0.1', family: 4 },
+            { address: further, family: 4 },
+          ])
+        : lookup(host, options, done);
+    vi.spyOn(dns, 'lookup').mockImplementation(both as never);
+  });
+  afterAll(() => {
+    vi.restoreAllMocks();
+  });
+  const service = useService({ HOST: 'localhost', HTTP_CONNECTIONS_MAX: String(max) });
+
+  it('count with all others', async () => {
+    const { port } = service.client;
+    const first = await openIdle(port, max);
+    const second = await openIdle(port, max, further);
+    await waitFor('end of the first', () => openNow(first) === 0);
+    expect(openNow(second)).toBe(max - 1);
+  });
+});
+
+describe('a connection that sends nothing at first', () => {
+  const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '300' });
+
+  /** A silent connection for which the time for headers is over, and after which the service has looked. */
+  async function openLongAgo(): Promise<RawConnection> {
+    const silent = await openOne(service.client.port);
+    // Opened later and closed for being slow, so that the time of the silent one was over as well.
+    const slow = await openOne(service.client.port);
+    slow.write('G');
+    await slow.closed;
+    expect((await slow.answer())?.status).toBe(408);
+    return silent;
+  }
+
+  it('is served when it sends its request later than headers may take', async () => {
+    const silent = await openLongAgo();
+    const coupon = await aCoupon(service);
+    const answer = await silent.ask(claim('ada', coupon));
+    expect(answer?.status, answer?.text).toBe(200);
+    expect((await silent.ask(get('/livez')))?.status).toBe(200);
+    expect(silent.received).toBe('');
+  });
+
+  it('has from its first byte on no longer than any other', async () => {
+    const silent = await openLongAgo();
+    silent.write('G');
+    const answer = await silent.answer();
+    expect(answer).toBeDefined();
+    if (answer !== undefined) expectProblem(answer, 'request_timeout');
+    await silent.closed;
+  });
+});
+
+describe('a connection that never sends anything', () => {
+  const service = useService({
+    ...{ HTTP_HEADERS_TIMEOUT_MS: '100', HTTP_REQUEST_TIMEOUT_MS: '100' },
+    HTTP_KEEP_ALIVE_TIMEOUT_MS: '100',
+  });
+
+  it('is closed without an answer when it may be idle no longer', async () => {
+    const silent = await openOne(service.client.port);
+    await silent.closed;
+    expect(silent.received).toBe('');
+  });
+});
+
+describe('a request that is there when the service looks at the time', () => {
+  const [timeoutMs, checkMs] = [500, 1000];
+  const service = useService({
+    HTTP_HEADERS_TIMEOUT_MS: String(timeoutMs),
+    HTTP_REQUEST_TIMEOUT_MS: String(timeoutMs),
+  });
+
+  /** Keeps the service, which runs in this process, from reading what arrives until all times are over. */
+  function standStill(): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs + 2 * checkMs);
+  }
+
+  it.each([
+    ['headers', 30],
+    ['body', -5],
+  ])('is decided, though the rest of its %s was read too late', async (_part, cut) => {
+    const coupon = await aCoupon(service);
+    const request = claim('ada', coupon);
+    const connection = await openOne(service.client.port);
+    connection.write(request.slice(0, cut));
+    // A call on another connection is answered, so the first part has been read.
+    expect((await service.client.get('/livez')).status).toBe(200);
+    connection.write(request.slice(cut));
+    standStill();
+    const answer = await connection.answer();
+    expect(answer?.status, answer?.text).toBe(200);
+    expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
+  });
+});
+
+describe('a stop', () => {
+  // Longer than the test may last.
+  const service = useService({ SHUTDOWN_TIMEOUT_MS: '600000' });
+
+  it('waits for no connection that has sent nothing', async () => {
+    const { port } = service.client;
+    const silent = await openOne(port);
+    // Accepted by now: the service has answered on one that was opened later.
+    expect((await askAlone(port, get('/livez')))?.status).toBe(200);
+    await service.app.stop();
+    await silent.closed;
+    expect(silent.received).toBe('');
+  });
+});

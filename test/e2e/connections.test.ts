@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Idle connections in numbers against a real service, as clients, monitors and operators see it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { CloseCounts } from '../../src/entrypoints/http/connection-log.ts';
+import { Crowd, range, tally } from '../support/crowd.ts';
+import { get, RawConnection } from '../support/raw-connection.ts';
+import {
+  commandOf,
+  endServiceProcesses,
+  patience,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const [workers, max, attackers] = [2, 40, 300];
+let dataDir: string;
+
+beforeAll(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'firstcome-connections-'));
+});
+
+afterEach(() => endServiceProcesses());
+
+afterAll(() => {
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
+});
+
+function lines(service: ServiceProcess, part: string): Record<string, unknown>[] {
+  return service
+    .output()
+    .split('\n')
+    .filter((line) => line.includes(part) && line.startsWith('{'))
+    .map((line) => JSON.parse(line));
+}
+
+describe('a service with two workers', () => {
+  it('serves everyone while idle connections are opened in numbers, and logs it', async () => {
+    const service = await startServiceProcess({
+      ...{ ...patience, DATA_DIR: dataDir, WORKERS: String(workers) },
+      HTTP_CONNECTIONS_MAX: String(max),
+    });
+    const port = Number(new URL(service.url).port);
+    const crowd = new Crowd({ connectionsMax: 10 });
+    await crowd.createCoupon(service.url, 'ATTACKED', 200);
+
+    const idle: RawConnection[] = [];
+    const attack = async () => {
+      for (const _ of range(attackers)) {
+        const connection = await RawConnection.open(port);
+        expect((await connection.ask(get('/livez')))?.status).toBe(200);
+        idle.push(connection);
+      }
+    };
+    const claims = range(200).map((user) =>
+      crowd.claimUntilDecided(service.url, {
+        ...{ couponName: 'ATTACKED', userId: `user-${user}`, key: `key-${user}` },
+      }),
+    );
+    const health = async () => {
+      for (const _ of range(50)) {
+        const connection = await RawConnection.open(port);
+        expect((await connection.ask(get('/readyz')))?.status).toBe(200);
+        connection.end();
+      }
+    };
+    const [histories] = await Promise.all([Promise.all(claims), attack(), health()]);
+    const answers = histories.flatMap(({ answers: [...all] }) => all);
+    // None was refused or broken off.
+    expect(tally(answers)).toEqual({ '200': 200 });
+
+    await waitFor('end of most', () => {
+      const open = idle.filter(({ isClosed }) => !isClosed).length;
+      return open > 0 && open <= workers * max * 0.9;
+    });
+    const metrics = await waitFor('metrics of all workers', async () => {
+      const { status, body } = await crowd.ask(service.url, { path: '/metrics' });
+      return status === 200 ? String(body) : undefined;
+    });
+    const value = (series: string) =>
+      Number(
+        metrics
+          .split('\n')
+          .find((line) => line.startsWith(`firstcome_http_connections${series} `))
+          ?.split(' ')[1],
+      );
+    expect(value('_max')).toBe(workers * max);
+    expect(value('')).toBeLessThanOrEqual(workers * max * 0.9);
+    expect(value('_ratio')).toBeLessThanOrEqual(0.9);
+    expect(value('_closed_total{reason="idle"}')).toBeGreaterThan(100);
+    const [line] = await waitFor('line of the log', () => {
+      const found = lines(service, 'HTTP_CONNECTIONS_MAX');
+      return found.length > 0 ? found : undefined;
+    });
+    expect(line).toMatchObject({ level: 40, max, closed: { refused: 0, dropped: 0 } });
+    expect((line as { closed: CloseCounts } | undefined)?.closed.idle).toBeGreaterThan(0);
+    for (const connection of idle) connection.end();
+    crowd.leave();
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a service that may open few files', () => {
+  it('warns at its start that more connections are allowed than files', async () => {
+    const command = ['bash', '-c', 'ulimit -n 1000 && exec "$0" "$@"', ...commandOf(['serve'])];
+    const service = await startServiceProcess({ DATA_DIR: dataDir }, command);
+    const [line] = lines(service, 'HTTP_CONNECTIONS_MAX');
+    expect(line).toMatchObject({
+      ...{ level: 40, msg: expect.stringContaining('but 1000 may be: raise ulimit -n') },
+    });
+  });
+});
