@@ -8,6 +8,7 @@ import type { CouponChange, NewCoupon } from '../core/coupons/ports.ts';
 import { AppError, type FieldError } from '../core/errors.ts';
 import {
   CouponName,
+  HolderId,
   IdempotencyKeyHeader,
   NewCouponName,
   Units,
@@ -23,7 +24,7 @@ const pageMax = 1000;
 const allowedIn: Record<string, string> = {
   name: `${text}, and not . or ..`,
   couponName: text,
-  userId: text,
+  userId: `${text}, and not . or ..`,
   amount: units,
   units,
   idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
@@ -41,6 +42,7 @@ const assertClaim = assertion({
   userId: UserId,
   idempotencyKey: Type.Optional(idempotencyKey),
 });
+const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion({ paused: Type.Optional(Type.Boolean()) });
 const assertAddition = assertion({
   name: CouponName,
@@ -78,6 +80,11 @@ export function checkClaim(command: {
   assertClaim(command);
   const { couponName, userId, idempotencyKey } = command;
   return { couponName, userId, idempotencyKey };
+}
+
+/** A claim that can be asked for. */
+export function checkHolder(couponName: string, userId: string): void {
+  assertHolder({ couponName, userId });
 }
 
 /** A change that can be made. */

@@ -22,6 +22,7 @@ import {
   checkChange,
   checkClaim,
   checkCouponName,
+  checkHolder,
   checkNewCoupon,
   checkPage,
   type Window,
@@ -192,8 +193,8 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       running().manageCoupon.change(checkCouponName(name), checkChange(change)),
     addStock: async (addition) => running().manageCoupon.addStock(checkAddition(addition)),
     async findClaim(couponName, userId) {
-      const checked = checkClaim({ couponName, userId });
-      return running().readClaims.find(checked.couponName, checked.userId);
+      checkHolder(couponName, userId);
+      return running().readClaims.find(couponName, userId);
     },
     listClaims: async (query) => running().readClaims.list(checkPage(query)),
     stop({ timeoutMs = stopTimeoutMsDefault } = {}) {

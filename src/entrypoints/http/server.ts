@@ -9,6 +9,7 @@ import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { requireExactPaths } from './exact-paths.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
@@ -144,6 +145,7 @@ export async function createHttpServer(
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     answerError(error, request, reply, parts, maySay);
   });
+  requireExactPaths(app);
   answerUnknownRoutes(app);
   if (logAnswer !== undefined) {
     app.addHook('onResponse', (request, reply, done) => {
