@@ -9,7 +9,7 @@ import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
-import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
+import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import {
   migrateDatabase,
@@ -223,6 +223,7 @@ async function joinParts(
       anonymousAdmin: config.auth.allowAnonymousAdmin && config.auth.adminApiKey === undefined,
     },
     metricsText: metricsTextOf(metrics, options),
+    metricsType: metricsContentType,
     callAnswered: metrics.callAnswered,
     traceRequest: options.tracing?.traceRequest,
     log: {
