@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AppError } from '../../core/errors.ts';
 import { invalidRequest } from './validation.ts';
 
 /** Bytes in a body. */
@@ -21,10 +22,8 @@ export function readJsonBodies(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer', bodyLimit: bodyBytesMax },
     (request, body, done) => {
-      const encoding = request.headers['content-encoding'];
-      if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-        return done(invalidBody('must not be compressed'));
-      }
+      const fault = encodingFault(request);
+      if (fault !== undefined) return done(fault);
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
       parseJson(request, body.toString('utf8'), (error, value) => {
         if (error === null && isDeeperThan(depthMax, value)) {
@@ -43,6 +42,13 @@ export function readJsonBodies(app: FastifyInstance): void {
     }
     done();
   });
+}
+
+/** What is wrong with the coding of a body, as the head tells it. */
+export function encodingFault({ headers }: FastifyRequest): AppError | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
+  return invalidBody('must not be compressed');
 }
 
 function invalidBody(message: string) {

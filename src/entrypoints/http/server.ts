@@ -9,7 +9,9 @@ import { accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { BodyDrain, drainLimits } from './drain-body.ts';
 import { requireExactPaths } from './exact-paths.ts';
+import { meetExpectations } from './expect-continue.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
 import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
@@ -111,17 +113,19 @@ export async function createHttpServer(
     frameworkErrors: (error, request, reply) => {
       startTrace?.(request, reply);
       setApiHeaders(reply);
+      drain.beforeAnswer(request, reply);
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId()),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, newRequestId(), drain),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.connectionsMax;
-  // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
-  app.server.on('checkExpectation', (request, response) => {
-    app.server.emit('request', request, response);
-  });
+  const drain = new BodyDrain(drainLimits(options.requestTimeoutMs), meetExpectations(app));
 
+  app.addHook('onRequest', (request, reply, done) => {
+    if (drain.ignores(request.raw)) reply.hijack();
+    else done();
+  });
   traceRequests(app, startTrace);
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
@@ -133,8 +137,9 @@ export async function createHttpServer(
     if (!stopping || isHealthPath(request.url)) return done();
     done(new AppError('unavailable', { detail: 'the service is stopping' }));
   });
-  app.addHook('onSend', (_request, reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     if (stopping) reply.header('Connection', 'close');
+    drain.beforeAnswer(request, reply);
     done(null, payload);
   });
   await applyBrowserRules(app, options);
@@ -169,6 +174,7 @@ export async function createHttpServer(
     stopTakingRequests: () => {
       ready = false;
       stopping = true;
+      drain.hurry();
     },
     connections: promisify(app.server.getConnections.bind(app.server)),
   };
@@ -200,6 +206,9 @@ function answerError(
   const input = request[validationContext as 'body' | 'params' | 'query' | 'headers'];
   const fault = validation ? toInvalidRequest(validation, validationContext, input) : error;
   const details = toProblemDetails(fault);
+  // The framework closes the connection behind a body that it cannot read. With all of it read the next request may
+  // come, and may be under way already: its answer would be lost.
+  if (request.raw.complete) reply.removeHeader('Connection');
   if (details.code === 'internal' && maySay()) {
     parts.log.error(
       {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
-import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
+import type { FastifyRequest, FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';
 import { AppError, type FieldError } from '../../core/errors.ts';
 import { allowedIn, sharedSchemas } from './schemas.ts';
@@ -11,6 +11,17 @@ export function validatorCompiler(): FastifySchemaCompiler<TSchema> {
   const strict = newAjv({ coerceTypes: false });
   const loose = newAjv({ coerceTypes: true });
   return ({ schema, httpPart }) => (httpPart === 'body' ? strict : loose).compile(schema);
+}
+
+/** The fault that validation would find in the parts of a request that come before its body. */
+export function headFault(request: FastifyRequest): AppError | undefined {
+  const { params, query, headers } = request;
+  for (const [part, input] of Object.entries({ params, querystring: query, headers })) {
+    const validate = request.getValidationFunction(part as 'params' | 'querystring' | 'headers');
+    if (validate === undefined || validate(input)) continue;
+    return toInvalidRequest(validate.errors ?? [], part, input);
+  }
+  return undefined;
 }
 
 /** What a failed validation tells the caller: each field once, and what is allowed in it. */
