@@ -38,12 +38,13 @@ const uncalled = () => {
 
 const parts: HttpParts = {
   claimCoupon: uncalled,
-  readCoupons: { read: uncalled, list: uncalled },
+  readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },
   readClaims: { find: uncalled, list: uncalled, exportAll: uncalled },
   checkHealth: uncalled,
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },
   metricsText: uncalled,
+  metricsType: 'text/plain',
   callAnswered: uncalled,
   log: { error: uncalled, warn: uncalled, info: uncalled },
 };

@@ -11,7 +11,7 @@ import { openPools } from './adapters/postgres/pools.ts';
 import { searchPathOf } from './adapters/postgres/search-path.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
-import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
+import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import {
   migrateDatabase,
@@ -240,6 +240,7 @@ async function joinParts(
       anonymousAdmin: config.auth.allowAnonymousAdmin && config.auth.adminApiKey === undefined,
     },
     metricsText: metricsTextOf(metrics, options),
+    metricsType: metricsContentType,
     callAnswered: metrics.callAnswered,
     traceRequest: options.tracing?.traceRequest,
     log: {

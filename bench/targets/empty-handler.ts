@@ -38,7 +38,11 @@ const unused = () => Promise.reject(new Error('the empty handler has no such thi
 
 const parts: HttpParts = {
   claimCoupon,
-  readCoupons: { read: async (name) => couponNamed(name), list: unused },
+  readCoupons: {
+    read: async (name) => couponNamed(name),
+    assertExists: async () => undefined,
+    list: unused,
+  },
   manageCoupon: {
     create: async ({ name }) => couponNamed(name),
     change: unused,
@@ -48,6 +52,7 @@ const parts: HttpParts = {
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),
+  metricsType: 'text/plain',
   callAnswered: () => undefined,
   log: { error: () => undefined, warn: () => undefined, info: () => undefined },
 };

@@ -109,7 +109,7 @@ const unused = () => Promise.reject(new Error('the usual design has no such thin
 
 const parts: HttpParts = {
   claimCoupon,
-  readCoupons: { read: unused, list: unused },
+  readCoupons: { read: unused, assertExists: unused, list: unused },
   manageCoupon: {
     async create({ name, amount }) {
       await pool.query({ ...createCoupon, values: [name, amount] });
@@ -124,6 +124,7 @@ const parts: HttpParts = {
   readClaims: { find: unused, list: unused, exportAll: unused },
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
+  metricsType: 'text/plain',
   metricsText: async () => ({
     contentType: 'text/plain',
     text: Object.entries(outcomes)

@@ -123,7 +123,11 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
   const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
   return {
     claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
-    readCoupons: readCouponsWith(couponStore, limits.waitingMax),
+    readCoupons: readCouponsWith(
+      couponStore,
+      (names) => claimStore.findCouponNames(names),
+      limits.waitingMax,
+    ),
     manageCoupon: soldOut.wrapChanges(manageCoupon),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     ...{ lanes, soldOut, checkHealth },

@@ -9,6 +9,7 @@ import { AppError, detailOf, type FieldError } from '../core/errors.ts';
 import { unknownNames } from '../core/unknown-names.ts';
 import {
   CouponName,
+  HolderId,
   IdempotencyKeyHeader,
   NewCouponName,
   Units,
@@ -24,7 +25,7 @@ const pageMax = 1000;
 const allowedIn: Record<string, string> = {
   name: `${text}, and not . or ..`,
   couponName: text,
-  userId: text,
+  userId: `${text}, and not . or ..`,
   amount: units,
   units,
   idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
@@ -51,6 +52,7 @@ const assertClaim = assertion({
   userId: UserId,
   idempotencyKey: Type.Optional(idempotencyKey),
 });
+const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion(
   { paused: Type.Optional(Type.Boolean()) },
   {
@@ -96,6 +98,11 @@ export function checkClaim(command: {
   assertClaim(command);
   const { couponName, userId, idempotencyKey } = command;
   return { couponName, userId, idempotencyKey };
+}
+
+/** A claim that can be asked for. */
+export function checkHolder(couponName: string, userId: string): void {
+  assertHolder({ couponName, userId });
 }
 
 /** A change that can be made. */

@@ -20,6 +20,7 @@ import {
   checkChange,
   checkClaim,
   checkCouponName,
+  checkHolder,
   checkNewCoupon,
   checkPage,
   inHostNames,
@@ -222,8 +223,8 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     addStock: async (addition) =>
       running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
-      const checked = checkClaim({ couponName, userId });
-      return running().readClaims.find(checked.couponName, checked.userId);
+      checkHolder(couponName, userId);
+      return running().readClaims.find(couponName, userId);
     },
     listClaims: async (query) => running().readClaims.list(checkPage(query)),
     stop(options = {}) {

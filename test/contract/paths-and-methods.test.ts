@@ -2,8 +2,8 @@
 import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
-import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { expectProblem } from '../support/contract-problems.ts';
+import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
 
 const routes = [
   ['/api/coupons', 'GET, HEAD, POST'],
@@ -20,6 +20,8 @@ const routes = [
   ['/metrics', 'GET, HEAD'],
   ['/openapi.json', 'GET, HEAD'],
   ['/docs', 'GET, HEAD'],
+  ['/docs/', 'GET, HEAD'],
+  ['/docs/static/swagger-ui.css', 'GET, HEAD'],
 ] as const;
 
 // CONNECT asks for a tunnel and never becomes a request.
@@ -27,6 +29,12 @@ const methods = METHODS.filter((method) => method !== 'CONNECT');
 
 describe('a path', () => {
   const service = useService();
+
+  /** Creates the coupon where an earlier test has not. */
+  async function aCouponNamed(name: string): Promise<void> {
+    const { status } = await service.client.post('/api/coupons', { name, amount: 5 });
+    expect([201, 409]).toContain(status);
+  }
 
   it.each([
     ...['/', '/api', '/api/', '/coupons', '/api/coupon', '/api/couponss', '/API/coupons'],
@@ -45,6 +53,63 @@ describe('a path', () => {
     ...['/docs/static/nothing.js', '/docs/../openapi.json', '/openapi', '/swagger', '/v1/coupons'],
   ])('%s leads nowhere', async (path) => {
     expectProblem(await service.client.get(path), 'route_not_found');
+  });
+
+  // Each is sent by hand: most clients resolve such a path first.
+  it.each([
+    ...['/api/coupons/', '/api/coupons/?limit=1', '/api/coupons//', '/api/coupons//claims'],
+    ...['/api/coupons//claims/ada', '/api/coupons//stock', '/api/coupons//claim'],
+    ...['/api/coupons/.', '/api/coupons/..', '/api/coupons/%2e', '/api/coupons/%2E%2e'],
+    ...['/api/coupons/.%2e', '/api/coupons/./claims', '/api/coupons/../claims'],
+    ...['/api/coupons/%2e%2e/claims', '/api/coupons/./stock', '/api/coupons/%2E/stock'],
+    ...['/api/coupons/../claims/ada', '/api/coupons/./claim', '/api/coupons/claim/', '/./health'],
+    ...['/api/coupons/some/', '/api/coupons/some//', '/api/coupons/some//claims'],
+    ...['/api/coupons/some/claims/', '/api/coupons/some/claims/?limit=1', '/metrics/.'],
+    ...['/api/coupons/some/claims//', '/api/coupons/some/claims//ada', '/api/coupons/some/.'],
+    ...['/api/coupons/some/claims/.', '/api/coupons/some/claims/..', '/api/coupons/some/..'],
+    ...['/api/coupons/some/claims/%2e', '/api/coupons/some/claims/%2e%2E'],
+    ...['/api/coupons/some/claims/ada/', '/api/coupons/some/claims/ada/.', '/livez/'],
+    ...['/%68ealth', '/api/%63oupons', '/api/%63oupons/claim', '/api/coupons/some/%63laims'],
+    ...['/api%2Fcoupons', '/api/coupons%2Fsome', '/health#x', '/api/coupons/some#x'],
+    ...['/api/coupons/some/claims/a#b', '/api/coupons#', '/docs/static/../../x', '/docs/static/'],
+  ])('%s leads nowhere, whatever the method', async (path) => {
+    await aCouponNamed('some');
+    const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'];
+    const calls = [
+      ...methods.map((method) => ({ method, path })),
+      ...['POST', 'PATCH', 'PUT'].map((method) => ({ method, path, body: { add: 1 } })),
+    ];
+    for (const answer of await Promise.all(calls.map((call) => service.client.call(call)))) {
+      expectProblem(answer, 'route_not_found');
+      expect(answer.headers).not.toHaveProperty('allow');
+    }
+    expect((await service.client.call({ method: 'HEAD', path })).status).toBe(404);
+  });
+
+  it.each([
+    ['/api/coupons/..;', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/..;/claims', 'coupon_not_found', 'GET, HEAD'],
+    ['/api/coupons/...', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/%252e', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/a%2Fb', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/%2F..%2F', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/a%2Fclaims', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/\\', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/..%5c', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/%20', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/%23', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/none?/claims', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/none?a=/../b', 'coupon_not_found', 'GET, HEAD, PATCH'],
+    ['/api/coupons/some/claims/none?x#y', 'claim_not_found', 'GET, HEAD'],
+    ['/api/coupons/some/claims/..;', 'claim_not_found', 'GET, HEAD'],
+    ['/api/coupons/some/claims/a%2F..', 'claim_not_found', 'GET, HEAD'],
+    ['/api/coupons/some/claims/claims', 'claim_not_found', 'GET, HEAD'],
+  ] as const)('%s holds a name as it is', async (path, code, allow) => {
+    await aCouponNamed('some');
+    expectProblem(await service.client.get(path), code);
+    const wrong = await service.client.call({ method: 'DELETE', path });
+    expectProblem(wrong, 'method_not_allowed');
+    expect(wrong.headers.allow).toBe(allow);
   });
 
   it('/api/../health is answered as /health', async () => {
@@ -78,10 +143,18 @@ describe('a path', () => {
   });
 
   it('may be written as a whole URL', async () => {
-    const bytes = await service.client.raw(
-      `GET ${service.client.url}/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
-    );
-    expect(parseAnswer(bytes).status).toBe(200);
+    const ask = async (method: string, path: string) => {
+      const target = service.client.url + path;
+      const head = `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+      return parseAnswer(await service.client.raw(head));
+    };
+    expect((await ask('GET', '/livez')).status).toBe(200);
+    const wrong = await ask('DELETE', '/api/coupons?x');
+    expectProblem(wrong, 'method_not_allowed');
+    expect(wrong.headers.allow).toBe('GET, HEAD, POST');
+    for (const path of ['', '/', '/livez/', '/api/../health', '/api/coupons/.']) {
+      expectProblem(await ask('GET', path), 'route_not_found');
+    }
   });
 });
 
@@ -126,24 +199,5 @@ describe('a method', () => {
   it.each(['BREW', 'get', 'GETT', 'X'])('that HTTP does not have is 400: %s', async (method) => {
     const bytes = await service.client.raw(`${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     expectProblem(parseAnswer(bytes), 'invalid_request');
-  });
-
-  it('HEAD answers what GET does, without the body', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
-    const claims = pathOf(coupon, 'claims');
-    const paths = [pathOf(coupon), claims, `${claims}/ada`, '/api/coupons', '/health', '/livez'];
-    for (const path of paths) {
-      const head = await service.client.call({ method: 'HEAD', path });
-      const get = await service.client.get(path);
-      expect(head.status).toBe(200);
-      expect(head.text).toBe('');
-      expect(head.headers['content-type']).toBe(get.headers['content-type']);
-      expect(head.headers['content-length']).toBe(get.headers['content-length']);
-      expectApiHeaders(head);
-    }
-    const head = await service.client.call({ method: 'HEAD', path: '/api/coupons/nothing' });
-    expect(head.status).toBe(404);
-    expect(head.text).toBe('');
   });
 });

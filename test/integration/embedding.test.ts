@@ -257,6 +257,22 @@ describe('an embedded engine', () => {
     expect((await claim(extra)).outcome).toBe('claimed');
   });
 
+  it('claims for no user whose claim the HTTP API could not look up', async () => {
+    const { claim, createCoupon, findClaim, readCoupon } = await start();
+    const name = newName();
+    await createCoupon({ name, amount: 5 });
+    for (const userId of ['.', '..']) {
+      await expect(claim({ couponName: name, userId })).rejects.toMatchObject({
+        code: 'invalid_request',
+        fields: [{ field: 'userId', message: expect.stringContaining('not . or ..') }],
+      });
+      // Earlier versions let them claim; what they claimed can be found.
+      await expect(findClaim(name, userId)).rejects.toMatchObject({ code: 'claim_not_found' });
+    }
+    expect((await claim({ couponName: name, userId: '...' })).outcome).toBe('claimed');
+    expect(await readCoupon(name)).toMatchObject({ remainingAmount: 4, holders: ['...'] });
+  });
+
   it('reads numbers and times by its own rules, whatever the host has set for its process', async () => {
     const { INT8, INT4, TIMESTAMPTZ } = pg.types.builtins;
     const types = [INT8, INT4, TIMESTAMPTZ];

@@ -23,6 +23,9 @@ import {
   type PrometheusMetrics,
 } from './metric-sources.ts';
 
+/** The media type of the metrics, also where nothing is collected. */
+export const metricsContentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
+
 const answerBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** A registry of its own, so that several services in one process do not share numbers. */

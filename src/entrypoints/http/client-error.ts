@@ -2,29 +2,31 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FieldError } from '../../core/errors.ts';
+import type { BodyDrain } from './drain-body.ts';
 import { type ProblemDetails, problemBody, problemMediaType } from './problem.ts';
 import { problems } from './problem-kinds.ts';
 import { contentLengthFault, transferEncodingFault } from './request-head.ts';
 
 /**
- * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection ends
- * after it. When the bytes follow a request that is still being decided, its own answer is the last one instead: an
- * error in its place would say that it changed nothing.
+ * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection closes
+ * after it. When a request of this connection is still being decided, or its answer is on its way, that answer is the
+ * last one instead: an error in its place would say that it changed nothing. A request whose answer is sent gets no
+ * second one, which a client would take for the answer to its next request.
  */
 export function answerClientError(
   error: Error & { code?: string },
   socket: Socket,
   requestId: string,
+  drain: BodyDrain,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const underWay = answerUnderWay(socket);
-  if (underWay?.req.complete) {
-    underWay.shouldKeepAlive = false;
+  if (underWay && (underWay.req.complete || underWay.headersSent)) {
+    drain.closeAfter(underWay, socket);
     return;
   }
-  // Its head was refused already, before the parser looked at its body: two answers would be one too many.
-  if (underWay?.headersSent) {
-    socket.destroySoon();
+  if (drain.isDraining(socket) || drain.hasAnswer(socket)) {
+    socket.destroy();
     return;
   }
   const details = detailsOf(error.code);
@@ -36,7 +38,7 @@ export function answerClientError(
         `\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
     );
   }
-  socket.destroySoon();
+  drain.close(socket, details.code === 'request_timeout');
 }
 
 /** Where Node keeps the answer that a connection waits for; its own handling of such errors looks there too. */

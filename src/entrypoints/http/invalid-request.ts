@@ -60,6 +60,18 @@ export function toInvalidRequest(
   ]);
 }
 
+/** The fault that validation would find in what comes before the body of a request. */
+export function headFault(request: FastifyRequest): AppError | undefined {
+  const { params, query, headers } = request;
+  for (const [part, input] of Object.entries({ params, querystring: query, headers })) {
+    const context = part as Exclude<Part, 'body'>;
+    const validate = request.getValidationFunction(context);
+    if (validate === undefined || validate(input)) continue;
+    return toInvalidRequest(validate.errors ?? [], context, request);
+  }
+  return undefined;
+}
+
 function unknownIn(
   context: Part,
   given: string[],

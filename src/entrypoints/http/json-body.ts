@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AppError } from '../../core/errors.ts';
 import { shownName } from '../../core/unknown-names.ts';
 import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
 import { invalidRequest } from './validation.ts';
@@ -24,10 +25,8 @@ export function readJsonBodies(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer', bodyLimit: bodyBytesMax },
     (request, body, done) => {
-      const encoding = request.headers['content-encoding'];
-      if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-        return done(invalidBody('must not be compressed'));
-      }
+      const fault = encodingFault(request);
+      if (fault !== undefined) return done(fault);
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
       if (body.length === 0 && isEveryMemberOptional(request)) return done(null, {});
       const text = body.toString('utf8');
@@ -50,6 +49,13 @@ export function readJsonBodies(app: FastifyInstance): void {
 function isEveryMemberOptional(request: FastifyRequest): boolean {
   const body = request.routeOptions.schema?.body as { required?: string[] } | undefined;
   return body !== undefined && (body.required ?? []).length === 0;
+}
+
+/** What is wrong with the coding of a body, as the head shows it. */
+export function encodingFault({ headers }: FastifyRequest): AppError | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
+  return invalidBody('must not be compressed');
 }
 
 function invalidBody(message: string) {

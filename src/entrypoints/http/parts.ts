@@ -51,6 +51,8 @@ export type HttpParts = {
   healthFacts: HealthFacts;
   /** The metrics as Prometheus text. */
   metricsText(): Promise<{ contentType: string; text: string }>;
+  /** The media type of that text. */
+  metricsType: string;
   /** Counts a call other than a claim, by its `operationId`. */
   callAnswered(call: { operation: string; status: number; seconds: number }): void;
   log: HttpLog;

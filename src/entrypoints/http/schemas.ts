@@ -13,7 +13,7 @@ const text = { minLength: 1, maxLength: 255, pattern: textPattern };
 export const allowedIn: Record<string, string> = {
   name: 'must be a text of 1 to 255 characters without control characters, and not . or ..',
   coupon_name: 'must be a text of 1 to 255 characters without control characters',
-  user_id: 'must be a text of 1 to 255 characters without control characters',
+  user_id: 'must be a text of 1 to 255 characters without control characters, and not . or ..',
   amount: `must be a whole number from 1 to ${amountMax}`,
   add: `must be a whole number from 1 to ${amountMax}`,
   opens_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
@@ -25,10 +25,13 @@ export const allowedIn: Record<string, string> = {
   body: 'must be a JSON object',
 };
 
+// HTTP clients resolve these two before they send a path: nothing under such a name could be asked for.
+const notInPaths = { enum: ['.', '..'] };
+
 /** A coupon's name where it is given for the first time. */
 export const NewCouponName = Type.String({
   ...text,
-  not: { enum: ['.', '..'] },
+  not: notInPaths,
   description: 'Unique. Any Unicode but control characters; nothing is normalised.',
   examples: ['LAUNCH-2030'],
 });
@@ -39,9 +42,13 @@ export const CouponName = Type.String({ ...text, examples: ['LAUNCH-2030'] });
 /** Who claims. */
 export const UserId = Type.String({
   ...text,
+  not: notInPaths,
   description: "An opaque text of the caller's, the same for the same person.",
   examples: ['user-17'],
 });
+
+/** Whose claim is asked for. It may be from a time when `.` and `..` could claim. */
+export const HolderId = Type.String(text);
 
 /** Units of a coupon. */
 export const Units = Type.Integer({ minimum: 1, maximum: amountMax, examples: [100] });

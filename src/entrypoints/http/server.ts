@@ -10,6 +10,9 @@ import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { BodyDrain, drainLimits } from './drain-body.ts';
+import { requireExactPaths } from './exact-paths.ts';
+import { meetExpectations } from './expect-continue.ts';
 import { isHealthPath } from './health-paths.ts';
 import { toInvalidRequest } from './invalid-request.ts';
 import { bodyBytesMax, readJsonBodies } from './json-body.ts';
@@ -99,7 +102,7 @@ export async function createHttpServer(
     // Never below the time that a client has for its first headers.
     silentTimeoutMs: Math.max(options.keepAliveTimeoutMs, options.headersTimeoutMs),
     warn: (event, message) => parts.log.warn(event, message),
-    answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId()),
+    answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId(), drain),
     nowMs: () => performance.now(),
   });
   const app: HttpApp = Fastify({
@@ -124,20 +127,24 @@ export async function createHttpServer(
     frameworkErrors: (error, request, reply) => {
       startTrace?.(request, reply);
       setApiHeaders(reply);
+      drain.beforeAnswer(request, reply);
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
     clientErrorHandler: (error, socket) =>
-      answerUnlessComplete(error, socket, () => answerClientError(error, socket, newRequestId())),
+      answerUnlessComplete(error, socket, () =>
+        answerClientError(error, socket, newRequestId(), drain),
+      ),
   }).withTypeProvider<TypeBoxTypeProvider>();
   connections.watch(app.server);
   // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
   app.server.maxHeadersCount = 0;
-  // Without this Node answers an `Expect` that it does not know with an empty 417. It may be ignored as well.
-  app.server.on('checkExpectation', (request, response) => {
-    app.server.emit('request', request, response);
-  });
+  const drain = new BodyDrain(drainLimits(options.requestTimeoutMs), meetExpectations(app));
 
+  app.addHook('onRequest', (request, reply, done) => {
+    if (drain.ignores(request.raw)) reply.hijack();
+    else done();
+  });
   traceRequests(app, startTrace);
   app.addHook('onRequest', (request, reply, done) => {
     setApiHeaders(reply);
@@ -148,8 +155,9 @@ export async function createHttpServer(
     }
     done();
   });
-  app.addHook('onSend', (_request, reply, payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     if (stopping || connections.isNearLimit) reply.header('Connection', 'close');
+    drain.beforeAnswer(request, reply);
     done(null, payload);
   });
   await applyBrowserRules(app, options);
@@ -166,6 +174,7 @@ export async function createHttpServer(
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     answerError(error, request, reply, parts, maySay);
   });
+  requireExactPaths(app);
   answerUnknownRoutes(app);
   if (logAnswer !== undefined) {
     app.addHook('onResponse', (request, reply, done) => {
@@ -189,6 +198,7 @@ export async function createHttpServer(
     stopTakingRequests: () => {
       ready = false;
       stopping = true;
+      drain.hurry();
     },
     closeSilentConnections: () => connections.closeSilent(),
     watch: (server) => connections.watch(server),
@@ -211,6 +221,9 @@ function answerError(
   const { validation, validationContext } = error;
   const fault = validation ? toInvalidRequest(validation, validationContext, request) : error;
   const details = toProblemDetails(fault);
+  // The framework closes the connection behind a body that it cannot read. With all of it read the next request may
+  // come, and may be under way already: its answer would be lost.
+  if (request.raw.complete) reply.removeHeader('Connection');
   if (details.code === 'internal' && maySay()) {
     parts.log.error(
       {

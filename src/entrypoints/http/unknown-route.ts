@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyInstance } from 'fastify';
+import { leadsTo, segmentsOf } from './exact-paths.ts';
 import { sendProblem } from './problem.ts';
 
 /**
@@ -9,17 +10,20 @@ import { sendProblem } from './problem.ts';
 export function answerUnknownRoutes(app: FastifyInstance): void {
   const routes: { segments: string[]; method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    if (url.includes('*')) return;
-    for (const one of [method].flat()) routes.push({ segments: url.split('/'), method: one });
+    if (!url.startsWith('/')) return;
+    const segments = url.split('/');
+    for (const one of [method].flat()) {
+      routes.push({ segments, method: one });
+      // The framework does not report a GET that it adds for a path with a slash at its end.
+      if (one === 'HEAD') routes.push({ segments, method: 'GET' });
+    }
   });
 
   app.setNotFoundHandler((request, reply) => {
-    const [path = ''] = request.url.split('?', 1);
-    const segments = path.split('/');
-    const methods = routes
-      .filter((route) => matches(route.segments, segments))
-      .map((r) => r.method);
-    if (methods.length === 0) {
+    const path = segmentsOf(request.url);
+    const methods = routes.filter(({ segments }) => leadsTo(segments, path)).map((r) => r.method);
+    // A route for files takes the method, and has no such file.
+    if (methods.length === 0 || methods.includes(request.method)) {
       return sendProblem(reply, {
         code: 'route_not_found',
         detail: 'there is nothing at this path; /docs lists all calls',
@@ -31,13 +35,4 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
       detail: `this path does not take ${request.method}`,
     });
   });
-}
-
-function matches(route: string[], path: string[]): boolean {
-  return (
-    route.length === path.length &&
-    route.every((segment, index) =>
-      segment.startsWith(':') ? path[index] !== '' : segment === path[index],
-    )
-  );
 }

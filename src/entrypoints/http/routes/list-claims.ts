@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
+import { jsonType, sendHead } from '../head.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../pages.ts';
 import type { Route } from '../parts.ts';
 import {
@@ -17,9 +18,10 @@ import { couponPath, toClaimBody } from '../views.ts';
 
 const csv = 'text/csv';
 const ndjson = 'application/x-ndjson';
+const mediaTypes = { [csv]: `${csv}; charset=utf-8`, [ndjson]: ndjson };
 
 /** `GET /api/coupons/{name}/claims`: who holds a coupon, in pages, or all of it as a stream. */
-export const listClaimsRoute: Route = (app, { readClaims, access }) => {
+export const listClaimsRoute: Route = (app, { readClaims, readCoupons, access }) => {
   app.get(
     '/api/coupons/:name/claims',
     {
@@ -56,11 +58,17 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
       const { name } = request.params;
       const { limit = pageLimitDefault, cursor } = request.query;
       const afterPosition = positionOf(cursor);
-      const type = accepts(request.raw).types(['application/json', csv, ndjson]);
-      if (type === csv || type === ndjson) {
+      const accepted = accepts(request.raw).types(['application/json', csv, ndjson]);
+      const exported = accepted === csv || accepted === ndjson;
+      const type = exported ? mediaTypes[accepted] : jsonType;
+      if (request.method === 'HEAD') {
+        await readCoupons.assertExists(name);
+        return sendHead(reply, type);
+      }
+      reply.header('Content-Type', type);
+      if (exported) {
         const pages = await readClaims.exportAll(name);
-        reply.header('Content-Type', type === csv ? `${csv}; charset=utf-8` : ndjson);
-        const lines = Readable.from(type === csv ? csvLines(pages) : jsonLines(pages));
+        const lines = Readable.from(accepted === csv ? csvLines(pages) : jsonLines(pages));
         // A stream goes out as it is; the schema's type is that of its text.
         return reply.send(lines as unknown as string);
       }
@@ -70,7 +78,6 @@ export const listClaimsRoute: Route = (app, { readClaims, access }) => {
       if (next !== null) {
         linkNextPage(reply, { path: `${couponPath(name)}/claims`, limit, cursor: next });
       }
-      reply.header('Content-Type', 'application/json; charset=utf-8');
       return reply.send({ claims: page.claims.map(toClaimBody), next_cursor: next });
     },
   );

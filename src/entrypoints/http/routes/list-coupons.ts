@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import { jsonType, sendHead } from '../head.ts';
 import { linkNextPage, pageLimitDefault } from '../pages.ts';
 import type { Route } from '../parts.ts';
 import { CouponSummaryBody, keyWhereSet, PageQuery, problemResponses, ref } from '../schemas.ts';
@@ -29,6 +30,7 @@ export const listCouponsRoute: Route = (app, { readCoupons, access }) => {
     },
     async (request, reply) => {
       const { limit = pageLimitDefault, cursor = '0' } = request.query;
+      if (request.method === 'HEAD') return sendHead(reply, jsonType);
       const page = await readCoupons.list({ afterId: cursor, limit });
       const next = page.more ? (page.coupons.at(-1)?.id ?? null) : null;
       if (next !== null) linkNextPage(reply, { path: '/api/coupons', limit, cursor: next });

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import { sendHead } from '../head.ts';
 import type { Route } from '../parts.ts';
 import { keyWhereSet, problemResponses } from '../schemas.ts';
 
 /** `GET /metrics`: what Prometheus scrapes. */
-export const metricsRoute: Route = (app, { metricsText, access }) => {
+export const metricsRoute: Route = (app, { metricsText, metricsType, access }) => {
   app.get(
     '/metrics',
     {
@@ -21,7 +22,8 @@ export const metricsRoute: Route = (app, { metricsText, access }) => {
         },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
+      if (request.method === 'HEAD') return sendHead(reply, metricsType);
       const { contentType, text } = await metricsText();
       return reply.header('Content-Type', contentType).send(text);
     },

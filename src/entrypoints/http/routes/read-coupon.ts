@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { jsonType, sendHead } from '../head.ts';
 import type { Route } from '../parts.ts';
 import { CouponBody, CouponParams, problemResponses, ref } from '../schemas.ts';
 import { toCouponBody } from '../views.ts';
@@ -17,7 +18,13 @@ export const readCouponRoute: Route = (app, { readCoupons, access }) => {
         response: { 200: ref(CouponBody), ...problemResponses(400, 404, 503) },
       },
     },
-    async (request) =>
-      toCouponBody(await readCoupons.read(request.params.name), access.isAdmin(request)),
+    async (request, reply) => {
+      const { name } = request.params;
+      if (request.method === 'HEAD') {
+        await readCoupons.assertExists(name);
+        return sendHead(reply, jsonType);
+      }
+      return toCouponBody(await readCoupons.read(name), access.isAdmin(request));
+    },
   );
 };

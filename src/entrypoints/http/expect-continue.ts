@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { headFault } from './invalid-request.ts';
+import { encodingFault } from './json-body.ts';
+import type { HttpApp } from './parts.ts';
+
+/**
+ * Answers `Expect: 100-continue` with the final status where the head of the request decides it, else with `100
+ * Continue`. Other expectations are ignored. Returns whether a request still waits for one or the other.
+ */
+export function meetExpectations(app: HttpApp): (request: IncomingMessage) => boolean {
+  const waiting = new WeakSet<IncomingMessage>();
+  app.server.on('checkContinue', (request, response) => {
+    waiting.add(request);
+    app.server.emit('request', request, response);
+  });
+  // Without this Node answers an `Expect` that it does not know with an empty 417.
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response);
+  });
+
+  // Behind all rules that look at the head alone, and before the first byte of the body is read.
+  app.addHook('preParsing', (request, reply, _payload, done) => {
+    if (!waiting.has(request.raw) || !readsBody(request)) return done();
+    const fault = encodingFault(request) ?? headFault(request);
+    if (fault !== undefined) return done(fault);
+    waiting.delete(request.raw);
+    reply.raw.writeContinue();
+    done();
+  });
+  return (request) => waiting.has(request);
+}
+
+/** Whether the service reads the body that the head announces. The framework refuses one that is too large. */
+function readsBody({ method, is404, headers, routeOptions }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD' || is404) return false;
+  if (headers['transfer-encoding'] !== undefined) return true;
+  const bytes = Number(headers['content-length'] ?? 0);
+  return bytes > 0 && bytes <= routeOptions.bodyLimit;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { expectInvalid } from '../support/contract-problems.ts';
+import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
+
+// What paths, percent-encoding and proxies have rules for.
+const awkward = [
+  ...['/', '//', '/a', 'a/', './.', '../..', '/..', '../', 'a/../b', '%', '%%', '%2', '%2F', '%2f'],
+  ...[
+    '%2e',
+    '%2E%2e',
+    '.%2e',
+    '%252e',
+    '%00',
+    '%zz',
+    '%ff',
+    '%E2%82',
+    '\\',
+    '..\\',
+    '\\\\x',
+    '%5c',
+  ],
+  ...[
+    '...',
+    '.a',
+    'a.',
+    '..;',
+    '.;',
+    ';',
+    ';x=y',
+    '?',
+    '?a=b',
+    'a?b',
+    '#',
+    'a#b',
+    '&',
+    '=',
+    '+',
+    ' ',
+  ],
+  ...[
+    '  ',
+    ' a',
+    'a ',
+    '\u00a0',
+    '\u2028',
+    '\ufeff',
+    '\u200b',
+    '\u202e',
+    '\ufffd',
+    '\uffff',
+    '~',
+    '*',
+  ],
+  ...[
+    'http://other.example/',
+    '//other.example',
+    'claims',
+    'claim',
+    'stock',
+    '__proto__',
+    '0',
+    '-1',
+  ],
+  ...['"', "'", '<>', '[]', '{}', '|', '^', '`', ':', ':80', '@', 'a@b', ',', '!', '$', '(', ')'],
+  ...[
+    'é',
+    'e\u0301',
+    '한국어',
+    '👩‍👩‍👧‍👦',
+    '\u{10ffff}',
+    '\u{10ffff}'.repeat(255),
+    'x'.repeat(255),
+  ],
+];
+
+describe('what is claimed', () => {
+  const service = useService();
+
+  /** The claim, as two clients of different habits look it up. */
+  async function lookUp(coupon: string, user: string): Promise<unknown[]> {
+    const path = pathOf(coupon, 'claims', user);
+    const byFetch = await fetch(service.client.url + path);
+    const byNode = await service.client.get(path);
+    expect([byFetch.status, byNode.status], `${coupon} ${user}`).toEqual([200, 200]);
+    return [await byFetch.json(), byNode.json];
+  }
+
+  /** A claim that is accepted can be looked up; only these two users cannot claim. */
+  async function expectRoundTrip(coupon: string, user: string): Promise<void> {
+    const answer = await service.client.claim(user, coupon);
+    if (user === '.' || user === '..') return expectInvalid(answer, 'user_id');
+    expect(answer.status, answer.text).toBe(200);
+    const { message: _, ...claim } = answer.json;
+    expect(claim).toMatchObject({ coupon_name: coupon, user_id: user });
+    expect(await lookUp(coupon, user)).toEqual([claim, claim]);
+  }
+
+  it('can be looked up by fetch and by node:http under an id that paths have rules for', async () => {
+    const coupon = await aCoupon(service, { amount: 1000 });
+    await Promise.all(['.', '..', ...awkward].map((user) => expectRoundTrip(coupon, user)));
+  });
+
+  it('can be looked up under any id of the allowed characters', async () => {
+    const coupon = await aCoupon(service, { amount: 1000 });
+    const dots = fc.constantFrom('.', '..', '%', '2', 'e', 'E', 'F', '/', '\\', ';', '?', '#', ' ');
+    const anything = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 60 })
+      .filter((text) => !/[\p{Cc}\p{Cs}]/u.test(text));
+    const user = fc.oneof(fc.string({ unit: dots, minLength: 1, maxLength: 6 }), anything);
+    const claimed = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(user, { minLength: 10, maxLength: 20 }), async (ids) => {
+        const fresh = ids.filter((id) => !claimed.has(id));
+        for (const id of fresh) claimed.add(id);
+        await Promise.all(fresh.map((id) => expectRoundTrip(coupon, id)));
+      }),
+      // A smaller case would find its users claimed already.
+      { numRuns: 15, endOnFailure: true },
+    );
+  });
+
+  it('can be looked up under a coupon whose name paths have rules for', async () => {
+    await Promise.all(
+      awkward.map(async (name) => {
+        await aCoupon(service, { name });
+        const read = await fetch(service.client.url + pathOf(name));
+        expect([name, read.status]).toEqual([name, 200]);
+        await expectRoundTrip(name, name);
+      }),
+    );
+  });
+
+  it.each(['\t', 'a\tb', '\n', '\u007f', '\u0085', '\0', 'x'.repeat(256), '\ud800', ''])(
+    'is not claimed under an id that is not allowed: %j',
+    async (user) => {
+      const coupon = await aCoupon(service);
+      expectInvalid(await service.client.claim(user, coupon), 'user_id');
+    },
+  );
+});

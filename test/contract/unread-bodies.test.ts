@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What becomes of a connection when an answer goes out before the body of its request has arrived. */
+import { once } from 'node:events';
+import net from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, type Client, clientOf, parseAnswer } from '../support/contract-client.ts';
+import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
+import {
+  aClaim,
+  aCoupon,
+  type ContractService,
+  pathOf,
+  useService,
+} from '../support/contract-service.ts';
+import { patience, startService } from '../support/service.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const adminKey = 'the-key-of-the-administrator';
+
+/** A connection on which bytes can be written at any time. It stays open until the service closes it. */
+function connectTo({ client }: Pick<ContractService, 'client'>) {
+  const socket = net.connect({ port: client.port, host: '127.0.0.1', allowHalfOpen: true });
+  const connection = {
+    socket,
+    received: '',
+    failed: undefined as Error | undefined,
+    closed: new Promise((resolve) => socket.once('close', resolve)),
+    /** The answers so far. */
+    answers: (): Answer[] =>
+      connection.received
+        .split(/(?=HTTP\/1\.1 \d{3} )/)
+        .filter((text) => text !== '')
+        .map(parseAnswer),
+    /** Waits for as many answers, with their bodies. */
+    untilAnswers: (count: number) =>
+      waitFor(`answer ${count}`, () => {
+        const answers = connection.answers();
+        return answers.length >= count && answers.every(isWhole) ? answers : undefined;
+      }),
+  };
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    connection.received += text;
+  });
+  socket.on('error', (error) => {
+    connection.failed = error;
+  });
+  return connection;
+}
+
+function isWhole({ headers, text }: Answer): boolean {
+  return Buffer.byteLength(text) === Number(headers['content-length'] ?? 0);
+}
+
+function requestOf(line: string, headers: string[], body = ''): string {
+  return `${line} HTTP/1.1\r\n${['Host: localhost', ...headers].join('\r\n')}\r\n\r\n${body}`;
+}
+
+function claimOf(coupon: string, user: string, ...headers: string[]): string {
+  const body = JSON.stringify({ user_id: user, coupon_name: coupon });
+  return requestOf('POST /api/coupons/claim', [`Content-Length: ${body.length}`, ...headers], body);
+}
+
+function chunked(bytes: number): string {
+  return `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n0\r\n\r\n`;
+}
+
+const service = useService({ ADMIN_API_KEY: adminKey });
+
+describe('a connection', () => {
+  let admin: Client;
+  beforeAll(() => {
+    admin = clientOf(service.client.url, { Authorization: `Bearer ${adminKey}` });
+  });
+  afterAll(() => admin.close());
+
+  it.each<[ProblemCode, string, string]>([
+    ['unauthorized', 'POST /api/coupons', ''],
+    ['cross_origin', 'POST /api/coupons/claim', 'Origin: https://other.example'],
+    ['route_not_found', 'POST /nowhere', ''],
+    ['method_not_allowed', 'PUT /api/coupons', ''],
+    ['invalid_request', 'POST /api/coupons/%zz/stock', ''],
+  ])(
+    'stays open when %s is answered before a small body arrives, and serves the next request',
+    async (code, line, header) => {
+      const connection = connectTo(service);
+      const headers = ['Content-Length: 16384', ...(header === '' ? [] : [header])];
+      connection.socket.write(requestOf(line, headers));
+      const [answer] = await connection.untilAnswers(1);
+      expectProblem(answer as Answer, code);
+      expect(answer?.headers.connection).not.toBe('close');
+      connection.socket.write('x'.repeat(16_384) + requestOf('GET /livez', []));
+      const [, next] = await connection.untilAnswers(2);
+      expect(next?.json).toEqual({ status: 'alive' });
+      connection.socket.end();
+      await connection.closed;
+      expect(connection.answers()).toHaveLength(2);
+      expect(connection.failed).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['a large body', 'Content-Length: 16385', 'x'.repeat(16_385)],
+    ['chunks', 'Transfer-Encoding: chunked', chunked(100)],
+  ])(
+    'closes when the answer goes out before %s, and serves no later request',
+    async (_what, header, body) => {
+      const coupon = await aCoupon({ client: admin });
+      for (const first of ['POST /api/coupons', 'POST /nowhere', 'POST /api/coupons/%zz/stock']) {
+        const connection = connectTo(service);
+        connection.socket.write(requestOf(first, [header], body) + claimOf(coupon, 'pipelined'));
+        const [answer] = await connection.untilAnswers(1);
+        expect(answer?.headers.connection).toBe('close');
+        connection.socket.end();
+        await connection.closed;
+        expect(connection.answers()).toHaveLength(1);
+        expect(connection.failed).toBeUndefined();
+      }
+      // Also that the claim is not still on its way.
+      expect((await aClaim(service, coupon, { user: 'ada' })).json.position).toBe(1);
+      expect((await admin.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
+    },
+  );
+
+  it('closes after 413 in the middle of chunks, and serves no later request', async () => {
+    const coupon = await aCoupon({ client: admin });
+    const connection = connectTo(service);
+    connection.socket.write(
+      requestOf('POST /api/coupons/claim', ['Transfer-Encoding: chunked'], chunked(20_000)) +
+        claimOf(coupon, 'pipelined'),
+    );
+    const [answer] = await connection.untilAnswers(1);
+    expectProblem(answer as Answer, 'body_too_large');
+    expect(answer?.headers.connection).toBe('close');
+    connection.socket.end();
+    await connection.closed;
+    expect(connection.answers()).toHaveLength(1);
+    expect((await aClaim(service, coupon, { user: 'ada' })).json.position).toBe(1);
+    expect((await admin.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
+  });
+
+  it('stays open after a complete body that is refused, and the next claim is answered', async () => {
+    const coupon = await aCoupon({ client: admin });
+    for (const [index, body] of ['garbage', '{"user_id":1}', '\xff', ''].entries()) {
+      const connection = connectTo(service);
+      const bytes = Buffer.from(body, 'latin1');
+      const head = requestOf('POST /api/coupons/claim', [`Content-Length: ${bytes.length}`]);
+      const next = Buffer.from(claimOf(coupon, `user ${index}`));
+      connection.socket.write(Buffer.concat([Buffer.from(head), bytes, next]));
+      const [refused, claimed] = await connection.untilAnswers(2);
+      expectProblem(refused as Answer, 'invalid_request');
+      expect(claimed?.json).toMatchObject({ user_id: `user ${index}`, position: index + 1 });
+      connection.socket.end();
+      await connection.closed;
+    }
+  });
+
+  it('carries no second answer when the body of an answered request turns out to be broken', async () => {
+    const connection = connectTo(service);
+    connection.socket.write(requestOf('POST /nowhere', ['Transfer-Encoding: chunked'], '5\r\nab'));
+    await connection.untilAnswers(1);
+    connection.socket.end('cdegarbage\r\n\r\n');
+    await connection.closed;
+    expect(connection.answers()).toHaveLength(1);
+  });
+});
+
+describe('a body that never ends', () => {
+  // Checked once in a second, so that less would not end the tests sooner.
+  const strict = useService({ HTTP_HEADERS_TIMEOUT_MS: '700', HTTP_REQUEST_TIMEOUT_MS: '800' });
+
+  it.each([
+    ['a small one', 'Content-Length: 100'],
+    ['a large one', 'Content-Length: 5000000'],
+    ['one in chunks', 'Transfer-Encoding: chunked'],
+  ])('gets one answer, and its connection closes: %s', async (_what, header) => {
+    const connection = connectTo(strict);
+    connection.socket.write(requestOf('POST /nowhere', [header], '1'));
+    const [answer] = await connection.untilAnswers(1);
+    expectProblem(answer as Answer, 'route_not_found');
+    if (!connection.socket.readableEnded) await once(connection.socket, 'end');
+    connection.socket.end();
+    await connection.closed;
+    expect(connection.answers()).toHaveLength(1);
+  });
+
+  it('does not hold the connection by sending a byte now and then', async () => {
+    const connection = connectTo(strict);
+    connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
+    await connection.untilAnswers(1);
+    const timer = setInterval(() => connection.socket.write('x'), 20);
+    await connection.closed;
+    clearInterval(timer);
+    expect(connection.answers()).toHaveLength(1);
+  });
+});
+
+describe('Expect: 100-continue', () => {
+  const small = 'Content-Length: 50';
+  const key = `Authorization: Bearer ${adminKey}`;
+
+  it.each<[ProblemCode, string, string[]]>([
+    ['body_too_large', 'POST /api/coupons/claim', ['Content-Length: 16385']],
+    ['unauthorized', 'POST /api/coupons', [small]],
+    ['unauthorized', 'POST /api/coupons', ['Transfer-Encoding: chunked']],
+    ['cross_origin', 'POST /api/coupons/claim', [small, 'Origin: https://other.example']],
+    ['route_not_found', 'POST /nowhere', [small]],
+    ['route_not_found', 'GET /nowhere', [small]],
+    ['method_not_allowed', 'DELETE /api/coupons/claim', [small]],
+    ['invalid_request', 'POST /api/coupons/claim', [small, 'Host: localhost']],
+    ['invalid_request', 'POST /api/coupons/%zz/stock', [small, key]],
+    ['invalid_request', 'POST /api/coupons/%00/stock', [small, key]],
+    ['invalid_request', 'POST /api/coupons/claim', [small, 'Content-Encoding: gzip']],
+    ['invalid_request', 'POST /api/coupons/claim', [small, `Idempotency-Key: ${'k'.repeat(256)}`]],
+    ['uri_too_long', 'POST /api/coupons/{too-long}/stock', [small, key]],
+    ['coupon_not_found', 'GET /api/coupons/none', [small]],
+  ])('is answered at once with %s to %s', async (code, line, headers) => {
+    const connection = connectTo(service);
+    const request = requestOf(line, ['Expect: 100-continue', ...headers]);
+    connection.socket.write(request.replace('{too-long}', 'x'.repeat(4097)));
+    // Nothing of the body is sent: the service closes its side by itself.
+    await once(connection.socket, 'end');
+    expect(connection.answers()).toHaveLength(1);
+    const [answer] = connection.answers();
+    expectProblem(answer as Answer, code);
+    expect(answer?.headers.connection).toBe('close');
+    connection.socket.end();
+    await connection.closed;
+    expect(connection.failed).toBeUndefined();
+  });
+
+  it('gets 100 Continue before a body that is read, and the connection stays open', async () => {
+    const { client } = service;
+    const name = 'expected';
+    const body = JSON.stringify({ name, amount: 5 });
+    const connection = connectTo(service);
+    const headers = [key, 'Expect: 100-continue', `Content-Length: ${body.length}`];
+    connection.socket.write(requestOf('POST /api/coupons', headers));
+    await connection.untilAnswers(1);
+    expect(connection.received).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    connection.socket.write(body);
+    const [, created] = await connection.untilAnswers(2);
+    expect(created?.status).toBe(201);
+    connection.socket.write(claimOf(name, 'ada', 'Expect: 100-CONTINUE'));
+    const answers = await connection.untilAnswers(4);
+    expect(answers.map(({ status }) => status)).toEqual([100, 201, 100, 200]);
+    connection.socket.end();
+    await connection.closed;
+    expect((await client.claim('ada', name)).status).toBe(409);
+  });
+
+  it('gets 100 Continue before chunks, and 413 when they are too many', async () => {
+    const connection = connectTo(service);
+    const headers = ['Expect: 100-continue', 'Transfer-Encoding: chunked'];
+    connection.socket.write(requestOf('POST /api/coupons/claim', headers));
+    await connection.untilAnswers(1);
+    connection.socket.write(chunked(16_385));
+    const [, answer] = await connection.untilAnswers(2);
+    expectProblem(answer as Answer, 'body_too_large');
+    connection.socket.end();
+    await connection.closed;
+  });
+
+  it.each(['GET /livez', 'POST /api/coupons/claim', 'HEAD /livez'])(
+    'without a body is answered without 100 Continue: %s',
+    async (line) => {
+      const connection = connectTo(service);
+      connection.socket.write(requestOf(line, ['Expect: 100-continue', 'Connection: close']));
+      await once(connection.socket, 'end');
+      connection.socket.end();
+      expect(connection.received).toMatch(/^HTTP\/1\.1 [24]00 /);
+      await connection.closed;
+    },
+  );
+});
+
+describe('a service that stops', () => {
+  async function whileOneRuns(
+    env: Record<string, string>,
+    run: (other: Pick<ContractService, 'client'>, stop: () => Promise<void>) => Promise<void>,
+  ) {
+    const app = await startService({ ...patience, DATABASE_URL: service.database.url, ...env });
+    const client = clientOf(app.url);
+    try {
+      await run({ client }, () => app.stop());
+    } finally {
+      client.close();
+      await app.stop();
+    }
+  }
+
+  it('does not wait for a client that goes on sending after its answer', async () => {
+    await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '300' }, async (other, stop) => {
+      const connection = connectTo(other);
+      connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
+      await connection.untilAnswers(1);
+      const timer = setInterval(() => connection.socket.write('x'), 5);
+      // Closed by the stop or before it, and in no case left to the limits of the drain.
+      await stop();
+      await connection.closed;
+      clearInterval(timer);
+      expect(connection.answers()).toHaveLength(1);
+    });
+  });
+
+  it('answers 503 to a request whose large body is under way, and the client gets it', async () => {
+    await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (other, stop) => {
+      const { client } = other;
+      const connection = connectTo(other);
+      // A request that has begun keeps its connection open.
+      connection.socket.write('POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n');
+      await client.get('/livez');
+      const stopped = stop();
+      await waitFor('refused connection', () =>
+        client.get('/livez').then(
+          () => false,
+          () => true,
+        ),
+      );
+      connection.socket.write('Content-Length: 4194304\r\n\r\n');
+      connection.socket.end('x'.repeat(4_194_304));
+      await connection.closed;
+      expect(connection.failed).toBeUndefined();
+      expectProblem(connection.answers()[0] as Answer, 'unavailable');
+      await stopped;
+    });
+  });
+});
