@@ -73,6 +73,7 @@ describe('the defaults', () => {
       connectTimeoutMs: 2_000,
       lockTimeoutMs: 1_500,
       statementTimeoutMs: 10_000,
+      connectionLifetimeMs: 1_800_000,
     });
     expect(config.claims).toEqual({
       timeoutMs: 5_000,

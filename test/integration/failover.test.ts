@@ -140,6 +140,13 @@ describe('a service whose address leads to a standby', () => {
       const all = { ...calls.reads, ...calls.writes };
       proxy.leadTo(pair.standby.url());
       proxy.breakAll();
+      // A claim that is sent before its connection is known to be broken may be stored.
+      await waitFor('end of the connections', async () => {
+        const idle = ['batches', 'queries'].map((pool) =>
+          metric(`firstcome_database_connections{pool="${pool}",state="idle"}`),
+        );
+        return Math.max(...(await Promise.all(idle))) === 0;
+      });
       // The cache is valid for half a second; then its look at the standby fails.
       const early = await claim(gone, 'stranger');
       expect(['sold_out', 'unavailable']).toContain(early.body.code);
