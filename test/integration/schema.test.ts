@@ -286,9 +286,9 @@ describe('two installations', () => {
 
   it('are refused by the library until the option schema chooses one', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
-    const told = 'Set the option schema to the one that holds your coupons.';
-    await expect(migrateLibrary({ pool })).rejects.toThrow(told);
-    await expect(createFirstcome({ pool })).rejects.toThrow(told);
+    const message = 'Set the option schema to the one that holds your coupons.';
+    await expect(migrateLibrary({ pool })).rejects.toThrow(message);
+    await expect(createFirstcome({ pool })).rejects.toThrow(message);
     const engine = await createFirstcome({ pool, schema: 'public' });
     await engine.createCoupon({ name: 'SALE', amount: 1 });
     await engine.stop();
@@ -307,14 +307,14 @@ describe('names that another program has taken', () => {
     await database.query('create schema sale');
     await database.query(statement);
     const name = /sale\.(\w+)/.exec(statement)?.[1];
-    const told = new RegExp(
+    const message = new RegExp(
       `^StartError: schema sale holds something else under names that\\n` +
         `firstcome needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
     );
-    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(told);
+    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
     const pool = new pg.Pool({ connectionString: database.url });
-    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(told);
-    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(told);
+    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
+    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
     await pool.end();
     const there = await database.query(
       `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
@@ -327,9 +327,9 @@ describe('an installation that lacks a part is refused', () => {
   it('its id, with the statement that writes a new one', async () => {
     await migrateAs();
     await database.query('delete from firstcome.installation');
-    const told = await refusalOf(start());
-    expect(told).toContain('StartError: the installation in schema firstcome has lost its id\n');
-    const [, advised = ''] = /`(insert [^`]+)`/.exec(told) ?? [];
+    const message = await refusalOf(start());
+    expect(message).toContain('StartError: the installation in schema firstcome has lost its id\n');
+    const [, advised = ''] = /`(insert [^`]+)`/.exec(message) ?? [];
     await database.query(advised);
     await start();
   });

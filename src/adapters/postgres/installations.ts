@@ -58,7 +58,7 @@ export type InstallationPlace = {
 /** What names a schema: for a service, or for a program that embeds the engine. */
 export type SchemaSetting = 'DATABASE_SCHEMA' | 'the option schema';
 
-/** Tells an installation from a free schema, from what another program keeps there, and from one that lacks a part. */
+/** Distinguishes an installation, a free schema, what another program keeps there, and an installation that lacks a part. */
 export function contentOf(facts: SchemaFacts, all: readonly SchemaFacts[]): SchemaContent {
   const { schema, list } = facts;
   if (isOurs(list)) return judgeTables(facts, list, schema);
