@@ -19,7 +19,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
     const port = await portToShare(config.http);
     const workers = new Workers({
       count: config.workers,
-      args: ['worker', database.kind, database.schema, database.identity],
+      args: ['worker', '--', database.kind, database.schema, database.identity],
       // The file, if there was one, has been read; both at once would be a mistake.
       env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
       metrics: new WorkersMetrics(),

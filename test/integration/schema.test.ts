@@ -169,12 +169,22 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
+  it('is not left for a new one where another program has a table installation beside it', async () => {
+    await database.query('create table public.installation (name text)');
+    expect(await refusalOf(start())).toBe(
+      'StartError: beside the installation in schema public, another program has\n' +
+        'taken names that this version needs: installation\n' +
+        'Rename what has these names, or move it to another schema.',
+    );
+    expect(await schemasWith('coupons')).toEqual(['public']);
+  });
+
   it('is not hidden by a DATABASE_SCHEMA without one: the service refuses to start', async () => {
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
       'StartError: schema firstcome has no installation, but schema public has one\n' +
         'To go on with that one, set DATABASE_SCHEMA=public.\n' +
-        'To make a new one, which shares no coupon with it, run once with\n' +
-        'DATABASE_SCHEMA=firstcome:\n' +
+        'To make a new one, which shares no coupon with it,\n' +
+        'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
     expect(await refusalOf(migrateAs('firstcome'))).toContain('but schema public has one');
@@ -229,8 +239,8 @@ describe('an installation in a schema that a service does not find by itself', (
     expect(await refusalOf(start())).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
         'To go on with that one, set DATABASE_SCHEMA=sale.\n' +
-        'To make a new one, which shares no coupon with it, run once with\n' +
-        'DATABASE_SCHEMA=firstcome:\n' +
+        'To make a new one, which shares no coupon with it,\n' +
+        'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
     expect(await schemasWith('coupons')).toEqual(['sale']);
@@ -241,7 +251,8 @@ describe('an installation in a schema that a service does not find by itself', (
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
         'To go on with that one, set the option schema to sale.\n' +
-        'To make a new one, which shares no coupon with it, set the option schema to firstcome.',
+        'To make a new one, which shares no coupon with it,\n' +
+        'set the option schema to firstcome.',
     );
     await migrateLibrary({ pool, schema: 'firstcome' });
     const warnings: object[] = [];
@@ -275,9 +286,9 @@ describe('two installations', () => {
 
   it('are refused by the library until the option schema chooses one', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
-    const told = 'Set the option schema to the one that holds your coupons.';
-    await expect(migrateLibrary({ pool })).rejects.toThrow(told);
-    await expect(createFirstcome({ pool })).rejects.toThrow(told);
+    const message = 'Set the option schema to the one that holds your coupons.';
+    await expect(migrateLibrary({ pool })).rejects.toThrow(message);
+    await expect(createFirstcome({ pool })).rejects.toThrow(message);
     const engine = await createFirstcome({ pool, schema: 'public' });
     await engine.createCoupon({ name: 'SALE', amount: 1 });
     await engine.stop();
@@ -296,22 +307,34 @@ describe('names that another program has taken', () => {
     await database.query('create schema sale');
     await database.query(statement);
     const name = /sale\.(\w+)/.exec(statement)?.[1];
-    const told = new RegExp(
-      `^StartError: schema sale holds what another program has made, under names that\\n` +
+    const message = new RegExp(
+      `^StartError: schema sale holds something else under names that\\n` +
         `firstcome needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
     );
-    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(told);
+    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
     const pool = new pg.Pool({ connectionString: database.url });
-    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(told);
-    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(told);
+    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
+    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
     await pool.end();
     const there = await database.query(
       `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
     );
     expect(there).toEqual([{ relname: name }]);
   });
+});
 
-  it('are refused where a table of ours has gone', async () => {
+describe('an installation that lacks a part is refused', () => {
+  it('its id, with the statement that writes a new one', async () => {
+    await migrateAs();
+    await database.query('delete from firstcome.installation');
+    const message = await refusalOf(start());
+    expect(message).toContain('StartError: the installation in schema firstcome has lost its id\n');
+    const [, advised = ''] = /`(insert [^`]+)`/.exec(message) ?? [];
+    await database.query(advised);
+    await start();
+  });
+
+  it('a table', async () => {
     await migrateAs();
     await database.query('drop table firstcome.stock_ledger');
     expect(await refusalOf(start())).toMatch(
@@ -320,8 +343,8 @@ describe('names that another program has taken', () => {
   });
 });
 
-describe('a session of the service', () => {
-  it('works in its schema, whatever the URL, the role and the database set', async () => {
+describe('a session of ours', () => {
+  it('works in its schema, whatever the URL and the role set', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
     const role = `hostile_${new URL(database.url).pathname.slice(1)}`;
@@ -344,5 +367,24 @@ describe('a session of the service', () => {
       app = undefined;
       await database.query(`drop role ${role}`);
     }
+  });
+
+  it('works in its schema also over a pool whose connections look elsewhere', async () => {
+    await migrateAs();
+    await database.query('create schema other');
+    await database.query('create table other.coupons (like firstcome.coupons)');
+    const pool = new pg.Pool({
+      connectionString: database.url,
+      options: '-c search_path=other,firstcome',
+    });
+    const engine = await createFirstcome({ pool });
+    await engine.createCoupon({ name: 'SALE', amount: 1 });
+    expect(await engine.claim({ couponName: 'SALE', userId: 'ada' })).toMatchObject({
+      outcome: 'claimed',
+    });
+    await engine.stop();
+    await pool.end();
+    expect(await couponsIn('firstcome')).toEqual(['SALE']);
+    expect(await couponsIn('other')).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Finds out in which schema of a database the installation lies. Reads only. */
 import type pg from 'pg';
+import { StartError } from '../../core/errors.ts';
 import { connectOnce } from './connect.ts';
 import {
   chooseSchema,
@@ -12,7 +13,7 @@ import {
   schemaBefore,
   schemaDefault,
 } from './installations.ts';
-import { catalogsOnly, searchPathOf } from './search-path.ts';
+import { catalogsOnly, quoteName, searchPathOf } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readSearchPath = statement('read-search-path');
@@ -29,7 +30,7 @@ type SchemaRow = {
   list: 'none' | 'readable' | 'unreadable' | 'foreign';
 };
 
-/** The schema that the operator names, if any, and how the advice calls the place where he does. */
+/** The schema that the operator names, if any, and what the advice calls the setting for it. */
 export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting };
 
 /**
@@ -50,10 +51,15 @@ export async function findInstallation(
 /** The identity of the installation in a schema. Rejects where the schema has none, or one that is not up to date. */
 export async function readIdentity(client: pg.ClientBase, schema: string): Promise<string> {
   await setSearchPath(client, searchPathOf(schema));
-  const { rows } = await client.query<{ identity: string }>(readIdentityOf.text);
-  const [row] = rows;
-  if (row === undefined) throw new Error('the installation has no identity');
-  return row.identity;
+  const { rows } = await client.query<{ identity: string | null }>(readIdentityOf.text);
+  const identity = rows[0]?.identity ?? undefined;
+  if (identity !== undefined) return identity;
+  throw new StartError(
+    `the installation in schema ${schema} has lost its id\n` +
+      'Restore the row of the table installation from a backup, or write a new one:\n' +
+      `\`insert into ${quoteName(schema)}.installation (id, created_at)\n` +
+      'values (gen_random_uuid(), now())`',
+  );
 }
 
 /** The same over a connection of its own, for what happens outside of the service. */

@@ -47,12 +47,12 @@ describe('the names in a schema', () => {
     [
       'ours without a table that a migration made',
       facts('sale', { tables: ['claims', 'coupons', migrationsTable], list: [first.name] }),
-      { kind: 'damaged', missing: ['stock_ledger'] },
+      { kind: 'damaged', names: ['stock_ledger'] },
     ],
     [
       'ours without the list of migrations',
       facts('sale', { tables, hasMarks: true }),
-      { kind: 'damaged', missing: [migrationsTable] },
+      { kind: 'damaged', names: [migrationsTable] },
     ],
     [
       'coupons of another program',
@@ -77,7 +77,7 @@ describe('the names in a schema', () => {
     [
       'ours of an earlier release, and a table that the next migration would make',
       facts('sale', { tables: [...tables, migrationsTable], list: [first.name] }),
-      { kind: 'foreign', names: tables.filter((table) => !first.tables.includes(table)) },
+      { kind: 'blocked', names: tables.filter((table) => !first.tables.includes(table)) },
     ],
   ])('%s', (_, schema, content) => {
     expect(contentOf(schema, [schema])).toEqual(content);
@@ -129,9 +129,22 @@ describe('without a setting', () => {
     expect(() => choose([damaged, installed('firstcome')])).toThrow('2 installations');
   });
 
+  it('an installation beside a name that this version needs counts as one, and is refused', () => {
+    const blocked = facts('public', {
+      tables: [...tables, migrationsTable],
+      list: [first.name],
+    });
+    expect(() => choose([blocked])).toThrow('taken names that this version needs: installation');
+    expect(() => choose([blocked, installed('firstcome')])).toThrow('2 installations');
+  });
+
+  it('a name that no setting can hold is to be changed first', () => {
+    expect(() => choose([installed('Shop'), installed('public')])).toThrow('First rename a schema');
+  });
+
   it('names of another program in firstcome are refused', () => {
     expect(() => choose([facts('firstcome', { tables: ['claims'] })])).toThrow(
-      'schema firstcome holds what another program has made',
+      'schema firstcome holds something else under names that',
     );
   });
 

@@ -29,11 +29,19 @@ export type SchemaFacts = {
   list: readonly string[] | 'none' | 'unreadable' | 'foreign';
 };
 
-/** What that means. In a schema that is `free` an installation can be made. */
+/**
+ * What that means.
+ * - `free`: an installation can be made here.
+ * - `installed`: there is one.
+ * - `damaged`: there is one that lacks tables.
+ * - `blocked`: there is one, and another program has taken names that this version needs.
+ * - `foreign`: there is none, and another program has taken such names.
+ */
 export type SchemaContent =
   | { kind: 'free' }
   | { kind: 'installed'; listSchema: string }
-  | { kind: 'damaged'; missing: readonly string[] }
+  | { kind: 'damaged'; names: readonly string[] }
+  | { kind: 'blocked'; names: readonly string[] }
   | { kind: 'foreign'; names: readonly string[] };
 
 /** Where an installation lies, or is to be made. */
@@ -50,7 +58,7 @@ export type InstallationPlace = {
 /** What names a schema: for a service, or for a program that embeds the engine. */
 export type SchemaSetting = 'DATABASE_SCHEMA' | 'the option schema';
 
-/** Tells an installation from a free schema, from what another program keeps there, and from one that lacks a part. */
+/** Distinguishes an installation, a free schema, what another program keeps there, and an installation that lacks a part. */
 export function contentOf(facts: SchemaFacts, all: readonly SchemaFacts[]): SchemaContent {
   const { schema, list } = facts;
   if (isOurs(list)) return judgeTables(facts, list, schema);
@@ -60,7 +68,7 @@ export function contentOf(facts: SchemaFacts, all: readonly SchemaFacts[]): Sche
     if (isFree(list) && before && isOurs(before.list) && hasNoneOf(before, firstTables)) {
       return judgeTables(facts, before.list, schemaBefore);
     }
-    return { kind: 'damaged', missing: [migrationsTable] };
+    return { kind: 'damaged', names: [migrationsTable] };
   }
   // A migration that found no right to go on leaves an empty list.
   const names = facts.taken.filter((name) => name !== migrationsTable || !isFree(list));
@@ -79,7 +87,9 @@ export function chooseSchema(
   const contents = new Map(all.map((facts) => [facts.schema, contentOf(facts, all)]));
   const known = [...contents].filter(
     ([schema, { kind }]) =>
-      kind === 'installed' || (kind === 'damaged' && !isListOfAnother(schema, contents)),
+      kind === 'installed' ||
+      kind === 'blocked' ||
+      (kind === 'damaged' && !isListOfAnother(schema, contents)),
   );
   const schemas = known.map(([schema]) => schema);
   const reached = all.filter(({ isInReach }) => isInReach).map(({ schema }) => schema);
@@ -87,8 +97,7 @@ export function chooseSchema(
   if (wanted === undefined && inReach.length > 1) throw tooMany(inReach, setting);
   const schema = wanted ?? inReach[0] ?? schemaDefault;
   const content = contents.get(schema) ?? { kind: 'free' };
-  if (content.kind === 'foreign') throw foreign(schema, content.names, setting);
-  if (content.kind === 'damaged') throw damaged(schema, content.missing, setting);
+  if ('names' in content) throw unusable(schema, content, setting);
   if (/["'\\]/.test(schema)) throw unusableName(schema);
   return {
     schema,
@@ -115,10 +124,10 @@ function judgeTables(
   listSchema: string,
 ): SchemaContent {
   const missing = missingOf(facts, tablesOf(applied));
-  if (missing.length > 0) return { kind: 'damaged', missing };
+  if (missing.length > 0) return { kind: 'damaged', names: missing };
   const toCome = migrationFiles.filter(({ name }) => !applied.includes(name));
   const names = tablesOf(toCome.map(({ name }) => name)).filter((t) => facts.taken.includes(t));
-  return names.length > 0 ? { kind: 'foreign', names } : { kind: 'installed', listSchema };
+  return names.length > 0 ? { kind: 'blocked', names } : { kind: 'installed', listSchema };
 }
 
 function tablesOf(migrations: readonly string[]): string[] {
@@ -140,6 +149,8 @@ function isListOfAnother(schema: string, contents: ReadonlyMap<string, SchemaCon
   );
 }
 
+// Each line below fits into 80 columns, together with the name of the program before it.
+
 /**
  * The refusal to make an installation where there is one already: a setting that is wrong, or forgotten, would hide all
  * of its coupons.
@@ -150,50 +161,72 @@ export function wouldHide(
 ): StartError {
   const isService = setting === 'DATABASE_SCHEMA';
   const assign = (name: string) => (isService ? `${setting}=${name}` : `${setting} to ${name}`);
-  const lines = [
+  return refusal(
     `schema ${schema} has no installation, but schema ${other} has one`,
+    ...renameFirst([other]),
     `To go on with that one, set ${assign(other)}.`,
+    'To make a new one, which shares no coupon with it,',
     ...(isService
-      ? [
-          `To make a new one, which shares no coupon with it, run once with`,
-          `${assign(schema)}:`,
-          '  firstcome migrate --new-installation',
-        ]
-      : [`To make a new one, which shares no coupon with it, set ${assign(schema)}.`]),
-  ];
-  return new StartError(lines.join('\n'));
+      ? [`run once with ${assign(schema)}:`, '  firstcome migrate --new-installation']
+      : [`set ${assign(schema)}.`]),
+  );
 }
 
 function tooMany(schemas: readonly string[], setting: SchemaSetting): StartError {
-  return new StartError(
-    `this database has ${schemas.length} installations, in the schemas\n` +
-      `${joined(schemas)}\n` +
-      `Set ${setting} to the one that holds your coupons.`,
+  return refusal(
+    `this database has ${schemas.length} installations, in the schemas`,
+    joined(schemas),
+    ...renameFirst(schemas),
+    `Set ${setting} to the one that holds your coupons.`,
   );
 }
 
-function foreign(schema: string, names: readonly string[], setting: SchemaSetting): StartError {
-  return new StartError(
-    `schema ${schema} holds what another program has made, under names that\n` +
-      `firstcome needs: ${joined(names)}\n` +
-      `Set ${setting} to another schema. One that does not exist is created.`,
-  );
-}
-
-function damaged(schema: string, missing: readonly string[], setting: SchemaSetting): StartError {
-  return new StartError(
-    `the installation in schema ${schema} is not complete\n` +
-      `Missing: ${joined(missing)}\n` +
-      'Restore the whole schema from a backup, or drop what is left of it.\n' +
-      `To use another schema, set ${setting}.`,
-  );
+function unusable(
+  schema: string,
+  { kind, names }: Extract<SchemaContent, { names: unknown }>,
+  setting: SchemaSetting,
+): StartError {
+  switch (kind) {
+    case 'damaged':
+      return refusal(
+        `the installation in schema ${schema} is not complete`,
+        `Missing: ${joined(names)}`,
+        'Restore the whole schema from a backup, or drop what is left of it.',
+        `To use another schema, set ${setting}.`,
+      );
+    case 'blocked':
+      return refusal(
+        `beside the installation in schema ${schema}, another program has`,
+        `taken names that this version needs: ${joined(names)}`,
+        'Rename what has these names, or move it to another schema.',
+      );
+    case 'foreign':
+      return refusal(
+        `schema ${schema} holds something else under names that`,
+        `firstcome needs: ${joined(names)}`,
+        `Set ${setting} to another schema.`,
+        'One that does not exist is created.',
+      );
+  }
 }
 
 function unusableName(schema: string): StartError {
-  return new StartError(
-    `the installation lies in a schema whose name holds a quote or a backslash:\n${schema}\n` +
-      'Rename the schema (`alter schema ... rename to ...`), and start again.',
+  return refusal(
+    "the name of the installation's schema has a quote or a backslash:",
+    schema,
+    'Rename the schema (`alter schema ... rename to ...`), and start again.',
   );
+}
+
+/** Advice for schemas whose names no setting can hold. */
+function renameFirst(schemas: readonly string[]): string[] {
+  return schemas.every((schema) => /^[a-z_][a-z0-9_]*$/.test(schema))
+    ? []
+    : ['First rename a schema whose name has other characters than a-z, 0-9, _.'];
+}
+
+function refusal(...lines: string[]): StartError {
+  return new StartError(lines.join('\n'));
 }
 
 function joined(names: readonly string[]): string {

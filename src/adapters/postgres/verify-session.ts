@@ -16,7 +16,7 @@ export type SessionRequirements = {
   installation?: InstallationWatch | undefined;
 };
 
-/** What of the row of `sql/check-session.sql` tells a primary. */
+/** What of the row of `sql/check-session.sql` shows a primary. */
 export type SessionFacts = { in_recovery: boolean; read_only: boolean };
 
 const readOnly = '25006';

@@ -24,7 +24,7 @@ export type Program = {
 /** What `serve` can be told on the command line; what is not told is as configured. */
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
 
-/** What `migrate` can be told. */
+/** The options of `migrate`. */
 export type MigrateOptions = { newInstallation?: boolean };
 
 /** How a history was judged; `unknown` where it shows too little to be called passed. */

@@ -1,7 +1,7 @@
 -- why: a service that runs recognises that its database was replaced or restored, and that a session is elsewhere
 -- compatible: yes
 
--- One row, written once: the id that tells this installation from every other. A copy of the database keeps it.
+-- One row, written once: the id that distinguishes this installation from every other. A copy of the database keeps it.
 create table installation (
   id uuid not null constraint installation_primary_key primary key,
   only_row boolean not null default true

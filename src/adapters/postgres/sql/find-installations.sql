@@ -1,6 +1,7 @@
--- Reads what schemas hold of the names in $2: those in $1 that exist, and every other one that holds a ledger of ours,
--- which `has_marks` tells by a constraint: that needs no right on the table. `tables` are tables, `taken` is whatever has
--- the name. The list of migrations, $3, is readable where it has a column `name` and this role may read it.
+-- Reads what schemas hold of the names in $2: those in $1 that exist, and every other one that holds a ledger of ours.
+-- `has_marks`: there is such a ledger; a constraint shows it, so no right on the table is needed. `tables` are tables,
+-- `taken` is whatever has the name. The list of migrations, $3, is readable where it has a column `name` and this role
+-- may read it.
 -- Locks: none. Index: pg_constraint_conname_nsp_index.
 select n.nspname::text as schema,
   array(
