@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
 import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
@@ -20,6 +19,7 @@ import {
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
 import { openTracing } from './app/tracing.ts';
+import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
@@ -55,11 +55,6 @@ type Stops = (() => Promise<void>)[];
 
 // Also when the requests in hand took all the time there was: workers have a second more before they are killed.
 const flushMsMin = 250;
-
-/** The version in package.json. */
-export const { version } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as { version: string };
 
 /** Starts the service in this process. Rejects, with nothing left running, when it cannot. */
 export function startApp(config: Config, options: StartOptions): Promise<App> {

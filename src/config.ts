@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Configuration: reads the environment once, checks all of it, and gives one frozen value that the parts share. */
 import { availableParallelism } from 'node:os';
-import { checkVariables, inBrackets } from './config/check.ts';
+import { checkVariables } from './config/check.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
+import { inBrackets } from './config/formats.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
 import { type SettingValues, type SettingVariable, settings } from './config/settings.ts';
 import { readVariables, type SettingSource } from './config/variables.ts';

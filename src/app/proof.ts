@@ -19,16 +19,9 @@ import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import {
-  assertOptions,
-  type DrillOptions,
-  DrillOptionsError,
-  scenarios,
-} from '../proof/drill/options.ts';
+import { assertOptions, type DrillOptions, DrillOptionsError } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
-
-export { scenarios };
 
 /** Plays a scenario and judges what the clients saw. */
 export async function drill(

@@ -20,3 +20,8 @@ export function outliveTerminal(): void {
     }
   });
 }
+
+/** Writes a line for a person to standard output. */
+export function sayOnTerminal(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -16,7 +16,7 @@ import {
 const apiKey = {
   format: 'api-key',
   allowed: 'visible ASCII characters without spaces, since it travels in a header',
-};
+} as const;
 
 /** Every setting under the name of its environment variable. Order is that of the help and the documentation. */
 export const settingDefinitions = {
@@ -248,7 +248,7 @@ export type Setting = SettingDescription & { variable: SettingVariable };
 
 /** Every setting, in the order in which they are printed. */
 export const settings: readonly Setting[] = Object.entries(settingDefinitions).map(
-  ([variable, { schema: _, ...description }]) => ({
+  ([variable, { unset: _, read: __, ...description }]) => ({
     variable: variable as SettingVariable,
     ...description,
   }),

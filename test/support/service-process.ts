@@ -161,7 +161,7 @@ function program(): string[] {
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
   // With the options that its first line names.
   if (builtMs > newestMs(source)) {
-    return ['--max-semi-space-size=32', '--enable-source-maps', built];
+    return ['--max-semi-space-size=32', built];
   }
   const tsx = createRequire(import.meta.url).resolve('tsx');
   return ['--import', pathToFileURL(tsx).href, join(source, 'main.ts')];

@@ -5,7 +5,7 @@ import type { Program, ServeOptions } from '../program.ts';
 /** `firstcome serve`: runs the service until it is told to stop. */
 export function serveCommand(program: Program): Command {
   return new Command('serve')
-    .summary('run the service (what firstcome does without a command)')
+    .summary('run the service; also without a command')
     .description(
       'Runs the service until it receives SIGTERM, SIGINT or SIGHUP. Without DATABASE_URL it ' +
         'starts a bundled PostgreSQL and keeps the data in DATA_DIR.',
