@@ -5,6 +5,7 @@ import { type Setting, settings } from '../src/config/settings.ts';
 import { dashboardFile } from './dashboards/dashboard.ts';
 import { saleDashboard } from './dashboards/sale.ts';
 import { serviceDashboard } from './dashboards/service.ts';
+import { databaseUrlSection } from './database-url-section.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { openapiFile } from './openapi-file.ts';
@@ -64,6 +65,7 @@ function configurationPage(): string {
     'the file holds, less one trailing newline. Secrets are never printed or logged.',
     '',
     ...sections,
+    ...databaseUrlSection,
     '## Rules between settings',
     '',
     '- A `HOST` that other machines can reach (anything but `127.0.0.0/8`, `::1` and `localhost`) needs `ADMIN_API_KEY`, or',

@@ -2,6 +2,7 @@
 /** Configuration: reads the environment once, checks all of it, and gives one frozen value that the parts share. */
 import { availableParallelism } from 'node:os';
 import { checkVariables } from './config/check.ts';
+import { completeDatabaseUrl, libpqVariableNames } from './config/database-url.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
 import { inBrackets } from './config/formats.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
@@ -9,7 +10,7 @@ import { type SettingValues, type SettingVariable, settings } from './config/set
 import { readVariables, type SettingSource } from './config/variables.ts';
 import { Secret } from './core/secret.ts';
 
-export { isLoopback, settings, settingsHelp };
+export { isLoopback, libpqVariableNames, settings, settingsHelp };
 
 /** Everything that can be configured, checked. Frozen through and through: a write to it throws. */
 export type Config = {
@@ -35,11 +36,13 @@ export type Config = {
     allowAnonymousAdmin: boolean;
   };
   database: {
-    /** Undefined: the bundled PostgreSQL is wanted. */
+    /** Leaves nothing to the environment. Undefined: the bundled PostgreSQL is wanted. */
     url: Secret | undefined;
     claimConnections: number;
     queryConnections: number;
     connectTimeoutMs: number;
+    /** How long a start waits for the database; 0: one try. */
+    waitMs: number;
     /** Always less than half of `claims.timeoutMs`. */
     lockTimeoutMs: number;
     statementTimeoutMs: number;
@@ -98,6 +101,12 @@ export function loadConfig(
       mistakes.push(rule.mistake);
     }
   }
+  if (values.DATABASE_URL !== undefined) {
+    const label = `DATABASE_URL${given.sources.get('DATABASE_URL') === 'file' ? ' (read from DATABASE_URL_FILE)' : ''}`;
+    const completed = completeDatabaseUrl(values.DATABASE_URL, env, label);
+    values.DATABASE_URL = completed.url;
+    mistakes.push(...completed.mistakes);
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const warnings = [...given.warnings, ...warningsAbout(values)];
   const config = deepFreeze({ ...toConfig(values, lockTimeoutMs), warnings });
@@ -140,6 +149,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       claimConnections: values.DATABASE_CLAIM_CONNECTIONS,
       queryConnections: values.DATABASE_QUERY_CONNECTIONS,
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,
+      waitMs: values.DATABASE_WAIT_MS,
       lockTimeoutMs,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
     },

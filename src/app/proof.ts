@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ClientConfig } from 'pg';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { connectionConfig } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type {
@@ -47,19 +49,21 @@ export async function drill(
     ]);
   }
   await assertWritable(written);
-  const url = isAudited ? await databaseUrl(config) : undefined;
-  if (isAudited && url === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
+  const database = isAudited ? await databaseOf(config) : undefined;
+  if (isAudited && database === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
   const report = await runDrill(
     drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {
-      if (url !== undefined && name !== undefined) await assertJudgedHere(url, name, urls);
+      if (database !== undefined && name !== undefined) {
+        await assertJudgedHere(database, name, urls);
+      }
     },
   );
   const historyFile = report.history.file;
   const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
-  if (url === undefined) {
+  if (database === undefined) {
     output.stdout(`\nnot judged; do so with: ${byHand}\n`);
     return 'unknown';
   }
@@ -110,8 +114,12 @@ async function assertWritable(files: string[]): Promise<void> {
 }
 
 /** Clients of one service, judged by the database of another, would seem to have lost all that they were told. */
-async function assertJudgedHere(url: string, coupon: string, urls: string[]): Promise<void> {
-  if (await knowsCoupon(url, coupon).catch(cannotBeRead)) return;
+async function assertJudgedHere(
+  database: ClientConfig,
+  coupon: string,
+  urls: string[],
+): Promise<void> {
+  if (await knowsCoupon(database, coupon).catch(cannotBeRead)) return;
   throw new StartError(
     `the service at ${urls.join(', ')} does not use the database that would judge it: coupon ` +
       `${coupon}, created there just now, is not in it. Say --url, or set DATABASE_URL to that of this service.`,
@@ -119,13 +127,9 @@ async function assertJudgedHere(url: string, coupon: string, urls: string[]): Pr
 }
 
 async function dumpDatabase(config: Config): Promise<Dump> {
-  const url = await databaseUrl(config);
-  if (url === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
-  return dumpOf(url);
-}
-
-function dumpOf(url: string): Promise<Dump> {
-  return takeDump(url).catch(cannotBeRead);
+  const database = await databaseOf(config);
+  if (database === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
+  return takeDump(database).catch(cannotBeRead);
 }
 
 function cannotBeRead(error: Error): never {
@@ -139,6 +143,7 @@ const noDatabase =
   'the bundled one, run this in the same folder (DATA_DIR) while the\n' +
   'service runs.';
 
-async function databaseUrl(config: Config): Promise<string | undefined> {
-  return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
+async function databaseOf(config: Config): Promise<ClientConfig | undefined> {
+  const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
+  return url === undefined ? undefined : connectionConfig(url, { name: 'firstcome audit' });
 }

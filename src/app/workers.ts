@@ -5,7 +5,7 @@ import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, startOnDatabase, startProcess } from '../app.ts';
-import type { Config } from '../config.ts';
+import { type Config, libpqVariableNames } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
 import type { OpenDatabase, StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
@@ -20,8 +20,12 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
     const workers = new Workers({
       count: config.workers,
       args: ['worker', database.kind],
-      // The file, if there was one, has been read; both at once would be a mistake.
-      env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
+      // The file, if there was one, has been read; both at once would be a mistake. The URL is complete as it is, and
+      // that of the bundled database is not to be completed.
+      env: {
+        ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
+        ...{ DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
+      },
       metrics: new WorkersMetrics(),
       warn: (event, message) => log.warn(event, message),
       sleep: systemClock.sleep,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isIP } from 'node:net';
+import { readConnectionUrl } from '../core/connection-url.ts';
 
 /** The formats that a text among the settings can have. */
 export const formats = {
@@ -11,7 +12,7 @@ export const formats = {
   'http-origin': isHttpOrigin,
   'collector-url': (text: string) =>
     /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
-  'postgres-url': isPostgresUrl,
+  'postgres-url': (text: string) => readConnectionUrl(text) !== undefined,
 };
 
 /** The name of one of the formats. */
@@ -29,16 +30,6 @@ function isHostOfUrl(text: string): boolean {
 /** An IPv6 address as it must be written in a URL; any other host as it is. */
 export function inBrackets(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
-}
-
-/**
- * An `@` behind the host is that of a password with a `/`, `?` or `#`, whose beginning would be taken for the port and
- * told. With a path before it, one in the query belongs there.
- */
-function isPostgresUrl(text: string): boolean {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
-  const { pathname, search, hash } = new URL(text);
-  return !`${pathname}${pathname === '' ? search : ''}${hash}`.includes('@');
 }
 
 function isHttpOrigin(text: string): boolean {

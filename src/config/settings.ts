@@ -103,7 +103,7 @@ export const settingDefinitions = {
     format: 'postgres-url',
     allowed:
       'a URL that begins with postgres:// or postgresql://, what is special in its password percent-encoded',
-    help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
+    help: 'PostgreSQL to use, with parameters such as sslmode as in libpq; when unset, a bundled one is started in DATA_DIR.',
   }),
   DATABASE_CLAIM_CONNECTIONS: wholeNumber({
     group: 'Database',
@@ -122,6 +122,12 @@ export const settingDefinitions = {
     default: 2_000,
     ...{ min: 100, max: 60_000, unit: 'milliseconds' },
     help: 'How long opening a connection may take.',
+  }),
+  DATABASE_WAIT_MS: wholeNumber({
+    group: 'Database',
+    default: 30_000,
+    ...{ min: 0, max: 3_600_000, unit: 'milliseconds' },
+    help: 'How long a start waits for a database that is not there yet or takes no writes yet; 0: not at all.',
   }),
   DATABASE_LOCK_TIMEOUT_MS: followingNumber({
     group: 'Database',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { connectionConfig } from './connection-config.ts';
 
 /** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to somebody else. */
 export type DatabasePlace =
@@ -65,23 +66,12 @@ export function ownConnections(
   options: ConnectionsOptions,
   listener: ConnectionListener,
 ): Connections {
-  const { url, settings } = splitSettings(databaseUrl);
   const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'firstcome',
+    ...connectionConfig(databaseUrl, { name: 'firstcome', settings: sessionSettings(options) }),
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // The last one of a name counts, so what the statements rely on comes behind what the URL says.
-    options: [settings]
-      .concat(
-        Object.entries(sessionSettings(options)).map(
-          ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
-        ),
-      )
-      .join(' ')
-      .trim(),
   });
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', (error) => listener.onIdleLost(error));
@@ -95,16 +85,8 @@ export function ownConnections(
   };
 }
 
-/** The URL without its `options`, which the driver would take instead of ours, and those options. */
-function splitSettings(databaseUrl: string): { url: string; settings: string } {
-  const url = new URL(databaseUrl);
-  const settings = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
-  return { url: url.href, settings };
-}
-
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
-export function destroySocket(client: pg.PoolClient): void {
+export function destroySocket(client: pg.ClientBase): void {
   (
     client as unknown as { connection: { stream: { destroy(): void } } }
   ).connection.stream.destroy();

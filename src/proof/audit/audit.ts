@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type pg from 'pg';
 import type { Dump } from '../dump.ts';
 import type { HistoryHead } from '../history.ts';
 import { counted } from '../numbers.ts';
@@ -19,7 +20,7 @@ export type AuditInput = {
   /** What was broken on purpose meanwhile. */
   faultsFile?: string | undefined;
   options?: Partial<AuditOptions> | undefined;
-} & ({ dump: Dump } | { databaseUrl: string });
+} & ({ dump: Dump } | { database: pg.ClientConfig });
 
 /** The verdict, and what each rule found. */
 export type AuditReport = {
@@ -42,7 +43,7 @@ export async function auditHistory(input: AuditInput): Promise<AuditReport> {
   const history = await readHistory(input.historyFile).catch(throwNaming(input.historyFile));
   const options = { ...optionsFor(history.head), ...input.options };
   const faults = await faultsDuring(history, input.faultsFile);
-  const dump = 'dump' in input ? input.dump : await takeDump(input.databaseUrl);
+  const dump = 'dump' in input ? input.dump : await takeDump(input.database);
   assertDump(dump);
   const evidence = joinEvidence({ history, dump, faults, options });
   const reports = rules.map((rule) => rule(evidence));

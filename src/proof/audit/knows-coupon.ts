@@ -6,12 +6,8 @@ const findCoupon = readFileSync(new URL('./sql/find-coupon.sql', import.meta.url
 const connectTimeoutMs = 10_000;
 
 /** Whether this database has a coupon of that name. */
-export async function knowsCoupon(databaseUrl: string, name: string): Promise<boolean> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'firstcome audit',
-  });
+export async function knowsCoupon(database: pg.ClientConfig, name: string): Promise<boolean> {
+  const client = new pg.Client({ ...database, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect();
   try {
     const { rows } = await client.query(findCoupon, [name]);

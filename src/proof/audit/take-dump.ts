@@ -11,12 +11,8 @@ const connectTimeoutMs = 10_000;
  * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
  * nothing. To be called once everything has come to rest: what is still under way is not in it.
  */
-export async function takeDump(databaseUrl: string): Promise<Dump> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'firstcome audit',
-  });
+export async function takeDump(database: pg.ClientConfig): Promise<Dump> {
+  const client = new pg.Client({ ...database, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect();
   try {
     await client.query(sql('begin-snapshot'));
