@@ -2,22 +2,16 @@
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
-import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
-import { checkDurability } from './adapters/postgres/durability.ts';
 import { postgresHealth } from './adapters/postgres/health.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
-import {
-  migrateDatabase,
-  type OpenDatabase,
-  openDatabase,
-  type StartOptions,
-} from './app/database.ts';
+import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
+import { prepareDatabase } from './app/prepare-database.ts';
 import { openTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
@@ -75,14 +69,10 @@ export async function startOnDatabase(
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
     stops.push(database.close);
-    const { connectTimeoutMs, claimConnections, queryConnections } = config.database;
-    const start = { url: database.url, connectTimeoutMs, sleep: systemClock.sleep };
-    const durability = await checkDurability({ ...start, unsafeAllowed: config.unsafeDurability });
-    if (durability === 'unsafe') log.warn('this database can lose acknowledged claims');
-    const pools = { processes: config.workers, claimConnections, queryConnections };
-    const scarce = await checkConnectionLimit({ ...start, ...pools });
-    if (scarce !== undefined) log.warn(scarce);
-    const applied = await migrateDatabase(config, database.url);
+    const { durability, applied, warnings } = await prepareDatabase(config, database.url, {
+      ...{ log, signal: options.signal },
+    });
+    for (const warning of warnings) log.warn(warning);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     const { url, stop } = await serve(database, log);
     stops.push(stop);

@@ -2,8 +2,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startEmbeddedPostgres } from '../adapters/embedded-postgres/embedded-postgres.ts';
-import { migrate } from '../adapters/postgres/migrate.ts';
-import { systemClock } from '../adapters/system/clock.ts';
+import { describePlace } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
 
 /** A database that answers. */
@@ -30,7 +29,12 @@ export async function openDatabase(
 ): Promise<OpenDatabase> {
   const given = config.database.url?.reveal();
   if (given !== undefined) {
-    return { url: given, kind: 'external', place: placeOf(given), close: async () => undefined };
+    return {
+      url: given,
+      kind: 'external',
+      place: `PostgreSQL at ${describePlace(given)}`,
+      close: async () => undefined,
+    };
   }
   const { claimConnections, queryConnections } = config.database;
   const connections = config.workers * (claimConnections + queryConnections) + connectionsToSpare;
@@ -48,15 +52,4 @@ export async function openDatabase(
     place: resolve(config.dataDir),
     close: () => bundled.stop(),
   };
-}
-
-/** Brings a database up to date and returns the names of the migrations applied. */
-export function migrateDatabase(config: Config, url: string): Promise<string[]> {
-  const { connectTimeoutMs } = config.database;
-  return migrate({ url, connectTimeoutMs, sleep: systemClock.sleep });
-}
-
-function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `PostgreSQL at ${host || 'its default host'}${pathname}`;
 }

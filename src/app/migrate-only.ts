@@ -2,20 +2,22 @@
 /** `firstcome migrate`. */
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
 import { loadConfig } from '../config.ts';
-import { migrateDatabase, openDatabase } from './database.ts';
+import { openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
+import { migrateDatabase } from './prepare-database.ts';
 import { sayOnTerminal } from './terminal.ts';
 
 /** Brings the database up to date without serving, and returns the names of the migrations applied. */
 export async function migrateOnly(): Promise<string[]> {
   const config = loadConfig();
+  const log = createLogger(config);
   if (config.database.url === undefined) {
     const running = await findRunningServer(config.dataDir);
-    if (running !== undefined) return migrateDatabase(config, running.url);
+    if (running !== undefined) return migrateDatabase(config, running.url, { log });
   }
-  const database = await openDatabase(config, createLogger(config), { say: sayOnTerminal });
+  const database = await openDatabase(config, log, { say: sayOnTerminal });
   try {
-    return await migrateDatabase(config, database.url);
+    return await migrateDatabase(config, database.url, { log });
   } finally {
     await database.close();
   }

@@ -232,11 +232,17 @@ describe('a start that cannot be', () => {
   });
 
   it.each([
-    ['postgres://ada:sesame@127.0.0.1:1/sale', '127.0.0.1:1/sale: connect ECONNREFUSED'],
+    [
+      'postgres://ada:sesame@127.0.0.1:1/sale',
+      '127.0.0.1:1/sale:\nfirstcome: connect ECONNREFUSED',
+    ],
     // Two dots: no server of names is asked, which may take its time where there is none.
-    ['postgres://ada:sesame@no-such-host..invalid/sale', 'no-such-host..invalid/sale: getaddrinfo'],
+    [
+      'postgres://ada:sesame@no-such-host..invalid/sale',
+      'no-such-host..invalid/sale:\nfirstcome: getaddrinfo',
+    ],
   ])('is told when nothing answers at %s, without the password', async (url, told) => {
-    const { code, output } = await runToEnd({ DATABASE_URL: url });
+    const { code, output } = await runToEnd({ DATABASE_URL: url, DATABASE_WAIT_MS: '0' });
     expect(code).toBe(1);
     expect(output).toContain(`firstcome: cannot use the database at ${told}`);
     expect(output).toContain('firstcome: Check that it runs and that DATABASE_URL names its host');
@@ -254,7 +260,7 @@ describe('a start that cannot be', () => {
       runToEnd({ DATABASE_URL: withName.href }),
     ]);
     await postgres.stop();
-    const stopped = await runToEnd({ DATABASE_URL: postgres.url });
+    const stopped = await runToEnd({ DATABASE_URL: postgres.url, DATABASE_WAIT_MS: '0' });
     expect(wrongPassword).toMatchObject({
       code: 1,
       output: expect.stringContaining('password authentication failed'),

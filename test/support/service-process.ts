@@ -106,7 +106,8 @@ export function commandOf(args: string[]): string[] {
   return [process.execPath, ...program(), ...args];
 }
 
-function launch(
+/** Starts a command, and does not wait for anything. */
+export function launch(
   env: Record<string, string>,
   args: string[],
   [file = '', ...rest] = commandOf(args),

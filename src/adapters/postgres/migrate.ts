@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
-import { connectOnce, messageOf } from './connect.ts';
+import { messageOf, type StartConnection, withStartConnection } from './connect.ts';
 import { statement } from './statements.ts';
 
 const readVersion = statement('read-version');
@@ -15,17 +15,8 @@ const noRight = '42501';
  * Brings the database to the tables and functions of this version and returns the names of the migrations applied.
  * Safe from several processes at once: one works, the others wait for it. Rejects with a `StartError`.
  */
-export async function migrate(options: {
-  url: string;
-  connectTimeoutMs: number;
-  sleep(ms: number): Promise<void>;
-}): Promise<string[]> {
-  const client = await connectOnce(options);
-  try {
-    return await migrateWith(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+export function migrate(options: StartConnection): Promise<string[]> {
+  return withStartConnection(options, (client) => migrateWith(client));
 }
 
 /** The same over a connection that is there, in `schema`, which is created if need be; else where its tables go by default. */
