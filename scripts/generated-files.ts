@@ -32,11 +32,12 @@ export const generatedFiles: readonly GeneratedFile[] = [
 
 const groupIntroductions: Record<(typeof settingGroups)[number], string> = {
   HTTP: 'Where the service listens, what it accepts and how long it waits for a client.',
-  Access: 'Who may do what. A key travels as `Authorization: Bearer <key>`.',
+  Access:
+    'Who may do what. A key travels as `Authorization: Bearer <key>`. One that a file holds can change while the service runs: see [operating](operating.md#new-api-keys-without-a-restart).',
   Database: 'Which PostgreSQL decides, and how long the service waits for it.',
   Claims:
     'How many claims may wait, and for how long, before the service refuses further ones at once.',
-  Operation: 'Logging, and how the service stops.',
+  Operation: 'Logging, and how the service stops: see [operating](operating.md).',
 };
 
 function configurationPage(): string {

@@ -8,6 +8,7 @@ import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
+import { type CurrentKeys, currentKeys, rereadKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
@@ -34,6 +35,7 @@ export type App = {
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
   database: Pick<OpenDatabase, 'url' | 'kind'>;
+  keys: CurrentKeys;
   /** Where the service is several processes: the one that joins their metrics. */
   primary?: {
     /** Undefined when they cannot be had. */
@@ -52,9 +54,11 @@ const flushMsMin = 250;
 
 /** Starts the service in this process. Rejects, with nothing left running, when it cannot. */
 export function startApp(config: Config, options: StartOptions): Promise<App> {
-  return startOnDatabase(config, options, (database, log) =>
-    startProcess(config, log, { database }),
-  );
+  return startOnDatabase(config, options, (database, log) => {
+    const keys = currentKeys(config);
+    options.onReload?.(() => rereadKeys(keys, log));
+    return startProcess(config, log, { database, keys });
+  });
 }
 
 /** Opens the database and brings it up to date, then starts what serves on it. */
@@ -199,7 +203,7 @@ async function joinParts(
         systemClock.sleep(healthMsMax).then(() => false),
       ]),
   });
-  const server = await createHttpServer(httpOptions(config), {
+  const server = await createHttpServer(httpOptions(config, options.keys), {
     ...useCases,
     checkHealth,
     healthFacts: {
@@ -244,12 +248,6 @@ function configFacts({ claims, database, workers }: Config): MetricSources['conf
   };
 }
 
-function httpOptions(config: Config) {
-  const { http, auth } = config;
-  return {
-    ...http,
-    loopbackOnly: isLoopback(http.host),
-    adminApiKey: auth.adminApiKey?.reveal(),
-    claimApiKey: auth.claimApiKey?.reveal(),
-  };
+function httpOptions({ http }: Config, keys: CurrentKeys) {
+  return { ...http, loopbackOnly: isLoopback(http.host), apiKeys: keys.now };
 }

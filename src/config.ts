@@ -114,6 +114,23 @@ export function loadConfig(
   return config;
 }
 
+/** The keys as they are now, and the variables whose files they come from. */
+export type RereadKeys = {
+  adminApiKey: Secret | undefined;
+  claimApiKey: Secret | undefined;
+  files: string[];
+  warnings: string[];
+};
+
+/** Reads the API keys anew, and nothing else of the environment. Throws one `ConfigError` that holds every mistake. */
+export function rereadApiKeys(env: NodeJS.ProcessEnv = process.env): RereadKeys {
+  const variables = ['ADMIN_API_KEY', 'CLAIM_API_KEY'] as const;
+  const names = variables.flatMap((variable) => [variable, `${variable}_FILE`]);
+  const { auth, warnings } = loadConfig(Object.fromEntries(names.map((name) => [name, env[name]])));
+  const files = variables.map((variable) => `${variable}_FILE`).filter((name) => env[name]);
+  return { adminApiKey: auth.adminApiKey, claimApiKey: auth.claimApiKey, files, warnings };
+}
+
 /** The settings in force and where each came from, without secrets. A config made by hand has only defaults. */
 export function describeConfig(config: Config): ConfigRow[] {
   return toRows(config, sources.get(config) ?? new Map());

@@ -15,8 +15,12 @@ export type OpenDatabase = {
   close(): Promise<void>;
 };
 
-/** Who hears of what takes time, and what can break it off. */
-export type StartOptions = { say(line: string): void; signal?: AbortSignal };
+/** Who hears of what takes time, what can break it off, and who is called when keys are to be read again. */
+export type StartOptions = {
+  say(line: string): void;
+  signal?: AbortSignal;
+  onReload?(reload: () => void): void;
+};
 
 // Migrations and people who look in need some too.
 const connectionsToSpare = 10;

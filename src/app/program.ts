@@ -8,6 +8,8 @@ import { version } from './version.ts';
  * runs, so that `--version`, `--help` and `config` do not pay for that of the service.
  */
 export function createProgram(): Program {
+  // Left alone, Node opens a debugger at this signal, to whoever reaches its port.
+  process.on('SIGUSR1', () => undefined);
   return {
     version,
     scenarios,
@@ -25,15 +27,19 @@ export function createProgram(): Program {
       return migrateOnly();
     },
     async serve(options) {
-      const { serve } = await loadService();
-      return serve(options);
+      const [{ serve }, signals] = await loadService();
+      return serve(options, signals);
     },
     async work(database) {
-      const { work } = await loadService();
-      return work(database);
+      const [{ work }, signals] = await loadService();
+      return work(database, signals);
     },
     async drill(options, output) {
-      const { signal } = (await import('./signals.ts')).onFirstSignal();
+      const { listenToSignals } = await import('./signals.ts');
+      const { signal, stopped } = listenToSignals({ reloads: false });
+      void stopped.then((name) => {
+        if (name === 'SIGINT') output.stdout('\nstopping; Ctrl-C again ends at once\n');
+      });
       const { loadConfig, drill } = await loadProof();
       return drill(loadConfig(), options, output, signal);
     },
@@ -45,11 +51,14 @@ export function createProgram(): Program {
 }
 
 async function loadService() {
+  // Before the rest is loaded, which takes its time.
+  const { listenToSignals } = await import('./signals.ts');
+  const signals = listenToSignals({ reloads: true });
   // Before the code of the service makes garbage.
   const { keepTickShape } = await import('./tick-shape.ts');
   keepTickShape();
   process.setSourceMapsEnabled(true);
-  return import('./serve.ts');
+  return [await import('./serve.ts'), signals] as const;
 }
 
 async function loadProof() {

@@ -4,30 +4,42 @@ import { type App, startApp } from '../app.ts';
 import { type Config, loadConfig } from '../config.ts';
 import type { ServeOptions } from '../entrypoints/cli/program.ts';
 import { ownUrl, portOf } from './own-url.ts';
-import { onFirstSignal } from './signals.ts';
+import type { Signals } from './signals.ts';
 import { sayOnTerminal } from './terminal.ts';
 import { version } from './version.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
+const leftoverMsMax = 1_000;
+
 /** Runs the service until a signal stops it. */
-export async function serve({ workers, unsafeDurability }: ServeOptions): Promise<void> {
+export async function serve(
+  { workers, unsafeDurability }: ServeOptions,
+  signals: Signals,
+): Promise<void> {
+  const { stopped, signal, onReload } = signals;
+  let doing = 'breaking off the start';
+  void stopped.then((name) => {
+    const again = name === 'SIGINT' ? '; Ctrl-C again ends at once' : '';
+    sayOnTerminal(`stopping: ${doing}${again}`);
+  });
   const config = loadConfig(undefined, {
     ...(workers !== undefined && { WORKERS: workers }),
     ...(unsafeDurability && { UNSAFE_DURABILITY: 'true' }),
   });
-  const { stopped, signal } = onFirstSignal();
   const start = config.workers > 1 ? startWithWorkers : startApp;
   let app: App;
   try {
-    app = await start(config, { say: sayOnTerminal, signal });
+    app = await start(config, { say: sayOnTerminal, signal, onReload });
   } catch (error) {
-    if (signal.aborted) return;
-    throw error;
+    if (!signal.aborted) throw error;
+    // What cannot be broken off, such as the look-up of a name, does not hold the process up.
+    setTimeout(() => process.exit(), leftoverMsMax).unref();
+    return;
   }
   try {
+    doing = 'answering what is under way';
     sayOnTerminal(welcome(app, config));
     await stopped;
-    sayOnTerminal('stopping: answering what is under way');
   } finally {
     await app.stop();
   }
@@ -35,8 +47,8 @@ export async function serve({ workers, unsafeDurability }: ServeOptions): Promis
 }
 
 /** Serves as one of the workers of a service with this kind of database. */
-export function work(database: 'bundled' | 'external'): Promise<void> {
-  return runWorker(loadConfig(), database, onFirstSignal().stopped);
+export function work(database: 'bundled' | 'external', signals: Signals): Promise<void> {
+  return runWorker(loadConfig(), database, signals.stopped);
 }
 
 function welcome(app: App, config: Config): string {

@@ -6,7 +6,9 @@ import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, startOnDatabase, startProcess } from '../app.ts';
 import { type Config, libpqVariableNames } from '../config.ts';
+import type { ApiKeys } from '../entrypoints/http/access.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
+import { currentKeys, rereadKeys } from './api-keys.ts';
 import type { OpenDatabase, StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
@@ -17,19 +19,20 @@ const exitMsMax = 1000;
 export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, async (database, log) => {
     const port = await portToShare(config.http);
+    const keys = currentKeys(config);
     const workers = new Workers({
       count: config.workers,
       args: ['worker', database.kind],
-      // The file, if there was one, has been read; both at once would be a mistake. The URL is complete as it is, and
-      // that of the bundled database is not to be completed.
-      env: {
-        ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
-        ...{ DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
-      },
+      env: () => workerEnvironment(database.url, port, keys.now()),
+      keys: keys.now,
       metrics: new WorkersMetrics(),
       warn: (event, message) => log.warn(event, message),
       sleep: systemClock.sleep,
       nowMs: systemClock.nowMs,
+    });
+    options.onReload?.(() => {
+      rereadKeys(keys, log);
+      workers.sendKeys();
     });
     const { delayMs, timeoutMs } = config.shutdown;
     const url = await workers.start();
@@ -37,11 +40,24 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
   });
 }
 
+/**
+ * What a worker is told by its environment. Files have been read, and may hold something else by now: a worker takes what
+ * the service began with, or has taken over since. The URL is complete: that of the bundled database says all there is.
+ */
+function workerEnvironment(url: string, port: number, keys: ApiKeys): Record<string, string> {
+  return {
+    ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
+    ...{ DATABASE_URL: url, DATABASE_URL_FILE: '', PORT: String(port) },
+    ...{ ADMIN_API_KEY: keys.adminApiKey ?? '', ADMIN_API_KEY_FILE: '' },
+    ...{ CLAIM_API_KEY: keys.claimApiKey ?? '', CLAIM_API_KEY_FILE: '' },
+  };
+}
+
 /** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
 export async function runWorker(
   config: Config,
   kind: OpenDatabase['kind'],
-  stopped: Promise<void>,
+  stopped: Promise<unknown>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
   const url = config.database.url?.reveal();
@@ -49,8 +65,10 @@ export async function runWorker(
     throw new Error('a worker is started by `firstcome serve --workers`');
   }
   const log = createLogger(config);
+  const keys = currentKeys(config);
+  primary.onKeys(({ adminApiKey, claimApiKey }) => keys.replace({ adminApiKey, claimApiKey }));
   try {
-    const service = await startProcess(config, log, { database: { url, kind }, primary });
+    const service = await startProcess(config, log, { database: { url, kind }, primary, keys });
     primary.sayReady(service.url);
     await stopped;
     await service.stop();
