@@ -216,6 +216,24 @@ describe('a start that is stopped', () => {
   });
 });
 
+it('a start looks up names in the catalogs only, whatever the URL says', async () => {
+  await database.query(`create schema other authorization ${role}`);
+  await database.query(
+    'create function other.pg_is_in_recovery() returns boolean language sql return true',
+  );
+  await database.query(
+    `create function other.set_config(text, text, boolean) returns text language sql return 'x'`,
+  );
+  const misled = new URL(proxy.urlOf(url));
+  misled.searchParams.set('options', '-c search_path=other,pg_catalog');
+  const { result } = start({ url: misled.href, waitMs: 0 }, undefined, async (client) => {
+    const { rows } = await client.query('show search_path');
+    return rows;
+  });
+  expect(await result).toEqual([{ search_path: 'pg_catalog, pg_temp' }]);
+  await database.query('drop schema other cascade');
+});
+
 it('the time to wait is that of the whole start, and its last reason is told', async () => {
   await proxy.refuse();
   const service = startService({
