@@ -98,6 +98,7 @@ export async function createHttpServer(
     warn: (event, message) => parts.log.warn(event, message),
     answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId()),
     nowMs: () => performance.now(),
+    atEndOfTurn: (run) => void setImmediate(run),
   });
   const app: HttpApp = Fastify({
     logger: false,
