@@ -26,6 +26,7 @@ const beyondMin = 16;
 // How long the first request of a new connection may take, near the limit and at the limit.
 const silentMsMin = 1000;
 const silentAtLimitMsMin = 100;
+const idleOnly = Number.POSITIVE_INFINITY;
 // How long a request may take to arrive completely, at the limit.
 const slowMsMin = 1000;
 
@@ -41,6 +42,8 @@ export type ConnectionsOptions = {
   /** Answers a request that has not arrived in time. */
   answerSlow(socket: Socket): void;
   nowMs(): number;
+  /** Calls `run` when everything that has arrived by now was read. */
+  atEndOfTurn(run: () => void): void;
 };
 
 /** How many connections are accepted beyond a limit. */
@@ -62,7 +65,10 @@ export function refuseBeyondLimit(
   app.addHook('onClose', async () => connections.end());
 }
 
-/** The connections of one process, whichever of its servers they came to. */
+/**
+ * The connections of one process, whichever of its servers they came to. To note a request, and to find the next
+ * connection to close, costs the same however many there are.
+ */
 export class Connections {
   private readonly options: ConnectionsOptions;
   private readonly log: ConnectionLog;
@@ -71,7 +77,9 @@ export class Connections {
   /** Within the limit, and beyond it. */
   private within = 0;
   private beyond = 0;
-  /** Opened, with no request yet, in order of their opening. */
+  /** Opened in this turn of the event loop: what they have sent could not be read yet. */
+  private readonly opened = new ConnectionList();
+  /** Opened before, with no request yet, in order of their opening. */
   private readonly silent = new ConnectionList();
   /** Answered, in order of the last answer. */
   private readonly idle = new ConnectionList();
@@ -79,6 +87,7 @@ export class Connections {
   private readonly asking = new ConnectionList();
   /** Beyond the limit, with no request yet. */
   private readonly reserve = new ConnectionList();
+  private isTurnWatched = false;
 
   constructor(options: ConnectionsOptions) {
     this.options = options;
@@ -116,7 +125,7 @@ export class Connections {
 
   /** Closes the connections on which nothing was sent yet, for a stop that need not wait for them. */
   closeSilent(): void {
-    for (const list of [this.silent, this.reserve]) {
+    for (const list of [this.silent, this.opened, this.reserve]) {
       for (let one = list.first; one !== undefined; one = list.first) {
         if (one.hasBegun) this.asking.add(one);
         else this.close(one);
@@ -136,13 +145,12 @@ export class Connections {
   private onOpened(socket: Socket): void {
     const connection = new Connection(socket, this.options.nowMs());
     this.within += 1;
-    this.silent.add(connection);
+    this.opened.add(connection);
     socket.setTimeout(this.options.silentTimeoutMs);
     socket.once('close', () => this.onClosed(connection));
-    this.closeWaiting(this.waitingMax, silentMsMin);
-    this.closeWaiting(this.options.max, silentAtLimitMsMin);
-    this.closeSlow();
-    if (this.within > this.options.max) this.moveBeyond(connection);
+    // More may come in one turn than the last tenth has room for.
+    if (this.within > this.options.max && !this.closeWaiting(idleOnly)) this.moveBeyond(connection);
+    this.watchTurn();
   }
 
   private onRequest({ socket }: IncomingMessage, response: ServerResponse): void {
@@ -152,11 +160,7 @@ export class Connections {
     if (connection.requests === 0) socket.setTimeout(0);
     connection.requests += 1;
     connection.sinceMs = this.options.nowMs();
-    if (connection.isBeyond && this.within < this.options.max) {
-      connection.isBeyond = false;
-      this.beyond -= 1;
-      this.within += 1;
-    }
+    if (connection.isBeyond && this.within < this.options.max) this.moveWithin(connection);
     this.asking.add(connection);
     if (connection.isBeyond) response.shouldKeepAlive = false;
     response.on('finish', () => this.onAnswered(connection));
@@ -170,7 +174,7 @@ export class Connections {
       connection.sinceMs = this.options.nowMs();
       connection.bytesRead = connection.socket.bytesRead;
       this.idle.add(connection);
-      this.closeWaiting(this.waitingMax, silentMsMin);
+      if (this.isNearLimit) this.watchTurn();
     } else {
       connection.list?.remove(connection);
     }
@@ -184,17 +188,41 @@ export class Connections {
     else this.within -= 1;
   }
 
-  /** Closes connections that wait for a request, until no more than `openMax` are open or none is left. */
-  private closeWaiting(openMax: number, silentMs: number): void {
-    while (this.within > openMax) {
-      const connection = this.longestWaiting(silentMs);
-      if (connection === undefined) return;
-      if (connection.hasBegun) {
-        connection.sinceMs = this.options.nowMs();
-        this.asking.add(connection);
-      } else {
-        this.close(connection, connection.list === this.idle ? 'idle' : 'silent');
+  private watchTurn(): void {
+    if (this.isTurnWatched) return;
+    this.isTurnWatched = true;
+    this.options.atEndOfTurn(() => this.onEndOfTurn());
+  }
+
+  /** Makes room, now that what has arrived is read: none is closed whose next request is here. */
+  private onEndOfTurn(): void {
+    this.isTurnWatched = false;
+    while (this.isNearLimit && this.closeWaiting(silentMsMin));
+    for (let one = this.reserve.first; one !== undefined; one = this.reserve.first) {
+      if (this.within >= this.options.max && !this.makeRoom()) break;
+      this.moveWithin(one);
+      this.opened.add(one);
+    }
+    for (let one = this.opened.first; one !== undefined; one = this.opened.first) {
+      this.silent.add(one);
+    }
+  }
+
+  private makeRoom(): boolean {
+    return this.closeWaiting(silentAtLimitMsMin) || this.closeSlow();
+  }
+
+  /** Closes the connection that has waited longest for a request; false where none waits. */
+  private closeWaiting(silentMs: number): boolean {
+    for (;;) {
+      const one = this.longestWaiting(silentMs);
+      if (one === undefined) return false;
+      if (!one.hasBegun) {
+        this.close(one, one.list === this.idle ? 'idle' : 'silent');
+        return true;
       }
+      one.sinceMs = this.options.nowMs();
+      this.asking.add(one);
     }
   }
 
@@ -205,19 +233,19 @@ export class Connections {
     return idle === undefined || silent.sinceMs < idle.sinceMs ? silent : idle;
   }
 
-  /** Ends requests that are slow to arrive, until the limit is kept or there are no more of them. */
-  private closeSlow(): void {
-    while (this.within > this.options.max) {
-      const connection = this.asking.first;
-      if (connection === undefined || !this.isOlder(connection, slowMsMin)) return;
-      if (isBeingAnswered(connection.socket)) {
-        // Not to be looked at again before its next request.
-        this.asking.remove(connection);
-      } else {
-        this.options.answerSlow(connection.socket);
-        this.close(connection, 'slow');
+  /** Ends a request that is slow to arrive; false where there is none. */
+  private closeSlow(): boolean {
+    for (let one = this.asking.first; one !== undefined; one = this.asking.first) {
+      if (!this.isOlder(one, slowMsMin)) return false;
+      if (!isBeingAnswered(one.socket) && !one.isBeyond) {
+        this.options.answerSlow(one.socket);
+        this.close(one, 'slow');
+        return true;
       }
+      // Not to be looked at again before its next request.
+      this.asking.remove(one);
     }
+    return false;
   }
 
   private moveBeyond(connection: Connection): void {
@@ -227,6 +255,12 @@ export class Connections {
     this.reserve.add(connection);
     const oldest = this.reserve.first;
     if (this.beyond > this.beyondMax && oldest !== undefined) this.close(oldest, 'dropped');
+  }
+
+  private moveWithin(connection: Connection): void {
+    connection.isBeyond = false;
+    this.beyond -= 1;
+    this.within += 1;
   }
 
   /** Destroys it: what was written to it is sent all the same, and what arrives from now on is never read. */

@@ -104,6 +104,7 @@ export async function createHttpServer(
     warn: (event, message) => parts.log.warn(event, message),
     answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId(), drain),
     nowMs: () => performance.now(),
+    atEndOfTurn: (run) => void setImmediate(run),
   });
   const app: HttpApp = Fastify({
     logger: false,
