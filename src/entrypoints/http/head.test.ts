@@ -86,7 +86,8 @@ beforeAll(async () => {
     {
       ...{ headersTimeoutMs: 60_000, requestTimeoutMs: 60_000, keepAliveTimeoutMs: 60_000 },
       ...{ connectionsMax: 100, headerBytesMax: 16_384, loopbackOnly: true },
-      ...{ allowedHosts: [], corsOrigins: [], adminApiKey: undefined, claimApiKey: undefined },
+      ...{ allowedHosts: [], corsOrigins: [] },
+      apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
     },
     parts,
   );
