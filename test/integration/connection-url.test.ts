@@ -70,7 +70,7 @@ describe('a connection URL', () => {
     const url = `${postgres.url()}?application_name=shop%20one&options=-c%20TimeZone%3DAsia%2FTokyo%20-c%20geqo%3Doff`;
     expect(await session(url)).toMatchObject({ name: 'shop one', zone: 'Asia/Tokyo' });
     const connections = ownConnections(
-      url,
+      { url, schema: 'firstcome' },
       {
         ...{ connectionsMax: 1, connectTimeoutMs: 20_000 },
         ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000 },
