@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Answer, AnswerParser } from '../../src/proof/drill/answer-parser.ts';
-import { type Ask, requestWriter } from '../../src/proof/drill/ask.ts';
 import { classOf, completionOf } from '../../src/proof/drill/completion.ts';
-import { DueLine } from '../../src/proof/drill/due-line.ts';
+import { DelayQueue } from '../../src/proof/drill/delay-queue.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
 import { HistoryWriter } from '../../src/proof/drill/history-writer.ts';
 import { Random } from '../../src/proof/drill/random.ts';
+import { requestWriter, type ServiceRequest } from '../../src/proof/drill/request.ts';
 import { flawsOf, readHistory } from '../support/drill-history.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-parts-'));
@@ -156,9 +156,15 @@ describe('what an answer means', () => {
 
 describe('a request', () => {
   const write = requestWriter({ host: 'h:1', claimApiKey: 'c-key', adminApiKey: 'a-key' });
-  const claim: Ask = { f: 'claim', coupon: 'Grüße "1"', user: 'u/1', key: 'k', attempt: 1 };
+  const claim: ServiceRequest = {
+    f: 'claim',
+    coupon: 'Grüße "1"',
+    user: 'u/1',
+    key: 'k',
+    attempt: 1,
+  };
 
-  it('carries the body with its length in bytes, the key and who asks', () => {
+  it('carries the body with its length in bytes, the key and who requests', () => {
     const [head = '', body = ''] = write(claim).split('\r\n\r\n');
     expect(head.split('\r\n')).toEqual([
       'POST /api/coupons/claim HTTP/1.1',
@@ -239,11 +245,17 @@ describe('the history', () => {
     writer.open();
     return { file, writer };
   };
-  const claim: Ask = { f: 'claim', coupon: 'c"\\\n', user: 'ü🎉', key: 'k', attempt: 2 };
+  const claim: ServiceRequest = { f: 'claim', coupon: 'c"\\\n', user: 'ü🎉', key: 'k', attempt: 2 };
 
   it('is one JSON object a line: the head, then events as the contract has them', () => {
     const { file, writer } = open('members.jsonl');
-    const create: Ask = { f: 'create', coupon: 'c', units: 3, attempt: 1, opensAt: 'then' };
+    const create: ServiceRequest = {
+      f: 'create',
+      coupon: 'c',
+      units: 3,
+      attempt: 1,
+      opensAt: 'then',
+    };
     writer.complete(writer.invoke(0, 0, create), { type: 'ok', outcome: 'created', http: 201 });
     writer.complete(writer.invoke(1, 0, claim), {
       ...{ type: 'info', outcome: 'outcome_unknown', http: 503, effect: 'unknown', claimId: 'x' },
@@ -300,7 +312,7 @@ describe('the history', () => {
 describe('the line of what falls due', () => {
   it('gives things out in the order of their time, equal ones as they came', () => {
     const random = new Random(7);
-    const line = new DueLine<{ dueMs: number; count: number }>();
+    const line = new DelayQueue<{ dueMs: number; count: number }>();
     const all = Array.from({ length: 1000 }, (_, count) => ({ dueMs: random.below(200), count }));
     for (const one of all) line.add(one.dueMs, one);
     expect(line.size).toBe(1000);
@@ -314,7 +326,7 @@ describe('the line of what falls due', () => {
   });
 
   it('keeps what is not due, and forgets all when told to', () => {
-    const line = new DueLine<string>();
+    const line = new DelayQueue<string>();
     line.add(10, 'a');
     expect(line.takeDue(9)).toBeUndefined();
     expect(line.takeDue(10)).toBe('a');

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { arrivalTimes, type Phase } from '../../src/proof/drill/arrival-times.ts';
-import { patientClients, stormyClients } from '../../src/proof/drill/follow-ups.ts';
 import {
   type DrillOptions,
   DrillOptionsError,
+  resolveOptions,
   scenarioNames,
-  settle,
 } from '../../src/proof/drill/options.ts';
 import { planOf, scenarioOf } from '../../src/proof/drill/plan.ts';
 import { Random } from '../../src/proof/drill/random.ts';
+import { retryEveryAnswer, retryUndecided } from '../../src/proof/drill/retry-policies.ts';
 import { userName } from '../../src/proof/drill/scenario.ts';
 
 const at = new Date('2026-01-02T03:04:05Z');
@@ -17,7 +17,7 @@ const urls = ['http://127.0.0.1:8080', 'http://127.0.0.1:8081'];
 
 function planned(more: Partial<DrillOptions> = {}) {
   const options = { scenario: 'flash-sale', urls, seed: 7, coupon: 'c', history: 'h' } as const;
-  const settings = settle({ ...options, ...more }, at);
+  const settings = resolveOptions({ ...options, ...more }, at);
   const scenario = scenarioOf(settings);
   return [...planOf(settings, scenario, scenario.phases(200))];
 }
@@ -57,9 +57,9 @@ describe('the plan', () => {
     expect(planned({ scenario, seconds: 3, rate: 200, seed: 8 })).not.toEqual(plan);
   });
 
-  it.each(scenarioNames)('asks every node, in order of time: %s', (scenario) => {
+  it.each(scenarioNames)('requests every node, in order of time: %s', (scenario) => {
     const plan = planned({ scenario, seconds: 3, rate: 200 });
-    const nodes = new Set(plan.flatMap(({ asks }) => asks.map(({ node }) => node)));
+    const nodes = new Set(plan.flatMap(({ requests }) => requests.map(({ node }) => node)));
     expect([...nodes].sort()).toEqual([0, 1]);
     const times = plan.map(({ atMs }) => atMs);
     expect(times).toEqual([...times].sort((one, other) => one - other));
@@ -67,7 +67,7 @@ describe('the plan', () => {
 
   it('ends when every user has come', () => {
     const plan = planned({ users: 300, rate: 1000 });
-    const users = new Set(plan.map(({ asks }) => asks[0]?.ask.user));
+    const users = new Set(plan.map(({ requests }) => requests[0]?.request.user));
     expect(users.size).toBe(300);
     expect(plan.length).toBeLessThan(340);
   });
@@ -80,7 +80,9 @@ describe('the plan', () => {
   });
 
   it('brings users of flash-sale back with their key and with another', () => {
-    const claims = planned({ users: 2000 }).flatMap(({ asks }) => asks.map(({ ask }) => ask));
+    const claims = planned({ users: 2000 }).flatMap(({ requests }) =>
+      requests.map(({ request }) => request),
+    );
     const pairs = new Set(claims.map(({ user, key }) => `${user} ${key}`));
     const users = new Set(claims.map(({ user }) => user));
     expect(pairs.size).toBeLessThan(claims.length);
@@ -89,12 +91,12 @@ describe('the plan', () => {
 
   it('lets a user of double-dip claim with one key, several and none at once', () => {
     const plan = planned({ scenario: 'double-dip', rate: 500, seconds: 4 });
-    for (const { asks } of plan) {
-      expect(new Set(asks.map(({ ask }) => ask.user)).size).toBe(1);
-      expect(asks.length).toBeGreaterThanOrEqual(2);
-      expect(new Set(asks.map(({ node }) => node)).size).toBe(2);
+    for (const { requests } of plan) {
+      expect(new Set(requests.map(({ request }) => request.user)).size).toBe(1);
+      expect(requests.length).toBeGreaterThanOrEqual(2);
+      expect(new Set(requests.map(({ node }) => node)).size).toBe(2);
     }
-    const keys = plan.flatMap(({ asks }) => asks.map(({ ask }) => ask.key));
+    const keys = plan.flatMap(({ requests }) => requests.map(({ request }) => request.key));
     expect(keys).toContain(undefined);
     expect(new Set(keys).size).toBeLessThan(keys.length);
     // The rate counts claims, not users.
@@ -103,7 +105,7 @@ describe('the plan', () => {
   });
 
   it('overloads by 2, 5 and 10 and ends with half', () => {
-    const settings = settle({ scenario: 'overload', urls, seed: 1, history: 'h' }, at);
+    const settings = resolveOptions({ scenario: 'overload', urls, seed: 1, history: 'h' }, at);
     const { probeSeconds, phases } = scenarioOf(settings);
     expect(phases(100).map(({ fromRate }) => fromRate)).toEqual([200, 500, 1000, 50]);
     const seconds = phases(100).reduce((sum, phase) => sum + phase.seconds, probeSeconds);
@@ -111,7 +113,10 @@ describe('the plan', () => {
   });
 
   it('takes a given rate of overload for saturation and measures none', () => {
-    const settings = settle({ scenario: 'overload', urls, seed: 1, rate: 30, history: 'h' }, at);
+    const settings = resolveOptions(
+      { scenario: 'overload', urls, seed: 1, rate: 30, history: 'h' },
+      at,
+    );
     const { probeSeconds, phases } = scenarioOf(settings);
     expect(probeSeconds).toBe(0);
     expect(phases(0).map(({ fromRate }) => fromRate)).toEqual([60, 150, 300, 15]);
@@ -119,23 +124,30 @@ describe('the plan', () => {
 
   it('overloads as often as it is told, by rates that count who comes again', () => {
     const more = { times: [0.5, 3], rate: 100, seconds: 10 };
-    const settings = settle({ scenario: 'overload', urls, seed: 1, history: 'h', ...more }, at);
+    const settings = resolveOptions(
+      { scenario: 'overload', urls, seed: 1, history: 'h', ...more },
+      at,
+    );
     const phases = scenarioOf(settings).phases(0);
     expect(phases.map(({ name, fromRate, seconds }) => [name, fromRate, seconds])).toEqual([
       ['0.5 times', 50, 3],
       ['3 times', 300, 3],
       ['quiet', 50, 3],
     ]);
-    expect(phases.map(({ isRateOfAll }) => isRateOfAll)).toEqual([true, true, undefined]);
+    expect(phases.map(({ rateIncludesRetries }) => rateIncludesRetries)).toEqual([
+      true,
+      true,
+      undefined,
+    ]);
   });
 
   it('mixes all operations and keeps one key for one addition of stock', () => {
     const plan = planned({ scenario: 'mixed', rate: 500, seconds: 5 });
-    const asks = plan.flatMap((arrival) => arrival.asks.map(({ ask }) => ask));
-    const kinds = new Set(asks.map(({ f }) => f));
+    const requests = plan.flatMap((arrival) => arrival.requests.map(({ request }) => request));
+    const kinds = new Set(requests.map(({ f }) => f));
     expect([...kinds].sort()).toEqual(['add_stock', 'claim', 'find_claim', 'read']);
-    expect(new Set(asks.map(({ coupon }) => coupon)).size).toBe(4);
-    const additions = asks.filter(({ f }) => f === 'add_stock');
+    expect(new Set(requests.map(({ coupon }) => coupon)).size).toBe(4);
+    const additions = requests.filter(({ f }) => f === 'add_stock');
     expect(additions.length).toBeGreaterThan(10);
     for (const { key } of additions) {
       const same = additions.filter((addition) => addition.key === key);
@@ -196,38 +208,38 @@ describe('the times of arrival', () => {
 });
 
 describe('what follows from an answer', () => {
-  const placed = { node: 0, ask: { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 } };
-  const first = placed as Parameters<ReturnType<typeof patientClients>>[0];
+  const routed = { node: 0, request: { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 } };
+  const first = routed as Parameters<ReturnType<typeof retryUndecided>>[0];
 
   it('is another try after the time that was named, at most half of it later', () => {
-    const follow = patientClients({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
     const shed = { type: 'fail', outcome: 'overloaded', effect: 'none', retryAfterS: 2 } as const;
     for (let count = 0; count < 50; count += 1) {
       const [retry, ...others] = follow(first, shed);
       expect(others).toEqual([]);
-      expect(retry?.ask).toEqual({ ...first.ask, attempt: 2 });
+      expect(retry?.request).toEqual({ ...first.request, attempt: 2 });
       expect(retry?.delayMs).toBeGreaterThanOrEqual(2000);
       expect(retry?.delayMs).toBeLessThanOrEqual(3000);
     }
   });
 
   it('is nothing after a decision, or after the last attempt', () => {
-    const follow = patientClients({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
     expect(follow(first, { type: 'ok', outcome: 'claimed' })).toEqual([]);
     expect(follow(first, { type: 'fail', outcome: 'sold_out' })).toEqual([]);
-    const third = { ...first, ask: { ...first.ask, attempt: 3 } };
+    const third = { ...first, request: { ...first.request, attempt: 3 } };
     expect(follow(third, { type: 'info', outcome: 'timeout' })).toEqual([]);
   });
 
   it('is ten attempts in a storm, drawn alike whatever was answered', () => {
     const play = (outcome: string) => {
-      const follow = stormyClients({ attemptsMax: 10, nodes: 2, seed: 3 });
+      const follow = retryEveryAnswer({ attemptsMax: 10, nodes: 2, seed: 3 });
       const tries = [first];
       for (const one of tries) tries.push(...follow(one, { type: 'ok', outcome }));
       return tries;
     };
     const tries = play('claimed');
-    expect(tries.map(({ ask }) => ask.attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(tries.map(({ request }) => request.attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(new Set(tries.map(({ node }) => node)).size).toBe(2);
     expect(play('sold_out')).toEqual(tries);
   });
@@ -237,7 +249,7 @@ describe('the options', () => {
   const good = { scenario: 'flash-sale', urls, seed: 1, history: 'h' } as const;
   const mistakesOf = (more: object) => {
     try {
-      settle({ ...good, ...more }, at);
+      resolveOptions({ ...good, ...more }, at);
       return [];
     } catch (error) {
       return error instanceof DrillOptionsError ? error.mistakes : [String(error)];
@@ -245,9 +257,9 @@ describe('the options', () => {
   };
 
   it('name a coupon by seed and time, so that a database can be used again', () => {
-    const name = settle(good, at).coupon;
+    const name = resolveOptions(good, at).coupon;
     expect(name).toMatch(/^drill-flash-sale-1-/);
-    expect(settle(good, new Date(at.getTime() + 1)).coupon).not.toBe(name);
+    expect(resolveOptions(good, new Date(at.getTime() + 1)).coupon).not.toBe(name);
   });
 
   it('tell all mistakes at once', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Display, type Progress } from '../../src/proof/drill/display.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
-import { settle } from '../../src/proof/drill/options.ts';
+import { resolveOptions } from '../../src/proof/drill/options.ts';
 import { barPlot, escaped, linePlot } from '../../src/proof/drill/plots.ts';
 import { type DrillReport, readMachine, recoveryOf } from '../../src/proof/drill/report.ts';
 import { reportPage } from '../../src/proof/drill/report-page.ts';
@@ -13,19 +13,23 @@ const hostile = `<script>alert("1")</script>&'\u001b[31m`;
 
 function aReport(more: Partial<DrillReport> = {}): DrillReport {
   const tally = new Tally(0, 'load');
-  const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+  const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
   for (let ms = 0; ms < 3000; ms += 1) {
-    tally.ask(ms);
-    const asking = { node: 0, ask, intendedMs: ms - 5, onDone: () => undefined };
+    tally.addRequest(ms);
+    const pending = { node: 0, request, intendedMs: ms - 5, onDone: () => undefined };
     const completion = { type: 'ok', outcome: ms % 2 === 0 ? 'claimed' : hostile } as const;
-    tally.done({ asking, completion, sentMs: ms - 1, doneMs: ms });
+    tally.addCompletion({ pending, completion, sentMs: ms - 1, doneMs: ms });
   }
   const started = new Date('2026-01-02T03:04:05Z');
   const options = { scenario: 'mixed', urls: ['http://h:1'], seed: 1, coupon: hostile } as const;
   const url = 'http://h:1';
   return {
     ...{ report: 'firstcome drill', version: 1, startedAt: started.toISOString() },
-    ...{ scenario: 'mixed', seed: 1, options: settle({ ...options, history: 'h' }, started) },
+    ...{
+      scenario: 'mixed',
+      seed: 1,
+      options: resolveOptions({ ...options, history: 'h' }, started),
+    },
     machine: { ...readMachine(), processor: hostile },
     history: { file: hostile, events: 6000, operations: 3000 },
     coupons: [{ name: hostile, units: 5 }],
@@ -111,7 +115,7 @@ describe('the plots', () => {
     const part = (name: string, value: number) => ({
       ...{ name, colour: '--won', values: new Array<number>(1000).fill(value) },
     });
-    const svg = barPlot({ title: 't', parts: [part('a', 30), part('b', 20)] });
+    const svg = barPlot({ title: 't', series: [part('a', 30), part('b', 20)] });
     const bars = [...svg.matchAll(/<rect x="64.0" y="([\d.]+)" [^>]*height="([\d.]+)"/g)];
     const [lower, upper] = bars.map(([, y, tall]) => ({ y: Number(y), tall: Number(tall) }));
     // Together 50, which is also the end of the axis.
@@ -135,12 +139,12 @@ describe('the summary', () => {
 describe('the tally', () => {
   it('has a row for each second, also for those in which nothing came', () => {
     const tally = new Tally(1000, 'load');
-    tally.ask(1500);
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
-    const asking = { node: 0, ask, intendedMs: 1500, onDone: () => undefined };
+    tally.addRequest(1500);
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const pending = { node: 0, request, intendedMs: 1500, onDone: () => undefined };
     const completion = { type: 'fail', outcome: 'overloaded' } as const;
     tally.beginPhase('quiet', 3000);
-    tally.done({ asking, completion, sentMs: 4000, doneMs: 4500 });
+    tally.addCompletion({ pending, completion, sentMs: 4000, doneMs: 4500 });
     const phases = tally.end(6000);
     expect(tally.series.map(({ asked }) => asked)).toEqual([1, 0, 0, 0, 0, 0]);
     expect(tally.series.map(({ answers }) => answers.shed)).toEqual([0, 0, 0, 1, 0, 0]);
@@ -158,22 +162,22 @@ describe('the tally', () => {
 
   it('counts how long those were told to wait who are to come again', () => {
     const tally = new Tally(0, 'load');
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
-    const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const pending = { node: 0, request, intendedMs: 0, onDone: () => undefined };
     for (const retryAfterS of [1, 3, 1, undefined]) {
       const told = retryAfterS === undefined ? {} : { retryAfterS };
       const completion = { type: 'fail', outcome: 'overloaded', ...told } as const;
-      tally.done({ asking, completion, sentMs: 0, doneMs: 1 });
+      tally.addCompletion({ pending, completion, sentMs: 0, doneMs: 1 });
     }
     expect(tally.retryAfterS).toEqual({ 1: 2, 3: 1 });
   });
 
   it('knows how long decisions took apart from what was turned away', () => {
     const tally = new Tally(0, 'load');
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
     const done = (outcome: string, type: 'ok' | 'fail', doneMs: number) => {
-      const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
-      tally.done({ asking, completion: { type, outcome }, sentMs: 0, doneMs });
+      const pending = { node: 0, request, intendedMs: 0, onDone: () => undefined };
+      tally.addCompletion({ pending, completion: { type, outcome }, sentMs: 0, doneMs });
     };
     done('claimed', 'ok', 40);
     done('sold_out', 'fail', 50);
@@ -226,7 +230,7 @@ describe('recovery', () => {
     expect(recoveryIn([...overload, [50, 0, { refused: 50 }]]).recoveredAfterS).toBe(0);
   });
 
-  it('asks of a second no more than was asked in the one before, which it may have come late from', () => {
+  it('requests of a second no more than was asked in the one before, which it may have come late from', () => {
     // The second wave comes at the end of its second, and is decided in the next one.
     const waves: Second[] = [
       [40, 100],

@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { DrillError } from '../../src/proof/drill/create-coupons.ts';
 import { runDrill } from '../../src/proof/drill/drill.ts';
 import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
-import { DrillError } from '../../src/proof/drill/set-up.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
   type FakeService,
@@ -15,7 +15,7 @@ import {
 } from '../support/drill-fake-service.ts';
 import { type DrillRun, flawsOf, readHistory, runDrillHere } from '../support/drill-history.ts';
 import { temporaryFolder } from '../support/proof-audit.ts';
-import { undisturbed } from '../support/undisturbed.ts';
+import { retryIfStalled } from '../support/retry-if-stalled.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const services: FakeService[] = [];
@@ -122,7 +122,7 @@ describe('flash-sale', () => {
     expect(report.lastReads.map(({ remainingAmount }) => remainingAmount)).toEqual([40, 40]);
   });
 
-  it('recovers what was lost under way by asking again with the same key', async () => {
+  it('recovers what was lost under way by pending again with the same key', async () => {
     const troubles = { drop: 0.1, unknown: 0.1, refuse: 0.1 };
     const run = await drill('flash-sale', { users: 300, units: 300, rate: 1500, troubles });
     expectKept(run);
@@ -234,7 +234,7 @@ describe('double-dip', () => {
 });
 
 describe('retry-storm', () => {
-  it('asks ten times under each key, on all nodes, and hears one claim', async () => {
+  it('requests ten times under each key, on all nodes, and hears one claim', async () => {
     const run = await drill('retry-storm', { users: 40, units: 25, rate: 400 });
     expectKept(run);
     const asked = new Map<string, HistoryEvent[]>();
@@ -258,7 +258,7 @@ describe('retry-storm', () => {
 
 describe('overload', () => {
   it('measures saturation, exceeds it with clients that come again, and sees recovery', async () => {
-    await undisturbed(async () => {
+    await retryIfStalled(async () => {
       const troubles = { delayMs: 40, refuse: 0.05 };
       const few = { seconds: 2.5, connections: 4, timeoutMs: 1000 };
       const { report, events } = await drill('overload', { ...few, troubles });
@@ -280,7 +280,7 @@ describe('overload', () => {
   });
 
   it('comes again after the time that it was told, a bounded number of times', async () => {
-    await undisturbed(async () => {
+    await retryIfStalled(async () => {
       const troubles = { refuse: 0.9, sparesCreation: true };
       const { events, report } = await drill('overload', { rate: 30, seconds: 1.5, troubles });
       expect(report.saturation).toBeUndefined();
@@ -292,7 +292,7 @@ describe('overload', () => {
 
 describe('mixed', () => {
   it('plays several coupons, a window that opens, added stock, reads and finds', async () => {
-    await undisturbed(async () => {
+    await retryIfStalled(async () => {
       const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
       expectKept(run);
       const { events, service, report } = run;

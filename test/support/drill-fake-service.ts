@@ -50,7 +50,7 @@ export type FakeService = {
   close(): Promise<void>;
 };
 
-type Told = { status: number; body: object; headers?: Record<string, string> };
+type Reply = { status: number; body: object; headers?: Record<string, string> };
 
 const statuses: Record<string, number> = {
   ...{ sold_out: 400, invalid_request: 400, coupon_not_found: 404, claim_not_found: 404 },
@@ -79,18 +79,18 @@ export async function startFakeService(
       const isSpared = troubles.sparesCreation === true && url === '/api/coupons';
       const isChange = method === 'POST' && !isSpared;
       if (isChange && random.chance(troubles.refuse ?? 0)) {
-        return tell(response, problem('overloaded', { retryAfter: '0' }));
+        return send(response, problem('overloaded', { retryAfter: '0' }));
       }
       const isDropped = isChange && random.chance(troubles.drop ?? 0);
       if (isDropped && random.chance(0.5)) return void response.socket?.destroy();
-      const told = answer(coupons, request, text);
+      const reply = answer(coupons, request, text);
       if (isDropped) return void response.socket?.destroy();
-      const claimId = 'claim_id' in told.body ? told.body.claim_id : undefined;
+      const claimId = 'claim_id' in reply.body ? reply.body.claim_id : undefined;
       if (url === '/api/coupons/claim' && random.chance(troubles.unknown ?? 0)) {
         const members = claimId === undefined ? {} : { claim_id: claimId };
-        return tell(response, problem('outcome_unknown', { retryAfter: '0', members }));
+        return send(response, problem('outcome_unknown', { retryAfter: '0', members }));
       }
-      return tell(response, told);
+      return send(response, reply);
     });
     server.on('connection', (socket) => {
       sockets.add(socket);
@@ -113,7 +113,7 @@ export async function startFakeService(
   };
 }
 
-function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text: string): Told {
+function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text: string): Reply {
   const { method, url = '' } = request;
   const key = request.headers['idempotency-key']?.toString();
   const body = text === '' ? {} : JSON.parse(text);
@@ -137,7 +137,7 @@ function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text
 function create(
   coupons: Map<string, FakeCoupon>,
   body: { name: string; amount: number; opens_at?: string; closes_at?: string },
-): Told {
+): Reply {
   if (coupons.has(body.name)) return problem('coupon_exists');
   const coupon: FakeCoupon = {
     amount: body.amount,
@@ -153,7 +153,7 @@ function claim(
   coupons: Map<string, FakeCoupon>,
   body: { user_id: string; coupon_name: string },
   key: string | undefined,
-): Told {
+): Reply {
   const coupon = coupons.get(body.coupon_name);
   if (coupon === undefined) return problem('coupon_not_found');
   const held = coupon.claims.get(body.user_id);
@@ -175,7 +175,7 @@ function claim(
   return won(made);
 }
 
-function won(made: Claim): Told {
+function won(made: Claim): Reply {
   return { status: 200, body: { message: 'coupon claimed', ...made } };
 }
 
@@ -187,7 +187,7 @@ function shown(name: string, coupon: FakeCoupon) {
 function problem(
   code: string,
   { retryAfter, members = {} }: { retryAfter?: string; members?: object } = {},
-): Told {
+): Reply {
   const status = statuses[code] ?? 500;
   const effect = code === 'outcome_unknown' ? 'unknown' : 'none';
   return {
@@ -196,7 +196,7 @@ function problem(
   };
 }
 
-function tell(response: ServerResponse, { status, body, headers = {} }: Told): void {
+function send(response: ServerResponse, { status, body, headers = {} }: Reply): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'Content-Type': status < 400 ? 'application/json' : 'application/problem+json',

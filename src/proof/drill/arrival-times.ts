@@ -11,7 +11,7 @@ export type Phase = {
    * Whether the rate is that of all who ask: who comes again takes the place of an arrival, and that one stays away.
    * Otherwise further tries come on top of the rate.
    */
-  isRateOfAll?: boolean;
+  rateIncludesRetries?: boolean;
 };
 
 /** `poisson`: as many users who know nothing of each other arrive. `even`: like a clock. */

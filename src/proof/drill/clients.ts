@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Answer, Unreadable } from './answer-parser.ts';
-import { type Ask, type PlacedAsk, requestWriter } from './ask.ts';
 import {
   type Completion,
   completionOf,
-  lostCompletion,
+  noAnswerCompletion,
   notSentCompletion,
   refusedCompletion,
 } from './completion.ts';
-import { Connection, type ConnectionOwner, type Place } from './connection.ts';
+import { type Address, Connection, type ConnectionOwner } from './connection.ts';
 import type { HistoryWriter, RecordedOperation } from './history-writer.ts';
+import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
 
 /** Something to be asked, and what is told of it. All times are those of the clock that the clients were given. */
-export type Asking = PlacedAsk & {
+export type PendingRequest = RoutedRequest & {
   /** When it was to be asked. Latency counts from here, however late it was sent. */
   intendedMs: number;
-  onDone(done: DoneAsking): void;
+  onDone(done: CompletedRequest): void;
 };
 
-/** An asking that has come to its end. */
-export type DoneAsking = {
-  asking: Asking;
+/** An pending that has come to its end. */
+export type CompletedRequest = {
+  pending: PendingRequest;
   completion: Completion;
   /** Undefined where it was never sent. */
   sentMs: number | undefined;
@@ -42,10 +42,10 @@ export type ClientsOptions = {
 
 type Pool = {
   node: number;
-  write(ask: Ask): string;
+  write(request: ServiceRequest): string;
   clients: Client[];
   free: Client[];
-  waiting: Line<Asking>;
+  waiting: Queue<PendingRequest>;
 };
 
 // A service closes connections on which nothing is asked for long, so no more are opened ahead than are soon used.
@@ -68,13 +68,13 @@ export class Clients {
     this.pools = options.urls.map((url, node) => {
       const { host } = new URL(url);
       const write = requestWriter({ ...options, host });
-      const pool: Pool = { node, write, clients: [], free: [], waiting: new Line() };
-      pool.clients = Array.from({ length: each }, () => new Client(this, pool, placeOf(url)));
+      const pool: Pool = { node, write, clients: [], free: [], waiting: new Queue() };
+      pool.clients = Array.from({ length: each }, () => new Client(this, pool, addressOf(url)));
       pool.free = [...pool.clients];
       return pool;
     });
     const sweepMs = Math.min(100, Math.max(5, options.timeoutMs / 20));
-    this.sweep = setInterval(() => this.dropLate(), sweepMs);
+    this.sweep = setInterval(() => this.timeOutLate(), sweepMs);
   }
 
   /** How many wait for a free connection. */
@@ -99,26 +99,26 @@ export class Clients {
   }
 
   /** Asks as soon as a connection is free. `onDone` is called once, never before this returns. */
-  ask(asking: Asking): void {
-    const pool = this.pools[asking.node];
-    if (pool === undefined) throw new RangeError(`there is no node ${asking.node}`);
+  send(pending: PendingRequest): void {
+    const pool = this.pools[pending.node];
+    if (pool === undefined) throw new RangeError(`there is no node ${pending.node}`);
     const client = pool.free.pop();
     if (client !== undefined) {
-      this.send(client, asking);
+      this.sendOn(client, pending);
     } else if (this.waitingNow < waitingMax) {
       this.waitingNow += 1;
-      pool.waiting.push(asking);
+      pool.waiting.push(pending);
     } else {
-      setImmediate(() => this.giveUp(asking));
+      setImmediate(() => this.completeUnsent(pending));
     }
   }
 
   /** Those who wait are told that they were not sent. Who was sent is still answered. */
-  sendHome(): void {
+  cancelQueued(): void {
     for (const { waiting } of this.pools) {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         this.waitingNow -= 1;
-        this.giveUp(next);
+        this.completeUnsent(next);
       }
     }
   }
@@ -131,9 +131,9 @@ export class Clients {
 
   /** For the client itself: its ask has come to its end. */
   finish(client: Client, completion: Completion): void {
-    const { asking, operation, sentMs, pool } = client;
-    if (asking === undefined || operation === undefined) return;
-    client.asking = undefined;
+    const { pending, operation, sentMs, pool } = client;
+    if (pending === undefined || operation === undefined) return;
+    client.pending = undefined;
     this.options.history.complete(operation, completion);
     this.underWayNow -= 1;
     // An operation that nobody can tell the end of may go on: its client is never free for another.
@@ -143,18 +143,18 @@ export class Clients {
       pool.free.push(client);
     } else {
       this.waitingNow -= 1;
-      this.send(client, next);
+      this.sendOn(client, next);
     }
-    asking.onDone({ asking, completion, sentMs, doneMs: this.options.now() });
+    pending.onDone({ pending, completion, sentMs, doneMs: this.options.now() });
   }
 
-  private send(client: Client, asking: Asking): void {
+  private sendOn(client: Client, pending: PendingRequest): void {
     client.proc ??= this.nextProc();
-    client.asking = asking;
+    client.pending = pending;
     client.sentMs = this.options.now();
     this.underWayNow += 1;
-    const text = client.pool.write(asking.ask);
-    client.operation = this.options.history.invoke(client.proc, asking.node, asking.ask);
+    const text = client.pool.write(pending.request);
+    client.operation = this.options.history.invoke(client.proc, pending.node, pending.request);
     client.send(text);
   }
 
@@ -164,22 +164,22 @@ export class Clients {
     return proc;
   }
 
-  private giveUp(asking: Asking): void {
+  private completeUnsent(pending: PendingRequest): void {
     const doneMs = this.options.now();
-    asking.onDone({ asking, completion: notSentCompletion, sentMs: undefined, doneMs });
+    pending.onDone({ pending, completion: notSentCompletion, sentMs: undefined, doneMs });
   }
 
-  private dropLate(): void {
+  private timeOutLate(): void {
     const lateMs = this.options.now() - this.options.timeoutMs;
     for (const { clients, waiting } of this.pools) {
       for (let first = waiting.first; first !== undefined; first = waiting.first) {
         if (first.intendedMs > lateMs) break;
         waiting.shift();
         this.waitingNow -= 1;
-        this.giveUp(first);
+        this.completeUnsent(first);
       }
       for (const client of clients) {
-        if (client.asking !== undefined && client.sentMs <= lateMs) client.timeOut();
+        if (client.pending !== undefined && client.sentMs <= lateMs) client.timeOut();
       }
     }
   }
@@ -190,16 +190,16 @@ class Client implements ConnectionOwner {
   readonly pool: Pool;
   /** Given when it is needed; after an unknown end it is another one. */
   proc: number | undefined;
-  asking: Asking | undefined;
+  pending: PendingRequest | undefined;
   operation: RecordedOperation | undefined;
   sentMs = 0;
   private readonly clients: Clients;
   private readonly connection: Connection;
 
-  constructor(clients: Clients, pool: Pool, place: Place) {
+  constructor(clients: Clients, pool: Pool, address: Address) {
     this.clients = clients;
     this.pool = pool;
-    this.connection = new Connection(place, this);
+    this.connection = new Connection(address, this);
   }
 
   open(): Promise<void> {
@@ -217,25 +217,25 @@ class Client implements ConnectionOwner {
   timeOut(): void {
     const { isSent } = this.connection;
     this.connection.abandon();
-    this.clients.finish(this, isSent ? lostCompletion('timeout') : refusedCompletion);
+    this.clients.finish(this, isSent ? noAnswerCompletion('timeout') : refusedCompletion);
   }
 
   onAnswer(answer: Answer): void {
-    const { asking } = this;
-    if (asking !== undefined) this.clients.finish(this, completionOf(asking.ask.f, answer));
+    const { pending } = this;
+    if (pending !== undefined) this.clients.finish(this, completionOf(pending.request.f, answer));
   }
 
   onUnsent(): void {
     this.clients.finish(this, refusedCompletion);
   }
 
-  onLost(reason: 'reset' | Unreadable): void {
-    this.clients.finish(this, lostCompletion(reason));
+  onAnswerLost(reason: 'reset' | Unreadable): void {
+    this.clients.finish(this, noAnswerCompletion(reason));
   }
 }
 
 /** First in, first out, in constant time. */
-class Line<T> {
+class Queue<T> {
   private items: (T | undefined)[] = [];
   private start = 0;
 
@@ -260,7 +260,7 @@ class Line<T> {
   }
 }
 
-function placeOf(url: string): Place {
+function addressOf(url: string): Address {
   const { hostname, port } = new URL(url);
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 80 : Number(port) };
 }

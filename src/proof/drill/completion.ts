@@ -55,15 +55,15 @@ const successes: Record<Exclude<Operation, 'claim'>, string> = {
 };
 
 /** The completion of an ask that nobody answered, or not so that it could be read. */
-export function lostCompletion(outcome: 'timeout' | 'reset' | Unreadable): Completion {
+export function noAnswerCompletion(outcome: 'timeout' | 'reset' | Unreadable): Completion {
   return { type: 'info', outcome, effect: 'unknown' };
 }
 
 /** Reads an answer. One that does not keep to the contract proves nothing, whatever its status. */
 export function completionOf(f: Operation, answer: Answer): Completion {
   const body = toObject(answer.body);
-  const told = body === undefined ? undefined : toldBy(f, answer, body);
-  const completion = told ?? lostCompletion('unreadable_body');
+  const content = body === undefined ? undefined : readContent(f, answer, body);
+  const completion = content ?? noAnswerCompletion('unreadable_body');
   completion.http = answer.status;
   if (answer.retryAfterS !== undefined) completion.retryAfterS = answer.retryAfterS;
   return completion;
@@ -86,9 +86,9 @@ export function isUndecided({ type, outcome }: Completion): boolean {
 
 type Body = Record<string, unknown>;
 
-function toldBy(f: Operation, answer: Answer, body: Body): Completion | undefined {
+function readContent(f: Operation, answer: Answer, body: Body): Completion | undefined {
   if (answer.status >= 200 && answer.status < 300) {
-    return f === 'claim' ? toldWon(answer, body) : toldSuccess(f, body);
+    return f === 'claim' ? readWonClaim(answer, body) : readSuccess(f, body);
   }
   const { code, effect } = body;
   if (typeof code !== 'string' || (effect !== 'none' && effect !== 'unknown')) return undefined;
@@ -100,13 +100,13 @@ function toldBy(f: Operation, answer: Answer, body: Body): Completion | undefine
   };
 }
 
-function toldWon(answer: Answer, body: Body): Completion | undefined {
+function readWonClaim(answer: Answer, body: Body): Completion | undefined {
   const claim = claimIn(body);
   if (claim.claimId === undefined || claim.position === undefined) return undefined;
   return { type: 'ok', outcome: answer.isReplay ? 'replayed' : 'claimed', ...claim };
 }
 
-function toldSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
+function readSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
   const completion: Completion = { type: 'ok', outcome: successes[f] };
   if (f === 'find_claim') {
     const claim = claimIn(body);

@@ -8,17 +8,17 @@ export type ConnectionOwner = {
   /** No connection could be had, so not a byte of the request has left. */
   onUnsent(): void;
   /** It was sent, and no answer will come that can be read. */
-  onLost(reason: 'reset' | Unreadable): void;
+  onAnswerLost(reason: 'reset' | Unreadable): void;
 };
 
 /** Where a node listens. */
-export type Place = { host: string; port: number };
+export type Address = { host: string; port: number };
 
 const readBytes = 16 * 1024;
 
 /** One keep-alive connection to a node, opened when it is needed, with one request at a time on it. */
 export class Connection {
-  private readonly place: Place;
+  private readonly address: Address;
   private readonly owner: ConnectionOwner;
   private readonly parser = new AnswerParser();
   private readonly buffer = Buffer.allocUnsafeSlow(readBytes);
@@ -28,8 +28,8 @@ export class Connection {
   private unsent: string | undefined;
   private onOpened: (() => void) | undefined;
 
-  constructor(place: Place, owner: ConnectionOwner) {
-    this.place = place;
+  constructor(address: Address, owner: ConnectionOwner) {
+    this.address = address;
     this.owner = owner;
   }
 
@@ -74,7 +74,7 @@ export class Connection {
 
   private connect(): void {
     const socket = connect({
-      ...this.place,
+      ...this.address,
       noDelay: true,
       onread: {
         buffer: this.buffer,
@@ -111,7 +111,7 @@ export class Connection {
     if (typeof answer === 'string') {
       const wasWaiting = this.isWaiting;
       this.drop();
-      if (wasWaiting) this.owner.onLost(answer);
+      if (wasWaiting) this.owner.onAnswerLost(answer);
       return;
     }
     this.isWaiting = false;
@@ -124,7 +124,7 @@ export class Connection {
     const { isWaiting, isSent } = this;
     this.drop();
     if (!isWaiting) return;
-    if (isSent) this.owner.onLost('reset');
+    if (isSent) this.owner.onAnswerLost('reset');
     else this.owner.onUnsent();
   }
 

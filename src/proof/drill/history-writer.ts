@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { HistoryHead } from '../history.ts';
-import type { Ask } from './ask.ts';
 import type { Completion } from './completion.ts';
+import type { ServiceRequest } from './request.ts';
 
 /** An operation that was recorded as begun; its completion needs it back. */
 export type RecordedOperation = { op: number; proc: number; tail: string };
@@ -48,18 +48,18 @@ export class HistoryWriter {
   }
 
   /** To be called right before the request leaves. */
-  invoke(proc: number, node: number, ask: Ask): RecordedOperation {
+  invoke(proc: number, node: number, request: ServiceRequest): RecordedOperation {
     const op = this.operationsBegun;
     this.operationsBegun += 1;
-    const tail = `,"proc":${proc},"node":${this.nodes[node]}${tailOf(ask)}`;
-    const create = ask.f === 'create' ? windowOf(ask) : '';
+    const tail = `,"proc":${proc},"node":${this.nodes[node]}${requestMembers(request)}`;
+    const create = request.f === 'create' ? windowOf(request) : '';
     this.append(`"type":"invoke","op":${op}${tail}${create}}\n`);
     return { op, proc, tail };
   }
 
   /** To be called right after the answer came, or the hope for one ended. */
   complete({ op, tail }: RecordedOperation, completion: Completion): void {
-    this.append(`"type":"${completion.type}","op":${op}${tail}${toldOf(completion)}}\n`);
+    this.append(`"type":"${completion.type}","op":${op}${tail}${completionMembers(completion)}}\n`);
   }
 
   /** Overwrites the file with all that was told so far, which is kept in memory until then. */
@@ -97,22 +97,22 @@ export class HistoryWriter {
   }
 }
 
-function tailOf(ask: Ask): string {
-  let text = `,"f":"${ask.f}","coupon":${JSON.stringify(ask.coupon)}`;
-  if (ask.user !== undefined) text += `,"user":${JSON.stringify(ask.user)}`;
-  if (ask.key !== undefined) text += `,"key":${JSON.stringify(ask.key)}`;
-  text += `,"attempt":${ask.attempt}`;
-  if (ask.units !== undefined) text += `,"units":${ask.units}`;
+function requestMembers(request: ServiceRequest): string {
+  let text = `,"f":"${request.f}","coupon":${JSON.stringify(request.coupon)}`;
+  if (request.user !== undefined) text += `,"user":${JSON.stringify(request.user)}`;
+  if (request.key !== undefined) text += `,"key":${JSON.stringify(request.key)}`;
+  text += `,"attempt":${request.attempt}`;
+  if (request.units !== undefined) text += `,"units":${request.units}`;
   return text;
 }
 
-function windowOf({ opensAt, closesAt }: Ask): string {
+function windowOf({ opensAt, closesAt }: ServiceRequest): string {
   if (opensAt === undefined && closesAt === undefined) return '';
   const end = (text: string | undefined) => (text === undefined ? 'null' : JSON.stringify(text));
   return `,"opens_at":${end(opensAt)},"closes_at":${end(closesAt)}`;
 }
 
-function toldOf(completion: Completion): string {
+function completionMembers(completion: Completion): string {
   const { http, outcome, effect, claimId, position, claimedAt, retryAfterS } = completion;
   const { amount, remainingAmount } = completion;
   let text = http === undefined ? '' : `,"http":${http}`;

@@ -4,7 +4,7 @@ import type { Phase, Spacing } from './arrival-times.ts';
 
 /** The scenarios that there are, and what each plays. */
 export const scenarios = {
-  'flash-sale': 'many users for few units; some of them ask twice',
+  'flash-sale': 'many users for few units; some of them claim twice',
   'double-dip': 'few users who claim side by side, again and again',
   'retry-storm': 'users who ask ten times under one key, answered or not',
   overload: 'more than can be decided, from users who come again',
@@ -123,7 +123,7 @@ export function assertOptions(options: DrillOptions): void {
 }
 
 /** Fills in the defaults. Throws what `assertOptions` throws. */
-export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+export function resolveOptions(options: DrillOptions, startedAt: Date): DrillSettings {
   assertOptions(options);
   const { scenario, seed } = options;
   const fallback = defaults[scenario];
@@ -170,8 +170,8 @@ function mistakesIn(options: DrillOptions): string[] {
   for (const [name, [min, max]] of Object.entries(limits)) {
     const value = options[name as keyof typeof limits];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    const told = name === 'timeoutMs' ? 'timeout' : name;
-    mistakes.push(`${told} must be a whole number from ${min} to ${max}`);
+    const label = name === 'timeoutMs' ? 'timeout' : name;
+    mistakes.push(`${label} must be a whole number from ${min} to ${max}`);
   }
   const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {

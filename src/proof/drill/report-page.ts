@@ -110,7 +110,7 @@ function curvePlot({ latencyCurve }: DrillReport): string {
     .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
   return linePlot({
     title: 'Latency by percentile',
-    xTitle: 'of all asks',
+    xTitle: 'of all requests',
     xTicks: ticks,
     lines: [
       {
@@ -141,7 +141,7 @@ function latencyPlot({ series }: DrillReport): string {
 function outcomesPlot({ series }: DrillReport): string {
   return barPlot({
     title: 'Answers a second',
-    parts: outcomeClasses.map((name) => ({
+    series: outcomeClasses.map((name) => ({
       ...{ name: labelOf(name), colour: `--${name}` },
       values: series.map(({ answers }) => answers[name]),
     })),

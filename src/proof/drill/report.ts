@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { cpus, totalmem } from 'node:os';
+import type { CreatedCoupon } from './create-coupons.ts';
 import type { Percentiles } from './histogram.ts';
-import type { LastRead } from './last-look.ts';
+import type { LastRead } from './last-reads.ts';
 import type { DrillSettings } from './options.ts';
 import { quietPhase } from './scenarios/overload.ts';
-import type { CreatedCoupon } from './set-up.ts';
 import type { ClassCounts, PhaseReport, SecondReport } from './tally.ts';
 
 /** What a drill has found out, and where its history is. The JSON report is this, as it stands. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Phase } from './arrival-times.ts';
-import type { Ask, PlacedAsk } from './ask.ts';
 import type { Completion } from './completion.ts';
 import type { DrillSettings } from './options.ts';
 import { Random } from './random.ts';
+import type { RoutedRequest, ServiceRequest } from './request.ts';
 
 /** A coupon that a drill creates before the load. Window ends count in seconds from the start of the load. */
 export type PlannedCoupon = {
@@ -14,10 +14,10 @@ export type PlannedCoupon = {
 };
 
 /** One more try that follows from an answer. */
-export type PlannedRetry = PlacedAsk & { delayMs: number };
+export type PlannedRetry = RoutedRequest & { delayMs: number };
 
 /** What follows from what was told. */
-export type FollowUp = (placed: PlacedAsk, completion: Completion) => PlannedRetry[];
+export type RetryPolicy = (routed: RoutedRequest, completion: Completion) => PlannedRetry[];
 
 /** What a drill plays. */
 export type Scenario = {
@@ -25,8 +25,8 @@ export type Scenario = {
   /** Of `overload` they follow from the measured saturation, a number of decisions a second. */
   phases(saturation: number): Phase[];
   /** What the next one to arrive asks, all at once; undefined when nobody is left. */
-  draw(): PlacedAsk[] | undefined;
-  followUp: FollowUp;
+  draw(): RoutedRequest[] | undefined;
+  retryPolicy: RetryPolicy;
   /** Whether an arrival is left out that the generator is a second late for, so that phases end in time. */
   isTimeBound: boolean;
   /** How long saturation is measured before; 0 for not at all. */
@@ -34,12 +34,12 @@ export type Scenario = {
 };
 
 /** What a scenario is made from. The random numbers that its plan draws are its own. */
-export type ScenarioParts = { settings: DrillSettings; random: Random };
+export type ScenarioInput = { settings: DrillSettings; random: Random };
 
 const retryStream = 2;
 
 /** Chance for what follows from answers. It is apart from the plan's, so that no answer changes who arrives when. */
-export function retryChance(seed: number): Random {
+export function retryRandom(seed: number): Random {
   return new Random(seed, retryStream);
 }
 
@@ -53,6 +53,6 @@ export function userName(number: number, seed: number): string {
 }
 
 /** A first claim of a user. */
-export function claimAsk(coupon: string, user: string, key?: string): Ask {
+export function claimRequest(coupon: string, user: string, key?: string): ServiceRequest {
   return { f: 'claim', coupon, user, attempt: 1, ...(key !== undefined && { key }) };
 }

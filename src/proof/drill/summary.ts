@@ -94,11 +94,11 @@ function lastReadLines({ lastReads }: DrillReport): string[] {
   return [
     'in the end',
     ...lastReads.map(({ coupon, url, outcome, amount, remainingAmount }) => {
-      const told =
+      const text =
         amount === undefined || remainingAmount === undefined
           ? outcome
           : `${whole(remainingAmount)} of ${whole(amount)} left`;
-      return `  ${told}: ${coupon} at ${url}`;
+      return `  ${text}: ${coupon} at ${url}`;
     }),
     '',
   ];

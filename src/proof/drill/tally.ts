@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { DoneAsking } from './clients.ts';
+import type { CompletedRequest } from './clients.ts';
 import { classOf, type OutcomeClass } from './completion.ts';
 import { Histogram, type Percentiles } from './histogram.ts';
 
@@ -60,7 +60,7 @@ export class Tally {
   readonly series: SecondReport[] = [];
   asked = 0;
   private readonly startMs: number;
-  private readonly lately = new Histogram();
+  private readonly currentSecond = new Histogram();
   private readonly phases: Phase[] = [];
   private phase: Phase;
 
@@ -84,20 +84,20 @@ export class Tally {
   }
 
   /** Somebody asks; what was intended for an earlier second and comes late counts in the present one. */
-  ask(nowMs: number): void {
+  addRequest(nowMs: number): void {
     this.asked += 1;
     this.phase.asked += 1;
     this.secondAt(nowMs).asked += 1;
   }
 
-  done({ asking, completion, sentMs, doneMs }: DoneAsking): void {
-    const { f } = asking.ask;
+  addCompletion({ pending, completion, sentMs, doneMs }: CompletedRequest): void {
+    const { f } = pending.request;
     const outcomeClass = classOf(f, completion);
     const outcome = f === 'claim' ? completion.outcome : `${f}: ${completion.outcome}`;
-    const latencyMs = doneMs - asking.intendedMs;
+    const latencyMs = doneMs - pending.intendedMs;
     const second = this.secondAt(doneMs);
     this.latency.add(latencyMs);
-    this.lately.add(latencyMs);
+    this.currentSecond.add(latencyMs);
     this.phase.latency.add(latencyMs);
     if (outcomeClass === 'won' || outcomeClass === 'refused') this.phase.decided.add(latencyMs);
     if (sentMs === undefined) {
@@ -169,10 +169,10 @@ export class Tally {
   private completeSecond(): void {
     const second = this.series.at(-1);
     if (second === undefined) return;
-    second.p50 = this.lately.percentileMs(50);
-    second.p99 = this.lately.percentileMs(99);
-    second.p999 = this.lately.percentileMs(99.9);
-    this.lately.clear();
+    second.p50 = this.currentSecond.percentileMs(50);
+    second.p99 = this.currentSecond.percentileMs(99);
+    second.p999 = this.currentSecond.percentileMs(99.9);
+    this.currentSecond.clear();
   }
 }
 

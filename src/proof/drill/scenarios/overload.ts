@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { patientClients } from '../follow-ups.ts';
-import { claimAsk, retryChance, type Scenario, type ScenarioParts, userName } from '../scenario.ts';
+import { retryUndecided } from '../retry-policies.ts';
+import {
+  claimRequest,
+  retryRandom,
+  type Scenario,
+  type ScenarioInput,
+  userName,
+} from '../scenario.ts';
 
 const attemptsMax = 4;
 const probeShare = 0.1;
@@ -20,9 +26,9 @@ export const quietPhase = 'quiet';
  * of the quiet load, as in life: a service is back when it decides what it can, though a crowd that is turned away a
  * second time goes on for a while.
  */
-export function overload({ settings, random }: ScenarioParts): Scenario {
+export function overload({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate, times } = settings;
-  let came = 0;
+  let arrived = 0;
   return {
     coupons: [{ name: coupon, units }],
     phases: (saturation) => {
@@ -34,18 +40,18 @@ export function overload({ settings, random }: ScenarioParts): Scenario {
       return [
         ...times.map((factor) => ({
           ...phase(`${factor} times`, peak * factor, share),
-          isRateOfAll: true,
+          rateIncludesRetries: true,
         })),
         phase(quietPhase, peak * quietLoad, quietShare),
       ];
     },
     draw: () => {
-      if (came === users) return undefined;
-      came += 1;
-      const ask = claimAsk(coupon, userName(came, seed), `k-${came}`);
-      return [{ node: random.below(urls.length), ask }];
+      if (arrived === users) return undefined;
+      arrived += 1;
+      const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
+      return [{ node: random.below(urls.length), request }];
     },
-    followUp: patientClients({ attemptsMax, nodes: urls.length, random: retryChance(seed) }),
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
     isTimeBound: true,
     probeSeconds: isRateMeasured ? seconds * probeShare : 0,
   };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Ask } from './ask.ts';
-import { askUntilDecided, type Persistence } from './persistence.ts';
+import type { ServiceRequest } from './request.ts';
 import type { PlannedCoupon } from './scenario.ts';
+import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
 
 /** A coupon that the drill has created. */
 export type CreatedCoupon = {
@@ -21,7 +21,7 @@ export class DrillError extends Error {
 
 /** Creates the coupons, one after the other, at the first node that can. Throws `DrillError` when none does. */
 export async function createCoupons(
-  persistence: Persistence,
+  context: SendContext,
   urls: readonly string[],
   planned: readonly PlannedCoupon[],
 ): Promise<CreatedCoupon[]> {
@@ -34,20 +34,20 @@ export async function createCoupons(
       ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
       ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
     };
-    await create(persistence, urls, coupon);
+    await create(context, urls, coupon);
     created.push(coupon);
   }
   return created;
 }
 
 async function create(
-  persistence: Persistence,
+  context: SendContext,
   urls: readonly string[],
   coupon: CreatedCoupon,
 ): Promise<void> {
   const { name, ...rest } = coupon;
-  const ask: Ask = { f: 'create', coupon: name, attempt: 1, ...rest };
-  const { completion, attempts } = await askUntilDecided(persistence, { node: 0, ask }, true);
+  const request: ServiceRequest = { f: 'create', coupon: name, attempt: 1, ...rest };
+  const { completion, attempts } = await sendUntilDecided(context, { node: 0, request }, true);
   if (completion.type === 'ok') return;
   const { outcome, http } = completion;
   // One of the tries before, whose end nobody knew, has created it.

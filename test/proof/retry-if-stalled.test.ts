@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
 import { lagMsLimit } from '../../src/proof/drill/report.ts';
-import { undisturbed } from '../support/undisturbed.ts';
+import { retryIfStalled } from '../support/retry-if-stalled.ts';
 
 const standStill = () =>
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * lagMsLimit);
 
 it('tries again what failed while the process stood still, a few times at most', async () => {
   let tries = 0;
-  await undisturbed(async () => {
+  await retryIfStalled(async () => {
     tries += 1;
     if (tries > 2) return;
     standStill();
@@ -16,7 +16,7 @@ it('tries again what failed while the process stood still, a few times at most',
   });
   expect(tries).toBe(3);
   tries = 0;
-  const everLate = undisturbed(async () => {
+  const everLate = retryIfStalled(async () => {
     tries += 1;
     standStill();
     throw new Error('too late');
@@ -27,7 +27,7 @@ it('tries again what failed while the process stood still, a few times at most',
 
 it('does not try again what failed by itself', async () => {
   let tries = 0;
-  const wrong = undisturbed(async () => {
+  const wrong = retryIfStalled(async () => {
     tries += 1;
     throw new Error('wrong');
   });

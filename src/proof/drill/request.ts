@@ -2,7 +2,7 @@
 import type { Operation } from '../history.ts';
 
 /** One call of the service, as a client means it. */
-export type Ask = {
+export type ServiceRequest = {
   f: Operation;
   coupon: string;
   user?: string;
@@ -18,38 +18,38 @@ export type Ask = {
 };
 
 /** An ask and the number of the node that shall be asked. */
-export type PlacedAsk = { node: number; ask: Ask };
+export type RoutedRequest = { node: number; request: ServiceRequest };
 
 /** What is the same in every request to a node: its host and the keys of who asks. */
-export type RequestParts = {
+export type RequestContext = {
   host: string;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
 };
 
 /** Writes the texts of requests to one node. */
-export function requestWriter({ host, claimApiKey, adminApiKey }: RequestParts) {
+export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext) {
   const bearer = (key: string | undefined) =>
     key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
   const start = ` HTTP/1.1\r\nHost: ${host}\r\n`;
   const asClaimer = start + bearer(claimApiKey ?? adminApiKey);
   const asAdmin = start + bearer(adminApiKey);
 
-  return (ask: Ask): string => {
-    switch (ask.f) {
+  return (request: ServiceRequest): string => {
+    switch (request.f) {
       case 'claim':
         return `POST /api/coupons/claim${asClaimer}${withBody(
-          ask,
-          `{"user_id":${JSON.stringify(ask.user)},"coupon_name":${JSON.stringify(ask.coupon)}}`,
+          request,
+          `{"user_id":${JSON.stringify(request.user)},"coupon_name":${JSON.stringify(request.coupon)}}`,
         )}`;
       case 'find_claim':
-        return `GET ${pathOf(ask.coupon)}/claims/${encodeURIComponent(ask.user ?? '')}${asClaimer}\r\n`;
+        return `GET ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}${asClaimer}\r\n`;
       case 'read':
-        return `GET ${pathOf(ask.coupon)}${start}\r\n`;
+        return `GET ${pathOf(request.coupon)}${start}\r\n`;
       case 'add_stock':
-        return `POST ${pathOf(ask.coupon)}/stock${asAdmin}${withBody(ask, `{"add":${ask.units}}`)}`;
+        return `POST ${pathOf(request.coupon)}/stock${asAdmin}${withBody(request, `{"add":${request.units}}`)}`;
       case 'create':
-        return `POST /api/coupons${asAdmin}${withBody(ask, createBody(ask))}`;
+        return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
     }
   };
 }
@@ -58,13 +58,13 @@ function pathOf(coupon: string): string {
   return `/api/coupons/${encodeURIComponent(coupon)}`;
 }
 
-function createBody(ask: Ask): string {
-  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = ask;
+function createBody(request: ServiceRequest): string {
+  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = request;
   return JSON.stringify({ name, amount, opens_at, closes_at });
 }
 
-function withBody(ask: Ask, body: string): string {
-  const key = ask.key === undefined ? '' : `Idempotency-Key: ${ask.key}\r\n`;
+function withBody(request: ServiceRequest, body: string): string {
+  const key = request.key === undefined ? '' : `Idempotency-Key: ${request.key}\r\n`;
   const length = Buffer.byteLength(body);
   return `Content-Type: application/json\r\n${key}Content-Length: ${length}\r\n\r\n${body}`;
 }

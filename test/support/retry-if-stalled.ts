@@ -8,7 +8,7 @@ const tickMs = 10;
  * For what a test can say only of time as it went by: when it fails though this process stood still meanwhile, for longer
  * than a drill takes its own figures for the service's, it is tried again. What fails while nothing stood still fails.
  */
-export async function undisturbed(attempt: () => Promise<void>): Promise<void> {
+export async function retryIfStalled(attempt: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     let lastMs = performance.now();
     let longestMs = 0;

@@ -3,7 +3,7 @@
 type Entry<T> = { dueMs: number; count: number; item: T };
 
 /** Things in the order in which they fall due, equal ones in the order in which they came; a binary heap. */
-export class DueLine<T> {
+export class DelayQueue<T> {
   private readonly heap: Entry<T>[] = [];
   private added = 0;
 
