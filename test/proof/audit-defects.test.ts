@@ -13,25 +13,25 @@ import {
   violationsOf,
 } from '../support/proof-audit.ts';
 import {
+  type Answer,
   head,
   notFound,
   SaleScript,
-  type Told,
   writeJsonLines,
 } from '../support/proof-recorder.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 
-const refusedAs = (outcome: string, http = 409): Told => {
+const refusedAs = (outcome: string, http = 409): Answer => {
   return { type: 'fail', http, outcome, effect: 'none' };
 };
 const soldOut = refusedAs('sold_out', 400);
-const timeout: Told = { type: 'info', outcome: 'timeout' };
-const unavailable: Told = { ...refusedAs('unavailable', 503), retry_after_s: 1 };
-const unknown = (claimId: string): Told => {
-  const told: Told = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
-  return { ...told, claim_id: claimId, retry_after_s: 1 };
+const timeout: Answer = { type: 'info', outcome: 'timeout' };
+const unavailable: Answer = { ...refusedAs('unavailable', 503), retry_after_s: 1 };
+const unknown = (claimId: string): Answer => {
+  const answer: Answer = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
+  return { ...answer, claim_id: claimId, retry_after_s: 1 };
 };
 
 let script: SaleScript;
@@ -66,8 +66,8 @@ const audited = (dump: Dump = script.dump()) => {
 /** The rules that fail; all that they say is shown when a test fails. */
 const findings = async (dump?: Dump) => {
   const report = await audited(dump);
-  const told = reportLines(report, 1000).join('\n');
-  expect(told).not.toMatch(/(?<![\d.,-])1 (?:unit|claim|coupon|operation|fault|answer|time)s\b/);
+  const answer = reportLines(report, 1000).join('\n');
+  expect(answer).not.toMatch(/(?<![\d.,-])1 (?:unit|claim|coupon|operation|fault|answer|time)s\b/);
   return { rules: failedRules(report), said: violationsOf(report) };
 };
 
@@ -136,7 +136,7 @@ describe('without a defect', () => {
 describe('in the tables, the audit finds', () => {
   it('a unit that was oversold: R1', async () => {
     const claimId = script.sale.newId();
-    script.claim('SMALL', 'hal', { told: timeout });
+    script.claim('SMALL', 'hal', { answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'SMALL', user: 'hal', claimId });
     await expectFailed(['R1', 'R13b'], dump);
@@ -227,14 +227,14 @@ describe('in the tables, the audit finds', () => {
   });
 
   it('a claim that is stored under a key that its user never sent: R4', async () => {
-    script.claim('LARGE', 'hal', { key: 'k-hal', told: timeout });
+    script.claim('LARGE', 'hal', { key: 'k-hal', answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId(), key: 'other' });
     await expectFailed(['R4'], dump);
   });
 
   it('a refused attempt that came alive: R5', async () => {
-    script.claim('LARGE', 'hal', { told: unavailable });
+    script.claim('LARGE', 'hal', { answer: unavailable });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId() });
     await expectFailed(['R4', 'R5'], dump);
@@ -242,8 +242,8 @@ describe('in the tables, the audit finds', () => {
 
   it('the claim id of an unknown outcome that is stored for another user: R6', async () => {
     const claimId = script.sale.newId();
-    script.claim('LARGE', 'hal', { told: unknown(claimId) });
-    script.claim('LARGE', 'ivy', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'ivy', claimId });
     await expectFailed(['R6'], dump);
@@ -283,23 +283,23 @@ describe('in the tables, the audit finds', () => {
     script.ms += 10;
     script.claim('LATE', 'hal');
     const dump = script.dump();
-    const told = script.recorder.events.at(-1) as HistoryEvent;
+    const answer = script.recorder.events.at(-1) as HistoryEvent;
     const early = couponOf(dump, 'LATE').created_at;
     claimOf(dump, 'hal').claimed_at = early;
     lastOf(dump, 'LATE').recorded_at = early;
-    told.claimed_at = early;
+    answer.claimed_at = early;
     await expectFailed(['R12'], dump);
   });
 
   it('a claim from after the sale closed: R12', async () => {
     script.create('BRIEF', 5, { closesMs: script.ms + 10 });
     script.claim('BRIEF', 'hal');
-    const told = script.last;
+    const answer = script.last;
     const dump = script.dump();
     const late = couponOf(dump, 'BRIEF').closes_at as string;
     claimOf(dump, 'hal').claimed_at = late;
     lastOf(dump, 'BRIEF').recorded_at = late;
-    told.claimed_at = late;
+    answer.claimed_at = late;
     await expectFailed(['R12'], dump);
   });
 
@@ -312,8 +312,8 @@ describe('in the tables, the audit finds', () => {
   });
 });
 
-/** Plants that more than one complaint answers: each must be among them. */
-const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
+/** Plants that more than one problem answers: each must be among them. */
+const problems: [problem: string, plant: (dump: Dump) => void][] = [
   ['R1: LARGE: 2 claims of 1 unit', (dump) => (couponOf(dump, 'LARGE').amount = 1)],
   [
     'R1: LARGE: has no ledger',
@@ -343,7 +343,10 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     'R3: LARGE: created with 10 units, stored with 11',
     (dump) => Object.assign(ledgerOf(dump, 'LARGE')[0] ?? {}, { units: 11 }),
   ],
-  ['R3: LARGE: 1 unit added, asked for: 0', (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added')],
+  [
+    'R3: LARGE: 1 unit added, asked for: 0',
+    (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added'),
+  ],
   ['R8: a claim belongs to coupon 9', (dump) => (claimOf(dump, 'fay').coupon_id = '9')],
   ['R8: two coupons have one name', (dump) => (couponOf(dump, 'SMALL').name = 'LARGE')],
   [
@@ -379,11 +382,11 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
 ];
 
 describe('of the tables, the audit says', () => {
-  it.each(complaints)('%s', async (complaint, plant) => {
+  it.each(problems)('%s', async (problem, plant) => {
     const dump = script.dump();
     plant(dump);
     const { said } = await findings(dump);
-    expect(said.filter((text) => text.includes(complaint)).length, said.join('\n')).toBe(1);
+    expect(said.filter((text) => text.includes(problem)).length, said.join('\n')).toBe(1);
   });
 });
 
@@ -405,12 +408,12 @@ describe('in the answers, the audit finds', () => {
   it('a claim that is shown before it was asked for: R4', async () => {
     script.claim('LARGE', 'hal');
     const shown = { ...script.last, outcome: 'found' };
-    const [invoked, told] = script.recorder.events.splice(-2);
+    const [invoked, answer] = script.recorder.events.splice(-2);
     script.recorder.events.push(
       { ...shown, type: 'invoke', f: 'find_claim' },
       { ...shown, f: 'find_claim' },
       { ...(invoked as HistoryEvent), op: shown.op + 1, proc: 900 },
-      { ...(told as HistoryEvent), op: shown.op + 1, proc: 900 },
+      { ...(answer as HistoryEvent), op: shown.op + 1, proc: 900 },
     );
     for (const [i, event] of script.recorder.events.entries()) Object.assign(event, { i, t_ms: i });
     await expectFailed(['R4', 'R13b']);
@@ -419,7 +422,7 @@ describe('in the answers, the audit finds', () => {
   it('closed for good, and a claim of that user all the same: R5', async () => {
     script.create('BRIEF', 5, { closesMs: script.ms + 8 });
     const zombie = script.invokeClaim('BRIEF', 'hal');
-    script.claim('BRIEF', 'hal', { told: refusedAs('closed') });
+    script.claim('BRIEF', 'hal', { answer: refusedAs('closed') });
     script.decide(zombie);
     script.complete(zombie, timeout);
     script.ms += 10;
@@ -428,8 +431,8 @@ describe('in the answers, the audit finds', () => {
 
   it('one claim id that two unknown outcomes name: R6', async () => {
     const claimId = script.sale.newId();
-    script.claim('LARGE', 'hal', { told: unknown(claimId) });
-    script.claim('LARGE', 'ivy', { told: unknown(claimId) });
+    script.claim('LARGE', 'hal', { answer: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { answer: unknown(claimId) });
     await expectFailed(['R6']);
   });
 
@@ -456,15 +459,15 @@ describe('in the answers, the audit finds', () => {
   });
 
   it('not_open in a sale that has no time of opening: R12', async () => {
-    const told = { ...refusedAs('not_open'), retry_after_s: 1 };
+    const answer = { ...refusedAs('not_open'), retry_after_s: 1 };
     script.create('PLAIN', 5);
-    script.claim('PLAIN', 'hal', { told });
+    script.claim('PLAIN', 'hal', { answer });
     await expectFailed(['R12']);
   });
 
   it('closed in a sale that closes later, and wins after it closed: R12', async () => {
     script.create('LONG', 5, { closesMs: script.ms + 1000 });
-    script.claim('LONG', 'hal', { told: refusedAs('closed') });
+    script.claim('LONG', 'hal', { answer: refusedAs('closed') });
     await expectFailed(['R12']);
     script.claim('LONG', 'ivy');
     script.ms += 1000;
@@ -479,12 +482,12 @@ describe('in the answers, the audit finds', () => {
   });
 
   it('a refusal after the claim was shown: R7', async () => {
-    script.claim('SMALL', 'ada', { key: 'k-ada', told: soldOut });
+    script.claim('SMALL', 'ada', { key: 'k-ada', answer: soldOut });
     await expectFailed(['R7', 'R13b']);
   });
 
   it('a holder who hears coupon_not_found: R7 and R11', async () => {
-    script.claim('SMALL', 'ada', { told: refusedAs('coupon_not_found', 404) });
+    script.claim('SMALL', 'ada', { answer: refusedAs('coupon_not_found', 404) });
     await expectFailed(['R7', 'R11']);
   });
 
@@ -505,22 +508,22 @@ describe('in the answers, the audit finds', () => {
 
   it('two attempts at once that both win: R7', async () => {
     const [one, two] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'hal')];
-    const told = script.decide(one);
-    script.complete(one, told);
-    script.complete(two, told);
+    const answer = script.decide(one);
+    script.complete(one, answer);
+    script.complete(two, answer);
     await expectFailed(['R7']);
   });
 
   it('an unknown outcome that names no claim: R6', async () => {
-    const { claim_id: _, ...told } = unknown('');
-    script.claim('LARGE', 'hal', { told });
+    const { claim_id: _, ...answer } = unknown('');
+    script.claim('LARGE', 'hal', { answer });
     await expectFailed(['R6']);
   });
 
   it('an attempt that wins as new under the claim id that an unknown outcome named: R6', async () => {
     const first = script.invokeClaim('LARGE', 'hal', { key: 'k-hal' });
-    const told = script.decide(first);
-    script.complete(first, unknown(told.claim_id as string));
+    const answer = script.decide(first);
+    script.complete(first, unknown(answer.claim_id as string));
     script.claim('LARGE', 'hal', { key: 'k-hal' });
     script.last.outcome = 'claimed';
     await expectFailed(['R6']);
@@ -529,7 +532,7 @@ describe('in the answers, the audit finds', () => {
   it('sold_out for good, and a claim of that user all the same: R5', async () => {
     script.create('ONE', 1);
     const zombie = script.invokeClaim('ONE', 'hal');
-    script.claim('ONE', 'hal', { told: soldOut });
+    script.claim('ONE', 'hal', { answer: soldOut });
     script.decide(zombie);
     script.complete(zombie, timeout);
     await expectFailed(['R5', 'R13b']);
@@ -555,29 +558,29 @@ describe('in the answers, the audit finds', () => {
 
   it('a read that shows less than one before it: R9', async () => {
     const slow = script.invokeClaim('LARGE', 'hal');
-    const told = script.decide(slow);
+    const answer = script.decide(slow);
     script.read('LARGE');
     script.read('LARGE');
     script.last.remaining_amount = 8;
-    script.complete(slow, told);
+    script.complete(slow, answer);
     await expectFailed(['R9', 'R13b']);
   });
 
   it('sold_out while stock is left: R10', async () => {
-    script.claim('LARGE', 'hal', { told: soldOut });
+    script.claim('LARGE', 'hal', { answer: soldOut });
     await expectFailed(['R10', 'R13b']);
   });
 
   it('sold_out, and then somebody who came later wins: R10', async () => {
     script.create('ONE', 1);
-    script.claim('ONE', 'hal', { told: soldOut });
+    script.claim('ONE', 'hal', { answer: soldOut });
     script.claim('ONE', 'ivy');
     await expectFailed(['R10', 'R13b']);
   });
 
   it('sold_out right after stock was added: R10', async () => {
     script.addStock('SMALL', 2, 'more');
-    script.claim('SMALL', 'hal', { told: soldOut });
+    script.claim('SMALL', 'hal', { answer: soldOut });
     script.claim('SMALL', 'ivy');
     await expectFailed(['R10', 'R13b']);
   });
@@ -590,23 +593,23 @@ describe('in the answers, the audit finds', () => {
   it('not_open after a claim was shown: R12', async () => {
     script.create('LATE', 5, { opensMs: script.ms });
     script.claim('LATE', 'hal');
-    script.claim('LATE', 'ivy', { told: { ...refusedAs('not_open'), retry_after_s: 1 } });
+    script.claim('LATE', 'ivy', { answer: { ...refusedAs('not_open'), retry_after_s: 1 } });
     script.claim('LATE', 'jon');
     await expectFailed(['R12']);
   });
 
   it('closed in a sale that does not close: R12', async () => {
-    script.claim('LARGE', 'hal', { told: refusedAs('closed') });
+    script.claim('LARGE', 'hal', { answer: refusedAs('closed') });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R12']);
   });
 
   it('positions against the order in which they were asked for: R13', async () => {
     const [hal, ivy] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'ivy')];
-    const told = { ivy: script.decide(ivy), hal: script.decide(hal) };
+    const answer = { ivy: script.decide(ivy), hal: script.decide(hal) };
     const events = script.recorder.events;
-    script.complete(hal, told.hal);
-    script.complete(ivy, told.ivy);
+    script.complete(hal, answer.hal);
+    script.complete(ivy, answer.ivy);
     expect((await findings()).rules).toEqual([]);
     // The same, but the one who got the lower position asked only after the other had his answer.
     const moved = events.splice(events.indexOf(ivy), 1);
@@ -617,7 +620,7 @@ describe('in the answers, the audit finds', () => {
 
   it('stock that is left while nobody wins any more: R16', async () => {
     for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) {
-      script.claim('LARGE', user, { told: unavailable });
+      script.claim('LARGE', user, { answer: unavailable });
     }
     await expectFailed(['R16']);
     const notes = async () => {
@@ -629,58 +632,58 @@ describe('in the answers, the audit finds', () => {
     expect(await notes()).not.toContain('--faults');
   });
 
-  it('no complaint about stock that came after the last who asked', async () => {
+  it('no problem about stock that came after the last who asked', async () => {
     const late = ['hal', 'ivy', 'jon', 'kim', 'lea', 'mia'];
     for (const user of late) script.claim('SMALL', user);
     expect((await findings()).rules).toEqual([]);
     script.addStock('SMALL', 2, 'late');
-    script.addStockUnheard('SMALL', 2, 'late');
+    script.addStockUnanswered('SMALL', 2, 'late');
     expect((await findings()).rules).toEqual([]);
-    for (const user of ['ned', 'oda']) script.claim('SMALL', user, { told: unavailable });
+    for (const user of ['ned', 'oda']) script.claim('SMALL', user, { answer: unavailable });
     await expectFailed(['R16']);
   });
 
   it('a service that does not come back after a fault: R16', async () => {
     script.fault('stop', 'start');
-    script.claim('LARGE', 'hal', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: timeout });
     script.fault('stop', 'end');
-    script.claim('LARGE', 'ivy', { told: unavailable });
+    script.claim('LARGE', 'ivy', { answer: unavailable });
     script.ms += 6000;
     script.claim('LARGE', 'jon');
     await expectFailed(['R16']);
   });
 
   it('503 without Retry-After: R17', async () => {
-    const { retry_after_s: _, ...told } = unavailable;
-    script.claim('LARGE', 'hal', { told });
+    const { retry_after_s: _, ...answer } = unavailable;
+    script.claim('LARGE', 'hal', { answer });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
   it('503 whose effect is unknown, counted as fail: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { ...unknown(script.sale.newId()), type: 'fail' } });
+    script.claim('LARGE', 'hal', { answer: { ...unknown(script.sale.newId()), type: 'fail' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
   it('500: R17', async () => {
-    const told: Told = { type: 'info', http: 500, outcome: 'internal', effect: 'unknown' };
-    script.claim('LARGE', 'hal', { told });
+    const answer: Answer = { type: 'info', http: 500, outcome: 'internal', effect: 'unknown' };
+    script.claim('LARGE', 'hal', { answer });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
   it('a connection that is reset outside any fault: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
   it('tells when connections broke, and what to do if that was on purpose', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     const fromMs = script.recorder.events.at(-1)?.t_ms ?? 0;
     script.ms += 1500;
-    script.claim('LARGE', 'ivy', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'ivy', { answer: { type: 'info', outcome: 'reset' } });
     const toMs = script.recorder.events.at(-1)?.t_ms ?? 0;
     script.claim('LARGE', 'jon');
     const recorded = { events: script.recorder.events, dump: script.dump() };
@@ -694,13 +697,15 @@ describe('in the answers, the audit finds', () => {
   });
 
   it('an answer that cannot be read: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', http: 200, outcome: 'unreadable_body' } });
+    script.claim('LARGE', 'hal', {
+      answer: { type: 'info', http: 200, outcome: 'unreadable_body' },
+    });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
   it('a failure that is certain though nobody answered: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'fail', outcome: 'timeout', effect: 'none' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'fail', outcome: 'timeout', effect: 'none' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
@@ -711,7 +716,7 @@ describe('in the answers, the audit finds', () => {
       script.ms += 10;
     }
     script.fault('stop', 'start');
-    script.claim('LARGE', 'hal', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: timeout });
     script.fault('stop', 'end');
     for (let i = 0; i < 20; i += 1) {
       script.findClaim('LARGE', `user-${i}`);
@@ -722,7 +727,7 @@ describe('in the answers, the audit finds', () => {
 
   it('nothing wrong with a connection that is reset during a fault', async () => {
     script.fault('cut', 'start');
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.fault('cut', 'end');
     script.claim('LARGE', 'ivy');
     await expectFailed([]);
@@ -738,11 +743,11 @@ it('asks whether it looks at the right database where no coupon of the history i
 });
 
 describe('faults told by the time of day', () => {
-  const told = (ms: number, phase: string) => ({
+  const answer = (ms: number, phase: string) => ({
     ...{ fault: 'kill', phase, at: new Date(Date.parse(head.started_at) + ms).toISOString() },
   });
   const judged = async (...faults: object[]) => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.claim('LARGE', 'ivy');
     const { events } = script.recorder;
     const historyFile = join(folder.path, 'history.jsonl');
@@ -755,12 +760,12 @@ describe('faults told by the time of day', () => {
   };
 
   it('excuse what broke in their time', async () => {
-    const { failed } = await judged(told(script.ms - 5, 'start'), told(script.ms + 5, 'end'));
+    const { failed } = await judged(answer(script.ms - 5, 'start'), answer(script.ms + 5, 'end'));
     expect(failed).toEqual([]);
   });
 
   it('excuse nothing where they ended before the history began, and prove nothing', async () => {
-    const { report, failed } = await judged(told(-9000, 'start'), told(-1, 'end'));
+    const { report, failed } = await judged(answer(-9000, 'start'), answer(-1, 'end'));
     expect(failed).toEqual(['R17']);
     expect(report.notes).toEqual(['1 fault ended before this history began']);
     const why = 'the file of faults tells of none in this history';

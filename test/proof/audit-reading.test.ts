@@ -110,7 +110,7 @@ describe('a history', () => {
       'line 7 is cut off, left out',
       '1 operation has no completion and counts as info',
     ]);
-    expect(history.end(2)).toBe('info');
+    expect(history.type(2)).toBe('info');
   });
 
   it('whose last line only lacks its newline is whole', async () => {
@@ -127,7 +127,7 @@ describe('a history', () => {
     expect(history.count).toBeGreaterThan(1100);
     for (const one of many) {
       if (one.type === 'invoke') expect(history.begunEvent.at(one.op)).toBe(one.i);
-      else expect([history.ended(one.op), history.end(one.op)]).toEqual([one.i, one.type]);
+      else expect([history.endEvent(one.op), history.type(one.op)]).toEqual([one.i, one.type]);
     }
   });
 });
@@ -135,14 +135,14 @@ describe('a history', () => {
 describe('faults', () => {
   const faults = join(folder.path, 'faults.jsonl');
   const startedAt = '2026-11-23T02:46:00.500Z';
-  const readTold = (...lines: object[]) => {
+  const readLinesOf = (...lines: object[]) => {
     writeJsonLines(faults, lines);
     return readFaults(faults, startedAt);
   };
 
   it('are joined from their beginnings and ends', async () => {
     expect(
-      await readTold(
+      await readLinesOf(
         { t_ms: 5, fault: 'stop', phase: 'start' },
         { t_ms: 9, fault: 'stop', phase: 'end' },
         { t_ms: 12, fault: 'cut', phase: 'start' },
@@ -158,13 +158,13 @@ describe('faults', () => {
     [{ at: 'noon', phase: 'start' }, 'line 1: at is not a time as in RFC 3339'],
     [{ phase: 'start' }, 'line 1: t_ms is not a number'],
     [{ t_ms: 5, phase: 'begin' }, 'line 1: phase is not one of start,end'],
-  ])('such as %j are refused, and the line named', async (line, told) => {
-    await expect(readTold({ fault: 'kill', ...line })).rejects.toThrow(told);
+  ])('such as %j are refused, and the line named', async (line, answer) => {
+    await expect(readLinesOf({ fault: 'kill', ...line })).rejects.toThrow(answer);
   });
 
   it('that end before they began are refused', async () => {
     const start = { t_ms: 5, fault: 'kill', phase: 'start' };
-    await expect(readTold(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
+    await expect(readLinesOf(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
       'line 2: kill ends before it began',
     );
   });
@@ -182,7 +182,7 @@ describe('faults', () => {
     ];
     for (const page of pages) {
       const shown = page.match(/^ *\{"fault":.*\}$/gm) ?? [];
-      expect(await readTold(...shown.map((line) => JSON.parse(line)))).toEqual([
+      expect(await readLinesOf(...shown.map((line) => JSON.parse(line)))).toEqual([
         { fault: 'kill', beginMs: 9_500, endMs: 12_500 },
       ]);
     }

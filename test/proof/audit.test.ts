@@ -71,8 +71,8 @@ describe('the audit', { timeout: 240_000 }, () => {
 function swapPlaces({ events, dump }: GeneratedHistory): boolean {
   const wins = events.filter(({ type, outcome }) => type === 'ok' && outcome === 'claimed');
   for (const second of wins) {
-    const asked = events.find(({ op, type }) => op === second.op && type === 'invoke');
-    const first = wins.find((win) => win.coupon === second.coupon && win.i < (asked?.i ?? 0));
+    const invocation = events.find(({ op, type }) => op === second.op && type === 'invoke');
+    const first = wins.find((win) => win.coupon === second.coupon && win.i < (invocation?.i ?? 0));
     if (first === undefined) continue;
     const places = [first, second].map(({ claim_id, position, claimed_at }) => {
       return { claim_id, position, claimed_at };
@@ -95,30 +95,30 @@ function saySoldOut({ events, dump }: GeneratedHistory): boolean {
     return remaining_amount > 0 && !hasMore;
   });
   const names = new Set(left.map(({ name }) => name));
-  const told = events.find((one) => one.retry_after_s === 1 && names.has(one.coupon));
-  if (told === undefined) return false;
-  Object.assign(told, { type: 'fail', http: 400, outcome: 'sold_out', effect: 'none' });
+  const answer = events.find((one) => one.retry_after_s === 1 && names.has(one.coupon));
+  if (answer === undefined) return false;
+  Object.assign(answer, { type: 'fail', http: 400, outcome: 'sold_out', effect: 'none' });
   return true;
 }
 
 function showNextPosition({ events }: GeneratedHistory): boolean {
-  const told = events.findLast(({ position }) => position !== undefined);
-  if (told?.position === undefined) return false;
-  told.position += 1;
+  const answer = events.findLast(({ position }) => position !== undefined);
+  if (answer?.position === undefined) return false;
+  answer.position += 1;
   return true;
 }
 
 /** Lets a look-up find nothing, though its user had been shown his claim. */
 function forgetClaim({ events }: GeneratedHistory): boolean {
-  for (const told of events) {
-    if (told.outcome !== 'found') continue;
-    const asked = events.find(({ op, type }) => op === told.op && type === 'invoke');
+  for (const answer of events) {
+    if (answer.outcome !== 'found') continue;
+    const invocation = events.find(({ op, type }) => op === answer.op && type === 'invoke');
     const isShown = events.some((one) => {
-      return one.i < (asked?.i ?? 0) && one.claim_id === told.claim_id && one.type === 'ok';
+      return one.i < (invocation?.i ?? 0) && one.claim_id === answer.claim_id && one.type === 'ok';
     });
     if (!isShown) continue;
-    Object.assign(told, { type: 'fail', http: 404, outcome: 'claim_not_found', effect: 'none' });
-    for (const name of ['claim_id', 'position', 'claimed_at'] as const) delete told[name];
+    Object.assign(answer, { type: 'fail', http: 404, outcome: 'claim_not_found', effect: 'none' });
+    for (const name of ['claim_id', 'position', 'claimed_at'] as const) delete answer[name];
     return true;
   }
   return false;

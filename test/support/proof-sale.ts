@@ -2,7 +2,7 @@
 /** A plain sale in memory that decides one claim after the other, and keeps the tables that a real one would leave. */
 import type { Dump, DumpedClaim, DumpedCoupon, DumpedLedgerRow } from '../../src/proof/dump.ts';
 
-export type Ask = { user: string; key?: string | undefined; claimId: string };
+export type ClaimRequest = { user: string; key?: string | undefined; claimId: string };
 
 export type Decision = { outcome: string; claim?: DumpedClaim; opensInSeconds?: number };
 
@@ -70,11 +70,11 @@ export class ModelSale {
   }
 
   /** Decides a batch in its order. */
-  decide(name: string, asks: readonly Ask[], ms: number): Decision[] {
+  decide(name: string, requests: readonly ClaimRequest[], ms: number): Decision[] {
     const coupon = this.coupon(name);
     const { row, claims, window } = coupon;
     const taken = claims.length;
-    const decisions = asks.map(({ user, key, claimId }): Decision => {
+    const decisions = requests.map(({ user, key, claimId }): Decision => {
       const held = coupon.byUser.get(user);
       if (held !== undefined) {
         const isReplay = held.idempotency_key !== null && held.idempotency_key === key;

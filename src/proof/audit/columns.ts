@@ -52,8 +52,8 @@ export class TimeColumn extends Column {
   }
 }
 
-/** Texts that come again and again, each kept once and known by its number. */
-export class Texts {
+/** InternedTexts that come again and again, each kept once and known by its number. */
+export class InternedTexts {
   readonly #numbers = new Map<string, number>();
   readonly #texts: string[] = [];
 

@@ -63,13 +63,13 @@ function assertRows(
   { texts, ints, times }: { texts: string[]; ints: string[]; times: string[] },
 ): void {
   if (!Array.isArray(rows)) throw new RecordingError(`the dump has no ${name}`);
-  for (const [place, row] of rows.entries()) {
+  for (const [index, row] of rows.entries()) {
     const values = row as Record<string, unknown>;
     const wrong =
       texts.find((member) => typeof values[member] !== 'string') ??
       ints.find((member) => !Number.isInteger(values[member])) ??
       times.find((member) => Number.isNaN(microseconds(String(values[member]))));
     if (wrong !== undefined)
-      throw new RecordingError(`row ${place} of ${name}: ${wrong} is missing or wrong`);
+      throw new RecordingError(`row ${index} of ${name}: ${wrong} is missing or wrong`);
   }
 }

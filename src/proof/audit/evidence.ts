@@ -7,7 +7,7 @@ import type { FaultSpan } from './read-faults.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
 /** A stored claim, and what the history tells of it. */
-export type Held = { claim: DumpedClaim; user: number } & Origin;
+export type StoredClaim = { claim: DumpedClaim; user: number } & Origin;
 
 /** Everything about one coupon: what was asked and answered, and what is stored. */
 export type Sale = {
@@ -21,9 +21,9 @@ export type Sale = {
   /** The claims and look-ups of claims, by user and, of one user, in order of invocation. */
   userOps: Int32Array;
   /** The stored claims by position. */
-  held: Held[];
+  held: StoredClaim[];
   /** The stored claims of a user, by his number in the history. */
-  heldBy: Map<number, Held[]>;
+  heldBy: Map<number, StoredClaim[]>;
   /** The ledger by `seq`. */
   ledger: DumpedLedgerRow[];
 };
@@ -118,7 +118,7 @@ function inOrderOfUser(history: RecordedHistory, ops: Int32Array): Int32Array {
 }
 
 function wasCreated(history: RecordedHistory, ops: Int32Array): boolean {
-  return ops.some((op) => history.operation(op) === 'create' && history.end(op) !== 'fail');
+  return ops.some((op) => history.operation(op) === 'create' && history.type(op) !== 'fail');
 }
 
 function byCouponId<Row extends { coupon_id: string }>(rows: readonly Row[]): Map<string, Row[]> {
@@ -148,7 +148,7 @@ function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedCl
   const none = new Int32Array(0);
   const add = (user: number, ops: Int32Array) => {
     for (const claim of claimsOf.get(user) ?? []) {
-      const held: Held = { claim, user, ...originOf(history, ops, claim) };
+      const held: StoredClaim = { claim, user, ...originOf(history, ops, claim) };
       sale.held.push(held);
       const others = sale.heldBy.get(user);
       if (others === undefined) sale.heldBy.set(user, [held]);

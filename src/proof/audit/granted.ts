@@ -28,12 +28,12 @@ export function grantsOf(history: RecordedHistory, sale: Sale): Grants {
   const grants: Grants = { created: undefined, added: [] };
   for (const op of sale.ops) {
     const operation = history.operation(op);
-    if (history.end(op) === 'fail') continue;
-    if (operation === 'create') grants.created = joined(grants.created, toGrant(history, op));
+    if (history.type(op) === 'fail') continue;
+    if (operation === 'create') grants.created = merged(grants.created, toGrant(history, op));
     if (operation !== 'add_stock') continue;
     const key = history.key.at(op);
     const before = key === absent ? undefined : byKey.get(key);
-    const grant = joined(before, toGrant(history, op));
+    const grant = merged(before, toGrant(history, op));
     if (before !== undefined) continue;
     grants.added.push(grant);
     if (key !== absent) byKey.set(key, grant);
@@ -58,18 +58,18 @@ export function grantedBefore(
 
 function toGrant(history: RecordedHistory, op: number): Grant {
   const units = history.units.at(op);
-  const isDone = history.end(op) === 'ok';
+  const isDone = history.type(op) === 'ok';
   return {
     unitsMin: units,
     unitsMax: units,
     begun: history.begunEvent.at(op),
-    done: isDone ? history.ended(op) : never,
+    done: isDone ? history.endEvent(op) : never,
     doneMs: isDone ? history.endMs(op) : Number.POSITIVE_INFINITY,
   };
 }
 
 /** Two askings for one thing: whichever of them did it. Changes and returns the first. */
-function joined(first: Grant | undefined, second: Grant): Grant {
+function merged(first: Grant | undefined, second: Grant): Grant {
   if (first === undefined) return second;
   first.unitsMin = Math.min(first.unitsMin, second.unitsMin);
   first.unitsMax = Math.max(first.unitsMax, second.unitsMax);

@@ -57,8 +57,10 @@ export class Members {
     return this.text(name);
   }
 
-  oneOf<Word extends string>(name: string, words: readonly Word[]): Word {
+  oneOf<Value extends string>(name: string, values: readonly Value[]): Value {
     const value = this.text(name);
-    return words.find((word) => word === value) ?? this.fail(`${name} is not one of ${words}`);
+    return (
+      values.find((allowed) => allowed === value) ?? this.fail(`${name} is not one of ${values}`)
+    );
   }
 }

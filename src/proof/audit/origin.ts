@@ -25,7 +25,7 @@ export function originOf(history: RecordedHistory, ops: Int32Array, claim: Dumpe
   for (const op of ops) {
     const isShown = claimId !== absent && history.claimId.at(op) === claimId;
     if (isShown && history.showsClaim(op)) {
-      origin.shown = Math.min(origin.shown, history.ended(op));
+      origin.shown = Math.min(origin.shown, history.endEvent(op));
       if (origin.maker === undefined && isWin(history, op)) origin.maker = op;
     }
     if (mayHaveMade(history, op, claim)) {
@@ -44,7 +44,7 @@ export function originOf(history: RecordedHistory, ops: Int32Array, claim: Dumpe
 export function isWin(history: RecordedHistory, op: number): boolean {
   return (
     history.operation(op) === 'claim' &&
-    history.end(op) === 'ok' &&
+    history.type(op) === 'ok' &&
     history.outcome(op) === 'claimed'
   );
 }
@@ -53,7 +53,7 @@ export function isWin(history: RecordedHistory, op: number): boolean {
 export function mayHaveMade(history: RecordedHistory, op: number, claim: DumpedClaim): boolean {
   if (history.operation(op) !== 'claim') return false;
   if (isWin(history, op)) return true;
-  if (history.end(op) !== 'info') return false;
+  if (history.type(op) !== 'info') return false;
   const told = history.claimId.at(op);
   if (told !== absent && told !== history.claimIds.find(claim.claim_id)) return false;
   return history.keyText(op) === claim.idempotency_key;

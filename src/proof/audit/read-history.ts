@@ -4,7 +4,7 @@ import { type HistoryHead, operations } from '../history.ts';
 import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
-import { type Ending, RecordedHistory } from './recorded-history.ts';
+import { type CompletionType, RecordedHistory } from './recorded-history.ts';
 
 /**
  * Reads a history, line by line, and joins its events to operations. Throws a `RecordingError` that names the line when
@@ -82,8 +82,8 @@ class HistoryReading {
     history.count += 1;
 
     const operation = event.oneOf('f', operations);
-    history.kind.set(op, operations.indexOf(operation));
-    history.node.set(op, history.words.number(event.text('node')));
+    history.operationIndex.set(op, operations.indexOf(operation));
+    history.node.set(op, history.labels.number(event.text('node')));
     history.coupon.set(op, history.coupons.number(event.text('coupon')));
     history.begunEvent.set(op, i);
     history.begunMs.set(op, ms);
@@ -113,7 +113,7 @@ class HistoryReading {
     if (last !== undefined && history.isOpen(last)) {
       event.fail(`proc ${proc} begins op ${op} while its op ${last} is under way`);
     }
-    if (last !== undefined && history.end(last) === 'info') {
+    if (last !== undefined && history.type(last) === 'info') {
       event.fail(`proc ${proc} goes on after its op ${last} ended as info`);
     }
     this.#lastOfProc.set(proc, op);
@@ -122,21 +122,21 @@ class HistoryReading {
 
   #end(
     event: Members,
-    { op, i, ms, type }: { op: number; i: number; ms: number; type: Ending },
+    { op, i, ms, type }: { op: number; i: number; ms: number; type: CompletionType },
   ): void {
     const { history } = this;
     if (op < 0 || op >= history.count) event.fail(`op ${op} completes but never began`);
     if (!history.isOpen(op)) event.fail(`op ${op} completes twice`);
     this.#compare(event, op);
-    history.setEnd(op, type);
+    history.setType(op, type);
     history.endedEvent.set(op, i);
     history.endedMs.set(op, ms);
 
     const outcome = event.optionalText('outcome');
-    if (outcome !== undefined) history.outcomeWord.set(op, history.words.number(outcome));
+    if (outcome !== undefined) history.outcomeLabel.set(op, history.labels.number(outcome));
     if (event.has('effect')) {
       const effect = event.oneOf('effect', ['none', 'unknown']);
-      history.effectWord.set(op, history.words.number(effect));
+      history.effectLabel.set(op, history.labels.number(effect));
     }
     const claimId = event.optionalText('claim_id');
     if (claimId !== undefined) history.claimId.set(op, history.claimIds.number(claimId));
@@ -155,7 +155,7 @@ class HistoryReading {
     const { history } = this;
     const begun: [name: string, told: unknown, known: unknown][] = [
       ['proc', event.int('proc'), history.proc.at(op)],
-      ['node', event.text('node'), history.words.text(history.node.at(op))],
+      ['node', event.text('node'), history.labels.text(history.node.at(op))],
       ['f', event.text('f'), history.operation(op)],
       ['coupon', event.text('coupon'), history.coupons.text(history.coupon.at(op))],
     ];

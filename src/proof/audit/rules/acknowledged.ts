@@ -17,9 +17,9 @@ export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
     for (const op of sale.ops) {
       if (!history.showsClaim(op)) continue;
       findings.checked += 1;
-      const complaint = complaintAbout(history, sale, op);
-      if (complaint !== undefined) {
-        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+      const problem = problemOf(history, sale, op);
+      if (problem !== undefined) {
+        findings.violation(() => `${history.describe(op)}: ${problem}`);
       }
     }
     checkGrants(history, sale, findings);
@@ -27,13 +27,13 @@ export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
   return findings.end();
 }
 
-function complaintAbout(history: RecordedHistory, sale: Sale, op: number): string | undefined {
+function problemOf(history: RecordedHistory, sale: Sale, op: number): string | undefined {
   const id = history.claimIds.text(history.claimId.at(op));
   if (id === undefined) return 'shows no claim';
   const position = history.position.at(op);
   const claimedAt = history.claimedAt.at(op);
   const isWhole = position !== absent && !Number.isNaN(claimedAt);
-  if (!isWhole && history.operation(op) === 'claim' && history.end(op) === 'ok') {
+  if (!isWhole && history.operation(op) === 'claim' && history.type(op) === 'ok') {
     return 'shows a claim without position or time';
   }
   const held = sale.heldBy.get(history.user.at(op))?.find(({ claim }) => claim.claim_id === id);

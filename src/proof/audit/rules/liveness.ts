@@ -19,7 +19,7 @@ const bucketMs = 100;
  * remain in an open sale, one at least of the last users who asked for the first time, after all faults and additions of
  * stock, holds a claim.
  */
-export function serviceComesBack(evidence: Evidence): RuleReport {
+export function serviceRecovers(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
     'R16',
     'service comes back after faults, and no stock is stuck',
@@ -47,7 +47,7 @@ function isAnswered(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op) ?? '';
   const isDecided =
     decidedRefusals.has(outcome) || ['already_claimed', 'claim_not_found'].includes(outcome);
-  return history.end(op) === 'ok' || (history.end(op) === 'fail' && isDecided);
+  return history.type(op) === 'ok' || (history.type(op) === 'fail' && isDecided);
 }
 
 /** When operations were served, in order. */
@@ -142,9 +142,9 @@ function lastAdditionMs(history: RecordedHistory, { ops }: Sale): number {
   const told = new Map<string | null, number>();
   const untold: (string | null)[] = [];
   for (const op of ops) {
-    if (history.operation(op) !== 'add_stock' || history.end(op) === 'fail') continue;
+    if (history.operation(op) !== 'add_stock' || history.type(op) === 'fail') continue;
     const key = history.keyText(op);
-    if (history.end(op) === 'ok') told.set(key, history.endMs(op));
+    if (history.type(op) === 'ok') told.set(key, history.endMs(op));
     else untold.push(key);
   }
   const lost = untold.some((key) => key === null || !told.has(key));

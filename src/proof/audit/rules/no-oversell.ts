@@ -35,13 +35,13 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
   let remaining = 0;
   let taken = 0;
   if (ledger.length === 0) findings.violation(() => `${name}: has no ledger`);
-  for (const [place, row] of ledger.entries()) {
+  for (const [index, row] of ledger.entries()) {
     findings.checked += 1;
-    const expect = (isSo: boolean, complaint: () => string) => {
-      if (!isSo) findings.violation(() => `${name} seq ${row.seq}: ${complaint()}`);
+    const expect = (isSo: boolean, problem: () => string) => {
+      if (!isSo) findings.violation(() => `${name} seq ${row.seq}: ${problem()}`);
     };
-    expect(row.seq === String(place + 1), () => `stands where seq ${place + 1} belongs`);
-    expect((row.kind === 'grant') === (place === 0), () => `is a ${row.kind}`);
+    expect(row.seq === String(index + 1), () => `stands where seq ${index + 1} belongs`);
+    expect((row.kind === 'grant') === (index === 0), () => `is a ${row.kind}`);
     expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () =>
       counted(row.units, 'unit'),
     );

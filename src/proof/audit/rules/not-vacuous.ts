@@ -14,7 +14,7 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
   let isFelt = false;
   for (let op = 0; op < history.count; op += 1) {
     if (history.operation(op) === 'claim') {
-      if (history.end(op) === 'ok') findings.checked += 1;
+      if (history.type(op) === 'ok') findings.checked += 1;
       else heard.add(history.outcome(op) ?? '');
     }
     if (!isFelt && isDisturbed(history, op, options.slowMs)) {
@@ -52,8 +52,8 @@ function unitsOf(sales: readonly Sale[]): number {
 function isDisturbed(history: RecordedHistory, op: number, slowMs: number): boolean {
   if (history.isOpen(op)) return false;
   if (history.endMs(op) - history.begunMs.at(op) >= slowMs) return true;
-  if (history.end(op) === 'ok') return false;
+  if (history.type(op) === 'ok') return false;
   const http = history.http.at(op);
-  const isUnanswered = history.end(op) === 'fail' && history.outcome(op) === 'refused';
-  return history.end(op) === 'info' || http === 503 || http === 429 || isUnanswered;
+  const isUnanswered = history.type(op) === 'fail' && history.outcome(op) === 'refused';
+  return history.type(op) === 'info' || http === 503 || http === 429 || isUnanswered;
 }

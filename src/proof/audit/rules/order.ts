@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { never } from '../columns.ts';
-import type { Evidence, Held, Sale } from '../evidence.ts';
+import type { Evidence, Sale, StoredClaim } from '../evidence.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -19,9 +19,9 @@ export function orderIsRealTime({ sales }: Evidence): RuleReport {
 
 /** From the last position to the first, knowing of all later positions which claim was shown earliest. */
 function checkPositions({ name, held }: Sale, findings: RuleFindings): void {
-  let earliest: Held | undefined;
-  for (let place = held.length - 1; place >= 0; place -= 1) {
-    const one = held[place] as Held;
+  let earliest: StoredClaim | undefined;
+  for (let index = held.length - 1; index >= 0; index -= 1) {
+    const one = held[index] as StoredClaim;
     findings.checked += 1;
     const later = earliest;
     if (later !== undefined && later.shown < one.begun) {

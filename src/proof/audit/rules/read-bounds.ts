@@ -15,7 +15,7 @@ export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings('R9', 'what a read shows was true while it was asked');
   for (const sale of sales) {
     const reads = sale.ops.filter((op) => {
-      return history.operation(op) === 'read' && history.end(op) === 'ok';
+      return history.operation(op) === 'read' && history.type(op) === 'ok';
     });
     if (reads.length === 0) continue;
     if (sale.isForeign) {
@@ -39,16 +39,16 @@ function checkReads(
   for (const op of reads) {
     findings.checked += 1;
     const from = history.begunEvent.at(op);
-    const to = history.ended(op);
+    const to = history.endEvent(op);
     const amount = history.amount.at(op);
     const remaining = history.remaining.at(op);
-    const complain = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
+    const report = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
     if (amount === absent || remaining === absent) {
-      complain('shows no amount or no remaining_amount');
+      report('shows no amount or no remaining_amount');
       continue;
     }
     if (remaining < 0 || remaining > amount)
-      complain(`showed ${remaining} of ${counted(amount, 'unit')}`);
+      report(`showed ${remaining} of ${counted(amount, 'unit')}`);
     const amountMin = grantedBefore(grants, {
       event: from,
       ms: history.begunMs.at(op),
@@ -56,13 +56,13 @@ function checkReads(
     });
     const amountMax = grantedAtMost(grants, to);
     if (amount < amountMin || amount > amountMax) {
-      complain(`showed an amount of ${amount}, possible were ${amountMin} to ${amountMax}`);
+      report(`showed an amount of ${amount}, possible were ${amountMin} to ${amountMax}`);
     }
     const claims = amount - remaining;
     const claimsMin = countBelow(shown, from);
     const claimsMax = countBelow(begun, to);
     if (claims < claimsMin || claims > claimsMax) {
-      complain(`showed ${counted(claims, 'claim')}, possible were ${claimsMin} to ${claimsMax}`);
+      report(`showed ${counted(claims, 'claim')}, possible were ${claimsMin} to ${claimsMax}`);
     }
   }
 }
@@ -87,13 +87,13 @@ function countBelow(sorted: Float64Array, bound: number): number {
 }
 
 function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleFindings): void {
-  const byEnd = reads.slice().sort((a, b) => history.ended(a) - history.ended(b));
+  const byEnd = reads.slice().sort((a, b) => history.endEvent(a) - history.endEvent(b));
   let over = 0;
   let most = { amount: 0, claims: 0 };
   for (const op of reads) {
     for (; over < byEnd.length; over += 1) {
       const before = byEnd[over] as number;
-      if (history.ended(before) > history.begunEvent.at(op)) break;
+      if (history.endEvent(before) > history.begunEvent.at(op)) break;
       const shown = shownBy(history, before);
       most = {
         amount: Math.max(most.amount, shown.amount),

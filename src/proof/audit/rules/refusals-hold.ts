@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Evidence, eachUser, type Held, type Sale } from '../evidence.ts';
+import { type Evidence, eachUser, type Sale, type StoredClaim } from '../evidence.ts';
 import { grantsOf } from '../granted.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
@@ -24,7 +24,7 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
         findings.checked += 1;
         if (held === undefined) continue;
         const outcome = history.outcome(op);
-        const complaint = cameAlive(held)
+        const problem = hasNoCandidate(held)
           ? 'was refused, yet a claim is stored that only a refused attempt can have made'
           : outcome === 'sold_out' && !canStockCome(op)
             ? `is refused for good, yet ${held.claim.claim_id} is stored`
@@ -32,8 +32,8 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
               ? `is over for good, yet ${held.claim.claim_id} is stored`
               : undefined;
         // A refusal after the win was shown is a lie of another kind, which R7 names.
-        if (complaint !== undefined && history.begunEvent.at(op) < held.shown) {
-          findings.violation(() => `${history.describe(op)}: ${complaint}`);
+        if (problem !== undefined && history.begunEvent.at(op) < held.shown) {
+          findings.violation(() => `${history.describe(op)}: ${problem}`);
         }
       }
     });
@@ -44,12 +44,12 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
 function isRefusal(history: RecordedHistory, op: number): boolean {
   return (
     history.operation(op) === 'claim' &&
-    history.end(op) === 'fail' &&
+    history.type(op) === 'fail' &&
     history.outcome(op) !== 'already_claimed'
   );
 }
 
-function cameAlive(held: Held): boolean {
+function hasNoCandidate(held: StoredClaim): boolean {
   return held.candidates === 0;
 }
 

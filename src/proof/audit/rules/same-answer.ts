@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { absent } from '../columns.ts';
-import { type Evidence, eachUser, type Held } from '../evidence.ts';
+import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { isWin } from '../origin.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
@@ -33,7 +33,7 @@ export const decidedRefusals = new Set([
 function checkUser(
   history: RecordedHistory,
   claims: Int32Array,
-  held: Held | undefined,
+  held: StoredClaim | undefined,
   findings: RuleFindings,
 ): void {
   let first: number | undefined;
@@ -43,22 +43,22 @@ function checkUser(
   for (const op of claims) {
     if (!history.showsClaim(op)) continue;
     findings.checked += 1;
-    const complaint =
+    const problem =
       first !== undefined && !isSameClaim(history, first, op)
         ? `shows another claim than ${history.describe(first)}`
         : isWin(history, op) && won !== undefined
           ? `wins, as ${history.describe(won)} did`
-          : wrongKey(history, op, held);
-    if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
+          : keyProblem(history, op, held);
+    if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
     first ??= op;
     if (isWin(history, op)) won ??= op;
-    if (shownBy === undefined || history.ended(op) < history.ended(shownBy)) shownBy = op;
+    if (shownBy === undefined || history.endEvent(op) < history.endEvent(shownBy)) shownBy = op;
   }
   if (shownBy === undefined) return;
-  const shown = history.ended(shownBy);
+  const shown = history.endEvent(shownBy);
   for (const op of claims) {
-    if (history.begunEvent.at(op) < shown || history.end(op) === 'info') continue;
-    const isRefused = history.end(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
+    if (history.begunEvent.at(op) < shown || history.type(op) === 'info') continue;
+    const isRefused = history.type(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
     if (!isRefused && !isWin(history, op)) continue;
     findings.violation(() => {
       return `${history.describe(op)}: comes after ${history.describe(shownBy)} showed a claim`;
@@ -77,14 +77,14 @@ function isSameClaim(history: RecordedHistory, a: number, b: number): boolean {
 }
 
 /** The stored key is that of the attempt that won; it decides whether asking again is a replay. */
-function wrongKey(history: RecordedHistory, op: number, held: Held | undefined) {
+function keyProblem(history: RecordedHistory, op: number, held: StoredClaim | undefined) {
   if (held === undefined) return undefined;
   const stored = held.claim.idempotency_key;
   const isSame = stored !== null && history.keyText(op) === stored;
   if (isWin(history, op)) {
     return history.keyText(op) === stored ? undefined : `is stored with the key ${stored}`;
   }
-  const isReplay = history.end(op) === 'ok';
+  const isReplay = history.type(op) === 'ok';
   if (isReplay && !isSame) return 'is told as a replay to another key than the stored one';
   return !isReplay && isSame ? 'has the key of the claim, yet hears no replay' : undefined;
 }

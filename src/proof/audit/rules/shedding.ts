@@ -19,16 +19,16 @@ export function sheddingIsProper(evidence: Evidence): RuleReport {
     if (history.isOpen(op)) continue;
     const isUnasked = isBroken(history, op) && !isInFault(evidence, op);
     if (isUnasked) brokenMs.push(history.endMs(op));
-    const complaint = isUnasked ? 'broke outside any fault that is told' : wrongIn(history, op);
-    if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
-    if (history.end(op) !== 'ok') findings.checked += 1;
+    const problem = isUnasked ? 'broke outside any fault that is told' : answerProblem(history, op);
+    if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
+    if (history.type(op) !== 'ok') findings.checked += 1;
   }
-  if (brokenMs.length > 0) findings.note(whatToTell(history, brokenMs));
+  if (brokenMs.length > 0) findings.note(breakageNote(history, brokenMs));
   return findings.end();
 }
 
 /** Nobody but who was there knows whether it was an attack or a crash. */
-function whatToTell({ head }: RecordedHistory, brokenMs: readonly number[]): string {
+function breakageNote({ head }: RecordedHistory, brokenMs: readonly number[]): string {
   const startedMs = Date.parse(head.started_at);
   const [first, last] = brokenMs.reduce(
     ([from, to], ms) => [Math.min(from, ms), Math.max(to, ms)],
@@ -46,22 +46,22 @@ function whatToTell({ head }: RecordedHistory, brokenMs: readonly number[]): str
 function isBroken(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op);
   return (
-    history.end(op) === 'info' &&
+    history.type(op) === 'info' &&
     (outcome === 'reset' || outcome?.startsWith('unreadable') === true)
   );
 }
 
-function wrongIn(history: RecordedHistory, op: number): string | undefined {
+function answerProblem(history: RecordedHistory, op: number): string | undefined {
   const http = history.http.at(op);
   if (http === 500) return 'is answered 500, which is never expected';
   if (http === 503 || http === 429) {
     const seconds = history.retryAfterSeconds.at(op);
     if (Number.isNaN(seconds)) return `is answered ${http} without Retry-After`;
   }
-  return history.end(op) === 'fail' ? wrongFailure(history, op) : undefined;
+  return history.type(op) === 'fail' ? failureProblem(history, op) : undefined;
 }
 
-function wrongFailure(history: RecordedHistory, op: number): string | undefined {
+function failureProblem(history: RecordedHistory, op: number): string | undefined {
   const isAnswered = history.http.at(op) > 0;
   // A connection that was refused carried nothing. Of any other end without an answer nobody can tell.
   if (!isAnswered)

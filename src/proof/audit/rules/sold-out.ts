@@ -14,7 +14,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  *
  * After stock was added the answer may be older by a delay, if one is declared; without added stock it plays no part.
  */
-export function soldOutIsHonest({ history, sales, options }: Evidence): RuleReport {
+export function soldOutIsTrue({ history, sales, options }: Evidence): RuleReport {
   const findings = new RuleFindings('R10', 'sold_out is said only while nothing is left');
   for (const sale of sales) {
     const answers = sale.ops.filter((op) => {
@@ -43,9 +43,9 @@ function checkAnswers(
     const granted = grantedBefore(grants, { event, ms: history.begunMs.at(op), delayMs });
     if (granted === 0) continue;
     const latestBegun = latest[granted - 1] ?? never;
-    if (latestBegun < history.ended(op)) continue;
+    if (latestBegun < history.endEvent(op)) continue;
     findings.violation(() => {
-      const late = latest.findIndex((begun) => begun >= history.ended(op));
+      const late = latest.findIndex((begun) => begun >= history.endEvent(op));
       const position = late === -1 ? latest.length + 1 : late + 1;
       const when = late === -1 ? 'is not taken at all' : 'was asked for only later';
       return `${history.describe(op)}: of ${counted(granted, 'unit')} granted, position ${position} ${when}`;
@@ -57,9 +57,9 @@ function checkAnswers(
 function latestByPosition({ held }: Sale): Float64Array {
   const latest = new Float64Array(held.length);
   let begun = -1;
-  for (const [place, one] of held.entries()) {
+  for (const [index, one] of held.entries()) {
     begun = Math.max(begun, one.begun);
-    latest[place] = begun;
+    latest[index] = begun;
   }
   return latest;
 }

@@ -19,18 +19,17 @@ export function unknownsResolve({ history, sales }: Evidence): RuleReport {
   const namedBy = new Map<number, number>();
   for (const sale of sales) {
     for (const op of sale.ops) {
-      if (history.operation(op) !== 'claim' || history.end(op) !== 'info') continue;
+      if (history.operation(op) !== 'claim' || history.type(op) !== 'info') continue;
       findings.checked += 1;
-      const complaint = complaintAbout(history, { op, sale, storedFor, namedBy });
-      if (complaint !== undefined)
-        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+      const problem = problemOf(history, { op, sale, storedFor, namedBy });
+      if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
     }
     eachUser(history, sale, (_user, ops) => checkLater(history, ops, findings));
   }
   return findings.end();
 }
 
-function complaintAbout(
+function problemOf(
   history: RecordedHistory,
   parts: {
     op: number;
@@ -57,7 +56,7 @@ function complaintAbout(
 
 function checkLater(history: RecordedHistory, ops: Int32Array, findings: RuleFindings): void {
   const unknowns = ops.filter((op) => {
-    return history.operation(op) === 'claim' && history.end(op) === 'info';
+    return history.operation(op) === 'claim' && history.type(op) === 'info';
   });
   if (unknowns.length === 0) return;
   for (const op of ops) {

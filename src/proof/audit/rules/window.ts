@@ -38,7 +38,7 @@ export function hasWindowAsAsked(history: RecordedHistory, { coupon, ops }: Sale
     const asked = history.windows.get(op);
     return (
       asked !== undefined &&
-      history.end(op) !== 'fail' &&
+      history.type(op) !== 'fail' &&
       toMs(asked.opensAt) === toMs(coupon.opens_at) &&
       toMs(asked.closesAt) === toMs(coupon.closes_at)
     );
@@ -53,7 +53,7 @@ function checkClaims({ name, held }: Sale, coupon: DumpedCoupon, findings: RuleF
   for (const { claim } of held) {
     findings.checked += 1;
     const at = microseconds(claim.claimed_at);
-    const complaint =
+    const problem =
       at < opens
         ? `before it opened at ${coupon.opens_at}`
         : at >= closes
@@ -61,9 +61,9 @@ function checkClaims({ name, held }: Sale, coupon: DumpedCoupon, findings: RuleF
           : at < created
             ? `before it was created at ${coupon.created_at}`
             : undefined;
-    if (complaint === undefined) continue;
+    if (problem === undefined) continue;
     findings.violation(() => {
-      return `${name}: position ${claim.position} was claimed at ${claim.claimed_at}, ${complaint}`;
+      return `${name}: position ${claim.position} was claimed at ${claim.claimed_at}, ${problem}`;
     });
   }
 }
@@ -77,18 +77,18 @@ function checkRefusals(
   const lastBegun = sale.held.reduce((last, { begun }) => Math.max(last, begun), -1);
   const { opens_at: opensAt, closes_at: closesAt } = coupon;
   for (const op of sale.ops) {
-    if (history.operation(op) !== 'claim' || history.end(op) !== 'fail') continue;
+    if (history.operation(op) !== 'claim' || history.type(op) !== 'fail') continue;
     const outcome = history.outcome(op);
-    const complain = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
+    const report = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
     if (outcome === 'not_open') {
       findings.checked += 1;
-      if (opensAt === null) complain('the sale has no time of opening');
-      else if (firstShown < history.begunEvent.at(op)) complain('a claim had been shown before');
+      if (opensAt === null) report('the sale has no time of opening');
+      else if (firstShown < history.begunEvent.at(op)) report('a claim had been shown before');
     } else if (outcome === 'closed') {
       findings.checked += 1;
-      if (closesAt === null) complain('the sale has no time of closing');
-      else if (microseconds(closesAt) > microseconds(takenAt)) complain(`it closes at ${closesAt}`);
-      else if (lastBegun > history.ended(op)) complain('a claim that was asked for later won');
+      if (closesAt === null) report('the sale has no time of closing');
+      else if (microseconds(closesAt) > microseconds(takenAt)) report(`it closes at ${closesAt}`);
+      else if (lastBegun > history.endEvent(op)) report('a claim that was asked for later won');
     }
   }
 }
