@@ -11,26 +11,26 @@ import { type Address, Connection, type ConnectionOwner } from './connection.ts'
 import type { HistoryWriter, RecordedOperation } from './history-writer.ts';
 import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
 
-/** Something to be asked, and what is told of it. All times are those of the clock that the clients were given. */
+/** A request and the callback for its completion. All times are those of the clock in `ClientsOptions`. */
 export type PendingRequest = RoutedRequest & {
-  /** When it was to be asked. Latency counts from here, however late it was sent. */
+  /** The planned time of the request. Latency counts from here, however late the request is sent. */
   intendedMs: number;
   onDone(done: CompletedRequest): void;
 };
 
-/** An pending that has come to its end. */
+/** A request that is complete. */
 export type CompletedRequest = {
   pending: PendingRequest;
   completion: Completion;
-  /** Undefined where it was never sent. */
+  /** Undefined where the request was never sent. */
   sentMs: number | undefined;
   doneMs: number;
 };
 
-/** Who the clients are and whom they ask. */
+/** The settings of the clients. */
 export type ClientsOptions = {
   urls: readonly string[];
-  /** In all; each node gets an equal share, and one at least. */
+  /** In total. Each node gets an equal share, at least one. */
   connections: number;
   timeoutMs: number;
   claimApiKey?: string | undefined;
@@ -48,12 +48,12 @@ type Pool = {
   waiting: Queue<PendingRequest>;
 };
 
-// A service closes connections on which nothing is asked for long, so no more are opened ahead than are soon used.
+// The service closes idle connections, so only those are opened ahead that are used soon.
 const openedAhead = 256;
-// Who comes when so many wait already is told at once that he was not sent.
+// With this many requests in the queues, the next one completes at once as not sent.
 const waitingMax = 200_000;
 
-/** All clients of a drill: connections to each node, and the line of those who wait for a free one. */
+/** All clients of a drill: the connections to each node, and the queue of requests for a free one. */
 export class Clients {
   private readonly options: ClientsOptions;
   private readonly pools: Pool[];
@@ -77,28 +77,28 @@ export class Clients {
     this.sweep = setInterval(() => this.timeOutLate(), sweepMs);
   }
 
-  /** How many wait for a free connection. */
+  /** How many requests wait for a free connection. */
   get waiting(): number {
     return this.waitingNow;
   }
 
-  /** How many were sent and not answered yet. */
+  /** How many requests are sent and not answered yet. */
   get underWay(): number {
     return this.underWayNow;
   }
 
   /**
-   * Opens those connections that are used first, 256 at most; each other one is opened when it is needed. A node that
-   * cannot be reached is found out by those who ask it.
+   * Opens the connections that are used first, at most 256; the others open on demand. A node that cannot be reached
+   * shows in the requests to it.
    */
   async open(): Promise<void> {
     const each = Math.max(1, Math.floor(openedAhead / this.pools.length));
-    // Free ones are taken from the end.
+    // `send` takes free clients from the end.
     const first = this.pools.flatMap(({ free }) => free.slice(-each));
     await Promise.all(first.map((one) => one.open()));
   }
 
-  /** Asks as soon as a connection is free. `onDone` is called once, never before this returns. */
+  /** Sends as soon as a connection is free. Calls `onDone` exactly once, never before this returns. */
   send(pending: PendingRequest): void {
     const pool = this.pools[pending.node];
     if (pool === undefined) throw new RangeError(`there is no node ${pending.node}`);
@@ -113,7 +113,7 @@ export class Clients {
     }
   }
 
-  /** Those who wait are told that they were not sent. Who was sent is still answered. */
+  /** Completes all queued requests as not sent. Requests under way still get their answers. */
   cancelQueued(): void {
     for (const { waiting } of this.pools) {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -123,20 +123,20 @@ export class Clients {
     }
   }
 
-  /** Drops all connections; whoever waits hears nothing any more. */
+  /** Drops all connections. The callbacks of requests under way are not called. */
   close(): void {
     clearInterval(this.sweep);
     for (const { clients } of this.pools) for (const client of clients) client.drop();
   }
 
-  /** For the client itself: its ask has come to its end. */
+  /** Called by a client whose request is complete. */
   finish(client: Client, completion: Completion): void {
     const { pending, operation, sentMs, pool } = client;
     if (pending === undefined || operation === undefined) return;
     client.pending = undefined;
     this.options.history.complete(operation, completion);
     this.underWayNow -= 1;
-    // An operation that nobody can tell the end of may go on: its client is never free for another.
+    // An operation with an unknown outcome may still be running, so its client number is never used again.
     if (completion.type === 'info') client.proc = undefined;
     const next = pool.waiting.shift();
     if (next === undefined) {
@@ -185,10 +185,10 @@ export class Clients {
   }
 }
 
-/** One connection and the one who uses it. */
+/** One connection, and the request that uses it. */
 class Client implements ConnectionOwner {
   readonly pool: Pool;
-  /** Given when it is needed; after an unknown end it is another one. */
+  /** Assigned on demand. After an unknown outcome the client gets a new number. */
   proc: number | undefined;
   pending: PendingRequest | undefined;
   operation: RecordedOperation | undefined;
@@ -234,7 +234,7 @@ class Client implements ConnectionOwner {
   }
 }
 
-/** First in, first out, in constant time. */
+/** First in, first out, in amortised constant time. */
 class Queue<T> {
   private items: (T | undefined)[] = [];
   private start = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The drill: clients of many kinds come upon a service and write down what each of them saw. It knows the HTTP contract and
- * nothing of the engine, so that what it finds does not rest on what it examines.
+ * The drill: many simulated clients send requests to a service and record what each of them sees. It knows the HTTP
+ * contract and shares no code with the engine, so that its findings do not depend on what it tests.
  */
 import { writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -25,7 +25,7 @@ import { Tally } from './tally.ts';
 
 const flushEveryMs = 500;
 const probeClientsMax = 256;
-// The first part of a probe warms both sides up and is not counted.
+// The first part of a probe warms up both sides and is not counted.
 const warmUpShare = 0.3;
 const sampleStream = 3;
 
@@ -43,10 +43,10 @@ type DrillContext = {
 type LoadReport = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>;
 
 /**
- * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
- * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
- * options that cannot be, and `DrillError` when the service cannot be drilled at all. `onCreated` hears of the coupons
- * before the load begins, and ends the drill by throwing. Until then no file is touched.
+ * Plays a scenario and writes its history and the requested reports. When `signal` aborts, the load ends early, waits
+ * for the requests under way, and writes everything as after a full run. Throws `DrillOptionsError` for invalid
+ * options, and `DrillError` when the service cannot be drilled. Calls `onCreated` with the names of the coupons before
+ * the load starts; the drill ends if that throws. Until then no file is written.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -107,7 +107,7 @@ async function createCouponsAndPlay(
   file: string,
 ): Promise<DrillReport> {
   const { settings, scenario, clients, history, now, signal } = context;
-  // A node that swallows what is sent to it must not hold up the drill.
+  // A node that accepts connections and never answers must not delay the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const sendContext = { clients, nodes: settings.urls.length, now, signal };
   const coupons = await createCoupons(sendContext, settings.urls, scenario.coupons);

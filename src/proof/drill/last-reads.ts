@@ -5,7 +5,7 @@ import type { Random } from './random.ts';
 import type { RoutedRequest } from './request.ts';
 import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
 
-/** What a node told of a coupon when all was over; without amounts where it could not tell. */
+/** What a node returned for a coupon after the load; without amounts where the read failed. */
 export type LastRead = {
   url: string;
   coupon: string;
@@ -20,7 +20,7 @@ const sampledClasses = ['won', 'refused', 'unknown'] as const;
 type SampledClass = (typeof sampledClasses)[number];
 type Sample = { seen: number; users: string[] };
 
-/** Some of the users of each coupon, samples evenly from those who won, were refused, or were told nothing certain. */
+/** Samples the users of each coupon evenly from those who won, were refused, or got an unknown outcome. */
 export class UserSample {
   private readonly random: Random;
   private readonly samples = new Map<string, Record<SampledClass, Sample>>();
@@ -39,7 +39,7 @@ export class UserSample {
       sample = { won: none(), refused: none(), unknown: none() };
       this.samples.set(coupon, sample);
     }
-    // Reservoir sampling: each one seen so far is in with the same chance.
+    // Reservoir sampling: each user seen so far is in the sample with equal probability.
     const { users } = sample[sampled];
     sample[sampled].seen += 1;
     const index =
@@ -55,8 +55,8 @@ export class UserSample {
 }
 
 /**
- * After everything was answered: reads each coupon and looks for the claims of some users, on every node. It is recorded
- * like all else, so that what clients see in the end can be held against what they were told.
+ * After the load, reads each coupon and finds the claims of some users, on every node. The history records these
+ * operations too, so that the audit can compare the final state with earlier answers.
  */
 export async function readFinalState(
   context: SendContext,

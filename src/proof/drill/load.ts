@@ -16,37 +16,37 @@ export type LoadOptions = {
   retryPolicy: RetryPolicy;
   /** The clock of the clients. */
   now(): number;
-  /** Ends the load early: nobody arrives any more and nobody asks again. */
+  /** Ends the load early: no further arrivals and no further retries. */
   signal: AbortSignal;
-  /** Called for each answer. */
+  /** Called for each completion. */
   onCompleted(routed: RoutedRequest, completion: Completion): void;
-  /** Whether arrivals are left out that can only be handed over a second late. */
+  /** Whether an arrival is skipped that would be more than a second late. */
   isTimeBound: boolean;
 };
 
-// So that a load with long gaps still ends soon when it is told to.
+// Bounds each sleep, so that a load with long gaps ends soon after an abort.
 const sleepMsMax = 50;
-// What is later than this is left out where the scenario is bound to its time.
+// A later arrival is skipped where the scenario is time-bound.
 const lateMsMax = 1_000;
-// To leave somebody out is so much less work than to hand him over.
-const leftOutCost = 1 / 64;
-// After so many in one go the answers that have come meanwhile are read first.
+// The cost of a skipped arrival, relative to one that is sent.
+const skippedCost = 1 / 64;
+// After this many arrivals in one turn of the event loop, pending answers are read first.
 const sentInARowMax = 128;
 
-/** Asks, follows up what is told, and knows when all of it has come to its end. */
+/** Sends requests, retries them by the policy of the scenario, and knows when all of them are complete. */
 export class Load {
-  /** How late somebody was handed over to the clients at most: what the generator itself is to blame for. */
+  /** The longest delay between the planned time of a request and its hand-over to the clients: the generator's own lag. */
   lagMsMax = 0;
-  /** How many arrivals were left out. */
+  /** The number of skipped arrivals. */
   leftOut = 0;
   private readonly options: LoadOptions;
-  /** Who will come again, by the time when his wait is over. */
+  /** The retries, by due time. */
   private readonly retries = new DelayQueue<RoutedRequest>();
   private timer: NodeJS.Timeout | undefined;
   private timerDueMs = Number.POSITIVE_INFINITY;
-  /** True while who comes again has to wait for the place of an arrival. */
+  /** While true, a retry is only sent in place of an arrival. */
   private rateIncludesRetries = false;
-  /** Until when they had to. */
+  /** When the last phase ended that held retries back. */
   private retriesHeldUntilMs = 0;
   private unfinished = 0;
   private recentLagMs = 0;
@@ -57,7 +57,7 @@ export class Load {
     options.signal.addEventListener('abort', () => this.stop(), { once: true });
   }
 
-  /** The lag of the generator now or lately, for the display; reading it begins a new measurement. */
+  /** The largest lag since the last call, for the display. */
   takeLagMs(): number {
     const lag = this.recentLagMs;
     this.recentLagMs = 0;
@@ -65,8 +65,8 @@ export class Load {
   }
 
   /**
-   * An open loop: everybody arrives at his time, however slow the answers are. Resolves when the last one has arrived;
-   * `settled` waits for the answers. `onPhase` is called at the beginning of each phase but the first.
+   * An open loop: every user arrives at the planned time, however slow the answers are. Resolves after the last
+   * arrival; `whenIdle` waits for the answers. Calls `onPhase` at the start of each phase but the first.
    */
   runOpenLoop(
     plan: Iterator<Arrival, void>,
@@ -95,7 +95,7 @@ export class Load {
           }
           if (isTimeBound && lateMs > lateMsMax) {
             this.leftOut += 1;
-            sent += leftOutCost;
+            sent += skippedCost;
           } else {
             for (const routed of this.retryOrNew(requests, intendedMs))
               this.sendAndFollow(routed, intendedMs);
@@ -117,7 +117,7 @@ export class Load {
     });
   }
 
-  /** A closed loop: so many clients, each of which asks the next thing when it was answered. Nobody asks again. */
+  /** A closed loop: each client sends its next request when the last one is complete. No client retries. */
   runClosedLoop(loop: { clients: number; seconds: number; draw(): RoutedRequest[] | undefined }) {
     const { now, signal } = this.options;
     const endMs = now() + loop.seconds * 1000;
@@ -129,7 +129,7 @@ export class Load {
     return this.whenIdle();
   }
 
-  /** Resolves when all was answered, timed out or given up, and nobody means to ask again. */
+  /** Resolves when every request is answered, timed out or cancelled, and no retry is planned. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       this.onChange = () => {
@@ -175,7 +175,7 @@ export class Load {
     this.scheduleRetries();
   }
 
-  /** Who asks in the place of an arrival: somebody whose wait is over by then, where the rate is that of all. */
+  /** The requests for an arrival: a retry that is due takes its place, where retries count towards the rate. */
   private retryOrNew(
     requests: readonly RoutedRequest[],
     intendedMs: number,
@@ -192,7 +192,7 @@ export class Load {
     this.scheduleRetries();
   }
 
-  /** One timer for all who come again: in an overload there are tens of thousands of them. */
+  /** One timer for all retries: an overload has tens of thousands of them. */
   private scheduleRetries(): void {
     const dueMs = this.rateIncludesRetries ? undefined : this.retries.firstDueMs;
     if (dueMs === undefined || dueMs >= this.timerDueMs) return;

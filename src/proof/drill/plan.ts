@@ -10,7 +10,7 @@ import { mixed } from './scenarios/mixed.ts';
 import { overload } from './scenarios/overload.ts';
 import { retryStorm } from './scenarios/retry-storm.ts';
 
-/** Somebody who arrives, and what is asked then. */
+/** An arrival, and its requests. */
 export type Arrival = ArrivalTime & { requests: RoutedRequest[] };
 
 const scenarios: Record<ScenarioName, (parts: ScenarioInput) => Scenario> = {
@@ -24,13 +24,13 @@ const scenarios: Record<ScenarioName, (parts: ScenarioInput) => Scenario> = {
 const drawStream = 0;
 const timeStream = 1;
 
-/** The scenario that the settings name. What it draws depends on the settings alone. */
+/** The scenario of the settings. Its random draws depend on the settings alone. */
 export function scenarioOf(settings: DrillSettings): Scenario {
   const random = new Random(settings.seed, drawStream);
   return scenarios[settings.scenario]({ settings, random });
 }
 
-/** All arrivals in order of time, drawn one by one: equal settings and phases give equal plans. */
+/** All arrivals in order of time, generated one by one. Equal settings and phases give equal plans. */
 export function* planOf(
   settings: DrillSettings,
   scenario: Scenario,

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Plots as SVG text. Colours are those of the page's style sheet, so that they fit light and dark. */
+/** Plots as SVG text. The colours are variables of the page's style sheet, so that they fit light and dark mode. */
 import { millis, whole } from '../numbers.ts';
 
-/** A line of a plot; a point without a value is a gap. */
+/** A line of a plot. */
 export type PlotLine = { name: string; colour: string; points: [x: number, y: number][] };
 
 /** A mark on an axis. */
 export type Tick = { at: number; text: string };
 
-/** Lines over an axis; `log` for durations, which differ by powers of ten. */
+/** Lines over an axis. The y axis is logarithmic, since durations differ by powers of ten. */
 export type LinePlot = { title: string; xTitle: string; xTicks: Tick[]; lines: PlotLine[] };
 
-/** Parts on top of each other, one bar for each second. */
+/** Stacked bars, one for each second. */
 export type BarPlot = {
   title: string;
   series: { name: string; colour: string; values: number[] }[];
@@ -27,7 +27,7 @@ const innerWidth = width - left - right;
 const innerHeight = height - top - bottom;
 const barsMax = 360;
 
-/** Text as HTML and SVG show it, whatever is in it. */
+/** Escapes text for HTML and SVG. */
 export function escaped(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -63,7 +63,7 @@ export function linePlot({ title, xTitle, xTicks, lines }: LinePlot): string {
   ]);
 }
 
-/** Counts by second. Where a run has more seconds than the plot has room for, a bar is the mean of several. */
+/** Counts by second. In a run with more seconds than pixels, a bar is the mean of several. */
 export function barPlot({ title, series }: BarPlot): string {
   const total = Math.max(0, ...series.map(({ values }) => values.length));
   const each = Math.max(1, Math.ceil(total / barsMax));

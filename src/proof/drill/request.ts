@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Operation } from '../history.ts';
 
-/** One call of the service, as a client means it. */
+/** One request to the service. */
 export type ServiceRequest = {
   f: Operation;
   coupon: string;
   user?: string;
   /** The idempotency key. */
   key?: string;
-  /** Which try of the same intent this is, counted from 1. */
+  /** The number of this attempt at the same intent, counted from 1. */
   attempt: number;
   /** On `create` and `add_stock`. */
   units?: number;
-  /** On `create`, where the sale has a window: RFC 3339 texts. */
+  /** On `create` with a sale window: RFC 3339 texts. */
   opensAt?: string;
   closesAt?: string;
 };
 
-/** An ask and the number of the node that shall be asked. */
+/** A request and the index of the node that receives it. */
 export type RoutedRequest = { node: number; request: ServiceRequest };
 
-/** What is the same in every request to a node: its host and the keys of who asks. */
+/** What all requests to one node share: its host and the API keys. */
 export type RequestContext = {
   host: string;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
 };
 
-/** Writes the texts of requests to one node. */
+/** Returns a function that formats requests to one node as HTTP/1.1 text. */
 export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext) {
   const bearer = (key: string | undefined) =>
     key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;

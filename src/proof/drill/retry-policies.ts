@@ -8,9 +8,8 @@ const delayMsMax = 5_000;
 const stormDelayMsMax = 400;
 
 /**
- * Clients who want to know: turned away or left without an answer they ask again, with the same key, after the time that
- * `Retry-After` names and up to half of it more; where it names none after a doubling delay with jitter. Each time they
- * ask any of the nodes.
+ * Retries requests that were shed or have an unknown outcome, with the same key, on a random node. The delay is
+ * `Retry-After` plus up to half of it; without that header it doubles each time, with jitter.
  */
 export function retryUndecided(options: {
   attemptsMax: number;
@@ -39,9 +38,9 @@ export function retryUndecided(options: {
 }
 
 /**
- * Clients who believe nothing: each answer, whatever it says, is followed by one to three further tries with the same key
- * at any of the nodes, side by side or one overtaking the other, until an intent has had `attemptsMax` of them. What an
- * intent draws depends on the seed and its key alone, not on which answer comes first.
+ * Retries after every answer, whatever it says: one to three more attempts with the same key on random nodes, in
+ * parallel or overtaking each other, until an intent has had `attemptsMax`. The draws of an intent depend on the seed
+ * and its key alone, not on the order of the answers.
  */
 export function retryEveryAnswer(options: {
   attemptsMax: number;

@@ -4,7 +4,7 @@ import type { Clients } from './clients.ts';
 import { type Completion, isUndecided } from './completion.ts';
 import type { RoutedRequest } from './request.ts';
 
-/** Who asks outside of the load: before it, and after it. */
+/** What requests outside of the load need: those before and after it. */
 export type SendContext = {
   clients: Clients;
   nodes: number;
@@ -12,13 +12,13 @@ export type SendContext = {
   signal: AbortSignal;
 };
 
-/** How something that was asked again and again ended. */
+/** The last completion of a request, and the number of attempts. */
 export type FinalAnswer = { completion: Completion; attempts: number };
 
 const attemptsMax = 10;
 const delayMs = 200;
 
-/** Asks until there is an answer that decides, ten times at most. With `anyNode` another node is asked each time. */
+/** Repeats a request until it is decided, at most ten times. With `anyNode` each attempt goes to the next node. */
 export async function sendUntilDecided(
   { clients, nodes, now, signal }: SendContext,
   routed: RoutedRequest,

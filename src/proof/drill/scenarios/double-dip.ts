@@ -13,11 +13,11 @@ import {
 
 const attemptsMax = 3;
 const claimsMax = 8;
-// Of the claims that a user sends at once; the rest have no key.
+// Shares of the claims that a user sends at once; the others have no key.
 const sameKeyShare = 0.4;
 const ownKeyShare = 0.3;
 
-/** Few users who each send many claims at once: some under one key, some under keys of their own, some without. */
+/** Few users who each send many claims at once: some under a shared key, some under separate keys, some without. */
 export function doubleDip({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls } = settings;
   let arrivals = 0;
@@ -38,7 +38,7 @@ export function doubleDip({ settings, random }: ScenarioInput): Scenario {
       return { node: (first + index) % urls.length, request };
     });
   };
-  // The rate counts claims; one user brings five on average.
+  // The rate counts claims; an arrival brings five on average.
   const claimsMean = (2 + claimsMax) / 2;
   return {
     coupons: [{ name: coupon, units }],

@@ -11,11 +11,11 @@ import {
 } from '../scenario.ts';
 
 const attemptsMax = 5;
-// How many of those who arrive have come before: with their key, as a client that was not sure, or with another.
+// The shares of arrivals by a user who claimed before: with the same key, as a retry, or with another one.
 const sameKeyShare = 0.02;
 const otherKeyShare = 0.01;
 
-/** Many users, few units: each user claims once, and a few of them ask again. */
+/** Many users, few units: each user claims once, and a few of them claim again. */
 export function flashSale({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls } = settings;
   let arrived = 0;

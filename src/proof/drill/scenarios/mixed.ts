@@ -12,18 +12,18 @@ import {
 } from '../scenario.ts';
 
 const attemptsMax = 4;
-// Each time so many have arrived, somebody adds stock instead.
+// After this many arrivals, the next one adds stock instead.
 const arrivalsBetweenStock = 200;
 const unitsAddedMax = 20;
 
-// Out of a hundred who arrive.
+// Percentages of the arrivals.
 const readers = 8;
 const finders = 8;
 const doubles = 5;
 
 /**
- * What a day brings: a hot coupon and a small one, one whose sale opens and closes during the run, one whose stock grows
- * (each time by two requests under one key), readers, users who look for their claim, and users who claim twice at once.
+ * The traffic of a day: a hot coupon and a small one, one whose sale opens and closes during the run, one whose stock
+ * grows (each time by two requests under one key), reads, look-ups of claims, and users who claim twice at once.
  */
 export function mixed({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls, seconds } = settings;
@@ -62,15 +62,15 @@ export function mixed({ settings, random }: ScenarioInput): Scenario {
       };
       return [request, { ...request, attempt: 2 }];
     }
-    const asked = drawCoupon();
+    const name = drawCoupon();
     const number = 1 + random.below(users);
     const user = userName(number, seed);
     const drawn = random.below(100);
-    if (drawn < readers) return [{ f: 'read', coupon: asked, attempt: 1 }];
-    if (drawn < readers + finders) return [{ f: 'find_claim', coupon: asked, user, attempt: 1 }];
-    // A user who is drawn again claims under the key that he has for this coupon.
-    const request = claimRequest(asked, user, `k-${number}`);
-    return drawn < readers + finders + doubles ? [request, claimRequest(asked, user)] : [request];
+    if (drawn < readers) return [{ f: 'read', coupon: name, attempt: 1 }];
+    if (drawn < readers + finders) return [{ f: 'find_claim', coupon: name, user, attempt: 1 }];
+    // A user who is drawn again claims under the same key for this coupon.
+    const request = claimRequest(name, user, `k-${number}`);
+    return drawn < readers + finders + doubles ? [request, claimRequest(name, user)] : [request];
   };
   return {
     coupons: coupons.map(({ weight: _, ...planned }) => planned),

@@ -14,17 +14,16 @@ const overloadsShare = 0.6;
 const quietShare = 0.3;
 const quietLoad = 0.5;
 
-/** The phase after the overload, in which a service has to find back. */
+/** The phase after the overload, in which the service recovers. */
 export const quietPhase = 'quiet';
 
 /**
- * Finds out how much the service decides at most, then asks two, five and ten times as much, and at last half as much.
+ * Measures how much the service decides at most, then sends two, five and ten times as much, and finally half as much.
  *
- * Who is turned away comes again, three times at most. In the overload the load that is named is that of all who ask:
- * who comes again takes the place of a new user, for else ten times would be up to forty, and nobody could tell what
- * the load was. It does not depend on what the service answers. When the overload is over, all who still wait come on top
- * of the quiet load, as in life: a service is back when it decides what it can, though a crowd that is turned away a
- * second time goes on for a while.
+ * Users who are turned away retry, at most three times. During the overload the named load includes retries: a retry
+ * takes the place of a new user. Otherwise ten times could become forty, and the load would depend on the answers of
+ * the service. After the overload the remaining retries come on top of the quiet load, as in reality. The service has
+ * recovered when it decides as much as it can, even while it still sheds some of those retries.
  */
 export function overload({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate, times } = settings;

@@ -6,7 +6,7 @@ import { claimRequest, type Scenario, type ScenarioInput, userName } from '../sc
 
 const attemptsMax = 10;
 
-/** Each user claims under one key and asks again under it ten times, answered or not: reordered, doubled, anywhere. */
+/** Each user sends one claim ten times under one key, whatever the answers: reordered, in parallel, to any node. */
 export function retryStorm({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls } = settings;
   let arrived = 0;
