@@ -4,25 +4,25 @@ import { absent, never } from './columns.ts';
 import type { Sale } from './evidence.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** Stock that somebody asked to offer: by the creation, or added later. Asked again with one key it counts once. */
+/** Stock that a client requested, by the creation or an addition. Several requests with one key count once. */
 export type Grant = {
   unitsMin: number;
   unitsMax: number;
-  /** The event at which it was first asked. It cannot have come earlier. */
+  /** The event of the first request. The stock cannot be older. */
   begun: number;
-  /** The event at which an answer first said that it came; `never` when none did. It cannot have come later. */
+  /** The event of the first answer that confirms it; `never` without one. The stock cannot be younger. */
   done: number;
   doneMs: number;
 };
 
-/** The stock of a coupon as the history tells it. */
+/** The stock of a coupon according to the history. */
 export type Grants = {
-  /** Undefined when the history has no creation that may have worked. */
+  /** Undefined when the history contains no creation that may have succeeded. */
   created: Grant | undefined;
   added: Grant[];
 };
 
-/** Gathers what was granted, or may have been. */
+/** Collects the stock that was granted, or may have been. */
 export function grantsOf(history: RecordedHistory, sale: Sale): Grants {
   const byKey = new Map<number, Grant>();
   const grants: Grants = { created: undefined, added: [] };
@@ -42,14 +42,14 @@ export function grantsOf(history: RecordedHistory, sale: Sale): Grants {
   return grants;
 }
 
-/** The units that were there for certain when an operation began whose answer may be `delayMs` old. */
+/** The units that certainly existed when an operation began whose answer may be `delayMs` old. */
 export function grantedBefore(
   grants: Grants,
   { event, ms, delayMs }: { event: number; ms: number; delayMs: number },
 ): number {
   let units = grants.created?.unitsMin ?? 0;
   for (const grant of grants.added) {
-    // In order of `done`: what follows came later still.
+    // In order of `done`: all further grants came later.
     if (grant.done >= event || grant.doneMs > ms - delayMs) break;
     units += grant.unitsMin;
   }
@@ -68,7 +68,7 @@ function toGrant(history: RecordedHistory, op: number): Grant {
   };
 }
 
-/** Two askings for one thing: whichever of them did it. Changes and returns the first. */
+/** Merges two requests for the same stock, either of which may have granted it. Changes and returns the first. */
 function merged(first: Grant | undefined, second: Grant): Grant {
   if (first === undefined) return second;
   first.unitsMin = Math.min(first.unitsMin, second.unitsMin);

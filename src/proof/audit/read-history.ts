@@ -7,16 +7,16 @@ import { isCutOff, type Line, parseObject, RecordingError, readLines } from './r
 import { type CompletionType, RecordedHistory } from './recorded-history.ts';
 
 /**
- * Reads a history, line by line, and joins its events to operations. Throws a `RecordingError` that names the line when
- * the recording contradicts itself, since nothing can be concluded from one that does. A last line that was cut off is
- * tolerated, with a note.
+ * Reads a history line by line and joins its events to operations. Throws a `RecordingError` that names the line when
+ * the recording contradicts itself, since it then proves nothing. It tolerates a last line that is cut off, with a note.
  */
 export async function readHistory(file: string): Promise<RecordedHistory> {
   let reading: HistoryReading | undefined;
   await readLines(file, (line) => {
     if (reading === undefined) reading = new HistoryReading(toHead(line));
-    else if (isCutOff(line)) reading.history.notes.push(`line ${line.number} is cut off, left out`);
-    else reading.add(line);
+    else if (isCutOff(line)) {
+      reading.history.notes.push(`line ${line.number} is cut off and ignored`);
+    } else reading.add(line);
   });
   if (reading === undefined) throw new RecordingError('the history is empty');
   return reading.finish();
@@ -105,7 +105,7 @@ class HistoryReading {
     }
   }
 
-  /** A client does one thing after the other, and after an `info` it goes on under a new number. */
+  /** Checks that a client has one operation under way at a time, and gets a new number after an `info`. */
   #takeTurn(event: Members, op: number): void {
     const { history } = this;
     const proc = event.int('proc');
@@ -150,10 +150,10 @@ class HistoryReading {
     if (event.has('remaining_amount')) history.remaining.set(op, event.int('remaining_amount'));
   }
 
-  /** A completion repeats whose it is. */
+  /** A completion repeats the members of its invocation. */
   #compare(event: Members, op: number): void {
     const { history } = this;
-    const begun: [name: string, told: unknown, known: unknown][] = [
+    const compared: [name: string, found: unknown, expected: unknown][] = [
       ['proc', event.int('proc'), history.proc.at(op)],
       ['node', event.text('node'), history.labels.text(history.node.at(op))],
       ['f', event.text('f'), history.operation(op)],
@@ -161,11 +161,11 @@ class HistoryReading {
     ];
     for (const name of ['user', 'key'] as const) {
       const list = name === 'user' ? history.users : history.keys;
-      const told = event.optionalText(name);
-      if (told !== undefined) begun.push([name, told, list.text(history[name].at(op))]);
+      const found = event.optionalText(name);
+      if (found !== undefined) compared.push([name, found, list.text(history[name].at(op))]);
     }
-    for (const [name, told, known] of begun) {
-      if (told !== known) event.fail(`op ${op} began with ${name} ${known}, not ${told}`);
+    for (const [name, found, expected] of compared) {
+      if (found !== expected) event.fail(`op ${op} began with ${name} ${expected}, not ${found}`);
     }
   }
 }

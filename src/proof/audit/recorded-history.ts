@@ -2,26 +2,26 @@
 import { type HistoryHead, type Operation, operations } from '../history.ts';
 import { absent, IntColumn, InternedTexts, never, TimeColumn } from './columns.ts';
 
-/** How an operation ended. One without a completion ended as `info`: nobody can tell. */
+/** How an operation ended. Without a completion it counts as `info`: its outcome is unknown. */
 export type CompletionType = 'ok' | 'fail' | 'info';
 
 const completionTypes: readonly CompletionType[] = ['ok', 'fail', 'info'];
 
-/** The sale window that a `create` asked for; null where that end is open. */
-export type AskedWindow = { opensAt: string | null; closesAt: string | null };
+/** The sale window of a `create`; null for an open end. */
+export type RequestedWindow = { opensAt: string | null; closesAt: string | null };
 
 /**
- * A history joined to operations, each known by its number. Numbers count in the order of invocation. "Before" always
- * means the order of the lines, which is the order in which the recording process saw the events: an operation that
- * ended on an earlier line than another began was over before that one was asked.
+ * A history joined to operations, numbered in order of invocation. "Before" always means the order of the lines, in
+ * which the recording process saw the events: if the completion of one operation is on an earlier line than the
+ * invocation of another, the first was complete before the second was sent.
  */
 export class RecordedHistory {
   readonly head: HistoryHead;
   /** What the reader tolerated. */
   readonly notes: string[] = [];
-  /** How many operations there are. */
+  /** The number of operations. */
   count = 0;
-  /** Milliseconds at the last event. */
+  /** The milliseconds of the last event. */
   lastMs = 0;
 
   readonly coupons = new InternedTexts();
@@ -30,7 +30,7 @@ export class RecordedHistory {
   readonly claimIds = new InternedTexts();
   readonly labels = new InternedTexts();
 
-  // Of the invocation. InternedTexts are numbers into the lists above.
+  // Of the invocation. Texts are numbers of the interned texts above.
   readonly operationIndex = new IntColumn();
   readonly proc = new IntColumn();
   readonly node = new IntColumn();
@@ -40,7 +40,7 @@ export class RecordedHistory {
   readonly units = new IntColumn();
   readonly begunEvent = new IntColumn();
   readonly begunMs = new TimeColumn();
-  readonly windows = new Map<number, AskedWindow>();
+  readonly windows = new Map<number, RequestedWindow>();
 
   // Of the completion.
   readonly typeIndex = new IntColumn();
@@ -78,7 +78,7 @@ export class RecordedHistory {
     this.typeIndex.set(op, completionTypes.indexOf(type));
   }
 
-  /** The number of the event that completed it; `never` without one. */
+  /** The number of the event that completed the operation; `never` without one. */
   endEvent(op: number): number {
     return this.isOpen(op) ? never : this.endedEvent.at(op);
   }
@@ -100,7 +100,7 @@ export class RecordedHistory {
     return this.keys.text(this.key.at(op)) ?? null;
   }
 
-  /** Whether the answer says that the user holds a claim: his win, its replay, the refusal of a holder, or a look-up. */
+  /** Whether the answer shows the user's claim: a win, its replay, `already_claimed`, or a successful look-up. */
   showsClaim(op: number): boolean {
     const operation = this.operation(op);
     if (operation === 'find_claim') return this.type(op) === 'ok';
@@ -108,12 +108,12 @@ export class RecordedHistory {
     return this.type(op) === 'ok' || this.outcome(op) === 'already_claimed';
   }
 
-  /** The operation in words, for a violation. */
+  /** A description of the operation for a violation. */
   describe(op: number): string {
     const parts = [`op ${op}`, this.operation(op), this.coupons.text(this.coupon.at(op))];
     const user = this.users.text(this.user.at(op));
     if (user !== undefined) parts.push(`by ${user}`);
-    const told = this.outcome(op) ?? this.type(op);
-    return `${parts.join(' ')} (${this.isOpen(op) ? 'no answer' : told})`;
+    const ending = this.outcome(op) ?? this.type(op);
+    return `${parts.join(' ')} (${this.isOpen(op) ? 'no answer' : ending})`;
   }
 }

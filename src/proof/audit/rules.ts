@@ -19,7 +19,7 @@ import { unknownsResolve } from './rules/unknowns.ts';
 import { windowIsKept } from './rules/window.ts';
 import type { RuleReport } from './verdict.ts';
 
-/** Every rule, in the order of its number. Each looks at all the evidence and knows nothing of the others. */
+/** All rules, in order of their numbers. Each reads the full evidence and is independent of the others. */
 export const rules: readonly ((evidence: Evidence) => RuleReport)[] = [
   noOversell,
   onePerUser,

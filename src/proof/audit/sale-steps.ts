@@ -4,7 +4,7 @@ import type { Sale } from './evidence.ts';
 import { type Grant, grantsOf } from './granted.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** What an operation does to a sale, or asks of it, at one moment between `begun` and `ended`. */
+/** A change of a sale, or an observation of its state, at one moment between `begun` and `ended`. */
 export type Step = { begun: number; ended: number } & (
   | { change: 'grant'; units: number }
   | { change: 'win'; user: number }
@@ -14,13 +14,13 @@ export type Step = { begun: number; ended: number } & (
 );
 
 /**
- * The steps of a sale: what happened by all that is stored, and what the answers say about the moments between. Returns
- * in bits why they cannot be told, where the recording leaves open what happened.
+ * The steps of a sale: the changes by the stored rows, and the observations by the answers. Returns a reason as text
+ * where the recording leaves open what happened.
  */
 export function stepsOf(history: RecordedHistory, sale: Sale, delayMs: number): Step[] | string {
   const grants = grantSteps(history, sale);
-  if (grants === undefined) return 'it is open which stock was added';
-  if (sale.held.some(({ candidates }) => candidates === 0)) return 'the origin of a claim is open';
+  if (grants === undefined) return 'it is unknown which stock was added';
+  if (sale.held.some(({ candidates }) => candidates === 0)) return 'a claim has no known origin';
   if (sale.heldBy.size < sale.held.length) return 'a user holds two claims';
   const wins = sale.held.map((held): Step => {
     const ended = held.maker === undefined ? never : history.endEvent(held.maker);
@@ -38,7 +38,7 @@ export function stepsOf(history: RecordedHistory, sale: Sale, delayMs: number): 
   return [...grants, ...wins, ...answers];
 }
 
-/** Undefined when it cannot be told which of the additions took index. */
+/** Undefined when it is unknown which of the additions took place. */
 function grantSteps(history: RecordedHistory, sale: Sale): Step[] | undefined {
   const { created, added } = grantsOf(history, sale);
   const granted = sale.ledger.find(({ kind }) => kind === 'grant');
@@ -58,7 +58,7 @@ function grantSteps(history: RecordedHistory, sale: Sale): Step[] | undefined {
   return [first, ...certain.map(toStep), ...(open === 0 ? [] : uncertain.map(toStep))];
 }
 
-/** Undefined for what says nothing about the sale. */
+/** Undefined for an answer that says nothing about the sale. */
 function answerStep(history: RecordedHistory, op: number): Step | undefined {
   if (history.type(op) === 'info') return undefined;
   const span = { begun: history.begunEvent.at(op), ended: history.endEvent(op) };
@@ -81,7 +81,7 @@ function answerStep(history: RecordedHistory, op: number): Step | undefined {
   }
 }
 
-/** A question that was taken the delay before this one, or a little earlier. */
+/** The event of the last operation that began more than the delay before this one; -1 without any. */
 function begunBefore(
   history: RecordedHistory,
   { sale, op, delayMs }: { sale: Sale; op: number; delayMs: number },

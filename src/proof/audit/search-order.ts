@@ -2,12 +2,12 @@
 import type { Step } from './sale-steps.ts';
 
 /**
- * Whether there is an order of the steps, each between its beginning and its end, in which every step is possible.
- * Undefined when more than `triesMax` states were looked at.
+ * Whether an order of the steps exists, each between its beginning and its end, in which every step is possible.
+ * Undefined after more than `triesMax` states.
  *
- * After Wing and Gong: take any step that begins before every step left over has ended, if the sale allows it, and go on
- * with the rest; go back when nothing fits. What is taken determines the state of the sale, so a set of taken steps that
- * led nowhere once is not tried again. A step that only asks is taken as soon as it can be, since that hinders nothing.
+ * After Wing and Gong: take any step that begins before every remaining step has ended, if the sale allows it; continue
+ * with the rest, and backtrack when no step fits. The set of taken steps determines the state of the sale, so a set that
+ * failed once is not tried again. An observation is taken as soon as it is true, since it changes nothing.
  */
 export function searchOrder(steps: readonly Step[], triesMax: number): boolean | undefined {
   const search = new Search(steps, triesMax);
@@ -50,7 +50,7 @@ class Search {
     return false;
   }
 
-  /** Takes all questions that the present state answers as they were answered, and returns their indexes. */
+  /** Takes all observations that are true in the present state, and returns their indexes. */
   #takeObservations(): number[] {
     const taken: number[] = [];
     for (;;) {
@@ -64,7 +64,7 @@ class Search {
     }
   }
 
-  /** The indexes of the steps left over that begin before all steps left over have ended. */
+  /** The indexes of the remaining steps that begin before every remaining step has ended. */
   #possible(): number[] {
     const first = this.#isTaken.indexOf(false);
     if (first === -1) return [];
@@ -77,7 +77,7 @@ class Search {
     return indexes;
   }
 
-  /** What may change the sale next, the likeliest first: what the most urgent question waits for, then by urgency. */
+  /** The possible changes, likeliest first: the one that the most urgent observation needs, then by urgency. */
   #candidates(firstLeft: number): number[] {
     const urgent = this.#steps[firstLeft] as Step;
     const awaited = 'observed' in urgent && urgent.observed === 'holds' ? urgent.user : undefined;

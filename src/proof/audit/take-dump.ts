@@ -8,8 +8,8 @@ const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.m
 const connectTimeoutMs = 10_000;
 
 /**
- * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
- * nothing. To be called once everything has come to rest: what is still under way is not in it.
+ * Reads the three tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
+ * Call it once no request is under way, since the snapshot does not contain those.
  */
 export async function takeDump(databaseUrl: string): Promise<Dump> {
   const client = new pg.Client({
@@ -29,12 +29,12 @@ export async function takeDump(databaseUrl: string): Promise<Dump> {
     const takenAt = time?.taken_at ?? '';
     return { dump: 'firstcome', version: 1, taken_at: takenAt, coupons, claims, ledger };
   } finally {
-    // The snapshot wrote nothing, so it ends with its connection.
+    // The transaction only reads, so it may end with its connection.
     await client.end();
   }
 }
 
-/** All rows of an open cursor, a part at a time. */
+/** All rows of an open cursor, fetched in blocks. */
 async function fetchAll<Row extends pg.QueryResultRow>(
   client: pg.Client,
   fetchSome: string,

@@ -7,19 +7,19 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R9. A read shows a moment between its question and its answer. So the amount counts all stock that was acknowledged
- * before and none that was asked for after; and `amount - remaining_amount` counts all claims that were shown before and
- * none that was asked for after. Of two reads, one after the other, the second never shows less.
+ * R9. A read shows one moment between its request and its answer. So the amount includes all stock that was acknowledged
+ * before, and none that was requested after; `amount - remaining_amount` includes all claims that were shown before, and
+ * none that was requested after. Of two consecutive reads, the second never shows less.
  */
 export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R9', 'what a read shows was true while it was asked');
+  const findings = new RuleFindings('R9', 'a read shows a state between request and answer');
   for (const sale of sales) {
     const reads = sale.ops.filter((op) => {
       return history.operation(op) === 'read' && history.type(op) === 'ok';
     });
     if (reads.length === 0) continue;
     if (sale.isForeign) {
-      findings.note(`${sale.name}: others may have changed it, reads are not judged`);
+      findings.note(`${sale.name}: other clients may have changed it, reads are not judged`);
       continue;
     }
     checkReads(history, { sale, reads }, findings);
@@ -56,18 +56,18 @@ function checkReads(
     });
     const amountMax = grantedAtMost(grants, to);
     if (amount < amountMin || amount > amountMax) {
-      report(`showed an amount of ${amount}, possible were ${amountMin} to ${amountMax}`);
+      report(`showed an amount of ${amount}, possible: ${amountMin} to ${amountMax}`);
     }
     const claims = amount - remaining;
     const claimsMin = countBelow(shown, from);
     const claimsMax = countBelow(begun, to);
     if (claims < claimsMin || claims > claimsMax) {
-      report(`showed ${counted(claims, 'claim')}, possible were ${claimsMin} to ${claimsMax}`);
+      report(`showed ${counted(claims, 'claim')}, possible: ${claimsMin} to ${claimsMax}`);
     }
   }
 }
 
-/** The units that may have been there by an event. */
+/** The units that may have existed by an event. */
 function grantedAtMost({ created, added }: Grants, event: number): number {
   let units = created?.unitsMax ?? 0;
   for (const grant of added) if (grant.begun < event) units += grant.unitsMax;

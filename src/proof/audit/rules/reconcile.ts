@@ -6,11 +6,11 @@ import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R8. Three books tell the same: the coupon's row, its claims, and its ledger. Positions are 1 to the number of claims,
- * and each row of the ledger that gave units away covers the claims that it names, decided at its time.
+ * R8. The coupon's row, its claims and its ledger agree. Positions run from 1 to the number of claims. Each ledger row
+ * that gave units away covers exactly the claims of its positions, with its time.
  */
 export function recordsAgree({ dump, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R8', 'stock, claims and ledger tell the same');
+  const findings = new RuleFindings('R8', 'stock, claims and ledger agree');
   const ids = new Set(dump.coupons.map(({ id }) => id));
   for (const [name, rows] of [
     ['a claim', dump.claims],
@@ -24,7 +24,7 @@ export function recordsAgree({ dump, sales }: Evidence): RuleReport {
     }
   }
   if (new Set(dump.coupons.map(({ name }) => name)).size < dump.coupons.length) {
-    findings.violation(() => 'two coupons have one name');
+    findings.violation(() => 'two coupons have the same name');
   }
   for (const sale of sales) {
     if (sale.coupon !== undefined) compareRecords(sale, sale.coupon, findings);
@@ -61,7 +61,7 @@ function compareRecords(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings
     `the ledger ends with seq ${last?.seq}, not ${coupon.ledger_seq}`,
   );
   const misplaced = held.findIndex(({ claim }, index) => claim.position !== index + 1);
-  expect(misplaced === -1, `position ${misplaced + 1} is not given once`);
+  expect(misplaced === -1, `position ${misplaced + 1} is not given exactly once`);
   compareClaims(sale, expect);
 }
 

@@ -6,13 +6,13 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
 import { hasWindowAsAsked } from './window.ts';
 
 /**
- * R5. An attempt that was refused owns no claim, ever:
- * - a claim that only refused attempts can have made is one of them come alive;
- * - who hears `sold_out` holds nothing at that moment, so without added stock he never will, nor after `closed`. If an
- *   earlier attempt of his, whose outcome nobody could tell, is stored all the same, it was decided after the refusal.
+ * R5. A refused attempt never owns a claim:
+ * - a stored claim that only refused attempts can have made belongs to one of them;
+ * - a user who gets `sold_out` holds nothing at that moment, so wins nothing without added stock; nor after `closed`. If
+ *   an earlier attempt with an unknown outcome is stored all the same, it was decided after the refusal.
  */
 export function refusalsHold({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R5', 'an attempt that was refused never owns a claim');
+  const findings = new RuleFindings('R5', 'a refused attempt never owns a claim');
   for (const sale of sales) {
     if (sale.isForeign) continue;
     const canStockCome = stockMayCome(history, sale, options.soldOutDelayMs);
@@ -27,11 +27,11 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
         const problem = hasNoCandidate(held)
           ? 'was refused, yet a claim is stored that only a refused attempt can have made'
           : outcome === 'sold_out' && !canStockCome(op)
-            ? `is refused for good, yet ${held.claim.claim_id} is stored`
+            ? `is a final refusal, yet ${held.claim.claim_id} is stored`
             : outcome === 'closed' && closesForGood
-              ? `is over for good, yet ${held.claim.claim_id} is stored`
+              ? `is a final refusal, yet ${held.claim.claim_id} is stored`
               : undefined;
-        // A refusal after the win was shown is a lie of another kind, which R7 names.
+        // R7 reports a refusal after an answer showed the claim.
         if (problem !== undefined && history.begunEvent.at(op) < held.shown) {
           findings.violation(() => `${history.describe(op)}: ${problem}`);
         }
@@ -53,7 +53,7 @@ function hasNoCandidate(held: StoredClaim): boolean {
   return held.candidates === 0;
 }
 
-/** Whether stock may come after what a refusal saw. */
+/** Returns whether stock may have been added after the state that a refusal saw. */
 function stockMayCome(history: RecordedHistory, sale: Sale, delayMs: number) {
   const { added } = grantsOf(history, sale);
   return (op: number) =>

@@ -6,12 +6,12 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R7. To ask again is safe. All answers to one user about one coupon show the same claim; he wins it once; and whoever
- * was shown his claim hears of that claim in every later attempt: as its replay if he sends the key that it is stored
- * with, and as `already_claimed` otherwise. Only a refusal to serve him at all, or no answer, may come between.
+ * R7. Retries are safe. All answers to one user about one coupon show the same claim; it is won once; and after an
+ * answer shows it, every later attempt gets it too: as a replay with the stored key, as `already_claimed` otherwise.
+ * The only exceptions are answers that decide nothing, and no answer.
  */
 export function sameAnswer({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R7', 'asking again always shows the same claim');
+  const findings = new RuleFindings('R7', 'a retry always shows the same claim');
   for (const sale of sales) {
     eachUser(history, sale, (user, ops) => {
       const claims = ops.filter((op) => history.operation(op) === 'claim');
@@ -21,7 +21,7 @@ export function sameAnswer({ history, sales }: Evidence): RuleReport {
   return findings.end();
 }
 
-/** Refusals that are decisions about the claim. The others decide nothing: the service was not able or not willing. */
+/** Refusals that decide the claim. Other refusals decide nothing: the service could not or would not serve it. */
 export const decidedRefusals = new Set([
   'sold_out',
   'not_open',
@@ -38,7 +38,7 @@ function checkUser(
 ): void {
   let first: number | undefined;
   let won: number | undefined;
-  // The earliest end of an answer that showed a claim. Attempts that began after it must hear of that claim.
+  // The earliest completion that showed a claim. Attempts that began after it must get that claim.
   let shownBy: number | undefined;
   for (const op of claims) {
     if (!history.showsClaim(op)) continue;
@@ -76,7 +76,7 @@ function isSameClaim(history: RecordedHistory, a: number, b: number): boolean {
   );
 }
 
-/** The stored key is that of the attempt that won; it decides whether asking again is a replay. */
+/** The stored key is that of the attempt that won. It decides whether a retry is a replay. */
 function keyProblem(history: RecordedHistory, op: number, held: StoredClaim | undefined) {
   if (held === undefined) return undefined;
   const stored = held.claim.idempotency_key;
@@ -85,6 +85,6 @@ function keyProblem(history: RecordedHistory, op: number, held: StoredClaim | un
     return history.keyText(op) === stored ? undefined : `is stored with the key ${stored}`;
   }
   const isReplay = history.type(op) === 'ok';
-  if (isReplay && !isSame) return 'is told as a replay to another key than the stored one';
-  return !isReplay && isSame ? 'has the key of the claim, yet hears no replay' : undefined;
+  if (isReplay && !isSame) return 'is a replay, but its key differs from the stored one';
+  return !isReplay && isSame ? 'has the key of the claim, but is not a replay' : undefined;
 }

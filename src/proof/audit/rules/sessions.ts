@@ -5,12 +5,11 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R11. What a user was shown stays visible to him on every node: a look-up of his claim that begins after an answer
- * showed it shows that claim (what his later attempts hear is R7). And once a coupon was created, nobody hears that it
- * does not exist.
+ * R11. A claim that an answer showed to its user stays visible on every node: each later look-up shows it (R7 judges
+ * later attempts). And once a coupon is created, no operation returns that it does not exist.
  */
 export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R11', 'who was shown a claim sees it ever after, on any node');
+  const findings = new RuleFindings('R11', 'a claim once shown stays visible, on every node');
   for (const sale of sales) {
     checkExistence(history, sale, findings);
     eachUser(history, sale, (_user, ops) => checkLookUps(history, ops, findings));

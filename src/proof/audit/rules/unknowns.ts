@@ -6,9 +6,9 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R6. An outcome that nobody could tell was one of two: applied, or not. The claim id that an `outcome_unknown` names
- * belongs to that attempt alone: stored, it is this user's claim of this coupon, nobody else ever hears it, and no other
- * attempt wins under it. Whether what was stored fits all that was told to the user later is R3's and R7's matter.
+ * R6. An unknown outcome was applied or not. The claim id of an `outcome_unknown` belongs to that attempt alone: if it
+ * is stored, it is this user's claim of this coupon; no other user gets it, and no other attempt wins under it. R3 and
+ * R7 judge whether later answers fit what is stored.
  */
 export function unknownsResolve({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings('R6', 'each unknown outcome was either applied or not');
@@ -65,8 +65,8 @@ function checkLater(history: RecordedHistory, ops: Int32Array, findings: RuleFin
     const named = unknowns.find((unknown) => history.claimId.at(unknown) === claimId);
     if (named === undefined) continue;
     findings.violation(() => {
-      const told = `${history.describe(op)}: wins as new under the claim id`;
-      return `${told} that was named by ${history.describe(named)}`;
+      const win = `${history.describe(op)}: wins as new under the claim id`;
+      return `${win} that was named by ${history.describe(named)}`;
     });
   }
 }
