@@ -22,10 +22,10 @@ afterEach(async () => {
 const body = '{"claim_id":"a","position":1,"claimed_at":"now"}';
 const won = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const claim: ServiceRequest = { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 };
-// Longer than this process may stand still: nobody is dropped as late unless the test lets so much time pass.
+// Longer than this process may stall: no request times out unless the test lets so much time pass.
 const timeoutMs = 60_000;
 
-/** Answers each request by what the test says; undefined leaves it without an answer. */
+/** Answers each request as the test says; undefined leaves it without an answer. */
 async function listen(answer: (socket: Socket, count: number) => string | undefined) {
   let count = 0;
   let connections = 0;
@@ -50,8 +50,8 @@ async function listen(answer: (socket: Socket, count: number) => string | undefi
   return { url, close, sockets, connections: () => connections, requests: () => count };
 }
 
-/** Where nobody listens, and nobody can come to listen meanwhile: the port is the near end of a connection. */
-async function deafUrl(): Promise<string> {
+/** A URL where no server listens, and none can start: the port is the local end of a connection. */
+async function closedUrl(): Promise<string> {
   const { url } = await listen(() => undefined);
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   cleanUps.push(() => socket.destroy());
@@ -59,15 +59,15 @@ async function deafUrl(): Promise<string> {
   return `http://127.0.0.1:${socket.localPort}`;
 }
 
-/** Clients, and their clock: it goes like any other, or stands still; either way `pass` lets time pass at once. */
-function setUp(url: string, more: { connections?: number; standsStill?: boolean } = {}) {
+/** Clients and their clock. The clock runs or is frozen; either way `pass` advances it at once. */
+function setUp(url: string, more: { connections?: number; isFrozen?: boolean } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-clients-'));
   cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'history.jsonl');
-  const { standsStill = false, ...sizes } = more;
+  const { isFrozen = false, ...sizes } = more;
   const startMs = performance.now();
   let passedMs = 0;
-  const now = () => passedMs + (standsStill ? 0 : performance.now() - startMs);
+  const now = () => passedMs + (isFrozen ? 0 : performance.now() - startMs);
   const pass = (ms: number) => {
     passedMs += ms;
   };
@@ -107,7 +107,7 @@ const everyMs = (gapMs: number, count: number): Arrival[] =>
   }));
 
 describe('a client', () => {
-  it('requests one thing after the other on a connection that stays open', async () => {
+  it('sends one request at a time on a connection that stays open', async () => {
     const server = await listen(() => won);
     const { send, events } = setUp(server.url);
     const done = await Promise.all([send(), send(), send()]);
@@ -125,7 +125,7 @@ describe('a client', () => {
     expect(new Set(history.map(({ proc }) => proc)).size).toBe(1);
   });
 
-  it('cannot tell what became of a request whose connection broke, and goes on as another', async () => {
+  it('records an unknown outcome when the connection breaks, and continues under a new number', async () => {
     const server = await listen((socket, count) => {
       if (count === 1) socket.destroy();
       return won;
@@ -142,8 +142,8 @@ describe('a client', () => {
     expect(flawsOf(history)).toEqual([]);
   });
 
-  it('knows that nothing was sent where nobody listens', async () => {
-    const { send, events } = setUp(await deafUrl());
+  it('records that nothing was sent where no server listens', async () => {
+    const { send, events } = setUp(await closedUrl());
     const { completion } = await send();
     expect(completion).toEqual({ type: 'fail', outcome: 'refused', effect: 'none' });
     await send();
@@ -157,13 +157,13 @@ describe('a client', () => {
     ]);
   });
 
-  it('drops a connection on which no answer comes in time', async () => {
+  it('drops a connection on which no answer arrives in time', async () => {
     const server = await listen((_, count) => (count === 1 ? undefined : won));
     const { send, events, pass } = setUp(server.url);
-    const asked = send();
+    const pending = send();
     await expect.poll(() => server.requests()).toBe(1);
     pass(timeoutMs);
-    const { completion, sentMs = 0, doneMs } = await asked;
+    const { completion, sentMs = 0, doneMs } = await pending;
     expect(completion).toMatchObject({ type: 'info', outcome: 'timeout' });
     expect(doneMs - sentMs).toBeGreaterThanOrEqual(timeoutMs);
     expect((await send()).completion.type).toBe('ok');
@@ -171,7 +171,7 @@ describe('a client', () => {
     expect(events().map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
   });
 
-  it('takes no late answer for that of the next request', async () => {
+  it('never takes a late answer for that of the next request', async () => {
     const waiting: Socket[] = [];
     const server = await listen((socket, count) => {
       if (count > 1) return `HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}`;
@@ -187,7 +187,7 @@ describe('a client', () => {
     expect((await send()).completion.http).toBe(400);
   });
 
-  it('says why it could not read an answer', async () => {
+  it('reports why it cannot read an answer', async () => {
     const server = await listen((_, count) =>
       count === 1 ? 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' : won,
     );
@@ -198,7 +198,7 @@ describe('a client', () => {
     expect(server.connections()).toBe(2);
   });
 
-  it('opens ahead no more than are soon used, and those first', async () => {
+  it('opens at most 256 connections ahead, and uses those first', async () => {
     const server = await listen(() => won);
     const { clients, send } = setUp(server.url, { connections: 300 });
     await clients.open();
@@ -209,7 +209,7 @@ describe('a client', () => {
     expect(server.connections()).toBe(300);
   });
 
-  it('opens a connection anew that the server closed while nothing was asked', async () => {
+  it('reopens an idle connection that the server closed', async () => {
     const server = await listen(() => won);
     const { send } = setUp(server.url);
     await send();
@@ -222,14 +222,14 @@ describe('a client', () => {
     expect(server.connections()).toBe(2);
   });
 
-  it('is told after a while that it was never sent, and no history has that', async () => {
+  it('times out requests that wait for a connection, and keeps them out of the history', async () => {
     const server = await listen(() => undefined);
     const { send, events, clients, pass } = setUp(server.url);
-    const asked = [send(), send(5)];
+    const pending = [send(), send(5)];
     expect([clients.underWay, clients.waiting]).toEqual([1, 1]);
     await expect.poll(() => server.requests()).toBe(1);
     pass(timeoutMs);
-    const [first, second] = await Promise.all(asked);
+    const [first, second] = await Promise.all(pending);
     expect(first?.completion.outcome).toBe('timeout');
     expect(second?.completion.outcome).toBe('not_sent');
     expect(second?.sentMs).toBeUndefined();
@@ -239,32 +239,32 @@ describe('a client', () => {
 });
 
 describe('the open loop', () => {
-  it('counts latency from the intended time while the service stalls', async () => {
+  it('counts latency from the planned time while the service stalls', async () => {
     const stallMs = 300;
     const held: Socket[] = [];
     let isStalled = true;
-    const goOn = () => {
+    const endStall = () => {
       isStalled = false;
       for (const socket of held) socket.write(won);
     };
     const server = await listen((socket) => {
       if (!isStalled) return won;
-      if (held.push(socket) === 1) setTimeout(goOn, stallMs);
+      if (held.push(socket) === 1) setTimeout(endStall, stallMs);
       return undefined;
     });
     const parts = setUp(server.url);
     const { load, tally } = loadOn(parts);
-    // Thirty arrive while the only connection waits, and the longest has waited for all of the stall.
+    // Thirty arrive while the only connection waits; the longest wait is the whole stall.
     await load.runOpenLoop(everyMs(10, 30).values(), [], () => undefined);
     await load.whenIdle();
     expect(tally.latency.count).toBe(30);
     expect(tally.latency.percentileMs(100)).toBeGreaterThanOrEqual(stallMs - 20);
-    // Who came in the middle has waited for half of it, though his request was answered at once.
+    // The median request waited for half of the stall, although it was answered at once.
     expect(tally.latency.percentileMs(50)).toBeGreaterThan(stallMs / 4);
     expect(tally.service.percentileMs(50)).toBeLessThan(stallMs / 4);
   });
 
-  it('lets users arrive at their time, not when others were answered', async () => {
+  it('sends requests at their planned time, even while earlier ones are unanswered', async () => {
     const server = await listen(() => undefined);
     const parts = setUp(server.url, { connections: 50 });
     const { load, tally } = loadOn(parts);
@@ -279,34 +279,34 @@ describe('the open loop', () => {
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 50, notSent: 0 });
   });
 
-  it('knows how late it was itself', async () => {
+  it('measures its own lag', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
+    const parts = setUp(server.url, { isFrozen: true });
     const { load } = loadOn(parts);
-    const arriving = load.runOpenLoop(everyMs(1, 20).values(), [], () => undefined);
+    const running = load.runOpenLoop(everyMs(1, 20).values(), [], () => undefined);
     parts.pass(130);
-    await arriving;
+    await running;
     await load.whenIdle();
-    // The first came in time.
+    // The first was on time.
     expect(load.lagMsMax).toBe(129);
     expect(load.takeLagMs()).toBe(129);
     expect(load.takeLagMs()).toBe(0);
   });
 
-  it('leaves out whom it is a second late for where phases must end in time, and counts them', async () => {
+  it('skips and counts arrivals that are over a second late where the scenario is time-bound', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
+    const parts = setUp(server.url, { isFrozen: true });
     const { load, tally } = loadOn(parts, { isTimeBound: true });
-    const arriving = load.runOpenLoop(everyMs(10, 15).values(), [], () => undefined);
+    const running = load.runOpenLoop(everyMs(10, 15).values(), [], () => undefined);
     parts.pass(1080);
-    await arriving;
+    await running;
     await load.whenIdle();
-    // Those of 10 to 70 ms; that of 80 is a second late, and no more.
+    // Those of 10 to 70 ms; the one of 80 is exactly a second late, which is allowed.
     expect(load.leftOut).toBe(7);
     expect(tally.asked).toBe(8);
   });
 
-  it('waits for further tries before it has settled', async () => {
+  it('is not idle while retries are planned', async () => {
     const server = await listen(() => won);
     const retry = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 50 };
     const { load, tally } = loadOn(setUp(server.url), { retries: [retry, { ...retry }] });
@@ -316,24 +316,24 @@ describe('the open loop', () => {
     expect(tally.types.ok).toBe(3);
   });
 
-  it('gives the place of an arrival to who comes again, where the rate is that of all', async () => {
+  it('sends a retry in place of an arrival where the rate includes retries', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
+    const parts = setUp(server.url, { isFrozen: true });
     const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
     const { load, tally } = loadOn(parts, { retries: [again, { ...again }] });
     const phases = [
       { name: '10 times', seconds: 1, fromRate: 1, toRate: 1, rateIncludesRetries: true },
     ];
-    const arriving = load.runOpenLoop(everyMs(100, 5).values(), phases, () => undefined);
+    const running = load.runOpenLoop(everyMs(100, 5).values(), phases, () => undefined);
     await expect.poll(() => tally.types.ok).toBe(1);
     parts.pass(400);
-    await arriving;
+    await running;
     await load.whenIdle();
     expect(tally.asked).toBe(5);
-    const asked = parts.events().filter(({ type }) => type === 'invoke');
-    expect(asked.map(({ user, attempt }) => [user, attempt])).toEqual([
+    const sent = parts.events().filter(({ type }) => type === 'invoke');
+    expect(sent.map(({ user, attempt }) => [user, attempt])).toEqual([
       ['u0', 1],
-      // Both of them were due before any other arrival.
+      // Both of them were due before the next arrival.
       ['u', 2],
       ['u', 2],
       ['u3', 1],
@@ -341,9 +341,9 @@ describe('the open loop', () => {
     ]);
   });
 
-  it('lets those come on top who still wait when the overload is over', async () => {
+  it('sends the remaining retries on top of the rate when the overload ends', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
+    const parts = setUp(server.url, { isFrozen: true });
     const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
     const { load, tally } = loadOn(parts, { retries: [again, { ...again }, { ...again }] });
     const phase = (rateIncludesRetries: boolean) => ({
@@ -352,25 +352,25 @@ describe('the open loop', () => {
     const [first, second, ...others] = everyMs(100, 4);
     const plan = [first, second, ...others.map((one) => one && { ...one, phase: 1 })];
     const isArrival = (one: Arrival | undefined): one is Arrival => one !== undefined;
-    const arriving = load.runOpenLoop(
+    const running = load.runOpenLoop(
       plan.filter(isArrival).values(),
       [phase(true), phase(false)],
       () => undefined,
     );
-    // All who were asked by then were answered before the next one arrives.
+    // All requests so far are answered before the next arrival.
     for (const answered of [1, 2, 5]) {
       await expect.poll(() => tally.types.ok).toBe(answered);
       parts.pass(100);
     }
-    await arriving;
+    await running;
     await load.whenIdle();
-    // One took the place of the second arrival, and kept nobody else away.
+    // One replaced the second arrival, and the others replaced none.
     expect(tally.asked).toBe(4 + 3 - 1);
     const attempts = parts.events().filter(({ type }) => type === 'invoke');
     expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 2, 1]);
   });
 
-  it('ends at once when it is told to, and waits for those who were sent', async () => {
+  it('ends at once on an abort, and waits for the requests under way', async () => {
     const held: Socket[] = [];
     const server = await listen((socket) => {
       held.push(socket);
@@ -379,11 +379,11 @@ describe('the open loop', () => {
     const controller = new AbortController();
     const parts = setUp(server.url);
     const { load, tally } = loadOn(parts, { signal: controller.signal });
-    const arriving = load.runOpenLoop(everyMs(5, 10_000).values(), [], () => undefined);
+    const running = load.runOpenLoop(everyMs(5, 10_000).values(), [], () => undefined);
     await expect.poll(() => server.requests()).toBe(1);
     await expect.poll(() => parts.clients.waiting).toBeGreaterThan(2);
     controller.abort();
-    await arriving;
+    await running;
     expect(tally.types.ok).toBe(0);
     held[0]?.write(won);
     await load.whenIdle();

@@ -3,29 +3,28 @@ import { expect, it } from 'vitest';
 import { lagMsLimit } from '../../src/proof/drill/report.ts';
 import { retryIfStalled } from '../support/retry-if-stalled.ts';
 
-const standStill = () =>
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * lagMsLimit);
+const stall = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * lagMsLimit);
 
-it('tries again what failed while the process stood still, a few times at most', async () => {
+it('retries an attempt that failed while the process stalled, a few times at most', async () => {
   let tries = 0;
   await retryIfStalled(async () => {
     tries += 1;
     if (tries > 2) return;
-    standStill();
+    stall();
     throw new Error('too late');
   });
   expect(tries).toBe(3);
   tries = 0;
-  const everLate = retryIfStalled(async () => {
+  const alwaysLate = retryIfStalled(async () => {
     tries += 1;
-    standStill();
+    stall();
     throw new Error('too late');
   });
-  await expect(everLate).rejects.toThrow('too late');
+  await expect(alwaysLate).rejects.toThrow('too late');
   expect(tries).toBe(5);
 });
 
-it('does not try again what failed by itself', async () => {
+it('does not retry an attempt that failed without a stall', async () => {
   let tries = 0;
   const wrong = retryIfStalled(async () => {
     tries += 1;

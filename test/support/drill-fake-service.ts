@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * A service in memory that keeps to the contract as far as a drill uses it, on as many nodes as asked for, which share
- * their memory. By a seeded chance it delays, turns away, drops the connection, or decides and does not tell.
+ * A service in memory that implements the part of the contract that a drill uses, on several nodes with shared state.
+ * With seeded probabilities it delays, rejects, drops the connection, or decides without an answer.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Random } from '../../src/proof/drill/random.ts';
 
-/** How often what goes wrong, each from 0 to 1. */
+/** The probabilities of faults, each from 0 to 1. */
 export type Troubles = {
   seed?: number;
-  /** 503 `overloaded` with `Retry-After: 0`. */
+  /** Answers 503 `overloaded` with `Retry-After: 0`. */
   refuse?: number;
-  /** Whether coupons are created without any of it. */
+  /** Whether the creation of coupons is exempt. */
   sparesCreation?: boolean;
-  /** The connection is cut, half of the time before and half of the time after deciding. */
+  /** Cuts the connection, half of the time before and half of the time after deciding. */
   drop?: number;
-  /** Decided, and answered with `outcome_unknown`. */
+  /** Decides, and answers `outcome_unknown`. */
   unknown?: number;
-  /** Answered late, by up to so many milliseconds. */
+  /** Delays the answer by up to so many milliseconds. */
   delayMs?: number;
 };
 
@@ -39,13 +39,13 @@ export type FakeCoupon = {
   stockKeys: Set<string>;
 };
 
-/** What a test sees of the service. */
+/** The state of the service for tests. */
 export type FakeService = {
   urls: string[];
   coupons: Map<string, FakeCoupon>;
-  /** Every request so far: the method, the path and the headers that clients chose. */
+  /** Every request so far. */
   requests: { node: number; method: string; path: string; authorization: string | undefined }[];
-  /** Nothing is answered until so many milliseconds have passed. */
+  /** Delays all answers until so many milliseconds have passed. */
   stall(ms: number): void;
   close(): Promise<void>;
 };
@@ -58,7 +58,7 @@ const statuses: Record<string, number> = {
   ...{ overloaded: 503, outcome_unknown: 503 },
 };
 
-/** Starts it on free ports of the loopback. */
+/** Starts the service on free ports of the loopback. */
 export async function startFakeService(
   options: { nodes?: number; troubles?: Troubles } = {},
 ): Promise<FakeService> {

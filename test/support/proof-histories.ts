@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Makes histories that are right, with the tables to them: a seeded crowd claims from a plain sale, over several nodes
- * and at the same time. Each call is decided at one moment between its question and its answer; answers are lost before
- * or after that moment, or come so late that nobody waits any more.
+ * Generates correct histories with their tables: a seeded crowd claims concurrently from a simple sale over several
+ * nodes. Each request is decided at one moment between request and answer. Answers are lost before or after that
+ * moment, or arrive after the client has given up.
  */
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
@@ -25,9 +25,9 @@ export type CrowdSize = {
   unitsMax: number;
   /** How long users keep arriving. */
   arrivalMs: number;
-  /** The share of calls that meet trouble. */
+  /** The share of requests that go wrong. */
   trouble: number;
-  /** How long a node may go on saying `sold_out` after stock was added; 0 is what is right. */
+  /** How long a node may return `sold_out` after an addition of stock; 0 is correct. */
   staleMs: number;
 };
 
@@ -43,12 +43,12 @@ export const smallCrowd: CrowdSize = {
 
 const attemptsMax = 8;
 
-/** The same history for the same seed. */
+/** Generates the same history for the same seed. */
 export function generateHistory(seed: number, size: CrowdSize = smallCrowd): GeneratedHistory {
   return new Crowd(seed, size).play();
 }
 
-/** What goes wrong with a call. */
+/** What goes wrong with a request. */
 type Trouble = 'none' | 'shed' | 'refused' | 'lost' | 'undone' | 'late' | 'open';
 
 type PendingClaim = ClaimRequest & { node: string; decision?: Decision };
@@ -123,7 +123,7 @@ class Crowd {
     }
   }
 
-  /** Two who come when all is quiet: they win if anything is left. */
+  /** Two users who claim after everything else: they win if a unit is left. */
   #probe(name: string, ms: number): void {
     for (let i = 0; i < 2; i += 1) {
       const user = `${name}-probe-${i}`;
@@ -231,7 +231,7 @@ class Crowd {
     for (const [place, one] of decided.entries()) one.decision = decisions[place] as Decision;
   }
 
-  /** Whether a node is one that has not noticed yet that stock was added. */
+  /** Whether this node still sees the stock from before an addition. */
   #seesStaleStock(name: string, { user }: PendingClaim): boolean {
     const { window, soldOutUntilMs, byUser, row } = this.#sale.coupon(name);
     const ms = this.#schedule.ms;
@@ -359,7 +359,7 @@ class Crowd {
 const timeout: Answer = { type: 'info', outcome: 'timeout' };
 const refused: Answer = { type: 'fail', outcome: 'refused', effect: 'none' };
 
-/** Actions in order of their time; those of one time in the order in which they were added. */
+/** Runs actions in order of their time, those of equal time in order of addition. */
 class Schedule {
   ms = 0;
   readonly #heap: { ms: number; turn: number; action: () => void }[] = [];
@@ -413,7 +413,7 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.ms < b.ms || (a.ms === b.ms && a.turn < b.turn);
 }
 
-/** Numbers from 0 to below 1, the same for the same seed. */
+/** Pseudo-random numbers from 0 up to, not including, 1; the same for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Histories as a drill would record them, and a script that plays a small sale one call after the other. */
+/** Histories as a drill records them, and a script that plays a small sale one request at a time. */
 import { writeFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
 import { type Decision, ModelSale, timeAt, type Window } from './proof-sale.ts';
 
-/** What a completion tells. */
+/** The content of a completion. */
 export type Answer = Partial<HistoryEvent> & { type: 'ok' | 'fail' | 'info' };
 
-/** What an invocation tells besides its place. */
+/** The content of an invocation. */
 export type Invocation = Pick<HistoryEvent, 'f' | 'coupon' | 'node' | 'proc'> &
   Partial<HistoryEvent>;
 
@@ -51,12 +51,12 @@ export const head: HistoryHead = {
   options: {},
 };
 
-/** Lines of JSON, as the files hold them. */
+/** Writes objects as JSON lines. */
 export function writeJsonLines(file: string, lines: readonly object[]): void {
   writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
 }
 
-/** How the service tells a decision. */
+/** The answer of the service for a decision. */
 export function answerFor({ outcome, claim, opensInSeconds }: Decision): Answer {
   const shown = claim && {
     claim_id: claim.claim_id,
@@ -81,14 +81,14 @@ export const notFound: Answer = {
 
 type ClaimOptions = { key?: string; node?: string; answer?: Answer };
 
-/** One call after the other: each is decided by the model at once and told truly, unless the test says what is told. */
+/** Plays one request at a time: the model decides it at once and answers correctly, unless a test sets the answer. */
 export class SaleScript {
   readonly sale = new ModelSale();
   readonly recorder = new HistoryRecorder();
   readonly faults: FaultEvent[] = [];
   ms = 0;
 
-  /** What was recorded last. */
+  /** The last recorded event. */
   get last(): HistoryEvent {
     return this.recorder.events.at(-1) as HistoryEvent;
   }
@@ -102,7 +102,7 @@ export class SaleScript {
     this.#complete(invoked, { type: 'ok', http: 201, outcome: 'created' });
   }
 
-  /** Decides the claim, or only tells what the test says. */
+  /** Decides the claim, or only records the answer of the test. */
   claim(coupon: string, user: string, options: ClaimOptions = {}): HistoryEvent {
     const { answer } = options;
     const invoked = this.invokeClaim(coupon, user, options);
@@ -113,7 +113,7 @@ export class SaleScript {
     return this.#invoke({ f: 'claim', coupon, user, ...(key && { key }) }, { node });
   }
 
-  /** Decides the claim now and returns what is to be told. */
+  /** Decides the claim now and returns its answer. */
   decide({ coupon, user, key }: HistoryEvent, claimId = this.sale.newId()): Answer {
     const [decision] = this.sale.decide(coupon, [{ user: user ?? '', key, claimId }], this.#next());
     return answerFor(decision as Decision);
@@ -143,7 +143,7 @@ export class SaleScript {
     return this.#complete(invoked, { type: 'ok', http: 200, outcome: 'added' });
   }
 
-  /** Asks once more for units that are there; the answer does not come. */
+  /** Repeats an addition of stock that has already succeeded; no answer arrives. */
   addStockUnanswered(coupon: string, units: number, key: string): HistoryEvent {
     const invoked = this.#invoke({ f: 'add_stock', coupon, units, key }, {});
     return this.#complete(invoked, { type: 'info', outcome: 'timeout' });
