@@ -52,7 +52,7 @@ export async function metricsPage(): Promise<string> {
     '`idle` or `used`. `settled` is `committed` or `void`. `reason` is `wait` where a claim would have waited too long,',
     '`lane`, `lanes` or `waiting` where a bound was reached, or `stopping`. `kind` is `amount` or `remaining`. `result` is',
     '`done` or `failed`. `operation` is the `operationId` that [openapi.json](../openapi.json) has for the call, and `status`',
-    'that of its answer.',
+    'that of its answer. `rule` is one of those that the [runbook](runbook.md#firstcomedatabaserefuses) lists.',
     '',
     'With several workers one answer tells of all of them: counts are added up; ages, differences and what each of them',
     'remembers of sold out coupons are the largest; the start of the process is that of the worker that has run longest. When',

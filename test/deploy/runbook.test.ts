@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config.ts';
+import { refusalRules } from '../../src/core/refusal-rules.ts';
 import {
   ruleFiles,
   runbookAnchors,
@@ -42,8 +43,15 @@ it('leads to sections of its own that there are', () => {
   const links = [...text.matchAll(/\]\((#[^)]+)\)/g)].map(
     ([, anchor]) => `docs/runbook.md${anchor}`,
   );
+  const parts = [...text.matchAll(/^### (\w+)$/gm)].map(([, part]) => `docs/runbook.md#${part}`);
   expect(links.length).toBeGreaterThan(2);
-  expect(links.filter((link) => !runbookAnchors().includes(link))).toEqual([]);
+  expect(links.filter((link) => ![...runbookAnchors(), ...parts].includes(link))).toEqual([]);
+});
+
+it('says what to do about every rule by which the database refuses', () => {
+  const section = runbookSections().get('FirstcomeDatabaseRefuses') ?? '';
+  const rules = [...section.matchAll(/^### (\w+)$/gm)].map(([, rule]) => rule);
+  expect(rules).toEqual([...refusalRules]);
 });
 
 it('names settings that there are', () => {
@@ -67,8 +75,13 @@ it('calls what the service answers', () => {
 });
 
 it('quotes lines of the log as the service writes them', () => {
-  const source = readFileSync(join(import.meta.dirname, '../../src/core/stock-check.ts'), 'utf8');
+  const source = [
+    ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
+    ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
+  ]
+    .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
+    .join('\n');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(2);
+  expect(quoted).toHaveLength(6);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });

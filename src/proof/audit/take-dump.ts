@@ -7,20 +7,45 @@ const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.m
 
 const connectTimeoutMs = 10_000;
 
-/**
- * Reads the three tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
- * Call it once no request is under way, since the snapshot does not contain those.
- */
-export async function takeDump(databaseUrl: string): Promise<Dump> {
+// A claim that the standby does not have yet would count as lost. Each line fits 80 columns with its prefix.
+const standby = 'it is a standby, which may be\nbehind. Set DATABASE_URL to the primary.';
+
+/** The location of the tables. */
+export type DumpedDatabase = {
+  /** It may contain a password. */
+  url: string;
+  schema: string;
+};
+
+/** Connects with a search path of this schema alone, whatever the role and the URL set. */
+export async function connectToDatabase({ url, schema }: DumpedDatabase): Promise<pg.Client> {
   const client = new pg.Client({
-    connectionString: databaseUrl,
+    connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'firstcome audit',
   });
   await client.connect();
   try {
+    await client.query(sql('use-schema'), [schema]);
+    return client;
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+}
+
+/**
+ * Reads the three tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
+ * Call it once no request is under way, since the snapshot does not contain those. Rejects on a standby.
+ */
+export async function takeDump(database: DumpedDatabase): Promise<Dump> {
+  const client = await connectToDatabase(database);
+  try {
     await client.query(sql('begin-snapshot'));
-    const [time] = (await client.query<{ taken_at: string }>(sql('read-time'))).rows;
+    const [time] = (
+      await client.query<{ taken_at: string; in_recovery: boolean }>(sql('read-time'))
+    ).rows;
+    if (time?.in_recovery) throw new Error(standby);
     const { rows: coupons } = await client.query<DumpedCoupon>(sql('read-coupons'));
     await client.query(sql('open-claims'));
     const claims = await fetchAll<DumpedClaim>(client, sql('fetch-claims'));
