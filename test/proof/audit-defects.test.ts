@@ -768,7 +768,7 @@ describe('faults with absolute times', () => {
     const { report, failed } = await judged(answer(-9000, 'start'), answer(-1, 'end'));
     expect(failed).toEqual(['R17']);
     expect(report.notes).toEqual(['1 fault ended before this history began']);
-    const why = 'the file of faults tells of none in this history';
+    const why = 'the file of faults has none in this history';
     expect(report.rules.find(({ rule }) => rule === 'R18')?.notes).toEqual([why]);
   });
 });

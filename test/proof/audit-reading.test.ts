@@ -49,23 +49,23 @@ describe('reading a history', () => {
       'op 1 completes twice',
     ],
     [
-      'a doubled beginning',
+      'a doubled invocation',
       () => events.push({ ...event(2), i: 6, t_ms: 99 }),
       'op 1 begins twice',
     ],
     [
-      'a completion of nothing',
+      'a completion without an invocation',
       () => events.push({ ...event(3), i: 6, t_ms: 99, op: 7 }),
       'never began',
     ],
-    ['a number that was left out', () => events.splice(3, 1), 'line 5: i is 4, but 3 comes next'],
+    ['a missing event number', () => events.splice(3, 1), 'line 5: i is 4, but 3 comes next'],
     ['time that goes back', () => (event(4).t_ms = 1), 'line 6: t_ms goes back from'],
     ['a completion for another user', () => (event(3).user = 'bob'), 'op 1 began with user ada'],
     ['a completion on another node', () => (event(3).node = 'http://b'), 'op 1 began with node'],
-    ['a claim of nobody', () => delete event(2).user, 'line 4: claim names no user'],
+    ['a claim without a user', () => delete event(2).user, 'line 4: claim names no user'],
     ['an unknown type', () => Object.assign(event(3), { type: 'done' }), 'type is not one of'],
-    ['a time that is none', () => (event(3).claimed_at = 'noon'), 'claimed_at is not a time'],
-    ['a position that is none', () => (event(3).position = 1.5), 'position is not a whole number'],
+    ['an invalid time', () => (event(3).claimed_at = 'noon'), 'claimed_at is not an RFC 3339 time'],
+    ['an invalid position', () => (event(3).position = 1.5), 'position is not a whole number'],
   ];
 
   it.each(wrong)('rejects a history with %s, and names the line', async (_, spoil, message) => {
@@ -135,14 +135,14 @@ describe('reading a history', () => {
 describe('reading faults', () => {
   const faults = join(folder.path, 'faults.jsonl');
   const startedAt = '2026-11-23T02:46:00.500Z';
-  const readLinesOf = (...lines: object[]) => {
+  const readFaultLines = (...lines: object[]) => {
     writeJsonLines(faults, lines);
     return readFaults(faults, startedAt);
   };
 
   it('joins the starts and ends of faults', async () => {
     expect(
-      await readLinesOf(
+      await readFaultLines(
         { t_ms: 5, fault: 'stop', phase: 'start' },
         { t_ms: 9, fault: 'stop', phase: 'end' },
         { t_ms: 12, fault: 'cut', phase: 'start' },
@@ -155,16 +155,16 @@ describe('reading faults', () => {
 
   it.each([
     [{ t_ms: 5, phase: 'end' }, 'line 1: kill ends but never began'],
-    [{ at: 'noon', phase: 'start' }, 'line 1: at is not a time as in RFC 3339'],
+    [{ at: 'noon', phase: 'start' }, 'line 1: at is not an RFC 3339 time'],
     [{ phase: 'start' }, 'line 1: t_ms is not a number'],
     [{ t_ms: 5, phase: 'begin' }, 'line 1: phase is not one of start,end'],
-  ])('rejects the fault line %j, and names the line', async (line, answer) => {
-    await expect(readLinesOf({ fault: 'kill', ...line })).rejects.toThrow(answer);
+  ])('rejects the fault line %j, and names the line', async (line, message) => {
+    await expect(readFaultLines({ fault: 'kill', ...line })).rejects.toThrow(message);
   });
 
   it('rejects a fault that ends before it began', async () => {
     const start = { t_ms: 5, fault: 'kill', phase: 'start' };
-    await expect(readLinesOf(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
+    await expect(readFaultLines(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
       'line 2: kill ends before it began',
     );
   });
@@ -182,7 +182,7 @@ describe('reading faults', () => {
     ];
     for (const page of pages) {
       const shown = page.match(/^ *\{"fault":.*\}$/gm) ?? [];
-      expect(await readLinesOf(...shown.map((line) => JSON.parse(line)))).toEqual([
+      expect(await readFaultLines(...shown.map((line) => JSON.parse(line)))).toEqual([
         { fault: 'kill', beginMs: 9_500, endMs: 12_500 },
       ]);
     }
