@@ -56,6 +56,36 @@ export function grantedBefore(
   return units;
 }
 
+/** Returns whether stock may have been added after the state that an answer shows, which may be `delayMs` old. */
+export function stockMayComeAfter(
+  history: RecordedHistory,
+  sale: Sale,
+  delayMs: number,
+): (op: number) => boolean {
+  const { added } = grantsOf(history, sale);
+  return (op) =>
+    added.some(({ done, doneMs }) => {
+      return done >= history.begunEvent.at(op) || doneMs > history.begunMs.at(op) - delayMs;
+    });
+}
+
+/**
+ * The time after which no stock comes any more, which is that of the last addition. An addition with an unknown outcome
+ * may take effect much later, unless another answer under its key confirms it.
+ */
+export function lastGrantMs(history: RecordedHistory, { ops }: Sale): number {
+  const confirmed = new Map<string | null, number>();
+  const unconfirmed: (string | null)[] = [];
+  for (const op of ops) {
+    if (history.operation(op) !== 'add_stock' || history.type(op) === 'fail') continue;
+    const key = history.keyText(op);
+    if (history.type(op) === 'ok') confirmed.set(key, history.endMs(op));
+    else unconfirmed.push(key);
+  }
+  const isOpen = unconfirmed.some((key) => key === null || !confirmed.has(key));
+  return isOpen ? Number.POSITIVE_INFINITY : Math.max(0, ...confirmed.values());
+}
+
 function toGrant(history: RecordedHistory, op: number): Grant {
   const units = history.units.at(op);
   const isDone = history.type(op) === 'ok';

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { remainingAt } from './assumptions.ts';
 import type { Step } from './sale-steps.ts';
 
 /**
@@ -84,7 +85,7 @@ class Search {
     const indexes = this.#possible().filter((index) => {
       const step = this.#steps[index] as Step;
       if (!('change' in step)) return false;
-      return step.change === 'grant' || this.#holders.size < this.#granted;
+      return step.change === 'grant' || this.#remaining() > 0;
     });
     if (awaited === undefined) return indexes;
     const isAwaited = (index: number) => {
@@ -94,9 +95,13 @@ class Search {
     return [...indexes.filter(isAwaited), ...indexes.filter((index) => !isAwaited(index))];
   }
 
+  #remaining(): number {
+    return remainingAt({ granted: this.#granted, holders: this.#holders.size });
+  }
+
   #isTrue(step: Step): boolean {
     if (!('observed' in step)) return false;
-    const remaining = this.#granted - this.#holders.size;
+    const remaining = this.#remaining();
     switch (step.observed) {
       case 'holds':
         return this.#holders.has(step.user);

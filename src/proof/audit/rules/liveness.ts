@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { hasWon } from '../assumptions.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
+import { lastGrantMs } from '../granted.ts';
 import type { FaultSpan } from '../read-faults.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
@@ -108,7 +110,8 @@ function checkStock(
   findings: RuleFindings,
 ): boolean {
   if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return true;
-  const fromMs = Math.max(lastEnd, lastAdditionMs(history, sale));
+  // A claim before the last addition of stock may have been refused rightly.
+  const fromMs = Math.max(lastEnd, lastGrantMs(history, sale));
   const seen = new Set<number>();
   const fresh: number[] = [];
   for (const op of sale.ops) {
@@ -122,30 +125,13 @@ function checkStock(
   const last = fresh.slice(-freshUsersMax);
   if (last.length === 0) return true;
   findings.checked += 1;
-  if (last.some((user) => sale.heldBy.has(user))) return true;
+  if (last.some((user) => hasWon(sale, user))) return true;
   findings.violation(() => {
     const names = last.map((user) => history.users.text(user)).join(', ');
     const left = counted(sale.coupon?.remaining_amount ?? 0, 'unit');
     return `${sale.name}: ${left} left, but none of the last users who claimed has one: ${names}`;
   });
   return false;
-}
-
-/**
- * The time of the last addition of stock. A claim before it may have been refused rightly. An addition with an unknown
- * outcome may take effect much later, unless another answer under its key confirms it.
- */
-function lastAdditionMs(history: RecordedHistory, { ops }: Sale): number {
-  const confirmed = new Map<string | null, number>();
-  const unconfirmed: (string | null)[] = [];
-  for (const op of ops) {
-    if (history.operation(op) !== 'add_stock' || history.type(op) === 'fail') continue;
-    const key = history.keyText(op);
-    if (history.type(op) === 'ok') confirmed.set(key, history.endMs(op));
-    else unconfirmed.push(key);
-  }
-  const isOpen = unconfirmed.some((key) => key === null || !confirmed.has(key));
-  return isOpen ? Number.POSITIVE_INFINITY : Math.max(0, ...confirmed.values());
 }
 
 function isOpenWithStock({ coupon }: Sale, takenAt: string): boolean {

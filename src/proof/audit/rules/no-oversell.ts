@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -48,7 +49,8 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
     );
     if (row.kind === 'claimed') {
       const first = row.first_position;
-      expect(first === taken + 1, () => `begins at position ${first}, not ${taken + 1}`);
+      const next = nextPosition(taken);
+      expect(first === next, () => `begins at position ${first}, not ${next}`);
       taken += row.units;
       remaining -= row.units;
     } else {

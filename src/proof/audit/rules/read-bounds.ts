@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { claimsAt } from '../assumptions.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
@@ -58,7 +59,7 @@ function checkReads(
     if (amount < amountMin || amount > amountMax) {
       report(`showed an amount of ${amount}, possible: ${amountMin} to ${amountMax}`);
     }
-    const claims = amount - remaining;
+    const claims = claimsAt({ amount, remaining });
     const claimsMin = countBelow(shown, from);
     const claimsMax = countBelow(begun, to);
     if (claims < claimsMin || claims > claimsMax) {
@@ -112,5 +113,5 @@ function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleF
 
 function shownBy(history: RecordedHistory, op: number): { amount: number; claims: number } {
   const amount = history.amount.at(op);
-  return { amount, claims: amount - history.remaining.at(op) };
+  return { amount, claims: claimsAt({ amount, remaining: history.remaining.at(op) }) };
 }

@@ -2,6 +2,7 @@
 
 import type { DumpedCoupon, DumpedLedgerRow } from '../../dump.ts';
 import { counted } from '../../numbers.ts';
+import { claimsAt, nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -38,7 +39,7 @@ function compareRecords(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings
   const expect = (isSo: boolean, problem: string) => {
     if (!isSo) findings.violation(() => `${name}: ${problem}`);
   };
-  const given = coupon.amount - coupon.remaining_amount;
+  const given = claimsAt({ amount: coupon.amount, remaining: coupon.remaining_amount });
   const claimed = unitsOf(ledger, ['claimed']);
   const granted = unitsOf(ledger, ['grant', 'stock_added']);
   const last = ledger.at(-1);
@@ -60,7 +61,7 @@ function compareRecords(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings
     last?.seq === coupon.ledger_seq,
     `the ledger ends with seq ${last?.seq}, not ${coupon.ledger_seq}`,
   );
-  const misplaced = held.findIndex(({ claim }, index) => claim.position !== index + 1);
+  const misplaced = held.findIndex(({ claim }, index) => claim.position !== nextPosition(index));
   expect(misplaced === -1, `position ${misplaced + 1} is not given exactly once`);
   compareClaims(sale, expect);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { mustSeeClaim } from '../assumptions.ts';
 import { absent } from '../columns.ts';
 import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { isWin } from '../origin.ts';
@@ -57,7 +58,7 @@ function checkUser(
   if (shownBy === undefined) return;
   const shown = history.endEvent(shownBy);
   for (const op of claims) {
-    if (history.begunEvent.at(op) < shown || history.type(op) === 'info') continue;
+    if (!mustSeeClaim(history, op, shown) || history.type(op) === 'info') continue;
     const isRefused = history.type(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
     if (!isRefused && !isWin(history, op)) continue;
     findings.violation(() => {

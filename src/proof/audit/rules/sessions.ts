@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { mustSeeClaim } from '../assumptions.ts';
 import { absent, never } from '../columns.ts';
 import { type Evidence, eachUser, type Sale } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
@@ -24,7 +25,7 @@ function checkLookUps(history: RecordedHistory, ops: Int32Array, findings: RuleF
   if (shownFirst === undefined) return;
   for (const op of ops) {
     if (history.operation(op) !== 'find_claim' || history.type(op) === 'info') continue;
-    if (history.begunEvent.at(op) < history.endEvent(shownFirst)) continue;
+    if (!mustSeeClaim(history, op, history.endEvent(shownFirst))) continue;
     const outcome = history.outcome(op) ?? '';
     const isNotServed = history.type(op) === 'fail' && !notFound.has(outcome);
     if (isNotServed) continue;
