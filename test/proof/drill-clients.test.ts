@@ -252,8 +252,8 @@ describe('the open loop', () => {
       if (held.push(socket) === 1) setTimeout(endStall, stallMs);
       return undefined;
     });
-    const parts = setUp(server.url);
-    const { load, tally } = loadOn(parts);
+    const setup = setUp(server.url);
+    const { load, tally } = loadOn(setup);
     // Thirty arrive while the only connection waits; the longest wait is the whole stall.
     await load.runOpenLoop(everyMs(10, 30).values(), [], () => undefined);
     await load.whenIdle();
@@ -266,25 +266,25 @@ describe('the open loop', () => {
 
   it('sends requests at their planned time, even while earlier ones are unanswered', async () => {
     const server = await listen(() => undefined);
-    const parts = setUp(server.url, { connections: 50 });
-    const { load, tally } = loadOn(parts);
-    const beforeMs = parts.now();
+    const setup = setUp(server.url, { connections: 50 });
+    const { load, tally } = loadOn(setup);
+    const beforeMs = setup.now();
     await load.runOpenLoop(everyMs(4, 50).values(), [], () => undefined);
-    expect(parts.now() - beforeMs).toBeGreaterThanOrEqual(4 * 49);
+    expect(setup.now() - beforeMs).toBeGreaterThanOrEqual(4 * 49);
     expect(tally.asked).toBe(50);
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 0, notSent: 0 });
     await expect.poll(() => server.requests()).toBe(50);
-    parts.pass(timeoutMs);
+    setup.pass(timeoutMs);
     await load.whenIdle();
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 50, notSent: 0 });
   });
 
   it('measures its own lag', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { isFrozen: true });
-    const { load } = loadOn(parts);
+    const setup = setUp(server.url, { isFrozen: true });
+    const { load } = loadOn(setup);
     const running = load.runOpenLoop(everyMs(1, 20).values(), [], () => undefined);
-    parts.pass(130);
+    setup.pass(130);
     await running;
     await load.whenIdle();
     // The first was on time.
@@ -295,10 +295,10 @@ describe('the open loop', () => {
 
   it('skips and counts arrivals that are over a second late where the scenario is time-bound', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { isFrozen: true });
-    const { load, tally } = loadOn(parts, { isTimeBound: true });
+    const setup = setUp(server.url, { isFrozen: true });
+    const { load, tally } = loadOn(setup, { isTimeBound: true });
     const running = load.runOpenLoop(everyMs(10, 15).values(), [], () => undefined);
-    parts.pass(1080);
+    setup.pass(1080);
     await running;
     await load.whenIdle();
     // Those of 10 to 70 ms; the one of 80 is exactly a second late, which is allowed.
@@ -318,19 +318,19 @@ describe('the open loop', () => {
 
   it('sends a retry in place of an arrival where the rate includes retries', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { isFrozen: true });
+    const setup = setUp(server.url, { isFrozen: true });
     const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
-    const { load, tally } = loadOn(parts, { retries: [again, { ...again }] });
+    const { load, tally } = loadOn(setup, { retries: [again, { ...again }] });
     const phases = [
       { name: '10 times', seconds: 1, fromRate: 1, toRate: 1, rateIncludesRetries: true },
     ];
     const running = load.runOpenLoop(everyMs(100, 5).values(), phases, () => undefined);
     await expect.poll(() => tally.types.ok).toBe(1);
-    parts.pass(400);
+    setup.pass(400);
     await running;
     await load.whenIdle();
     expect(tally.asked).toBe(5);
-    const sent = parts.events().filter(({ type }) => type === 'invoke');
+    const sent = setup.events().filter(({ type }) => type === 'invoke');
     expect(sent.map(({ user, attempt }) => [user, attempt])).toEqual([
       ['u0', 1],
       // Both of them were due before the next arrival.
@@ -343,9 +343,9 @@ describe('the open loop', () => {
 
   it('sends the remaining retries on top of the rate when the overload ends', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { isFrozen: true });
+    const setup = setUp(server.url, { isFrozen: true });
     const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
-    const { load, tally } = loadOn(parts, { retries: [again, { ...again }, { ...again }] });
+    const { load, tally } = loadOn(setup, { retries: [again, { ...again }, { ...again }] });
     const phase = (rateIncludesRetries: boolean) => ({
       ...{ name: '', seconds: 1, fromRate: 1, toRate: 1, rateIncludesRetries },
     });
@@ -360,13 +360,13 @@ describe('the open loop', () => {
     // All requests so far are answered before the next arrival.
     for (const answered of [1, 2, 5]) {
       await expect.poll(() => tally.types.ok).toBe(answered);
-      parts.pass(100);
+      setup.pass(100);
     }
     await running;
     await load.whenIdle();
     // One replaced the second arrival, and the others replaced none.
     expect(tally.asked).toBe(4 + 3 - 1);
-    const attempts = parts.events().filter(({ type }) => type === 'invoke');
+    const attempts = setup.events().filter(({ type }) => type === 'invoke');
     expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 2, 1]);
   });
 
@@ -377,11 +377,11 @@ describe('the open loop', () => {
       return undefined;
     });
     const controller = new AbortController();
-    const parts = setUp(server.url);
-    const { load, tally } = loadOn(parts, { signal: controller.signal });
+    const setup = setUp(server.url);
+    const { load, tally } = loadOn(setup, { signal: controller.signal });
     const running = load.runOpenLoop(everyMs(5, 10_000).values(), [], () => undefined);
     await expect.poll(() => server.requests()).toBe(1);
-    await expect.poll(() => parts.clients.waiting).toBeGreaterThan(2);
+    await expect.poll(() => setup.clients.waiting).toBeGreaterThan(2);
     controller.abort();
     await running;
     expect(tally.types.ok).toBe(0);
@@ -390,6 +390,6 @@ describe('the open loop', () => {
     expect(tally.types.ok).toBe(1);
     expect(tally.types.notSent).toBe(tally.asked - 1);
     expect(tally.types.notSent).toBeGreaterThan(2);
-    expect(flawsOf(parts.events())).toEqual([]);
+    expect(flawsOf(setup.events())).toEqual([]);
   });
 });
