@@ -13,17 +13,13 @@ const standby = 'it is a standby, which may be\nbehind. Set DATABASE_URL to the 
 /** The location of the tables. */
 export type DumpedDatabase = {
   /** It may contain a password. */
-  url: string;
+  config: pg.ClientConfig;
   schema: string;
 };
 
 /** Connects with a search path of this schema alone, whatever the role and the URL set. */
-export async function connectToDatabase({ url, schema }: DumpedDatabase): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'firstcome audit',
-  });
+export async function connectToDatabase({ config, schema }: DumpedDatabase): Promise<pg.Client> {
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect();
   try {
     await client.query(sql('use-schema'), [schema]);

@@ -9,7 +9,7 @@ export function auditCommand(
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('audit')
-    .summary('judge a recorded history against the database')
+    .summary('judge a drill by what is stored')
     .description(
       'Judges the history of a `firstcome drill` by the stored tables: those of DATABASE_URL, ' +
         'of the bundled PostgreSQL in DATA_DIR while it runs here, or of a dump. ' +
