@@ -9,7 +9,7 @@ export function drillCommand(
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('drill')
-    .summary('simulate a crowd of clients and audit the answers')
+    .summary('send a crowd at a service and judge the answers')
     .description(
       'Simulates a crowd of clients of a running service, records what each of them saw, and ' +
         'audits it against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR ' +
