@@ -6,27 +6,27 @@ import { compiled } from './compile.ts';
 import { versionOf } from './machine.ts';
 import { runToEnd } from './processes.ts';
 
-/** What to send. The kinds are explained in `load.lua`. */
+/** The requests to send. `load.lua` explains the kinds. */
 export type LoadOrder = {
   url: string;
   path: string;
   kind: 'claim' | 'repeat' | 'many' | 'get';
-  /** The coupon; for `many` what the names of all begin with, before a number of five digits. */
+  /** The name of the coupon; for `many` the prefix of all names, which a number of five digits follows. */
   coupon: string;
-  /** The users are those from this number on. */
+  /** The number of the first user. */
   firstUser: number;
   coupons: number;
   connections: number;
   seconds: number;
 };
 
-/** What came of it. An answer that was under way at the end is not counted. */
+/** The figures of one load. They exclude requests that were in flight at the end. */
 export type LoadFigures = {
   answers: number;
   seconds: number;
-  /** Answers whose status is not 2xx. */
+  /** Responses whose status is not 2xx. */
   not2xx: number;
-  /** Connections that failed, and requests without an answer. */
+  /** Connections that failed, and requests without a response. */
   lost: number;
   p50Ms: number;
   p90Ms: number;
@@ -79,6 +79,6 @@ async function sendWithAutocannon(order: LoadOrder, cleanUp: CleanUp): Promise<L
 
 function figuresIn(output: string): LoadFigures {
   const line = /^RESULT (.*)$/m.exec(output)?.[1];
-  if (line === undefined) throw new Error(`the load generator told no figures:\n${output}`);
+  if (line === undefined) throw new Error(`the load generator printed no figures:\n${output}`);
   return JSON.parse(line);
 }
