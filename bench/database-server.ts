@@ -23,7 +23,7 @@ export type DatabaseServer = {
 export type BenchDatabase = {
   url: string;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
-  /** Empties all tables but the list of migrations. */
+  /** Empties all tables but the list of migrations and the id of the installation. */
   empty(): Promise<void>;
   /** Writes all dirty pages, so that each run begins without pending writes. */
   checkpoint(): Promise<void>;
@@ -88,7 +88,8 @@ async function openDatabase(url: string, cleanUp: CleanUp): Promise<BenchDatabas
   const client = new pg.Client({
     connectionString: url,
     application_name: 'firstcome bench',
-    options: '-c work_mem=128MB',
+    // The tables of the service, or those of a target that has no schema of its own.
+    options: '-c work_mem=128MB -c search_path=firstcome,public',
   });
   client.on('error', () => undefined);
   await client.connect();
@@ -100,8 +101,9 @@ async function openDatabase(url: string, cleanUp: CleanUp): Promise<BenchDatabas
     query,
     async empty() {
       const tables = await query<{ name: string }>(
-        `select quote_ident(tablename) as name from pg_tables
-         where schemaname = 'public' and tablename <> 'schema_migrations'`,
+        `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
+         where schemaname in ('firstcome', 'public')
+           and tablename not in ('schema_migrations', 'installation')`,
       );
       if (tables.length === 0) return;
       await query(`truncate ${tables.map(({ name }) => name).join(', ')}`);

@@ -52,7 +52,7 @@ export async function metricsPage(): Promise<string> {
     '`idle` or `used`. `settled` is `committed` or `void`. `reason` is `wait` where a claim would have waited too long,',
     '`lane`, `lanes` or `waiting` where a limit was reached, or `stopping`. `kind` is `amount` or `remaining`. `result` is',
     '`done` or `failed`. `operation` is the `operationId` of the call in [openapi.json](../openapi.json), and `status` that',
-    'of its response.',
+    'of its response. `rule` is one of the rules in the [runbook](runbook.md#firstcomedatabaserefuses).',
     '',
     'With several workers a scrape returns the metrics of all of them: counts are summed; ages, differences and sizes of',
     'the sold out cache are the largest value; the start time is that of the oldest worker. The counts of a worker that',

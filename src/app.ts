@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
+import { checkDatabase } from './adapters/postgres/check-database.ts';
 import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
 import { checkDurability } from './adapters/postgres/durability.ts';
-import { postgresHealth } from './adapters/postgres/health.ts';
+import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
 import { openPools } from './adapters/postgres/pools.ts';
+import { searchPathOf } from './adapters/postgres/search-path.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
@@ -37,9 +39,15 @@ export type App = {
   stop(): Promise<void>;
 };
 
+/** A database that is up to date: the schema of its tables, and their identity, as all processes of a service know it. */
+export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & {
+  schema: string;
+  identity: string;
+};
+
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
-  database: Pick<OpenDatabase, 'url' | 'kind'>;
+  database: ServedDatabase;
   /** Where the service is several processes: the one that joins their metrics. */
   primary?: {
     /** Undefined when they cannot be had. */
@@ -72,7 +80,7 @@ export function startApp(config: Config, options: StartOptions): Promise<App> {
 export async function startOnDatabase(
   config: Config,
   options: StartOptions,
-  serve: (database: OpenDatabase, log: Logger) => Promise<{ url: string; stop(): Promise<void> }>,
+  serve: (database: ServedDatabase, log: Logger) => Promise<{ url: string; stop(): Promise<void> }>,
 ): Promise<App> {
   const log = createLogger(config);
   for (const warning of config.warnings) log.warn(warning);
@@ -87,13 +95,19 @@ export async function startOnDatabase(
     const pools = { processes: config.workers, claimConnections, queryConnections };
     const scarce = await checkConnectionLimit({ ...start, ...pools });
     if (scarce !== undefined) log.warn(scarce);
-    const applied = await migrateDatabase(config, database.url);
-    if (applied.length > 0) log.info({ applied }, 'database migrated');
-    const { url, stop } = await serve(database, log);
+    const { schema, identity, applied, others } = await migrateDatabase(config, database.url);
+    if (applied.length > 0) log.info({ schema, applied }, 'database migrated');
+    if (others.length > 0) {
+      const level = config.database.schema === undefined ? 'warn' : 'info';
+      log[level]({ schema, others }, 'the database has other installations, which are not used');
+    }
+    await checkDatabase({ ...start, searchPath: searchPathOf(schema) });
+    const { url, stop } = await serve({ ...database, schema, identity }, log);
     stops.push(stop);
     log.info(
       {
-        ...{ url, version, database: database.kind, durability, workers: config.workers },
+        ...{ url, version, database: database.kind, schema, durability },
+        workers: config.workers,
         ...(config.otlpEndpoint !== undefined && { traces: config.otlpEndpoint }),
       },
       'service started',
@@ -161,9 +175,14 @@ async function joinParts(
   options: ProcessOptions & { tracing: Tracing | undefined },
   stops: Stops,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
+  const installation = new InstallationWatch({
+    identity: options.database.identity,
+    warn: (event, message) => log.warn(event, message),
+  });
   const { forBatches, forQueries } = openPools({
     ...config.database,
-    url: options.database.url,
+    installation,
+    ...options.database,
     claimTimeoutMs: config.claims.timeoutMs,
     // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>
@@ -175,10 +194,9 @@ async function joinParts(
   });
 
   const metrics = prometheusMetrics();
-  const { lanes, soldOut, ...useCases } = joinEngine(
+  const { lanes, soldOut, checkHealth, ...useCases } = joinEngine(
     {
-      forBatches,
-      forQueries,
+      ...{ forBatches, forQueries, installation },
       limits: config.claims,
       metrics,
       log,
@@ -196,7 +214,6 @@ async function joinParts(
     intervalMs: config.stockCheckIntervalMs,
   });
   stops.push(async () => stockCheck.stop());
-  const checkHealth = postgresHealth(forQueries);
   metrics.read({
     version,
     config: configFacts(config),

@@ -73,6 +73,7 @@ describe('the defaults', () => {
       connectTimeoutMs: 2_000,
       lockTimeoutMs: 1_500,
       statementTimeoutMs: 10_000,
+      connectionLifetimeMs: 1_800_000,
     });
     expect(config.claims).toEqual({
       timeoutMs: 5_000,
@@ -340,6 +341,19 @@ describe('lists', () => {
       ...['http://a.example/v1/traces', 'http://a.example/x/v1/traces/'],
     ]) {
       expect(mistakesIn({ [variable]: url })[0]).toContain(`but is "${url}"`);
+    }
+  });
+
+  it('take a schema by a name that needs no quotes', () => {
+    for (const schema of ['firstcome', 'public', '_', 'order', 'x'.repeat(63)]) {
+      expect(loadConfig({ DATABASE_SCHEMA: schema }).database.schema).toBe(schema);
+    }
+    expect(loadConfig({ DATABASE_SCHEMA: '' }).database.schema).toBeUndefined();
+    const wrong = ['Sale', '1st', 'a b', 'a"b', 'a-b', 'ä', 'pg_sale', 'information_schema'];
+    for (const schema of [...wrong, 'x'.repeat(64)]) {
+      expect(mistakesIn({ DATABASE_SCHEMA: schema })).toEqual([
+        expect.stringMatching(/^DATABASE_SCHEMA must be 1 to 63 lower case letters, .* but is "/),
+      ]);
     }
   });
 

@@ -38,12 +38,16 @@ export type Config = {
   database: {
     /** Undefined: the bundled PostgreSQL is wanted. */
     url: Secret | undefined;
+    /** Undefined: it is found out at the start. */
+    schema: string | undefined;
     claimConnections: number;
     queryConnections: number;
     connectTimeoutMs: number;
     /** Always less than half of `claims.timeoutMs`. */
     lockTimeoutMs: number;
     statementTimeoutMs: number;
+    /** 0: connections are used without a limit of time. */
+    connectionLifetimeMs: number;
   };
   /** As given: relative to the folder in which the service was started unless absolute. */
   dataDir: string;
@@ -142,11 +146,13 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
     },
     database: {
       url: toSecret(values.DATABASE_URL),
+      schema: values.DATABASE_SCHEMA,
       claimConnections: values.DATABASE_CLAIM_CONNECTIONS,
       queryConnections: values.DATABASE_QUERY_CONNECTIONS,
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,
       lockTimeoutMs,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
+      connectionLifetimeMs: values.DATABASE_CONNECTION_LIFETIME_MS,
     },
     dataDir: values.DATA_DIR,
     claims: {

@@ -238,6 +238,18 @@ const planted: Record<TidyRuleName, Planted> = {
     },
     finds: ['none', 'one', 'seven', 'blank'].map((name) => `${statements}/${name}.sql:1: has a`),
   },
+  'every statement that reads tables fails on a standby': {
+    files: {
+      [`${migrations}/0001_a.sql`]: 'create table coupons (); create table claims ();',
+      [`${statements}/read.sql`]: '-- Needs no require_primary().\nselect 1 from coupons',
+      [`${statements}/join.sql`]: 'select 1 from f() join claims on true',
+      [`${statements}/safe.sql`]: 'select 1 from coupons where require_primary()',
+      [`${statements}/write.sql`]: 'update coupons set a = 1 from claims',
+      [`${statements}/lock.sql`]: 'select 1 from coupons for update',
+      [`${statements}/other.sql`]: 'select 1 from pg_stat_activity',
+    },
+    finds: ['read', 'join'].map((name) => `${statements}/${name}.sql:1: reads without`),
+  },
   'migrations are numbered, reasoned and rated': {
     files: {
       [`${migrations}/0001_coupons.sql`]: '-- why: a\n-- compatible: yes\n',

@@ -192,6 +192,15 @@ export const serviceDashboard: Dashboard = {
           ],
         },
         {
+          title: 'Refused by the database a second',
+          help: 'Correct requests, by the rule that refuses them. Anything but 0 is an alarm.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum by (rule) (${perSecond('firstcome_database_refusals_total')})`, '{{rule}}'),
+          ],
+        },
+        {
           title: 'The stock check: steps a second',
           help: 'Each step compares stock, claims and ledger of some coupons. Failed ones are tried again.',
           kind: 'lines',

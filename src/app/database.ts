@@ -2,9 +2,11 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startEmbeddedPostgres } from '../adapters/embedded-postgres/embedded-postgres.ts';
-import { migrate } from '../adapters/postgres/migrate.ts';
+import { locateInstallation } from '../adapters/postgres/find-installation.ts';
+import { type Migrated, migrate } from '../adapters/postgres/migrate.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config.ts';
+import { StartError } from '../core/errors.ts';
 
 /** A database that answers. */
 export type OpenDatabase = {
@@ -50,10 +52,35 @@ export async function openDatabase(
   };
 }
 
-/** Brings a database up to date and returns the names of the migrations applied. */
-export function migrateDatabase(config: Config, url: string): Promise<string[]> {
-  const { connectTimeoutMs } = config.database;
-  return migrate({ url, connectTimeoutMs, sleep: systemClock.sleep });
+/**
+ * Brings the installation in a database up to date, or makes one. One that is made beside another has to be asked for:
+ * a setting that names the wrong schema would hide every coupon.
+ */
+export function migrateDatabase(
+  config: Config,
+  url: string,
+  { newInstallation = false }: { newInstallation?: boolean } = {},
+): Promise<Migrated> {
+  if (newInstallation && config.database.schema === undefined) {
+    throw new StartError('--new-installation makes one in DATABASE_SCHEMA: set that too');
+  }
+  return migrate({ ...inDatabase(config, url), mayAddInstallation: newInstallation });
+}
+
+/** The schema of the installation in a database. Rejects with a `StartError` when there is none. */
+export async function schemaIn(config: Config, url: string): Promise<string> {
+  const { schema, isInstalled, others } = await locateInstallation(inDatabase(config, url));
+  if (isInstalled) return schema;
+  throw new StartError(
+    `the database has no installation in schema ${schema}\n` +
+      (others.length > 0 ? `It has one in ${others.join(', ')}.\n` : '') +
+      'Set DATABASE_URL and DATABASE_SCHEMA to those of the service.',
+  );
+}
+
+function inDatabase({ database: { schema, connectTimeoutMs } }: Config, url: string) {
+  const { sleep } = systemClock;
+  return { url, connectTimeoutMs, sleep, schema, setting: 'DATABASE_SCHEMA' } as const;
 }
 
 function placeOf(url: string): string {

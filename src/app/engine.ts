@@ -5,8 +5,12 @@ import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
+import { DatabaseRefusals } from '../adapters/postgres/database-refusals.ts';
+import { postgresHealth } from '../adapters/postgres/health.ts';
+import type { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { Outage } from '../adapters/postgres/outage.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
+import { watchDatabases } from '../adapters/postgres/watch-databases.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
 import type { Config } from '../config.ts';
@@ -19,13 +23,17 @@ import { SoldOutMemory } from '../core/claims/sold-out-memory.ts';
 import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
+import type { Health } from '../core/health.ts';
+import type { RefusalMetrics } from '../core/refusal-rules.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
   forBatches: Database;
   forQueries: Database;
+  /** The one that both pools were opened with. */
+  installation: InstallationWatch;
   limits: Config['claims'];
-  metrics: ClaimMetrics;
+  metrics: ClaimMetrics & RefusalMetrics;
   log: EngineLog;
   /** Undefined: nothing is traced. */
   tracing?: ClaimSpans | undefined;
@@ -39,18 +47,36 @@ export type Engine = {
   readClaims: ReadClaims;
   lanes: ClaimLanes;
   soldOut: SoldOutMemory;
+  /** How the service is now. Never rejects. */
+  checkHealth(): Promise<Health>;
 };
 
 const couponNamesRememberedMax = 100_000;
+// How long a process may go on deciding after its tables were replaced under connections that live on.
+const lookMs = 1_000;
 
 /** Starts the engine; how its parts are ended, last first, goes to `stops`. */
 export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[]): Engine {
-  const { forBatches, forQueries, limits, metrics, tracing } = options;
+  const { forBatches, forQueries, installation, limits, metrics, tracing } = options;
   const outage = new Outage({
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
-  for (const database of [forBatches, forQueries]) database.tellOutages(outage);
+  const refusals = new DatabaseRefusals({
+    warn: (event, message) => options.log.warn(event, message),
+    metrics,
+    nowMs: systemClock.nowMs,
+  });
+  const forgetAll = () => {
+    knownCoupons.forgetAll();
+    soldOut.forgetAll();
+  };
+  watchDatabases([forBatches, forQueries], {
+    ...{ outage, refusals, installation, onOtherServer: forgetAll },
+  });
+  const checkHealth = postgresHealth(forQueries, installation);
+  const stopLooking = systemClock.every(lookMs, () => void checkHealth());
+  stops.push(async () => stopLooking());
   const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
   const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
   const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);
@@ -100,7 +126,6 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     readCoupons: readCouponsWith(couponStore, limits.waitingMax),
     manageCoupon: soldOut.wrapChanges(manageCoupon),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
-    lanes,
-    soldOut,
+    ...{ lanes, soldOut, checkHealth },
   };
 }

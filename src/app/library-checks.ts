@@ -5,7 +5,7 @@ import { type TProperties, Type } from 'typebox';
 import type { ClaimCommand } from '../core/claims/claim.ts';
 import { amountMax } from '../core/coupons/coupon.ts';
 import type { CouponChange, NewCoupon } from '../core/coupons/ports.ts';
-import { AppError, type FieldError } from '../core/errors.ts';
+import { AppError, detailOf, type FieldError } from '../core/errors.ts';
 import { unknownNames } from '../core/unknown-names.ts';
 import {
   CouponName,
@@ -133,6 +133,23 @@ export function checkPage(query: {
   return page;
 }
 
+/** Fields that the core and the database know by another name than this package. */
+const hostNames: Record<string, string> = {
+  ...{ user_id: 'userId', coupon_name: 'couponName', opens_at: 'opensAt', closes_at: 'closesAt' },
+  add: 'units',
+};
+
+/** Throws the fault again, with the names that fields have in this package. */
+export function inHostNames(error: unknown): never {
+  if (!(error instanceof AppError) || error.fields.length === 0) throw error;
+  throw invalid(
+    error.fields.map(({ field, message }) => ({
+      field: hostNames[field] ?? field,
+      message: message.replaceAll(/\b[a-z]+_[a-z]+\b/g, (name) => hostNames[name] ?? name),
+    })),
+  );
+}
+
 /**
  * Throws where the input breaks the rules; names every wrong field. Members that are undefined count as absent. Unknown
  * members are refused where `others` says what else is known.
@@ -184,6 +201,5 @@ export function withoutUndefined(members: object): object {
 }
 
 function invalid(fields: FieldError[]): AppError {
-  const detail = fields.map(({ field, message }) => `${field} ${message}`).join('; ');
-  return new AppError('invalid_request', { detail, fields });
+  return new AppError('invalid_request', { detail: detailOf(fields), fields });
 }

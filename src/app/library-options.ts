@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a program that embeds the engine can set, checked against the table of settings that the service has too. */
 
+import { isSchemaName } from '../config/check.ts';
 import type { SettingVariable } from '../config/settings.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
@@ -22,6 +23,11 @@ export type FirstcomeLimits = {
   lockTimeoutMs?: number;
   /** Milliseconds until the database cancels a statement; 100 to 600,000, default 10,000. */
   statementTimeoutMs?: number;
+  /**
+   * Milliseconds until a connection of the engine is replaced by a new one, give or take a tenth; 0 to 604,800,000,
+   * default 1,800,000. 0: never.
+   */
+  connectionLifetimeMs?: number;
   /** Milliseconds that a claim waits for its outcome; 100 to 60,000, default 5,000. */
   claimTimeoutMs?: number;
   /** Claims of one coupon that one transaction decides; 1 to 10,000, default 1,000. */
@@ -44,6 +50,7 @@ const variables: Record<keyof FirstcomeLimits, SettingVariable> = {
   connectTimeoutMs: 'DATABASE_CONNECT_TIMEOUT_MS',
   lockTimeoutMs: 'DATABASE_LOCK_TIMEOUT_MS',
   statementTimeoutMs: 'DATABASE_STATEMENT_TIMEOUT_MS',
+  connectionLifetimeMs: 'DATABASE_CONNECTION_LIFETIME_MS',
   claimTimeoutMs: 'CLAIM_TIMEOUT_MS',
   batchMax: 'CLAIM_BATCH_MAX',
   laneWaitingMax: 'CLAIM_LANE_WAITING_MAX',
@@ -55,8 +62,6 @@ const variables: Record<keyof FirstcomeLimits, SettingVariable> = {
 
 // The driver's pool has ten by default, of which the host keeps some.
 const defaults = { claimConnections: 4, queryConnections: 2 };
-
-const schemaPattern = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
 
 /**
  * The limits in force. Throws one `StartError` that holds every mistake, a line each. `others` names the options that are
@@ -100,11 +105,12 @@ export function unknownStopOptions(given: object): string[] {
     .map((option) => `stop has no option ${option}; it takes timeoutMs`);
 }
 
-/** Throws a `StartError` for what is no name of a schema that needs no quotes. */
-export function assertSchema(schema: string): void {
-  if (typeof schema === 'string' && schemaPattern.test(schema)) return;
+/** Throws a `StartError` for what is no name of a schema that needs no quotes. Without one the rule of the service holds. */
+export function assertSchema(schema: string | undefined): void {
+  if (schema === undefined || (typeof schema === 'string' && isSchemaName(schema))) return;
   throw new StartError(
-    'schema must be 1 to 63 lower case letters, digits and underscores, not begin with a digit or with pg_',
+    'schema must be 1 to 63 lower case letters, digits and underscores,\n' +
+      'not begin with a digit or with pg_, and not be information_schema',
   );
 }
 

@@ -4,10 +4,8 @@
  * environment, listens to no signal and ends no process.
  */
 import type { Pool } from 'pg';
-import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { postgresHealth } from '../adapters/postgres/health.ts';
+import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
-import { takeLentSession } from '../adapters/postgres/lent-session.ts';
 import { migrateWith } from '../adapters/postgres/migrate.ts';
 import { openPools } from '../adapters/postgres/pools.ts';
 import type { Claim } from '../core/claims/claim.ts';
@@ -24,8 +22,10 @@ import {
   checkCouponName,
   checkNewCoupon,
   checkPage,
+  inHostNames,
   type Window,
 } from './library-checks.ts';
+import { checkHostDatabase, notMigrated, setting, takeSession } from './library-database.ts';
 import {
   assertOptionNames,
   assertSchema,
@@ -51,7 +51,10 @@ export { AppError, StartError };
 export type HostDatabase = {
   /** A `Pool` of the package pg, not of its native bindings, that leads to PostgreSQL 15 or later without a pooler. */
   pool: Pool;
-  /** The schema that holds the tables and functions, default `firstcome`: lower case letters, digits, underscores. */
+  /**
+   * The schema that holds the tables and functions: lower case letters, digits, underscores. By default that of the
+   * installation there is in `firstcome`, `public` or the role's search path; where there is none, `firstcome`.
+   */
   schema?: string;
 };
 
@@ -129,7 +132,6 @@ const optionsBesidesLimits = Object.keys({
   ...{ pool: true, schema: true, unsafeDurability: true, logger: true },
 } satisfies Record<Exclude<keyof FirstcomeOptions, keyof FirstcomeLimits>, true>);
 
-const schemaDefault = 'firstcome';
 const connectTimeoutMsDefault = 2_000;
 const stopTimeoutMsDefault = 4_000;
 
@@ -139,15 +141,19 @@ const stopTimeoutMsDefault = 4_000;
  * Rejects with a `StartError`.
  */
 export async function migrate(options: HostDatabase): Promise<string[]> {
-  const { pool, schema = schemaDefault } = options;
+  const { pool, schema } = options;
   assertOptionNames(options, optionsBesidesLimits);
   assertSchema(schema);
   assertCanLend(pool, 1);
   // Without limits on statements and locks: one migration waits for another.
   const settings = { client_min_messages: 'warning', lock_timeout: '0', statement_timeout: '0' };
-  const client = await takeSession({ pool, schema }, settings, connectTimeoutMsDefault);
+  const client = await takeSession(pool, settings, connectTimeoutMsDefault);
   try {
-    return await migrateWith(client, schema);
+    // A program that names a schema means it: it may keep several installations in one database.
+    const { applied } = await migrateWith(client, {
+      ...{ schema, setting, mayAddInstallation: schema !== undefined },
+    });
+    return applied;
   } finally {
     client.release(true);
   }
@@ -159,17 +165,26 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
  * of the engine never mix. Rejects with a `StartError` that tells what to change, and leaves nothing behind.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema = schemaDefault, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
   const log = logger ?? { warn: () => undefined };
-  assertSchema(schema);
+  assertSchema(wanted);
   const { database, claims } = checkLimits(limits, optionsBesidesLimits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const place = { hostPool: pool, schema };
-  const durability = await durabilityOf(options, schema, database.connectTimeoutMs);
+  const { schema, others, identity, durability } = await checkHostDatabase(
+    options,
+    database.connectTimeoutMs,
+  );
+  if (wanted === undefined && others.length > 0) {
+    log.warn({ schema, others }, 'the database has other installations, which are not used');
+  }
 
+  const installation = new InstallationWatch({
+    identity,
+    warn: (event, message) => log.warn(event, message),
+  });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...place,
+    ...{ hostPool: pool, schema, installation },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -179,19 +194,17 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await Promise.all([forBatches.close(), forQueries.close()]);
     },
   ];
-  if (!(await postgresHealth(forQueries)()).healthy) {
+  const engine = joinEngine(
+    { forBatches, forQueries, installation, limits: claims, metrics: unmetered, log },
+    stops,
+  );
+  if (!(await engine.checkHealth()).healthy) {
     await endAll(stops);
-    throw new StartError(
-      `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
-    );
+    throw notMigrated(schema);
   }
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
-  const engine = joinEngine(
-    { forBatches, forQueries, limits: claims, metrics: unmetered, log },
-    stops,
-  );
   let stopped: Promise<void> | undefined;
   // Whatever came later would borrow connections of a pool that its host is about to end.
   const running = () => {
@@ -200,12 +213,14 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   };
   return {
     durability,
-    createCoupon: async (coupon) => running().manageCoupon.create(checkNewCoupon(coupon)),
-    claim: async (command) => running().claimCoupon(checkClaim(command)),
+    createCoupon: async (coupon) =>
+      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().manageCoupon.change(checkCouponName(name), checkChange(change)),
-    addStock: async (addition) => running().manageCoupon.addStock(checkAddition(addition)),
+      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) =>
+      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
       const checked = checkClaim({ couponName, userId });
       return running().readClaims.find(checked.couponName, checked.userId);
@@ -221,48 +236,13 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
 }
 
 const unmetered = {
+  statementRefused: () => undefined,
   shed: () => undefined,
   answered: () => undefined,
   batchDecided: () => undefined,
   batchUnknown: () => undefined,
   batchSettled: () => undefined,
 };
-
-/** Judged on a session as the engine's own are: a role or a database may have settings of its own. */
-async function durabilityOf(
-  { pool, unsafeDurability }: FirstcomeOptions,
-  schema: string,
-  timeoutMs: number,
-): Promise<Durability> {
-  const client = await takeSession({ pool, schema }, {}, timeoutMs);
-  try {
-    const { durability, unsafe } = await readDurability(client);
-    if (durability !== 'unsafe' || unsafeDurability === true) return durability;
-    throw canLoseClaims(unsafe, 'set unsafeDurability');
-  } finally {
-    client.release(true);
-  }
-}
-
-async function takeSession(
-  { pool, schema }: Required<HostDatabase>,
-  settings: Record<string, string>,
-  timeoutMs: number,
-) {
-  try {
-    return await takeLentSession(pool, {
-      schema,
-      settings,
-      timeoutMs,
-      // Its statements tell of the loss.
-      onOpened: (client) => client.on('error', () => undefined),
-    });
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    const { message } = error as Error;
-    throw new StartError(`the pool lends no connection: ${message}`, { cause: error });
-  }
-}
 
 async function endAll(stops: (() => Promise<void>)[]): Promise<void> {
   for (const stop of stops.reverse()) await stop();

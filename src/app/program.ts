@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import type { Migrated } from '../adapters/postgres/migrate.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, startApp, version } from '../app.ts';
 import { type Config, loadConfig, printConfig, settingsHelp } from '../config.ts';
-import type { Program } from '../entrypoints/cli/program.ts';
+import type { MigrateOptions, Program } from '../entrypoints/cli/program.ts';
 import { migrateDatabase, openDatabase } from './database.ts';
 import { createLogger } from './logger.ts';
 import { ownUrl, portOf } from './own-url.ts';
@@ -19,7 +20,7 @@ export function createProgram(): Program {
     version,
     config: () => printConfig(loadConfig()),
     settingsHelp,
-    migrate: () => migrateOnly(loadConfig()),
+    migrate: (options) => migrateOnly(loadConfig(), options),
     serve: ({ workers, unsafeDurability }) =>
       serve(
         loadConfig(undefined, {
@@ -34,14 +35,14 @@ export function createProgram(): Program {
   };
 }
 
-async function migrateOnly(config: Config): Promise<string[]> {
+async function migrateOnly(config: Config, options: MigrateOptions): Promise<Migrated> {
   if (config.database.url === undefined) {
     const running = await findRunningServer(config.dataDir);
-    if (running !== undefined) return migrateDatabase(config, running.url);
+    if (running !== undefined) return migrateDatabase(config, running.url, options);
   }
   const database = await openDatabase(config, createLogger(config), { say: sayOnTerminal });
   try {
-    return await migrateDatabase(config, database.url);
+    return await migrateDatabase(config, database.url, options);
   } finally {
     await database.close();
   }

@@ -17,7 +17,7 @@ import { readDump, writeDump } from '../proof/audit/dump-file.ts';
 import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
 import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
-import { takeDump } from '../proof/audit/take-dump.ts';
+import { type DumpedDatabase, takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
 import {
   assertOptions,
@@ -26,6 +26,7 @@ import {
   scenarios,
 } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
+import { schemaIn } from './database.ts';
 import { ownUrl } from './own-url.ts';
 
 export { scenarios };
@@ -54,19 +55,19 @@ export async function drill(
     ]);
   }
   await assertWritable(written);
-  const url = isAudited ? await databaseUrl(config) : undefined;
-  if (isAudited && url === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
+  const database = isAudited ? await findDatabase(config) : undefined;
+  if (isAudited && database === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
   const report = await runDrill(
     drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {
-      if (url !== undefined && name !== undefined) await assertJudgedHere(url, name, urls);
+      if (database && name !== undefined) await assertJudgedHere(database, name, urls);
     },
   );
   const historyFile = report.history.file;
   const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
-  if (url === undefined) {
+  if (database === undefined) {
     output.stdout(`\nnot judged; do so with: ${byHand}\n`);
     return 'unknown';
   }
@@ -117,22 +118,22 @@ async function assertWritable(files: string[]): Promise<void> {
 }
 
 /** Clients of one service, judged by the database of another, would seem to have lost all that they were told. */
-async function assertJudgedHere(url: string, coupon: string, urls: string[]): Promise<void> {
-  if (await knowsCoupon(url, coupon).catch(cannotBeRead)) return;
+async function assertJudgedHere(
+  database: DumpedDatabase,
+  coupon: string,
+  urls: string[],
+): Promise<void> {
+  if (await knowsCoupon(database, coupon).catch(cannotBeRead)) return;
   throw new StartError(
     `the service at ${urls.join(', ')} does not use the database that would judge it: coupon ` +
-      `${coupon}, created there just now, is not in it. Say --url, or set DATABASE_URL to that of this service.`,
+      `${coupon}, created there just now, is not in it. Say --url, or set DATABASE_URL and DATABASE_SCHEMA to those of this service.`,
   );
 }
 
 async function dumpDatabase(config: Config): Promise<Dump> {
-  const url = await databaseUrl(config);
-  if (url === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
-  return dumpOf(url);
-}
-
-function dumpOf(url: string): Promise<Dump> {
-  return takeDump(url).catch(cannotBeRead);
+  const database = await findDatabase(config);
+  if (database === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
+  return takeDump(database).catch(cannotBeRead);
 }
 
 function cannotBeRead(error: Error): never {
@@ -146,6 +147,7 @@ const noDatabase =
   'the bundled one, run this in the same folder (DATA_DIR) while the\n' +
   'service runs.';
 
-async function databaseUrl(config: Config): Promise<string | undefined> {
-  return config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
+async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {
+  const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
+  return url === undefined ? undefined : { url, schema: await schemaIn(config, url) };
 }

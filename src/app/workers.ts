@@ -4,10 +4,10 @@ import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { type App, startOnDatabase, startProcess } from '../app.ts';
+import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
 import type { Config } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
-import type { OpenDatabase, StartOptions } from './database.ts';
+import type { StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
 // A worker first answers what it has, which takes up to the shutdown's own time.
@@ -19,7 +19,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
     const port = await portToShare(config.http);
     const workers = new Workers({
       count: config.workers,
-      args: ['worker', database.kind],
+      args: ['worker', database.kind, database.schema, database.identity],
       // The file, if there was one, has been read; both at once would be a mistake.
       env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
       metrics: new WorkersMetrics(),
@@ -36,7 +36,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
 /** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
 export async function runWorker(
   config: Config,
-  kind: OpenDatabase['kind'],
+  place: Omit<ServedDatabase, 'url'>,
   stopped: Promise<void>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
@@ -46,7 +46,7 @@ export async function runWorker(
   }
   const log = createLogger(config);
   try {
-    const service = await startProcess(config, log, { database: { url, kind }, primary });
+    const service = await startProcess(config, log, { database: { url, ...place }, primary });
     primary.sayReady(service.url);
     await stopped;
     await service.stop();

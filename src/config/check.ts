@@ -46,6 +46,7 @@ const ajv = new Ajv({
     'collector-url': (text) =>
       /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
     'postgres-url': isPostgresUrl,
+    schema: isSchemaName,
   },
 });
 
@@ -154,6 +155,11 @@ function isHostOfUrl(text: string): boolean {
 /** An IPv6 address as it must be written in a URL; any other host as it is. */
 export function inBrackets(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+/** Whether a schema may be named so by a setting: what SQL reads as the same name with and without quotes. */
+export function isSchemaName(text: string): boolean {
+  return /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(text);
 }
 
 /**

@@ -112,6 +112,15 @@ export const settingDefinitions = {
       'a URL that begins with postgres:// or postgresql://, what is special in its password percent-encoded',
     help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
   }),
+  DATABASE_SCHEMA: optionalText({
+    group: 'Database',
+    format: 'schema',
+    allowed:
+      '1 to 63 lower case letters, digits and underscores, not begin with a digit or with pg_, and not be information_schema',
+    help:
+      'Schema that holds the tables. When unset: that of the installation there is in firstcome, ' +
+      "public or the role's search path; where there is none, firstcome.",
+  }),
   DATABASE_CLAIM_CONNECTIONS: wholeNumber({
     group: 'Database',
     default: 8,
@@ -143,6 +152,12 @@ export const settingDefinitions = {
     default: 10_000,
     ...{ min: 100, max: 600_000, unit: 'milliseconds' },
     help: 'How long one statement may run before the database cancels it.',
+  }),
+  DATABASE_CONNECTION_LIFETIME_MS: wholeNumber({
+    group: 'Database',
+    default: 1_800_000,
+    ...{ min: 0, max: 604_800_000, unit: 'milliseconds' },
+    help: 'How long a connection is used before a new one replaces it, give or take a tenth; 0: without a limit.',
   }),
   DATA_DIR: text({
     group: 'Database',

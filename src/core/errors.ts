@@ -37,6 +37,11 @@ export type ErrorCode = (typeof errorCodes)[number];
 /** One thing wrong with a request: the field as the client names it, and what is allowed in words. */
 export type FieldError = { field: string; message: string };
 
+/** What is wrong with the fields, in one text. */
+export function detailOf(fields: readonly FieldError[]): string {
+  return fields.map(({ field, message }) => `${field} ${message}`).join('; ');
+}
+
 /** What an `AppError` tells besides its code. */
 export type AppErrorOptions = {
   /** What went wrong, for the caller; holds no SQL, host name or stack. */

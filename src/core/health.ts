@@ -11,5 +11,15 @@ export const durabilityLevels = ['replicated', 'local', 'unsafe'] as const;
 /** One of `durabilityLevels`. */
 export type Durability = (typeof durabilityLevels)[number];
 
+/**
+ * Why the service is not healthy, where it knows:
+ * - `installation_changed`: the database is not the one that the service was started on.
+ */
+export const unhealthyReasons = ['installation_changed'] as const;
+
 /** How the service is. Without an answer of the database its durability is not known. */
-export type Health = { healthy: boolean; durability: Durability | undefined };
+export type Health = {
+  healthy: boolean;
+  durability: Durability | undefined;
+  reason?: (typeof unhealthyReasons)[number];
+};

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config.ts';
+import { refusalRules } from '../../src/core/refusal-rules.ts';
 import {
   ruleFiles,
   runbookAnchors,
@@ -42,8 +43,17 @@ it('the runbook links only to existing sections', () => {
   const links = [...text.matchAll(/\]\((#[^)]+)\)/g)].map(
     ([, anchor]) => `docs/runbook.md${anchor}`,
   );
+  const subsections = [...text.matchAll(/^### (\w+)$/gm)].map(
+    ([, name]) => `docs/runbook.md#${name}`,
+  );
   expect(links.length).toBeGreaterThan(2);
-  expect(links.filter((link) => !runbookAnchors().includes(link))).toEqual([]);
+  expect(links.filter((link) => ![...runbookAnchors(), ...subsections].includes(link))).toEqual([]);
+});
+
+it('the runbook explains each rule by which the database refuses a claim', () => {
+  const section = runbookSections().get('FirstcomeDatabaseRefuses') ?? '';
+  const rules = [...section.matchAll(/^### (\w+)$/gm)].map(([, rule]) => rule);
+  expect(rules).toEqual([...refusalRules]);
 });
 
 it('the runbook names only existing settings', () => {
@@ -67,8 +77,13 @@ it('the runbook calls only existing routes', () => {
 });
 
 it('the runbook quotes log lines exactly', () => {
-  const source = readFileSync(join(import.meta.dirname, '../../src/core/stock-check.ts'), 'utf8');
+  const source = [
+    ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
+    ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
+  ]
+    .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
+    .join('\n');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(2);
+  expect(quoted).toHaveLength(6);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });

@@ -102,6 +102,17 @@ export class PostgresServer {
     return standby;
   }
 
+  /** Makes a standby take writes, and waits until it does. */
+  async promote(): Promise<void> {
+    await this.runProgram('pg_ctl', ['promote', '-w', '-s', '-D', this.data]);
+  }
+
+  /** Makes it, while it is stopped, a standby of another server from its next start on. */
+  async follow(primary: PostgresServer): Promise<void> {
+    this.settings.primary_conninfo = `host=127.0.0.1 port=${primary.port} user=postgres`;
+    await writeFile(join(this.data, 'standby.signal'), '');
+  }
+
   /** Starts it and waits until it accepts connections. */
   async start(): Promise<void> {
     const settings = Object.entries(this.settings).map(([name, value]) => `-c ${name}='${value}'`);
@@ -148,6 +159,7 @@ export class PostgresServer {
       connectionString: this.url(options.database),
       connectionTimeoutMillis: connectMsMax,
       application_name: 'faults',
+      options: '-c search_path=firstcome,public',
     });
     client.on('error', () => undefined);
     await client.connect();

@@ -204,13 +204,14 @@ describe('a batch', () => {
 
 describe('a value that the database does not take', () => {
   it.each([
-    ['a NUL', 'eve\0'],
-    ['256 characters', 'x'.repeat(256)],
-    ['no characters', ''],
-  ])('(%s) is told as a bad value, and nothing of its batch is stored', async (_, userId) => {
+    ['a NUL', 'eve\0', 'refused', undefined],
+    ['256 characters', 'x'.repeat(256), 'invalid', 'user_id'],
+    ['no characters', '', 'invalid', 'user_id'],
+  ])('(%s) refuses its batch, of which nothing is stored', async (_, userId, reason, field) => {
     const name = await newCoupon(20);
     const answer = await stores.decide(name, [...users(9), userId]);
-    expect(wordsOf(answer)).toEqual(['refused: bad_value']);
+    expect(wordsOf(answer)).toEqual([`refused: ${reason}`]);
+    expect('fields' in answer ? answer.fields?.[0]?.field : undefined).toBe(field);
     expect(await stores.reader.findClaim(name, 'user-0')).toBeUndefined();
   });
 });

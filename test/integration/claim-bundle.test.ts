@@ -188,15 +188,21 @@ describe('a bundle', () => {
     expect(claimsOf(answer)).toEqual([held]);
   });
 
-  it('with a value that the database does not take is refused, with nothing stored', async () => {
-    const names = await newCoupons(3);
-    const books = await booksOf(names);
-    const users = ['ada', 'eve\0', 'bob'];
-    const batches = names.map((name, index) => batchOf(name, users[index] ?? ''));
-    const answer = await stores.claims.claimBundle(batches);
-    expect(bundleWords(answer)).toEqual(['refused: bad_value']);
-    expect(await booksOf(names)).toEqual(books);
-  });
+  it.each([
+    ['eve\0', 'refused'],
+    ['x'.repeat(256), 'invalid'],
+  ])(
+    'with a value that the database does not take is refused, with nothing stored',
+    async (user, reason) => {
+      const names = await newCoupons(3);
+      const books = await booksOf(names);
+      const users = ['ada', user, 'bob'];
+      const batches = names.map((name, index) => batchOf(name, users[index] ?? ''));
+      const answer = await stores.claims.claimBundle(batches);
+      expect(bundleWords(answer)).toEqual([`refused: ${reason}`]);
+      expect(await booksOf(names)).toEqual(books);
+    },
+  );
 });
 
 describe('a bundle over coupons that others have locked', () => {

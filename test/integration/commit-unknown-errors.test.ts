@@ -83,7 +83,7 @@ describe.each(ways)('a %s that meets an error', (way) => {
     ['XX000', 'commit', 'lost'],
     ['53100', 'insert', 'lost'],
     ['53100', 'commit', 'lost'],
-    ['P0001', 'commit', 'lost'],
+    ['P0001', 'commit', 'known'],
     ['40001', 'commit', 'known'],
     ['57014', 'commit', 'known'],
   ] as const)(
@@ -106,9 +106,10 @@ describe.each(ways)('a %s that meets an error', (way) => {
     async (at) => {
       await start();
       const end = await makeClaimsFail({ code: '23514', at, times: 1_000, user: 'user-1' });
-      const { asks, told } = await limbo.lose(way, undefined, limbo.untilDecided);
-      const histories = await Promise.all(told);
-      expect(tally(lastOf(histories))).toEqual({ 200: 2, '400 invalid_request': 1 });
+      const { asks, told } = await limbo.lose(way, undefined, limbo.once);
+      const answers = await Promise.all(told);
+      const histories = historiesOf(asks, answers);
+      expect(tally(answers)).toEqual({ 200: 2, '503 unavailable': 1 });
       await limbo.waitForRest();
       expect(await limbo.holders(asks)).toEqual(['user-0', 'user-2']);
       await end();

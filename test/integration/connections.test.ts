@@ -7,7 +7,7 @@ import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -29,7 +29,7 @@ describe('a connection whose server takes its leave', () => {
     proxy = await FaultProxy.before(database.url);
     lost = [];
     connection = new Database({
-      ...{ url: proxy.urlOf(database.url), connectionsMax: 2, connectTimeoutMs: 20_000 },
+      ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
       ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
       onIdleConnectionLost: (error) => lost.push(error),
     });
@@ -152,7 +152,7 @@ describe('a batch that loses against another transaction', () => {
     ['40001', 2, 'claimed'],
     ['40P01', 2, 'claimed'],
     ['40001', 3, 'refused: busy'],
-    ['23514', 1, 'refused: bad_value'],
+    ['23514', 1, 'refused: refused'],
     ['57014', 1, 'refused: busy'],
     ['XX000', 1, 'unknown'],
   ])('by %s, %i times in a row, ends as %s', async (code, times, word) => {

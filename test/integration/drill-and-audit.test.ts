@@ -146,6 +146,36 @@ it('judges nobody by a database that the service does not use', async () => {
   }
 });
 
+it('judges by the schema of the service, whatever the role of the audit looks at', async () => {
+  const role = `auditor_${new URL(database.url).pathname.slice(1)}`;
+  await database.query('create schema elsewhere');
+  await database.query('create table elsewhere.coupons (like coupons)');
+  await database.query(`create role ${role} superuser login password 'secret'`);
+  try {
+    await database.query(`alter role ${role} set search_path = elsewhere`);
+    const url = new URL(database.url);
+    url.username = role;
+    url.password = 'secret';
+    const urls = apps.slice(0, 1).map((app) => app.url);
+    const { verdict, judgeAgain } = await play('flash-sale', {
+      ...{ urls, env: { DATABASE_URL: url.href } },
+    });
+    expect(verdict).toBe('passed');
+    expect(await judgeAgain()).toBe('passed');
+  } finally {
+    await database.query(`drop role ${role}`);
+    await database.query('drop schema elsewhere cascade');
+  }
+});
+
+it('judges by no schema without an installation, and says where there is one', async () => {
+  const urls = apps.slice(0, 1).map((app) => app.url);
+  const env = { DATABASE_SCHEMA: 'sale' };
+  await expect(play('flash-sale', { urls, env })).rejects.toThrow(
+    'the database has no installation in schema sale\nIt has one in firstcome.\nSet DATABASE_URL and',
+  );
+});
+
 it('names a file that it cannot write before it asks anything, and leaves the last history', async () => {
   const files = { history: join(folder, 'kept.jsonl'), jsonReport: join(folder, 'none/report') };
   await writeFile(files.history, 'kept');

@@ -5,7 +5,7 @@ import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-chec
 import { newId } from '../../src/adapters/system/ids.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const claimsInAll = 200_000;
@@ -136,7 +136,7 @@ it.each(statisticsOf)(
   async (_, isFull) => {
     const database = await createTestDatabase();
     const connections = new Database({
-      ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 20_000 },
+      ...{ url: database.url, schema, connectionsMax: 1, connectTimeoutMs: 20_000 },
       ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 60_000, answerTimeoutMs: 60_000 },
       ...{ onIdleConnectionLost: () => undefined },
     });

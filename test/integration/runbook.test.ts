@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The SQL that the runbook gives to an operator, on a sale in which something is off. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setSequenceSql } from '../../src/adapters/postgres/coupon-sequence.ts';
 import { runbookText } from '../observability/shipped-files.ts';
-import { openStores, type Stores } from '../support/stores.ts';
+import { openStores, type Stores, wordsOf } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let stores: Stores;
+/** An operator's session, whose role looks elsewhere until it chooses the schema as the runbook says. */
+let session: pg.Client;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  session = new pg.Client({ connectionString: database.url, options: '-c search_path=public' });
+  await session.connect();
+  await session.query(statementWith('search_path'));
   stores = openStores(database.url);
   for (const name of ['GOOD', 'OFF']) {
     await stores.createCoupon(name, 10);
@@ -22,6 +29,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await session.end();
   await stores.close();
   await database.drop();
 });
@@ -35,8 +43,8 @@ function statementWith(words: string): string {
   return found[0] ?? '';
 }
 
-const about = (words: string, coupon: string) =>
-  database.query(statementWith(words).replaceAll('NAME', coupon));
+const about = async (words: string, coupon: string) =>
+  (await session.query(statementWith(words).replaceAll('NAME', coupon))).rows;
 
 it('compares stock, claims and ledger of a coupon', async () => {
   const stock = { amount: 10, remaining_amount: 7 };
@@ -64,6 +72,71 @@ it('finds the row of the ledger that does not follow', async () => {
   const [row, ...others] = await about('rows_missing,', 'OFF');
   expect(row).toMatchObject({ seq: '4', rows_missing: '1', units_missing: -1 });
   expect(others).toEqual([]);
+});
+
+describe('where the database refuses', () => {
+  const create = (name: string) => stores.createCoupon(name, 5);
+
+  it('moves the sequence behind all ids in use, as the log says too', async () => {
+    const statement = statementWith('select setval(');
+    await database.query('alter table coupons alter column id restart with 1');
+    await expect(create('BEHIND')).rejects.toMatchObject({ code: 'unavailable' });
+    await database.query(statement);
+    await create('BEHIND');
+    // A second time it moves on, and never back.
+    await database.query(statement);
+    await create('BEHIND AGAIN');
+    const inOneLine = (sql: string) => sql.replaceAll(/\s+/g, '');
+    expect(inOneLine(statement)).toBe(inOneLine(setSequenceSql(undefined)));
+  });
+
+  it('finds and removes what a removed coupon left under a new one, and nothing else', async () => {
+    await create('GONE');
+    await stores.decide('GONE', ['ada', 'bob']);
+    const [{ id }] = (await database.query(
+      `delete from coupons where name = 'GONE' returning id`,
+    )) as [{ id: string }];
+    await database.query(`delete from stock_ledger where coupon_id = ${id} and seq = 1`);
+    for (const [table, time] of [
+      ['claims', 'claimed_at'],
+      ['stock_ledger', 'recorded_at'],
+    ]) {
+      await database.query(
+        `update ${table} set ${time} = ${time} - interval '1 hour' where coupon_id = ${id}`,
+      );
+    }
+    await database.query(`alter table coupons alter column id restart with ${id}`);
+    await create('OVER');
+    const refused = { kind: 'refused', reason: 'refused' };
+    expect(await stores.decide('OVER', ['eve'])).toMatchObject(refused);
+    expect(await database.query(statementWith('leftover_claims'))).toEqual([
+      { name: 'OVER', leftover_claims: '2', from_position: 1, to_position: 2 },
+    ]);
+    const others = `select count(*) from claims where coupon_id <> ${id}`;
+    const before = await database.query(others);
+    await database.query(statementWith('delete from claims using coupons'));
+    await database.query(statementWith('delete from stock_ledger using coupons'));
+    expect(await database.query(others)).toEqual(before);
+    expect(wordsOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
+  });
+
+  it('lists the triggers of other programs', async () => {
+    const triggers = () => database.query(statementWith('from pg_trigger'));
+    expect(await triggers()).toEqual([]);
+    await database.query(
+      `create function watch() returns trigger language plpgsql as $$ begin return new; end $$`,
+    );
+    await database.query(
+      'create trigger watch before insert on claims for each row execute function watch()',
+    );
+    expect(await triggers()).toEqual([{ table: 'claims', trigger: 'watch', function: 'watch()' }]);
+  });
+
+  it('asks for the encoding', async () => {
+    expect(await database.query(statementWith('server_encoding'))).toEqual([
+      { current_setting: 'UTF8' },
+    ]);
+  });
 });
 
 it('finds who keeps others waiting for a lock, and ends them', async () => {

@@ -5,7 +5,7 @@ import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-chec
 import type { App } from '../../src/app.ts';
 import type { CheckedPage, RowCursor } from '../../src/core/stock-check.ts';
 import { patience, startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -20,7 +20,7 @@ beforeAll(async () => {
     STOCK_CHECK_INTERVAL_MS: '20',
   });
   connections = new Database({
-    ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 20_000 },
+    ...{ url: database.url, schema, connectionsMax: 1, connectTimeoutMs: 20_000 },
     ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
     ...{ onIdleConnectionLost: () => undefined },
   });

@@ -7,7 +7,7 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const lockTimeoutMs = 300;
@@ -156,7 +156,7 @@ describe("a coupon's row that is locked by hand", () => {
   it('leaves a batch unknown when the server says nothing in time, and the mark settles it for good', async () => {
     await stores.createCoupon('silent', 5);
     const deaf = new Database({
-      ...{ url: database.url, connectionsMax: 1, connectTimeoutMs: 20_000 },
+      ...{ url: database.url, schema, connectionsMax: 1, connectTimeoutMs: 20_000 },
       ...{ lockTimeoutMs: 0, statementTimeoutMs: 0, answerTimeoutMs: 200 },
       onIdleConnectionLost: () => undefined,
     });

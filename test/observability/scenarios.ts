@@ -31,6 +31,7 @@ const calmDecisions = 150;
 const calmMsMax = 40_000;
 // The event loop stands still for half a second each time; in between it answers a scrape.
 const blockEveryMs = 1200;
+const refuseEveryMs = 200;
 // Ten times what the pool has, each at another moment: some wait at every one of them.
 const readersMax = 40;
 const pauseMsMax = 100;
@@ -72,6 +73,26 @@ export const scenarios: Record<string, Scenario> = {
       await until(over);
       await node.proxy.accept();
     }),
+
+  FirstcomeDatabaseRefuses: async ({ node, query, over }) => {
+    const create = (name: string) =>
+      fetch(`${node.url}/api/coupons`, {
+        method: 'POST',
+        body: JSON.stringify({ name, amount: 1 }),
+      }).then(({ status }) => status);
+    await create('first of its id');
+    for (let count = 0; !over.aborted; count += 1) {
+      await query('alter table coupons alter column id restart with 1');
+      await create(`refused ${count}`);
+      await delay(refuseEveryMs);
+    }
+    // The alert leads to the log, and the log to the statement that helps.
+    const remedy = /"remedy":"(select setval.*?;)"/.exec(node.output())?.[1];
+    if (remedy === undefined) throw new Error('the log has no remedy');
+    await query(remedy);
+    const status = await create('not refused');
+    if (status !== 201) throw new Error(`the remedy does not help: ${status}`);
+  },
 
   FirstcomeGoodputFalls: (place) =>
     withDrill(place, async ({ node, over, holds }) => {

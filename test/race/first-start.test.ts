@@ -56,7 +56,7 @@ describe('an empty database', () => {
   it('is left as it is by a migration that finds nothing to do', async () => {
     expect(await runToEnd(env, ['migrate'])).toMatchObject({
       code: 0,
-      output: 'up to date\n',
+      output: 'up to date\nschema firstcome\n',
     });
   });
 });

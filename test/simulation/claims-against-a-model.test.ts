@@ -189,7 +189,7 @@ async function expectTables({ name, model }: Sale): Promise<void> {
   });
   expect((await stores.soldOut.lookAtStock([name])).get(name)).toMatchObject({
     ...{ amount: model.amount, remainingAmount: model.remaining, stockAnnounced: model.announced },
-    version: expect.stringMatching(new RegExp(`^\\d+:${model.ledger.length}$`)),
+    version: expect.stringMatching(new RegExp(`^\\d+:${model.ledger.length}:`)),
   });
 }
 

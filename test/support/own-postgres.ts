@@ -46,7 +46,8 @@ export async function startOwnPostgres(settings: Record<string, string>): Promis
   };
 }
 
-async function binDirOfProject(): Promise<string | undefined> {
+/** The programs of the project's own version; undefined: the bundled ones. */
+export async function binDirOfProject(): Promise<string | undefined> {
   const systemBinDir = systemPostgresBinDir();
   const [row] = await queryOnce<{ version: string }>(
     inject('postgresUrl'),

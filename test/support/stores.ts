@@ -15,6 +15,7 @@ import type {
   SoldOutReader,
 } from '../../src/core/claims/ports.ts';
 import type { CouponStore } from '../../src/core/coupons/ports.ts';
+import { schema } from './test-database.ts';
 
 /** The stores on a real database, without the service around them. */
 export type Stores = {
@@ -39,7 +40,7 @@ export type Ask = { userId: string; claimId?: string; idempotencyKey?: string };
 /** Opens the stores; without options with few connections, and limits that no test meets on a busy machine. */
 export function openStores(url: string, options: Partial<PoolOptions> = {}): Stores {
   const { forBatches, forQueries } = openPools({
-    url,
+    ...{ url, schema },
     claimConnections: 4,
     queryConnections: 2,
     connectTimeoutMs: 10_000,

@@ -2,18 +2,29 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { type Migrated, migrate } from '../../src/adapters/postgres/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+
+/** The schema of the tables in these databases. The role of the tests is called so too and finds them by it. */
+export const schema = 'firstcome';
 
 const template = 'firstcome_template';
 
 /** Creates the migrated database that the tests' own ones are copies of. */
 export async function prepareTemplate(url: string): Promise<void> {
   await runOn(url, `create database ${template}`);
-  await migrate({
-    url: urlOf(url, template),
-    connectTimeoutMs: 5000,
-    sleep: systemClock.sleep,
+  await migrateDatabase(urlOf(url, template));
+}
+
+/** Migrates as the service does: in the schema that is named, or the one that it finds, and beside another if asked. */
+export function migrateDatabase(
+  url: string,
+  options: { schema?: string; newInstallation?: boolean } = {},
+): Promise<Migrated> {
+  return migrate({
+    ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+    ...{ schema: options.schema, setting: 'DATABASE_SCHEMA' },
+    mayAddInstallation: options.newInstallation === true,
   });
 }
 
@@ -26,10 +37,19 @@ export type TestDatabase = {
 };
 
 /** Copies the template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(template);
+}
+
+/** A database without any table of ours, as an administrator creates it. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createDatabase('template1');
+}
+
+async function createDatabase(copied: string): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runOn(serverUrl, `create database ${name} template ${template}`);
+  await runOn(serverUrl, `create database ${name} template ${copied}`);
   const url = urlOf(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined);

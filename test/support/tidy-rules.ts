@@ -14,6 +14,7 @@ import {
 import {
   editedMigrations,
   migrationsOutOfForm,
+  readsFromStandby,
   sqlInSource,
   statementsWithoutHeader,
   unnamedConstraints,
@@ -35,6 +36,7 @@ export const tidyRules = {
   'SQL stands in .sql files only': sqlInSource,
   'every statement is used': unusedStatements,
   'every statement has a header of 2 to 6 lines': statementsWithoutHeader,
+  'every statement that reads tables fails on a standby': readsFromStandby,
   'migrations are numbered, reasoned and rated': migrationsOutOfForm,
   'every constraint has a name': unnamedConstraints,
   'released migrations are unchanged': editedMigrations,

@@ -68,6 +68,21 @@ export function statementsWithoutHeader(files: readonly TidyFile[]): Finding[] {
   });
 }
 
+/** A statement that only reads tables fails on a standby, by `require_primary()`; one that writes does so anyway. */
+export function readsFromStandby(files: readonly TidyFile[]): Finding[] {
+  const tables = migrationsIn(files).flatMap(({ text }) =>
+    [...blankSql(text).matchAll(/\bcreate\s+table\s+(\w+)/gi)].map(([, table]) => table),
+  );
+  const reading = new RegExp(`\\b(?:from|join)\\s+(?:${tables.join('|')})\\b`, 'i');
+  const writing = /\b(?:insert\s+into|update|delete\s+from|merge\s+into|nextval|setval)\b/i;
+  return statementsIn(files).flatMap(({ path, text }) => {
+    const sql = blankSql(text);
+    return !reading.test(sql) || writing.test(sql) || sql.includes('require_primary()')
+      ? []
+      : [`${path}:1: reads without require_primary(), so also from a standby`];
+  });
+}
+
 /** Migrations are numbered without a gap and begin by saying why, and whether the last version can go on meanwhile. */
 export function migrationsOutOfForm(files: readonly TidyFile[]): Finding[] {
   return migrationsIn(files).flatMap(({ path, text }, index) => {

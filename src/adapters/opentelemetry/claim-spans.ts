@@ -158,7 +158,8 @@ export class ClaimSpans {
         this.waitAgain(batches.filter((_, index) => answer.outcomes[index] === undefined));
       }
     } else if (
-      answer.reason === 'bad_value' ||
+      answer.reason === 'invalid' ||
+      answer.reason === 'refused' ||
       (batches.length > 1 && answer.reason !== 'not_sent')
     ) {
       this.waitAgain(batches);

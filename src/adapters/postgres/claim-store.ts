@@ -147,19 +147,21 @@ const refusalReasons: Record<Exclude<FaultReason, 'lost'>, RefusalReason> = {
   not_sent: 'not_sent',
   busy: 'busy',
   conflict: 'busy',
-  bad_value: 'bad_value',
+  invalid: 'invalid',
+  refused: 'refused',
+  // A batch that was given up for lost: no claim waits for this answer.
+  void: 'broken',
   broken: 'broken',
 };
 
 function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
   if (!(error instanceof DatabaseFault)) throw error;
   if (error.reason === 'lost') return { kind: 'unknown', cause: error };
-  // A batch that has a void mark. It was given up for lost, so nobody waits for this answer.
-  const isVoid = error.constraint === 'stock_ledger_one_per_batch';
   return {
     kind: 'refused',
-    reason: isVoid ? 'broken' : refusalReasons[error.reason],
+    reason: refusalReasons[error.reason],
     cause: error,
+    ...(error.field !== undefined && { fields: [error.field] }),
   };
 }
 

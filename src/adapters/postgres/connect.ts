@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
 import { StartError } from '../../core/errors.ts';
+import { withSettings } from './search-path.ts';
 
 const startingUp = '57P03';
 const startingUpWaitMsMax = 30_000;
@@ -12,11 +13,15 @@ const startingUpWaitMsMax = 30_000;
 export async function connectOnce(options: {
   url: string;
   connectTimeoutMs: number;
+  /** Where unqualified names are looked up; without it where the role and the URL say. */
+  searchPath?: string;
   sleep(ms: number): Promise<void>;
 }): Promise<pg.Client> {
+  const { searchPath } = options;
+  const settings = searchPath === undefined ? {} : { search_path: searchPath };
   for (let waitedMs = 0; ; waitedMs += 250) {
     const client = new pg.Client({
-      connectionString: options.url,
+      ...withSettings(options.url, settings),
       application_name: 'firstcome start',
       connectionTimeoutMillis: options.connectTimeoutMs,
     });

@@ -2,6 +2,7 @@
 import { StartError } from '../../core/errors.ts';
 import { connectOnce } from './connect.ts';
 import { leadsThroughPooler } from './pooler.ts';
+import { catalogsOnly } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readConnectionLimit = statement('read-connection-limit');
@@ -28,7 +29,7 @@ export async function checkConnectionLimit(
     sleep(ms: number): Promise<void>;
   },
 ): Promise<string | undefined> {
-  const client = await connectOnce(options);
+  const client = await connectOnce({ ...options, searchPath: catalogsOnly });
   try {
     const { rows } = await client.query<ConnectionLimit & { backend: number }>(
       readConnectionLimit.text,

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { searchPathOf, withSettings } from './search-path.ts';
+import { type SessionRequirements, verifySession } from './verify-session.ts';
 
-/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to somebody else. */
-export type DatabasePlace =
-  /** A connection URL; may hold a password. */
-  | { url: string }
-  /** A pool that lends connections, and the schema that holds the tables and functions. */
-  | { hostPool: pg.Pool; schema: string };
+/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to another program. */
+export type DatabasePlace = {
+  /** The schema that holds the tables and functions. No other one is in the search path of a session. */
+  schema: string;
+} & (
+  | {
+      /** A connection URL; may hold a password. */
+      url: string;
+    }
+  | {
+      /** A pool that lends connections. */
+      hostPool: pg.Pool;
+    }
+);
 
 /** How many connections there may be, and what is set in each session. */
 export type ConnectionsOptions = {
@@ -17,6 +27,8 @@ export type ConnectionsOptions = {
   lockTimeoutMs: number;
   /** After this the server ends a statement. */
   statementTimeoutMs: number;
+  /** What each session is checked for before it is used; without it, only that its server is a primary. */
+  session?: SessionRequirements;
 };
 
 /** Who hears of each connection. */
@@ -46,9 +58,11 @@ export type Connections = {
  * warning that the standby did not confirm a commit must come through.
  */
 export function sessionSettings(
+  schema: string,
   options: Pick<ConnectionsOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
 ): Record<string, string> {
   return {
+    search_path: searchPathOf(schema),
     client_min_messages: 'warning',
     TimeZone: 'UTC',
     DateStyle: 'ISO',
@@ -61,27 +75,23 @@ export function sessionSettings(
 
 /** Connections of a pool of our own. */
 export function ownConnections(
-  databaseUrl: string,
+  { url, schema }: { url: string; schema: string },
   options: ConnectionsOptions,
   listener: ConnectionListener,
 ): Connections {
-  const { url, settings } = splitSettings(databaseUrl);
   const pool = new pg.Pool({
-    connectionString: url,
+    ...withSettings(url, sessionSettings(schema, options)),
     application_name: 'firstcome',
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
+    verify: (client, done) => {
+      cutAfter(client, options.connectTimeoutMs, verifySession(client, options.session ?? {})).then(
+        () => done(),
+        done,
+      );
+    },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // The last one of a name counts, so what the statements rely on comes behind what the URL says.
-    options: [settings]
-      .concat(
-        Object.entries(sessionSettings(options)).map(
-          ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
-        ),
-      )
-      .join(' ')
-      .trim(),
   });
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', (error) => listener.onIdleLost(error));
@@ -95,16 +105,29 @@ export function ownConnections(
   };
 }
 
-/** The URL without its `options`, which the driver would take instead of ours, and those options. */
-function splitSettings(databaseUrl: string): { url: string; settings: string } {
-  const url = new URL(databaseUrl);
-  const settings = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
-  return { url: url.href, settings };
+/** Waits for `work` on a connection, and cuts the connection when it takes longer than `timeoutMs`. */
+export async function cutAfter<Result>(
+  client: pg.ClientBase,
+  timeoutMs: number,
+  work: Promise<Result>,
+): Promise<Result> {
+  let isCut = false;
+  const timer = setTimeout(() => {
+    isCut = true;
+    destroySocket(client);
+  }, timeoutMs);
+  try {
+    return await work;
+  } catch (error) {
+    if (!isCut) throw error;
+    throw new Error(`the server did not answer within ${timeoutMs} ms`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
-export function destroySocket(client: pg.PoolClient): void {
+export function destroySocket(client: pg.ClientBase): void {
   (
     client as unknown as { connection: { stream: { destroy(): void } } }
   ).connection.stream.destroy();

@@ -1,85 +1,88 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
-import pg from 'pg';
+import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
-import {
-  type Connections,
-  type ConnectionsOptions,
-  type DatabasePlace,
-  destroySocket,
-  ownConnections,
-  type PoolUse,
-} from './connections.ts';
-import { lentConnections } from './lent-connections.ts';
-import type { Outage } from './outage.ts';
+import { destroySocket, type PoolUse } from './connections.ts';
+import { type InstallationWatch, OtherInstallationError } from './installation-watch.ts';
+import { KeptConnections, type KeptConnectionsOptions } from './kept-connections.ts';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
+import type { Refusal } from './refusal.ts';
 import type { Statement } from './statements.ts';
+import { types } from './value-types.ts';
+import { isNoPrimary, NoPrimaryError } from './verify-session.ts';
 
 /** Where the database is, and how long to wait for it. */
-export type DatabaseOptions = DatabasePlace &
-  ConnectionsOptions & {
-    /** After this without an answer the connection is given up for lost, whatever the server says later. */
-    answerTimeoutMs: number;
-    /** Told of connections that broke while nobody used them. */
-    onIdleConnectionLost(error: Error): void;
-    /** Undefined: nobody looks at single statements. */
-    trace?: TraceStatement | undefined;
-  };
+export type DatabaseOptions = KeptConnectionsOptions & {
+  /** After this without an answer the connection is given up for lost, whatever the server says later. */
+  answerTimeoutMs: number;
+  /** Undefined: nobody looks at single statements. */
+  trace?: TraceStatement | undefined;
+};
+
+/** Is called with what statements reveal about the server. */
+export type DatabaseWatcher = {
+  /** A statement was answered, be it with a refusal. */
+  answered(): void;
+  /** A statement could not be run, or its answer was lost. */
+  failed(fault: DatabaseFault): void;
+  /** The database refused the statement by a rule that no caller can keep. */
+  refused(statement: Statement, refusal: Refusal): void;
+  /** A connection leads to a server that is no primary; other connections may lead there too. */
+  foundNoPrimary(): void;
+  /** A connection is silent; others may be too. */
+  foundSilence(): void;
+};
 
 const attemptsMax = 3;
-const closeMsMax = 500;
+// A standby may be about to be promoted: callers must not keep it busy with new connections.
+const rejectionHoldsMs = 100;
 
 /** Runs statements on a pool of connections, each as a transaction of its own. */
 export class Database {
   /** Connections kept at most. */
   readonly connectionsMax: number;
-  private readonly connections: Connections;
-  private readonly options: Pick<DatabaseOptions, 'onIdleConnectionLost'>;
+  private readonly connections: KeptConnections;
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
-  private outage: Outage | undefined;
-  /** Connections taken from the pool that run nothing now; the last one used comes first. */
-  private readonly inHand: pg.PoolClient[] = [];
-  private readonly broken = new WeakSet<pg.PoolClient>();
-  private readonly inUse = new Set<pg.PoolClient>();
-  private readonly open = new Set<pg.PoolClient>();
+  private readonly installation: InstallationWatch | undefined;
+  private watcher: DatabaseWatcher | undefined;
   private closing = false;
+  /** Why the last connection was rejected, for a moment after that. */
+  private rejection: NoPrimaryError | undefined;
   private readonly onConflict: IPolicy;
 
   constructor(options: DatabaseOptions) {
-    this.options = options;
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
-    const listener = {
-      onIdleLost: (error: Error) => {
-        if (!this.closing) options.onIdleConnectionLost(error);
-      },
-      onOpened: (client: pg.PoolClient) => {
-        this.open.add(client);
-        client.once('end', () => this.open.delete(client));
-        client.on('error', (error) => this.onConnectionLost(client, error));
-      },
-    };
-    this.connections =
-      'hostPool' in options
-        ? lentConnections(options, options, listener)
-        : ownConnections(options.url, options, listener);
+    this.installation = options.session?.installation;
+    this.connections = new KeptConnections(options);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
   }
 
-  /** From now on it hears what becomes of each statement. */
-  tellOutages(outage: Outage): void {
-    this.outage = outage;
+  /** Calls the watcher from now on. */
+  watch(watcher: DatabaseWatcher): void {
+    this.watcher = watcher;
   }
 
-  /** The rows of one statement, after its commit. Rejects with a `DatabaseFault`. */
+  /**
+   * The rows of one statement, after its commit. Rejects with a `DatabaseFault`; at once while the database is not the
+   * one of the start.
+   */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    if (this.installation?.isOther) return Promise.reject(notSent(new OtherInstallationError()));
     if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
     return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
+  }
+
+  /** The rows of a statement that finds out about the server, whichever database it leads to. */
+  look<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    // What was opened before may lead elsewhere.
+    if (this.installation?.isOther) this.dropIdle();
+    return this.runWithRetries<Row>(statement, []);
   }
 
   private async runWithRetries<Row extends pg.QueryResultRow>(
@@ -91,35 +94,33 @@ export class Database {
     try {
       return await firstTry;
     } catch (error) {
+      // Nothing of it is stored, and the idle connections are gone: the next one is new, and verified.
+      if (isRefusedByNoPrimary(error)) return await this.runOnce<Row>(statement, values);
       if (!isConflict(error)) throw error;
       return await this.onConflict.execute(() => this.runOnce<Row>(statement, values));
     }
   }
 
   use(): PoolUse & { max: number } {
-    const { total, idle, waiting } = this.connections.use();
-    return { total, idle: idle + this.inHand.length, waiting, max: this.connectionsMax };
+    return { ...this.connections.use(), max: this.connectionsMax };
+  }
+
+  /** Ends every connection that runs nothing now. Statements under way go on; the next ones get new connections. */
+  dropIdle(): void {
+    this.connections.dropIdle();
   }
 
   /** Ends all connections when their statements have ended; those that have not after half a second are cut. */
   async close(): Promise<void> {
     this.closing = true;
-    for (const client of this.inHand.splice(0)) this.connections.giveBack(client, false);
-    // Also those that are idle: a server that is frozen never answers their farewell, and the process would not end.
-    const timer = setTimeout(() => {
-      for (const client of this.open) destroySocket(client);
-    }, closeMsMax);
-    await this.connections.end();
-    for (const client of this.open) if (!this.inUse.has(client)) destroySocket(client);
-    if (this.open.size === 0) clearTimeout(timer);
+    await this.connections.close();
   }
 
   private async runOnce<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    const client = this.inHand.pop() ?? (await this.connect());
-    this.inUse.add(client);
+    const client = this.connections.takeAtHand() ?? (await this.connect());
     let fault: DatabaseFault | undefined;
     // A wait for the standby that was cut short ends in a normal answer with this warning before it.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -131,93 +132,69 @@ export class Database {
     const timer = setTimeout(() => {
       fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
       destroySocket(client);
+      this.onSilence();
     }, this.answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
-      this.outage?.answered();
+      this.watcher?.answered();
       return result.rows;
     } catch (error) {
       fault ??= toDatabaseFault(error);
       this.onFault(fault);
+      if (fault.refusal !== undefined) this.watcher?.refused(statement, fault.refusal);
       throw fault;
     } finally {
       clearTimeout(timer);
       client.removeListener('notice', onNotice);
-      this.inUse.delete(client);
-      this.giveBack(client, fault);
+      // It is or may be broken, or leads to a server that takes no writes.
+      const mustEnd = fault?.reason === 'lost' || fault?.reason === 'not_sent';
+      this.connections.giveBack(client, mustEnd);
     }
   }
 
   private async connect(): Promise<pg.PoolClient> {
+    if (this.rejection !== undefined) throw notSent(this.rejection);
     return await this.connections.connect().catch((error: unknown) => {
-      const fault = new DatabaseFault('not_sent', error);
+      if (error instanceof NoPrimaryError) {
+        this.rejection = error;
+        setTimeout(() => {
+          this.rejection = undefined;
+        }, rejectionHoldsMs).unref();
+      }
+      const fault = notSent(error);
       this.onFault(fault);
       throw fault;
     });
   }
 
   private onFault(fault: DatabaseFault): void {
+    if (this.closing || fault.cause instanceof OtherInstallationError) return;
+    if (fault.reason === 'lost' || fault.reason === 'not_sent') this.watcher?.failed(fault);
+    else this.watcher?.answered();
+    if (!isNoPrimary(fault)) return;
+    this.dropIdle();
+    this.watcher?.foundNoPrimary();
+  }
+
+  private onSilence(): void {
     if (this.closing) return;
-    if (fault.reason === 'lost' || fault.reason === 'not_sent') this.outage?.failed(fault);
-    else this.outage?.answered();
+    this.dropIdle();
+    this.watcher?.foundSilence();
   }
+}
 
-  /**
-   * Keeps the connection in hand for the next statement. The pool would hand it out one turn of the event loop later,
-   * and a batch of claims would wait that turn out behind all the answers of the batch before it.
-   */
-  private giveBack(client: pg.PoolClient, fault: DatabaseFault | undefined): void {
-    if (this.broken.has(client) || fault?.reason === 'lost' || fault?.reason === 'not_sent') {
-      // It is or may be broken, or leads to a server that takes no writes.
-      this.connections.giveBack(client, true);
-    } else if (this.closing || this.connections.use().waiting > 0) {
-      this.connections.giveBack(client, false);
-    } else {
-      this.inHand.push(client);
-    }
-  }
-
-  private onConnectionLost(client: pg.PoolClient, error: Error): void {
-    this.broken.add(client);
-    const index = this.inHand.indexOf(client);
-    if (index < 0) return;
-    this.inHand.splice(index, 1);
-    this.connections.giveBack(client, true);
-    this.options.onIdleConnectionLost(error);
-  }
+function notSent(cause: unknown): DatabaseFault {
+  return new DatabaseFault('not_sent', cause);
 }
 
 function isConflict(error: unknown): boolean {
   return error instanceof DatabaseFault && error.reason === 'conflict';
 }
 
-/**
- * How values are read: times as texts in RFC 3339, with the microseconds that a Date would drop. What the host of an
- * embedded engine has set for all of its process must not change what a number, a text or an array is here.
- */
-const parsers: Record<number, (value: string) => unknown> = {
-  [pg.types.builtins.BOOL]: (value) => value === 't',
-  [pg.types.builtins.INT4]: Number,
-  // As a text: it may be larger than a number can hold exactly.
-  [pg.types.builtins.INT8]: String,
-  [pg.types.builtins.FLOAT8]: Number,
-  [pg.types.builtins.TEXT]: String,
-  [pg.types.builtins.UUID]: String,
-  [pg.types.builtins.TIMESTAMPTZ]: toRfc3339,
-};
-
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (type: number, format?: 'text' | 'binary') =>
-    parsers[type] ?? pg.types.getTypeParser(type, format as 'text'),
-};
-
-// All claims of a batch carry one time, so the last one is nearly always the next one.
-let lastTime = { value: '', text: '' };
-
-function toRfc3339(value: string): string {
-  if (value !== lastTime.value) {
-    lastTime = { value, text: value.replace(' ', 'T').replace('+00', 'Z') };
-  }
-  return lastTime.text;
+/** Whether the server refused the statement, on a connection that had been verified. */
+function isRefusedByNoPrimary(error: unknown): boolean {
+  return (
+    error instanceof DatabaseFault && isNoPrimary(error) && !(error.cause instanceof NoPrimaryError)
+  );
 }

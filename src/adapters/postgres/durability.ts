@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
 import { connectOnce } from './connect.ts';
+import { catalogsOnly } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readDurabilitySettings = statement('read-durability');
@@ -37,7 +38,7 @@ export async function checkDurability(options: {
   unsafeAllowed: boolean;
   sleep(ms: number): Promise<void>;
 }): Promise<Durability> {
-  const client = await connectOnce(options);
+  const client = await connectOnce({ ...options, searchPath: catalogsOnly });
   try {
     const { durability, unsafe } = await readDurability(client);
     if (durability === 'unsafe' && !options.unsafeAllowed) {

@@ -8,6 +8,7 @@ import {
   sessionSettings,
 } from './connections.ts';
 import { takeLentSession } from './lent-session.ts';
+import { verifySession } from './verify-session.ts';
 
 /** Called with a connection that was given back, or with nothing when there is room for a new one. */
 type Turn = (client: pg.PoolClient | undefined) => void;
@@ -39,10 +40,10 @@ export function lentConnections(
   const take = async (): Promise<pg.PoolClient> => {
     try {
       return await takeLentSession(place.hostPool, {
-        schema: place.schema,
-        settings: sessionSettings(options),
+        settings: sessionSettings(place.schema, options),
         timeoutMs: connectTimeoutMs,
         onOpened: listener.onOpened,
+        verify: (client) => verifySession(client, options.session ?? {}),
       });
     } catch (error) {
       leavePlace();

@@ -13,7 +13,7 @@ it('refuses a client without a socket to cut, as that of pg.native, and gives it
   const pool = { connect: (connected: Connected) => connected(undefined, client, client.release) };
   await expect(
     takeLentSession(pool as unknown as pg.Pool, {
-      ...{ schema: 'firstcome', settings: {}, timeoutMs: 1_000, onOpened: () => undefined },
+      ...{ settings: {}, timeoutMs: 1_000, onOpened: () => undefined },
     }),
   ).rejects.toThrow('native bindings');
   expect(calls).toEqual([['release', undefined]]);

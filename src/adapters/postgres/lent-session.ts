@@ -2,7 +2,7 @@
 /** Takes a connection out of a pool of somebody else's, and makes its session one of ours. */
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
-import { destroySocket } from './connections.ts';
+import { cutAfter } from './connections.ts';
 import { leadsThroughPooler } from './pooler.ts';
 import { statement } from './statements.ts';
 
@@ -11,12 +11,14 @@ const setSession = statement('set-session');
 
 /** What is asked of the pool. */
 export type LentSessionOptions = {
-  schema: string;
+  /** What is not named here is as the role and the host's pool set it. */
   settings: Record<string, string>;
   /** For the connection, and once more for the session. */
   timeoutMs: number;
   /** Called within the turn in which the connection is there. */
   onOpened(client: pg.PoolClient): void;
+  /** Called when the session is one of ours; when it rejects, the connection is ended. */
+  verify?(client: pg.PoolClient): Promise<void>;
 };
 
 /**
@@ -37,23 +39,25 @@ export async function takeLentSession(
         'Give the engine a Pool of pg itself, not of pg.native.',
     );
   }
-  const timer = setTimeout(() => destroySocket(client), options.timeoutMs);
   try {
-    // Refused inside a transaction that the host has left open: then this connection is of no use to anybody.
-    await client.query(discardSession.text);
-    const settings = { ...options.settings, search_path: `"${options.schema}"` };
-    const { rows } = await client.query<{ backend: string }>(setSession.text, [
-      Object.keys(settings),
-      Object.values(settings),
-    ]);
-    assertOwnBackend(client, Number(rows[0]?.backend));
+    await cutAfter(client, options.timeoutMs, takeOver(client, options));
     return client;
   } catch (error) {
     client.release(true);
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
+}
+
+/** Empties the session, sets it up, and verifies it. */
+async function takeOver(client: pg.PoolClient, options: LentSessionOptions): Promise<void> {
+  // Refused inside a transaction that the host has left open: then this connection is of no use to anybody.
+  await client.query(discardSession.text);
+  const { rows } = await client.query<{ backend: string }>(setSession.text, [
+    Object.keys(options.settings),
+    Object.values(options.settings),
+  ]);
+  assertOwnBackend(client, Number(rows[0]?.backend));
+  await options.verify?.(client);
 }
 
 /** By callback: within a promise, what the server says next could arrive before anybody listens. */

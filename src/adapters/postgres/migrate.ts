@@ -1,36 +1,67 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
+import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
+import { assertEncoding } from './check-database.ts';
 import { connectOnce, messageOf } from './connect.ts';
+import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
+import { type InstallationPlace, migrationsTable, wouldHide } from './installations.ts';
+import { migrationsFolder } from './migration-files.ts';
+import { quoteName } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readVersion = statement('read-version');
-const findSchema = statement('find-schema');
+const lockMigrations = statement('lock-migrations');
 const versionMin = 15;
 const noRight = '42501';
+const noWrites = '25006';
+
+/** What a migration works on. */
+export type MigrateOptions = SchemaWanted & {
+  /** Whether an installation may be made although the database has another one. */
+  mayAddInstallation: boolean;
+};
+
+/** The installation that is up to date now, and the names of the migrations applied. */
+export type Migrated = {
+  schema: string;
+  /** As `installation_identity()` returns it. */
+  identity: string;
+  applied: string[];
+  /** Schemas that hold other installations. */
+  others: string[];
+};
 
 /**
- * Brings the database to the tables and functions of this version and returns the names of the migrations applied.
- * Safe from several processes at once: one works, the others wait for it. Rejects with a `StartError`.
+ * Brings an installation to the tables and functions of this version, or makes one. Safe from several processes at
+ * once: one works, the others wait for it. Rejects with a `StartError`.
  */
-export async function migrate(options: {
-  url: string;
-  connectTimeoutMs: number;
-  sleep(ms: number): Promise<void>;
-}): Promise<string[]> {
+export async function migrate(
+  options: MigrateOptions & {
+    url: string;
+    connectTimeoutMs: number;
+    sleep(ms: number): Promise<void>;
+  },
+): Promise<Migrated> {
   const client = await connectOnce(options);
   try {
-    return await migrateWith(client);
+    return await migrateWith(client, options);
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-/** The same over a connection that is there, in `schema`, which is created if need be; else where its tables go by default. */
-export async function migrateWith(client: pg.ClientBase, schema?: string): Promise<string[]> {
+/**
+ * The same over a connection that is there. Its search path must still be that of its role. Afterwards the session keeps
+ * the lock of the migrations: end it.
+ */
+export async function migrateWith(
+  client: pg.ClientBase,
+  options: MigrateOptions,
+): Promise<Migrated> {
   const watched = watch(client);
+  let place: InstallationPlace | undefined;
   try {
     const version = await client.query<{ major: number }>(readVersion.text);
     const major = version.rows[0]?.major ?? 0;
@@ -39,22 +70,30 @@ export async function migrateWith(client: pg.ClientBase, schema?: string): Promi
         `the database is PostgreSQL ${major}; firstcome needs PostgreSQL ${versionMin} or later`,
       );
     }
+    await assertEncoding(client);
+    // From here on: otherwise two that start at once could choose two schemas.
+    await client.query(lockMigrations.text, [PG_MIGRATE_LOCK_ID]);
+    place = await findInstallation(client, options);
+    const { schema, listSchema, schemaExists, isInstalled, others } = place;
+    if (!isInstalled && others.length > 0 && !options.mayAddInstallation) {
+      throw wouldHide(place, options.setting);
+    }
     const applied = await runner({
       dbClient: watched.client,
-      dir: fileURLToPath(new URL('./migrations/', import.meta.url)),
+      dir: fileURLToPath(migrationsFolder),
       ignorePattern: '.*\\.json',
-      migrationsTable: 'schema_migrations',
-      direction: 'up',
-      advisoryLockMode: 'wait',
-      logger: silent,
-      verbose: false,
-      ...(schema !== undefined && { schema, createSchema: !(await hasSchema(client, schema)) }),
+      ...{ migrationsTable, direction: 'up', advisoryLockMode: 'wait' },
+      ...{ logger: silent, verbose: false },
+      ...{ schema, migrationsSchema: listSchema, createSchema: !schemaExists },
     });
-    return applied.map((migration) => migration.name);
+    const identity = await readIdentity(client, schema);
+    return { schema, identity, applied: applied.map(({ name }) => name), others };
   } catch (error) {
     if (error instanceof StartError) throw error;
     const cause = watched.firstError() ?? error;
-    const advice = (cause as { code?: string }).code === noRight ? adviceFor(client, schema) : [];
+    const { code } = cause as { code?: string };
+    const advice = code === noRight ? adviceFor(client, place) : [];
+    if (code === noWrites) advice.push('Migrate on the primary, while it takes writes.');
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }
@@ -75,20 +114,23 @@ function watch(client: pg.ClientBase): { client: pg.Client; firstError(): unknow
 }
 
 /** What to do for a role that lacks a right, in lines. */
-function adviceFor(client: pg.ClientBase, schema: string | undefined): string[] {
+function adviceFor(client: pg.ClientBase, place: InstallationPlace | undefined): string[] {
   const { user, database } = client as { user?: string; database?: string };
-  const role = user === undefined ? '...' : client.escapeIdentifier(user);
-  const advice =
-    schema === undefined
-      ? `Make this role the owner of the database (\`alter database ${client.escapeIdentifier(database ?? '...')} owner to ${role}\`), or grant it CREATE on the schema.`
-      : `Make this role the owner of the schema (\`create schema ${schema} authorization ${role}\`, or \`alter schema ${schema} owner to ${role}\` where it is there), or grant it CREATE on the database.`;
-  return [advice, 'Where another role has made the tables, run this as that role.'];
-}
-
-/** Asked first, since to create one that is there takes a right too. */
-async function hasSchema(client: pg.ClientBase, schema: string): Promise<boolean> {
-  const { rows } = await client.query<{ exists: boolean }>(findSchema.text, [schema]);
-  return rows[0]?.exists === true;
+  const role = user === undefined ? '...' : quoteName(user);
+  const owner = [
+    'Make this role the owner of the database:',
+    `\`alter database ${quoteName(database ?? '...')} owner to ${role}\``,
+  ];
+  if (place === undefined) return owner;
+  const schema = quoteName(place.schema);
+  return [
+    ...owner,
+    'or of the schema:',
+    place.schemaExists
+      ? `\`alter schema ${schema} owner to ${role}\``
+      : `\`create schema ${schema} authorization ${role}\``,
+    'Where another role has made the tables, run this as that role.',
+  ];
 }
 
 const silent = {

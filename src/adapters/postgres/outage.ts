@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { messageOf } from './connect.ts';
 import type { DatabaseFault } from './pg-error.ts';
+import { takesNoWrites } from './verify-session.ts';
 
 // One connection that breaks is no outage, and whoever goes and comes fills no log.
 const failingMsMin = 1000;
+// A primary that is read-only answers reads between the claims that it refuses.
+const noWritesQuietMs = 60_000;
 
 /** Tells once that the database is gone, and once that it is back, from what becomes of the statements. */
 export class Outage {
@@ -12,6 +15,8 @@ export class Outage {
   /** When the first statement failed after which none was answered. */
   private failingSinceMs: number | undefined;
   private isTold = false;
+  /** When a server that takes no writes was last logged. */
+  private noWritesLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     warn(event: Record<string, unknown>, message: string): void;
@@ -32,13 +37,20 @@ export class Outage {
 
   /** A statement could not be run, or its answer was lost. */
   failed(fault: DatabaseFault): void {
+    if (this.isTold) return;
     const nowMs = this.nowMs();
     this.failingSinceMs ??= nowMs;
-    if (this.isTold || nowMs - this.failingSinceMs < failingMsMin) return;
+    const isLong = nowMs - this.failingSinceMs >= failingMsMin;
+    const reason = messageOf(fault.cause);
+    if (takesNoWrites(fault)) {
+      // No second has to pass: the server itself says so.
+      if (!isLong && nowMs - this.noWritesLoggedMs < noWritesQuietMs) return;
+      this.noWritesLoggedMs = nowMs;
+      this.warn({ reason }, 'the database server takes no writes: it is a standby or read-only');
+    } else {
+      if (!isLong) return;
+      this.warn({ reason }, 'the database is gone: no statement was answered for a second or more');
+    }
     this.isTold = true;
-    this.warn(
-      { reason: messageOf(fault.cause) },
-      'the database is gone: no statement was answered for a second or more',
-    );
   }
 }

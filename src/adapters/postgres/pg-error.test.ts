@@ -4,22 +4,29 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 
-function serverError(code: string, constraint?: string): pg.DatabaseError {
-  const error = new pg.DatabaseError('said the server', 1, 'error');
-  return Object.assign(error, { code, ...(constraint !== undefined && { constraint }) });
+function serverError(code: string, members: Partial<pg.DatabaseError> = {}): pg.DatabaseError {
+  return Object.assign(new pg.DatabaseError('said the server', 1, 'error'), { code, ...members });
 }
 
 describe('an error of the server after which nothing is stored', () => {
   it.each([
-    ['22021', 'bad_value', 'a NUL in a text'],
-    ['22003', 'bad_value', 'a number out of range'],
-    ['23505', 'bad_value', 'a unique constraint'],
-    ['23514', 'bad_value', 'a check constraint'],
+    ['22021', 'refused', 'a NUL in a text'],
+    ['22003', 'refused', 'a number out of range'],
+    ['23505', 'refused', 'a unique constraint'],
+    ['23514', 'refused', 'a check constraint'],
+    ['2F005', 'refused', 'a function that returns nothing'],
+    ['44000', 'refused', 'a view with check option'],
+    ['54001', 'refused', 'a recursion without end'],
+    ['55000', 'refused', 'an object in the wrong state'],
+    ['P0001', 'refused', 'an exception of a trigger'],
+    ['MY001', 'refused', 'a code that PostgreSQL does not have'],
     ['25006', 'not_sent', 'a server that takes no writes'],
     ['26000', 'broken', 'a prepared statement that is gone'],
     ['40001', 'conflict', 'a serialization failure'],
     ['40P01', 'conflict', 'a deadlock'],
-    ['42883', 'broken', 'a function that is not there'],
+    ['42703', 'broken', 'a column that is not there'],
+    ['42883', 'not_sent', 'a function that is not there, as in another database'],
+    ['42P01', 'not_sent', 'a table that is not there'],
     ['55P03', 'busy', 'a lock timeout'],
     ['57014', 'busy', 'a statement timeout'],
   ])('%s is %s: %s', (code, reason) => {
@@ -40,7 +47,8 @@ describe('an error that tells nothing about the commit', () => {
     ['58030', 'an input or output error'],
     ['XX000', 'an internal error'],
     ['40003', 'the server itself does not know'],
-    ['P0001', 'nothing that we raise'],
+    ['55006', 'an object in use'],
+    ['0A000', 'a plan whose columns have changed'],
   ])('%s is unknown: %s', (code) => {
     expect(toDatabaseFault(serverError(code))).toMatchObject({ reason: 'lost', effect: 'unknown' });
   });
@@ -58,6 +66,80 @@ describe('an error that tells nothing about the commit', () => {
     const fault = toDatabaseFault(error);
     expect(fault).toMatchObject({ reason: 'lost', effect: 'unknown' });
     expect(fault.cause).toBe(error);
+  });
+});
+
+describe('a constraint that refuses', () => {
+  it.each([
+    ['coupons_name_length', 'name'],
+    ['coupons_amount_at_least_one', 'amount'],
+    ['coupons_window_order', 'closes_at'],
+    ['claims_user_id_length', 'user_id'],
+  ])('%s is for the caller to correct, in the field %s', (constraint, field) => {
+    expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
+      ...{ reason: 'invalid', effect: 'none', field: { field }, refusal: undefined },
+    });
+  });
+
+  it.each([
+    ['23505', 'coupons_primary_key', 'sequence'],
+    ['23505', 'claims_one_per_position', 'leftovers'],
+    ['23505', 'stock_ledger_primary_key', 'leftovers'],
+    ['23514', 'coupons_never_oversold', 'own'],
+    ['23514', 'hosts_own_check', 'foreign'],
+    ['23514', 'constructor', 'foreign'],
+    ['23502', undefined, 'foreign'],
+    ['P0001', undefined, 'foreign'],
+    ['22003', undefined, 'value'],
+  ])('%s by %s is for an operator, by the rule %s', (code, constraint, rule) => {
+    const fault = toDatabaseFault(serverError(code, { constraint }));
+    expect(fault).toMatchObject({ reason: 'refused', field: undefined, refusal: { rule } });
+  });
+
+  it('as the batch has a void mark is nothing that an operator has to look at', () => {
+    const fault = toDatabaseFault(
+      serverError('23505', { constraint: 'stock_ledger_one_per_batch' }),
+    );
+    expect(fault).toMatchObject({ reason: 'void', effect: 'none', refusal: undefined });
+  });
+
+  it.each([
+    ['ada@example.org', undefined],
+    // An author of an exception may put any text in the place of a name.
+    ['ada', 'exec_stmt_raise'],
+  ])('says nothing of what the server quotes, in no text and no member: %s', (secret, routine) => {
+    const quoted = { detail: secret, hint: secret, where: secret, internalQuery: secret };
+    const names = { constraint: secret, table: secret, column: secret, schema: secret };
+    const error = serverError('23505', { ...quoted, ...names, message: secret, routine });
+    const fault = toDatabaseFault(error);
+    const { err } = pino.stdSerializers;
+    const { stack, ...logged } = err(fault);
+    const texts = JSON.stringify({ ...fault, logged, cause: (fault.cause as Error).message });
+    expect(texts).toContain('23505');
+    expect(`${texts} ${stack.split('\n', 1)}`).not.toContain(secret);
+  });
+});
+
+describe('an error in a function', () => {
+  const inFunction = (name: string) => ({
+    where: `PL/pgSQL function ${name} line 3 at PERFORM\nSQL statement "insert"`,
+  });
+
+  it.each([
+    ['42P01', 'check_user()', 'refused'],
+    ['42P01', 'shop.check_user(text,integer)', 'refused'],
+    ['42P01', 'claim_batch(uuid,text,text[],uuid[],text[],boolean)', 'not_sent'],
+    ['42P01', 'firstcome.add_stock(text,integer)', 'not_sent'],
+    ['42703', 'firstcome.add_stock(text,integer)', 'broken'],
+  ])('%s in %s is %s', (code, name, reason) => {
+    expect(toDatabaseFault(serverError(code, inFunction(name)))).toMatchObject({ reason });
+  });
+
+  it('of another program is no value that this service should not have sent', () => {
+    const refusal = { rule: 'foreign', sqlState: '22P02', function: 'check_user() line 3' };
+    expect(toDatabaseFault(serverError('22P02', inFunction('check_user()')))).toMatchObject({
+      refusal,
+    });
   });
 });
 
@@ -80,8 +162,9 @@ describe('an error of another copy of the driver', () => {
 
 describe('a fault of the database', () => {
   it('keeps the name of the constraint that refused, and the code', () => {
-    expect(toDatabaseFault(serverError('23514', 'coupons_window_order'))).toMatchObject({
-      ...{ constraint: 'coupons_window_order', code: '23514' },
+    const constraint = 'coupons_window_order';
+    expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
+      ...{ constraint, code: '23514' },
     });
   });
 

@@ -2,6 +2,7 @@
 import type { TraceStatement } from '../../core/tracing.ts';
 import type { DatabasePlace } from './connections.ts';
 import { Database } from './database.ts';
+import type { InstallationWatch } from './installation-watch.ts';
 
 /** How many connections, and how long to wait for what; all times in milliseconds. */
 export type PoolOptions = DatabasePlace & {
@@ -12,8 +13,12 @@ export type PoolOptions = DatabasePlace & {
   connectTimeoutMs: number;
   lockTimeoutMs: number;
   statementTimeoutMs: number;
+  /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
+  connectionLifetimeMs?: number;
   /** The time that a claim has in all. */
   claimTimeoutMs: number;
+  /** Undefined: whichever installation is there will do, as for a test of parts. */
+  installation?: InstallationWatch | undefined;
   onIdleConnectionLost(error: Error): void;
   /** Undefined: nobody looks at single statements. */
   trace?: TraceStatement | undefined;
@@ -28,18 +33,21 @@ export function openPools(options: PoolOptions): { forBatches: Database; forQuer
   const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
   // Whoever waits for a connection in vain hears so before his claim is old.
   const connectTimeoutMs = Math.min(options.connectTimeoutMs, batchAnswerMs);
+  const { installation } = options;
   const queryAnswerMs = Math.min(options.statementTimeoutMs, options.claimTimeoutMs);
   return {
     forBatches: new Database({
       ...options,
       connectTimeoutMs,
       connectionsMax: options.claimConnections,
+      session: { writes: true, installation },
       ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({
       ...options,
       connectTimeoutMs,
       connectionsMax: options.queryConnections,
+      session: { installation },
       ...timeouts(options, queryAnswerMs),
     }),
   };

@@ -9,6 +9,7 @@ type StockRow = {
   name: string;
   id: string;
   ledger_seq: string;
+  decided_at: string;
   amount: number;
   remaining_amount: number;
   state: CouponState;
@@ -28,7 +29,7 @@ export function postgresSoldOutReader(database: Database): SoldOutReader {
         rows.map((row) => [
           row.name,
           {
-            version: `${row.id}:${row.ledger_seq}`,
+            version: `${row.id}:${row.ledger_seq}:${row.decided_at}`,
             amount: row.amount,
             remainingAmount: row.remaining_amount,
             state: row.state,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the metrics are made from and what they can do, without a word of the library behind them. */
 import type { ClaimMetrics } from '../../core/claims/ports.ts';
+import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock-check.ts';
 
 /** Connections of one pool. */
@@ -45,6 +46,8 @@ export type MetricsSnapshot = {
 
 /** The metrics as Prometheus reads them. */
 export type PrometheusMetrics = ClaimMetrics & {
+  /** The database refused a statement. */
+  statementRefused(rule: RefusalRule): void;
   /** A call other than a claim was answered, by the name of its operation. */
   callAnswered(call: { operation: string; status: number; seconds: number }): void;
   /** Sets what is read at each scrape; before it those metrics are absent. */

@@ -95,6 +95,20 @@ describe('the metrics', () => {
     );
   });
 
+  it('count what the database refused by its rule, from the start', async () => {
+    const metrics = prometheusMetrics();
+    metrics.statementRefused('sequence');
+    metrics.statementRefused('sequence');
+    const lines = await linesOf(metrics);
+    const counted = lines.filter((line) => line.startsWith('firstcome_database_refusals_total'));
+    expect(counted).toEqual(
+      ['sequence', 'leftovers', 'foreign', 'own', 'value'].map(
+        (rule) =>
+          `firstcome_database_refusals_total{rule="${rule}"} ${rule === 'sequence' ? 2 : 0}`,
+      ),
+    );
+  });
+
   it('tell calls by operation and status, and how long they took', async () => {
     const metrics = prometheusMetrics();
     metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0.002 });
@@ -166,7 +180,7 @@ describe('the metrics', () => {
     );
     const allowed = [
       ...['claim_batch_max', 'kind', 'le', 'node', 'operation', 'outcome', 'pool', 'reason'],
-      ...['result', 'settled', 'state', 'status', 'version', 'workers'],
+      ...['result', 'rule', 'settled', 'state', 'status', 'version', 'workers'],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
@@ -175,7 +189,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(27);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(28);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

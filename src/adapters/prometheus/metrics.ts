@@ -12,6 +12,7 @@ import {
   type Metric,
   Registry,
 } from 'prom-client';
+import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes } from './answer-times.ts';
 import {
   configFactNames,
@@ -79,6 +80,14 @@ export function prometheusMetrics(): PrometheusMetrics {
     help: 'Batches whose answer was lost and that are not settled yet; their coupons wait.',
     registers,
   });
+  const refusals = new Counter({
+    name: 'firstcome_database_refusals_total',
+    help: 'Statements that the database refused by a rule that no caller can keep, by that rule.',
+    labelNames: ['rule'],
+    registers,
+  });
+  // From the start: the first increase of a series that was not there before is not seen.
+  for (const rule of refusalRules) refusals.inc({ rule }, 0);
   const callSeconds = new Histogram({
     name: 'firstcome_http_request_seconds',
     help: 'From the arrival of a request to the end of its answer, by operation and status. Claims, paths that are none, and calls whose client left before are not in it.',
@@ -104,6 +113,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       settled.inc({ settled: how });
       unsettled.dec();
     },
+    statementRefused: (rule) => refusals.inc({ rule }),
     read: (sources) => registerSources(registry, sources),
     snapshot: () => registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>,
     async text() {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { anAttempt, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
-import type { AppError } from '../errors.ts';
+import type { AppError, FieldError } from '../errors.ts';
 import { ClaimLane } from './claim-lane.ts';
 import { PendingClaim } from './pending-claim.ts';
+import type { RefusalReason } from './ports.ts';
 
 function setup(users = '') {
   const lane = new ClaimLane('LAUNCH');
@@ -28,8 +29,8 @@ function setup(users = '') {
     const outcomes = attempts.map((attempt, index) => claimed(attempt, index + 1));
     lane.apply({ kind: 'decided', outcomes, commitSeconds: 0 });
   };
-  const refuse = (reason: 'not_sent' | 'busy' | 'bad_value' | 'broken') =>
-    lane.apply({ kind: 'refused', reason, cause: undefined });
+  const refuse = (reason: RefusalReason, fields?: FieldError[]) =>
+    lane.apply({ kind: 'refused', reason, cause: undefined, ...(fields && { fields }) });
   /** Everything told so far, a line for each word, users in order of the telling. */
   const heard = async () => {
     await new Promise((resolve) => setImmediate(resolve));
@@ -93,28 +94,29 @@ describe('a batch', () => {
     ['not_sent', 'unavailable'],
     ['busy', 'unavailable'],
     ['broken', 'internal'],
+    ['refused', 'unavailable'],
+    ['invalid', 'invalid_request'],
   ] as const)('refused as %s is told to each as %s', async (reason, code) => {
     const { take, refuse, heard } = setup('ab');
-    take();
-    refuse(reason);
+    while (take()) refuse(reason);
     expect(await heard()).toEqual({ [code]: 'ab' });
   });
 });
 
-describe('a value that spoils a batch', () => {
+describe('a claim that the database refuses', () => {
   it.each(['abcdX', 'Xbcde', 'abXde', 'X', 'abXcdXe', 'abcdefghijklmnopXrstuvwxyz'])(
-    'is found by halving in %s: it alone is refused, and its neighbours are decided in order',
+    'is found by halving in %s: it alone is refused, and the others are decided in order',
     async (users) => {
       const { add, take, decideAll, refuse, heard } = setup(users);
       add('12');
       for (let batch = take(users.length); batch; batch = take(users.length)) {
-        if (batch.includes('X')) refuse('bad_value');
+        if (batch.includes('X')) refuse('refused');
         else decideAll();
       }
       const bad = users.replaceAll(/[^X]/g, '');
       expect(await heard()).toEqual({
         // Users of one name share a line here.
-        ...(bad !== '' && { invalid_request: 'X' }),
+        ...(bad !== '' && { unavailable: 'X' }),
         claimed: `${users.replaceAll('X', '')}12`,
       });
     },
@@ -126,10 +128,78 @@ describe('a value that spoils a batch', () => {
     let batches = 0;
     for (let batch = take(); batch; batch = take()) {
       batches += 1;
-      if (batch.includes('X')) refuse('bad_value');
+      if (batch.includes('X')) refuse('refused');
       else decideAll();
     }
     expect(batches).toBe(1 + 2 * Math.log2(32));
+  });
+
+  it('for a value that its caller can correct gets the field, and no other claim does', async () => {
+    const { lane, take, decideAll, refuse } = setup('ab');
+    const claim = new PendingClaim(anAttempt('X'), 0, () => undefined);
+    const fault = claim.answer.catch((error: AppError) => error);
+    lane.add(claim);
+    const fields = [{ field: 'user_id', message: 'must be shorter' }];
+    for (let batch = take(); batch; batch = take()) {
+      if (batch.includes('X')) refuse('invalid', fields);
+      else decideAll();
+    }
+    expect(await fault).toMatchObject({
+      ...{ code: 'invalid_request', detail: 'user_id must be shorter', fields },
+    });
+  });
+
+  /** Sends until nothing waits; refuses each batch that holds an X. Returns how many batches it took. */
+  const sendAll = (
+    { take, decideAll, refuse }: ReturnType<typeof setup>,
+    reason: 'refused' | 'invalid' = 'refused',
+  ) => {
+    let batches = 0;
+    for (let batch = take(10_000); batch; batch = take(10_000)) {
+      batches += 1;
+      if (batch.includes('X')) refuse(reason, [{ field: 'user_id', message: 'is wrong' }]);
+      else decideAll();
+    }
+    return batches;
+  };
+  /** Claims of users of their own: `X` and a number, or a number alone. */
+  const addMany = ({ lane }: ReturnType<typeof setup>, refused: readonly boolean[]) =>
+    refused.map((isRefused, index) => {
+      const claim = new PendingClaim(anAttempt(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
+      lane.add(claim);
+      return claim.answer.then(
+        ({ outcome }): string => outcome,
+        ({ code, fields }: AppError) => [code, ...fields.map(({ field }) => field)].join(' '),
+      );
+    });
+
+  it('leaves every other claim decided, however many are refused among them', async () => {
+    const parts = setup();
+    const isRefused = Array.from({ length: 1_000 }, (_, index) => index % 3 !== 0);
+    const answers = addMany(parts, isRefused);
+    sendAll(parts);
+    expect(await Promise.all(answers)).toEqual(
+      isRefused.map((refused) => (refused ? 'unavailable' : 'claimed')),
+    );
+  });
+
+  it('like all of its batch costs few batches, and the next batch is halved again', async () => {
+    const parts = setup();
+    const answers = addMany(parts, Array(1_000).fill(true));
+    expect(sendAll(parts)).toBeLessThan(60);
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['unavailable']));
+    const later = addMany(parts, [false, true, false]);
+    sendAll(parts);
+    expect(await Promise.all(later)).toEqual(['claimed', 'unavailable', 'claimed']);
+  });
+
+  it('together with others is never blamed for a value that may be that of another claim', async () => {
+    const parts = setup();
+    const pending = addMany(parts, Array(100).fill(true));
+    sendAll(parts, 'invalid');
+    const answers = await Promise.all(pending);
+    expect(answers.slice(0, 16)).toEqual(Array(16).fill('invalid_request user_id'));
+    expect(new Set(answers)).toEqual(new Set(['invalid_request user_id', 'unavailable']));
   });
 });
 
@@ -176,7 +246,7 @@ describe('a batch whose answer was lost', () => {
     expect(await heard()).toEqual({ outcome_unknown: 'a' });
   });
 
-  it.each(['not_sent', 'busy', 'broken', 'bad_value'] as const)(
+  it.each(['not_sent', 'busy', 'broken', 'refused', 'invalid'] as const)(
     'and was committed is never denied when its claims are sent again and refused as %s',
     async (reason) => {
       const { lane, take, refuse, heard } = setup('a');

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { detailOf } from '../errors.ts';
 import { invariant } from '../invariant.ts';
 import type { PendingClaim } from './pending-claim.ts';
 import type { BatchAnswer, ClaimBatch, RefusalReason } from './ports.ts';
@@ -9,6 +10,8 @@ const settleWaitMsMin = 20;
 const settleWaitMsMax = 1000;
 // Shorter, since here the database answers and somebody waits: a few marks in a second fill no ledger.
 const lossWaitMsMax = 200;
+// After so many lone refusals and nothing decided in between, the database refuses every claim of this coupon.
+const refusedInARowMax = 16;
 
 /** How long to wait before the next try to settle a batch, after a wait of `waitMs`. */
 export function nextSettleWaitMs(waitMs: number): number {
@@ -37,6 +40,8 @@ export class ClaimLane {
   private lossWaitMs = 0;
   /** Claims to be decided again, each group as a batch of its own, before what gathers. */
   private again: PendingClaim[][] = [];
+  /** Claims of this batch, refused alone one behind the other with nothing decided in between. */
+  private refusedInARow = 0;
 
   constructor(couponName: string) {
     this.couponName = couponName;
@@ -76,6 +81,7 @@ export class ClaimLane {
   takeBatch(newBatchId: () => string, sizeMax: number): SentBatch | undefined {
     invariant(this.sent === undefined, 'a lane has one batch under way');
     for (;;) {
+      if (this.again.length === 0) this.refusedInARow = 0;
       const group = this.again.shift() ?? this.gathering.splice(0, sizeMax);
       if (group.length === 0) return undefined;
       const claims = group.filter((claim) => !claim.answered);
@@ -101,6 +107,7 @@ export class ClaimLane {
     const { claims } = this.endBatch();
     if (answer.kind === 'decided') {
       this.lossWaitMs = 0;
+      this.refusedInARow = 0;
       invariant(answer.outcomes.length === claims.length, 'one outcome for each claim of a batch');
       claims.forEach((claim, index) => {
         const outcome = answer.outcomes[index];
@@ -109,14 +116,28 @@ export class ClaimLane {
       });
       return;
     }
+    this.refuse(claims, answer);
+  }
+
+  private refuse(claims: readonly PendingClaim[], answer: BatchAnswer & { kind: 'refused' }): void {
+    const { cause, fields = [] } = answer;
+    let { reason } = answer;
     for (const claim of claims) claim.maybeStored = claim.sentInCommitted;
-    if (answer.reason === 'bad_value' && claims.length > 1) {
-      // One value spoils the whole batch. Halving finds it without harm to its neighbours, in their order.
-      const half = claims.length >> 1;
-      this.again.unshift(claims.slice(0, half), claims.slice(half));
-      return;
+    if (reason === 'invalid' || reason === 'refused') {
+      if (claims.length === 1) this.refusedInARow += 1;
+      else if (this.refusedInARow < refusedInARowMax) {
+        // It may be one claim that is refused. Halving finds it, and the others are decided, in their order.
+        const half = claims.length >> 1;
+        this.again.unshift(claims.slice(0, half), claims.slice(half));
+        return;
+      } else {
+        // Which of the claims the fields belong to is not known.
+        reason = 'refused';
+      }
     }
-    for (const claim of claims) claim.fail(...refusals[answer.reason], answer.cause);
+    const [code, detail] = refusals[reason];
+    const wrong = reason === 'invalid' ? fields : [];
+    for (const claim of claims) claim.fail(code, detailOf(wrong) || detail, cause, wrong);
   }
 
   /**
@@ -197,6 +218,7 @@ export class ClaimLane {
 const refusals: Record<RefusalReason, ['unavailable' | 'invalid_request' | 'internal', string]> = {
   not_sent: ['unavailable', 'the database cannot be reached'],
   busy: ['unavailable', 'the coupon is locked by somebody else for too long'],
-  bad_value: ['invalid_request', 'the database does not take a value of this claim'],
+  invalid: ['invalid_request', 'a value of this claim is not allowed'],
+  refused: ['unavailable', 'the database refuses this claim; nothing of it is stored'],
   broken: ['internal', 'the claim could not be decided'],
 };

@@ -172,7 +172,7 @@ describe('a claim that a bundle left undecided', () => {
 });
 
 describe('a bundle that is refused', () => {
-  it.each(['bad_value', 'busy', 'broken'] as const)(
+  it.each(['refused', 'busy', 'broken'] as const)(
     'as %s makes each claim go by itself, and only the one at fault hears of it',
     async (reason) => {
       const { claimApart, heard, metrics, store } = setup();
@@ -185,8 +185,8 @@ describe('a bundle that is refused', () => {
       expect(await heard()).toEqual({});
       await store.decide(0);
       await store.decide(1);
-      await store.refuse(2, 'bad_value');
-      expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', X: 'invalid_request' });
+      await store.refuse(2, 'refused');
+      expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', X: 'unavailable' });
     },
   );
 

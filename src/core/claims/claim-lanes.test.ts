@@ -206,13 +206,13 @@ describe('a refused batch', () => {
     expect(await heard()).toEqual({ a: 'unavailable', b: 'claimed' });
   });
 
-  it('that holds a bad value is halved until that value stands alone', async () => {
+  it('that holds a claim which the database refuses is halved until that claim stands alone', async () => {
     const { claim, store, heard } = setup();
     claim('0abXcd');
     await store.decide(0);
     for (let index = 1; index < store.sent.length; index += 1) {
       const isBad = store.users[index]?.includes('X') ?? false;
-      if (isBad) await store.refuse(index, 'bad_value');
+      if (isBad) await store.refuse(index, 'refused');
       else await store.decide(index);
     }
     expect(store.users.slice(1)).toEqual([
@@ -223,8 +223,18 @@ describe('a refused batch', () => {
       ['c', 'd'],
     ]);
     expect(new Set(store.sent.map(({ batchId }) => batchId)).size).toBe(store.sent.length);
-    expect(await heard()).toMatchObject({ a: 'claimed', X: 'invalid_request', d: 'claimed' });
+    expect(await heard()).toMatchObject({ a: 'claimed', X: 'unavailable', d: 'claimed' });
   });
+
+  it.each(['refused', 'invalid'] as const)(
+    'as %s is not logged: the store logs the rule, and a mistake of a caller is no news',
+    async (reason) => {
+      const { claim, store, warnings } = setup();
+      claim('a');
+      await store.refuse(0, reason);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   it('is logged once a second for each reason, and never by the hundred', async () => {
     const { claim, store, clock, warnings } = setup();

@@ -52,6 +52,18 @@ describe('the names of coupons', () => {
     expect(known.has('LAUNCH')).toBe(false);
   });
 
+  it('can be forgotten all at once, those that are being looked up as well', async () => {
+    const { store, known } = setup();
+    for (const name of ['a', 'b']) store.coupons.add(name);
+    await known.find('a');
+    const finding = known.find('b');
+    known.forgetAll();
+    expect(await finding).toBe(true);
+    expect(['a', 'b'].filter((name) => known.has(name))).toEqual([]);
+    await known.find('b');
+    expect(known.has('b')).toBe(true);
+  });
+
   it('keep as many claims waiting as allowed, and one more hears that it is too many', async () => {
     const { known } = setup({ waitingMax: 2 });
     const answers = await Promise.allSettled([known.find('a'), known.find('b'), known.find('c')]);

@@ -19,7 +19,7 @@ const namesPerLookUpMax = 500;
  * that a claim right after the coupon's creation works.
  */
 export class KnownCoupons {
-  private readonly names = new Set<string>();
+  private names = new Set<string>();
   private readonly namesMax: number;
   private readonly lookUp: SharedRead<true>;
 
@@ -44,14 +44,21 @@ export class KnownCoupons {
 
   /** Whether there is such a coupon, as of a moment after this call; those who ask for one name are told in order. */
   async find(name: string): Promise<boolean> {
+    const { names } = this;
     const found = (await this.lookUp.read(name)) === true;
-    if (found) this.remember(name);
+    // Forgotten meanwhile: then another server may have answered than the one that is asked now.
+    if (found && names === this.names) this.remember(name);
     return found;
   }
 
   /** For a name that turned out to be gone, as after a restore of the database under a running service. */
   forget(name: string): void {
     this.names.delete(name);
+  }
+
+  /** For when another server may have taken over, which may lack the last coupons. */
+  forgetAll(): void {
+    this.names = new Set();
   }
 
   private remember(name: string): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { AppError, type ErrorCode } from '../errors.ts';
+import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 import type { ClaimAttempt } from './ports.ts';
 
@@ -32,8 +32,8 @@ export class PendingClaim {
     if (this.settle()) this.onOutcome(outcome);
   }
 
-  /** Tells a fault that changed nothing, or `outcome_unknown` when this claim may be stored all the same. */
-  fail(code: ErrorCode, detail: string, cause?: unknown): void {
+  /** Rejects with a fault that changed nothing, or with `outcome_unknown` when this claim may be stored all the same. */
+  fail(code: ErrorCode, detail: string, cause?: unknown, fields: FieldError[] = []): void {
     if (!this.settle()) return;
     this.onFault(
       this.maybeStored
@@ -44,7 +44,7 @@ export class PendingClaim {
             claimId: this.attempt.claimId,
             cause,
           })
-        : new AppError(code, { detail, cause }),
+        : new AppError(code, { detail, cause, fields }),
     );
   }
 

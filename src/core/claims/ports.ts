@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CouponState } from '../coupons/coupon.ts';
+import type { FieldError } from '../errors.ts';
 import type { Claim, ClaimCommand } from './claim.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
 
@@ -18,13 +19,14 @@ export type ClaimBatch = {
  * What became of a batch.
  * - `decided`: committed; one outcome for each attempt, in the same order.
  * - `refused`: nothing of it is stored, and nothing ever will be. `reason` tells whether it was not sent at all, gave
- *   up waiting for a lock or ran out of time (`busy`), holds a value that the database does not take (`bad_value`),
- *   or met a fault of ours (`broken`).
+ *   up waiting for a lock or ran out of time (`busy`), holds a value that its caller can correct (`invalid`, with the
+ *   `fields`), is refused by a rule of the database that no caller can keep (`refused`), or met a fault of ours
+ *   (`broken`).
  * - `unknown`: it may have been committed, or may still be.
  */
 export type BatchAnswer =
   | { kind: 'decided'; outcomes: ClaimOutcome[]; commitSeconds: number }
-  | { kind: 'refused'; reason: RefusalReason; cause: unknown }
+  | { kind: 'refused'; reason: RefusalReason; cause: unknown; fields?: FieldError[] }
   | { kind: 'unknown'; cause: unknown };
 
 /**
@@ -36,7 +38,7 @@ export type BundleAnswer =
   | Exclude<BatchAnswer, { kind: 'decided' }>;
 
 /** Why a batch was refused as a whole. */
-export type RefusalReason = 'not_sent' | 'busy' | 'bad_value' | 'broken';
+export type RefusalReason = 'not_sent' | 'busy' | 'invalid' | 'refused' | 'broken';
 
 /** Where claims are decided and stored. */
 export type ClaimStore = {

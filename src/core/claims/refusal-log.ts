@@ -4,7 +4,10 @@ import type { BatchAnswer, ClaimBatch, EngineLog, RefusalReason } from './ports.
 
 const quietMs = 1000;
 
-/** Tells of batches that were refused: without a database every batch ends like this, so not of each. */
+/**
+ * Logs batches that were refused: without a database every batch ends like this, so not each. Not those that hold a
+ * caller's mistake, nor those that the database refuses by a rule, which the store logs with that rule.
+ */
 export class RefusalLog {
   private readonly log: EngineLog;
   private readonly clock: Clock;
@@ -17,6 +20,7 @@ export class RefusalLog {
 
   /** One line for the first of a kind, then at most one a second. */
   tell(batch: ClaimBatch, answer: BatchAnswer & { kind: 'refused' }): void {
+    if (answer.reason === 'invalid' || answer.reason === 'refused') return;
     const nowMs = this.clock.nowMs();
     const last = this.told.get(answer.reason);
     if (last !== undefined && nowMs - last.atMs < quietMs) {

@@ -196,6 +196,36 @@ describe('the memory of sold out coupons', () => {
     expect(asked.decisions).toBe(2);
   });
 
+  it('is empty after all was forgotten, and a look under way at that moment refuses nobody', async () => {
+    const { claim, learn, memory, asked, clock, gates } = setup();
+    await learn();
+    await clock.advance(500);
+    let answer: () => void = () => undefined;
+    gates.look = new Promise((done) => (answer = done));
+    const waiting = claim('eve');
+    await settled();
+    memory.forgetAll();
+    expect(memory.size()).toEqual({ coupons: 0, holders: 0 });
+    answer();
+    await waiting;
+    await claim('late');
+    expect(asked.decisions).toBe(2);
+  });
+
+  it('remembers nothing of what was read before all was forgotten', async () => {
+    const { claim, memory, gates, learn } = setup();
+    let answer: () => void = () => undefined;
+    gates.look = new Promise((done) => (answer = done));
+    await claim('first');
+    await settled();
+    memory.forgetAll();
+    answer();
+    for (let turn = 0; turn < 20; turn += 1) await settled();
+    expect(memory.size()).toEqual({ coupons: 0, holders: 0 });
+    await learn();
+    expect(memory.size()).toEqual({ coupons: 1, holders: 2 });
+  });
+
   it('is silent about a sale that is paused, whatever its stock', async () => {
     const { claim, learn, stock, clock, asked } = setup();
     await learn();

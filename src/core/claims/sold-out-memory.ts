@@ -143,6 +143,16 @@ export class SoldOutMemory {
     }
   }
 
+  /**
+   * For when another server may have taken over, which may know of other claims and other stock. What is being read from
+   * the old one is not remembered, and a look at it that is under way refuses nobody.
+   */
+  forgetAll(): void {
+    this.learning.clear();
+    this.memories.clear();
+    this.holders = 0;
+  }
+
   /** Ends the sweeping. */
   stop(): void {
     this.stopSweep();

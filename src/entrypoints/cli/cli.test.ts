@@ -13,12 +13,12 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
     serve: async ({ workers, unsafeDurability }) => {
       calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
-    work: async (database) => {
-      calls.push(`work ${database}`);
+    work: async ({ kind, schema, identity }) => {
+      calls.push(`work ${kind} ${schema} ${identity}`);
     },
-    migrate: async () => {
-      calls.push('migrate');
-      return ['0001_coupons', '0002_claims'];
+    migrate: async ({ newInstallation }) => {
+      calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));
+      return { schema: 'sale', applied: ['0001_coupons', '0002_claims'] };
     },
     scenarios: { 'flash-sale': 'many users for few units', mixed: 'all kinds' },
     drill: async ({ scenario, urls, seed, audit }) => {
@@ -142,9 +142,17 @@ describe('a command', () => {
     expect(ended).toBe(true);
   });
 
-  it('migrate tells each migration that it applied, or that there was none', async () => {
-    expect((await run(['migrate'])).stdout).toBe('applied 0001_coupons\napplied 0002_claims\n');
-    expect((await run(['migrate'], { migrate: async () => [] })).stdout).toBe('up to date\n');
+  it('migrate prints each migration that it applied, or that there was none, and the schema', async () => {
+    expect((await run(['migrate'])).stdout).toBe(
+      'applied 0001_coupons\napplied 0002_claims\nschema sale\n',
+    );
+    const done = { migrate: async () => ({ schema: 'sale', applied: [] }) };
+    expect((await run(['migrate'], done)).stdout).toBe('up to date\nschema sale\n');
+  });
+
+  it('migrate makes a further installation only when it is asked for one', async () => {
+    expect((await run(['migrate'])).calls).toEqual(['migrate']);
+    expect((await run(['migrate', '--new-installation'])).calls).toEqual(['migrate new']);
   });
 
   it('config prints the settings in force', async () => {

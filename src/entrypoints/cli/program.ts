@@ -5,10 +5,10 @@ export type Program = {
   version: string;
   /** Runs the service, with what is said here over the configuration; resolves once it has stopped in good order. */
   serve(options: ServeOptions): Promise<void>;
-  /** Serves as one of the workers of a service with this kind of database; only a primary process asks for it. */
-  work(database: 'bundled' | 'external'): Promise<void>;
-  /** Brings the database up to date; resolves to the names of the migrations applied, in order. */
-  migrate(): Promise<string[]>;
+  /** Serves as one of the workers of a service; only a primary process asks for it, and says which tables are its. */
+  work(database: { kind: 'bundled' | 'external'; schema: string; identity: string }): Promise<void>;
+  /** Brings the database up to date; resolves to the schema, and the names of the migrations applied, in order. */
+  migrate(options: MigrateOptions): Promise<{ schema: string; applied: string[] }>;
   /** The scenarios that a drill can play, each with what it is. */
   scenarios: Readonly<Record<string, string>>;
   /** Sends a crowd at a service and resolves to the verdict on what it was told. */
@@ -23,6 +23,9 @@ export type Program = {
 
 /** What `serve` can be told on the command line; what is not told is as configured. */
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
+
+/** What `migrate` can be told. */
+export type MigrateOptions = { newInstallation?: boolean };
 
 /** How a history was judged; `unknown` where it shows too little to be called passed. */
 export type Verdict = 'passed' | 'failed' | 'unknown';

@@ -188,8 +188,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The database cannot be used now, the service stops, or a coupon sells out again and again before stock can be ' +
-      'added to it. Nothing is stored.',
+      'The database cannot be used now, or refuses the request by a rule that no caller can keep; the service stops; or ' +
+      'a coupon sells out again and again before stock can be added to it. Nothing is stored; ask again later.',
   },
   outcome_unknown: {
     status: 503,

@@ -3,7 +3,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
-import { AppError, type FieldError } from '../../core/errors.ts';
+import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
 import { sharedSchemas } from './schemas.ts';
 
 /** Bodies are taken as they are; paths, queries and headers are text and so are read as the type they stand for. */
@@ -15,8 +15,7 @@ export function validatorCompiler(): FastifySchemaCompiler<TSchema> {
 
 /** The fault for fields that break a rule. */
 export function invalidRequest(fields: FieldError[]): AppError {
-  const detail = fields.map(({ field, message }) => `${field} ${message}`).join('; ');
-  return new AppError('invalid_request', { detail, fields });
+  return new AppError('invalid_request', { detail: detailOf(fields), fields });
 }
 
 function newAjv(options: { coerceTypes: boolean }): Ajv {

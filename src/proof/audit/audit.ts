@@ -10,7 +10,7 @@ import { readHistory } from './read-history.ts';
 import { throwNaming } from './read-lines.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 import { rules } from './rules.ts';
-import { takeDump } from './take-dump.ts';
+import { type DumpedDatabase, takeDump } from './take-dump.ts';
 import { overallVerdict, type RuleReport, type Verdict } from './verdict.ts';
 
 /** What is audited: a recorded history, and the tables as they are stored once everything has come to rest. */
@@ -19,7 +19,7 @@ export type AuditInput = {
   /** What was broken on purpose meanwhile. */
   faultsFile?: string | undefined;
   options?: Partial<AuditOptions> | undefined;
-} & ({ dump: Dump } | { databaseUrl: string });
+} & ({ dump: Dump } | { database: DumpedDatabase });
 
 /** The verdict, and what each rule found. */
 export type AuditReport = {
@@ -42,7 +42,7 @@ export async function auditHistory(input: AuditInput): Promise<AuditReport> {
   const history = await readHistory(input.historyFile).catch(throwNaming(input.historyFile));
   const options = { ...optionsFor(history.head), ...input.options };
   const faults = await faultsDuring(history, input.faultsFile);
-  const dump = 'dump' in input ? input.dump : await takeDump(input.databaseUrl);
+  const dump = 'dump' in input ? input.dump : await takeDump(input.database);
   assertDump(dump);
   const evidence = joinEvidence({ history, dump, faults, options });
   const reports = rules.map((rule) => rule(evidence));

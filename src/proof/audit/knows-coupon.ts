@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readFileSync } from 'node:fs';
-import pg from 'pg';
+import { connectToDatabase, type DumpedDatabase } from './take-dump.ts';
 
 const findCoupon = readFileSync(new URL('./sql/find-coupon.sql', import.meta.url), 'utf8');
-const connectTimeoutMs = 10_000;
 
 /** Whether this database has a coupon of that name. */
-export async function knowsCoupon(databaseUrl: string, name: string): Promise<boolean> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'firstcome audit',
-  });
-  await client.connect();
+export async function knowsCoupon(database: DumpedDatabase, name: string): Promise<boolean> {
+  const client = await connectToDatabase(database);
   try {
     const { rows } = await client.query(findCoupon, [name]);
     return rows.length > 0;

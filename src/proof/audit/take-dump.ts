@@ -7,20 +7,45 @@ const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.m
 
 const connectTimeoutMs = 10_000;
 
-/**
- * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
- * nothing. To be called once everything has come to rest: what is still under way is not in it.
- */
-export async function takeDump(databaseUrl: string): Promise<Dump> {
+// What it lacks would count as lost. Each line fits into 80 columns, together with the name before it.
+const standby = 'it is a standby, which may be\nbehind. Let DATABASE_URL lead to the primary.';
+
+/** Where the tables are. */
+export type DumpedDatabase = {
+  /** May hold a password. */
+  url: string;
+  schema: string;
+};
+
+/** A connection that looks up tables in the schema, whatever the role and the URL say. */
+export async function connectToDatabase({ url, schema }: DumpedDatabase): Promise<pg.Client> {
   const client = new pg.Client({
-    connectionString: databaseUrl,
+    connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'firstcome audit',
   });
   await client.connect();
   try {
+    await client.query(sql('use-schema'), [schema]);
+    return client;
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+}
+
+/**
+ * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
+ * nothing. To be called once everything has come to rest: what is still under way is not in it. Rejects on a standby.
+ */
+export async function takeDump(database: DumpedDatabase): Promise<Dump> {
+  const client = await connectToDatabase(database);
+  try {
     await client.query(sql('begin-snapshot'));
-    const [time] = (await client.query<{ taken_at: string }>(sql('read-time'))).rows;
+    const [time] = (
+      await client.query<{ taken_at: string; in_recovery: boolean }>(sql('read-time'))
+    ).rows;
+    if (time?.in_recovery) throw new Error(standby);
     const { rows: coupons } = await client.query<DumpedCoupon>(sql('read-coupons'));
     await client.query(sql('open-claims'));
     const claims = await fetchAll<DumpedClaim>(client, sql('fetch-claims'));

@@ -274,6 +274,7 @@ export const hotCouponLocked: FaultRow = {
     const client = new pg.Client({
       connectionString: rig.server.url(rig.database),
       application_name: 'faults',
+      options: '-c search_path=firstcome',
     });
     await client.connect();
     try {
@@ -310,6 +311,7 @@ export const clockStepsBack: FaultRow = {
   async inject(injection) {
     const { rig, chance } = injection;
     const { server, database } = rig;
+    await server.query(steppingClockSql, { database });
     await injection.fault('clock steps back', async () => {
       for (let step = 0; step < 3; step += 1) {
         const seconds = Math.floor(chance.between(60, 3600));
@@ -326,13 +328,10 @@ export const clockStepsBack: FaultRow = {
     );
     return still.length > 0 ? [] : ['no decision was dated by the clock that steps'];
   },
-  async prepare({ server, database }) {
-    await server.query(steppingClockSql, { database });
-    await server.query(`alter database ${database} set search_path = public, faults, pg_catalog`);
-  },
 };
 
-// PostgreSQL looks for its own functions first only while the path does not name their schema.
+// PostgreSQL looks for its own functions first only while the path does not name their schema. The functions that decide
+// get such a path of their own, since the service pins that of its sessions.
 const steppingClockSql = `
   create schema faults;
   create table faults.clock (behind interval not null);
@@ -341,4 +340,13 @@ const steppingClockSql = `
     $$ select pg_catalog.clock_timestamp() - behind from faults.clock $$;
   create function faults.step_back(in_seconds integer) returns void language sql as
     $$ update faults.clock set behind = behind + make_interval(secs => in_seconds) $$;
+  do $$
+  declare
+    decider regprocedure;
+  begin
+    for decider in select oid from pg_proc where pronamespace = 'firstcome'::regnamespace and prolang <> 14 loop
+      execute format('alter function %s set search_path = firstcome, faults, pg_catalog', decider);
+    end loop;
+  end
+  $$;
 `;

@@ -3,7 +3,7 @@
 -- Locks: none. Indexes: claims_one_per_position, $3 entries of it; coupons_primary_key, $4 of it.
 with page as (
   select coupon_id, position from claims
-  where (coupon_id, position) > ($1::bigint, $2::integer)
+  where require_primary() and (coupon_id, position) > ($1::bigint, $2::integer)
   order by coupon_id, position
   limit $3::integer
 ),

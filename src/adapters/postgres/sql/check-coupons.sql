@@ -3,7 +3,7 @@
 -- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key, claims_one_per_position, each once a coupon.
 with page as (
   select id, name, amount, remaining_amount, ledger_seq from coupons
-  where id > $1::bigint
+  where require_primary() and id > $1::bigint
   order by id
   limit $2::integer
 ),

@@ -1,11 +1,13 @@
--- Returns whether this server can decide claims, which is when it takes writes and has the functions that this version
--- calls, and the settings that durability rests on.
+-- Returns the identity of the installation, whether this server can decide claims, which is when it takes writes and has
+-- the functions that this version calls, and the settings that durability rests on. Fails on a standby, and where a
+-- function is missing that every session or read needs.
 -- Locks: none.
-select not pg_is_in_recovery()
-  and current_setting('transaction_read_only') = 'off'
+select installation_identity() as identity,
+  current_setting('transaction_read_only') = 'off'
   and to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[], boolean)') is not null
   and to_regprocedure('claim_bundle(uuid[], text[], text[], uuid[], text[])') is not null
   and to_regprocedure('add_stock_2(text, integer, uuid, bigint, integer)') is not null as can_decide,
   current_setting('fsync') as fsync,
   current_setting('synchronous_commit') as synchronous_commit,
   current_setting('synchronous_standby_names') as synchronous_standby_names
+where require_primary()

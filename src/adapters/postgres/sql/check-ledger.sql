@@ -4,7 +4,7 @@
 -- Locks: none. Indexes: stock_ledger_primary_key, $3 entries of it; coupons_primary_key, $4 of it.
 with page as (
   select coupon_id, seq, kind, units, remaining_after from stock_ledger
-  where (coupon_id, seq) >= ($1::bigint, $2::bigint)
+  where require_primary() and (coupon_id, seq) >= ($1::bigint, $2::bigint)
   order by coupon_id, seq
   limit $3::integer
 ),

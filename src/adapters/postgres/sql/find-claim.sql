@@ -3,4 +3,4 @@
 select claims.claim_id, claims.user_id, claims.position, claims.claimed_at
 from coupons
 left join claims on claims.coupon_id = coupons.id and claims.user_id = $2::text
-where coupons.name = $1::text
+where require_primary() and coupons.name = $1::text

@@ -10,5 +10,5 @@ left join lateral (
   order by claims.position
   limit $3::integer
 ) page on true
-where coupons.name = $1::text
+where require_primary() and coupons.name = $1::text
 order by page.position

@@ -3,6 +3,6 @@
 select id, name, amount, remaining_amount, opens_at, closes_at, paused,
   coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state
 from coupons
-where id > $1::bigint
+where require_primary() and id > $1::bigint
 order by id
 limit $2::integer

@@ -3,4 +3,5 @@
 select claims.user_id
 from coupons
 join claims on claims.coupon_id = coupons.id
-where coupons.name = $1::text and claims.position > $2::integer and claims.position <= $2::integer + $3::integer
+where require_primary() and coupons.name = $1::text
+  and claims.position > $2::integer and claims.position <= $2::integer + $3::integer

@@ -4,4 +4,4 @@ select id, name, amount, remaining_amount, opens_at, closes_at, paused,
   coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state,
   coupon_holders(id, $2::integer) as holders
 from coupons
-where name = any ($1::text[])
+where require_primary() and name = any ($1::text[])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Command } from 'commander';
-import type { Output, Program } from '../program.ts';
+import type { MigrateOptions, Output, Program } from '../program.ts';
 
 /** `firstcome migrate`: brings the database up to date and says what it did. */
 export function migrateCommand(program: Program, output: Output): Command {
@@ -10,9 +10,16 @@ export function migrateCommand(program: Program, output: Output): Command {
       'Applies the migrations that the database lacks, in order. Running it again, or in ' +
         'two places at once, applies nothing twice.',
     )
-    .action(async () => {
-      const names = await program.migrate();
-      const lines = names.length === 0 ? ['up to date'] : names.map((name) => `applied ${name}`);
+    .option(
+      '--new-installation',
+      'make one in DATABASE_SCHEMA although the database has another one',
+    )
+    .action(async (options: MigrateOptions) => {
+      const { schema, applied } = await program.migrate(options);
+      const lines = [
+        ...(applied.length === 0 ? ['up to date'] : applied.map((name) => `applied ${name}`)),
+        `schema ${schema}`,
+      ];
       output.stdout(`${lines.join('\n')}\n`);
     });
 }

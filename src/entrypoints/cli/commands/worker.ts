@@ -6,5 +6,8 @@ import type { Program } from '../program.ts';
 export function workerCommand(program: Program): Command {
   return new Command('worker')
     .addArgument(new Argument('<database>').choices(['bundled', 'external']))
-    .action((database: 'bundled' | 'external') => program.work(database));
+    .arguments('<schema> <identity>')
+    .action((kind: 'bundled' | 'external', schema: string, identity: string) =>
+      program.work({ kind, schema, identity }),
+    );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
-import { durabilityLevels, type Health } from '../../../core/health.ts';
+import { durabilityLevels, type Health, unhealthyReasons } from '../../../core/health.ts';
 import type { HealthFacts, Route } from '../parts.ts';
 
 const HealthBody = Type.Object({
@@ -12,6 +12,14 @@ const HealthBody = Type.Object({
       description:
         'What an acknowledged claim outlives: the loss of the primary (replicated), a crash and the loss of power ' +
         '(local), or neither (unsafe). Absent while the database does not answer.',
+    }),
+  ),
+  reason: Type.Optional(
+    Type.Enum([...unhealthyReasons], {
+      description:
+        'Why it is unhealthy, where more is known than that the database cannot decide claims. installation_changed: the ' +
+        'database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
+        'unavailable until the right one is back, or a restart of the service accepts this one.',
     }),
   ),
   anonymous_admin: Type.Optional(
@@ -39,7 +47,7 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
         const health = await checkHealth();
         const healthy = health.healthy && (whileStopping || isReady());
         reply.code(healthy ? 200 : 503);
-        return toHealthBody(healthFacts, { healthy, durability: health.durability });
+        return toHealthBody(healthFacts, { ...health, healthy });
       },
     );
   }
@@ -65,6 +73,7 @@ function toHealthBody(facts: HealthFacts, health: Health): Static<typeof HealthB
     version: facts.version,
     database: facts.database,
     ...(health.durability && { durability: health.durability }),
+    ...(health.reason && { reason: health.reason }),
     ...(facts.anonymousAdmin && { anonymous_admin: true }),
   };
 }

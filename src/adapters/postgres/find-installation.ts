@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Finds out in which schema of a database the installation lies. Reads only. */
+import type pg from 'pg';
+import { connectOnce } from './connect.ts';
+import {
+  chooseSchema,
+  type InstallationPlace,
+  migrationsTable,
+  namesNeeded,
+  type SchemaFacts,
+  type SchemaSetting,
+  schemaBefore,
+  schemaDefault,
+} from './installations.ts';
+import { catalogsOnly, searchPathOf } from './search-path.ts';
+import { statement } from './statements.ts';
+
+const readSearchPath = statement('read-search-path');
+const findInstallations = statement('find-installations');
+const listMigrations = statement('list-migrations');
+const setSession = statement('set-session');
+const readIdentityOf = statement('read-identity');
+
+type SchemaRow = {
+  schema: string;
+  tables: string[];
+  taken: string[];
+  has_marks: boolean;
+  list: 'none' | 'readable' | 'unreadable' | 'foreign';
+};
+
+/** The schema that the operator names, if any, and how the advice calls the place where he does. */
+export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting };
+
+/**
+ * Applies the rule of `chooseSchema` on a session whose search path is still that of its role and URL. Afterwards the
+ * search path is another one. Throws a `StartError` that says what to do.
+ */
+export async function findInstallation(
+  client: pg.ClientBase,
+  wanted: SchemaWanted,
+): Promise<InstallationPlace> {
+  const { rows } = await client.query<{ schemas: string[] }>(readSearchPath.text);
+  const inPath = (rows[0]?.schemas ?? []).filter((schema) => !isOfPostgres(schema));
+  const inReach = [...new Set([schemaDefault, schemaBefore, ...inPath])];
+  const facts = await readFacts(client, inReach, wanted.schema);
+  return chooseSchema(facts, wanted.schema, wanted.setting);
+}
+
+/** The identity of the installation in a schema. Rejects where the schema has none, or one that is not up to date. */
+export async function readIdentity(client: pg.ClientBase, schema: string): Promise<string> {
+  await setSearchPath(client, searchPathOf(schema));
+  const { rows } = await client.query<{ identity: string }>(readIdentityOf.text);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the installation has no identity');
+  return row.identity;
+}
+
+/** The same over a connection of its own, for what happens outside of the service. */
+export async function locateInstallation(
+  options: Parameters<typeof connectOnce>[0] & SchemaWanted,
+): Promise<InstallationPlace> {
+  const client = await connectOnce(options);
+  try {
+    return await findInstallation(client, options);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function readFacts(
+  client: pg.ClientBase,
+  inReach: string[],
+  wanted: string | undefined,
+): Promise<SchemaFacts[]> {
+  await setSearchPath(client, catalogsOnly);
+  const { rows } = await client.query<SchemaRow>(findInstallations.text, [
+    [...inReach, ...(wanted === undefined ? [] : [wanted])],
+    ...[namesNeeded, migrationsTable],
+  ]);
+  const all: SchemaFacts[] = [];
+  for (const { schema, tables, taken, has_marks: hasMarks, list } of rows) {
+    const names = list === 'readable' ? await readList(client, schema) : list;
+    const isInReach = inReach.includes(schema);
+    all.push({ schema, isInReach, tables, taken, hasMarks, list: names });
+  }
+  return all;
+}
+
+async function readList(client: pg.ClientBase, schema: string): Promise<string[]> {
+  await setSearchPath(client, searchPathOf(schema));
+  const { rows } = await client.query<{ name: string }>(listMigrations.text);
+  return rows.map(({ name }) => name);
+}
+
+async function setSearchPath(client: pg.ClientBase, path: string): Promise<void> {
+  await client.query(setSession.text, [['search_path'], [path]]);
+}
+
+function isOfPostgres(schema: string): boolean {
+  return schema.startsWith('pg_') || schema === 'information_schema';
+}

@@ -1,0 +1,19 @@
+-- Returns the statement that reads the sequence of coupons.id: the id that it gives next, the largest id in use (also of
+-- coupons of which only claims or rows of the ledger are left), and what to run where that is too large. No row where
+-- there is no such table, and where this role may not read the sequence. That statement takes its snapshot before it
+-- reads the sequence, so a coupon that is created meanwhile never looks like an id in use.
+-- Locks: none. Indexes: coupons_primary_key, claims_one_per_user and stock_ledger_primary_key, the last entry of each.
+with named as (
+  select case when to_regclass('coupons') is not null then pg_get_serial_sequence('coupons', 'id') end as sequence
+)
+select format(
+  'select (last_value + is_called::integer)::text as next_id, used.id::text as used_id,
+     format(''select setval(%%L, %%s);'', %L, used.id) as remedy
+   from %s
+   cross join (select greatest(
+     (select max(id) from coupons), (select max(coupon_id) from claims), (select max(coupon_id) from stock_ledger)
+   ) as id) as used',
+  sequence, sequence
+) as statement
+from named
+where has_sequence_privilege(sequence, 'select')

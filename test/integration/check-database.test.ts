@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a start refuses before it serves: a database that cannot take every name, or gives an id twice. */
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { createFirstcome, migrate as migrateSchema } from '../../src/app/library.ts';
+import { startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const refusedWith = (lines: unknown[]) => ({ name: 'StartError', message: lines.join('\n') });
+
+/** The lines fit on a terminal together with the name that the command line writes before them. */
+function expectShortLines(message: string): void {
+  for (const line of `firstcome: ${message}`.split('\n')) expect(line.length).toBeLessThan(81);
+}
+
+describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encoding) => {
+  const name = `shop_${randomBytes(4).toString('hex')}`;
+  const urlOf = (database: string) => new URL(`/${database}`, inject('postgresUrl')).href;
+  const made: string[] = [];
+  let server: pg.Client;
+
+  beforeAll(async () => {
+    server = new pg.Client({ connectionString: inject('postgresUrl') });
+    await server.connect();
+    await server.query(
+      `create database ${name} encoding '${encoding}' template template0 lc_collate 'C' lc_ctype 'C'`,
+    );
+    made.push(name);
+  });
+
+  afterAll(async () => {
+    for (const database of made) await server.query(`drop database ${database} with (force)`);
+    await server.end();
+  });
+
+  const refusal = refusedWith([
+    `the database ${name} has the encoding ${encoding};`,
+    'firstcome needs UTF8, since names may hold any Unicode',
+    'Create another database, and use that one:',
+    `  create database ${name}_utf8 template template0`,
+    `    encoding 'UTF8' locale 'C';`,
+  ]);
+
+  const tables = async () => {
+    const client = new pg.Client({ connectionString: urlOf(name) });
+    await client.connect();
+    const { rows } = await client.query(
+      `select from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
+    );
+    await client.end();
+    return rows.length;
+  };
+
+  it('is refused by the service, which leaves no table in it', async () => {
+    await expect(startService({ DATABASE_URL: urlOf(name) })).rejects.toMatchObject(refusal);
+    expect(await tables()).toBe(0);
+    expectShortLines(refusal.message);
+  });
+
+  it('is refused by the migration alone, which leaves no table in it', async () => {
+    const options = {
+      ...{ connectTimeoutMs: 10_000, sleep: systemClock.sleep },
+      ...{ schema: undefined, setting: 'DATABASE_SCHEMA' as const, mayAddInstallation: false },
+    };
+    await expect(migrate({ url: urlOf(name), ...options })).rejects.toMatchObject(refusal);
+    expect(await tables()).toBe(0);
+  });
+
+  it('is refused by the library, which leaves no schema in it', async () => {
+    const pool = new pg.Pool({ connectionString: urlOf(name) });
+    try {
+      await expect(migrateSchema({ pool })).rejects.toMatchObject(refusal);
+      await expect(createFirstcome({ pool })).rejects.toMatchObject(refusal);
+      expect((await pool.query(`select to_regnamespace('firstcome') as it`)).rows).toEqual([
+        { it: null },
+      ]);
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it('is replaced by the one that the refusal says how to create', async () => {
+    const creation = refusal.message.split('\n').slice(3).join(' ');
+    await server.query(creation);
+    made.push(`${name}_utf8`);
+    const app = await startService({ DATABASE_URL: urlOf(`${name}_utf8`) });
+    await app.stop();
+  });
+});
+
+describe('a sequence', () => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    await database.query(
+      `insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
+       select 'coupon ' || n, 5, 5, 1, now(), now() from generate_series(1, 8) n`,
+    );
+  });
+
+  afterEach(() => database.drop());
+
+  const start = async () => (await startService({ DATABASE_URL: database.url })).stop();
+
+  const refusalAt = (next: number, used: number) =>
+    refusedWith([
+      `the sequence of coupons.id is behind its table: it gives ${next} next,`,
+      `and ids up to ${used} are in use, so that coupons cannot be created`,
+      'Run this in the database, and start again:',
+      `  select setval('firstcome.coupons_id_seq', ${used});`,
+    ]);
+
+  it('behind its table is refused with the statement that helps, exactly as it is printed', async () => {
+    await database.query('alter table coupons alter column id restart with 1');
+    const refusal = refusalAt(1, 8);
+    await expect(start()).rejects.toMatchObject(refusal);
+    expectShortLines(refusal.message);
+    await database.query(refusal.message.split('\n')[3] as string);
+    await start();
+    const [{ id }] = (await database.query(
+      `insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
+       values ('ninth', 5, 5, 1, now(), now()) returning id`,
+    )) as [{ id: string }];
+    expect(id).toBe('9');
+  });
+
+  it('that has given fewer ids than are in use is refused', async () => {
+    await database.query(`select setval('coupons_id_seq', 7)`);
+    await expect(start()).rejects.toMatchObject(refusalAt(8, 8));
+  });
+
+  it.each(["setval('coupons_id_seq', 8)", "setval('coupons_id_seq', 9, false)"])(
+    'that gives a free id next is taken: %s',
+    async (set) => {
+      await database.query(`select ${set}`);
+      await start();
+    },
+  );
+
+  it('of another name is found by its column', async () => {
+    await database.query('alter sequence coupons_id_seq rename to "Ids of coupons"');
+    await database.query('alter table coupons alter column id restart with 1');
+    await expect(start()).rejects.toThrow(`  select setval('firstcome."Ids of coupons"', 8);`);
+  });
+
+  it('that would meet claims or ledger rows of a removed coupon is refused', async () => {
+    await database.query(
+      `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
+       values (11, 'ada', 1, gen_random_uuid(), now())`,
+    );
+    await expect(start()).rejects.toMatchObject(refusalAt(9, 11));
+    await database.query(
+      `insert into stock_ledger
+         (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
+       values (12, 1, gen_random_uuid(), 'grant', 5, 5, now())`,
+    );
+    await database.query('truncate coupons restart identity');
+    await expect(start()).rejects.toMatchObject(refusalAt(1, 12));
+  });
+
+  it('that the role may not read keeps no start back', async () => {
+    await database.query('alter table coupons alter column id restart with 1');
+    const role = `reader_${randomBytes(4).toString('hex')}`;
+    await database.query(`create role ${role} login password 'secret'`);
+    try {
+      await database.query(`grant usage on schema firstcome to ${role}`);
+      await database.query(
+        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role}`,
+      );
+      const url = new URL(database.url);
+      [url.username, url.password] = [role, 'secret'];
+      const app = await startService({ DATABASE_URL: url.href });
+      await app.stop();
+    } finally {
+      await database.query(`drop owned by ${role}`);
+      await database.query(`drop role ${role}`);
+    }
+  });
+
+  it('behind its table is refused by the library too, in its schema', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    try {
+      await migrateSchema({ pool, schema: 'sale' });
+      const engine = await createFirstcome({ pool, schema: 'sale' });
+      for (const name of ['a', 'b']) await engine.createCoupon({ name, amount: 1 });
+      await engine.stop();
+      await database.query('alter table sale.coupons alter column id restart with 1');
+      const refused = await createFirstcome({ pool, schema: 'sale' }).catch((error) => error);
+      expect(refused.message).toContain(`  select setval('sale.coupons_id_seq', 2);`);
+      await database.query(refused.message.split('\n')[3]);
+      await (await createFirstcome({ pool, schema: 'sale' })).stop();
+    } finally {
+      await pool.end();
+    }
+  });
+});

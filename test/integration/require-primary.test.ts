@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The filter that keeps reads off a standby: where it stands in the plans, and how often it runs. */
+import { readdirSync, readFileSync } from 'node:fs';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const folder = new URL('../../src/adapters/postgres/sql/', import.meta.url);
+
+/** For each type of a parameter a value that finds nothing, so that no row is ever fetched. */
+const nothing: Record<string, unknown> = {
+  bigint: '999',
+  integer: 10,
+  text: 'none',
+  'text[]': ['none'],
+};
+
+const guarded = readdirSync(folder)
+  .map((file) => {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    return { name: file.replace(/\.sql$/, ''), text, types: typesOf(text) };
+  })
+  .filter(({ text }) => /^(?!--).*require_primary\(\)/m.test(text));
+
+/** The types of a statement's parameters, in their order. */
+function typesOf(text: string): string[] {
+  const types: string[] = [];
+  for (const [, number, type = ''] of text.matchAll(/\$(\d+)::(\w+(?:\[\])?)/g)) {
+    types[Number(number) - 1] = type;
+  }
+  return types;
+}
+
+let database: TestDatabase;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('set enable_seqscan = off');
+  await client.query(`set track_functions = 'pl'`);
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+/** How often the function ran, as far as that is not yet passed on to the server's statistics. */
+async function calls(): Promise<number> {
+  const { rows } = await client.query<{ calls: string }>(
+    `select calls from pg_stat_xact_user_functions where funcname = 'require_primary'`,
+  );
+  return Number(rows[0]?.calls ?? 0);
+}
+
+it.each(guarded)(
+  'require_primary() runs once in $name, also where no row matches',
+  async ({ name, text, types }) => {
+    const values = types.map((type) => nothing[type]);
+    // More often than a plan for these values alone is made: the last ones run on the plan for all values.
+    for (let time = 1; time <= 7; time += 1) {
+      await client.query('begin');
+      const before = await calls();
+      await client.query({ name, text, values });
+      expect((await calls()) - before).toBe(1);
+      await client.query('commit');
+    }
+  },
+);
+
+it.each(guarded)(
+  'require_primary() is a one-time filter in the plan of $name',
+  async ({ text, types }) => {
+    const parameters = types.map((type) => `'${type.endsWith('[]') ? '{none}' : nothing[type]}'`);
+    await client.query({ text: `prepare planned as ${text}` });
+    await client.query(`set plan_cache_mode = 'force_generic_plan'`);
+    const list = parameters.length > 0 ? `(${parameters.join(', ')})` : '';
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      `explain (costs off) execute planned ${list}`,
+    );
+    await client.query('deallocate planned');
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toMatch(/One-Time Filter: \(?require_primary\(\)/);
+    expect(plan).not.toMatch(/Seq Scan|^\s*Filter: .*require_primary/m);
+  },
+);

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The rule that says in which schema of a database the service and the library find their tables. */
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrationFiles } from '../../src/adapters/postgres/migration-files.ts';
+import { createFirstcome, migrate as migrateLibrary } from '../../src/app/library.ts';
+import type { App } from '../../src/app.ts';
+import { migrateAsReleased } from '../support/released-migrations.ts';
+import { patience, startService } from '../support/service.ts';
+import {
+  createEmptyDatabase,
+  migrateDatabase,
+  type TestDatabase,
+} from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let database: TestDatabase;
+let app: App | undefined;
+
+beforeEach(async () => {
+  database = await createEmptyDatabase();
+});
+
+afterEach(async () => {
+  await app?.stop();
+  app = undefined;
+  await database.drop();
+});
+
+async function start(env: Record<string, string> = {}): Promise<App> {
+  app = await startService({ ...patience, DATABASE_URL: database.url, ...env });
+  return app;
+}
+
+async function restart(env: Record<string, string> = {}): Promise<void> {
+  await app?.stop();
+  app = undefined;
+  await start(env);
+}
+
+const migrateAs = (schema?: string, newInstallation = false) =>
+  migrateDatabase(database.url, { newInstallation, ...(schema !== undefined && { schema }) });
+
+const refusalOf = (starting: Promise<unknown>): Promise<string> =>
+  starting.then(
+    () => 'started',
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+
+async function call(path: string, body?: object) {
+  const answer = await fetch(`${app?.url}${path}`, {
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: await answer.json() };
+}
+
+const create = async (name: string, amount = 5) =>
+  (await call('/api/coupons', { name, amount })).status;
+const claim = async (name: string, userId: string) =>
+  (await call('/api/coupons/claim', { user_id: userId, coupon_name: name })).status;
+
+async function schemasWith(table: string): Promise<string[]> {
+  const rows = await database.query<{ schema: string }>(
+    'select schemaname as schema from pg_tables where tablename = $1 order by 1',
+    [table],
+  );
+  return rows.map(({ schema }) => schema);
+}
+
+const couponsIn = async (schema: string) =>
+  (await database.query<{ name: string }>(`select name from ${schema}.coupons order by id`)).map(
+    ({ name }) => name,
+  );
+
+/** What Ruby on Rails leaves in a database. */
+const railsTables = `create table public.schema_migrations (version varchar primary key);
+  create table public.coupons (id bigint primary key, code text)`;
+
+describe('on a database without an installation', () => {
+  it('the service creates one in the schema firstcome', async () => {
+    await start();
+    expect(await create('SALE')).toBe(201);
+    expect(await schemasWith('coupons')).toEqual(['firstcome']);
+  });
+
+  it('tables of another program in public stay untouched', async () => {
+    await database.query(railsTables);
+    await start();
+    expect(await create('SALE')).toBe(201);
+    expect(await couponsIn('firstcome')).toEqual(['SALE']);
+    expect(await database.query('select * from public.coupons')).toEqual([]);
+  });
+
+  it.each(['sale', 'user', 'order', '_', 'x'.repeat(63)])(
+    'DATABASE_SCHEMA=%s is created and used, and found again',
+    async (schema) => {
+      await start({ DATABASE_SCHEMA: schema });
+      expect(await create('SALE')).toBe(201);
+      expect(await schemasWith('coupons')).toEqual([schema]);
+      await restart({ DATABASE_SCHEMA: schema });
+      expect((await call('/api/coupons/SALE')).status).toBe(200);
+    },
+  );
+
+  it('several that start at once make one installation', async () => {
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    // The lock of all migrations, by any release.
+    await holder.query('select pg_advisory_lock(7241865325823964)');
+    const starting = [migrateAs(), migrateAs('public'), migrateAs('sale'), migrateAs()];
+    const ended = Promise.allSettled(starting);
+    await waitFor('four that wait for the lock', async () => {
+      const waiting = await database.query(
+        `select from pg_locks where locktype = 'advisory' and not granted
+         and database = (select oid from pg_database where datname = current_database())`,
+      );
+      return waiting.length === starting.length;
+    });
+    await holder.end();
+    await ended;
+    expect(await schemasWith('coupons')).toHaveLength(1);
+  });
+});
+
+describe('an installation of release 0.1 in public', () => {
+  beforeEach(async () => {
+    await migrateAsReleased(database.url);
+    await database.query(
+      `insert into public.coupons
+         (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
+       values ('OLD', 3, 3, 1, now(), now())`,
+    );
+    await database.query(
+      `insert into public.stock_ledger
+         (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
+       select id, 1, gen_random_uuid(), 'grant', 3, 3, now() from public.coupons`,
+    );
+  });
+
+  it('is brought up to date where it is, and goes on', async () => {
+    await start();
+    expect(await claim('OLD', 'ada')).toBe(200);
+    await restart();
+    expect(await claim('OLD', 'ada')).toBe(409);
+    expect(await schemasWith('coupons')).toEqual(['public']);
+    expect(await schemasWith('schema_migrations')).toEqual(['public']);
+    expect(await database.query('select name from public.schema_migrations')).toHaveLength(
+      migrationFiles.length,
+    );
+  });
+
+  it('stays the only one when a schema firstcome appears under the running service', async () => {
+    await start();
+    await database.query('create schema firstcome');
+    await database.query('create table firstcome.coupons (id bigint)');
+    expect(await claim('OLD', 'ada')).toBe(200);
+    expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 2 });
+  });
+
+  it('is used by the library too, which makes no other', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    await migrateLibrary({ pool });
+    const engine = await createFirstcome({ pool });
+    expect(await engine.claim({ couponName: 'OLD', userId: 'ada' })).toMatchObject({
+      outcome: 'claimed',
+    });
+    await engine.stop();
+    await pool.end();
+    expect(await schemasWith('coupons')).toEqual(['public']);
+  });
+
+  it('is not hidden by a DATABASE_SCHEMA without one: the service refuses to start', async () => {
+    expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
+      'StartError: schema firstcome has no installation, but schema public has one\n' +
+        'To go on with that one, set DATABASE_SCHEMA=public.\n' +
+        'To make a new one, which shares no coupon with it, run once with\n' +
+        'DATABASE_SCHEMA=firstcome:\n' +
+        '  firstcome migrate --new-installation',
+    );
+    expect(await refusalOf(migrateAs('firstcome'))).toContain('but schema public has one');
+    expect(await schemasWith('coupons')).toEqual(['public']);
+    await start({ DATABASE_SCHEMA: 'public' });
+    expect(await claim('OLD', 'ada')).toBe(200);
+  });
+
+  it('stands beside a new one that was asked for, and neither sees the other', async () => {
+    await migrateAs('sale', true);
+    await start({ DATABASE_SCHEMA: 'sale' });
+    expect((await call('/api/coupons/OLD')).status).toBe(404);
+    expect(await create('OLD', 1)).toBe(201);
+    expect(await claim('OLD', 'ada')).toBe(200);
+    expect(await database.query('select from public.claims')).toEqual([]);
+    // Out of the reach of a service that is not given a schema, so nothing is ambiguous.
+    await restart();
+    expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 3 });
+  });
+});
+
+describe('an installation of release 0.1 that followed a search path', () => {
+  it('of a role with a schema of its own is found, with its list of migrations in public', async () => {
+    await database.query('create schema firstcome');
+    await migrateAsReleased(database.url);
+    expect(await schemasWith('coupons')).toEqual(['firstcome']);
+    await start();
+    expect(await create('SALE')).toBe(201);
+    await restart();
+    expect((await call('/api/coupons/SALE')).status).toBe(200);
+    expect(await schemasWith('installation')).toEqual(['firstcome']);
+    expect(await schemasWith('schema_migrations')).toEqual(['public']);
+  });
+
+  it('of the URL is found, whatever its name', async () => {
+    await database.query('create schema "Shop \\ one"');
+    const url = new URL(database.url);
+    url.searchParams.set('options', '-c search_path="Shop\\ one"');
+    await database.query('alter schema "Shop \\ one" rename to "Shop one"');
+    await migrateAsReleased(url.href);
+    await start({ DATABASE_URL: url.href });
+    expect(await create('SALE')).toBe(201);
+    expect(await couponsIn('"Shop one"')).toEqual(['SALE']);
+    expect(await schemasWith('coupons')).toEqual(['Shop one']);
+  });
+});
+
+describe('an installation in a schema that a service does not find by itself', () => {
+  beforeEach(() => migrateAs('sale'));
+
+  it('is not hidden by a DATABASE_SCHEMA that was forgotten: the service refuses to start', async () => {
+    expect(await refusalOf(start())).toBe(
+      'StartError: schema firstcome has no installation, but schema sale has one\n' +
+        'To go on with that one, set DATABASE_SCHEMA=sale.\n' +
+        'To make a new one, which shares no coupon with it, run once with\n' +
+        'DATABASE_SCHEMA=firstcome:\n' +
+        '  firstcome migrate --new-installation',
+    );
+    expect(await schemasWith('coupons')).toEqual(['sale']);
+  });
+
+  it('stays alone until a program that embeds the engine names another schema', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    expect(await refusalOf(migrateLibrary({ pool }))).toBe(
+      'StartError: schema firstcome has no installation, but schema sale has one\n' +
+        'To go on with that one, set the option schema to sale.\n' +
+        'To make a new one, which shares no coupon with it, set the option schema to firstcome.',
+    );
+    await migrateLibrary({ pool, schema: 'firstcome' });
+    const warnings: object[] = [];
+    const logger = { warn: (event: object) => warnings.push(event) };
+    const engine = await createFirstcome({ pool, logger });
+    await engine.createCoupon({ name: 'SALE', amount: 1 });
+    await engine.stop();
+    await pool.end();
+    expect(await couponsIn('firstcome')).toEqual(['SALE']);
+    expect(warnings).toEqual([{ schema: 'firstcome', others: ['sale'] }]);
+  });
+});
+
+describe('two installations', () => {
+  beforeEach(async () => {
+    await migrateAs('public');
+    await migrateAs('firstcome', true);
+  });
+
+  it('are refused by their names until DATABASE_SCHEMA chooses one', async () => {
+    expect(await refusalOf(start())).toBe(
+      'StartError: this database has 2 installations, in the schemas\nfirstcome and public\n' +
+        'Set DATABASE_SCHEMA to the one that holds your coupons.',
+    );
+    for (const schema of ['public', 'firstcome']) {
+      await restart({ DATABASE_SCHEMA: schema });
+      expect(await create(`IN-${schema}`)).toBe(201);
+      expect(await couponsIn(schema)).toEqual([`IN-${schema}`]);
+    }
+  });
+
+  it('are refused by the library until the option schema chooses one', async () => {
+    const pool = new pg.Pool({ connectionString: database.url });
+    const told = 'Set the option schema to the one that holds your coupons.';
+    await expect(migrateLibrary({ pool })).rejects.toThrow(told);
+    await expect(createFirstcome({ pool })).rejects.toThrow(told);
+    const engine = await createFirstcome({ pool, schema: 'public' });
+    await engine.createCoupon({ name: 'SALE', amount: 1 });
+    await engine.stop();
+    await pool.end();
+    expect(await couponsIn('public')).toEqual(['SALE']);
+  });
+});
+
+describe('names that another program has taken', () => {
+  it.each<[string, string]>([
+    ['its coupons', 'create table sale.coupons (id bigint)'],
+    ['its claims', 'create table sale.claims (id bigint)'],
+    ['its list of migrations', 'create table sale.schema_migrations (version text)'],
+    ['a view called installation', 'create view sale.installation as select 1 as id'],
+  ])('are refused and left as they are: %s', async (_, statement) => {
+    await database.query('create schema sale');
+    await database.query(statement);
+    const name = /sale\.(\w+)/.exec(statement)?.[1];
+    const told = new RegExp(
+      `^StartError: schema sale holds what another program has made, under names that\\n` +
+        `firstcome needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
+    );
+    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(told);
+    const pool = new pg.Pool({ connectionString: database.url });
+    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(told);
+    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(told);
+    await pool.end();
+    const there = await database.query(
+      `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
+    );
+    expect(there).toEqual([{ relname: name }]);
+  });
+
+  it('are refused where a table of ours has gone', async () => {
+    await migrateAs();
+    await database.query('drop table firstcome.stock_ledger');
+    expect(await refusalOf(start())).toMatch(
+      /^StartError: the installation in schema firstcome is not complete\nMissing: stock_ledger\n/,
+    );
+  });
+});
+
+describe('a session of the service', () => {
+  it('works in its schema, whatever the URL, the role and the database set', async () => {
+    await start();
+    expect(await create('SALE')).toBe(201);
+    const role = `hostile_${new URL(database.url).pathname.slice(1)}`;
+    await database.query('create schema other');
+    await database.query('create table other.coupons (like firstcome.coupons)');
+    await database.query(`create role ${role} superuser login password 'secret'`);
+    try {
+      await database.query(`alter role ${role} set search_path = other, pg_catalog`);
+      const url = new URL(database.url);
+      url.username = role;
+      url.password = 'secret';
+      url.searchParams.set('options', '-c search_path=other');
+      await restart({ DATABASE_URL: url.href, WORKERS: '1', STOCK_CHECK_INTERVAL_MS: '20' });
+      expect((await call('/api/coupons/SALE')).status).toBe(200);
+      expect(await claim('SALE', 'ada')).toBe(200);
+      expect(await create('SECOND')).toBe(201);
+      expect(await database.query('select from other.coupons')).toEqual([]);
+    } finally {
+      await app?.stop();
+      app = undefined;
+      await database.query(`drop role ${role}`);
+    }
+  });
+});

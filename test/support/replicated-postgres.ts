@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Two servers in streaming replication, which swap their roles, for tests of what a service does meanwhile. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
+import { binDirOfProject } from './own-postgres.ts';
+import { waitFor } from './wait-for.ts';
+
+/** A primary and its standby. */
+export class ReplicatedPostgres {
+  /** The server that takes writes. */
+  primary: PostgresServer;
+  /** The server that follows it. */
+  standby: PostgresServer;
+  private readonly folder: string;
+
+  private constructor(folder: string, primary: PostgresServer, standby: PostgresServer) {
+    this.folder = folder;
+    this.primary = primary;
+    this.standby = standby;
+  }
+
+  /** Starts both, of the same version as the project's own server. */
+  static async start(): Promise<ReplicatedPostgres> {
+    const folder = await mkdtemp(join(tmpdir(), 'firstcome-pair-'));
+    await chmod(folder, 0o755);
+    const found = await findInstallation(folder);
+    const installation = { ...found, binDir: (await binDirOfProject()) ?? found.binDir };
+    const primary = await PostgresServer.create(installation, join(folder, 'one'));
+    const standby = await primary.createStandby(join(folder, 'two'), 'two');
+    const pair = new ReplicatedPostgres(folder, primary, standby);
+    await pair.untilSame();
+    return pair;
+  }
+
+  /** Waits until the standby shows what the primary has committed. */
+  async untilSame(): Promise<void> {
+    const [row] = await this.primary.query<{ lsn: string }>(
+      'select pg_current_wal_lsn()::text as lsn',
+    );
+    await waitFor('standby that has caught up', async () => {
+      const reached = await this.standby.query(
+        'select where pg_last_wal_replay_lsn() >= $1::pg_lsn',
+        { values: [row?.lsn] },
+      );
+      return reached.length > 0;
+    });
+  }
+
+  /** Keeps the standby as it is, while the primary goes on. */
+  async pauseReplay(): Promise<void> {
+    await this.untilSame();
+    await this.standby.query('select pg_wal_replay_pause()');
+    await waitFor('paused replay', async () => {
+      const [row] = await this.standby.query<{ state: string }>(
+        'select pg_get_wal_replay_pause_state() as state',
+      );
+      return row?.state === 'paused';
+    });
+  }
+
+  /** Lets the standby catch up. */
+  async resumeReplay(): Promise<void> {
+    await this.standby.query('select pg_wal_replay_resume()');
+    await this.untilSame();
+  }
+
+  /** Swaps the roles without losing anything: the primary stops, the standby is promoted, and the old primary follows. */
+  async switchOver(): Promise<void> {
+    const { primary: old, standby: next } = this;
+    await old.stop('fast');
+    await next.promote();
+    await old.follow(next);
+    await old.start();
+    this.primary = next;
+    this.standby = old;
+    await this.untilSame();
+  }
+
+  /** Stops both and removes their files. */
+  async remove(): Promise<void> {
+    await Promise.all([this.primary.remove(), this.standby.remove()]);
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
