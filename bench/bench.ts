@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
-import { chooseGenerator } from './load.ts';
+import { findGenerator, wrkMissing } from './load.ts';
 import { describeMachine, isInMemory, type Machine, versionOf } from './machine.ts';
 import { type Bench, measure, type RunningTarget } from './measure.ts';
 import { type BenchOptions, readBenchOptions } from './options.ts';
@@ -23,6 +23,11 @@ process.exitCode = await runCleanly(main);
 
 async function main(cleanUp: CleanUp): Promise<number> {
   const options = readBenchOptions(process.argv.slice(2));
+  const generator = findGenerator();
+  if (generator === undefined) {
+    say(wrkMissing);
+    return 1;
+  }
   const phases = planOf(options);
   const missing =
     missingBuild() ??
@@ -32,9 +37,8 @@ async function main(cleanUp: CleanUp): Promise<number> {
     return 1;
   }
   const startedAt = new Date();
-  const generator = chooseGenerator();
   const server = await startDatabaseServer(options, cleanUp);
-  const notes = notesOn(options, server, generator.note);
+  const notes = notesOn(options, server);
   const machine = describeMachine({
     postgres: `${server.version} (${server.bundled ? 'bundled' : 'given'})`,
     generator: generator.name,
@@ -128,13 +132,8 @@ function describe(machine: Machine): string {
   ].join(' ');
 }
 
-function notesOn(
-  options: BenchOptions,
-  server: DatabaseServer,
-  generatorNote: string | undefined,
-): string[] {
+function notesOn(options: BenchOptions, server: DatabaseServer): string[] {
   const notes = [`the usual design has a pool of ${options.usualPool} connections`];
-  if (generatorNote !== undefined) notes.push(generatorNote);
   if (isMissing({ kind: 'pgbench' })) notes.push('pgbench is not installed; its row is left out');
   if (buildIsOld())
     notes.push('the build is older than the source, and the bench measures the build');

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The load: wrk where it is installed, else autocannon. */
+/** Puts load on a target with wrk. */
 import { join } from 'node:path';
 import type { CleanUp } from './clean-up.ts';
-import { compiled } from './compile.ts';
 import { versionOf } from './machine.ts';
 import { runToEnd } from './processes.ts';
 
@@ -35,26 +34,27 @@ export type LoadFigures = {
   maxMs: number;
 };
 
-/** A load generator. */
+/** The load generator and its version. */
 export type Generator = {
   name: string;
-  note: string | undefined;
   send(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures>;
 };
 
-/** Chooses the generator that this machine has. */
-export function chooseGenerator(): Generator {
-  const wrk = versionOf('wrk', ['-v']);
-  if (wrk !== undefined) {
-    return { name: wrk.replace(/ \[.*/, ''), note: undefined, send: sendWithWrk };
-  }
-  return {
-    name: 'autocannon',
-    note:
-      'wrk is not installed, so the load comes from autocannon, which needs more CPU than the servers do: ' +
-      'the generator is the limit here, and all ratios are closer to 1 than they are.',
-    send: sendWithAutocannon,
-  };
+/** The message for a machine without wrk. */
+export const wrkMissing = [
+  'wrk, which generates the load, is not installed. Install it and try again:',
+  '  Debian, Ubuntu   apt-get install wrk',
+  '  macOS            brew install wrk',
+  '  others           see github.com/wg/wrk',
+  'bench:drop and bench:overload work without it.',
+].join('\n');
+
+/** Finds wrk; undefined when it is not installed. */
+export function findGenerator(): Generator | undefined {
+  const version = versionOf('wrk', ['-v']);
+  return version === undefined
+    ? undefined
+    : { name: version.replace(/ \[.*/, ''), send: sendWithWrk };
 }
 
 async function sendWithWrk(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures> {
@@ -70,11 +70,6 @@ async function sendWithWrk(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigu
     cleanUp,
   );
   return figuresIn(output);
-}
-
-async function sendWithAutocannon(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures> {
-  const program = compiled('autocannon-load.ts', cleanUp);
-  return figuresIn(await runToEnd(process.execPath, [program, JSON.stringify(order)], cleanUp));
 }
 
 function figuresIn(output: string): LoadFigures {

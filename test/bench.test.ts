@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DelayLine } from '../bench/delay-line.ts';
 import { compare, type DropAnswers } from '../bench/drop-audit.ts';
@@ -19,6 +21,19 @@ import { median, ratio, shown } from '../bench/statistics.ts';
 import { Histogram } from '../src/proof/drill/histogram.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+describe('npm run bench', () => {
+  it('says how to install wrk when it is missing, and measures nothing', () => {
+    const program = join(import.meta.dirname, '../bench/bench.ts');
+    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', program], {
+      env: { PATH: '' },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain('apt-get install wrk');
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(status).toBe(1);
+  });
+});
 
 describe('the histogram', () => {
   it.each([50, 90, 99, 99.9, 100])('reports percentile %d at most 1/64 too high', (percent) => {
