@@ -15,18 +15,18 @@ RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production
-# Without ADMIN_API_KEY the service refuses to start on such an address, unless it is told that anybody may administer.
+# On this address the service starts only with ADMIN_API_KEY or ALLOW_ANONYMOUS_ADMIN=true.
 ENV HOST=0.0.0.0
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-# Node's own, whatever builds this: some builders make a new folder root's. Without DATABASE_URL the data goes to
-# /home/node/.firstcome. Keep it in a volume.
+# This folder belongs to the user node; some builders give a new folder to root. Without DATABASE_URL the service keeps
+# its data in /home/node/.firstcome: mount a volume there.
 WORKDIR /home/node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Its first line runs node in its own place, so that signals reach node.
+# Its first line replaces the process with node, so that node receives the signals.
 ENTRYPOINT ["/app/dist/main.js"]
 CMD ["serve"]

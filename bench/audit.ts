@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The books after a run: whether what is stored is a correct sale, and what was acknowledged is stored. */
+/** The audit after a run: the stored sale is correct, and every acknowledged claim is stored. */
 import type { BenchDatabase } from './database-server.ts';
 
-/** How many claims must be stored: at least those acknowledged, at most also those that were under way at the end. */
-export type ToldClaims = { min: number; max: number };
+/**
+ * How many claims must be stored. `min` counts the acknowledged claims; `max` adds the requests that were in flight
+ * when the load ended.
+ */
+export type ExpectedClaims = { min: number; max: number };
 
 type Rule = { rule: string; sql: string };
 
@@ -12,11 +15,11 @@ const noDuplicates = {
   sql: `select coupon_id, user_id from claims group by coupon_id, user_id having count(*) > 1`,
 };
 
-// Every rule selects what breaks it.
+// Each query selects the rows that break its rule.
 const rulesOfFirstcome: Rule[] = [
   noDuplicates,
   {
-    rule: 'amount is remaining units and claims, whose positions run from 1 without a gap',
+    rule: 'amount equals remaining units plus claims, and positions run from 1 without a gap',
     sql: `select c.name, c.amount, c.remaining_amount, k.* from coupons c
       full join (
         select coupon_id, count(*) as claims, count(distinct position) as positions,
@@ -28,7 +31,7 @@ const rulesOfFirstcome: Rule[] = [
         or (k.claims > 0 and (k.first <> 1 or k.last <> k.claims or k.positions <> k.claims))`,
   },
   {
-    rule: 'at every moment of the ledger nothing is oversold, and no row of it is missing',
+    rule: 'no ledger row is missing, and the stock never falls below 0',
     sql: `select * from (
         select coupon_id, seq, kind, first_position, remaining_after,
           row_number() over up_to as count,
@@ -42,7 +45,7 @@ const rulesOfFirstcome: Rule[] = [
         or (kind = 'claimed' and first_position <> next_position)`,
   },
   {
-    rule: 'the coupon, the count of its claims and the sum of its ledger are one',
+    rule: 'the coupon, its claims and its ledger agree',
     sql: `select c.name, c.amount, c.remaining_amount, l.* from coupons c
       left join (
         select coupon_id, max(seq) as last_seq,
@@ -59,7 +62,7 @@ const rulesOfFirstcome: Rule[] = [
 const rulesOfUsualDesign: Rule[] = [
   noDuplicates,
   {
-    rule: 'amount is remaining units and claims',
+    rule: 'amount equals remaining units plus claims',
     sql: `select c.name, c.amount, c.remaining, k.claims from coupons c
       full join (select coupon_id, count(*) as claims from claims group by coupon_id) k
         on k.coupon_id = c.id
@@ -67,24 +70,25 @@ const rulesOfUsualDesign: Rule[] = [
   },
 ];
 
-/** Everything that is wrong, in words; empty when the run is a result. */
+/** Describes every violation; an empty list means that the run counts. */
 export async function audit(
   database: BenchDatabase,
   design: 'firstcome' | 'usual design',
-  told: ToldClaims,
+  expected: ExpectedClaims,
 ): Promise<string[]> {
   const violations: string[] = [];
   for (const { rule, sql } of design === 'firstcome' ? rulesOfFirstcome : rulesOfUsualDesign) {
     const rows = await database.query(sql);
-    if (rows.length > 0) violations.push(`not so: ${rule}: ${JSON.stringify(rows.slice(0, 3))}`);
+    if (rows.length > 0) violations.push(`broken: ${rule}: ${JSON.stringify(rows.slice(0, 3))}`);
   }
   const [row] = await database.query<{ count: string }>('select count(*) from claims');
   const stored = Number(row?.count);
-  if (stored < told.min) {
-    violations.push(`${told.min - stored} of ${told.min} acknowledged claims are not stored`);
+  if (stored < expected.min) {
+    const missing = expected.min - stored;
+    violations.push(`${missing} of ${expected.min} acknowledged claims are not stored`);
   }
-  if (stored > told.max) {
-    violations.push(`${stored - told.max} claims are stored that nobody asked for`);
+  if (stored > expected.max) {
+    violations.push(`${stored - expected.max} claims are stored that no request asked for`);
   }
   return violations;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench`: firstcome, its ceiling and the usual design, side by side, in turn. */
+/** `npm run bench`: compares firstcome with its ceiling and with the usual design. The targets take turns. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
-import { chooseGenerator } from './load.ts';
+import { findGenerator, wrkMissing } from './load.ts';
 import { describeMachine, isInMemory, type Machine, versionOf } from './machine.ts';
-import { type Bench, measure, type Station } from './measure.ts';
+import { type Bench, measure, type RunningTarget } from './measure.ts';
 import { type BenchOptions, readBenchOptions } from './options.ts';
 import { type Phase, planOf } from './plan.ts';
 import { lineOf, summaryOf } from './printing.ts';
@@ -23,17 +23,22 @@ process.exitCode = await runCleanly(main);
 
 async function main(cleanUp: CleanUp): Promise<number> {
   const options = readBenchOptions(process.argv.slice(2));
+  const generator = findGenerator();
+  if (generator === undefined) {
+    say(wrkMissing);
+    return 1;
+  }
   const phases = planOf(options);
   const missing =
-    missingBuild() ?? (phases.length === 0 ? 'this is not part of --quick' : undefined);
+    missingBuild() ??
+    (phases.length === 0 ? '--quick does not include this workload; leave out --quick' : undefined);
   if (missing !== undefined) {
     say(missing);
     return 1;
   }
   const startedAt = new Date();
-  const generator = chooseGenerator();
   const server = await startDatabaseServer(options, cleanUp);
-  const notes = notesOn(options, server, generator.note);
+  const notes = notesOn(options, server);
   const machine = describeMachine({
     postgres: `${server.version} (${server.bundled ? 'bundled' : 'given'})`,
     generator: generator.name,
@@ -57,53 +62,53 @@ async function main(cleanUp: CleanUp): Promise<number> {
   const bench: Bench = { server, generator, usualPoolMax: options.usualPool, cleanUp };
   for (const phase of phases) {
     await runPhase(bench, phase, results);
-    // Written after each phase, so that a run that is cut short leaves what it has.
+    // Written after each phase, so that an interrupted run keeps its finished phases.
     writeFileSync(path, `${JSON.stringify(results, undefined, 1)}\n`);
   }
   for (const line of summaryOf(results)) say(line);
   say(`\nwritten to ${relative(process.cwd(), path)}; npm run bench:report turns it into a page`);
   const violated = results.runs.filter((run) => run.violations.length > 0);
-  for (const run of violated) say(`NO RESULT: ${lineOf(run)}: ${run.violations.join('; ')}`);
+  for (const run of violated) say(`INVALID: ${lineOf(run)}: ${run.violations.join('; ')}`);
   return violated.length === 0 ? 0 : 1;
 }
 
-/** Where results go: named after the day and the commit, so that they lie in order. */
+/** The name starts with the day and the commit, so that the files sort by date. */
 function defaultPath(results: Results): string {
   const day = results.startedAt.slice(0, 10);
   const commit = results.machine.commit.split(' ')[0] ?? 'unknown';
-  const depth = results.options.quick ? '-quick' : '';
-  return join(import.meta.dirname, 'results', `${day}-${commit}${depth}.json`);
+  const suffix = results.options.quick ? '-quick' : '';
+  return join(import.meta.dirname, 'results', `${day}-${commit}${suffix}.json`);
 }
 
-/** A B C, C B A, and so on: whatever else the machine does meanwhile meets all targets alike. */
+/** Runs the targets in the order A B C, then C B A, and so on: other load on the machine affects all of them alike. */
 async function runPhase(bench: Bench, phase: Phase, results: Results): Promise<void> {
   const databases = new Map<string, BenchDatabase | undefined>();
-  const kept = new Map<string, Station['prepared']>();
+  const kept = new Map<string, RunningTarget['prepared']>();
   const rounds = Math.max(...phase.steps.map((step) => step.rounds));
   for (let round = 1; round <= rounds; round += 1) {
     const steps = phase.steps.filter((step) => round <= step.rounds);
-    const stations = new Map<string, Station>();
+    const running = new Map<string, RunningTarget>();
     for (const spec of steps.flatMap((step) => step.targets)) {
       const name = nameOf(spec);
-      if (stations.has(name) || isMissing(spec)) continue;
+      if (running.has(name) || isMissing(spec)) continue;
       if (!databases.has(name)) databases.set(name, await createDatabaseFor(spec, bench.server));
-      const parts = { database: databases.get(name), usualPoolMax: bench.usualPoolMax };
-      const target = await startTarget(spec, parts, bench.cleanUp);
-      stations.set(name, { target, prepared: kept.get(name), met: new Set() });
+      const options = { database: databases.get(name), usualPoolMax: bench.usualPoolMax };
+      const target = await startTarget(spec, options, bench.cleanUp);
+      running.set(name, { target, prepared: kept.get(name), warmed: new Set() });
       if (round === 1) noteDistance(target, results);
     }
     for (const step of steps) {
       for (const spec of round % 2 === 0 ? step.targets.toReversed() : step.targets) {
-        const station = stations.get(nameOf(spec));
-        if (station === undefined) continue;
-        const run = await measure(bench, station, step, { phase: phase.name, round });
+        const target = running.get(nameOf(spec));
+        if (target === undefined) continue;
+        const run = await measure(bench, target, step, { phase: phase.name, round });
         results.runs.push(run);
-        say(`${lineOf(run)}${run.violations.length > 0 ? '  NO RESULT' : ''}`);
+        say(`${lineOf(run)}${run.violations.length > 0 ? '  INVALID' : ''}`);
       }
     }
-    for (const [name, { target, prepared }] of stations) {
+    for (const [name, { target, prepared }] of running) {
       await target.stop();
-      // Millions of claims are stored once for all rounds.
+      // All rounds share the millions of stored claims, which take long to write.
       if (target.spec.claimsBefore !== undefined) kept.set(name, prepared);
     }
   }
@@ -127,22 +132,18 @@ function describe(machine: Machine): string {
   ].join(' ');
 }
 
-function notesOn(
-  options: BenchOptions,
-  server: DatabaseServer,
-  generatorNote: string | undefined,
-): string[] {
+function notesOn(options: BenchOptions, server: DatabaseServer): string[] {
   const notes = [`the usual design has a pool of ${options.usualPool} connections`];
-  if (generatorNote !== undefined) notes.push(generatorNote);
   if (isMissing({ kind: 'pgbench' })) notes.push('pgbench is not installed; its row is left out');
-  if (buildIsOld()) notes.push('the build is older than the source: what is measured is the build');
+  if (buildIsOld())
+    notes.push('the build is older than the source, and the bench measures the build');
   if (server.cpuSeconds() === undefined) {
-    notes.push('the CPU time of the database cannot be told from here and is left out');
+    notes.push('the CPU time of the database cannot be measured here and is left out');
   }
   if (server.bundled && isInMemory(options.folder)) {
     notes.push(
-      'the folder of the database lies in memory, where nothing is durable and every commit is too fast: ' +
-        'name one on a disk with --folder',
+      'the database folder is in memory, where nothing is durable and every commit is too fast: ' +
+        'pass a folder on a disk with --folder',
     );
   }
   return notes;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** One keep-alive connection that claims: HTTP/1.1 over a socket, with as little work for each request as it can be. */
+/** One keep-alive connection that sends claims: HTTP/1.1 over a socket, with little CPU time for each request. */
 import { connect, type Socket } from 'node:net';
 
-/** What an answer says, as far as a claim needs it. */
+/** The fields of an HTTP response that a claim needs. */
 export type ClaimAnswer = {
   status: number;
   isReplay: boolean;
@@ -13,16 +13,16 @@ const digits = 11;
 const readBytes = 16_384;
 
 /**
- * Sends one request at a time. The request is built once; a claim only writes its user's digits into it. That is safe
- * because the answer to the last one has come before, so its bytes have left.
+ * Sends one request at a time. All claims share one request buffer, into which each writes its user's digits. That is
+ * safe: the previous response has arrived, so the bytes of the previous request have been sent.
  */
 export class ClaimConnection {
-  private readonly place: { host: string; port: number };
+  private readonly address: { host: string; port: number };
   private readonly request: Buffer;
   private readonly userOffset: number;
   private readonly keyOffset: number;
   private readonly onAnswer: (connection: ClaimConnection, answer: ClaimAnswer) => void;
-  private readonly onLost: (connection: ClaimConnection) => void;
+  private readonly onConnectionLost: (connection: ClaimConnection) => void;
   private socket: Socket | undefined;
   private pending = '';
   private isWaiting = false;
@@ -32,13 +32,13 @@ export class ClaimConnection {
     port: number;
     couponName: string;
     onAnswer(connection: ClaimConnection, answer: ClaimAnswer): void;
-    /** The connection broke while an answer was awaited. */
-    onLost(connection: ClaimConnection): void;
+    /** The connection broke before the response arrived. */
+    onConnectionLost(connection: ClaimConnection): void;
   }) {
     const { host, port, couponName } = options;
-    this.place = { host, port };
+    this.address = { host, port };
     this.onAnswer = options.onAnswer;
-    this.onLost = options.onLost;
+    this.onConnectionLost = options.onConnectionLost;
     const blank = '0'.repeat(digits);
     const body = JSON.stringify({ user_id: `user-${blank}`, coupon_name: couponName });
     const head = [
@@ -53,11 +53,11 @@ export class ClaimConnection {
     this.userOffset = this.request.indexOf(`user-${blank}`) + 'user-'.length;
   }
 
-  /** Resolves when the connection stands. */
+  /** Resolves when the connection is established. */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect({
-        ...this.place,
+        ...this.address,
         noDelay: true,
         onread: {
           buffer: Buffer.allocUnsafe(readBytes),
@@ -72,7 +72,7 @@ export class ClaimConnection {
     });
   }
 
-  /** Claims for the user with these eleven digits, who is also the key. */
+  /** Claims for the user with these eleven digits, which are also the idempotency key. */
   claim(userDigits: string): void {
     this.request.write(userDigits, this.keyOffset, 'latin1');
     this.request.write(userDigits, this.userOffset, 'latin1');
@@ -108,6 +108,6 @@ export class ClaimConnection {
     this.pending = '';
     if (!this.isWaiting) return;
     this.isWaiting = false;
-    this.onLost(this);
+    this.onConnectionLost(this);
   }
 }

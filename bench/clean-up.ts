@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What must be undone at the end, in reverse order, whether the end is a result, a failure or Ctrl-C. */
+/** Steps that run at the end, in reverse order, after success, failure or Ctrl-C. */
 export class CleanUp {
   private readonly steps: (() => Promise<void> | void)[] = [];
   private ending: Promise<void> | undefined;
@@ -9,7 +9,7 @@ export class CleanUp {
     this.steps.push(step);
   }
 
-  /** Undoes everything; twice is the same as once. A step that fails does not keep the others from theirs. */
+  /** Runs all steps; a second call has no effect. A step that fails does not stop the others. */
   run(): Promise<void> {
     this.ending ??= this.runAll();
     return this.ending;
@@ -26,7 +26,7 @@ export class CleanUp {
   }
 }
 
-/** Runs a program of the bench and leaves nothing behind. Resolves to its exit code. */
+/** Runs a program of the bench and then its clean-up. Resolves to the exit code. */
 export async function runCleanly(program: (cleanUp: CleanUp) => Promise<number>): Promise<number> {
   const cleanUp = new CleanUp();
   let code: number | undefined;
@@ -48,7 +48,7 @@ export async function runCleanly(program: (cleanUp: CleanUp) => Promise<number>)
   try {
     return await program(cleanUp);
   } catch (error) {
-    // After a signal everything fails that is under way, and that is no news.
+    // After a signal all running work fails. These errors are expected.
     if (code === undefined) say(textOf(error));
     return code ?? 1;
   } finally {
@@ -56,7 +56,7 @@ export async function runCleanly(program: (cleanUp: CleanUp) => Promise<number>)
   }
 }
 
-// Their messages say what to do; where they were thrown would only hide it.
+// Their messages say what to do; a stack trace would hide that.
 const explained = new Set(['EmbeddedPostgresError', 'StartError']);
 
 function textOf(error: unknown): string {
@@ -64,7 +64,7 @@ function textOf(error: unknown): string {
   return explained.has(error.name) ? error.message : (error.stack ?? error.message);
 }
 
-/** One line for the person at the terminal. */
+/** Writes one line to the terminal. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }

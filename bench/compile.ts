@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The programs of the bench as plain JavaScript. A loader that compiles at run time would be measured along with them:
- * it wraps functions and adds to the memory.
+ * Compiles the programs of the bench to plain JavaScript. A loader that compiles at run time would distort the figures:
+ * it wraps functions and uses memory.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ import type { CleanUp } from './clean-up.ts';
 
 const here = import.meta.dirname;
 const root = join(here, '..');
-// What programs of the bench share with the service.
+// Source files of the service that programs of the bench import.
 const sharedFiles = ['src/proof/drill/histogram.ts'];
 let folder: string | undefined;
 
-/** The compiled twin of a file of the bench, such as `targets/bare-route.ts`; all are compiled at the first call. */
+/** The path of a compiled bench file, such as `targets/bare-route.ts`. The first call compiles all of them. */
 export function compiled(file: string, cleanUp: CleanUp): string {
   folder ??= compileAll(cleanUp);
   return join(folder, 'bench', file.replace(/\.ts$/, '.js'));
@@ -35,7 +35,7 @@ function compileAll(cleanUp: CleanUp): string {
       join(compiler, 'bin/tsc'),
       ...files.filter((file) => file.endsWith('.ts')).map((file) => join(here, file)),
       ...sharedFiles.map((file) => join(root, file)),
-      // Each file by itself: types are checked elsewhere.
+      // Without type checks, which `npm run types` does.
       ...['--ignoreConfig', '--noResolve', '--noCheck', '--module', 'nodenext'],
       ...['--target', 'es2023', '--verbatimModuleSyntax', '--rewriteRelativeImportExtensions'],
       ...['--rootDir', root, '--outDir', output],

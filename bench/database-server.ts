@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The PostgreSQL of a run, with databases of the run's own. */
+/** The PostgreSQL server of a run. Each run creates its own databases on it. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,29 +9,29 @@ import { startEmbeddedPostgres } from '../src/adapters/embedded-postgres/embedde
 import type { CleanUp } from './clean-up.ts';
 import { cpuSecondsOf, parentNamed } from './proc.ts';
 
-/** A server that runs. */
+/** A running server. */
 export type DatabaseServer = {
   version: string;
   bundled: boolean;
-  /** CPU seconds of all its processes so far; undefined when they are not to be seen from here. */
+  /** CPU seconds of all its processes so far; undefined when this machine cannot see them. */
   cpuSeconds(): number | undefined;
-  /** Creates an empty database, which is dropped at the end. */
+  /** Creates an empty database. The clean-up drops it. */
   createDatabase(name: string): Promise<BenchDatabase>;
 };
 
-/** One database, with a connection that works behind the backs of those who are measured. */
+/** One database, with a connection of the bench that is separate from those of the target. */
 export type BenchDatabase = {
   url: string;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   /** Empties all tables but the list of migrations and the id of the installation. */
   empty(): Promise<void>;
-  /** Writes all that is dirty, so that each run begins with the same debt: none. */
+  /** Writes all dirty pages, so that each run begins without pending writes. */
   checkpoint(): Promise<void>;
-  /** Resolves when no statement has run for a moment. */
+  /** Resolves when three checks in a row find no running statement, or after 30 s. */
   quiet(): Promise<void>;
 };
 
-/** Starts the bundled PostgreSQL in a folder that is removed at the end, with the settings that users get. */
+/** Starts the bundled PostgreSQL with the settings that users get, in a folder that the clean-up removes. */
 export async function startDatabaseServer(
   options: { databaseUrl: string | undefined; folder: string | undefined },
   cleanUp: CleanUp,
@@ -60,7 +60,7 @@ async function useServer(url: string, bundled: boolean, cleanUp: CleanUp): Promi
     `select pg_backend_pid() as pid, current_setting('server_version') as version`,
   );
   const pid = rows[0]?.pid ?? 0;
-  // A server on another machine has the same pids for other processes; the name tells them apart.
+  // On another machine the same pid belongs to another process, so the name is checked too.
   const postmaster = parentNamed(pid, 'postgres');
   const prefix = `firstcome_bench_${randomBytes(4).toString('hex')}`;
   let databases = 0;
@@ -109,19 +109,19 @@ async function openDatabase(url: string, cleanUp: CleanUp): Promise<BenchDatabas
       await query(`truncate ${tables.map(({ name }) => name).join(', ')}`);
     },
     async checkpoint() {
-      // Not everybody may; then checkpoints come when they come.
+      // Without the permission, the server chooses the time of its checkpoints.
       await query('checkpoint').catch(() => undefined);
     },
     async quiet() {
       const deadline = performance.now() + 30_000;
-      for (let looks = 0; looks < 3 && performance.now() < deadline; looks += 1) {
+      for (let idleChecks = 0; idleChecks < 3 && performance.now() < deadline; idleChecks += 1) {
         await new Promise((resolve) => setTimeout(resolve, 20));
         const [row] = await query<{ busy: boolean }>(
           `select exists (select from pg_stat_activity
              where datname = current_database() and pid <> pg_backend_pid()
                and backend_type = 'client backend' and state <> 'idle') as busy`,
         );
-        if (row?.busy) looks = -1;
+        if (row?.busy) idleChecks = -1;
       }
     },
   };

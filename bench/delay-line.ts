@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * What is on its way, in the order in which it left: each item arrives `delayMs` after it was put in, however much
- * else is on the way. The time is an argument, so that tests need no waiting.
+ * A queue in which each item becomes due `delayMs` after it was added, however many others are in the queue. The time
+ * is an argument, so that tests do not wait.
  */
 export class DelayLine<Item> {
   private readonly delayMs: number;
@@ -13,16 +13,16 @@ export class DelayLine<Item> {
     this.delayMs = delayMs;
   }
 
-  /** When the next item arrives; undefined when nothing is on its way. */
+  /** When the next item is due; undefined when the queue is empty. */
   get nextDueMs(): number | undefined {
     return this.items[this.first]?.dueMs;
   }
 
-  put(item: Item, nowMs: number): void {
+  add(item: Item, nowMs: number): void {
     this.items.push({ item, dueMs: nowMs + this.delayMs });
   }
 
-  /** Hands over what has arrived, in order. */
+  /** Passes every item that is due to `receive`, in order. */
   deliver(nowMs: number, receive: (item: Item) => void): void {
     for (;;) {
       const next = this.items[this.first];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A client process of the drop: a share of the users, and what they heard. */
+/** A client process of the drop: sends the claims of a share of the users and reports the responses. */
 import { DropCrowd } from './drop-crowd.ts';
 import type { ClientMessage, ParentMessage } from './drop-messages.ts';
 
@@ -10,7 +10,7 @@ process.on('message', async (message: ParentMessage) => {
   if (message.type === 'order') {
     crowd = new DropCrowd(message.order);
     await crowd.connect();
-    tell({ type: 'connected' });
+    send({ type: 'connected' });
   } else if (crowd !== undefined) {
     await run(crowd);
   }
@@ -19,26 +19,26 @@ process.on('disconnect', () => process.exit(1));
 process.stdout.write('client ready\n');
 
 async function run(one: DropCrowd): Promise<void> {
-  const timer = setInterval(() => tellProgress(one), progressEveryMs);
+  const timer = setInterval(() => sendProgress(one), progressEveryMs);
   await one.run();
   clearInterval(timer);
-  tellProgress(one);
-  tell({
+  sendProgress(one);
+  send({
     type: 'end',
     counts: one.counts,
     latency: one.latency.toPairs(),
     winners: one.winners(),
-    fates: one.fates,
+    outcomes: one.outcomes,
     violations: one.violations,
   });
   one.close();
 }
 
-function tellProgress(one: DropCrowd): void {
-  tell({ type: 'progress', counts: one.counts, lately: one.lately.toPairs() });
-  one.lately.clear();
+function sendProgress(one: DropCrowd): void {
+  send({ type: 'progress', counts: one.counts, recent: one.recent.toPairs() });
+  one.recent.clear();
 }
 
-function tell(message: ClientMessage): void {
+function send(message: ClientMessage): void {
   process.send?.(message);
 }

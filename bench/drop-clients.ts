@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The client processes of the drop, as one. */
-
+/** Starts and controls the client processes of the drop. */
 import { Histogram } from '../src/proof/drill/histogram.ts';
 import type { CleanUp } from './clean-up.ts';
 import { compiled } from './compile.ts';
@@ -8,21 +7,21 @@ import type { ClientMessage, DropCounts, ParentMessage, Winners } from './drop-m
 import { cpuSecondsOf } from './proc.ts';
 import { type Launched, launch } from './processes.ts';
 
-/** What all users heard. */
-export type DropHeard = {
+/** The sum of what all client processes report. */
+export type ClientsReport = {
   seconds: number;
   counts: DropCounts;
   latency: Histogram;
   winners: Winners[];
-  fates: Uint8Array;
+  outcomes: Uint8Array;
   violations: string[];
 };
 
-/** The clients, connected. */
+/** Client processes whose connections are open. */
 export type DropClients = {
   cpuSeconds(): number | undefined;
-  /** Lets the users in. `tell` hears of the progress; it may clear the histogram of what was answered lately. */
-  run(tell: (counts: DropCounts, lately: Histogram) => void): Promise<DropHeard>;
+  /** Sends all claims. Calls `onProgress` now and then, which may clear the histogram of recent responses. */
+  run(onProgress: (counts: DropCounts, recent: Histogram) => void): Promise<ClientsReport>;
 };
 
 /** Starts the processes and opens their connections. */
@@ -52,7 +51,7 @@ export async function startDropClients(
         Math.floor((options.connections * (worker + 1)) / workers) -
         Math.floor((options.connections * worker) / workers);
       const connected = nextMessage(client, 'connected');
-      tell(client, {
+      send(client, {
         type: 'order',
         order: {
           ...{ host: hostname, port: Number(port), couponName, seed },
@@ -67,15 +66,15 @@ export async function startDropClients(
       processes
         .map(({ pid }) => cpuSecondsOf(pid))
         .reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0),
-    run: (tellProgress) => runAll(processes, tellProgress),
+    run: (onProgress) => runAll(processes, onProgress),
   };
 }
 
 async function runAll(
   processes: readonly Launched[],
-  tellProgress: (counts: DropCounts, lately: Histogram) => void,
-): Promise<DropHeard> {
-  const lately = new Histogram();
+  onProgress: (counts: DropCounts, recent: Histogram) => void,
+): Promise<ClientsReport> {
+  const recent = new Histogram();
   const latest = new Map<Launched, DropCounts>();
   const startedMs = performance.now();
   let seconds = 0;
@@ -85,11 +84,11 @@ async function runAll(
         if (message.type !== 'progress') return;
         seconds = (performance.now() - startedMs) / 1000;
         latest.set(client, message.counts);
-        lately.merge(message.lately);
-        tellProgress(sumOf([...latest.values()]), lately);
+        recent.merge(message.recent);
+        onProgress(sumOf([...latest.values()]), recent);
       });
       const ended = nextMessage(client, 'end');
-      tell(client, { type: 'begin' });
+      send(client, { type: 'begin' });
       return ended;
     }),
   );
@@ -100,12 +99,12 @@ async function runAll(
     latency,
     counts: sumOf(ends.map(({ counts }) => counts)),
     winners: ends.map(({ winners }) => winners),
-    fates: Buffer.concat(ends.map((end) => end.fates)),
+    outcomes: Buffer.concat(ends.map((end) => end.outcomes)),
     violations: ends.flatMap(({ violations }) => violations),
   };
 }
 
-function tell(client: Launched, message: ParentMessage): void {
+function send(client: Launched, message: ParentMessage): void {
   client.child.send(message);
 }
 

@@ -1,57 +1,57 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The users of one client process: who asks next, what each was told, and whether it fits what was told before. */
+/** The users of one client process: sends their claims, and checks that later responses agree with earlier ones. */
 import { performance } from 'node:perf_hooks';
 import { Histogram } from '../src/proof/drill/histogram.ts';
 import { type ClaimAnswer, ClaimConnection } from './claim-connection.ts';
 import {
   type DropCounts,
   type DropOrder,
-  fates,
   retryOf,
   userNumber,
+  userOutcomes,
   type Winners,
 } from './drop-messages.ts';
 import { userOf } from './set-up.ts';
 
 const violationsMax = 20;
-// Who asks again afterwards lets so many others pass first.
-const othersBetween = 500;
+// A user who retries after the response lets so many other users send first.
+const usersBeforeRetry = 500;
 
-type Asking = { index: number; sentMs: number };
+type PendingClaim = { index: number; sentMs: number };
 
-/** `isNew`: an answer that told it was no replay. */
+/** `isNew`: one of its responses was no replay. */
 type KnownClaim = { claimId: string; position: number; isNew: boolean };
 
-/** Drives the connections until every user has heard everything he asked for. */
+/** Sends claims over all connections until every request of every user has a response. */
 export class DropCrowd {
   readonly counts: DropCounts = {
     ...{ users: 0, claimed: 0, replayed: 0, refused: 0, otherwise: 0, resent: 0 },
   };
   readonly latency = new Histogram();
-  /** Since it was last cleared. */
-  readonly lately = new Histogram();
-  readonly fates: Uint8Array;
+  /** Latencies since it was last cleared. */
+  readonly recent = new Histogram();
+  readonly outcomes: Uint8Array;
   readonly violations: string[] = [];
   private readonly order: DropOrder;
   private readonly connections: ClaimConnection[];
-  private readonly askings = new Map<ClaimConnection, Asking>();
+  private readonly pending = new Map<ClaimConnection, PendingClaim>();
   private readonly claims = new Map<number, KnownClaim>();
-  private readonly twins: number[] = [];
-  private readonly later: { index: number; after: number }[] = [];
+  private readonly duplicates: number[] = [];
+  private readonly retries: { index: number; after: number }[] = [];
   private next: number;
   private onDone: () => void = () => undefined;
 
   constructor(order: DropOrder) {
     this.order = order;
     this.next = order.from;
-    this.fates = new Uint8Array(order.to - order.from);
+    this.outcomes = new Uint8Array(order.to - order.from);
     this.connections = Array.from(
       { length: order.connections },
       () =>
         new ClaimConnection({
           ...order,
           onAnswer: (connection, answer) => this.onAnswer(connection, answer),
-          onLost: (connection) => this.onLost(connection),
+          onConnectionLost: (connection) => this.onConnectionLost(connection),
         }),
     );
   }
@@ -60,11 +60,11 @@ export class DropCrowd {
     for (const connection of this.connections) await connection.open();
   }
 
-  /** Resolves when everybody has heard. */
+  /** Resolves when every request has a response. */
   run(): Promise<void> {
     return new Promise((resolve) => {
       this.onDone = resolve;
-      for (const connection of this.connections) this.askNext(connection);
+      for (const connection of this.connections) this.sendNext(connection);
     });
   }
 
@@ -82,72 +82,72 @@ export class DropCrowd {
     };
   }
 
-  private askNext(connection: ClaimConnection): void {
+  private sendNext(connection: ClaimConnection): void {
     const index = this.takeNext();
-    if (index !== undefined) this.ask(connection, { index, sentMs: 0 });
-    else if (this.askings.size === 0) this.onDone();
+    if (index !== undefined) this.send(connection, { index, sentMs: 0 });
+    else if (this.pending.size === 0) this.onDone();
   }
 
   private takeNext(): number | undefined {
-    const twin = this.twins.pop();
-    if (twin !== undefined) return twin;
-    const isCrowdGone = this.next >= this.order.to;
-    const first = this.later[0];
-    if (first !== undefined && (isCrowdGone || first.after <= this.next)) {
-      return this.later.shift()?.index;
+    const duplicate = this.duplicates.pop();
+    if (duplicate !== undefined) return duplicate;
+    const allUsersSent = this.next >= this.order.to;
+    const first = this.retries[0];
+    if (first !== undefined && (allUsersSent || first.after <= this.next)) {
+      return this.retries.shift()?.index;
     }
-    if (isCrowdGone) return undefined;
+    if (allUsersSent) return undefined;
     const index = this.next;
     this.next += 1;
-    if (retryOf(index, this.order.seed) === 'meanwhile') this.twins.push(index);
+    if (retryOf(index, this.order.seed) === 'meanwhile') this.duplicates.push(index);
     return index;
   }
 
-  private ask(connection: ClaimConnection, asking: Asking): void {
-    asking.sentMs = performance.now();
-    this.askings.set(connection, asking);
-    connection.claim(userOf(userNumber(asking.index, this.order.seed)).slice('user-'.length));
+  private send(connection: ClaimConnection, claim: PendingClaim): void {
+    claim.sentMs = performance.now();
+    this.pending.set(connection, claim);
+    connection.claim(userOf(userNumber(claim.index, this.order.seed)).slice('user-'.length));
   }
 
   private onAnswer(connection: ClaimConnection, answer: ClaimAnswer): void {
-    const asking = this.askings.get(connection);
-    if (asking === undefined) return;
-    this.askings.delete(connection);
-    const ms = performance.now() - asking.sentMs;
+    const claim = this.pending.get(connection);
+    if (claim === undefined) return;
+    this.pending.delete(connection);
+    const ms = performance.now() - claim.sentMs;
     this.latency.add(ms);
-    this.lately.add(ms);
-    this.hear(asking, answer);
-    this.askNext(connection);
+    this.recent.add(ms);
+    this.receive(claim, answer);
+    this.sendNext(connection);
   }
 
-  private hear(asking: Asking, answer: ClaimAnswer): void {
-    const { index } = asking;
-    const heard = this.fates[index - this.order.from];
-    if (heard === fates.unheard) {
+  private receive(claim: PendingClaim, answer: ClaimAnswer): void {
+    const { index } = claim;
+    const before = this.outcomes[index - this.order.from];
+    if (before === userOutcomes.unanswered) {
       this.counts.users += 1;
       if (retryOf(index, this.order.seed) === 'afterwards') {
-        this.later.push({ index, after: this.next + othersBetween });
+        this.retries.push({ index, after: this.next + usersBeforeRetry });
       }
     }
-    let fate: number = fates.otherwise;
+    let outcome: number = userOutcomes.otherwise;
     if (answer.status === 200) {
-      fate = fates.claimed;
-      this.hearClaim(asking, answer);
+      outcome = userOutcomes.claimed;
+      this.receiveClaim(claim, answer);
     } else if (answer.status === 400 && answer.body.includes('"code":"sold_out"')) {
-      fate = fates.refused;
+      outcome = userOutcomes.refused;
       this.counts.refused += 1;
     } else {
       this.counts.otherwise += 1;
-      this.report(index, `was answered ${answer.status} ${answer.body.slice(0, 200)}`);
+      this.report(index, `received ${answer.status} ${answer.body.slice(0, 200)}`);
     }
-    if (heard !== fates.unheard && heard !== fate) {
-      this.report(index, 'heard one answer first and another one later, under the same key');
+    if (before !== userOutcomes.unanswered && before !== outcome) {
+      this.report(index, 'received two different outcomes under the same key');
     }
-    if (heard !== fates.claimed) this.fates[index - this.order.from] = fate;
+    if (before !== userOutcomes.claimed) this.outcomes[index - this.order.from] = outcome;
   }
 
-  private hearClaim(asking: Asking, answer: ClaimAnswer): void {
-    const { index } = asking;
+  private receiveClaim(claim: PendingClaim, answer: ClaimAnswer): void {
+    const { index } = claim;
     const { claim_id: claimId, position } = JSON.parse(answer.body);
     const known = this.claims.get(index);
     if (answer.isReplay) this.counts.replayed += 1;
@@ -156,20 +156,22 @@ export class DropCrowd {
       this.claims.set(index, { claimId, position, isNew: !answer.isReplay });
       return;
     }
-    if (known.isNew && !answer.isReplay) this.report(index, 'was told twice that his claim is new');
+    if (known.isNew && !answer.isReplay) {
+      this.report(index, 'received two responses that are no replay');
+    }
     known.isNew ||= !answer.isReplay;
     if (known.claimId !== claimId || known.position !== position) {
-      this.report(index, `was told claim ${known.claimId} first and ${claimId} later`);
+      this.report(index, `received claim ${known.claimId} first and ${claimId} later`);
     }
   }
 
-  /** The request may have been decided or not; under its key it is safe to send again. */
-  private onLost(connection: ClaimConnection): void {
-    const asking = this.askings.get(connection);
-    if (asking === undefined) return;
+  /** Sends the request again. It may have been decided already, but under its key that is safe. */
+  private onConnectionLost(connection: ClaimConnection): void {
+    const claim = this.pending.get(connection);
+    if (claim === undefined) return;
     this.counts.resent += 1;
-    const again = () => this.ask(connection, asking);
-    connection.open().then(again, () => setTimeout(() => this.onLost(connection), 100));
+    const again = () => this.send(connection, claim);
+    connection.open().then(again, () => setTimeout(() => this.onConnectionLost(connection), 100));
   }
 
   private report(index: number, what: string): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench:drop`: a million users arrive on one coupon, and every single answer is audited. */
+/** `npm run bench:drop`: a million users claim one coupon, and the audit checks every response. */
 import { Command } from 'commander';
 import type { Histogram } from '../src/proof/drill/histogram.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
@@ -8,12 +8,12 @@ import { auditDrop } from './drop-audit.ts';
 import { type DropClients, startDropClients } from './drop-clients.ts';
 import type { DropCounts } from './drop-messages.ts';
 import { describeMachine } from './machine.ts';
-import { difference, keepResult } from './one-result.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
 import type { DropResult, TargetSpec } from './results.ts';
-import { askAll, coupon } from './set-up.ts';
-import { shown } from './statistics.ts';
+import { difference, saveResult } from './save-result.ts';
+import { coupon, sendAll } from './set-up.ts';
+import { memoryText, shown } from './statistics.ts';
 import { createDatabaseFor, missingBuild, startTarget, type Target } from './targets.ts';
 
 type DropOptions = {
@@ -29,8 +29,8 @@ type DropOptions = {
 
 const spec: TargetSpec = { kind: 'firstcome' };
 const couponName = 'THE-DROP';
-/** When the live line was last written, in seconds since the start. */
-let saidAt = 0;
+/** When the progress line was last written, in seconds since the start. */
+let shownAt = 0;
 
 process.exitCode = await runCleanly(main);
 
@@ -45,42 +45,41 @@ async function main(cleanUp: CleanUp): Promise<number> {
   const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
   const database = await createDatabaseFor(spec, server);
   const target = await startTarget(spec, { database }, cleanUp);
-  await askAll(target.url ?? '', [coupon(couponName, options.units)]);
+  await sendAll(target.url ?? '', [coupon(couponName, options.units)]);
   const clients = await startDropClients(
     { ...options, url: target.url ?? '', couponName },
     cleanUp,
   );
   await target.database?.checkpoint();
   say(
-    `${shown(options.users)} users arrive on ${shown(options.units)} units over ` +
+    `${shown(options.users)} users claim ${shown(options.units)} units over ` +
       `${options.connections} connections (seed ${options.seed})`,
   );
   const result = await runDrop(options, { server, target, clients });
-  return keepResult(result, { name: 'drop', output: options.output, lines: reportOf(result) });
+  return saveResult(result, { name: 'drop', output: options.output, lines: reportOf(result) });
 }
 
 function readOptions(): DropOptions {
   const command = databaseOptions(
     new Command('npm run bench:drop --').description(
-      'A million users arrive on 100,000 units of one coupon, each once; five in a hundred ask a ' +
-        'second time under the same Idempotency-Key, half of them while the first request is under ' +
-        'way. Every answer is audited. Exit code 1: the audit found something.',
+      'A million users claim 100,000 units of one coupon. 5 % of them send their claim twice under ' +
+        'the same Idempotency-Key, half of these while the first request is in flight. The audit ' +
+        'checks every response. Exit code 1: the audit found a violation.',
     ),
   )
-    .option('--users <count>', 'users who arrive', wholeNumber, 1_000_000)
+    .option('--users <count>', 'users who claim', wholeNumber, 1_000_000)
     .option('--units <count>', 'units of the coupon', wholeNumber, 100_000)
-    .option('--connections <count>', 'connections that they share', wholeNumber, 256)
+    .option('--connections <count>', 'connections that the users share', wholeNumber, 256)
     .option('--workers <count>', 'client processes', wholeNumber, 1)
-    .option('--seed <number>', 'who the users are and who of them asks twice', wholeNumber, 1)
-    .option('--output <file>', 'where the result goes, instead of bench/results');
+    .option('--seed <number>', 'chooses the user ids and who claims twice', wholeNumber, 1)
+    .option('--output <file>', 'file for the result, instead of one in bench/results');
   return parse<DropOptions>(command, process.argv.slice(2));
 }
 
 async function runDrop(
   options: DropOptions,
-  parts: { server: DatabaseServer; target: Target; clients: DropClients },
+  { server, target, clients }: { server: DatabaseServer; target: Target; clients: DropClients },
 ): Promise<DropResult> {
-  const { server, target, clients } = parts;
   const { users, units, connections, workers, seed } = options;
   const pid = target.pid ?? 0;
   const isPeakMeasured = resetPeakMemory(pid);
@@ -91,18 +90,18 @@ async function runDrop(
   });
   const before = cpu();
   const startedMs = performance.now();
-  const heard = await clients.run((counts, lately) => {
-    tellLive(counts, lately, users, (performance.now() - startedMs) / 1000);
+  const report = await clients.run((counts, recent) => {
+    showProgress(counts, recent, users, (performance.now() - startedMs) / 1000);
   });
-  const { seconds, counts } = heard;
-  const { count: requests, ...latencyMs } = heard.latency.percentiles();
+  const { seconds, counts } = report;
+  const { count: requests, ...latencyMs } = report.latency.percentiles();
   const after = cpu();
   const peakMemoryMb = isPeakMeasured ? peakMemoryMbOf(pid) : undefined;
-  endLive();
+  clearProgress();
 
   await target.database?.quiet();
   const stored = target.database
-    ? await auditDrop(target.database, { ...heard, seed }, Math.min(users, units))
+    ? await auditDrop(target.database, { ...report, seed }, Math.min(users, units))
     : [];
   return {
     machine: describeMachine({
@@ -121,29 +120,29 @@ async function runDrop(
       ...difference('database', before.database, after.database),
       ...difference('generator', before.generator, after.generator),
     },
-    violations: [...heard.violations, ...stored],
+    violations: [...report.violations, ...stored],
   };
 }
 
-/** One line that is written over where there is a terminal, else a line a second. */
-function tellLive(counts: DropCounts, lately: Histogram, users: number, seconds: number): void {
-  if (seconds - saidAt < 1) return;
-  const perSecond = lately.count / (seconds - saidAt);
-  saidAt = seconds;
+/** Overwrites one line on a terminal; otherwise writes a line each second. */
+function showProgress(counts: DropCounts, recent: Histogram, users: number, seconds: number): void {
+  if (seconds - shownAt < 1) return;
+  const perSecond = recent.count / (seconds - shownAt);
+  shownAt = seconds;
   const line = [
     `${seconds.toFixed(0).padStart(4)} s`,
     `${shown(counts.users)} of ${shown(users)} (${((100 * counts.users) / users).toFixed(0)} %)`,
     `${shown(perSecond)}/s`,
     `claimed ${shown(counts.claimed)}`,
     `refused ${shown(counts.refused)}`,
-    `p99 ${shown(lately.percentileMs(99))} ms`,
+    `p99 ${shown(recent.percentileMs(99))} ms`,
   ].join('  ');
-  lately.clear();
+  recent.clear();
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
   else say(line);
 }
 
-function endLive(): void {
+function clearProgress(): void {
   if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
 }
 
@@ -155,13 +154,13 @@ function reportOf(result: DropResult): string[] {
     `${shown(result.seconds)} s for ${count('requests')} requests: ${shown(result.rate)}/s`,
     `latency p50 ${shown(latencyMs.p50)}, p90 ${shown(latencyMs.p90)}, p99 ${shown(latencyMs.p99)}, ` +
       `p99.9 ${shown(latencyMs.p999)}, longest ${shown(latencyMs.max)} ms`,
-    `claimed ${count('claimed')}, told again under the same key ${count('replayed')}, ` +
-      `refused ${count('refused')}, otherwise ${count('otherwise')}, sent again ${count('resent')}`,
-    `service's peak memory ${shown(result.peakMemoryMb) || 'not to be told here'} MB; CPU seconds: ` +
+    `claimed ${count('claimed')}, replayed ${count('replayed')}, refused ${count('refused')}, ` +
+      `other responses ${count('otherwise')}, sent again ${count('resent')}`,
+    `service: peak memory ${memoryText(result.peakMemoryMb)}; CPU seconds: ` +
       `service ${shown(cpuSeconds.server)}, database ${shown(cpuSeconds.database)}, ` +
       `clients ${shown(cpuSeconds.generator)}`,
     ...(result.violations.length === 0
-      ? ['audit: passed: every answer is stored as it was told, and nothing else is']
+      ? ['audit: passed: the stored claims are exactly the acknowledged ones']
       : ['audit: FAILED', ...result.violations.map((violation) => `  ${violation}`)]),
   ];
 }

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- What wrk sends, and how its figures leave it. Arguments: kind, coupon, first user, coupons.
---   claim   every request is another user's claim of the coupon
---   repeat  the same, but each user claims twice, one request right behind the other
---   many    every request is another user's claim of a coupon drawn from many
---   get     the same GET again and again; the path is that of the URL
--- A user's number goes through a permutation (a multiplication modulo a prime), so that neighbours in time are no
--- neighbours in the database's indexes: real user ids are not in order either. All texts have one length.
+-- The requests that wrk sends, and the line with its figures. Arguments: kind, coupon, first user, coupons.
+--   claim   each request claims the coupon for another user
+--   repeat  the same, but each user claims twice in a row
+--   many    each request claims for another user, a coupon drawn from many
+--   get     repeats one GET; the path is that of the URL
+-- A permutation (a multiplication modulo a prime) turns the number of a user into the id, so that consecutive users are
+-- not adjacent in the indexes of the database: real user ids are not in order either. All ids have the same length.
 
 local modulus, factor = 2147483647, 48271
 local digits = 10000000000

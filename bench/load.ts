@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The load: wrk where it is installed, else autocannon. */
+/** Puts load on a target with wrk. */
 import { join } from 'node:path';
 import type { CleanUp } from './clean-up.ts';
-import { compiled } from './compile.ts';
 import { versionOf } from './machine.ts';
 import { runToEnd } from './processes.ts';
 
-/** What to send. The kinds are explained in `load.lua`. */
+/** The requests to send. `load.lua` explains the kinds. */
 export type LoadOrder = {
   url: string;
   path: string;
   kind: 'claim' | 'repeat' | 'many' | 'get';
-  /** The coupon; for `many` what the names of all begin with, before a number of five digits. */
+  /** The name of the coupon; for `many` the prefix of all names, which a number of five digits follows. */
   coupon: string;
-  /** The users are those from this number on. */
+  /** The number of the first user. */
   firstUser: number;
   coupons: number;
   connections: number;
   seconds: number;
 };
 
-/** What came of it. An answer that was under way at the end is not counted. */
+/** The figures of one load. They exclude requests that were in flight at the end. */
 export type LoadFigures = {
   answers: number;
   seconds: number;
-  /** Answers whose status is not 2xx. */
+  /** Responses whose status is not 2xx. */
   not2xx: number;
-  /** Connections that failed, and requests without an answer. */
+  /** Connections that failed, and requests without a response. */
   lost: number;
   p50Ms: number;
   p90Ms: number;
@@ -35,26 +34,27 @@ export type LoadFigures = {
   maxMs: number;
 };
 
-/** A load generator. */
+/** The load generator and its version. */
 export type Generator = {
   name: string;
-  note: string | undefined;
   send(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures>;
 };
 
-/** Chooses the generator that this machine has. */
-export function chooseGenerator(): Generator {
-  const wrk = versionOf('wrk', ['-v']);
-  if (wrk !== undefined) {
-    return { name: wrk.replace(/ \[.*/, ''), note: undefined, send: sendWithWrk };
-  }
-  return {
-    name: 'autocannon',
-    note:
-      'wrk is not installed, so the load comes from autocannon, which needs more CPU than the servers do: ' +
-      'the generator is the limit here, and all ratios are closer to 1 than they are.',
-    send: sendWithAutocannon,
-  };
+/** The message for a machine without wrk. */
+export const wrkMissing = [
+  'wrk, which generates the load, is not installed. Install it and try again:',
+  '  Debian, Ubuntu   apt-get install wrk',
+  '  macOS            brew install wrk',
+  '  others           see github.com/wg/wrk',
+  'bench:drop and bench:overload work without it.',
+].join('\n');
+
+/** Finds wrk; undefined when it is not installed. */
+export function findGenerator(): Generator | undefined {
+  const version = versionOf('wrk', ['-v']);
+  return version === undefined
+    ? undefined
+    : { name: version.replace(/ \[.*/, ''), send: sendWithWrk };
 }
 
 async function sendWithWrk(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures> {
@@ -72,13 +72,8 @@ async function sendWithWrk(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigu
   return figuresIn(output);
 }
 
-async function sendWithAutocannon(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigures> {
-  const program = compiled('autocannon-load.ts', cleanUp);
-  return figuresIn(await runToEnd(process.execPath, [program, JSON.stringify(order)], cleanUp));
-}
-
 function figuresIn(output: string): LoadFigures {
   const line = /^RESULT (.*)$/m.exec(output)?.[1];
-  if (line === undefined) throw new Error(`the load generator told no figures:\n${output}`);
+  if (line === undefined) throw new Error(`the load generator printed no figures:\n${output}`);
   return JSON.parse(line);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the figures were measured on. No names of machines, users or folders. */
+/** Describes the machine of a run, without names of machines, users or folders. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { cpus, release, type as systemType, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { median } from './statistics.ts';
 
-/** The machine's description, as it stands in the results. */
+/** The description of the machine in the results. */
 export type Machine = {
   processor: string;
   cores: number;
@@ -16,14 +16,14 @@ export type Machine = {
   postgres: string;
   generator: string;
   commit: string;
-  /** The median time of writing 8 kB to the disk of the database and having it confirmed. */
+  /** The median time of a synced write of 8 kB to the disk of the database. */
   syncMs: number;
 };
 
-// statfs(2): a file system in memory confirms every write at once, and durability would cost nothing.
+// See statfs(2). A file system in memory confirms every write at once, so durability would cost nothing.
 const tmpfsType = 0x01021994;
 
-/** Describes this machine; `folder` is where the database keeps its files. */
+/** Describes this machine; `folder` holds the files of the database. */
 export function describeMachine(facts: {
   postgres: string;
   generator: string;
@@ -43,23 +43,23 @@ export function describeMachine(facts: {
   };
 }
 
-/** Whether the folder lies in memory, where nothing is durable. */
+/** Whether the folder is in memory, where nothing is durable. */
 export function isInMemory(folder: string = tmpdir()): boolean {
   return statfsSync(folder).type === tmpfsType;
 }
 
-/** The first line that a program says of itself; undefined when there is no such program. */
+/** The first line that a program prints with these arguments; undefined when it is not installed. */
 export function versionOf(program: string, args: string[]): string | undefined {
   try {
     return firstLine(execFileSync(program, args, { encoding: 'utf8', stdio: 'pipe' }));
   } catch (error) {
-    // wrk tells its version and then fails.
-    const said = (error as { stdout?: string }).stdout;
-    return said ? firstLine(said) : undefined;
+    // wrk prints its version and exits with an error.
+    const output = (error as { stdout?: string }).stdout;
+    return output ? firstLine(output) : undefined;
   }
 }
 
-/** The commit of the source, marked when the source differs from it. */
+/** The commit of the source, with a mark when the source differs from it. */
 export function commit(): string {
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: 'pipe' }).trim();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** One measurement: load on one target, what it cost, and the audit that makes it a result. */
+/** One measurement: puts load on one target, measures CPU time and memory, and audits the database. */
 import { join } from 'node:path';
 import { audit } from './audit.ts';
 import type { CleanUp } from './clean-up.ts';
@@ -20,12 +20,12 @@ import { watch } from './watching.ts';
 import { type Prepared, prepare, type Workload, workloads } from './workloads.ts';
 
 const pgbenchClients = 16;
-// Requests that were under way when a load ended belong to users whose numbers no load uses again.
-const usersApart = 1000;
-// Over one connection a process would hardly get warm.
+// The next load skips so many user numbers, which requests in flight at the end of the last load may have used.
+const userNumberGap = 1000;
+// One connection is too few to warm a process up.
 const warmConnectionsMin = 64;
 
-/** What all measurements share. */
+/** The resources that all measurements share. */
 export type Bench = {
   server: DatabaseServer;
   generator: Generator;
@@ -33,33 +33,33 @@ export type Bench = {
   cleanUp: CleanUp;
 };
 
-/** A target, what was prepared on it, and the kinds of traffic that its process has met. */
-export type Station = {
+/** A running target with its prepared workload, and the workloads that have warmed its process up. */
+export type RunningTarget = {
   target: Target;
   prepared: { workload: Workload; state: Prepared } | undefined;
-  met: Set<Workload>;
+  warmed: Set<Workload>;
 };
 
-/** Measures once. The run tells its violations; it rejects only when nothing could be measured. */
+/** Measures once. The returned run lists its violations; the call rejects only when it could not measure. */
 export async function measure(
   bench: Bench,
-  station: Station,
+  running: RunningTarget,
   step: Step,
-  place: { phase: Run['phase']; round: number },
+  labels: { phase: Run['phase']; round: number },
 ): Promise<Run> {
-  const { target } = station;
+  const { target } = running;
   const { connections, workload: workloadName } = step;
   const workload = workloads[workloadName];
-  const state = await makeReady(bench, station, step);
+  const state = await prepareRun(bench, running, step);
   await target.database?.checkpoint();
   await warm(bench, target, { workload, state, connections, seconds: step.warmSeconds.eachRun });
 
   const isPeakMeasured = target.pid !== undefined && resetPeakMemory(target.pid);
-  const before = await look(bench, target);
+  const before = await takeSnapshot(bench, target);
   const watching = watch(target, state.coupon);
   const load = await send(bench, target, { workload, state, connections, seconds: step.seconds });
   const watched = await watching?.end();
-  const after = await look(bench, target);
+  const after = await takeSnapshot(bench, target);
   const peakMemoryMb =
     target.pid !== undefined && isPeakMeasured ? peakMemoryMbOf(target.pid) : undefined;
   await target.database?.quiet();
@@ -67,7 +67,7 @@ export async function measure(
   const batches = after.metrics.batches - before.metrics.batches;
   const claims = after.metrics.batchedClaims - before.metrics.batchedClaims;
   return {
-    ...place,
+    ...labels,
     ...{ workload: workloadName, target: target.spec, connections, load },
     rate: load.answers / load.seconds,
     cpu: {
@@ -87,25 +87,25 @@ export async function measure(
   };
 }
 
-/** What there is already, or an empty database with new coupons; and a process that is compiled for this traffic. */
-async function makeReady(bench: Bench, station: Station, step: Step): Promise<Prepared> {
-  const { target, met } = station;
+/** Prepares the coupons, on an empty database where the workload wants one, and warms the process up. */
+async function prepareRun(bench: Bench, running: RunningTarget, step: Step): Promise<Prepared> {
+  const { target, warmed } = running;
   const workload = workloads[step.workload];
-  if (station.prepared?.workload !== workload) {
-    station.prepared = { workload, state: await prepare(workload, target) };
+  if (running.prepared?.workload !== workload) {
+    running.prepared = { workload, state: await prepare(workload, target) };
   }
-  // Millions of claims are not stored again for each run; the runs before add little to them.
+  // Millions of claims are not written again for each run; earlier runs add little to them.
   const isKept = !workload.fresh || !target.database || (target.spec.claimsBefore ?? 0) > 0;
-  const { state } = station.prepared;
-  const seconds = met.size === 0 ? step.warmSeconds.newProcess : step.warmSeconds.newTraffic;
-  if (!met.has(workload)) {
+  const { state } = running.prepared;
+  const seconds = warmed.size === 0 ? step.warmSeconds.newProcess : step.warmSeconds.newTraffic;
+  if (!warmed.has(workload)) {
     const connections = Math.max(warmConnectionsMin, step.connections);
     await warm(bench, target, { workload, state, connections, seconds });
-    met.add(workload);
+    warmed.add(workload);
   }
   if (isKept) return state;
-  station.prepared.state = await prepare(workload, target);
-  return station.prepared.state;
+  running.prepared.state = await prepare(workload, target);
+  return running.prepared.state;
 }
 
 async function warm(bench: Bench, target: Target, sending: Sending): Promise<void> {
@@ -131,11 +131,11 @@ async function send(bench: Bench, target: Target, sending: Sending): Promise<Loa
           },
           bench.cleanUp,
         );
-  state.lastUser += load.answers + connections + usersApart;
+  state.lastUser += load.answers + connections + userNumberGap;
   if (!isRead) {
     const won = load.answers - load.not2xx;
-    state.told.min += won;
-    state.told.max += won + connections + load.lost;
+    state.expected.min += won;
+    state.expected.max += won + connections + load.lost;
   }
   return load;
 }
@@ -151,7 +151,7 @@ async function sendWithPgbench(
     [
       ...['--no-vacuum', '--protocol', 'prepared', '--time', String(seconds)],
       ...['--client', String(pgbenchClients), '--jobs', '1'],
-      // Each load has users of its own: the clients of one second begin where no other does.
+      // A random start, so that each load has its own users.
       ...['--define', `number=${Math.floor(Math.random() * 10_000_000)}`],
       ...['--define', `coupon=${rows?.[0]?.id}`],
       ...['--file', join(import.meta.dirname, 'usual-design.pgbench.sql')],
@@ -165,12 +165,12 @@ async function sendWithPgbench(
   return {
     ...{ answers, seconds: answers / figure(/tps = ([\d.]+)/), not2xx: 0 },
     lost: figure(/failed transactions: (\d+)/) || 0,
-    // Of latencies pgbench tells the mean; the reports say so.
+    // pgbench reports only the mean latency; the report says so.
     ...{ p50Ms: meanMs, p90Ms: meanMs, p99Ms: meanMs, p999Ms: meanMs, maxMs: meanMs },
   };
 }
 
-async function look(bench: Bench, target: Target) {
+async function takeSnapshot(bench: Bench, target: Target) {
   return {
     metrics: await readMetrics(target.url),
     server: cpuSecondsOf(target.pid),
@@ -181,13 +181,13 @@ async function look(bench: Bench, target: Target) {
 }
 
 function perTenThousand(
-  part: keyof Run['cpu'],
+  component: keyof Run['cpu'],
   before: number | undefined,
   after: number | undefined,
   { answers }: LoadFigures,
 ): Run['cpu'] {
   if (before === undefined || after === undefined || answers === 0) return {};
-  return { [part]: ((after - before) / answers) * 10_000 };
+  return { [component]: ((after - before) / answers) * 10_000 };
 }
 
 function violationsOf(
@@ -197,14 +197,14 @@ function violationsOf(
   after: Record<string, number>,
 ): string[] {
   const violations: string[] = [];
-  if (load.answers === 0) violations.push('nothing was answered');
-  if (load.lost > 0) violations.push(`${load.lost} requests had no answer`);
+  if (load.answers === 0) violations.push('no request had a response');
+  if (load.lost > 0) violations.push(`${load.lost} requests had no response`);
   const wrong = workload.check(load);
   if (wrong !== undefined) violations.push(wrong);
   for (const [outcome, count] of Object.entries(after)) {
     const more = count - (before[outcome] ?? 0);
     if (more > 0 && workload.kind !== 'get' && !workload.outcomes.includes(outcome)) {
-      violations.push(`${more} claims were answered ${outcome}`);
+      violations.push(`${more} claims had the unexpected outcome ${outcome}`);
     }
   }
   return violations;
@@ -212,5 +212,5 @@ function violationsOf(
 
 async function auditOf({ spec, database }: Target, state: Prepared): Promise<string[]> {
   if (!database) return [];
-  return audit(database, spec.kind === 'firstcome' ? 'firstcome' : 'usual design', state.told);
+  return audit(database, spec.kind === 'firstcome' ? 'firstcome' : 'usual design', state.expected);
 }

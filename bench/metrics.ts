@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-
-/** What a target tells of itself on `/metrics`; zeros where it tells nothing. */
+/** The metrics of a target that the bench needs; zeros where a target has none. */
 export type TargetMetrics = {
   batches: number;
   batchedClaims: number;
-  /** Claims answered, by outcome or code. */
+  /** Answered claims by outcome or error code. */
   outcomes: Record<string, number>;
 };
 
@@ -15,7 +14,7 @@ export async function readMetrics(url: string | undefined): Promise<TargetMetric
   return parseMetrics(response.ok ? await response.text() : '');
 }
 
-/** Takes the figures of interest out of the Prometheus text format. */
+/** Extracts these metrics from the Prometheus text format. */
 export function parseMetrics(text: string): TargetMetrics {
   const sumOf = (name: string) =>
     [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'))].reduce(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench:overload`: how goodput goes on when more and more is asked than can be decided, and how it comes back. */
+/** `npm run bench:overload`: measures goodput while the load exceeds the capacity, and the recovery afterwards. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -11,12 +11,12 @@ import type { DrillReport } from '../src/proof/drill/report.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts';
 import { describeMachine } from './machine.ts';
-import { difference, keepResult } from './one-result.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
 import { runToEnd } from './processes.ts';
 import type { OverloadResult, TargetSpec } from './results.ts';
-import { shown } from './statistics.ts';
+import { difference, saveResult } from './save-result.ts';
+import { memoryText, shown } from './statistics.ts';
 import { createDatabaseFor, missingBuild, nodeFlags, startTarget, type Target } from './targets.ts';
 
 type Options = {
@@ -32,8 +32,8 @@ type Options = {
 };
 
 const spec: TargetSpec = { kind: 'firstcome' };
-// The drill leaves the judging to us.
-const notJudged = 3;
+// The exit code of a drill without an audit. This program audits instead.
+const exitCodeNotAudited = 3;
 
 process.exitCode = await runCleanly(main);
 
@@ -45,44 +45,44 @@ async function main(cleanUp: CleanUp): Promise<number> {
     return 1;
   }
   const { databaseUrl, folder } = options;
-  const isApart = options.neighbours > 0 && keepOnCore(0);
-  if (!isApart) options.neighbours = 0;
+  const isPinned = options.neighbours > 0 && pinToCore(0);
+  if (!isPinned) options.neighbours = 0;
   for (let count = 0; count < options.neighbours; count += 1) {
     cleanUp.add(startNeighbour());
   }
   const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
   const database = await createDatabaseFor(spec, server);
   const target = await startTarget(spec, { database }, cleanUp);
-  if (isApart) say(`service and database share a core with ${options.neighbours} busy processes`);
+  if (isPinned) say(`service and database share a core with ${options.neighbours} busy processes`);
   say(
-    `measuring the peak, then asking ${options.times} times as much, then half of it: ` +
+    `measuring the peak, then sending ${options.times} times as much, then half of it: ` +
       `${options.seconds} s in all (seed ${options.seed})`,
   );
   const result = await runOverload(options, { server, target }, cleanUp);
-  return keepResult(result, { name: 'overload', output: options.output, lines: reportOf(result) });
+  return saveResult(result, { name: 'overload', output: options.output, lines: reportOf(result) });
 }
 
 function readOptions(): Options {
   const command = databaseOptions(
     new Command('npm run bench:overload --').description(
-      'Finds out how much the service decides at most, asks more and more than that, of which ' +
-        'those who are turned away come again, and at last half of it. Every answer is audited. ' +
-        'Exit code 1: the audit found something.',
+      'Measures how many claims the service can decide, then sends several times as many, with ' +
+        'retries of those that it sheds, and finally half as many. The audit checks every ' +
+        'response. Exit code 1: the audit found a violation.',
     ),
   )
     .option('--times <list>', 'loads, in multiples of the peak', '0.5,1,2,3,5')
-    .option('--seconds <count>', 'how long all of it takes', wholeNumber, 60)
+    .option('--seconds <count>', 'duration of the whole run', wholeNumber, 60)
     .option('--connections <count>', 'connections of the clients', wholeNumber, 4000)
-    .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber, 5000)
+    .option('--timeout <ms>', 'how long a client waits for a response', wholeNumber, 5000)
     .option('--seed <number>', 'equal seeds plan equal arrivals', wholeNumber, 1)
     .option(
       '--neighbours <count>',
-      'busy processes on the core of service and database, so that clients on another one can ask ' +
-        'many times as much; 0: all share all cores (Linux only)',
+      'busy processes on the core of service and database, so that clients on another core can ' +
+        'send several times as much as the service decides; 0: all share all cores (Linux only)',
       (text) => (text === '0' ? 0 : wholeNumber(text)),
       3,
     )
-    .option('--output <file>', 'where the result goes, instead of bench/results');
+    .option('--output <file>', 'file for the result, instead of one in bench/results');
   return parse<Options>(command, process.argv.slice(2));
 }
 
@@ -157,7 +157,7 @@ async function drillAndAudit(
       ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
     ],
     cleanUp,
-    notJudged,
+    exitCodeNotAudited,
   );
   const report: DrillReport = JSON.parse(readFileSync(reportFile, 'utf8'));
   await target.database?.quiet();
@@ -165,7 +165,7 @@ async function drillAndAudit(
     config: { connectionString: target.database?.url ?? '' },
     schema: 'firstcome',
   });
-  // Nothing sells out here, and nobody claims twice.
+  // The default options fit: no coupon sells out here, and no user claims twice.
   const audit = await auditHistory({ historyFile, dump });
   const violations = audit.rules
     .filter(({ verdict }) => verdict !== 'passed')
@@ -175,8 +175,8 @@ async function drillAndAudit(
   return { report, violations };
 }
 
-/** From now on this process, and all that it starts, has only this core. Returns whether that could be had. */
-function keepOnCore(core: number): boolean {
+/** Pins this process, and all that it starts from now on, to one core. Returns whether that succeeded. */
+function pinToCore(core: number): boolean {
   if (cpus().length < 2) return false;
   const args = ['--all-tasks', '--cpu-list', '--pid', String(core), String(process.pid)];
   return spawnSync('taskset', args, { stdio: 'ignore' }).status === 0;
@@ -186,7 +186,7 @@ function onCore(core: number): string[] {
   return ['taskset', '--cpu-list', String(core), process.execPath];
 }
 
-/** Takes what it can get of the core. Returns what ends it. */
+/** Starts a process that keeps the core busy. Returns a function that ends it. */
 function startNeighbour(): () => void {
   const child = spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
   return () => void child.kill('SIGKILL');
@@ -198,14 +198,14 @@ function reportOf(result: OverloadResult): string[] {
   return [
     '',
     `peak in a closed loop: ${shown(peak)} decisions/s`,
-    cells(['load', 'asked/s', 'decided/s', 'shed/s', 'unsent/s', 'p99 ms']),
+    cells(['load', 'offered/s', 'decided/s', 'shed/s', 'unsent/s', 'p99 ms']),
     ...loads.map(({ times, offered, decided, shed, unsent, decidedMs }) =>
       cells([`${times} times`, ...[offered, decided, shed, unsent, decidedMs.p99].map(shown)]),
     ),
-    `back to full work ${shown(result.recoveredAfterS)} s after the overload, the last one turned ` +
-      `away ${shown(result.turnedAwayUntilS)} s after`,
-    `the clients came at most ${shown(generator.lagMsMax)} ms late, ${shown(generator.leftOut)} not at all`,
-    `service's peak memory ${shown(result.peakMemoryMb) || 'not to be told here'} MB; CPU seconds: ` +
+    `full goodput again ${shown(result.recoveredAfterS)} s after the overload, ` +
+      `last shed claim ${shown(result.turnedAwayUntilS)} s after it`,
+    `clients at most ${shown(generator.lagMsMax)} ms late, ${shown(generator.leftOut)} planned claims left out`,
+    `service: peak memory ${memoryText(result.peakMemoryMb)}; CPU seconds: ` +
       `service ${shown(cpuSeconds.server)}, database ${shown(cpuSeconds.database)}, ` +
       `clients ${shown(cpuSeconds.generator)}`,
     ...(result.violations.length === 0

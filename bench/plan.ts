@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Which measurements a run makes. */
+/** Chooses the measurements of a run. */
 import type { Run, TargetSpec, WorkloadName } from './results.ts';
 
 /** One workload at one number of connections: the targets take turns, round after round. */
 export type Step = {
   workload: WorkloadName;
   connections: number;
-  /** In every second round they come the other way round, so that none gains by its place. */
+  /** Every second round reverses their order, so that none gains from its position. */
   targets: TargetSpec[];
   rounds: number;
   seconds: number;
   /** Seconds of load that are not measured. */
   warmSeconds: {
     newProcess: number;
-    /** For a process that has met other traffic only. */
+    /** For a process that has handled other traffic only. */
     newTraffic: number;
-    /** In growth: after a checkpoint each page is written to the log in full once. */
+    /** For the growth phase: after a checkpoint the first change of each page writes the full page to the WAL. */
     eachRun: number;
   };
 };
 
 /**
- * Steps that share their targets. The targets of one phase run at the same time, but only one is under load. Every
- * round has new processes: how well the compiler of Node does differs from one process to the next.
+ * Steps that share their targets. The targets of a phase run at the same time, but only one is under load. Every round
+ * starts new processes, because the machine code that V8 generates differs from process to process.
  */
 export type Phase = { name: Run['phase']; steps: Step[] };
 
-/** What the command line asks for. */
+/** The options of the command line that choose the measurements. */
 export type PlanOptions = {
   quick: boolean;
   full: boolean;
@@ -42,8 +42,8 @@ const firstcome: TargetSpec = { kind: 'firstcome' };
 const usual: TargetSpec = { kind: 'usual design' };
 const pgbench: TargetSpec = { kind: 'pgbench' };
 
-/** The words of `--only`: those of the workloads, and the further phases. */
-export const onlyWords: Record<string, WorkloadName | Phase['name']> = {
+/** The values of `--only`: the workloads of the first phase, and the other phases. */
+export const onlyChoices: Record<string, WorkloadName | Phase['name']> = {
   hot: 'hot coupon',
   'sold-out': 'sold out',
   double: 'double claims',
@@ -56,10 +56,10 @@ export const onlyWords: Record<string, WorkloadName | Phase['name']> = {
   trace: 'traced',
 };
 
-/** The phases in order, without what `--only` leaves out. */
+/** The phases in order, without the steps that `--only` excludes. */
 export function planOf(options: PlanOptions): Phase[] {
   const phases = options.quick ? quickPlan(options) : longPlan(options);
-  const only = options.only === undefined ? undefined : onlyWords[options.only];
+  const only = options.only === undefined ? undefined : onlyChoices[options.only];
   return phases
     .map(({ name, steps }) => ({
       name,
@@ -147,7 +147,7 @@ function quickPlan(options: PlanOptions): Phase[] {
   ];
 }
 
-/** A proxy that adds nothing is there to show what the proxy itself costs. */
+/** The proxy with a delay of 0 ms shows the cost of the proxy itself. */
 function distanceTargets(): TargetSpec[] {
   return (['firstcome', 'usual design'] as const).flatMap((kind): TargetSpec[] => [
     { kind },
@@ -156,15 +156,15 @@ function distanceTargets(): TargetSpec[] {
 }
 
 /**
- * What watching costs is near nothing, so it takes many pairs to tell it from the noise. A scrape can be left out from one
- * second to the next, in one long load; what sends traces is a process of its own.
+ * Scrapes and traces cost so little that only many pairs separate their cost from the noise. Scrapes can start and stop
+ * from one second to the next within one load; traces need a second process that sends them.
  */
 function watchedPhase(name: 'scraped' | 'traced', options: PlanOptions): Phase {
   const isOneLoad = name === 'scraped';
   const { rounds = isOneLoad ? 3 : 10, seconds = isOneLoad ? 40 : 5 } = options;
   const warmSeconds = { newProcess: 4, newTraffic: 0, eachRun: 0 };
   const targets: TargetSpec[] = isOneLoad
-    ? // Ten times as many, since even the noise of many pairs is more than one costs.
+    ? // Ten scrapes a second too, since one costs less than the noise of many pairs.
       [1, 10].map((scraped) => ({ ...firstcome, scraped }))
     : [firstcome, { ...firstcome, traced: true }];
   const workload = 'hot coupon of 100';

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A coupon with a past: claims that are stored as the service stores them, but written by SQL, to save hours. */
+/** Stores claims as the service does, but with a few SQL statements, which saves hours. */
 import type { BenchDatabase } from './database-server.ts';
 
 const claimsPerBatch = 1000;
 
 /**
- * Gives the coupon `count` claims (whole batches of 1,000), by the users from 1 on, with positions and ledger, so that
- * the audit holds. The indexes are built afterwards, and tables are vacuumed as autovacuum would in time.
+ * Stores `count` claims of the coupon (in whole batches of 1,000) for the users from 1 on, with positions and ledger
+ * rows, so that the audit passes. Rebuilds the indexes afterwards, and vacuums the tables as autovacuum would.
  */
 export async function prefill(
   database: BenchDatabase,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the system tells of processes: CPU time and memory, from `/proc`. Without one, every answer is undefined. */
+/** CPU time and memory of processes, read from `/proc`. On systems without it every result is undefined. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-// Linux counts CPU time for programs in hundredths of a second, whatever its own timer does.
+// Linux reports CPU time in hundredths of a second, whatever the frequency of its timer.
 const ticksPerSecond = 100;
 
 type Entry = { pid: number; parent: number; ticks: number; ticksOfEnded: number };
 
-/** CPU seconds of a process, of its descendants, and of those that they have waited for. */
+/** CPU seconds of a process, of its descendants, and of their children that have ended. */
 export function cpuSecondsOf(pid: number | undefined): number | undefined {
   if (pid === undefined) return undefined;
   const family = familyOf(pid);
@@ -22,7 +22,7 @@ export function cpuSecondsOfEndedChildren(): number | undefined {
   return entry && entry.ticksOfEnded / ticksPerSecond;
 }
 
-/** Lets the peak of the memory be measured from now on. Returns whether the system does that. */
+/** Resets the peak memory of a process and its descendants. Returns whether the system supports that. */
 export function resetPeakMemory(pid: number): boolean {
   try {
     for (const member of familyOf(pid)) writeFileSync(`/proc/${member.pid}/clear_refs`, '5');
@@ -46,7 +46,7 @@ export function peakMemoryMbOf(pid: number): number | undefined {
   }
 }
 
-/** The parent of a process, if it is to be seen from here and has this name. */
+/** The parent of a process, if this machine can see it and it has this name. */
 export function parentNamed(pid: number, name: string): number | undefined {
   const parent = readEntry(String(pid))?.parent;
   if (parent === undefined) return undefined;
@@ -79,7 +79,7 @@ function allEntries(): Entry[] {
 function readEntry(name: string): Entry | undefined {
   try {
     const line = readFileSync(`/proc/${name}/stat`, 'utf8');
-    // The name of the program stands in parentheses and may hold anything, so the fields are counted from its end.
+    // The program name is in parentheses and may contain any character, so the fields are counted from its end.
     const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
     const field = (index: number) => Number(fields[index]);
     return {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The processes of a run: each target is one of its own, so that its CPU time and memory can be told apart. */
+/** Starts the processes of a run. Each target has its own, so that its CPU time and memory can be measured. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import type { CleanUp } from './clean-up.ts';
@@ -7,29 +7,29 @@ import type { CleanUp } from './clean-up.ts';
 const startMsMax = 60_000;
 const stopMsMax = 10_000;
 
-/** A process that has said it is ready. */
+/** A process that has reported that it is ready. */
 export type Launched = {
   pid: number;
-  /** What the pattern of its readiness found. */
-  told: string;
+  /** The first group of the `ready` pattern, such as the URL of a service. */
+  readyValue: string;
   child: ChildProcess;
-  /** Ends it by its id: politely, after 10 s by force. Twice is the same as once. */
+  /** Ends the process: with SIGTERM, after 10 s with SIGKILL. A second call has no effect. */
   stop(): Promise<void>;
 };
 
-/** Starts a Node process and waits until its output matches `ready`, whose first group is `told`. */
+/** Starts a Node process and waits until its output matches `ready`, whose first group becomes `readyValue`. */
 export async function launch(
   options: { args: string[]; env?: Record<string, string>; ready: RegExp; messages?: boolean },
   cleanUp: CleanUp,
 ): Promise<Launched> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, options.args, {
-    // A folder without a configuration of its own.
+    // A folder without a configuration file.
     cwd: tmpdir(),
     env: { PATH, HOME, ...options.env },
     stdio: options.messages ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     serialization: 'advanced',
-    // In a process group of its own, Ctrl-C reaches it through us and in order.
+    // In its own process group, so that Ctrl-C ends it through the clean-up, in order.
     detached: true,
   });
   let stopping: Promise<void> | undefined;
@@ -38,22 +38,22 @@ export async function launch(
     return stopping;
   };
   cleanUp.add(stop);
-  const told = await waitUntilReady(child, options.ready);
-  return { pid: child.pid ?? 0, told, child, stop };
+  const readyValue = await waitUntilReady(child, options.ready);
+  return { pid: child.pid ?? 0, readyValue, child, stop };
 }
 
 function waitUntilReady(child: ChildProcess, ready: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = '';
-    const fail = (why: string) => reject(new Error(`a process of the bench ${why}:\n${output}`));
+    const fail = (what: string) => reject(new Error(`a process of the bench ${what}:\n${output}`));
     const timer = setTimeout(() => fail('was not ready in time'), startMsMax);
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-20_000);
-        const told = ready.exec(output)?.[1];
-        if (told === undefined) return;
+        const readyValue = ready.exec(output)?.[1];
+        if (readyValue === undefined) return;
         clearTimeout(timer);
-        resolve(told);
+        resolve(readyValue);
       });
     }
     child.once('error', reject);
@@ -73,7 +73,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Runs a program to its end and resolves to all that it wrote. Rejects when it ends with another code than this. */
+/** Runs a program and resolves to its whole output. Rejects when it ends with an exit code other than `codeWanted`. */
 export function runToEnd(
   command: string,
   args: string[],

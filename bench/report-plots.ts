@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Which plots the report has. */
+/** The plots of the report. */
 import type { Plot, PlotLine } from './plot.ts';
 import {
   medianOf,
@@ -10,7 +10,7 @@ import {
   type TargetKind,
 } from './results.ts';
 
-/** A plot under the name of its file. */
+/** A plot and its file name. */
 export type NamedPlot = { file: string; plot: Plot };
 
 const colours: Record<string, PlotLine['colour']> = {
@@ -20,7 +20,7 @@ const colours: Record<string, PlotLine['colour']> = {
   'usual design': 2,
 };
 
-/** The plots about the hot coupon over the number of connections; none for what was not measured. */
+/** The plots of the hot coupon over the number of connections; without those that have no measured values. */
 export function plotsOf(results: Results): NamedPlot[] {
   const series = seriesOf(results.runs).filter(
     ({ phase, workload, target }) =>
@@ -74,10 +74,10 @@ export function plotsOf(results: Results): NamedPlot[] {
     .filter(({ plot }) => plot.lines.length > 0);
 }
 
-/** The plots about the overload, over how much was asked. */
+/** The plots of the overload over the planned load. */
 export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
   const x = loads.map(({ times }) => times);
-  const xTitle = 'asked, in multiples of the peak';
+  const xTitle = 'planned load, in multiples of the peak';
   const line = (
     name: string,
     colour: PlotLine['colour'],
@@ -88,11 +88,11 @@ export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
     {
       file: 'overload-rate.svg',
       plot: {
-        ...{ title: 'Answers a second in an overload', xTitle, yTitle: 'answers/s', x },
+        ...{ title: 'Claims a second in an overload', xTitle, yTitle: 'claims/s', x },
         scale: 'linear',
         lines: [
           line(
-            'asked',
+            'offered',
             0,
             loads.map(({ offered }) => offered),
           ),
@@ -102,12 +102,12 @@ export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
             loads.map(({ decided }) => decided),
           ),
           line(
-            'no connection',
+            'no free connection',
             3,
             loads.map(({ unsent }) => unsent),
           ),
           line(
-            'turned away',
+            'shed',
             2,
             loads.map(({ shed }) => shed),
           ),
@@ -117,7 +117,7 @@ export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
     {
       file: 'overload-latency.svg',
       plot: {
-        ...{ title: 'How long answers take in an overload, p99', xTitle, yTitle: 'ms', x },
+        ...{ title: 'Latency in an overload, p99', xTitle, yTitle: 'ms', x },
         scale: 'log',
         lines: [
           line(
@@ -126,7 +126,7 @@ export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
             loads.map(({ decidedMs }) => orNothing(decidedMs.p99)),
           ),
           line(
-            'turned away',
+            'shed',
             2,
             loads.map(({ shedMs }) => orNothing(shedMs.p99)),
           ),

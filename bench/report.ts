@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]`: writes `docs/performance.md` and its plots. */
+/**
+ * Writes `docs/performance.md` and its plots:
+ * `npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]`
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { say } from './clean-up.ts';

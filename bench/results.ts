@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a run of the bench leaves behind, and how medians are taken from it. */
+/** The results that the benches save, and the medians over them. */
 import type { LoadFigures } from './load.ts';
 import type { Machine } from './machine.ts';
 import { median, ratio } from './statistics.ts';
 
-/** What is measured against what. */
+/** The systems that the bench compares. */
 export type TargetKind = 'empty handler' | 'bare route' | 'firstcome' | 'usual design' | 'pgbench';
 
-/** A target; what is optional sets it apart in the runs about distance, growth and watching. */
+/** A target. The optional fields vary it in the phases distance, growth, scraped and traced. */
 export type TargetSpec = {
   kind: TargetKind;
-  /** Added between service and database, by a proxy; undefined: no proxy. */
+  /** The round trip that a proxy adds between service and database; undefined: no proxy. */
   roundTripMs?: number;
-  /** Claims of the coupon that were stored before. */
+  /** Claims of the coupon that are stored before the run. */
   claimsBefore?: number;
-  /** So often its metrics are read in every other second. */
+  /** Scrapes of its metrics in every other second. */
   scraped?: number;
-  /** It is told where to send traces. */
+  /** Whether it sends traces. */
   traced?: true;
 };
 
@@ -37,31 +37,31 @@ export type Run = {
   target: TargetSpec;
   connections: number;
   round: number;
-  /** Answers a second. */
+  /** Responses a second. */
   rate: number;
   load: LoadFigures;
-  /** CPU seconds for 10,000 answers; a part is absent where it cannot be told. */
+  /** CPU seconds for 10,000 responses; a process is absent where its CPU time cannot be measured. */
   cpu: { server?: number; database?: number; generator?: number; proxy?: number };
   peakMemoryMb?: number;
-  /** Claims decided by one commit, on the average. */
+  /** The mean number of claims that one commit decides. */
   batchSize?: number;
-  /** What watched the target meanwhile. */
+  /** The scrapes or exported traces of this run. */
   watched?: Watched;
-  /** What is wrong with this run; one line is enough to make it no result. */
+  /** What is wrong with this run. With a violation the run does not count. */
   violations: string[];
 };
 
-/** Scrapes that were answered in full, or exports of traces that arrived. */
+/** Completed scrapes, or received exports of traces. */
 export type Watched = {
   count: number;
   bytes: number;
-  /** Of scrapes: the rate in a second with one by that in the second beside it without, of the same load. */
+  /** For scrapes: the rate in a second with scrapes, divided by that in an adjacent second without. */
   ratios?: number[];
-  /** The same of the service's CPU time for a claim, which tells less of what else the machine does. */
+  /** The same for the service's CPU time per claim, which depends less on other load of the machine. */
   cpuRatios?: number[];
 };
 
-/** The drop, as `drop.ts` measures it. */
+/** The result of `npm run bench:drop`. */
 export type DropResult = {
   machine: Machine;
   options: { users: number; units: number; connections: number; workers: number; seed: number };
@@ -74,24 +74,24 @@ export type DropResult = {
   violations: string[];
 };
 
-/** The overload, as `overload.ts` measures it. Rates are per second. */
+/** The result of `npm run bench:overload`. Rates are per second. */
 export type OverloadResult = {
   machine: Machine;
   options: {
     times: string;
     seconds: number;
     connections: number;
-    /** How long a client waits for a connection, and for an answer. */
+    /** How long a client waits for a connection, and then for a response. */
     timeoutMs: number;
     seed: number;
-    /** Busy processes on the core of service and database; 0: everybody has all cores. */
+    /** Busy processes on the core of service and database; 0: all processes share all cores. */
     neighbours: number;
   };
   /** Decisions in a closed loop. */
   peak: number;
   recoveredAfterS: number;
   turnedAwayUntilS: number;
-  /** What the clients were themselves to blame for. */
+  /** How late the clients sent at most, and how many planned claims they left out. */
   generator: { lagMsMax: number; leftOut: number };
   loads: OverloadLoad[];
   peakMemoryMb?: number;
@@ -99,25 +99,25 @@ export type OverloadResult = {
   violations: string[];
 };
 
-/** One load of an overload: what was asked, and how it ended. */
+/** One load of an overload run. */
 export type OverloadLoad = {
-  /** What was planned, in multiples of the peak. */
+  /** The planned load, in multiples of the peak. */
   times: number;
-  /** What users wanted to ask; less than was planned where the clients were the limit. */
+  /** Claims that users wanted to send; fewer than planned where the clients were the limit. */
   offered: number;
   decided: number;
   shed: number;
-  /** Asked, but never sent: no connection was free until their patience ended. */
+  /** Offered, but never sent: no connection became free within the timeout. */
   unsent: number;
-  /** How many never heard what became of them, in all. */
+  /** Sent claims without a response, in total. */
   unknown: number;
-  /** From the intended time. */
+  /** Latency from the planned time. */
   decidedMs: { p50: number; p99: number };
-  /** From sending. */
+  /** Latency from the time of sending. */
   shedMs: { p50: number; p99: number };
 };
 
-/** Everything that one `npm run bench` found. */
+/** The results of one `npm run bench`. */
 export type Results = {
   startedAt: string;
   machine: Machine;
@@ -126,13 +126,13 @@ export type Results = {
   runs: Run[];
 };
 
-/** The runs that one figure is the median of, apart from those that are no result. */
+/** Runs of the same measurement; `runs` excludes those with violations, which `failed` counts. */
 export type Series = Pick<Run, 'phase' | 'workload' | 'target' | 'connections'> & {
   runs: Run[];
   failed: number;
 };
 
-/** A name that tells targets apart. */
+/** The unique name of a target. */
 export function nameOf({ kind, roundTripMs, claimsBefore, scraped, traced }: TargetSpec): string {
   if (roundTripMs !== undefined) return `${kind}, +${roundTripMs} ms`;
   if (claimsBefore !== undefined) return `${kind}, ${claimsBefore.toLocaleString('en-US')} claims`;
@@ -140,10 +140,10 @@ export function nameOf({ kind, roundTripMs, claimsBefore, scraped, traced }: Tar
   return traced ? `${kind}, traced` : kind;
 }
 
-/** A way of being watched: traces are sent, or the metrics are read so many times a second. */
+/** How a target is monitored: it sends traces, or is scraped so many times a second. */
 export type Watch = 'traced' | number;
 
-/** The sound runs of a target that was watched in this way. */
+/** The runs without violations of a target that was monitored in this way. */
 export function watchedRuns(runs: readonly Run[], way: Watch): Run[] {
   return runs.filter(
     ({ target, violations }) =>
@@ -151,7 +151,7 @@ export function watchedRuns(runs: readonly Run[], way: Watch): Run[] {
   );
 }
 
-/** The rate of a watched target divided by the rate while nobody watches, pair by pair. */
+/** The rate of a monitored target divided by its rate without monitoring, for each pair. */
 export function watchedRatios(runs: readonly Run[], way: Watch): number[] {
   return watchedRuns(runs, way).flatMap((run) => {
     if (run.watched?.ratios !== undefined) return run.watched.ratios;
@@ -163,7 +163,7 @@ export function watchedRatios(runs: readonly Run[], way: Watch): number[] {
   });
 }
 
-/** Groups runs by what they measure, in the order of their first appearance. */
+/** Groups runs of the same measurement, in the order of their first appearance. */
 export function seriesOf(runs: readonly Run[]): Series[] {
   const groups = new Map<string, Series>();
   for (const run of runs) {
@@ -180,7 +180,7 @@ export function seriesOf(runs: readonly Run[]): Series[] {
   return [...groups.values()];
 }
 
-/** The median of one figure over a series; undefined when no run of it has the figure. */
+/** The median of a figure over a series; undefined when no run has the figure. */
 export function medianOf(
   series: Series | undefined,
   figure: (run: Run) => number | undefined,

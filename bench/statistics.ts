@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The arithmetic of the reports. Nothing here measures. */
+/** Arithmetic and number formats of the reports. */
 
 /** The middle value, or the mean of the two in the middle; undefined when there is none. */
 export function median(values: readonly number[]): number | undefined {
@@ -20,7 +20,7 @@ export function ratio(
   return dividend / divisor;
 }
 
-/** A number for people: three digits that count, whole numbers whole, thousands parted by commas. */
+/** Formats a number for people: three significant digits, integers in full, thousands separated by commas. */
 export function shown(value: number | undefined): string {
   if (value === undefined) return '';
   if (Number.isInteger(value)) return value.toLocaleString('en-US');
@@ -28,4 +28,9 @@ export function shown(value: number | undefined): string {
   if (Math.abs(value) >= 100) return value.toFixed(0);
   if (Math.abs(value) >= 10) return value.toFixed(1);
   return value.toFixed(2);
+}
+
+/** Megabytes with their unit; undefined where the system does not report memory. */
+export function memoryText(megabytes: number | undefined): string {
+  return megabytes === undefined ? 'not measured' : `${shown(megabytes)} MB`;
 }

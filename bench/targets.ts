@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The targets of a run: each with its own process and, where it stores something, a database of its own. */
+/** Starts the targets of a run. Each has its own process and, where it stores claims, its own database. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,33 +14,33 @@ import { median } from './statistics.ts';
 const root = join(import.meta.dirname, '..');
 const ready = /serves on (http:\S+)/;
 
-/** At more connections the transactions of the usual design only wait for each other at the coupon's row. */
+/** With more connections the transactions of the usual design only wait for the lock of the coupon's row. */
 export const usualPoolDefault = 8;
 
-/** A target that runs. */
+/** A running target. */
 export type Target = {
   spec: TargetSpec;
-  /** Where it answers; undefined for pgbench, which needs no service. */
+  /** The URL of its service; undefined for pgbench, which needs no service. */
   url: string | undefined;
   pid: number | undefined;
   database: BenchDatabase | undefined;
   /** Undefined without a proxy. */
   proxyPid: number | undefined;
-  /** Measured, not asked for; undefined without a proxy. */
+  /** The measured delay, which exceeds the configured one a little; undefined without a proxy. */
   addedRoundTripMs: number | undefined;
-  /** Where it sends its traces; undefined when it is not told to. */
+  /** The collector that receives its traces; undefined when it sends none. */
   tracesUrl: string | undefined;
   stop(): Promise<void>;
 };
 
-/** Tells why there is nothing to measure yet; undefined when the service is built. */
+/** The message for a missing build; undefined when the service is built. */
 export function missingBuild(): string | undefined {
   return existsSync(join(root, 'dist/main.js'))
     ? undefined
-    : 'the service is not built: run "npm run build" first, or "npm run bench", which does';
+    : 'the service is not built: run "npm run build", or start the bench with npm run';
 }
 
-/** Whether some source file is newer than the build. */
+/** Whether a source file is newer than the build. */
 export function buildIsOld(): boolean {
   const newest = (folder: string, pattern: RegExp) =>
     Math.max(
@@ -51,13 +51,13 @@ export function buildIsOld(): boolean {
   return newest('src', /(?<!\.test)\.(?:ts|sql)$/) > newest('dist', /\.(?:js|sql|tsbuildinfo)$/);
 }
 
-/** Starts a target on a database made for it. */
+/** Starts a target on its database. */
 export async function startTarget(
   spec: TargetSpec,
-  parts: { database: BenchDatabase | undefined; usualPoolMax?: number },
+  options: { database: BenchDatabase | undefined; usualPoolMax?: number },
   cleanUp: CleanUp,
 ): Promise<Target> {
-  const { database, usualPoolMax = usualPoolDefault } = parts;
+  const { database, usualPoolMax = usualPoolDefault } = options;
   if (spec.kind === 'pgbench') {
     return {
       ...{ spec, database, url: undefined, pid: undefined },
@@ -79,7 +79,7 @@ export async function startTarget(
         LOG_LEVEL: 'warn',
         BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
-        ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.told, ...sampler() }),
+        ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.readyValue, ...sampler() }),
         ...(spec.kind === 'usual design' && { POOL_MAX: String(usualPoolMax) }),
       },
       ready,
@@ -87,9 +87,9 @@ export async function startTarget(
     cleanUp,
   );
   return {
-    ...{ spec, database, url: service.told, pid: service.pid },
+    ...{ spec, database, url: service.readyValue, pid: service.pid },
     ...{ proxyPid: proxy?.process.pid, addedRoundTripMs: proxy?.addedRoundTripMs },
-    tracesUrl: receiver?.told,
+    tracesUrl: receiver?.readyValue,
     async stop() {
       await service.stop();
       await proxy?.process.stop();
@@ -98,7 +98,7 @@ export async function startTarget(
   };
 }
 
-/** Which requests are traced: all of them, or as the standard variables say. */
+/** The sampler of the traces: all requests, unless the standard environment variables say otherwise. */
 function sampler(): Record<string, string> {
   const { OTEL_TRACES_SAMPLER: kind, OTEL_TRACES_SAMPLER_ARG: share = '' } = process.env;
   return kind === undefined ? {} : { OTEL_TRACES_SAMPLER: kind, OTEL_TRACES_SAMPLER_ARG: share };
@@ -118,14 +118,14 @@ function programOf(spec: TargetSpec, cleanUp: CleanUp): string[] {
   }
 }
 
-/** Creates the database that a target needs; undefined when it stores nothing. */
+/** Creates the database of a target; undefined when the target stores nothing. */
 export async function createDatabaseFor(
   spec: TargetSpec,
   server: DatabaseServer,
 ): Promise<BenchDatabase | undefined> {
   if (spec.kind === 'empty handler' || spec.kind === 'bare route') return undefined;
   const database = await server.createDatabase(nameOf(spec));
-  // The service brings its own tables when it starts.
+  // The service creates its tables when it starts.
   if (spec.kind !== 'firstcome') {
     await database.query(readFileSync(join(import.meta.dirname, 'usual-design.sql'), 'utf8'));
   }
@@ -152,7 +152,7 @@ async function startProxy(
     cleanUp,
   );
   far.hostname = '127.0.0.1';
-  far.port = process.told;
+  far.port = process.readyValue;
   const addedRoundTripMs = (await roundTripOf(far.href)) - (await roundTripOf(databaseUrl));
   return { url: far.href, process, addedRoundTripMs };
 }
@@ -173,7 +173,7 @@ async function roundTripOf(url: string): Promise<number> {
   }
 }
 
-/** The flags that the executable's first line gives to Node, for every server alike. */
+/** The Node flags in the first line of the executable. All targets run with them. */
 export function nodeFlags(): string[] {
   const [first = ''] = readFileSync(join(root, 'dist/main.js'), 'utf8').split('\n', 1);
   return first.split(' ').filter((word) => word.startsWith('--'));

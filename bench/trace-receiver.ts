@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A collector of traces that keeps none: it counts what is sent to it, and tells the counts to who asks. */
+/** A trace collector that stores nothing: counts the exports and their bytes, and returns the counts on GET. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -17,7 +17,7 @@ const server = createServer((request, response) => {
   });
   request.on('end', () => {
     if (isExport) count += 1;
-    // An empty message, in either encoding.
+    // An empty response, in either encoding.
     const type = request.headers['content-type'] ?? 'application/x-protobuf';
     const body = type.includes('json') ? '{}' : '';
     response.writeHead(isExport ? 200 : 404, { 'content-type': type }).end(body);

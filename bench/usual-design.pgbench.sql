@@ -1,4 +1,4 @@
--- The usual design's statements as pgbench runs them; each client counts its own users.
+-- The statements of the usual design, for pgbench. Each client counts its own users.
 \set number :number + 1
 \set user 10000000000 + ((:client_id * 20000000 + :number) * 48271) % 2147483647
 begin;

@@ -1,5 +1,6 @@
--- The tables of the usual design: one transaction inserts the claim and takes a unit by a conditional update.
--- No foreign key, which would lock the coupon's row a second time; room on its page keeps the update off the indexes.
+-- The tables of the usual design: one transaction inserts the claim and takes a unit with a conditional update.
+-- Without a foreign key, which would lock the coupon's row a second time. Free space on each page allows updates that
+-- do not touch the indexes.
 create table coupons (
   id bigint generated always as identity primary key,
   name text not null unique,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What watches a target while it is under load: a Prometheus that reads its metrics, or a collector of its traces. */
+/** Monitors a target under load: scrapes its metrics as Prometheus does, or counts its exported traces. */
 import { Agent, get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuSecondsOf } from './proc.ts';
@@ -10,7 +10,7 @@ const sliceMs = 1000;
 const scrapeMsMax = 10_000;
 const claimsOf = 'select amount - remaining_amount as claims from coupons where name = $1';
 
-// As Prometheus 3 asks.
+// The headers of Prometheus 3.
 const scrapeHeaders = {
   accept:
     'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,' +
@@ -21,10 +21,10 @@ const scrapeHeaders = {
   'x-prometheus-scrape-timeout-seconds': String(scrapeMsMax / 1000),
 };
 
-/** Ends the watching, and tells what came of it. */
+/** Running monitoring. `end` stops it and returns what it measured. */
 export type Watching = { end(): Promise<{ found: Watched; violations: string[] }> };
 
-/** Begins to watch a target as its spec says, while one coupon of it is claimed; undefined when nobody watches. */
+/** Starts the monitoring that the spec of the target names; undefined when it names none. */
 export function watch(target: Target, coupon: string): Watching | undefined {
   const { scraped } = target.spec;
   if (scraped !== undefined) return scrapeByTurns(target, coupon, scraped);
@@ -32,8 +32,8 @@ export function watch(target: Target, coupon: string): Watching | undefined {
 }
 
 /**
- * A second with scrapes and one without, then the other way round, and so on: whatever else the machine does meanwhile,
- * and the growth of the tables, meet both alike.
+ * Alternates seconds with and without scrapes, and reverses the order of each pair: other load on the machine, and the
+ * growth of the tables, affect both alike.
  */
 function scrapeByTurns(
   { url = '', database, pid }: Target,
@@ -65,7 +65,7 @@ function scrapeByTurns(
   };
   let isEnded = false;
   const work = async () => {
-    // Until all clients are there, and after they have left, no second is like the next.
+    // The rate is not steady before all clients are connected and after they have left.
     await delay(sliceMs);
     for (let isFirst = true; !isEnded; isFirst = !isFirst) {
       const [one, other] = [await secondOf(isFirst), await secondOf(!isFirst)];
@@ -88,11 +88,11 @@ function scrapeByTurns(
   };
 }
 
-/** Resolves to the size of the metrics. By plain means: whatever a scrape costs here is taken from the cores under load. */
+/** Resolves to the size of the metrics. Uses a plain HTTP request, since the client shares the cores with the load. */
 function scrape(url: string, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(scrapeMsMax);
-    const asking = get(`${url}/metrics`, { agent, headers: scrapeHeaders, signal }, (response) => {
+    const request = get(`${url}/metrics`, { agent, headers: scrapeHeaders, signal }, (response) => {
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
@@ -100,10 +100,10 @@ function scrape(url: string, agent: Agent): Promise<number> {
       response.once('error', reject);
       response.once('end', () => {
         if (response.statusCode === 200) resolve(bytes);
-        else reject(new Error(`it was answered ${response.statusCode}`));
+        else reject(new Error(`expected 200, got ${response.statusCode}`));
       });
     });
-    asking.once('error', reject);
+    request.once('error', reject);
   });
 }
 

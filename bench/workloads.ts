@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What each workload needs before it can be sent, and what its answers must be. */
-import type { ToldClaims } from './audit.ts';
+/** The workloads: the coupons that each needs, and the outcomes that each allows. */
+import type { ExpectedClaims } from './audit.ts';
 import type { LoadFigures, LoadOrder } from './load.ts';
 import { prefill } from './prefill.ts';
 import type { WorkloadName } from './results.ts';
-import { askAll, claim, coupon } from './set-up.ts';
+import { claim, coupon, sendAll } from './set-up.ts';
 import type { Target } from './targets.ts';
 
-/** A workload on one target, between two runs. */
+/** The state of a workload on one target between two runs. */
 export type Prepared = {
   coupon: string;
-  /** The last user who may have claimed; the next load begins behind. */
+  /** The highest number of a user who may have claimed. The next load starts after it. */
   lastUser: number;
-  told: ToldClaims;
+  expected: ExpectedClaims;
 };
 
 /** A kind of traffic. */
 export type Workload = {
   kind: LoadOrder['kind'];
-  /** How the names of its coupons begin; the empty handler tells from it which answer is wanted. */
+  /** The prefix of its coupon names. The empty handler derives the outcome from it. */
   prefix: string;
-  /** Whether every run has an empty database and a coupon of its own. Otherwise what was prepared is used again. */
+  /** Whether every run starts with an empty database and a new coupon. Otherwise runs share the prepared coupons. */
   fresh: boolean;
   coupons: number;
-  /** Claims of the coupon that win before the load. */
+  /** Claims of the coupon that succeed before the load. */
   claimsBefore: number;
-  /** Coupons beside it that are claimed before, a hundred times each. */
+  /** Number of further coupons, which have a hundred claims each before the load. */
   others: number;
   /** Units of a coupon. */
   amount: number;
-  /** The outcomes that its claims may have. */
+  /** The allowed outcomes of its claims. */
   outcomes: readonly string[];
-  /** What is wrong with the figures; undefined when nothing is. */
+  /** Describes what is wrong with the figures; undefined when they are right. */
   check(load: LoadFigures): string | undefined;
 };
 
@@ -39,7 +39,7 @@ const plenty = 2_000_000_000;
 const holdersShown = 1000;
 const claimsOfOthers = 100;
 const all2xx = ({ not2xx }: LoadFigures) =>
-  not2xx === 0 ? undefined : `${not2xx} answers were not 2xx`;
+  not2xx === 0 ? undefined : `${not2xx} responses were not 2xx`;
 
 const hot: Workload = {
   ...{ kind: 'claim', prefix: 'HOT', fresh: true, coupons: 1, claimsBefore: 0, others: 0 },
@@ -48,7 +48,7 @@ const hot: Workload = {
   check: all2xx,
 };
 
-/** Every workload by its name. */
+/** All workloads by name. */
 export const workloads: Record<WorkloadName, Workload> = {
   'hot coupon': hot,
   'sold out': {
@@ -56,7 +56,7 @@ export const workloads: Record<WorkloadName, Workload> = {
     ...{ prefix: 'SOLD', fresh: false, claimsBefore: 1000, amount: 1000 },
     outcomes: ['sold_out'],
     check: ({ answers, not2xx }) =>
-      answers === not2xx ? undefined : `${answers - not2xx} claims won after the last unit`,
+      answers === not2xx ? undefined : `${answers - not2xx} claims succeeded after the last unit`,
   },
   'double claims': {
     ...hot,
@@ -75,7 +75,7 @@ export const workloads: Record<WorkloadName, Workload> = {
 
 let namesGiven = 0;
 
-/** Makes the coupons of a workload on a target whose database is emptied before. */
+/** Empties the database of a target and creates the coupons of a workload. */
 export async function prepare(workload: Workload, target: Target): Promise<Prepared> {
   await target.database?.empty();
   namesGiven += 1;
@@ -86,44 +86,44 @@ export async function prepare(workload: Workload, target: Target): Promise<Prepa
       'insert into coupons (name, amount, remaining) values ($1, $2, $2)',
       values,
     );
-    return { coupon: name, lastUser: 0, told: { min: 0, max: 0 } };
+    return { coupon: name, lastUser: 0, expected: { min: 0, max: 0 } };
   }
   const url = target.url ?? '';
   if (workload.kind === 'many') return prepareMany(workload, url, `${name}-`);
-  await askAll(url, [coupon(name, workload.amount)]);
+  await sendAll(url, [coupon(name, workload.amount)]);
   const before = target.spec.claimsBefore ?? 0;
   if (before > 0 && target.database) await prefill(target.database, name, before);
   const count = workload.claimsBefore;
   if (target.database) {
-    await askAll(
+    await sendAll(
       url,
       Array.from({ length: count }, (_, index) => claim(name, index + 1)),
     );
   }
   for (let other = 1; other <= workload.others; other += 1) {
-    await askAll(url, [coupon(`${name}-beside-${other}`, claimsOfOthers)]);
-    await askAll(
+    await sendAll(url, [coupon(`${name}-beside-${other}`, claimsOfOthers)]);
+    await sendAll(
       url,
       Array.from({ length: claimsOfOthers }, (_, index) =>
         claim(`${name}-beside-${other}`, index + 1),
       ),
     );
   }
-  const told = before + count + workload.others * claimsOfOthers;
-  return { coupon: name, lastUser: told, told: { min: told, max: told } };
+  const stored = before + count + workload.others * claimsOfOthers;
+  return { coupon: name, lastUser: stored, expected: { min: stored, max: stored } };
 }
 
-/** Coupons that have all been claimed once, so that nothing of them is met for the first time under load. */
+/** Creates the coupons and claims each of them once, so that the service knows all of them before the load. */
 async function prepareMany(workload: Workload, url: string, prefix: string): Promise<Prepared> {
   const names = Array.from({ length: workload.coupons }, (_, index) => prefix + (10_001 + index));
-  await askAll(
+  await sendAll(
     url,
     names.map((name) => coupon(name, workload.amount)),
   );
-  await askAll(
+  await sendAll(
     url,
     names.map((name, index) => claim(name, index + 1)),
   );
-  const told = names.length;
-  return { coupon: prefix, lastUser: told, told: { min: told, max: told } };
+  const stored = names.length;
+  return { coupon: prefix, lastUser: stored, expected: { min: stored, max: stored } };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `openapi.json`: what `/openapi.json` answers, for those who do not run the service. */
+/** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
 import type { HttpParts } from '../src/entrypoints/http/parts.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
@@ -8,7 +8,7 @@ const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 
-/** The file as text, with its keys in the order in which the routes and schemas are declared. */
+/** Returns the file as text. Its keys have the order in which the code declares routes and schemas. */
 export async function openapiFile(): Promise<string> {
   const { app } = await createHttpServer(options, parts);
   try {
@@ -30,9 +30,9 @@ const options = {
   apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
 };
 
-// The routes are described and never called.
+// The server describes its routes and never receives a request.
 const uncalled = () => {
-  throw new Error('nothing listens here');
+  throw new Error('this server is not for requests');
 };
 
 const parts: HttpParts = {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DelayLine } from '../bench/delay-line.ts';
 import { compare, type DropAnswers } from '../bench/drop-audit.ts';
-import { fates, retryOf, userNumber } from '../bench/drop-messages.ts';
+import { retryOf, userNumber, userOutcomes } from '../bench/drop-messages.ts';
+import { goalLines } from '../bench/goals.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { drawPlot } from '../bench/plot.ts';
 import { watchedLines } from '../bench/printing.ts';
-import { reachLines } from '../bench/reach.ts';
 import {
   type Results,
   type Run,
@@ -20,31 +22,44 @@ import { Histogram } from '../src/proof/drill/histogram.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+describe('npm run bench', () => {
+  it('says how to install wrk when it is missing, and measures nothing', () => {
+    const program = join(import.meta.dirname, '../bench/bench.ts');
+    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', program], {
+      env: { PATH: '' },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain('apt-get install wrk');
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(status).toBe(1);
+  });
+});
+
 describe('the histogram', () => {
-  it.each([50, 90, 99, 99.9, 100])('tells percentile %d at most 1/64 too high', (percent) => {
+  it.each([50, 90, 99, 99.9, 100])('reports percentile %d at most 1/64 too high', (percent) => {
     const values = range(20_000).map((index) => 0.01 * 1.0007 ** index);
     const histogram = new Histogram();
     for (const value of values) histogram.add(value);
     const exact = values[Math.ceil((percent / 100) * values.length) - 1] ?? 0;
-    const told = histogram.percentileMs(percent);
-    expect(told).toBeGreaterThanOrEqual(exact - 0.0005);
-    expect(told).toBeLessThanOrEqual(exact * (1 + 1 / 64) + 0.0005);
+    const reported = histogram.percentileMs(percent);
+    expect(reported).toBeGreaterThanOrEqual(exact - 0.0005);
+    expect(reported).toBeLessThanOrEqual(exact * (1 + 1 / 64) + 0.0005);
   });
 
-  it('is the same whether it counted everything or was merged from parts', () => {
+  it('has the same counts after a merge as after counting everything itself', () => {
     const [whole, odd, even] = [new Histogram(), new Histogram(), new Histogram()];
     for (const index of range(1000)) {
       whole.add(index / 7);
       (index % 2 === 0 ? even : odd).add(index / 7);
     }
     const merged = new Histogram();
-    for (const part of [odd, even]) merged.merge(part.toPairs());
+    for (const half of [odd, even]) merged.merge(half.toPairs());
     expect(merged.toPairs()).toEqual(whole.toPairs());
     expect(merged.count).toBe(1000);
     expect(merged.percentileMs(99)).toBe(whole.percentileMs(99));
   });
 
-  it('tells 0 when it is empty, and counts hours as the longest it knows', () => {
+  it('reports 0 when it is empty, and counts hours in its last bucket', () => {
     const histogram = new Histogram();
     expect(histogram.percentileMs(99)).toBe(0);
     histogram.add(10_000_000);
@@ -54,40 +69,40 @@ describe('the histogram', () => {
 });
 
 describe('the statistics', () => {
-  it('take the middle, whatever the order', () => {
+  it('take the median of unsorted values', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(median([])).toBeUndefined();
   });
 
-  it('divide only what is there', () => {
+  it('give no ratio for a missing value or a divisor of 0', () => {
     expect(ratio(3, 2)).toBe(1.5);
     expect(ratio(undefined, 2)).toBeUndefined();
     expect(ratio(3, 0)).toBeUndefined();
   });
 
-  it('show three digits that count', () => {
+  it('show three significant digits', () => {
     const values = [0.1234, 12.345, 123.45, 12_345.6, 5, undefined];
     expect(values.map(shown)).toEqual(['0.12', '12.3', '123', '12,346', '5', '']);
   });
 });
 
 describe('the delay line', () => {
-  it('delivers everything in order, each item when its time has come', () => {
+  it('delivers all items in order, each after its delay', () => {
     const line = new DelayLine<number>(2);
     const arrived: [number, number][] = [];
     for (let now = 0; now <= 20; now += 1) {
-      if (now < 10) for (const item of [2 * now, 2 * now + 1]) line.put(item, now);
+      if (now < 10) for (const item of [2 * now, 2 * now + 1]) line.add(item, now);
       line.deliver(now, (item) => arrived.push([item, now]));
     }
     expect(arrived).toEqual(range(20).map((item) => [item, Math.floor(item / 2) + 2]));
     expect(line.nextDueMs).toBeUndefined();
   });
 
-  it('tells when the next item is due', () => {
+  it('returns the time at which the next item is due', () => {
     const line = new DelayLine<string>(0.25);
-    line.put('a', 10);
-    line.put('b', 11);
+    line.add('a', 10);
+    line.add('b', 11);
     expect(line.nextDueMs).toBe(10.25);
     line.deliver(10.25, () => undefined);
     expect(line.nextDueMs).toBe(11.25);
@@ -95,7 +110,7 @@ describe('the delay line', () => {
 });
 
 describe('the metrics', () => {
-  it('are summed over the labels that do not matter', () => {
+  it('are summed over the labels that the bench does not use', () => {
     const text = [
       '# TYPE firstcome_claims_total counter',
       'firstcome_claims_total{outcome="claimed",worker="1"} 5',
@@ -140,15 +155,15 @@ describe('the report', () => {
     runs,
   };
 
-  it('takes no run into a median that an audit has failed', () => {
+  it('excludes runs with a failed audit from the medians', () => {
     const [series] = seriesOf(runs);
     expect(series?.runs.map(({ rate }) => rate)).toEqual([90, 10, 95]);
     expect(series?.failed).toBe(1);
   });
 
-  it('compares the medians with what must be and what is aimed at', () => {
-    const lines = reachLines(results);
-    expect(lines[0]).toMatchObject({ value: 0.9, verdict: 'aim' });
+  it('compares the medians with the required values and the goals', () => {
+    const lines = goalLines(results);
+    expect(lines[0]).toMatchObject({ value: 0.9, verdict: 'goal' });
     expect(lines.find(({ what }) => what.startsWith('2 ms'))).toMatchObject({
       value: 0.5,
       verdict: 'missed',
@@ -156,7 +171,7 @@ describe('the report', () => {
     expect(lines[1]).toMatchObject({ value: undefined, verdict: undefined });
   });
 
-  it('compares who is watched with who is not in the same round or load, where an audit passed', () => {
+  it('compares monitored with plain runs of the same round or load, if both audits passed', () => {
     const plain: TargetSpec = { kind: 'firstcome' };
     const traced: TargetSpec = { kind: 'firstcome', traced: true };
     const watched = { count: 2, bytes: 9, ratios: [0.98, 1.02, 0.99] };
@@ -174,10 +189,10 @@ describe('the report', () => {
     ];
     expect(watchedRatios(pairs, 'traced')).toEqual([0.9, 0.5]);
     expect(watchedRatios(pairs, 1)).toEqual(watched.ratios);
-    const lines = reachLines(results, undefined, { ...results, runs: pairs });
-    expect(lines.find(({ what }) => what.includes('metrics are read'))).toMatchObject({
+    const lines = goalLines(results, undefined, { ...results, runs: pairs });
+    expect(lines.find(({ what }) => what.includes('scrape of /metrics'))).toMatchObject({
       value: 0.99,
-      verdict: 'aim',
+      verdict: 'goal',
     });
     expect(watchedLines({ ...results, runs: pairs }).map((line) => line.split(',')[0])).toEqual([
       'claims with 1 scrape a second ÷ without: 0.990',
@@ -186,7 +201,7 @@ describe('the report', () => {
     ]);
   });
 
-  it('draws only what was measured', () => {
+  it('draws only measured values', () => {
     const svg = drawPlot({
       ...{ title: 'a < b', xTitle: 'x', yTitle: 'y', x: [1, 16, 64], scale: 'log' },
       lines: [{ name: 'one', colour: 1, y: [1, undefined, 100] }],
@@ -199,7 +214,7 @@ describe('the report', () => {
 
 describe('the crowd of the drop', () => {
   it.each([1, 2, 77])(
-    'has users that differ, of whom five in a hundred ask twice (seed %d)',
+    'has distinct users, of whom five in a hundred claim twice (seed %d)',
     (seed) => {
       const users = range(20_000).map((index) => userOf(userNumber(index, seed)));
       expect(new Set(users).size).toBe(users.length);
@@ -225,10 +240,10 @@ describe('the audit of the drop', () => {
     winners: [
       { users: Int32Array.of(0, 1), positions: Int32Array.of(1, 2), claimIds: ['c0', 'c1'] },
     ],
-    fates: Uint8Array.of(fates.claimed, fates.claimed, fates.refused),
+    outcomes: Uint8Array.of(userOutcomes.claimed, userOutcomes.claimed, userOutcomes.refused),
   };
 
-  it('finds nothing when every answer is stored as it was told', () => {
+  it('finds nothing when the stored claims match every response', () => {
     expect(compare(answers, [row(0), row(1)])).toEqual([]);
   });
 
@@ -243,8 +258,10 @@ describe('the audit of the drop', () => {
     expect(compare(answers, rows).join('\n')).toContain(what);
   });
 
-  it('finds a user who heard nothing', () => {
-    const unheard = { ...answers, fates: Uint8Array.of(fates.claimed, fates.unheard) };
-    expect(compare(unheard, [row(0), row(1)]).join('\n')).toContain('without an answer');
+  it('finds a user without a response', () => {
+    const outcomes = Uint8Array.of(userOutcomes.claimed, userOutcomes.unanswered);
+    expect(compare({ ...answers, outcomes }, [row(0), row(1)]).join('\n')).toContain(
+      'without an answer',
+    );
   });
 });

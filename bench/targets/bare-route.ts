@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The ceiling of the ceiling: plain Fastify that answers the same bytes, without this service's hooks and checks. */
+/** The upper bound of any Fastify service: plain Fastify that returns the same bytes, without hooks and checks. */
 import Fastify, { type FastifyReply } from 'fastify';
 import { endOnSignal } from './built.ts';
 
 const claimId = '01942f5c-7c1e-7a3b-9c55-2f6d1f0c9a11';
 const claimedAt = '2030-01-31T18:00:00.123456Z';
 const holders = Array.from({ length: 1000 }, (_, index) => `user-${10_000_000_000 + index}`);
-let asked = 0;
+let received = 0;
 
 const texts = Object.fromEntries(['claim_id', 'coupon_name', 'user_id', 'claimed_at'].map(toText));
 const claimSchema = {
@@ -18,29 +18,29 @@ function toText(name: string): [string, object] {
   return [name, { type: 'string' }];
 }
 
-type ClaimAsked = { user_id: string; coupon_name: string };
+type ClaimBody = { user_id: string; coupon_name: string };
 
 const app = Fastify();
 
-// Fastify's own parser decodes chunk by chunk, which is slower; a ceiling takes the faster way.
+// Fastify's own parser decodes chunk by chunk, which is slower; an upper bound uses the faster way.
 app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
   done(null, JSON.parse(body.toString()));
 });
 
-app.post<{ Body: ClaimAsked }>(
+app.post<{ Body: ClaimBody }>(
   '/api/coupons/claim',
   { schema: { response: { 200: claimSchema } } },
   (request, reply) => {
     const { user_id, coupon_name } = request.body;
     setHeaders(reply);
-    asked += 1;
+    received += 1;
     if (coupon_name.startsWith('SOLD')) {
       reply.code(400).header('content-type', 'application/problem+json');
       reply.send(soldOutText);
       return;
     }
     const message = 'coupon claimed';
-    const position = asked;
+    const position = received;
     reply.send({
       message,
       claim_id: claimId,

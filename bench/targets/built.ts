@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service's own modules as they were built, so that every target runs the code that users run. */
+/** The built modules of the service, so that every target runs the code that users run. */
 import type { Config } from '../../src/config.ts';
 import type { HttpOptions, HttpServer } from '../../src/entrypoints/http/server.ts';
 
-// The bench says where; this file itself runs compiled, in another place.
+// The bench passes the folder of the build, since this file runs from a temporary folder.
 const built = process.env.BUILT_SERVICE;
 
 const load = (path: string) => import(new URL(path, built).href);
@@ -23,20 +23,20 @@ const { loadConfig }: typeof import('../../src/config.ts') = await load('config.
 
 const config: Config = loadConfig({ PORT: '0' });
 
-/** What the service itself would give its server. */
+/** The options that the service passes to its server. */
 export const httpOptions: HttpOptions = {
   ...config.http,
   loopbackOnly: true,
   apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
 };
 
-/** Listens as the service does, and says where, for the bench to read. */
+/** Listens as the service does, and prints the URL for the bench. */
 export async function serve(server: HttpServer): Promise<void> {
   process.stdout.write(`serves on ${await listen(server, config.http)}\n`);
   endOnSignal();
 }
 
-/** Ends this process when it is told to. */
+/** Ends this process on SIGTERM or SIGINT. */
 export function endOnSignal(): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The ceiling: the service's own server, schemas, hooks and answers, over a store that does nothing. */
-
+/** The ceiling: the server, schemas, hooks and responses of the service, on top of a store that does nothing. */
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
@@ -10,15 +9,15 @@ import { createHttpServer, httpOptions, newId, serve } from './built.ts';
 const claimId = newId();
 const claimedAt = '2030-01-31T18:00:00.123456Z';
 const holders = Array.from({ length: 1000 }, (_, index) => `user-${10_000_000_000 + index}`);
-let asked = 0;
+let received = 0;
 
-/** The coupon's name says which answer is wanted; see `workloads.ts`. */
+/** The prefix of the coupon's name selects the outcome; see `workloads.ts`. */
 const claimCoupon: ClaimCoupon = ({ couponName, userId }) => {
-  asked += 1;
-  const claim = { claimId, couponName, userId, position: asked, claimedAt };
+  received += 1;
+  const claim = { claimId, couponName, userId, position: received, claimedAt };
   let outcome: ClaimOutcome;
   if (couponName.startsWith('SOLD')) outcome = { outcome: 'sold_out' };
-  else if (couponName.startsWith('TWICE') && asked % 2 === 0) {
+  else if (couponName.startsWith('TWICE') && received % 2 === 0) {
     outcome = { outcome: 'already_claimed', claim };
   } else outcome = { outcome: 'claimed', claim };
   return Promise.resolve(outcome);
@@ -34,7 +33,7 @@ function couponNamed(name: string): CouponWithHolders {
   };
 }
 
-const unused = () => Promise.reject(new Error('the empty handler has no such thing'));
+const unused = () => Promise.reject(new Error('the empty handler does not support this'));
 
 const parts: HttpParts = {
   claimCoupon,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The usual design on the service's own server: one transaction a claim, which inserts the claim and takes a unit by a
- * conditional update. The claim comes first, so that the coupon's row is locked for two of the four round trips only;
- * statements are prepared, ids of coupons remembered, and the size of the pool is one at which it does best.
+ * The usual design on the service's own server: one transaction per claim, which inserts the claim and takes a unit with
+ * a conditional update. It inserts the claim first, so that the coupon's row stays locked for only two of the four round
+ * trips. It uses prepared statements, caches the ids of coupons, and has the pool size with the highest rate.
  */
 import pg from 'pg';
 import type { ClaimCommand } from '../../src/core/claims/claim.ts';
@@ -56,7 +56,7 @@ async function decide(command: ClaimCommand): Promise<ClaimOutcome> {
     client.release();
     return outcome;
   } catch (error) {
-    // Whatever the transaction was in, it ends with its connection.
+    // Closing the connection ends the transaction, whatever its state.
     client.release(true);
     throw error;
   }
@@ -105,7 +105,7 @@ function fail(error: unknown): never {
   throw new AppError('internal', { detail: 'the transaction failed', cause: error });
 }
 
-const unused = () => Promise.reject(new Error('the usual design has no such thing here'));
+const unused = () => Promise.reject(new Error('the usual design does not support this'));
 
 const parts: HttpParts = {
   claimCoupon,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Writes a random password, and the URL that holds it, into the folder that is named, unless they are there. Whoever
- * ends it halfway may run it again. Both files may be read by their owner's group, and by nobody else.
+ * Writes a random password, and the database URL with it, into the given folder. Keeps an existing password. It is safe
+ * to run again after an interruption. Only the owner and the owner's group can read the password, and only the owner
+ * the URL.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { join } from 'node:path';
 
 const folder = process.argv[2];
 
-// Under its final name a file is always a whole one.
+// A rename after the write, so that a file under its final name is always complete.
 function write(name, text, mode) {
   const draft = join(folder, `${name}.new`);
   rmSync(draft, { force: true });

@@ -33,12 +33,12 @@ const both: [string, ComposeProject][] = [
 const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
 const imageEnv = envOf(image);
 
-// The schema of the compose specification, as this linter carries it.
-const carrier = dirname(createRequire(import.meta.url).resolve('dclint/package.json'));
-const schema = JSON.parse(readFileSync(join(carrier, 'schemas/compose.schema.json'), 'utf8'));
+// The linter's package contains the schema of the compose specification.
+const linter = dirname(createRequire(import.meta.url).resolve('dclint/package.json'));
+const schema = JSON.parse(readFileSync(join(linter, 'schemas/compose.schema.json'), 'utf8'));
 const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
 const isCompose = ajv.compile({ ...schema, $schema: 'http://json-schema.org/draft-07/schema#' });
-const mistakesIn = (project: unknown) => {
+const errorsIn = (project: unknown) => {
   isCompose(project);
   return (isCompose.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 };
@@ -57,7 +57,7 @@ const writePassword = () =>
   execFileSync(process.execPath, [join(root, 'deploy/compose/write-password.mjs'), folder]);
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 
-/** The configuration of a node, with the files of the password's volume in `folder`. */
+/** Loads the configuration of a node, with `folder` as the volume `password`. */
 function configOf(project: ComposeProject, node: string): Config {
   writePassword();
   const environment = Object.entries(project.services[node]?.environment ?? {}).map(
@@ -69,13 +69,13 @@ function configOf(project: ComposeProject, node: string): Config {
 describe.each(both)('%s', (_files, project) => {
   const services = Object.entries(project.services);
 
-  it('is what the specification of compose allows', () => {
-    expect(mistakesIn(project)).toEqual([]);
+  it('conforms to the compose specification', () => {
+    expect(errorsIn(project)).toEqual([]);
     const wrong = { ...project, services: { ...project.services, more: { privilegd: true } } };
-    expect(mistakesIn(wrong).join()).toContain('/services/more');
+    expect(errorsIn(wrong).join()).toContain('/services/more');
   });
 
-  it('publishes ports on this machine only, and none of the database', () => {
+  it('publishes ports on 127.0.0.1 only, and none of the database', () => {
     const ports = services.flatMap(([, service]) => service.ports ?? []);
     expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
     expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
@@ -83,7 +83,7 @@ describe.each(both)('%s', (_files, project) => {
     expect(project.services.service?.ports).toEqual(['127.0.0.1:8080:8080']);
   });
 
-  it('takes from each container what it does not need', () => {
+  it('removes privileges from each container', () => {
     for (const [name, { read_only, cap_drop, security_opt }] of services) {
       const copiesSecrets = project === withKeys && name === 'prometheus';
       expect({ name, read_only, cap_drop, security_opt }).toEqual({
@@ -93,7 +93,7 @@ describe.each(both)('%s', (_files, project) => {
     }
   });
 
-  it('names exact images, of which one is built', () => {
+  it('pins every image, and builds one', () => {
     for (const [name, service] of services) {
       if (service.image !== 'firstcome') {
         expect([name, service.image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)]);
@@ -104,7 +104,7 @@ describe.each(both)('%s', (_files, project) => {
     ]);
   });
 
-  it('waits only for what is there and can become what is waited for', () => {
+  it('depends only on services that run and that can reach the required condition', () => {
     for (const [name, { depends_on = {}, profiles = [] }] of services) {
       const running = servicesWith(project, profiles);
       for (const [other, { condition }] of Object.entries(depends_on)) {
@@ -112,14 +112,14 @@ describe.each(both)('%s', (_files, project) => {
         expect([name, running]).toEqual([name, expect.arrayContaining([other])]);
         if (condition === 'service_healthy') {
           const ofImage = service?.image === 'firstcome' && 'HEALTHCHECK';
-          const asks = image.instructions.some(({ keyword }) => keyword === ofImage);
-          expect([other, asks || service?.healthcheck !== undefined]).toEqual([other, true]);
+          const hasCheck = image.instructions.some(({ keyword }) => keyword === ofImage);
+          expect([other, hasCheck || service?.healthcheck !== undefined]).toEqual([other, true]);
         }
       }
     }
   });
 
-  it('mounts what is in the tree, and volumes that it declares', () => {
+  it('mounts only files of the repository and declared volumes', () => {
     const tree = readTidyFiles(root).map(({ path }) => `./${path}`);
     const mounts = services.flatMap(([, { volumes = [] }]) => volumes);
     expect(mounts.length).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe.each(both)('%s', (_files, project) => {
     }
   });
 
-  it('gives every node the same settings, which the service knows', () => {
+  it('gives every node the same settings, all known to the service', () => {
     const variables = settings.flatMap(({ variable, secret }) =>
       secret ? [variable, `${variable}_FILE`] : [variable],
     );
@@ -146,7 +146,7 @@ describe.each(both)('%s', (_files, project) => {
     expect(given.filter((name) => !variables.includes(name))).toEqual([]);
   });
 
-  it('lets a node end in its own time', () => {
+  it('gives a node more time to stop than its shutdown needs', () => {
     const { delayMs, timeoutMs } = configOf(project, 'service').shutdown;
     for (const node of nodes) {
       const grace = project.services[node]?.stop_grace_period ?? '10s';
@@ -156,11 +156,11 @@ describe.each(both)('%s', (_files, project) => {
 });
 
 describe('compose.yaml', () => {
-  it('needs no variable, and takes only one that the service knows', () => {
+  it('needs no variable, and uses only PORT', () => {
     expect(variablesIn(composeText('compose.yaml'))).toEqual(['PORT']);
   });
 
-  it('passes on where traces go, by which key, and how many, to every node', () => {
+  it('passes the settings for traces to every node', () => {
     const given = {
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20key',
@@ -174,7 +174,7 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('runs the service and its database, and by profiles a cluster and observability', () => {
+  it('runs the service and its database, and with profiles a cluster and observability', () => {
     const usual = ['service', 'password', 'postgres'];
     expect(servicesWith(plain)).toEqual(usual);
     const added = (profile: string) =>
@@ -183,7 +183,7 @@ describe('compose.yaml', () => {
     expect(added('observability')).toEqual(['prometheus', 'grafana']);
   });
 
-  it('says that anybody may administer, and that only', () => {
+  it('warns about anonymous administration and the missing claim key only', () => {
     const config = configOf(plain, 'service');
     expect(config.auth.allowAnonymousAdmin).toBe(true);
     expect(config.warnings).toEqual([
@@ -192,7 +192,7 @@ describe('compose.yaml', () => {
     ]);
   });
 
-  it('makes a password once, which is that of the URL and of the database', () => {
+  it('creates one password, and uses it for the URL and the database', () => {
     const config = configOf(plain, 'service');
     const url = new URL(config.database.url?.reveal() ?? '');
     const { POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE } =
@@ -212,7 +212,7 @@ describe('compose.yaml', () => {
     expect(statSync(join(folder, 'database-url')).mode & 0o777).toBe(0o400);
   });
 
-  it('completes a password that was left half written', () => {
+  it('recovers from an interrupted write of the password', () => {
     writeFileSync(join(folder, 'password.new'), 'ab');
     writePassword();
     expect(read('password')).toHaveLength(64);
@@ -223,26 +223,26 @@ describe('compose.yaml', () => {
     expect(read('database-url')).toContain(`:${password}@`);
   });
 
-  it('runs the nodes that the balancer knows, on the port that they listen on', () => {
+  it('runs the nodes that the balancer knows, on the right port', () => {
     const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
-    const known = [...haproxy.matchAll(/presetenv NODE_\d (\S+)/g)].map(([, place]) => place);
+    const known = [...haproxy.matchAll(/presetenv NODE_\d (\S+)/g)].map(([, address]) => address);
     const { port } = configOf(plain, 'service').http;
     expect(known).toEqual(nodes.map((node) => `${node}:${port}`));
     expect(plain.services.balancer?.depends_on).toEqual(
       Object.fromEntries(nodes.map((node) => [node, { condition: 'service_healthy' }])),
     );
-    const leavesTime = Number(/hard-stop-after (\d+)s/.exec(haproxy)?.[1]);
+    const hardStopSeconds = Number(/hard-stop-after (\d+)s/.exec(haproxy)?.[1]);
     const grace = Number.parseInt(plain.services.balancer?.stop_grace_period ?? '', 10);
-    expect(grace).toBeGreaterThan(leavesTime);
+    expect(grace).toBeGreaterThan(hardStopSeconds);
   });
 });
 
 describe('compose.secure.yaml', () => {
-  it.each(['ADMIN_API_KEY', 'CLAIM_API_KEY'])('refuses without %s', (missing) => {
+  it.each(['ADMIN_API_KEY', 'CLAIM_API_KEY'])('fails without %s', (missing) => {
     expect(() => readCompose(secure, { ...keys, [missing]: '' })).toThrow(missing);
   });
 
-  it('asks for both keys on every node, and lets nobody in without', () => {
+  it('sets both keys on every node, and allows no anonymous administration', () => {
     for (const node of nodes) {
       const { auth, warnings } = configOf(withKeys, node);
       expect(auth.adminApiKey?.reveal()).toBe(keys.ADMIN_API_KEY);
@@ -252,7 +252,7 @@ describe('compose.secure.yaml', () => {
     }
   });
 
-  it('lets Prometheus do as without keys, but send one', () => {
+  it('configures Prometheus as without keys, but with the admin key', () => {
     const of = (name: string) =>
       parse(readFileSync(join(root, 'deploy/prometheus', name), 'utf8')) as {
         scrape_configs: { authorization?: { credentials_file: string } }[];

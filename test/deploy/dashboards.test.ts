@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Dashboards and rules, as far as they can be judged without Grafana and Prometheus. */
+/** Checks of the dashboards and rules that need neither Grafana nor Prometheus. */
 import { describe, expect, it } from 'vitest';
 import { metricsPage } from '../../scripts/metrics-page.ts';
 import {
   type DashboardFile,
   dashboardFiles,
   datasources,
-  madeUpSeries,
+  inputSeries,
   type PanelFile,
   panelQueries,
   ruleFiles,
@@ -16,11 +16,11 @@ import {
 const dashboards: [string, DashboardFile][] = dashboardFiles().map((file) => [file.title, file]);
 const rules = ruleFiles();
 const recorded = rules.flatMap(({ record }) => record ?? []);
-// Made by Prometheus itself, or a series of its own about a scrape.
+// Series that Prometheus itself creates.
 const ofPrometheus = ['up', 'ALERTS', ...recorded];
 const labelsOfAll = ['job', 'instance', 'le'];
 
-/** Every series that `/metrics` may show, with its labels: those of our own, which the page of metrics tells. */
+/** Every series of `/metrics`, with its labels where docs/metrics.md lists them. */
 async function seriesAndLabels(): Promise<Map<string, string[] | undefined>> {
   const rows = (await metricsPage()).matchAll(
     /^\| `(\w+)` \| (\w+) \|(?: ([^|]*) \|)? [^|]+ \|$/gm,
@@ -36,17 +36,17 @@ async function seriesAndLabels(): Promise<Map<string, string[] | undefined>> {
   return known;
 }
 
-/** The series that a query asks for: each name that is followed by matchers, a range or an offset, and ours anywhere. */
+/** The series in a query: each name before matchers or a range, and any name with one of our prefixes. */
 function seriesIn(promql: string): string[] {
   const selected = [...promql.matchAll(/([a-zA-Z_:][\w:]*)\s*[{[]/g)].map(([, name = '']) => name);
   const ours = promql.match(/\b(?:firstcome|nodejs|process)[_:][\w:]+/g) ?? [];
   return [...new Set([...selected, ...ours])];
 }
 
-const places: [place: string, promql: string][] = [
-  ...panelQueries().map(({ place, promql }): [string, string] => [place, promql]),
+const queries: [location: string, promql: string][] = [
+  ...panelQueries().map(({ location, promql }): [string, string] => [location, promql]),
   ...rules.map(({ alert, record, expr }): [string, string] => [alert ?? record ?? '', expr]),
-  ...[...new Set(madeUpSeries())].map((series): [string, string] => [
+  ...[...new Set(inputSeries())].map((series): [string, string] => [
     `alerts.test.yml ${series}`,
     series,
   ]),
@@ -55,11 +55,11 @@ const places: [place: string, promql: string][] = [
 const known = await seriesAndLabels();
 
 describe('every query', () => {
-  it.each(places)('asks for series and labels that there are: %s', (_, promql) => {
+  it.each(queries)('uses only existing series and labels: %s', (_, promql) => {
     expect(known.size).toBeGreaterThan(50);
-    const asked = seriesIn(promql);
-    expect(asked).not.toEqual([]);
-    expect(asked.filter((name) => !known.has(name))).toEqual([]);
+    const used = seriesIn(promql);
+    expect(used).not.toEqual([]);
+    expect(used.filter((name) => !known.has(name))).toEqual([]);
     const matched = [...promql.matchAll(/([\w:]+)\{([^}]*)\}/g)].flatMap(
       ([, name = '', matchers = '']) =>
         [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"/g)].map(([, label = '']) => ({
@@ -74,7 +74,7 @@ describe('every query', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('finds a name that there is not', () => {
+  it('contains every series name, even an unknown one', () => {
     expect(seriesIn('sum(rate(firstcome_clams_total[5m])) > up{job="x"}')).toEqual([
       'firstcome_clams_total',
       'up',
@@ -83,12 +83,12 @@ describe('every query', () => {
 });
 
 describe('the runbook', () => {
-  it('names metrics that there are', () => {
+  it('names only existing metrics', () => {
     const named = runbookText().match(/\b(?:firstcome|nodejs|process)_[a-z]\w+/g) ?? [];
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it('names panels by their titles', () => {
+  it('names panels by their titles only', () => {
     const titles = dashboards.flatMap(([title, { panels }]) => [
       title.replace('firstcome: ', ''),
       ...panels.map((panel) => panel.title.toLowerCase()),
@@ -102,11 +102,11 @@ describe('the runbook', () => {
   });
 });
 
-// Of Grafana's catalogue of units, those that the dashboards may use.
+// The units of Grafana that the dashboards may use.
 const unitsKnown = ['none', 'short', 's', 'bytes', 'percentunit', 'cps'];
 const typesKnown = ['row', 'stat', 'timeseries', 'heatmap'];
 
-/** The squares of the grid that a panel lies on. */
+/** The grid squares that a panel covers. */
 function squaresOf({ gridPos: { x, y, w, h } }: PanelFile): string[] {
   return Array.from(
     { length: w * h },
@@ -114,24 +114,24 @@ function squaresOf({ gridPos: { x, y, w, h } }: PanelFile): string[] {
   );
 }
 
-it('every dashboard has an address and a title of its own', () => {
+it('every dashboard has a unique uid and title', () => {
   expect(dashboards.length).toBeGreaterThan(1);
   expect(new Set(dashboards.map(([, { uid }]) => uid)).size).toBe(dashboards.length);
   expect(new Set(dashboards.map(([title]) => title)).size).toBe(dashboards.length);
 });
 
 describe.each(dashboards)('the dashboard %s', (_, { schemaVersion, panels, templating }) => {
-  it('is of a form that Grafana reads: 36 has named datasources by their uid since', () => {
+  it('has a schema version from 36, which refers to datasources by uid', () => {
     expect(schemaVersion).toBeGreaterThanOrEqual(36);
     expect(panels.filter(({ type }) => !typesKnown.includes(type))).toEqual([]);
   });
 
-  it('has panels with ids and titles of their own', () => {
+  it('has panels with unique ids and titles', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(new Set(panels.map(({ title }) => title)).size).toBe(panels.length);
   });
 
-  it('lays no panel over another, nor over the edge', () => {
+  it('places no panel over another or beyond the grid', () => {
     const squares = panels.flatMap(squaresOf);
     expect(new Set(squares).size).toBe(squares.length);
     for (const { gridPos } of panels) {
@@ -141,20 +141,20 @@ describe.each(dashboards)('the dashboard %s', (_, { schemaVersion, panels, templ
     }
   });
 
-  it('asks the datasource that is provisioned', () => {
+  it('uses only the provisioned datasource', () => {
     const [{ uid, type } = { uid: '', type: '' }, ...others] = datasources();
     expect(others).toEqual([]);
     const shown = panels.filter((panel) => panel.type !== 'row');
-    const asked = shown.flatMap(({ datasource, targets = [] }) => [
+    const used = shown.flatMap(({ datasource, targets = [] }) => [
       datasource,
       ...targets.map((target) => target.datasource),
     ]);
-    expect(asked.length).toBeGreaterThan(shown.length);
-    expect(asked.filter((place) => place?.uid !== uid || place.type !== type)).toEqual([]);
+    expect(used.length).toBeGreaterThan(shown.length);
+    expect(used.filter((source) => source?.uid !== uid || source.type !== type)).toEqual([]);
     expect(templating.list.filter(({ datasource }) => datasource.uid !== uid)).toEqual([]);
   });
 
-  it('tells every number in a unit that Grafana knows', () => {
+  it('shows every number in a unit that Grafana knows', () => {
     const shown = panels.filter((panel) => panel.type !== 'row');
     const units = shown.map(({ type, options, fieldConfig }) =>
       type === 'heatmap' ? options?.yAxis?.unit : fieldConfig?.defaults.unit,
@@ -162,7 +162,7 @@ describe.each(dashboards)('the dashboard %s', (_, { schemaVersion, panels, templ
     expect(units.filter((unit) => !unitsKnown.includes(unit ?? ''))).toEqual([]);
   });
 
-  it('names each query of a panel, and uses only variables that there are', () => {
+  it('gives the queries of a panel unique names, and uses only existing variables', () => {
     const variables = ['__rate_interval', '__range', ...templating.list.map(({ name }) => name)];
     for (const { title, targets = [] } of panels) {
       expect(new Set(targets.map(({ refId }) => refId)).size, title).toBe(targets.length);

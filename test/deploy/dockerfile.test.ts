@@ -21,14 +21,14 @@ const copies = all.filter(({ keyword }) => keyword === 'COPY').map(({ rest }) =>
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 describe('the Dockerfile', () => {
-  it('stands on one exact release of Node on Debian, in every stage', () => {
+  it('uses one exact release of Node on Debian in every stage', () => {
     const names = stages.map(({ name }) => name);
     const bases = stages.map(({ from }) => from).filter((from) => !names.includes(from));
     expect(new Set(bases).size).toBe(1);
     expect(bases[0]).toMatch(/^node:24\.\d+\.\d+-[a-z]+-slim$/);
   });
 
-  it('runs nothing but npm ci and scripts of package.json', () => {
+  it('runs only npm ci and scripts of package.json', () => {
     const lines = all.filter(({ keyword }) => keyword === 'RUN').map(({ rest }) => rest);
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) {
@@ -38,14 +38,14 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('runs nothing in the last stage, whose packages come from an install without those for development', () => {
+  it('runs no command in the last stage, and installs no development packages there', () => {
     expect(lastOf(final, 'RUN')).toBeUndefined();
     const packages = copies.find(({ sources }) => sources[0]?.endsWith('/node_modules'));
     const installed = stages.find(({ name }) => name === packages?.fromStage);
     expect(installed && lastOf(installed, 'RUN')).toBe('npm ci --omit=dev --ignore-scripts');
   });
 
-  it('is given exactly what it copies', () => {
+  it('has a build context with exactly the files that it copies', () => {
     const sources = copies
       .filter(({ fromStage }) => fromStage === undefined)
       .flatMap((copy) => copy.sources);
@@ -55,7 +55,7 @@ describe('the Dockerfile', () => {
     expect(given).toContain('src/main.ts');
   });
 
-  it('copies from stages that come before', () => {
+  it('copies only from earlier stages', () => {
     stages.forEach(({ instructions }, index) => {
       const before = stages.slice(0, index).map(({ name }) => name);
       for (const { keyword, rest } of instructions) {
@@ -65,12 +65,12 @@ describe('the Dockerfile', () => {
     });
   });
 
-  it('runs as node, in a folder that is its own in the base image already', () => {
+  it('runs as the user node in its home folder', () => {
     expect(lastOf(final, 'USER')).toBe('node');
     expect(lastOf(final, 'WORKDIR')).toBe('/home/node');
   });
 
-  it('starts the program itself, so that signals reach it', () => {
+  it('starts the program directly, so that it receives signals', () => {
     const [program = ''] = listIn(lastOf(final, 'ENTRYPOINT'));
     expect(program).toBe('/app/dist/main.js');
     expect(listIn(lastOf(final, 'CMD'))).toEqual(['serve']);
@@ -78,7 +78,7 @@ describe('the Dockerfile', () => {
     expect(firstLine).toMatch(/^#!\/usr\/bin\/env -S node /);
   });
 
-  it('asks for health with Node, since the image has nothing else', () => {
+  it('checks health with Node, since the image has no other HTTP client', () => {
     const healthcheck = lastOf(final, 'HEALTHCHECK');
     expect(listIn(healthcheck).slice(0, 2)).toEqual(['node', '-e']);
     expect(healthcheck).toMatch(/--interval=\d+s --timeout=\d+s --start-period=\d+s CMD /);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The runbook: each alert leads to a section that says what it means, where to look and what to do. */
+/** Checks that the runbook has a section for each alert: its meaning, where to look and what to do. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -21,12 +21,12 @@ const openapi = JSON.parse(
 describe.each(alerts.map((rule): [string, typeof rule] => [rule.alert ?? '', rule]))(
   '%s',
   (alert, { labels, annotations }) => {
-    it('leads to a section of the runbook', () => {
+    it('links to a section of the runbook', () => {
       expect(annotations?.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
       expect(runbookAnchors()).toContain(annotations?.runbook_url);
     });
 
-    it('is told there with its severity, where to look and what to do', () => {
+    it('has a section with its severity, where to look and what to do', () => {
       const section = runbookSections().get(alert) ?? '';
       expect(section).toMatch(new RegExp(`^\\n+\\*\\*${labels?.severity}\\.\\*\\* \\w`));
       expect(section).toMatch(/^Look at\b/m);
@@ -35,28 +35,30 @@ describe.each(alerts.map((rule): [string, typeof rule] => [rule.alert ?? '', rul
   },
 );
 
-it('has a section for nothing else', () => {
+it('the runbook has a section for each alert and no others', () => {
   expect([...runbookSections().keys()].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
 });
 
-it('leads to sections of its own that there are', () => {
+it('the runbook links only to existing sections', () => {
   const links = [...text.matchAll(/\]\((#[^)]+)\)/g)].map(
     ([, anchor]) => `docs/runbook.md${anchor}`,
   );
-  const parts = [...text.matchAll(/^### (\w+)$/gm)].map(([, part]) => `docs/runbook.md#${part}`);
+  const subsections = [...text.matchAll(/^### (\w+)$/gm)].map(
+    ([, name]) => `docs/runbook.md#${name}`,
+  );
   expect(links.length).toBeGreaterThan(2);
-  expect(links.filter((link) => ![...runbookAnchors(), ...parts].includes(link))).toEqual([]);
+  expect(links.filter((link) => ![...runbookAnchors(), ...subsections].includes(link))).toEqual([]);
 });
 
-it('says what to do about every rule by which the database refuses', () => {
+it('the runbook explains each rule by which the database refuses a claim', () => {
   const section = runbookSections().get('FirstcomeDatabaseRefuses') ?? '';
   const rules = [...section.matchAll(/^### (\w+)$/gm)].map(([, rule]) => rule);
   expect(rules).toEqual([...refusalRules]);
 });
 
-it('names settings that there are', () => {
+it('the runbook names only existing settings', () => {
   const variables = settings.map(({ variable }) => variable as string);
-  // Not settings: what the reader fills in, where the data is told by another page, and the database's address.
+  // Placeholders that the reader fills in.
   const placeholders = ['HOST', 'PORT', 'NAME', 'PID'];
   const named = [...text.matchAll(/`\$?([A-Z][A-Z_]{3,})(?:[=/][^`]*)?`/g)].map(
     ([, name = '']) => name,
@@ -65,7 +67,7 @@ it('names settings that there are', () => {
   expect(named.filter((name) => ![...variables, ...placeholders].includes(name))).toEqual([]);
 });
 
-it('calls what the service answers', () => {
+it('the runbook calls only existing routes', () => {
   const called = [
     ...[...text.matchAll(/http:\/\/[\w.:]+(\/[\w/]+)/g)].map(([, path = '']) => path),
     ...[...text.matchAll(/`(\/(?!targets)[a-z]+)`/g)].map(([, path = '']) => path),
@@ -74,7 +76,7 @@ it('calls what the service answers', () => {
   expect(called.filter((path) => openapi.paths[path] === undefined)).toEqual([]);
 });
 
-it('quotes lines of the log as the service writes them', () => {
+it('the runbook quotes log lines exactly', () => {
   const source = [
     ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
     ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],

@@ -168,21 +168,21 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     const queries = panelQueries();
     expect(queries.length).toBeGreaterThan(25);
     // While the drill goes on: some series come with the first event of their kind.
-    const without = new Map(queries.map(({ place, promql }) => [place, withVariables(promql)]));
+    const empty = new Map(queries.map(({ location, promql }) => [location, withVariables(promql)]));
     await waitFor(
       'data in all panels',
       async () => {
-        for (const [place, promql] of without) {
+        for (const [location, promql] of empty) {
           const series = await prometheus.query(promql);
-          if (series.some(({ value }) => Number.isFinite(Number(value[1])))) without.delete(place);
+          if (series.some(({ value }) => Number.isFinite(Number(value[1])))) empty.delete(location);
         }
-        return without.size === 0;
+        return empty.size === 0;
       },
       { timeoutMs: 45_000, everyMs: 250 },
     ).catch(() => undefined);
     over.abort();
     await Promise.all([slow, crowd]);
-    expect([...without.keys()]).toEqual([]);
+    expect([...empty.keys()]).toEqual([]);
   });
 
   it.each(Object.entries(scenarios))(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What is shipped for operators, as the tests read it. */
+/** Reads the files for operators: dashboards, rules and the runbook. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -11,7 +11,7 @@ const provisioningFolder = join(root, 'deploy/grafana/provisioning');
 /** The folder of prometheus.yml and the rules. */
 export const prometheusFolder = join(root, 'deploy/prometheus');
 
-/** A panel in Grafana's words, as far as the tests ask. */
+/** The fields of a Grafana panel that the tests use. */
 export type PanelFile = {
   id: number;
   type: string;
@@ -28,7 +28,7 @@ export type PanelFile = {
   options?: { yAxis?: { unit?: string } };
 };
 
-/** A dashboard in Grafana's words, as far as the tests ask. */
+/** The fields of a Grafana dashboard that the tests use. */
 export type DashboardFile = {
   uid: string;
   title: string;
@@ -44,28 +44,28 @@ export function dashboardFiles(): DashboardFile[] {
   );
 }
 
-/** What Grafana is told of its datasources. */
+/** The datasources in Grafana's configuration. */
 export function datasources(): { uid: string; type: string }[] {
   const text = readFileSync(join(provisioningFolder, 'datasources/firstcome.yml'), 'utf8');
   return parse(text).datasources;
 }
 
-/** A query of a panel, and where it stands. */
-export type PanelQuery = { place: string; promql: string };
+/** A query of a panel and its location. */
+export type PanelQuery = { location: string; promql: string };
 
 /** Every query of every panel of every dashboard. */
 export function panelQueries(): PanelQuery[] {
   return dashboardFiles().flatMap(({ title, panels }) =>
     panels.flatMap((panel) =>
       (panel.targets ?? []).map(({ expr }) => ({
-        place: `${title}, ${panel.title}: ${expr}`,
+        location: `${title}, ${panel.title}: ${expr}`,
         promql: expr,
       })),
     ),
   );
 }
 
-/** A rule as it is written down: an alert, or a series under a name of its own. */
+/** A rule of Prometheus: an alert, or a recorded series. */
 export type RuleFile = {
   alert?: string;
   record?: string;
@@ -80,19 +80,19 @@ export function ruleFiles(): RuleFile[] {
   return (parse(text).groups as { rules: RuleFile[] }[]).flatMap(({ rules }) => rules);
 }
 
-/** The series that alerts.test.yml makes up. */
-export function madeUpSeries(): string[] {
+/** The input series of alerts.test.yml. */
+export function inputSeries(): string[] {
   const text = readFileSync(join(prometheusFolder, 'alerts.test.yml'), 'utf8');
   const { tests } = parse(text) as { tests: { input_series: { series: string }[] }[] };
   return tests.flatMap(({ input_series }) => input_series.map(({ series }) => series));
 }
 
-/** The runbook as it is written. */
+/** The text of the runbook. */
 export function runbookText(): string {
   return readFileSync(join(root, 'docs/runbook.md'), 'utf8');
 }
 
-/** The sections of the runbook by their headings: one for each alert. */
+/** The sections of the runbook by heading, one for each alert. */
 export function runbookSections(): Map<string, string> {
   const [, ...sections] = runbookText().split(/^## /m);
   return new Map(
@@ -103,7 +103,7 @@ export function runbookSections(): Map<string, string> {
   );
 }
 
-/** The anchors of the runbook: its headings as a reader's browser knows them. */
+/** The anchors of the runbook's headings. */
 export function runbookAnchors(): string[] {
   return [...runbookSections().keys()].map(
     (heading) => `docs/runbook.md#${heading.toLowerCase().replaceAll(' ', '-')}`,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What is to be reached, each line with the value that the results hold. */
+/** The performance goals, each with the value that the results contain. */
 import {
   type DropResult,
   medianOf,
@@ -14,27 +14,27 @@ import {
 } from './results.ts';
 import { median, ratio } from './statistics.ts';
 
-/** One line of the table. */
-export type ReachLine = {
+/** One line of the table. `required` is the limit that must hold, `goal` a better value to aim for. */
+export type GoalLine = {
   what: string;
   /** Undefined when it was not measured. */
   value: number | undefined;
-  must: string;
-  aim: string;
-  verdict: 'aim' | 'must' | 'missed' | undefined;
-  /** The same against the bare route, where the line is a ratio to the empty handler. */
+  required: string;
+  goal: string;
+  verdict: 'goal' | 'required' | 'missed' | undefined;
+  /** The ratio to the bare route, where `value` is the ratio to the empty handler. */
   againstBare?: number | undefined;
 };
 
-type Limit = { must: number; aim: number; better: 'more' | 'less'; unit?: string };
+type Limit = { required: number; goal: number; better: 'more' | 'less'; unit?: string };
 
 const empty: TargetSpec = { kind: 'empty handler' };
 const bare: TargetSpec = { kind: 'bare route' };
 const firstcome: TargetSpec = { kind: 'firstcome' };
 const usual: TargetSpec = { kind: 'usual design' };
 
-/** All lines, in the order of the table. What being watched costs may have been measured in a run of its own. */
-export function reachLines(results: Results, drop?: DropResult, watched = results): ReachLine[] {
+/** All lines, in the order of the table. `watched` is the run that measured scrapes, if that was another one. */
+export function goalLines(results: Results, drop?: DropResult, watched = results): GoalLine[] {
   const all = seriesOf(results.runs);
   const find = (
     workload: WorkloadName,
@@ -68,9 +68,9 @@ export function reachLines(results: Results, drop?: DropResult, watched = result
       256,
       'distance',
     );
-  const more = (must: number, aim: number): Limit => ({ must, aim, better: 'more' });
-  const less = (must: number, aim: number, unit = ''): Limit => ({
-    ...{ must, aim, better: 'less', unit },
+  const more = (required: number, goal: number): Limit => ({ required, goal, better: 'more' });
+  const less = (required: number, goal: number, unit = ''): Limit => ({
+    ...{ required, goal, better: 'less', unit },
   });
 
   return [
@@ -85,28 +85,28 @@ export function reachLines(results: Results, drop?: DropResult, watched = result
     line("one connection: median latency ÷ usual design's", less(1.2, 0.8), {
       value: ratio(p50('hot coupon', firstcome, 1), p50('hot coupon', usual, 1)),
     }),
-    line('2 ms to the database, 256 connections, ÷ no delay', more(0.7, 0.9), {
+    line('2 ms round trip to the database, 256 connections, ÷ no delay', more(0.7, 0.9), {
       value: ratio(far(2), far()),
     }),
     line('sold out ÷ empty handler, 256 connections', more(0.9, 0.97), {
       ...againstHandlers('sold out', 256),
     }),
-    line('GET of a coupon without claims ÷ empty handler of the same bytes', more(0.6, 0.85), {
+    line('GET of a coupon without claims ÷ empty handler, same bytes', more(0.6, 0.85), {
       ...againstHandlers('read, no claims', 256),
     }),
     line('ten thousand warm coupons ÷ empty handler, 256 connections', more(0.15, 0.3), {
       ...againstHandlers('10,000 warm coupons', 256),
     }),
-    line('rate at 5 million claims ÷ rate at none', more(0.85, 0.95), {
+    line('rate with 5 million stored claims ÷ rate with none', more(0.85, 0.95), {
       value: ratio(grown(5_000_000), grown(0)),
     }),
-    line('claims while the metrics are read each second ÷ while not', more(0.97, 0.99), {
+    line('claims with a scrape of /metrics each second ÷ without', more(0.97, 0.99), {
       value: median(watchedRatios(watched.runs, 1)),
     }),
-    line('the drop: 1,000,000 users', less(40, 25, ' s'), {
+    line('drop: 1,000,000 users', less(40, 25, ' s'), {
       value: drop?.options.users === 1_000_000 ? drop.seconds : undefined,
     }),
-    line("service's memory in the drop", less(400, 250, ' MB'), {
+    line('drop: memory of the service', less(400, 250, ' MB'), {
       value: drop?.options.users === 1_000_000 ? drop.peakMemoryMb : undefined,
     }),
   ];
@@ -114,23 +114,23 @@ export function reachLines(results: Results, drop?: DropResult, watched = result
 
 function line(
   what: string,
-  { must, aim, better, unit = '' }: Limit,
-  measured: Pick<ReachLine, 'value' | 'againstBare'>,
-): ReachLine {
+  { required, goal, better, unit = '' }: Limit,
+  measured: Pick<GoalLine, 'value' | 'againstBare'>,
+): GoalLine {
   const { value } = measured;
   const isWithin = (limit: number) =>
     value !== undefined && (better === 'more' ? value >= limit : value <= limit);
   const sign = better === 'more' ? '≥' : '≤';
-  let verdict: ReachLine['verdict'];
+  let verdict: GoalLine['verdict'];
   if (value !== undefined) {
-    if (isWithin(aim)) verdict = 'aim';
-    else verdict = isWithin(must) ? 'must' : 'missed';
+    if (isWithin(goal)) verdict = 'goal';
+    else verdict = isWithin(required) ? 'required' : 'missed';
   }
   return {
     what,
     ...measured,
-    must: `${sign} ${must}${unit}`,
-    aim: `${sign} ${aim}${unit}`,
+    required: `${sign} ${required}${unit}`,
+    goal: `${sign} ${goal}${unit}`,
     verdict,
   };
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the benches share that measure one thing in one go: how their result is told and kept. */
+/** Prints and saves the result of a bench that makes one measurement. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { say } from './clean-up.ts';
 import type { Machine } from './machine.ts';
 
-/** Writes a result to `output`, or under its name, and tells it. Returns the exit code. */
-export function keepResult(
+/** Writes the result to `output`, or to a file in `bench/results`, and prints the lines. Returns the exit code. */
+export function saveResult(
   result: { machine: Machine; violations: string[] },
   { name, output, lines }: { name: string; output: string | undefined; lines: string[] },
 ): number {
@@ -18,14 +18,14 @@ export function keepResult(
   return result.violations.length === 0 ? 0 : 1;
 }
 
-/** Named after the day and the commit, so that results lie in order. */
+/** The name starts with the day and the commit, so that the files sort by date. */
 function defaultPath(machine: Machine, name: string): string {
   const day = new Date().toISOString().slice(0, 10);
   const commit = machine.commit.split(' ')[0] ?? 'unknown';
   return join(import.meta.dirname, 'results', `${day}-${commit}-${name}.json`);
 }
 
-/** What a part took between two looks; nothing where it could not be told. */
-export function difference(part: string, before: number | undefined, after: number | undefined) {
-  return before === undefined || after === undefined ? {} : { [part]: after - before };
+/** The difference of two measurements under this name; an empty object where one is missing. */
+export function difference(name: string, before: number | undefined, after: number | undefined) {
+  return before === undefined || after === undefined ? {} : { [name]: after - before };
 }
