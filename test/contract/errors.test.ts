@@ -15,7 +15,7 @@ import {
   until,
   useService,
 } from '../support/contract-service.ts';
-import { missed } from '../support/wait-for.ts';
+import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
   it('has the codes, statuses, texts and effects of the contract, and no others', () => {
@@ -179,23 +179,39 @@ describe('a claim for which there is no room', () => {
 describe('a request that meets a database unlike the one it was written for', () => {
   const service = useService();
 
+  const answersAbout = async (coupon: string) => {
+    const { client } = service;
+    return [
+      await client.get(pathOf(coupon)),
+      await client.get('/api/coupons'),
+      await client.get(pathOf(coupon, 'claims')),
+      await client.claim('ada', coupon),
+      await client.post('/api/coupons', { name: newName(), amount: 1 }),
+    ];
+  };
+
   it('is an internal error that tells nothing of the database, and works again after it', async () => {
+    const coupon = await aCoupon(service);
+    const { database } = service;
+    await database.query('alter table coupons rename column name to elsewhere');
+    try {
+      for (const answer of await answersAbout(coupon)) expectProblem(answer, 'internal');
+    } finally {
+      await database.query('alter table coupons rename column elsewhere to name');
+    }
+    await aClaim(service, coupon, { user: 'ada' });
+  });
+
+  it('is unavailable while a table is missing, and works again when it is back', async () => {
     const coupon = await aCoupon(service);
     const { client, database } = service;
     await database.query('alter table coupons rename to elsewhere');
     try {
-      for (const answer of [
-        await client.get(pathOf(coupon)),
-        await client.get('/api/coupons'),
-        await client.get(pathOf(coupon, 'claims')),
-        await client.claim('ada', coupon),
-        await client.post('/api/coupons', { name: newName(), amount: 1 }),
-      ]) {
-        expectProblem(answer, 'internal');
-      }
+      for (const answer of await answersAbout(coupon)) expectProblem(answer, 'unavailable');
     } finally {
       await database.query('alter table elsewhere rename to coupons');
     }
+    await waitFor('health', async () => (await client.get('/health')).status === 200);
     await aClaim(service, coupon, { user: 'ada' });
   });
 });
