@@ -175,7 +175,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The database cannot be used now, the service stops, or a coupon sells out again and again before stock can be ' +
+      'The database cannot be used now, or was replaced by another one, the service stops, or a coupon sells out again and again before stock can be ' +
       'added to it. Nothing is stored.',
   },
   outcome_unknown: {
