@@ -189,8 +189,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The database cannot be used now, or refuses the request by a rule that no caller can keep; the service stops; or ' +
-      'a coupon sells out again and again before stock can be added to it. Nothing is stored; ask again later.',
+      'The database cannot be used now, is another one than at the start, or refuses the request by a rule that no ' +
+      'caller can keep; the service stops; or a coupon sells out again and again before stock can be added to it. ' +
+      'Nothing is stored; retry later.',
   },
   outcome_unknown: {
     status: 503,
