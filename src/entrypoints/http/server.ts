@@ -33,6 +33,7 @@ import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { sharedSchemas } from './schemas.ts';
 import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
+import { turnClock } from './turn-clock.ts';
 import { answerUnknownRoutes } from './unknown-route.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -103,7 +104,7 @@ export async function createHttpServer(
     silentTimeoutMs: Math.max(options.keepAliveTimeoutMs, options.headersTimeoutMs),
     warn: (event, message) => parts.log.warn(event, message),
     answerSlow: (socket) => answerClientError(lateRequest, socket, newRequestId(), drain),
-    nowMs: () => performance.now(),
+    nowMs: turnClock(),
     atEndOfTurn: (run) => void setImmediate(run),
   });
   const app: HttpApp = Fastify({
