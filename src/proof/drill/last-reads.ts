@@ -31,8 +31,8 @@ export class UserSample {
 
   add({ request }: RoutedRequest, completion: Completion): void {
     const { f, coupon, user } = request;
-    const sampled = sampledClasses.find((one) => one === classOf(f, completion));
-    if (f !== 'claim' || user === undefined || sampled === undefined) return;
+    const outcomeClass = sampledClasses.find((one) => one === classOf(f, completion));
+    if (f !== 'claim' || user === undefined || outcomeClass === undefined) return;
     let sample = this.samples.get(coupon);
     if (sample === undefined) {
       const none = (): Sample => ({ seen: 0, users: [] });
@@ -40,17 +40,17 @@ export class UserSample {
       this.samples.set(coupon, sample);
     }
     // Reservoir sampling: each user seen so far is in the sample with equal probability.
-    const { users } = sample[sampled];
-    sample[sampled].seen += 1;
+    const { users } = sample[outcomeClass];
+    sample[outcomeClass].seen += 1;
     const index =
-      users.length < usersPerClass ? users.length : this.random.below(sample[sampled].seen);
+      users.length < usersPerClass ? users.length : this.random.below(sample[outcomeClass].seen);
     if (index < usersPerClass) users[index] = user;
   }
 
   of(coupon: string): string[] {
     const sample = this.samples.get(coupon);
     if (sample === undefined) return [];
-    return [...new Set(sampledClasses.flatMap((sampled) => sample[sampled].users))];
+    return [...new Set(sampledClasses.flatMap((outcomeClass) => sample[outcomeClass].users))];
   }
 }
 
