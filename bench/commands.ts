@@ -17,7 +17,7 @@ const targets = [
 function cpuMsOf(command: string[]): number {
   const script = '{ TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>&1; } 2>&1';
   const { PATH = '' } = process.env;
-  const times = execFileSync('/bin/bash', ['-c', script, 'bash', ...command], {
+  const times = execFileSync('/bin/bash', ['--norc', '-c', script, 'bash', ...command], {
     ...{ cwd: tmpdir(), env: { PATH }, encoding: 'utf8' },
   });
   const [user = Number.NaN, system = Number.NaN] = times.trim().split(' ').map(Number);

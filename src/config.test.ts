@@ -539,7 +539,7 @@ describe('the URL of the database', () => {
     ).toBe('postgres://db/shop');
   });
 
-  it('has every mistake told at once, by the name of where it stands', () => {
+  it('reports every mistake at once, by the name of where it stands', () => {
     const url = 'postgres://db/shop?sslmod=require&port=x';
     expect(mistakesIn({ DATABASE_URL: url, PGSSLMODE: 'prefer' })).toEqual([
       'DATABASE_URL has the parameter sslmod, which is not known: did you mean sslmode?',

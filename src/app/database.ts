@@ -15,7 +15,7 @@ export type OpenDatabase = {
   close(): Promise<void>;
 };
 
-/** Who hears of what takes time, what can break it off, and who is called when keys are to be read again. */
+/** Reports what takes time, stops a start, and registers what reads the API keys again. */
 export type StartOptions = {
   say(line: string): void;
   signal?: AbortSignal;

@@ -6,7 +6,7 @@ const columnsMax = 80;
 const warnLevel = 40;
 const errorLevel = 50;
 const valueLengthMax = 200;
-// What every line has and nobody wants to read, or what stands elsewhere in it.
+// The same in every line, or shown elsewhere in it.
 const leftOut = new Set(['level', 'time', 'service', 'msg', 'err']);
 
 const words: Record<number, string> = {

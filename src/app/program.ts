@@ -8,7 +8,7 @@ import { version } from './version.ts';
  * runs, so that `--version`, `--help` and `config` do not pay for that of the service.
  */
 export function createProgram(): Program {
-  // Left alone, Node opens a debugger at this signal, to whoever reaches its port.
+  // By default Node opens a debugger at this signal, for anybody on this machine.
   process.on('SIGUSR1', () => undefined);
   return {
     version,

@@ -20,10 +20,9 @@ export type Signals = {
 const secondSignalAfterMs = 1000;
 
 /**
- * Listens to the signals. After the first that stops, a later SIGINT or SIGTERM ends the process at once. A terminal that
- * closes may send SIGHUP several times, and nobody is in a hurry behind that. Below nohup there is no terminal: Node sets
- * the signals back that nohup ignores, so the process lives on by what SIGHUP means without one. Where nothing `reloads`,
- * SIGHUP stops in any case.
+ * Listens to the signals. After the first that stops, a later SIGINT or SIGTERM ends the process at once; a SIGHUP does
+ * not, since a terminal that closes may send several. nohup cannot make Node ignore SIGHUP, but it takes the terminal
+ * away, so that SIGHUP does not stop. Where nothing `reloads`, SIGHUP stops in any case.
  */
 export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
   const { hasTerminal } = outliveTerminal();

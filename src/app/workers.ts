@@ -41,8 +41,8 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
 }
 
 /**
- * What a worker is told by its environment. Files have been read, and may hold something else by now: a worker takes what
- * the service began with, or has taken over since. The URL is complete: that of the bundled database says all there is.
+ * The environment of a worker. It holds what the primary has read from files: these may have changed since, or be gone.
+ * The URL is complete, and the variables of libpq must not change that of the bundled database.
  */
 function workerEnvironment(url: string, port: number, keys: ApiKeys): Record<string, string> {
   return {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { isIP } from 'node:net';
 import { readConnectionUrl } from '../core/connection-url.ts';
+import { net } from './net.ts';
 import { isOrigin } from './origins.ts';
 
 /** The formats that a text among the settings can have. */
@@ -21,7 +21,9 @@ export const formats = {
 export type FormatName = keyof typeof formats;
 
 function isHost(text: string): boolean {
-  return isIP(text) !== 0 || (/^[\p{L}\p{N}._-]+$/u.test(text) && URL.canParse(`http://${text}`));
+  return (
+    net().isIP(text) !== 0 || (/^[\p{L}\p{N}._-]+$/u.test(text) && URL.canParse(`http://${text}`))
+  );
 }
 
 /** As above, but an IPv6 address may stand in brackets, as in a header, and may not name a network interface. */
@@ -33,7 +35,7 @@ function isHostOfUrl(text: string): boolean {
 
 /** An IPv6 address as it must be written in a URL; any other host as it is. */
 export function inBrackets(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
+  return net().isIP(host) === 6 ? `[${host}]` : host;
 }
 
 /** Whether a schema may be named so by a setting: what SQL reads as the same name with and without quotes. */

@@ -97,9 +97,9 @@ describe('a parameter', () => {
     ['ssl=0', /write sslmode=disable$/],
     ['uselibpqcompat=true', /sslmode means here what it means to libpq$/],
     ['sslmode=require&sslmode=disable', 'sslmode is given twice'],
-  ])('that is not understood is named, with what to do: %s', (query, told) => {
+  ])('that is not understood is named, with what to do: %s', (query, message) => {
     expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
-      typeof told === 'string' ? told : expect.stringMatching(told),
+      typeof message === 'string' ? message : expect.stringMatching(message),
     ]);
   });
 
@@ -124,9 +124,9 @@ describe('a parameter', () => {
     ['sslrootcert=/ca', /^sslrootcert needs an sslmode/],
     ['sslmode=require&sslcert=/c', 'sslcert needs sslkey as well'],
     ['sslmode=require&sslkey=/c', 'sslkey needs sslcert as well'],
-  ])('with a value that is not allowed is refused: %s', (query, told) => {
+  ])('with a value that is not allowed is refused: %s', (query, message) => {
     expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
-      typeof told === 'string' ? told : expect.stringMatching(told),
+      typeof message === 'string' ? message : expect.stringMatching(message),
     ]);
   });
 

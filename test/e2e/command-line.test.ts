@@ -20,7 +20,7 @@ async function loadsOf(args: string[]): Promise<{ packages: string[]; parts: str
     packages: found(/\/node_modules\/((?:@[^/]+\/)?[^/]+)/).filter(
       (name) => !['tsx', 'esbuild', 'get-tsconfig'].includes(name),
     ),
-    parts: found(/\/(?:dist|src)\/(config|app\.|(?:adapters|proof|core|entrypoints)\/[^/.]+)/),
+    parts: found(/\/(?:dist|src)\/(config|app\.|(?:adapters|proof|entrypoints)\/[^/.]+)/),
   };
 }
 
@@ -33,7 +33,7 @@ describe('a command that only prints', () => {
 
   it.each([[['config']], [['help', 'settings']]])('%j loads the settings alone', async (args) => {
     expect(await loadsOf(args)).toEqual({
-      ...{ packages: [], parts: ['config', 'core/secret', ...light] },
+      ...{ packages: [], parts: ['config', ...light] },
     });
   });
 

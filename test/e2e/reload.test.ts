@@ -106,7 +106,7 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
   it('keeps the keys before while a file cannot be used, and says which', async () => {
     const service = await start(workers);
     await write(claimFile, key('claim2'));
-    for (const [spoil, told] of [
+    for (const [spoil, mistake] of [
       [() => writeFile(adminFile, ''), 'it is empty'],
       [() => writeFile(adminFile, 'with space\n'), 'ADMIN_API_KEY (read from ADMIN_API_KEY_FILE)'],
       [() => write(adminFile, key('claim2')), 'CLAIM_API_KEY must differ'],
@@ -114,7 +114,7 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
     ] as const) {
       await spoil();
       const event = await reload(service, 'the API keys were not changed');
-      expect(event).toMatchObject({ level: 50, mistakes: [expect.stringContaining(told)] });
+      expect(event).toMatchObject({ level: 50, mistakes: [expect.stringContaining(mistake)] });
     }
     expect(await opening(service, [key('admin1'), key('claim2')])).toEqual([key('admin1')]);
     expect(await claim(service, key('claim1'))).toBe(404);
@@ -150,7 +150,7 @@ it.runIf(isLinux)(
     const family = familyOf(service.pid);
     for (let count = 0; count < 3; count += 1) {
       for (const { pid } of family) process.kill(pid, 'SIGUSR1');
-      // An answer of each tells that it has got the signal.
+      // A process that answers has received the signal.
       for (let asked = 0; asked < 20; asked += 1) {
         const headers = { Connection: 'close' };
         expect((await fetch(`${service.url}/readyz`, { headers })).status).toBe(200);

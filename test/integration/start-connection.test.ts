@@ -156,12 +156,12 @@ describe('a start does not wait', () => {
       (place: URL) => (place.search = '?options=-c%20nothing=1'),
       /unrecognized configuration parameter/,
     ],
-  ])('after %s', async (_what, change, told) => {
+  ])('after %s', async (_what, change, message) => {
     const place = new URL(url);
     change(place);
     const { result, waits } = start({ url: place.href });
     await expect(result).rejects.toMatchObject({ name: 'StartError' });
-    await expect(result).rejects.toThrow(told);
+    await expect(result).rejects.toThrow(message);
     expect(waits).toEqual([]);
   });
 
@@ -234,7 +234,7 @@ it('a start looks up names in the catalogs only, whatever the URL says', async (
   await database.query('drop schema other cascade');
 });
 
-it('the time to wait is that of the whole start, and its last reason is told', async () => {
+it('the time to wait is that of the whole start, whose refusal holds the last reason', async () => {
   await proxy.refuse();
   const service = startService({
     ...{ ...patience, DATABASE_URL: proxy.urlOf(database.url), DATABASE_WAIT_MS: '300' },

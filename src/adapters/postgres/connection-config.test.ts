@@ -69,8 +69,8 @@ describe('a URL that cannot be used', () => {
     ['postgres://db/sale?sslmode=prefer', /^DATABASE_URL: sslmode is prefer, /],
     ['postgres://db/sale?sslmod=a&port=x', /^DATABASE_URL has .*\nDATABASE_URL: port must/],
     ['postgres://db/sale?sslmode=verify-ca&sslrootcert=/nowhere', /cannot be used: ENOENT/],
-  ])('%s is refused, with why', (url, told) => {
-    expect(() => connectionConfig(url, { name: 'firstcome' })).toThrow(told);
+  ])('%s is refused, with why', (url, message) => {
+    expect(() => connectionConfig(url, { name: 'firstcome' })).toThrow(message);
   });
 });
 

@@ -29,7 +29,7 @@ export async function checkConnectionLimit(
     readConnectionLimit.text,
   );
   const [limit] = rows;
-  if (limit === undefined) throw new StartError('the database does not tell its limits');
+  if (limit === undefined) throw new StartError('the database does not show its limits');
   if (leadsThroughPooler(client, limit.backend)) {
     throw new StartError(
       'DATABASE_URL leads through a connection pooler, where the timeouts\n' +

@@ -24,6 +24,12 @@ describe('a start', () => {
     expect(isNotThereYet(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(false);
   });
 
+  it('waits for a socket that is not there, and for no other file', () => {
+    const missing = (syscall: string) => Object.assign(coded('ENOENT'), { syscall });
+    expect(isNotThereYet(missing('connect'))).toBe(true);
+    expect(isNotThereYet(new StartError('certificates', { cause: missing('open') }))).toBe(false);
+  });
+
   it('does not wait after a refusal of its own, or what is no error', () => {
     expect(isNotThereYet(new StartError('the database is PostgreSQL 14'))).toBe(false);
     expect(isNotThereYet(new Error('The server does not support SSL connections'))).toBe(false);

@@ -20,7 +20,7 @@ const tooManyConnections = '53300';
 const notThereCodes = new Set([
   // Nothing answers, or nothing knows the name: a container gets its name when it starts.
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'],
-  ...['ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN', 'ENOTFOUND', 'ENOENT'],
+  ...['ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN', 'ENOTFOUND'],
   // The server is shutting down, has crashed, is starting up, or has all the connections that it admits: the sessions
   // of the release before end soon.
   ...['57P01', '57P02', '57P03', tooManyConnections],
@@ -37,7 +37,9 @@ export function isNotThereYet(error: unknown): boolean {
   if (cause instanceof NotThereYet) return true;
   if (cause instanceof AggregateError) return cause.errors.every(isNotThereYet);
   if (!(cause instanceof Error)) return false;
-  const { code } = cause as { code?: string };
+  const { code, syscall } = cause as { code?: string; syscall?: string };
+  // Of a socket, whose server is not there yet; a file of certificates does not come by itself.
+  if (code === 'ENOENT') return syscall === 'connect';
   return code === undefined ? notThereMessages.has(cause.message) : notThereCodes.has(code);
 }
 

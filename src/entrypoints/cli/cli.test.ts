@@ -275,7 +275,7 @@ describe('an error', () => {
     expect(await run([], failing(undefined))).toMatchObject({ code: 70 });
   });
 
-  it('in config is told in the same way', async () => {
+  it('in config is reported in the same way', async () => {
     const config = async () => {
       throw named('ConfigError', 'PORT must be');
     };
