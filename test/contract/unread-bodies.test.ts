@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What becomes of a connection when an answer goes out before the body of its request has arrived. */
 import { once } from 'node:events';
-import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, type Client, clientOf, parseAnswer } from '../support/contract-client.ts';
+import { chunked, claimOf, connectTo, requestOf } from '../support/byte-connection.ts';
+import { type Answer, type Client, clientOf } from '../support/contract-client.ts';
 import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
 import {
   aClaim,
@@ -16,53 +16,6 @@ import { patience, startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const adminKey = 'the-key-of-the-administrator';
-
-/** A connection on which bytes can be written at any time. It stays open until the service closes it. */
-function connectTo({ client }: Pick<ContractService, 'client'>) {
-  const socket = net.connect({ port: client.port, host: '127.0.0.1', allowHalfOpen: true });
-  const connection = {
-    socket,
-    received: '',
-    failed: undefined as Error | undefined,
-    closed: new Promise((resolve) => socket.once('close', resolve)),
-    /** The answers so far. */
-    answers: (): Answer[] =>
-      connection.received
-        .split(/(?=HTTP\/1\.1 \d{3} )/)
-        .filter((text) => text !== '')
-        .map(parseAnswer),
-    /** Waits for as many answers, with their bodies. */
-    untilAnswers: (count: number) =>
-      waitFor(`answer ${count}`, () => {
-        const answers = connection.answers();
-        return answers.length >= count && answers.every(isWhole) ? answers : undefined;
-      }),
-  };
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    connection.received += text;
-  });
-  socket.on('error', (error) => {
-    connection.failed = error;
-  });
-  return connection;
-}
-
-function isWhole({ headers, text }: Answer): boolean {
-  return Buffer.byteLength(text) === Number(headers['content-length'] ?? 0);
-}
-
-function requestOf(line: string, headers: string[], body = ''): string {
-  return `${line} HTTP/1.1\r\n${['Host: localhost', ...headers].join('\r\n')}\r\n\r\n${body}`;
-}
-
-function claimOf(coupon: string, user: string, ...headers: string[]): string {
-  const body = JSON.stringify({ user_id: user, coupon_name: coupon });
-  return requestOf('POST /api/coupons/claim', [`Content-Length: ${body.length}`, ...headers], body);
-}
-
-function chunked(bytes: number): string {
-  return `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n0\r\n\r\n`;
-}
 
 const service = useService({ ADMIN_API_KEY: adminKey });
 
@@ -192,85 +145,6 @@ describe('a body that never ends', () => {
     clearInterval(timer);
     expect(connection.answers()).toHaveLength(1);
   });
-});
-
-describe('Expect: 100-continue', () => {
-  const small = 'Content-Length: 50';
-  const key = `Authorization: Bearer ${adminKey}`;
-
-  it.each<[ProblemCode, string, string[]]>([
-    ['body_too_large', 'POST /api/coupons/claim', ['Content-Length: 16385']],
-    ['unauthorized', 'POST /api/coupons', [small]],
-    ['unauthorized', 'POST /api/coupons', ['Transfer-Encoding: chunked']],
-    ['cross_origin', 'POST /api/coupons/claim', [small, 'Origin: https://other.example']],
-    ['route_not_found', 'POST /nowhere', [small]],
-    ['route_not_found', 'GET /nowhere', [small]],
-    ['method_not_allowed', 'DELETE /api/coupons/claim', [small]],
-    ['invalid_request', 'POST /api/coupons/claim', [small, 'Host: localhost']],
-    ['invalid_request', 'POST /api/coupons/%zz/stock', [small, key]],
-    ['invalid_request', 'POST /api/coupons/%00/stock', [small, key]],
-    ['invalid_request', 'POST /api/coupons/claim', [small, 'Content-Encoding: gzip']],
-    ['invalid_request', 'POST /api/coupons/claim', [small, `Idempotency-Key: ${'k'.repeat(256)}`]],
-    ['uri_too_long', 'POST /api/coupons/{too-long}/stock', [small, key]],
-    ['coupon_not_found', 'GET /api/coupons/none', [small]],
-  ])('is answered at once with %s to %s', async (code, line, headers) => {
-    const connection = connectTo(service);
-    const request = requestOf(line, ['Expect: 100-continue', ...headers]);
-    connection.socket.write(request.replace('{too-long}', 'x'.repeat(4097)));
-    // Nothing of the body is sent: the service closes its side by itself.
-    await once(connection.socket, 'end');
-    expect(connection.answers()).toHaveLength(1);
-    const [answer] = connection.answers();
-    expectProblem(answer as Answer, code);
-    expect(answer?.headers.connection).toBe('close');
-    connection.socket.end();
-    await connection.closed;
-    expect(connection.failed).toBeUndefined();
-  });
-
-  it('gets 100 Continue before a body that is read, and the connection stays open', async () => {
-    const { client } = service;
-    const name = 'expected';
-    const body = JSON.stringify({ name, amount: 5 });
-    const connection = connectTo(service);
-    const headers = [key, 'Expect: 100-continue', `Content-Length: ${body.length}`];
-    connection.socket.write(requestOf('POST /api/coupons', headers));
-    await connection.untilAnswers(1);
-    expect(connection.received).toBe('HTTP/1.1 100 Continue\r\n\r\n');
-    connection.socket.write(body);
-    const [, created] = await connection.untilAnswers(2);
-    expect(created?.status).toBe(201);
-    connection.socket.write(claimOf(name, 'ada', 'Expect: 100-CONTINUE'));
-    const answers = await connection.untilAnswers(4);
-    expect(answers.map(({ status }) => status)).toEqual([100, 201, 100, 200]);
-    connection.socket.end();
-    await connection.closed;
-    expect((await client.claim('ada', name)).status).toBe(409);
-  });
-
-  it('gets 100 Continue before chunks, and 413 when they are too many', async () => {
-    const connection = connectTo(service);
-    const headers = ['Expect: 100-continue', 'Transfer-Encoding: chunked'];
-    connection.socket.write(requestOf('POST /api/coupons/claim', headers));
-    await connection.untilAnswers(1);
-    connection.socket.write(chunked(16_385));
-    const [, answer] = await connection.untilAnswers(2);
-    expectProblem(answer as Answer, 'body_too_large');
-    connection.socket.end();
-    await connection.closed;
-  });
-
-  it.each(['GET /livez', 'POST /api/coupons/claim', 'HEAD /livez'])(
-    'without a body is answered without 100 Continue: %s',
-    async (line) => {
-      const connection = connectTo(service);
-      connection.socket.write(requestOf(line, ['Expect: 100-continue', 'Connection: close']));
-      await once(connection.socket, 'end');
-      connection.socket.end();
-      expect(connection.received).toMatch(/^HTTP\/1\.1 [24]00 /);
-      await connection.closed;
-    },
-  );
 });
 
 describe('a service that stops', () => {

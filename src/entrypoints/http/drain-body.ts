@@ -28,7 +28,7 @@ export function drainLimits(requestTimeoutMs: number): DrainLimits {
   return {
     // A body of 8 MiB, and the overhead of its chunks.
     bytesMax: 9 * 1024 * 1024,
-    idleMs: 2_000,
+    idleMs: 5_000,
     timeoutMs: Math.min(requestTimeoutMs, 10_000),
     connectionsMax: 1_000,
     keepAliveBytesMax: bodyBytesMax,
@@ -36,6 +36,9 @@ export function drainLimits(requestTimeoutMs: number): DrainLimits {
 }
 
 const idleMsWhileStopping = 250;
+
+// For a client that was too slow already.
+const timeoutMsWhenSlow = 1_000;
 
 // As many as a read of the socket may bring at once; a client that sends more of them has not read its answer.
 const ignoredMax = 1_000;
@@ -51,7 +54,7 @@ export class BodyDrain {
   /** The connections that the last answer closes, and how many requests came behind it. */
   private readonly ignored = new WeakMap<Socket, number>();
   private readonly closing = new WeakSet<Socket>();
-  private readonly draining = new Set<Socket>();
+  private readonly draining = new Map<Socket, IdleTimer>();
 
   constructor(
     limits: DrainLimits,
@@ -99,7 +102,7 @@ export class BodyDrain {
   /** From now on a client that is silent is given up soon: the service stops. */
   hurry(): void {
     this.limits = { ...this.limits, idleMs: Math.min(this.limits.idleMs, idleMsWhileStopping) };
-    for (const socket of this.draining) socket.setTimeout(this.limits.idleMs);
+    for (const idle of this.draining.values()) idle.start(this.limits.idleMs);
   }
 
   /** Closes the connection behind this answer, whose head may be on its way. May be called again and again. */
@@ -111,10 +114,7 @@ export class BodyDrain {
     answer.once('finish', () => this.close(socket));
   }
 
-  /**
-   * Ends the server's side, then reads until the client has ended its own side or a limit is reached. A client that was
-   * too slow gets no more time than one that is silent.
-   */
+  /** Ends the server's side, then reads until the client has ended its own side or a limit is reached. */
   close(socket: Socket, wasSlow = false): void {
     if (socket.destroyed || this.draining.has(socket)) return;
     const { bytesMax, idleMs, timeoutMs, connectionsMax } = this.limits;
@@ -123,18 +123,22 @@ export class BodyDrain {
       Socket.prototype.destroySoon.call(socket);
       return;
     }
-    this.draining.add(socket);
-    const timer = setTimeout(() => socket.destroy(), wasSlow ? idleMs : timeoutMs);
+    const timer = setTimeout(() => socket.destroy(), wasSlow ? timeoutMsWhenSlow : timeoutMs);
+    const idle = new IdleTimer(() => socket.destroy());
+    idle.start(idleMs);
+    this.draining.set(socket, idle);
+    socket.setTimeout(0);
     socket.once('close', () => {
       clearTimeout(timer);
+      idle.stop();
       this.draining.delete(socket);
     });
-    socket.setTimeout(idleMs, () => socket.destroy());
     // From here on the bytes do not reach the parser, which would take what follows the body for a request.
     socket.removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > bytesMax) socket.destroy();
+      else idle.restart();
     });
     socket.end();
     socket.resume();
@@ -164,6 +168,39 @@ export class BodyDrain {
       if (unread.bytes > this.limits.bytesMax) request.pause();
     });
     request.resume();
+  }
+}
+
+/**
+ * Ends what is silent for too long. The time of the socket itself does not do: in a process that was halted it is over
+ * before the bytes are read that have come meanwhile.
+ */
+class IdleTimer {
+  private readonly end: () => void;
+  private timer: NodeJS.Timeout | undefined;
+  private restarts = 0;
+
+  constructor(end: () => void) {
+    this.end = end;
+  }
+
+  start(idleMs: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const { restarts } = this;
+      setImmediate(() => {
+        if (this.restarts === restarts) this.end();
+      });
+    }, idleMs);
+  }
+
+  restart(): void {
+    this.restarts += 1;
+    this.timer?.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
   }
 }
 
