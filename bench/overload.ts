@@ -161,7 +161,10 @@ async function drillAndAudit(
   );
   const report: DrillReport = JSON.parse(readFileSync(reportFile, 'utf8'));
   await target.database?.quiet();
-  const dump = await takeDump({ url: target.database?.url ?? '', schema: 'firstcome' });
+  const dump = await takeDump({
+    config: { connectionString: target.database?.url ?? '' },
+    schema: 'firstcome',
+  });
   // The default options fit: no coupon sells out here, and no user claims twice.
   const audit = await auditHistory({ historyFile, dump });
   const violations = audit.rules

@@ -5,6 +5,7 @@ import { type Setting, settings } from '../src/config/settings.ts';
 import { dashboardFile } from './dashboards/dashboard.ts';
 import { saleDashboard } from './dashboards/sale.ts';
 import { serviceDashboard } from './dashboards/service.ts';
+import { databaseUrlSection } from './database-url-section.ts';
 import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { openapiFile } from './openapi-file.ts';
@@ -31,11 +32,12 @@ export const generatedFiles: readonly GeneratedFile[] = [
 
 const groupIntroductions: Record<(typeof settingGroups)[number], string> = {
   HTTP: 'Where the service listens, what it accepts and how long it waits for a client.',
-  Access: 'Who may do what. Clients send a key as `Authorization: Bearer <key>`.',
+  Access:
+    'Who may do what. Clients send a key as `Authorization: Bearer <key>`. A key in a file can change while the service runs: see [operating](operating.md#new-api-keys-without-a-restart).',
   Database: 'Which PostgreSQL the service uses, and how long it waits for it.',
   Claims:
     'How many claims may wait, and for how long, before the service refuses further ones at once.',
-  Operation: 'Logging, and how the service stops.',
+  Operation: 'Logging, and how the service stops: see [operating](operating.md).',
 };
 
 function configurationPage(): string {
@@ -69,6 +71,7 @@ function configurationPage(): string {
     '`PORT_FILE` is a mistake.',
     '',
     ...sections,
+    ...databaseUrlSection,
     '## Rules between settings',
     '',
     '- A `HOST` that other machines can reach (anything but `127.0.0.0/8`, `::1` and `localhost`) needs `ADMIN_API_KEY`, or',

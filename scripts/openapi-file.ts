@@ -27,8 +27,7 @@ const options = {
   loopbackOnly: true,
   allowedHosts: [],
   corsOrigins: [],
-  adminApiKey: undefined,
-  claimApiKey: undefined,
+  apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
 };
 
 // The server describes its routes and never receives a request.

@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
-import { checkDatabase } from './adapters/postgres/check-database.ts';
-import { checkConnectionLimit } from './adapters/postgres/connection-limit.ts';
-import { checkDurability } from './adapters/postgres/durability.ts';
 import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
 import { openPools } from './adapters/postgres/pools.ts';
-import { searchPathOf } from './adapters/postgres/search-path.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
-import {
-  migrateDatabase,
-  type OpenDatabase,
-  openDatabase,
-  type StartOptions,
-} from './app/database.ts';
+import { type CurrentKeys, currentKeys, rereadKeys } from './app/api-keys.ts';
+import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { joinEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
+import { prepareDatabase } from './app/prepare-database.ts';
 import { openTracing } from './app/tracing.ts';
+import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
@@ -48,6 +41,7 @@ export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & {
 /** What a process of the service works with when it does not start everything itself. */
 export type ProcessOptions = {
   database: ServedDatabase;
+  keys: CurrentKeys;
   /** Where the service is several processes: the one that joins their metrics. */
   primary?: {
     /** Undefined when they cannot be had. */
@@ -64,16 +58,13 @@ type Stops = (() => Promise<void>)[];
 // Also when the requests in hand took all the time there was: workers have a second more before they are killed.
 const flushMsMin = 250;
 
-/** The version in package.json. */
-export const { version } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as { version: string };
-
 /** Starts the service in this process. Rejects, with nothing left running, when it cannot. */
 export function startApp(config: Config, options: StartOptions): Promise<App> {
-  return startOnDatabase(config, options, (database, log) =>
-    startProcess(config, log, { database }),
-  );
+  return startOnDatabase(config, options, (database, log) => {
+    const keys = currentKeys(config);
+    options.onReload?.(() => rereadKeys(keys, log));
+    return startProcess(config, log, { database, keys });
+  });
 }
 
 /** Opens the database and brings it up to date, then starts what serves on it. */
@@ -88,20 +79,16 @@ export async function startOnDatabase(
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
     stops.push(database.close);
-    const { connectTimeoutMs, claimConnections, queryConnections } = config.database;
-    const start = { url: database.url, connectTimeoutMs, sleep: systemClock.sleep };
-    const durability = await checkDurability({ ...start, unsafeAllowed: config.unsafeDurability });
-    if (durability === 'unsafe') log.warn('this database can lose acknowledged claims');
-    const pools = { processes: config.workers, claimConnections, queryConnections };
-    const scarce = await checkConnectionLimit({ ...start, ...pools });
-    if (scarce !== undefined) log.warn(scarce);
-    const { schema, identity, applied, others } = await migrateDatabase(config, database.url);
-    if (applied.length > 0) log.info({ schema, applied }, 'database migrated');
-    if (others.length > 0) {
+    const { schema, identity, durability, ...found } = await prepareDatabase(config, database.url, {
+      ...{ log, signal: options.signal },
+    });
+    for (const warning of found.warnings) log.warn(warning);
+    if (found.applied.length > 0) log.info({ schema, applied: found.applied }, 'database migrated');
+    if (found.others.length > 0) {
       const level = config.database.schema === undefined ? 'warn' : 'info';
-      log[level]({ schema, others }, 'the database has other installations, which are not used');
+      const event = { schema, others: found.others };
+      log[level](event, 'the database has other installations, which are not used');
     }
-    await checkDatabase({ ...start, searchPath: searchPathOf(schema) });
     const { url, stop } = await serve({ ...database, schema, identity }, log);
     stops.push(stop);
     log.info(
@@ -231,7 +218,7 @@ async function joinParts(
         systemClock.sleep(healthMsMax).then(() => false),
       ]),
   });
-  const server = await createHttpServer(httpOptions(config), {
+  const server = await createHttpServer(httpOptions(config, options.keys), {
     ...useCases,
     checkHealth,
     healthFacts: {
@@ -276,12 +263,6 @@ function configFacts({ claims, database, workers }: Config): MetricSources['conf
   };
 }
 
-function httpOptions(config: Config) {
-  const { http, auth } = config;
-  return {
-    ...http,
-    loopbackOnly: isLoopback(http.host),
-    adminApiKey: auth.adminApiKey?.reveal(),
-    claimApiKey: auth.claimApiKey?.reveal(),
-  };
+function httpOptions({ http }: Config, keys: CurrentKeys) {
+  return { ...http, loopbackOnly: isLoopback(http.host), apiKeys: keys.now };
 }

@@ -71,6 +71,7 @@ describe('the defaults', () => {
       claimConnections: 8,
       queryConnections: 4,
       connectTimeoutMs: 2_000,
+      waitMs: 30_000,
       lockTimeoutMs: 1_500,
       statementTimeoutMs: 10_000,
       connectionLifetimeMs: 1_800_000,
@@ -501,7 +502,7 @@ describe('secrets', () => {
       'postgres://db/shop',
       'postgresql://u:p@db:1/shop',
       'postgres:///a?host=/s',
-      'postgres://db:1/shop?user=ada@sale',
+      'postgres://db:1/shop?user=ada%40sale',
     ]) {
       expect(loadConfig({ DATABASE_URL: url }).database.url?.reveal()).toBe(url);
     }
@@ -510,14 +511,81 @@ describe('secrets', () => {
       // Their passwords are 1/2, 1?2 and 1#2, so the host seems to be ada.
       'postgres://ada:1/2@db/shop',
       ...['postgres://ada:1?2@db/shop', 'postgres://ada:1#2@db/shop'],
+      // Here 1/shop?user=ada may be a password.
+      'postgres://db:1/shop?user=ada@sale',
     ]) {
       expect(mistakesIn({ DATABASE_URL: url })).toHaveLength(1);
     }
   });
 });
 
+describe('the URL of the database', () => {
+  const revealed = (env: NodeJS.ProcessEnv) => loadConfig(env).database.url?.reveal();
+  const libpq = {
+    ...{ PGHOST: 'db.example', PGPORT: '6543', PGUSER: 'ada', PGPASSWORD: 's@f/e' },
+    ...{ PGDATABASE: 'sale', PGSSLMODE: 'require', PGAPPNAME: 'shop', PGOPTIONS: '-c a=b' },
+  };
+
+  it('is completed by the variables of libpq, which decide nothing that it says itself', () => {
+    const rest = '?sslmode=require&application_name=shop&options=-c%20a%3Db';
+    expect(revealed({ DATABASE_URL: 'postgres://', ...libpq })).toBe(
+      `postgresql://ada:s%40f%2Fe@db.example:6543/sale${rest}`,
+    );
+    const full = 'postgres://eve:x@a:1/b?sslmode=disable&application_name=c&options=-c%20d%3De';
+    expect(revealed({ DATABASE_URL: full, ...libpq })).toBe(full);
+    expect(revealed({ ...libpq })).toBeUndefined();
+    expect(
+      revealed({ DATABASE_URL: 'postgres://db/shop', PGUSER: '', PGCONNECT_TIMEOUT: '1' }),
+    ).toBe('postgres://db/shop');
+  });
+
+  it('reports every mistake at once, by the name of where it stands', () => {
+    const url = 'postgres://db/shop?sslmod=require&port=x';
+    expect(mistakesIn({ DATABASE_URL: url, PGSSLMODE: 'prefer' })).toEqual([
+      'DATABASE_URL has the parameter sslmod, which is not known: did you mean sslmode?',
+      'DATABASE_URL: port must be a whole number from 1 to 65535',
+      expect.stringMatching(/^PGSSLMODE is prefer, which is not supported/),
+    ]);
+    expect(mistakesIn({ DATABASE_URL_FILE: secretFile(`${url}\n`) })).toEqual([
+      expect.stringMatching(
+        /^DATABASE_URL \(read from DATABASE_URL_FILE\) has the parameter sslmod,/,
+      ),
+      'DATABASE_URL (read from DATABASE_URL_FILE): port must be a whole number from 1 to 65535',
+    ]);
+  });
+
+  it('names files that can be read', () => {
+    const there = secretFile('x');
+    const url = (root: string) => `postgres://db/shop?sslmode=verify-ca&sslrootcert=${root}`;
+    expect(mistakesIn({ DATABASE_URL: url(there) })).toEqual([]);
+    expect(mistakesIn({ DATABASE_URL: url('/nowhere') })).toEqual([
+      'DATABASE_URL: sslrootcert must name a file that can be read, but "/nowhere" cannot: there is no such file',
+    ]);
+    expect(mistakesIn({ DATABASE_URL: url('hunter2') })[0]).toMatch(
+      /but what it says cannot: there is no such file$/,
+    );
+    expect(
+      mistakesIn({ DATABASE_URL: 'postgres://db/shop?sslmode=disable', PGSSLROOTCERT: '/nowhere' }),
+    ).toEqual([]);
+  });
+
+  it('is described with how the connection is encrypted', () => {
+    const shown = (DATABASE_URL: string) =>
+      describeConfig(loadConfig({ DATABASE_URL })).find((row) => row.variable === 'DATABASE_URL')
+        ?.value;
+    expect(shown('postgres://u:hunter2@db/shop?sslmode=require&options=-c%20a%3Db')).toBe(
+      'postgresql://[hidden]@db/shop?sslmode=require&[hidden]',
+    );
+    expect(shown('postgres:///shop?host=/var/run/postgresql')).toBe(
+      'postgresql:///shop?host=/var/run/postgresql',
+    );
+  });
+});
+
 describe('a password in a URL', () => {
   const special = ['/', '@', ':', '?', '#', ',', '\\', ' ', '%', '[', ']', '1', '://', 'http://'];
+  // Read as parameters of the database, they would make the rest of a password look like one.
+  special.push('/hunter?', '?user=', '&port=', '=');
   const password = fc
     .array(fc.constantFrom('hunter', ...special), { maxLength: 8 })
     .map((pieces) => `${pieces.join('')}hunter`);
@@ -540,6 +608,20 @@ describe('a password in a URL', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  it.each([
+    'postgres://ada:/hunter?hunter@db.example/sale',
+    'postgres://ada:1/hunter?user=hunter@db.example/sale',
+    'postgres://ada:1?user=hunter@db.example/sale',
+    'postgres://ada:/hunter?host=hunter&port=1@db.example/sale?sslmode=require',
+    'postgres://ada:1/hunter?@db.example/sale?sslmode=require',
+  ])('is refused where its beginning looks like a host: %s', (DATABASE_URL) => {
+    expect(mistakesIn({ DATABASE_URL })).toEqual([
+      expect.stringMatching(
+        /^DATABASE_URL must be a URL .* percent-encoded, but is not; its value is kept hidden$/,
+      ),
+    ]);
   });
 
   it.each([
@@ -571,7 +653,7 @@ describe('a description of the configuration', () => {
     const rows = describeConfig(loadConfig(env));
     expect(rows).toContainEqual({
       variable: 'DATABASE_URL',
-      value: 'postgres://[hidden]@db.example:6543/shop?[hidden]',
+      value: 'postgresql://[hidden]@db.example:6543/shop',
       source: 'environment',
     });
     const config = loadConfig(env);

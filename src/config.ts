@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Configuration: reads the environment once, checks all of it, and gives one frozen value that the parts share. */
 import { availableParallelism } from 'node:os';
-import { checkVariables, inBrackets } from './config/check.ts';
+import { checkVariables } from './config/check.ts';
+import { completeDatabaseUrl, libpqVariableNames } from './config/database-url.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
+import { inBrackets } from './config/formats.ts';
 import { misspeltVariables } from './config/misspelt-variables.ts';
 import { toOrigin } from './config/origins.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
@@ -10,7 +12,7 @@ import { type SettingValues, type SettingVariable, settings } from './config/set
 import { readVariables, type SettingSource } from './config/variables.ts';
 import { Secret } from './core/secret.ts';
 
-export { isLoopback, settings, settingsHelp };
+export { isLoopback, libpqVariableNames, settings, settingsHelp };
 
 /** Everything that can be configured, checked. Frozen through and through: a write to it throws. */
 export type Config = {
@@ -36,13 +38,15 @@ export type Config = {
     allowAnonymousAdmin: boolean;
   };
   database: {
-    /** Undefined: the bundled PostgreSQL is wanted. */
+    /** Leaves nothing to the environment. Undefined: the bundled PostgreSQL is wanted. */
     url: Secret | undefined;
     /** Undefined: it is found out at the start. */
     schema: string | undefined;
     claimConnections: number;
     queryConnections: number;
     connectTimeoutMs: number;
+    /** How long a start waits for the database; 0: one try. */
+    waitMs: number;
     /** Always less than half of `claims.timeoutMs`. */
     lockTimeoutMs: number;
     statementTimeoutMs: number;
@@ -107,11 +111,34 @@ export function loadConfig(
       mistakes.push(rule.mistake);
     }
   }
+  if (values.DATABASE_URL !== undefined) {
+    const label = `DATABASE_URL${given.sources.get('DATABASE_URL') === 'file' ? ' (read from DATABASE_URL_FILE)' : ''}`;
+    const completed = completeDatabaseUrl(values.DATABASE_URL, env, label);
+    values.DATABASE_URL = completed.url;
+    mistakes.push(...completed.mistakes);
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const warnings = [...given.warnings, ...warningsAbout(values)];
   const config = deepFreeze({ ...toConfig(values, lockTimeoutMs), warnings });
   sources.set(config, given.sources);
   return config;
+}
+
+/** The keys as they are now, and the variables whose files they come from. */
+export type RereadKeys = {
+  adminApiKey: Secret | undefined;
+  claimApiKey: Secret | undefined;
+  files: string[];
+  warnings: string[];
+};
+
+/** Reads the API keys anew, and nothing else of the environment. Throws one `ConfigError` that holds every mistake. */
+export function rereadApiKeys(env: NodeJS.ProcessEnv = process.env): RereadKeys {
+  const variables = ['ADMIN_API_KEY', 'CLAIM_API_KEY'] as const;
+  const names = variables.flatMap((variable) => [variable, `${variable}_FILE`]);
+  const { auth, warnings } = loadConfig(Object.fromEntries(names.map((name) => [name, env[name]])));
+  const files = variables.map((variable) => `${variable}_FILE`).filter((name) => env[name]);
+  return { adminApiKey: auth.adminApiKey, claimApiKey: auth.claimApiKey, files, warnings };
 }
 
 /** The settings in force and where each came from, without secrets. A config made by hand has only defaults. */
@@ -150,6 +177,7 @@ function toConfig(values: SettingValues, lockTimeoutMs: number): Omit<Config, 'w
       claimConnections: values.DATABASE_CLAIM_CONNECTIONS,
       queryConnections: values.DATABASE_QUERY_CONNECTIONS,
       connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,
+      waitMs: values.DATABASE_WAIT_MS,
       lockTimeoutMs,
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
       connectionLifetimeMs: values.DATABASE_CONNECTION_LIFETIME_MS,

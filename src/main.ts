@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=32 --enable-source-maps
+#!/usr/bin/env -S node --max-semi-space-size=32
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { createProgram } from './app/program.ts';
 import { runCli } from './entrypoints/cli/cli.ts';

@@ -27,8 +27,7 @@ const config: Config = loadConfig({ PORT: '0' });
 export const httpOptions: HttpOptions = {
   ...config.http,
   loopbackOnly: true,
-  adminApiKey: undefined,
-  claimApiKey: undefined,
+  apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
 };
 
 /** Listens as the service does, and prints the URL for the bench. */

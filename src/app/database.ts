@@ -2,11 +2,8 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startEmbeddedPostgres } from '../adapters/embedded-postgres/embedded-postgres.ts';
-import { locateInstallation } from '../adapters/postgres/find-installation.ts';
-import { type Migrated, migrate } from '../adapters/postgres/migrate.ts';
-import { systemClock } from '../adapters/system/clock.ts';
+import { describePlace } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
-import { StartError } from '../core/errors.ts';
 
 /** A database that answers. */
 export type OpenDatabase = {
@@ -18,8 +15,12 @@ export type OpenDatabase = {
   close(): Promise<void>;
 };
 
-/** Who hears of what takes time, and what can break it off. */
-export type StartOptions = { say(line: string): void; signal?: AbortSignal };
+/** Reports what takes time, stops a start, and registers what reads the API keys again. */
+export type StartOptions = {
+  say(line: string): void;
+  signal?: AbortSignal;
+  onReload?(reload: () => void): void;
+};
 
 // Migrations and people who look in need some too.
 const connectionsToSpare = 10;
@@ -32,7 +33,12 @@ export async function openDatabase(
 ): Promise<OpenDatabase> {
   const given = config.database.url?.reveal();
   if (given !== undefined) {
-    return { url: given, kind: 'external', place: placeOf(given), close: async () => undefined };
+    return {
+      url: given,
+      kind: 'external',
+      place: `PostgreSQL at ${describePlace(given)}`,
+      close: async () => undefined,
+    };
   }
   const { claimConnections, queryConnections } = config.database;
   const connections = config.workers * (claimConnections + queryConnections) + connectionsToSpare;
@@ -50,40 +56,4 @@ export async function openDatabase(
     place: resolve(config.dataDir),
     close: () => bundled.stop(),
   };
-}
-
-/**
- * Brings the installation in a database up to date, or makes one. One that is made beside another has to be asked for:
- * a setting that names the wrong schema would hide every coupon.
- */
-export function migrateDatabase(
-  config: Config,
-  url: string,
-  { newInstallation = false }: { newInstallation?: boolean } = {},
-): Promise<Migrated> {
-  if (newInstallation && config.database.schema === undefined) {
-    throw new StartError('--new-installation makes one in DATABASE_SCHEMA: set that too');
-  }
-  return migrate({ ...inDatabase(config, url), mayAddInstallation: newInstallation });
-}
-
-/** The schema of the installation in a database. Rejects with a `StartError` when there is none. */
-export async function schemaIn(config: Config, url: string): Promise<string> {
-  const { schema, isInstalled, others } = await locateInstallation(inDatabase(config, url));
-  if (isInstalled) return schema;
-  throw new StartError(
-    `the database has no installation in schema ${schema}\n` +
-      (others.length > 0 ? `It has one in ${others.join(', ')}.\n` : '') +
-      'Set DATABASE_URL and DATABASE_SCHEMA to those of the service.',
-  );
-}
-
-function inDatabase({ database: { schema, connectTimeoutMs } }: Config, url: string) {
-  const { sleep } = systemClock;
-  return { url, connectTimeoutMs, sleep, schema, setting: 'DATABASE_SCHEMA' } as const;
-}
-
-function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `PostgreSQL at ${host || 'its default host'}${pathname}`;
 }

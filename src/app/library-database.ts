@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The database of a program that embeds the engine, before any part of the engine uses it. */
 import type { Pool } from 'pg';
-import { assertEncoding } from '../adapters/postgres/check-database.ts';
 import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
+import { assertEncoding } from '../adapters/postgres/database-encoding.ts';
 import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
 import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
 import { takeLentSession } from '../adapters/postgres/lent-session.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a program that embeds the engine can set, checked against the table of settings that the service has too. */
 
-import { isSchemaName } from '../config/check.ts';
+import { isSchemaName } from '../config/formats.ts';
 import type { SettingVariable } from '../config/settings.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config.ts';
+import { toHumanLine } from './human-log.ts';
 
 const standardError = 2;
 const fullPipeMs = 10;
 const neverSet = new Int32Array(new SharedArrayBuffer(4));
 
-/** The log: one JSON line an event, on standard error, since standard output is for people. */
+/**
+ * The log, on standard error, since standard output is for answers: one JSON line an event for programs, and plain words
+ * where standard error is a terminal.
+ */
 export function createLogger(config: Config): Logger {
+  const write = isatty(standardError) ? (line: string) => writeLine(toHumanLine(line)) : writeLine;
   return pino(
     {
       level: config.logLevel,
       base: { service: 'firstcome' },
       redact: ['authorization', '*.authorization', 'headers.authorization', 'url.password'],
     },
-    { write: writeLine },
+    { write },
   );
 }
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { connectionConfig } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type {
@@ -19,17 +20,10 @@ import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { type DumpedDatabase, takeDump } from '../proof/audit/take-dump.ts';
 import { runDrill } from '../proof/drill/drill.ts';
-import {
-  assertOptions,
-  type DrillOptions,
-  DrillOptionsError,
-  scenarios,
-} from '../proof/drill/options.ts';
+import { assertOptions, type DrillOptions, DrillOptionsError } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
-import { schemaIn } from './database.ts';
 import { ownUrl } from './own-url.ts';
-
-export { scenarios };
+import { schemaIn } from './prepare-database.ts';
 
 /** Plays a scenario and judges what the clients saw. */
 export async function drill(
@@ -149,5 +143,9 @@ const noDatabase =
 
 async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {
   const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
-  return url === undefined ? undefined : { url, schema: await schemaIn(config, url) };
+  if (url === undefined) return undefined;
+  return {
+    config: connectionConfig(url, { name: 'firstcome audit' }),
+    schema: await schemaIn(config, url),
+  };
 }

@@ -5,9 +5,9 @@ import { isatty } from 'node:tty';
 
 /**
  * Lets this process come to its end in order when its terminal has closed, or whoever read what it says has gone: what
- * cannot be said any more is lost.
+ * cannot be said any more is lost. Says whether it has a terminal now.
  */
-export function outliveTerminal(): void {
+export function outliveTerminal(): { hasTerminal: boolean } {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
   process.once('exit', () => {
@@ -19,4 +19,10 @@ export function outliveTerminal(): void {
       openSync(devNull, 'r+');
     }
   });
+  return { hasTerminal: terminals.length > 0 };
+}
+
+/** Writes a line for a person to standard output. */
+export function sayOnTerminal(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

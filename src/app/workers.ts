@@ -5,8 +5,10 @@ import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
-import type { Config } from '../config.ts';
+import { type Config, libpqVariableNames } from '../config.ts';
+import type { ApiKeys } from '../entrypoints/http/access.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
+import { currentKeys, rereadKeys } from './api-keys.ts';
 import type { StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
@@ -17,15 +19,20 @@ const exitMsMax = 1000;
 export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, async (database, log) => {
     const port = await portToShare(config.http);
+    const keys = currentKeys(config);
     const workers = new Workers({
       count: config.workers,
       args: ['worker', database.kind, database.schema, database.identity],
-      // The file, if there was one, has been read; both at once would be a mistake.
-      env: { DATABASE_URL: database.url, DATABASE_URL_FILE: '', PORT: String(port) },
+      env: () => workerEnvironment(database.url, port, keys.now()),
+      keys: keys.now,
       metrics: new WorkersMetrics(),
       warn: (event, message) => log.warn(event, message),
       sleep: systemClock.sleep,
       nowMs: systemClock.nowMs,
+    });
+    options.onReload?.(() => {
+      rereadKeys(keys, log);
+      workers.sendKeys();
     });
     const { delayMs, timeoutMs } = config.shutdown;
     const url = await workers.start();
@@ -33,11 +40,24 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
   });
 }
 
+/**
+ * The environment of a worker. It holds what the primary has read from files: these may have changed since, or be gone.
+ * The URL is complete, and the variables of libpq must not change that of the bundled database.
+ */
+function workerEnvironment(url: string, port: number, keys: ApiKeys): Record<string, string> {
+  return {
+    ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
+    ...{ DATABASE_URL: url, DATABASE_URL_FILE: '', PORT: String(port) },
+    ...{ ADMIN_API_KEY: keys.adminApiKey ?? '', ADMIN_API_KEY_FILE: '' },
+    ...{ CLAIM_API_KEY: keys.claimApiKey ?? '', CLAIM_API_KEY_FILE: '' },
+  };
+}
+
 /** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
 export async function runWorker(
   config: Config,
   place: Omit<ServedDatabase, 'url'>,
-  stopped: Promise<void>,
+  stopped: Promise<unknown>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
   const url = config.database.url?.reveal();
@@ -45,8 +65,11 @@ export async function runWorker(
     throw new Error('a worker is started by `firstcome serve --workers`');
   }
   const log = createLogger(config);
+  const keys = currentKeys(config);
+  primary.onKeys(({ adminApiKey, claimApiKey }) => keys.replace({ adminApiKey, claimApiKey }));
   try {
-    const service = await startProcess(config, log, { database: { url, ...place }, primary });
+    const database = { url, ...place };
+    const service = await startProcess(config, log, { database, primary, keys });
     primary.sayReady(service.url);
     await stopped;
     await service.stop();

@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { isIP } from 'node:net';
-import { Ajv, type ErrorObject } from 'ajv';
-import { envSchema } from 'env-schema';
-import { Type } from 'typebox';
-import { isOrigin } from './origins.ts';
 import {
   type Setting,
   type SettingValues,
@@ -22,93 +17,28 @@ export type CheckedVariables = {
   mistakes: string[];
 };
 
-const schema = Type.Object(
-  Object.fromEntries(
-    Object.entries(settingDefinitions).map(([variable, definition]) => [
-      variable,
-      definition.schema,
-    ]),
-  ),
-);
-
-const ajv = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  // Coercion would take " 80", "0x50" and "8e1" for a port; the texts are converted below, strictly.
-  coerceTypes: false,
-  formats: {
-    host: isHost,
-    'host-header': isHostOfUrl,
-    folder: (text) => text.trim() !== '',
-    workers: /^(?:[1-9]|[1-5]\d|6[0-4]|auto)$/,
-    'api-key': /^[\x21-\x7e]+$/,
-    origin: isOrigin,
-    'collector-url': (text) =>
-      /^https?:\/\/[^?#\\@\s]+(?<!\/v1\/traces\/?)$/i.test(text) && URL.canParse(text),
-    'postgres-url': isPostgresUrl,
-    schema: isSchemaName,
-  },
-});
-
-/** Checks every variable against its schema and fills in the defaults. Mistakes are collected, never thrown. */
+/** Checks every variable and fills in the defaults. Mistakes are collected, never thrown. */
 export function checkVariables(given: GivenVariables): CheckedVariables {
-  const checked: CheckedVariables = {
-    values: {} as SettingValues,
-    wrong: new Set(given.unreadable),
-    mistakes: [...given.mistakes],
-  };
-  const data: Record<string, unknown> = {};
-  for (const setting of settings) {
-    const text = given.texts.get(setting.variable);
-    if (text !== undefined) data[setting.variable] = toTyped(setting, text);
-  }
-  const errors = applySchema(data, checked);
+  const values: Partial<Record<SettingVariable, unknown>> = {};
+  const wrong = new Set(given.unreadable);
+  const mistakes = [...given.mistakes];
   for (const setting of settings) {
     const { variable } = setting;
-    const ours = errors.filter((error) => error.instancePath.split('/')[1] === variable);
-    if (ours.length === 0) continue;
-    checked.wrong.add(variable);
-    checked.mistakes.push(...mistakesOf(setting, ours, given));
-    delete data[variable];
+    const definition = settingDefinitions[variable];
+    const text = given.texts.get(variable);
+    const reading = text === undefined ? { value: definition.unset } : definition.read(text);
+    if ('wrong' in reading) {
+      wrong.add(variable);
+      mistakes.push(...mistakesOf(setting, reading.wrong, given));
+      values[variable] = definition.unset;
+    } else {
+      values[variable] = reading.value;
+    }
   }
-  if (errors.length > 0) applySchema(data, checked);
-  return checked;
+  return { values: values as SettingValues, wrong, mistakes };
 }
 
-/** Leaves the checked values in `checked`, or gives back what is wrong with them. */
-function applySchema(data: Record<string, unknown>, checked: CheckedVariables): ErrorObject[] {
-  try {
-    checked.values = envSchema<SettingValues>({ schema, data, env: false, ajv });
-    return [];
-  } catch (error) {
-    if (error instanceof Error && 'errors' in error) return error.errors as ErrorObject[];
-    throw error;
-  }
-}
-
-const flags = new Map([
-  ['true', true],
-  ['1', true],
-  ['false', false],
-  ['0', false],
-]);
-
-/** The text as the type that its schema wants; a text that has no such reading stays as it is and fails the schema. */
-function toTyped({ kind }: Setting, text: string): unknown {
-  if (kind === 'number') return /^(0|[1-9]\d*)$/.test(text) ? Number(text) : text;
-  if (kind === 'boolean') return flags.get(text) ?? text;
-  if (kind === 'list') return toItems(text);
-  return text;
-}
-
-function toItems(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function mistakesOf(setting: Setting, errors: ErrorObject[], given: GivenVariables): string[] {
+function mistakesOf(setting: Setting, wrong: string[], given: GivenVariables): string[] {
   const { variable, allowed } = setting;
   const text = given.texts.get(variable) ?? '';
   if (setting.secret) {
@@ -116,14 +46,11 @@ function mistakesOf(setting: Setting, errors: ErrorObject[], given: GivenVariabl
     return [`${variable}${from} must be ${allowed}, but is not; its value is kept hidden`];
   }
   if (setting.kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
-  const items = toItems(text);
-  const wrong = errors.map((error) => items[Number(error.instancePath.split('/')[2])] ?? '');
-  const mistakes = wrong.map((item) => {
+  return wrong.map((item) => {
     const reason = setting.whyNot?.(item);
     const found = `${variable}: each item must be ${allowed}, but one is ${quoted(item, text)}`;
     return reason === undefined ? found : `${found}: ${reason}`;
   });
-  return [...new Set(mistakes)];
 }
 
 /** As JSON, so that spaces and control characters show, and cut, since a mistake is one line. */
@@ -139,35 +66,4 @@ function quoted(text: string, whole = text): string {
  */
 function mayHoldPassword(text: string): boolean {
   return text.includes('@') || /:\/\/(?!(\[[\da-f:.]*\]|[^[:/?#]*)(:\d*)?(\/[^?#]*)?$)/i.test(text);
-}
-
-function isHost(text: string): boolean {
-  return isIP(text) !== 0 || (/^[\p{L}\p{N}._-]+$/u.test(text) && URL.canParse(`http://${text}`));
-}
-
-/** As above, but an IPv6 address may stand in brackets, as in a header, and may not name a network interface. */
-function isHostOfUrl(text: string): boolean {
-  // Elsewhere such a dot means all names below; here it would match nothing.
-  if (text.startsWith('.')) return false;
-  return isHost(text.replace(/^\[(.+)\]$/, '$1')) && URL.canParse(`http://${inBrackets(text)}`);
-}
-
-/** An IPv6 address as it must be written in a URL; any other host as it is. */
-export function inBrackets(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
-}
-
-/** Whether a schema may be named so by a setting: what SQL reads as the same name with and without quotes. */
-export function isSchemaName(text: string): boolean {
-  return /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(text);
-}
-
-/**
- * An `@` behind the host is that of a password with a `/`, `?` or `#`, whose beginning would be taken for the port and
- * told. With a path before it, one in the query belongs there.
- */
-function isPostgresUrl(text: string): boolean {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return false;
-  const { pathname, search, hash } = new URL(text);
-  return !`${pathname}${pathname === '' ? search : ''}${hash}`.includes('@');
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Configuration as people read it: the settings in force, and the help on all of them. */
 import type { Config } from '../config.ts';
+import { readConnectionUrl, writeConnectionUrl } from '../core/connection-url.ts';
+import { inLines } from '../core/lines.ts';
 import { type SettingGroup, settingGroups } from './kinds.ts';
 import { type Setting, type SettingVariable, settings } from './settings.ts';
 import type { SettingSource } from './variables.ts';
@@ -48,20 +50,7 @@ export function settingsOf(group: SettingGroup): Setting[] {
 function helpOn(setting: Setting): string {
   const { variable, help } = setting;
   const file = setting.secret ? ` (or ${variable}_FILE, the path of a file that holds it)` : '';
-  return `  ${variable}=${setting.default ?? ''}${file}\n${wrapped(help, '      ')}`;
-}
-
-function wrapped(text: string, indent: string): string {
-  const lines: string[] = [];
-  let line = indent.slice(1);
-  for (const word of text.split(' ')) {
-    if (line.length + 1 + word.length > columnsMax && line.length >= indent.length) {
-      lines.push(line);
-      line = indent.slice(1);
-    }
-    line += ` ${word}`;
-  }
-  return [...lines, line].join('\n');
+  return `  ${variable}=${setting.default ?? ''}${file}\n${inLines(help, columnsMax, '      ')}`;
 }
 
 function toValues(config: Config): Record<SettingVariable, string> {
@@ -85,6 +74,7 @@ function toValues(config: Config): Record<SettingVariable, string> {
     DATABASE_CLAIM_CONNECTIONS: String(database.claimConnections),
     DATABASE_QUERY_CONNECTIONS: String(database.queryConnections),
     DATABASE_CONNECT_TIMEOUT_MS: String(database.connectTimeoutMs),
+    DATABASE_WAIT_MS: String(database.waitMs),
     DATABASE_LOCK_TIMEOUT_MS: String(database.lockTimeoutMs),
     DATABASE_STATEMENT_TIMEOUT_MS: String(database.statementTimeoutMs),
     DATABASE_CONNECTION_LIFETIME_MS: String(database.connectionLifetimeMs),
@@ -106,9 +96,18 @@ function toValues(config: Config): Record<SettingVariable, string> {
   };
 }
 
-/** Scheme, host, port and database. User, password and parameters, which may hold a password too, are left out. */
+const shownParameters: readonly string[] = ['host', 'port', 'dbname', 'sslmode'];
+const account: readonly string[] = ['user', 'password'];
+
+/** Where the URL leads, and how it is encrypted. The account and the other parameters may hold secrets. */
 function withoutSecrets(url: string): string {
-  const { protocol, host, pathname, username, password, search } = new URL(url);
-  const user = username === '' && password === '' ? '' : '[hidden]@';
-  return `${protocol}//${user}${host}${pathname}${search === '' ? '' : '?[hidden]'}`;
+  const given = readConnectionUrl(url)?.given ?? new Map();
+  const names = [...given.keys()];
+  const shown = writeConnectionUrl(
+    new Map([...given].filter(([name]) => shownParameters.includes(name))),
+  );
+  const hidden = names.some((name) => account.includes(name)) ? '[hidden]@' : '';
+  const others = names.some((name) => ![...shownParameters, ...account].includes(name));
+  const more = others ? `${shown.includes('?') ? '&' : '?'}[hidden]` : '';
+  return `${shown.replace('://', `://${hidden}`)}${more}`;
 }

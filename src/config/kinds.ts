@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The kinds of setting there are: each pairs the schema that checks a value with the words that describe it. */
-import { type TSchema, Type } from 'typebox';
+/** The kinds of setting there are: each pairs the check of a value with the words that describe it. */
+import { type FormatName, formats } from './formats.ts';
 
 /** The headings under which settings are listed, in the order in which they are printed. */
 export const settingGroups = ['HTTP', 'Access', 'Database', 'Claims', 'Operation'] as const;
@@ -28,19 +28,23 @@ export type SettingDescription = {
   secret: boolean;
 };
 
-/** A setting together with its JSON Schema; `Value` is what a checked value of it has become. */
+/** A checked value, or what of the text is not allowed: the wrong items of a list, else the text itself. */
+export type Reading<Value> = { value: Value } | { wrong: string[] };
+
+/** A setting together with its check. */
 export type SettingDefinition<Value> = SettingDescription & {
-  schema: TSchema;
-  /** Never present: carries the type of the value from the table to the values read. */
-  value?: Value;
+  /** The value while the setting is unset. */
+  unset: Value;
+  read(text: string): Reading<Value>;
 };
 
 type About = { group: SettingGroup; help: string };
 type NumberBounds = { min: number; max: number; unit?: SettingUnit };
+type Formatted = { format: FormatName; allowed: string };
 
 const plain = { unit: undefined, secret: false } as const;
 
-/** A whole number from `min` to `max`. */
+/** A whole number from `min` to `max`. Spaces, signs, leading zeros, `0x50` and `8e1` are refused. */
 export function wholeNumber(
   about: About & NumberBounds & { default: number },
 ): SettingDefinition<number> {
@@ -50,7 +54,11 @@ export function wholeNumber(
     ...plain,
     ...{ group, help, unit, kind: 'number', default: String(about.default) },
     allowed: `${noun} from ${min} to ${max}`,
-    schema: Type.Integer({ minimum: min, maximum: max, default: about.default }),
+    unset: about.default,
+    read(text) {
+      const value = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
+      return value >= min && value <= max ? { value } : { wrong: [text] };
+    },
   };
 }
 
@@ -58,10 +66,15 @@ export function wholeNumber(
 export function followingNumber(
   about: About & NumberBounds & { usually: number },
 ): SettingDefinition<number | undefined> {
-  const { min, max } = about;
-  const schema = Type.Optional(Type.Integer({ minimum: min, maximum: max }));
-  return { ...wholeNumber({ ...about, default: about.usually }), schema };
+  return { ...wholeNumber({ ...about, default: about.usually }), unset: undefined };
 }
+
+const flags = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
 
 /** A yes or no. */
 export function flag(about: About & { default: boolean }): SettingDefinition<boolean> {
@@ -71,58 +84,55 @@ export function flag(about: About & { default: boolean }): SettingDefinition<boo
     kind: 'boolean',
     default: String(about.default),
     allowed: 'true, false, 1 or 0',
-    schema: Type.Boolean({ default: about.default }),
+    unset: about.default,
+    read(text) {
+      const value = flags.get(text);
+      return value === undefined ? { wrong: [text] } : { value };
+    },
   };
 }
 
-/** A text of one of the formats that the reader of settings knows. */
-export function text(
-  about: About & { default: string; format: string; allowed: string },
-): SettingDefinition<string> {
+/** A text of one of the formats. */
+export function text(about: About & Formatted & { default: string }): SettingDefinition<string> {
   const { format, ...described } = about;
   return {
     ...plain,
     ...described,
-    kind: 'text',
-    schema: Type.String({ format, minLength: 1, default: about.default }),
+    ...{ kind: 'text', unset: about.default },
+    read: readerOf(format),
   };
 }
 
-/** A text of one of those formats that is absent unless set. */
-export function optionalText(
-  about: About & { format: string; allowed: string },
-): SettingDefinition<string | undefined> {
+/** A text of one of the formats that is absent unless set. */
+export function optionalText(about: About & Formatted): SettingDefinition<string | undefined> {
   const { format, ...described } = about;
   return {
     ...plain,
     ...described,
-    ...{ kind: 'text', default: undefined },
-    schema: Type.Optional(Type.String({ format })),
+    ...{ kind: 'text', default: undefined, unset: undefined },
+    read: readerOf(format),
   };
 }
 
 /** A text that must not be seen; absent unless set. */
-export function secret(
-  about: About & { format: string; allowed: string },
-): SettingDefinition<string | undefined> {
-  const { format, ...described } = about;
-  return {
-    ...described,
-    ...{ kind: 'text', default: undefined, unit: undefined, secret: true },
-    schema: Type.Optional(Type.String({ format })),
-  };
+export function secret(about: About & Formatted): SettingDefinition<string | undefined> {
+  return { ...optionalText(about), secret: true };
 }
 
 /** Texts parted by commas; none unless set. */
 export function list(
-  about: About & Pick<SettingDescription, 'whyNot'> & { format: string; allowed: string },
+  about: About & Formatted & Pick<SettingDescription, 'whyNot'>,
 ): SettingDefinition<string[]> {
   const { format, ...described } = about;
   return {
     ...plain,
     ...described,
-    ...{ kind: 'list', default: undefined },
-    schema: Type.Array(Type.String({ format }), { default: [] }),
+    ...{ kind: 'list', default: undefined, unset: [] },
+    read(text) {
+      const value = toItems(text);
+      const wrong = value.filter((item) => !formats[format](item));
+      return wrong.length === 0 ? { value } : { wrong: [...new Set(wrong)] };
+    },
   };
 }
 
@@ -136,6 +146,21 @@ export function choice<const Choice extends string>(
     ...described,
     kind: 'choice',
     allowed: `one of ${choices.join(', ')}`,
-    schema: Type.Enum([...choices], { default: about.default }),
+    unset: about.default,
+    read(text) {
+      const value = choices.find((one) => one === text);
+      return value === undefined ? { wrong: [text] } : { value };
+    },
   };
+}
+
+function readerOf(format: FormatName): (text: string) => Reading<string> {
+  return (text) => (formats[format](text) ? { value: text } : { wrong: [text] });
+}
+
+function toItems(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }

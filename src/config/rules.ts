@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { BlockList, isIP } from 'node:net';
+import { net } from './net.ts';
 import type { SettingValues, SettingVariable } from './settings.ts';
 
 const apiKeyLengthMin = 32;
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
 /** Whether only this machine can reach a service that listens on `host`. No name but `localhost` is looked up. */
 export function isLoopback(host: string): boolean {
+  // The default.
+  if (host === '127.0.0.1' || host.toLowerCase() === 'localhost') return true;
+  const { BlockList, isIP } = net();
   const family = isIP(host);
-  if (family === 0) return host.toLowerCase() === 'localhost';
+  if (family === 0) return false;
+  const loopback = new BlockList();
+  loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+  loopback.addAddress('::1', 'ipv6');
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 

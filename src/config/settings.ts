@@ -17,7 +17,7 @@ import { whyNoOrigin } from './origins.ts';
 const apiKey = {
   format: 'api-key',
   allowed: 'visible ASCII characters without spaces, since it travels in a header',
-};
+} as const;
 
 /** Every setting under the name of its environment variable. Order is that of the help and the documentation. */
 export const settingDefinitions = {
@@ -109,8 +109,8 @@ export const settingDefinitions = {
     group: 'Database',
     format: 'postgres-url',
     allowed:
-      'a URL that begins with postgres:// or postgresql://, what is special in its password percent-encoded',
-    help: 'PostgreSQL to use; when unset, a bundled one is started in DATA_DIR.',
+      'a URL that begins with postgres:// or postgresql://, special characters in its password and other values percent-encoded',
+    help: 'PostgreSQL to use, with parameters such as sslmode as in libpq; when unset, a bundled one is started in DATA_DIR.',
   }),
   DATABASE_SCHEMA: optionalText({
     group: 'Database',
@@ -138,6 +138,12 @@ export const settingDefinitions = {
     default: 2_000,
     ...{ min: 100, max: 60_000, unit: 'milliseconds' },
     help: 'How long opening a connection may take.',
+  }),
+  DATABASE_WAIT_MS: wholeNumber({
+    group: 'Database',
+    default: 30_000,
+    ...{ min: 0, max: 3_600_000, unit: 'milliseconds' },
+    help: 'How long a start waits for a database that is not there yet or takes no writes yet; 0: not at all.',
   }),
   DATABASE_LOCK_TIMEOUT_MS: followingNumber({
     group: 'Database',
@@ -270,7 +276,7 @@ export type Setting = SettingDescription & { variable: SettingVariable };
 
 /** Every setting, in the order in which they are printed. */
 export const settings: readonly Setting[] = Object.entries(settingDefinitions).map(
-  ([variable, { schema: _, ...description }]) => ({
+  ([variable, { unset: _, read: __, ...description }]) => ({
     variable: variable as SettingVariable,
     ...description,
   }),

@@ -49,8 +49,7 @@ export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
 
 function readSecretFile({ variable }: Setting, path: string, given: GivenVariables): void {
   const name = `${variable}_FILE`;
-  // What does not begin like a path may be the secret itself, given in place of its file.
-  const shownPath = /^(\.{0,2}\/|[a-z]:\\)/i.test(path) ? JSON.stringify(path) : 'what it says';
+  const shown = shownPath(path);
   try {
     const { text, readableByOthers } = readSmallFile(path);
     // An empty file would leave the service open to anybody, which nobody means who names a file.
@@ -58,13 +57,13 @@ function readSecretFile({ variable }: Setting, path: string, given: GivenVariabl
     given.texts.set(variable, text);
     given.sources.set(variable, 'file');
     if (readableByOthers) {
-      given.warnings.push(`${name} names ${shownPath}, which other users of this machine can read`);
+      given.warnings.push(`${name} names ${shown}, which other users of this machine can read`);
     }
   } catch (error) {
     given.unreadable.add(variable);
     const reason = error instanceof Error ? reasonOf(error) : String(error);
     given.mistakes.push(
-      `${name} must name a file that can be read, but ${shownPath} cannot: ${reason}`,
+      `${name} must name a file that can be read, but ${shown} cannot: ${reason}`,
     );
   }
 }
@@ -87,13 +86,19 @@ function readSmallFile(path: string): { text: string; readableByOthers: boolean 
   }
 }
 
+/** A path as a mistake shows it. What does not begin like one may be a secret, given in place of its file. */
+export function shownPath(path: string): string {
+  return /^(\.{0,2}\/|[a-z]:\\)/i.test(path) ? JSON.stringify(path) : 'what it says';
+}
+
 const reasonsByErrno: Record<string, string> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
 };
 
-function reasonOf(error: NodeJS.ErrnoException): string {
+/** Why a file cannot be read, in words. */
+export function reasonOf(error: NodeJS.ErrnoException): string {
   if (error.code === undefined) return error.message;
   // Not the message, which repeats the path.
   return reasonsByErrno[error.code] ?? error.code;

@@ -15,7 +15,7 @@ import {
   until,
   useService,
 } from '../support/contract-service.ts';
-import { missed } from '../support/wait-for.ts';
+import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
   it('has the codes, statuses, texts and effects of the contract, and no others', () => {
@@ -179,25 +179,38 @@ describe('a claim for which there is no room', () => {
 describe('a request that meets a database unlike the one it was written for', () => {
   const service = useService();
 
-  it('is an internal error that tells nothing of the database, and works again after it', async () => {
-    const coupon = await aCoupon(service);
-    const { client, database } = service;
-    await database.query('alter table coupons rename to elsewhere');
-    try {
-      for (const answer of [
-        await client.get(pathOf(coupon)),
-        await client.get('/api/coupons'),
-        await client.get(pathOf(coupon, 'claims')),
-        await client.claim('ada', coupon),
-        await client.post('/api/coupons', { name: newName(), amount: 1 }),
-      ]) {
-        expectProblem(answer, 'internal');
+  it.each([
+    [
+      ...(['internal', 'a column', 'alter table coupons rename column name to elsewhere'] as const),
+      'alter table coupons rename column elsewhere to name',
+    ],
+    [
+      ...(['unavailable', 'a table', 'alter table coupons rename to elsewhere'] as const),
+      'alter table elsewhere rename to coupons',
+    ],
+  ] as const)(
+    'is %s where %s is missing, shows nothing of the database, and works again after it',
+    async (code, _what, change, undo) => {
+      const coupon = await aCoupon(service);
+      const { client, database } = service;
+      await database.query(change);
+      try {
+        for (const answer of [
+          await client.get(pathOf(coupon)),
+          await client.get('/api/coupons'),
+          await client.get(pathOf(coupon, 'claims')),
+          await client.claim('ada', coupon),
+          await client.post('/api/coupons', { name: newName(), amount: 1 }),
+        ]) {
+          expectProblem(answer, code);
+        }
+      } finally {
+        await database.query(undo);
       }
-    } finally {
-      await database.query('alter table elsewhere rename to coupons');
-    }
-    await aClaim(service, coupon, { user: 'ada' });
-  });
+      await waitFor('readiness', async () => (await client.get('/readyz')).status === 200);
+      await aClaim(service, coupon, { user: 'ada' });
+    },
+  );
 });
 
 describe('a request of any shape', () => {

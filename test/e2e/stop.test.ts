@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -14,7 +11,6 @@ import {
   commandOf,
   endServiceProcesses,
   familyOf,
-  killFamily,
   patience,
   processes,
   runToEnd,
@@ -23,8 +19,6 @@ import {
 } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** Runs a command in a terminal of its own, which closes when this is killed. */
-const scriptProgram = '/usr/bin/script';
 const isLinux = process.platform === 'linux';
 const couponName = 'LAUNCH';
 const clients = 64;
@@ -78,7 +72,7 @@ function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Prom
   return { load, ended: Promise.all(range(clients).map(client)).then(() => undefined) };
 }
 
-describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s under load', (signal) => {
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s under load', (signal) => {
   it('answers whom it has taken on, refuses all others, exits with 0 in time and leaves no process', async () => {
     const crowd = new Crowd();
     const service = await startServiceProcess({ ...patience, DATA_DIR: dataDir });
@@ -140,53 +134,6 @@ describe('a signal', () => {
   });
 });
 
-describe('SIGHUP', () => {
-  it('again and again, as a terminal may send it, leaves a request the time it needs', async () => {
-    const service = await startServiceProcess({ DATA_DIR: dataDir, SHUTDOWN_TIMEOUT_MS: '60000' });
-    const asking = request(`${service.url}/api/coupons`, {
-      ...{ method: 'POST', headers: { Expect: '100-continue' } },
-    });
-    asking.flushHeaders();
-    await once(asking, 'continue');
-    const firstMs = performance.now();
-    await waitFor('signals beyond the time in which two are one', () => {
-      service.signal('SIGHUP');
-      return performance.now() - firstMs > 1_500;
-    });
-    asking.end('{"name":"LATE","amount":1}');
-    const [answer] = (await once(asking, 'response')) as [IncomingMessage];
-    expect(answer.statusCode).toBe(201);
-    answer.resume();
-    expect(await service.exited).toEqual({ code: 0, signal: null });
-    expect(service.output().match(/stopping/g)).toHaveLength(1);
-  });
-});
-
-describe.skipIf(!isLinux || !existsSync(scriptProgram))('a terminal that closes', () => {
-  it.each(['1', '2'])('stops the service in it, of %s processes, in order', async (workers) => {
-    const statusFile = join(folder, 'status');
-    const serve = commandOf(['serve'])
-      .map((part) => `'${part}'`)
-      .join(' ');
-    // A shell hands the signal on to all of the terminal, as the kernel does when the shell ends. This one tells how the
-    // service has ended.
-    const handOn = `trap "trap '' HUP; kill -HUP 0" HUP`;
-    const shell = `${handOn}; ${serve} & wait $!; wait $!; echo $? >'${statusFile}'`;
-    const terminal = await startServiceProcess(
-      { DATA_DIR: dataDir, WORKERS: workers, LOG_LEVEL: 'debug', SHELL: '/bin/sh' },
-      [scriptProgram, '--quiet', '--command', shell, '/dev/null'],
-    );
-    const family = familyOf(terminal.pid);
-    try {
-      terminal.signal('SIGKILL');
-      await waitFor('end of every process', () => stillAlive(family).length === 0);
-      expect(readFileSync(statusFile, 'utf8')).toBe('0\n');
-    } finally {
-      for (const { pid } of stillAlive(family)) killFamily(pid);
-    }
-  });
-});
-
 describe.skipIf(!isLinux)('a log that cannot be written', () => {
   it.each([
     ['as its reader has gone', '{ SERVE 2>&1 >&3 | head -n 1 >&3; } 3>&1'],
@@ -232,11 +179,17 @@ describe('a start that cannot be', () => {
   });
 
   it.each([
-    ['postgres://ada:sesame@127.0.0.1:1/sale', '127.0.0.1:1/sale: connect ECONNREFUSED'],
+    [
+      'postgres://ada:sesame@127.0.0.1:1/sale',
+      '127.0.0.1:1/sale:\nfirstcome: connect ECONNREFUSED',
+    ],
     // Two dots: no server of names is asked, which may take its time where there is none.
-    ['postgres://ada:sesame@no-such-host..invalid/sale', 'no-such-host..invalid/sale: getaddrinfo'],
+    [
+      'postgres://ada:sesame@no-such-host..invalid/sale',
+      'no-such-host..invalid/sale:\nfirstcome: getaddrinfo',
+    ],
   ])('is told when nothing answers at %s, without the password', async (url, told) => {
-    const { code, output } = await runToEnd({ DATABASE_URL: url });
+    const { code, output } = await runToEnd({ DATABASE_URL: url, DATABASE_WAIT_MS: '0' });
     expect(code).toBe(1);
     expect(output).toContain(`firstcome: cannot use the database at ${told}`);
     expect(output).toContain('firstcome: Check that it runs and that DATABASE_URL names its host');
@@ -254,7 +207,7 @@ describe('a start that cannot be', () => {
       runToEnd({ DATABASE_URL: withName.href }),
     ]);
     await postgres.stop();
-    const stopped = await runToEnd({ DATABASE_URL: postgres.url });
+    const stopped = await runToEnd({ DATABASE_URL: postgres.url, DATABASE_WAIT_MS: '0' });
     expect(wrongPassword).toMatchObject({
       code: 1,
       output: expect.stringContaining('password authentication failed'),

@@ -156,7 +156,10 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   const broken = (await row.check?.({ rig, seen, report, faults, note })) ?? [];
   broken.push(...(await drain(rig)));
 
-  const dump = await takeDump({ url: server.url(database), schema: 'firstcome' });
+  const dump = await takeDump({
+    config: { connectionString: server.url(database) },
+    schema: 'firstcome',
+  });
   await writeFile(join(folder, 'dump.json'), JSON.stringify(dump));
   const audit = await auditHistory({
     ...{ historyFile, dump },

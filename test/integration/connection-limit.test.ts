@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withStartConnection } from '../../src/adapters/postgres/connect.ts';
 import { checkConnectionLimit } from '../../src/adapters/postgres/connection-limit.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -27,10 +28,9 @@ beforeAll(async () => {
 afterAll(() => postgres.remove());
 
 const check = (claimConnections: number, queryConnections = 1, processes = 1) =>
-  checkConnectionLimit({
-    ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
-    ...{ claimConnections, queryConnections, processes },
-  });
+  withStartConnection({ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep }, (client) =>
+    checkConnectionLimit(client, { claimConnections, queryConnections, processes }),
+  );
 
 describe('a database that admits few connections', () => {
   it('serves pools that just fit', async () => {

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type DatabaseOptions } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
+import { migrate } from '../../src/app/library.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
@@ -126,15 +127,20 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
 });
 
 it('the audit takes no dump from a standby', async () => {
-  const dumpOf = (url: string) => takeDump({ url, schema });
+  const dumpOf = (url: string) => takeDump({ config: { connectionString: url }, schema });
   expect(await dumpOf(pair.primary.url())).toMatchObject({ dump: 'firstcome', coupons: [] });
   await expect(dumpOf(pair.standby.url())).rejects.toThrow('it is a standby');
 });
 
-it('a migration on a standby fails and says where to run it', async () => {
+it('a migration on a standby is refused and says where to run it', async () => {
   await pair.primary.query('create database fresh');
   await pair.untilSame();
   await expect(migrateDatabase(pair.standby.url('fresh'))).rejects.toMatchObject({
+    name: 'StartError',
+    message: expect.stringMatching(/it is in recovery, .*\nLet DATABASE_URL lead to the server/),
+  });
+  pool = new pg.Pool({ connectionString: pair.standby.url('fresh') });
+  await expect(migrate({ pool })).rejects.toMatchObject({
     name: 'StartError',
     message: expect.stringMatching(/read-only transaction\nMigrate on the primary/),
   });

@@ -106,7 +106,8 @@ export function commandOf(args: string[]): string[] {
   return [process.execPath, ...program(), ...args];
 }
 
-function launch(
+/** Starts a command, and does not wait for anything. */
+export function launch(
   env: Record<string, string>,
   args: string[],
   [file = '', ...rest] = commandOf(args),
@@ -161,7 +162,7 @@ function program(): string[] {
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
   // With the options that its first line names.
   if (builtMs > newestMs(source)) {
-    return ['--max-semi-space-size=32', '--enable-source-maps', built];
+    return ['--max-semi-space-size=32', built];
   }
   const tsx = createRequire(import.meta.url).resolve('tsx');
   return ['--import', pathToFileURL(tsx).href, join(source, 'main.ts')];

@@ -3,6 +3,9 @@
 /** Metrics as text, as they are scraped. */
 export type MetricsText = { contentType: string; text: string };
 
+/** The API keys in force; what is undefined is not there, since messages are JSON. */
+export type KeysMessage = { adminApiKey?: string | undefined; claimApiKey?: string | undefined };
+
 /** What a worker tells the primary. */
 export type FromWorker =
   | { type: 'firstcome:ready'; url: string }
@@ -12,7 +15,8 @@ export type FromWorker =
 /** What the primary tells a worker. */
 export type FromPrimary =
   | { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null }
-  | { type: 'firstcome:snapshot-wanted'; id: number };
+  | { type: 'firstcome:snapshot-wanted'; id: number }
+  | { type: 'firstcome:keys'; keys: KeysMessage };
 
 /** Whether a message on the channel, which others use too, has this type. */
 export function isMessage<Message extends { type: string }, Type extends Message['type']>(

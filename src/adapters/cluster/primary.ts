@@ -2,15 +2,23 @@
 /** Several processes on one port: the primary starts the workers, replaces those that die, and ends them all. */
 import cluster, { type Worker } from 'node:cluster';
 import { StartError } from '../../core/errors.ts';
-import { type FromPrimary, type FromWorker, isMessage, type MetricsText } from './messages.ts';
+import {
+  type FromPrimary,
+  type FromWorker,
+  isMessage,
+  type KeysMessage,
+  type MetricsText,
+} from './messages.ts';
 
 /** How many workers, what they run, and who hears of their deaths. */
 export type WorkersOptions = {
   count: number;
   /** Arguments of the executable that make it a worker. */
   args: string[];
-  /** Variables for the workers, over those of this process. The port among them is one that all can find again. */
-  env: Record<string, string>;
+  /** Variables for a worker, over those of this process. The port among them is one that all can find again. */
+  env(): Record<string, string>;
+  /** The API keys of now. */
+  keys(): KeysMessage;
   /** Joins the metrics of the workers. A place, from 0, is one worker's, and after its death that of the next. */
   metrics: {
     heard(place: number, snapshot: never): void;
@@ -77,13 +85,25 @@ export class Workers {
     while (this.startedMs.size > 0) await sleep(10);
   }
 
+  /** Sends the API keys to every worker; one that starts gets them when it is ready. */
+  sendKeys(): void {
+    for (const worker of this.ready.values()) this.sendKeysTo(worker);
+  }
+
+  private sendKeysTo(worker: Worker): void {
+    const message: FromPrimary = { type: 'firstcome:keys', keys: this.options.keys() };
+    if (worker.isConnected()) worker.send(message);
+  }
+
   private startOne(place: number): Promise<string> {
-    const worker = cluster.fork(this.options.env);
+    const worker = cluster.fork(this.options.env());
     this.startedMs.set(worker, this.options.nowMs());
     return new Promise((resolve, reject) => {
       worker.on('message', (message: unknown) => {
         if (isMessage<FromWorker, 'firstcome:ready'>(message, 'firstcome:ready')) {
           this.ready.set(place, worker);
+          // They may have changed since it was started.
+          this.sendKeysTo(worker);
           resolve(message.url);
         } else if (isMessage<FromWorker, 'firstcome:snapshot'>(message, 'firstcome:snapshot')) {
           this.onSnapshot(message.id, message.snapshot);

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type FromPrimary, type FromWorker, isMessage, type MetricsText } from './messages.ts';
+import {
+  type FromPrimary,
+  type FromWorker,
+  isMessage,
+  type KeysMessage,
+  type MetricsText,
+} from './messages.ts';
 
 /** A worker's side of the channel to its primary. */
 export type PrimaryChannel = {
@@ -9,6 +15,8 @@ export type PrimaryChannel = {
   metricsOfAll(): Promise<MetricsText | undefined>;
   /** From now on the primary is told what this worker has counted, whenever it asks. */
   tellSnapshots(snapshot: () => Promise<unknown>): void;
+  /** From now on this is called with the API keys whenever they may have changed. */
+  onKeys(replace: (keys: KeysMessage) => void): void;
   /** Lets this process end. */
   close(): void;
 };
@@ -21,11 +29,14 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
   const waiting = new Map<number, (metrics: MetricsText | null) => void>();
   let lastId = 0;
   let snapshotNow: () => Promise<unknown> = async () => [];
+  let replaceKeys: (keys: KeysMessage) => void = () => undefined;
   const tell = (message: FromWorker) => void (process.connected && process.send?.(message));
 
   process.on('message', (message: unknown) => {
     if (isMessage<FromPrimary, 'firstcome:metrics'>(message, 'firstcome:metrics')) {
       waiting.get(message.id)?.(message.metrics);
+    } else if (isMessage<FromPrimary, 'firstcome:keys'>(message, 'firstcome:keys')) {
+      replaceKeys(message.keys);
     } else if (
       isMessage<FromPrimary, 'firstcome:snapshot-wanted'>(message, 'firstcome:snapshot-wanted')
     ) {
@@ -43,6 +54,9 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
     close: () => void (process.connected && process.disconnect()),
     tellSnapshots(snapshot) {
       snapshotNow = snapshot;
+    },
+    onKeys(replace) {
+      replaceKeys = replace;
     },
     metricsOfAll() {
       lastId += 1;

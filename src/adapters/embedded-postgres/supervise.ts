@@ -12,13 +12,16 @@ import { signalProcess } from './processes.ts';
 // in the background because a shell that reads itself cannot reap its child, and the zombie would block a restart.
 // A program that has just begun may not listen yet, so it is interrupted more than once. A trapped signal interrupts
 // `wait`, hence the last loop. The last TERM takes the watcher and its sleep along, each reaped by
-// its parent: in a container nobody else may do that.
+// its parent: in a container nobody else may do that. HUP and USR1 mean something to the service, and may be sent to
+// all of its processes: they end nothing here.
 const script = `
 input=$1; shift
 "$@" <"$input" 3<&- & child=$!
-trap 'again=1; kill -INT $child 2>/dev/null' TERM INT HUP
+trap 'again=1; kill -INT $child 2>/dev/null' TERM INT
+trap 'again=1' HUP USR1
 echo $child >&3
 (
+  trap '' HUP USR1
   read _ <&3
   trap 'wait; exit' TERM
   turn=0

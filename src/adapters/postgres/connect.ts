@@ -1,60 +1,124 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
-import { StartError } from '../../core/errors.ts';
-import { withSettings } from './search-path.ts';
+import { connectionConfig } from './connection-config.ts';
+import { destroySocket } from './connections.ts';
+import { catalogsOnly, setSearchPath } from './search-path.ts';
+import { cannotUse, isNotThereYet, messageOf, NotThereYet } from './start-failure.ts';
+import { statement } from './statements.ts';
 
-const startingUp = '57P03';
-const startingUpWaitMsMax = 30_000;
+export { messageOf };
+
+/** Where the database of a start is, and how long to wait for it. */
+export type StartConnection = {
+  url: string;
+  /** For one try. */
+  connectTimeoutMs: number;
+  /** Whether a server that takes no writes will do. */
+  readsOnly?: boolean;
+  /** How long the database may take to become usable; by default there is one try. */
+  waitMs?: number;
+  /** Ends the waiting, and the work, at once. */
+  signal?: AbortSignal | undefined;
+  /** Called with the reason at the first try that fails, and then every few seconds. */
+  onWait?: (reason: string) => void;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+};
+
+const readWriteState = statement('read-write-state');
+const pauseMs = 250;
+const lastTryMsMin = 500;
+const reportEveryMs = 5_000;
+const endMsMax = 500;
 
 /**
- * A connection of its own for what is done once, at the start. Waits while the server says that it is starting up.
- * Rejects with a `StartError` that tells what to check.
+ * Does the work of a start on one connection of its own, once the database is there and takes writes. The work begins
+ * with a session that looks up names in the catalogs only. A connection that breaks during the work counts as a database
+ * that is not there yet: the work is done again from the beginning, on a new connection. Rejects with a `StartError` that
+ * says what to check, at once where waiting does not help, and with its reason when `signal` aborts.
  */
-export async function connectOnce(options: {
-  url: string;
-  connectTimeoutMs: number;
-  /** Where unqualified names are looked up; without it where the role and the URL say. */
-  searchPath?: string;
-  sleep(ms: number): Promise<void>;
-}): Promise<pg.Client> {
-  const { searchPath } = options;
-  const settings = searchPath === undefined ? {} : { search_path: searchPath };
-  for (let waitedMs = 0; ; waitedMs += 250) {
-    const client = new pg.Client({
-      ...withSettings(options.url, settings),
-      application_name: 'firstcome start',
-      connectionTimeoutMillis: options.connectTimeoutMs,
-    });
-    client.on('error', () => undefined);
+export async function withStartConnection<Result>(
+  options: StartConnection,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const { url, connectTimeoutMs, waitMs = 0, signal, onWait, sleep } = options;
+  const beganMs = performance.now();
+  let tryMs = connectTimeoutMs;
+  let reportedMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    signal?.throwIfAborted();
+    let isWorking = false;
     try {
-      await client.connect();
-      return client;
+      return await tryOnce(options, tryMs, (client) => {
+        isWorking = true;
+        return work(client);
+      });
     } catch (error) {
-      await client.end().catch(() => undefined);
-      const code = (error as { code?: string }).code;
-      if (code !== startingUp || waitedMs >= startingUpWaitMsMax) {
-        throw new StartError(
-          `cannot use the database at ${placeOf(options.url)}: ${messageOf(error)}\n` +
-            'Check that it runs and that DATABASE_URL names its host, port, user, password and database.',
-          { cause: error },
-        );
+      signal?.throwIfAborted();
+      const nowMs = performance.now();
+      const leftMs = beganMs + waitMs - nowMs;
+      const mayComeYet = isNotThereYet(error);
+      if (isWorking && !mayComeYet && !(error instanceof pg.DatabaseError)) throw error;
+      if (leftMs <= 0 || !mayComeYet) throw cannotUse(url, error, waitMs);
+      if (nowMs - reportedMs >= reportEveryMs) {
+        reportedMs = nowMs;
+        onWait?.(messageOf(error));
       }
-      await options.sleep(250);
+      await sleep(Math.min(pauseMs, leftMs), signal);
+      tryMs = Math.min(connectTimeoutMs, Math.max(leftMs, lastTryMsMin));
     }
   }
 }
 
-/** Where the URL leads, without user and password. */
-function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host || 'the default host'}${pathname}`;
+async function tryOnce<Result>(
+  { url, readsOnly = false, signal }: StartConnection,
+  timeoutMs: number,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({
+    ...connectionConfig(url, { name: 'firstcome start' }),
+    keepAlive: true,
+  });
+  let lost: Error | undefined;
+  client.on('error', (error) => {
+    lost ??= error;
+  });
+  const cut = () => destroySocket(client);
+  signal?.addEventListener('abort', cut);
+  // The driver's own limit ends at the server's greeting.
+  const timer = setTimeout(() => {
+    lost ??= new NotThereYet(`it did not answer within ${timeoutMs / 1000} s`);
+    cut();
+  }, timeoutMs);
+  try {
+    await client.connect();
+    await setSearchPath(client, catalogsOnly);
+    if (!readsOnly) await assertTakesWrites(client);
+    clearTimeout(timer);
+    return await work(client);
+  } catch (error) {
+    // What the work makes of it may hide that the connection is gone.
+    throw lost ?? error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cut);
+    await endOf(client);
+  }
 }
 
-/** What went wrong, in words, also where an error has none of its own. */
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) {
-    return error.errors.map(messageOf).join('; ');
+async function assertTakesWrites(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ in_recovery: boolean; read_only: boolean }>(
+    readWriteState.text,
+  );
+  const advice = 'Let DATABASE_URL lead to the server that takes writes.';
+  if (rows[0]?.in_recovery) {
+    throw new NotThereYet('it is in recovery, as a standby is, and takes no writes', advice);
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return message || ((error as { code?: string }).code ?? 'unknown error');
+  if (rows[0]?.read_only) throw new NotThereYet('its transactions are read-only', advice);
+}
+
+/** Says farewell, and does not wait for a server that does not answer. */
+async function endOf(client: pg.Client): Promise<void> {
+  const timer = setTimeout(() => destroySocket(client), endMsMax);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
-import { connectOnce } from './connect.ts';
 import { leadsThroughPooler } from './pooler.ts';
-import { catalogsOnly } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readConnectionLimit = statement('read-connection-limit');
@@ -23,30 +22,22 @@ export type ConnectionLimit = { connections_max: number; connections_free: numbe
  * does not now.
  */
 export async function checkConnectionLimit(
-  options: ConnectionsWanted & {
-    url: string;
-    connectTimeoutMs: number;
-    sleep(ms: number): Promise<void>;
-  },
+  client: pg.ClientBase,
+  wanted: ConnectionsWanted,
 ): Promise<string | undefined> {
-  const client = await connectOnce({ ...options, searchPath: catalogsOnly });
-  try {
-    const { rows } = await client.query<ConnectionLimit & { backend: number }>(
-      readConnectionLimit.text,
+  const { rows } = await client.query<ConnectionLimit & { backend: number }>(
+    readConnectionLimit.text,
+  );
+  const [limit] = rows;
+  if (limit === undefined) throw new StartError('the database does not show its limits');
+  if (leadsThroughPooler(client, limit.backend)) {
+    throw new StartError(
+      'DATABASE_URL leads through a connection pooler, where the timeouts\n' +
+        'and settings of a session do not hold\n' +
+        'Let it lead to PostgreSQL: the service keeps pools of its own.',
     );
-    const [limit] = rows;
-    if (limit === undefined) throw new StartError('the database does not tell its limits');
-    if (leadsThroughPooler(client, limit.backend)) {
-      throw new StartError(
-        'DATABASE_URL leads through a connection pooler, where the timeouts\n' +
-          'and settings of a session do not hold\n' +
-          'Let it lead to PostgreSQL: the service keeps pools of its own.',
-      );
-    }
-    return judgeConnections(options, limit);
-  } finally {
-    await client.end().catch(() => undefined);
   }
+  return judgeConnections(wanted, limit);
 }
 
 /** The judgement alone. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
-import { searchPathOf, withSettings } from './search-path.ts';
+import { connectionConfig } from './connection-config.ts';
+import { searchPathOf } from './search-path.ts';
 import { type SessionRequirements, verifySession } from './verify-session.ts';
 
 /** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to another program. */
@@ -80,8 +81,7 @@ export function ownConnections(
   listener: ConnectionListener,
 ): Connections {
   const pool = new pg.Pool({
-    ...withSettings(url, sessionSettings(schema, options)),
-    application_name: 'firstcome',
+    ...connectionConfig(url, { name: 'firstcome', settings: sessionSettings(schema, options) }),
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
     verify: (client, done) => {

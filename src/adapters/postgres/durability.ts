@@ -2,8 +2,6 @@
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
-import { connectOnce } from './connect.ts';
-import { catalogsOnly } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readDurabilitySettings = statement('read-durability');
@@ -32,22 +30,15 @@ export function unsafeSettings(settings: DurabilitySettings): string[] {
  * Makes sure that this database keeps what it commits, and returns the level. Throws a `StartError` that says what to
  * do where it does not, unless `unsafeAllowed`.
  */
-export async function checkDurability(options: {
-  url: string;
-  connectTimeoutMs: number;
-  unsafeAllowed: boolean;
-  sleep(ms: number): Promise<void>;
-}): Promise<Durability> {
-  const client = await connectOnce({ ...options, searchPath: catalogsOnly });
-  try {
-    const { durability, unsafe } = await readDurability(client);
-    if (durability === 'unsafe' && !options.unsafeAllowed) {
-      throw canLoseClaims(unsafe, 'start with --unsafe-durability');
-    }
-    return durability;
-  } finally {
-    await client.end().catch(() => undefined);
+export async function checkDurability(
+  client: pg.ClientBase,
+  options: { unsafeAllowed: boolean },
+): Promise<Durability> {
+  const { durability, unsafe } = await readDurability(client);
+  if (durability === 'unsafe' && !options.unsafeAllowed) {
+    throw canLoseClaims(unsafe, 'start with --unsafe-durability');
   }
+  return durability;
 }
 
 /** The level of the session's commits, and the settings that make it unsafe. */

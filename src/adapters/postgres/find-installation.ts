@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Finds out in which schema of a database the installation lies. Reads only. */
 import type pg from 'pg';
-import { connectOnce } from './connect.ts';
+import { type StartConnection, withStartConnection } from './connect.ts';
 import {
   chooseSchema,
   type InstallationPlace,
@@ -12,13 +12,13 @@ import {
   schemaBefore,
   schemaDefault,
 } from './installations.ts';
-import { catalogsOnly, searchPathOf } from './search-path.ts';
+import { catalogsOnly, searchPathOf, setSearchPath } from './search-path.ts';
 import { statement } from './statements.ts';
 
+const resetSearchPath = statement('reset-search-path');
 const readSearchPath = statement('read-search-path');
 const findInstallations = statement('find-installations');
 const listMigrations = statement('list-migrations');
-const setSession = statement('set-session');
 const readIdentityOf = statement('read-identity');
 
 type SchemaRow = {
@@ -33,13 +33,14 @@ type SchemaRow = {
 export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting };
 
 /**
- * Applies the rule of `chooseSchema` on a session whose search path is still that of its role and URL. Afterwards the
- * search path is another one. Throws a `StartError` that says what to do.
+ * Applies the rule of `chooseSchema`, by the search path of the role and the URL, whatever that of the session is.
+ * Afterwards that is another one. Throws a `StartError` that says what to do.
  */
 export async function findInstallation(
   client: pg.ClientBase,
   wanted: SchemaWanted,
 ): Promise<InstallationPlace> {
+  await client.query(resetSearchPath.text);
   const { rows } = await client.query<{ schemas: string[] }>(readSearchPath.text);
   const inPath = (rows[0]?.schemas ?? []).filter((schema) => !isOfPostgres(schema));
   const inReach = [...new Set([schemaDefault, schemaBefore, ...inPath])];
@@ -57,15 +58,10 @@ export async function readIdentity(client: pg.ClientBase, schema: string): Promi
 }
 
 /** The same over a connection of its own, for what happens outside of the service. */
-export async function locateInstallation(
-  options: Parameters<typeof connectOnce>[0] & SchemaWanted,
+export function locateInstallation(
+  options: StartConnection & SchemaWanted,
 ): Promise<InstallationPlace> {
-  const client = await connectOnce(options);
-  try {
-    return await findInstallation(client, options);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  return withStartConnection(options, (client) => findInstallation(client, options));
 }
 
 async function readFacts(
@@ -91,10 +87,6 @@ async function readList(client: pg.ClientBase, schema: string): Promise<string[]
   await setSearchPath(client, searchPathOf(schema));
   const { rows } = await client.query<{ name: string }>(listMigrations.text);
   return rows.map(({ name }) => name);
-}
-
-async function setSearchPath(client: pg.ClientBase, path: string): Promise<void> {
-  await client.query(setSession.text, [['search_path'], [path]]);
 }
 
 function isOfPostgres(schema: string): boolean {

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
-import { assertEncoding } from './check-database.ts';
-import { connectOnce, messageOf } from './connect.ts';
+import { messageOf, type StartConnection, withStartConnection } from './connect.ts';
+import { assertEncoding } from './database-encoding.ts';
 import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
 import { type InstallationPlace, migrationsTable, wouldHide } from './installations.ts';
 import { migrationsFolder } from './migration-files.ts';
@@ -37,23 +37,12 @@ export type Migrated = {
  * Brings an installation to the tables and functions of this version, or makes one. Safe from several processes at
  * once: one works, the others wait for it. Rejects with a `StartError`.
  */
-export async function migrate(
-  options: MigrateOptions & {
-    url: string;
-    connectTimeoutMs: number;
-    sleep(ms: number): Promise<void>;
-  },
-): Promise<Migrated> {
-  const client = await connectOnce(options);
-  try {
-    return await migrateWith(client, options);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+export function migrate(options: MigrateOptions & StartConnection): Promise<Migrated> {
+  return withStartConnection(options, (client) => migrateWith(client, options));
 }
 
 /**
- * The same over a connection that is there. Its search path must still be that of its role. Afterwards the session keeps
+ * The same over a connection that is there. Afterwards its search path is that of the installation, and the session keeps
  * the lock of the migrations: end it.
  */
 export async function migrateWith(

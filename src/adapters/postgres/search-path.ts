@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type pg from 'pg';
+import { statement } from './statements.ts';
+
+const setSession = statement('set-session');
 
 /** A name as it stands in SQL, whatever characters it holds. */
 export function quoteName(name: string): string {
@@ -16,19 +20,7 @@ export function searchPathOf(schema: string): string {
 /** The search path of a session that reads nothing but the catalogs of PostgreSQL. */
 export const catalogsOnly = 'pg_catalog, pg_temp';
 
-/**
- * The URL without its `options`, and the options of a session: those of the URL, then `settings`. The last one of a name
- * counts, so a URL cannot change what `settings` says. The driver would take the URL's options in place of ours.
- */
-export function withSettings(
-  databaseUrl: string,
-  settings: Record<string, string>,
-): { connectionString: string; options: string } {
-  const url = new URL(databaseUrl);
-  const ofUrl = url.searchParams.get('options') ?? '';
-  url.searchParams.delete('options');
-  const ours = Object.entries(settings).map(
-    ([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, '\\$&')}`,
-  );
-  return { connectionString: url.href, options: [ofUrl, ...ours].join(' ').trim() };
+/** Sets the search path of a session for as long as it lives, or until it is set again. */
+export async function setSearchPath(client: pg.ClientBase, path: string): Promise<void> {
+  await client.query(setSession.text, [['search_path'], [path]]);
 }

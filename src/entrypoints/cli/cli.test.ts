@@ -29,11 +29,11 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
       calls.push(`audit ${historyFile} ${dump}`);
       return 'failed';
     },
-    config: () => {
+    config: async () => {
       calls.push('config');
       return 'PORT=8080';
     },
-    settingsHelp: () => 'HTTP\n  PORT=8080\n      Port to listen on.',
+    settingsHelp: async () => 'HTTP\n  PORT=8080\n      Port to listen on.',
   };
   const code = await runCli(
     args,
@@ -161,7 +161,7 @@ describe('a command', () => {
 });
 
 describe('the help', () => {
-  it('lists the commands and the settings in 80 columns, and runs nothing', async () => {
+  it('lists the commands on one screen of 80 columns and 24 lines, and runs nothing', async () => {
     for (const args of [['--help'], ['-h'], ['help']]) {
       const { code, stdout, stderr, calls } = await run(args);
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
@@ -169,9 +169,36 @@ describe('the help', () => {
       expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
         ...['serve', 'migrate', 'config', 'drill', 'audit', 'help'],
       ]);
-      expect(stdout).toContain('\n  PORT=8080\n      Port to listen on.');
-      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+      expect(stdout).toContain('firstcome help settings');
+      const lines = stdout.trimEnd().split('\n');
+      expect(lines.filter((line) => line.length > 80)).toEqual([]);
+      // The prompt takes one line.
+      expect(lines.length).toBeLessThan(24);
     }
+  });
+
+  it('lists the settings when asked for them', async () => {
+    expect(await run(['help', 'settings'])).toEqual({
+      ...{ code: 0, stderr: '', calls: [] },
+      stdout: 'HTTP\n  PORT=8080\n      Port to listen on.\n',
+    });
+  });
+
+  it('on a command is the same by either spelling', async () => {
+    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'help']) {
+      expect(await run(['help', name])).toEqual(await run([name, '--help']));
+    }
+  });
+
+  it('on what there is none of names what there is, and exits with 2', async () => {
+    expect(await run(['help', 'prices'])).toMatchObject({
+      ...{ code: 2, stdout: '', calls: [] },
+      stderr: [
+        "firstcome: no help on 'prices'",
+        'There is help on: serve, migrate, config, drill, audit, settings',
+        '(firstcome help --help tells what there is)\n',
+      ].join('\n'),
+    });
   });
 
   it('of a command says what that one does, in 80 columns', async () => {
@@ -248,8 +275,8 @@ describe('an error', () => {
     expect(await run([], failing(undefined))).toMatchObject({ code: 70 });
   });
 
-  it('in config, which is not a promise, is told in the same way', async () => {
-    const config = () => {
+  it('in config is reported in the same way', async () => {
+    const config = async () => {
       throw named('ConfigError', 'PORT must be');
     };
     expect(await run(['config'], { config })).toMatchObject({

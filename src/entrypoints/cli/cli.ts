@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The command line: turns arguments into one call of the program, and what happens into text and an exit code. */
-import { inspect } from 'node:util';
-import { Command, CommanderError } from 'commander';
-import { auditCommand } from './commands/audit.ts';
-import { configCommand } from './commands/config.ts';
-import { drillCommand } from './commands/drill.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { serveCommand } from './commands/serve.ts';
-import { workerCommand } from './commands/worker.ts';
+import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
 
 export type { Output, Program };
@@ -43,62 +36,43 @@ export async function runCli(
   output: Output = processOutput,
 ): Promise<number> {
   try {
-    let exitCode: number = exitCodes.done;
-    const command = buildCommand(program, output, (verdict) => {
-      exitCode = exitCodeOf[verdict];
-    });
-    await command.parseAsync(args.length === 0 ? ['serve'] : args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    // The parser has already told what was wrong, or shown the help that was asked for.
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUsage;
+    const plain = plainLines.get(args.join(' '));
+    if (plain !== undefined) {
+      output.stdout(`${await plain(program)}\n`);
+      return exitCodes.done;
     }
-    return report(error, output);
+    const { parse } = await import('./parse.ts');
+    const verdict = await parse(args.length === 0 ? ['serve'] : args, program, output);
+    return verdict === undefined ? exitCodes.done : exitCodeOf[verdict];
+  } catch (error) {
+    // The parser has already said what was wrong, or shown the help that was asked for.
+    if (error instanceof Error && error.name === 'CommanderError') {
+      return (error as { exitCode?: number }).exitCode === 0
+        ? exitCodes.done
+        : exitCodes.wrongUsage;
+    }
+    return await report(error, output);
   }
 }
 
-function buildCommand(
-  program: Program,
-  output: Output,
-  onVerdict: (verdict: Verdict) => void,
-): Command {
-  const root = new Command('firstcome')
-    .description('Flash-sale coupon claims that are first come, first served, exactly.')
-    .usage('[command]')
-    .version(program.version)
-    .addHelpText('after', () => `\nEnvironment, with defaults:\n\n${program.settingsHelp()}`);
-  const commands = [
-    serveCommand(program),
-    migrateCommand(program, output),
-    configCommand(program, output),
-    drillCommand(program, output, onVerdict),
-    auditCommand(program, output, onVerdict),
-    workerCommand(program),
-  ];
-  for (const command of [root, ...commands]) {
-    command
-      .exitOverride()
-      .showHelpAfterError(helpHint(command === root ? undefined : command.name()))
-      .configureOutput({
-        writeOut: output.stdout,
-        writeErr: output.stderr,
-        outputError: (text, write) => write(text.replace(/^error: /, 'firstcome: ')),
-        getOutHelpWidth: () => 80,
-        getErrHelpWidth: () => 80,
-      });
-    if (command !== root) root.addCommand(command, { hidden: command.name() === 'worker' });
-  }
-  return root;
-}
+const version = (program: Program) => program.version;
+const help = () => rootHelp.trimEnd();
 
-function helpHint(command: string | undefined): string {
-  return `(${['firstcome', command, '--help'].filter(Boolean).join(' ')} tells what there is)`;
-}
+/** Command lines that need no parser: to load it takes longer than to answer them. */
+const plainLines = new Map<string, (program: Program) => Promise<string> | string>([
+  ['--version', version],
+  ['-V', version],
+  ['--help', help],
+  ['-h', help],
+  ['help', help],
+  ['help settings', (program) => program.settingsHelp()],
+  ['config', (program) => program.config()],
+]);
 
-function report(error: unknown, output: Output): number {
+async function report(error: unknown, output: Output): Promise<number> {
   const lines = expectedLines(error);
   if (lines === undefined) {
+    const { inspect } = await import('node:util');
     output.stderr(`firstcome: unexpected error\n${inspect(error)}\n`);
     return exitCodes.bug;
   }

@@ -16,9 +16,9 @@ export type Program = {
   /** Judges a recorded history against what is stored. */
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
   /** The configuration in force as lines of text, secrets hidden. */
-  config(): string;
+  config(): Promise<string>;
   /** Every setting with its default and what it does, in lines of at most 80 columns. */
-  settingsHelp(): string;
+  settingsHelp(): Promise<string>;
 };
 
 /** What `serve` can be told on the command line; what is not told is as configured. */

@@ -13,20 +13,21 @@ export type Access = {
   isAdmin(request: FastifyRequest): boolean;
 };
 
-/** The rules for these keys. Keys are compared by their digests, in constant time. */
-export function accessWith(keys: {
-  adminApiKey: string | undefined;
-  claimApiKey: string | undefined;
-}): Access {
-  const isAdminKey = keyTest(keys.adminApiKey);
-  const isClaimKey = keyTest(keys.claimApiKey);
-  const isAdmin = (request: FastifyRequest) => isAdminKey?.(request) ?? true;
+/** The keys that callers send; undefined where none is needed. */
+export type ApiKeys = { adminApiKey: string | undefined; claimApiKey: string | undefined };
+
+/** The rules for the keys of now, which may change at any time. Keys are compared by their digests, in constant time. */
+export function accessWith(keys: () => ApiKeys): Access {
+  const hasAdminKey = keyTest(() => keys().adminApiKey);
+  const hasClaimKey = keyTest(() => keys().claimApiKey);
+  const isAdmin = (request: FastifyRequest) => hasAdminKey(request) ?? true;
   return {
     isAdmin,
     admin: ruleOf(isAdmin),
-    claim: ruleOf((request) =>
-      isClaimKey === undefined ? true : isClaimKey(request) || (isAdminKey?.(request) ?? false),
-    ),
+    claim: ruleOf((request) => {
+      const isClaimer = hasClaimKey(request) ?? true;
+      return isClaimer || (hasAdminKey(request) ?? false);
+    }),
   };
 }
 
@@ -40,13 +41,18 @@ function ruleOf(allows: (request: FastifyRequest) => boolean): onRequestHookHand
   };
 }
 
-function keyTest(key: string | undefined): ((request: FastifyRequest) => boolean) | undefined {
-  if (key === undefined) return undefined;
-  const expected = digest(key);
+/** Whether a request has the key of now; undefined where there is none to have. */
+function keyTest(
+  keyOfNow: () => string | undefined,
+): (request: FastifyRequest) => boolean | undefined {
+  let known: { key: string; digest: Buffer } | undefined;
   return (request) => {
+    const key = keyOfNow();
+    if (key === undefined) return undefined;
+    if (known?.key !== key) known = { key, digest: digest(key) };
     const header = request.headers.authorization;
     if (header === undefined || !/^bearer /i.test(header)) return false;
-    return timingSafeEqual(digest(header.slice('bearer '.length).trim()), expected);
+    return timingSafeEqual(digest(header.slice('bearer '.length).trim()), known.digest);
   };
 }
 

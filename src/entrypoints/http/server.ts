@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import { accessWith } from './access.ts';
+import { type ApiKeys, accessWith } from './access.ts';
 import { applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
@@ -42,8 +42,8 @@ export type HttpOptions = {
   loopbackOnly: boolean;
   allowedHosts: readonly string[];
   corsOrigins: readonly string[];
-  adminApiKey: string | undefined;
-  claimApiKey: string | undefined;
+  /** The keys of now; asked at each request. */
+  apiKeys(): ApiKeys;
 };
 
 /** A server that is ready to listen, and the two steps of its leaving. */
@@ -140,7 +140,8 @@ export async function createHttpServer(
     if (stopping) reply.header('Connection', 'close');
     done(null, payload);
   });
-  await applyBrowserRules(app, options);
+  // A key may be replaced while the service runs, but none comes or goes.
+  await applyBrowserRules(app, { ...options, adminApiKey: options.apiKeys().adminApiKey });
   // Behind those rules, so that a page that may call can read it.
   app.addHook('onRequest', (request, _reply, done) => {
     if (!stopping || isHealthPath(request.routeOptions.url)) return done();
@@ -163,7 +164,7 @@ export async function createHttpServer(
 
   measureCalls(app, parts.callAnswered);
   await describeRoutes(app, parts.healthFacts.version);
-  const access = accessWith(options);
+  const access = accessWith(options.apiKeys);
   for (const route of routes) route(app, { ...parts, access, isReady: () => ready });
   await serveDocs(app);
   await app.ready();

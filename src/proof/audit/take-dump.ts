@@ -13,17 +13,13 @@ const standby = 'it is a standby, which may be\nbehind. Let DATABASE_URL lead to
 /** Where the tables are. */
 export type DumpedDatabase = {
   /** May hold a password. */
-  url: string;
+  config: pg.ClientConfig;
   schema: string;
 };
 
 /** A connection that looks up tables in the schema, whatever the role and the URL say. */
-export async function connectToDatabase({ url, schema }: DumpedDatabase): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'firstcome audit',
-  });
+export async function connectToDatabase({ config, schema }: DumpedDatabase): Promise<pg.Client> {
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect();
   try {
     await client.query(sql('use-schema'), [schema]);

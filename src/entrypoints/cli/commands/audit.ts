@@ -9,7 +9,7 @@ export function auditCommand(
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('audit')
-    .summary('judge a recorded history against the database')
+    .summary('judge a drill by what is stored')
     .description(
       'Judges what clients saw, as `firstcome drill` recorded it, against what is stored: ' +
         'DATABASE_URL, or the bundled PostgreSQL in DATA_DIR while it runs here, or a dump. ' +

@@ -9,7 +9,7 @@ export function drillCommand(
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('drill')
-    .summary('send a crowd at a service and judge what it was told')
+    .summary('send a crowd at a service and judge the answers')
     .description(
       'Sends a crowd at a running service, writes down what each client saw, and audits ' +
         'that against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR while ' +

@@ -2,12 +2,13 @@
 import { Command } from 'commander';
 import type { Program, ServeOptions } from '../program.ts';
 
-/** `firstcome serve`: runs the service until it is told to stop. */
+/** `firstcome serve`: runs the service until a signal stops it. */
 export function serveCommand(program: Program): Command {
   return new Command('serve')
-    .summary('run the service (what firstcome does without a command)')
+    .summary('run the service; also without a command')
     .description(
-      'Runs the service until it receives SIGTERM, SIGINT or SIGHUP. Without DATABASE_URL it ' +
+      'Runs the service until it receives SIGTERM or SIGINT (Ctrl-C), or its terminal closes. ' +
+        'Without a terminal, SIGHUP reads the files of API keys again. Without DATABASE_URL it ' +
         'starts a bundled PostgreSQL and keeps the data in DATA_DIR.',
     )
     .option('--workers <count>', 'processes that share the port, or auto (over WORKERS)')

@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type pg from 'pg';
 import { StartError } from '../../core/errors.ts';
-import { connectOnce } from './connect.ts';
-import { assertSequence } from './coupon-sequence.ts';
 import { statement } from './statements.ts';
 
 const readEncoding = statement('read-encoding');
 const encodingNeeded = 'UTF8';
-
-/**
- * Makes sure that the database takes every name and gives each new coupon an id of its own. Throws a `StartError` that
- * says what to do where it does not.
- */
-export async function checkDatabase(options: {
-  url: string;
-  connectTimeoutMs: number;
-  /** The one of the sessions that the service works with. */
-  searchPath: string;
-  sleep(ms: number): Promise<void>;
-}): Promise<void> {
-  const client = await connectOnce(options);
-  try {
-    await assertEncoding(client);
-    await assertSequence(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
 
 /** Refuses a database that cannot store every name as it is. Throws a `StartError` that says what to do. */
 export async function assertEncoding(client: pg.ClientBase): Promise<void> {

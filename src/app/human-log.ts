@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Lines of the log as a person reads them on a terminal. */
+import { inLines } from '../core/lines.ts';
+
+const columnsMax = 80;
+const warnLevel = 40;
+const errorLevel = 50;
+const valueLengthMax = 200;
+// The same in every line, or shown elsewhere in it.
+const leftOut = new Set(['level', 'time', 'service', 'msg', 'err']);
+
+const words: Record<number, string> = {
+  [warnLevel]: 'WARN',
+  [errorLevel]: 'ERROR',
+  60: 'FATAL',
+};
+
+/**
+ * One line of JSON in plain words: when, how bad if it is, what, and the fields. What does not fit goes on below, and so
+ * does the stack of an error.
+ */
+export function toHumanLine(json: string): string {
+  const line = JSON.parse(json) as Record<string, unknown> & { level: number; time: number };
+  const { err } = line as { err?: { message?: unknown; stack?: unknown } };
+  const fields = Object.entries(line).filter(([name]) => !leftOut.has(name));
+  if (err?.message !== undefined) fields.push(['reason', err.message]);
+  const text = [
+    words[line.level],
+    plain(String(line.msg ?? '')),
+    ...fields.map(([name, value]) => `${name}=${shown(value)}`),
+  ];
+  const stack = line.level >= errorLevel && typeof err?.stack === 'string' ? err.stack : undefined;
+  const below = stack === undefined ? [] : stack.split('\n').map((row) => `  ${plain(row)}`);
+  const time = `${timeOfDay(line.time)} `;
+  const indent = ' '.repeat(time.length);
+  const wrapped = inLines(text.filter(Boolean).join(' '), columnsMax, indent).trimStart();
+  return `${[time + wrapped, ...below].join('\n')}\n`;
+}
+
+function timeOfDay(ms: number): string {
+  const date = new Date(ms);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.map(shown).join(', ');
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const cut = text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text;
+  return /^[\w./:@%+-]+$/.test(cut) || typeof value !== 'string' ? plain(cut) : quoted(cut);
+}
+
+function quoted(text: string): string {
+  return plain(JSON.stringify(text));
+}
+
+/** Without characters that could draw on the terminal: some of these texts come from outside. */
+function plain(text: string): string {
+  return text.replaceAll(
+    /\p{Cc}/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

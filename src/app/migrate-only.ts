@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `firstcome migrate`. */
+import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import type { Migrated } from '../adapters/postgres/migrate.ts';
+import { loadConfig } from '../config.ts';
+import { StartError } from '../core/errors.ts';
+import type { MigrateOptions } from '../entrypoints/cli/program.ts';
+import { openDatabase } from './database.ts';
+import { createLogger } from './logger.ts';
+import { migrateDatabase } from './prepare-database.ts';
+import { sayOnTerminal } from './terminal.ts';
+
+/** Brings the installation in the database up to date without serving, or makes one. */
+export async function migrateOnly({ newInstallation = false }: MigrateOptions): Promise<Migrated> {
+  const config = loadConfig();
+  if (newInstallation && config.database.schema === undefined) {
+    throw new StartError('--new-installation makes one in DATABASE_SCHEMA: set that too');
+  }
+  const log = createLogger(config);
+  const migrateAt = (url: string) => migrateDatabase(config, url, { log, newInstallation });
+  if (config.database.url === undefined) {
+    const running = await findRunningServer(config.dataDir);
+    if (running !== undefined) return migrateAt(running.url);
+  }
+  const database = await openDatabase(config, log, { say: sayOnTerminal });
+  try {
+    return await migrateAt(database.url);
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a start does on its database before anything serves: waits for it, checks it and brings it up to date. */
+import type { Logger } from 'pino';
+import { type StartConnection, withStartConnection } from '../adapters/postgres/connect.ts';
+import { describePlace } from '../adapters/postgres/connection-config.ts';
+import { checkConnectionLimit } from '../adapters/postgres/connection-limit.ts';
+import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
+import { checkDurability } from '../adapters/postgres/durability.ts';
+import { locateInstallation } from '../adapters/postgres/find-installation.ts';
+import { type Migrated, migrate, migrateWith } from '../adapters/postgres/migrate.ts';
+import { systemClock } from '../adapters/system/clock.ts';
+import type { Config } from '../config.ts';
+import { StartError } from '../core/errors.ts';
+import type { Durability } from '../core/health.ts';
+
+/** A database that a service can serve from. */
+export type PreparedDatabase = Migrated & {
+  durability: Durability;
+  /** What an operator should know although it is allowed. */
+  warnings: string[];
+};
+
+type Waiting = { log: Logger; signal?: AbortSignal | undefined };
+
+/** Prepares the database for a service, on one connection. Rejects with a `StartError`. */
+export function prepareDatabase(
+  config: Config,
+  url: string,
+  waiting: Waiting,
+): Promise<PreparedDatabase> {
+  const { workers, unsafeDurability } = config;
+  const { claimConnections, queryConnections } = config.database;
+  const pools = { processes: workers, claimConnections, queryConnections };
+  return withStartConnection(startConnection(config, url, waiting), async (client) => {
+    const durability = await checkDurability(client, { unsafeAllowed: unsafeDurability });
+    const scarce = await checkConnectionLimit(client, pools);
+    const migrated = await migrateWith(client, {
+      ...schemaWanted(config),
+      mayAddInstallation: false,
+    });
+    // On the search path of the installation.
+    await assertSequence(client);
+    const unsafe = durability === 'unsafe' ? ['this database can lose acknowledged claims'] : [];
+    const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce])];
+    return { ...migrated, durability, warnings };
+  });
+}
+
+/**
+ * Brings the installation in a database up to date, or makes one. One that is made beside another has to be asked for:
+ * a setting that names the wrong schema would hide every coupon.
+ */
+export function migrateDatabase(
+  config: Config,
+  url: string,
+  { newInstallation, ...waiting }: Waiting & { newInstallation: boolean },
+): Promise<Migrated> {
+  return migrate({
+    ...startConnection(config, url, waiting),
+    ...schemaWanted(config),
+    mayAddInstallation: newInstallation,
+  });
+}
+
+/** The schema of the installation in a database. Does not wait. Rejects with a `StartError` when there is none. */
+export async function schemaIn(config: Config, url: string): Promise<string> {
+  const { schema, isInstalled, others } = await locateInstallation({
+    ...{ url, connectTimeoutMs: config.database.connectTimeoutMs, sleep: systemClock.sleep },
+    ...{ ...schemaWanted(config), readsOnly: true },
+  });
+  if (isInstalled) return schema;
+  throw new StartError(
+    `the database has no installation in schema ${schema}\n` +
+      (others.length > 0 ? `It has one in ${others.join(', ')}.\n` : '') +
+      'Set DATABASE_URL and DATABASE_SCHEMA to those of the service.',
+  );
+}
+
+function schemaWanted({ database: { schema } }: Config) {
+  return { schema, setting: 'DATABASE_SCHEMA' } as const;
+}
+
+function startConnection(config: Config, url: string, { log, signal }: Waiting): StartConnection {
+  const { connectTimeoutMs, waitMs } = config.database;
+  const place = describePlace(url);
+  return {
+    ...{ url, connectTimeoutMs, waitMs, signal, sleep: systemClock.sleep },
+    onWait: (reason) => log.warn({ reason }, `waiting for the database at ${place}`),
+  };
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readFileSync } from 'node:fs';
+import { type ConnectionTls, placeFrom } from '../core/connection-place.ts';
+import {
+  type ConnectionMistake,
+  type ConnectionParameter,
+  type GivenParameters,
+  readConnectionUrl,
+  writeConnectionUrl,
+} from '../core/connection-url.ts';
+import { reasonOf, shownPath } from './variables.ts';
+
+/** The variables of libpq from which a parameter comes that the URL leaves out. */
+const libpqVariables = {
+  PGHOST: 'host',
+  PGPORT: 'port',
+  PGUSER: 'user',
+  PGPASSWORD: 'password',
+  PGDATABASE: 'dbname',
+  PGSSLMODE: 'sslmode',
+  PGSSLROOTCERT: 'sslrootcert',
+  PGSSLCERT: 'sslcert',
+  PGSSLKEY: 'sslkey',
+  PGAPPNAME: 'application_name',
+  PGOPTIONS: 'options',
+} as const satisfies Record<string, ConnectionParameter>;
+
+/** Their names. */
+export const libpqVariableNames = Object.keys(libpqVariables);
+
+/** A URL that leaves nothing to the environment, or what is wrong with it. */
+export type CompletedUrl = { url: string; mistakes: string[] };
+
+/**
+ * Completes a URL by the variables of libpq, as `psql` would, and checks the parameters and the files that they name.
+ * `label` is how a mistake names the URL.
+ */
+export function completeDatabaseUrl(
+  text: string,
+  env: NodeJS.ProcessEnv,
+  label: string,
+): CompletedUrl {
+  const read = readConnectionUrl(text);
+  if (read === undefined) return { url: text, mistakes: [] };
+  const given = new Map(read.given);
+  const variables = new Map<ConnectionParameter, string>();
+  for (const [variable, parameter] of Object.entries(libpqVariables)) {
+    const value = env[variable] || undefined;
+    if (value === undefined || given.has(parameter)) continue;
+    given.set(parameter, value);
+    variables.set(parameter, variable);
+  }
+  const found = [...read.mistakes];
+  const placed = placeFrom(given);
+  if ('place' in placed) found.push(...unreadableFiles(given, placed.place.tls));
+  else found.push(...placed.mistakes);
+  const toText = ({ parameter, words }: ConnectionMistake) => {
+    if (parameter === undefined) return `${label} ${words}`;
+    return `${variables.get(parameter) ?? `${label}: ${parameter}`} ${words}`;
+  };
+  const url = variables.size === 0 ? text : writeConnectionUrl(given);
+  return { url, mistakes: found.map(toText) };
+}
+
+function unreadableFiles(
+  given: GivenParameters,
+  tls: ConnectionTls | undefined,
+): ConnectionMistake[] {
+  const named = [tls?.authoritiesFile, tls?.certificate?.certFile, tls?.certificate?.keyFile];
+  return (['sslrootcert', 'sslcert', 'sslkey'] as const).flatMap((parameter) => {
+    const path = given.get(parameter);
+    if (path === undefined || !named.includes(path)) return [];
+    const reason = whyUnreadable(path);
+    const words = `must name a file that can be read, but ${shownPath(path)} cannot: ${reason}`;
+    return reason === undefined ? [] : [{ parameter, words }];
+  });
+}
+
+function whyUnreadable(path: string): string | undefined {
+  try {
+    readFileSync(path);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error as Error);
+  }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { placeFrom } from './connection-place.ts';
+import { connectionParameters, readConnectionUrl, writeConnectionUrl } from './connection-url.ts';
+
+/** The parameters of a URL without a mistake. */
+function given(url: string): Record<string, string> {
+  const read = readConnectionUrl(url);
+  expect(read?.mistakes).toEqual([]);
+  return Object.fromEntries(read?.given ?? []);
+}
+
+/** What is wrong with a URL, as it is printed behind its name. */
+function mistakes(url: string): string[] {
+  const read = readConnectionUrl(url);
+  if (read === undefined) return ['no connection URL'];
+  return [...read.mistakes, ...placeFrom(read.given).mistakes].map(({ parameter, words }) =>
+    parameter === undefined ? words : `${parameter} ${words}`,
+  );
+}
+
+function place(url: string) {
+  const placed = placeFrom(new Map(Object.entries(given(url))) as never);
+  if (!('place' in placed)) throw new Error(JSON.stringify(placed.mistakes));
+  return placed.place;
+}
+
+describe('a connection URL', () => {
+  it('names server, account and database', () => {
+    expect(given('postgresql://ada:s%40f%2Fe@db.example:6543/sale')).toEqual({
+      ...{ user: 'ada', password: 's@f/e', host: 'db.example', port: '6543', dbname: 'sale' },
+    });
+    expect(given('postgres://ada:[a:b]@[::1]:1/a/b')).toEqual({
+      ...{ user: 'ada', password: '[a:b]', host: '::1', port: '1', dbname: 'a/b' },
+    });
+    expect(given('postgres://')).toEqual({});
+    expect(given('postgres:///')).toEqual({});
+    expect(given('postgres://ada@/sale')).toEqual({ user: 'ada', dbname: 'sale' });
+  });
+
+  it('names the folder of a socket, in the place of the host or in the query', () => {
+    const socket = { host: '/var/run/postgresql', dbname: 'sale' };
+    expect(given('postgres://%2Fvar%2Frun%2Fpostgresql/sale')).toEqual(socket);
+    expect(given('postgres:///sale?host=/var/run/postgresql')).toEqual(socket);
+    expect(place('postgres:///sale?host=/s&sslmode=verify-full')).toMatchObject({
+      ...{ host: '/s', port: 5432, database: 'sale', tls: undefined },
+    });
+  });
+
+  it('has each part in the query as well, and that counts', () => {
+    const query = 'host=b&port=2&user=u&password=p%2B+q&dbname=d';
+    expect(given(`postgres://ada:x@a:1/sale?${query}`)).toEqual({
+      ...{ host: 'b', port: '2', user: 'u', password: 'p+ q', dbname: 'd' },
+    });
+    expect(given('postgres://a/sale?host=&options=-c%20a%3Db')).toEqual({
+      ...{ host: 'a', dbname: 'sale', options: '-c a=b' },
+    });
+  });
+
+  it.each([
+    ...['db/sale', 'http://db/sale', 'Postgres://db', 'postgres:/db', 'postgres://a b/sale'],
+    // What is special in a password and not percent-encoded.
+    ...['postgres://u:1/2@db/sale', 'postgres://u:1?2@db/sale', 'postgres://u:1#2@db/sale'],
+    ...['postgres://u:1/2?user=3@db/sale', 'postgres://db/sale?user=ada@sale'],
+    ...['postgres://u:1@2@db/sale', 'postgres://u:100%@db/sale', 'postgres://u:%zz@db/sale'],
+    ...['postgres://db:port/sale', 'postgres://u:%00@db/sale', 'postgres://db/sale#x'],
+  ])('%s is none', (url) => {
+    expect(readConnectionUrl(url)).toBeUndefined();
+  });
+
+  it('is the same when it is written anew', () => {
+    const text = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1 }), fc.constant('5432'));
+    const parameters = fc.dictionary(
+      fc.constantFrom(...connectionParameters),
+      text.filter((one) => !one.includes('\0')),
+    );
+    fc.assert(
+      fc.property(parameters, (wanted) => {
+        const url = writeConnectionUrl(new Map(Object.entries(wanted)) as never);
+        expect(given(url)).toEqual(wanted);
+      }),
+    );
+  });
+});
+
+describe('a parameter', () => {
+  it.each([
+    ['sslmod=require', 'has the parameter sslmod, which is not known: did you mean sslmode?'],
+    ['sslMode=require', 'has the parameter sslMode, which is not known: did you mean sslmode?'],
+    ['aplication_name=a', /did you mean application_name\?$/],
+    ['sslrootcrt=a', /did you mean sslrootcert\?$/],
+    ['connect_timout=3', /did you mean connect_timeout\?$/],
+    ['connect_timeout=3', /connect_timeout, .* set DATABASE_CONNECT_TIMEOUT_MS instead$/],
+    ['channel_binding=require', /channel_binding, which is not supported: remove it$/],
+    ['ssl=true', /write sslmode=require$/],
+    ['ssl=0', /write sslmode=disable$/],
+    ['uselibpqcompat=true', /sslmode means here what it means to libpq$/],
+    ['sslmode=require&sslmode=disable', 'sslmode is given twice'],
+  ])('that is not understood is named, with what to do: %s', (query, message) => {
+    expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
+      typeof message === 'string' ? message : expect.stringMatching(message),
+    ]);
+  });
+
+  it('that may be a piece of a password is not named', () => {
+    expect(mistakes('postgres://db/sale?password=abc&hunter2&sslmode=require')).toEqual([
+      'has a parameter that is not known, the second behind the "?"; its name is kept hidden',
+    ]);
+  });
+
+  it.each([
+    ['port=0', /^port must be a whole number from 1 to 65535/],
+    ['port=65536', /^port must/],
+    ['port=5432,5433', /^host must name one server/],
+    ['host=a,b', /^host must name one server/],
+    ['target_session_attrs=standby', /^target_session_attrs must be any, read-write or primary/],
+    ['sslmode=prefer', /^sslmode is prefer, .*gives up encryption unnoticed: write require, or/],
+    ['sslmode=allow', /^sslmode is allow, /],
+    ['sslmode=no-verify', /^sslmode is no-verify, which libpq calls require$/],
+    ['sslmode=hunter2', 'sslmode must be one of disable, require, verify-ca, verify-full'],
+    ['sslmode=verify-ca', /^sslmode is verify-ca, which needs sslrootcert/],
+    ['sslmode=require&sslrootcert=system', /^sslrootcert may be system only with .*verify-full/],
+    ['sslrootcert=/ca', /^sslrootcert needs an sslmode/],
+    ['sslmode=require&sslcert=/c', 'sslcert needs sslkey as well'],
+    ['sslmode=require&sslkey=/c', 'sslkey needs sslcert as well'],
+  ])('with a value that is not allowed is refused: %s', (query, message) => {
+    expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
+      typeof message === 'string' ? message : expect.stringMatching(message),
+    ]);
+  });
+
+  it('sslmode says what is verified, as in libpq', () => {
+    const tls = (query: string) => place(`postgres://db/sale?${query}`).tls;
+    const file = { authoritiesFile: '/ca', certificate: undefined };
+    const none = { authoritiesFile: undefined, certificate: undefined };
+    expect(tls('')).toBeUndefined();
+    expect(tls('sslmode=disable&sslrootcert=/ca')).toBeUndefined();
+    expect(tls('sslmode=require')).toEqual({ verify: 'nothing', ...none });
+    expect(tls('sslmode=require&sslrootcert=/ca')).toEqual({ verify: 'authority', ...file });
+    expect(tls('sslmode=verify-ca&sslrootcert=/ca')).toEqual({ verify: 'authority', ...file });
+    expect(tls('sslmode=verify-full&sslrootcert=/ca')).toEqual({ verify: 'host', ...file });
+    expect(tls('sslmode=verify-full')).toEqual({ verify: 'host', ...none });
+    expect(tls('sslrootcert=system')).toEqual({ verify: 'host', ...none });
+    expect(tls('sslmode=require&sslcert=/c&sslkey=/k')).toMatchObject({
+      certificate: { certFile: '/c', keyFile: '/k' },
+    });
+  });
+
+  it.each(['any', 'read-write', 'primary'])('target_session_attrs may be %s', (value) => {
+    expect(mistakes(`postgres://db/sale?target_session_attrs=${value}`)).toEqual([]);
+  });
+});

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** How a connection URL of PostgreSQL is read: as libpq reads it, or refused. Nothing in it is ignored. */
+import { type IsNear, nearestName } from './nearest-name.ts';
+
+/** The parameters that a connection URL may have, by their names in libpq. */
+export const connectionParameters = [
+  ...(['host', 'port', 'user', 'password', 'dbname'] as const),
+  ...(['sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as const),
+  ...(['application_name', 'options', 'target_session_attrs'] as const),
+] as const;
+
+/** One of them. */
+export type ConnectionParameter = (typeof connectionParameters)[number];
+
+/** Parameters that have a value. */
+export type GivenParameters = ReadonlyMap<ConnectionParameter, string>;
+
+/** Something wrong: the words follow the name of the parameter, or of the whole URL where there is none. */
+export type ConnectionMistake = { parameter?: ConnectionParameter; words: string };
+
+// Parameters of libpq and of other drivers, and what to do instead. Their names may be shown; any other could be a
+// piece of a password.
+const refused: Record<string, string> = {
+  connect_timeout: 'set DATABASE_CONNECT_TIMEOUT_MS instead',
+  statement_timeout: 'set DATABASE_STATEMENT_TIMEOUT_MS instead',
+  lock_timeout: 'set DATABASE_LOCK_TIMEOUT_MS instead',
+  uselibpqcompat: 'remove it: sslmode means here what it means to libpq',
+  connection_limit: 'set DATABASE_CLAIM_CONNECTIONS and DATABASE_QUERY_CONNECTIONS instead',
+  pgbouncer: 'remove it, and lead the URL past the pooler',
+  ...Object.fromEntries(
+    [
+      ...['channel_binding', 'client_encoding', 'currentSchema', 'encoding'],
+      ...['fallback_application_name', 'gssdelegation', 'gssencmode', 'gsslib', 'hostaddr'],
+      ...['idle_in_transaction_session_timeout', 'keepalives', 'keepalives_count'],
+      ...['keepalives_idle', 'keepalives_interval', 'krbsrvname', 'load_balance_hosts'],
+      ...['max_protocol_version', 'min_protocol_version', 'passfile', 'pool_timeout'],
+      ...['query_timeout', 'replication', 'require_auth', 'requirepeer', 'schema', 'search_path'],
+      ...['service', 'ssl_max_protocol_version', 'ssl_min_protocol_version', 'sslcertmode'],
+      ...['sslcompression', 'sslcrl', 'sslcrldir', 'sslnegotiation', 'sslpassword', 'sslsni'],
+      ...['tcp_user_timeout'],
+    ].map((name) => [name, 'remove it']),
+  ),
+};
+
+// An `@` behind the host may end a password with a `/` or `?`, whose beginning would be taken for a host and shown.
+const shape =
+  /^postgres(?:ql)?:\/\/(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]\s]+\]|[^\s:@/?#[\]]*)(?::(?<port>\d*))?(?:\/(?<dbname>[^@?#]*))?(?:\?(?<query>[^@#]*))?$/;
+
+/**
+ * What a URL says. Undefined where it has not the form of one, or something in it is not percent-encoded that must be.
+ * Where a parameter stands in the query as well, that counts, as in libpq. There, a plus is a space, which libpq does not
+ * know: programs write it so.
+ */
+export function readConnectionUrl(
+  text: string,
+): { given: GivenParameters; mistakes: ConnectionMistake[] } | undefined {
+  const groups = shape.exec(text)?.groups;
+  if (groups === undefined) return undefined;
+  const { query = '', ...parts } = groups;
+  const given = new Map<ConnectionParameter, string>();
+  const mistakes: ConnectionMistake[] = [];
+  try {
+    for (const [name, value = ''] of Object.entries(parts)) {
+      const decoded = decode(name === 'host' ? value.replace(/^\[(.+)\]$/, '$1') : value);
+      if (decoded !== '') given.set(name as ConnectionParameter, decoded);
+    }
+    readQuery(query, given, mistakes);
+  } catch {
+    return undefined;
+  }
+  return { given, mistakes };
+}
+
+function readQuery(
+  query: string,
+  given: Map<ConnectionParameter, string>,
+  mistakes: ConnectionMistake[],
+): void {
+  const seen = new Set<string>();
+  for (const [index, pair] of query.split('&').filter(Boolean).entries()) {
+    const [rawName = '', ...rest] = pair.split('=');
+    const name = decode(rawName);
+    const value = decode(rest.join('=').replaceAll('+', ' '));
+    const isTwice = seen.has(name);
+    seen.add(name);
+    if (!isParameter(name)) {
+      mistakes.push({ words: unknownName(name, value, index + 1) });
+    } else if (isTwice) {
+      mistakes.push({ parameter: name, words: 'is given twice' });
+    } else if (value !== '') {
+      given.set(name, value);
+    }
+  }
+}
+
+function decode(text: string): string {
+  const decoded = decodeURIComponent(text);
+  // The protocol ends a text there.
+  if (decoded.includes('\0')) throw new URIError('it holds a NUL');
+  return decoded;
+}
+
+function isParameter(name: string): name is ConnectionParameter {
+  return (connectionParameters as readonly string[]).includes(name);
+}
+
+// Nearer than a guess may be elsewhere: what is near is shown.
+const isSlip: IsNear = (edits, _known, given) => edits <= Math.min(2, Math.floor(given.length / 3));
+
+function unknownName(name: string, value: string, place: number): string {
+  if (name === 'ssl') {
+    const mode = value === 'true' || value === '1' ? 'require' : 'disable';
+    return `has the parameter ssl, which is not supported: write sslmode=${mode}`;
+  }
+  if (Object.hasOwn(refused, name)) {
+    return `has the parameter ${name}, which is not supported: ${refused[name]}`;
+  }
+  const near = nearestName(name, [...connectionParameters, ...Object.keys(refused)], isSlip);
+  if (near === undefined) {
+    return `has a parameter that is not known, the ${ordinal(place)} behind the "?"; its name is kept hidden`;
+  }
+  return `has the parameter ${name}, which is not known: did you mean ${near}?`;
+}
+
+function ordinal(place: number): string {
+  return ['', 'first', 'second', 'third'][place] ?? `${place}th`;
+}
+
+/** A URL that says the same. Names and addresses stand where they usually do; what cannot stands in the query. */
+export function writeConnectionUrl(given: GivenParameters): string {
+  const rest = new Map(given);
+  const take = (name: ConnectionParameter) => {
+    const value = encodeURIComponent(rest.get(name) ?? '');
+    rest.delete(name);
+    return value;
+  };
+  let authority = '';
+  const [host, port] = [given.get('host') ?? '', given.get('port') ?? ''];
+  if (/^[\w.-]+$/.test(host) && /^\d*$/.test(port)) {
+    const account = [take('user'), take('password')].join(':').replace(/:$/, '');
+    const address = [take('host'), take('port')].join(':').replace(/:$/, '');
+    authority = account === '' ? address : `${account}@${address}`;
+  }
+  const database = take('dbname');
+  // A folder is easier to read so.
+  const pairs = [...rest.keys()].map((name) => `${name}=${take(name).replaceAll('%2F', '/')}`);
+  return `postgresql://${authority}/${database}${pairs.length > 0 ? '?' : ''}${pairs.join('&')}`;
+}

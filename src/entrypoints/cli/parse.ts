@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The parser of the command line, and what each command is made of. */
+import { Command } from 'commander';
+import { auditCommand } from './commands/audit.ts';
+import { configCommand } from './commands/config.ts';
+import { drillCommand } from './commands/drill.ts';
+import { helpCommand } from './commands/help.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { serveCommand } from './commands/serve.ts';
+import { workerCommand } from './commands/worker.ts';
+import { helpHint, rootHelp } from './help-text.ts';
+import type { Output, Program, Verdict } from './program.ts';
+
+/**
+ * Runs the command that the arguments name, and resolves to its verdict where it has one. Rejects with a
+ * `CommanderError` after it has shown a help or said what is wrong with the arguments.
+ */
+export async function parse(
+  args: readonly string[],
+  program: Program,
+  output: Output,
+): Promise<Verdict | undefined> {
+  let verdict: Verdict | undefined;
+  const command = buildCommand(program, output, (given) => {
+    verdict = given;
+  });
+  await command.parseAsync(args, { from: 'user' });
+  return verdict;
+}
+
+function buildCommand(
+  program: Program,
+  output: Output,
+  onVerdict: (verdict: Verdict) => void,
+): Command {
+  const root = new Command('firstcome')
+    .version(program.version, '-V, --version', 'show the version')
+    .helpCommand(false);
+  root.helpInformation = () => rootHelp;
+  const commands = [
+    serveCommand(program),
+    migrateCommand(program, output),
+    configCommand(program, output),
+    drillCommand(program, output, onVerdict),
+    auditCommand(program, output, onVerdict),
+    helpCommand(program, output),
+    workerCommand(program),
+  ];
+  for (const command of [root, ...commands]) {
+    command
+      .exitOverride()
+      .helpOption('-h, --help', 'show this help')
+      .showHelpAfterError(helpHint(command === root ? undefined : command.name()))
+      .configureOutput({
+        writeOut: output.stdout,
+        writeErr: output.stderr,
+        outputError: (text, write) => write(text.replace(/^error: /, 'firstcome: ')),
+        getOutHelpWidth: () => 80,
+        getErrHelpWidth: () => 80,
+      });
+    if (command !== root) root.addCommand(command, { hidden: command.name() === 'worker' });
+  }
+  return root;
+}

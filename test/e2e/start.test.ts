@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
+import { Crowd } from '../support/crowd.ts';
+import {
+  endServiceProcesses,
+  launch,
+  runToEnd,
+  startServiceProcess,
+} from '../support/service-process.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let folder: string;
+let primary: PostgresServer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'firstcome-start-'));
+  primary = await PostgresServer.create(await findInstallation(folder), join(folder, 'primary'));
+});
+
+afterAll(async () => {
+  await primary.remove();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+afterEach(endServiceProcesses);
+
+/** Starts a command, and does what it waits for once it says that it waits. */
+async function whileItWaits(
+  args: string[],
+  env: Record<string, string>,
+  mend: () => Promise<void>,
+): Promise<ReturnType<typeof launch>> {
+  const started = launch({ DATABASE_WAIT_MS: '600000', ...env }, args);
+  await waitFor('wait for the database', () =>
+    started.output().includes('waiting for the database'),
+  );
+  await mend();
+  return started;
+}
+
+describe.runIf(process.platform === 'linux')('a database that starts later', () => {
+  it.each(['1', '2'])('is waited for by a service of %s processes', async (workers) => {
+    await primary.stop('fast');
+    const env = { DATABASE_URL: primary.url(), WORKERS: workers };
+    const service = await whileItWaits(['serve'], env, () => primary.start());
+    const url = await waitFor(
+      'address of the service',
+      () => /serves on (http:\S+)/.exec(service.output())?.[1],
+      { timeoutMs: 60_000 },
+    );
+    const crowd = new Crowd();
+    expect((await crowd.ask(url, { path: '/health' })).status).toBe(200);
+    crowd.leave();
+    const [line = ''] = service.output().split('\n');
+    expect(JSON.parse(line)).toMatchObject({
+      level: 40,
+      msg: `waiting for the database at 127.0.0.1:${primary.port}/postgres`,
+      reason: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  it('is waited for by migrate, too', async () => {
+    await primary.stop('fast');
+    const env = { DATABASE_URL: primary.url() };
+    const migrate = await whileItWaits(['migrate'], env, () => primary.start());
+    expect(await migrate.exited).toEqual({ code: 0, signal: null });
+    expect(migrate.output()).toMatch(/up to date|applied/);
+  });
+
+  it('is waited for no longer once a signal stops the start', async () => {
+    await primary.stop('fast');
+    const env = { DATABASE_URL: primary.url() };
+    const service = await whileItWaits(['serve'], env, async () => undefined);
+    service.signal('SIGINT');
+    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(service.output()).not.toContain('serves on');
+    const migrate = await whileItWaits(['migrate'], env, async () => undefined);
+    migrate.signal('SIGINT');
+    expect(await migrate.exited).toEqual({ code: null, signal: 'SIGINT' });
+    await primary.start();
+  });
+});
+
+it('a standby is waited for until it is promoted', async () => {
+  const standby = await primary.createStandby(join(folder, 'standby'), 'standby');
+  try {
+    const service = await whileItWaits(['serve'], { DATABASE_URL: standby.url() }, async () => {
+      await standby.query('select pg_promote()');
+    });
+    await waitFor('address of the service', () => service.output().includes('serves on'), {
+      timeoutMs: 60_000,
+    });
+    expect(service.output()).toContain('it is in recovery, as a standby is, and takes no writes');
+  } finally {
+    await standby.remove();
+  }
+});
+
+it('a database that does not come is given up, in words that fit a terminal', async () => {
+  await primary.stop('fast');
+  const env = { DATABASE_URL: primary.url(), DATABASE_WAIT_MS: '1' };
+  for (const command of ['serve', 'migrate']) {
+    const { code, output } = await runToEnd(env, [command]);
+    expect(code).toBe(1);
+    const lines = output.split('\n').filter((line) => line.startsWith('firstcome: '));
+    expect(lines.join('\n')).toMatch(/ECONNREFUSED[\s\S]*\nfirstcome: Waited 0.001 s for it/);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  }
+  await primary.start();
+});
+
+it('the bundled database is used as it is, whatever the variables of libpq say', async () => {
+  const service = await startServiceProcess({
+    ...{ DATA_DIR: join(folder, 'data'), WORKERS: '2' },
+    ...{ PGHOST: '192.0.2.1', PGPORT: '1', PGUSER: 'eve', PGPASSWORD: 'x', PGDATABASE: 'other' },
+    ...{ PGSSLMODE: 'verify-full', PGOPTIONS: '-c nothing=1', PGAPPNAME: 'eve' },
+  });
+  const crowd = new Crowd();
+  await crowd.createCoupon(service.url, 'LAUNCH', 1);
+  crowd.leave();
+});

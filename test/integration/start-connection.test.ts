@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type StartConnection, withStartConnection } from '../../src/adapters/postgres/connect.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { patience, startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const role = `guest_${randomBytes(6).toString('hex')}`;
+let database: TestDatabase;
+let proxy: FaultProxy;
+let url: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await database.query(`create role ${role} login password 'secret'`);
+  const ours = new URL(database.url);
+  [ours.username, ours.password] = [role, 'secret'];
+  url = ours.href;
+});
+
+afterAll(async () => {
+  await database.query(`drop role ${role}`);
+  await database.drop();
+});
+
+beforeEach(async () => {
+  proxy = await FaultProxy.before(url);
+});
+
+afterEach(() => proxy.stop());
+
+type Start = { result: Promise<unknown>; waits: string[]; works: number };
+
+/** A start whose work ends at once, and calls `onWait` with the first reason to wait. */
+function start(
+  options: Partial<StartConnection>,
+  onWait: (reason: string) => Promise<unknown> | undefined = () => undefined,
+  work: (client: pg.Client, count: number) => Promise<unknown> = async () => 'done',
+): Start {
+  const started: Start = { result: Promise.resolve(), waits: [], works: 0 };
+  let mended: Promise<unknown> | undefined;
+  const running = withStartConnection(
+    {
+      ...{ url: proxy.urlOf(url), connectTimeoutMs: 20_000, waitMs: 60_000 },
+      sleep: systemClock.sleep,
+      ...options,
+      onWait(reason) {
+        started.waits.push(reason);
+        mended ??= onWait(reason);
+      },
+    },
+    (client) => {
+      started.works += 1;
+      return work(client, started.works);
+    },
+  );
+  started.result = running.finally(() => mended);
+  return started;
+}
+
+describe('a start waits for a database', () => {
+  it('that refuses connections', async () => {
+    await proxy.refuse();
+    const { result, waits } = start({}, () => proxy.accept());
+    expect(await result).toBe('done');
+    expect(waits).toEqual([expect.stringContaining('ECONNREFUSED')]);
+  });
+
+  it('whose name is not known yet', async () => {
+    const stop = new AbortController();
+    // Two dots: no server of names is asked, which may take its time where there is none.
+    const { result, waits } = start(
+      { url: 'postgres://no-such-host..invalid/sale', signal: stop.signal },
+      async () => stop.abort('seen'),
+    );
+    await expect(result).rejects.toBe('seen');
+    expect(waits).toEqual([expect.stringContaining('getaddrinfo')]);
+  });
+
+  it('whose connections are cut before it greets', async () => {
+    proxy.cutWhen = () => 'before';
+    const { result, waits } = start({}, async () => proxy.heal());
+    expect(await result).toBe('done');
+    expect(waits).toHaveLength(1);
+    expect(waits[0]).toMatch(/ECONNRESET|terminated unexpectedly/);
+  });
+
+  it('that takes connections and does not answer', async () => {
+    proxy.blackHole(true);
+    const { result, waits } = start({ connectTimeoutMs: 1_000 }, async () => proxy.heal());
+    expect(await result).toBe('done');
+    expect(waits[0]).toBe('it did not answer within 1 s');
+  });
+
+  it('that greets and does not answer', async () => {
+    proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
+    const { result, waits } = start({ connectTimeoutMs: 3_000 }, async () => proxy.heal());
+    expect(await result).toBe('done');
+    expect(waits[0]).toBe('it did not answer within 3 s');
+  });
+
+  it('that has all the connections that it admits', async () => {
+    await database.query(`alter role ${role} connection limit 0`);
+    const { result, waits } = start({}, () =>
+      database.query(`alter role ${role} connection limit -1`),
+    );
+    expect(await result).toBe('done');
+    expect(waits).toEqual([expect.stringMatching(/^too many connections for role/)]);
+  });
+
+  it('whose transactions are read-only', async () => {
+    await database.query(`alter role ${role} set default_transaction_read_only = on`);
+    const { result, waits } = start({}, () =>
+      database.query(`alter role ${role} reset default_transaction_read_only`),
+    );
+    expect(await result).toBe('done');
+    expect(waits).toEqual(['its transactions are read-only']);
+  });
+
+  it.each([
+    [
+      'says so',
+      (client: pg.Client) => client.query('select pg_terminate_backend(pg_backend_pid())'),
+    ],
+    [
+      'is cut off',
+      (client: pg.Client) => {
+        proxy.breakAll();
+        return client.query('select 1');
+      },
+    ],
+  ])('that goes while the work is done, and %s; the work is done again', async (_how, go) => {
+    const started = start({}, undefined, async (client, count) => {
+      if (count === 1) await go(client);
+      return 'done again';
+    });
+    expect(await started.result).toBe('done again');
+    expect(started.works).toBe(2);
+    expect(started.waits).toHaveLength(1);
+  });
+});
+
+describe('a start does not wait', () => {
+  it.each([
+    [
+      'a wrong password',
+      (place: URL) => (place.password = 'sesame'),
+      /password authentication failed/,
+    ],
+    ['an unknown database', (place: URL) => (place.pathname = '/nowhere'), /does not exist/],
+    [
+      'a setting that there is none of',
+      (place: URL) => (place.search = '?options=-c%20nothing=1'),
+      /unrecognized configuration parameter/,
+    ],
+  ])('after %s', async (_what, change, message) => {
+    const place = new URL(url);
+    change(place);
+    const { result, waits } = start({ url: place.href });
+    await expect(result).rejects.toMatchObject({ name: 'StartError' });
+    await expect(result).rejects.toThrow(message);
+    expect(waits).toEqual([]);
+  });
+
+  it('where it is not to', async () => {
+    await proxy.refuse();
+    const { result, waits } = start({ waitMs: 0 });
+    await expect(result).rejects.toThrow(/ECONNREFUSED/);
+    await expect(result).rejects.not.toThrow(/Waited/);
+    expect(waits).toEqual([]);
+  });
+
+  it('after an error of a statement', async () => {
+    const started = start({}, undefined, (client) => client.query('select 1 / 0'));
+    await expect(started.result).rejects.toMatchObject({ name: 'StartError' });
+    expect(started).toMatchObject({ works: 1, waits: [] });
+  });
+
+  it('after a bug, which it does not take for a fault of the database', async () => {
+    const bug = new TypeError('a bug');
+    const started = start({}, undefined, () => Promise.reject(bug));
+    await expect(started.result).rejects.toBe(bug);
+  });
+});
+
+describe('a start that is stopped', () => {
+  it('while it waits ends with the reason of the stop', async () => {
+    await proxy.refuse();
+    const stop = new AbortController();
+    const { result } = start({ signal: stop.signal, waitMs: 600_000 }, async () =>
+      stop.abort('now'),
+    );
+    await expect(result).rejects.toBe('now');
+  });
+
+  it('while it connects ends at once', async () => {
+    proxy.blackHole(true);
+    const stop = new AbortController();
+    const { result } = start({ signal: stop.signal, connectTimeoutMs: 600_000 });
+    const untilOpen = setInterval(() => proxy.openLinks > 0 && stop.abort('now'), 10);
+    await expect(result).rejects.toBe('now');
+    clearInterval(untilOpen);
+  });
+
+  it('while it works ends at once', async () => {
+    const stop = new AbortController();
+    const { result } = start({ signal: stop.signal }, undefined, (client) => {
+      const working = client.query('select pg_sleep(600)');
+      stop.abort('now');
+      return working;
+    });
+    await expect(result).rejects.toBe('now');
+  });
+});
+
+it('a start looks up names in the catalogs only, whatever the URL says', async () => {
+  await database.query(`create schema other authorization ${role}`);
+  await database.query(
+    'create function other.pg_is_in_recovery() returns boolean language sql return true',
+  );
+  await database.query(
+    `create function other.set_config(text, text, boolean) returns text language sql return 'x'`,
+  );
+  const misled = new URL(proxy.urlOf(url));
+  misled.searchParams.set('options', '-c search_path=other,pg_catalog');
+  const { result } = start({ url: misled.href, waitMs: 0 }, undefined, async (client) => {
+    const { rows } = await client.query('show search_path');
+    return rows;
+  });
+  expect(await result).toEqual([{ search_path: 'pg_catalog, pg_temp' }]);
+  await database.query('drop schema other cascade');
+});
+
+it('the time to wait is that of the whole start, whose refusal holds the last reason', async () => {
+  await proxy.refuse();
+  const service = startService({
+    ...{ ...patience, DATABASE_URL: proxy.urlOf(database.url), DATABASE_WAIT_MS: '300' },
+  });
+  await expect(service).rejects.toMatchObject({
+    name: 'StartError',
+    message: expect.stringMatching(
+      /ECONNREFUSED[\s\S]*\nWaited 0.3 s for it \(DATABASE_WAIT_MS\)\.\nCheck/,
+    ),
+  });
+});
+
+it('a start makes one connection for all that it does before it serves', async () => {
+  let connections = 0;
+  // The first message of a connection names its user.
+  proxy.cutWhen = (piece) => {
+    if (piece.includes('firstcome start')) connections += 1;
+    return undefined;
+  };
+  const app = await startService({ ...patience, DATABASE_URL: proxy.urlOf(database.url) });
+  await app.stop();
+  expect(connections).toBe(1);
+});

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The service in a terminal of its own, for what it does there only. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  commandOf,
+  familyOf,
+  type ServiceProcess,
+  startServiceProcess,
+} from './service-process.ts';
+
+const scriptProgram = '/usr/bin/script';
+
+/** Whether this machine can run a command in a terminal. */
+export const hasTerminals = process.platform === 'linux' && existsSync(scriptProgram);
+
+/** A service in a terminal. */
+export type TerminalService = {
+  url: string;
+  /** All that the terminal has shown, in lines. */
+  output(): string;
+  /** Sends a signal to the service itself. */
+  signal(name: NodeJS.Signals): void;
+  /** The exit code of the service, once it has ended. */
+  exitCode(): number | undefined;
+  /** The terminal: it closes when this is killed. */
+  terminal: ServiceProcess;
+};
+
+/** Starts a service in a terminal; `folder` takes a file with its exit code. */
+export async function startInTerminal(
+  folder: string,
+  env: Record<string, string>,
+): Promise<TerminalService> {
+  const statusFile = join(folder, 'status');
+  const serve = commandOf(['serve'])
+    .map((part) => `'${part}'`)
+    .join(' ');
+  // A shell hands the signal on to all of the terminal, as the kernel does when the shell ends. This one writes down how
+  // the service has ended.
+  const handOn = `trap "trap '' HUP; kill -HUP 0" HUP`;
+  const shell = `${handOn}; ${serve} & wait $!; wait $!; echo $? >'${statusFile}'`;
+  const terminal = await startServiceProcess({ SHELL: '/bin/sh', ...env }, [
+    ...[scriptProgram, '--quiet', '--command', shell, '/dev/null'],
+  ]);
+  const services = () =>
+    familyOf(terminal.pid).filter(
+      ({ command }) => / serve$/.test(command) && !/sh -c /.test(command),
+    );
+  return {
+    terminal,
+    url: terminal.url,
+    output: () => terminal.output().replaceAll('\r\n', '\n'),
+    signal(name) {
+      for (const { pid } of services()) process.kill(pid, name);
+    },
+    exitCode() {
+      const status = existsSync(statusFile) ? readFileSync(statusFile, 'utf8').trim() : '';
+      return status === '' ? undefined : Number(status);
+    },
+  };
+}
