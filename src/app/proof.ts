@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The drill and the audit as commands: where they find keys and database, and what they say. */
+/** The commands drill and audit: their keys, their database and their output. */
 import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -25,7 +25,7 @@ import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 import { schemaIn } from './prepare-database.ts';
 
-/** Plays a scenario and judges what the clients saw. */
+/** Plays a scenario and audits what the clients saw. */
 export async function drill(
   config: Config,
   options: DrillArguments,
@@ -44,13 +44,11 @@ export async function drill(
   const { history, jsonReport, htmlReport } = drillOptions;
   const written = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   if (faults !== undefined && written.some((file) => resolve(file) === resolve(faults))) {
-    throw new DrillOptionsError([
-      'faults must be a file of its own, which the drill does not write',
-    ]);
+    throw new DrillOptionsError(['faults must be a file that the drill does not write']);
   }
   await assertWritable(written);
   const database = isAudited ? await findDatabase(config) : undefined;
-  if (isAudited && database === undefined) output.stdout(`nothing to judge by: ${noDatabase}\n\n`);
+  if (isAudited && database === undefined) output.stdout(`cannot audit: ${noDatabase}\n\n`);
   const report = await runDrill(
     drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
@@ -62,16 +60,16 @@ export async function drill(
   const historyFile = report.history.file;
   const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
   if (database === undefined) {
-    output.stdout(`\nnot judged; do so with: ${byHand}\n`);
+    output.stdout(`\nnot judged; to audit it, run: ${byHand}\n`);
     return 'unknown';
   }
   try {
-    // Found anew: a bundled database that was started again meanwhile listens elsewhere.
+    // Find the database again: a bundled one may have restarted on another port.
     const dump = await dumpDatabase(config);
     return await judge({ historyFile, faultsFile: faults, dump }, output);
   } catch (error) {
     if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
-    throw new StartError(`${error.message}\nThen judge with: ${byHand}`, { cause: error });
+    throw new StartError(`${error.message}\nThen audit with: ${byHand}`, { cause: error });
   }
 }
 
@@ -99,8 +97,8 @@ async function judge(
 }
 
 /**
- * The files are written once the drill has begun, and nobody wants to learn then that they cannot be. Each is left as it
- * was found: a drill that does not begin leaves nothing.
+ * Fails early when a file cannot be written, since the drill writes its files only after it has started. It changes no
+ * file and leaves no new one.
  */
 async function assertWritable(files: string[]): Promise<void> {
   for (const file of files) {
@@ -111,7 +109,7 @@ async function assertWritable(files: string[]): Promise<void> {
   }
 }
 
-/** Clients of one service, judged by the database of another, would seem to have lost all that they were told. */
+/** Fails early when the service uses another database, where every acknowledged claim would count as lost. */
 async function assertJudgedHere(
   database: DumpedDatabase,
   coupon: string,
@@ -119,14 +117,16 @@ async function assertJudgedHere(
 ): Promise<void> {
   if (await knowsCoupon(database, coupon).catch(cannotBeRead)) return;
   throw new StartError(
-    `the service at ${urls.join(', ')} does not use the database that would judge it: coupon ` +
-      `${coupon}, created there just now, is not in it. Say --url, or set DATABASE_URL and DATABASE_SCHEMA to those of this service.`,
+    `the service at ${urls.join(', ')} uses another database:\n` +
+      `its new coupon ${coupon}\n` +
+      'is not in this one. Set --url to the service of this database, or DATABASE_URL\n' +
+      'and DATABASE_SCHEMA to the database of the service.',
   );
 }
 
 async function dumpDatabase(config: Config): Promise<Dump> {
   const database = await findDatabase(config);
-  if (database === undefined) throw new StartError(`nothing to judge by: ${noDatabase}`);
+  if (database === undefined) throw new StartError(`cannot audit: ${noDatabase}`);
   return takeDump(database).catch(cannotBeRead);
 }
 
@@ -134,11 +134,11 @@ function cannotBeRead(error: Error): never {
   throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
 
-// Each line fits into 80 columns, together with the name before it.
+// Each line fits into 80 columns, with its prefix.
 const noDatabase =
   'there is no database here.\n' +
-  'Set DATABASE_URL to that of the service; or, where its PostgreSQL is\n' +
-  'the bundled one, run this in the same folder (DATA_DIR) while the\n' +
+  'Set DATABASE_URL to the database of the service. If the service uses the\n' +
+  'bundled PostgreSQL, run this command with the same DATA_DIR while the\n' +
   'service runs.';
 
 async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What is stored once everything has come to rest: the tables as they are, read in one snapshot. 64-bit numbers and
- * times are texts, since a double and a `Date` would lose digits of them; times are RFC 3339 in UTC with six digits.
+ * The dump: the tables after the run, read in one snapshot once nothing is under way. 64-bit numbers and times are
+ * texts, since a double or a `Date` would drop digits. Times are RFC 3339 in UTC with six digits.
  */
 export type Dump = {
   dump: 'firstcome';

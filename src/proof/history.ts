@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What the drill records and the audit judges: a history, which is one JSON object a line, in the order in which the
- * recording process saw the events. It holds what clients saw and nothing that only the service could know.
+ * The history: what the drill records and the audit judges. It is one JSON object a line, in the order in which the
+ * recording process saw the events. It holds what clients saw, and nothing that only the service can know.
  */
 
-/** What was asked of the service. */
+/** The operations that a client can send to the service. */
 export const operations = ['create', 'claim', 'find_claim', 'read', 'add_stock'] as const;
 
 /** One of `operations`. */
 export type Operation = (typeof operations)[number];
 
 /**
- * One event. Each operation has an `invoke` and, unless the recording ended before, one completion:
- * - `ok`: answered with success, a claim that is stored or what was read;
- * - `fail`: answered with `effect: none`, so it changed nothing and never will;
- * - `info`: nobody can tell. No answer, a broken connection, or an answer with `effect: unknown`.
+ * One event. Each operation has one `invoke`, and one completion unless the recording ended first:
+ * - `ok`: the answer is a success; it shows a stored claim, or what was read;
+ * - `fail`: the answer has `effect: none`, so the operation changed nothing and never will;
+ * - `info`: the outcome is unknown. No answer, a broken connection, or an answer with `effect: unknown`.
  */
 export type HistoryEvent = {
   /** Counted from 0 without gaps. */
@@ -22,57 +22,58 @@ export type HistoryEvent = {
   /** Milliseconds of a monotonic clock since the recording began. */
   t_ms: number;
   type: 'invoke' | 'ok' | 'fail' | 'info';
-  /** Joins a completion to its `invoke`; counted from 0. */
+  /** Connects a completion to its `invoke`; counted from 0. */
   op: number;
-  /** A client that does one thing after the other. After an `info` it goes on under a new number. */
+  /** A client that has one operation under way at a time. After an `info` it continues under a new number. */
   proc: number;
-  /** The URL of the node that was asked. */
+  /** The URL of the node that received the request. */
   node: string;
   f: Operation;
   coupon: string;
   user?: string;
   /** The idempotency key. */
   key?: string;
-  /** Which try of the same intent this is, counted from 1. */
+  /** The number of this attempt at the same intent, counted from 1. */
   attempt?: number;
   /** On `create` and `add_stock`: the units. */
   units?: number;
-  /** On a `create`, where the sale has a window: its ends as RFC 3339 texts. */
+  /** On a `create` with a sale window: its ends as RFC 3339 texts. */
   opens_at?: string | null;
   closes_at?: string | null;
 
   // On completions:
-  /** The status; absent when no answer came. */
+  /** The HTTP status; absent without an answer. */
   http?: number;
-  /** The outcome or the code of the error as the answer tells it; `timeout`, `reset` or `refused` where none came. */
+  /** The outcome or error code of the answer; `timeout`, `reset` or `refused` without one. */
   outcome?: string;
   effect?: 'none' | 'unknown';
-  /** Of the claim that the answer shows, or that an `outcome_unknown` names. */
+  /** The id of the claim in the answer, or of the claim that an `outcome_unknown` names. */
   claim_id?: string;
   position?: number;
   claimed_at?: string;
-  /** Seconds, as the header `Retry-After` says; absent without one. */
+  /** Seconds, from the header `Retry-After`; absent without one. */
   retry_after_s?: number;
-  /** On a `read`: what it showed. */
+  /** On a `read`: what the answer showed. */
   amount?: number;
   remaining_amount?: number;
 };
 
 /**
- * The beginning or the end of what was broken on purpose while a history was recorded; a file of its own, one JSON object
- * a line. Instead of `t_ms` there may be `at`, an RFC 3339 text, which is held against the `started_at` of the history.
+ * The start or the end of a fault that was injected while a history was recorded. Faults are a file of their own, one
+ * JSON object a line. In place of `t_ms` a line may have `at`, an RFC 3339 text, which the audit compares with the
+ * `started_at` of the history.
  */
 export type FaultEvent = {
   t_ms: number;
-  /** The kind of fault, such as `postgres_immediate_stop`. */
+  /** The type of the fault, such as `postgres_immediate_stop`. */
   fault: string;
   phase: 'start' | 'end';
-  /** Rows of the failure table that it stands for. */
+  /** The rows of the fault table that it belongs to. */
   rows?: number[];
   detail?: string;
 };
 
-/** The first line of a history: what was run. */
+/** The first line of a history: what ran. */
 export type HistoryHead = {
   history: 'firstcome';
   version: 1;
@@ -80,6 +81,6 @@ export type HistoryHead = {
   seed: number;
   nodes: string[];
   started_at: string;
-  /** The options of the run, for whoever wants to repeat it. */
+  /** The options of the run, so that it can be repeated. */
   options: Record<string, unknown>;
 };

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Figures as people read them. */
+/** Numbers formatted for people. */
 
 /** A whole number with commas between thousands. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Milliseconds with about three digits that count. */
+/** Milliseconds with about three significant digits. */
 export function millis(ms: number): string {
   if (ms >= 100) return whole(ms);
   return ms >= 10 ? ms.toFixed(1) : ms.toFixed(2);
 }
 
-/** Seconds with one digit behind the point. */
+/** Seconds with one decimal. */
 export function seconds(value: number): string {
   return value.toFixed(1);
 }
 
-/** So many things, with the thing's name in the plural where there is not one: `1 unit`, `2 units`. */
+/** A count with the name of what it counts, in the singular or the plural: `1 unit`, `2 units`. */
 export function counted(count: number, name: string): string {
   return `${whole(count)} ${name}${count === 1 ? '' : 's'}`;
 }

@@ -139,7 +139,7 @@ it('judges nobody by a database that the service does not use', async () => {
   const urls = apps.slice(0, 1).map(({ url }) => url);
   try {
     await expect(play('flash-sale', { urls, env })).rejects.toThrow(
-      `the service at ${urls[0]} does not use the database that would judge it`,
+      `the service at ${urls[0]} uses another database`,
     );
   } finally {
     await other.drop();
@@ -192,7 +192,7 @@ it('does not write over the file that tells of the faults', async () => {
     files: { history },
     faults: join(folder, '.', 'told.jsonl'),
   });
-  await expect(refused).rejects.toThrow('faults must be a file of its own');
+  await expect(refused).rejects.toThrow('faults must be a file that the drill does not write');
   expect(await readFile(history, 'utf8')).toBe('told');
 });
 
@@ -205,8 +205,8 @@ it('says before it begins that there is nothing to judge by, and in the end how 
   const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
   const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
   expect(verdict).toBe('unknown');
-  expect(said).toMatch(/^nothing to judge by: there is no database here\.\nSet DATABASE_URL/);
-  expect(said).toMatch(/\nnot judged; do so with: firstcome audit \S+flash-sale\.jsonl\n$/);
+  expect(said).toMatch(/^cannot audit: there is no database here\.\nSet DATABASE_URL/);
+  expect(said).toMatch(/\nnot judged; to audit it, run: firstcome audit \S+flash-sale\.jsonl\n$/);
 });
 
 it('says how to judge what it has recorded when it cannot do so itself', async () => {
@@ -214,7 +214,7 @@ it('says how to judge what it has recorded when it cannot do so itself', async (
   const unjudged = play('flash-sale', { urls: apps.map(({ url }) => url), faults });
   const byHand = `firstcome audit ${join(folder, 'flash-sale.jsonl')} --faults ${faults}`;
   await expect(unjudged).rejects.toThrow(`${faults}: ENOENT`);
-  await expect(unjudged).rejects.toThrow(`\nThen judge with: ${byHand}`);
+  await expect(unjudged).rejects.toThrow(`\nThen audit with: ${byHand}`);
 });
 
 it('leaves no file behind when it does not begin', async () => {

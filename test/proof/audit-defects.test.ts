@@ -13,32 +13,32 @@ import {
   violationsOf,
 } from '../support/proof-audit.ts';
 import {
+  type Answer,
   head,
   notFound,
   SaleScript,
-  type Told,
   writeJsonLines,
 } from '../support/proof-recorder.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 
-const refusedAs = (outcome: string, http = 409): Told => {
+const refusedAs = (outcome: string, http = 409): Answer => {
   return { type: 'fail', http, outcome, effect: 'none' };
 };
 const soldOut = refusedAs('sold_out', 400);
-const timeout: Told = { type: 'info', outcome: 'timeout' };
-const unavailable: Told = { ...refusedAs('unavailable', 503), retry_after_s: 1 };
-const unknown = (claimId: string): Told => {
-  const told: Told = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
-  return { ...told, claim_id: claimId, retry_after_s: 1 };
+const timeout: Answer = { type: 'info', outcome: 'timeout' };
+const unavailable: Answer = { ...refusedAs('unavailable', 503), retry_after_s: 1 };
+const unknown = (claimId: string): Answer => {
+  const answer: Answer = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
+  return { ...answer, claim_id: claimId, retry_after_s: 1 };
 };
 
 let script: SaleScript;
 
 /**
- * A sale of three units that sells out, and one of ten that does not; every kind of answer was heard. The audit passes
- * it, so whatever it finds in a test is what the test has planted.
+ * A sale of three units that sells out, and one of ten that does not, with every type of answer. The audit passes it, so
+ * whatever it finds in a test is the planted defect.
  */
 beforeEach(() => {
   script = new SaleScript();
@@ -63,15 +63,15 @@ const audited = (dump: Dump = script.dump()) => {
   return auditRecorded(folder.path, { events: recorder.events, faults, dump });
 };
 
-/** The rules that fail; all that they say is shown when a test fails. */
+/** The rules that fail, with all violations for the output of a failed test. */
 const findings = async (dump?: Dump) => {
   const report = await audited(dump);
-  const told = reportLines(report, 1000).join('\n');
-  expect(told).not.toMatch(/(?<![\d.,-])1 (?:unit|claim|coupon|operation|fault|answer|time)s\b/);
+  const answer = reportLines(report, 1000).join('\n');
+  expect(answer).not.toMatch(/(?<![\d.,-])1 (?:unit|claim|coupon|operation|fault|answer|time)s\b/);
   return { rules: failedRules(report), said: violationsOf(report) };
 };
 
-/** Fails unless exactly these rules do. */
+/** Fails unless exactly these rules fail. */
 const expectFailed = async (rules: string[], dump?: Dump) => {
   const found = await findings(dump);
   expect(found).toEqual({ rules, said: found.said });
@@ -97,7 +97,7 @@ const lastOf = (dump: Dump, name: string) => {
   return row;
 };
 
-/** Lets the tables hold one more claim, as if it had been decided: stock, claim and ledger agree. */
+/** Adds a claim to the tables as if it were decided: stock, claim and ledger agree. */
 const store = (
   dump: Dump,
   parts: { name: string; user: string; claimId: string; key?: string | null },
@@ -127,22 +127,22 @@ const store = (
   });
 };
 
-describe('without a defect', () => {
-  it('the sale passes', async () => {
+describe('a history without a defect', () => {
+  it('passes a correct sale', async () => {
     expect(await findings()).toEqual({ rules: [], said: [] });
   });
 });
 
-describe('in the tables, the audit finds', () => {
-  it('a unit that was oversold: R1', async () => {
+describe('defects in the tables', () => {
+  it('finds an oversold unit (R1)', async () => {
     const claimId = script.sale.newId();
-    script.claim('SMALL', 'hal', { told: timeout });
+    script.claim('SMALL', 'hal', { answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'SMALL', user: 'hal', claimId });
     await expectFailed(['R1', 'R13b'], dump);
   });
 
-  it('remaining below zero in the middle of the ledger, made good later: R1', async () => {
+  it('finds a negative remaining amount in the middle of the ledger, even if later rows correct it (R1)', async () => {
     script.addStock('SMALL', 2, 'more');
     script.claim('SMALL', 'hal');
     const dump = script.dump();
@@ -156,14 +156,14 @@ describe('in the tables, the audit finds', () => {
     expect(rules).toContain('R1');
   });
 
-  it('a gap in the ledger: R1', async () => {
+  it('finds a gap in the ledger (R1)', async () => {
     const dump = script.dump();
     lastOf(dump, 'SMALL').seq = '9';
     couponOf(dump, 'SMALL').ledger_seq = '9';
     await expectFailed(['R1'], dump);
   });
 
-  it('a batch that is recorded twice: R1', async () => {
+  it('finds a batch that is recorded twice (R1)', async () => {
     const dump = script.dump();
     const [first, second] = ledgerOf(dump, 'LARGE');
     if (first === undefined || second === undefined) throw new Error('too short a ledger');
@@ -171,20 +171,20 @@ describe('in the tables, the audit finds', () => {
     await expectFailed(['R1'], dump);
   });
 
-  it('a row of the ledger that is there twice: R1', async () => {
+  it('finds a duplicate ledger row (R1)', async () => {
     const dump = script.dump();
     dump.ledger.push({ ...lastOf(dump, 'LARGE') });
     const { rules } = await findings(dump);
     expect(rules).toContain('R1');
   });
 
-  it('two claims of one user: R2', async () => {
+  it('finds two claims of one user (R2)', async () => {
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'fay', claimId: script.sale.newId() });
     await expectFailed(['R2'], dump);
   });
 
-  it('a claim that was acknowledged and is gone: R3', async () => {
+  it('finds an acknowledged claim that is missing (R3)', async () => {
     script.claim('LARGE', 'hal');
     const dump = script.dump();
     const last = lastOf(dump, 'LARGE');
@@ -194,7 +194,7 @@ describe('in the tables, the audit finds', () => {
     await expectFailed(['R3', 'R13b'], dump);
   });
 
-  it('a position that was changed: R3', async () => {
+  it('finds a changed position (R3)', async () => {
     const dump = script.dump();
     claimOf(dump, 'ada').position = 2;
     claimOf(dump, 'bob').position = 1;
@@ -202,7 +202,7 @@ describe('in the tables, the audit finds', () => {
     expect(rules).toEqual(expect.arrayContaining(['R3', 'R8', 'R13']));
   });
 
-  it('a time of a claim that was changed: R3', async () => {
+  it('finds a changed claim time (R3)', async () => {
     const dump = script.dump();
     const claim = claimOf(dump, 'fay');
     claim.claimed_at = claim.claimed_at.replace(/.Z$/, '7Z');
@@ -210,7 +210,7 @@ describe('in the tables, the audit finds', () => {
     await expectFailed(['R3'], dump);
   });
 
-  it('stock that was added for certain and is gone: R3', async () => {
+  it('finds acknowledged stock that is missing (R3)', async () => {
     script.addStock('LARGE', 5, 'more');
     const dump = script.dump();
     const last = lastOf(dump, 'LARGE');
@@ -220,43 +220,43 @@ describe('in the tables, the audit finds', () => {
     expect(rules).toContain('R3');
   });
 
-  it('a claim that nobody asked for: R4', async () => {
+  it('finds a claim that no client requested (R4)', async () => {
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId() });
     await expectFailed(['R4'], dump);
   });
 
-  it('a claim that is stored under a key that its user never sent: R4', async () => {
-    script.claim('LARGE', 'hal', { key: 'k-hal', told: timeout });
+  it('finds a claim stored under a key that its user never sent (R4)', async () => {
+    script.claim('LARGE', 'hal', { key: 'k-hal', answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId(), key: 'other' });
     await expectFailed(['R4'], dump);
   });
 
-  it('a refused attempt that came alive: R5', async () => {
-    script.claim('LARGE', 'hal', { told: unavailable });
+  it('finds a refused attempt that is stored later (R5)', async () => {
+    script.claim('LARGE', 'hal', { answer: unavailable });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'hal', claimId: script.sale.newId() });
     await expectFailed(['R4', 'R5'], dump);
   });
 
-  it('the claim id of an unknown outcome that is stored for another user: R6', async () => {
+  it('finds the claim id of an unknown outcome stored for another user (R6)', async () => {
     const claimId = script.sale.newId();
-    script.claim('LARGE', 'hal', { told: unknown(claimId) });
-    script.claim('LARGE', 'ivy', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { answer: timeout });
     const dump = script.dump();
     store(dump, { name: 'LARGE', user: 'ivy', claimId });
     await expectFailed(['R6'], dump);
   });
 
-  it('claims and stock that disagree: R8', async () => {
+  it('finds claims that disagree with the stock (R8)', async () => {
     const dump = script.dump();
     dump.claims = dump.claims.filter((claim) => claim.user_id !== 'fay');
     const { rules } = await findings(dump);
     expect(rules).toContain('R8');
   });
 
-  it('stock and ledger that disagree: R8', async () => {
+  it('finds stock that disagrees with the ledger (R8)', async () => {
     const dump = script.dump();
     const coupon = couponOf(dump, 'LARGE');
     coupon.amount += 1;
@@ -264,46 +264,46 @@ describe('in the tables, the audit finds', () => {
     await expectFailed(['R8'], dump);
   });
 
-  it('ledger and claims that disagree: R8', async () => {
+  it('finds a ledger that disagrees with the claims (R8)', async () => {
     const dump = script.dump();
     claimOf(dump, 'fay').position = 3;
     const { rules } = await findings(dump);
     expect(rules).toContain('R8');
   });
 
-  it('a claim that the ledger dates otherwise: R8', async () => {
+  it('finds a claim whose time differs from its ledger row (R8)', async () => {
     const dump = script.dump();
     const last = lastOf(dump, 'LARGE');
     last.recorded_at = last.recorded_at.replace(/.Z$/, '7Z');
     await expectFailed(['R8'], dump);
   });
 
-  it('a claim from before the sale opened: R12', async () => {
+  it('finds a claim from before the sale opened (R12)', async () => {
     script.create('LATE', 5, { opensMs: script.ms + 10 });
     script.ms += 10;
     script.claim('LATE', 'hal');
     const dump = script.dump();
-    const told = script.recorder.events.at(-1) as HistoryEvent;
+    const answer = script.recorder.events.at(-1) as HistoryEvent;
     const early = couponOf(dump, 'LATE').created_at;
     claimOf(dump, 'hal').claimed_at = early;
     lastOf(dump, 'LATE').recorded_at = early;
-    told.claimed_at = early;
+    answer.claimed_at = early;
     await expectFailed(['R12'], dump);
   });
 
-  it('a claim from after the sale closed: R12', async () => {
+  it('finds a claim from after the sale closed (R12)', async () => {
     script.create('BRIEF', 5, { closesMs: script.ms + 10 });
     script.claim('BRIEF', 'hal');
-    const told = script.last;
+    const answer = script.last;
     const dump = script.dump();
     const late = couponOf(dump, 'BRIEF').closes_at as string;
     claimOf(dump, 'hal').claimed_at = late;
     lastOf(dump, 'BRIEF').recorded_at = late;
-    told.claimed_at = late;
+    answer.claimed_at = late;
     await expectFailed(['R12'], dump);
   });
 
-  it('time that goes back along the ledger: R13', async () => {
+  it('finds time that goes back along the ledger (R13)', async () => {
     const dump = script.dump();
     const [first] = ledgerOf(dump, 'LARGE');
     if (first === undefined) throw new Error('LARGE has no ledger');
@@ -312,8 +312,8 @@ describe('in the tables, the audit finds', () => {
   });
 });
 
-/** Plants that more than one complaint answers: each must be among them. */
-const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
+/** Defects that cause several violations: each one here must be among them. */
+const problems: [problem: string, plant: (dump: Dump) => void][] = [
   ['R1: LARGE: 2 claims of 1 unit', (dump) => (couponOf(dump, 'LARGE').amount = 1)],
   [
     'R1: LARGE: has no ledger',
@@ -331,7 +331,7 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     (dump) => (lastOf(dump, 'LARGE').first_position = 3),
   ],
   [
-    'R1: LARGE seq 3: tells of 9 units left, where 8 must be',
+    'R1: LARGE seq 3: says 9 units left, expected 8',
     (dump) => (lastOf(dump, 'LARGE').remaining_after = 9),
   ],
   ['R2: LARGE: claim', (dump) => (claimOf(dump, 'fay').claim_id = claimOf(dump, 'ada').claim_id)],
@@ -343,9 +343,9 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     'R3: LARGE: created with 10 units, stored with 11',
     (dump) => Object.assign(ledgerOf(dump, 'LARGE')[0] ?? {}, { units: 11 }),
   ],
-  ['R3: LARGE: 1 unit added, asked for: 0', (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added')],
+  ['R3: LARGE: 1 unit added, requested: 0', (dump) => (lastOf(dump, 'LARGE').kind = 'stock_added')],
   ['R8: a claim belongs to coupon 9', (dump) => (claimOf(dump, 'fay').coupon_id = '9')],
-  ['R8: two coupons have one name', (dump) => (couponOf(dump, 'SMALL').name = 'LARGE')],
+  ['R8: two coupons have the same name', (dump) => (couponOf(dump, 'SMALL').name = 'LARGE')],
   [
     'R8: LARGE: 3 units gone, but 2 claims stored',
     (dump) => (couponOf(dump, 'LARGE').remaining_amount = 7),
@@ -367,7 +367,10 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
     'R8: LARGE: the ledger ends with seq 3, not 4',
     (dump) => (couponOf(dump, 'LARGE').ledger_seq = '4'),
   ],
-  ['R8: LARGE: position 2 is not given once', (dump) => (claimOf(dump, 'fay').position = 1)],
+  [
+    'R8: LARGE: position 2 is not given exactly once',
+    (dump) => (claimOf(dump, 'fay').position = 1),
+  ],
   [
     'R8: LARGE: seq 3 gave 1 unit from position 2, claims there: 0',
     (dump) => (claimOf(dump, 'fay').position = 3),
@@ -378,17 +381,17 @@ const complaints: [complaint: string, plant: (dump: Dump) => void][] = [
   ],
 ];
 
-describe('of the tables, the audit says', () => {
-  it.each(complaints)('%s', async (complaint, plant) => {
+describe('violations in the tables', () => {
+  it.each(problems)('reports the violation "%s"', async (problem, plant) => {
     const dump = script.dump();
     plant(dump);
     const { said } = await findings(dump);
-    expect(said.filter((text) => text.includes(complaint)).length, said.join('\n')).toBe(1);
+    expect(said.filter((text) => text.includes(problem)).length, said.join('\n')).toBe(1);
   });
 });
 
-describe('in the answers, the audit finds', () => {
-  it('a win that shows no claim: R3', async () => {
+describe('defects in the answers', () => {
+  it('finds a win that shows no claim (R3)', async () => {
     script.claim('LARGE', 'hal');
     delete script.last.claim_id;
     const { rules, said } = await findings();
@@ -396,56 +399,56 @@ describe('in the answers, the audit finds', () => {
     expect(said.join()).toContain('shows no claim');
   });
 
-  it('a win that shows no position: R3', async () => {
+  it('finds a win that shows no position (R3)', async () => {
     script.claim('LARGE', 'hal');
     delete script.last.position;
     await expectFailed(['R3']);
   });
 
-  it('a claim that is shown before it was asked for: R4', async () => {
+  it('finds a claim that is shown before it was requested (R4)', async () => {
     script.claim('LARGE', 'hal');
     const shown = { ...script.last, outcome: 'found' };
-    const [invoked, told] = script.recorder.events.splice(-2);
+    const [invoked, answer] = script.recorder.events.splice(-2);
     script.recorder.events.push(
       { ...shown, type: 'invoke', f: 'find_claim' },
       { ...shown, f: 'find_claim' },
       { ...(invoked as HistoryEvent), op: shown.op + 1, proc: 900 },
-      { ...(told as HistoryEvent), op: shown.op + 1, proc: 900 },
+      { ...(answer as HistoryEvent), op: shown.op + 1, proc: 900 },
     );
     for (const [i, event] of script.recorder.events.entries()) Object.assign(event, { i, t_ms: i });
     await expectFailed(['R4', 'R13b']);
   });
 
-  it('closed for good, and a claim of that user all the same: R5', async () => {
+  it('finds a claim of a user after a final closed (R5)', async () => {
     script.create('BRIEF', 5, { closesMs: script.ms + 8 });
     const zombie = script.invokeClaim('BRIEF', 'hal');
-    script.claim('BRIEF', 'hal', { told: refusedAs('closed') });
+    script.claim('BRIEF', 'hal', { answer: refusedAs('closed') });
     script.decide(zombie);
     script.complete(zombie, timeout);
     script.ms += 10;
     await expectFailed(['R5']);
   });
 
-  it('one claim id that two unknown outcomes name: R6', async () => {
+  it('finds one claim id in two unknown outcomes (R6)', async () => {
     const claimId = script.sale.newId();
-    script.claim('LARGE', 'hal', { told: unknown(claimId) });
-    script.claim('LARGE', 'ivy', { told: unknown(claimId) });
+    script.claim('LARGE', 'hal', { answer: unknown(claimId) });
+    script.claim('LARGE', 'ivy', { answer: unknown(claimId) });
     await expectFailed(['R6']);
   });
 
-  it('a holder who sends the key of his claim, and hears no replay: R7', async () => {
+  it('finds a holder who sends the key of the claim and gets no replay (R7)', async () => {
     script.claim('SMALL', 'ada', { key: 'k-ada' });
     Object.assign(script.last, { ...refusedAs('already_claimed') });
     await expectFailed(['R7']);
   });
 
-  it('a claim that is stored without the key that was sent with it: R7', async () => {
+  it('finds a claim that is stored without its key (R7)', async () => {
     const dump = script.dump();
     claimOf(dump, 'eve').idempotency_key = null;
     await expectFailed(['R7'], dump);
   });
 
-  it('a read without numbers, and one that shows less than nothing: R9', async () => {
+  it('finds a read without numbers, and one with negative stock (R9)', async () => {
     script.read('LARGE');
     delete script.last.amount;
     script.read('LARGE');
@@ -455,40 +458,40 @@ describe('in the answers, the audit finds', () => {
     expect(said.join()).toContain('showed -1 of 10 units');
   });
 
-  it('not_open in a sale that has no time of opening: R12', async () => {
-    const told = { ...refusedAs('not_open'), retry_after_s: 1 };
+  it('finds a not_open in a sale without an opening time (R12)', async () => {
+    const answer = { ...refusedAs('not_open'), retry_after_s: 1 };
     script.create('PLAIN', 5);
-    script.claim('PLAIN', 'hal', { told });
+    script.claim('PLAIN', 'hal', { answer });
     await expectFailed(['R12']);
   });
 
-  it('closed in a sale that closes later, and wins after it closed: R12', async () => {
+  it('finds a closed before the closing time, and a win after a closed (R12)', async () => {
     script.create('LONG', 5, { closesMs: script.ms + 1000 });
-    script.claim('LONG', 'hal', { told: refusedAs('closed') });
+    script.claim('LONG', 'hal', { answer: refusedAs('closed') });
     await expectFailed(['R12']);
     script.claim('LONG', 'ivy');
     script.ms += 1000;
     const { said } = await findings();
-    expect(said.join()).toContain('a claim that was asked for later won');
+    expect(said.join()).toContain('a claim that was requested later won');
   });
 
-  it('two answers that show different claims for one key: R7', async () => {
+  it('finds two answers that show different claims for one key (R7)', async () => {
     script.claim('SMALL', 'ada', { key: 'k-ada' });
     script.last.claim_id = script.sale.newId();
     await expectFailed(['R3', 'R7']);
   });
 
-  it('a refusal after the claim was shown: R7', async () => {
-    script.claim('SMALL', 'ada', { key: 'k-ada', told: soldOut });
+  it('finds a refusal after the claim was shown (R7)', async () => {
+    script.claim('SMALL', 'ada', { key: 'k-ada', answer: soldOut });
     await expectFailed(['R7', 'R13b']);
   });
 
-  it('a holder who hears coupon_not_found: R7 and R11', async () => {
-    script.claim('SMALL', 'ada', { told: refusedAs('coupon_not_found', 404) });
+  it('finds a coupon_not_found for a holder (R7 and R11)', async () => {
+    script.claim('SMALL', 'ada', { answer: refusedAs('coupon_not_found', 404) });
     await expectFailed(['R7', 'R11']);
   });
 
-  it('a replay to another key than the stored one: R7', async () => {
+  it('finds a replay to another key than the stored one (R7)', async () => {
     script.claim('SMALL', 'ada', { key: 'k-ada' });
     const replay = script.last;
     const invoked = script.recorder.events.find(({ op }) => op === replay.op);
@@ -497,190 +500,190 @@ describe('in the answers, the audit finds', () => {
     await expectFailed(['R7']);
   });
 
-  it('a claim that is won twice: R7', async () => {
+  it('finds a claim that is won twice (R7)', async () => {
     script.claim('LARGE', 'fay');
     Object.assign(script.last, { type: 'ok', http: 200, outcome: 'claimed' });
     await expectFailed(['R7']);
   });
 
-  it('two attempts at once that both win: R7', async () => {
+  it('finds two concurrent attempts that both win (R7)', async () => {
     const [one, two] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'hal')];
-    const told = script.decide(one);
-    script.complete(one, told);
-    script.complete(two, told);
+    const answer = script.decide(one);
+    script.complete(one, answer);
+    script.complete(two, answer);
     await expectFailed(['R7']);
   });
 
-  it('an unknown outcome that names no claim: R6', async () => {
-    const { claim_id: _, ...told } = unknown('');
-    script.claim('LARGE', 'hal', { told });
+  it('finds an unknown outcome without a claim id (R6)', async () => {
+    const { claim_id: _, ...answer } = unknown('');
+    script.claim('LARGE', 'hal', { answer });
     await expectFailed(['R6']);
   });
 
-  it('an attempt that wins as new under the claim id that an unknown outcome named: R6', async () => {
+  it('finds a new win under the claim id of an unknown outcome (R6)', async () => {
     const first = script.invokeClaim('LARGE', 'hal', { key: 'k-hal' });
-    const told = script.decide(first);
-    script.complete(first, unknown(told.claim_id as string));
+    const answer = script.decide(first);
+    script.complete(first, unknown(answer.claim_id as string));
     script.claim('LARGE', 'hal', { key: 'k-hal' });
     script.last.outcome = 'claimed';
     await expectFailed(['R6']);
   });
 
-  it('sold_out for good, and a claim of that user all the same: R5', async () => {
+  it('finds a claim of a user after a final sold_out (R5)', async () => {
     script.create('ONE', 1);
     const zombie = script.invokeClaim('ONE', 'hal');
-    script.claim('ONE', 'hal', { told: soldOut });
+    script.claim('ONE', 'hal', { answer: soldOut });
     script.decide(zombie);
     script.complete(zombie, timeout);
     await expectFailed(['R5', 'R13b']);
   });
 
-  it('an amount of stock that is above the bounds: R9', async () => {
+  it('finds a remaining amount above the bounds (R9)', async () => {
     script.read('LARGE');
     script.last.remaining_amount = 9;
     await expectFailed(['R9', 'R13b']);
   });
 
-  it('an amount of stock that is below the bounds: R9', async () => {
+  it('finds a remaining amount below the bounds (R9)', async () => {
     script.read('LARGE');
     script.last.remaining_amount = 7;
     await expectFailed(['R9', 'R13b']);
   });
 
-  it('an amount that nobody asked for: R9', async () => {
+  it('finds an amount that no client requested (R9)', async () => {
     script.read('LARGE');
     Object.assign(script.last, { amount: 12, remaining_amount: 10 });
     await expectFailed(['R9', 'R13b']);
   });
 
-  it('a read that shows less than one before it: R9', async () => {
+  it('finds a read that shows less than an earlier one (R9)', async () => {
     const slow = script.invokeClaim('LARGE', 'hal');
-    const told = script.decide(slow);
+    const answer = script.decide(slow);
     script.read('LARGE');
     script.read('LARGE');
     script.last.remaining_amount = 8;
-    script.complete(slow, told);
+    script.complete(slow, answer);
     await expectFailed(['R9', 'R13b']);
   });
 
-  it('sold_out while stock is left: R10', async () => {
-    script.claim('LARGE', 'hal', { told: soldOut });
+  it('finds a sold_out while stock is left (R10)', async () => {
+    script.claim('LARGE', 'hal', { answer: soldOut });
     await expectFailed(['R10', 'R13b']);
   });
 
-  it('sold_out, and then somebody who came later wins: R10', async () => {
+  it('finds a sold_out before a later user wins (R10)', async () => {
     script.create('ONE', 1);
-    script.claim('ONE', 'hal', { told: soldOut });
+    script.claim('ONE', 'hal', { answer: soldOut });
     script.claim('ONE', 'ivy');
     await expectFailed(['R10', 'R13b']);
   });
 
-  it('sold_out right after stock was added: R10', async () => {
+  it('finds a sold_out right after an addition of stock (R10)', async () => {
     script.addStock('SMALL', 2, 'more');
-    script.claim('SMALL', 'hal', { told: soldOut });
+    script.claim('SMALL', 'hal', { answer: soldOut });
     script.claim('SMALL', 'ivy');
     await expectFailed(['R10', 'R13b']);
   });
 
-  it('a look-up that does not show a claim that was shown: R11', async () => {
+  it('finds a look-up that misses a claim that was shown (R11)', async () => {
     script.findClaim('LARGE', 'fay', notFound);
     await expectFailed(['R11', 'R13b']);
   });
 
-  it('not_open after a claim was shown: R12', async () => {
+  it('finds a not_open after a claim was shown (R12)', async () => {
     script.create('LATE', 5, { opensMs: script.ms });
     script.claim('LATE', 'hal');
-    script.claim('LATE', 'ivy', { told: { ...refusedAs('not_open'), retry_after_s: 1 } });
+    script.claim('LATE', 'ivy', { answer: { ...refusedAs('not_open'), retry_after_s: 1 } });
     script.claim('LATE', 'jon');
     await expectFailed(['R12']);
   });
 
-  it('closed in a sale that does not close: R12', async () => {
-    script.claim('LARGE', 'hal', { told: refusedAs('closed') });
+  it('finds a closed in a sale that never closes (R12)', async () => {
+    script.claim('LARGE', 'hal', { answer: refusedAs('closed') });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R12']);
   });
 
-  it('positions against the order in which they were asked for: R13', async () => {
+  it('finds positions that contradict the order of the requests (R13)', async () => {
     const [hal, ivy] = [script.invokeClaim('LARGE', 'hal'), script.invokeClaim('LARGE', 'ivy')];
-    const told = { ivy: script.decide(ivy), hal: script.decide(hal) };
+    const answer = { ivy: script.decide(ivy), hal: script.decide(hal) };
     const events = script.recorder.events;
-    script.complete(hal, told.hal);
-    script.complete(ivy, told.ivy);
+    script.complete(hal, answer.hal);
+    script.complete(ivy, answer.ivy);
     expect((await findings()).rules).toEqual([]);
-    // The same, but the one who got the lower position asked only after the other had his answer.
+    // The same, but the lower position was requested only after the other one was shown.
     const moved = events.splice(events.indexOf(ivy), 1);
     events.splice(-1, 0, ...moved);
     for (const [i, event] of events.entries()) Object.assign(event, { i, t_ms: i });
     await expectFailed(['R13']);
   });
 
-  it('stock that is left while nobody wins any more: R16', async () => {
+  it('finds stock that no user wins any more (R16)', async () => {
     for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) {
-      script.claim('LARGE', user, { told: unavailable });
+      script.claim('LARGE', user, { answer: unavailable });
     }
     await expectFailed(['R16']);
     const notes = async () => {
       const { rules } = await audited();
       return rules.find(({ rule }) => rule === 'R16')?.notes.join();
     };
-    expect(await notes()).toContain('tells the audit with --faults');
+    expect(await notes()).toContain('pass it with --faults');
     script.fault('stop', 'start');
     expect(await notes()).not.toContain('--faults');
   });
 
-  it('no complaint about stock that came after the last who asked', async () => {
+  it('does not report stock that was added after the last claims', async () => {
     const late = ['hal', 'ivy', 'jon', 'kim', 'lea', 'mia'];
     for (const user of late) script.claim('SMALL', user);
     expect((await findings()).rules).toEqual([]);
     script.addStock('SMALL', 2, 'late');
-    script.addStockUnheard('SMALL', 2, 'late');
+    script.addStockUnanswered('SMALL', 2, 'late');
     expect((await findings()).rules).toEqual([]);
-    for (const user of ['ned', 'oda']) script.claim('SMALL', user, { told: unavailable });
+    for (const user of ['ned', 'oda']) script.claim('SMALL', user, { answer: unavailable });
     await expectFailed(['R16']);
   });
 
-  it('a service that does not come back after a fault: R16', async () => {
+  it('finds a service that does not recover after a fault (R16)', async () => {
     script.fault('stop', 'start');
-    script.claim('LARGE', 'hal', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: timeout });
     script.fault('stop', 'end');
-    script.claim('LARGE', 'ivy', { told: unavailable });
+    script.claim('LARGE', 'ivy', { answer: unavailable });
     script.ms += 6000;
     script.claim('LARGE', 'jon');
     await expectFailed(['R16']);
   });
 
-  it('503 without Retry-After: R17', async () => {
-    const { retry_after_s: _, ...told } = unavailable;
-    script.claim('LARGE', 'hal', { told });
+  it('finds a 503 without Retry-After (R17)', async () => {
+    const { retry_after_s: _, ...answer } = unavailable;
+    script.claim('LARGE', 'hal', { answer });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('503 whose effect is unknown, counted as fail: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { ...unknown(script.sale.newId()), type: 'fail' } });
+  it('finds a 503 with an unknown effect that counts as fail (R17)', async () => {
+    script.claim('LARGE', 'hal', { answer: { ...unknown(script.sale.newId()), type: 'fail' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('500: R17', async () => {
-    const told: Told = { type: 'info', http: 500, outcome: 'internal', effect: 'unknown' };
-    script.claim('LARGE', 'hal', { told });
+  it('finds a 500 (R17)', async () => {
+    const answer: Answer = { type: 'info', http: 500, outcome: 'internal', effect: 'unknown' };
+    script.claim('LARGE', 'hal', { answer });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('a connection that is reset outside any fault: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+  it('finds a connection that is reset outside any fault (R17)', async () => {
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('tells when connections broke, and what to do if that was on purpose', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+  it('notes when connections broke, and how to declare an injected fault', async () => {
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     const fromMs = script.recorder.events.at(-1)?.t_ms ?? 0;
     script.ms += 1500;
-    script.claim('LARGE', 'ivy', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'ivy', { answer: { type: 'info', outcome: 'reset' } });
     const toMs = script.recorder.events.at(-1)?.t_ms ?? 0;
     script.claim('LARGE', 'jon');
     const recorded = { events: script.recorder.events, dump: script.dump() };
@@ -688,30 +691,32 @@ describe('in the answers, the audit finds', () => {
     const [note = '', ...others] = rules.find(({ rule }) => rule === 'R17')?.notes ?? [];
     const at = (ms: number) => new Date(Date.parse(head.started_at) + ms).toISOString();
     expect(note).toContain(`2 operations broke from ${at(fromMs)} to ${at(toMs)}.`);
-    expect(note).toContain('on purpose then, such as with kill -9 of the service, tells the audit');
+    expect(note).toContain('If a fault was injected then, such as kill -9 of the service');
     expect(note).toContain('with --faults');
     expect(others).toEqual([]);
   });
 
-  it('an answer that cannot be read: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', http: 200, outcome: 'unreadable_body' } });
+  it('finds an unreadable answer (R17)', async () => {
+    script.claim('LARGE', 'hal', {
+      answer: { type: 'info', http: 200, outcome: 'unreadable_body' },
+    });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('a failure that is certain though nobody answered: R17', async () => {
-    script.claim('LARGE', 'hal', { told: { type: 'fail', outcome: 'timeout', effect: 'none' } });
+  it('finds a certain failure without an answer (R17)', async () => {
+    script.claim('LARGE', 'hal', { answer: { type: 'fail', outcome: 'timeout', effect: 'none' } });
     script.claim('LARGE', 'ivy');
     await expectFailed(['R17']);
   });
 
-  it('an answer a second that does not come back after a fault: R16', async () => {
+  it('finds an answer rate that does not recover after a fault (R16)', async () => {
     for (let i = 0; i < 600; i += 1) {
       script.findClaim('LARGE', `user-${i}`);
       script.ms += 10;
     }
     script.fault('stop', 'start');
-    script.claim('LARGE', 'hal', { told: timeout });
+    script.claim('LARGE', 'hal', { answer: timeout });
     script.fault('stop', 'end');
     for (let i = 0; i < 20; i += 1) {
       script.findClaim('LARGE', `user-${i}`);
@@ -720,29 +725,29 @@ describe('in the answers, the audit finds', () => {
     await expectFailed(['R16']);
   });
 
-  it('nothing wrong with a connection that is reset during a fault', async () => {
+  it('accepts a connection that is reset during a fault', async () => {
     script.fault('cut', 'start');
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.fault('cut', 'end');
     script.claim('LARGE', 'ivy');
     await expectFailed([]);
   });
 });
 
-it('asks whether it looks at the right database where no coupon of the history is', async () => {
+it('notes that the database may be the wrong one where it has no coupon of the history', async () => {
   const { events } = script.recorder;
   const dump = { ...script.dump(), coupons: [], claims: [], ledger: [] };
   const { notes, verdict } = await auditRecorded(folder.path, { events, dump });
   expect(verdict).toBe('failed');
-  expect(notes.join()).toContain('is this the database of the service that was drilled?');
+  expect(notes.join()).toContain('is this the database of the drilled service?');
 });
 
-describe('faults told by the time of day', () => {
-  const told = (ms: number, phase: string) => ({
+describe('faults with absolute times', () => {
+  const answer = (ms: number, phase: string) => ({
     ...{ fault: 'kill', phase, at: new Date(Date.parse(head.started_at) + ms).toISOString() },
   });
   const judged = async (...faults: object[]) => {
-    script.claim('LARGE', 'hal', { told: { type: 'info', outcome: 'reset' } });
+    script.claim('LARGE', 'hal', { answer: { type: 'info', outcome: 'reset' } });
     script.claim('LARGE', 'ivy');
     const { events } = script.recorder;
     const historyFile = join(folder.path, 'history.jsonl');
@@ -754,21 +759,21 @@ describe('faults told by the time of day', () => {
     return { report, failed: failedRules(report) };
   };
 
-  it('excuse what broke in their time', async () => {
-    const { failed } = await judged(told(script.ms - 5, 'start'), told(script.ms + 5, 'end'));
+  it('excuses breakage during a fault that is given with absolute times', async () => {
+    const { failed } = await judged(answer(script.ms - 5, 'start'), answer(script.ms + 5, 'end'));
     expect(failed).toEqual([]);
   });
 
-  it('excuse nothing where they ended before the history began, and prove nothing', async () => {
-    const { report, failed } = await judged(told(-9000, 'start'), told(-1, 'end'));
+  it('excuses nothing for a fault that ended before the history began, and is unknown', async () => {
+    const { report, failed } = await judged(answer(-9000, 'start'), answer(-1, 'end'));
     expect(failed).toEqual(['R17']);
     expect(report.notes).toEqual(['1 fault ended before this history began']);
-    const why = 'the file of faults tells of none in this history';
+    const why = 'the file of faults has none in this history';
     expect(report.rules.find(({ rule }) => rule === 'R18')?.notes).toEqual([why]);
   });
 });
 
-describe('the verdict is unknown', () => {
+describe('the verdict', () => {
   const unknownRules = async (options: object) => {
     const { events } = script.recorder;
     const recorded = { events, faults: script.faults, dump: script.dump() };
@@ -776,17 +781,17 @@ describe('the verdict is unknown', () => {
     return { verdict, rules: rules.filter((r) => r.verdict === 'unknown').map((r) => r.rule) };
   };
 
-  it('when too few claims ended well', async () => {
+  it('gives the verdict unknown when too few claims succeeded', async () => {
     expect(await unknownRules({})).toEqual({ verdict: 'unknown', rules: ['R18'] });
     expect(await unknownRules({ okClaimsMin: 5 })).toEqual({ verdict: 'passed', rules: [] });
   });
 
-  it('when a refusal that the scenario promises was not heard', async () => {
+  it('gives the verdict unknown when no claim received a refusal that the scenario promises', async () => {
     const options = { okClaimsMin: 5, refusals: ['sold_out', 'closed'] };
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R18'] });
   });
 
-  it('when nobody was refused at all, unless the scenario has units for everybody', async () => {
+  it('gives the verdict unknown when no claim was refused, unless the scenario has units for all users', async () => {
     script = new SaleScript();
     script.create('SALE', 9);
     for (const user of ['hal', 'ivy', 'jon', 'kim', 'lea']) script.claim('SALE', user);
@@ -797,12 +802,12 @@ describe('the verdict is unknown', () => {
     expect(await verdictOf('overload')).toBe('passed');
   });
 
-  it('when every search for an order gave up', async () => {
+  it('gives the verdict unknown when every search for an order gave up', async () => {
     const options = { okClaimsMin: 5, searchStepsMax: 1 };
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules: ['R13b'] });
   });
 
-  it('when nothing was claimed at all', async () => {
+  it('gives the verdict unknown when there is no claim at all', async () => {
     script = new SaleScript();
     script.create('SALE', 1);
     const options = { okClaimsMin: 0, refusals: [] };
@@ -810,12 +815,12 @@ describe('the verdict is unknown', () => {
     expect(await unknownRules(options)).toEqual({ verdict: 'unknown', rules });
   });
 
-  it('when no client felt the fault that was injected', async () => {
+  it('gives the verdict unknown when no injected fault affected a client', async () => {
     script.fault('cut', 'start');
     script.fault('cut', 'end');
     script.claim('LARGE', 'hal');
     expect(await unknownRules({ okClaimsMin: 5 })).toEqual({ verdict: 'unknown', rules: ['R18'] });
-    // Whoever had to wait long has felt it.
+    // A client that waited long is affected.
     const options = { okClaimsMin: 5, slowMs: 1 };
     expect(await unknownRules(options)).toEqual({ verdict: 'passed', rules: [] });
   });

@@ -33,8 +33,8 @@ const read = () => {
 };
 const event = (i: number) => events[i] as HistoryEvent;
 
-describe('a history', () => {
-  it('is joined to operations', async () => {
+describe('reading a history', () => {
+  it('joins the events of a history to operations', async () => {
     const history = await read();
     expect(history.count).toBe(3);
     expect(history.describe(1)).toBe('op 1 claim SALE by ada (claimed)');
@@ -49,45 +49,45 @@ describe('a history', () => {
       'op 1 completes twice',
     ],
     [
-      'a doubled beginning',
+      'a doubled invocation',
       () => events.push({ ...event(2), i: 6, t_ms: 99 }),
       'op 1 begins twice',
     ],
     [
-      'a completion of nothing',
+      'a completion without an invocation',
       () => events.push({ ...event(3), i: 6, t_ms: 99, op: 7 }),
       'never began',
     ],
-    ['a number that was left out', () => events.splice(3, 1), 'line 5: i is 4, but 3 comes next'],
+    ['a missing event number', () => events.splice(3, 1), 'line 5: i is 4, but 3 comes next'],
     ['time that goes back', () => (event(4).t_ms = 1), 'line 6: t_ms goes back from'],
     ['a completion for another user', () => (event(3).user = 'bob'), 'op 1 began with user ada'],
     ['a completion on another node', () => (event(3).node = 'http://b'), 'op 1 began with node'],
-    ['a claim of nobody', () => delete event(2).user, 'line 4: claim names no user'],
+    ['a claim without a user', () => delete event(2).user, 'line 4: claim names no user'],
     ['an unknown type', () => Object.assign(event(3), { type: 'done' }), 'type is not one of'],
-    ['a time that is none', () => (event(3).claimed_at = 'noon'), 'claimed_at is not a time'],
-    ['a position that is none', () => (event(3).position = 1.5), 'position is not a whole number'],
+    ['an invalid time', () => (event(3).claimed_at = 'noon'), 'claimed_at is not an RFC 3339 time'],
+    ['an invalid position', () => (event(3).position = 1.5), 'position is not a whole number'],
   ];
 
-  it.each(wrong)('with %s is refused, and the line named', async (_, spoil, message) => {
+  it.each(wrong)('rejects a history with %s, and names the line', async (_, spoil, message) => {
     spoil();
     await expect(read()).rejects.toThrow(message);
     await expect(read()).rejects.toThrow(/^line \d+: /);
   });
 
-  it('with a client that does two things at once is refused', async () => {
+  it('rejects a history in which a client has two operations under way', async () => {
     const [begun] = events.splice(4, 1);
     events.splice(3, 0, { ...(begun as HistoryEvent), proc: event(2).proc });
     for (const [i, one] of events.entries()) Object.assign(one, { i, t_ms: i });
     await expect(read()).rejects.toThrow('begins op 2 while its op 1 is under way');
   });
 
-  it('with a client that goes on after an unknown outcome is refused', async () => {
+  it('rejects a history in which a client continues after an unknown outcome', async () => {
     event(3).type = 'info';
     for (const one of events.slice(4)) one.proc = event(3).proc;
     await expect(read()).rejects.toThrow('goes on after its op 1 ended as info');
   });
 
-  it('with a line that is no JSON in the middle is refused', async () => {
+  it('rejects a history with a line that is not JSON', async () => {
     await read();
     const lines = readFileSync(file, 'utf8').split('\n');
     lines[3] = '{"i":2,';
@@ -95,31 +95,31 @@ describe('a history', () => {
     await expect(readHistory(file)).rejects.toThrow('line 4: is not JSON');
   });
 
-  it('of something else is refused', async () => {
+  it('rejects a file that is not a history', async () => {
     writeFileSync(file, '{"history":"other","version":1}\n');
     await expect(readHistory(file)).rejects.toThrow('line 1: is not the head of a history');
     writeFileSync(file, '');
     await expect(readHistory(file)).rejects.toThrow('the history is empty');
   });
 
-  it('whose last line is cut off is read up to there, with a note', async () => {
+  it('reads a history up to a last line that is cut off, and notes it', async () => {
     await read();
     truncateSync(file, readFileSync(file).length - 20);
     const history = await readHistory(file);
     expect(history.notes).toEqual([
-      'line 7 is cut off, left out',
+      'line 7 is cut off and ignored',
       '1 operation has no completion and counts as info',
     ]);
-    expect(history.end(2)).toBe('info');
+    expect(history.type(2)).toBe('info');
   });
 
-  it('whose last line only lacks its newline is whole', async () => {
+  it('accepts a history whose last line only lacks its newline', async () => {
     await read();
     truncateSync(file, readFileSync(file).length - 1);
     expect((await readHistory(file)).notes).toEqual([]);
   });
 
-  it('keeps what it is told of more operations than a first allocation holds', async () => {
+  it('keeps all values of a history that is larger than the first allocation', async () => {
     const crowd = { coupons: 1, usersMin: 900, usersMax: 900, unitsMax: 500, staleMs: 0 };
     const { events: many } = generateHistory(3, { ...crowd, arrivalMs: 2000, trouble: 0.2 });
     events = many;
@@ -127,22 +127,22 @@ describe('a history', () => {
     expect(history.count).toBeGreaterThan(1100);
     for (const one of many) {
       if (one.type === 'invoke') expect(history.begunEvent.at(one.op)).toBe(one.i);
-      else expect([history.ended(one.op), history.end(one.op)]).toEqual([one.i, one.type]);
+      else expect([history.endEvent(one.op), history.type(one.op)]).toEqual([one.i, one.type]);
     }
   });
 });
 
-describe('faults', () => {
+describe('reading faults', () => {
   const faults = join(folder.path, 'faults.jsonl');
   const startedAt = '2026-11-23T02:46:00.500Z';
-  const readTold = (...lines: object[]) => {
+  const readFaultLines = (...lines: object[]) => {
     writeJsonLines(faults, lines);
     return readFaults(faults, startedAt);
   };
 
-  it('are joined from their beginnings and ends', async () => {
+  it('joins the starts and ends of faults', async () => {
     expect(
-      await readTold(
+      await readFaultLines(
         { t_ms: 5, fault: 'stop', phase: 'start' },
         { t_ms: 9, fault: 'stop', phase: 'end' },
         { t_ms: 12, fault: 'cut', phase: 'start' },
@@ -155,21 +155,21 @@ describe('faults', () => {
 
   it.each([
     [{ t_ms: 5, phase: 'end' }, 'line 1: kill ends but never began'],
-    [{ at: 'noon', phase: 'start' }, 'line 1: at is not a time as in RFC 3339'],
+    [{ at: 'noon', phase: 'start' }, 'line 1: at is not an RFC 3339 time'],
     [{ phase: 'start' }, 'line 1: t_ms is not a number'],
     [{ t_ms: 5, phase: 'begin' }, 'line 1: phase is not one of start,end'],
-  ])('such as %j are refused, and the line named', async (line, told) => {
-    await expect(readTold({ fault: 'kill', ...line })).rejects.toThrow(told);
+  ])('rejects the fault line %j, and names the line', async (line, message) => {
+    await expect(readFaultLines({ fault: 'kill', ...line })).rejects.toThrow(message);
   });
 
-  it('that end before they began are refused', async () => {
+  it('rejects a fault that ends before it began', async () => {
     const start = { t_ms: 5, fault: 'kill', phase: 'start' };
-    await expect(readTold(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
+    await expect(readFaultLines(start, { ...start, t_ms: 4, phase: 'end' })).rejects.toThrow(
       'line 2: kill ends before it began',
     );
   });
 
-  it('can be written as the documentation and the help of the audit show it', async () => {
+  it('reads the faults that the documentation and the help show', async () => {
     let help = '';
     const stdout = (text: string) => {
       help += text;
@@ -182,22 +182,22 @@ describe('faults', () => {
     ];
     for (const page of pages) {
       const shown = page.match(/^ *\{"fault":.*\}$/gm) ?? [];
-      expect(await readTold(...shown.map((line) => JSON.parse(line)))).toEqual([
+      expect(await readFaultLines(...shown.map((line) => JSON.parse(line)))).toEqual([
         { fault: 'kill', beginMs: 9_500, endMs: 12_500 },
       ]);
     }
   });
 });
 
-describe('a dump', () => {
-  it('is read as it was written', async () => {
+describe('a dump file', () => {
+  it('reads a dump as it was written', async () => {
     const { dump } = generateHistory(5);
     const path = join(folder.path, 'dump.json');
     await writeDump(path, dump);
     expect(await readDump(path)).toEqual(dump);
   });
 
-  it('that lacks a member is refused', async () => {
+  it('rejects a dump that lacks a member', async () => {
     const { dump } = generateHistory(5);
     const path = join(folder.path, 'dump.json');
     Object.assign(dump.claims[1] ?? {}, { claimed_at: 'noon' });
@@ -206,8 +206,8 @@ describe('a dump', () => {
   });
 });
 
-describe('a time', () => {
-  it('is the same however it is written', () => {
+describe('microseconds', () => {
+  it('gives equal times the same number, however they are written', () => {
     const micros = microseconds('2030-01-31T18:00:00.5Z');
     expect(micros).toBe(1_896_112_800_500_000);
     expect(microseconds('2030-01-31T18:00:00.500000Z')).toBe(micros);
@@ -217,8 +217,8 @@ describe('a time', () => {
   });
 });
 
-describe('the report', () => {
-  it('is plain text of 80 columns that names every rule and violation', async () => {
+describe('the audit report', () => {
+  it('prints plain text of 80 columns that names every rule and violation', async () => {
     const script = new SaleScript();
     script.create('SALE', 40);
     for (let i = 0; i < 14; i += 1) script.claim('SALE', `user-${i}`);

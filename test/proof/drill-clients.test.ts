@@ -5,11 +5,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Ask } from '../../src/proof/drill/ask.ts';
-import { Clients, type DoneAsking } from '../../src/proof/drill/clients.ts';
+import { Clients, type CompletedRequest } from '../../src/proof/drill/clients.ts';
 import { HistoryWriter } from '../../src/proof/drill/history-writer.ts';
 import { Load } from '../../src/proof/drill/load.ts';
 import type { Arrival } from '../../src/proof/drill/plan.ts';
+import type { ServiceRequest } from '../../src/proof/drill/request.ts';
 import type { PlannedRetry } from '../../src/proof/drill/scenario.ts';
 import { Tally } from '../../src/proof/drill/tally.ts';
 import { flawsOf, readHistory } from '../support/drill-history.ts';
@@ -21,11 +21,11 @@ afterEach(async () => {
 
 const body = '{"claim_id":"a","position":1,"claimed_at":"now"}';
 const won = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-const claim: Ask = { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 };
-// Longer than this process may stand still: nobody is dropped as late unless the test lets so much time pass.
+const claim: ServiceRequest = { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 };
+// Longer than this process may stall: no request times out unless the test lets so much time pass.
 const timeoutMs = 60_000;
 
-/** Answers each request by what the test says; undefined leaves it without an answer. */
+/** Answers each request as the test says; undefined leaves it without an answer. */
 async function listen(answer: (socket: Socket, count: number) => string | undefined) {
   let count = 0;
   let connections = 0;
@@ -50,8 +50,8 @@ async function listen(answer: (socket: Socket, count: number) => string | undefi
   return { url, close, sockets, connections: () => connections, requests: () => count };
 }
 
-/** Where nobody listens, and nobody can come to listen meanwhile: the port is the near end of a connection. */
-async function deafUrl(): Promise<string> {
+/** A URL where no server listens, and none can start: the port is the local end of a connection. */
+async function closedUrl(): Promise<string> {
   const { url } = await listen(() => undefined);
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   cleanUps.push(() => socket.destroy());
@@ -59,15 +59,15 @@ async function deafUrl(): Promise<string> {
   return `http://127.0.0.1:${socket.localPort}`;
 }
 
-/** Clients, and their clock: it goes like any other, or stands still; either way `pass` lets time pass at once. */
-function setUp(url: string, more: { connections?: number; standsStill?: boolean } = {}) {
+/** Clients and their clock. The clock runs or is frozen; either way `pass` advances it at once. */
+function setUp(url: string, more: { connections?: number; isFrozen?: boolean } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'firstcome-drill-clients-'));
   cleanUps.push(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'history.jsonl');
-  const { standsStill = false, ...sizes } = more;
+  const { isFrozen = false, ...sizes } = more;
   const startMs = performance.now();
   let passedMs = 0;
-  const now = () => passedMs + (standsStill ? 0 : performance.now() - startMs);
+  const now = () => passedMs + (isFrozen ? 0 : performance.now() - startMs);
   const pass = (ms: number) => {
     passedMs += ms;
   };
@@ -76,16 +76,16 @@ function setUp(url: string, more: { connections?: number; standsStill?: boolean 
   const options = { urls: [url], connections: 1, timeoutMs, history, now, ...sizes };
   const clients = new Clients(options);
   cleanUps.push(() => clients.close());
-  const ask = (lateMs = 0) =>
-    new Promise<DoneAsking>((resolve) => {
-      clients.ask({ node: 0, ask: claim, intendedMs: now() - lateMs, onDone: resolve });
+  const send = (lateMs = 0) =>
+    new Promise<CompletedRequest>((resolve) => {
+      clients.send({ node: 0, request: claim, intendedMs: now() - lateMs, onDone: resolve });
     });
   const events = () => {
     history.open();
     history.close();
     return readHistory(file).events;
   };
-  return { clients, history, ask, events, now, pass };
+  return { clients, history, send, events, now, pass };
 }
 
 function loadOn(
@@ -94,8 +94,8 @@ function loadOn(
 ) {
   const tally = new Tally(now(), 'load');
   const { retries = [], signal = new AbortController().signal, isTimeBound = false } = more;
-  const followUp = () => retries.splice(0);
-  const rest = { followUp, now, signal, isTimeBound, onHeard: () => undefined };
+  const retryPolicy = () => retries.splice(0);
+  const rest = { retryPolicy, now, signal, isTimeBound, onCompleted: () => undefined };
   const load = new Load({ clients, tally, ...rest });
   return { load, tally };
 }
@@ -103,14 +103,14 @@ function loadOn(
 const everyMs = (gapMs: number, count: number): Arrival[] =>
   Array.from({ length: count }, (_, index) => ({
     ...{ atMs: index * gapMs, phase: 0 },
-    asks: [{ node: 0, ask: { ...claim, user: `u${index}`, key: `k${index}` } }],
+    requests: [{ node: 0, request: { ...claim, user: `u${index}`, key: `k${index}` } }],
   }));
 
 describe('a client', () => {
-  it('asks one thing after the other on a connection that stays open', async () => {
+  it('sends one request at a time on a connection that stays open', async () => {
     const server = await listen(() => won);
-    const { ask, events } = setUp(server.url);
-    const done = await Promise.all([ask(), ask(), ask()]);
+    const { send, events } = setUp(server.url);
+    const done = await Promise.all([send(), send(), send()]);
     expect(done.map(({ completion }) => completion.outcome)).toEqual(Array(3).fill('claimed'));
     expect(server.connections()).toBe(1);
     const history = events();
@@ -125,24 +125,28 @@ describe('a client', () => {
     expect(new Set(history.map(({ proc }) => proc)).size).toBe(1);
   });
 
-  it('cannot tell what became of a request whose connection broke, and goes on as another', async () => {
+  it('records an unknown outcome when the connection breaks, and continues under a new number', async () => {
     const server = await listen((socket, count) => {
       if (count === 1) socket.destroy();
       return won;
     });
-    const { ask, events } = setUp(server.url);
-    expect((await ask()).completion).toEqual({ type: 'info', outcome: 'reset', effect: 'unknown' });
-    expect((await ask()).completion.type).toBe('ok');
+    const { send, events } = setUp(server.url);
+    expect((await send()).completion).toEqual({
+      type: 'info',
+      outcome: 'reset',
+      effect: 'unknown',
+    });
+    expect((await send()).completion.type).toBe('ok');
     const history = events();
     expect(history.map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
     expect(flawsOf(history)).toEqual([]);
   });
 
-  it('knows that nothing was sent where nobody listens', async () => {
-    const { ask, events } = setUp(await deafUrl());
-    const { completion } = await ask();
+  it('records that nothing was sent where no server listens', async () => {
+    const { send, events } = setUp(await closedUrl());
+    const { completion } = await send();
     expect(completion).toEqual({ type: 'fail', outcome: 'refused', effect: 'none' });
-    await ask();
+    await send();
     expect(events().map(({ proc, type }) => [proc, type])).toEqual([
       ...[
         [0, 'invoke'],
@@ -153,79 +157,79 @@ describe('a client', () => {
     ]);
   });
 
-  it('drops a connection on which no answer comes in time', async () => {
+  it('drops a connection on which no answer arrives in time', async () => {
     const server = await listen((_, count) => (count === 1 ? undefined : won));
-    const { ask, events, pass } = setUp(server.url);
-    const asked = ask();
+    const { send, events, pass } = setUp(server.url);
+    const pending = send();
     await expect.poll(() => server.requests()).toBe(1);
     pass(timeoutMs);
-    const { completion, sentMs = 0, doneMs } = await asked;
+    const { completion, sentMs = 0, doneMs } = await pending;
     expect(completion).toMatchObject({ type: 'info', outcome: 'timeout' });
     expect(doneMs - sentMs).toBeGreaterThanOrEqual(timeoutMs);
-    expect((await ask()).completion.type).toBe('ok');
+    expect((await send()).completion.type).toBe('ok');
     expect(server.connections()).toBe(2);
     expect(events().map(({ proc }) => proc)).toEqual([0, 0, 1, 1]);
   });
 
-  it('takes no late answer for that of the next request', async () => {
+  it('never takes a late answer for that of the next request', async () => {
     const waiting: Socket[] = [];
     const server = await listen((socket, count) => {
       if (count > 1) return `HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}`;
       waiting.push(socket);
       return undefined;
     });
-    const { ask, pass } = setUp(server.url);
-    const late = ask();
+    const { send, pass } = setUp(server.url);
+    const late = send();
     await expect.poll(() => server.requests()).toBe(1);
     pass(timeoutMs);
     expect((await late).completion.outcome).toBe('timeout');
     waiting[0]?.write(won);
-    expect((await ask()).completion.http).toBe(400);
+    expect((await send()).completion.http).toBe(400);
   });
 
-  it('says why it could not read an answer', async () => {
+  it('reports why it cannot read an answer', async () => {
     const server = await listen((_, count) =>
       count === 1 ? 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' : won,
     );
-    const { ask } = setUp(server.url);
+    const { send } = setUp(server.url);
     const outcome = 'unreadable_transfer_encoding';
-    expect((await ask()).completion).toEqual({ type: 'info', outcome, effect: 'unknown' });
-    expect((await ask()).completion.type).toBe('ok');
+    expect((await send()).completion).toEqual({ type: 'info', outcome, effect: 'unknown' });
+    expect((await send()).completion.type).toBe('ok');
     expect(server.connections()).toBe(2);
   });
 
-  it('opens ahead no more than are soon used, and those first', async () => {
+  it('opens at most 256 connections ahead, and uses those first', async () => {
     const server = await listen(() => won);
-    const { clients, ask } = setUp(server.url, { connections: 300 });
+    const { clients, send } = setUp(server.url, { connections: 300 });
     await clients.open();
     await expect.poll(() => server.connections()).toBe(256);
-    await Promise.all(Array.from({ length: 256 }, () => ask()));
+    await Promise.all(Array.from({ length: 256 }, () => send()));
     expect(server.connections()).toBe(256);
-    await Promise.all(Array.from({ length: 300 }, () => ask()));
+    await Promise.all(Array.from({ length: 300 }, () => send()));
     expect(server.connections()).toBe(300);
   });
 
-  it('opens a connection anew that the server closed while nothing was asked', async () => {
+  it('reopens an idle connection that the server closed', async () => {
     const server = await listen(() => won);
-    const { ask } = setUp(server.url);
-    await ask();
+    const { send } = setUp(server.url);
+    await send();
     const closed = [...server.sockets].map(
       (socket) => new Promise((resolve) => socket.once('close', resolve)),
     );
     for (const socket of server.sockets) socket.end();
     await Promise.all(closed);
-    expect((await ask()).completion.type).toBe('ok');
+    expect((await send()).completion.type).toBe('ok');
     expect(server.connections()).toBe(2);
   });
 
-  it('is told after a while that it was never sent, and no history has that', async () => {
+  it('times out requests that wait for a connection, and keeps them out of the history', async () => {
     const server = await listen(() => undefined);
-    const { ask, events, clients, pass } = setUp(server.url);
-    const asked = [ask(), ask(5)];
+    const { send, events, clients, pass } = setUp(server.url);
+    const pending = [send(), send(5)];
     expect([clients.underWay, clients.waiting]).toEqual([1, 1]);
     await expect.poll(() => server.requests()).toBe(1);
     pass(timeoutMs);
-    const [first, second] = await Promise.all(asked);
+    const [first, second] = await Promise.all(pending);
     expect(first?.completion.outcome).toBe('timeout');
     expect(second?.completion.outcome).toBe('not_sent');
     expect(second?.sentMs).toBeUndefined();
@@ -235,99 +239,101 @@ describe('a client', () => {
 });
 
 describe('the open loop', () => {
-  it('counts latency from the intended time while the service stalls', async () => {
+  it('counts latency from the planned time while the service stalls', async () => {
     const stallMs = 300;
     const held: Socket[] = [];
     let isStalled = true;
-    const goOn = () => {
+    const endStall = () => {
       isStalled = false;
       for (const socket of held) socket.write(won);
     };
     const server = await listen((socket) => {
       if (!isStalled) return won;
-      if (held.push(socket) === 1) setTimeout(goOn, stallMs);
+      if (held.push(socket) === 1) setTimeout(endStall, stallMs);
       return undefined;
     });
-    const parts = setUp(server.url);
-    const { load, tally } = loadOn(parts);
-    // Thirty arrive while the only connection waits, and the longest has waited for all of the stall.
-    await load.arrive(everyMs(10, 30).values(), [], () => undefined);
-    await load.settled();
+    const setup = setUp(server.url);
+    const { load, tally } = loadOn(setup);
+    // Thirty arrive while the only connection waits; the longest wait is the whole stall.
+    await load.runOpenLoop(everyMs(10, 30).values(), [], () => undefined);
+    await load.whenIdle();
     expect(tally.latency.count).toBe(30);
     expect(tally.latency.percentileMs(100)).toBeGreaterThanOrEqual(stallMs - 20);
-    // Who came in the middle has waited for half of it, though his request was answered at once.
+    // The median request waited for half of the stall, although it was answered at once.
     expect(tally.latency.percentileMs(50)).toBeGreaterThan(stallMs / 4);
     expect(tally.service.percentileMs(50)).toBeLessThan(stallMs / 4);
   });
 
-  it('lets users arrive at their time, not when others were answered', async () => {
+  it('sends requests at their planned time, even while earlier ones are unanswered', async () => {
     const server = await listen(() => undefined);
-    const parts = setUp(server.url, { connections: 50 });
-    const { load, tally } = loadOn(parts);
-    const beforeMs = parts.now();
-    await load.arrive(everyMs(4, 50).values(), [], () => undefined);
-    expect(parts.now() - beforeMs).toBeGreaterThanOrEqual(4 * 49);
+    const setup = setUp(server.url, { connections: 50 });
+    const { load, tally } = loadOn(setup);
+    const beforeMs = setup.now();
+    await load.runOpenLoop(everyMs(4, 50).values(), [], () => undefined);
+    expect(setup.now() - beforeMs).toBeGreaterThanOrEqual(4 * 49);
     expect(tally.asked).toBe(50);
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 0, notSent: 0 });
     await expect.poll(() => server.requests()).toBe(50);
-    parts.pass(timeoutMs);
-    await load.settled();
+    setup.pass(timeoutMs);
+    await load.whenIdle();
     expect(tally.types).toEqual({ ok: 0, fail: 0, info: 50, notSent: 0 });
   });
 
-  it('knows how late it was itself', async () => {
+  it('measures its own lag', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
-    const { load } = loadOn(parts);
-    const arriving = load.arrive(everyMs(1, 20).values(), [], () => undefined);
-    parts.pass(130);
-    await arriving;
-    await load.settled();
-    // The first came in time.
+    const setup = setUp(server.url, { isFrozen: true });
+    const { load } = loadOn(setup);
+    const running = load.runOpenLoop(everyMs(1, 20).values(), [], () => undefined);
+    setup.pass(130);
+    await running;
+    await load.whenIdle();
+    // The first was on time.
     expect(load.lagMsMax).toBe(129);
     expect(load.takeLagMs()).toBe(129);
     expect(load.takeLagMs()).toBe(0);
   });
 
-  it('leaves out whom it is a second late for where phases must end in time, and counts them', async () => {
+  it('skips and counts arrivals that are over a second late where the scenario is time-bound', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
-    const { load, tally } = loadOn(parts, { isTimeBound: true });
-    const arriving = load.arrive(everyMs(10, 15).values(), [], () => undefined);
-    parts.pass(1080);
-    await arriving;
-    await load.settled();
-    // Those of 10 to 70 ms; that of 80 is a second late, and no more.
+    const setup = setUp(server.url, { isFrozen: true });
+    const { load, tally } = loadOn(setup, { isTimeBound: true });
+    const running = load.runOpenLoop(everyMs(10, 15).values(), [], () => undefined);
+    setup.pass(1080);
+    await running;
+    await load.whenIdle();
+    // Those of 10 to 70 ms; the one of 80 is exactly a second late, which is allowed.
     expect(load.leftOut).toBe(7);
     expect(tally.asked).toBe(8);
   });
 
-  it('waits for further tries before it has settled', async () => {
+  it('is not idle while retries are planned', async () => {
     const server = await listen(() => won);
-    const retry = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 50 };
+    const retry = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 50 };
     const { load, tally } = loadOn(setUp(server.url), { retries: [retry, { ...retry }] });
-    await load.arrive(everyMs(1, 1).values(), [], () => undefined);
-    await load.settled();
+    await load.runOpenLoop(everyMs(1, 1).values(), [], () => undefined);
+    await load.whenIdle();
     expect(tally.asked).toBe(3);
     expect(tally.types.ok).toBe(3);
   });
 
-  it('gives the place of an arrival to who comes again, where the rate is that of all', async () => {
+  it('sends a retry in place of an arrival where the rate includes retries', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
-    const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
-    const { load, tally } = loadOn(parts, { retries: [again, { ...again }] });
-    const phases = [{ name: '10 times', seconds: 1, fromRate: 1, toRate: 1, isRateOfAll: true }];
-    const arriving = load.arrive(everyMs(100, 5).values(), phases, () => undefined);
+    const setup = setUp(server.url, { isFrozen: true });
+    const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
+    const { load, tally } = loadOn(setup, { retries: [again, { ...again }] });
+    const phases = [
+      { name: '10 times', seconds: 1, fromRate: 1, toRate: 1, rateIncludesRetries: true },
+    ];
+    const running = load.runOpenLoop(everyMs(100, 5).values(), phases, () => undefined);
     await expect.poll(() => tally.types.ok).toBe(1);
-    parts.pass(400);
-    await arriving;
-    await load.settled();
+    setup.pass(400);
+    await running;
+    await load.whenIdle();
     expect(tally.asked).toBe(5);
-    const asked = parts.events().filter(({ type }) => type === 'invoke');
-    expect(asked.map(({ user, attempt }) => [user, attempt])).toEqual([
+    const sent = setup.events().filter(({ type }) => type === 'invoke');
+    expect(sent.map(({ user, attempt }) => [user, attempt])).toEqual([
       ['u0', 1],
-      // Both of them were due before any other arrival.
+      // Both of them were due before the next arrival.
       ['u', 2],
       ['u', 2],
       ['u3', 1],
@@ -335,55 +341,55 @@ describe('the open loop', () => {
     ]);
   });
 
-  it('lets those come on top who still wait when the overload is over', async () => {
+  it('sends the remaining retries on top of the rate when the overload ends', async () => {
     const server = await listen(() => won);
-    const parts = setUp(server.url, { standsStill: true });
-    const again = { node: 0, ask: { ...claim, attempt: 2 }, delayMs: 1 };
-    const { load, tally } = loadOn(parts, { retries: [again, { ...again }, { ...again }] });
-    const phase = (isRateOfAll: boolean) => ({
-      ...{ name: '', seconds: 1, fromRate: 1, toRate: 1, isRateOfAll },
+    const setup = setUp(server.url, { isFrozen: true });
+    const again = { node: 0, request: { ...claim, attempt: 2 }, delayMs: 1 };
+    const { load, tally } = loadOn(setup, { retries: [again, { ...again }, { ...again }] });
+    const phase = (rateIncludesRetries: boolean) => ({
+      ...{ name: '', seconds: 1, fromRate: 1, toRate: 1, rateIncludesRetries },
     });
     const [first, second, ...others] = everyMs(100, 4);
     const plan = [first, second, ...others.map((one) => one && { ...one, phase: 1 })];
     const isArrival = (one: Arrival | undefined): one is Arrival => one !== undefined;
-    const arriving = load.arrive(
+    const running = load.runOpenLoop(
       plan.filter(isArrival).values(),
       [phase(true), phase(false)],
       () => undefined,
     );
-    // All who were asked by then were answered before the next one arrives.
+    // All requests so far are answered before the next arrival.
     for (const answered of [1, 2, 5]) {
       await expect.poll(() => tally.types.ok).toBe(answered);
-      parts.pass(100);
+      setup.pass(100);
     }
-    await arriving;
-    await load.settled();
-    // One took the place of the second arrival, and kept nobody else away.
+    await running;
+    await load.whenIdle();
+    // One replaced the second arrival, and the others replaced none.
     expect(tally.asked).toBe(4 + 3 - 1);
-    const attempts = parts.events().filter(({ type }) => type === 'invoke');
+    const attempts = setup.events().filter(({ type }) => type === 'invoke');
     expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 1, 2, 2, 1]);
   });
 
-  it('ends at once when it is told to, and waits for those who were sent', async () => {
+  it('ends at once on an abort, and waits for the requests under way', async () => {
     const held: Socket[] = [];
     const server = await listen((socket) => {
       held.push(socket);
       return undefined;
     });
     const controller = new AbortController();
-    const parts = setUp(server.url);
-    const { load, tally } = loadOn(parts, { signal: controller.signal });
-    const arriving = load.arrive(everyMs(5, 10_000).values(), [], () => undefined);
+    const setup = setUp(server.url);
+    const { load, tally } = loadOn(setup, { signal: controller.signal });
+    const running = load.runOpenLoop(everyMs(5, 10_000).values(), [], () => undefined);
     await expect.poll(() => server.requests()).toBe(1);
-    await expect.poll(() => parts.clients.waiting).toBeGreaterThan(2);
+    await expect.poll(() => setup.clients.waiting).toBeGreaterThan(2);
     controller.abort();
-    await arriving;
+    await running;
     expect(tally.types.ok).toBe(0);
     held[0]?.write(won);
-    await load.settled();
+    await load.whenIdle();
     expect(tally.types.ok).toBe(1);
     expect(tally.types.notSent).toBe(tally.asked - 1);
     expect(tally.types.notSent).toBeGreaterThan(2);
-    expect(flawsOf(parts.events())).toEqual([]);
+    expect(flawsOf(setup.events())).toEqual([]);
   });
 });

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { arrivalTimes, type Phase } from '../../src/proof/drill/arrival-times.ts';
-import { patientClients, stormyClients } from '../../src/proof/drill/follow-ups.ts';
 import {
   type DrillOptions,
   DrillOptionsError,
+  resolveOptions,
   scenarioNames,
-  settle,
 } from '../../src/proof/drill/options.ts';
 import { planOf, scenarioOf } from '../../src/proof/drill/plan.ts';
 import { Random } from '../../src/proof/drill/random.ts';
+import { retryEveryAnswer, retryUndecided } from '../../src/proof/drill/retry-policies.ts';
 import { userName } from '../../src/proof/drill/scenario.ts';
 
 const at = new Date('2026-01-02T03:04:05Z');
@@ -17,7 +17,7 @@ const urls = ['http://127.0.0.1:8080', 'http://127.0.0.1:8081'];
 
 function planned(more: Partial<DrillOptions> = {}) {
   const options = { scenario: 'flash-sale', urls, seed: 7, coupon: 'c', history: 'h' } as const;
-  const settings = settle({ ...options, ...more }, at);
+  const settings = resolveOptions({ ...options, ...more }, at);
   const scenario = scenarioOf(settings);
   return [...planOf(settings, scenario, scenario.phases(200))];
 }
@@ -26,8 +26,8 @@ const timesOf = (phases: Phase[], spacing: 'poisson' | 'even', seed = 1) =>
   [...arrivalTimes(phases, spacing, new Random(seed))].map(({ atMs }) => atMs);
 
 describe('the random numbers', () => {
-  it('are those of sfc32', () => {
-    // The published algorithm once more, written apart: a, b, c and the counter, twelve rounds ahead.
+  it('draws the random numbers of sfc32', () => {
+    // The published algorithm, written again independently: a, b, c and the counter, twelve rounds ahead.
     let [a, b, c, counter] = [0n, 42n, 0n, 1n];
     const mask = 0xffff_ffffn;
     const reference = () => {
@@ -43,58 +43,60 @@ describe('the random numbers', () => {
     for (let count = 0; count < 1000; count += 1) expect(random.next32()).toBe(reference());
   });
 
-  it('differ between seeds and between streams', () => {
+  it('draws different numbers for each seed and each stream', () => {
     const firsts = [new Random(1), new Random(2), new Random(1, 1), new Random(2 ** 32 + 1)];
     expect(new Set(firsts.map((random) => random.next32())).size).toBe(4);
   });
 });
 
-describe('the plan', () => {
-  it.each(scenarioNames)('is the same for the same seed: %s', (scenario) => {
+describe('the plan of a drill', () => {
+  it.each(scenarioNames)('plans the same arrivals for the same seed: %s', (scenario) => {
     const plan = planned({ scenario, seconds: 3, rate: 200 });
     expect(plan.length).toBeGreaterThan(50);
     expect(planned({ scenario, seconds: 3, rate: 200 })).toEqual(plan);
     expect(planned({ scenario, seconds: 3, rate: 200, seed: 8 })).not.toEqual(plan);
   });
 
-  it.each(scenarioNames)('asks every node, in order of time: %s', (scenario) => {
+  it.each(scenarioNames)('plans requests to every node, in order of time: %s', (scenario) => {
     const plan = planned({ scenario, seconds: 3, rate: 200 });
-    const nodes = new Set(plan.flatMap(({ asks }) => asks.map(({ node }) => node)));
+    const nodes = new Set(plan.flatMap(({ requests }) => requests.map(({ node }) => node)));
     expect([...nodes].sort()).toEqual([0, 1]);
     const times = plan.map(({ atMs }) => atMs);
     expect(times).toEqual([...times].sort((one, other) => one - other));
   });
 
-  it('ends when every user has come', () => {
+  it('ends the plan when every user has arrived', () => {
     const plan = planned({ users: 300, rate: 1000 });
-    const users = new Set(plan.map(({ asks }) => asks[0]?.ask.user));
+    const users = new Set(plan.map(({ requests }) => requests[0]?.request.user));
     expect(users.size).toBe(300);
     expect(plan.length).toBeLessThan(340);
   });
 
-  it('ends when its seconds are over, though users are left', () => {
+  it('ends the plan after its seconds, even if users are left', () => {
     const plan = planned({ users: 100_000, rate: 1000, seconds: 0.5 });
     expect(plan.at(-1)?.atMs).toBeLessThan(500);
     expect(plan.length).toBeGreaterThan(400);
     expect(plan.length).toBeLessThan(600);
   });
 
-  it('brings users of flash-sale back with their key and with another', () => {
-    const claims = planned({ users: 2000 }).flatMap(({ asks }) => asks.map(({ ask }) => ask));
+  it('repeats users of flash-sale with the same key and with another', () => {
+    const claims = planned({ users: 2000 }).flatMap(({ requests }) =>
+      requests.map(({ request }) => request),
+    );
     const pairs = new Set(claims.map(({ user, key }) => `${user} ${key}`));
     const users = new Set(claims.map(({ user }) => user));
     expect(pairs.size).toBeLessThan(claims.length);
     expect(users.size).toBeLessThan(pairs.size);
   });
 
-  it('lets a user of double-dip claim with one key, several and none at once', () => {
+  it('plans claims of a double-dip user with one key, several and none at once', () => {
     const plan = planned({ scenario: 'double-dip', rate: 500, seconds: 4 });
-    for (const { asks } of plan) {
-      expect(new Set(asks.map(({ ask }) => ask.user)).size).toBe(1);
-      expect(asks.length).toBeGreaterThanOrEqual(2);
-      expect(new Set(asks.map(({ node }) => node)).size).toBe(2);
+    for (const { requests } of plan) {
+      expect(new Set(requests.map(({ request }) => request.user)).size).toBe(1);
+      expect(requests.length).toBeGreaterThanOrEqual(2);
+      expect(new Set(requests.map(({ node }) => node)).size).toBe(2);
     }
-    const keys = plan.flatMap(({ asks }) => asks.map(({ ask }) => ask.key));
+    const keys = plan.flatMap(({ requests }) => requests.map(({ request }) => request.key));
     expect(keys).toContain(undefined);
     expect(new Set(keys).size).toBeLessThan(keys.length);
     // The rate counts claims, not users.
@@ -102,40 +104,50 @@ describe('the plan', () => {
     expect(keys.length / 4).toBeLessThan(600);
   });
 
-  it('overloads by 2, 5 and 10 and ends with half', () => {
-    const settings = settle({ scenario: 'overload', urls, seed: 1, history: 'h' }, at);
+  it('plans an overload of 2, 5 and 10 times, and half of the saturation after it', () => {
+    const settings = resolveOptions({ scenario: 'overload', urls, seed: 1, history: 'h' }, at);
     const { probeSeconds, phases } = scenarioOf(settings);
     expect(phases(100).map(({ fromRate }) => fromRate)).toEqual([200, 500, 1000, 50]);
     const seconds = phases(100).reduce((sum, phase) => sum + phase.seconds, probeSeconds);
     expect(seconds).toBeCloseTo(settings.seconds, 6);
   });
 
-  it('takes a given rate of overload for saturation and measures none', () => {
-    const settings = settle({ scenario: 'overload', urls, seed: 1, rate: 30, history: 'h' }, at);
+  it('takes a given rate of an overload as its saturation, and measures none', () => {
+    const settings = resolveOptions(
+      { scenario: 'overload', urls, seed: 1, rate: 30, history: 'h' },
+      at,
+    );
     const { probeSeconds, phases } = scenarioOf(settings);
     expect(probeSeconds).toBe(0);
     expect(phases(0).map(({ fromRate }) => fromRate)).toEqual([60, 150, 300, 15]);
   });
 
-  it('overloads as often as it is told, by rates that count who comes again', () => {
+  it('plans an overload by the given factors, at rates that include retries', () => {
     const more = { times: [0.5, 3], rate: 100, seconds: 10 };
-    const settings = settle({ scenario: 'overload', urls, seed: 1, history: 'h', ...more }, at);
+    const settings = resolveOptions(
+      { scenario: 'overload', urls, seed: 1, history: 'h', ...more },
+      at,
+    );
     const phases = scenarioOf(settings).phases(0);
     expect(phases.map(({ name, fromRate, seconds }) => [name, fromRate, seconds])).toEqual([
       ['0.5 times', 50, 3],
       ['3 times', 300, 3],
       ['quiet', 50, 3],
     ]);
-    expect(phases.map(({ isRateOfAll }) => isRateOfAll)).toEqual([true, true, undefined]);
+    expect(phases.map(({ rateIncludesRetries }) => rateIncludesRetries)).toEqual([
+      true,
+      true,
+      undefined,
+    ]);
   });
 
-  it('mixes all operations and keeps one key for one addition of stock', () => {
+  it('mixes all operations, and uses one key for each addition of stock', () => {
     const plan = planned({ scenario: 'mixed', rate: 500, seconds: 5 });
-    const asks = plan.flatMap((arrival) => arrival.asks.map(({ ask }) => ask));
-    const kinds = new Set(asks.map(({ f }) => f));
+    const requests = plan.flatMap((arrival) => arrival.requests.map(({ request }) => request));
+    const kinds = new Set(requests.map(({ f }) => f));
     expect([...kinds].sort()).toEqual(['add_stock', 'claim', 'find_claim', 'read']);
-    expect(new Set(asks.map(({ coupon }) => coupon)).size).toBe(4);
-    const additions = asks.filter(({ f }) => f === 'add_stock');
+    expect(new Set(requests.map(({ coupon }) => coupon)).size).toBe(4);
+    const additions = requests.filter(({ f }) => f === 'add_stock');
     expect(additions.length).toBeGreaterThan(10);
     for (const { key } of additions) {
       const same = additions.filter((addition) => addition.key === key);
@@ -144,33 +156,33 @@ describe('the plan', () => {
     }
   });
 
-  it('gives no two users one name', () => {
+  it('gives distinct users distinct names', () => {
     const names = Array.from({ length: 20_000 }, (_, number) => userName(number, 9));
     expect(new Set(names).size).toBe(20_000);
     expect(names).not.toEqual([...names].sort());
   });
 });
 
-describe('the times of arrival', () => {
+describe('arrival times', () => {
   const steady: Phase = { name: 'load', seconds: 10, fromRate: 1000, toRate: 1000 };
 
-  it('keep the rate on average, and come by chance', () => {
+  it('keeps the arrival rate on average, with random gaps', () => {
     const times = timesOf([steady], 'poisson');
     expect(times.length).toBeGreaterThan(9_600);
     expect(times.length).toBeLessThan(10_400);
-    // Of a Poisson process the deviation of the gaps is as large as their mean.
+    // In a Poisson process the standard deviation of the gaps equals their mean.
     const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
     const variance = gaps.reduce((sum, gap) => sum + (gap - 1) ** 2, 0) / gaps.length;
     expect(variance).toBeGreaterThan(0.9);
     expect(variance).toBeLessThan(1.1);
   });
 
-  it('keep the rate exactly when they come like a clock', () => {
+  it('keeps the arrival rate exactly when the gaps are even', () => {
     const times = timesOf([{ ...steady, seconds: 1, fromRate: 4, toRate: 4 }], 'even');
     expect(times).toEqual([125, 375, 625, 875]);
   });
 
-  it('follow a ramp', () => {
+  it('follows a ramp of the arrival rate', () => {
     const times = timesOf([{ ...steady, fromRate: 0, toRate: 1000 }], 'even');
     expect(times).toHaveLength(5000);
     const inSecond = (second: number) =>
@@ -180,10 +192,10 @@ describe('the times of arrival', () => {
     expect(inSecond(9)).toBe(950);
   });
 
-  it('go over from one phase into the next', () => {
+  it('continues the arrivals from one phase into the next', () => {
     const phases = [
       { name: 'slow', seconds: 1, fromRate: 10, toRate: 10 },
-      { name: 'nobody', seconds: 1, fromRate: 0, toRate: 0 },
+      { name: 'empty', seconds: 1, fromRate: 0, toRate: 0 },
       { name: 'fast', seconds: 1, fromRate: 100, toRate: 100 },
     ];
     const times = [...arrivalTimes(phases, 'even', new Random(1))];
@@ -195,62 +207,62 @@ describe('the times of arrival', () => {
   });
 });
 
-describe('what follows from an answer', () => {
-  const placed = { node: 0, ask: { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 } };
-  const first = placed as Parameters<ReturnType<typeof patientClients>>[0];
+describe('a retry policy', () => {
+  const routed = { node: 0, request: { f: 'claim', coupon: 'c', user: 'u', key: 'k', attempt: 1 } };
+  const first = routed as Parameters<ReturnType<typeof retryUndecided>>[0];
 
-  it('is another try after the time that was named, at most half of it later', () => {
-    const follow = patientClients({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+  it('retries a shed request after Retry-After and at most half of it more', () => {
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
     const shed = { type: 'fail', outcome: 'overloaded', effect: 'none', retryAfterS: 2 } as const;
     for (let count = 0; count < 50; count += 1) {
       const [retry, ...others] = follow(first, shed);
       expect(others).toEqual([]);
-      expect(retry?.ask).toEqual({ ...first.ask, attempt: 2 });
+      expect(retry?.request).toEqual({ ...first.request, attempt: 2 });
       expect(retry?.delayMs).toBeGreaterThanOrEqual(2000);
       expect(retry?.delayMs).toBeLessThanOrEqual(3000);
     }
   });
 
-  it('is nothing after a decision, or after the last attempt', () => {
-    const follow = patientClients({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+  it('plans no retry after a decision, or after the last attempt', () => {
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
     expect(follow(first, { type: 'ok', outcome: 'claimed' })).toEqual([]);
     expect(follow(first, { type: 'fail', outcome: 'sold_out' })).toEqual([]);
-    const third = { ...first, ask: { ...first.ask, attempt: 3 } };
+    const third = { ...first, request: { ...first.request, attempt: 3 } };
     expect(follow(third, { type: 'info', outcome: 'timeout' })).toEqual([]);
   });
 
-  it('is ten attempts in a storm, drawn alike whatever was answered', () => {
+  it('plans ten attempts for each key of a retry storm, drawn alike for all answers', () => {
     const play = (outcome: string) => {
-      const follow = stormyClients({ attemptsMax: 10, nodes: 2, seed: 3 });
+      const follow = retryEveryAnswer({ attemptsMax: 10, nodes: 2, seed: 3 });
       const tries = [first];
       for (const one of tries) tries.push(...follow(one, { type: 'ok', outcome }));
       return tries;
     };
     const tries = play('claimed');
-    expect(tries.map(({ ask }) => ask.attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(tries.map(({ request }) => request.attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(new Set(tries.map(({ node }) => node)).size).toBe(2);
     expect(play('sold_out')).toEqual(tries);
   });
 });
 
-describe('the options', () => {
+describe('the options of a drill', () => {
   const good = { scenario: 'flash-sale', urls, seed: 1, history: 'h' } as const;
   const mistakesOf = (more: object) => {
     try {
-      settle({ ...good, ...more }, at);
+      resolveOptions({ ...good, ...more }, at);
       return [];
     } catch (error) {
       return error instanceof DrillOptionsError ? error.mistakes : [String(error)];
     }
   };
 
-  it('name a coupon by seed and time, so that a database can be used again', () => {
-    const name = settle(good, at).coupon;
+  it('names the coupon by seed and time, so that a database can be used again', () => {
+    const name = resolveOptions(good, at).coupon;
     expect(name).toMatch(/^drill-flash-sale-1-/);
-    expect(settle(good, new Date(at.getTime() + 1)).coupon).not.toBe(name);
+    expect(resolveOptions(good, new Date(at.getTime() + 1)).coupon).not.toBe(name);
   });
 
-  it('tell all mistakes at once', () => {
+  it('reports all mistakes in the options at once', () => {
     const more = { urls: ['https://a', 'http://me:secret@b'], users: 0, seconds: -1, rate: 0 };
     const mistakes = mistakesOf(more);
     expect(mistakes).toHaveLength(5);
@@ -261,9 +273,9 @@ describe('the options', () => {
     [{ urls: [] }, 'at least one URL'],
     [{ seed: 1.5 }, 'seed'],
     [{ scenario: 'storm' }, 'scenario'],
-    [{ rate: 1, ramp: { fromRate: 1, toRate: 2 } }, 'exclude'],
+    [{ rate: 1, ramp: { fromRate: 1, toRate: 2 } }, 'not both'],
     [{ scenario: 'overload', ramp: { fromRate: 1, toRate: 2 } }, 'overload'],
-    [{ ramp: { fromRate: 0, toRate: 0 } }, 'nobody'],
+    [{ ramp: { fromRate: 0, toRate: 0 } }, 'no user'],
     [{ times: [2] }, 'only overload'],
     [{ scenario: 'overload', times: [] }, 'times'],
     [{ scenario: 'overload', times: [2, 0] }, 'times'],
@@ -273,8 +285,8 @@ describe('the options', () => {
     [{ claimApiKey: 'a\r\nb' }, 'API key'],
     [{ coupon: '' }, 'coupon'],
     [{ timeoutMs: 0 }, 'timeout must be a whole number from 1 to 600000'],
-    [{ jsonReport: './h' }, 'files of their own'],
-  ])('refuse %j', (more, told) => {
-    expect(mistakesOf(more).join()).toContain(told);
+    [{ jsonReport: './h' }, 'different files'],
+  ])('rejects the options %j', (more, mistake) => {
+    expect(mistakesOf(more).join()).toContain(mistake);
   });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Display, type Progress } from '../../src/proof/drill/display.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
-import { settle } from '../../src/proof/drill/options.ts';
+import { resolveOptions } from '../../src/proof/drill/options.ts';
 import { barPlot, escaped, linePlot } from '../../src/proof/drill/plots.ts';
 import { type DrillReport, readMachine, recoveryOf } from '../../src/proof/drill/report.ts';
 import { reportPage } from '../../src/proof/drill/report-page.ts';
@@ -13,19 +13,23 @@ const hostile = `<script>alert("1")</script>&'\u001b[31m`;
 
 function aReport(more: Partial<DrillReport> = {}): DrillReport {
   const tally = new Tally(0, 'load');
-  const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+  const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
   for (let ms = 0; ms < 3000; ms += 1) {
-    tally.ask(ms);
-    const asking = { node: 0, ask, intendedMs: ms - 5, onDone: () => undefined };
+    tally.addRequest(ms);
+    const pending = { node: 0, request, intendedMs: ms - 5, onDone: () => undefined };
     const completion = { type: 'ok', outcome: ms % 2 === 0 ? 'claimed' : hostile } as const;
-    tally.done({ asking, completion, sentMs: ms - 1, doneMs: ms });
+    tally.addCompletion({ pending, completion, sentMs: ms - 1, doneMs: ms });
   }
   const started = new Date('2026-01-02T03:04:05Z');
   const options = { scenario: 'mixed', urls: ['http://h:1'], seed: 1, coupon: hostile } as const;
   const url = 'http://h:1';
   return {
     ...{ report: 'firstcome drill', version: 1, startedAt: started.toISOString() },
-    ...{ scenario: 'mixed', seed: 1, options: settle({ ...options, history: 'h' }, started) },
+    ...{
+      scenario: 'mixed',
+      seed: 1,
+      options: resolveOptions({ ...options, history: 'h' }, started),
+    },
     machine: { ...readMachine(), processor: hostile },
     history: { file: hostile, events: 6000, operations: 3000 },
     coupons: [{ name: hostile, units: 5 }],
@@ -46,8 +50,8 @@ function aReport(more: Partial<DrillReport> = {}): DrillReport {
   } as DrillReport;
 }
 
-describe('the page', () => {
-  it('shows any text as text', () => {
+describe('the report page', () => {
+  it('escapes any text on the report page', () => {
     const page = reportPage(aReport());
     expect(page).not.toContain('<script');
     expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;');
@@ -56,7 +60,7 @@ describe('the page', () => {
     );
   });
 
-  it('needs nothing from elsewhere, and suits light and dark', () => {
+  it('makes the report page self-contained, for light and dark mode', () => {
     const page = reportPage(aReport());
     expect(page).not.toMatch(/\b(?:src|href|@import|url\()\s*=?\s*["'(]/);
     expect(page).toContain('prefers-color-scheme: dark');
@@ -64,7 +68,7 @@ describe('the page', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('can be drawn of a drill in which nothing happened', () => {
+  it('renders the report of a drill without any event', () => {
     const tally = new Tally(0, 'load');
     const nothing = {
       ...{ phases: tally.end(0), series: tally.series, latencyCurve: [], lastReads: [] },
@@ -74,7 +78,7 @@ describe('the page', () => {
     expect(summaryOf(aReport(nothing)).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('counts one of anything in the singular', () => {
+  it('uses the singular for a count of one', () => {
     const one = {
       history: { file: 'h', events: 1, operations: 1 },
       machine: { ...readMachine(), cores: 1 },
@@ -82,36 +86,36 @@ describe('the page', () => {
     };
     const summary = summaryOf(aReport(one)).join('\n');
     expect(summary).toContain('history: h (1 event)');
-    expect(summary).toContain('1 arrival that the generator came too late for');
+    expect(summary).toContain('1 arrival, since the generator was late');
     expect(reportPage(aReport(one))).toContain(', 1 core, ');
     expect(reportPage(aReport(one))).toContain('h, 1 event<');
     expect(summaryOf(aReport()).join('\n')).toContain('(6,000 events)');
   });
 
-  it('says loudly when the generator was the limit', () => {
+  it('warns when the generator was the limit', () => {
     const generator = { isLimit: true, lagMsMax: 250, lagMsLimit: 100, leftOut: 0, cpuSeconds: 1 };
-    const told = 'the generator is the limit: it was at most 250 ms behind its plan';
-    expect(summaryOf(aReport({ generator }))).toContain(told);
+    const line = 'the generator is the limit: it was at most 250 ms behind its plan';
+    expect(summaryOf(aReport({ generator }))).toContain(line);
     expect(reportPage(aReport({ generator }))).toContain('The generator is the limit');
     expect(reportPage(aReport())).not.toContain('is the limit');
     const late = summaryOf(aReport({ generator: { ...generator, leftOut: 1234 } })).join('\n');
-    expect(late).toMatch(/left out +1,234 arrivals/);
+    expect(late).toMatch(/skipped +1,234 arrivals/);
   });
 });
 
 describe('the plots', () => {
-  it('draw a point where its value is', () => {
+  it('draws a point of a line plot at its value', () => {
     const line = { name: 'p50', colour: '--won', points: [[0, 1] as const, [10, 100] as const] };
     const plot = { title: 't', xTitle: 'x', xTicks: [], lines: [line as never] };
     // From the lower left corner, 1 ms, to the upper right one, 100 ms.
     expect(linePlot(plot)).toContain('points="64.0,256.0 704.0,34.0"');
   });
 
-  it('stack parts without a gap and sum up seconds that have no room', () => {
+  it('stacks bars without a gap, and merges seconds where space is short', () => {
     const part = (name: string, value: number) => ({
       ...{ name, colour: '--won', values: new Array<number>(1000).fill(value) },
     });
-    const svg = barPlot({ title: 't', parts: [part('a', 30), part('b', 20)] });
+    const svg = barPlot({ title: 't', series: [part('a', 30), part('b', 20)] });
     const bars = [...svg.matchAll(/<rect x="64.0" y="([\d.]+)" [^>]*height="([\d.]+)"/g)];
     const [lower, upper] = bars.map(([, y, tall]) => ({ y: Number(y), tall: Number(tall) }));
     // Together 50, which is also the end of the axis.
@@ -122,7 +126,7 @@ describe('the plots', () => {
 });
 
 describe('the summary', () => {
-  it('fits 80 columns and obeys no control character', () => {
+  it('fits the summary into 80 columns, without control characters', () => {
     const lines = summaryOf(aReport({ saturation: 1234.5, recoveredAfterS: 2 }));
     for (const line of lines) {
       expect(line.length).toBeLessThanOrEqual(80);
@@ -133,14 +137,14 @@ describe('the summary', () => {
 });
 
 describe('the tally', () => {
-  it('has a row for each second, also for those in which nothing came', () => {
+  it('counts each second in a row, even without events', () => {
     const tally = new Tally(1000, 'load');
-    tally.ask(1500);
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
-    const asking = { node: 0, ask, intendedMs: 1500, onDone: () => undefined };
+    tally.addRequest(1500);
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const pending = { node: 0, request, intendedMs: 1500, onDone: () => undefined };
     const completion = { type: 'fail', outcome: 'overloaded' } as const;
     tally.beginPhase('quiet', 3000);
-    tally.done({ asking, completion, sentMs: 4000, doneMs: 4500 });
+    tally.addCompletion({ pending, completion, sentMs: 4000, doneMs: 4500 });
     const phases = tally.end(6000);
     expect(tally.series.map(({ asked }) => asked)).toEqual([1, 0, 0, 0, 0, 0]);
     expect(tally.series.map(({ answers }) => answers.shed)).toEqual([0, 0, 0, 1, 0, 0]);
@@ -152,28 +156,28 @@ describe('the tally', () => {
       ],
     ]);
     expect(phases[1]?.shedMs.max).toBe(500);
-    // The last shed came in the fourth second, and quiet was from the third on.
+    // The last shed is in the fourth second, and the quiet phase starts with the third.
     expect(recoveryOf(phases, tally.series, 100).turnedAwayUntilS).toBe(2);
   });
 
-  it('counts how long those were told to wait who are to come again', () => {
+  it('counts the answers for each Retry-After', () => {
     const tally = new Tally(0, 'load');
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
-    const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const pending = { node: 0, request, intendedMs: 0, onDone: () => undefined };
     for (const retryAfterS of [1, 3, 1, undefined]) {
-      const told = retryAfterS === undefined ? {} : { retryAfterS };
-      const completion = { type: 'fail', outcome: 'overloaded', ...told } as const;
-      tally.done({ asking, completion, sentMs: 0, doneMs: 1 });
+      const header = retryAfterS === undefined ? {} : { retryAfterS };
+      const completion = { type: 'fail', outcome: 'overloaded', ...header } as const;
+      tally.addCompletion({ pending, completion, sentMs: 0, doneMs: 1 });
     }
     expect(tally.retryAfterS).toEqual({ 1: 2, 3: 1 });
   });
 
-  it('knows how long decisions took apart from what was turned away', () => {
+  it('separates the latency of decisions from that of shed requests', () => {
     const tally = new Tally(0, 'load');
-    const ask = { f: 'claim', coupon: 'c', attempt: 1 } as const;
+    const request = { f: 'claim', coupon: 'c', attempt: 1 } as const;
     const done = (outcome: string, type: 'ok' | 'fail', doneMs: number) => {
-      const asking = { node: 0, ask, intendedMs: 0, onDone: () => undefined };
-      tally.done({ asking, completion: { type, outcome }, sentMs: 0, doneMs });
+      const pending = { node: 0, request, intendedMs: 0, onDone: () => undefined };
+      tally.addCompletion({ pending, completion: { type, outcome }, sentMs: 0, doneMs });
     };
     done('claimed', 'ok', 40);
     done('sold_out', 'fail', 50);
@@ -184,7 +188,7 @@ describe('the tally', () => {
   });
 });
 
-describe('recovery', () => {
+describe('recovery from an overload', () => {
   const noAnswers = { won: 0, refused: 0, shed: 0, unsent: 0, unknown: 0, other: 0 };
   type Second = [asked: number, won: number, more?: Partial<typeof noAnswers>];
   /** The overload ends in the middle of the second second; arrivals end after `quietS` more. */
@@ -206,7 +210,7 @@ describe('recovery', () => {
     [600, 95, { shed: 500 }],
   ];
 
-  it('is there at once when all that is possible is decided, though a crowd is turned away', () => {
+  it('sees recovery at once while the service decides all that is possible, even if it sheds retries', () => {
     const crowd: Second[] = [
       [500, 100, { shed: 400 }],
       [300, 91, { shed: 210 }],
@@ -217,17 +221,17 @@ describe('recovery', () => {
     });
   });
 
-  it('comes after the last second with too few decisions', () => {
+  it('sees recovery after the last second with too few decisions', () => {
     const { recoveredAfterS } = recoveryIn([...overload, [500, 20], [50, 50], [50, 44], [50, 50]]);
     expect(recoveredAfterS).toBe(3.5);
   });
 
-  it('counts refusals that are decisions', () => {
+  it('counts refusals that are decisions towards recovery', () => {
     expect(recoveryIn([...overload, [50, 0, { refused: 50 }]]).recoveredAfterS).toBe(0);
   });
 
-  it('asks of a second no more than was asked in the one before, which it may have come late from', () => {
-    // The second wave comes at the end of its second, and is decided in the next one.
+  it('expects no more decisions than requests in the second before, which may be decided late', () => {
+    // The second wave arrives at the end of its second, and is decided in the next one.
     const waves: Second[] = [
       [40, 100],
       [400, 38],
@@ -236,7 +240,7 @@ describe('recovery', () => {
     expect(recoveryIn([...overload, ...waves]).recoveredAfterS).toBe(0);
   });
 
-  it('judges no second that is not wholly between the end of the overload and that of the arrivals', () => {
+  it('judges recovery by whole seconds between the end of the overload and the end of the arrivals', () => {
     // The second in which the overload ends, and the one in which the arrivals end.
     const seconds: Second[] = [
       [1000, 100],
@@ -249,14 +253,14 @@ describe('recovery', () => {
     expect(recoveryIn(seconds, 2.5).recoveredAfterS).toBe(2.5);
   });
 
-  it('is late when nothing is decided to the end', () => {
+  it('sees no recovery until the end when nothing is decided', () => {
     const dead = Array.from({ length: 5 }, (): Second => [50, 0, { unknown: 50 }]);
     expect(recoveryIn([...overload, ...dead])).toEqual({
       ...{ recoveredAfterS: 5.5, turnedAwayUntilS: 5.5 },
     });
   });
 
-  it('is nothing that a load without an overload has', () => {
+  it('reports no recovery for a load without an overload', () => {
     expect(recoveryOf([], [], 100)).toEqual({});
   });
 });
@@ -283,7 +287,7 @@ describe('the display', () => {
     return written;
   };
 
-  it('draws one block over and over on a terminal, within its width', () => {
+  it('redraws one block on a terminal, within its width', () => {
     for (const columns of [30, 80, 200]) {
       const [first = '', second = ''] = shownOn(true, columns);
       expect(first).not.toContain('\u001b[4A');
@@ -294,7 +298,7 @@ describe('the display', () => {
     }
   });
 
-  it('writes plain lines elsewhere', () => {
+  it('prints plain lines where the output is no terminal', () => {
     const written = shownOn(false);
     expect(written).toHaveLength(2);
     expect(written.join('')).not.toContain('\u001b');

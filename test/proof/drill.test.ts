@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { DrillError } from '../../src/proof/drill/create-coupons.ts';
 import { runDrill } from '../../src/proof/drill/drill.ts';
 import type { DrillOptions, ScenarioName } from '../../src/proof/drill/options.ts';
-import { DrillError } from '../../src/proof/drill/set-up.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
   type FakeService,
@@ -15,7 +15,7 @@ import {
 } from '../support/drill-fake-service.ts';
 import { type DrillRun, flawsOf, readHistory, runDrillHere } from '../support/drill-history.ts';
 import { temporaryFolder } from '../support/proof-audit.ts';
-import { undisturbed } from '../support/undisturbed.ts';
+import { retryIfStalled } from '../support/retry-if-stalled.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const services: FakeService[] = [];
@@ -23,7 +23,7 @@ afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.close()));
 });
 
-// Ten tries at what cannot be had take two seconds, on a machine that has nothing else to do.
+// Ten failing attempts take two seconds on an idle machine.
 const slowMs = 20_000;
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -36,7 +36,7 @@ async function drill(
   const service = await startFakeService({ nodes, ...(troubles && { troubles }) });
   services.push(service);
   const fixed = { scenario, urls: service.urls, seed: 5, coupon: 'c', connections: 16 };
-  // Longer than this process may stand still: nothing is lost but what the service is told to lose.
+  // Longer than this process may stall, so that only the service's troubles cause lost answers.
   const run = await runDrillHere({ ...fixed, timeoutMs: 60_000, ...options });
   expect(flawsOf(run.events)).toEqual([]);
   expect(openOperations(run.events)).toEqual([]);
@@ -57,7 +57,7 @@ const completions = (events: readonly HistoryEvent[], f: HistoryEvent['f'] = 'cl
 const outcomesOf = (events: readonly HistoryEvent[]) =>
   new Set(events.map(({ outcome = '' }) => outcome));
 
-/** Every acknowledged claim is stored as it was told, and nobody was told two. */
+/** Every acknowledged claim is stored as it was shown, and each user has one claim. */
 function expectKept({ events, service }: DrillRun & { service: FakeService }): void {
   const acknowledged = completions(events).filter(({ type }) => type === 'ok');
   expect(acknowledged.length).toBeGreaterThan(0);
@@ -68,7 +68,7 @@ function expectKept({ events, service }: DrillRun & { service: FakeService }): v
 }
 
 describe('flash-sale', () => {
-  it('lets every user claim, and tells of all that they were told', async () => {
+  it('lets every user of a flash sale claim, and records every answer', async () => {
     const run = await drill('flash-sale', { users: 400, units: 30, rate: 1500 });
     const { report, events, service } = run;
     expectKept(run);
@@ -81,7 +81,7 @@ describe('flash-sale', () => {
     expect(new Set(events.map(({ node }) => node))).toEqual(new Set(service.urls));
   });
 
-  it('gives the same report to the caller, as JSON and as a page', async () => {
+  it('returns the same report to the caller, as JSON and as a page', async () => {
     const { report, json, html, printed, head, events } = await drill('flash-sale', {
       ...{ users: 50, rate: 500, claimApiKey: 'claim-secret', adminApiKey: 'admin-secret' },
     });
@@ -96,7 +96,7 @@ describe('flash-sale', () => {
     }
   });
 
-  it('plans the same claims for the same seed, whatever is answered', async () => {
+  it('plans the same claims for the same seed, whatever the answers', async () => {
     const firstTries = ({ events }: DrillRun) =>
       events
         .filter(({ type, f, attempt }) => type === 'invoke' && f === 'claim' && attempt === 1)
@@ -108,7 +108,7 @@ describe('flash-sale', () => {
     expect(firstTries(other)).toEqual(firstTries(one));
   });
 
-  it('reads every coupon and looks for users on every node in the end', async () => {
+  it('reads every coupon and finds users on every node after the load', async () => {
     const { events, report, service } = await drill('flash-sale', { users: 60, rate: 600 });
     const lastClaim = events.findLastIndex(({ f }) => f === 'claim');
     const after = events.slice(lastClaim + 1);
@@ -122,7 +122,7 @@ describe('flash-sale', () => {
     expect(report.lastReads.map(({ remainingAmount }) => remainingAmount)).toEqual([40, 40]);
   });
 
-  it('recovers what was lost under way by asking again with the same key', async () => {
+  it('recovers lost answers by retries with the same key', async () => {
     const troubles = { drop: 0.1, unknown: 0.1, refuse: 0.1 };
     const run = await drill('flash-sale', { users: 300, units: 300, rate: 1500, troubles });
     expectKept(run);
@@ -135,7 +135,7 @@ describe('flash-sale', () => {
     expect(undecided.length).toBeLessThan(10);
   });
 
-  it('writes everything down when it is told to end', async () => {
+  it('writes all files when it is interrupted', async () => {
     const service = await startFakeService();
     services.push(service);
     const controller = new AbortController();
@@ -154,7 +154,7 @@ describe('flash-sale', () => {
   });
 
   it(
-    'says why it cannot begin',
+    'reports why it cannot create its coupon',
     async () => {
       const service = await startFakeService({ troubles: { refuse: 1 } });
       services.push(service);
@@ -165,7 +165,7 @@ describe('flash-sale', () => {
   );
 
   it(
-    'says that what answers is no service that it knows',
+    'reports that another service answers',
     async () => {
       const other = createServer((_, response) => response.end('hello'));
       await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -177,7 +177,7 @@ describe('flash-sale', () => {
     slowMs,
   );
 
-  it.skipIf(!existsSync('/dev/full'))('ends and says so when its disk is full', async () => {
+  it.skipIf(!existsSync('/dev/full'))('fails with a message when its disk is full', async () => {
     const service = await startFakeService();
     services.push(service);
     const options = { scenario: 'flash-sale', urls: service.urls, seed: 1, seconds: 60 } as const;
@@ -191,7 +191,7 @@ describe('flash-sale', () => {
   });
 
   it(
-    'touches no file before its coupons are there and whoever waits for them agrees',
+    'writes no file before its coupons exist and onCreated has resolved',
     async () => {
       const service = await startFakeService();
       services.push(service);
@@ -222,7 +222,7 @@ describe('flash-sale', () => {
 });
 
 describe('double-dip', () => {
-  it('has users claim side by side, with one key, with several and with none', async () => {
+  it('has double-dip users claim concurrently, with one key, with several and with none', async () => {
     const run = await drill('double-dip', { users: 20, units: 15, rate: 800, seconds: 0.8 });
     expectKept(run);
     const { events, service } = run;
@@ -234,7 +234,7 @@ describe('double-dip', () => {
 });
 
 describe('retry-storm', () => {
-  it('asks ten times under each key, on all nodes, and hears one claim', async () => {
+  it('sends ten attempts under each key of a retry storm, on all nodes, and gets one claim', async () => {
     const run = await drill('retry-storm', { users: 40, units: 25, rate: 400 });
     expectKept(run);
     const asked = new Map<string, HistoryEvent[]>();
@@ -257,8 +257,8 @@ describe('retry-storm', () => {
 });
 
 describe('overload', () => {
-  it('measures saturation, exceeds it with clients that come again, and sees recovery', async () => {
-    await undisturbed(async () => {
+  it('measures the saturation, exceeds it with retries, and measures the recovery', async () => {
+    await retryIfStalled(async () => {
       const troubles = { delayMs: 40, refuse: 0.05 };
       const few = { seconds: 2.5, connections: 4, timeoutMs: 1000 };
       const { report, events } = await drill('overload', { ...few, troubles });
@@ -268,19 +268,19 @@ describe('overload', () => {
         ...['warm-up', 'probe', '2 times', '5 times', '10 times', 'quiet', 'last answers'],
       ]);
       const askedIn = (name: string) => phases.find((phase) => phase.name === name)?.asked ?? 0;
-      // Half a second of it was planned; whoever this process was too late for was left out, and counted.
+      // Half a second of it was planned; the generator skipped and counted what it was late for.
       const tenfold = askedIn('10 times') + generator.leftOut;
       expect(tenfold / 0.5).toBeGreaterThan(saturation * 5);
       expect(askedIn('quiet')).toBeLessThan(tenfold);
-      // Four connections: the rest waited in the client, and that counts.
+      // Four connections: the other requests waited in the clients, which counts.
       expect(report.latencyMs.p50).toBeGreaterThan(4 * report.serviceMs.p50);
       expect(Math.max(...events.map(({ attempt = 1 }) => attempt))).toBeGreaterThan(1);
       expect(report.recoveredAfterS).toBeDefined();
     });
   });
 
-  it('comes again after the time that it was told, a bounded number of times', async () => {
-    await undisturbed(async () => {
+  it('retries after Retry-After, a bounded number of times', async () => {
+    await retryIfStalled(async () => {
       const troubles = { refuse: 0.9, sparesCreation: true };
       const { events, report } = await drill('overload', { rate: 30, seconds: 1.5, troubles });
       expect(report.saturation).toBeUndefined();
@@ -291,8 +291,8 @@ describe('overload', () => {
 });
 
 describe('mixed', () => {
-  it('plays several coupons, a window that opens, added stock, reads and finds', async () => {
-    await undisturbed(async () => {
+  it('plays several coupons, a sale window, added stock, reads and look-ups', async () => {
+    await retryIfStalled(async () => {
       const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
       expectKept(run);
       const { events, service, report } = run;
@@ -317,7 +317,7 @@ describe('mixed', () => {
   });
 });
 
-/** How many claims of the busiest user were under way at once at most. */
+/** The maximum number of concurrent claims of one user. */
 function concurrentOfOneUser(events: readonly HistoryEvent[]): number {
   const underWay = new Map<string, number>();
   let most = 0;

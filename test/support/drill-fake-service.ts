@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * A service in memory that keeps to the contract as far as a drill uses it, on as many nodes as asked for, which share
- * their memory. By a seeded chance it delays, turns away, drops the connection, or decides and does not tell.
+ * A service in memory that implements the part of the contract that a drill uses, on several nodes with shared state.
+ * With seeded probabilities it delays, rejects, drops the connection, or decides without an answer.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Random } from '../../src/proof/drill/random.ts';
 
-/** How often what goes wrong, each from 0 to 1. */
+/** The probabilities of faults, each from 0 to 1. */
 export type Troubles = {
   seed?: number;
-  /** 503 `overloaded` with `Retry-After: 0`. */
+  /** Answers 503 `overloaded` with `Retry-After: 0`. */
   refuse?: number;
-  /** Whether coupons are created without any of it. */
+  /** Whether the creation of coupons is exempt. */
   sparesCreation?: boolean;
-  /** The connection is cut, half of the time before and half of the time after deciding. */
+  /** Cuts the connection, half of the time before and half of the time after deciding. */
   drop?: number;
-  /** Decided, and answered with `outcome_unknown`. */
+  /** Decides, and answers `outcome_unknown`. */
   unknown?: number;
-  /** Answered late, by up to so many milliseconds. */
+  /** Delays the answer by up to so many milliseconds. */
   delayMs?: number;
 };
 
@@ -39,18 +39,18 @@ export type FakeCoupon = {
   stockKeys: Set<string>;
 };
 
-/** What a test sees of the service. */
+/** The state of the service for tests. */
 export type FakeService = {
   urls: string[];
   coupons: Map<string, FakeCoupon>;
-  /** Every request so far: the method, the path and the headers that clients chose. */
+  /** Every request so far. */
   requests: { node: number; method: string; path: string; authorization: string | undefined }[];
-  /** Nothing is answered until so many milliseconds have passed. */
+  /** Delays all answers until so many milliseconds have passed. */
   stall(ms: number): void;
   close(): Promise<void>;
 };
 
-type Told = { status: number; body: object; headers?: Record<string, string> };
+type Reply = { status: number; body: object; headers?: Record<string, string> };
 
 const statuses: Record<string, number> = {
   ...{ sold_out: 400, invalid_request: 400, coupon_not_found: 404, claim_not_found: 404 },
@@ -58,7 +58,7 @@ const statuses: Record<string, number> = {
   ...{ overloaded: 503, outcome_unknown: 503 },
 };
 
-/** Starts it on free ports of the loopback. */
+/** Starts the service on free ports of the loopback. */
 export async function startFakeService(
   options: { nodes?: number; troubles?: Troubles } = {},
 ): Promise<FakeService> {
@@ -79,18 +79,18 @@ export async function startFakeService(
       const isSpared = troubles.sparesCreation === true && url === '/api/coupons';
       const isChange = method === 'POST' && !isSpared;
       if (isChange && random.chance(troubles.refuse ?? 0)) {
-        return tell(response, problem('overloaded', { retryAfter: '0' }));
+        return send(response, problem('overloaded', { retryAfter: '0' }));
       }
       const isDropped = isChange && random.chance(troubles.drop ?? 0);
       if (isDropped && random.chance(0.5)) return void response.socket?.destroy();
-      const told = answer(coupons, request, text);
+      const reply = answer(coupons, request, text);
       if (isDropped) return void response.socket?.destroy();
-      const claimId = 'claim_id' in told.body ? told.body.claim_id : undefined;
+      const claimId = 'claim_id' in reply.body ? reply.body.claim_id : undefined;
       if (url === '/api/coupons/claim' && random.chance(troubles.unknown ?? 0)) {
         const members = claimId === undefined ? {} : { claim_id: claimId };
-        return tell(response, problem('outcome_unknown', { retryAfter: '0', members }));
+        return send(response, problem('outcome_unknown', { retryAfter: '0', members }));
       }
-      return tell(response, told);
+      return send(response, reply);
     });
     server.on('connection', (socket) => {
       sockets.add(socket);
@@ -113,7 +113,7 @@ export async function startFakeService(
   };
 }
 
-function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text: string): Told {
+function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text: string): Reply {
   const { method, url = '' } = request;
   const key = request.headers['idempotency-key']?.toString();
   const body = text === '' ? {} : JSON.parse(text);
@@ -137,7 +137,7 @@ function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text
 function create(
   coupons: Map<string, FakeCoupon>,
   body: { name: string; amount: number; opens_at?: string; closes_at?: string },
-): Told {
+): Reply {
   if (coupons.has(body.name)) return problem('coupon_exists');
   const coupon: FakeCoupon = {
     amount: body.amount,
@@ -153,7 +153,7 @@ function claim(
   coupons: Map<string, FakeCoupon>,
   body: { user_id: string; coupon_name: string },
   key: string | undefined,
-): Told {
+): Reply {
   const coupon = coupons.get(body.coupon_name);
   if (coupon === undefined) return problem('coupon_not_found');
   const held = coupon.claims.get(body.user_id);
@@ -175,7 +175,7 @@ function claim(
   return won(made);
 }
 
-function won(made: Claim): Told {
+function won(made: Claim): Reply {
   return { status: 200, body: { message: 'coupon claimed', ...made } };
 }
 
@@ -187,7 +187,7 @@ function shown(name: string, coupon: FakeCoupon) {
 function problem(
   code: string,
   { retryAfter, members = {} }: { retryAfter?: string; members?: object } = {},
-): Told {
+): Reply {
   const status = statuses[code] ?? 500;
   const effect = code === 'outcome_unknown' ? 'unknown' : 'none';
   return {
@@ -196,7 +196,7 @@ function problem(
   };
 }
 
-function tell(response: ServerResponse, { status, body, headers = {} }: Told): void {
+function send(response: ServerResponse, { status, body, headers = {} }: Reply): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'Content-Type': status < 400 ? 'application/json' : 'application/problem+json',

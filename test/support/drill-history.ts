@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A drill in a folder of its own, and its history as it can be read back. */
+/** Runs a drill in a temporary folder, and reads its history back. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { DrillOptions } from '../../src/proof/drill/options.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
 import type { HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
 
-/** All that a drill has left behind. */
+/** All results of a drill. */
 export type DrillRun = {
   report: DrillReport;
   head: HistoryHead;
@@ -19,7 +19,7 @@ export type DrillRun = {
   html: string;
 };
 
-/** Runs a drill to its end and reads what it wrote; the files are gone afterwards. */
+/** Runs a drill to its end, reads its files and removes them. */
 export async function runDrillHere(
   options: Omit<DrillOptions, 'history' | 'jsonReport' | 'htmlReport'>,
   signal?: AbortSignal,
@@ -57,36 +57,36 @@ export function readHistory(file: string): { head: HistoryHead; events: HistoryE
   return { head, events };
 }
 
-/** What is wrong with the form of a history; nothing when it is as it must be. */
+/** The violations of the history format; none for a correct history. */
 export function flawsOf(events: readonly HistoryEvent[]): string[] {
   const flaws: string[] = [];
   const begun = new Map<number, HistoryEvent>();
   const ended = new Set<number>();
   const busy = new Map<number, number>();
-  const lost = new Set<number>();
+  const unknown = new Set<number>();
   let lastMs = 0;
   for (const [index, event] of events.entries()) {
     const { i, op, proc, type } = event;
-    if (i !== index) flaws.push(`event ${index} is numbered ${i}`);
-    if (event.t_ms < lastMs) flaws.push(`event ${i} is before the one before it`);
+    if (i !== index) flaws.push(`event ${index} has the number ${i}`);
+    if (event.t_ms < lastMs) flaws.push(`event ${i} has an earlier time than the one before it`);
     lastMs = event.t_ms;
     if (type === 'invoke') {
-      if (op !== begun.size) flaws.push(`operation ${op} comes as number ${begun.size}`);
-      if (busy.has(proc)) flaws.push(`proc ${proc} does two things at once`);
-      if (lost.has(proc)) flaws.push(`proc ${proc} goes on after an info`);
+      if (op !== begun.size) flaws.push(`operation ${op} is out of order, expected ${begun.size}`);
+      if (busy.has(proc)) flaws.push(`proc ${proc} has two operations under way`);
+      if (unknown.has(proc)) flaws.push(`proc ${proc} continues after an info`);
       begun.set(op, event);
       busy.set(proc, op);
       continue;
     }
     const invoke = begun.get(op);
     if (invoke === undefined || ended.has(op)) flaws.push(`event ${i} completes no operation`);
-    if (busy.get(proc) !== op) flaws.push(`event ${i} is of another proc`);
+    if (busy.get(proc) !== op) flaws.push(`event ${i} belongs to another proc`);
     if (invoke !== undefined && identityOf(invoke) !== identityOf(event)) {
-      flaws.push(`event ${i} is not of what was invoked`);
+      flaws.push(`event ${i} differs from its invocation`);
     }
     ended.add(op);
     busy.delete(proc);
-    if (type === 'info') lost.add(proc);
+    if (type === 'info') unknown.add(proc);
   }
   return flaws;
 }

@@ -9,13 +9,13 @@ import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
 import { head, writeJsonLines } from './proof-recorder.ts';
 
-/** A folder of one test file's own, and how to be rid of it. */
+/** A temporary folder for one test file, and a function that removes it. */
 export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), 'firstcome-audit-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Small sales do not prove much; whether they are right can be judged all the same. */
+/** Options for sales that are too small to pass R18, but can be judged by all other rules. */
 export const anySize: Partial<AuditOptions> = { okClaimsMin: 0, refusals: [] };
 
 export function auditRecorded(
@@ -41,7 +41,7 @@ export function failedRules({ rules }: AuditReport): string[] {
   return rules.filter(({ verdict }) => verdict === 'failed').map(({ rule }) => rule);
 }
 
-/** All violations, to be shown when a test fails. */
+/** All violations, for the output of a failed test. */
 export function violationsOf({ rules }: AuditReport): string[] {
   return rules.flatMap(({ rule, violations }) => violations.map((text) => `${rule}: ${text}`));
 }

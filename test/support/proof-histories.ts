@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Makes histories that are right, with the tables to them: a seeded crowd claims from a plain sale, over several nodes
- * and at the same time. Each call is decided at one moment between its question and its answer; answers are lost before
- * or after that moment, or come so late that nobody waits any more.
+ * Generates correct histories with their tables: a seeded crowd claims concurrently from a simple sale over several
+ * nodes. Each request is decided at one moment between request and answer. Answers are lost before or after that
+ * moment, or arrive after the client has given up.
  */
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
 import {
-  type Asked,
+  type Answer,
+  answerFor,
   HistoryRecorder,
   head,
+  type Invocation,
   notFound,
-  type Told,
-  toldBy,
 } from './proof-recorder.ts';
-import { type Ask, type Decision, ModelSale, type Window } from './proof-sale.ts';
+import { type ClaimRequest, type Decision, ModelSale, type Window } from './proof-sale.ts';
 
 export type GeneratedHistory = { events: HistoryEvent[]; faults: FaultEvent[]; dump: Dump };
 
@@ -25,9 +25,9 @@ export type CrowdSize = {
   unitsMax: number;
   /** How long users keep arriving. */
   arrivalMs: number;
-  /** The share of calls that meet trouble. */
+  /** The share of requests that go wrong. */
   trouble: number;
-  /** How long a node may go on saying `sold_out` after stock was added; 0 is what is right. */
+  /** How long a node may return `sold_out` after an addition of stock; 0 is correct. */
   staleMs: number;
 };
 
@@ -43,15 +43,15 @@ export const smallCrowd: CrowdSize = {
 
 const attemptsMax = 8;
 
-/** The same history for the same seed. */
+/** Generates the same history for the same seed. */
 export function generateHistory(seed: number, size: CrowdSize = smallCrowd): GeneratedHistory {
   return new Crowd(seed, size).play();
 }
 
-/** What goes wrong with a call. */
+/** What goes wrong with a request. */
 type Trouble = 'none' | 'shed' | 'refused' | 'lost' | 'undone' | 'late' | 'open';
 
-type PendingClaim = Ask & { node: string; decision?: Decision };
+type PendingClaim = ClaimRequest & { node: string; decision?: Decision };
 
 class Crowd {
   readonly #size: CrowdSize;
@@ -123,7 +123,7 @@ class Crowd {
     }
   }
 
-  /** Two who come when all is quiet: they win if anything is left. */
+  /** Two users who claim after everything else: they win if a unit is left. */
   #probe(name: string, ms: number): void {
     for (let i = 0; i < 2; i += 1) {
       const user = `${name}-probe-${i}`;
@@ -136,22 +136,22 @@ class Crowd {
   #create(parts: { name: string; units: number; window: Window; attempt: number }): void {
     const { name, units, window, attempt } = parts;
     const { opensMs, closesMs } = window;
-    const asked: Asked = { ...this.#from(), f: 'create', coupon: name, units, attempt };
-    const invoked = this.#recorder.invoke(this.#schedule.ms, asked);
+    const invocation: Invocation = { ...this.#from(), f: 'create', coupon: name, units, attempt };
+    const invoked = this.#recorder.invoke(this.#schedule.ms, invocation);
     if (this.#chance(0.5) || opensMs !== undefined) invoked.opens_at = this.#time(opensMs);
     if (this.#chance(0.5) || closesMs !== undefined) invoked.closes_at = this.#time(closesMs);
     const trouble = attempt === 1 && this.#chance(0.2) ? this.#pick(['lost', 'undone']) : 'none';
-    let told: Told = { type: 'ok', http: 201, outcome: 'created' };
+    let answer: Answer = { type: 'ok', http: 201, outcome: 'created' };
     this.#in(1, () => {
       if (trouble === 'undone') return;
       if (this.#sale.coupons.has(name)) {
-        told = { type: 'fail', http: 409, outcome: 'coupon_exists', effect: 'none' };
+        answer = { type: 'fail', http: 409, outcome: 'coupon_exists', effect: 'none' };
       } else this.#sale.create(name, units, this.#schedule.ms, window);
     });
     this.#in(3, () => {
-      const isTold = trouble === 'none';
-      this.#complete(invoked, isTold ? told : { type: 'info', outcome: 'timeout' });
-      if (!isTold) this.#in(1, () => this.#create({ ...parts, attempt: attempt + 1 }));
+      const isAnswered = trouble === 'none';
+      this.#complete(invoked, isAnswered ? answer : { type: 'info', outcome: 'timeout' });
+      if (!isAnswered) this.#in(1, () => this.#create({ ...parts, attempt: attempt + 1 }));
     });
   }
 
@@ -164,8 +164,15 @@ class Crowd {
   }): void {
     const { name, user, key, attempt, isCalm } = parts;
     const from = this.#from();
-    const asked: Asked = { ...from, f: 'claim', coupon: name, user, ...(key && { key }), attempt };
-    const invoked = this.#recorder.invoke(this.#schedule.ms, asked);
+    const invocation: Invocation = {
+      ...from,
+      f: 'claim',
+      coupon: name,
+      user,
+      ...(key && { key }),
+      attempt,
+    };
+    const invoked = this.#recorder.invoke(this.#schedule.ms, invocation);
     const trouble = isCalm === true ? 'none' : this.#trouble();
     const claim: PendingClaim = { user, key, claimId: this.#sale.newId(), node: from.node };
     const decideIn = 1 + this.#random() * 12;
@@ -196,7 +203,7 @@ class Crowd {
         return;
       }
       const decision = claim.decision as Decision;
-      this.#complete(invoked, toldBy(decision));
+      this.#complete(invoked, answerFor(decision));
       if (decision.outcome === 'not_open') again(this.#int(10, 60));
       else if (this.#chance(0.25))
         again(this.#int(0, 60), this.#chance(0.6) ? key : `${user}-other`);
@@ -216,7 +223,7 @@ class Crowd {
     const ms = this.#schedule.ms;
     const decided = batch.filter((one) => {
       pending.delete(one);
-      if (!this.#hearsStale(name, one)) return true;
+      if (!this.#seesStaleStock(name, one)) return true;
       one.decision = { outcome: 'sold_out' };
       return false;
     });
@@ -224,8 +231,8 @@ class Crowd {
     for (const [place, one] of decided.entries()) one.decision = decisions[place] as Decision;
   }
 
-  /** Whether a node is one that has not noticed yet that stock was added. */
-  #hearsStale(name: string, { user }: PendingClaim): boolean {
+  /** Whether this node still sees the stock from before an addition. */
+  #seesStaleStock(name: string, { user }: PendingClaim): boolean {
     const { window, soldOutUntilMs, byUser, row } = this.#sale.coupon(name);
     const ms = this.#schedule.ms;
     const isClosed = window.closesMs !== undefined && ms >= window.closesMs;
@@ -237,23 +244,23 @@ class Crowd {
 
   #findClaim(name: string, user: string): void {
     const invoked = this.#invokeSimple({ f: 'find_claim', coupon: name, user });
-    let told: Told = notFound;
+    let answer: Answer = notFound;
     this.#in(this.#random() * 5, () => {
       const claim = this.#sale.coupon(name).byUser.get(user);
       if (claim !== undefined)
-        told = { ...toldBy({ outcome: 'replayed', claim }), outcome: 'found' };
+        answer = { ...answerFor({ outcome: 'replayed', claim }), outcome: 'found' };
     });
-    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : told));
+    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : answer));
   }
 
   #read(name: string): void {
     const invoked = this.#invokeSimple({ f: 'read', coupon: name });
-    let told: Told = timeout;
+    let answer: Answer = timeout;
     this.#in(this.#random() * 5, () => {
       const { amount, remaining_amount } = this.#sale.coupon(name).row;
-      told = { type: 'ok', http: 200, outcome: 'read', amount, remaining_amount };
+      answer = { type: 'ok', http: 200, outcome: 'read', amount, remaining_amount };
     });
-    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : told));
+    this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : answer));
   }
 
   #addStock(parts: {
@@ -270,20 +277,22 @@ class Crowd {
       if (trouble !== 'undone') this.#sale.addStock(name, { units, key, ms: this.#schedule.ms });
     });
     this.#in(5, () => {
-      const isTold = trouble === 'none';
-      this.#complete(invoked, isTold ? { type: 'ok', http: 200, outcome: 'added' } : timeout);
-      if (!isTold && key !== undefined) {
+      const isAnswered = trouble === 'none';
+      this.#complete(invoked, isAnswered ? { type: 'ok', http: 200, outcome: 'added' } : timeout);
+      if (!isAnswered && key !== undefined) {
         this.#in(5, () => this.#addStock({ ...parts, attempt: attempt + 1 }));
       }
     });
   }
 
-  #invokeSimple(asked: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>): HistoryEvent {
-    return this.#recorder.invoke(this.#schedule.ms, { ...asked, ...this.#from() });
+  #invokeSimple(
+    invocation: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>,
+  ): HistoryEvent {
+    return this.#recorder.invoke(this.#schedule.ms, { ...invocation, ...this.#from() });
   }
 
-  #complete(invoked: HistoryEvent, told: Told): void {
-    this.#recorder.complete(this.#schedule.ms, invoked, told);
+  #complete(invoked: HistoryEvent, answer: Answer): void {
+    this.#recorder.complete(this.#schedule.ms, invoked, answer);
   }
 
   #from(): { node: string; proc: number } {
@@ -296,7 +305,7 @@ class Crowd {
     return this.#pick(['shed', 'shed', 'refused', 'lost', 'undone', 'late']);
   }
 
-  #shed(): Told {
+  #shed(): Answer {
     const [http, outcome] = this.#pick([
       [503, 'overloaded'],
       [503, 'unavailable'],
@@ -305,15 +314,20 @@ class Crowd {
     return { type: 'fail', http, outcome, effect: 'none', retry_after_s: 1 };
   }
 
-  #unknown(claimId: string): Told {
+  #unknown(claimId: string): Answer {
     const [begin, end] = this.#faults;
     const ms = this.#schedule.ms;
     if (begin !== undefined && end !== undefined && ms >= begin.t_ms && ms <= end.t_ms) {
       return { type: 'info', outcome: 'reset' };
     }
     if (this.#chance(0.5)) return timeout;
-    const told: Told = { type: 'info', http: 503, outcome: 'outcome_unknown', effect: 'unknown' };
-    return { ...told, retry_after_s: 1, claim_id: claimId };
+    const answer: Answer = {
+      type: 'info',
+      http: 503,
+      outcome: 'outcome_unknown',
+      effect: 'unknown',
+    };
+    return { ...answer, retry_after_s: 1, claim_id: claimId };
   }
 
   #time(ms: number | undefined): string | null {
@@ -342,10 +356,10 @@ class Crowd {
   }
 }
 
-const timeout: Told = { type: 'info', outcome: 'timeout' };
-const refused: Told = { type: 'fail', outcome: 'refused', effect: 'none' };
+const timeout: Answer = { type: 'info', outcome: 'timeout' };
+const refused: Answer = { type: 'fail', outcome: 'refused', effect: 'none' };
 
-/** Actions in order of their time; those of one time in the order in which they were added. */
+/** Runs actions in order of their time, those of equal time in order of addition. */
 class Schedule {
   ms = 0;
   readonly #heap: { ms: number; turn: number; action: () => void }[] = [];
@@ -399,7 +413,7 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.ms < b.ms || (a.ms === b.ms && a.turn < b.turn);
 }
 
-/** Numbers from 0 to below 1, the same for the same seed. */
+/** Pseudo-random numbers from 0 up to, not including, 1; the same for the same seed. */
 function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Histories as a drill would record them, and a script that plays a small sale one call after the other. */
+/** Histories as a drill records them, and a script that plays a small sale one request at a time. */
 import { writeFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
 import { type Decision, ModelSale, timeAt, type Window } from './proof-sale.ts';
 
-/** What a completion tells. */
-export type Told = Partial<HistoryEvent> & { type: 'ok' | 'fail' | 'info' };
+/** The content of a completion. */
+export type Answer = Partial<HistoryEvent> & { type: 'ok' | 'fail' | 'info' };
 
-/** What an invocation tells besides its place. */
-export type Asked = Pick<HistoryEvent, 'f' | 'coupon' | 'node' | 'proc'> & Partial<HistoryEvent>;
+/** The content of an invocation. */
+export type Invocation = Pick<HistoryEvent, 'f' | 'coupon' | 'node' | 'proc'> &
+  Partial<HistoryEvent>;
 
 export class HistoryRecorder {
   readonly events: HistoryEvent[] = [];
@@ -21,16 +22,16 @@ export class HistoryRecorder {
     return this.#procs - 1;
   }
 
-  invoke(ms: number, asked: Asked): HistoryEvent {
+  invoke(ms: number, invocation: Invocation): HistoryEvent {
     const op = this.#ops;
     this.#ops += 1;
-    return this.#add({ ...asked, i: 0, t_ms: ms, type: 'invoke', op });
+    return this.#add({ ...invocation, i: 0, t_ms: ms, type: 'invoke', op });
   }
 
-  complete(ms: number, invoked: HistoryEvent, told: Told): HistoryEvent {
+  complete(ms: number, invoked: HistoryEvent, answer: Answer): HistoryEvent {
     const { op, proc, node, f, coupon, user, key } = invoked;
     const whose = { op, proc, node, f, coupon, ...(user && { user }), ...(key && { key }) };
-    return this.#add({ i: 0, t_ms: ms, ...whose, ...told });
+    return this.#add({ i: 0, t_ms: ms, ...whose, ...answer });
   }
 
   #add(event: HistoryEvent): HistoryEvent {
@@ -50,13 +51,13 @@ export const head: HistoryHead = {
   options: {},
 };
 
-/** Lines of JSON, as the files hold them. */
+/** Writes objects as JSON lines. */
 export function writeJsonLines(file: string, lines: readonly object[]): void {
   writeFileSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
 }
 
-/** How the service tells a decision. */
-export function toldBy({ outcome, claim, opensInSeconds }: Decision): Told {
+/** The answer of the service for a decision. */
+export function answerFor({ outcome, claim, opensInSeconds }: Decision): Answer {
   const shown = claim && {
     claim_id: claim.claim_id,
     position: claim.position,
@@ -66,28 +67,28 @@ export function toldBy({ outcome, claim, opensInSeconds }: Decision): Told {
     return { type: 'ok', http: 200, outcome, ...shown };
   }
   const http = outcome === 'sold_out' ? 400 : 409;
-  const told: Told = { type: 'fail', http, outcome, effect: 'none', ...shown };
-  if (opensInSeconds !== undefined) told.retry_after_s = opensInSeconds;
-  return told;
+  const answer: Answer = { type: 'fail', http, outcome, effect: 'none', ...shown };
+  if (opensInSeconds !== undefined) answer.retry_after_s = opensInSeconds;
+  return answer;
 }
 
-export const notFound: Told = {
+export const notFound: Answer = {
   type: 'fail',
   http: 404,
   outcome: 'claim_not_found',
   effect: 'none',
 };
 
-type ClaimOptions = { key?: string; node?: string; told?: Told };
+type ClaimOptions = { key?: string; node?: string; answer?: Answer };
 
-/** One call after the other: each is decided by the model at once and told truly, unless the test says what is told. */
+/** Plays one request at a time: the model decides it at once and answers correctly, unless a test sets the answer. */
 export class SaleScript {
   readonly sale = new ModelSale();
   readonly recorder = new HistoryRecorder();
   readonly faults: FaultEvent[] = [];
   ms = 0;
 
-  /** What was recorded last. */
+  /** The last recorded event. */
   get last(): HistoryEvent {
     return this.recorder.events.at(-1) as HistoryEvent;
   }
@@ -101,32 +102,32 @@ export class SaleScript {
     this.#complete(invoked, { type: 'ok', http: 201, outcome: 'created' });
   }
 
-  /** Decides the claim, or only tells what the test says. */
+  /** Decides the claim, or only records the answer of the test. */
   claim(coupon: string, user: string, options: ClaimOptions = {}): HistoryEvent {
-    const { told } = options;
+    const { answer } = options;
     const invoked = this.invokeClaim(coupon, user, options);
-    return this.#complete(invoked, told ?? this.decide(invoked));
+    return this.#complete(invoked, answer ?? this.decide(invoked));
   }
 
   invokeClaim(coupon: string, user: string, { key, node }: ClaimOptions = {}): HistoryEvent {
     return this.#invoke({ f: 'claim', coupon, user, ...(key && { key }) }, { node });
   }
 
-  /** Decides the claim now and returns what is to be told. */
-  decide({ coupon, user, key }: HistoryEvent, claimId = this.sale.newId()): Told {
+  /** Decides the claim now and returns its answer. */
+  decide({ coupon, user, key }: HistoryEvent, claimId = this.sale.newId()): Answer {
     const [decision] = this.sale.decide(coupon, [{ user: user ?? '', key, claimId }], this.#next());
-    return toldBy(decision as Decision);
+    return answerFor(decision as Decision);
   }
 
-  complete(invoked: HistoryEvent, told: Told): HistoryEvent {
-    return this.#complete(invoked, told);
+  complete(invoked: HistoryEvent, answer: Answer): HistoryEvent {
+    return this.#complete(invoked, answer);
   }
 
-  findClaim(coupon: string, user: string, told?: Told): HistoryEvent {
+  findClaim(coupon: string, user: string, answer?: Answer): HistoryEvent {
     const invoked = this.#invoke({ f: 'find_claim', coupon, user }, {});
     const claim = this.sale.coupon(coupon).byUser.get(user);
-    const found = claim && { ...toldBy({ outcome: 'replayed', claim }), outcome: 'found' };
-    return this.#complete(invoked, told ?? found ?? notFound);
+    const found = claim && { ...answerFor({ outcome: 'replayed', claim }), outcome: 'found' };
+    return this.#complete(invoked, answer ?? found ?? notFound);
   }
 
   read(coupon: string): HistoryEvent {
@@ -142,8 +143,8 @@ export class SaleScript {
     return this.#complete(invoked, { type: 'ok', http: 200, outcome: 'added' });
   }
 
-  /** Asks once more for units that are there; the answer does not come. */
-  addStockUnheard(coupon: string, units: number, key: string): HistoryEvent {
+  /** Repeats an addition of stock that has already succeeded; no answer arrives. */
+  addStockUnanswered(coupon: string, units: number, key: string): HistoryEvent {
     const invoked = this.#invoke({ f: 'add_stock', coupon, units, key }, {});
     return this.#complete(invoked, { type: 'info', outcome: 'timeout' });
   }
@@ -157,15 +158,15 @@ export class SaleScript {
   }
 
   #invoke(
-    asked: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>,
+    invocation: Pick<HistoryEvent, 'f' | 'coupon'> & Partial<HistoryEvent>,
     { node = 'http://a' }: { node?: string | undefined },
   ): HistoryEvent {
     const proc = this.recorder.newProc();
-    return this.recorder.invoke(this.#next(), { ...asked, proc, node });
+    return this.recorder.invoke(this.#next(), { ...invocation, proc, node });
   }
 
-  #complete(invoked: HistoryEvent, told: Told): HistoryEvent {
-    return this.recorder.complete(this.#next(), invoked, told);
+  #complete(invoked: HistoryEvent, answer: Answer): HistoryEvent {
+    return this.recorder.complete(this.#next(), invoked, answer);
   }
 
   #next(): number {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A plain sale in memory that decides one claim after the other, and keeps the tables that a real one would leave. */
+/** A simple sale in memory that decides one claim at a time, and keeps the tables that a real one would have. */
 import type { Dump, DumpedClaim, DumpedCoupon, DumpedLedgerRow } from '../../src/proof/dump.ts';
 
-export type Ask = { user: string; key?: string | undefined; claimId: string };
+export type ClaimRequest = { user: string; key?: string | undefined; claimId: string };
 
 export type Decision = { outcome: string; claim?: DumpedClaim; opensInSeconds?: number };
 
@@ -15,13 +15,13 @@ type ModelCoupon = {
   ledger: DumpedLedgerRow[];
   addKeys: Set<string>;
   window: Window;
-  /** When units came after there had been none. */
+  /** When units were last added to sold out stock. */
   soldOutUntilMs: number;
 };
 
 const startMs = Date.UTC(2030, 0, 1);
 
-/** A moment of the model as the database writes it. */
+/** A time of the model in the format of the database. */
 export function timeAt(ms: number): string {
   const micros = Math.floor(ms * 1000);
   const text = new Date(startMs + Math.floor(micros / 1000)).toISOString().slice(0, -1);
@@ -69,12 +69,12 @@ export class ModelSale {
     this.#record(name, { kind: 'grant', units, first: null, ms });
   }
 
-  /** Decides a batch in its order. */
-  decide(name: string, asks: readonly Ask[], ms: number): Decision[] {
+  /** Decides a batch in order. */
+  decide(name: string, requests: readonly ClaimRequest[], ms: number): Decision[] {
     const coupon = this.coupon(name);
     const { row, claims, window } = coupon;
     const taken = claims.length;
-    const decisions = asks.map(({ user, key, claimId }): Decision => {
+    const decisions = requests.map(({ user, key, claimId }): Decision => {
       const held = coupon.byUser.get(user);
       if (held !== undefined) {
         const isReplay = held.idempotency_key !== null && held.idempotency_key === key;

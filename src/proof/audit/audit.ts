@@ -13,15 +13,15 @@ import { rules } from './rules.ts';
 import { type DumpedDatabase, takeDump } from './take-dump.ts';
 import { overallVerdict, type RuleReport, type Verdict } from './verdict.ts';
 
-/** What is audited: a recorded history, and the tables as they are stored once everything has come to rest. */
+/** What is audited: a recorded history, and the tables after the run, once nothing is under way. */
 export type AuditInput = {
   historyFile: string;
-  /** What was broken on purpose meanwhile. */
+  /** The faults that were injected during the history. */
   faultsFile?: string | undefined;
   options?: Partial<AuditOptions> | undefined;
 } & ({ dump: Dump } | { database: DumpedDatabase });
 
-/** The verdict, and what each rule found. */
+/** The verdict, and the findings of each rule. */
 export type AuditReport = {
   verdict: Verdict;
   head: HistoryHead;
@@ -30,13 +30,13 @@ export type AuditReport = {
   /** Claims in the dump. */
   storedClaims: number;
   rules: RuleReport[];
-  /** What the reading tolerated. */
+  /** What the readers tolerated, and what limits the audit. */
   notes: string[];
 };
 
 /**
- * Judges a history against what is stored, by rules that know the answers' meaning and nothing of how the service comes
- * to them. Rejects when the history contradicts itself or cannot be read: then there is nothing to judge.
+ * Judges a history against the stored tables. The rules know the meaning of the answers and share no code with the
+ * engine. Rejects when the history contradicts itself or cannot be read, since nothing can be judged then.
  */
 export async function auditHistory(input: AuditInput): Promise<AuditReport> {
   const history = await readHistory(input.historyFile).catch(throwNaming(input.historyFile));
@@ -56,20 +56,20 @@ export async function auditHistory(input: AuditInput): Promise<AuditReport> {
   };
 }
 
-/** The faults that are told, but those of a time before the history: a file may serve several drills. */
+/** The faults of the file, without those that ended before the history began: one file may serve several drills. */
 async function faultsDuring(
   { head, notes }: RecordedHistory,
   file: string | undefined,
 ): Promise<FaultSpan[] | undefined> {
   if (file === undefined) return undefined;
-  const told = await readFaults(file, head.started_at).catch(throwNaming(file));
-  const faults = told.filter(({ endMs }) => endMs >= 0);
-  const before = told.length - faults.length;
+  const all = await readFaults(file, head.started_at).catch(throwNaming(file));
+  const faults = all.filter(({ endMs }) => endMs >= 0);
+  const before = all.length - faults.length;
   if (before > 0) notes.push(`${counted(before, 'fault')} ended before this history began`);
   return faults;
 }
 
-/** An overload has units for everybody, so nobody has to hear a refusal that is a decision. */
+/** An overload has enough units for all users, so it needs no refusal that is a decision. */
 function optionsFor({ scenario }: HistoryHead): AuditOptions {
   return scenario === 'overload' ? { ...defaultOptions, refusals: [] } : defaultOptions;
 }
@@ -77,14 +77,12 @@ function optionsFor({ scenario }: HistoryHead): AuditOptions {
 function notesOn({ sales }: Evidence): string[] {
   const own = sales.filter(({ isForeign }) => !isForeign);
   if (own.length > 0 && own.every(({ coupon }) => coupon === undefined)) {
-    return [
-      'no coupon of this history is stored: is this the database of the service that was drilled?',
-    ];
+    return ['no coupon of this history is stored: is this the database of the drilled service?'];
   }
   const others = sales.filter(({ ops }) => ops.length === 0).length;
   if (others === 0) return [];
   const [are, their] = others === 1 ? ['is', 'its'] : ['are', 'their'];
   return [
-    `${counted(others, 'coupon')} ${are} not of this history: only ${their} books are judged`,
+    `${counted(others, 'coupon')} ${are} not of this history: only ${their} tables are judged`,
   ];
 }

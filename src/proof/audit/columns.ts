@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Compact lists for millions of operations: a few bytes a value, where an object a value would take a hundred. */
+/** Compact columns for millions of operations: a few bytes a value, where an object takes about a hundred. */
 
-/** Stands for "the recording does not say" in a column of whole numbers. */
+/** Marks a missing value in a column of integers. */
 export const absent = -2_147_483_648;
 
-/** Stands for "not before the end of the recording" among the numbers of events. Later than any event. */
+/** An event number later than any event: it did not happen before the end of the recording. */
 export const never = 2_147_483_647;
 
 type NumberArray = Int32Array | Float64Array;
@@ -38,22 +38,22 @@ class Column {
   }
 }
 
-/** Whole numbers of 32 bits; `absent` unless set. */
+/** 32-bit integers; `absent` unless set. */
 export class IntColumn extends Column {
   constructor() {
     super((length) => new Int32Array(length), absent);
   }
 }
 
-/** Times and seconds; not a number unless set. */
+/** Times and seconds; `NaN` unless set. */
 export class TimeColumn extends Column {
   constructor() {
     super((length) => new Float64Array(length), Number.NaN);
   }
 }
 
-/** Texts that come again and again, each kept once and known by its number. */
-export class Texts {
+/** Interns texts: stores each distinct text once, under a number. */
+export class InternedTexts {
   readonly #numbers = new Map<string, number>();
   readonly #texts: string[] = [];
 
@@ -61,7 +61,7 @@ export class Texts {
     return this.#texts.length;
   }
 
-  /** The number of a text, given to it at the first call. */
+  /** The number of a text; the first call assigns it. */
   number(text: string): number {
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
@@ -71,7 +71,7 @@ export class Texts {
     return number;
   }
 
-  /** The number of a text that was given one; `absent` when it was not. */
+  /** The number of a text; `absent` if it has none. */
   find(text: string): number {
     return this.#numbers.get(text) ?? absent;
   }

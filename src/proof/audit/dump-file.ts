@@ -7,11 +7,11 @@ import type { Dump } from '../dump.ts';
 import { RecordingError } from './read-lines.ts';
 import { microseconds } from './times.ts';
 
-/** Writes a dump as JSON with a row a line, so that a reader finds his way and a large one needs no large text. */
+/** Writes a dump as JSON with one row a line: easy to read, and a large dump needs no large string in memory. */
 export async function writeDump(file: string, dump: Dump): Promise<void> {
   const stream = createWriteStream(file, { encoding: 'utf8' });
   const done = finished(stream);
-  // A failure is told by the last line; until then nobody listens to this promise.
+  // The last line awaits this promise; until then a rejection must not count as unhandled.
   done.catch(() => undefined);
   const { coupons, claims, ledger, ...head } = dump;
   stream.write(JSON.stringify(head).slice(0, -1));
@@ -29,14 +29,14 @@ export async function writeDump(file: string, dump: Dump): Promise<void> {
   await done;
 }
 
-/** Reads what `writeDump` wrote. Throws when it is no dump, or when a row lacks what the rules compare. */
+/** Reads a file of `writeDump`. Throws when it is not a dump, or when `assertDump` throws. */
 export async function readDump(file: string): Promise<Dump> {
   const dump: Dump = JSON.parse(await readFile(file, 'utf8'));
   assertDump(dump);
   return dump;
 }
 
-/** Throws when a row lacks what the rules compare, or holds a time that is none. */
+/** Throws when a row lacks a member that the rules compare, or contains an invalid time. */
 export function assertDump(dump: Dump): void {
   if (dump.dump !== 'firstcome' || dump.version !== 1)
     throw new RecordingError('this is not a dump');
@@ -63,13 +63,13 @@ function assertRows(
   { texts, ints, times }: { texts: string[]; ints: string[]; times: string[] },
 ): void {
   if (!Array.isArray(rows)) throw new RecordingError(`the dump has no ${name}`);
-  for (const [place, row] of rows.entries()) {
+  for (const [index, row] of rows.entries()) {
     const values = row as Record<string, unknown>;
     const wrong =
       texts.find((member) => typeof values[member] !== 'string') ??
       ints.find((member) => !Number.isInteger(values[member])) ??
       times.find((member) => Number.isNaN(microseconds(String(values[member]))));
     if (wrong !== undefined)
-      throw new RecordingError(`row ${place} of ${name}: ${wrong} is missing or wrong`);
+      throw new RecordingError(`row ${index} of ${name}: ${wrong} is missing or wrong`);
   }
 }

@@ -6,39 +6,39 @@ import { type Origin, originOf } from './origin.ts';
 import type { FaultSpan } from './read-faults.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** A stored claim, and what the history tells of it. */
-export type Held = { claim: DumpedClaim; user: number } & Origin;
+/** A stored claim, and its origin in the history. */
+export type StoredClaim = { claim: DumpedClaim; user: number } & Origin;
 
-/** Everything about one coupon: what was asked and answered, and what is stored. */
+/** All evidence about one coupon: its operations and its stored rows. */
 export type Sale = {
   name: string;
   /** Undefined when nothing is stored under this name. */
   coupon: DumpedCoupon | undefined;
-  /** Whether others than this history may have acted on it; then some rules cannot judge. */
+  /** Whether other clients may have used the coupon; some rules cannot judge it then. */
   isForeign: boolean;
-  /** The operations on it in order of invocation. */
+  /** The operations on the coupon, in order of invocation. */
   ops: Int32Array;
-  /** The claims and look-ups of claims, by user and, of one user, in order of invocation. */
+  /** The claims and look-ups, grouped by user, and in order of invocation for each user. */
   userOps: Int32Array;
   /** The stored claims by position. */
-  held: Held[];
-  /** The stored claims of a user, by his number in the history. */
-  heldBy: Map<number, Held[]>;
+  held: StoredClaim[];
+  /** The stored claims of a user, by the user's number in the history. */
+  heldBy: Map<number, StoredClaim[]>;
   /** The ledger by `seq`. */
   ledger: DumpedLedgerRow[];
 };
 
-/** All that the rules look at. */
+/** The input of the rules. */
 export type Evidence = {
   history: RecordedHistory;
   dump: Dump;
   sales: Sale[];
-  /** What was broken on purpose; undefined when nobody told of any. */
+  /** The injected faults; undefined when no file of faults was given. */
   faults: FaultSpan[] | undefined;
   options: AuditOptions;
 };
 
-/** Joins the history to what is stored, coupon by coupon. */
+/** Joins the history with the dump, coupon by coupon. */
 export function joinEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
   const { history, dump, options } = parts;
   const couponsByName = new Map(dump.coupons.map((coupon) => [coupon.name, coupon]));
@@ -66,7 +66,7 @@ export function joinEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
   return { ...parts, sales };
 }
 
-/** Calls `visit` for each user who asked about the coupon, with his claims and look-ups in order of invocation. */
+/** Calls `visit` for each user of the coupon, with the user's claims and look-ups in order of invocation. */
 export function eachUser(
   history: RecordedHistory,
   sale: Sale,
@@ -104,21 +104,21 @@ function opsByCoupon(history: RecordedHistory): Int32Array[] {
 }
 
 function inOrderOfUser(history: RecordedHistory, ops: Int32Array): Int32Array {
-  const asked = ops.filter((op) => {
+  const ofUsers = ops.filter((op) => {
     const operation = history.operation(op);
     return operation === 'claim' || operation === 'find_claim';
   });
-  // User and operation as one number, which a typed array sorts much faster than a function could.
+  // User and operation in one number: a typed array sorts numbers much faster than with a comparison function.
   const factor = 2 ** 29;
   if (history.users.size > 2 ** 24 || history.count > factor) {
-    return asked.sort((a, b) => history.user.at(a) - history.user.at(b) || a - b);
+    return ofUsers.sort((a, b) => history.user.at(a) - history.user.at(b) || a - b);
   }
-  const sorted = Float64Array.from(asked, (op) => history.user.at(op) * factor + op).sort();
+  const sorted = Float64Array.from(ofUsers, (op) => history.user.at(op) * factor + op).sort();
   return Int32Array.from(sorted, (number) => number % factor);
 }
 
 function wasCreated(history: RecordedHistory, ops: Int32Array): boolean {
-  return ops.some((op) => history.operation(op) === 'create' && history.end(op) !== 'fail');
+  return ops.some((op) => history.operation(op) === 'create' && history.type(op) !== 'fail');
 }
 
 function byCouponId<Row extends { coupon_id: string }>(rows: readonly Row[]): Map<string, Row[]> {
@@ -141,14 +141,14 @@ function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedCl
   for (const claim of claims) {
     const user = history.users.find(claim.user_id);
     const others = claimsOf.get(user);
-    // Users that the history never names share one entry; none of them has operations.
+    // Users who are not in the history share one entry; none of them has operations.
     if (others === undefined) claimsOf.set(user, [claim]);
     else others.push(claim);
   }
   const none = new Int32Array(0);
   const add = (user: number, ops: Int32Array) => {
     for (const claim of claimsOf.get(user) ?? []) {
-      const held: Held = { claim, user, ...originOf(history, ops, claim) };
+      const held: StoredClaim = { claim, user, ...originOf(history, ops, claim) };
       sale.held.push(held);
       const others = sale.heldBy.get(user);
       if (others === undefined) sale.heldBy.set(user, [held]);

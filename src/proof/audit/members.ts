@@ -4,7 +4,7 @@ import { microseconds } from './times.ts';
 
 const intMax = 2_147_483_647;
 
-/** The members of one line's object, asked for by name and kind. What is wrong with one is said with its line. */
+/** Typed access to the members of one line's object. Each error names the line. */
 export class Members {
   readonly #line: number;
   readonly #values: Record<string, unknown>;
@@ -18,7 +18,7 @@ export class Members {
     return this.#values[name] !== undefined;
   }
 
-  /** Ends the reading. */
+  /** Throws a `RecordingError` that names the line. */
   fail(what: string): never {
     throw new RecordingError(`line ${this.#line}: ${what}`);
   }
@@ -32,7 +32,7 @@ export class Members {
     return this.has(name) ? this.text(name) : undefined;
   }
 
-  /** A whole number of 32 bits. */
+  /** A 32-bit integer. */
   int(name: string): number {
     const value = this.#values[name];
     const fits = Number.isInteger(value) && Math.abs(value as number) <= intMax;
@@ -44,21 +44,23 @@ export class Members {
     return Number.isFinite(value) ? (value as number) : this.fail(`${name} is not a number`);
   }
 
-  /** Microseconds of an RFC 3339 time. */
+  /** The microseconds of an RFC 3339 time. */
   time(name: string): number {
     const time = microseconds(this.text(name));
-    return Number.isNaN(time) ? this.fail(`${name} is not a time as in RFC 3339`) : time;
+    return Number.isNaN(time) ? this.fail(`${name} is not an RFC 3339 time`) : time;
   }
 
-  /** A time as it was written; null when it is null or left out. */
+  /** A time as it is written; null when it is null or missing. */
   optionalTimeText(name: string): string | null {
     if (!this.has(name) || this.#values[name] === null) return null;
     this.time(name);
     return this.text(name);
   }
 
-  oneOf<Word extends string>(name: string, words: readonly Word[]): Word {
+  oneOf<Value extends string>(name: string, values: readonly Value[]): Value {
     const value = this.text(name);
-    return words.find((word) => word === value) ?? this.fail(`${name} is not one of ${words}`);
+    return (
+      values.find((allowed) => allowed === value) ?? this.fail(`${name} is not one of ${values}`)
+    );
   }
 }

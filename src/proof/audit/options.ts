@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the audit takes for granted about a run. Times are in milliseconds. */
+/** The assumptions of the audit about a run. Times are in milliseconds. */
 export type AuditOptions = {
-  /** Coupons that somebody besides this history may have claimed or changed. */
+  /** Coupons that clients outside this history may have claimed or changed. */
   foreignCoupons: readonly string[];
-  /** How long after stock was added `sold_out` may still be heard. Without added stock it is never heard wrongly. */
+  /** How long after an addition of stock a `sold_out` may still be returned. It changes nothing without added stock. */
   soldOutDelayMs: number;
-  /** R18: at least so many claims ended well, or as many as there were units. */
+  /** R18: the minimum number of successful claims, or of units if they are fewer. */
   okClaimsMin: number;
   /**
-   * R18: each of these was heard by a claim at least once, as the scenario promises. Undefined asks for at least one of
+   * R18: the refusals that claims must have received at least once, as the scenario promises. Undefined requires one of
    * `sold_out` and `already_claimed`.
    */
   refusals: readonly string[] | undefined;
-  /** R18: so long after its end a fault is still felt. */
+  /** R18: how long after its end a fault may still affect clients. */
   faultFeltMs: number;
-  /** R18: who waits so long for an answer feels it, whatever the answer is. */
+  /** R18: a client that waits this long is affected, whatever the answer is. */
   slowMs: number;
-  /** R16: so soon after the last fault something is answered again. */
+  /** R16: the first answer after the last fault must arrive within this time. */
   firstAnswerMs: number;
-  /** R16: the share of the answers a second from before the faults that must come back; 0 does not ask. */
+  /** R16: the share of the answer rate before the faults that must return; 0 turns this check off. */
   goodputShareMin: number;
-  /** R16: so soon after the last fault that share is back. */
+  /** R16: that share must be back within this time after the last fault. */
   goodputMs: number;
-  /** R17: a connection may still be reset so long after a fault ended. */
+  /** R17: connections may still be reset for this long after a fault. */
   resetGraceMs: number;
   /** R13b: coupons with more claims than this are not searched. */
   searchClaimsMax: number;
-  /** R13b: steps after which the search of one coupon gives up. */
+  /** R13b: the search of one coupon gives up after this many steps. */
   searchStepsMax: number;
 };
 
-/** What holds unless a caller says otherwise. */
+/** The defaults. */
 export const defaultOptions: AuditOptions = {
   foreignCoupons: [],
   soldOutDelayMs: 0,

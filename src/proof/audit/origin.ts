@@ -3,21 +3,21 @@ import type { DumpedClaim } from '../dump.ts';
 import { absent, never } from './columns.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** Where a stored claim may come from, as far as clients could see. */
+/** The attempts that may have made a stored claim, as far as clients could see. */
 export type Origin = {
-  /** The attempt that heard `claimed` with this very claim; undefined when none did. */
+  /** The attempt that got `claimed` with this claim; undefined without one. */
   maker: number | undefined;
-  /** How many attempts may have made it: the maker alone, or those whose outcome nobody can tell. */
+  /** How many attempts may have made it: the maker alone, or the attempts with an unknown outcome. */
   candidates: number;
-  /** The event at which the first of them was asked; -1 when there is none. The claim cannot be older. */
+  /** The event at which the first of them began; -1 without any. The claim cannot be older. */
   begun: number;
-  /** The event at which an answer first showed the claim; `never` when none did. The claim cannot be younger. */
+  /** The event at which an answer first showed the claim; `never` without one. The claim cannot be younger. */
   shown: number;
 };
 
 /**
- * Looks for the origin of a claim among its user's operations. An attempt that was refused is never an origin. One whose
- * outcome nobody can tell may be, unless it was told another claim id, or sent another key than the one that is stored.
+ * Finds the origin of a claim among the operations of its user. A refused attempt is never the origin. An attempt with
+ * an unknown outcome may be, unless its answer named another claim id, or it sent another key than the stored one.
  */
 export function originOf(history: RecordedHistory, ops: Int32Array, claim: DumpedClaim): Origin {
   const claimId = history.claimIds.find(claim.claim_id);
@@ -25,7 +25,7 @@ export function originOf(history: RecordedHistory, ops: Int32Array, claim: Dumpe
   for (const op of ops) {
     const isShown = claimId !== absent && history.claimId.at(op) === claimId;
     if (isShown && history.showsClaim(op)) {
-      origin.shown = Math.min(origin.shown, history.ended(op));
+      origin.shown = Math.min(origin.shown, history.endEvent(op));
       if (origin.maker === undefined && isWin(history, op)) origin.maker = op;
     }
     if (mayHaveMade(history, op, claim)) {
@@ -40,21 +40,21 @@ export function originOf(history: RecordedHistory, ops: Int32Array, claim: Dumpe
   return origin;
 }
 
-/** Whether the operation is a claim that heard `claimed`: this very attempt won. */
+/** Whether this attempt won: its answer was `claimed`. */
 export function isWin(history: RecordedHistory, op: number): boolean {
   return (
     history.operation(op) === 'claim' &&
-    history.end(op) === 'ok' &&
+    history.type(op) === 'ok' &&
     history.outcome(op) === 'claimed'
   );
 }
 
-/** Whether the claim may have been made by this attempt, though its answer does not say so. */
+/** Whether this attempt may have made the claim, even if its answer does not say so. */
 export function mayHaveMade(history: RecordedHistory, op: number, claim: DumpedClaim): boolean {
   if (history.operation(op) !== 'claim') return false;
   if (isWin(history, op)) return true;
-  if (history.end(op) !== 'info') return false;
-  const told = history.claimId.at(op);
-  if (told !== absent && told !== history.claimIds.find(claim.claim_id)) return false;
+  if (history.type(op) !== 'info') return false;
+  const named = history.claimId.at(op);
+  if (named !== absent && named !== history.claimIds.find(claim.claim_id)) return false;
   return history.keyText(op) === claim.idempotency_key;
 }

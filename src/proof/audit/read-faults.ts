@@ -3,12 +3,13 @@ import { Members } from './members.ts';
 import { isCutOff, parseObject, readLines } from './read-lines.ts';
 import { microseconds } from './times.ts';
 
-/** A fault from its beginning to its end. One that the file does not end lasts for ever. */
+/** A fault from its start to its end. A fault without an end lasts forever. */
 export type FaultSpan = { fault: string; beginMs: number; endMs: number };
 
 /**
- * Reads a file of faults and joins each end to the oldest fault of its kind that is still going on. Times are those of a
- * history that began at `startedAt`. Throws a `RecordingError` that names the line of what is none, or cannot be joined.
+ * Reads a file of faults and joins each end to the oldest open fault of the same name. Times are relative to
+ * `startedAt`, the start of the history. Throws a `RecordingError` that names the line when an event is invalid or has
+ * no start.
  */
 export async function readFaults(file: string, startedAt: string): Promise<FaultSpan[]> {
   const spans: FaultSpan[] = [];

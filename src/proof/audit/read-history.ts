@@ -4,19 +4,19 @@ import { type HistoryHead, operations } from '../history.ts';
 import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
-import { type Ending, RecordedHistory } from './recorded-history.ts';
+import { type CompletionType, RecordedHistory } from './recorded-history.ts';
 
 /**
- * Reads a history, line by line, and joins its events to operations. Throws a `RecordingError` that names the line when
- * the recording contradicts itself, since nothing can be concluded from one that does. A last line that was cut off is
- * tolerated, with a note.
+ * Reads a history line by line and joins its events to operations. Throws a `RecordingError` that names the line when
+ * the recording contradicts itself, since it then proves nothing. It tolerates a last line that is cut off, with a note.
  */
 export async function readHistory(file: string): Promise<RecordedHistory> {
   let reading: HistoryReading | undefined;
   await readLines(file, (line) => {
     if (reading === undefined) reading = new HistoryReading(toHead(line));
-    else if (isCutOff(line)) reading.history.notes.push(`line ${line.number} is cut off, left out`);
-    else reading.add(line);
+    else if (isCutOff(line)) {
+      reading.history.notes.push(`line ${line.number} is cut off and ignored`);
+    } else reading.add(line);
   });
   if (reading === undefined) throw new RecordingError('the history is empty');
   return reading.finish();
@@ -82,8 +82,8 @@ class HistoryReading {
     history.count += 1;
 
     const operation = event.oneOf('f', operations);
-    history.kind.set(op, operations.indexOf(operation));
-    history.node.set(op, history.words.number(event.text('node')));
+    history.operationIndex.set(op, operations.indexOf(operation));
+    history.node.set(op, history.labels.number(event.text('node')));
     history.coupon.set(op, history.coupons.number(event.text('coupon')));
     history.begunEvent.set(op, i);
     history.begunMs.set(op, ms);
@@ -105,7 +105,7 @@ class HistoryReading {
     }
   }
 
-  /** A client does one thing after the other, and after an `info` it goes on under a new number. */
+  /** Checks that a client has one operation under way at a time, and gets a new number after an `info`. */
   #takeTurn(event: Members, op: number): void {
     const { history } = this;
     const proc = event.int('proc');
@@ -113,7 +113,7 @@ class HistoryReading {
     if (last !== undefined && history.isOpen(last)) {
       event.fail(`proc ${proc} begins op ${op} while its op ${last} is under way`);
     }
-    if (last !== undefined && history.end(last) === 'info') {
+    if (last !== undefined && history.type(last) === 'info') {
       event.fail(`proc ${proc} goes on after its op ${last} ended as info`);
     }
     this.#lastOfProc.set(proc, op);
@@ -122,21 +122,21 @@ class HistoryReading {
 
   #end(
     event: Members,
-    { op, i, ms, type }: { op: number; i: number; ms: number; type: Ending },
+    { op, i, ms, type }: { op: number; i: number; ms: number; type: CompletionType },
   ): void {
     const { history } = this;
     if (op < 0 || op >= history.count) event.fail(`op ${op} completes but never began`);
     if (!history.isOpen(op)) event.fail(`op ${op} completes twice`);
     this.#compare(event, op);
-    history.setEnd(op, type);
+    history.setType(op, type);
     history.endedEvent.set(op, i);
     history.endedMs.set(op, ms);
 
     const outcome = event.optionalText('outcome');
-    if (outcome !== undefined) history.outcomeWord.set(op, history.words.number(outcome));
+    if (outcome !== undefined) history.outcomeLabel.set(op, history.labels.number(outcome));
     if (event.has('effect')) {
       const effect = event.oneOf('effect', ['none', 'unknown']);
-      history.effectWord.set(op, history.words.number(effect));
+      history.effectLabel.set(op, history.labels.number(effect));
     }
     const claimId = event.optionalText('claim_id');
     if (claimId !== undefined) history.claimId.set(op, history.claimIds.number(claimId));
@@ -150,22 +150,22 @@ class HistoryReading {
     if (event.has('remaining_amount')) history.remaining.set(op, event.int('remaining_amount'));
   }
 
-  /** A completion repeats whose it is. */
+  /** A completion repeats the members of its invocation. */
   #compare(event: Members, op: number): void {
     const { history } = this;
-    const begun: [name: string, told: unknown, known: unknown][] = [
+    const compared: [name: string, found: unknown, expected: unknown][] = [
       ['proc', event.int('proc'), history.proc.at(op)],
-      ['node', event.text('node'), history.words.text(history.node.at(op))],
+      ['node', event.text('node'), history.labels.text(history.node.at(op))],
       ['f', event.text('f'), history.operation(op)],
       ['coupon', event.text('coupon'), history.coupons.text(history.coupon.at(op))],
     ];
     for (const name of ['user', 'key'] as const) {
       const list = name === 'user' ? history.users : history.keys;
-      const told = event.optionalText(name);
-      if (told !== undefined) begun.push([name, told, list.text(history[name].at(op))]);
+      const found = event.optionalText(name);
+      if (found !== undefined) compared.push([name, found, list.text(history[name].at(op))]);
     }
-    for (const [name, told, known] of begun) {
-      if (told !== known) event.fail(`op ${op} began with ${name} ${known}, not ${told}`);
+    for (const [name, found, expected] of compared) {
+      if (found !== expected) event.fail(`op ${op} began with ${name} ${expected}, not ${found}`);
     }
   }
 }

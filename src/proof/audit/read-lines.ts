@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { createReadStream } from 'node:fs';
 
-/** A line of a file; `whole` is false for a last line that no newline ends. */
+/** A line of a file; `whole` is false for a last line without a newline. */
 export type Line = { number: number; text: string; whole: boolean };
 
 const chunkBytes = 1 << 20;
 
-/** Hands each line to `take`, counted from 1, without holding more of the file than a piece. Empty lines are left out. */
+/** Calls `take` for each line, counted from 1, with one chunk of the file in memory. Skips empty lines. */
 export async function readLines(file: string, take: (line: Line) => void): Promise<void> {
   let number = 0;
   let rest = '';
@@ -22,12 +22,12 @@ export async function readLines(file: string, take: (line: Line) => void): Promi
   if (rest !== '') take({ number: number + 1, text: rest, whole: false });
 }
 
-/** A line that is no JSON object, or not the one that belongs there; or a file that cannot be used at all. */
+/** A line that is invalid or out of place, or a file that cannot be read. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** Throws what is wrong with the file as a `RecordingError` that names it; a bug of ours as it is. */
+/** Adds the file's name to an error of the file or of its content. Rethrows any other error, since it is a bug. */
 export function throwNaming(file: string): (error: unknown) => never {
   return (error) => {
     const { code, syscall, message } = error as NodeJS.ErrnoException;
@@ -38,7 +38,7 @@ export function throwNaming(file: string): (error: unknown) => never {
   };
 }
 
-/** The object of a line; throws a `RecordingError` that names the line. */
+/** The object of a line. Throws a `RecordingError` that names the line. */
 export function parseObject({ number, text }: Line): Record<string, unknown> {
   let value: unknown;
   try {
@@ -52,7 +52,7 @@ export function parseObject({ number, text }: Line): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Whether a last line was cut off in the middle, as by the end of the recording process. */
+/** Whether a last line is cut off, as when the recording process was killed. */
 export function isCutOff(line: Line): boolean {
   if (line.whole) return false;
   try {

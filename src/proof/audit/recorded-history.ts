@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type HistoryHead, type Operation, operations } from '../history.ts';
-import { absent, IntColumn, never, Texts, TimeColumn } from './columns.ts';
+import { absent, IntColumn, InternedTexts, never, TimeColumn } from './columns.ts';
 
-/** How an operation ended. One without a completion ended as `info`: nobody can tell. */
-export type Ending = 'ok' | 'fail' | 'info';
+/** How an operation ended. Without a completion it counts as `info`: its outcome is unknown. */
+export type CompletionType = 'ok' | 'fail' | 'info';
 
-const endings: readonly Ending[] = ['ok', 'fail', 'info'];
+const completionTypes: readonly CompletionType[] = ['ok', 'fail', 'info'];
 
-/** The sale window that a `create` asked for; null where that end is open. */
-export type AskedWindow = { opensAt: string | null; closesAt: string | null };
+/** The sale window of a `create`; null for an open end. */
+export type RequestedWindow = { opensAt: string | null; closesAt: string | null };
 
 /**
- * A history joined to operations, each known by its number. Numbers count in the order of invocation. "Before" always
- * means the order of the lines, which is the order in which the recording process saw the events: an operation that
- * ended on an earlier line than another began was over before that one was asked.
+ * A history joined to operations, numbered in order of invocation. "Before" always means the order of the lines, in
+ * which the recording process saw the events: if the completion of one operation is on an earlier line than the
+ * invocation of another, the first was complete before the second was sent.
  */
 export class RecordedHistory {
   readonly head: HistoryHead;
   /** What the reader tolerated. */
   readonly notes: string[] = [];
-  /** How many operations there are. */
+  /** The number of operations. */
   count = 0;
-  /** Milliseconds at the last event. */
+  /** The milliseconds of the last event. */
   lastMs = 0;
 
-  readonly coupons = new Texts();
-  readonly users = new Texts();
-  readonly keys = new Texts();
-  readonly claimIds = new Texts();
-  readonly words = new Texts();
+  readonly coupons = new InternedTexts();
+  readonly users = new InternedTexts();
+  readonly keys = new InternedTexts();
+  readonly claimIds = new InternedTexts();
+  readonly labels = new InternedTexts();
 
-  // Of the invocation. Texts are numbers into the lists above.
-  readonly kind = new IntColumn();
+  // Of the invocation. Texts are numbers of the interned texts above.
+  readonly operationIndex = new IntColumn();
   readonly proc = new IntColumn();
   readonly node = new IntColumn();
   readonly coupon = new IntColumn();
@@ -40,15 +40,15 @@ export class RecordedHistory {
   readonly units = new IntColumn();
   readonly begunEvent = new IntColumn();
   readonly begunMs = new TimeColumn();
-  readonly windows = new Map<number, AskedWindow>();
+  readonly windows = new Map<number, RequestedWindow>();
 
   // Of the completion.
-  readonly ending = new IntColumn();
+  readonly typeIndex = new IntColumn();
   readonly endedEvent = new IntColumn();
   readonly endedMs = new TimeColumn();
   readonly http = new IntColumn();
-  readonly outcomeWord = new IntColumn();
-  readonly effectWord = new IntColumn();
+  readonly outcomeLabel = new IntColumn();
+  readonly effectLabel = new IntColumn();
   readonly claimId = new IntColumn();
   readonly position = new IntColumn();
   /** In microseconds since 1970. */
@@ -62,24 +62,24 @@ export class RecordedHistory {
   }
 
   operation(op: number): Operation {
-    return operations[this.kind.at(op)] as Operation;
+    return operations[this.operationIndex.at(op)] as Operation;
   }
 
   /** Whether no completion was recorded. */
   isOpen(op: number): boolean {
-    return this.ending.at(op) === absent;
+    return this.typeIndex.at(op) === absent;
   }
 
-  end(op: number): Ending {
-    return endings[this.ending.at(op)] ?? 'info';
+  type(op: number): CompletionType {
+    return completionTypes[this.typeIndex.at(op)] ?? 'info';
   }
 
-  setEnd(op: number, ending: Ending): void {
-    this.ending.set(op, endings.indexOf(ending));
+  setType(op: number, type: CompletionType): void {
+    this.typeIndex.set(op, completionTypes.indexOf(type));
   }
 
-  /** The number of the event that completed it; `never` without one. */
-  ended(op: number): number {
+  /** The number of the event that completed the operation; `never` without one. */
+  endEvent(op: number): number {
     return this.isOpen(op) ? never : this.endedEvent.at(op);
   }
 
@@ -89,31 +89,31 @@ export class RecordedHistory {
   }
 
   outcome(op: number): string | undefined {
-    return this.words.text(this.outcomeWord.at(op));
+    return this.labels.text(this.outcomeLabel.at(op));
   }
 
   effect(op: number): string | undefined {
-    return this.words.text(this.effectWord.at(op));
+    return this.labels.text(this.effectLabel.at(op));
   }
 
   keyText(op: number): string | null {
     return this.keys.text(this.key.at(op)) ?? null;
   }
 
-  /** Whether the answer says that the user holds a claim: his win, its replay, the refusal of a holder, or a look-up. */
+  /** Whether the answer shows the user's claim: a win, its replay, `already_claimed`, or a successful look-up. */
   showsClaim(op: number): boolean {
     const operation = this.operation(op);
-    if (operation === 'find_claim') return this.end(op) === 'ok';
-    if (operation !== 'claim' || this.end(op) === 'info') return false;
-    return this.end(op) === 'ok' || this.outcome(op) === 'already_claimed';
+    if (operation === 'find_claim') return this.type(op) === 'ok';
+    if (operation !== 'claim' || this.type(op) === 'info') return false;
+    return this.type(op) === 'ok' || this.outcome(op) === 'already_claimed';
   }
 
-  /** The operation in words, for a violation. */
+  /** A description of the operation for a violation. */
   describe(op: number): string {
     const parts = [`op ${op}`, this.operation(op), this.coupons.text(this.coupon.at(op))];
     const user = this.users.text(this.user.at(op));
     if (user !== undefined) parts.push(`by ${user}`);
-    const told = this.outcome(op) ?? this.end(op);
-    return `${parts.join(' ')} (${this.isOpen(op) ? 'no answer' : told})`;
+    const ending = this.outcome(op) ?? this.type(op);
+    return `${parts.join(' ')} (${this.isOpen(op) ? 'no answer' : ending})`;
   }
 }

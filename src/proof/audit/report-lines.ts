@@ -8,11 +8,11 @@ const verdictWidth = 7;
 const checkedWidth = 9;
 const indent = ' '.repeat(ruleWidth + 2);
 
-/** The report as lines of plain text, none longer than `columns`: a table of the rules, then what they found. */
+/** The report as plain text lines of at most `columns`: the rules as a table, each with its findings. */
 export function reportLines(report: AuditReport, columns = 80): string[] {
   const { head, operations, storedClaims, rules, verdict, notes } = report;
-  const asked = counted(operations, 'operation');
-  const what = `${head.scenario}, seed ${head.seed}: ${asked}, ${counted(storedClaims, 'claim')} stored`;
+  const count = counted(operations, 'operation');
+  const what = `${head.scenario}, seed ${head.seed}: ${count}, ${counted(storedClaims, 'claim')} stored`;
   const decisive = rules.filter((rule) => rule.verdict === verdict).map(({ rule }) => rule);
   return [
     ...wrapped(what, columns, ''),
@@ -43,11 +43,11 @@ function ruleLines(report: RuleReport, columns: number): string[] {
   ];
 }
 
-/** The text in lines of at most `columns`, parted between words where there is one to part at. */
+/** Wraps the text to lines of at most `columns`, between words where possible. */
 function wrapped(text: string, columns: number, indentation: string): string[] {
   const width = columns - indentation.length;
   const lines: string[] = [];
-  // What a client made up may hold line breaks and control characters; those would forge a report.
+  // Names that clients choose may contain line breaks and control characters, which could forge a report.
   let rest = text.replaceAll(/\p{Cc}/gu, toEscape);
   while (rest.length > width) {
     const space = rest.lastIndexOf(' ', width);

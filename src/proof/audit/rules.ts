@@ -2,24 +2,24 @@
 import type { Evidence } from './evidence.ts';
 import { acknowledgedIsStored } from './rules/acknowledged.ts';
 import { isLinearizable } from './rules/linearizable.ts';
-import { serviceComesBack } from './rules/liveness.ts';
+import { serviceRecovers } from './rules/liveness.ts';
 import { noOversell } from './rules/no-oversell.ts';
 import { noPhantom } from './rules/no-phantom.ts';
 import { isNotVacuous } from './rules/not-vacuous.ts';
 import { onePerUser } from './rules/one-per-user.ts';
 import { orderIsRealTime } from './rules/order.ts';
 import { readsWithinBounds } from './rules/read-bounds.ts';
-import { booksAgree } from './rules/reconcile.ts';
+import { recordsAgree } from './rules/reconcile.ts';
 import { refusalsHold } from './rules/refusals-hold.ts';
 import { sameAnswer } from './rules/same-answer.ts';
 import { sessionsSeeTheirClaims } from './rules/sessions.ts';
 import { sheddingIsProper } from './rules/shedding.ts';
-import { soldOutIsHonest } from './rules/sold-out.ts';
+import { soldOutIsTrue } from './rules/sold-out.ts';
 import { unknownsResolve } from './rules/unknowns.ts';
 import { windowIsKept } from './rules/window.ts';
 import type { RuleReport } from './verdict.ts';
 
-/** Every rule, in the order of its number. Each looks at all the evidence and knows nothing of the others. */
+/** All rules, in order of their numbers. Each reads the full evidence and is independent of the others. */
 export const rules: readonly ((evidence: Evidence) => RuleReport)[] = [
   noOversell,
   onePerUser,
@@ -28,14 +28,14 @@ export const rules: readonly ((evidence: Evidence) => RuleReport)[] = [
   refusalsHold,
   unknownsResolve,
   sameAnswer,
-  booksAgree,
+  recordsAgree,
   readsWithinBounds,
-  soldOutIsHonest,
+  soldOutIsTrue,
   sessionsSeeTheirClaims,
   windowIsKept,
   orderIsRealTime,
   isLinearizable,
-  serviceComesBack,
+  serviceRecovers,
   sheddingIsProper,
   isNotVacuous,
 ];

@@ -4,41 +4,41 @@ import type { Sale } from './evidence.ts';
 import { type Grant, grantsOf } from './granted.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** What an operation does to a sale, or asks of it, at one moment between `begun` and `ended`. */
+/** A change of a sale, or an observation of its state, at one moment between `begun` and `ended`. */
 export type Step = { begun: number; ended: number } & (
-  | { does: 'grant'; units: number }
-  | { does: 'win'; user: number }
-  | { asks: 'holds'; user: number }
-  | { asks: 'lacks'; user: number; soldOut: boolean }
-  | { asks: 'stock'; amount: number; remaining: number }
+  | { change: 'grant'; units: number }
+  | { change: 'win'; user: number }
+  | { observed: 'holds'; user: number }
+  | { observed: 'lacks'; user: number; soldOut: boolean }
+  | { observed: 'stock'; amount: number; remaining: number }
 );
 
 /**
- * The steps of a sale: what happened by all that is stored, and what the answers say about the moments between. Returns
- * in words why they cannot be told, where the recording leaves open what happened.
+ * The steps of a sale: the changes by the stored rows, and the observations by the answers. Returns a reason as text
+ * where the recording leaves open what happened.
  */
 export function stepsOf(history: RecordedHistory, sale: Sale, delayMs: number): Step[] | string {
   const grants = grantSteps(history, sale);
-  if (grants === undefined) return 'it is open which stock was added';
-  if (sale.held.some(({ candidates }) => candidates === 0)) return 'the origin of a claim is open';
+  if (grants === undefined) return 'it is unknown which stock was added';
+  if (sale.held.some(({ candidates }) => candidates === 0)) return 'a claim has no known origin';
   if (sale.heldBy.size < sale.held.length) return 'a user holds two claims';
   const wins = sale.held.map((held): Step => {
-    const ended = held.maker === undefined ? never : history.ended(held.maker);
-    return { does: 'win', user: held.user, begun: held.begun, ended };
+    const ended = held.maker === undefined ? never : history.endEvent(held.maker);
+    return { change: 'win', user: held.user, begun: held.begun, ended };
   });
   const makers = new Set(sale.held.map(({ maker }) => maker));
   const answers = [...sale.ops].flatMap((op): Step[] => {
     if (makers.has(op)) return [];
     const step = answerStep(history, op);
     if (step === undefined) return [];
-    const isSoldOut = 'asks' in step && step.asks === 'lacks' && step.soldOut;
+    const isSoldOut = 'observed' in step && step.observed === 'lacks' && step.soldOut;
     const mayBeOlder = isSoldOut && delayMs > 0 && grants.length > 1;
     return [mayBeOlder ? { ...step, begun: begunBefore(history, { sale, op, delayMs }) } : step];
   });
   return [...grants, ...wins, ...answers];
 }
 
-/** Undefined when it cannot be told which of the additions took place. */
+/** Undefined when it is unknown which of the additions took place. */
 function grantSteps(history: RecordedHistory, sale: Sale): Step[] | undefined {
   const { created, added } = grantsOf(history, sale);
   const granted = sale.ledger.find(({ kind }) => kind === 'grant');
@@ -52,36 +52,36 @@ function grantSteps(history: RecordedHistory, sale: Sale): Step[] | undefined {
   const all = uncertain.reduce((sum, { unitsMin }) => sum + unitsMin, 0);
   if (open !== 0 && open !== all) return undefined;
   const toStep = ({ unitsMin: units, begun, done: ended }: Grant): Step => {
-    return { does: 'grant', units, begun, ended };
+    return { change: 'grant', units, begun, ended };
   };
-  const first: Step = { does: 'grant', units: granted.units, begun: -1, ended: -1 };
+  const first: Step = { change: 'grant', units: granted.units, begun: -1, ended: -1 };
   return [first, ...certain.map(toStep), ...(open === 0 ? [] : uncertain.map(toStep))];
 }
 
-/** Undefined for what says nothing about the sale. */
+/** Undefined for an answer that says nothing about the sale. */
 function answerStep(history: RecordedHistory, op: number): Step | undefined {
-  if (history.end(op) === 'info') return undefined;
-  const span = { begun: history.begunEvent.at(op), ended: history.ended(op) };
+  if (history.type(op) === 'info') return undefined;
+  const span = { begun: history.begunEvent.at(op), ended: history.endEvent(op) };
   const user = history.user.at(op);
-  if (history.showsClaim(op)) return { asks: 'holds', user, ...span };
-  if (history.operation(op) === 'read' && history.end(op) === 'ok') {
+  if (history.showsClaim(op)) return { observed: 'holds', user, ...span };
+  if (history.operation(op) === 'read' && history.type(op) === 'ok') {
     const [amount, remaining] = [history.amount.at(op), history.remaining.at(op)];
-    return { asks: 'stock', amount, remaining, ...span };
+    return { observed: 'stock', amount, remaining, ...span };
   }
   switch (history.outcome(op)) {
     case 'sold_out':
-      return { asks: 'lacks', user, soldOut: true, ...span };
+      return { observed: 'lacks', user, soldOut: true, ...span };
     case 'not_open':
     case 'paused':
     case 'closed':
     case 'claim_not_found':
-      return { asks: 'lacks', user, soldOut: false, ...span };
+      return { observed: 'lacks', user, soldOut: false, ...span };
     default:
       return undefined;
   }
 }
 
-/** A question that was asked the delay before this one, or a little earlier. */
+/** The event of the last operation that began more than the delay before this one; -1 without any. */
 function begunBefore(
   history: RecordedHistory,
   { sale, op, delayMs }: { sale: Sale; op: number; delayMs: number },

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { remainingAt } from './assumptions.ts';
 import type { Step } from './sale-steps.ts';
 
 /**
- * Whether there is an order of the steps, each between its beginning and its end, in which every step is possible.
- * Undefined when more than `triesMax` states were looked at.
+ * Whether an order of the steps exists, each between its beginning and its end, in which every step is possible.
+ * Undefined after more than `triesMax` states.
  *
- * After Wing and Gong: take any step that begins before every step left over has ended, if the sale allows it, and go on
- * with the rest; go back when nothing fits. What is taken determines the state of the sale, so a set of taken steps that
- * led nowhere once is not tried again. A step that only asks is taken as soon as it can be, since that hinders nothing.
+ * After Wing and Gong: take any step that begins before every remaining step has ended, if the sale allows it; continue
+ * with the rest, and backtrack when no step fits. The set of taken steps determines the state of the sale, so a set that
+ * failed once is not tried again. An observation is taken as soon as it is true, since it changes nothing.
  */
 export function searchOrder(steps: readonly Step[], triesMax: number): boolean | undefined {
   const search = new Search(steps, triesMax);
@@ -33,71 +34,75 @@ class Search {
   explore(): boolean {
     this.tries += 1;
     if (this.tries > this.#triesMax) return false;
-    const asked = this.#takeQuestions();
+    const taken = this.#takeObservations();
     const firstLeft = this.#isTaken.indexOf(false);
     if (firstLeft === -1) return true;
     const state = this.#stateKey();
     if (!this.#deadEnds.has(state)) {
-      for (const place of this.#candidates(firstLeft)) {
-        this.#take(place);
+      for (const index of this.#candidates(firstLeft)) {
+        this.#take(index);
         if (this.explore()) return true;
-        this.#giveBack(place);
+        this.#undo(index);
         if (this.tries > this.#triesMax) break;
       }
       this.#deadEnds.add(state);
     }
-    for (const place of asked) this.#isTaken[place] = false;
+    for (const index of taken) this.#isTaken[index] = false;
     return false;
   }
 
-  /** Takes all questions that the present state answers as they were answered, and returns their places. */
-  #takeQuestions(): number[] {
-    const asked: number[] = [];
+  /** Takes all observations that are true in the present state, and returns their indexes. */
+  #takeObservations(): number[] {
+    const taken: number[] = [];
     for (;;) {
-      const before = asked.length;
-      for (const place of this.#possible()) {
-        if (!this.#isTrue(this.#steps[place] as Step)) continue;
-        this.#isTaken[place] = true;
-        asked.push(place);
+      const before = taken.length;
+      for (const index of this.#possible()) {
+        if (!this.#isTrue(this.#steps[index] as Step)) continue;
+        this.#isTaken[index] = true;
+        taken.push(index);
       }
-      if (asked.length === before) return asked;
+      if (taken.length === before) return taken;
     }
   }
 
-  /** The places of the steps left over that begin before all steps left over have ended. */
+  /** The indexes of the remaining steps that begin before every remaining step has ended. */
   #possible(): number[] {
     const first = this.#isTaken.indexOf(false);
     if (first === -1) return [];
     const deadline = (this.#steps[first] as Step).ended;
-    const places: number[] = [];
-    for (let place = first; place < this.#steps.length; place += 1) {
-      if (this.#isTaken[place] === true) continue;
-      if (place === first || (this.#steps[place] as Step).begun < deadline) places.push(place);
+    const indexes: number[] = [];
+    for (let index = first; index < this.#steps.length; index += 1) {
+      if (this.#isTaken[index] === true) continue;
+      if (index === first || (this.#steps[index] as Step).begun < deadline) indexes.push(index);
     }
-    return places;
+    return indexes;
   }
 
-  /** What may change the sale next, the likeliest first: what the most urgent question waits for, then by urgency. */
+  /** The possible changes, likeliest first: the one that the most urgent observation needs, then by urgency. */
   #candidates(firstLeft: number): number[] {
     const urgent = this.#steps[firstLeft] as Step;
-    const awaited = 'asks' in urgent && urgent.asks === 'holds' ? urgent.user : undefined;
-    const places = this.#possible().filter((place) => {
-      const step = this.#steps[place] as Step;
-      if (!('does' in step)) return false;
-      return step.does === 'grant' || this.#holders.size < this.#granted;
+    const awaited = 'observed' in urgent && urgent.observed === 'holds' ? urgent.user : undefined;
+    const indexes = this.#possible().filter((index) => {
+      const step = this.#steps[index] as Step;
+      if (!('change' in step)) return false;
+      return step.change === 'grant' || this.#remaining() > 0;
     });
-    if (awaited === undefined) return places;
-    const isAwaited = (place: number) => {
-      const step = this.#steps[place] as Step;
-      return 'does' in step && step.does === 'win' && step.user === awaited;
+    if (awaited === undefined) return indexes;
+    const isAwaited = (index: number) => {
+      const step = this.#steps[index] as Step;
+      return 'change' in step && step.change === 'win' && step.user === awaited;
     };
-    return [...places.filter(isAwaited), ...places.filter((place) => !isAwaited(place))];
+    return [...indexes.filter(isAwaited), ...indexes.filter((index) => !isAwaited(index))];
+  }
+
+  #remaining(): number {
+    return remainingAt({ granted: this.#granted, holders: this.#holders.size });
   }
 
   #isTrue(step: Step): boolean {
-    if (!('asks' in step)) return false;
-    const remaining = this.#granted - this.#holders.size;
-    switch (step.asks) {
+    if (!('observed' in step)) return false;
+    const remaining = this.#remaining();
+    switch (step.observed) {
       case 'holds':
         return this.#holders.has(step.user);
       case 'lacks':
@@ -107,28 +112,28 @@ class Search {
     }
   }
 
-  #take(place: number): void {
-    this.#isTaken[place] = true;
-    const step = this.#steps[place] as Step;
-    if (!('does' in step)) return;
-    if (step.does === 'grant') this.#granted += step.units;
+  #take(index: number): void {
+    this.#isTaken[index] = true;
+    const step = this.#steps[index] as Step;
+    if (!('change' in step)) return;
+    if (step.change === 'grant') this.#granted += step.units;
     else this.#holders.add(step.user);
   }
 
-  #giveBack(place: number): void {
-    this.#isTaken[place] = false;
-    const step = this.#steps[place] as Step;
-    if (!('does' in step)) return;
-    if (step.does === 'grant') this.#granted -= step.units;
+  #undo(index: number): void {
+    this.#isTaken[index] = false;
+    const step = this.#steps[index] as Step;
+    if (!('change' in step)) return;
+    if (step.change === 'grant') this.#granted -= step.units;
     else this.#holders.delete(step.user);
   }
 
   /** The set of taken steps as a text, sixteen to a character. */
   #stateKey(): string {
-    const words = new Uint16Array(Math.ceil(this.#isTaken.length / 16));
-    for (const [place, isTaken] of this.#isTaken.entries()) {
-      if (isTaken) words[place >> 4] = (words[place >> 4] as number) | (1 << (place & 15));
+    const bits = new Uint16Array(Math.ceil(this.#isTaken.length / 16));
+    for (const [index, isTaken] of this.#isTaken.entries()) {
+      if (isTaken) bits[index >> 4] = (bits[index >> 4] as number) | (1 << (index & 15));
     }
-    return String.fromCharCode(...words);
+    return String.fromCharCode(...bits);
   }
 }

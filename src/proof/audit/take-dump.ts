@@ -7,17 +7,17 @@ const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.m
 
 const connectTimeoutMs = 10_000;
 
-// What it lacks would count as lost. Each line fits into 80 columns, together with the name before it.
-const standby = 'it is a standby, which may be\nbehind. Let DATABASE_URL lead to the primary.';
+// A claim that the standby does not have yet would count as lost. Each line fits 80 columns with its prefix.
+const standby = 'it is a standby, which may be\nbehind. Set DATABASE_URL to the primary.';
 
-/** Where the tables are. */
+/** The location of the tables. */
 export type DumpedDatabase = {
-  /** May hold a password. */
+  /** It may contain a password. */
   config: pg.ClientConfig;
   schema: string;
 };
 
-/** A connection that looks up tables in the schema, whatever the role and the URL say. */
+/** Connects with a search path of this schema alone, whatever the role and the URL set. */
 export async function connectToDatabase({ config, schema }: DumpedDatabase): Promise<pg.Client> {
   const client = new pg.Client({ ...config, connectionTimeoutMillis: connectTimeoutMs });
   await client.connect();
@@ -31,8 +31,8 @@ export async function connectToDatabase({ config, schema }: DumpedDatabase): Pro
 }
 
 /**
- * Reads the three tables in one snapshot, which sees all that was committed when it began and nothing later. Changes
- * nothing. To be called once everything has come to rest: what is still under way is not in it. Rejects on a standby.
+ * Reads the three tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
+ * Call it once no request is under way, since the snapshot does not contain those. Rejects on a standby.
  */
 export async function takeDump(database: DumpedDatabase): Promise<Dump> {
   const client = await connectToDatabase(database);
@@ -50,12 +50,12 @@ export async function takeDump(database: DumpedDatabase): Promise<Dump> {
     const takenAt = time?.taken_at ?? '';
     return { dump: 'firstcome', version: 1, taken_at: takenAt, coupons, claims, ledger };
   } finally {
-    // The snapshot wrote nothing, so it ends with its connection.
+    // The transaction only reads, so it may end with its connection.
     await client.end();
   }
 }
 
-/** All rows of an open cursor, a part at a time. */
+/** All rows of an open cursor, fetched in blocks. */
 async function fetchAll<Row extends pg.QueryResultRow>(
   client: pg.Client,
   fetchSome: string,

@@ -3,8 +3,8 @@ const form =
   /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:Z|([+-])(\d\d):?(\d\d))$/;
 
 /**
- * Microseconds since 1970 of an RFC 3339 time, exactly: up to the year 2255 they are whole numbers that a double holds.
- * Not a number when the text is no such time. Times are compared as these numbers, since `.5Z` and `.500000Z` are one.
+ * The microseconds since 1970 of an RFC 3339 time, exact up to the year 2255, where a double stops. `NaN` when the text
+ * is not such a time. Compare times as these numbers, since `.5Z` and `.500000Z` are equal.
  */
 export function microseconds(text: string): number {
   const match = form.exec(text);

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../numbers.ts';
 
-/** What a rule, and the audit as a whole, can come to. `unknown` is not a pass: too little was seen to judge. */
+/** The result of a rule or of the whole audit. `unknown` is not a pass: there was too little to judge. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
 
-/** What one rule found. */
+/** The findings of one rule. */
 export type RuleReport = {
   /** Such as `R1`. */
   rule: string;
-  /** What the rule promises, as a sentence that is true when it passed. */
+  /** The guarantee of the rule, as a sentence that is true when it passed. */
   title: string;
   verdict: Verdict;
-  /** How many things were compared; what they are is the rule's own matter. */
+  /** The number of things that were compared; each rule defines them. */
   checked: number;
   /** The first ten violations. */
   violations: string[];
   violationsTotal: number;
-  /** What was left out, and why. */
+  /** What was not judged, and why. */
   notes: string[];
 };
 
 const violationsShownMax = 10;
 const notesShownMax = 10;
 
-/** Gathers what one rule finds, and ends as its report. */
+/** Collects the findings of one rule and builds its report. */
 export class RuleFindings {
   checked = 0;
   readonly #rule: string;
@@ -39,7 +39,7 @@ export class RuleFindings {
     this.#title = title;
   }
 
-  /** Only the first ten are kept as texts, so the text is made when it is needed. */
+  /** Keeps the first ten as texts, and calls `describe` only for those. */
   violation(describe: () => string): void {
     this.#violationsTotal += 1;
     if (this.#violations.length < violationsShownMax) this.#violations.push(describe());
@@ -50,7 +50,7 @@ export class RuleFindings {
     if (this.#notes.length < notesShownMax) this.#notes.push(text);
   }
 
-  /** Too little was seen: without a violation the verdict is `unknown`. */
+  /** Too little was recorded: without a violation the verdict is `unknown`. */
   undecided(why: string): void {
     this.#undecided = true;
     this.note(why);
@@ -76,10 +76,10 @@ export class RuleFindings {
   }
 }
 
-/** Rules without which nothing is shown. Any other rule that had nothing to check passes. */
+/** Rules without which a run proves nothing. Any other rule without anything to check passes. */
 const essentialRules = new Set(['R1', 'R2', 'R3', 'R8', 'R18']);
 
-/** The verdict over all rules: one failure fails all, and one doubt leaves all in doubt. */
+/** The verdict over all rules: one `failed` fails all, and one `unknown` leaves all unknown. */
 export function overallVerdict(reports: readonly RuleReport[]): Verdict {
   if (reports.some(({ verdict }) => verdict === 'failed')) return 'failed';
   return reports.length === 0 || reports.some(({ verdict }) => verdict === 'unknown')

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Reads HTTP/1.1 answers as the service gives them. What it does not know for sure it says, and never guesses. */
+/** Reads the HTTP/1.1 answers of the service. It reports what it cannot read, and never guesses. */
 
-/** An answer, as far as a client of the service needs it. */
+/** The part of an answer that a client of the service needs. */
 export type Answer = {
   status: number;
   /** Whether it carried `Idempotency-Replayed: true`. */
   isReplay: boolean;
-  /** Seconds, as `Retry-After` says; undefined without one, or with a date in it. */
+  /** Seconds, from `Retry-After`; undefined without one, or where it holds a date. */
   retryAfterS: number | undefined;
   /** The server closes the connection after this answer. */
   isLast: boolean;
   body: string;
 };
 
-/** Why an answer could not be read. */
+/** Why an answer cannot be read. */
 export type Unreadable =
   | 'unreadable_status_line'
   | 'unreadable_header'
@@ -29,13 +29,13 @@ const headBytesMax = 32 * 1024;
 const bodyBytesMax = 4 * 1024 * 1024;
 const endOfHead = '\r\n\r\n';
 
-/** Takes the bytes of one connection, in whatever pieces they come; one answer is awaited at a time. */
+/** Parses the bytes of one connection, in chunks of any size. It expects one answer at a time. */
 export class AnswerParser {
-  // Latin-1, so that a character is a byte and lengths are right.
+  // Latin-1: one character per byte, so lengths are exact.
   private text = '';
   private head: Head | undefined;
 
-  /** Undefined while bytes are missing. After an `Unreadable` the connection is of no use any more. */
+  /** Undefined while bytes are missing. After an `Unreadable` the connection must not be used again. */
   push(bytes: Buffer): Answer | Unreadable | undefined {
     this.text = this.text === '' ? bytes.toString('latin1') : this.text + bytes.toString('latin1');
     while (this.head === undefined) {
@@ -44,7 +44,7 @@ export class AnswerParser {
       const head = headOf(this.text.slice(0, end));
       if (typeof head === 'string') return head;
       this.text = this.text.slice(end + endOfHead.length);
-      // 100 to 199 only announce: the answer itself comes behind. After 101 another protocol would be spoken.
+      // 100 to 199 are interim answers; the final one follows. After 101 the protocol would change.
       if (head.status >= 200) this.head = head;
       else if (head.status === 101) return 'unreadable_status_line';
     }
@@ -56,7 +56,7 @@ export class AnswerParser {
     return { ...rest, body };
   }
 
-  /** Forgets what came so far: a new connection begins. */
+  /** Discards all bytes so far, for a new connection. */
   reset(): void {
     this.text = '';
     this.head = undefined;
@@ -85,14 +85,14 @@ function headOf(text: string): Head | Unreadable {
     const problem = readHeader(head, lines[at] ?? '');
     if (problem !== undefined) return problem;
   }
-  // These never have a body, whatever length is told.
+  // These never have a body, whatever Content-Length says.
   if (status < 200 || status === 204 || status === 304) head.bodyBytes = 0;
   return head.bodyBytes < 0 ? 'unreadable_length' : head;
 }
 
 function readHeader(head: Head, line: string): Unreadable | undefined {
   const colon = line.indexOf(':');
-  // Also a line that goes on from the one before, which begins with white space.
+  // This also rejects a folded header line, which begins with white space.
   if (colon < 1 || line.charCodeAt(0) <= 32) return 'unreadable_header';
   const name = line.slice(0, colon).toLowerCase();
   const value = () => line.slice(colon + 1).trim();

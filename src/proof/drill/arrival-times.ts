@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Random } from './random.ts';
 
-/** A stretch of the load whose rate grows or falls evenly from one end to the other. Rates are arrivals a second. */
+/** A part of the load whose rate changes linearly from one end to the other. Rates are arrivals a second. */
 export type Phase = {
   name: string;
   seconds: number;
   fromRate: number;
   toRate: number;
   /**
-   * Whether the rate is that of all who ask: who comes again takes the place of an arrival, and that one stays away.
-   * Otherwise further tries come on top of the rate.
+   * Whether retries count towards the rate: a retry that is due replaces an arrival. Otherwise retries come on top of
+   * the rate.
    */
-  isRateOfAll?: boolean;
+  rateIncludesRetries?: boolean;
 };
 
-/** `poisson`: as many users who know nothing of each other arrive. `even`: like a clock. */
+/** `poisson`: arrivals of many independent users. `even`: equal gaps. */
 export type Spacing = 'poisson' | 'even';
 
-/** A planned time, in milliseconds since the load began, and the number of its phase. */
+/** A planned time, in milliseconds since the start of the load, and the index of its phase. */
 export type ArrivalTime = { atMs: number; phase: number };
 
 /**
- * The times at which somebody arrives, whatever the service does: an open loop. In a phase whose rate changes the gaps
- * follow the rate at their place, since times are found by how many should have arrived by then.
+ * The times at which users arrive. They do not depend on the service: an open loop. Where the rate of a phase changes,
+ * the gaps follow it, since each time is found from the expected number of arrivals so far.
  */
 export function* arrivalTimes(
   phases: readonly Phase[],
@@ -31,7 +31,7 @@ export function* arrivalTimes(
 ): Generator<ArrivalTime, void> {
   const gap = () => (spacing === 'even' ? 1 : random.exponential());
   let startMs = 0;
-  // How many should have come when the next one comes, counted from the start of the phase.
+  // The expected number of arrivals at the next one, counted from the start of the phase.
   let due = spacing === 'even' ? 0.5 : gap();
   for (const [index, phase] of phases.entries()) {
     const inPhase = arrivalsIn(phase);
@@ -43,15 +43,15 @@ export function* arrivalTimes(
   }
 }
 
-/** How many arrivals a phase has on average. */
+/** The expected number of arrivals in a phase. */
 export function arrivalsIn({ seconds, fromRate, toRate }: Phase): number {
   return (seconds * (fromRate + toRate)) / 2;
 }
 
-/** When so many have arrived: the solution of `fromRate t + (toRate - fromRate) t² / (2 seconds) = count`. */
+/** The time of the arrival `count`: solves `fromRate t + (toRate - fromRate) t² / (2 seconds) = count`. */
 function secondsUntil({ seconds, fromRate, toRate }: Phase, count: number): number {
   if (count === 0) return 0;
   const growth = (toRate - fromRate) / seconds;
-  // This form of the solution is exact also where the rate hardly changes, or not at all.
+  // This form of the solution stays exact where the rate is almost or fully constant.
   return (2 * count) / (fromRate + Math.sqrt(Math.max(0, fromRate ** 2 + 2 * growth * count)));
 }

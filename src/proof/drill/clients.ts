@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Answer, Unreadable } from './answer-parser.ts';
-import { type Ask, type PlacedAsk, requestWriter } from './ask.ts';
 import {
   type Completion,
   completionOf,
-  lostCompletion,
+  noAnswerCompletion,
   notSentCompletion,
   refusedCompletion,
 } from './completion.ts';
-import { Connection, type ConnectionOwner, type Place } from './connection.ts';
+import { type Address, Connection, type ConnectionOwner } from './connection.ts';
 import type { HistoryWriter, RecordedOperation } from './history-writer.ts';
+import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
 
-/** Something to be asked, and what is told of it. All times are those of the clock that the clients were given. */
-export type Asking = PlacedAsk & {
-  /** When it was to be asked. Latency counts from here, however late it was sent. */
+/** A request and the callback for its completion. All times are those of the clock in `ClientsOptions`. */
+export type PendingRequest = RoutedRequest & {
+  /** The planned time of the request. Latency counts from here, however late the request is sent. */
   intendedMs: number;
-  onDone(done: DoneAsking): void;
+  onDone(done: CompletedRequest): void;
 };
 
-/** An asking that has come to its end. */
-export type DoneAsking = {
-  asking: Asking;
+/** A request that is complete. */
+export type CompletedRequest = {
+  pending: PendingRequest;
   completion: Completion;
-  /** Undefined where it was never sent. */
+  /** Undefined where the request was never sent. */
   sentMs: number | undefined;
   doneMs: number;
 };
 
-/** Who the clients are and whom they ask. */
+/** The settings of the clients. */
 export type ClientsOptions = {
   urls: readonly string[];
-  /** In all; each node gets an equal share, and one at least. */
+  /** In total. Each node gets an equal share, at least one. */
   connections: number;
   timeoutMs: number;
   claimApiKey?: string | undefined;
@@ -42,18 +42,18 @@ export type ClientsOptions = {
 
 type Pool = {
   node: number;
-  write(ask: Ask): string;
+  write(request: ServiceRequest): string;
   clients: Client[];
   free: Client[];
-  waiting: Line<Asking>;
+  waiting: Queue<PendingRequest>;
 };
 
-// A service closes connections on which nothing is asked for long, so no more are opened ahead than are soon used.
+// The service closes idle connections, so only those are opened ahead that are used soon.
 const openedAhead = 256;
-// Who comes when so many wait already is told at once that he was not sent.
+// With this many requests in the queues, the next one completes at once as not sent.
 const waitingMax = 200_000;
 
-/** All clients of a drill: connections to each node, and the line of those who wait for a free one. */
+/** All clients of a drill: the connections to each node, and the queue of requests for a free one. */
 export class Clients {
   private readonly options: ClientsOptions;
   private readonly pools: Pool[];
@@ -68,93 +68,93 @@ export class Clients {
     this.pools = options.urls.map((url, node) => {
       const { host } = new URL(url);
       const write = requestWriter({ ...options, host });
-      const pool: Pool = { node, write, clients: [], free: [], waiting: new Line() };
-      pool.clients = Array.from({ length: each }, () => new Client(this, pool, placeOf(url)));
+      const pool: Pool = { node, write, clients: [], free: [], waiting: new Queue() };
+      pool.clients = Array.from({ length: each }, () => new Client(this, pool, addressOf(url)));
       pool.free = [...pool.clients];
       return pool;
     });
     const sweepMs = Math.min(100, Math.max(5, options.timeoutMs / 20));
-    this.sweep = setInterval(() => this.dropLate(), sweepMs);
+    this.sweep = setInterval(() => this.timeOutLate(), sweepMs);
   }
 
-  /** How many wait for a free connection. */
+  /** How many requests wait for a free connection. */
   get waiting(): number {
     return this.waitingNow;
   }
 
-  /** How many were sent and not answered yet. */
+  /** How many requests are sent and not answered yet. */
   get underWay(): number {
     return this.underWayNow;
   }
 
   /**
-   * Opens those connections that are used first, 256 at most; each other one is opened when it is needed. A node that
-   * cannot be reached is found out by those who ask it.
+   * Opens the connections that are used first, at most 256; the others open on demand. A node that cannot be reached
+   * shows in the requests to it.
    */
   async open(): Promise<void> {
     const each = Math.max(1, Math.floor(openedAhead / this.pools.length));
-    // Free ones are taken from the end.
+    // `send` takes free clients from the end.
     const first = this.pools.flatMap(({ free }) => free.slice(-each));
     await Promise.all(first.map((one) => one.open()));
   }
 
-  /** Asks as soon as a connection is free. `onDone` is called once, never before this returns. */
-  ask(asking: Asking): void {
-    const pool = this.pools[asking.node];
-    if (pool === undefined) throw new RangeError(`there is no node ${asking.node}`);
+  /** Sends as soon as a connection is free. Calls `onDone` exactly once, never before this returns. */
+  send(pending: PendingRequest): void {
+    const pool = this.pools[pending.node];
+    if (pool === undefined) throw new RangeError(`there is no node ${pending.node}`);
     const client = pool.free.pop();
     if (client !== undefined) {
-      this.send(client, asking);
+      this.sendOn(client, pending);
     } else if (this.waitingNow < waitingMax) {
       this.waitingNow += 1;
-      pool.waiting.push(asking);
+      pool.waiting.push(pending);
     } else {
-      setImmediate(() => this.giveUp(asking));
+      setImmediate(() => this.completeUnsent(pending));
     }
   }
 
-  /** Those who wait are told that they were not sent. Who was sent is still answered. */
-  sendHome(): void {
+  /** Completes all queued requests as not sent. Requests under way still get their answers. */
+  cancelQueued(): void {
     for (const { waiting } of this.pools) {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         this.waitingNow -= 1;
-        this.giveUp(next);
+        this.completeUnsent(next);
       }
     }
   }
 
-  /** Drops all connections; whoever waits hears nothing any more. */
+  /** Drops all connections. The callbacks of requests under way are not called. */
   close(): void {
     clearInterval(this.sweep);
     for (const { clients } of this.pools) for (const client of clients) client.drop();
   }
 
-  /** For the client itself: its ask has come to its end. */
+  /** Called by a client whose request is complete. */
   finish(client: Client, completion: Completion): void {
-    const { asking, operation, sentMs, pool } = client;
-    if (asking === undefined || operation === undefined) return;
-    client.asking = undefined;
+    const { pending, operation, sentMs, pool } = client;
+    if (pending === undefined || operation === undefined) return;
+    client.pending = undefined;
     this.options.history.complete(operation, completion);
     this.underWayNow -= 1;
-    // An operation that nobody can tell the end of may go on: its client is never free for another.
+    // An operation with an unknown outcome may still be running, so its client number is never used again.
     if (completion.type === 'info') client.proc = undefined;
     const next = pool.waiting.shift();
     if (next === undefined) {
       pool.free.push(client);
     } else {
       this.waitingNow -= 1;
-      this.send(client, next);
+      this.sendOn(client, next);
     }
-    asking.onDone({ asking, completion, sentMs, doneMs: this.options.now() });
+    pending.onDone({ pending, completion, sentMs, doneMs: this.options.now() });
   }
 
-  private send(client: Client, asking: Asking): void {
+  private sendOn(client: Client, pending: PendingRequest): void {
     client.proc ??= this.nextProc();
-    client.asking = asking;
+    client.pending = pending;
     client.sentMs = this.options.now();
     this.underWayNow += 1;
-    const text = client.pool.write(asking.ask);
-    client.operation = this.options.history.invoke(client.proc, asking.node, asking.ask);
+    const text = client.pool.write(pending.request);
+    client.operation = this.options.history.invoke(client.proc, pending.node, pending.request);
     client.send(text);
   }
 
@@ -164,42 +164,42 @@ export class Clients {
     return proc;
   }
 
-  private giveUp(asking: Asking): void {
+  private completeUnsent(pending: PendingRequest): void {
     const doneMs = this.options.now();
-    asking.onDone({ asking, completion: notSentCompletion, sentMs: undefined, doneMs });
+    pending.onDone({ pending, completion: notSentCompletion, sentMs: undefined, doneMs });
   }
 
-  private dropLate(): void {
+  private timeOutLate(): void {
     const lateMs = this.options.now() - this.options.timeoutMs;
     for (const { clients, waiting } of this.pools) {
       for (let first = waiting.first; first !== undefined; first = waiting.first) {
         if (first.intendedMs > lateMs) break;
         waiting.shift();
         this.waitingNow -= 1;
-        this.giveUp(first);
+        this.completeUnsent(first);
       }
       for (const client of clients) {
-        if (client.asking !== undefined && client.sentMs <= lateMs) client.timeOut();
+        if (client.pending !== undefined && client.sentMs <= lateMs) client.timeOut();
       }
     }
   }
 }
 
-/** One connection and the one who uses it. */
+/** One connection, and the request that uses it. */
 class Client implements ConnectionOwner {
   readonly pool: Pool;
-  /** Given when it is needed; after an unknown end it is another one. */
+  /** Assigned on demand. After an unknown outcome the client gets a new number. */
   proc: number | undefined;
-  asking: Asking | undefined;
+  pending: PendingRequest | undefined;
   operation: RecordedOperation | undefined;
   sentMs = 0;
   private readonly clients: Clients;
   private readonly connection: Connection;
 
-  constructor(clients: Clients, pool: Pool, place: Place) {
+  constructor(clients: Clients, pool: Pool, address: Address) {
     this.clients = clients;
     this.pool = pool;
-    this.connection = new Connection(place, this);
+    this.connection = new Connection(address, this);
   }
 
   open(): Promise<void> {
@@ -217,25 +217,25 @@ class Client implements ConnectionOwner {
   timeOut(): void {
     const { isSent } = this.connection;
     this.connection.abandon();
-    this.clients.finish(this, isSent ? lostCompletion('timeout') : refusedCompletion);
+    this.clients.finish(this, isSent ? noAnswerCompletion('timeout') : refusedCompletion);
   }
 
   onAnswer(answer: Answer): void {
-    const { asking } = this;
-    if (asking !== undefined) this.clients.finish(this, completionOf(asking.ask.f, answer));
+    const { pending } = this;
+    if (pending !== undefined) this.clients.finish(this, completionOf(pending.request.f, answer));
   }
 
   onUnsent(): void {
     this.clients.finish(this, refusedCompletion);
   }
 
-  onLost(reason: 'reset' | Unreadable): void {
-    this.clients.finish(this, lostCompletion(reason));
+  onAnswerLost(reason: 'reset' | Unreadable): void {
+    this.clients.finish(this, noAnswerCompletion(reason));
   }
 }
 
-/** First in, first out, in constant time. */
-class Line<T> {
+/** First in, first out, in amortised constant time. */
+class Queue<T> {
   private items: (T | undefined)[] = [];
   private start = 0;
 
@@ -260,7 +260,7 @@ class Line<T> {
   }
 }
 
-function placeOf(url: string): Place {
+function addressOf(url: string): Address {
   const { hostname, port } = new URL(url);
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 80 : Number(port) };
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What an answer means: whether it is certain, and of what. */
+/** Interprets an answer: what it says, and whether that is certain. */
 import type { Operation } from '../history.ts';
 import type { Answer, Unreadable } from './answer-parser.ts';
 
-/** How an ask ended, as the history tells it. */
+/** How a request ended, as the history records it. */
 export type Completion = {
   type: 'ok' | 'fail' | 'info';
   outcome: string;
@@ -18,23 +18,23 @@ export type Completion = {
 };
 
 /**
- * Kinds of completions that a table can hold. `shed`: turned away undecided, and nothing has changed. `unsent`: gave up
- * before a connection was free.
+ * Groups of completions for tables. `shed`: rejected without a decision, and nothing changed. `unsent`: gave up before
+ * a connection was free.
  */
 export type OutcomeClass = 'won' | 'refused' | 'shed' | 'unsent' | 'unknown' | 'other';
 
-/** Every `OutcomeClass`, in the order in which they are told. */
+/** Every `OutcomeClass`, in the order of display. */
 export const outcomeClasses = ['won', 'refused', 'shed', 'unsent', 'unknown', 'other'] as const;
 
-/** How people are told of a class. Of `won` there may be more than units: a claim that is told again counts again. */
+/** The label of a class. `won` may exceed the units: a replayed claim counts again. */
 export function labelOf(outcomeClass: OutcomeClass): string {
   return outcomeClass === 'won' ? 'ok' : outcomeClass;
 }
 
-/** No connection could be had, so nothing was sent. */
+/** No connection was established, so nothing was sent. */
 export const refusedCompletion: Completion = { type: 'fail', outcome: 'refused', effect: 'none' };
 
-/** It waited for a free connection until its user had lost patience. It was never asked: no history has it. */
+/** The request timed out in the queue for a connection. It was never sent, so it is in no history. */
 export const notSentCompletion: Completion = { type: 'fail', outcome: 'not_sent', effect: 'none' };
 
 const decisions = new Set([
@@ -54,22 +54,22 @@ const successes: Record<Exclude<Operation, 'claim'>, string> = {
   add_stock: 'stock_added',
 };
 
-/** The completion of an ask that nobody answered, or not so that it could be read. */
-export function lostCompletion(outcome: 'timeout' | 'reset' | Unreadable): Completion {
+/** The completion of a request without a readable answer. */
+export function noAnswerCompletion(outcome: 'timeout' | 'reset' | Unreadable): Completion {
   return { type: 'info', outcome, effect: 'unknown' };
 }
 
-/** Reads an answer. One that does not keep to the contract proves nothing, whatever its status. */
+/** Interprets an answer. One that violates the contract proves nothing, whatever its status. */
 export function completionOf(f: Operation, answer: Answer): Completion {
   const body = toObject(answer.body);
-  const told = body === undefined ? undefined : toldBy(f, answer, body);
-  const completion = told ?? lostCompletion('unreadable_body');
+  const content = body === undefined ? undefined : readContent(f, answer, body);
+  const completion = content ?? noAnswerCompletion('unreadable_body');
   completion.http = answer.status;
   if (answer.retryAfterS !== undefined) completion.retryAfterS = answer.retryAfterS;
   return completion;
 }
 
-/** Where a completion belongs in a table. */
+/** The class of a completion. */
 export function classOf(f: Operation, { type, outcome }: Completion): OutcomeClass {
   if (type === 'info') return 'unknown';
   if (sheds.has(outcome)) return 'shed';
@@ -79,16 +79,16 @@ export function classOf(f: Operation, { type, outcome }: Completion): OutcomeCla
   return decisions.has(outcome) ? 'refused' : 'other';
 }
 
-/** Whether the same ask may be told something else later: turned away, or nobody knows. */
+/** Whether the same request may get a different answer later: it was shed, or its outcome is unknown. */
 export function isUndecided({ type, outcome }: Completion): boolean {
   return type === 'info' || sheds.has(outcome);
 }
 
 type Body = Record<string, unknown>;
 
-function toldBy(f: Operation, answer: Answer, body: Body): Completion | undefined {
+function readContent(f: Operation, answer: Answer, body: Body): Completion | undefined {
   if (answer.status >= 200 && answer.status < 300) {
-    return f === 'claim' ? toldWon(answer, body) : toldSuccess(f, body);
+    return f === 'claim' ? readWonClaim(answer, body) : readSuccess(f, body);
   }
   const { code, effect } = body;
   if (typeof code !== 'string' || (effect !== 'none' && effect !== 'unknown')) return undefined;
@@ -100,13 +100,13 @@ function toldBy(f: Operation, answer: Answer, body: Body): Completion | undefine
   };
 }
 
-function toldWon(answer: Answer, body: Body): Completion | undefined {
+function readWonClaim(answer: Answer, body: Body): Completion | undefined {
   const claim = claimIn(body);
   if (claim.claimId === undefined || claim.position === undefined) return undefined;
   return { type: 'ok', outcome: answer.isReplay ? 'replayed' : 'claimed', ...claim };
 }
 
-function toldSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
+function readSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
   const completion: Completion = { type: 'ok', outcome: successes[f] };
   if (f === 'find_claim') {
     const claim = claimIn(body);

@@ -2,23 +2,23 @@
 import { connect, type Socket } from 'node:net';
 import { type Answer, AnswerParser, type Unreadable } from './answer-parser.ts';
 
-/** Who hears what becomes of a request. Each request ends in exactly one of these, unless it is dropped. */
+/** Receives the result of a request. Each request ends in exactly one of these calls, unless it is dropped. */
 export type ConnectionOwner = {
   onAnswer(answer: Answer): void;
-  /** No connection could be had, so not a byte of the request has left. */
+  /** No connection was established, so not a byte of the request was sent. */
   onUnsent(): void;
-  /** It was sent, and no answer will come that can be read. */
-  onLost(reason: 'reset' | Unreadable): void;
+  /** The request was sent, and no readable answer will arrive. */
+  onAnswerLost(reason: 'reset' | Unreadable): void;
 };
 
-/** Where a node listens. */
-export type Place = { host: string; port: number };
+/** The address of a node. */
+export type Address = { host: string; port: number };
 
 const readBytes = 16 * 1024;
 
-/** One keep-alive connection to a node, opened when it is needed, with one request at a time on it. */
+/** One keep-alive connection to a node, opened on demand, with one request at a time. */
 export class Connection {
-  private readonly place: Place;
+  private readonly address: Address;
   private readonly owner: ConnectionOwner;
   private readonly parser = new AnswerParser();
   private readonly buffer = Buffer.allocUnsafeSlow(readBytes);
@@ -28,17 +28,17 @@ export class Connection {
   private unsent: string | undefined;
   private onOpened: (() => void) | undefined;
 
-  constructor(place: Place, owner: ConnectionOwner) {
-    this.place = place;
+  constructor(address: Address, owner: ConnectionOwner) {
+    this.address = address;
     this.owner = owner;
   }
 
-  /** Whether the request under way has begun to leave, so that it may have an effect. */
+  /** Whether bytes of the request under way were sent, so that it may have an effect. */
   get isSent(): boolean {
     return this.isWaiting && this.unsent === undefined;
   }
 
-  /** Opens it ahead of the first request. Resolves also when that fails: the request will tell. */
+  /** Opens the connection ahead of the first request. Resolves on failure too: the request then reports it. */
   open(): Promise<void> {
     return new Promise((resolve) => {
       this.onOpened = resolve;
@@ -46,7 +46,7 @@ export class Connection {
     });
   }
 
-  /** Sends the whole text of a request. */
+  /** Sends the full text of a request. */
   send(text: string): void {
     this.isWaiting = true;
     if (this.isOpen) {
@@ -57,14 +57,14 @@ export class Connection {
     if (this.socket === undefined) this.connect();
   }
 
-  /** Closes at once; nobody hears of a request that was under way. The next one opens it anew. */
+  /** Closes the connection without a callback for a request under way. The next request opens a new one. */
   drop(): void {
     const socket = this.socket;
     this.forget();
     socket?.destroy();
   }
 
-  /** Breaks it off, with a request under way. An orderly end would keep the port taken for a minute, and none be left. */
+  /** Resets the connection with a request under way. After an orderly close, TIME_WAIT would use up the ports. */
   abandon(): void {
     const { socket, isOpen } = this;
     this.forget();
@@ -74,7 +74,7 @@ export class Connection {
 
   private connect(): void {
     const socket = connect({
-      ...this.place,
+      ...this.address,
       noDelay: true,
       onread: {
         buffer: this.buffer,
@@ -88,7 +88,7 @@ export class Connection {
     socket.once('connect', () => {
       if (this.socket === socket) this.onConnect(socket);
     });
-    // "close" follows, and tells all there is to tell.
+    // "close" follows and is handled below.
     socket.on('error', () => undefined);
     socket.once('end', () => this.onClose(socket));
     socket.once('close', () => this.onClose(socket));
@@ -111,7 +111,7 @@ export class Connection {
     if (typeof answer === 'string') {
       const wasWaiting = this.isWaiting;
       this.drop();
-      if (wasWaiting) this.owner.onLost(answer);
+      if (wasWaiting) this.owner.onAnswerLost(answer);
       return;
     }
     this.isWaiting = false;
@@ -124,7 +124,7 @@ export class Connection {
     const { isWaiting, isSent } = this;
     this.drop();
     if (!isWaiting) return;
-    if (isSent) this.owner.onLost('reset');
+    if (isSent) this.owner.onAnswerLost('reset');
     else this.owner.onUnsent();
   }
 

@@ -4,29 +4,29 @@ import { millis, whole } from '../numbers.ts';
 import { labelOf, outcomeClasses } from './completion.ts';
 import type { ClassCounts } from './tally.ts';
 
-/** Where a drill tells how it goes. */
+/** Where a drill shows its progress. */
 export type Terminal = {
   write(text: string): void;
-  /** Whether what was written can be overwritten. */
+  /** Whether the output can be overwritten. */
   isTerminal: boolean;
-  /** Undefined where nobody knows. */
+  /** Undefined where the width is unknown. */
   columns: number | undefined;
 };
 
-/** How a load goes at a moment. */
+/** The state of a load at one moment. */
 export type Progress = {
   scenario: string;
   phase: string;
   elapsedS: number;
-  /** How long the load is to take; what comes after it is not counted. */
+  /** The planned length of the load, without the wait for the last answers. */
   totalS: number;
   asked: number;
-  /** Of the last second. */
+  /** In the last second. */
   askedPerSecond: number;
   answers: ClassCounts;
   waiting: number;
   underWay: number;
-  /** Of the last second. */
+  /** In the last second. */
   p50: number;
   p99: number;
   lagMs: number;
@@ -37,7 +37,7 @@ const barCells = 20;
 const up = (lines: number) => `\u001b[${lines}A\r`;
 const clearLine = '\u001b[2K';
 
-/** On a terminal one block that is drawn again and again; elsewhere one plain line each time. */
+/** On a terminal, redraws one block; elsewhere, prints one plain line each time. */
 export class Display {
   private readonly terminal: Terminal;
   private linesDrawn = 0;
@@ -46,7 +46,7 @@ export class Display {
     this.terminal = terminal;
   }
 
-  /** How often it is worth showing something new. */
+  /** The interval between two updates. */
   get everyMs(): number {
     return this.terminal.isTerminal ? 200 : 1000;
   }
@@ -71,7 +71,7 @@ function block(progress: Progress): string[] {
   const bar = '#'.repeat(filled) + '-'.repeat(barCells - filled);
   return [
     `${progress.scenario}  [${bar}] ${elapsedS.toFixed(0)} of ${totalS.toFixed(0)} s  ${progress.phase}`,
-    `  asked ${whole(progress.asked)}   ${whole(progress.askedPerSecond)}/s   waiting ${whole(progress.waiting)}   under way ${whole(progress.underWay)}`,
+    `  requests ${whole(progress.asked)}   ${whole(progress.askedPerSecond)}/s   waiting ${whole(progress.waiting)}   under way ${whole(progress.underWay)}`,
     `  ${outcomesLine(answers)}`,
     `  p50 ${millis(progress.p50)} ms   p99 ${millis(progress.p99)} ms   generator late ${millis(progress.lagMs)} ms`,
   ];

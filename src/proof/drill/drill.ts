@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The drill: clients of many kinds come upon a service and write down what each of them saw. It knows the HTTP contract and
- * nothing of the engine, so that what it finds does not rest on what it examines.
+ * The drill: many simulated clients send requests to a service and record what each of them sees. It knows the HTTP
+ * contract and shares no code with the engine, so that its findings do not depend on what it tests.
  */
 import { writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -9,27 +9,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryHead } from '../history.ts';
 import type { Phase } from './arrival-times.ts';
 import { Clients } from './clients.ts';
+import { createCoupons, DrillError } from './create-coupons.ts';
 import { Display, type Terminal } from './display.ts';
 import { HistoryWriter } from './history-writer.ts';
-import { type LastRead, lookAround, UserSample } from './last-look.ts';
+import { type LastRead, readFinalState, UserSample } from './last-reads.ts';
 import { Load } from './load.ts';
-import { type DrillOptions, type DrillSettings, settle } from './options.ts';
+import { type DrillOptions, type DrillSettings, resolveOptions } from './options.ts';
 import { planOf, scenarioOf } from './plan.ts';
 import { Random } from './random.ts';
 import { type DrillReport, lagMsLimit, readMachine, recoveryOf } from './report.ts';
 import { reportPage } from './report-page.ts';
 import type { Scenario } from './scenario.ts';
-import { createCoupons, DrillError } from './set-up.ts';
 import { summaryOf } from './summary.ts';
 import { Tally } from './tally.ts';
 
 const flushEveryMs = 500;
 const probeClientsMax = 256;
-// The first part of a probe warms both sides up and is not counted.
+// The first part of a probe warms up both sides and is not counted.
 const warmUpShare = 0.3;
 const sampleStream = 3;
 
-type Running = {
+type DrillContext = {
   settings: DrillSettings;
   scenario: Scenario;
   clients: Clients;
@@ -40,13 +40,13 @@ type Running = {
   onCreated(names: string[]): Promise<void>;
 };
 
-type Played = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>;
+type LoadReport = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' | 'machine'>;
 
 /**
- * Plays a scenario and writes its history, and the reports that were asked for. When `signal` aborts the load ends early,
- * whoever was sent is still waited for, and everything is written as after a whole run. Throws `DrillOptionsError` for
- * options that cannot be, and `DrillError` when the service cannot be drilled at all. `onCreated` hears of the coupons
- * before the load begins, and ends the drill by throwing. Until then no file is touched.
+ * Plays a scenario and writes its history and the requested reports. When `signal` aborts, the load ends early, waits
+ * for the requests under way, and writes everything as after a full run. Throws `DrillOptionsError` for invalid
+ * options, and `DrillError` when the service cannot be drilled. Calls `onCreated` with the names of the coupons before
+ * the load starts; the drill ends if that throws. Until then no file is written.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -56,7 +56,7 @@ export async function runDrill(
 ): Promise<DrillReport> {
   const startedAt = new Date();
   const startMs = performance.now();
-  const settings = settle(options, startedAt);
+  const settings = resolveOptions(options, startedAt);
   const scenario = scenarioOf(settings);
   const now = () => performance.now() - startMs;
   const head: HistoryHead = {
@@ -79,7 +79,7 @@ export async function runDrill(
   const display = new Display(terminal);
   try {
     terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
-    const report = await playFrom(
+    const report = await createCouponsAndPlay(
       {
         ...{ settings, scenario, clients, history, display, now, onCreated },
         signal: AbortSignal.any([signal, failing.signal]),
@@ -101,20 +101,24 @@ export async function runDrill(
   }
 }
 
-async function playFrom(running: Running, startedAt: Date, file: string): Promise<DrillReport> {
-  const { settings, scenario, clients, history, now, signal } = running;
-  // A node that swallows what is sent to it must not hold up the drill.
+async function createCouponsAndPlay(
+  context: DrillContext,
+  startedAt: Date,
+  file: string,
+): Promise<DrillReport> {
+  const { settings, scenario, clients, history, now, signal } = context;
+  // A node that accepts connections and never answers must not delay the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
-  const persistence = { clients, nodes: settings.urls.length, now, signal };
-  const coupons = await createCoupons(persistence, settings.urls, scenario.coupons);
+  const sendContext = { clients, nodes: settings.urls.length, now, signal };
+  const coupons = await createCoupons(sendContext, settings.urls, scenario.coupons);
   const names = coupons.map(({ name }) => name);
-  await running.onCreated(names);
+  await context.onCreated(names);
   history.open();
   const sample = new UserSample(new Random(settings.seed, sampleStream));
-  const played = await play(running, startedAt, sample);
+  const played = await play(context, startedAt, sample);
   const lastReads: LastRead[] = signal.aborted
     ? []
-    : await lookAround(persistence, { urls: settings.urls, coupons: names, sample });
+    : await readFinalState(sendContext, { urls: settings.urls, coupons: names, sample });
   const { events, operations } = history;
   return {
     ...played,
@@ -124,28 +128,32 @@ async function playFrom(running: Running, startedAt: Date, file: string): Promis
   };
 }
 
-async function play(running: Running, startedAt: Date, sample: UserSample): Promise<Played> {
-  const { settings, scenario, clients, now, signal } = running;
+async function play(
+  context: DrillContext,
+  startedAt: Date,
+  sample: UserSample,
+): Promise<LoadReport> {
+  const { settings, scenario, clients, now, signal } = context;
   const cpuBefore = process.cpuUsage();
   const startMs = now();
   const isProbing = scenario.probeSeconds > 0;
   const tally = new Tally(startMs, isProbing ? 'warm-up' : (scenario.phases(0)[0]?.name ?? 'load'));
   const load = new Load({
     ...{ clients, tally, now, signal },
-    ...{ followUp: scenario.followUp, isTimeBound: scenario.isTimeBound },
-    onHeard: (placed, completion) => sample.add(placed, completion),
+    ...{ retryPolicy: scenario.retryPolicy, isTimeBound: scenario.isTimeBound },
+    onCompleted: (routed, completion) => sample.add(routed, completion),
   });
-  const stopShowing = showProgress(running, { tally, load, startMs });
+  const stopShowing = showProgress(context, { tally, load, startMs });
   let saturation: number | undefined;
   try {
-    saturation = isProbing ? await measureSaturation(running, { tally, load }) : undefined;
+    saturation = isProbing ? await measureSaturation(context, { tally, load }) : undefined;
     const phases = scenario.phases(saturation ?? 0);
     const begin = (phase: Phase | undefined) => tally.beginPhase(phase?.name ?? 'load', now());
     if (isProbing) begin(phases[0]);
     const plan = planOf(settings, scenario, phases);
-    await load.arrive(plan, phases, (phase) => begin(phases[phase]));
+    await load.runOpenLoop(plan, phases, (phase) => begin(phases[phase]));
     tally.beginPhase('last answers', now());
-    await load.settled();
+    await load.whenIdle();
   } finally {
     stopShowing();
   }
@@ -182,17 +190,17 @@ async function play(running: Running, startedAt: Date, sample: UserSample): Prom
 }
 
 async function measureSaturation(
-  { settings, scenario, now, signal }: Running,
+  { settings, scenario, now, signal }: DrillContext,
   { tally, load }: { tally: Tally; load: Load },
 ): Promise<number> {
   const clients = Math.min(probeClientsMax, settings.connections);
   const draw = () => scenario.draw();
   const { probeSeconds } = scenario;
-  await load.probe({ clients, seconds: probeSeconds * warmUpShare, draw });
+  await load.runClosedLoop({ clients, seconds: probeSeconds * warmUpShare, draw });
   const decided = () => tally.answers.won + tally.answers.refused;
   const [decidedBefore, startMs] = [decided(), now()];
   tally.beginPhase('probe', startMs);
-  await load.probe({ clients, seconds: probeSeconds * (1 - warmUpShare), draw });
+  await load.runClosedLoop({ clients, seconds: probeSeconds * (1 - warmUpShare), draw });
   const saturation = ((decided() - decidedBefore) * 1000) / (now() - startMs);
   if (saturation === 0 && !signal.aborted) {
     throw new DrillError('the service decided nothing while saturation was measured');
@@ -201,7 +209,7 @@ async function measureSaturation(
 }
 
 function showProgress(
-  { settings, clients, display, now }: Running,
+  { settings, clients, display, now }: DrillContext,
   { tally, load, startMs }: { tally: Tally; load: Load; startMs: number },
 ): () => void {
   const show = () => {

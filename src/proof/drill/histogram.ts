@@ -3,10 +3,10 @@
 const bucketsPerPower = 64;
 const powerBits = 6;
 const powers = 26;
-// A quarter of an hour; what takes longer counts as this.
+// A quarter of an hour; longer durations count as this.
 const microsecondsMax = 900_000_000;
 
-/** The percentiles that a report tells, in milliseconds. */
+/** The percentiles in a report, in milliseconds. */
 export type Percentiles = {
   count: number;
   p50: number;
@@ -16,12 +16,12 @@ export type Percentiles = {
   max: number;
 };
 
-/** A histogram on its way between processes. */
+/** A histogram in the form that is sent between processes. */
 export type HistogramPairs = { pairs: [bucket: number, count: number][]; maxMs: number };
 
 /**
- * Counts of durations: 64 buckets for each power of two of microseconds, so a percentile is at most 1/64 too high. Adding
- * costs a shift and an increment, and two histograms become one by addition.
+ * Counts durations in 64 buckets for each power of two of microseconds, so a percentile is at most 1/64 too high. An
+ * addition costs a shift and an increment, and two histograms merge by addition.
  */
 export class Histogram {
   private readonly counts = new Float64Array(bucketsPerPower * powers);
@@ -40,7 +40,7 @@ export class Histogram {
     if (ms > this.largest) this.largest = ms;
   }
 
-  /** The duration in milliseconds that `percent` of all do not exceed, the longest exactly; 0 when nothing is counted. */
+  /** The duration in milliseconds that `percent` of all do not exceed; exact for the longest; 0 without any. */
   percentileMs(percent: number): number {
     if (this.total === 0) return 0;
     if (percent >= 100) return this.largest;
@@ -64,7 +64,7 @@ export class Histogram {
     };
   }
 
-  /** Points for a plot, from half of all to the last one that can be told apart. */
+  /** Points for a plot, from the median to the last distinguishable percentile. */
   curve(): [percent: number, ms: number][] {
     const points: [number, number][] = [];
     for (let halves = 0; halves <= 40; halves += 1) {
@@ -77,7 +77,7 @@ export class Histogram {
     return points;
   }
 
-  /** The filled buckets, to be sent to another process. */
+  /** The filled buckets, for another process. */
   toPairs(): HistogramPairs {
     const pairs: [number, number][] = [];
     this.counts.forEach((count, bucket) => {
@@ -86,7 +86,7 @@ export class Histogram {
     return { pairs, maxMs: this.largest };
   }
 
-  /** Adds what another histogram counted. */
+  /** Adds the counts of another histogram. */
   merge({ pairs, maxMs }: HistogramPairs): void {
     for (const [bucket, count] of pairs) {
       this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
@@ -102,7 +102,7 @@ export class Histogram {
   }
 }
 
-/** Below 128 each microsecond has its own bucket; above, the seven highest bits choose. */
+/** Below 128 each microsecond has its own bucket; above, the seven highest bits select the bucket. */
 function bucketOf(microseconds: number): number {
   if (microseconds < bucketsPerPower * 2) return Math.max(0, microseconds);
   if (microseconds > microsecondsMax) return bucketOf(microsecondsMax);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { HistoryHead } from '../history.ts';
-import type { Ask } from './ask.ts';
 import type { Completion } from './completion.ts';
+import type { ServiceRequest } from './request.ts';
 
-/** An operation that was recorded as begun; its completion needs it back. */
+/** An operation that is recorded as begun. `complete` needs it. */
 export type RecordedOperation = { op: number; proc: number; tail: string };
 
 const pendingCharactersMax = 256 * 1024;
 
 /**
- * Writes a history in the order in which the events are told to it. The lines are put together by hand, since a drill
- * writes tens of thousands a second. They are gathered and written in pieces, at the latest at the next `flush`;
- * a disk that does not keep up shows as a late generator, and no memory fills with what it owes.
+ * Writes a history in the order of the calls. It builds the JSON lines by hand, since a drill writes tens of thousands
+ * a second. It buffers lines and writes them in blocks, at every `flush` at the latest. Writes are synchronous: a slow
+ * disk shows as a late generator, and the buffer stays bounded.
  */
 export class HistoryWriter {
   private readonly path: string;
@@ -24,7 +24,7 @@ export class HistoryWriter {
   private operationsBegun = 0;
   private failedWith: Error | undefined;
 
-  /** Leaves the file at `path` alone until `open`. `now` tells milliseconds since the recording began. */
+  /** Does not touch the file at `path` before `open`. `now` returns milliseconds since the recording began. */
   constructor(path: string, head: HistoryHead, now: () => number) {
     this.path = path;
     this.now = now;
@@ -32,43 +32,43 @@ export class HistoryWriter {
     this.pending = `${JSON.stringify(head)}\n`;
   }
 
-  /** How many events are told so far. */
+  /** The number of events so far. */
   get events(): number {
     return this.eventsWritten;
   }
 
-  /** How many operations have begun so far. */
+  /** The number of operations so far. */
   get operations(): number {
     return this.operationsBegun;
   }
 
-  /** Why the file could not be written, as on a full disk. Nothing is written any more after that. */
+  /** Why the file cannot be written, such as a full disk. Nothing more is written after that. */
   get failure(): Error | undefined {
     return this.failedWith;
   }
 
-  /** To be called right before the request leaves. */
-  invoke(proc: number, node: number, ask: Ask): RecordedOperation {
+  /** Call it right before the request is sent. */
+  invoke(proc: number, node: number, request: ServiceRequest): RecordedOperation {
     const op = this.operationsBegun;
     this.operationsBegun += 1;
-    const tail = `,"proc":${proc},"node":${this.nodes[node]}${tailOf(ask)}`;
-    const create = ask.f === 'create' ? windowOf(ask) : '';
+    const tail = `,"proc":${proc},"node":${this.nodes[node]}${requestMembers(request)}`;
+    const create = request.f === 'create' ? windowOf(request) : '';
     this.append(`"type":"invoke","op":${op}${tail}${create}}\n`);
     return { op, proc, tail };
   }
 
-  /** To be called right after the answer came, or the hope for one ended. */
+  /** Call it right after the answer arrives, or the wait for it ends. */
   complete({ op, tail }: RecordedOperation, completion: Completion): void {
-    this.append(`"type":"${completion.type}","op":${op}${tail}${toldOf(completion)}}\n`);
+    this.append(`"type":"${completion.type}","op":${op}${tail}${completionMembers(completion)}}\n`);
   }
 
-  /** Overwrites the file with all that was told so far, which is kept in memory until then. */
+  /** Overwrites the file with all events so far, which are kept in memory until then. */
   open(): void {
     this.file = openSync(this.path, 'w');
     this.flush();
   }
 
-  /** Hands all that was told to the operating system; does nothing while the file is not open. */
+  /** Passes all buffered events to the operating system. Does nothing while the file is not open. */
   flush(): void {
     if (this.pending === '' || this.file === undefined) return;
     const bytes = Buffer.from(this.pending);
@@ -81,7 +81,7 @@ export class HistoryWriter {
     }
   }
 
-  /** Flushes and closes; does nothing where the file is not open. */
+  /** Flushes and closes the file. Does nothing if it is not open. */
   close(): void {
     if (this.file === undefined) return;
     this.flush();
@@ -97,22 +97,22 @@ export class HistoryWriter {
   }
 }
 
-function tailOf(ask: Ask): string {
-  let text = `,"f":"${ask.f}","coupon":${JSON.stringify(ask.coupon)}`;
-  if (ask.user !== undefined) text += `,"user":${JSON.stringify(ask.user)}`;
-  if (ask.key !== undefined) text += `,"key":${JSON.stringify(ask.key)}`;
-  text += `,"attempt":${ask.attempt}`;
-  if (ask.units !== undefined) text += `,"units":${ask.units}`;
+function requestMembers(request: ServiceRequest): string {
+  let text = `,"f":"${request.f}","coupon":${JSON.stringify(request.coupon)}`;
+  if (request.user !== undefined) text += `,"user":${JSON.stringify(request.user)}`;
+  if (request.key !== undefined) text += `,"key":${JSON.stringify(request.key)}`;
+  text += `,"attempt":${request.attempt}`;
+  if (request.units !== undefined) text += `,"units":${request.units}`;
   return text;
 }
 
-function windowOf({ opensAt, closesAt }: Ask): string {
+function windowOf({ opensAt, closesAt }: ServiceRequest): string {
   if (opensAt === undefined && closesAt === undefined) return '';
   const end = (text: string | undefined) => (text === undefined ? 'null' : JSON.stringify(text));
   return `,"opens_at":${end(opensAt)},"closes_at":${end(closesAt)}`;
 }
 
-function toldOf(completion: Completion): string {
+function completionMembers(completion: Completion): string {
   const { http, outcome, effect, claimId, position, claimedAt, retryAfterS } = completion;
   const { amount, remainingAmount } = completion;
   let text = http === undefined ? '' : `,"http":${http}`;

@@ -1,113 +1,114 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Phase } from './arrival-times.ts';
-import type { PlacedAsk } from './ask.ts';
-import type { Clients, DoneAsking } from './clients.ts';
+import type { Clients, CompletedRequest } from './clients.ts';
 import type { Completion } from './completion.ts';
-import { DueLine } from './due-line.ts';
+import { DelayQueue } from './delay-queue.ts';
 import type { Arrival } from './plan.ts';
-import type { FollowUp } from './scenario.ts';
+import type { RoutedRequest } from './request.ts';
+import type { RetryPolicy } from './scenario.ts';
 import type { Tally } from './tally.ts';
 
 /** What a load needs. */
-export type LoadParts = {
+export type LoadOptions = {
   clients: Clients;
   tally: Tally;
-  followUp: FollowUp;
+  retryPolicy: RetryPolicy;
   /** The clock of the clients. */
   now(): number;
-  /** Ends the load early: nobody arrives any more and nobody asks again. */
+  /** Ends the load early: no further arrivals and no further retries. */
   signal: AbortSignal;
-  /** Called for each answer. */
-  onHeard(placed: PlacedAsk, completion: Completion): void;
-  /** Whether arrivals are left out that can only be handed over a second late. */
+  /** Called for each completion. */
+  onCompleted(routed: RoutedRequest, completion: Completion): void;
+  /** Whether an arrival is skipped that would be more than a second late. */
   isTimeBound: boolean;
 };
 
-// So that a load with long gaps still ends soon when it is told to.
+// Bounds each sleep, so that a load with long gaps ends soon after an abort.
 const sleepMsMax = 50;
-// What is later than this is left out where the scenario is bound to its time.
+// A later arrival is skipped where the scenario is time-bound.
 const lateMsMax = 1_000;
-// To leave somebody out is so much less work than to hand him over.
-const leftOutEffort = 1 / 64;
-// After so many in one go the answers that have come meanwhile are read first.
-const handedOverMax = 128;
+// The cost of a skipped arrival, relative to one that is sent.
+const skippedCost = 1 / 64;
+// After this many arrivals in one turn of the event loop, pending answers are read first.
+const sentInARowMax = 128;
 
-/** Asks, follows up what is told, and knows when all of it has come to its end. */
+/** Sends requests, retries them by the policy of the scenario, and knows when all of them are complete. */
 export class Load {
-  /** How late somebody was handed over to the clients at most: what the generator itself is to blame for. */
+  /** The longest delay between the planned time of a request and its hand-over to the clients: the generator's own lag. */
   lagMsMax = 0;
-  /** How many arrivals were left out. */
+  /** The number of skipped arrivals. */
   leftOut = 0;
-  private readonly parts: LoadParts;
-  /** Who will come again, by the time when his wait is over. */
-  private readonly returning = new DueLine<PlacedAsk>();
+  private readonly options: LoadOptions;
+  /** The retries, by due time. */
+  private readonly retries = new DelayQueue<RoutedRequest>();
   private timer: NodeJS.Timeout | undefined;
   private timerDueMs = Number.POSITIVE_INFINITY;
-  /** True while who comes again has to wait for the place of an arrival. */
-  private isRateOfAll = false;
-  /** Until when they had to. */
-  private heldBackUntilMs = 0;
+  /** While true, a retry is only sent in place of an arrival. */
+  private rateIncludesRetries = false;
+  /** When the last phase ended that held retries back. */
+  private retriesHeldUntilMs = 0;
   private unfinished = 0;
-  private lagMsLately = 0;
+  private recentLagMs = 0;
   private onChange: () => void = () => undefined;
 
-  constructor(parts: LoadParts) {
-    this.parts = parts;
-    parts.signal.addEventListener('abort', () => this.stop(), { once: true });
+  constructor(options: LoadOptions) {
+    this.options = options;
+    options.signal.addEventListener('abort', () => this.stop(), { once: true });
   }
 
-  /** The lag of the generator now or lately, for the display; reading it begins a new measurement. */
+  /** The largest lag since the last call, for the display. */
   takeLagMs(): number {
-    const lag = this.lagMsLately;
-    this.lagMsLately = 0;
+    const lag = this.recentLagMs;
+    this.recentLagMs = 0;
     return lag;
   }
 
   /**
-   * An open loop: everybody arrives at his time, however slow the answers are. Resolves when the last one has arrived;
-   * `settled` waits for the answers. `onPhase` is called at the beginning of each phase but the first.
+   * An open loop: every user arrives at the planned time, however slow the answers are. Resolves after the last
+   * arrival; `whenIdle` waits for the answers. Calls `onPhase` at the start of each phase but the first.
    */
-  arrive(
+  runOpenLoop(
     plan: Iterator<Arrival, void>,
     phases: readonly Phase[],
     onPhase: (phase: number) => void,
   ): Promise<void> {
-    const { now, signal, isTimeBound } = this.parts;
+    const { now, signal, isTimeBound } = this.options;
     const startMs = now();
     let next = plan.next();
     let phase = 0;
-    this.holdBack(phases[phase]);
+    this.enterPhase(phases[phase]);
     return new Promise((resolve, reject) => {
-      const handOver = () => {
-        let handedOver = 0;
+      const sendDue = () => {
+        let sent = 0;
         while (!next.done && !signal.aborted) {
-          const { atMs, asks } = next.value;
+          const { atMs, requests } = next.value;
           const intendedMs = startMs + atMs;
           const lateMs = now() - intendedMs;
           if (lateMs < 0) return void setTimeout(tick, sleepMsUntil(-lateMs));
-          if (handedOver >= handedOverMax) return void setImmediate(tick);
-          this.noteLag(lateMs);
+          if (sent >= sentInARowMax) return void setImmediate(tick);
+          this.recordLag(lateMs);
           if (next.value.phase !== phase) {
             phase = next.value.phase;
             onPhase(phase);
-            this.holdBack(phases[phase]);
+            this.enterPhase(phases[phase]);
           }
           if (isTimeBound && lateMs > lateMsMax) {
             this.leftOut += 1;
-            handedOver += leftOutEffort;
+            sent += skippedCost;
           } else {
-            for (const placed of this.inPlaceOf(asks, intendedMs)) this.ask(placed, intendedMs);
-            handedOver += 1;
+            for (const routed of this.retryOrNew(requests, intendedMs))
+              this.sendAndFollow(routed, intendedMs);
+            sent += 1;
           }
           next = plan.next();
         }
-        this.holdBack(undefined);
+        this.enterPhase(undefined);
         resolve();
       };
       const tick = () => {
         try {
-          handOver();
+          sendDue();
         } catch (error) {
           reject(error);
         }
@@ -116,105 +117,109 @@ export class Load {
     });
   }
 
-  /** A closed loop: so many clients, each of which asks the next thing when it was answered. Nobody asks again. */
-  probe(options: { clients: number; seconds: number; draw(): PlacedAsk[] | undefined }) {
-    const { now, signal } = this.parts;
-    const endMs = now() + options.seconds * 1000;
-    const askNext = () => {
+  /** A closed loop: each client sends its next request when the last one is complete. No client retries. */
+  runClosedLoop(loop: { clients: number; seconds: number; draw(): RoutedRequest[] | undefined }) {
+    const { now, signal } = this.options;
+    const endMs = now() + loop.seconds * 1000;
+    const sendNext = () => {
       if (signal.aborted || now() >= endMs) return;
-      for (const placed of options.draw() ?? []) this.send(placed, now(), askNext);
+      for (const routed of loop.draw() ?? []) this.send(routed, now(), sendNext);
     };
-    for (let client = 0; client < options.clients; client += 1) askNext();
-    return this.settled();
+    for (let client = 0; client < loop.clients; client += 1) sendNext();
+    return this.whenIdle();
   }
 
-  /** Resolves when all was answered, timed out or given up, and nobody means to ask again. */
-  settled(): Promise<void> {
+  /** Resolves when every request is answered, timed out or cancelled, and no retry is planned. */
+  whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       this.onChange = () => {
-        if (this.unfinished === 0 && this.returning.size === 0) resolve();
+        if (this.unfinished === 0 && this.retries.size === 0) resolve();
       };
       this.onChange();
     });
   }
 
-  private noteLag(ms: number): void {
+  private recordLag(ms: number): void {
     if (ms > this.lagMsMax) this.lagMsMax = ms;
-    if (ms > this.lagMsLately) this.lagMsLately = ms;
+    if (ms > this.recentLagMs) this.recentLagMs = ms;
   }
 
-  private ask(placed: PlacedAsk, intendedMs: number): void {
-    this.send(placed, intendedMs, (completion) => this.followUp(placed, completion));
+  private sendAndFollow(routed: RoutedRequest, intendedMs: number): void {
+    this.send(routed, intendedMs, (completion) => this.planRetries(routed, completion));
   }
 
   private send(
-    { node, ask }: PlacedAsk,
+    { node, request }: RoutedRequest,
     intendedMs: number,
     then: (completion: Completion) => void,
   ): void {
-    const { clients, tally, now } = this.parts;
+    const { clients, tally, now } = this.options;
     this.unfinished += 1;
-    tally.ask(now());
-    const onDone = (done: DoneAsking) => {
+    tally.addRequest(now());
+    const onDone = (done: CompletedRequest) => {
       this.unfinished -= 1;
-      tally.done(done);
-      this.parts.onHeard(done.asking, done.completion);
+      tally.addCompletion(done);
+      this.options.onCompleted(done.pending, done.completion);
       then(done.completion);
       if (this.unfinished === 0) this.onChange();
     };
-    clients.ask({ node, ask, intendedMs, onDone });
+    clients.send({ node, request, intendedMs, onDone });
   }
 
-  private followUp(placed: PlacedAsk, completion: Completion): void {
-    if (this.parts.signal.aborted) return;
-    const nowMs = this.parts.now();
-    for (const { delayMs, ...retry } of this.parts.followUp(placed, completion)) {
-      this.returning.add(nowMs + delayMs, retry);
+  private planRetries(routed: RoutedRequest, completion: Completion): void {
+    if (this.options.signal.aborted) return;
+    const nowMs = this.options.now();
+    for (const { delayMs, ...retry } of this.options.retryPolicy(routed, completion)) {
+      this.retries.add(nowMs + delayMs, retry);
     }
-    this.wakeForReturning();
+    this.scheduleRetries();
   }
 
-  /** Who asks in the place of an arrival: somebody whose wait is over by then, where the rate is that of all. */
-  private inPlaceOf(asks: readonly PlacedAsk[], intendedMs: number): readonly PlacedAsk[] {
-    const placed = this.isRateOfAll ? this.returning.takeDue(intendedMs) : undefined;
-    return placed === undefined ? asks : [placed];
+  /** The requests for an arrival: a retry that is due takes its place, where retries count towards the rate. */
+  private retryOrNew(
+    requests: readonly RoutedRequest[],
+    intendedMs: number,
+  ): readonly RoutedRequest[] {
+    const routed = this.rateIncludesRetries ? this.retries.takeDue(intendedMs) : undefined;
+    return routed === undefined ? requests : [routed];
   }
 
-  private holdBack(phase: Phase | undefined): void {
-    const isRateOfAll = phase?.isRateOfAll === true;
-    if (this.isRateOfAll && !isRateOfAll) this.heldBackUntilMs = this.parts.now();
-    this.isRateOfAll = isRateOfAll;
-    this.wakeForReturning();
+  private enterPhase(phase: Phase | undefined): void {
+    const rateIncludesRetries = phase?.rateIncludesRetries === true;
+    if (this.rateIncludesRetries && !rateIncludesRetries)
+      this.retriesHeldUntilMs = this.options.now();
+    this.rateIncludesRetries = rateIncludesRetries;
+    this.scheduleRetries();
   }
 
-  /** One timer for all who come again: in an overload there are tens of thousands of them. */
-  private wakeForReturning(): void {
-    const dueMs = this.isRateOfAll ? undefined : this.returning.firstDueMs;
+  /** One timer for all retries: an overload has tens of thousands of them. */
+  private scheduleRetries(): void {
+    const dueMs = this.rateIncludesRetries ? undefined : this.retries.firstDueMs;
     if (dueMs === undefined || dueMs >= this.timerDueMs) return;
     clearTimeout(this.timer);
     this.timerDueMs = dueMs;
-    const gapMs = Math.max(0, dueMs - this.parts.now());
-    this.timer = setTimeout(() => this.askReturning(), Math.ceil(gapMs));
+    const gapMs = Math.max(0, dueMs - this.options.now());
+    this.timer = setTimeout(() => this.sendDueRetries(), Math.ceil(gapMs));
   }
 
-  private askReturning(): void {
+  private sendDueRetries(): void {
     this.timerDueMs = Number.POSITIVE_INFINITY;
-    const nowMs = this.parts.now();
-    for (let handedOver = 0; handedOver < handedOverMax && !this.isRateOfAll; handedOver += 1) {
-      const { firstDueMs = nowMs } = this.returning;
-      const placed = this.returning.takeDue(nowMs);
-      if (placed === undefined) break;
-      const intendedMs = Math.max(firstDueMs, this.heldBackUntilMs);
-      this.noteLag(nowMs - intendedMs);
-      this.ask(placed, intendedMs);
+    const nowMs = this.options.now();
+    for (let sent = 0; sent < sentInARowMax && !this.rateIncludesRetries; sent += 1) {
+      const { firstDueMs = nowMs } = this.retries;
+      const routed = this.retries.takeDue(nowMs);
+      if (routed === undefined) break;
+      const intendedMs = Math.max(firstDueMs, this.retriesHeldUntilMs);
+      this.recordLag(nowMs - intendedMs);
+      this.sendAndFollow(routed, intendedMs);
     }
-    this.wakeForReturning();
+    this.scheduleRetries();
   }
 
   private stop(): void {
     clearTimeout(this.timer);
-    this.returning.clear();
-    this.parts.clients.sendHome();
+    this.retries.clear();
+    this.options.clients.cancelQueued();
     this.onChange();
   }
 }

@@ -2,12 +2,12 @@
 import { resolve } from 'node:path';
 import type { Phase, Spacing } from './arrival-times.ts';
 
-/** The scenarios that there are, and what each plays. */
+/** The scenarios, and what each plays. */
 export const scenarios = {
-  'flash-sale': 'many users for few units; some of them ask twice',
-  'double-dip': 'few users who claim side by side, again and again',
-  'retry-storm': 'users who ask ten times under one key, answered or not',
-  overload: 'more than can be decided, from users who come again',
+  'flash-sale': 'many users for few units; some of them claim twice',
+  'double-dip': 'few users who each claim many times at once',
+  'retry-storm': 'users who send each claim ten times under one key',
+  overload: 'more than the service can decide, from users who retry',
   mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
 } as const;
 
@@ -17,7 +17,7 @@ export type ScenarioName = keyof typeof scenarios;
 /** The names of all `scenarios`. */
 export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
-/** What a drill is asked for. What is undefined has a default, which depends on the scenario. */
+/** The options of a drill. An undefined one has a default, which depends on the scenario. */
 export type DrillOptions = {
   scenario: ScenarioName;
   /** One or several nodes of the same service, such as `http://127.0.0.1:8080`. */
@@ -25,14 +25,14 @@ export type DrillOptions = {
   /** Equal seeds plan equal arrivals. */
   seed: number;
   users?: number | undefined;
-  /** The amount that the coupon is created with; of `mixed`, the hot one. */
+  /** The amount of the coupon; in `mixed`, of the hot one. */
   units?: number | undefined;
-  /** Arrivals a second. Of `overload`: what counts as saturation, so that it is not measured first. */
+  /** Arrivals a second. In `overload`: the saturation, which is then not measured. */
   rate?: number | undefined;
   /** Arrivals a second at the start and at the end, instead of `rate`. */
   ramp?: { fromRate: number; toRate: number } | undefined;
   spacing?: Spacing | undefined;
-  /** Of `overload`: its loads, as multiples of the saturation. */
+  /** In `overload`: the loads, as multiples of the saturation. */
   times?: readonly number[] | undefined;
   /** How long users arrive. */
   seconds?: number | undefined;
@@ -42,9 +42,9 @@ export type DrillOptions = {
   timeoutMs?: number | undefined;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
-  /** The coupon's name; by default drawn from the seed and the time, so that a database can be used again. */
+  /** The name of the coupon. The default contains the seed and the time, so a database can be used again. */
   coupon?: string | undefined;
-  /** The file that the history is written to. */
+  /** The file for the history. */
   history: string;
   jsonReport?: string | undefined;
   htmlReport?: string | undefined;
@@ -59,9 +59,9 @@ export type DrillSettings = {
   units: number;
   fromRate: number;
   toRate: number;
-  /** Of `overload`: whether the rate is to be measured. */
+  /** In `overload`: whether the saturation is measured first. */
   isRateMeasured: boolean;
-  /** Of `overload`: its loads, as multiples of the saturation. */
+  /** In `overload`: the loads, as multiples of the saturation. */
   times: readonly number[];
   spacing: Spacing;
   seconds: number;
@@ -70,7 +70,7 @@ export type DrillSettings = {
   coupon: string;
 };
 
-/** Options that no drill can be run with: every mistake in them, one a line. */
+/** Invalid options: all mistakes, one a line. */
 export class DrillOptionsError extends Error {
   readonly mistakes: readonly string[];
 
@@ -84,7 +84,7 @@ export class DrillOptionsError extends Error {
 type Defaults = Pick<DrillSettings, 'users' | 'units' | 'connections'> & {
   rate: number;
   timeoutMs?: number;
-  /** Undefined: as long as it takes until every user has come. */
+  /** Undefined: until every user has arrived. */
   seconds: number | undefined;
 };
 
@@ -97,7 +97,7 @@ const defaults: Record<ScenarioName, Defaults> = {
   'retry-storm': { users: 2_000, units: 1_000, rate: 200, seconds: undefined, connections: 256 },
   overload: {
     ...{ users: usersMax, units: unitsMax, rate: 1_000, seconds: 30, connections: 1_024 },
-    // So that what waits in the clients is gone soon after the overload, and recovery is that of the service.
+    // Requests queued in the clients expire soon after the overload, so recovery measures the service.
     timeoutMs: 2_000,
   },
   mixed: { users: 5_000, units: 500, rate: 500, seconds: 15, connections: 256 },
@@ -123,7 +123,7 @@ export function assertOptions(options: DrillOptions): void {
 }
 
 /** Fills in the defaults. Throws what `assertOptions` throws. */
-export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
+export function resolveOptions(options: DrillOptions, startedAt: Date): DrillSettings {
   assertOptions(options);
   const { scenario, seed } = options;
   const fallback = defaults[scenario];
@@ -148,12 +148,12 @@ export function settle(options: DrillOptions, startedAt: Date): DrillSettings {
   };
 }
 
-/** The phases of a scenario that has one rate, or one ramp. */
+/** The phases of a scenario with one rate, or one ramp. */
 export function loadPhases({ seconds, fromRate, toRate }: DrillSettings): Phase[] {
   return [{ name: 'load', seconds, fromRate, toRate }];
 }
 
-/** Long enough for all users: some of them come twice, and chance may be slow by some standard deviations. */
+/** Long enough for all users: some arrive twice, and chance may delay them by a few standard deviations. */
 function secondsFor(users: number, rate: number): number {
   const arrivals = users * 1.04 + 5 * Math.sqrt(users) + 5;
   return Math.min(secondsMax, Math.ceil((arrivals / rate) * 10) / 10);
@@ -170,17 +170,17 @@ function mistakesIn(options: DrillOptions): string[] {
   for (const [name, [min, max]] of Object.entries(limits)) {
     const value = options[name as keyof typeof limits];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    const told = name === 'timeoutMs' ? 'timeout' : name;
-    mistakes.push(`${told} must be a whole number from ${min} to ${max}`);
+    const label = name === 'timeoutMs' ? 'timeout' : name;
+    mistakes.push(`${label} must be a whole number from ${min} to ${max}`);
   }
   const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
     mistakes.push(`a rate must be a number from 0 to ${rateMax}`);
   } else if (options.rate === 0 || (ramp !== undefined && ramp.fromRate + ramp.toRate === 0)) {
-    mistakes.push('with a rate of 0 nobody ever arrives');
+    mistakes.push('with a rate of 0 no user ever arrives');
   }
   if (ramp !== undefined && options.rate !== undefined) {
-    mistakes.push('rate and ramp exclude each other');
+    mistakes.push('set rate or ramp, not both');
   }
   if (ramp !== undefined && scenario === 'overload') mistakes.push('overload has its own ramp');
   const { seconds } = options;
@@ -188,7 +188,7 @@ function mistakesIn(options: DrillOptions): string[] {
     mistakes.push(`seconds must be a number from 0.1 to ${secondsMax}`);
   }
   mistakes.push(...timesMistakes(options));
-  // Some scenarios add an ending of their own, and the service takes 255 characters.
+  // Some scenarios append a suffix, and the service accepts 255 characters.
   if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
@@ -215,10 +215,10 @@ function fileMistakes({ history, jsonReport, htmlReport }: DrillOptions): string
   const files = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   return new Set(files.map((file) => resolve(file))).size === files.length
     ? []
-    : ['history, json and html must be files of their own'];
+    : ['history, json and html must be different files'];
 }
 
-/** The URL is not repeated where it may hold a password. */
+/** The message does not repeat a URL that may contain a password. */
 function urlMistake(url: string): string {
   const shown = /@/.test(url) ? 'a URL' : `the URL ${url}`;
   return `${shown} must be http://host:port, without user, path or query`;

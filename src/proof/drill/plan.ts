@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type ArrivalTime, arrivalTimes, type Phase } from './arrival-times.ts';
-import type { PlacedAsk } from './ask.ts';
 import type { DrillSettings, ScenarioName } from './options.ts';
 import { Random } from './random.ts';
-import type { Scenario, ScenarioParts } from './scenario.ts';
+import type { RoutedRequest } from './request.ts';
+import type { Scenario, ScenarioInput } from './scenario.ts';
 import { doubleDip } from './scenarios/double-dip.ts';
 import { flashSale } from './scenarios/flash-sale.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { overload } from './scenarios/overload.ts';
 import { retryStorm } from './scenarios/retry-storm.ts';
 
-/** Somebody who arrives, and what is asked then. */
-export type Arrival = ArrivalTime & { asks: PlacedAsk[] };
+/** An arrival, and its requests. */
+export type Arrival = ArrivalTime & { requests: RoutedRequest[] };
 
-const scenarios: Record<ScenarioName, (parts: ScenarioParts) => Scenario> = {
+const scenarios: Record<ScenarioName, (parts: ScenarioInput) => Scenario> = {
   'flash-sale': flashSale,
   'double-dip': doubleDip,
   'retry-storm': retryStorm,
@@ -24,13 +24,13 @@ const scenarios: Record<ScenarioName, (parts: ScenarioParts) => Scenario> = {
 const drawStream = 0;
 const timeStream = 1;
 
-/** The scenario that the settings name. What it draws depends on the settings alone. */
+/** The scenario of the settings. Its random draws depend on the settings alone. */
 export function scenarioOf(settings: DrillSettings): Scenario {
   const random = new Random(settings.seed, drawStream);
   return scenarios[settings.scenario]({ settings, random });
 }
 
-/** All arrivals in order of time, drawn one by one: equal settings and phases give equal plans. */
+/** All arrivals in order of time, generated one by one. Equal settings and phases give equal plans. */
 export function* planOf(
   settings: DrillSettings,
   scenario: Scenario,
@@ -38,8 +38,8 @@ export function* planOf(
 ): Generator<Arrival, void> {
   const random = new Random(settings.seed, timeStream);
   for (const time of arrivalTimes(phases, settings.spacing, random)) {
-    const asks = scenario.draw();
-    if (asks === undefined) return;
-    yield { ...time, asks };
+    const requests = scenario.draw();
+    if (requests === undefined) return;
+    yield { ...time, requests };
   }
 }

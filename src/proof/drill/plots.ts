@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Plots as SVG text. Colours are those of the page's style sheet, so that they fit light and dark. */
+/** Plots as SVG text. The colours are variables of the page's style sheet, so that they fit light and dark mode. */
 import { millis, whole } from '../numbers.ts';
 
-/** A line of a plot; a point without a value is a gap. */
+/** A line of a plot. */
 export type PlotLine = { name: string; colour: string; points: [x: number, y: number][] };
 
 /** A mark on an axis. */
 export type Tick = { at: number; text: string };
 
-/** Lines over an axis; `log` for durations, which differ by powers of ten. */
+/** Lines over an axis. The y axis is logarithmic, since durations differ by powers of ten. */
 export type LinePlot = { title: string; xTitle: string; xTicks: Tick[]; lines: PlotLine[] };
 
-/** Parts on top of each other, one bar for each second. */
+/** Stacked bars, one for each second. */
 export type BarPlot = {
   title: string;
-  parts: { name: string; colour: string; values: number[] }[];
+  series: { name: string; colour: string; values: number[] }[];
 };
 
 const width = 720;
@@ -27,7 +27,7 @@ const innerWidth = width - left - right;
 const innerHeight = height - top - bottom;
 const barsMax = 360;
 
-/** Text as HTML and SVG show it, whatever is in it. */
+/** Escapes text for HTML and SVG. */
 export function escaped(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -63,9 +63,9 @@ export function linePlot({ title, xTitle, xTicks, lines }: LinePlot): string {
   ]);
 }
 
-/** Counts by second. Where a run has more seconds than the plot has room for, a bar is the mean of several. */
-export function barPlot({ title, parts }: BarPlot): string {
-  const total = Math.max(0, ...parts.map(({ values }) => values.length));
+/** Counts by second. In a run with more seconds than pixels, a bar is the mean of several. */
+export function barPlot({ title, series }: BarPlot): string {
+  const total = Math.max(0, ...series.map(({ values }) => values.length));
   const each = Math.max(1, Math.ceil(total / barsMax));
   const bars = Math.max(1, Math.ceil(total / each));
   const meanOf = (values: number[], bar: number) => {
@@ -73,13 +73,13 @@ export function barPlot({ title, parts }: BarPlot): string {
     return slice.length === 0 ? 0 : slice.reduce((sum, value) => sum + value, 0) / slice.length;
   };
   const sums = Array.from({ length: bars }, (_, bar) =>
-    parts.reduce((sum, { values }) => sum + meanOf(values, bar), 0),
+    series.reduce((sum, { values }) => sum + meanOf(values, bar), 0),
   );
   const yMax = roundUp(Math.max(1, ...sums));
   const toY = (y: number) => top + innerHeight * (1 - y / yMax);
   const barWidth = innerWidth / bars;
   const filled = new Array<number>(bars).fill(0);
-  const rects = parts.flatMap(({ values, colour }) =>
+  const rects = series.flatMap(({ values, colour }) =>
     filled.flatMap((below, bar) => {
       const value = meanOf(values, bar);
       if (value === 0) return [];
@@ -96,7 +96,7 @@ export function barPlot({ title, parts }: BarPlot): string {
     ...secondTicks(total).map(({ at, text }) => xTick(left + (at / each) * barWidth, text)),
     axisTitle('seconds'),
     ...rects,
-    legend(parts),
+    legend(series),
   ]);
 }
 

@@ -4,8 +4,8 @@ const warmUpRounds = 12;
 const range32 = 2 ** 32;
 
 /**
- * A seeded source of chance: sfc32 of Chris Doty-Humphrey's PractRand (pracrand.sourceforge.net, in the public domain).
- * Equal seeds give equal numbers on every machine; different streams of one seed have nothing to do with each other.
+ * A seeded random generator: sfc32 of Chris Doty-Humphrey's PractRand (pracrand.sourceforge.net, in the public domain).
+ * Equal seeds give equal numbers on every machine. The streams of one seed are independent.
  */
 export class Random {
   private a: number;
@@ -40,7 +40,7 @@ export class Random {
     return Math.floor(this.fraction() * limit);
   }
 
-  /** True as often as `share`, which is from 0 to 1, says. */
+  /** True with the probability `share`, from 0 to 1. */
   chance(share: number): boolean {
     return this.fraction() < share;
   }

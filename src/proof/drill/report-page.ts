@@ -26,7 +26,7 @@ svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 11px
 .limit { border: 2px solid var(--unknown); padding: .5rem .8rem; }
 `;
 
-/** The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. */
+/** The report as one self-contained HTML page: no script, no font, no external image. */
 export function reportPage(report: DrillReport): string {
   const title = `Drill: ${report.scenario}, seed ${report.seed}`;
   const limit = report.generator.isLimit ? ' class="limit"' : '';
@@ -40,7 +40,7 @@ export function reportPage(report: DrillReport): string {
     `<p${limit}>${escaped(`${upperFirst(generatorLine(report))}.`)}</p>`,
     totalsTable(report),
     '<h2>Latency</h2>',
-    '<p>Counted from the time at which a client was to ask, so a slow answer cannot hide those that waited behind it.</p>',
+    '<p>Latency counts from the planned time of a request, so a slow answer cannot hide the requests behind it.</p>',
     percentilesTable(report),
     curvePlot(report),
     latencyPlot(report),
@@ -49,8 +49,8 @@ export function reportPage(report: DrillReport): string {
     outcomesTable(report),
     '<h2>Phases</h2>',
     phasesTable(report),
-    ...(report.lastReads.length === 0 ? [] : ['<h2>In the end</h2>', lastReadsTable(report)]),
-    '<h2>Run with</h2>',
+    ...(report.lastReads.length === 0 ? [] : ['<h2>Final reads</h2>', lastReadsTable(report)]),
+    '<h2>Options</h2>',
     optionsTable(report),
     '</body></html>',
   ].join('\n')}\n`;
@@ -67,18 +67,18 @@ function totalsTable(report: DrillReport): string {
   return table(
     ['', ''],
     [
-      ['asked', whole(totals.asked)],
-      ['seconds, with all answers', seconds(totals.seconds)],
+      ['requests', whole(totals.asked)],
+      ['seconds, until the last answer', seconds(totals.seconds)],
       ['answers a second', whole(totals.answersPerSecond)],
       ['ok: served', whole(totals.ok)],
       ['fail: refused, with nothing changed', whole(totals.fail)],
-      ['info: nobody can tell the end', whole(totals.info)],
+      ['info: outcome unknown', whole(totals.info)],
       ['never sent', whole(totals.notSent)],
-      ['left out, as the generator came too late', whole(generator.leftOut)],
+      ['skipped, since the generator was late', whole(generator.leftOut)],
       ...(saturation === undefined ? [] : [['saturation, decisions a second', whole(saturation)]]),
       ...(recoveredAfterS === undefined
         ? []
-        : [['back to full work, seconds after the overload', seconds(recoveredAfterS)]]),
+        : [['recovered, seconds after the overload', seconds(recoveredAfterS)]]),
       ...(turnedAwayUntilS === undefined
         ? []
         : [
@@ -94,14 +94,14 @@ function percentilesTable({ latencyMs, serviceMs }: DrillReport): string {
   return table(
     ['milliseconds', 'p50', 'p90', 'p99', 'p99.9', 'max'],
     [
-      ['from the intended time', ...shares.map((share) => millis(latencyMs[share]))],
+      ['from the planned time', ...shares.map((share) => millis(latencyMs[share]))],
       ['from sending', ...shares.map((share) => millis(serviceMs[share]))],
     ],
   );
 }
 
 function curvePlot({ latencyCurve }: DrillReport): string {
-  // How many nines: 90, 99, 99.9 are as far apart as they are rare. The longest of all stands one step further.
+  // The number of nines: 90, 99 and 99.9 are evenly spaced. The longest request is left out.
   const finite = latencyCurve.filter(([percent]) => percent < 100);
   const nines = (percent: number) => -Math.log10(1 - percent / 100);
   const end = Math.max(1, ...finite.map(([percent]) => nines(percent)));
@@ -110,7 +110,7 @@ function curvePlot({ latencyCurve }: DrillReport): string {
     .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
   return linePlot({
     title: 'Latency by percentile',
-    xTitle: 'of all asks',
+    xTitle: 'of all requests',
     xTicks: ticks,
     lines: [
       {
@@ -141,7 +141,7 @@ function latencyPlot({ series }: DrillReport): string {
 function outcomesPlot({ series }: DrillReport): string {
   return barPlot({
     title: 'Answers a second',
-    parts: outcomeClasses.map((name) => ({
+    series: outcomeClasses.map((name) => ({
       ...{ name: labelOf(name), colour: `--${name}` },
       values: series.map(({ answers }) => answers[name]),
     })),
@@ -163,7 +163,7 @@ function phasesTable({ phases }: DrillReport): string {
     [
       'phase',
       'seconds',
-      'asked',
+      'requests',
       'decided/s',
       'shed',
       'unsent',

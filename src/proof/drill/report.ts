@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { cpus, totalmem } from 'node:os';
+import type { CreatedCoupon } from './create-coupons.ts';
 import type { Percentiles } from './histogram.ts';
-import type { LastRead } from './last-look.ts';
+import type { LastRead } from './last-reads.ts';
 import type { DrillSettings } from './options.ts';
 import { quietPhase } from './scenarios/overload.ts';
-import type { CreatedCoupon } from './set-up.ts';
 import type { ClassCounts, PhaseReport, SecondReport } from './tally.ts';
 
-/** What a drill has found out, and where its history is. The JSON report is this, as it stands. */
+/** The results of a drill, and the file of its history. The JSON report has exactly these members. */
 export type DrillReport = {
   report: 'firstcome drill';
   version: 1;
   startedAt: string;
   scenario: string;
   seed: number;
-  /** All that the drill was run with, but the API keys. */
+  /** All settings of the drill except the API keys. */
   options: DrillSettings;
   machine: Machine;
   history: { file: string; events: number; operations: number };
   coupons: CreatedCoupon[];
-  /** Whether it was ended before its plan was. */
+  /** Whether the drill ended before its plan did. */
   isInterrupted: boolean;
   generator: GeneratorReport;
   /** Decisions a second in a closed loop, where the scenario measures them. */
   saturation?: number;
-  /** Seconds from the end of the overload until the service decided as much as it can again. */
+  /** Seconds from the end of the overload until the service works at full rate again. */
   recoveredAfterS?: number;
-  /** Seconds from the end of the overload until the last second that brought a shed, an unsent or an unknown. */
+  /** Seconds from the end of the overload to the end of the last second with a shed, unsent or unknown request. */
   turnedAwayUntilS?: number;
   totals: Totals;
-  /** How many there were of each outcome in the load; those that are not of claims name their operation. */
+  /** The count of each outcome in the load. Outcomes of operations other than claims are prefixed with the operation. */
   outcomes: Record<string, number>;
-  /** How many were told to come back after so many seconds. */
+  /** The number of answers for each value of `Retry-After`, in seconds. */
   retryAfterS: Record<string, number>;
-  /** From the intended time. */
+  /** From the planned time. */
   latencyMs: Percentiles;
-  /** From sending. */
+  /** From the time of sending. */
   serviceMs: Percentiles;
-  /** Points of the latency's distribution. */
+  /** Points of the latency distribution. */
   latencyCurve: [percent: number, ms: number][];
   phases: PhaseReport[];
   series: SecondReport[];
   lastReads: LastRead[];
 };
 
-/** What the drill ran on. */
+/** The machine that ran the drill. */
 export type Machine = {
   processor: string;
   cores: number;
@@ -53,37 +53,37 @@ export type Machine = {
   platform: string;
 };
 
-/** Whether the drill itself kept to its plan. */
+/** Whether the generator kept to its plan. */
 export type GeneratorReport = {
-  /** True when it fell behind by more than `lagMsLimit`: then the figures are its own, not those of the service. */
+  /** True when it fell behind by more than `lagMsLimit`: then the figures measure the generator, not the service. */
   isLimit: boolean;
   lagMsMax: number;
   lagMsLimit: number;
-  /** Arrivals that a scenario bound to its time left out, as the generator was a second late for them. */
+  /** Arrivals that a time-bound scenario skipped, since the generator was more than a second late. */
   leftOut: number;
   cpuSeconds: number;
 };
 
-/** The load in sums: the seconds it took with all its answers, and its asks by how they ended. */
+/** The totals of the load: its duration until the last answer, and its requests by how they ended. */
 export type Totals = {
   seconds: number;
   asked: number;
   ok: number;
   fail: number;
   info: number;
-  /** Waited for a connection for too long and was never asked. */
+  /** Timed out in the queue for a connection; never sent. */
   notSent: number;
   answers: ClassCounts;
   answersPerSecond: number;
 };
 
-// Below this share of what it could have decided a service is not back yet.
+// Below this share of the possible decisions a service has not recovered.
 const decidedShareMin = 0.9;
 
-/** So late the generator may be before it counts as the limit. */
+/** A generator that is later than this is the limit of the measurement. */
 export const lagMsLimit = 100;
 
-/** The machine that this runs on. */
+/** Describes the machine that runs this process. */
 export function readMachine(): Machine {
   const processors = cpus();
   return {
@@ -95,16 +95,16 @@ export function readMachine(): Machine {
   };
 }
 
-/** How a service came back; empty for scenarios without an overload. */
+/** How the service recovered; empty for scenarios without an overload. */
 export type Recovery = Pick<DrillReport, 'recoveredAfterS' | 'turnedAwayUntilS'>;
 
 /**
- * When the service was back after the overload: at the end of the last second in which it decided less than 0.9 of what
- * it could have, which is `peak` decisions a second, or all that was asked. Who is still turned away while it decides as
- * much as it can is of the crowd that comes again, so that is told apart.
+ * The service has recovered at the end of the last second in which it decided less than 0.9 of what was possible. The
+ * possible decisions are `peak` a second, or all requests if they are fewer. Requests that are shed while the service
+ * decides at full rate come from the retries of the overload, so `turnedAwayUntilS` reports them separately.
  *
- * Only whole seconds between the end of the overload and the end of the arrivals are judged. Of what was asked the
- * second before counts too where that was less, since a claim that waits is decided in the next second.
+ * Only whole seconds between the end of the overload and the end of the arrivals count. The requests of the second
+ * before count too if they were fewer, since a claim that waits is decided in the next second.
  */
 export function recoveryOf(
   phases: readonly PhaseReport[],

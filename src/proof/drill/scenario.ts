@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Phase } from './arrival-times.ts';
-import type { Ask, PlacedAsk } from './ask.ts';
 import type { Completion } from './completion.ts';
 import type { DrillSettings } from './options.ts';
 import { Random } from './random.ts';
+import type { RoutedRequest, ServiceRequest } from './request.ts';
 
-/** A coupon that a drill creates before the load. Window ends count in seconds from the start of the load. */
+/** A coupon that a drill creates before the load. Window ends are seconds from the start of the load. */
 export type PlannedCoupon = {
   name: string;
   units: number;
@@ -13,37 +13,37 @@ export type PlannedCoupon = {
   closesAfterS?: number;
 };
 
-/** One more try that follows from an answer. */
-export type PlannedRetry = PlacedAsk & { delayMs: number };
+/** A retry that an answer causes. */
+export type PlannedRetry = RoutedRequest & { delayMs: number };
 
-/** What follows from what was told. */
-export type FollowUp = (placed: PlacedAsk, completion: Completion) => PlannedRetry[];
+/** Decides which retries follow an answer. */
+export type RetryPolicy = (routed: RoutedRequest, completion: Completion) => PlannedRetry[];
 
 /** What a drill plays. */
 export type Scenario = {
   coupons: PlannedCoupon[];
-  /** Of `overload` they follow from the measured saturation, a number of decisions a second. */
+  /** In `overload` they depend on the measured saturation, in decisions a second. */
   phases(saturation: number): Phase[];
-  /** What the next one to arrive asks, all at once; undefined when nobody is left. */
-  draw(): PlacedAsk[] | undefined;
-  followUp: FollowUp;
-  /** Whether an arrival is left out that the generator is a second late for, so that phases end in time. */
+  /** The requests of the next arrival, sent at once; undefined when every user has arrived. */
+  draw(): RoutedRequest[] | undefined;
+  retryPolicy: RetryPolicy;
+  /** Whether an arrival is skipped if the generator is more than a second late, so that phases end on time. */
   isTimeBound: boolean;
-  /** How long saturation is measured before; 0 for not at all. */
+  /** How long the saturation is measured first; 0 for not at all. */
   probeSeconds: number;
 };
 
-/** What a scenario is made from. The random numbers that its plan draws are its own. */
-export type ScenarioParts = { settings: DrillSettings; random: Random };
+/** The input of a scenario. `random` serves its plan alone. */
+export type ScenarioInput = { settings: DrillSettings; random: Random };
 
 const retryStream = 2;
 
-/** Chance for what follows from answers. It is apart from the plan's, so that no answer changes who arrives when. */
-export function retryChance(seed: number): Random {
+/** Random numbers for retries. They are separate from those of the plan, so that no answer changes the arrivals. */
+export function retryRandom(seed: number): Random {
   return new Random(seed, retryStream);
 }
 
-/** Users whose names come in no order, as real ones do; no two numbers have the same name. */
+/** The name of a user. Names are in no order, as in reality, and distinct for distinct numbers. */
 export function userName(number: number, seed: number): string {
   // The last step of MurmurHash3, by Austin Appleby, in the public domain: a bijection of 32 bits.
   let mixed = (number ^ seed) >>> 0;
@@ -52,7 +52,7 @@ export function userName(number: number, seed: number): string {
   return `u-${((mixed ^ (mixed >>> 16)) >>> 0).toString(16).padStart(8, '0')}`;
 }
 
-/** A first claim of a user. */
-export function claimAsk(coupon: string, user: string, key?: string): Ask {
+/** The first claim of a user. */
+export function claimRequest(coupon: string, user: string, key?: string): ServiceRequest {
   return { f: 'claim', coupon, user, attempt: 1, ...(key !== undefined && { key }) };
 }

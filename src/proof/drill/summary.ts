@@ -5,7 +5,7 @@ import type { DrillReport } from './report.ts';
 const columnsMax = 80;
 const labelColumns = 22;
 
-/** What a drill tells in the end: lines of at most 80 columns. */
+/** The summary of a drill: lines of at most 80 columns. */
 export function summaryOf(report: DrillReport): string[] {
   const { totals, latencyMs, serviceMs, history, generator } = report;
   const shares = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
@@ -13,18 +13,18 @@ export function summaryOf(report: DrillReport): string[] {
     '',
     `${report.scenario}, seed ${report.seed}${report.isInterrupted ? ' (interrupted)' : ''}`,
     '',
-    row('asked', `${whole(totals.asked)} in ${seconds(totals.seconds)} s`),
+    row('requests', `${whole(totals.asked)} in ${seconds(totals.seconds)} s`),
     row('answers', `${whole(totals.answersPerSecond)}/s`),
     row('ok', `${whole(totals.ok)} served`),
     row('fail', `${whole(totals.fail)} refused, with nothing changed`),
-    row('info', `${whole(totals.info)} whose end nobody can tell`),
+    row('info', `${whole(totals.info)} with an unknown outcome`),
     ...(totals.notSent > 0 ? [row('never sent', whole(totals.notSent))] : []),
-    ...(generator.leftOut > 0 ? [row('left out', leftOutText(generator.leftOut))] : []),
+    ...(generator.leftOut > 0 ? [row('skipped', skippedText(generator.leftOut))] : []),
     ...saturationLines(report),
     '',
     cells('latency in ms', ['p50', 'p90', 'p99', 'p99.9', 'max']),
     cells(
-      'from intended time',
+      'from the planned time',
       shares.map((share) => millis(latencyMs[share])),
     ),
     cells(
@@ -45,7 +45,7 @@ export function summaryOf(report: DrillReport): string[] {
   return lines.map(fitted);
 }
 
-/** Whether the drill kept to its own plan, in one sentence. */
+/** Whether the generator kept to its plan, in one sentence. */
 export function generatorLine({ generator }: DrillReport): string {
   const late = `at most ${millis(generator.lagMsMax)} ms behind its plan`;
   return generator.isLimit
@@ -53,8 +53,8 @@ export function generatorLine({ generator }: DrillReport): string {
     : `generator: ${late}, ${seconds(generator.cpuSeconds)} s of CPU`;
 }
 
-function leftOutText(count: number): string {
-  return `${counted(count, 'arrival')} that the generator came too late for`;
+function skippedText(count: number): string {
+  return `${counted(count, 'arrival')}, since the generator was late`;
 }
 
 function saturationLines(report: DrillReport): string[] {
@@ -65,7 +65,7 @@ function saturationLines(report: DrillReport): string[] {
       : [row('saturation', `${whole(saturation)} decisions/s in a closed loop`)]),
     ...(recoveredAfterS === undefined
       ? []
-      : [row('back to full work', `${seconds(recoveredAfterS)} s after the overload`)]),
+      : [row('recovered', `${seconds(recoveredAfterS)} s after the overload`)]),
     ...(turnedAwayUntilS === undefined
       ? []
       : [row('last turned away', `${seconds(turnedAwayUntilS)} s after the overload`)]),
@@ -76,7 +76,7 @@ function phaseLines({ phases }: DrillReport): string[] {
   if (phases.length < 3) return [];
   return [
     '',
-    cells('phase', ['asked/s', 'decided/s', 'shed', 'unsent', 'p99 ms']),
+    cells('phase', ['requests/s', 'decided/s', 'shed', 'unsent', 'p99 ms']),
     ...phases.map((phase) =>
       cells(phase.name, [
         whole(phase.seconds > 0 ? phase.asked / phase.seconds : 0),
@@ -92,13 +92,13 @@ function phaseLines({ phases }: DrillReport): string[] {
 function lastReadLines({ lastReads }: DrillReport): string[] {
   if (lastReads.length === 0) return [];
   return [
-    'in the end',
+    'final reads',
     ...lastReads.map(({ coupon, url, outcome, amount, remainingAmount }) => {
-      const told =
+      const text =
         amount === undefined || remainingAmount === undefined
           ? outcome
           : `${whole(remainingAmount)} of ${whole(amount)} left`;
-      return `  ${told}: ${coupon} at ${url}`;
+      return `  ${text}: ${coupon} at ${url}`;
     }),
     '',
   ];
@@ -112,7 +112,7 @@ function cells(label: string, columns: readonly string[]): string {
   return row(label, columns.map((column) => column.padStart(11)).join(''));
 }
 
-/** Names that a terminal would act upon are shown, not obeyed. */
+/** Replaces control characters, which a terminal would execute, and cuts the line to 80 columns. */
 function fitted(line: string): string {
   const plain = line.replaceAll(/\p{Cc}/gu, '?');
   return plain.length > columnsMax ? `${plain.slice(0, columnsMax - 1)}…` : plain;

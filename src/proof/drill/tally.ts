@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { DoneAsking } from './clients.ts';
+import type { CompletedRequest } from './clients.ts';
 import { classOf, type OutcomeClass } from './completion.ts';
 import { Histogram, type Percentiles } from './histogram.ts';
 
-/** How many there were of each class. */
+/** The number of completions of each class. */
 export type ClassCounts = Record<OutcomeClass, number>;
 
-/** What one second of the load brought. Answers count in the second in which they came. */
+/** The figures of one second of the load. An answer counts in the second in which it arrives. */
 export type SecondReport = {
   second: number;
   phase: string;
-  /** Asks that were to be sent in this second; further tries of the same intent are among them. */
+  /** Requests that were handed to the clients in this second, retries included. */
   asked: number;
   answers: ClassCounts;
   outcomes: Record<string, number>;
@@ -19,7 +19,7 @@ export type SecondReport = {
   p999: number;
 };
 
-/** What one phase of the load brought. Answers count in the phase in which they came. */
+/** The figures of one phase of the load. An answer counts in the phase in which it arrives. */
 export type PhaseReport = {
   name: string;
   fromS: number;
@@ -28,11 +28,11 @@ export type PhaseReport = {
   answers: ClassCounts;
   /** Decisions a second: claims that were won, and refusals that the contract calls outcomes. */
   decidedPerSecond: number;
-  /** From the intended time. */
+  /** From the planned time. */
   latencyMs: Percentiles;
-  /** From the intended time, of those who were told a decision. */
+  /** From the planned time, of decided requests. */
   decidedMs: Percentiles;
-  /** From sending, of those who were turned away undecided. */
+  /** From sending, of shed requests. */
   shedMs: Percentiles;
 };
 
@@ -46,31 +46,31 @@ type Phase = {
   shed: Histogram;
 };
 
-/** Counts what a load asked and what it was told, by second and by phase. */
+/** Counts the requests and completions of a load, by second and by phase. */
 export class Tally {
-  /** From the intended time until the end, whatever the end was: nothing is left out because it was slow. */
+  /** From the planned time to the completion, whatever it is: no slow request is left out. */
   readonly latency = new Histogram();
-  /** From sending until the end, for comparison. */
+  /** From sending to the completion, for comparison. */
   readonly service = new Histogram();
   readonly answers = noCounts();
   readonly outcomes: Record<string, number> = {};
-  /** How many were told to come back after so many seconds. */
+  /** The number of answers for each value of `Retry-After`, in seconds. */
   readonly retryAfterS: Record<string, number> = {};
   readonly types = { ok: 0, fail: 0, info: 0, notSent: 0 };
   readonly series: SecondReport[] = [];
   asked = 0;
   private readonly startMs: number;
-  private readonly lately = new Histogram();
+  private readonly currentSecond = new Histogram();
   private readonly phases: Phase[] = [];
   private phase: Phase;
 
-  /** `startMs` is where the load begins, by the clock of the clients. */
+  /** `startMs` is the start of the load, by the clock of the clients. */
   constructor(startMs: number, phaseName: string) {
     this.startMs = startMs;
     this.phase = this.beginPhase(phaseName, startMs);
   }
 
-  /** What comes from now on belongs to this phase. */
+  /** All later counts belong to this phase. */
   beginPhase(name: string, nowMs: number): Phase {
     const counts = { asked: 0, answers: noCounts() };
     const histograms = {
@@ -83,21 +83,21 @@ export class Tally {
     return this.phase;
   }
 
-  /** Somebody asks; what was intended for an earlier second and comes late counts in the present one. */
-  ask(nowMs: number): void {
+  /** Counts a request. One that was planned for an earlier second counts in the present one. */
+  addRequest(nowMs: number): void {
     this.asked += 1;
     this.phase.asked += 1;
     this.secondAt(nowMs).asked += 1;
   }
 
-  done({ asking, completion, sentMs, doneMs }: DoneAsking): void {
-    const { f } = asking.ask;
+  addCompletion({ pending, completion, sentMs, doneMs }: CompletedRequest): void {
+    const { f } = pending.request;
     const outcomeClass = classOf(f, completion);
     const outcome = f === 'claim' ? completion.outcome : `${f}: ${completion.outcome}`;
-    const latencyMs = doneMs - asking.intendedMs;
+    const latencyMs = doneMs - pending.intendedMs;
     const second = this.secondAt(doneMs);
     this.latency.add(latencyMs);
-    this.lately.add(latencyMs);
+    this.currentSecond.add(latencyMs);
     this.phase.latency.add(latencyMs);
     if (outcomeClass === 'won' || outcomeClass === 'refused') this.phase.decided.add(latencyMs);
     if (sentMs === undefined) {
@@ -118,18 +118,18 @@ export class Tally {
     second.outcomes[outcome] = (second.outcomes[outcome] ?? 0) + 1;
   }
 
-  /** The name of the phase that is counted to. */
+  /** The name of the current phase. */
   get phaseName(): string {
     return this.phase.name;
   }
 
-  /** The last second that is over; undefined within the first. */
+  /** The last complete second; undefined within the first. */
   lastSecond(nowMs: number): SecondReport | undefined {
     this.secondAt(nowMs);
     return this.series.at(-2);
   }
 
-  /** Seconds and phases up to now are complete; those in which nothing happened are among them. */
+  /** Completes the seconds and phases up to now, including those without events. */
   end(nowMs: number): PhaseReport[] {
     this.secondAt(nowMs);
     this.completeSecond();
@@ -169,10 +169,10 @@ export class Tally {
   private completeSecond(): void {
     const second = this.series.at(-1);
     if (second === undefined) return;
-    second.p50 = this.lately.percentileMs(50);
-    second.p99 = this.lately.percentileMs(99);
-    second.p999 = this.lately.percentileMs(99.9);
-    this.lately.clear();
+    second.p50 = this.currentSecond.percentileMs(50);
+    second.p99 = this.currentSecond.percentileMs(99);
+    second.p999 = this.currentSecond.percentileMs(99.9);
+    this.currentSecond.clear();
   }
 }
 

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { AuditArguments, Output, Program, Verdict } from '../program.ts';
 
-/** `firstcome audit`: judges a recorded history against what is stored. */
+/** `firstcome audit`: judges a recorded history by the stored tables. */
 export function auditCommand(
   program: Program,
   output: Output,
@@ -11,15 +11,17 @@ export function auditCommand(
   return new Command('audit')
     .summary('judge a drill by what is stored')
     .description(
-      'Judges what clients saw, as `firstcome drill` recorded it, against what is stored: ' +
-        'DATABASE_URL, or the bundled PostgreSQL in DATA_DIR while it runs here, or a dump. ' +
+      'Judges the history of a `firstcome drill` by the stored tables: those of DATABASE_URL, ' +
+        'of the bundled PostgreSQL in DATA_DIR while it runs here, or of a dump. ' +
         'Exit code 0: passed; 1: failed, or could not be run; 2: wrong usage; 3: unknown.',
     )
-    .argument('<history>', 'file that a drill wrote')
-    .option('--faults <file>', 'what was broken on purpose meanwhile; see below')
-    .option('--dump <file>', 'judge this dump instead of a database')
+    .argument('<history>', 'history file of a drill')
+    .option('--faults <file>', 'faults injected during the drill; see below')
+    .option('--dump <file>', 'judge by this dump instead of a database')
     .addOption(
-      new Option('--write-dump <file>', 'keep what was read from the database').conflicts('dump'),
+      new Option('--write-dump <file>', 'write the tables of the database to a file').conflicts(
+        'dump',
+      ),
     )
     .addHelpText('after', `\n${faultsHelp}`)
     .action(async (historyFile: string, options: Omit<AuditArguments, 'historyFile'>) => {
@@ -27,13 +29,13 @@ export function auditCommand(
     });
 }
 
-const faultsHelp = `A file of faults tells what somebody broke on purpose while the history was
-recorded, so that a connection that broke then is not held against the service.
-Each fault has two lines: its start, and its end, when all was whole again.
+const faultsHelp = `A file of faults lists the faults that were injected while the history was
+recorded. The audit does not count connections that broke then against the
+service. Each fault has two lines: its start, and its end after full recovery.
 
   {"fault":"kill","phase":"start","at":"2026-11-23T02:46:10Z"}
   {"fault":"kill","phase":"end","at":"2026-11-23T02:46:13Z"}
 
-"fault" is any name; "at" is a time as in RFC 3339. "t_ms" may stand instead of
-"at": milliseconds since "started_at" in the first line of the history.
+"fault" is any name; "at" is an RFC 3339 time. In place of "at" a line may have
+"t_ms": milliseconds since "started_at" in the first line of the history.
 `;

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { DrillArguments, Output, Program, Verdict } from '../program.ts';
 
-/** `firstcome drill`: sends a crowd at a service, writes down what each client saw, and has it judged. */
+/** `firstcome drill`: simulates a crowd of clients, records what each of them saw, and audits it. */
 export function drillCommand(
   program: Program,
   output: Output,
@@ -11,39 +11,40 @@ export function drillCommand(
   return new Command('drill')
     .summary('send a crowd at a service and judge the answers')
     .description(
-      'Sends a crowd at a running service, writes down what each client saw, and audits ' +
-        'that against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR while ' +
-        'it runs here. The coupons that it creates stay. Exit code 0: passed; 1: failed, or ' +
+      'Simulates a crowd of clients of a running service, records what each of them saw, and ' +
+        'audits it against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR ' +
+        'while it runs here. The drill leaves its coupons in the database. ' +
+        'Exit code 0: passed; 1: failed, or ' +
         'could not be run; 2: wrong usage; 3: unknown.',
     )
-    .argument('<scenario>', 'what to play; see below')
+    .argument('<scenario>', 'the scenario to play; see below')
     .option(
       '--url <url>',
-      'where the service answers; again for each further node (default: HOST and PORT)',
+      'URL of a node; repeat it for each node (default: HOST and PORT)',
       (url: string, before: string[] = []) => [...before, url],
     )
     .option('--seed <number>', 'equal seeds plan equal arrivals', wholeNumber, 1)
-    .option('--users <count>', 'users who come', wholeNumber)
+    .option('--users <count>', 'number of users', wholeNumber)
     .option('--units <count>', 'units of the coupon', wholeNumber)
-    .option('--rate <number>', 'arrivals a second, whether or not answers come', oneNumber)
+    .option('--rate <number>', 'arrivals a second, however slow the answers are', oneNumber)
     .option('--ramp <from:to>', 'arrivals a second at the start and at the end', ramp)
-    .option('--times <list>', 'loads of overload, in multiples of what it can take', numbers)
+    .option('--times <list>', 'loads of overload, as multiples of the saturation', numbers)
     .option('--seconds <number>', 'how long users arrive', oneNumber)
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
-    .option('--history <file>', 'where to write what the clients saw, anew', 'drill.jsonl')
-    .option('--json <file>', 'where to write a report for programs')
-    .option('--html <file>', 'where to write a report with plots')
+    .option('--history <file>', 'file for the history; overwritten', 'drill.jsonl')
+    .option('--json <file>', 'file for a JSON report')
+    .option('--html <file>', 'file for an HTML report with plots')
     .option(
       '--faults <file>',
-      'what was broken on purpose meanwhile, read in the end; `firstcome audit --help` tells more',
+      'faults injected during the drill, read after it; see `firstcome audit --help`',
     )
-    .option('--no-audit', 'leave the judging to `firstcome audit`')
+    .option('--no-audit', 'do not audit; run `firstcome audit` later')
     .addHelpText(
       'after',
       () =>
-        `\nScenarios:\n${scenariosHelp(program.scenarios)}\nWhere users, units and rate are not told, the scenario chooses.`,
+        `\nScenarios:\n${scenariosHelp(program.scenarios)}\nThe defaults of users, units and rate depend on the scenario.`,
     )
     .action(async (scenario: string, options: DrillFlags) => {
       const { url, timeout, json, html, ...others } = options;

@@ -8,18 +8,18 @@ import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R3. Whatever an answer showed is stored as it was shown: each claim under its id, for its user, with its position and
- * time; each coupon that was created; all stock that was added.
+ * R3. What an answer showed is stored: each claim under its id, for its user, with its position and time; each created
+ * coupon; all added stock.
  */
 export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R3', 'what was acknowledged is stored as it was told');
+  const findings = new RuleFindings('R3', 'what was acknowledged is stored as it was shown');
   for (const sale of sales) {
     for (const op of sale.ops) {
       if (!history.showsClaim(op)) continue;
       findings.checked += 1;
-      const complaint = complaintAbout(history, sale, op);
-      if (complaint !== undefined) {
-        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+      const problem = problemOf(history, sale, op);
+      if (problem !== undefined) {
+        findings.violation(() => `${history.describe(op)}: ${problem}`);
       }
     }
     checkGrants(history, sale, findings);
@@ -27,13 +27,13 @@ export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
   return findings.end();
 }
 
-function complaintAbout(history: RecordedHistory, sale: Sale, op: number): string | undefined {
+function problemOf(history: RecordedHistory, sale: Sale, op: number): string | undefined {
   const id = history.claimIds.text(history.claimId.at(op));
   if (id === undefined) return 'shows no claim';
   const position = history.position.at(op);
   const claimedAt = history.claimedAt.at(op);
   const isWhole = position !== absent && !Number.isNaN(claimedAt);
-  if (!isWhole && history.operation(op) === 'claim' && history.end(op) === 'ok') {
+  if (!isWhole && history.operation(op) === 'claim' && history.type(op) === 'ok') {
     return 'shows a claim without position or time';
   }
   const held = sale.heldBy.get(history.user.at(op))?.find(({ claim }) => claim.claim_id === id);
@@ -42,7 +42,7 @@ function complaintAbout(history: RecordedHistory, sale: Sale, op: number): strin
     return `showed position ${position}, stored is ${held.claim.position}`;
   }
   if (!Number.isNaN(claimedAt) && claimedAt !== microseconds(held.claim.claimed_at)) {
-    return `showed another time than the stored ${held.claim.claimed_at}`;
+    return `showed a time that differs from the stored ${held.claim.claimed_at}`;
   }
   return undefined;
 }
@@ -69,11 +69,11 @@ function checkGrants(history: RecordedHistory, sale: Sale, findings: RuleFinding
   const possible = sum(added.map((grant) => grant.unitsMax));
   if (stored < certain) {
     findings.violation(
-      () => `${name}: ${counted(certain, 'unit')} added for certain, stored: ${stored}`,
+      () => `${name}: ${counted(certain, 'unit')} certainly added, stored: ${stored}`,
     );
   }
   if (stored > possible) {
-    findings.violation(() => `${name}: ${counted(stored, 'unit')} added, asked for: ${possible}`);
+    findings.violation(() => `${name}: ${counted(stored, 'unit')} added, requested: ${possible}`);
   }
 }
 

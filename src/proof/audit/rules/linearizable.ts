@@ -8,9 +8,9 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
 const stepsMax = 2000;
 
 /**
- * R13b. A second opinion for small sales that takes no position's word for it: is there any order of the operations, each
- * somewhere between its question and its answer, in which a plain sale of one unit after the other gives exactly these
- * answers and ends with exactly these holders? A search that takes too long gives up; when all do, this is unknown.
+ * R13b. An independent check of small sales that does not rely on positions: does an order of the operations exist, each
+ * between its request and its answer, in which a simple sequential sale gives exactly these answers and ends with
+ * exactly these holders? A search that takes too long gives up; if all do, the verdict is unknown.
  */
 export function isLinearizable({ history, sales, options }: Evidence): RuleReport {
   const findings = new RuleFindings('R13b', 'some order of the operations explains all answers');
@@ -20,7 +20,7 @@ export function isLinearizable({ history, sales, options }: Evidence): RuleRepor
     const claims = sale.ops.filter((op) => history.operation(op) === 'claim').length;
     if (claims === 0) continue;
     if (claims > options.searchClaimsMax) {
-      findings.note(`${sale.name}: asked for ${counted(claims, 'time')}, too many to search`);
+      findings.note(`${sale.name}: has ${counted(claims, 'claim')}, too many to search`);
       continue;
     }
     const steps: Step[] | string = stepsOf(history, sale, options.soldOutDelayMs);

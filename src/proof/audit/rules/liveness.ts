@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { hasWon } from '../assumptions.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
+import { lastGrantMs } from '../granted.ts';
 import type { FaultSpan } from '../read-faults.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
@@ -15,15 +17,12 @@ const windowMs = 5000;
 const bucketMs = 100;
 
 /**
- * R16. After the last fault the service answers again soon, and as much as before; and no stock is stuck: where units
- * remain in an open sale, one at least of the last users who asked for the first time, after all faults and additions of
- * stock, holds a claim.
+ * R16. After the last fault the service answers again soon, and at the same rate as before. No stock is stuck: where
+ * units remain in an open sale, at least one of the last users who first claimed after all faults and additions of stock
+ * holds a claim.
  */
-export function serviceComesBack(evidence: Evidence): RuleReport {
-  const findings = new RuleFindings(
-    'R16',
-    'service comes back after faults, and no stock is stuck',
-  );
+export function serviceRecovers(evidence: Evidence): RuleReport {
+  const findings = new RuleFindings('R16', 'service recovers after faults, and no stock is stuck');
   const { history, faults = [] } = evidence;
   const lastEnd = faults.reduce((last, { endMs }) => Math.max(last, endMs), 0);
   if (faults.length > 0 && Number.isFinite(lastEnd)) {
@@ -31,12 +30,12 @@ export function serviceComesBack(evidence: Evidence): RuleReport {
     checkFirstAnswer(evidence, { ended, lastEnd }, findings);
     checkGoodput(evidence, { faults, ended, lastEnd }, findings);
   } else if (faults.length > 0) {
-    findings.note('a fault never ends, so nothing comes after it');
+    findings.note('a fault never ends, so recovery is not judged');
   }
   const stuck = evidence.sales.filter((sale) => !checkStock(evidence, { sale, lastEnd }, findings));
   if (stuck.length > 0 && evidence.faults === undefined) {
     findings.note(
-      'whoever broke something on purpose and left it so tells the audit with --faults: see firstcome audit --help',
+      'if a fault was injected and not ended, pass it with --faults: see firstcome audit --help',
     );
   }
   return findings.end();
@@ -47,10 +46,10 @@ function isAnswered(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op) ?? '';
   const isDecided =
     decidedRefusals.has(outcome) || ['already_claimed', 'claim_not_found'].includes(outcome);
-  return history.end(op) === 'ok' || (history.end(op) === 'fail' && isDecided);
+  return history.type(op) === 'ok' || (history.type(op) === 'fail' && isDecided);
 }
 
-/** When operations were served, in order. */
+/** The times at which operations were served, in order. */
 function endsOfAnswers(history: RecordedHistory): Float64Array {
   const ends: number[] = [];
   for (let op = 0; op < history.count; op += 1) {
@@ -87,7 +86,7 @@ function checkGoodput(
   const isEnough = firstBegin - start >= beforeMsMin && before >= answersMin;
   if (options.goodputShareMin === 0) return;
   if (!isEnough || lastBegun < lastEnd + options.goodputMs) {
-    findings.note('too little was recorded around the faults to compare the answers a second');
+    findings.note('too little was recorded around the faults to compare the answer rates');
     return;
   }
   findings.checked += 1;
@@ -100,61 +99,45 @@ function checkGoodput(
   if (best >= needed) return;
   findings.violation(() => {
     const wanted = `${Math.ceil(needed)} in ${windowMs} ms`;
-    return `after the faults ${counted(best, 'answer')} at best, as before would be ${wanted}`;
+    return `at most ${counted(best, 'answer')} after the faults, needed: ${wanted}`;
   });
 }
 
-/** Whether stock that is left can be had, as far as anybody asked for it. */
+/** Whether users who claim still win the units that are left. */
 function checkStock(
   { history, dump }: Evidence,
   { sale, lastEnd }: { sale: Sale; lastEnd: number },
   findings: RuleFindings,
 ): boolean {
   if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return true;
-  const fromMs = Math.max(lastEnd, lastAdditionMs(history, sale));
-  const asked = new Set<number>();
+  // A claim before the last addition of stock may have been refused rightly.
+  const fromMs = Math.max(lastEnd, lastGrantMs(history, sale));
+  const seen = new Set<number>();
   const fresh: number[] = [];
   for (const op of sale.ops) {
     if (history.operation(op) !== 'claim') continue;
     const user = history.user.at(op);
     const isTooEarly = ['not_open', 'paused'].includes(history.outcome(op) ?? '');
-    if (user === absent || isTooEarly || asked.has(user)) continue;
-    asked.add(user);
+    if (user === absent || isTooEarly || seen.has(user)) continue;
+    seen.add(user);
     if (history.begunMs.at(op) >= fromMs) fresh.push(user);
   }
   const last = fresh.slice(-freshUsersMax);
   if (last.length === 0) return true;
   findings.checked += 1;
-  if (last.some((user) => sale.heldBy.has(user))) return true;
+  if (last.some((user) => hasWon(sale, user))) return true;
   findings.violation(() => {
     const names = last.map((user) => history.users.text(user)).join(', ');
     const left = counted(sale.coupon?.remaining_amount ?? 0, 'unit');
-    return `${sale.name}: ${left} left, but none of the last who came has one: ${names}`;
+    return `${sale.name}: ${left} left, but none of the last users who claimed has one: ${names}`;
   });
   return false;
-}
-
-/**
- * When stock was added last. Whoever asked before may have been refused in truth. An addition whose end nobody knows may
- * still have come much later, unless another answer under its key has told that it was there.
- */
-function lastAdditionMs(history: RecordedHistory, { ops }: Sale): number {
-  const told = new Map<string | null, number>();
-  const untold: (string | null)[] = [];
-  for (const op of ops) {
-    if (history.operation(op) !== 'add_stock' || history.end(op) === 'fail') continue;
-    const key = history.keyText(op);
-    if (history.end(op) === 'ok') told.set(key, history.endMs(op));
-    else untold.push(key);
-  }
-  const lost = untold.some((key) => key === null || !told.has(key));
-  return lost ? Number.POSITIVE_INFINITY : Math.max(0, ...told.values());
 }
 
 function isOpenWithStock({ coupon }: Sale, takenAt: string): boolean {
   if (coupon === undefined || coupon.remaining_amount <= 0 || coupon.paused) return false;
   const now = microseconds(takenAt);
   const isAfter = (time: string | null) => time !== null && microseconds(time) > now;
-  // A sale that opened or closed near the end says nothing about those who came last.
+  // A sale that opened or closed near the end proves nothing about the last users.
   return coupon.closes_at === null && !isAfter(coupon.opens_at);
 }

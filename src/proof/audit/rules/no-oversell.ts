@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R1. Plays the ledger of each coupon from its first row: what came in less what went out is never below 0, is what each
- * row says, and the rows are numbered from 1 without a gap. So nothing was oversold at any moment, not only at the end.
+ * R1. Replays the ledger of each coupon from its first row: the units granted less the units claimed are never below 0
+ * and equal what each row says, and the rows are numbered from 1 without a gap. So no moment is oversold, not just the
+ * last one.
  */
 export function noOversell({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R1', 'nothing is oversold, at no moment of the ledger');
+  const findings = new RuleFindings('R1', 'nothing is oversold, at any moment of the ledger');
   const batches = new Map<string, string>();
   for (const sale of sales) {
     if (sale.coupon === undefined) continue;
@@ -35,19 +37,20 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
   let remaining = 0;
   let taken = 0;
   if (ledger.length === 0) findings.violation(() => `${name}: has no ledger`);
-  for (const [place, row] of ledger.entries()) {
+  for (const [index, row] of ledger.entries()) {
     findings.checked += 1;
-    const expect = (isSo: boolean, complaint: () => string) => {
-      if (!isSo) findings.violation(() => `${name} seq ${row.seq}: ${complaint()}`);
+    const expect = (isSo: boolean, problem: () => string) => {
+      if (!isSo) findings.violation(() => `${name} seq ${row.seq}: ${problem()}`);
     };
-    expect(row.seq === String(place + 1), () => `stands where seq ${place + 1} belongs`);
-    expect((row.kind === 'grant') === (place === 0), () => `is a ${row.kind}`);
+    expect(row.seq === String(index + 1), () => `is where seq ${index + 1} belongs`);
+    expect((row.kind === 'grant') === (index === 0), () => `is a ${row.kind}`);
     expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () =>
       counted(row.units, 'unit'),
     );
     if (row.kind === 'claimed') {
       const first = row.first_position;
-      expect(first === taken + 1, () => `begins at position ${first}, not ${taken + 1}`);
+      const next = nextPosition(taken);
+      expect(first === next, () => `begins at position ${first}, not ${next}`);
       taken += row.units;
       remaining -= row.units;
     } else {
@@ -55,15 +58,15 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
       expect(['grant', 'stock_added', 'void'].includes(row.kind), () => `kind is ${row.kind}`);
       remaining += row.units;
     }
-    const told = row.remaining_after;
-    const reckoned = remaining;
+    const recorded = row.remaining_after;
+    const computed = remaining;
     expect(
-      reckoned >= 0 && told >= 0,
-      () => `${counted(Math.min(reckoned, told), 'unit')} left: oversold`,
+      computed >= 0 && recorded >= 0,
+      () => `${counted(Math.min(computed, recorded), 'unit')} left: oversold`,
     );
     expect(
-      told === reckoned,
-      () => `tells of ${counted(told, 'unit')} left, where ${reckoned} must be`,
+      recorded === computed,
+      () => `says ${counted(recorded, 'unit')} left, expected ${computed}`,
     );
   }
 }

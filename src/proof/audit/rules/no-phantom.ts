@@ -3,14 +3,14 @@ import type { Evidence } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R4. Every stored claim was asked for: by its user, in an attempt that won or whose outcome nobody can tell, and before
- * any answer showed it. A coupon that others may have claimed cannot be judged.
+ * R4. Every stored claim was requested: by its user, in an attempt that won or has an unknown outcome, and before any
+ * answer showed it. A coupon that other clients may have claimed cannot be judged.
  */
 export function noPhantom({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R4', 'every stored claim was asked for by its user');
+  const findings = new RuleFindings('R4', 'every stored claim was requested by its user');
   for (const { name, held, isForeign, ops } of sales) {
     if (isForeign) {
-      if (ops.length > 0) findings.note(`${name}: others may have claimed it, not judged`);
+      if (ops.length > 0) findings.note(`${name}: other clients may have claimed it, not judged`);
       continue;
     }
     for (const { claim, candidates, begun, shown } of held) {
@@ -19,7 +19,7 @@ export function noPhantom({ sales }: Evidence): RuleReport {
       if (candidates === 0) {
         findings.violation(() => `${what}: no attempt of this user can have made it`);
       } else if (shown < begun) {
-        findings.violation(() => `${what}: was shown before it was asked for`);
+        findings.violation(() => `${what}: was shown before it was requested`);
       }
     }
   }

@@ -2,9 +2,12 @@
 import type { Evidence } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
-/** R2. A user holds at most one claim of a coupon, and no claim id is given twice. Claims are never removed. */
+/**
+ * R2. A user holds at most one claim of a coupon, and each claim id is unique. The rule judges the dump, which has every
+ * claim there ever was (see `assumptions.ts`), so it holds at every row of the ledger.
+ */
 export function onePerUser({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R2', 'a user holds one claim of a coupon at most');
+  const findings = new RuleFindings('R2', 'a user holds at most one claim of a coupon');
   const claimIds = new Set<string>();
   for (const { name, held } of sales) {
     const users = new Set<string>();

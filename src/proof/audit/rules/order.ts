@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { never } from '../columns.ts';
-import type { Evidence, Held, Sale } from '../evidence.ts';
+import type { Evidence, Sale, StoredClaim } from '../evidence.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R13. Positions respect real time: a claim that was shown before another was asked for has the lower position. And time
- * goes forward along the ledger. (A void mark is no decision, so its time does not count.)
+ * R13. Positions respect real time: a claim that was shown before another was requested has the lower position. And time
+ * never goes back along the ledger. (The time of a void mark does not count, since it is no decision.)
  */
 export function orderIsRealTime({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R13', 'positions follow the order in which claims were made');
+  const findings = new RuleFindings('R13', 'positions follow the order of the claims');
   for (const sale of sales) {
     checkPositions(sale, findings);
     checkLedger(sale, findings);
@@ -17,18 +17,18 @@ export function orderIsRealTime({ sales }: Evidence): RuleReport {
   return findings.end();
 }
 
-/** From the last position to the first, knowing of all later positions which claim was shown earliest. */
+/** Goes from the last position to the first, with the earliest shown claim of all later positions at hand. */
 function checkPositions({ name, held }: Sale, findings: RuleFindings): void {
-  let earliest: Held | undefined;
-  for (let place = held.length - 1; place >= 0; place -= 1) {
-    const one = held[place] as Held;
+  let earliest: StoredClaim | undefined;
+  for (let index = held.length - 1; index >= 0; index -= 1) {
+    const one = held[index] as StoredClaim;
     findings.checked += 1;
     const later = earliest;
     if (later !== undefined && later.shown < one.begun) {
       findings.violation(() => {
         const [first, second] = [later.claim, one.claim];
-        const told = `${name}: position ${first.position} was shown to ${first.user_id}`;
-        return `${told} before ${second.user_id} asked for position ${second.position}`;
+        const shown = `${name}: position ${first.position} was shown to ${first.user_id}`;
+        return `${shown} before ${second.user_id} requested position ${second.position}`;
       });
     }
     if (one.shown < (earliest?.shown ?? never)) earliest = one;
@@ -41,7 +41,7 @@ function checkLedger({ name, ledger }: Sale, findings: RuleFindings): void {
     if (row.kind === 'void') continue;
     const at = microseconds(row.recorded_at);
     if (at < before) {
-      findings.violation(() => `${name} seq ${row.seq}: is dated before the row above it`);
+      findings.violation(() => `${name} seq ${row.seq}: is dated before an earlier row`);
     }
     before = Math.max(before, at);
   }

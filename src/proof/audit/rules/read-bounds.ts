@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { claimsAt } from '../assumptions.ts';
 import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
@@ -7,19 +8,19 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R9. A read shows a moment between its question and its answer. So the amount counts all stock that was acknowledged
- * before and none that was asked for after; and `amount - remaining_amount` counts all claims that were shown before and
- * none that was asked for after. Of two reads, one after the other, the second never shows less.
+ * R9. A read shows one moment between its request and its answer. So the amount includes all stock that was acknowledged
+ * before, and none that was requested after; `amount - remaining_amount` includes all claims that were shown before, and
+ * none that was requested after. Of two consecutive reads, the second never shows less.
  */
 export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R9', 'what a read shows was true while it was asked');
+  const findings = new RuleFindings('R9', 'a read shows a state between request and answer');
   for (const sale of sales) {
     const reads = sale.ops.filter((op) => {
-      return history.operation(op) === 'read' && history.end(op) === 'ok';
+      return history.operation(op) === 'read' && history.type(op) === 'ok';
     });
     if (reads.length === 0) continue;
     if (sale.isForeign) {
-      findings.note(`${sale.name}: others may have changed it, reads are not judged`);
+      findings.note(`${sale.name}: other clients may have changed it, reads are not judged`);
       continue;
     }
     checkReads(history, { sale, reads }, findings);
@@ -39,16 +40,16 @@ function checkReads(
   for (const op of reads) {
     findings.checked += 1;
     const from = history.begunEvent.at(op);
-    const to = history.ended(op);
+    const to = history.endEvent(op);
     const amount = history.amount.at(op);
     const remaining = history.remaining.at(op);
-    const complain = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
+    const report = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
     if (amount === absent || remaining === absent) {
-      complain('shows no amount or no remaining_amount');
+      report('shows no amount or no remaining_amount');
       continue;
     }
     if (remaining < 0 || remaining > amount)
-      complain(`showed ${remaining} of ${counted(amount, 'unit')}`);
+      report(`showed ${remaining} of ${counted(amount, 'unit')}`);
     const amountMin = grantedBefore(grants, {
       event: from,
       ms: history.begunMs.at(op),
@@ -56,18 +57,18 @@ function checkReads(
     });
     const amountMax = grantedAtMost(grants, to);
     if (amount < amountMin || amount > amountMax) {
-      complain(`showed an amount of ${amount}, possible were ${amountMin} to ${amountMax}`);
+      report(`showed an amount of ${amount}, possible: ${amountMin} to ${amountMax}`);
     }
-    const claims = amount - remaining;
+    const claims = claimsAt({ amount, remaining });
     const claimsMin = countBelow(shown, from);
     const claimsMax = countBelow(begun, to);
     if (claims < claimsMin || claims > claimsMax) {
-      complain(`showed ${counted(claims, 'claim')}, possible were ${claimsMin} to ${claimsMax}`);
+      report(`showed ${counted(claims, 'claim')}, possible: ${claimsMin} to ${claimsMax}`);
     }
   }
 }
 
-/** The units that may have been there by an event. */
+/** The units that may have existed by an event. */
 function grantedAtMost({ created, added }: Grants, event: number): number {
   let units = created?.unitsMax ?? 0;
   for (const grant of added) if (grant.begun < event) units += grant.unitsMax;
@@ -87,13 +88,13 @@ function countBelow(sorted: Float64Array, bound: number): number {
 }
 
 function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleFindings): void {
-  const byEnd = reads.slice().sort((a, b) => history.ended(a) - history.ended(b));
+  const byEnd = reads.slice().sort((a, b) => history.endEvent(a) - history.endEvent(b));
   let over = 0;
   let most = { amount: 0, claims: 0 };
   for (const op of reads) {
     for (; over < byEnd.length; over += 1) {
       const before = byEnd[over] as number;
-      if (history.ended(before) > history.begunEvent.at(op)) break;
+      if (history.endEvent(before) > history.begunEvent.at(op)) break;
       const shown = shownBy(history, before);
       most = {
         amount: Math.max(most.amount, shown.amount),
@@ -112,5 +113,5 @@ function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleF
 
 function shownBy(history: RecordedHistory, op: number): { amount: number; claims: number } {
   const amount = history.amount.at(op);
-  return { amount, claims: amount - history.remaining.at(op) };
+  return { amount, claims: claimsAt({ amount, remaining: history.remaining.at(op) }) };
 }

@@ -2,15 +2,16 @@
 
 import type { DumpedCoupon, DumpedLedgerRow } from '../../dump.ts';
 import { counted } from '../../numbers.ts';
+import { claimsAt, nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R8. Three books tell the same: the coupon's row, its claims, and its ledger. Positions are 1 to the number of claims,
- * and each row of the ledger that gave units away covers the claims that it names, decided at its time.
+ * R8. The coupon's row, its claims and its ledger agree. Positions run from 1 to the number of claims. Each ledger row
+ * that gave units away covers exactly the claims of its positions, with its time.
  */
-export function booksAgree({ dump, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R8', 'stock, claims and ledger tell the same');
+export function recordsAgree({ dump, sales }: Evidence): RuleReport {
+  const findings = new RuleFindings('R8', 'stock, claims and ledger agree');
   const ids = new Set(dump.coupons.map(({ id }) => id));
   for (const [name, rows] of [
     ['a claim', dump.claims],
@@ -24,21 +25,21 @@ export function booksAgree({ dump, sales }: Evidence): RuleReport {
     }
   }
   if (new Set(dump.coupons.map(({ name }) => name)).size < dump.coupons.length) {
-    findings.violation(() => 'two coupons have one name');
+    findings.violation(() => 'two coupons have the same name');
   }
   for (const sale of sales) {
-    if (sale.coupon !== undefined) compareBooks(sale, sale.coupon, findings);
+    if (sale.coupon !== undefined) compareRecords(sale, sale.coupon, findings);
   }
   return findings.end();
 }
 
-function compareBooks(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings): void {
+function compareRecords(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings): void {
   const { name, held, ledger } = sale;
   findings.checked += 1;
-  const expect = (isSo: boolean, complaint: string) => {
-    if (!isSo) findings.violation(() => `${name}: ${complaint}`);
+  const expect = (isSo: boolean, problem: string) => {
+    if (!isSo) findings.violation(() => `${name}: ${problem}`);
   };
-  const given = coupon.amount - coupon.remaining_amount;
+  const given = claimsAt({ amount: coupon.amount, remaining: coupon.remaining_amount });
   const claimed = unitsOf(ledger, ['claimed']);
   const granted = unitsOf(ledger, ['grant', 'stock_added']);
   const last = ledger.at(-1);
@@ -60,22 +61,22 @@ function compareBooks(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings):
     last?.seq === coupon.ledger_seq,
     `the ledger ends with seq ${last?.seq}, not ${coupon.ledger_seq}`,
   );
-  const misplaced = held.findIndex(({ claim }, place) => claim.position !== place + 1);
-  expect(misplaced === -1, `position ${misplaced + 1} is not given once`);
+  const misplaced = held.findIndex(({ claim }, index) => claim.position !== nextPosition(index));
+  expect(misplaced === -1, `position ${misplaced + 1} is not given exactly once`);
   compareClaims(sale, expect);
 }
 
 function compareClaims(
   { held, ledger }: Sale,
-  expect: (isSo: boolean, complaint: string) => void,
+  expect: (isSo: boolean, problem: string) => void,
 ): void {
-  let place = 0;
+  let index = 0;
   for (const row of ledger) {
     if (row.kind !== 'claimed' || row.first_position === null) continue;
     const end = row.first_position + row.units;
     let covered = 0;
-    for (; place < held.length; place += 1) {
-      const claim = held[place]?.claim;
+    for (; index < held.length; index += 1) {
+      const claim = held[index]?.claim;
       if (claim === undefined || claim.position >= end) break;
       if (claim.position < row.first_position) continue;
       covered += 1;

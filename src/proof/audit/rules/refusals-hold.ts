@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Evidence, eachUser, type Held, type Sale } from '../evidence.ts';
-import { grantsOf } from '../granted.ts';
+import { isFinalRefusal, mustSeeClaim } from '../assumptions.ts';
+import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
+import { stockMayComeAfter } from '../granted.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 import { hasWindowAsAsked } from './window.ts';
 
 /**
- * R5. An attempt that was refused owns no claim, ever:
- * - a claim that only refused attempts can have made is one of them come alive;
- * - who hears `sold_out` holds nothing at that moment, so without added stock he never will, nor after `closed`. If an
- *   earlier attempt of his, whose outcome nobody could tell, is stored all the same, it was decided after the refusal.
+ * R5. A refused attempt never owns a claim:
+ * - a stored claim that only refused attempts can have made belongs to one of them;
+ * - a user who gets `sold_out` holds nothing at that moment, so wins nothing without added stock; nor after `closed`. If
+ *   an earlier attempt with an unknown outcome is stored all the same, it was decided after the refusal.
  */
 export function refusalsHold({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R5', 'an attempt that was refused never owns a claim');
+  const findings = new RuleFindings('R5', 'a refused attempt never owns a claim');
   for (const sale of sales) {
     if (sale.isForeign) continue;
-    const canStockCome = stockMayCome(history, sale, options.soldOutDelayMs);
+    const canStockCome = stockMayComeAfter(history, sale, options.soldOutDelayMs);
     const closesForGood = hasWindowAsAsked(history, sale);
     eachUser(history, sale, (user, ops) => {
       const held = sale.heldBy.get(user)?.[0];
@@ -23,17 +24,15 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
         if (!isRefusal(history, op)) continue;
         findings.checked += 1;
         if (held === undefined) continue;
-        const outcome = history.outcome(op);
-        const complaint = cameAlive(held)
+        const later = { canStockCome: canStockCome(op), closesForGood };
+        const problem = hasNoCandidate(held)
           ? 'was refused, yet a claim is stored that only a refused attempt can have made'
-          : outcome === 'sold_out' && !canStockCome(op)
-            ? `is refused for good, yet ${held.claim.claim_id} is stored`
-            : outcome === 'closed' && closesForGood
-              ? `is over for good, yet ${held.claim.claim_id} is stored`
-              : undefined;
-        // A refusal after the win was shown is a lie of another kind, which R7 names.
-        if (complaint !== undefined && history.begunEvent.at(op) < held.shown) {
-          findings.violation(() => `${history.describe(op)}: ${complaint}`);
+          : isFinalRefusal(history.outcome(op), later)
+            ? `is a final refusal, yet ${held.claim.claim_id} is stored`
+            : undefined;
+        // R7 reports a refusal after an answer showed the claim.
+        if (problem !== undefined && !mustSeeClaim(history, op, held.shown)) {
+          findings.violation(() => `${history.describe(op)}: ${problem}`);
         }
       }
     });
@@ -44,20 +43,11 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
 function isRefusal(history: RecordedHistory, op: number): boolean {
   return (
     history.operation(op) === 'claim' &&
-    history.end(op) === 'fail' &&
+    history.type(op) === 'fail' &&
     history.outcome(op) !== 'already_claimed'
   );
 }
 
-function cameAlive(held: Held): boolean {
+function hasNoCandidate(held: StoredClaim): boolean {
   return held.candidates === 0;
-}
-
-/** Whether stock may come after what a refusal saw. */
-function stockMayCome(history: RecordedHistory, sale: Sale, delayMs: number) {
-  const { added } = grantsOf(history, sale);
-  return (op: number) =>
-    added.some(({ done, doneMs }) => {
-      return done >= history.begunEvent.at(op) || doneMs > history.begunMs.at(op) - delayMs;
-    });
 }

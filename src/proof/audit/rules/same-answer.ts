@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { mustSeeClaim } from '../assumptions.ts';
 import { absent } from '../columns.ts';
-import { type Evidence, eachUser, type Held } from '../evidence.ts';
+import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { isWin } from '../origin.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R7. To ask again is safe. All answers to one user about one coupon show the same claim; he wins it once; and whoever
- * was shown his claim hears of that claim in every later attempt: as its replay if he sends the key that it is stored
- * with, and as `already_claimed` otherwise. Only a refusal to serve him at all, or no answer, may come between.
+ * R7. Retries are safe. All answers to one user about one coupon show the same claim; it is won once; and after an
+ * answer shows it, every later attempt gets it too: as a replay with the stored key, as `already_claimed` otherwise.
+ * The only exceptions are answers that decide nothing, and no answer.
  */
 export function sameAnswer({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R7', 'asking again always shows the same claim');
+  const findings = new RuleFindings('R7', 'a retry always shows the same claim');
   for (const sale of sales) {
     eachUser(history, sale, (user, ops) => {
       const claims = ops.filter((op) => history.operation(op) === 'claim');
@@ -21,7 +22,7 @@ export function sameAnswer({ history, sales }: Evidence): RuleReport {
   return findings.end();
 }
 
-/** Refusals that are decisions about the claim. The others decide nothing: the service was not able or not willing. */
+/** Refusals that decide the claim. Other refusals decide nothing: the service could not or would not serve it. */
 export const decidedRefusals = new Set([
   'sold_out',
   'not_open',
@@ -33,32 +34,32 @@ export const decidedRefusals = new Set([
 function checkUser(
   history: RecordedHistory,
   claims: Int32Array,
-  held: Held | undefined,
+  held: StoredClaim | undefined,
   findings: RuleFindings,
 ): void {
   let first: number | undefined;
   let won: number | undefined;
-  // The earliest end of an answer that showed a claim. Attempts that began after it must hear of that claim.
+  // The earliest completion that showed a claim. Attempts that began after it must get that claim.
   let shownBy: number | undefined;
   for (const op of claims) {
     if (!history.showsClaim(op)) continue;
     findings.checked += 1;
-    const complaint =
+    const problem =
       first !== undefined && !isSameClaim(history, first, op)
         ? `shows another claim than ${history.describe(first)}`
         : isWin(history, op) && won !== undefined
           ? `wins, as ${history.describe(won)} did`
-          : wrongKey(history, op, held);
-    if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
+          : keyProblem(history, op, held);
+    if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
     first ??= op;
     if (isWin(history, op)) won ??= op;
-    if (shownBy === undefined || history.ended(op) < history.ended(shownBy)) shownBy = op;
+    if (shownBy === undefined || history.endEvent(op) < history.endEvent(shownBy)) shownBy = op;
   }
   if (shownBy === undefined) return;
-  const shown = history.ended(shownBy);
+  const shown = history.endEvent(shownBy);
   for (const op of claims) {
-    if (history.begunEvent.at(op) < shown || history.end(op) === 'info') continue;
-    const isRefused = history.end(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
+    if (!mustSeeClaim(history, op, shown) || history.type(op) === 'info') continue;
+    const isRefused = history.type(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
     if (!isRefused && !isWin(history, op)) continue;
     findings.violation(() => {
       return `${history.describe(op)}: comes after ${history.describe(shownBy)} showed a claim`;
@@ -76,15 +77,15 @@ function isSameClaim(history: RecordedHistory, a: number, b: number): boolean {
   );
 }
 
-/** The stored key is that of the attempt that won; it decides whether asking again is a replay. */
-function wrongKey(history: RecordedHistory, op: number, held: Held | undefined) {
+/** The stored key is that of the attempt that won. It decides whether a retry is a replay. */
+function keyProblem(history: RecordedHistory, op: number, held: StoredClaim | undefined) {
   if (held === undefined) return undefined;
   const stored = held.claim.idempotency_key;
   const isSame = stored !== null && history.keyText(op) === stored;
   if (isWin(history, op)) {
     return history.keyText(op) === stored ? undefined : `is stored with the key ${stored}`;
   }
-  const isReplay = history.end(op) === 'ok';
-  if (isReplay && !isSame) return 'is told as a replay to another key than the stored one';
-  return !isReplay && isSame ? 'has the key of the claim, yet hears no replay' : undefined;
+  const isReplay = history.type(op) === 'ok';
+  if (isReplay && !isSame) return 'is a replay, but its key differs from the stored one';
+  return !isReplay && isSame ? 'has the key of the claim, but is not a replay' : undefined;
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { mustSeeClaim } from '../assumptions.ts';
 import { absent, never } from '../columns.ts';
 import { type Evidence, eachUser, type Sale } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R11. What a user was shown stays visible to him on every node: a look-up of his claim that begins after an answer
- * showed it shows that claim (what his later attempts hear is R7). And once a coupon was created, nobody hears that it
- * does not exist.
+ * R11. A claim that an answer showed to its user stays visible on every node: each later look-up shows it (R7 judges
+ * later attempts). And once a coupon is created, no operation returns that it does not exist.
  */
 export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R11', 'who was shown a claim sees it ever after, on any node');
+  const findings = new RuleFindings('R11', 'a claim once shown stays visible, on every node');
   for (const sale of sales) {
     checkExistence(history, sale, findings);
     eachUser(history, sale, (_user, ops) => checkLookUps(history, ops, findings));
@@ -21,13 +21,13 @@ export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport
 function checkLookUps(history: RecordedHistory, ops: Int32Array, findings: RuleFindings): void {
   if (!ops.some((op) => history.operation(op) === 'find_claim')) return;
   const showing = ops.filter((op) => history.showsClaim(op));
-  const shownFirst = showing.sort((a, b) => history.ended(a) - history.ended(b))[0];
+  const shownFirst = showing.sort((a, b) => history.endEvent(a) - history.endEvent(b))[0];
   if (shownFirst === undefined) return;
   for (const op of ops) {
-    if (history.operation(op) !== 'find_claim' || history.end(op) === 'info') continue;
-    if (history.begunEvent.at(op) < history.ended(shownFirst)) continue;
+    if (history.operation(op) !== 'find_claim' || history.type(op) === 'info') continue;
+    if (!mustSeeClaim(history, op, history.endEvent(shownFirst))) continue;
     const outcome = history.outcome(op) ?? '';
-    const isNotServed = history.end(op) === 'fail' && !notFound.has(outcome);
+    const isNotServed = history.type(op) === 'fail' && !notFound.has(outcome);
     if (isNotServed) continue;
     findings.checked += 1;
     const claimId = history.claimId.at(op);
@@ -43,8 +43,8 @@ const notFound = new Set(['claim_not_found', 'coupon_not_found']);
 function checkExistence(history: RecordedHistory, sale: Sale, findings: RuleFindings): void {
   let created = never;
   for (const op of sale.ops) {
-    const isCreated = history.operation(op) === 'create' && history.end(op) === 'ok';
-    if (isCreated) created = Math.min(created, history.ended(op));
+    const isCreated = history.operation(op) === 'create' && history.type(op) === 'ok';
+    if (isCreated) created = Math.min(created, history.endEvent(op));
     if (history.outcome(op) !== 'coupon_not_found' || history.begunEvent.at(op) < created) continue;
     findings.violation(() => `${history.describe(op)}: the coupon had been created`);
   }

@@ -5,30 +5,30 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R17. Who is not served is told so properly: 503 and 429 say when to ask again; a refusal says that it changed nothing;
- * there is no 500; and unless a fault was injected at that time, no connection is reset and every answer can be read.
+ * R17. Requests that are not served are rejected properly: 503 and 429 carry `Retry-After`; a refusal says that it
+ * changed nothing; there is no 500; and outside of injected faults no connection is reset and every answer is readable.
  */
 export function sheddingIsProper(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
     'R17',
-    'refusals say when to come back, and nothing breaks unasked',
+    'rejections say when to retry, and nothing breaks without a fault',
   );
   const { history } = evidence;
   const brokenMs: number[] = [];
   for (let op = 0; op < history.count; op += 1) {
     if (history.isOpen(op)) continue;
-    const isUnasked = isBroken(history, op) && !isInFault(evidence, op);
-    if (isUnasked) brokenMs.push(history.endMs(op));
-    const complaint = isUnasked ? 'broke outside any fault that is told' : wrongIn(history, op);
-    if (complaint !== undefined) findings.violation(() => `${history.describe(op)}: ${complaint}`);
-    if (history.end(op) !== 'ok') findings.checked += 1;
+    const isUnexpected = isBroken(history, op) && !isInFault(evidence, op);
+    if (isUnexpected) brokenMs.push(history.endMs(op));
+    const problem = isUnexpected ? 'broke outside any known fault' : answerProblem(history, op);
+    if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
+    if (history.type(op) !== 'ok') findings.checked += 1;
   }
-  if (brokenMs.length > 0) findings.note(whatToTell(history, brokenMs));
+  if (brokenMs.length > 0) findings.note(breakageNote(history, brokenMs));
   return findings.end();
 }
 
-/** Nobody but who was there knows whether it was an attack or a crash. */
-function whatToTell({ head }: RecordedHistory, brokenMs: readonly number[]): string {
+/** Explains how to declare an injected fault, since the audit cannot distinguish one from a crash. */
+function breakageNote({ head }: RecordedHistory, brokenMs: readonly number[]): string {
   const startedMs = Date.parse(head.started_at);
   const [first, last] = brokenMs.reduce(
     ([from, to], ms) => [Math.min(from, ms), Math.max(to, ms)],
@@ -37,42 +37,39 @@ function whatToTell({ head }: RecordedHistory, brokenMs: readonly number[]): str
   const time = (ms: number) => new Date(startedMs + ms).toISOString();
   return (
     `${counted(brokenMs.length, 'operation')} broke from ${time(first)} to ${time(last)}. ` +
-    'Whoever broke something on purpose then, such as with kill -9 of the service, tells the audit so ' +
-    'with --faults, and what he did is not held against the service: see firstcome audit --help. ' +
-    'If nobody did, the service is at fault.'
+    'If a fault was injected then, such as kill -9 of the service, declare it with --faults: ' +
+    'see firstcome audit --help. Otherwise the service is at fault.'
   );
 }
 
 function isBroken(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op);
   return (
-    history.end(op) === 'info' &&
+    history.type(op) === 'info' &&
     (outcome === 'reset' || outcome?.startsWith('unreadable') === true)
   );
 }
 
-function wrongIn(history: RecordedHistory, op: number): string | undefined {
+function answerProblem(history: RecordedHistory, op: number): string | undefined {
   const http = history.http.at(op);
-  if (http === 500) return 'is answered 500, which is never expected';
+  if (http === 500) return 'is answered 500, which must never happen';
   if (http === 503 || http === 429) {
     const seconds = history.retryAfterSeconds.at(op);
     if (Number.isNaN(seconds)) return `is answered ${http} without Retry-After`;
   }
-  return history.end(op) === 'fail' ? wrongFailure(history, op) : undefined;
+  return history.type(op) === 'fail' ? failureProblem(history, op) : undefined;
 }
 
-function wrongFailure(history: RecordedHistory, op: number): string | undefined {
+function failureProblem(history: RecordedHistory, op: number): string | undefined {
   const isAnswered = history.http.at(op) > 0;
-  // A connection that was refused carried nothing. Of any other end without an answer nobody can tell.
+  // A refused connection carried nothing. Any other end without an answer has an unknown outcome.
   if (!isAnswered)
-    return history.outcome(op) === 'refused' ? undefined : 'counts as fail unanswered';
+    return history.outcome(op) === 'refused' ? undefined : 'counts as fail without an answer';
   const effect = history.effect(op);
-  return effect === 'none'
-    ? undefined
-    : `counts as fail, but its effect is ${effect ?? 'not told'}`;
+  return effect === 'none' ? undefined : `counts as fail, but its effect is ${effect ?? 'missing'}`;
 }
 
-/** Whether the operation was under way during a fault, or begins so soon after it that it met its remains. */
+/** Whether the operation was under way during a fault, or began within the grace time after it. */
 function isInFault({ history, faults = [], options }: Evidence, op: number): boolean {
   const from = history.begunMs.at(op);
   const to = history.endMs(op);

@@ -7,22 +7,21 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R10. `sold_out` was true at a moment between question and answer. With G units granted for certain by then, it means
- * that positions 1 to G were all taken; so each of them is stored, and was asked for before that answer. This also finds
- * the claim that wins though it was asked for after an honest `sold_out`: its position is beyond G, where R1 finds it
- * unless stock was added.
+ * R10. `sold_out` was true at a moment between request and answer. With G units certainly granted by then, positions 1 to
+ * G were all taken; so each of them is stored, and was requested before that answer. This also finds a claim that wins
+ * although it was requested after a true `sold_out`: its position is beyond G, where R1 finds it unless stock was added.
  *
- * After stock was added the answer may be older by a delay, if one is declared; without added stock it plays no part.
+ * With added stock the answer may be older by `soldOutDelayMs`; without it, that delay has no effect.
  */
-export function soldOutIsHonest({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R10', 'sold_out is said only while nothing is left');
+export function soldOutIsTrue({ history, sales, options }: Evidence): RuleReport {
+  const findings = new RuleFindings('R10', 'sold_out is returned only while nothing is left');
   for (const sale of sales) {
     const answers = sale.ops.filter((op) => {
       return history.operation(op) === 'claim' && history.outcome(op) === 'sold_out';
     });
     if (answers.length === 0 || sale.coupon === undefined) continue;
     if (sale.isForeign) {
-      findings.note(`${sale.name}: others may have claimed it, sold_out is not judged`);
+      findings.note(`${sale.name}: other clients may have claimed it, sold_out is not judged`);
       continue;
     }
     checkAnswers(history, { sale, answers, delayMs: options.soldOutDelayMs }, findings);
@@ -43,23 +42,23 @@ function checkAnswers(
     const granted = grantedBefore(grants, { event, ms: history.begunMs.at(op), delayMs });
     if (granted === 0) continue;
     const latestBegun = latest[granted - 1] ?? never;
-    if (latestBegun < history.ended(op)) continue;
+    if (latestBegun < history.endEvent(op)) continue;
     findings.violation(() => {
-      const late = latest.findIndex((begun) => begun >= history.ended(op));
+      const late = latest.findIndex((begun) => begun >= history.endEvent(op));
       const position = late === -1 ? latest.length + 1 : late + 1;
-      const when = late === -1 ? 'is not taken at all' : 'was asked for only later';
+      const when = late === -1 ? 'is not taken' : 'was requested later';
       return `${history.describe(op)}: of ${counted(granted, 'unit')} granted, position ${position} ${when}`;
     });
   }
 }
 
-/** For each position, when the last of the claims up to it was asked for. */
+/** For each position, the latest request among the claims up to it. */
 function latestByPosition({ held }: Sale): Float64Array {
   const latest = new Float64Array(held.length);
   let begun = -1;
-  for (const [place, one] of held.entries()) {
+  for (const [index, one] of held.entries()) {
     begun = Math.max(begun, one.begun);
-    latest[place] = begun;
+    latest[index] = begun;
   }
   return latest;
 }

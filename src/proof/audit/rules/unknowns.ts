@@ -6,9 +6,9 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R6. An outcome that nobody could tell was one of two: applied, or not. The claim id that an `outcome_unknown` names
- * belongs to that attempt alone: stored, it is this user's claim of this coupon, nobody else ever hears it, and no other
- * attempt wins under it. Whether what was stored fits all that was told to the user later is R3's and R7's matter.
+ * R6. An unknown outcome was applied or not. The claim id of an `outcome_unknown` belongs to that attempt alone: if it
+ * is stored, it is this user's claim of this coupon; no other user gets it, and no other attempt wins under it. R3 and
+ * R7 judge whether later answers fit what is stored.
  */
 export function unknownsResolve({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings('R6', 'each unknown outcome was either applied or not');
@@ -19,18 +19,17 @@ export function unknownsResolve({ history, sales }: Evidence): RuleReport {
   const namedBy = new Map<number, number>();
   for (const sale of sales) {
     for (const op of sale.ops) {
-      if (history.operation(op) !== 'claim' || history.end(op) !== 'info') continue;
+      if (history.operation(op) !== 'claim' || history.type(op) !== 'info') continue;
       findings.checked += 1;
-      const complaint = complaintAbout(history, { op, sale, storedFor, namedBy });
-      if (complaint !== undefined)
-        findings.violation(() => `${history.describe(op)}: ${complaint}`);
+      const problem = problemOf(history, { op, sale, storedFor, namedBy });
+      if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
     }
     eachUser(history, sale, (_user, ops) => checkLater(history, ops, findings));
   }
   return findings.end();
 }
 
-function complaintAbout(
+function problemOf(
   history: RecordedHistory,
   parts: {
     op: number;
@@ -57,7 +56,7 @@ function complaintAbout(
 
 function checkLater(history: RecordedHistory, ops: Int32Array, findings: RuleFindings): void {
   const unknowns = ops.filter((op) => {
-    return history.operation(op) === 'claim' && history.end(op) === 'info';
+    return history.operation(op) === 'claim' && history.type(op) === 'info';
   });
   if (unknowns.length === 0) return;
   for (const op of ops) {
@@ -66,8 +65,8 @@ function checkLater(history: RecordedHistory, ops: Int32Array, findings: RuleFin
     const named = unknowns.find((unknown) => history.claimId.at(unknown) === claimId);
     if (named === undefined) continue;
     findings.violation(() => {
-      const told = `${history.describe(op)}: wins as new under the claim id`;
-      return `${told} that was named by ${history.describe(named)}`;
+      const win = `${history.describe(op)}: wins as new under the claim id`;
+      return `${win} that was named by ${history.describe(named)}`;
     });
   }
 }

@@ -7,10 +7,9 @@ import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R12. Every claim was decided within its sale window, by the clock of the database, and nobody hears `not_open` or
- * `closed` that the window rules out: none without that end of the window, no `not_open` once a claim was shown, and no
- * claim that was asked for after `closed`. A window that is not as it was created was changed by somebody; then this
- * cannot be judged.
+ * R12. Every claim was decided within its sale window, by the clock of the database, and every `not_open` and `closed`
+ * agrees with the window: none without that end of it, no `not_open` after a claim was shown, and no win that was
+ * requested after a `closed`. A window that differs from the one of the creation was changed, and cannot be judged.
  */
 export function windowIsKept(evidence: Evidence): RuleReport {
   const { history, sales, dump } = evidence;
@@ -18,7 +17,9 @@ export function windowIsKept(evidence: Evidence): RuleReport {
   for (const sale of sales) {
     if (sale.coupon === undefined) continue;
     if (sale.isForeign || !hasWindowAsAsked(history, sale)) {
-      const why = sale.isForeign ? 'others may have changed its window' : 'its window was changed';
+      const why = sale.isForeign
+        ? 'other clients may have changed its window'
+        : 'its window was changed';
       if (sale.ops.length > 0) findings.note(`${sale.name}: ${why}, not judged`);
       continue;
     }
@@ -28,19 +29,19 @@ export function windowIsKept(evidence: Evidence): RuleReport {
   return findings.end();
 }
 
-/** Whether the stored window is the one that the creation asked for, and nobody paused the sale. */
+/** Whether the stored window is the one of the creation, and the sale is not paused. */
 export function hasWindowAsAsked(history: RecordedHistory, { coupon, ops }: Sale): boolean {
   if (coupon === undefined || coupon.paused) return false;
-  // The service keeps a window's ends in milliseconds.
+  // The service stores the ends of a window in milliseconds.
   const toMs = (time: string | null) =>
     time === null ? null : Math.floor(microseconds(time) / 1000);
   return ops.some((op) => {
-    const asked = history.windows.get(op);
+    const window = history.windows.get(op);
     return (
-      asked !== undefined &&
-      history.end(op) !== 'fail' &&
-      toMs(asked.opensAt) === toMs(coupon.opens_at) &&
-      toMs(asked.closesAt) === toMs(coupon.closes_at)
+      window !== undefined &&
+      history.type(op) !== 'fail' &&
+      toMs(window.opensAt) === toMs(coupon.opens_at) &&
+      toMs(window.closesAt) === toMs(coupon.closes_at)
     );
   });
 }
@@ -53,7 +54,7 @@ function checkClaims({ name, held }: Sale, coupon: DumpedCoupon, findings: RuleF
   for (const { claim } of held) {
     findings.checked += 1;
     const at = microseconds(claim.claimed_at);
-    const complaint =
+    const problem =
       at < opens
         ? `before it opened at ${coupon.opens_at}`
         : at >= closes
@@ -61,9 +62,9 @@ function checkClaims({ name, held }: Sale, coupon: DumpedCoupon, findings: RuleF
           : at < created
             ? `before it was created at ${coupon.created_at}`
             : undefined;
-    if (complaint === undefined) continue;
+    if (problem === undefined) continue;
     findings.violation(() => {
-      return `${name}: position ${claim.position} was claimed at ${claim.claimed_at}, ${complaint}`;
+      return `${name}: position ${claim.position} was claimed at ${claim.claimed_at}, ${problem}`;
     });
   }
 }
@@ -77,18 +78,18 @@ function checkRefusals(
   const lastBegun = sale.held.reduce((last, { begun }) => Math.max(last, begun), -1);
   const { opens_at: opensAt, closes_at: closesAt } = coupon;
   for (const op of sale.ops) {
-    if (history.operation(op) !== 'claim' || history.end(op) !== 'fail') continue;
+    if (history.operation(op) !== 'claim' || history.type(op) !== 'fail') continue;
     const outcome = history.outcome(op);
-    const complain = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
+    const report = (what: string) => findings.violation(() => `${history.describe(op)}: ${what}`);
     if (outcome === 'not_open') {
       findings.checked += 1;
-      if (opensAt === null) complain('the sale has no time of opening');
-      else if (firstShown < history.begunEvent.at(op)) complain('a claim had been shown before');
+      if (opensAt === null) report('the sale has no opening time');
+      else if (firstShown < history.begunEvent.at(op)) report('a claim was shown before');
     } else if (outcome === 'closed') {
       findings.checked += 1;
-      if (closesAt === null) complain('the sale has no time of closing');
-      else if (microseconds(closesAt) > microseconds(takenAt)) complain(`it closes at ${closesAt}`);
-      else if (lastBegun > history.ended(op)) complain('a claim that was asked for later won');
+      if (closesAt === null) report('the sale has no closing time');
+      else if (microseconds(closesAt) > microseconds(takenAt)) report(`it closes at ${closesAt}`);
+      else if (lastBegun > history.endEvent(op)) report('a claim that was requested later won');
     }
   }
 }

@@ -1,3 +1,3 @@
--- Begins a snapshot of the whole database: all that is read in it was true at one moment.
--- Locks: none that a claim could wait for.
+-- Begins a snapshot: all reads in it see the database at one moment.
+-- Locks: none that a claim would wait for.
 begin transaction isolation level repeatable read read only

@@ -1,3 +1,3 @@
--- The next claims; no row at the end.
+-- Fetches the next claims; no row at the end.
 -- Locks: none.
 fetch 50000 from audited_claims

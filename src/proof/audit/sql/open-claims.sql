@@ -1,4 +1,4 @@
--- Opens a cursor on all claims. In no order, so that no index is trusted: one that lost its uniqueness hides nothing.
+-- Opens a cursor on all claims, in no order: the audit must not trust an index, since a broken one may hide duplicates.
 -- Locks: none.
 declare audited_claims no scroll cursor for
 select

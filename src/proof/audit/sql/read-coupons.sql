@@ -1,4 +1,4 @@
--- Reads all coupons. 64-bit numbers and times come as texts, with all their digits.
+-- Reads all coupons. 64-bit numbers and times are texts, which keep all digits.
 -- Locks: none.
 select
   id::text as id,

@@ -1,3 +1,3 @@
--- Lets the names of tables mean those in one schema for as long as the session lives; temporary tables come last.
+-- Sets the search path of the session to one schema; temporary tables come last.
 -- Locks: none.
 select set_config('search_path', quote_ident($1) || ', pg_temp', false)

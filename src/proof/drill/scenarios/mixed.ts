@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Ask } from '../ask.ts';
-import { patientClients } from '../follow-ups.ts';
+
 import { loadPhases } from '../options.ts';
-import { claimAsk, retryChance, type Scenario, type ScenarioParts, userName } from '../scenario.ts';
+import type { ServiceRequest } from '../request.ts';
+import { retryUndecided } from '../retry-policies.ts';
+import {
+  claimRequest,
+  retryRandom,
+  type Scenario,
+  type ScenarioInput,
+  userName,
+} from '../scenario.ts';
 
 const attemptsMax = 4;
-// Each time so many have arrived, somebody adds stock instead.
+// After this many arrivals, the next one adds stock instead.
 const arrivalsBetweenStock = 200;
 const unitsAddedMax = 20;
 
-// Out of a hundred who arrive.
+// Percentages of the arrivals.
 const readers = 8;
 const finders = 8;
 const doubles = 5;
 
 /**
- * What a day brings: a hot coupon and a small one, one whose sale opens and closes during the run, one whose stock grows
- * (each time by two requests under one key), readers, users who look for their claim, and users who claim twice at once.
+ * The traffic of a day: a hot coupon and a small one, one whose sale opens and closes during the run, one whose stock
+ * grows (each time by two requests under one key), reads, look-ups of claims, and users who claim twice at once.
  */
-export function mixed({ settings, random }: ScenarioParts): Scenario {
+export function mixed({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls, seconds } = settings;
   const small = Math.ceil(units / 50);
   const coupons = [
@@ -41,29 +48,35 @@ export function mixed({ settings, random }: ScenarioParts): Scenario {
     });
     return found?.name ?? growing;
   };
-  const drawAsks = (): Ask[] => {
+  const drawRequests = (): ServiceRequest[] => {
     arrivals += 1;
     if (arrivals % arrivalsBetweenStock === 0) {
       const added = 1 + random.below(unitsAddedMax);
       const key = `stock-${arrivals}`;
-      const ask: Ask = { f: 'add_stock', coupon: growing, units: added, key, attempt: 1 };
-      return [ask, { ...ask, attempt: 2 }];
+      const request: ServiceRequest = {
+        f: 'add_stock',
+        coupon: growing,
+        units: added,
+        key,
+        attempt: 1,
+      };
+      return [request, { ...request, attempt: 2 }];
     }
-    const asked = drawCoupon();
+    const name = drawCoupon();
     const number = 1 + random.below(users);
     const user = userName(number, seed);
     const drawn = random.below(100);
-    if (drawn < readers) return [{ f: 'read', coupon: asked, attempt: 1 }];
-    if (drawn < readers + finders) return [{ f: 'find_claim', coupon: asked, user, attempt: 1 }];
-    // A user who is drawn again claims under the key that he has for this coupon.
-    const ask = claimAsk(asked, user, `k-${number}`);
-    return drawn < readers + finders + doubles ? [ask, claimAsk(asked, user)] : [ask];
+    if (drawn < readers) return [{ f: 'read', coupon: name, attempt: 1 }];
+    if (drawn < readers + finders) return [{ f: 'find_claim', coupon: name, user, attempt: 1 }];
+    // A user who is drawn again claims under the same key for this coupon.
+    const request = claimRequest(name, user, `k-${number}`);
+    return drawn < readers + finders + doubles ? [request, claimRequest(name, user)] : [request];
   };
   return {
     coupons: coupons.map(({ weight: _, ...planned }) => planned),
     phases: () => loadPhases(settings),
-    draw: () => drawAsks().map((ask) => ({ node: random.below(urls.length), ask })),
-    followUp: patientClients({ attemptsMax, nodes: urls.length, random: retryChance(seed) }),
+    draw: () => drawRequests().map((request) => ({ node: random.below(urls.length), request })),
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
     isTimeBound: false,
     probeSeconds: 0,
   };

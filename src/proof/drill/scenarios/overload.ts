@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { patientClients } from '../follow-ups.ts';
-import { claimAsk, retryChance, type Scenario, type ScenarioParts, userName } from '../scenario.ts';
+import { retryUndecided } from '../retry-policies.ts';
+import {
+  claimRequest,
+  retryRandom,
+  type Scenario,
+  type ScenarioInput,
+  userName,
+} from '../scenario.ts';
 
 const attemptsMax = 4;
 const probeShare = 0.1;
@@ -8,21 +14,20 @@ const overloadsShare = 0.6;
 const quietShare = 0.3;
 const quietLoad = 0.5;
 
-/** The phase after the overload, in which a service has to find back. */
+/** The phase after the overload, in which the service recovers. */
 export const quietPhase = 'quiet';
 
 /**
- * Finds out how much the service decides at most, then asks two, five and ten times as much, and at last half as much.
+ * Measures how much the service decides at most, then sends two, five and ten times as much, and finally half as much.
  *
- * Who is turned away comes again, three times at most. In the overload the load that is named is that of all who ask:
- * who comes again takes the place of a new user, for else ten times would be up to forty, and nobody could tell what
- * the load was. It does not depend on what the service answers. When the overload is over, all who still wait come on top
- * of the quiet load, as in life: a service is back when it decides what it can, though a crowd that is turned away a
- * second time goes on for a while.
+ * Users who are turned away retry, at most three times. During the overload the named load includes retries: a retry
+ * takes the place of a new user. Otherwise ten times could become forty, and the load would depend on the answers of
+ * the service. After the overload the remaining retries come on top of the quiet load, as in reality. The service has
+ * recovered when it decides as much as it can, even while it still sheds some of those retries.
  */
-export function overload({ settings, random }: ScenarioParts): Scenario {
+export function overload({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate, times } = settings;
-  let came = 0;
+  let arrived = 0;
   return {
     coupons: [{ name: coupon, units }],
     phases: (saturation) => {
@@ -34,18 +39,18 @@ export function overload({ settings, random }: ScenarioParts): Scenario {
       return [
         ...times.map((factor) => ({
           ...phase(`${factor} times`, peak * factor, share),
-          isRateOfAll: true,
+          rateIncludesRetries: true,
         })),
         phase(quietPhase, peak * quietLoad, quietShare),
       ];
     },
     draw: () => {
-      if (came === users) return undefined;
-      came += 1;
-      const ask = claimAsk(coupon, userName(came, seed), `k-${came}`);
-      return [{ node: random.below(urls.length), ask }];
+      if (arrived === users) return undefined;
+      arrived += 1;
+      const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
+      return [{ node: random.below(urls.length), request }];
     },
-    followUp: patientClients({ attemptsMax, nodes: urls.length, random: retryChance(seed) }),
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
     isTimeBound: true,
     probeSeconds: isRateMeasured ? seconds * probeShare : 0,
   };

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { stormyClients } from '../follow-ups.ts';
+
 import { loadPhases } from '../options.ts';
-import { claimAsk, type Scenario, type ScenarioParts, userName } from '../scenario.ts';
+import { retryEveryAnswer } from '../retry-policies.ts';
+import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
 
 const attemptsMax = 10;
 
-/** Each user claims under one key and asks again under it ten times, answered or not: reordered, doubled, anywhere. */
-export function retryStorm({ settings, random }: ScenarioParts): Scenario {
+/** Each user sends one claim ten times under one key, whatever the answers: reordered, in parallel, to any node. */
+export function retryStorm({ settings, random }: ScenarioInput): Scenario {
   const { coupon, seed, users, units, urls } = settings;
-  let came = 0;
+  let arrived = 0;
   return {
     coupons: [{ name: coupon, units }],
     phases: () => loadPhases(settings),
     draw: () => {
-      if (came === users) return undefined;
-      came += 1;
-      const ask = claimAsk(coupon, userName(came, seed), `k-${came}`);
-      return [{ node: random.below(urls.length), ask }];
+      if (arrived === users) return undefined;
+      arrived += 1;
+      const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
+      return [{ node: random.below(urls.length), request }];
     },
-    followUp: stormyClients({ attemptsMax, nodes: urls.length, seed }),
+    retryPolicy: retryEveryAnswer({ attemptsMax, nodes: urls.length, seed }),
     isTimeBound: false,
     probeSeconds: 0,
   };

@@ -2,8 +2,8 @@
 
 type Entry<T> = { dueMs: number; count: number; item: T };
 
-/** Things in the order in which they fall due, equal ones in the order in which they came; a binary heap. */
-export class DueLine<T> {
+/** A priority queue by due time, first in first out among equal times; a binary heap. */
+export class DelayQueue<T> {
   private readonly heap: Entry<T>[] = [];
   private added = 0;
 
@@ -11,7 +11,7 @@ export class DueLine<T> {
     return this.heap.length;
   }
 
-  /** When the first one falls due; undefined where there is none. */
+  /** The due time of the first item; undefined while the queue is empty. */
   get firstDueMs(): number | undefined {
     return this.heap[0]?.dueMs;
   }
@@ -31,7 +31,7 @@ export class DueLine<T> {
     heap[at] = entry;
   }
 
-  /** Takes out the first one, when it is due by then. */
+  /** Removes and returns the first item if it is due at `ms`. */
   takeDue(ms: number): T | undefined {
     const first = this.heap[0];
     if (first === undefined || first.dueMs > ms) return undefined;

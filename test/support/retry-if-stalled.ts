@@ -5,10 +5,10 @@ const triesMax = 5;
 const tickMs = 10;
 
 /**
- * For what a test can say only of time as it went by: when it fails though this process stood still meanwhile, for longer
- * than a drill takes its own figures for the service's, it is tried again. What fails while nothing stood still fails.
+ * Runs a test that depends on real time. If it fails while this process stalled for longer than the lag that a drill
+ * tolerates, it runs again, a few times at most. A failure without a stall is final.
  */
-export async function undisturbed(attempt: () => Promise<void>): Promise<void> {
+export async function retryIfStalled(attempt: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     let lastMs = performance.now();
     let longestMs = 0;

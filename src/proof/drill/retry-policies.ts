@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUndecided } from './completion.ts';
 import { Random } from './random.ts';
-import type { FollowUp, PlannedRetry } from './scenario.ts';
+import type { PlannedRetry, RetryPolicy } from './scenario.ts';
 
 const firstDelayMs = 100;
 const delayMsMax = 5_000;
 const stormDelayMsMax = 400;
 
 /**
- * Clients who want to know: turned away or left without an answer they ask again, with the same key, after the time that
- * `Retry-After` names and up to half of it more; where it names none after a doubling delay with jitter. Each time they
- * ask any of the nodes.
+ * Retries requests that were shed or have an unknown outcome, with the same key, on a random node. The delay is
+ * `Retry-After` plus up to half of it; without that header it doubles each time, with jitter.
  */
-export function patientClients(options: {
+export function retryUndecided(options: {
   attemptsMax: number;
   nodes: number;
   random: Random;
-}): FollowUp {
+}): RetryPolicy {
   const { attemptsMax, nodes, random } = options;
-  return ({ ask }, completion) => {
-    const { attempt } = ask;
+  return ({ request }, completion) => {
+    const { attempt } = request;
     if (!isUndecided(completion)) return [];
-    if (attempt >= attemptsMax || ask.f === 'read' || ask.f === 'find_claim') return [];
+    if (attempt >= attemptsMax || request.f === 'read' || request.f === 'find_claim') return [];
     const { retryAfterS } = completion;
     const delayMs =
       retryAfterS === undefined
@@ -29,25 +28,29 @@ export function patientClients(options: {
         : retryAfterS * 1000 * (1 + random.fraction() / 2);
     const node = random.below(nodes);
     return [
-      { node, ask: { ...ask, attempt: attempt + 1 }, delayMs: Math.min(delayMs, delayMsMax) },
+      {
+        node,
+        request: { ...request, attempt: attempt + 1 },
+        delayMs: Math.min(delayMs, delayMsMax),
+      },
     ];
   };
 }
 
 /**
- * Clients who believe nothing: each answer, whatever it says, is followed by one to three further tries with the same key
- * at any of the nodes, side by side or one overtaking the other, until an intent has had `attemptsMax` of them. What an
- * intent draws depends on the seed and its key alone, not on which answer comes first.
+ * Retries after every answer, whatever it says: one to three more attempts with the same key on random nodes, in
+ * parallel or overtaking each other, until an intent has had `attemptsMax`. The draws of an intent depend on the seed
+ * and its key alone, not on the order of the answers.
  */
-export function stormyClients(options: {
+export function retryEveryAnswer(options: {
   attemptsMax: number;
   nodes: number;
   seed: number;
-}): FollowUp {
+}): RetryPolicy {
   const { attemptsMax, nodes, seed } = options;
   const intents = new Map<string, { attempts: number; random: Random }>();
-  return ({ ask }) => {
-    const { key = '' } = ask;
+  return ({ request }) => {
+    const { key = '' } = request;
     const intent = intents.get(key) ?? {
       attempts: 1,
       random: new Random(seed, streamOf(key)),
@@ -60,7 +63,7 @@ export function stormyClients(options: {
       const delayMs = random.chance(0.3) ? 0 : random.fraction() * stormDelayMsMax;
       retries.push({
         ...{ node: random.below(nodes), delayMs },
-        ask: { ...ask, attempt: intent.attempts },
+        request: { ...request, attempt: intent.attempts },
       });
     }
     intents.set(key, intent);

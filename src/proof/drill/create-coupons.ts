@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Ask } from './ask.ts';
-import { askUntilDecided, type Persistence } from './persistence.ts';
+import type { ServiceRequest } from './request.ts';
 import type { PlannedCoupon } from './scenario.ts';
+import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
 
 /** A coupon that the drill has created. */
 export type CreatedCoupon = {
@@ -11,7 +11,7 @@ export type CreatedCoupon = {
   closesAt?: string;
 };
 
-/** Why a drill could not begin. */
+/** Why a drill cannot start, or cannot finish. */
 export class DrillError extends Error {
   constructor(message: string) {
     super(message);
@@ -19,9 +19,9 @@ export class DrillError extends Error {
   }
 }
 
-/** Creates the coupons, one after the other, at the first node that can. Throws `DrillError` when none does. */
+/** Creates the coupons one by one, each at the first node that can. Throws `DrillError` when none can. */
 export async function createCoupons(
-  persistence: Persistence,
+  context: SendContext,
   urls: readonly string[],
   planned: readonly PlannedCoupon[],
 ): Promise<CreatedCoupon[]> {
@@ -34,23 +34,23 @@ export async function createCoupons(
       ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
       ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
     };
-    await create(persistence, urls, coupon);
+    await create(context, urls, coupon);
     created.push(coupon);
   }
   return created;
 }
 
 async function create(
-  persistence: Persistence,
+  context: SendContext,
   urls: readonly string[],
   coupon: CreatedCoupon,
 ): Promise<void> {
   const { name, ...rest } = coupon;
-  const ask: Ask = { f: 'create', coupon: name, attempt: 1, ...rest };
-  const { completion, attempts } = await askUntilDecided(persistence, { node: 0, ask }, true);
+  const request: ServiceRequest = { f: 'create', coupon: name, attempt: 1, ...rest };
+  const { completion, attempts } = await sendUntilDecided(context, { node: 0, request }, true);
   if (completion.type === 'ok') return;
   const { outcome, http } = completion;
-  // One of the tries before, whose end nobody knew, has created it.
+  // An earlier attempt with an unknown outcome created it.
   if (outcome === 'coupon_exists' && attempts > 1) return;
   const answer = http === undefined ? outcome : `${http} ${outcome}`;
   const advice = adviceOn(outcome, urls);
@@ -64,14 +64,14 @@ function adviceOn(outcome: string, urls: readonly string[]): string {
     case 'unauthorized':
       return 'creating coupons needs the admin API key of the service, in ADMIN_API_KEY';
     case 'refused':
-      return `nothing listens at ${urls.join(', ')}: start the service, or say with --url where it is`;
+      return `nothing listens at ${urls.join(', ')}: start the service, or set its address with --url`;
     case 'timeout':
-      return `${urls.join(', ')} takes calls and does not answer: see whether the service is well`;
+      return `${urls.join(', ')} accepts connections but does not answer: check the service`;
     case 'coupon_exists':
-      return 'a drill needs a new one: leave --coupon out, or say another name';
+      return 'a drill needs a new coupon: omit --coupon, or choose another name';
     default:
       return outcome.startsWith('unreadable')
-        ? `what answers at ${urls.join(', ')} is not this service: say with --url where it is`
+        ? `what answers at ${urls.join(', ')} is not this service: set its address with --url`
         : '';
   }
 }

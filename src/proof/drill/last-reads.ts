@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { type Completion, classOf } from './completion.ts';
+import type { Random } from './random.ts';
+import type { RoutedRequest } from './request.ts';
+import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
+
+/** What a node returned for a coupon after the load; without amounts where the read failed. */
+export type LastRead = {
+  url: string;
+  coupon: string;
+  outcome: string;
+  amount?: number;
+  remainingAmount?: number;
+};
+
+const usersPerClass = 15;
+const sampledClasses = ['won', 'refused', 'unknown'] as const;
+
+type SampledClass = (typeof sampledClasses)[number];
+type Sample = { seen: number; users: string[] };
+
+/** Samples the users of each coupon evenly from those who won, were refused, or got an unknown outcome. */
+export class UserSample {
+  private readonly random: Random;
+  private readonly samples = new Map<string, Record<SampledClass, Sample>>();
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  add({ request }: RoutedRequest, completion: Completion): void {
+    const { f, coupon, user } = request;
+    const outcomeClass = sampledClasses.find((one) => one === classOf(f, completion));
+    if (f !== 'claim' || user === undefined || outcomeClass === undefined) return;
+    let sample = this.samples.get(coupon);
+    if (sample === undefined) {
+      const none = (): Sample => ({ seen: 0, users: [] });
+      sample = { won: none(), refused: none(), unknown: none() };
+      this.samples.set(coupon, sample);
+    }
+    // Reservoir sampling: each user seen so far is in the sample with equal probability.
+    const { users } = sample[outcomeClass];
+    sample[outcomeClass].seen += 1;
+    const index =
+      users.length < usersPerClass ? users.length : this.random.below(sample[outcomeClass].seen);
+    if (index < usersPerClass) users[index] = user;
+  }
+
+  of(coupon: string): string[] {
+    const sample = this.samples.get(coupon);
+    if (sample === undefined) return [];
+    return [...new Set(sampledClasses.flatMap((outcomeClass) => sample[outcomeClass].users))];
+  }
+}
+
+/**
+ * After the load, reads each coupon and finds the claims of some users, on every node. The history records these
+ * operations too, so that the audit can compare the final state with earlier answers.
+ */
+export async function readFinalState(
+  context: SendContext,
+  options: { urls: readonly string[]; coupons: readonly string[]; sample: UserSample },
+): Promise<LastRead[]> {
+  const { urls, coupons, sample } = options;
+  const send = (node: number, request: Omit<RoutedRequest['request'], 'attempt'>) =>
+    sendUntilDecided(context, { node, request: { ...request, attempt: 1 } }, false);
+  const reads: Promise<LastRead>[] = [];
+  const finds: Promise<unknown>[] = [];
+  for (const [node, url] of urls.entries()) {
+    for (const coupon of coupons) {
+      reads.push(
+        send(node, { f: 'read', coupon }).then(({ completion }) => ({
+          ...{ url, coupon, outcome: completion.outcome },
+          ...(completion.amount !== undefined && { amount: completion.amount }),
+          ...(completion.remainingAmount !== undefined && {
+            remainingAmount: completion.remainingAmount,
+          }),
+        })),
+      );
+      for (const user of sample.of(coupon)) {
+        finds.push(send(node, { f: 'find_claim', coupon, user }));
+      }
+    }
+  }
+  await Promise.all(finds);
+  return Promise.all(reads);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Operation } from '../history.ts';
+
+/** One request to the service. */
+export type ServiceRequest = {
+  f: Operation;
+  coupon: string;
+  user?: string;
+  /** The idempotency key. */
+  key?: string;
+  /** The number of this attempt at the same intent, counted from 1. */
+  attempt: number;
+  /** On `create` and `add_stock`. */
+  units?: number;
+  /** On `create` with a sale window: RFC 3339 texts. */
+  opensAt?: string;
+  closesAt?: string;
+};
+
+/** A request and the index of the node that receives it. */
+export type RoutedRequest = { node: number; request: ServiceRequest };
+
+/** What all requests to one node share: its host and the API keys. */
+export type RequestContext = {
+  host: string;
+  claimApiKey?: string | undefined;
+  adminApiKey?: string | undefined;
+};
+
+/** Returns a function that formats requests to one node as HTTP/1.1 text. */
+export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext) {
+  const bearer = (key: string | undefined) =>
+    key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
+  const start = ` HTTP/1.1\r\nHost: ${host}\r\n`;
+  const asClaimer = start + bearer(claimApiKey ?? adminApiKey);
+  const asAdmin = start + bearer(adminApiKey);
+
+  return (request: ServiceRequest): string => {
+    switch (request.f) {
+      case 'claim':
+        return `POST /api/coupons/claim${asClaimer}${withBody(
+          request,
+          `{"user_id":${JSON.stringify(request.user)},"coupon_name":${JSON.stringify(request.coupon)}}`,
+        )}`;
+      case 'find_claim':
+        return `GET ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}${asClaimer}\r\n`;
+      case 'read':
+        return `GET ${pathOf(request.coupon)}${start}\r\n`;
+      case 'add_stock':
+        return `POST ${pathOf(request.coupon)}/stock${asAdmin}${withBody(request, `{"add":${request.units}}`)}`;
+      case 'create':
+        return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
+    }
+  };
+}
+
+function pathOf(coupon: string): string {
+  return `/api/coupons/${encodeURIComponent(coupon)}`;
+}
+
+function createBody(request: ServiceRequest): string {
+  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = request;
+  return JSON.stringify({ name, amount, opens_at, closes_at });
+}
+
+function withBody(request: ServiceRequest, body: string): string {
+  const key = request.key === undefined ? '' : `Idempotency-Key: ${request.key}\r\n`;
+  const length = Buffer.byteLength(body);
+  return `Content-Type: application/json\r\n${key}Content-Length: ${length}\r\n\r\n${body}`;
+}
