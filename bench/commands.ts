@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Processor time of the commands that only print, beside an empty script: `npm run bench:commands`. */
+/** `npm run bench:commands`: the CPU time of the commands that only print, compared with an empty script. */
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const targets = [
   [main, 'config'],
 ];
 
-/** User and system time of one run, in milliseconds, children included. */
+/** User and system time of one run in milliseconds, including its children. */
 function cpuMsOf(command: string[]): number {
   const script = '{ TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>&1; } 2>&1';
   const { PATH = '' } = process.env;

@@ -33,7 +33,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
 const groupIntroductions: Record<(typeof settingGroups)[number], string> = {
   HTTP: 'Where the service listens, what it accepts and how long it waits for a client.',
   Access:
-    'Who may do what. Clients send a key as `Authorization: Bearer <key>`. One that a file holds can change while the service runs: see [operating](operating.md#new-api-keys-without-a-restart).',
+    'Who may do what. Clients send a key as `Authorization: Bearer <key>`. A key in a file can change while the service runs: see [operating](operating.md#new-api-keys-without-a-restart).',
   Database: 'Which PostgreSQL the service uses, and how long it waits for it.',
   Claims:
     'How many claims may wait, and for how long, before the service refuses further ones at once.',

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a dashboard shows, in our words, and the JSON by which Grafana knows it. */
-import type { DashboardInFile, PanelInFile, PanelLooks } from './grafana-types.ts';
+/** A small model of dashboards, and its conversion to the JSON that Grafana loads. */
+import type { DashboardInFile, PanelInFile, PanelStyle } from './grafana-types.ts';
 
-/** How a panel draws its series. */
+/** How a panel shows its series. */
 export type PanelKind = 'number' | 'lines' | 'stack' | 'heatmap';
 
-/** Grafana's names of the units that panels are told in. */
+/** The units of panels. */
 export type Unit = 'short' | 'none' | 's' | 'bytes' | 'percentunit' | 'perSecond';
 
-/** One query, and what its series are called: a text, with labels such as `{{outcome}}`. */
+/** One query, and the legend of its series: a text with labels such as `{{outcome}}`. */
 export type Query = { promql: string; legend: string };
 
-/** One panel; the first value of `turnsAt` that is reached turns a number orange, the second red. */
+/** One panel; a number turns orange at the first value of `turnsAt` and red at the second. */
 export type Panel = {
   title: string;
-  /** What it means and when to look twice, for whoever reads the dashboard at night. */
+  /** What the panel shows and which values need attention, for the operator on call. */
   help: string;
   kind: PanelKind;
   unit: Unit;
@@ -22,23 +22,23 @@ export type Panel = {
   turnsAt?: readonly [warning: number, critical: number];
 };
 
-/** Panels that belong together; they share the width. */
+/** Panels in one row; they share the width equally. */
 export type Row = { title: string; height: number; panels: readonly Panel[] };
 
-/** A dashboard; `uid` is its address and never changes. */
+/** A dashboard; `uid` is part of its URL and never changes. */
 export type Dashboard = { uid: string; title: string; about: string; rows: readonly Row[] };
 
-/** A metric of the chosen instances; further matchers such as `pool="batches"` at will. */
+/** The series of a metric for the selected instances, with further matchers such as `pool="batches"`. */
 export function series(metric: string, ...matchers: string[]): string {
   return `${metric}{${['job="firstcome"', 'instance=~"$instance"', ...matchers].join(',')}}`;
 }
 
-/** How fast a counter grows, over as long as the width of the panel asks for. */
+/** The rate of a counter; Grafana chooses the interval by the width of the panel. */
 export function perSecond(counter: string, ...matchers: string[]): string {
   return `rate(${series(counter, ...matchers)}[$__rate_interval])`;
 }
 
-/** One query whose series are called by this legend. */
+/** One query with this legend. */
 export function query(promql: string, legend: string): Query {
   return { promql, legend };
 }
@@ -104,8 +104,8 @@ function layOut(rows: readonly Row[]): PanelInFile[] {
     laidOut.push({ id: laidOut.length + 1, type: 'row', title, collapsed: false, gridPos });
     const width = Math.floor(widthMax / panels.length);
     for (const [index, panel] of panels.entries()) {
-      const place = { h: height, w: width, x: index * width, y: y + 1 };
-      laidOut.push({ id: laidOut.length + 1, ...toGrafana(panel), gridPos: place });
+      const position = { h: height, w: width, x: index * width, y: y + 1 };
+      laidOut.push({ id: laidOut.length + 1, ...toGrafana(panel), gridPos: position });
     }
     y += height + 1;
   }
@@ -128,14 +128,14 @@ function toGrafana(panel: Panel): PanelInFile {
     description: help,
     datasource,
     targets,
-    ...looks[kind](unitName, turnsAt),
+    ...styles[kind](unitName, turnsAt),
   };
 }
 
-type Look = (unit: string, turnsAt: Panel['turnsAt']) => PanelLooks;
+type Style = (unit: string, turnsAt: Panel['turnsAt']) => PanelStyle;
 
 const lines =
-  (stacking: 'none' | 'normal'): Look =>
+  (stacking: 'none' | 'normal'): Style =>
   (unit) => ({
     type: 'timeseries',
     options: {
@@ -158,7 +158,7 @@ const lines =
     },
   });
 
-const looks: Record<PanelKind, Look> = {
+const styles: Record<PanelKind, Style> = {
   lines: lines('none'),
   stack: lines('normal'),
   number: (unit, turnsAt) => ({
@@ -186,7 +186,7 @@ const looks: Record<PanelKind, Look> = {
   }),
 };
 
-type Thresholds = NonNullable<PanelLooks['fieldConfig']['defaults']['thresholds']>;
+type Thresholds = NonNullable<PanelStyle['fieldConfig']['defaults']['thresholds']>;
 
 function thresholds(turnsAt: Panel['turnsAt']): Thresholds {
   const [warning, critical] = turnsAt ?? [];

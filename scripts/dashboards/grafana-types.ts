@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What Grafana takes, by its own types, in the version that compose.yaml runs. */
+/** The types of a dashboard file, from Grafana's own types in the version that compose.yaml runs. */
 import type {
   Dashboard,
   FieldConfigSource,
@@ -11,7 +11,7 @@ import type { Options as HeatmapOptions } from '@grafana/schema/dist/types/raw/c
 import type { Options as StatOptions } from '@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.d.ts';
 import type { Options as TimeSeriesOptions } from '@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.d.ts';
 
-/** A type as it stands in a file: an enum is its text, and what Grafana fills in may be left out. */
+/** A type as it is in a file: an enum is a string, and fields with a default may be missing. */
 type InFile<T> = T extends string
   ? `${T}`
   : T extends (infer Item)[]
@@ -20,7 +20,7 @@ type InFile<T> = T extends string
       ? { [Key in keyof T]?: InFile<T[Key]> }
       : T;
 
-type Looks<Kind extends string, Options, Custom = Record<never, never>> = {
+type Style<Kind extends string, Options, Custom = Record<never, never>> = {
   type: Kind;
   options: InFile<Options>;
   fieldConfig: InFile<Omit<FieldConfigSource, 'defaults'>> & {
@@ -29,15 +29,15 @@ type Looks<Kind extends string, Options, Custom = Record<never, never>> = {
 };
 
 /** How a panel is drawn. */
-export type PanelLooks =
-  | Looks<'timeseries', TimeSeriesOptions, GraphFieldConfig>
-  | Looks<'stat', StatOptions>
-  | Looks<'heatmap', HeatmapOptions>;
+export type PanelStyle =
+  | Style<'timeseries', TimeSeriesOptions, GraphFieldConfig>
+  | Style<'stat', StatOptions>
+  | Style<'heatmap', HeatmapOptions>;
 
-/** One panel, or the headline of a row of them. */
+/** One panel, or the heading of a row. */
 export type PanelInFile =
-  | (InFile<Omit<Panel, 'type' | 'options' | 'fieldConfig'>> & PanelLooks)
+  | (InFile<Omit<Panel, 'type' | 'options' | 'fieldConfig'>> & PanelStyle)
   | (InFile<RowPanel> & { type: 'row' });
 
-/** A dashboard as Grafana loads it. */
+/** A dashboard file. */
 export type DashboardInFile = InFile<Omit<Dashboard, 'panels'>> & { panels: PanelInFile[] };

@@ -3,15 +3,15 @@ import { type Dashboard, perSecond, query, series } from './dashboard.ts';
 
 const claims = 'firstcome_claims_total';
 const claimed = 'outcome="claimed"';
-// Neither a decision nor a mistake of the caller's: the service could not serve him.
+// Neither a decision nor a caller's mistake: the service could not serve the claim.
 const notServed = 'outcome=~"overloaded|unavailable|outcome_unknown|internal"';
 const answersASecond = `sum(${perSecond(claims)})`;
 
-/** *Sale*: what sells, who is refused and why, and how long people wait. Sums over all coupons. */
+/** The dashboard *sale*: what sells, which claims are refused and why, and how long callers wait. */
 export const saleDashboard: Dashboard = {
   uid: 'firstcome-sale',
   title: 'firstcome: sale',
-  about: 'What sells, who is refused and why. All numbers are sums over all coupons.',
+  about: 'What sells, and which claims are refused and why. All numbers are sums over all coupons.',
   rows: [
     {
       title: 'Now',
@@ -26,7 +26,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Units claimed in the time shown',
-          help: 'As the scraped instances have counted. What counts is the ledger in the database.',
+          help: 'Counted by the scraped instances. The ledger in the database is authoritative.',
           kind: 'number',
           unit: 'short',
           queries: [
@@ -35,7 +35,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Units remaining in all',
-          help: 'Of all coupons, as of the last round of the check.',
+          help: 'Of all coupons, as of the last round of the stock check.',
           kind: 'number',
           unit: 'short',
           queries: [
@@ -44,7 +44,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Not served',
-          help: 'Share of the answers that are overloaded, unavailable, outcome_unknown or internal.',
+          help: 'Share of the responses with overloaded, unavailable, outcome_unknown or internal.',
           kind: 'number',
           unit: 'percentunit',
           turnsAt: [0.01, 0.1],
@@ -63,7 +63,7 @@ export const saleDashboard: Dashboard = {
       panels: [
         {
           title: 'Claims answered a second',
-          help: 'By outcome, or by the code of the fault; docs/errors.md explains each.',
+          help: 'By outcome or error code; docs/errors.md explains each.',
           kind: 'stack',
           unit: 'perSecond',
           queries: [query(`sum by (outcome) (${perSecond(claims)})`, '{{outcome}}')],
@@ -71,8 +71,8 @@ export const saleDashboard: Dashboard = {
         {
           title: 'Refused a second, and why',
           help:
-            'sold_out ends a good sale. not_open and paused tell of a crowd that came at another time ' +
-            'than planned, already_claimed of one that asks twice.',
+            'sold_out is the normal end of a sale. not_open and paused mean that callers came at ' +
+            'another time than planned, already_claimed that they claim twice.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -90,19 +90,19 @@ export const saleDashboard: Dashboard = {
       panels: [
         {
           title: 'Units claimed',
-          help: 'By each instance since it started. Flat while a crowd asks: all is sold, or something is paused.',
+          help: 'By each instance since it started. A flat line under load: all is sold, or a coupon is paused.',
           kind: 'lines',
           unit: 'short',
           queries: [query(series(claims, claimed), '{{instance}}')],
         },
         {
           title: 'Coupons',
-          help: 'Those with claims under way, and sold out ones whose holders are remembered.',
+          help: 'Coupons with claims in flight, and sold out coupons in the cache.',
           kind: 'lines',
           unit: 'short',
           queries: [
-            query(`sum(${series('firstcome_claim_lanes')})`, 'claims under way'),
-            query(`sum(${series('firstcome_sold_out_coupons')})`, 'sold out, remembered'),
+            query(`sum(${series('firstcome_claim_lanes')})`, 'claims in flight'),
+            query(`sum(${series('firstcome_sold_out_coupons')})`, 'sold out, cached'),
           ],
         },
       ],
@@ -113,7 +113,7 @@ export const saleDashboard: Dashboard = {
       panels: [
         {
           title: 'How long callers wait for a claim',
-          help: 'Darker: more callers. A band that climbs is a line that grows.',
+          help: 'Darker means more callers. A rising band means a growing queue.',
           kind: 'heatmap',
           unit: 's',
           queries: [
@@ -125,7 +125,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Shed a second, and why',
-          help: 'Refused without being decided. What each reason means is in docs/metrics.md.',
+          help: 'Refused without a decision. docs/metrics.md explains each reason.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -134,7 +134,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Age of the longest waiting claim',
-          help: 'What waits longer than CLAIM_TIMEOUT_MS is answered all the same.',
+          help: 'After CLAIM_TIMEOUT_MS a waiting claim gets an error.',
           kind: 'lines',
           unit: 's',
           queries: [query(series('firstcome_claim_oldest_seconds'), '{{instance}}')],

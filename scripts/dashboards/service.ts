@@ -10,11 +10,11 @@ function quantile(share: number, bucket: string): string {
   return `histogram_quantile(${share}, sum by (le) (${perSecond(bucket)}))`;
 }
 
-/** *Service*: whether process, lanes, pools and database keep up, and whether what they wrote agrees. */
+/** The dashboard *service*: load of process, lanes, pools and database, and whether the stored data agrees. */
 export const serviceDashboard: Dashboard = {
   uid: 'firstcome-service',
   title: 'firstcome: service',
-  about: 'Whether process, lanes, pools and database keep up, and whether what is stored agrees.',
+  about: 'Load of process, lanes, pools and database, and whether the stored data agrees.',
   rows: [
     {
       title: 'Now',
@@ -22,21 +22,21 @@ export const serviceDashboard: Dashboard = {
       panels: [
         {
           title: 'Instances that answer',
-          help: 'Of those that Prometheus was told of.',
+          help: 'Of those that Prometheus is configured to scrape.',
           kind: 'number',
           unit: 'none',
           queries: [query(`sum(${series('up')})`, 'up')],
         },
         {
           title: 'Database',
-          help: 'Whether it can decide claims, as the worst off instance sees it.',
+          help: 'Whether it can decide claims: 0 if one instance cannot use it.',
           kind: 'number',
           unit: 'none',
           queries: [query(`min(${series('firstcome_database_up')})`, 'up')],
         },
         {
           title: 'Differences',
-          help: 'Units by which stock, claims and ledger disagree. Anything but 0 is an alarm.',
+          help: 'Units by which stock, claims and ledger disagree. Any value but 0 is an alarm.',
           kind: 'number',
           unit: 'none',
           turnsAt: [1, 1],
@@ -44,18 +44,18 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Since the last round of the stock check',
-          help: 'A round looks at every coupon. It takes longer the more coupons there are.',
+          help: 'A round checks every coupon. It takes longer with more coupons.',
           kind: 'number',
           unit: 's',
           queries: [query(`max(${checkAge})`, 'ago')],
         },
         {
-          title: 'Batches not settled',
+          title: 'Batches in doubt',
           help: 'Their answer was lost, and whether they committed is not known yet.',
           kind: 'number',
           unit: 'none',
           turnsAt: [1, 10],
-          queries: [query(`sum(${series('firstcome_claim_batches_unsettled')})`, 'not settled')],
+          queries: [query(`sum(${series('firstcome_claim_batches_unsettled')})`, 'in doubt')],
         },
       ],
     },
@@ -64,8 +64,8 @@ export const serviceDashboard: Dashboard = {
       height: 8,
       panels: [
         {
-          title: 'Event loop: how late',
-          help: 'While it is blocked nobody is answered. The longest and the 99th percentile since the last scrape.',
+          title: 'Event loop delay',
+          help: 'A blocked event loop answers no request. The maximum and the 99th percentile since the last scrape.',
           kind: 'lines',
           unit: 's',
           queries: [
@@ -75,7 +75,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Garbage collection',
-          help: 'Share of the time that it takes, by kind. Much of `major` is a heap that is nearly full.',
+          help: 'Share of time, by kind. Much `major` collection means a heap that is nearly full.',
           kind: 'stack',
           unit: 'percentunit',
           queries: [
@@ -87,7 +87,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Memory',
-          help: 'A line that only ever climbs is a leak; the holders of sold out coupons are bounded.',
+          help: 'A line that only rises is a leak; the sold out cache has a limit.',
           kind: 'lines',
           unit: 'bytes',
           queries: [
@@ -97,7 +97,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Processor',
-          help: 'Cores in use, and the share of time in which the busiest event loop works: near 1 it is full.',
+          help: 'Cores in use, and the utilization of the busiest event loop: near 1 it is the limit.',
           kind: 'lines',
           unit: 'short',
           queries: [
@@ -112,22 +112,22 @@ export const serviceDashboard: Dashboard = {
       height: 8,
       panels: [
         {
-          title: 'Claims that wait',
-          help: 'Not answered yet, in all and in the fullest lane, and how many may wait before others are shed.',
+          title: 'Waiting claims',
+          help: 'Claims without an answer yet. At CLAIM_WAITING_MAX the service sheds further ones.',
           kind: 'lines',
           unit: 'short',
           queries: [query(series('firstcome_claims_waiting'), '{{instance}} waiting')],
         },
         {
           title: 'Lanes',
-          help: 'Coupons with claims under way, by instance. CLAIM_LANES_MAX bounds it.',
+          help: 'Coupons with claims in flight, by instance. CLAIM_LANES_MAX is the limit.',
           kind: 'lines',
           unit: 'short',
           queries: [query(series('firstcome_claim_lanes'), '{{instance}}')],
         },
         {
           title: 'Claims in a batch',
-          help: 'Grows with the crowd: what comes while a batch commits shares the next one.',
+          help: 'Grows with the load: claims that arrive while a batch commits share the next one.',
           kind: 'lines',
           unit: 'short',
           queries: [
@@ -140,7 +140,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Batches whose answer was lost',
-          help: 'A second, and how they were settled: committed before, or void.',
+          help: 'Per second, and how they were resolved: committed, or void.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -159,7 +159,7 @@ export const serviceDashboard: Dashboard = {
       panels: [
         {
           title: 'How long commits take',
-          help: 'From the sending of a batch to its answer.',
+          help: 'From sending a batch to its answer.',
           kind: 'lines',
           unit: 's',
           queries: [query(quantile(0.5, commit), 'median'), query(quantile(0.99, commit), 'p99')],
@@ -173,7 +173,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Connections to the database',
-          help: 'Used and idle, by pool. Waiting ones mean that a pool has none left.',
+          help: 'Used and idle, by pool. A waiting one means that the pool has no free connection.',
           kind: 'lines',
           unit: 'short',
           queries: [
@@ -202,7 +202,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'The stock check: steps a second',
-          help: 'Each step compares stock, claims and ledger of some coupons. Failed ones are tried again.',
+          help: 'Each step compares stock, claims and ledger of some coupons. The service retries failed steps.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -249,7 +249,7 @@ export const serviceDashboard: Dashboard = {
       panels: [
         {
           title: 'Calls a second',
-          help: 'By operation and the status of the answer. 500 is a fault in the program; its log has the stack.',
+          help: 'By operation and status. 500 is a bug in the service; the log has the stack trace.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -261,7 +261,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'How long calls take',
-          help: 'The 99th percentile, from the arrival of a request to the end of its answer.',
+          help: 'The 99th percentile, from the arrival of a request to the end of its response.',
           kind: 'lines',
           unit: 's',
           queries: [

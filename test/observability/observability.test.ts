@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The dashboards and alerts that are shipped, on a real Prometheus that scrapes a real service. */
+/** Runs the shipped dashboards and alerts on a real Prometheus that scrapes a real service. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { abandon, type Rig, startRig } from '../faults/rig.ts';
 import { endServiceProcesses } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { commandOf, type Found } from './programs.ts';
-import { hurried, hurry, Prometheus, type Rule } from './prometheus.ts';
+import { Prometheus, type Rule, shortened, speedUp } from './prometheus.ts';
 import { connectionsMax, drill, loseOneAnswer, scenarios, withSlowCommits } from './scenarios.ts';
 import { panelQueries, prometheusFolder, runbookAnchors } from './shipped-files.ts';
 
@@ -23,22 +23,22 @@ const database = 'observed';
 const blockEventLoop = join(import.meta.dirname, '../faults/block-event-loop.mjs');
 const env = {
   NODE_OPTIONS: `--import ${pathToFileURL(blockEventLoop).href}`,
-  // So few that a crowd of some hundred is too much for a database that takes a third of a second.
+  // Low limits, so that a few hundred claims overload a database with commits of a third of a second.
   ...{ CLAIM_BATCH_MAX: '20', CLAIM_TIMEOUT_MS: '2000' },
-  // Hurried like the rules.
-  STOCK_CHECK_INTERVAL_MS: String(1000 / hurry),
-  // A scrape asks for the database's health: where there is no connection for that, it answers within its time.
+  // As much faster as the rules.
+  STOCK_CHECK_INTERVAL_MS: String(1000 / speedUp),
+  // A scrape checks the database. Without a free connection for that check, it still responds within its timeout.
   DATABASE_CONNECT_TIMEOUT_MS: '400',
   // Far more than a drill opens, and few enough to be filled.
   HTTP_CONNECTIONS_MAX: String(connectionsMax),
 };
-// Bounds for a machine that has much else to do; what the rules ask for is over in a third of it.
+// Limits for a busy machine; the rules need a third of this time.
 const [firesMsMax, quietMsMax] = [60_000, 60_000];
 const [saleMsMax, playsMax] = [quietMsMax + 60_000, 3];
-// The lowest bound of an alert is the quarter of a second that the event loop may stand still.
-const heldUpMsMax = 125;
+// Half of the quarter of a second after which the alert about a blocked event loop fires.
+const stallMsMax = 125;
 const testMsMax = firesMsMax + 2 * quietMsMax + 30_000;
-// What Grafana fills in, in the time of the test.
+// The variables that Grafana replaces, with values for the faster clock of the test.
 const variables: Record<string, string> = {
   ...{ $__rate_interval: '3s', $__range: '30s', $instance: '.*' },
 };
@@ -62,15 +62,15 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     const target = new URL(node().url).host;
     prometheus = await Prometheus.start(found, join(folder, 'prometheus'), target);
     rules = await prometheus.rules();
-    // It begins to scrape some seconds after it is ready; until then the service counts as down.
-    const isSettled = async () =>
+    // Prometheus starts to scrape some seconds after it is ready; until then the service counts as down.
+    const hasScraped = async () =>
       (await prometheus.query('up == 1')).length === 1 && (await prometheus.alerts()).length === 0;
-    await waitFor('first scrapes', isSettled, { timeoutMs: 60_000, everyMs: 250 });
+    await waitFor('first scrapes', hasScraped, { timeoutMs: 60_000, everyMs: 250 });
   }, 180_000);
 
   afterAll(async () => {
     for (const [name, seconds] of Object.entries(firedAfterS)) {
-      process.stdout.write(`${name} fired ${seconds.toFixed(1)} s after the trouble began\n`);
+      process.stdout.write(`${name} fired ${seconds.toFixed(1)} s after the fault began\n`);
     }
     await prometheus?.stop();
     if (rig !== undefined) await abandon(rig);
@@ -91,7 +91,7 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
   it.each([
     ['check', 'config', 'prometheus.yml'],
     ['check', 'config', 'compose.yml'],
-    // Its key is a file that only the container has.
+    // Only the syntax, since only the container has the file with the key.
     ['check', 'config', '--syntax-only', 'compose-secure.yml'],
     ['check', 'rules', 'alerts.yml'],
     ['test', 'rules', 'alerts.test.yml'],
@@ -101,14 +101,14 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     expect(stdout).toContain('SUCCESS');
   });
 
-  it('are hurried in every duration and in nothing else', () => {
+  it('have shorter durations in the test, and are otherwise unchanged', () => {
     const text = 'for: 1m\nx: rate(a[5m] offset 1h) > 20 # 3m\nscrape_interval: 15s';
-    expect(hurried(text)).toBe(
+    expect(shortened(text)).toBe(
       'for: 3000ms\nx: rate(a[15000ms] offset 180000ms) > 20 # 3m\nscrape_interval: 750ms',
     );
   });
 
-  it('has for each alert a scenario, a severity, a text and a section of the runbook', () => {
+  it('has a scenario, a severity, a text and a section of the runbook for each alert', () => {
     const alerts = rules.filter(({ type }) => type === 'alerting');
     expect(alerts.map(({ name }) => name).sort()).toEqual(Object.keys(scenarios).sort());
     for (const { labels, annotations } of alerts) {
@@ -120,54 +120,54 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     expect(urls.sort()).toEqual(runbookAnchors().sort());
   });
 
-  /** Plays a sale; tells in which time, what fired, and for how long this process could not go on at most. */
+  /** Runs a sale. Returns its time span, the alerts that fired, and the longest stall of this process. */
   async function playSale() {
     const beganMs = Date.now();
     const delays = monitorEventLoopDelay({ resolution: 10 });
     delays.enable();
     const options = { scenario: 'mixed', rate: 300, seconds: 15 };
     await drill({ node: node(), historyFile: join(folder, 'healthy.jsonl') }, options);
-    // What is pending then may still fire.
+    // A pending alert may still fire.
     await waitFor('quiet', isQuiet, { timeoutMs: quietMsMax, everyMs: 250 });
     delays.disable();
     const span = `[${Date.now() - beganMs}ms]`;
     const found = await prometheus.query(`count_over_time(ALERTS{alertstate="firing"}${span})`);
     const fired = found.map(({ metric }) => metric.alertname);
-    return { span, fired, heldUpMs: delays.max / 1e6 };
+    return { span, fired, stallMs: delays.max / 1e6 };
   }
 
   it('raises no alert while a sale goes well, though it sells out', {
     timeout: playsMax * saleMsMax,
   }, async () => {
-    let { span, fired, heldUpMs } = await playSale();
-    // On a machine that holds up this process too a sale does not go well, and an alert tells the truth.
-    for (let play = 2; play <= playsMax && fired.length > 0 && heldUpMs > heldUpMsMax; play += 1) {
+    let { span, fired, stallMs } = await playSale();
+    // On a machine that stalls this process, the service stalls too, and an alert may be right.
+    for (let play = 2; play <= playsMax && fired.length > 0 && stallMs > stallMsMax; play += 1) {
       expect(fired).not.toContain('FirstcomeDifferences');
-      ({ span, fired, heldUpMs } = await playSale());
+      ({ span, fired, stallMs } = await playSale());
     }
     expect(fired).toEqual([]);
-    // Quiet means nothing where nobody has looked, or where there was nothing to see.
-    const watched = [
+    // No alert proves nothing unless Prometheus scraped, and the sale had claims and sold out.
+    const evidence = [
       `avg_over_time(up{job="firstcome"}${span}) > 0.8`,
       `max_over_time(firstcome:decisions:rate1m${span}) > 100`,
       'sum(firstcome_claims_total{outcome="claimed"}) > 500',
       'sum(firstcome_claims_total{outcome="sold_out"}) > 100',
     ];
-    const isSeen = await Promise.all(watched.map(holds));
-    expect(watched.filter((_, index) => !isSeen[index])).toEqual([]);
+    const isSeen = await Promise.all(evidence.map(holds));
+    expect(evidence.filter((_, index) => !isSeen[index])).toEqual([]);
   });
 
   it('shows data in every panel', async () => {
     const options = { scenario: 'flash-sale', rate: 200, seconds: 300 };
     const over = new AbortController();
-    const place = { node: node(), historyFile: join(folder, 'panels.jsonl') };
-    const crowd = drill(place, options, over.signal);
+    const environment = { node: node(), historyFile: join(folder, 'panels.jsonl') };
+    const crowd = drill(environment, options, over.signal);
     await Promise.race([loseOneAnswer(node(), over.signal), crowd]);
-    // So that somebody is shed.
+    // Makes the service shed claims.
     const slow = withSlowCommits(node(), over.signal);
     const queries = panelQueries();
     expect(queries.length).toBeGreaterThan(25);
-    // While the drill goes on: some series come with the first event of their kind.
+    // While the drill runs: some series start with the first event of their kind.
     const empty = new Map(queries.map(({ location, promql }) => [location, withVariables(promql)]));
     await waitFor(
       'data in all panels',
@@ -186,7 +186,7 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
   });
 
   it.each(Object.entries(scenarios))(
-    '%s fires when it should, and ends with the trouble',
+    '%s fires when its fault occurs, and ends with it',
     async (name, scenario) => {
       await waitFor('quiet', isQuiet, { timeoutMs: quietMsMax, everyMs: 250 });
       const over = new AbortController();
@@ -196,10 +196,10 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
       const played = scenario({ node: node(), query, holds, historyFile, over: over.signal });
       try {
         const isFiring = async () => (await prometheus.firing()).includes(name);
-        // A scenario that cannot be played rejects, and says more than that nothing fires.
+        // A scenario that fails rejects with its own error, which says more than a timeout.
         await Promise.race([
           waitFor(`${name} firing`, isFiring, { timeoutMs: firesMsMax, everyMs: 100 }),
-          played.then(() => Promise.reject(new Error('the trouble ended by itself'))),
+          played.then(() => Promise.reject(new Error('the scenario ended before the alert fired'))),
         ]);
         firedAfterS[name] = (performance.now() - beganMs) / 1000;
       } finally {
@@ -214,7 +214,7 @@ describe.skipIf('missing' in programs)('what is shipped for Prometheus and Grafa
     testMsMax,
   );
 
-  it('has no rule that cannot be evaluated', async () => {
+  it('evaluates every rule without an error', async () => {
     const broken = (await prometheus.rules()).filter(({ health }) => health !== 'ok');
     expect(broken.map(({ name, lastError }) => `${name}: ${lastError}`)).toEqual([]);
   });

@@ -4,14 +4,14 @@ import { type Found, findPrograms, type Missing } from './programs.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Where the programs are, or why they cannot be had. */
+    /** The location of the programs, or why they are missing. */
     programs: Found | Missing;
   }
 }
 
 /**
- * Looks for the programs once, before any test. Without them the tests are skipped; where `CI` is set the run ends with
- * an error instead, which is told apart from a failed test.
+ * Finds the programs once, before any test. Without them the tests are skipped; where `CI` is set, the run ends with an
+ * error that says that no test failed.
  */
 export default async function setup(project: TestProject): Promise<void> {
   const programs = await findPrograms();

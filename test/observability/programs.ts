@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Where `prometheus` and `promtool` come from: PATH, Debian's packages where they can be installed, or a container. */
+/** Finds `prometheus` and `promtool`: on PATH, in Debian's packages if they can be installed, or in a container. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -18,26 +18,26 @@ const answerMsMax = 10_000;
 /** Both programs. */
 export type Program = 'prometheus' | 'promtool';
 
-/** Where the programs are: on PATH, or in this image. */
+/** The location of the programs: PATH, or this image. */
 export type Found = { image: string | undefined };
 
-/** Why the suite cannot run: one line for whoever reads the output. */
+/** Why the suite cannot run, in one line for the output. */
 export type Missing = { missing: string };
 
-/** Finds the programs, or tries to install them. Says why when they cannot be had; never rejects. */
+/** Finds the programs, or tries to install them. Returns the reason when that fails; never rejects. */
 export async function findPrograms(): Promise<Found | Missing> {
   const onPath: Found = { image: undefined };
-  if (await areThere(onPath)) return onPath;
+  if (await arePresent(onPath)) return onPath;
   const reasons = ['prometheus and promtool are not on PATH'];
-  for (const wayTo of [installed, inContainer]) {
-    const answer = await wayTo();
+  for (const find of [installed, inContainer]) {
+    const answer = await find();
     if (!('missing' in answer)) return answer;
     reasons.push(answer.missing);
   }
   return { missing: reasons.join('; ') };
 }
 
-/** The words that run a program, which may read and write the folder. */
+/** The command line of a program that may read and write the folder. */
 export function commandOf(
   { image }: Found,
   program: Program,
@@ -52,33 +52,33 @@ export function commandOf(
   ];
 }
 
-/** Debian's packages, which only root installs. */
+/** Installs Debian's packages, as root only. */
 async function installed(): Promise<Found | Missing> {
   if (process.getuid?.() !== 0) return { missing: 'only root installs packages' };
   if (!(await answers('apt-get', ['--version']))) return { missing: 'there is no apt-get' };
   const onPath: Found = { image: undefined };
-  return tryOften('the package could not be installed', async () => {
+  return retry('the package could not be installed', async () => {
     await install();
-    if (await areThere(onPath)) return onPath;
+    if (await arePresent(onPath)) return onPath;
     throw new Error('the package does not bring both programs');
   });
 }
 
-/** The image that compose.yaml runs. Its network is that of this machine, which is so on Linux alone. */
+/** Pulls the image that compose.yaml runs. It needs the network of the host, which only Linux has. */
 async function inContainer(): Promise<Found | Missing> {
   const isThere = process.platform === 'linux' && (await answers('docker', ['version']));
   if (!isThere) return { missing: 'there is no container engine' };
   const compose = readFileSync(join(import.meta.dirname, '../../compose.yaml'), 'utf8');
   const { services } = parse(compose) as { services: { prometheus: { image: string } } };
   const { image } = services.prometheus;
-  return tryOften(`${image} could not be had`, async () => {
+  return retry(`${image} is not available`, async () => {
     await run('docker', ['pull', '--quiet', image], { timeout: installMsMax });
-    if (await areThere({ image })) return { image };
+    if (await arePresent({ image })) return { image };
     throw new Error('its programs do not run');
   });
 }
 
-async function tryOften(what: string, tryOnce: () => Promise<Found>): Promise<Found | Missing> {
+async function retry(what: string, tryOnce: () => Promise<Found>): Promise<Found | Missing> {
   let reason = '';
   for (let attempt = 1; attempt <= triesMax; attempt += 1) {
     try {
@@ -91,15 +91,15 @@ async function tryOften(what: string, tryOnce: () => Promise<Found>): Promise<Fo
   return { missing: `${what} in ${triesMax} tries: ${reason}` };
 }
 
-async function areThere(found: Found): Promise<boolean> {
+async function arePresent(found: Found): Promise<boolean> {
   const programs: Program[] = ['prometheus', 'promtool'];
-  const there = await Promise.all(
+  const present = await Promise.all(
     programs.map((program) => {
       const [command, ...before] = commandOf(found, program, import.meta.dirname);
       return answers(command, [...before, '--version']);
     }),
   );
-  return there.every(Boolean);
+  return present.every(Boolean);
 }
 
 function answers(command: string, args: string[]): Promise<boolean> {
@@ -110,8 +110,8 @@ function answers(command: string, args: string[]): Promise<boolean> {
 }
 
 /**
- * Only the programs are wanted. The package would start a service: Debian asks this file first, and 101 means no. Where
- * there is one already, it stays as it is.
+ * Prevents the package from starting its service: Debian runs this file first, and exit code 101 means no. An existing
+ * file stays unchanged.
  */
 const servicePolicy = '/usr/sbin/policy-rc.d';
 
@@ -120,8 +120,8 @@ async function install(): Promise<void> {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     timeout: installMsMax,
   };
-  // Another installation that goes on is waited for.
-  const patience = ['-o', 'DPkg::Lock::Timeout=60'];
+  // Waits for another running installation.
+  const lockTimeout = ['-o', 'DPkg::Lock::Timeout=60'];
   const isOurs = await writeFile(servicePolicy, '#!/bin/sh\nexit 101\n', {
     ...{ flag: 'wx', mode: 0o755 },
   }).then(
@@ -129,9 +129,9 @@ async function install(): Promise<void> {
     () => false,
   );
   try {
-    await run('apt-get', ['update', ...patience], options);
+    await run('apt-get', ['update', ...lockTimeout], options);
     const packages = ['--no-install-recommends', 'prometheus'];
-    await run('apt-get', ['install', '-y', ...patience, ...packages], options);
+    await run('apt-get', ['install', '-y', ...lockTimeout, ...packages], options);
     await run('systemctl', ['disable', 'prometheus']).catch(() => undefined);
   } finally {
     if (isOurs) await rm(servicePolicy, { force: true });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A real Prometheus with the shipped configuration and rules, for which time runs faster. */
+/** A real Prometheus with the shipped configuration and rules, whose durations are shortened. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -11,21 +11,21 @@ import { commandOf, type Found } from './programs.ts';
 const shipped = join(import.meta.dirname, '../../deploy/prometheus');
 
 /**
- * How much faster time runs: every duration in the shipped files is divided by it, in prometheus.yml and in the rules
- * alike, so that a rate still spans as many scrapes, and a `for` as many evaluations, as in use.
+ * Every duration in the shipped files is divided by this, in prometheus.yml and in the rules, so that a rate still spans
+ * as many scrapes, and a `for` as many evaluations, as in production.
  */
-export const hurry = 20;
+export const speedUp = 20;
 
 const startMsMax = 60_000;
 
-/** An alert as Prometheus tells of it. */
+/** An alert in Prometheus' API. */
 export type Alert = {
   labels: Record<string, string>;
   annotations: Record<string, string>;
   state: 'pending' | 'firing';
 };
 
-/** A rule as Prometheus has read it. */
+/** A rule in Prometheus' API. */
 export type Rule = {
   type: 'alerting' | 'recording';
   name: string;
@@ -36,7 +36,7 @@ export type Rule = {
   annotations: Record<string, string>;
 };
 
-/** One series of an answer, with the value at the moment of asking. */
+/** One series in the response to an instant query. */
 export type Series = { metric: Record<string, string>; value: [seconds: number, value: string] };
 
 /** A Prometheus that scrapes one service. */
@@ -49,9 +49,9 @@ export class Prometheus {
     this.child = child;
   }
 
-  /** Starts one in `folder`, which scrapes `target`: a host and a port. Rejects with its output when it ends. */
+  /** Starts Prometheus in `folder`. It scrapes `target`, a host and port. Rejects with its output when it ends. */
   static async start(found: Found, folder: string, target: string): Promise<Prometheus> {
-    await writeHurriedFiles(folder, target);
+    await writeShortenedFiles(folder, target);
     const port = await chooseFreePort();
     const url = `http://127.0.0.1:${port}`;
     const [command, ...before] = commandOf(found, 'prometheus', folder);
@@ -80,26 +80,26 @@ export class Prometheus {
     return new Prometheus(url, child);
   }
 
-  /** What an instant query finds now. Rejects, with Prometheus' own words, when it is none. */
+  /** Runs an instant query. Rejects with Prometheus' error message when the query is invalid. */
   async query(promql: string): Promise<Series[]> {
-    const { result } = await this.ask<{ result: Series[] }>(
+    const { result } = await this.request<{ result: Series[] }>(
       `query?${new URLSearchParams({ query: promql })}`,
     );
     return result;
   }
 
-  /** All rules that it has read. */
+  /** All loaded rules. */
   async rules(): Promise<Rule[]> {
-    const { groups } = await this.ask<{ groups: { rules: Rule[] }[] }>('rules');
+    const { groups } = await this.request<{ groups: { rules: Rule[] }[] }>('rules');
     return groups.flatMap(({ rules }) => rules);
   }
 
   /** Alerts that are pending or firing. */
   async alerts(): Promise<Alert[]> {
-    return (await this.ask<{ alerts: Alert[] }>('alerts')).alerts;
+    return (await this.request<{ alerts: Alert[] }>('alerts')).alerts;
   }
 
-  /** Names of the alerts that fire, in order. */
+  /** The sorted names of the firing alerts. */
   async firing(): Promise<string[]> {
     const alerts = await this.alerts();
     const firing = alerts.filter(({ state }) => state === 'firing');
@@ -113,7 +113,7 @@ export class Prometheus {
     await gone;
   }
 
-  private async ask<Data>(path: string): Promise<Data> {
+  private async request<Data>(path: string): Promise<Data> {
     const answer = await fetch(`${this.url}/api/v1/${path}`);
     const body = (await answer.json()) as { status: string; error?: string; data: Data };
     if (body.status !== 'success') throw new Error(`${path}: ${body.error}`);
@@ -121,20 +121,20 @@ export class Prometheus {
   }
 }
 
-async function writeHurriedFiles(folder: string, target: string): Promise<void> {
+async function writeShortenedFiles(folder: string, target: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(shipped)) {
     const text = await readFile(join(shipped, name), 'utf8');
-    await writeFile(join(folder, name), hurried(text).replaceAll('127.0.0.1:8080', target));
+    await writeFile(join(folder, name), shortened(text).replaceAll('127.0.0.1:8080', target));
   }
 }
 
-/** The text with every duration that stands behind a colon, in brackets or behind `offset` divided by `hurry`. */
-export function hurried(text: string): string {
+/** Divides every duration after a colon, in brackets or after `offset` by `speedUp`. */
+export function shortened(text: string): string {
   const unitsMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
   return text.replaceAll(
     /(?<before>: |\[|offset )(?<count>\d+)(?<unit>[smh])(?=[\])\s]|$)/gm,
     (_, before: string, count: string, unit: string) =>
-      `${before}${Math.round((Number(count) * (unitsMs[unit] ?? 0)) / hurry)}ms`,
+      `${before}${Math.round((Number(count) * (unitsMs[unit] ?? 0)) / speedUp)}ms`,
   );
 }

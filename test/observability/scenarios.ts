@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What provokes each alert: the trouble that it is there for, as small as it can be had. Each lasts until the alert has
- * fired, so that no alert depends on how fast the machine is.
+ * The scenarios that make each alert fire. Each injects the smallest fault that the alert detects, and keeps it until
+ * the alert has fired, so that the tests do not depend on the speed of the machine.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceNode } from '../faults/rig.ts';
@@ -10,30 +10,30 @@ import { get, RawConnection } from '../support/raw-connection.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** What a scenario may break. */
-export type Place = {
+/** The environment of a scenario. */
+export type ScenarioContext = {
   node: ServiceNode;
-  /** Rows of a statement, behind the service's back. */
+  /** Runs a statement on the database without the service. */
   query(sql: string): Promise<Record<string, unknown>[]>;
-  /** Whether Prometheus finds a series for this now. */
+  /** Whether this query returns a series now. */
   holds(promql: string): Promise<boolean>;
-  /** Where the drill writes what its clients saw. */
+  /** The history file of the drill. */
   historyFile: string;
-  /** Aborts when the alert has fired, or when it never did. */
+  /** Aborts after the alert has fired, or after the wait for it has failed. */
   over: AbortSignal;
 };
 
-/** Makes trouble until `over`, and sets everything right again before it settles. */
-export type Scenario = (place: Place) => Promise<void>;
+/** Injects a fault until `over` aborts, and removes it before it resolves. */
+export type Scenario = (context: ScenarioContext) => Promise<void>;
 
 const slowCommitMs = 350;
-// More than twice what commits that slow can decide, and half of what the crowd asks for.
+// More than twice what such slow commits can decide, and half of the offered load.
 const calmDecisions = 150;
 const calmMsMax = 40_000;
-// The event loop stands still for half a second each time; in between it answers a scrape.
+// Each block lasts half a second; between two blocks the service answers a scrape.
 const blockEveryMs = 1200;
 const refuseEveryMs = 200;
-// Ten times what the pool has, each at another moment: some wait at every one of them.
+// Ten times the size of the pool, at random times, so that some always wait.
 const readersMax = 40;
 const pauseMsMax = 100;
 /** Connections of clients that the service may have open. */
@@ -41,10 +41,10 @@ export const connectionsMax = 1000;
 // More than the alert tolerates, and less than the service does.
 const idleShare = 0.85;
 
-/** Every alert, and what provokes it. */
+/** The scenario of each alert. */
 export const scenarios: Record<string, Scenario> = {
-  FirstcomeDifferences: (place) =>
-    withDrill(place, async ({ node, query, over }) => {
+  FirstcomeDifferences: (context) =>
+    withDrill(context, async ({ node, query, over }) => {
       await query('create table kept as select * from claims limit 0');
       const takeOne = async () => {
         await query('insert into kept select * from claims order by coupon_id, position limit 1');
@@ -56,24 +56,24 @@ export const scenarios: Record<string, Scenario> = {
       await until(over);
       await query('insert into claims select * from kept');
       await query('drop table kept');
-      // The alert leads to the log, and the log to the coupon.
+      // The alert refers to the log, and the log names the coupon.
       const line = node.output().match(/.*ledger of these coupons disagree.*/)?.[0] ?? '';
       if (!line.includes(`"${coupon?.name}"`)) throw new Error(`the log does not name it: ${line}`);
     }),
 
-  // Without a gap: one step in between is enough for the check to count as alive.
-  FirstcomeCheckStandsStill: (place) => withLockedTable('stock_ledger', place),
+  // The lock must have no gap: one step of the check would end the alert.
+  FirstcomeCheckStandsStill: (context) => withLockedTable('stock_ledger', context),
 
-  FirstcomeBatchesUnsettled: (place) =>
-    withDrill(place, async ({ node, over }) => {
+  FirstcomeBatchesUnsettled: (context) =>
+    withDrill(context, async ({ node, over }) => {
       await loseOneAnswer(node, over);
       await node.proxy.refuse();
       await until(over);
       await node.proxy.accept();
     }),
 
-  FirstcomeDatabaseDown: (place) =>
-    withDrill(place, async ({ node, over }) => {
+  FirstcomeDatabaseDown: (context) =>
+    withDrill(context, async ({ node, over }) => {
       await node.proxy.refuse();
       await until(over);
       await node.proxy.accept();
@@ -91,7 +91,7 @@ export const scenarios: Record<string, Scenario> = {
       await create(`refused ${count}`);
       await delay(refuseEveryMs);
     }
-    // The alert leads to the log, and the log to the statement that helps.
+    // The alert refers to the log, and the log has the statement that fixes the fault.
     const remedy = /"remedy":"(select setval.*?;)"/.exec(node.output())?.[1];
     if (remedy === undefined) throw new Error('the log has no remedy');
     await query(remedy);
@@ -99,18 +99,18 @@ export const scenarios: Record<string, Scenario> = {
     if (status !== 201) throw new Error(`the remedy does not help: ${status}`);
   },
 
-  FirstcomeGoodputFalls: (place) =>
-    withDrill(place, async ({ node, over, holds }) => {
+  FirstcomeGoodputFalls: (context) =>
+    withDrill(context, async ({ node, over, holds }) => {
       const isUsual = () => over.aborted || holds(`firstcome:decisions:rate1m > ${calmDecisions}`);
       await waitFor('usual goodput', isUsual, { timeoutMs: calmMsMax, everyMs: 100 });
       await withSlowCommits(node, over);
     }),
 
-  FirstcomeCommitsSlow: (place) =>
-    withDrill(place, ({ node, over }) => withSlowCommits(node, over)),
+  FirstcomeCommitsSlow: (context) =>
+    withDrill(context, ({ node, over }) => withSlowCommits(node, over)),
 
-  FirstcomePoolExhausted: async (place) => {
-    const { node, over } = place;
+  FirstcomePoolExhausted: async (context) => {
+    const { node, over } = context;
     const read = async () => {
       while (!over.aborted) {
         const answer = await fetch(`${node.url}/api/coupons`).catch(() => undefined);
@@ -119,7 +119,7 @@ export const scenarios: Record<string, Scenario> = {
       }
     };
     const readers = Array.from({ length: readersMax }, read);
-    await withLockedTable('coupons', place);
+    await withLockedTable('coupons', context);
     await Promise.all(readers);
   },
 
@@ -150,7 +150,7 @@ export const scenarios: Record<string, Scenario> = {
   },
 };
 
-/** Breaks the connection of the next batch when the database has answered it. */
+/** Breaks the connection of the next batch after the database has answered it. */
 export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): Promise<void> {
   const lost = new Promise<void>((resolve) => {
     proxy.afterCut = () => {
@@ -164,7 +164,7 @@ export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): 
   proxy.heal();
 }
 
-/** Settles when a batch is on its way: the drill has its coupon by then. */
+/** Resolves when a batch is sent: the drill has created its coupon by then. */
 function firstBatch({ proxy }: ServiceNode): Promise<void> {
   return new Promise((resolve) => {
     proxy.cutWhen = (piece) => {
@@ -174,9 +174,9 @@ function firstBatch({ proxy }: ServiceNode): Promise<void> {
   });
 }
 
-/** A drill with a unit for each user, whose clients give up early. */
+/** Runs a drill with one unit per user and a short client timeout. */
 export async function drill(
-  { node, historyFile }: Pick<Place, 'node' | 'historyFile'>,
+  { node, historyFile }: Pick<ScenarioContext, 'node' | 'historyFile'>,
   options: { scenario: string; rate: number; seconds: number },
   over?: AbortSignal,
 ): Promise<void> {
@@ -192,17 +192,17 @@ export async function drill(
 }
 
 const drillRate = 300;
-// Longer than any test lasts: it is ended when it has served.
+// Longer than any test; the test ends the drill.
 const drillSecondsMax = 300;
 
-async function withDrill(place: Place, trouble: Scenario): Promise<void> {
+async function withDrill(context: ScenarioContext, fault: Scenario): Promise<void> {
   const options = { scenario: 'flash-sale', rate: drillRate, seconds: drillSecondsMax };
-  const crowd = drill(place, options, place.over);
-  await Promise.race([firstBatch(place.node), crowd]);
-  await Promise.all([crowd, trouble(place)]);
+  const crowd = drill(context, options, context.over);
+  await Promise.race([firstBatch(context.node), crowd]);
+  await Promise.all([crowd, fault(context)]);
 }
 
-/** Lets every commit take long until `over`. */
+/** Delays every commit until `over` aborts. */
 export async function withSlowCommits(node: ServiceNode, over: AbortSignal): Promise<void> {
   node.proxy.slowWhen = (piece, direction) =>
     direction === 'toServer' && claimStatement.test(piece.toString('latin1'))
@@ -212,8 +212,8 @@ export async function withSlowCommits(node: ServiceNode, over: AbortSignal): Pro
   node.proxy.heal();
 }
 
-/** Lets nobody read the table until `over`. */
-async function withLockedTable(table: string, { query, over }: Place): Promise<void> {
+/** Blocks all reads of the table until `over` aborts. */
+async function withLockedTable(table: string, { query, over }: ScenarioContext): Promise<void> {
   const lock = `lock table ${table} in access exclusive mode`;
   const held = query(`${lock}; select pg_sleep(600)`).catch(() => undefined);
   await until(over);
