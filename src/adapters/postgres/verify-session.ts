@@ -3,10 +3,11 @@
 import type pg from 'pg';
 import type { InstallationWatch } from './installation-watch.ts';
 import { type DatabaseFault, lacksTables } from './pg-error.ts';
-import { statement } from './statements.ts';
+import { type Statement, statement } from './statements.ts';
 import { types } from './value-types.ts';
 
 const checkSession = statement('check-session');
+const readWriteState = statement('read-write-state');
 
 /** What the sessions of a pool must be able to do, besides being on a primary. */
 export type SessionRequirements = {
@@ -47,16 +48,34 @@ export async function verifySession(
   client: pg.ClientBase,
   requirements: SessionRequirements,
 ): Promise<void> {
-  const { rows } = await client
-    .query<SessionFacts & { identity: string }>({ text: checkSession.text, types })
-    .catch((error: unknown) => {
-      throw (lacksTables(error) && requirements.installation?.judgeNew(undefined)) || error;
-    });
-  const [facts] = rows;
-  if (facts === undefined) throw new Error('no answer');
-  const problem =
-    requirements.installation?.judgeNew(facts.identity) ?? judgeSession(facts, requirements);
+  const { installation } = requirements;
+  const facts = await readFacts(client);
+  // First, since a standby says nothing about the database: it may not have caught up with what was replaced there.
+  if (facts.in_recovery) throw new NoPrimaryError({ inRecovery: true });
+  const problem = installation?.judgeNew(facts.identity) ?? judgeSession(facts, requirements);
   if (problem !== undefined) throw problem;
+  if (facts.error !== undefined) throw facts.error;
+}
+
+/** What a session shows. Where it lacks the tables or functions, that is its `error`, and there is no identity. */
+async function readFacts(
+  client: pg.ClientBase,
+): Promise<SessionFacts & { identity?: string; error?: unknown }> {
+  try {
+    return await readRow<SessionFacts & { identity: string }>(client, checkSession);
+  } catch (error) {
+    if (!lacksTables(error)) throw error;
+    return { ...(await readRow<SessionFacts>(client, readWriteState)), error };
+  }
+}
+
+async function readRow<Row extends pg.QueryResultRow>(
+  client: pg.ClientBase,
+  { text }: Statement,
+): Promise<Row> {
+  const { rows } = await client.query<Row>({ text, types });
+  if (rows[0] === undefined) throw new Error('no answer');
+  return rows[0];
 }
 
 /** Why the session must not be used; undefined when it may be. */
