@@ -2,6 +2,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+const tracked = Symbol('connection');
+
+type TrackedSocket = Socket & { [tracked]?: Connection };
+
 /** The connection of one client, and what it was last seen to do. */
 export class Connection {
   readonly socket: Socket;
@@ -31,10 +35,6 @@ export class Connection {
     return this.socket.bytesRead > this.bytesRead;
   }
 }
-
-const tracked = Symbol('connection');
-
-type TrackedSocket = Socket & { [tracked]?: Connection };
 
 /** The connection on this socket; undefined where the socket does not belong to a server that is watched. */
 export function connectionOf(socket: Socket): Connection | undefined {

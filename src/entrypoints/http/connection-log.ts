@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Why a connection was closed, or a request on it refused, to stay within `HTTP_CONNECTIONS_MAX`. */
-export const closeReasons = ['idle', 'silent', 'slow', 'refused', 'dropped'] as const;
+/**
+ * Why a connection was closed to stay within `HTTP_CONNECTIONS_MAX`: it waited for its next request, it had sent nothing
+ * since it was opened, its request was slow to arrive, its request came beyond the limit, or too many came beyond it.
+ */
+export type CloseReason = 'idle' | 'silent' | 'slow' | 'refused' | 'dropped';
 
-/** One of them. */
-export type CloseReason = (typeof closeReasons)[number];
-
-/** How often each of them applied. */
+/** How many connections were closed for each reason. */
 export type CloseCounts = Record<CloseReason, number>;
 
 // The first line waits for this, so that its counts cover more than the first connection.

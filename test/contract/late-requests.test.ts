@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** When a request counts as late, and what becomes of a connection without one. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { expectProblem } from '../support/contract-problems.ts';
+import { aCoupon, useService } from '../support/contract-service.ts';
+import { claim, get, RawConnection } from '../support/raw-connection.ts';
+
+const opened: RawConnection[] = [];
+
+afterEach(() => {
+  for (const connection of opened.splice(0)) connection.end();
+});
+
+async function openOne(port: number): Promise<RawConnection> {
+  const connection = await RawConnection.open(port);
+  opened.push(connection);
+  return connection;
+}
+
+describe('a connection that sends nothing at first', () => {
+  const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '300' });
+
+  /** A silent connection for which the time for headers is over, and after which the service has looked. */
+  async function openLongAgo(): Promise<RawConnection> {
+    const silent = await openOne(service.client.port);
+    // Opened later and closed for being slow, so that the time of the silent one was over as well.
+    const slow = await openOne(service.client.port);
+    slow.write('G');
+    await slow.closed;
+    expect((await slow.answer())?.status).toBe(408);
+    return silent;
+  }
+
+  it('is served when it sends its request later than headers may take', async () => {
+    const silent = await openLongAgo();
+    const coupon = await aCoupon(service);
+    const answer = await silent.ask(claim('ada', coupon));
+    expect(answer?.status, answer?.text).toBe(200);
+    expect((await silent.ask(get('/livez')))?.status).toBe(200);
+    expect(silent.received).toBe('');
+  });
+
+  it('has from its first byte on no longer than any other', async () => {
+    const silent = await openLongAgo();
+    silent.write('G');
+    const answer = await silent.answer();
+    expect(answer).toBeDefined();
+    if (answer !== undefined) expectProblem(answer, 'request_timeout');
+    await silent.closed;
+  });
+});
+
+describe('a connection that never sends anything', () => {
+  const service = useService({
+    ...{ HTTP_HEADERS_TIMEOUT_MS: '100', HTTP_REQUEST_TIMEOUT_MS: '100' },
+    HTTP_KEEP_ALIVE_TIMEOUT_MS: '100',
+  });
+
+  it('is closed without an answer when it may be idle no longer', async () => {
+    const silent = await openOne(service.client.port);
+    await silent.closed;
+    expect(silent.received).toBe('');
+  });
+});
+
+describe('a request that is there when the service looks at the time', () => {
+  const [timeoutMs, checkMs] = [500, 1000];
+  const service = useService({
+    HTTP_HEADERS_TIMEOUT_MS: String(timeoutMs),
+    HTTP_REQUEST_TIMEOUT_MS: String(timeoutMs),
+  });
+
+  /** Keeps the service, which runs in this process, from reading what arrives until all times are over. */
+  function standStill(): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs + 2 * checkMs);
+  }
+
+  it.each([
+    ['headers', 30],
+    ['body', -5],
+  ])('is decided, though the rest of its %s was read too late', async (_part, cut) => {
+    const coupon = await aCoupon(service);
+    const request = claim('ada', coupon);
+    const connection = await openOne(service.client.port);
+    connection.write(request.slice(0, cut));
+    // A call on another connection is answered, so the first part has been read.
+    expect((await service.client.get('/livez')).status).toBe(200);
+    connection.write(request.slice(cut));
+    standStill();
+    const answer = await connection.answer();
+    expect(answer?.status, answer?.text).toBe(200);
+    expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
+  });
+});
