@@ -267,6 +267,31 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
     await waitFor('end of the first', () => openNow(first) === 0);
     expect(openNow(second)).toBe(max - 1);
   });
+
+  it('follow the same rules for heads, and get the same errors', async () => {
+    const { port } = service.client;
+    const ask = async (request: string) => {
+      const answer = await (await openOne(port, further)).ask(request);
+      expect(answer, request.slice(0, 60)).toBeDefined();
+      return answer as Answer;
+    };
+    // Behind more lines than Node keeps by default, where a second one would be dropped silently.
+    const lines = 'X:\r\n'.repeat(2000);
+    const repeated = `GET /livez HTTP/1.1\r\nHost: localhost\r\n${lines}Host: other\r\n\r\n`;
+    expectProblem(await ask(repeated), 'invalid_request');
+    expectProblem(await ask('no request\r\n\r\n'), 'invalid_request');
+    expectProblem(
+      await ask(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+      'header_too_large',
+    );
+    const expecting = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n';
+    expect((await ask(expecting)).status).toBe(200);
+    const large = await ask(
+      'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n' +
+        'Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n',
+    );
+    expectProblem(large, 'body_too_large');
+  });
 });
 
 describe('a stop', () => {

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { headFault } from './invalid-request.ts';
 import { encodingFault } from './json-body.ts';
 import type { HttpApp } from './parts.ts';
 
+/** The requests of an app that wait for `100 Continue`. */
+export type Expectations = {
+  /** Reads `Expect` on this server. */
+  watch(server: Server): void;
+  /** Whether a request still waits for `100 Continue` or its final status. */
+  isWaiting(request: IncomingMessage): boolean;
+};
+
 /**
  * Answers `Expect: 100-continue` with the final status where the head of the request decides it, else with `100
- * Continue`. Other expectations are ignored. Returns whether a request still waits for one or the other.
+ * Continue`. Other expectations are ignored.
  */
-export function meetExpectations(app: HttpApp): (request: IncomingMessage) => boolean {
+export function meetExpectations(app: HttpApp): Expectations {
   const waiting = new WeakSet<IncomingMessage>();
-  app.server.on('checkContinue', (request, response) => {
-    waiting.add(request);
-    app.server.emit('request', request, response);
-  });
-  // Without this Node answers an `Expect` that it does not know with an empty 417.
-  app.server.on('checkExpectation', (request, response) => {
-    app.server.emit('request', request, response);
-  });
-
   // Behind all rules that look at the head alone, and before the first byte of the body is read.
   app.addHook('preParsing', (request, reply, _payload, done) => {
     if (!waiting.has(request.raw) || !readsBody(request)) return done();
@@ -29,7 +28,19 @@ export function meetExpectations(app: HttpApp): (request: IncomingMessage) => bo
     reply.raw.writeContinue();
     done();
   });
-  return (request) => waiting.has(request);
+  return {
+    watch: (server) => {
+      server.on('checkContinue', (request, response) => {
+        waiting.add(request);
+        server.emit('request', request, response);
+      });
+      // Without this Node answers an `Expect` that it does not know with an empty 417.
+      server.on('checkExpectation', (request, response) => {
+        server.emit('request', request, response);
+      });
+    },
+    isWaiting: (request) => waiting.has(request),
+  };
 }
 
 /** Whether the service reads the body that the head announces. The framework refuses one that is too large. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The HTTP entrypoint: turns requests into calls of the core, and its answers into the HTTP contract. */
-import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
@@ -21,6 +21,7 @@ import { measureCalls } from './measure-calls.ts';
 import type { HttpApp, HttpParts, Route } from './parts.ts';
 import { sendProblem, toProblemDetails } from './problem.ts';
 import { faultOfHead, isFramedOddly } from './request-head.ts';
+import { requestIds } from './request-ids.ts';
 import { addStockRoute } from './routes/add-stock.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
@@ -61,7 +62,7 @@ export type HttpServer = {
   stopTakingRequests(): void;
   /** Closes connections that have sent nothing since they were opened. */
   closeSilentConnections(): void;
-  /** Keeps the limit of connections on another server of the same app too. */
+  /** Applies the rules for connections and heads to another server of the same app. */
   watch(server: Server): void;
   /** Connections of clients. */
   connections(): ConnectionsState;
@@ -107,6 +108,10 @@ export async function createHttpServer(
     nowMs: turnClock(),
     atEndOfTurn: (run) => void setImmediate(run),
   });
+  const onClientError = (error: Error & { code?: string }, socket: Socket) =>
+    answerUnlessComplete(error, socket, () =>
+      answerClientError(error, socket, newRequestId(), drain),
+    );
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -133,15 +138,17 @@ export async function createHttpServer(
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
-    clientErrorHandler: (error, socket) =>
-      answerUnlessComplete(error, socket, () =>
-        answerClientError(error, socket, newRequestId(), drain),
-      ),
+    clientErrorHandler: onClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();
-  connections.watch(app.server);
-  // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
-  app.server.maxHeadersCount = 0;
-  const drain = new BodyDrain(drainLimits(options.requestTimeoutMs), meetExpectations(app));
+  const expectations = meetExpectations(app);
+  const drain = new BodyDrain(drainLimits(options.requestTimeoutMs), expectations.isWaiting);
+  const watch = (server: Server) => {
+    connections.watch(server);
+    expectations.watch(server);
+    // Their size is limited instead. Beyond a thousand Node drops lines silently, a key or a second line among them.
+    server.maxHeadersCount = 0;
+  };
+  watch(app.server);
 
   app.addHook('onRequest', (request, reply, done) => {
     if (drain.ignores(request.raw)) reply.hijack();
@@ -204,7 +211,11 @@ export async function createHttpServer(
       drain.hurry();
     },
     closeSilentConnections: () => connections.closeSilent(),
-    watch: (server) => connections.watch(server),
+    watch: (server) => {
+      watch(server);
+      // The framework sets this for its own server alone.
+      server.on('clientError', onClientError);
+    },
     connections: () => connections.state(),
   };
 }
@@ -277,14 +288,4 @@ function answerLog({
 function isMonitored(url: string): boolean {
   const [path = url] = url.split('?', 1);
   return isHealthPath(path) || path === '/metrics';
-}
-
-/** Ids that are unique across processes and restarts, at the price of a counter. */
-function requestIds(): () => string {
-  const prefix = randomBytes(9).toString('base64url');
-  let count = 0;
-  return () => {
-    count += 1;
-    return `${prefix}-${count.toString(36)}`;
-  };
 }
