@@ -29,7 +29,7 @@ export async function checkHostDatabase(
   try {
     await assertEncoding(client);
     const place = await findInstallation(client, { schema: wanted, setting });
-    if (!place.isInstalled) throw notMigrated(place.schema);
+    if (!place.isInstalled) throw notMigrated(place.schema, place.others);
     const { durability, unsafe } = await readDurability(client);
     if (durability === 'unsafe' && unsafeDurability !== true) {
       throw canLoseClaims(unsafe, 'set unsafeDurability');
@@ -45,11 +45,18 @@ export async function checkHostDatabase(
   }
 }
 
-/** The schema has no installation, or one of another version. */
-export function notMigrated(schema: string): StartError {
-  return new StartError(
+/**
+ * The schema has no installation, or one of another version. `others` are the schemas that have one: the name of this one
+ * may be misspelt.
+ */
+export function notMigrated(schema: string, others: readonly string[] = []): StartError {
+  const lines = [
     `the schema ${schema} cannot decide claims: bring it up to date with migrate(), on a server that takes writes`,
-  );
+  ];
+  if (others.length > 0) {
+    lines.push(`Or set schema: there is an installation in schema ${others.join(', ')}.`);
+  }
+  return new StartError(lines.join('\n'));
 }
 
 /** A session of the pool for what is done once. Its search path is that of its role. Rejects with a `StartError`. */

@@ -31,12 +31,14 @@ export function prepareDatabase(
   const { workers, unsafeDurability } = config;
   const { claimConnections, queryConnections } = config.database;
   const pools = { processes: workers, claimConnections, queryConnections };
-  return withStartConnection(startConnection(config, url, waiting), async (client) => {
+  const connection = startConnection(config, url, waiting);
+  return withStartConnection(connection, async (client) => {
     const durability = await checkDurability(client, { unsafeAllowed: unsafeDurability });
     const scarce = await checkConnectionLimit(client, pools);
     const migrated = await migrateWith(client, {
       ...schemaWanted(config),
       mayAddInstallation: false,
+      onWait: connection.onWait,
     });
     // On the search path of the installation.
     await assertSequence(client);
@@ -80,11 +82,11 @@ function schemaWanted({ database: { schema } }: Config) {
   return { schema, setting: 'DATABASE_SCHEMA' } as const;
 }
 
-function startConnection(config: Config, url: string, { log, signal }: Waiting): StartConnection {
+function startConnection(config: Config, url: string, { log, signal }: Waiting) {
   const { connectTimeoutMs, waitMs } = config.database;
   const place = describePlace(url);
   return {
     ...{ url, connectTimeoutMs, waitMs, signal, sleep: systemClock.sleep },
-    onWait: (reason) => log.warn({ reason }, `waiting for the database at ${place}`),
-  };
+    onWait: (reason: string) => log.warn({ reason }, `waiting for the database at ${place}`),
+  } satisfies StartConnection;
 }

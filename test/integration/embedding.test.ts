@@ -103,6 +103,10 @@ describe('a schema', () => {
       name: 'StartError',
       message: expect.stringContaining('migrate()'),
     });
+    // With a name that is misspelt, migrate() would make a second installation.
+    await expect(start({ schema: 'empty' })).rejects.toThrow(
+      /there is an installation in schema .*firstcome/,
+    );
     await expect(start({ schema: 'a"b' })).rejects.toThrow('schema must be');
     expect(pool.totalCount - pool.idleCount).toBe(0);
   });

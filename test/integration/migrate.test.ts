@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
 import {
   createTestDatabase,
   migrateDatabase,
@@ -41,6 +44,29 @@ const advice = (onSchema: string) => [
   onSchema,
   'Where another role has made the tables, run this as that role.',
 ];
+
+it('a migration that has to wait for another one says so', async () => {
+  const holder = new pg.Client({ connectionString: database.url });
+  await holder.connect();
+  try {
+    const { rows } = await holder.query(
+      'select pg_backend_pid() as pid, pg_advisory_lock(7241865325823964)',
+    );
+    const waits: string[] = [];
+    const migrated = await migrate({
+      ...{ url: database.url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+      ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false },
+      onWait(reason) {
+        waits.push(reason);
+        void holder.query('select pg_advisory_unlock_all()');
+      },
+    });
+    expect(migrated.schema).toBe('firstcome');
+    expect(waits).toEqual([`the server's process ${rows[0].pid} holds the lock for migrations`]);
+  } finally {
+    await holder.end();
+  }
+});
 
 it('a role that may not read the tables of another gets advice', async () => {
   expect(await linesOfRefusal()).toEqual([

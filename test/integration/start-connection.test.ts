@@ -95,6 +95,12 @@ describe('a start waits for a database', () => {
     expect(waits[0]).toBe('it did not answer within 1 s');
   });
 
+  it('that does not answer in what is left of the time, which is rounded', async () => {
+    proxy.blackHole(true);
+    const { result } = start({ connectTimeoutMs: 333.333, waitMs: 0 });
+    await expect(result).rejects.toThrow(/it did not answer within 0\.3 s$/m);
+  });
+
   it('that greets and does not answer', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const { result, waits } = start({ connectTimeoutMs: 3_000 }, async () => proxy.heal());

@@ -86,7 +86,7 @@ async function tryOnce<Result>(
   signal?.addEventListener('abort', cut);
   // The driver's own limit ends at the server's greeting.
   const timer = setTimeout(() => {
-    lost ??= new NotThereYet(`it did not answer within ${timeoutMs / 1000} s`);
+    lost ??= new NotThereYet(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`);
     cut();
   }, timeoutMs);
   try {

@@ -12,6 +12,7 @@ import { quoteName } from './search-path.ts';
 import { statement } from './statements.ts';
 
 const readVersion = statement('read-version');
+const tryLockMigrations = statement('try-lock-migrations');
 const lockMigrations = statement('lock-migrations');
 const versionMin = 15;
 const noRight = '42501';
@@ -21,6 +22,8 @@ const noWrites = '25006';
 export type MigrateOptions = SchemaWanted & {
   /** Whether an installation may be made although the database has another one. */
   mayAddInstallation: boolean;
+  /** Called with the reason where another session has to finish first. */
+  onWait?: (reason: string) => void;
 };
 
 /** The installation that is up to date now, and the names of the migrations applied. */
@@ -61,7 +64,7 @@ export async function migrateWith(
     }
     await assertEncoding(client);
     // From here on: otherwise two that start at once could choose two schemas.
-    await client.query(lockMigrations.text, [PG_MIGRATE_LOCK_ID]);
+    await takeLock(client, options);
     place = await findInstallation(client, options);
     const { schema, listSchema, schemaExists, isInstalled, others } = place;
     if (!isInstalled && others.length > 0 && !options.mayAddInstallation) {
@@ -86,6 +89,18 @@ export async function migrateWith(
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }
+}
+
+/** Takes the lock of the migrations. Its holder may need long, or be stuck, so a wait is reported. */
+async function takeLock(client: pg.ClientBase, { onWait }: MigrateOptions): Promise<void> {
+  const { rows } = await client.query<{ is_taken: boolean; holder: number | null }>(
+    tryLockMigrations.text,
+    [PG_MIGRATE_LOCK_ID],
+  );
+  if (rows[0]?.is_taken) return;
+  const holder = rows[0]?.holder;
+  if (holder) onWait?.(`the server's process ${holder} holds the lock for migrations`);
+  await client.query(lockMigrations.text, [PG_MIGRATE_LOCK_ID]);
 }
 
 /** The connection as the runner takes it. The runner tells some errors of the server as a stack in a text of its own. */

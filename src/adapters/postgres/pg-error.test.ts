@@ -131,6 +131,8 @@ describe('an error in a function', () => {
     ['42P01', 'claim_batch(uuid,text,text[],uuid[],text[],boolean)', 'not_sent'],
     ['42P01', 'firstcome.add_stock(text,integer)', 'not_sent'],
     ['42703', 'firstcome.add_stock(text,integer)', 'broken'],
+    ['25006', 'copy_elsewhere()', 'refused'],
+    ['25006', 'firstcome.require_primary()', 'not_sent'],
   ])('%s in %s is %s', (code, name, reason) => {
     expect(toDatabaseFault(serverError(code, inFunction(name)))).toMatchObject({ reason });
   });

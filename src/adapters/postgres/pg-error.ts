@@ -115,8 +115,9 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
 function reasonOf(code: string, error: pg.DatabaseError): FaultReason {
   const kind = code.slice(0, 2);
   const reason = definite[code] ?? definite[kind] ?? (serverClasses.has(kind) ? 'lost' : 'refused');
-  // A table or function that a trigger of another program misses is no sign that ours are gone.
-  const mayBeForeign = reason === 'broken' || lacksTables(error);
+  // A table or function that a trigger of another program misses is no sign that ours are gone, and a server elsewhere
+  // that refuses its write is no sign that ours takes none.
+  const mayBeForeign = reason === 'broken' || reason === 'not_sent';
   return mayBeForeign && isInForeignFunction(error) ? 'refused' : reason;
 }
 

@@ -5,7 +5,11 @@ import { type Program, runCli } from './cli.ts';
 type Run = { code: number; stdout: string; stderr: string; calls: string[] };
 
 /** Runs one command line against a program that records what it is asked to do. */
-async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
+async function run(
+  args: string[],
+  parts: Partial<Program> = {},
+  columnsMax?: number,
+): Promise<Run> {
   const seen = { stdout: '', stderr: '' };
   const calls: string[] = [];
   const recorded: Program = {
@@ -45,6 +49,7 @@ async function run(args: string[], parts: Partial<Program> = {}): Promise<Run> {
       stderr: (text) => {
         seen.stderr += text;
       },
+      columnsMax,
     },
   );
   return { code, ...seen, calls };
@@ -261,6 +266,20 @@ describe('an error', () => {
       });
     },
   );
+
+  it('on a terminal has lines of at most 80 columns, and leaves commands to copy as they are', async () => {
+    const long = `PORT must be ${'a whole number '.repeat(8)}`.trim();
+    const command = `  ${'run this '.repeat(12)}`.trimEnd();
+    const error = named('StartError', `${long}\n${command}`);
+    const { stderr } = await run(['serve'], failing(error), 80);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.pop()).toBe(`firstcome: ${command}`);
+    expect(lines.filter((line) => line.length > 80 || !line.startsWith('firstcome: '))).toEqual([]);
+    expect(lines.map((line) => line.slice('firstcome: '.length)).join(' ')).toBe(long);
+    expect((await run(['serve'], failing(error))).stderr).toBe(
+      `firstcome: ${long}\nfirstcome: ${command}\n`,
+    );
+  });
 
   it('that nobody expected is told with its stack and its cause, and exits with 70', async () => {
     const cause = new RangeError('the cause');

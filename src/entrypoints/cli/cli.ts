@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The command line: turns arguments into one call of the program, and what happens into text and an exit code. */
+import { inLines } from '../../core/lines.ts';
 import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
 
@@ -21,9 +22,13 @@ const expectedErrors = new Set([
   ...['ConfigError', 'EmbeddedPostgresError', 'StartError', 'DrillError', 'RecordingError'],
 ]);
 
+const prefix = 'firstcome: ';
+
 const processOutput: Output = {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
+  // A program that reads the errors wants each in one line.
+  columnsMax: process.stderr.isTTY ? 80 : undefined,
 };
 
 /**
@@ -76,10 +81,17 @@ async function report(error: unknown, output: Output): Promise<number> {
     output.stderr(`firstcome: unexpected error\n${inspect(error)}\n`);
     return exitCodes.bug;
   }
-  output.stderr(lines.map((line) => `firstcome: ${line}\n`).join(''));
+  const shown = lines.flatMap((line) => wrapped(line, output.columnsMax));
+  output.stderr(shown.map((line) => `${prefix}${line}\n`).join(''));
   if ((error as Error).name !== 'DrillOptionsError') return exitCodes.cannotRun;
   output.stderr(`${helpHint('drill')}\n`);
   return exitCodes.wrongUsage;
+}
+
+/** A line of an error as lines that fit together with the prefix. One that begins with spaces is there to be copied. */
+function wrapped(line: string, columnsMax: number | undefined): string[] {
+  if (columnsMax === undefined || line.startsWith('  ')) return [line];
+  return inLines(line, columnsMax - prefix.length).split('\n');
 }
 
 /** The lines that tell of an error which the operator can mend; undefined when it is a bug, whose stack is wanted. */

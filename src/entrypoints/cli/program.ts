@@ -65,4 +65,9 @@ export type AuditArguments = {
 };
 
 /** Where the command line writes; both take text that brings its own newlines. */
-export type Output = { stdout(text: string): void; stderr(text: string): void };
+export type Output = {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** How long a line of an error may be; undefined: as long as it is. */
+  columnsMax?: number | undefined;
+};
