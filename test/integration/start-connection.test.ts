@@ -240,6 +240,24 @@ it('a start looks up names in the catalogs only, whatever the URL says', async (
   await database.query('drop schema other cascade');
 });
 
+it('limits of the role on statements and locks do not end the work of a start', async () => {
+  // A migration may take long, and so may the wait for one that another process runs.
+  await database.query(`alter role ${role} set statement_timeout = 77`);
+  await database.query(`alter role ${role} set lock_timeout = 88`);
+  const limited = new URL(proxy.urlOf(url));
+  limited.searchParams.set('options', '-c idle_in_transaction_session_timeout=99');
+  const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+  const { result } = start({ url: limited.href }, undefined, async (client) => {
+    const { rows } = await client.query(
+      'select current_setting(name) as setting from unnest($1::text[]) as name',
+      [names],
+    );
+    return rows;
+  });
+  expect(await result).toEqual(names.map(() => ({ setting: '0' })));
+  await database.query(`alter role ${role} reset all`);
+});
+
 it('the time to wait is that of the whole start, whose refusal holds the last reason', async () => {
   await proxy.refuse();
   const service = startService({

@@ -25,6 +25,12 @@ export type StartConnection = {
 };
 
 const readWriteState = statement('read-write-state');
+// Those of a role are meant for its daily work. A migration may take long, and so may the wait for another one.
+const withoutLimits = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
 const pauseMs = 250;
 const lastTryMsMin = 500;
 const reportEveryMs = 5_000;
@@ -75,7 +81,7 @@ async function tryOnce<Result>(
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new pg.Client({
-    ...connectionConfig(url, { name: 'firstcome start' }),
+    ...connectionConfig(url, { name: 'firstcome start', settings: withoutLimits }),
     keepAlive: true,
   });
   let lost: Error | undefined;
