@@ -6,7 +6,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { type ApiKeys, accessWith } from './access.ts';
-import { applyBrowserRules } from './browser-rules.ts';
+import { answerReader, applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
 import { isNewest } from './connection-list.ts';
 import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
@@ -113,6 +113,7 @@ export async function createHttpServer(
     answerUnlessComplete(error, socket, () =>
       answerClientError(error, socket, newRequestId(), drain),
     );
+  const letRead = answerReader(options.corsOrigins);
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -135,6 +136,7 @@ export async function createHttpServer(
     frameworkErrors: (error, request, reply) => {
       startTrace?.(request, reply);
       setApiHeaders(reply);
+      letRead(request, reply);
       beforeAnswer(request, reply);
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
