@@ -244,6 +244,22 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     }
   });
 
+  it.each([
+    ['invalid_request', 'GET', '/api/coupons/100%'],
+    ['uri_too_long', 'GET', `/api/coupons/${'x'.repeat(5000)}`],
+    ['method_not_allowed', 'OPTIONS', '/api/coupons'],
+  ] as const)('may be read where no route takes it: %s to %s', async (code, method, path) => {
+    const answer = await service.client.call({ method, path, headers: { Origin: shop } });
+    expectProblem(answer, code);
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': shop,
+      vary: 'Origin',
+    });
+    const evil = { Origin: 'https://evil.example' };
+    const foreign = await service.client.call({ method, path, headers: evil });
+    expect(foreign.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
   it('is invited by every method of every route, and with every header that a route reads', async () => {
     const document = (await service.client.get('/openapi.json')).json;
     const methods = Object.values<object>(document.paths).flatMap((item) => Object.keys(item));

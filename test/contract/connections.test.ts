@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** How many connections may be open, and which are closed or refused when there are more. */
 import dns from 'node:dns';
+import { once } from 'node:events';
+import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Answer } from '../support/contract-client.ts';
+import { type Answer, clientOf } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
+import { patience, startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const opened: RawConnection[] = [];
@@ -221,6 +224,53 @@ describe('connections that are all in use', () => {
     expect(late?.headers.connection).toBe('close');
   });
 
+  it('are freed by a client that goes on sending a body behind its answer', async () => {
+    const { port } = service.client;
+    const slowCount = async () =>
+      (await metricsOf(port))('firstcome_http_connections_closed_total{reason="slow"}');
+    const before = await slowCount();
+    const upload = 'POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n';
+    const senders = range(max).map(() => net.connect({ port, allowHalfOpen: true }));
+    await Promise.all(
+      senders.map((sender) => {
+        sender.on('error', () => undefined).resume();
+        sender.write(upload);
+        return once(sender, 'end');
+      }),
+    );
+    const timer = setInterval(() => {
+      for (const sender of senders) sender.write('x');
+    }, 20);
+    try {
+      await waitFor(
+        'room',
+        async () => (await askAlone(port, get('/api/coupons')))?.status === 200,
+      );
+    } finally {
+      clearInterval(timer);
+      for (const sender of senders) sender.destroy();
+    }
+    expect(await slowCount()).toBeGreaterThan(before);
+  });
+
+  it('end with the answer to a path that cannot be read, as with any other', async () => {
+    const { port } = service.client;
+    const coupon = await aCoupon(service, { amount: 100 });
+    const held = await holdCoupon(service.database, coupon);
+    try {
+      const busy = await open(port, max - 2);
+      for (const [index, one] of busy.entries()) one.write(claim(`user-${index}`, coupon));
+      await waitFor('all claims', async () => {
+        return (await metricsOf(port))('firstcome_claims_waiting') === max - 2;
+      });
+      const answer = await askAlone(port, get('/api/coupons/%zz'));
+      expect(answer?.status).toBe(400);
+      expect(answer?.headers.connection).toBe('close');
+    } finally {
+      await held.release();
+    }
+  });
+
   it('are freed by one that has sent nothing since it was opened, but not at once', async () => {
     const { port } = service.client;
     const silent = await open(port, max);
@@ -306,5 +356,68 @@ describe('a stop', () => {
     await service.app.stop();
     await silent.closed;
     expect(silent.received).toBe('');
+  });
+
+  it('answers every request that was pipelined before it', async () => {
+    const database = service.database;
+    const app = await startService({ ...patience, DATABASE_URL: database.url });
+    const client = clientOf(app.url);
+    try {
+      const coupon = await aCoupon({ client });
+      const held = await holdCoupon(database, coupon);
+      const connection = await openOne(client.port);
+      const users = ['ada', 'bob', 'eve'];
+      connection.write(users.map((user) => claim(user, coupon)).join(''));
+      await waitFor('all claims', async () => {
+        return (await metricsOf(client.port))('firstcome_claims_waiting') === users.length;
+      });
+      const stopped = app.stop();
+      await waitFor('refused connection', () =>
+        client.get('/livez').then(
+          () => false,
+          () => true,
+        ),
+      );
+      await held.release();
+      const answers = [];
+      for (const _ of users) answers.push(await connection.answer());
+      expect(answers.map((answer) => answer?.json?.user_id)).toEqual(users);
+      expect(answers.at(-1)?.headers.connection).toBe('close');
+      await connection.closed;
+      await stopped;
+    } finally {
+      client.close();
+      await app.stop();
+    }
+  });
+});
+
+describe('requests that are pipelined on one connection', () => {
+  const service = useService();
+  const pipelinedMax = 100;
+
+  it('are refused beyond a hundred under way, and all are answered in order', async () => {
+    const { port } = service.client;
+    const coupon = await aCoupon(service, { amount: 1000 });
+    const held = await holdCoupon(service.database, coupon);
+    const connection = await openOne(port);
+    const users = range(pipelinedMax + 20).map((index) => `user-${index}`);
+    connection.write(users.map((user) => claim(user, coupon)).join(''));
+    try {
+      await waitFor('claims', async () => {
+        return (await metricsOf(port))('firstcome_claims_waiting') >= pipelinedMax;
+      });
+    } finally {
+      await held.release();
+    }
+    for (const [index, user] of users.entries()) {
+      const answer = (await connection.answer()) as Answer;
+      if (index < pipelinedMax) expect(answer.json).toMatchObject({ user_id: user });
+      else expectProblem(answer, 'overloaded');
+    }
+    const claims = (await service.client.get(pathOf(coupon))).json.claimed_by;
+    expect(claims).toEqual(users.slice(0, pipelinedMax));
+    // The connection serves on.
+    expect((await connection.ask(claim('later', coupon)))?.status).toBe(200);
   });
 });

@@ -143,6 +143,8 @@ describe('a request whose length could be read in two ways', () => {
     ['Transfer-Encoding', ['Transfer-Encoding: xchunked'], asChunks],
     ['Transfer-Encoding', ['Transfer-Encoding: identity'], body],
     ['Transfer-Encoding', [chunked], asChunks, '1.0'],
+    ['Transfer-Encoding', [chunked], asChunks, '0.9'],
+    ['Transfer-Encoding', [chunked], asChunks, '2.0'],
   ])('is 400 and ends its connection: %s, %j', async (field, lines, bytes, version = '1.1') => {
     const before = await storedCounts(service);
     const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import cors from '@fastify/cors';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { isHealthPath } from './health-paths.ts';
 import { authorityIn, type HostRuleOptions, hostRule } from './hosts.ts';
@@ -68,6 +68,22 @@ function refuseForeignOrigins(app: FastifyInstance, corsOrigins: ReadonlySet<str
   });
 }
 
+const exposedHeaders = ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After'];
+
+/** Lets pages of these origins read an answer that is sent before the rules for browsers have run. */
+export function answerReader(
+  corsOrigins: readonly string[],
+): (request: FastifyRequest, reply: FastifyReply) => void {
+  const readers = new Set(corsOrigins);
+  return ({ headers: { origin } }, reply) => {
+    if (readers.size === 0) return;
+    reply.header('Vary', 'Origin');
+    if (origin === undefined || !readers.has(origin)) return;
+    reply.header('Access-Control-Allow-Origin', origin);
+    reply.header('Access-Control-Expose-Headers', exposedHeaders.join(', '));
+  };
+}
+
 // Chromium keeps the answer to a preflight no longer than this.
 const preflightSeconds = 7200;
 
@@ -80,17 +96,19 @@ async function inviteOrigins(app: FastifyInstance, origins: readonly string[]): 
     for (const one of [method].flat()) if (!methods.includes(one)) methods.push(one);
     methods.sort();
   });
+  const letRead = answerReader(origins);
   app.addHook('onRequest', (request, reply, done) => {
     // The plugin takes every OPTIONS for a preflight.
-    if (request.method === 'OPTIONS' && !isPreflight(request)) reply.callNotFound();
-    else done();
+    if (request.method !== 'OPTIONS' || isPreflight(request)) return done();
+    letRead(request, reply);
+    reply.callNotFound();
   });
   await app.register(cors, {
     origin: [...origins],
     methods,
     // The star is for what client libraries add by themselves. It does not stand for Authorization.
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Prefer', '*'],
-    exposedHeaders: ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After'],
+    exposedHeaders,
     maxAge: preflightSeconds,
     strictPreflight: false,
     hideOptionsRoute: true,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 const tracked = Symbol('connection');
@@ -14,6 +14,8 @@ export class Connection {
   /** Requests whose head has arrived, and those of them that are answered. */
   requests = 0;
   answers = 0;
+  /** The last of these requests, until all are answered. */
+  newest: IncomingMessage | undefined;
   /** Bytes that were read from it when it was last answered. */
   bytesRead = 0;
   /** Accepted beyond the limit: only health checks are served on it. */
@@ -39,6 +41,12 @@ export class Connection {
 /** The connection on this socket; undefined where the socket does not belong to a server that is watched. */
 export function connectionOf(socket: Socket): Connection | undefined {
   return (socket as TrackedSocket)[tracked];
+}
+
+/** Whether no other request came behind this one on its connection: an answer that ends it then costs no other. */
+export function isNewest(request: IncomingMessage): boolean {
+  const newest = connectionOf(request.socket)?.newest;
+  return newest === undefined || newest === request;
 }
 
 /** Where Node keeps the response that a connection waits for; its own handling of errors looks there too. */

@@ -6,7 +6,8 @@
  * - Above, connections that wait for a request are closed, the one that has waited longest first. One that was just
  *   opened is spared: its first request is about to arrive. Where none waits, since so many requests are under way,
  *   answers end their connection.
- * - At the limit, a request that takes longer than a second to arrive is answered 408.
+ * - At the limit, a request that takes longer than a second to arrive is answered 408. A client that still sends a body
+ *   a second after its answer loses the connection.
  * - Where that is not enough either, a few more connections are accepted. On these only health checks and metrics are
  *   served; any other request is refused as `overloaded`. When they are used up as well, the oldest one that has not
  *   sent its request is closed for the newest.
@@ -29,6 +30,8 @@ const silentAtLimitMsMin = 100;
 const idleOnly = Number.POSITIVE_INFINITY;
 // How long a request may take to arrive completely, at the limit.
 const slowMsMin = 1000;
+// Each one under way takes memory; clients that pipeline at all send far fewer ahead.
+const pipelinedMax = 100;
 
 /** The connections at this moment, and how many were closed for the limit since the start. */
 export type ConnectionsState = { open: number; idle: number; max: number; closed: CloseCounts };
@@ -51,14 +54,22 @@ export function acceptedBeyond(max: number): number {
   return Math.max(beyondMin, Math.ceil(max * beyondShare));
 }
 
-/** Refuses requests on connections beyond the limit, but those that are always served. */
+/**
+ * Refuses requests on connections beyond the limit, but those that are always served; and on any connection those
+ * behind a hundred that are under way. Node stops reading while answers wait behind others.
+ */
 export function refuseBeyondLimit(
   app: FastifyInstance,
   connections: Connections,
   isAlwaysServed: (url: string) => boolean,
 ): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!connectionOf(request.raw.socket)?.isBeyond || isAlwaysServed(request.url)) return done();
+    const connection = connectionOf(request.raw.socket);
+    if (connection !== undefined && connection.requests - connection.answers > pipelinedMax) {
+      const detail = 'too many requests are under way on this connection; wait for their answers';
+      return done(new AppError('overloaded', { detail }));
+    }
+    if (!connection?.isBeyond || isAlwaysServed(request.url)) return done();
     connections.countRefused();
     done(new AppError('overloaded', { detail: 'too many connections are open' }));
   });
@@ -85,6 +96,8 @@ export class Connections {
   private readonly idle = new ConnectionList();
   /** With a request under way that may not have arrived yet, in order of its beginning as far as it is known. */
   private readonly asking = new ConnectionList();
+  /** Answered for the last time, in order of that answer: the body of the request still arrives and is discarded. */
+  private readonly ending = new ConnectionList();
   /** Beyond the limit, with no request yet. */
   private readonly reserve = new ConnectionList();
   private isTurnWatched = false;
@@ -153,12 +166,14 @@ export class Connections {
     this.watchTurn();
   }
 
-  private onRequest({ socket }: IncomingMessage, response: ServerResponse): void {
+  private onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
     const connection = connectionOf(socket);
     if (connection === undefined) return;
     // From here on Node's own timeouts apply.
     if (connection.requests === 0) socket.setTimeout(0);
     connection.requests += 1;
+    connection.newest = request;
     connection.sinceMs = this.options.nowMs();
     if (connection.isBeyond && this.within < this.options.max) this.moveWithin(connection);
     this.asking.add(connection);
@@ -169,14 +184,15 @@ export class Connections {
   private onAnswered(connection: Connection): void {
     connection.answers += 1;
     if (!connection.isOpen || connection.answers < connection.requests) return;
+    connection.newest = undefined;
+    connection.sinceMs = this.options.nowMs();
     // Otherwise it ends with this answer, as the client knows.
     if (connection.socket.writable) {
-      connection.sinceMs = this.options.nowMs();
       connection.bytesRead = connection.socket.bytesRead;
       this.idle.add(connection);
       if (this.isNearLimit) this.watchTurn();
     } else {
-      connection.list?.remove(connection);
+      this.ending.add(connection);
     }
   }
 
@@ -209,7 +225,7 @@ export class Connections {
   }
 
   private makeRoom(): boolean {
-    return this.closeWaiting(silentAtLimitMsMin) || this.closeSlow();
+    return this.closeWaiting(silentAtLimitMsMin) || this.closeEnding() || this.closeSlow();
   }
 
   /** Closes the connection that has waited longest for a request; false where none waits. */
@@ -231,6 +247,14 @@ export class Connections {
     const silent = this.silent.first;
     if (silent === undefined || !this.isOlder(silent, silentMs)) return idle;
     return idle === undefined || silent.sinceMs < idle.sinceMs ? silent : idle;
+  }
+
+  /** Closes a connection that its client keeps open behind the last answer; false where there is none. */
+  private closeEnding(): boolean {
+    const one = this.ending.first;
+    if (one === undefined || !this.isOlder(one, slowMsMin)) return false;
+    this.close(one, 'slow');
+    return true;
   }
 
   /** Ends a request that is slow to arrive; false where there is none. */

@@ -48,6 +48,8 @@ it.each([
   ['chunked', '1.1', false],
   ['Chunked', '1.1', false],
   ['chunked', '1.0', true],
+  ['chunked', '0.9', true],
+  ['chunked', '2.0', true],
   ['gzip, chunked', '1.1', true],
   ['chunked, chunked', '1.1', true],
   ['identity', '1.1', true],

@@ -57,12 +57,13 @@ export function faultOfHead(head: RequestHead): AppError | undefined {
 
 /**
  * Whether the end of the body is found by anything but a length or plain chunks. Of a list of codings the parser reads
- * the last one alone. HTTP/1.0 has no chunks: a proxy of that version finds another end.
+ * the last one alone. HTTP/1.0 has no chunks: a proxy of that version finds another end. The
+ * parser takes 0.9 and 2.0 too, which are no versions of this protocol.
  */
 export function isFramedOddly({ headers, httpVersion }: Omit<RequestHead, 'rawHeaders'>): boolean {
   const coding = headers['transfer-encoding'];
   if (coding === undefined) return false;
-  return coding.toLowerCase() !== 'chunked' || httpVersion === '1.0';
+  return coding.toLowerCase() !== 'chunked' || httpVersion !== '1.1';
 }
 
 /** The bits of the headers that are sent in more than one line. Runs for every request. */

@@ -6,8 +6,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { type ApiKeys, accessWith } from './access.ts';
-import { applyBrowserRules } from './browser-rules.ts';
+import { answerReader, applyBrowserRules } from './browser-rules.ts';
 import { answerClientError } from './client-error.ts';
+import { isNewest } from './connection-list.ts';
 import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
 import { BodyDrain, drainLimits } from './drain-body.ts';
@@ -112,6 +113,7 @@ export async function createHttpServer(
     answerUnlessComplete(error, socket, () =>
       answerClientError(error, socket, newRequestId(), drain),
     );
+  const letRead = answerReader(options.corsOrigins);
   const app: HttpApp = Fastify({
     logger: false,
     genReqId: newRequestId,
@@ -134,7 +136,8 @@ export async function createHttpServer(
     frameworkErrors: (error, request, reply) => {
       startTrace?.(request, reply);
       setApiHeaders(reply);
-      drain.beforeAnswer(request, reply);
+      letRead(request, reply);
+      beforeAnswer(request, reply);
       sendProblem(reply, toProblemDetails(error));
       logAnswer?.(request, reply);
     },
@@ -149,6 +152,11 @@ export async function createHttpServer(
     server.maxHeadersCount = 0;
   };
   watch(app.server);
+  const beforeAnswer = (request: FastifyRequest, reply: FastifyReply) => {
+    const isToEnd = stopping || connections.isNearLimit;
+    if (isToEnd && isNewest(request.raw)) reply.header('Connection', 'close');
+    drain.beforeAnswer(request, reply);
+  };
 
   app.addHook('onRequest', (request, reply, done) => {
     if (drain.ignores(request.raw)) reply.hijack();
@@ -165,8 +173,7 @@ export async function createHttpServer(
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (stopping || connections.isNearLimit) reply.header('Connection', 'close');
-    drain.beforeAnswer(request, reply);
+    beforeAnswer(request, reply);
     done(null, payload);
   });
   // A key may be replaced while the service runs, but none comes or goes.
