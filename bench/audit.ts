@@ -31,7 +31,7 @@ const rulesOfFirstcome: Rule[] = [
         or (k.claims > 0 and (k.first <> 1 or k.last <> k.claims or k.positions <> k.claims))`,
   },
   {
-    rule: 'no ledger row is missing, and the stock never falls below 0',
+    rule: 'each ledger row follows from the rows before it, and the stock never falls below 0',
     sql: `select * from (
         select coupon_id, seq, kind, first_position, remaining_after,
           row_number() over up_to as count,

@@ -1,24 +1,54 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The plots of the report. */
-import type { Plot, PlotLine } from './plot.ts';
+import type { LinePlot, PlotLine } from '../src/proof/plot/line-plot.ts';
+import { tickText } from '../src/proof/plot/scale.ts';
 import {
   medianOf,
+  type OverloadLoad,
   type OverloadResult,
   type Results,
   type Run,
   seriesOf,
   type TargetKind,
 } from './results.ts';
+import type { Colour } from './svg-file.ts';
 
 /** A plot and its file name. */
-export type NamedPlot = { file: string; plot: Plot };
+export type NamedPlot = { file: string; plot: LinePlot };
 
-const colours: Record<string, PlotLine['colour']> = {
-  'empty handler': 0,
-  'bare route': 3,
-  firstcome: 1,
-  'usual design': 2,
+/** A line with one value for each x; undefined where nothing was measured. */
+type Line = { name: string; colour: Colour; dashed?: boolean; y: readonly (number | undefined)[] };
+
+const colours: Record<TargetKind, Colour> = {
+  'empty handler': 'grey',
+  'bare route': 'purple',
+  firstcome: 'blue',
+  'usual design': 'orange',
+  pgbench: 'grey',
 };
+
+/** A plot over a few values of x, evenly spaced. */
+function plotOver(
+  x: readonly number[],
+  { lines, ...texts }: Pick<LinePlot, 'title' | 'xTitle' | 'yTitle' | 'scale'> & { lines: Line[] },
+): LinePlot {
+  return {
+    ...texts,
+    dots: true,
+    xTicks: x.map((value, index) => ({ at: index, text: tickText(value) })),
+    xRange: [-0.5, x.length - 0.5],
+    lines: lines
+      .map(
+        ({ y, ...line }): PlotLine => ({
+          ...line,
+          points: y.flatMap((value, index) =>
+            value === undefined ? [] : [[index, value] as const],
+          ),
+        }),
+      )
+      .filter(({ points }) => points.length > 0),
+  };
+}
 
 /** The plots of the hot coupon over the number of connections; without those that have no measured values. */
 export function plotsOf(results: Results): NamedPlot[] {
@@ -30,9 +60,9 @@ export function plotsOf(results: Results): NamedPlot[] {
   const line = (
     kind: TargetKind,
     figure: (run: Run) => number | undefined,
-    more: Partial<PlotLine> = {},
-  ): PlotLine => ({
-    ...{ name: kind, colour: colours[kind] ?? 0, ...more },
+    more: Partial<Line> = {},
+  ): Line => ({
+    ...{ name: kind, colour: colours[kind], ...more },
     y: x.map((connections) =>
       medianOf(
         series.find((one) => one.target.kind === kind && one.connections === connections),
@@ -45,33 +75,30 @@ export function plotsOf(results: Results): NamedPlot[] {
   const plots: NamedPlot[] = [
     {
       file: 'rate.svg',
-      plot: {
-        ...{ title: 'Claims a second on one hot coupon', xTitle, yTitle: 'claims/s', x },
+      plot: plotOver(x, {
+        ...{ title: 'Claims a second on one hot coupon', xTitle, yTitle: 'claims/s' },
         ...{ scale: 'linear', lines: kinds.map((kind) => line(kind, (run) => run.rate)) },
-      },
+      }),
     },
     {
       file: 'latency.svg',
-      plot: {
-        ...{ title: 'Latency of a claim on one hot coupon', xTitle, yTitle: 'ms', x },
-        scale: 'log',
+      plot: plotOver(x, {
+        ...{ title: 'Latency of a claim on one hot coupon', xTitle, yTitle: 'ms', scale: 'log' },
         lines: (['firstcome', 'usual design'] as const).flatMap((kind) => [
           line(kind, (run) => run.load.p50Ms, { name: `${kind}, p50` }),
           line(kind, (run) => run.load.p99Ms, { name: `${kind}, p99`, dashed: true }),
         ]),
-      },
+      }),
     },
     {
       file: 'batch-size.svg',
-      plot: {
-        ...{ title: 'Claims decided by one commit', xTitle, yTitle: 'claims', x, scale: 'log' },
+      plot: plotOver(x, {
+        ...{ title: 'Claims decided by one commit', xTitle, yTitle: 'claims', scale: 'log' },
         lines: [line('firstcome', (run) => run.batchSize)],
-      },
+      }),
     },
   ];
-  return plots
-    .map(({ file, plot }) => ({ file, plot: { ...plot, lines: plot.lines.filter(hasValues) } }))
-    .filter(({ plot }) => plot.lines.length > 0);
+  return plots.filter(({ plot }) => plot.lines.length > 0);
 }
 
 /** The plots of the overload over the planned load. */
@@ -80,62 +107,33 @@ export function overloadPlotsOf({ loads }: OverloadResult): NamedPlot[] {
   const xTitle = 'planned load, in multiples of the peak';
   const line = (
     name: string,
-    colour: PlotLine['colour'],
-    y: readonly (number | undefined)[],
-  ): PlotLine => ({ name, colour, y });
-  const orNothing = (value: number) => (value > 0 ? value : undefined);
+    colour: Colour,
+    figure: (load: OverloadLoad) => number | undefined,
+  ): Line => ({ name, colour, y: loads.map(figure) });
+  // A latency of 0 means that the load has no such claim.
+  const measured = (ms: number) => (ms > 0 ? ms : undefined);
   return [
     {
       file: 'overload-rate.svg',
-      plot: {
-        ...{ title: 'Claims a second in an overload', xTitle, yTitle: 'claims/s', x },
-        scale: 'linear',
+      plot: plotOver(x, {
+        ...{ title: 'Claims a second in an overload', xTitle, yTitle: 'claims/s', scale: 'linear' },
         lines: [
-          line(
-            'offered',
-            0,
-            loads.map(({ offered }) => offered),
-          ),
-          line(
-            'decided',
-            1,
-            loads.map(({ decided }) => decided),
-          ),
-          line(
-            'no free connection',
-            3,
-            loads.map(({ unsent }) => unsent),
-          ),
-          line(
-            'shed',
-            2,
-            loads.map(({ shed }) => shed),
-          ),
+          line('offered', 'grey', ({ offered }) => offered),
+          line('decided', 'blue', ({ decided }) => decided),
+          line('no free connection', 'purple', ({ unsent }) => unsent),
+          line('shed', 'orange', ({ shed }) => shed),
         ],
-      },
+      }),
     },
     {
       file: 'overload-latency.svg',
-      plot: {
-        ...{ title: 'Latency in an overload, p99', xTitle, yTitle: 'ms', x },
-        scale: 'log',
+      plot: plotOver(x, {
+        ...{ title: 'Latency in an overload, p99', xTitle, yTitle: 'ms', scale: 'log' },
         lines: [
-          line(
-            'decided',
-            1,
-            loads.map(({ decidedMs }) => orNothing(decidedMs.p99)),
-          ),
-          line(
-            'shed',
-            2,
-            loads.map(({ shedMs }) => orNothing(shedMs.p99)),
-          ),
-        ].filter(hasValues),
-      },
+          line('decided', 'blue', ({ decidedMs }) => measured(decidedMs.p99)),
+          line('shed', 'orange', ({ shedMs }) => measured(shedMs.p99)),
+        ],
+      }),
     },
   ];
-}
-
-function hasValues({ y }: PlotLine): boolean {
-  return y.some((value) => value !== undefined);
 }

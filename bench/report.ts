@@ -5,11 +5,12 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { drawLines } from '../src/proof/plot/line-plot.ts';
 import { say } from './clean-up.ts';
-import { drawPlot } from './plot.ts';
 import { pageOf } from './report-page.ts';
 import { overloadPlotsOf, plotsOf } from './report-plots.ts';
 import type { DropResult, OverloadResult, Results } from './results.ts';
+import { svgFile } from './svg-file.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 const triedFile = join(import.meta.dirname, 'tried.md');
@@ -32,7 +33,7 @@ if (resultsFile === undefined || resultsFile === '--help') {
   const overloadPlots = overload === undefined ? [] : overloadPlotsOf(overload);
   mkdirSync(join(docs, 'performance'), { recursive: true });
   for (const { file, plot } of [...plots, ...overloadPlots]) {
-    writeFileSync(join(docs, 'performance', file), drawPlot(plot));
+    writeFileSync(join(docs, 'performance', file), svgFile(drawLines(plot)));
     say(`wrote docs/performance/${file}`);
   }
   const page = pageOf({

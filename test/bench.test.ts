@@ -7,8 +7,8 @@ import { compare, type DropAnswers } from '../bench/drop-audit.ts';
 import { retryOf, userNumber, userOutcomes } from '../bench/drop-messages.ts';
 import { goalLines } from '../bench/goals.ts';
 import { parseMetrics } from '../bench/metrics.ts';
-import { drawPlot } from '../bench/plot.ts';
 import { watchedLines } from '../bench/printing.ts';
+import { plotsOf } from '../bench/report-plots.ts';
 import {
   type Results,
   type Run,
@@ -18,7 +18,9 @@ import {
 } from '../bench/results.ts';
 import { userOf } from '../bench/set-up.ts';
 import { median, ratio, shown } from '../bench/statistics.ts';
+import { svgFile } from '../bench/svg-file.ts';
 import { Histogram } from '../src/proof/drill/histogram.ts';
+import { drawLines } from '../src/proof/plot/line-plot.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -201,14 +203,20 @@ describe('the report', () => {
     ]);
   });
 
-  it('draws only measured values', () => {
-    const svg = drawPlot({
-      ...{ title: 'a < b', xTitle: 'x', yTitle: 'y', x: [1, 16, 64], scale: 'log' },
-      lines: [{ name: 'one', colour: 1, y: [1, undefined, 100] }],
-    });
-    expect(svg.match(/<circle/g)).toHaveLength(2);
+  it('plots only measured values, under escaped names', () => {
+    const unmeasured = { ...results, runs: [...runs, run({ kind: 'usual design' }, 5)] };
+    unmeasured.runs.push(run({ kind: 'usual design' }, 7, { connections: 16 }));
+    const [rate] = plotsOf(unmeasured);
+    if (rate === undefined) throw new Error('no plot');
+    const svg = svgFile({ ...drawLines(rate.plot), title: 'a < b' });
+    // Two targets at 256 connections, and one at 16 and at 256.
+    expect(svg.match(/<circle/g)).toHaveLength(4);
     expect(svg).toContain('a &lt; b');
-    expect(svg).not.toContain('NaN');
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('has no plot without a measured value', () => {
+    expect(plotsOf(results).map(({ file }) => file)).not.toContain('batch-size.svg');
   });
 });
 

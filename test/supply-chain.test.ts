@@ -68,12 +68,14 @@ describe.each(readdirSync(join(root, '.github/workflows')))('the workflow %s', (
   const text = read(path);
 
   it('is well-formed', async () => {
-    const lint = await createLinter();
-    // Its list of runners is older than those that there are.
-    const mistakes = (workflow: string) =>
-      lint(workflow, path).filter(({ kind }) => kind !== 'runner-label');
-    expect(mistakes(text)).toEqual([]);
-    expect(mistakes(text.replace('runs-on:', 'runs-in:'))).not.toEqual([]);
+    const errorsIn = async (workflow: string) => {
+      // A linter that checks a second text crashes on some texts.
+      const lint = await createLinter();
+      // The linter does not know the newest runners.
+      return lint(workflow, path).filter(({ kind }) => kind !== 'runner-label');
+    };
+    expect(await errorsIn(text)).toEqual([]);
+    expect(await errorsIn(text.replace('runs-on:', 'runs-in:'))).not.toEqual([]);
   });
 
   it('runs actions by their commit, with the version beside it', () => {

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { Display, type Progress } from '../../src/proof/drill/display.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
 import { resolveOptions } from '../../src/proof/drill/options.ts';
-import { barPlot, escaped, linePlot } from '../../src/proof/drill/plots.ts';
 import { type DrillReport, readMachine, recoveryOf } from '../../src/proof/drill/report.ts';
 import { reportPage } from '../../src/proof/drill/report-page.ts';
 import { summaryOf } from '../../src/proof/drill/summary.ts';
 import { Tally } from '../../src/proof/drill/tally.ts';
+import { escaped } from '../../src/proof/plot/drawing.ts';
 
 const hostile = `<script>alert("1")</script>&'\u001b[31m`;
 
@@ -100,28 +100,6 @@ describe('the report page', () => {
     expect(reportPage(aReport())).not.toContain('is the limit');
     const late = summaryOf(aReport({ generator: { ...generator, leftOut: 1234 } })).join('\n');
     expect(late).toMatch(/skipped +1,234 arrivals/);
-  });
-});
-
-describe('the plots', () => {
-  it('draws a point of a line plot at its value', () => {
-    const line = { name: 'p50', colour: '--won', points: [[0, 1] as const, [10, 100] as const] };
-    const plot = { title: 't', xTitle: 'x', xTicks: [], lines: [line as never] };
-    // From the lower left corner, 1 ms, to the upper right one, 100 ms.
-    expect(linePlot(plot)).toContain('points="64.0,256.0 704.0,34.0"');
-  });
-
-  it('stacks bars without a gap, and merges seconds where space is short', () => {
-    const part = (name: string, value: number) => ({
-      ...{ name, colour: '--won', values: new Array<number>(1000).fill(value) },
-    });
-    const svg = barPlot({ title: 't', series: [part('a', 30), part('b', 20)] });
-    const bars = [...svg.matchAll(/<rect x="64.0" y="([\d.]+)" [^>]*height="([\d.]+)"/g)];
-    const [lower, upper] = bars.map(([, y, tall]) => ({ y: Number(y), tall: Number(tall) }));
-    // Together 50, which is also the end of the axis.
-    expect(upper?.y).toBeCloseTo(34, 1);
-    expect((upper?.y ?? 0) + (upper?.tall ?? 0)).toBeCloseTo(lower?.y ?? 0, 1);
-    expect(svg.match(/<rect x/g)?.length).toBeLessThan(800);
   });
 });
 

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { counted, millis, seconds, whole } from '../numbers.ts';
+import { drawBars } from '../plot/bar-plot.ts';
+import { type Drawing, escaped, frame, plotRules } from '../plot/drawing.ts';
+import { drawLines } from '../plot/line-plot.ts';
+import { secondTicks } from '../plot/scale.ts';
 import { labelOf, outcomeClasses } from './completion.ts';
-import { barPlot, escaped, linePlot, secondTicks } from './plots.ts';
 import type { DrillReport } from './report.ts';
 import { generatorLine } from './summary.ts';
+
+const colours = Object.fromEntries(
+  outcomeClasses.map((name): [string, string] => [name, `var(--${name})`]),
+);
 
 const style = `
 :root { color-scheme: light dark; --back: #fff; --text: #1c1f23; --soft: #5b636d; --grid: #d8dce1;
@@ -20,9 +27,10 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(--grid); }
 th:first-child, td:first-child { text-align: left; }
 th { overflow-wrap: break-word; color: var(--soft); font-weight: 600; }
-figure { margin: 1rem 0; } figcaption { font-weight: 600; }
-svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 11px; }
-.grid { stroke: var(--grid); } .line { fill: none; stroke-width: 2; }
+figure { margin: 1rem 0; }
+svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 13px; }
+.grid { stroke: var(--grid); }
+${plotRules(colours).join('\n')}
 .limit { border: 2px solid var(--unknown); padding: .5rem .8rem; }
 `;
 
@@ -105,20 +113,15 @@ function curvePlot({ latencyCurve }: DrillReport): string {
   const finite = latencyCurve.filter(([percent]) => percent < 100);
   const nines = (percent: number) => -Math.log10(1 - percent / 100);
   const end = Math.max(1, ...finite.map(([percent]) => nines(percent)));
-  const ticks = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
+  const xTicks = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
     .filter((percent) => nines(percent) <= end)
     .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
-  return linePlot({
-    title: 'Latency by percentile',
-    xTitle: 'of all requests',
-    xTicks: ticks,
-    lines: [
-      {
-        ...{ name: 'latency', colour: '--refused' },
-        points: finite.map(([percent, ms]) => [nines(percent), ms]),
-      },
-    ],
+  const points = finite.map(([percent, ms]): [number, number] => [nines(percent), ms]);
+  const plot = drawLines({
+    ...{ title: 'Latency by percentile', xTitle: 'of all requests', yTitle: 'ms', xTicks },
+    ...{ scale: 'log', lines: [{ name: 'latency', colour: 'refused', points }] },
   });
+  return figure(plot);
 }
 
 function latencyPlot({ series }: DrillReport): string {
@@ -126,26 +129,35 @@ function latencyPlot({ series }: DrillReport): string {
     series
       .filter(({ outcomes }) => Object.keys(outcomes).length > 0)
       .map((second): [number, number] => [second.second, second[figure]]);
-  return linePlot({
-    title: 'Latency over time',
-    xTitle: 'seconds',
+  const plot = drawLines({
+    ...{ title: 'Latency over time', xTitle: 'seconds', yTitle: 'ms', scale: 'log' },
     xTicks: secondTicks(series.length),
     lines: [
-      { name: 'p50', colour: '--won', points: points('p50') },
-      { name: 'p99', colour: '--shed', points: points('p99') },
-      { name: 'p99.9', colour: '--unknown', points: points('p999') },
+      { name: 'p50', colour: 'won', points: points('p50') },
+      { name: 'p99', colour: 'shed', points: points('p99') },
+      { name: 'p99.9', colour: 'unknown', points: points('p999') },
     ],
   });
+  return figure(plot);
 }
 
 function outcomesPlot({ series }: DrillReport): string {
-  return barPlot({
-    title: 'Answers a second',
+  const plot = drawBars({
+    ...{ title: 'Answers a second', yTitle: 'answers/s' },
     series: outcomeClasses.map((name) => ({
-      ...{ name: labelOf(name), colour: `--${name}` },
+      ...{ name: labelOf(name), colour: name },
       values: series.map(({ answers }) => answers[name]),
     })),
   });
+  return figure(plot);
+}
+
+function figure({ title, elements }: Drawing): string {
+  return [
+    `<figure><svg viewBox="0 0 ${frame.width} ${frame.height}" role="img" aria-label="${escaped(title)}">`,
+    ...elements,
+    '</svg></figure>',
+  ].join('\n');
 }
 
 function outcomesTable({ outcomes, totals }: DrillReport): string {
