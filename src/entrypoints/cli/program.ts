@@ -65,4 +65,9 @@ export type AuditArguments = {
 };
 
 /** Where the command line writes; both take text that brings its own newlines. */
-export type Output = { stdout(text: string): void; stderr(text: string): void };
+export type Output = {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  /** The width that error lines are wrapped to: set where standard error is a terminal. */
+  errorColumns?: number | undefined;
+};
