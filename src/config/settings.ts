@@ -189,13 +189,13 @@ export const settingDefinitions = {
     group: 'Claims',
     default: 10_000,
     ...{ min: 1, max: 1_000_000 },
-    help: 'Claims of one coupon that may wait; further ones hear "overloaded".',
+    help: 'Claims of one coupon that may wait; further ones get "overloaded".',
   }),
   CLAIM_WAIT_MAX_MS: wholeNumber({
     group: 'Claims',
     default: 1_000,
     ...{ min: 10, max: 600_000, unit: 'milliseconds' },
-    help: 'A claim that would wait longer behind others of its coupon hears "overloaded" at once.',
+    help: 'A claim that would wait longer behind others of its coupon gets "overloaded" at once.',
   }),
   CLAIM_LANES_MAX: wholeNumber({
     group: 'Claims',

@@ -97,7 +97,7 @@ async function removeDrafts(dataDir: string): Promise<void> {
 /** Makes a complete cluster beside its final place and then moves it there, so a kill leaves either none or a whole one. */
 async function createCluster(options: ClusterOptions, folder: string): Promise<void> {
   const { dataDir, account, version, say } = options;
-  say(`Creating the database with PostgreSQL ${version} in ${dataDir} (first start only).`);
+  say(`Creating the database with PostgreSQL ${version} (first start only):\n  ${dataDir}`);
   const draft = join(dataDir, `${draftPrefix}${randomUUID()}`);
   await mkdir(draft, { mode: 0o700 });
   try {

@@ -8,7 +8,7 @@ type Run = { code: number; stdout: string; stderr: string; calls: string[] };
 async function run(
   args: string[],
   parts: Partial<Program> = {},
-  columnsMax?: number,
+  errorColumns?: number,
 ): Promise<Run> {
   const seen = { stdout: '', stderr: '' };
   const calls: string[] = [];
@@ -49,7 +49,7 @@ async function run(
       stderr: (text) => {
         seen.stderr += text;
       },
-      columnsMax,
+      errorColumns,
     },
   );
   return { code, ...seen, calls };
@@ -111,14 +111,14 @@ describe('a command', () => {
     ]) {
       const { code, stderr, calls } = await run(args);
       expect({ code, calls }, stderr).toEqual({ code: 2, calls: [] });
-      expect(stderr).toContain(`(firstcome ${args[0]} --help tells what there is)`);
+      expect(stderr).toContain(`(firstcome ${args[0]} --help shows the usage)`);
     }
     const drill = async () => {
       throw Object.assign(named('DrillOptionsError', ''), { mistakes: ['no such scenario'] });
     };
     expect(await run(['drill', 'x'], { drill })).toEqual({
       ...{ code: 2, stdout: '', calls: [] },
-      stderr: 'firstcome: no such scenario\n(firstcome drill --help tells what there is)\n',
+      stderr: 'firstcome: no such scenario\n(firstcome drill --help shows the usage)\n',
     });
     for (const name of ['drill', 'audit']) {
       expect((await run([name, '--help'])).stdout.replaceAll(/\s+/g, ' ')).toContain(
@@ -201,7 +201,7 @@ describe('the help', () => {
       stderr: [
         "firstcome: no help on 'prices'",
         'There is help on: serve, migrate, config, drill, audit, settings',
-        '(firstcome help --help tells what there is)\n',
+        '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
   });
@@ -242,7 +242,7 @@ describe('a wrong command line', () => {
     const { code, stdout, stderr, calls } = await run(args);
     expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
     expect(stderr).toMatch(told);
-    expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help tells what there is\)/);
+    expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help shows the usage\)/);
   });
 });
 
@@ -274,7 +274,8 @@ describe('an error', () => {
     const { stderr } = await run(['serve'], failing(error), 80);
     const lines = stderr.trimEnd().split('\n');
     expect(lines.pop()).toBe(`firstcome: ${command}`);
-    expect(lines.filter((line) => line.length > 80 || !line.startsWith('firstcome: '))).toEqual([]);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines.every((line) => /^(firstcome: | {11})\S/.test(line))).toBe(true);
     expect(lines.map((line) => line.slice('firstcome: '.length)).join(' ')).toBe(long);
     expect((await run(['serve'], failing(error))).stderr).toBe(
       `firstcome: ${long}\nfirstcome: ${command}\n`,
@@ -303,4 +304,21 @@ describe('an error', () => {
       stderr: 'firstcome: PORT must be\n',
     });
   });
+});
+
+it('wraps a long error on a terminal to 80 columns, with an indent instead of the prefix', async () => {
+  const error = Object.assign(new Error(), {
+    name: 'StartError',
+    message: 'word '.repeat(30).trim(),
+  });
+  let stderr = '';
+  const output = { stdout: () => {}, stderr: (text: string) => (stderr += text), errorColumns: 80 };
+  const program = { config: () => Promise.reject(error) } as unknown as Program;
+  expect(await runCli(['config'], program, output)).toBe(1);
+  const lines = stderr.trimEnd().split('\n');
+  expect(lines.length).toBeGreaterThan(1);
+  expect(lines[0]).toMatch(/^firstcome: word/);
+  for (const line of lines.slice(1)) expect(line).toMatch(/^ {11}word/);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  expect(stderr.match(/word/g)).toHaveLength(30);
 });

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The command line: turns arguments into one call of the program, and what happens into text and an exit code. */
-import { inLines } from '../../core/lines.ts';
+import { errorLine } from './error-line.ts';
 import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
 
 export type { Output, Program };
 
 /**
- * The exit codes: 1 is for the operator to mend, or an audit that failed; 2 a wrong command line; 3 an audit that saw too
+ * The exit codes: 1 is for the operator to fix, or an audit that failed; 2 a wrong command line; 3 an audit that saw too
  * little; 70 (EX_SOFTWARE) a bug.
  */
 export const exitCodes = { done: 0, cannotRun: 1, wrongUsage: 2, unknown: 3, bug: 70 } as const;
@@ -22,13 +22,10 @@ const expectedErrors = new Set([
   ...['ConfigError', 'EmbeddedPostgresError', 'StartError', 'DrillError', 'RecordingError'],
 ]);
 
-const prefix = 'firstcome: ';
-
 const processOutput: Output = {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
-  // A program that reads the errors wants each in one line.
-  columnsMax: process.stderr.isTTY ? 80 : undefined,
+  errorColumns: process.stderr.isTTY ? 80 : undefined,
 };
 
 /**
@@ -81,20 +78,13 @@ async function report(error: unknown, output: Output): Promise<number> {
     output.stderr(`firstcome: unexpected error\n${inspect(error)}\n`);
     return exitCodes.bug;
   }
-  const shown = lines.flatMap((line) => wrapped(line, output.columnsMax));
-  output.stderr(shown.map((line) => `${prefix}${line}\n`).join(''));
+  output.stderr(lines.map((line) => `${errorLine(line, output)}\n`).join(''));
   if ((error as Error).name !== 'DrillOptionsError') return exitCodes.cannotRun;
   output.stderr(`${helpHint('drill')}\n`);
   return exitCodes.wrongUsage;
 }
 
-/** A line of an error as lines that fit together with the prefix. One that begins with spaces is there to be copied. */
-function wrapped(line: string, columnsMax: number | undefined): string[] {
-  if (columnsMax === undefined || line.startsWith('  ')) return [line];
-  return inLines(line, columnsMax - prefix.length).split('\n');
-}
-
-/** The lines that tell of an error which the operator can mend; undefined when it is a bug, whose stack is wanted. */
+/** The lines of an error that the operator can fix; undefined for a bug, which needs its stack. */
 function expectedLines(error: unknown): string[] | undefined {
   if (!(error instanceof Error)) return undefined;
   if ('mistakes' in error && Array.isArray(error.mistakes)) return error.mistakes.map(String);

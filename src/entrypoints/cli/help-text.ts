@@ -24,5 +24,5 @@ Settings are environment variables; DATABASE_URL names the database to use:
 
 /** Where to read on after a mistake in the arguments of this command. */
 export function helpHint(command: string | undefined): string {
-  return `(${['firstcome', command, '--help'].filter(Boolean).join(' ')} tells what there is)`;
+  return `(${['firstcome', command, '--help'].filter(Boolean).join(' ')} shows the usage)`;
 }

@@ -8,6 +8,7 @@ import { helpCommand } from './commands/help.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { serveCommand } from './commands/serve.ts';
 import { workerCommand } from './commands/worker.ts';
+import { errorLine } from './error-line.ts';
 import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
 
@@ -54,7 +55,8 @@ function buildCommand(
       .configureOutput({
         writeOut: output.stdout,
         writeErr: output.stderr,
-        outputError: (text, write) => write(text.replace(/^error: /, 'firstcome: ')),
+        outputError: (text, write) =>
+          write(text.replace(/^error: (.*)/, (_, line: string) => errorLine(line, output))),
         getOutHelpWidth: () => 80,
         getErrHelpWidth: () => 80,
       });

@@ -68,6 +68,6 @@ export type AuditArguments = {
 export type Output = {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** How long a line of an error may be; undefined: as long as it is. */
-  columnsMax?: number | undefined;
+  /** The width that error lines are wrapped to: set where standard error is a terminal. */
+  errorColumns?: number | undefined;
 };
