@@ -11,7 +11,8 @@ export type TidyFile = { path: string; text: string };
 export type Finding = string;
 
 const skippedFolders = new Set(['node_modules', 'dist', '.git', '.firstcome', 'coverage']);
-const skippedFiles = /^\.env$|\.(?:tsbuildinfo|cpuprofile|log)$/;
+// In a worktree of git, `.git` is a file with the path of the repository.
+const skippedFiles = /^\.(?:env|git)$|\.(?:tsbuildinfo|cpuprofile|log)$/;
 const fileBytesMax = 5_000_000;
 
 /** Every text file below `root`, in order of path. Walks the disk, so it works without git too. */
