@@ -92,7 +92,7 @@ describe('idle connections', () => {
 
   it('lock no one out, however many are opened, and cost no busy client its connection', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1000 });
+    const coupon = await aCoupon(service, { amount: 1100 });
     const busy = await openOne(port);
     const users = range(60);
     for (const user of users) {
@@ -394,11 +394,11 @@ describe('a stop', () => {
 
 describe('requests that are pipelined on one connection', () => {
   const service = useService();
-  const pipelinedMax = 100;
+  const pipelinedMax = 1000;
 
-  it('are refused beyond a hundred under way, and all are answered in order', async () => {
+  it('are refused beyond a thousand under way, and all are answered in order', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1000 });
+    const coupon = await aCoupon(service, { amount: 1100 });
     const held = await holdCoupon(service.database, coupon);
     const connection = await openOne(port);
     const users = range(pipelinedMax + 20).map((index) => `user-${index}`);

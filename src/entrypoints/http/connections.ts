@@ -31,7 +31,7 @@ const idleOnly = Number.POSITIVE_INFINITY;
 // How long a request may take to arrive completely, at the limit.
 const slowMsMin = 1000;
 // Each one under way takes memory; clients that pipeline at all send far fewer ahead.
-const pipelinedMax = 100;
+const pipelinedMax = 1000;
 
 /** The connections at this moment, and how many were closed for the limit since the start. */
 export type ConnectionsState = { open: number; idle: number; max: number; closed: CloseCounts };
