@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../src/adapters/bundled-postgres/bundled-postgres.ts';
 import type { CleanUp } from './clean-up.ts';
 import { cpuSecondsOf, parentNamed } from './proc.ts';
 

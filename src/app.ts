@@ -19,7 +19,7 @@ import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
-import { StockCheck } from './core/stock-check.ts';
+import { StockCheck } from './core/stock/stock-check.ts';
 import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 

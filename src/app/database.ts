@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { startEmbeddedPostgres } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
 import { describePlace } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `firstcome migrate`. */
-import { findRunningServer } from '../adapters/embedded-postgres/embedded-postgres.ts';
+import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
 import type { Migrated } from '../adapters/postgres/migrate.ts';
 import { loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';

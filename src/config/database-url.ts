@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readFileSync } from 'node:fs';
-import { type ConnectionTls, placeFrom } from '../core/connection-place.ts';
+import { type ConnectionTls, placeFrom } from '../core/connection-location.ts';
 import {
   type ConnectionMistake,
   type ConnectionParameter,

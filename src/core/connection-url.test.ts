@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { placeFrom } from './connection-place.ts';
+import { placeFrom } from './connection-location.ts';
 import { connectionParameters, readConnectionUrl, writeConnectionUrl } from './connection-url.ts';
 
 /** The parameters of a URL without a mistake. */

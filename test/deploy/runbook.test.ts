@@ -78,7 +78,7 @@ it('the runbook calls only existing routes', () => {
 
 it('the runbook quotes log lines exactly', () => {
   const source = [
-    ...['core/stock-check.ts', 'adapters/postgres/outage.ts', 'app.ts'],
+    ...['core/stock/stock-check.ts', 'adapters/postgres/outage-log.ts', 'app.ts'],
     ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
     'entrypoints/http/connection-log.ts',
   ]

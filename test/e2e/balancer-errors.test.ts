@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { type Balancer, findHaproxy, startBalancer } from '../support/haproxy.ts';

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+} from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
 import { readCompose } from '../support/compose-files.ts';
 import { Crowd } from '../support/crowd.ts';

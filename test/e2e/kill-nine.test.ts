@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRunningServer } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { findRunningServer } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { audit, claimIdsByUser, type Query } from '../support/audit.ts';
 import { type Answer, Crowd, range } from '../support/crowd.ts';
 import {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { audit, claimIdsByUser } from '../support/audit.ts';
 import { type Answer, Crowd, range } from '../support/crowd.ts';
 import {

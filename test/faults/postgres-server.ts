@@ -5,9 +5,9 @@ import { chmod, chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { type Account, chooseAccount } from '../../src/adapters/embedded-postgres/account.ts';
-import { completeBinaries, findBinaries } from '../../src/adapters/embedded-postgres/binaries.ts';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { type Account, chooseAccount } from '../../src/adapters/bundled-postgres/account.ts';
+import { completeBinaries, findBinaries } from '../../src/adapters/bundled-postgres/binaries.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 
 const run = promisify(execFile);
 const controlMsMax = 60_000;

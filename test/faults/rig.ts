@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a run breaks: nodes of the service as people run it, each behind a proxy of its own, on a real PostgreSQL. */
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { auditBooks, type Query } from '../support/audit.ts';
 import { tally } from '../support/crowd.ts';
-import { historiesOf, Limbo, lastOf, type Way, ways } from '../support/limbo.ts';
+import { historiesOf, Limbo, lastOf, type Way, ways } from '../support/in-doubt.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';

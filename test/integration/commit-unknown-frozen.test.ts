@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Query } from '../support/audit.ts';
 import { type History, range, tally } from '../support/crowd.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
-import { type Asks, couponNames, historiesOf, Limbo, lastOf, ways } from '../support/limbo.ts';
+import { type Asks, couponNames, historiesOf, Limbo, lastOf, ways } from '../support/in-doubt.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
 import { missed, waitFor } from '../support/wait-for.ts';

@@ -10,7 +10,7 @@ import {
   Limbo,
   lastOf,
   ways,
-} from '../support/limbo.ts';
+} from '../support/in-doubt.ts';
 import { patience } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { missed, waitFor } from '../support/wait-for.ts';

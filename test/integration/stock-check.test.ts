@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import type { App } from '../../src/app.ts';
-import type { CheckedPage, RowCursor } from '../../src/core/stock-check.ts';
+import type { CheckedPage, RowCursor } from '../../src/core/stock/stock-check.ts';
 import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { commandOf, type Found } from './programs.ts';
 

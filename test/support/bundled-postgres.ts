@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { systemPostgresBinDir } from './system-postgres.ts';
 import { prepareTemplate } from './test-database.ts';
 

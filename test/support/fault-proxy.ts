@@ -2,7 +2,7 @@
 /** A TCP proxy in front of a database that slows and loses what it is told to, at the worst moments there are. */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 
 /**
  * What happens to a connection that carries a chosen statement.

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const run = promisify(execFile);

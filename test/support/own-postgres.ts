@@ -7,7 +7,7 @@ import { inject } from 'vitest';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
+} from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { systemPostgresBinDir } from './system-postgres.ts';
 
 /** A PostgreSQL for one test file, which may do with it what would disturb others. */

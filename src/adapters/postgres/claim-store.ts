@@ -38,7 +38,7 @@ type ClaimRow = {
   claimed_at: string;
 };
 
-/** In the order of the columns in `sql/claim-bundle.sql`; places are counted from 1. */
+/** In the order of the columns in `sql/claim-multi-coupon.sql`; places are counted from 1. */
 type WinnerRow = [place: number, position: number, claimedAt: string];
 
 const claimBatch = withArrayRows(statement('claim-batch'));

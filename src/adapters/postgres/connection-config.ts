@@ -8,7 +8,7 @@ import {
   type ConnectionPlace,
   type ConnectionTls,
   placeFrom,
-} from '../../core/connection-place.ts';
+} from '../../core/connection-location.ts';
 import { readConnectionUrl } from '../../core/connection-url.ts';
 import { StartError } from '../../core/errors.ts';
 

@@ -4,7 +4,7 @@ import type {
   CouponDifference,
   RowCursor,
   StockCheckReader,
-} from '../../core/stock-check.ts';
+} from '../../core/stock/stock-check.ts';
 import { throwAsReadError } from './app-error.ts';
 import type { Database } from './database.ts';
 import { type Statement, statement } from './statements.ts';

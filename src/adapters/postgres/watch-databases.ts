@@ -2,7 +2,7 @@
 import type { Database } from './database.ts';
 import type { DatabaseRefusals } from './database-refusals.ts';
 import type { InstallationWatch } from './installation-watch.ts';
-import type { Outage } from './outage.ts';
+import type { Outage } from './outage-log.ts';
 
 /**
  * Makes what one connection reveals about the server count for all pools: a server that is no primary, a database that

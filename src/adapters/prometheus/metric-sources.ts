@@ -2,7 +2,7 @@
 /** What the metrics are made from and what they can do, without a word of the library behind them. */
 import type { ClaimMetrics } from '../../core/claims/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
-import type { StockCheckState } from '../../core/stock-check.ts';
+import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
 /** Connections of one pool. */
 export type PoolUse = { total: number; idle: number; waiting: number; max: number };

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { ClaimLane, nextSettleWaitMs, type SentBatch } from './claim-lane.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
-import { LaneLine } from './lane-line.ts';
+import { LaneLine } from './ready-queue.ts';
 import { laneRefusals } from './lane-refusals.ts';
 import { PendingClaim } from './pending-claim.ts';
 import type {

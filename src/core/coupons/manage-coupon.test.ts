@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
-import { lookHoldsMs } from '../sold-out-lease.ts';
+import { lookHoldsMs } from '../stock/snapshot-ttl.ts';
 import { amountMax, type CouponWithHolders } from './coupon.ts';
 import { manageCouponWith } from './manage-coupon.ts';
 import type { CouponStore, StockAddition } from './ports.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
 import { AppError, type FieldError } from '../errors.ts';
-import { announcementWaitMs } from '../sold-out-lease.ts';
+import { announcementWaitMs } from '../stock/snapshot-ttl.ts';
 import { amountMax, type CouponWithHolders, couponNotFound } from './coupon.ts';
 import type { CouponChange, CouponStore, NewCoupon } from './ports.ts';
 

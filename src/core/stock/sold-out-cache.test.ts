@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { AppError } from '../errors.ts';
-import type { ClaimOutcome } from './claim-outcome.ts';
-import type { SoldOutReader, StockLook } from './ports.ts';
-import { SoldOutMemory } from './sold-out-memory.ts';
+import type { ClaimOutcome } from '../claims/claim-outcome.ts';
+import type { SoldOutReader, StockLook } from '../claims/ports.ts';
+import { SoldOutMemory } from './sold-out-cache.ts';
 
 /** A database with one coupon `C`, and a count of what it was asked. */
 function setup(options: { holders?: string[]; holdersMax?: number } = {}) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { beforeEach, expect, it } from 'vitest';
-import { Outage } from './outage.ts';
+import { Outage } from './outage-log.ts';
 import { DatabaseFault } from './pg-error.ts';
 import { NoPrimaryError } from './verify-session.ts';
 

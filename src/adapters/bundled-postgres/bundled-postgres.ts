@@ -17,14 +17,14 @@ import {
   EmbeddedPostgresError,
   type LogEvent,
   toEmbeddedPostgresError,
-} from './embedded-postgres-error.ts';
+} from './bundled-postgres-error.ts';
 import { keepRunning } from './keep-running.ts';
 import { endLeftovers } from './leftovers.ts';
 import { OwnedByAnother, takeOwnership } from './owner-lock.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { chooseFreePort, type Server, type ServerPlan, startServer } from './start-server.ts';
 
-export { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+export { EmbeddedPostgresError } from './bundled-postgres-error.ts';
 export { findRunningServer } from './server-file.ts';
 
 // A recovery after power was lost reads 2 GB of log at most, which a slow disk does in less.

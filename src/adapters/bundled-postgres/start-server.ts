@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import type { Cluster } from './data-folder.ts';
-import { EmbeddedPostgresError, type LogEvent } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError, type LogEvent } from './bundled-postgres-error.ts';
 import { endLeftovers } from './leftovers.ts';
 import { explainServerLines, ServerLog, type ServerPhase } from './server-log.ts';
 import { serverArguments } from './settings.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** By how many units the records of one coupon disagree. */
 export type CouponDifference = { coupon: string; units: number };

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCodeOf } from './embedded-postgres-error.ts';
+import { errorCodeOf } from './bundled-postgres-error.ts';
 
 const run = promisify(execFile);
 const hasProc = process.platform === 'linux';

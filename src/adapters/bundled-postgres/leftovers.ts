@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
 import { findClusterProcesses, isPostmasterOn, isThere, signalProcess } from './processes.ts';
 
 const waitMsMax = 30_000;

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { App } from '../../src/app.ts';
-import { announcementWaitMs } from '../../src/core/sold-out-lease.ts';
+import { announcementWaitMs } from '../../src/core/stock/snapshot-ttl.ts';
 import { audit } from '../support/audit.ts';
 import { type Answer, Crowd, range, tally } from '../support/crowd.ts';
 import { patience, startService } from '../support/service.ts';

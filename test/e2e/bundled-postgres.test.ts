@@ -24,9 +24,9 @@ import {
   type EmbeddedPostgresOptions,
   findRunningServer,
   startEmbeddedPostgres,
-} from '../../src/adapters/embedded-postgres/embedded-postgres.ts';
-import { takeOwnership } from '../../src/adapters/embedded-postgres/owner-lock.ts';
-import { chooseFreePort } from '../../src/adapters/embedded-postgres/start-server.ts';
+} from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { takeOwnership } from '../../src/adapters/bundled-postgres/owner-lock.ts';
+import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -71,7 +71,7 @@ beforeAll(async () => {
       typeRoots: [join(repository, 'node_modules/@types')],
     },
     include: [],
-    files: [join(repository, 'src/adapters/embedded-postgres/embedded-postgres.ts')],
+    files: [join(repository, 'src/adapters/bundled-postgres/bundled-postgres.ts')],
   };
   await fs.writeFile(join(compiled, 'tsconfig.json'), JSON.stringify(settings));
   await fs.writeFile(join(compiled, 'package.json'), '{"type":"module"}');
@@ -83,8 +83,8 @@ beforeAll(async () => {
     throw new Error(error.stdout);
   });
   await fs.copyFile(
-    join(repository, 'src/adapters/embedded-postgres/create-database.sql'),
-    join(compiled, 'dist/adapters/embedded-postgres/create-database.sql'),
+    join(repository, 'src/adapters/bundled-postgres/create-database.sql'),
+    join(compiled, 'dist/adapters/bundled-postgres/create-database.sql'),
   );
 });
 

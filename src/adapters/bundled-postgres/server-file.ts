@@ -3,7 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
 import { isSameProcess, processStart } from './processes.ts';
 
 // A server that was killed is back within this time.

@@ -4,7 +4,7 @@ import { chmod, chown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
 import { childEnvironment } from './supervise.ts';
 
 const run = promisify(execFile);

@@ -21,7 +21,7 @@ import {
   EmbeddedPostgresError,
   errorCodeOf,
   toEmbeddedPostgresError,
-} from './embedded-postgres-error.ts';
+} from './bundled-postgres-error.ts';
 import { explainServerLines } from './server-log.ts';
 import { supervise } from './supervise.ts';
 

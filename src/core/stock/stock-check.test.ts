@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
-import { FixedClock, settled } from '../../test/support/fixed-clock.ts';
+import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { type CouponDifference, StockCheck, type StockCheckReader } from './stock-check.ts';
 
 const differingBy = (units: number): CouponDifference[] =>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import type { LogEvent } from './embedded-postgres-error.ts';
+import type { LogEvent } from './bundled-postgres-error.ts';
 import { explainServerLines, readServerLine, ServerLog, type ServerPhase } from './server-log.ts';
 
 function eventsOf(phase: ServerPhase, lines: string[]): LogEvent[] {

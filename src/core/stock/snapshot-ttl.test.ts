@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Memory and addition together: several processes on one made-up database, with calls of any length between them. */
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../test/support/fault-proxy.ts';
-import { FixedClock } from '../../test/support/fixed-clock.ts';
-import { numbered } from '../../test/support/scripted-claim-store.ts';
-import type { ClaimOutcome } from './claims/claim-outcome.ts';
-import type { SoldOutReader } from './claims/ports.ts';
-import { SoldOutMemory } from './claims/sold-out-memory.ts';
-import type { Clock } from './clock.ts';
-import type { CouponWithHolders } from './coupons/coupon.ts';
-import { manageCouponWith } from './coupons/manage-coupon.ts';
-import type { CouponStore } from './coupons/ports.ts';
-import { AppError } from './errors.ts';
+import { seededRandom } from '../../../test/support/fault-proxy.ts';
+import { FixedClock } from '../../../test/support/fixed-clock.ts';
+import { numbered } from '../../../test/support/scripted-claim-store.ts';
+import type { ClaimOutcome } from '../claims/claim-outcome.ts';
+import type { SoldOutReader } from '../claims/ports.ts';
+import { SoldOutMemory } from './sold-out-cache.ts';
+import type { Clock } from '../clock.ts';
+import type { CouponWithHolders } from '../coupons/coupon.ts';
+import { manageCouponWith } from '../coupons/manage-coupon.ts';
+import type { CouponStore } from '../coupons/ports.ts';
+import { AppError } from '../errors.ts';
 
 const couponName = 'C';
 const runs = 150;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { LogEvent } from './embedded-postgres-error.ts';
+import type { LogEvent } from './bundled-postgres-error.ts';
 
 const linesKeptMax = 30;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogEvent } from './embedded-postgres-error.ts';
+import type { LogEvent } from './bundled-postgres-error.ts';
 import type { Server } from './start-server.ts';
 
 const backoffMs = [100, 200, 500, 1_000, 2_000, 5_000];

@@ -2,11 +2,11 @@
 import type { Clock } from '../clock.ts';
 import type { ManageCoupon } from '../coupons/manage-coupon.ts';
 import { SharedRead } from '../shared-read.ts';
-import { lookHoldsMs } from '../sold-out-lease.ts';
-import type { ClaimCoupon } from './claim-coupon.ts';
-import type { ClaimOutcome } from './claim-outcome.ts';
+import { lookHoldsMs } from './snapshot-ttl.ts';
+import type { ClaimCoupon } from '../claims/claim-coupon.ts';
+import type { ClaimOutcome } from '../claims/claim-outcome.ts';
 import { HolderSet } from './holder-set.ts';
-import type { SoldOutReader, StockLook } from './ports.ts';
+import type { SoldOutReader, StockLook } from '../claims/ports.ts';
 
 /** What the memory works with, and its bounds. */
 export type SoldOutMemoryOptions = {

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
 import { childEnvironment } from './supervise.ts';
 
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import { mkdir, readdir, readlink, rm, stat, utimes, writeFile } from 'node:fs/p
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
+import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
 import { isSameProcess, processStart } from './processes.ts';
 
 const attemptsMax = 5;
