@@ -57,7 +57,7 @@ export async function runCleanly(program: (cleanUp: CleanUp) => Promise<number>)
 }
 
 // Their messages say what to do; a stack trace would hide that.
-const explained = new Set(['EmbeddedPostgresError', 'StartError']);
+const explained = new Set(['BundledPostgresError', 'StartError']);
 
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { startBundledPostgres } from '../src/adapters/bundled-postgres/bundled-postgres.ts';
 import type { CleanUp } from './clean-up.ts';
 import { cpuSecondsOf, parentNamed } from './proc.ts';
 
@@ -41,7 +41,7 @@ export async function startDatabaseServer(
   cleanUp.add(() => rmSync(dataDir, { recursive: true, force: true }));
   const starting = new AbortController();
   cleanUp.add(() => starting.abort());
-  const postgres = await startEmbeddedPostgres({
+  const postgres = await startBundledPostgres({
     dataDir,
     say: () => undefined,
     log: () => undefined,

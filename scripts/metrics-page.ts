@@ -28,7 +28,7 @@ export async function metricsPage(): Promise<string> {
   metrics.answered('claimed', 0);
   metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
   metrics.shed('wait');
-  metrics.batchSettled('void');
+  metrics.batchResolved('void');
 
   const { text } = await metrics.text();
   const described = await metrics.describe();

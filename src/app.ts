@@ -10,7 +10,7 @@ import { metricsContentType, prometheusMetrics } from './adapters/prometheus/met
 import { systemClock } from './adapters/system/clock.ts';
 import { type CurrentKeys, currentKeys, rereadKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
-import { joinEngine } from './app/engine.ts';
+import { createEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
 import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
@@ -28,7 +28,7 @@ export type App = {
   /** Where it answers, such as `http://127.0.0.1:8080`. */
   url: string;
   /** Where the data lies, for people: a folder, or the place of the database. */
-  dataPlace: string;
+  dataLocation: string;
   /** Answers what is under way, ends all parts in order, and leaves nothing running. Twice is the same as once. */
   stop(): Promise<void>;
 };
@@ -47,14 +47,14 @@ export type ProcessOptions = {
   primary?: {
     /** Undefined when they cannot be had. */
     metricsOfAll(): Promise<{ contentType: string; text: string } | undefined>;
-    tellSnapshots(snapshot: () => Promise<unknown>): void;
+    setSnapshotSource(snapshot: () => Promise<unknown>): void;
   };
 };
 
 // A scrape does not wait longer for the database.
 const healthMsMax = 1000;
 
-type Stops = (() => Promise<void>)[];
+type Disposers = (() => Promise<void>)[];
 
 // Also when the requests in hand took all the time there was: workers have a second more before they are killed.
 const flushMsMin = 250;
@@ -78,10 +78,10 @@ export async function startOnDatabase(
   for (const warning of config.warnings) log.warn(warning);
   const fewFiles = fewFilesWarning(config);
   if (fewFiles !== undefined) log.warn(fewFiles);
-  return startOrUndo(async (stops) => {
+  return startOrUndo(async (disposers) => {
     await assertCanListen(config.http);
     const database = await openDatabase(config, log, options);
-    stops.push(database.close);
+    disposers.push(database.close);
     const { schema, identity, durability, ...found } = await prepareDatabase(config, database.url, {
       ...{ log, signal: options.signal },
     });
@@ -93,7 +93,7 @@ export async function startOnDatabase(
       log[level](event, 'the database has other installations, which are not used');
     }
     const { url, stop } = await serve({ ...database, schema, identity }, log);
-    stops.push(stop);
+    disposers.push(stop);
     log.info(
       {
         ...{ url, version, database: database.kind, schema, durability },
@@ -102,7 +102,7 @@ export async function startOnDatabase(
       },
       'service started',
     );
-    return { url, dataPlace: database.place };
+    return { url, dataLocation: database.place };
   });
 }
 
@@ -112,18 +112,18 @@ export async function startProcess(
   log: Logger,
   options: ProcessOptions,
 ): Promise<{ url: string; stop(): Promise<void> }> {
-  return startOrUndo(async (stops) => {
+  return startOrUndo(async (disposers) => {
     const tracing = await openTracing(config, {
       version,
       warn: (event, message) => log.warn(event, message),
     });
     let stopByMs = 0;
     if (tracing !== undefined) {
-      stops.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
+      disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
     }
-    const { server, lanes } = await joinParts(config, log, { ...options, tracing }, stops);
+    const { server, lanes } = await composeProcess(config, log, { ...options, tracing }, disposers);
     const url = await listen(server, config.http);
-    stops.push(() => {
+    disposers.push(() => {
       stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
       return leave(server, {
         ...config.shutdown,
@@ -140,18 +140,18 @@ export async function startProcess(
  * first; one that succeeds returns that as `stop`.
  */
 async function startOrUndo<Started>(
-  start: (stops: Stops) => Promise<Started>,
+  start: (disposers: Disposers) => Promise<Started>,
 ): Promise<Started & { stop(): Promise<void> }> {
-  const stops: Stops = [];
+  const disposers: Disposers = [];
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= (async () => {
-      for (const stopPart of stops.reverse()) await stopPart();
+      for (const stopPart of disposers.reverse()) await stopPart();
     })();
     return stopped;
   };
   try {
-    return { ...(await start(stops)), stop };
+    return { ...(await start(disposers)), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -159,11 +159,11 @@ async function startOrUndo<Started>(
 }
 
 /** Joins core, adapters and the HTTP entrypoint; what must be ended goes to `stops`. */
-async function joinParts(
+async function composeProcess(
   config: Config,
   log: Logger,
   options: ProcessOptions & { tracing: Tracing | undefined },
-  stops: Stops,
+  disposers: Disposers,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const installation = new InstallationWatch({
     identity: options.database.identity,
@@ -179,12 +179,12 @@ async function joinParts(
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
     trace: options.tracing?.traceStatement,
   });
-  stops.push(async () => {
+  disposers.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);
   });
 
   const metrics = prometheusMetrics();
-  const { lanes, soldOut, checkHealth, ...useCases } = joinEngine(
+  const { lanes, soldOut, checkHealth, ...useCases } = createEngine(
     {
       ...{ forBatches, forQueries, installation },
       limits: config.claims,
@@ -192,7 +192,7 @@ async function joinParts(
       log,
       tracing: options.tracing?.claims,
     },
-    stops,
+    disposers,
   );
   const stockCheck = new StockCheck({
     reader: postgresStockCheckReader(forQueries),
@@ -203,7 +203,7 @@ async function joinParts(
     },
     intervalMs: config.stockCheckIntervalMs,
   });
-  stops.push(async () => stockCheck.stop());
+  disposers.push(async () => stockCheck.stop());
   metrics.read({
     version,
     config: configFacts(config),
@@ -245,7 +245,7 @@ async function joinParts(
 /** The metrics of the whole service. Those of one process among several would look like counters that start anew. */
 function metricsTextOf(metrics: PrometheusMetrics, { primary }: ProcessOptions) {
   if (primary === undefined) return () => metrics.text();
-  primary.tellSnapshots(() => metrics.snapshot());
+  primary.setSnapshotSource(() => metrics.snapshot());
   return async () => {
     const all = await primary.metricsOfAll();
     if (all !== undefined) return all;

@@ -89,7 +89,7 @@ const planted: Record<TidyRuleName, Planted> = {
     files: {
       'src/config.ts': 'process.env',
       'src/config/variables.ts': 'process.env',
-      'src/adapters/embedded-postgres/a.ts': 'spawn(command, { env: process.env });',
+      'src/adapters/bundled-postgres/a.ts': 'spawn(command, { env: process.env });',
       'src/adapters/postgres/a.ts': '// process.env\nconst { env } = process;\nlog("process.env");',
       'src/app.ts': "import { env } from 'node:process';\nconst port = process\n  .env;",
     },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { startEmbeddedPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { describePlace } from '../adapters/postgres/connection-config.ts';
+import { startBundledPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
+import { describeLocation } from '../adapters/postgres/connection-config.ts';
 import type { Config } from '../config.ts';
 
 /** A database that answers. */
@@ -36,13 +36,13 @@ export async function openDatabase(
     return {
       url: given,
       kind: 'external',
-      place: `PostgreSQL at ${describePlace(given)}`,
+      place: `PostgreSQL at ${describeLocation(given)}`,
       close: async () => undefined,
     };
   }
   const { claimConnections, queryConnections } = config.database;
   const connections = config.workers * (claimConnections + queryConnections) + connectionsToSpare;
-  const bundled = await startEmbeddedPostgres({
+  const bundled = await startBundledPostgres({
     dataDir: config.dataDir,
     say: options.say,
     // That it runs as it should is told by what it serves.

@@ -8,7 +8,7 @@ import type { Database } from '../adapters/postgres/database.ts';
 import { DatabaseRefusals } from '../adapters/postgres/database-refusals.ts';
 import { postgresHealth } from '../adapters/postgres/health.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
-import { Outage } from '../adapters/postgres/outage-log.ts';
+import { OutageLog } from '../adapters/postgres/outage-log.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { watchDatabases } from '../adapters/postgres/watch-databases.ts';
 import { systemClock } from '../adapters/system/clock.ts';
@@ -19,12 +19,12 @@ import { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import { KnownCoupons } from '../core/claims/known-coupons.ts';
 import type { ClaimMetrics, EngineLog } from '../core/claims/ports.ts';
 import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
-import { SoldOutMemory } from '../core/stock/sold-out-cache.ts';
 import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
+import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
@@ -46,7 +46,7 @@ export type Engine = {
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
   lanes: ClaimLanes;
-  soldOut: SoldOutMemory;
+  soldOut: SoldOutCache;
   /** How the service is now. Never rejects. */
   checkHealth(): Promise<Health>;
 };
@@ -56,9 +56,9 @@ const couponNamesRememberedMax = 100_000;
 const lookMs = 1_000;
 
 /** Starts the engine; how its parts are ended, last first, goes to `stops`. */
-export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[]): Engine {
+export function createEngine(options: EngineOptions, disposers: (() => Promise<void>)[]): Engine {
   const { forBatches, forQueries, installation, limits, metrics, tracing } = options;
-  const outage = new Outage({
+  const outage = new OutageLog({
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
@@ -76,7 +76,7 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
   });
   const checkHealth = postgresHealth(forQueries, installation);
   const stopLooking = systemClock.every(lookMs, () => void checkHealth());
-  stops.push(async () => stopLooking());
+  disposers.push(async () => stopLooking());
   const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
   const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
   const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);
@@ -96,15 +96,15 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     couponGone: (name) => knownCoupons.forget(name),
     soldOut: (name) => soldOut.learn(name),
   });
-  stops.push(() => lanes.stop(0));
-  const soldOut = new SoldOutMemory({
+  disposers.push(() => lanes.stop(0));
+  const soldOut = new SoldOutCache({
     reader: postgresSoldOutReader(forQueries),
     clock: systemClock,
     holdersMax: limits.soldOutHoldersMax,
     waitingMax: limits.waitingMax,
     seed: randomInt(2 ** 32),
   });
-  stops.push(async () => soldOut.stop());
+  disposers.push(async () => soldOut.stop());
 
   const claimCoupon = claimCouponWith({
     knownCoupons,
@@ -119,7 +119,7 @@ export function joinEngine(options: EngineOptions, stops: (() => Promise<void>)[
     batchIdFor: idFor,
     ending: ending.signal,
   });
-  stops.push(async () => ending.abort());
+  disposers.push(async () => ending.abort());
   const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
   return {
     claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),

@@ -14,7 +14,7 @@ import type { ClaimPage, EngineLog } from '../core/claims/ports.ts';
 import type { CouponWithHolders } from '../core/coupons/coupon.ts';
 import { AppError, type ErrorCode, type FieldError, StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
-import { joinEngine } from './engine.ts';
+import { createEngine } from './engine.ts';
 import {
   checkAddition,
   checkChange,
@@ -190,17 +190,17 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
   });
-  const stops: (() => Promise<void>)[] = [
+  const disposers: (() => Promise<void>)[] = [
     async () => {
       await Promise.all([forBatches.close(), forQueries.close()]);
     },
   ];
-  const engine = joinEngine(
+  const engine = createEngine(
     { forBatches, forQueries, installation, limits: claims, metrics: unmetered, log },
-    stops,
+    disposers,
   );
   if (!(await engine.checkHealth()).healthy) {
-    await endAll(stops);
+    await endAll(disposers);
     throw notMigrated(schema);
   }
   if (durability === 'unsafe') {
@@ -230,7 +230,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     stop(options = {}) {
       const { timeoutMs = stopTimeoutMsDefault } = options;
       for (const message of unknownStopOptions(options)) log.warn({}, message);
-      stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(stops));
+      stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(disposers));
       return stopped;
     },
   };
@@ -242,9 +242,9 @@ const unmetered = {
   answered: () => undefined,
   batchDecided: () => undefined,
   batchUnknown: () => undefined,
-  batchSettled: () => undefined,
+  batchResolved: () => undefined,
 };
 
-async function endAll(stops: (() => Promise<void>)[]): Promise<void> {
-  for (const stop of stops.reverse()) await stop();
+async function endAll(disposers: (() => Promise<void>)[]): Promise<void> {
+  for (const stop of disposers.reverse()) await stop();
 }

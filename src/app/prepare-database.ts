@@ -2,7 +2,7 @@
 /** What a start does on its database before anything serves: waits for it, checks it and brings it up to date. */
 import type { Logger } from 'pino';
 import { type StartConnection, withStartConnection } from '../adapters/postgres/connect.ts';
-import { describePlace } from '../adapters/postgres/connection-config.ts';
+import { describeLocation } from '../adapters/postgres/connection-config.ts';
 import { checkConnectionLimit } from '../adapters/postgres/connection-limit.ts';
 import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
 import { checkDurability } from '../adapters/postgres/durability.ts';
@@ -84,7 +84,7 @@ function schemaWanted({ database: { schema } }: Config) {
 
 function startConnection(config: Config, url: string, { log, signal }: Waiting) {
   const { connectTimeoutMs, waitMs } = config.database;
-  const place = describePlace(url);
+  const place = describeLocation(url);
   return {
     ...{ url, connectTimeoutMs, waitMs, signal, sleep: systemClock.sleep },
     onWait: (reason: string) => log.warn({ reason }, `waiting for the database at ${place}`),

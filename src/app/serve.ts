@@ -58,7 +58,7 @@ function welcome(app: App, config: Config): string {
   const { adminApiKey, claimApiKey } = config.auth;
   return `
 firstcome ${version} serves on ${app.url}
-data: ${app.dataPlace}
+data: ${app.dataLocation}
 
 Create a coupon, and claim it:
   curl ${url}/api/coupons${key('ADMIN_API_KEY', adminApiKey !== undefined)} \\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readFileSync } from 'node:fs';
-import { type ConnectionTls, placeFrom } from '../core/connection-location.ts';
+import { type ConnectionTls, locationFrom } from '../core/connection-location.ts';
 import {
   type ConnectionMistake,
   type ConnectionParameter,
@@ -51,7 +51,7 @@ export function completeDatabaseUrl(
     variables.set(parameter, variable);
   }
   const found = [...read.mistakes];
-  const placed = placeFrom(given);
+  const placed = locationFrom(given);
   if ('place' in placed) found.push(...unreadableFiles(given, placed.place.tls));
   else found.push(...placed.mistakes);
   const toText = ({ parameter, words }: ConnectionMistake) => {

@@ -2,7 +2,7 @@
 import type { ConnectionMistake, ConnectionParameter, GivenParameters } from './connection-url.ts';
 
 /** Which server and database a connection leads to, and how. */
-export type ConnectionPlace = {
+export type ConnectionLocation = {
   /** A name, an IP address, or the folder of a Unix socket. */
   host: string;
   port: number;
@@ -35,9 +35,9 @@ const system = 'system';
 type Mode = (typeof modes)[number];
 
 /** The place that parameters name; mistakes where they do not fit together or hold what is not allowed. */
-export function placeFrom(
+export function locationFrom(
   given: GivenParameters,
-): { place: ConnectionPlace; mistakes: [] } | { mistakes: ConnectionMistake[] } {
+): { place: ConnectionLocation; mistakes: [] } | { mistakes: ConnectionMistake[] } {
   const mistakes: ConnectionMistake[] = [];
   const wrong = (parameter: ConnectionParameter, words: string) =>
     mistakes.push({ parameter, words });

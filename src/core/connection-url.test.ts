@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { placeFrom } from './connection-location.ts';
+import { locationFrom } from './connection-location.ts';
 import { connectionParameters, readConnectionUrl, writeConnectionUrl } from './connection-url.ts';
 
 /** The parameters of a URL without a mistake. */
@@ -15,13 +15,13 @@ function given(url: string): Record<string, string> {
 function mistakes(url: string): string[] {
   const read = readConnectionUrl(url);
   if (read === undefined) return ['no connection URL'];
-  return [...read.mistakes, ...placeFrom(read.given).mistakes].map(({ parameter, words }) =>
+  return [...read.mistakes, ...locationFrom(read.given).mistakes].map(({ parameter, words }) =>
     parameter === undefined ? words : `${parameter} ${words}`,
   );
 }
 
 function place(url: string) {
-  const placed = placeFrom(new Map(Object.entries(given(url))) as never);
+  const placed = locationFrom(new Map(Object.entries(given(url))) as never);
   if (!('place' in placed)) throw new Error(JSON.stringify(placed.mistakes));
   return placed.place;
 }

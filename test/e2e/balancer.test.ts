@@ -11,8 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
+  type BundledPostgres,
+  startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
 import { readCompose } from '../support/compose-files.ts';
@@ -52,7 +52,7 @@ type Report = { startedAt: string; totals: { info: number; answers: Record<strin
 
 describe.skipIf(found === undefined)('the balancer before three nodes', () => {
   let folder: string;
-  let postgres: EmbeddedPostgres;
+  let postgres: BundledPostgres;
   let nodes: ServiceProcess[];
   let balancer: Balancer;
 
@@ -68,7 +68,7 @@ describe.skipIf(found === undefined)('the balancer before three nodes', () => {
     folder = mkdtempSync(join(tmpdir(), 'firstcome-balancer-'));
     await chmod(folder, 0o755);
     const dataDir = inFolder('data');
-    postgres = await startEmbeddedPostgres({ dataDir, say: () => {}, log: () => {} });
+    postgres = await startBundledPostgres({ dataDir, say: () => {}, log: () => {} });
     nodes = await Promise.all([startNode(), startNode(), startNode()]);
     balancer = await startBalancer(haproxy, urls());
   });

@@ -19,11 +19,11 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  type EmbeddedPostgres,
-  EmbeddedPostgresError,
-  type EmbeddedPostgresOptions,
+  type BundledPostgres,
+  BundledPostgresError,
+  type BundledPostgresOptions,
   findRunningServer,
-  startEmbeddedPostgres,
+  startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { takeOwnership } from '../../src/adapters/bundled-postgres/owner-lock.ts';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
@@ -49,7 +49,7 @@ const cleanStopMs = 4_000;
 let compiled = '';
 let folder = '';
 const clients: pg.Client[] = [];
-const servers: EmbeddedPostgres[] = [];
+const servers: BundledPostgres[] = [];
 const children: Child[] = [];
 const mounts: string[] = [];
 
@@ -114,7 +114,7 @@ afterEach(async () => {
 const childProgram = `
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from './dist/adapters/embedded-postgres/embedded-postgres.js';
+import { startBundledPostgres } from './dist/adapters/bundled-postgres/embedded-postgres.js';
 const tell = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
 const { haltsWith, ...options } = JSON.parse(process.argv[2]);
 // It halts itself, so that the start goes no further until it is killed, however late that comes.
@@ -134,7 +134,7 @@ const watch = () => {
   }, 1);
 };
 try {
-  const { url, port, stop } = await startEmbeddedPostgres({
+  const { url, port, stop } = await startBundledPostgres({
     ...options,
     say(said) {
       tell({ said });
@@ -172,7 +172,7 @@ type Child = {
 
 /** With `haltsWith` it halts when the draft of its database holds that path; '' is as soon as it begins with it. */
 function startChild(
-  options: Partial<EmbeddedPostgresOptions> & { haltsWith?: string },
+  options: Partial<BundledPostgresOptions> & { haltsWith?: string },
   spawnOptions: Pick<SpawnOptions, 'uid' | 'gid' | 'env' | 'detached'> = {},
 ): Child {
   const dataDir = join(folder, 'data');
@@ -201,13 +201,13 @@ function startChild(
 const isReady = (message: Message) => message.url !== undefined;
 const isError = (message: Message) => message.error !== undefined || isReady(message);
 
-type Told = { said: string[]; logged: Parameters<EmbeddedPostgresOptions['log']>[0][] };
+type Told = { said: string[]; logged: Parameters<BundledPostgresOptions['log']>[0][] };
 
 async function start(
-  options: Partial<EmbeddedPostgresOptions> = {},
+  options: Partial<BundledPostgresOptions> = {},
   told: Told = { said: [], logged: [] },
-): Promise<EmbeddedPostgres & Told> {
-  const server = await startEmbeddedPostgres({
+): Promise<BundledPostgres & Told> {
+  const server = await startBundledPostgres({
     dataDir: join(folder, 'data'),
     say: (line) => told.said.push(line),
     log: (event) => told.logged.push(event),
@@ -254,7 +254,7 @@ async function failureOf(starting: Promise<unknown>): Promise<string> {
     () => new Error('it started'),
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(EmbeddedPostgresError);
+  expect(error).toBeInstanceOf(BundledPostgresError);
   return error instanceof Error ? error.message : '';
 }
 
@@ -565,7 +565,7 @@ describe('after a kill', () => {
   });
 
   it.skipIf(!isLinux)('of the server, a stop is not followed by a restart', async () => {
-    const moments = [async () => {}, (server: EmbeddedPostgres) => until(() => !server.alive())];
+    const moments = [async () => {}, (server: BundledPostgres) => until(() => !server.alive())];
     for (const isMoment of moments) {
       const server = await start();
       process.kill(postmasterPid(), 'SIGKILL');
@@ -781,7 +781,7 @@ describe('a data folder', () => {
     await fs.mkdir(closed);
     for (const dataDir of [closed, join(closed, 'data')]) {
       const { error } = await startChild({ dataDir }, nobody).next(isError);
-      expect(error?.name).toBe('EmbeddedPostgresError');
+      expect(error?.name).toBe('BundledPostgresError');
       expect(error?.message).toContain(`User 65534 may not write in ${dataDir}`);
     }
   });

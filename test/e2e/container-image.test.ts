@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { buildInFolders, envOf, lastOf, lastStage, listIn } from '../support/dockerfile.ts';
 import { familyOf, killFamily } from '../support/service-process.ts';
@@ -125,7 +125,7 @@ describe('the image', () => {
       const database = join(folder, 'postgres');
       await mkdir(database);
       await chmod(database, 0o755);
-      const postgres = await startEmbeddedPostgres({
+      const postgres = await startBundledPostgres({
         ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
       });
       try {

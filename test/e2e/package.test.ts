@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -137,7 +137,7 @@ describe('installed in an empty folder', () => {
   it('runs what the pages about embedding print', async () => {
     await mkdir(join(folder, 'postgres'));
     await chmod(join(folder, 'postgres'), 0o755);
-    const postgres = await startEmbeddedPostgres({
+    const postgres = await startBundledPostgres({
       ...{ dataDir: join(folder, 'postgres/data'), say: () => undefined, log: () => undefined },
     });
     const installed = (path: string) =>

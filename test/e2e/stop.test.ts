@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { audit, claimIdsByUser } from '../support/audit.ts';
 import { type Answer, Crowd, range } from '../support/crowd.ts';
 import {
@@ -107,7 +107,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s under load', (signal) => {
 
 /** Who heard 200 holds, and who heard anything else, or nothing, does not. */
 async function expectTruth(load: Load): Promise<void> {
-  const postgres = await startEmbeddedPostgres({ dataDir, say: () => {}, log: () => {} });
+  const postgres = await startBundledPostgres({ dataDir, say: () => {}, log: () => {} });
   const client = new pg.Client({ connectionString: postgres.url });
   try {
     await client.connect();
@@ -197,7 +197,7 @@ describe('a start that cannot be', () => {
   });
 
   it('is told when the database is stopped, refuses the password or is not there', async () => {
-    const postgres = await startEmbeddedPostgres({ dataDir, say: () => {}, log: () => {} });
+    const postgres = await startBundledPostgres({ dataDir, say: () => {}, log: () => {} });
     const withPassword = new URL(postgres.url);
     withPassword.password = 'sesame';
     const withName = new URL(postgres.url);

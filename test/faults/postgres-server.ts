@@ -122,7 +122,7 @@ export class PostgresServer {
     ]);
   }
 
-  /** Stops it and waits for that. Rejects when it does not run. */
+  /** Disposers it and waits for that. Rejects when it does not run. */
   async stop(mode: StopMode): Promise<void> {
     await this.runProgram('pg_ctl', ['stop', '-w', '-s', '-D', this.data, '-m', mode]);
   }

@@ -133,7 +133,7 @@ export async function heal({ server, nodes }: Rig): Promise<void> {
   for (const node of nodes) await node.healthy();
 }
 
-/** Stops the nodes in order, then waits until no session of theirs works on. Returns what was not in order. */
+/** Disposers the nodes in order, then waits until no session of theirs works on. Returns what was not in order. */
 export async function drain({ server, nodes, database }: Rig): Promise<string[]> {
   const findings: string[] = [];
   for (const node of nodes) {

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type {
   BatchAnswer,
-  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
+  MultiCouponAnswer,
 } from '../../src/core/claims/ports.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
@@ -58,7 +58,7 @@ function batchOf(
 }
 
 /** The word for each claim, `undecided` where there is none; else the bundle's kind and reason. */
-function bundleWords(answer: BundleAnswer): string[] {
+function bundleWords(answer: MultiCouponAnswer): string[] {
   if (answer.kind !== 'decided') return wordsOf(answer);
   return answer.outcomes.map((outcome) => outcome?.outcome ?? 'undecided');
 }
@@ -87,7 +87,7 @@ describe('a bundle', () => {
       batchOf(first, { userId: 'ada', idempotencyKey: 'one intent' }),
       batchOf(second, 'ada'),
     ];
-    const answer = await stores.claims.claimBundle(batches);
+    const answer = await stores.claims.claimMultiCoupon(batches);
     expect(answer).toEqual({
       kind: 'decided',
       commitSeconds: expect.any(Number),
@@ -128,7 +128,7 @@ describe('a bundle', () => {
     const name = await newCoupon(1);
     const words = [];
     for (const userId of ['ada', 'eve']) {
-      words.push(...bundleWords(await stores.claims.claimBundle([batchOf(name, userId)])));
+      words.push(...bundleWords(await stores.claims.claimMultiCoupon([batchOf(name, userId)])));
     }
     expect(words).toEqual(['claimed', 'undecided']);
   });
@@ -160,7 +160,7 @@ describe('a bundle', () => {
     await prepare(name);
     const books = await booksOf([name]);
     const batches = [batchOf(before, 'ada'), batchOf(name, 'ada'), batchOf(behind, 'ada')];
-    const answer = await stores.claims.claimBundle(batches);
+    const answer = await stores.claims.claimMultiCoupon(batches);
     expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     expect(await booksOf([name])).toEqual(books);
     expect(wordsOf(await stores.decide(name, ['ada']))).toEqual([word]);
@@ -169,9 +169,12 @@ describe('a bundle', () => {
   it('leaves a claim undecided when there is no such coupon, also with no other', async () => {
     const name = await newCoupon();
     const both = [batchOf('no such coupon', 'ada'), batchOf(name, 'ada')];
-    expect(bundleWords(await stores.claims.claimBundle(both))).toEqual(['undecided', 'claimed']);
+    expect(bundleWords(await stores.claims.claimMultiCoupon(both))).toEqual([
+      'undecided',
+      'claimed',
+    ]);
     const nowhere = [batchOf('no such coupon', 'ada'), batchOf('nor this one', 'ada')];
-    expect(bundleWords(await stores.claims.claimBundle(nowhere))).toEqual([
+    expect(bundleWords(await stores.claims.claimMultiCoupon(nowhere))).toEqual([
       ...['undecided', 'undecided'],
     ]);
   });
@@ -179,10 +182,13 @@ describe('a bundle', () => {
   it('leaves a claim undecided that is stored already, and a batch finds it by id', async () => {
     const [name = '', other = ''] = await newCoupons(2);
     const ask = { userId: 'ada', claimId: newId() };
-    await stores.claims.claimBundle([batchOf(name, ask), batchOf(other, ask.userId)]);
+    await stores.claims.claimMultiCoupon([batchOf(name, ask), batchOf(other, ask.userId)]);
     const held = await stores.reader.findClaim(name, 'ada');
     const again = [batchOf(name, ask), batchOf(other, 'eve')];
-    expect(bundleWords(await stores.claims.claimBundle(again))).toEqual(['undecided', 'claimed']);
+    expect(bundleWords(await stores.claims.claimMultiCoupon(again))).toEqual([
+      'undecided',
+      'claimed',
+    ]);
     const answer = await stores.decide(name, [ask]);
     expect(wordsOf(answer)).toEqual(['claimed']);
     expect(claimsOf(answer)).toEqual([held]);
@@ -198,7 +204,7 @@ describe('a bundle', () => {
       const books = await booksOf(names);
       const users = ['ada', user, 'bob'];
       const batches = names.map((name, index) => batchOf(name, users[index] ?? ''));
-      const answer = await stores.claims.claimBundle(batches);
+      const answer = await stores.claims.claimMultiCoupon(batches);
       expect(bundleWords(answer)).toEqual([`refused: ${reason}`]);
       expect(await booksOf(names)).toEqual(books);
     },
@@ -214,7 +220,7 @@ describe('a bundle over coupons that others have locked', () => {
     await client.query('select from coupons where name = $1 for update', [held]);
     const books = await booksOf([held]);
     const batches = [batchOf(free, 'ada'), batchOf(held, 'ada'), batchOf(alsoFree, 'ada')];
-    const answer = await stores.claims.claimBundle(batches);
+    const answer = await stores.claims.claimMultiCoupon(batches);
     expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     await client.end();
     expect(await booksOf([held])).toEqual(books);
@@ -233,7 +239,7 @@ describe('a bundle over coupons that others have locked', () => {
       const isOver = () => performance.now() > untilMs && undecided.length > 0;
       for (let round = 0; !isOver() && round < 400; round += 1) {
         const batches = order.map((name) => batchOf(name, `${who}-${round}`));
-        const words = bundleWords(await from.claims.claimBundle(batches));
+        const words = bundleWords(await from.claims.claimMultiCoupon(batches));
         expect(words.length).toBe(batches.length);
         expect(['claimed', 'undecided']).toEqual(expect.arrayContaining([...new Set(words)]));
         undecided.push(...batches.filter((_, index) => words[index] === 'undecided'));
@@ -269,13 +275,13 @@ describe('a void mark', () => {
     expect(await stores.claims.voidBatch(names[1] ?? '', marked?.batchId ?? '')).toBe('void');
     const books = await booksOf(names);
     for (const _ of range(2)) {
-      const answer = await stores.claims.claimBundle(batches);
+      const answer = await stores.claims.claimMultiCoupon(batches);
       expect(bundleWords(answer)).toEqual(['refused: broken']);
     }
     expect(await booksOf(names)).toEqual(books);
     // Under other batch ids the same claims are new.
     const again = batches.map((batch) => ({ ...batch, batchId: newId() }));
-    expect(bundleWords(await stores.claims.claimBundle(again))).toEqual([
+    expect(bundleWords(await stores.claims.claimMultiCoupon(again))).toEqual([
       ...['claimed', 'claimed', 'claimed'],
     ]);
   });
@@ -284,7 +290,7 @@ describe('a void mark', () => {
     const [won = '', left = ''] = await newCoupons(2);
     await stores.decide(left, ['ada']);
     const batches = [batchOf(won, 'ada'), batchOf(left, 'ada')];
-    await stores.claims.claimBundle(batches);
+    await stores.claims.claimMultiCoupon(batches);
     const settled = batches.map(({ couponName, batchId }) =>
       stores.claims.voidBatch(couponName, batchId),
     );
@@ -298,7 +304,7 @@ describe('a void mark', () => {
     await client.connect();
     await client.query('begin');
     await client.query('select void_batch($1, $2)', [marked, batches[0]?.batchId]);
-    const answer = await stores.claims.claimBundle(batches);
+    const answer = await stores.claims.claimMultiCoupon(batches);
     expect(bundleWords(answer)).toEqual(['undecided', 'claimed']);
     await client.query('commit');
     await client.end();
@@ -312,7 +318,7 @@ describe('the time of a decision in a bundle', () => {
   it("is never before the coupon's last one, and is each coupon's own", async () => {
     const [back = '', other = ''] = await newCoupons(2);
     await setCoupon(back, `decided_at = '${future}'`);
-    await stores.claims.claimBundle([batchOf(back, 'ada'), batchOf(other, 'ada')]);
+    await stores.claims.claimMultiCoupon([batchOf(back, 'ada'), batchOf(other, 'ada')]);
     expect(await stores.reader.findClaim(back, 'ada')).toMatchObject({ claimedAt: future });
     const now = await stores.reader.findClaim(other, 'ada');
     expect(now).not.toMatchObject({ claimedAt: future });
@@ -323,7 +329,10 @@ describe('the time of a decision in a bundle', () => {
     const [opened = '', ended = ''] = await newCoupons(2);
     await setCoupon(opened, `opens_at = '2090-01-01T00:00:00Z', decided_at = '${future}'`);
     await setCoupon(ended, `closes_at = '2090-01-01T00:00:00Z', decided_at = '${future}'`);
-    const answer = await stores.claims.claimBundle([batchOf(opened, 'ada'), batchOf(ended, 'ada')]);
+    const answer = await stores.claims.claimMultiCoupon([
+      batchOf(opened, 'ada'),
+      batchOf(ended, 'ada'),
+    ]);
     expect(bundleWords(answer)).toEqual(['claimed', 'undecided']);
   });
 });

@@ -221,8 +221,8 @@ describe('a crowd whose claims travel in bundles and batches', () => {
           key: `key-${index}`,
         },
       }));
-      const shares = { 'claim-batch': 0.2, 'claim-bundle': 0.7, 'void-batch': 0.3 };
-      const cut = { 'claim-batch': 0, 'claim-bundle': 0, 'void-batch': 0 };
+      const shares = { 'claim-batch': 0.2, 'claim-multi-coupon': 0.7, 'void-batch': 0.3 };
+      const cut = { 'claim-batch': 0, 'claim-multi-coupon': 0, 'void-batch': 0 };
       limbo.proxy.cutWhen = (piece) => {
         for (const [name, share] of Object.entries(shares)) {
           if (!carries(piece, name) || random() > share) continue;

@@ -26,7 +26,7 @@ async function usesOf(database: TestDatabase): Promise<Record<string, Use>> {
 
 /** A bundle of one claim each, given as the name of the coupon and the user. */
 const decideBundle = (stores: Stores, ...claims: [couponName: string, userId: string][]) =>
-  stores.claims.claimBundle(
+  stores.claims.claimMultiCoupon(
     claims.map(([couponName, userId]) => ({
       ...{ batchId: newId(), couponName },
       attempts: [{ couponName, userId, claimId: newId(), idempotencyKey: undefined }],
@@ -57,7 +57,7 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.reader.findClaim('hot', 'ada');
     await stores.reader.findClaim('hot', `round-${round}-${index}-lone`);
     await stores.reader.listClaims({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
-    await stores.soldOut.lookAtStock(['hot', 'sold out', 'nowhere']);
+    await stores.soldOut.readStock(['hot', 'sold out', 'nowhere']);
     await stores.soldOut.listHolders({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
     await stores.coupons.listCoupons({ afterId: '0', limit: 10 });

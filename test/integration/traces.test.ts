@@ -172,7 +172,7 @@ describe('the traces of single claims of many coupons', () => {
     const [statement] = received.spans.filter(
       ({ parentSpanId }) => parentSpanId === largest.spanId,
     );
-    expect(statement?.name).toBe('claim-bundle');
+    expect(statement?.name).toBe('claim-multi-coupon');
     const idsOf = (spans: ReceivedSpan[]) => new Set(spans.map(({ spanId }) => spanId));
     const [ofBundles, ofBatches] = [idsOf(bundles), idsOf(received.named('claim batch'))];
     const requests = received.named(claimRoute);

@@ -187,7 +187,7 @@ async function expectTables({ name, model }: Sale): Promise<void> {
     ...{ amount: model.amount, remainingAmount: model.remaining, paused: model.paused },
     holders: model.claims.map(({ userId }) => userId),
   });
-  expect((await stores.soldOut.lookAtStock([name])).get(name)).toMatchObject({
+  expect((await stores.soldOut.readStock([name])).get(name)).toMatchObject({
     ...{ amount: model.amount, remainingAmount: model.remaining, stockAnnounced: model.announced },
     version: expect.stringMatching(new RegExp(`^\\d+:${model.ledger.length}:`)),
   });

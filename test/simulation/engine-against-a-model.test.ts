@@ -45,10 +45,10 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       const answer = await store.claimBatch(batch);
       return isLost() ? lost : answer;
     },
-    async claimBundle(batches) {
+    async claimMultiCoupon(batches) {
       bundles.sent += 1;
       const isLostBefore = isLost();
-      const answer = isLostBefore ? lost : await store.claimBundle(batches);
+      const answer = isLostBefore ? lost : await store.claimMultiCoupon(batches);
       if (isLostBefore || isLost() || answer.kind === 'unknown') {
         bundles.lost += 1;
         return lost;
@@ -89,7 +89,7 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
     metrics: {
       ...{ answered: ignore, shed: ignore, batchDecided: ignore },
-      ...{ batchUnknown: ignore, batchSettled: ignore },
+      ...{ batchUnknown: ignore, batchResolved: ignore },
     },
     log: { warn: ignore },
     newBatchId: newId,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startEmbeddedPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { systemPostgresBinDir } from './system-postgres.ts';
 import { prepareTemplate } from './test-database.ts';
 
@@ -18,7 +18,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firstcome-test-'));
   const binDir = project.name.includes('system') ? systemPostgresBinDir() : undefined;
-  const postgres = await startEmbeddedPostgres({
+  const postgres = await startBundledPostgres({
     dataDir,
     say: () => undefined,
     log: () => undefined,

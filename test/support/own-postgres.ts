@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
 import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
+  type BundledPostgres,
+  startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { systemPostgresBinDir } from './system-postgres.ts';
 
@@ -17,7 +17,7 @@ export type OwnPostgres = {
   query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]>;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Stops it for good and removes its files. */
+  /** Disposers it for good and removes its files. */
   remove(): Promise<void>;
 };
 
@@ -26,9 +26,9 @@ export async function startOwnPostgres(settings: Record<string, string>): Promis
   const folder = await mkdtemp(join(tmpdir(), 'firstcome-own-'));
   await chmod(folder, 0o755);
   const binDir = await binDirOfProject();
-  let server: EmbeddedPostgres;
+  let server: BundledPostgres;
   const start = async () => {
-    server = await startEmbeddedPostgres({
+    server = await startBundledPostgres({
       ...{ dataDir: join(folder, 'data'), settings, say: () => undefined, log: () => undefined },
       ...(binDir !== undefined && { binDir }),
     });

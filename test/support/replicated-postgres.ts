@@ -78,7 +78,7 @@ export class ReplicatedPostgres {
     await this.untilSame();
   }
 
-  /** Stops both and removes their files. */
+  /** Disposers both and removes their files. */
   async remove(): Promise<void> {
     await Promise.all([this.primary.remove(), this.standby.remove()]);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

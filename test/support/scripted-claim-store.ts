@@ -2,10 +2,10 @@
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
-  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
   ClaimStore,
+  MultiCouponAnswer,
   RefusalReason,
 } from '../../src/core/claims/ports.ts';
 import { settled } from './fixed-clock.ts';
@@ -20,7 +20,7 @@ export class ScriptedClaimStore implements ClaimStore {
   readonly bundles: (readonly ClaimBatch[])[] = [];
   readonly lookUps: (readonly string[])[] = [];
   private readonly answers: ((answer: BatchAnswer) => void)[] = [];
-  private readonly bundleAnswers: ((answer: BundleAnswer) => void)[] = [];
+  private readonly bundleAnswers: ((answer: MultiCouponAnswer) => void)[] = [];
   private readonly settlements: {
     resolve(how: Settlement): void;
     reject(error: unknown): void;
@@ -34,7 +34,7 @@ export class ScriptedClaimStore implements ClaimStore {
     return new Promise((resolve) => this.answers.push(resolve));
   }
 
-  claimBundle(batches: readonly ClaimBatch[]): Promise<BundleAnswer> {
+  claimMultiCoupon(batches: readonly ClaimBatch[]): Promise<MultiCouponAnswer> {
     const ids = batches.map(({ batchId }) => batchId).join(' ');
     const users = batches.map(({ attempts }) => attempts.map(({ userId }) => userId)).join(' ');
     this.calls.push(`bundle ${ids}: ${users}`);
@@ -74,7 +74,7 @@ export class ScriptedClaimStore implements ClaimStore {
   }
 
   /** Answers the bundle sent as number `index`, counted from 0. */
-  async answerBundle(index: number, answer: BundleAnswer): Promise<void> {
+  async answerBundle(index: number, answer: MultiCouponAnswer): Promise<void> {
     nth(this.bundleAnswers, index, 'bundle')(answer);
     await settled();
   }

@@ -26,7 +26,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
       shed: () => undefined,
       batchDecided: ({ size }) => metrics.push(`decided ${size}`),
       batchUnknown: () => metrics.push('unknown'),
-      batchSettled: (how) => metrics.push(`settled ${how}`),
+      batchResolved: (how) => metrics.push(`settled ${how}`),
     },
     log: { warn: (_, message) => warnings.push(message) },
     newBatchId: numbered('#'),

@@ -58,7 +58,7 @@ export function importsOfUndeclaredPackages(files: readonly TidyFile[]): Finding
 
 /** Only the configuration reads the environment; the embedded database may hand it on to the processes it starts. */
 export function readsOfTheEnvironment(files: readonly TidyFile[]): Finding[] {
-  const allowed = /^src\/(?:config\.ts$|adapters\/embedded-postgres\/)/;
+  const allowed = /^src\/(?:config\.ts$|adapters\/bundled-postgres\/)/;
   const pattern = /\bprocess\s*(?:\?\.|\.)\s*env\b|\{[^{}]*\benv\b[^{}]*\}\s*=\s*process\b/g;
   return files
     .filter((file) => isSource(file) && !allowed.test(file.path))

@@ -4,7 +4,7 @@ import { chmod, chown, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
+import { BundledPostgresError } from './bundled-postgres-error.ts';
 import { childEnvironment } from './supervise.ts';
 
 const run = promisify(execFile);
@@ -51,12 +51,12 @@ export async function chooseAccount(
 }
 
 /** What to tell a person when no account can be had. */
-export function noAccountError(dataDir: string): EmbeddedPostgresError {
+export function noAccountError(dataDir: string): BundledPostgresError {
   const why =
     process.getuid?.() === 0
       ? `PostgreSQL refuses to run as root, and neither the user postgres nor nobody can reach the folder ${dataDir}`
       : `PostgreSQL refuses to run as user ${process.getuid?.()}, whom this system does not know by name`;
-  return new EmbeddedPostgresError(
+  return new BundledPostgresError(
     `${why}; user namespaces (unshare) are not available either. Set DATA_DIR to a folder that any user can reach, such as /var/lib/firstcome, start firstcome as a normal user, or set DATABASE_URL to a PostgreSQL 15 or later.`,
   );
 }

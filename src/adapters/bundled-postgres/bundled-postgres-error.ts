@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /** The bundled PostgreSQL cannot run here. The message tells a person what is wrong and what to do about it. */
-export class EmbeddedPostgresError extends Error {
-  override readonly name = 'EmbeddedPostgresError';
+export class BundledPostgresError extends Error {
+  override readonly name = 'BundledPostgresError';
 }
 
 /** What the launcher tells its caller's log; further members are details for a machine. */
@@ -19,9 +19,9 @@ export function errorCodeOf(error: unknown): string | undefined {
 }
 
 /** Puts a failed file operation on `path` into words, with what to do. An error already in words is kept as it is. */
-export function toEmbeddedPostgresError(error: unknown, path: string): EmbeddedPostgresError {
-  if (error instanceof EmbeddedPostgresError) return error;
-  return new EmbeddedPostgresError(describe(error, path), { cause: error });
+export function toBundledPostgresError(error: unknown, path: string): BundledPostgresError {
+  if (error instanceof BundledPostgresError) return error;
+  return new BundledPostgresError(describe(error, path), { cause: error });
 }
 
 function describe(error: unknown, path: string): string {

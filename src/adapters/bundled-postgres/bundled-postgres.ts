@@ -12,19 +12,19 @@ import {
   findBinaries,
   readVersion,
 } from './binaries.ts';
-import { databaseName, openCluster, prepareDataDir } from './data-folder.ts';
 import {
-  EmbeddedPostgresError,
+  BundledPostgresError,
   type LogEvent,
-  toEmbeddedPostgresError,
+  toBundledPostgresError,
 } from './bundled-postgres-error.ts';
+import { databaseName, openCluster, prepareDataDir } from './data-folder.ts';
 import { keepRunning } from './keep-running.ts';
 import { endLeftovers } from './leftovers.ts';
 import { OwnedByAnother, takeOwnership } from './owner-lock.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
 import { chooseFreePort, type Server, type ServerPlan, startServer } from './start-server.ts';
 
-export { EmbeddedPostgresError } from './bundled-postgres-error.ts';
+export { BundledPostgresError } from './bundled-postgres-error.ts';
 export { findRunningServer } from './server-file.ts';
 
 // A recovery after power was lost reads 2 GB of log at most, which a slow disk does in less.
@@ -32,7 +32,7 @@ const startTimeoutMsDefault = 120_000;
 const stopMsMax = 2_000;
 
 /** Where the data lies, and who hears of what happens. */
-export type EmbeddedPostgresOptions = {
+export type BundledPostgresOptions = {
   /** DATA_DIR: the database, its password and what other commands need to find it. Created if missing. */
   dataDir: string;
   /** Told in a short line, for a person, what takes time or is noteworthy. */
@@ -49,12 +49,12 @@ export type EmbeddedPostgresOptions = {
   startTimeoutMs?: number;
   /** Chooses the port to try next, instead of a random free one. */
   choosePort?: () => Promise<number>;
-  /** Stops a start that has not finished: it rejects, and nothing is left. No effect later. */
+  /** Disposers a start that has not finished: it rejects, and nothing is left. No effect later. */
   signal?: AbortSignal;
 };
 
 /** A running PostgreSQL with an empty or an existing database for the service. */
-export type EmbeddedPostgres = {
+export type BundledPostgres = {
   /** Address with password; the same for the whole life of this object. */
   url: string;
   port: number;
@@ -69,12 +69,12 @@ export type EmbeddedPostgres = {
 };
 
 /**
- * Starts the bundled PostgreSQL on a data folder that no other process uses. Rejects with an EmbeddedPostgresError that
+ * Starts the bundled PostgreSQL on a data folder that no other process uses. Rejects with an BundledPostgresError that
  * says what is wrong and what to do, and then leaves no process behind.
  */
-export async function startEmbeddedPostgres(
-  options: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
+export async function startBundledPostgres(
+  options: BundledPostgresOptions,
+): Promise<BundledPostgres> {
   const dataDir = resolve(options.dataDir);
   const signal = options.signal ?? new AbortController().signal;
   try {
@@ -90,20 +90,20 @@ export async function startEmbeddedPostgres(
     }
   } catch (error) {
     if (error instanceof OwnedByAnother) throw await inUseError(dataDir, error);
-    if (!signal.aborted) throw toEmbeddedPostgresError(error, dataDir);
-    throw new EmbeddedPostgresError('The start of PostgreSQL was stopped before it had finished.', {
+    if (!signal.aborted) throw toBundledPostgresError(error, dataDir);
+    throw new BundledPostgresError('The start of PostgreSQL was stopped before it had finished.', {
       cause: error,
     });
   }
 }
 
-type OwnedOptions = EmbeddedPostgresOptions & { signal: AbortSignal };
+type OwnedOptions = BundledPostgresOptions & { signal: AbortSignal };
 
 async function startOwned(
   options: OwnedOptions,
   found: Binaries,
   release: () => Promise<void>,
-): Promise<EmbeddedPostgres> {
+): Promise<BundledPostgres> {
   const { dataDir, say, log, signal } = options;
   const { binaries, account } = await chooseProgramAndAccount(found, options);
   const { version, major } = await readVersion(binaries, account);
@@ -164,11 +164,11 @@ async function chooseProgramAndAccount(
   return { binaries, account };
 }
 
-async function inUseError(dataDir: string, owner: OwnedByAnother): Promise<EmbeddedPostgresError> {
+async function inUseError(dataDir: string, owner: OwnedByAnother): Promise<BundledPostgresError> {
   const server = await readServerFile(dataDir).catch(() => undefined);
   const place = owner.isElsewhere ? ' in another container or on another host' : '';
   const address = server?.pid === owner.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
-  return new EmbeddedPostgresError(
+  return new BundledPostgresError(
     `The data folder ${dataDir} is in use by process ${owner.pid}${place}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
   );
 }

@@ -18,9 +18,9 @@ import { dirname, join } from 'node:path';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import {
-  EmbeddedPostgresError,
+  BundledPostgresError,
   errorCodeOf,
-  toEmbeddedPostgresError,
+  toBundledPostgresError,
 } from './bundled-postgres-error.ts';
 import { explainServerLines } from './server-log.ts';
 import { supervise } from './supervise.ts';
@@ -63,7 +63,7 @@ export async function prepareDataDir(dataDir: string): Promise<void> {
       (found) => found.isDirectory(),
       () => false,
     );
-    if (!isFolder) throw toEmbeddedPostgresError(error, dataDir);
+    if (!isFolder) throw toBundledPostgresError(error, dataDir);
   }
 }
 
@@ -145,19 +145,19 @@ async function runToEnd(options: ClusterOptions, command: string[], input?: stri
   const code = await running.exited;
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
-  if (code !== 0) throw new EmbeddedPostgresError(explainServerLines(lines, dataDir));
+  if (code !== 0) throw new BundledPostgresError(explainServerLines(lines, dataDir));
 }
 
 async function assertVersion(data: string, options: ClusterOptions): Promise<void> {
   const { dataDir, version, major } = options;
   const made = await readFile(join(data, 'PG_VERSION'), 'utf8').catch((error) => {
-    if (errorCodeOf(error) !== 'ENOENT') throw toEmbeddedPostgresError(error, data);
-    throw new EmbeddedPostgresError(
+    if (errorCodeOf(error) !== 'ENOENT') throw toBundledPostgresError(error, data);
+    throw new BundledPostgresError(
       `${data} is not a PostgreSQL database: its PG_VERSION is missing. Restore it from a backup, move ${dataDir} away to begin with an empty one, or set DATA_DIR to another folder.`,
     );
   });
   if (made.trim() === String(major)) return;
-  throw new EmbeddedPostgresError(
+  throw new BundledPostgresError(
     `The database in ${dataDir} was made by PostgreSQL ${made.trim()}, and this is PostgreSQL ${version}, which cannot read it. Dump it with the firstcome release that made it and load the dump here, or run a PostgreSQL ${made.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to begin with an empty database.`,
   );
 }
@@ -167,7 +167,7 @@ async function giveTo(folder: string, files: { uid: number; gid: number }): Prom
   const { uid } = await stat(folder);
   if (uid === files.uid) return;
   if (process.getuid?.() !== 0) {
-    throw new EmbeddedPostgresError(
+    throw new BundledPostgresError(
       `The database in ${folder} belongs to user ${uid}, and this is user ${files.uid}. Start firstcome as that user, or set DATA_DIR to another folder.`,
     );
   }

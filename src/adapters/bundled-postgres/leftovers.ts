@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
+import { BundledPostgresError } from './bundled-postgres-error.ts';
 import { findClusterProcesses, isPostmasterOn, isThere, signalProcess } from './processes.ts';
 
 const waitMsMax = 30_000;
@@ -62,8 +62,8 @@ async function readRecordedPid(data: string): Promise<number | undefined> {
   return pid > 0 ? pid : undefined;
 }
 
-function stillThereError(data: string, pids: number[], isForeign: boolean): EmbeddedPostgresError {
-  return new EmbeddedPostgresError(
+function stillThereError(data: string, pids: number[], isForeign: boolean): BundledPostgresError {
+  return new BundledPostgresError(
     isForeign
       ? `A PostgreSQL that firstcome did not start (process ${pids.join(', ')}) runs on ${data}. Stop it, or set DATA_DIR to another folder.`
       : `The PostgreSQL of an earlier run (process ${pids.join(', ')}) does not end. Kill it with kill -9 ${pids.join(' ')}, or set DATA_DIR to another folder.`,

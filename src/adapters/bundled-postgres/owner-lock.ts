@@ -4,7 +4,7 @@ import { mkdir, readdir, readlink, rm, stat, utimes, writeFile } from 'node:fs/p
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError } from './bundled-postgres-error.ts';
+import { BundledPostgresError } from './bundled-postgres-error.ts';
 import { isSameProcess, processStart } from './processes.ts';
 
 const attemptsMax = 5;
@@ -16,7 +16,7 @@ const silenceMs = 5_000;
 export type OwnerLock = { release(): Promise<void> };
 
 /** Another living process owns the folder. */
-export class OwnedByAnother extends EmbeddedPostgresError {
+export class OwnedByAnother extends BundledPostgresError {
   /** Process id of the owner, as it is there. */
   readonly pid: number;
   /** Whether it runs in another container or on another host. */

@@ -3,7 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EmbeddedPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
+import { BundledPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
 import { isSameProcess, processStart } from './processes.ts';
 
 // A server that was killed is back within this time.
@@ -52,7 +52,7 @@ export async function readServerFile(dataDir: string): Promise<ServerFile | unde
     return Number.isInteger(file.pid) && Number.isInteger(file.port) ? file : undefined;
   } catch (error) {
     if (errorCodeOf(error) !== 'EACCES') return undefined;
-    throw new EmbeddedPostgresError(
+    throw new BundledPostgresError(
       `${pathIn(dataDir)} belongs to another user. Run this command as the user who runs firstcome.`,
       { cause: error },
     );

@@ -5,8 +5,8 @@ import { totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
+import { BundledPostgresError, type LogEvent } from './bundled-postgres-error.ts';
 import type { Cluster } from './data-folder.ts';
-import { EmbeddedPostgresError, type LogEvent } from './bundled-postgres-error.ts';
 import { endLeftovers } from './leftovers.ts';
 import { explainServerLines, ServerLog, type ServerPhase } from './server-log.ts';
 import { serverArguments } from './settings.ts';
@@ -68,7 +68,7 @@ export async function startServer(
     } else if (isPortTaken && options.port === undefined && portAttempt < portAttemptsMax) {
       portAttempt += 1;
     } else {
-      throw new EmbeddedPostgresError(explainServerLines(started.lines, plan.dataDir));
+      throw new BundledPostgresError(explainServerLines(started.lines, plan.dataDir));
     }
   }
 }
@@ -123,9 +123,9 @@ async function tryStart(
   return { lines: serverLog.lastLines };
 }
 
-function tooSlowError(plan: ServerPlan, serverLog: ServerLog): EmbeddedPostgresError {
+function tooSlowError(plan: ServerPlan, serverLog: ServerLog): BundledPostgresError {
   const said = serverLog.lastLines.slice(-2).join(' | ');
-  return new EmbeddedPostgresError(
+  return new BundledPostgresError(
     `PostgreSQL did not accept connections within ${plan.startTimeoutMs / 1000} s. Try again: a recovery goes on where it was. PostgreSQL said: ${said}`,
   );
 }
@@ -136,7 +136,7 @@ export async function chooseFreePort(): Promise<number> {
     const port = randomInt(portMin, portMax);
     if (await isFree(port)) return port;
   }
-  throw new EmbeddedPostgresError(
+  throw new BundledPostgresError(
     `No free port was found between ${portMin} and ${portMax} on 127.0.0.1. Stop a program that listens there.`,
   );
 }

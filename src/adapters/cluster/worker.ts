@@ -14,7 +14,7 @@ export type PrimaryChannel = {
   /** The metrics of all workers; undefined when the primary does not answer. */
   metricsOfAll(): Promise<MetricsText | undefined>;
   /** From now on the primary is told what this worker has counted, whenever it asks. */
-  tellSnapshots(snapshot: () => Promise<unknown>): void;
+  setSnapshotSource(snapshot: () => Promise<unknown>): void;
   /** From now on this is called with the API keys whenever they may have changed. */
   onKeys(replace: (keys: KeysMessage) => void): void;
   /** Lets this process end. */
@@ -52,7 +52,7 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
   return {
     sayReady: (url) => tell({ type: 'firstcome:ready', url }),
     close: () => void (process.connected && process.disconnect()),
-    tellSnapshots(snapshot) {
+    setSnapshotSource(snapshot) {
       snapshotNow = snapshot;
     },
     onKeys(replace) {

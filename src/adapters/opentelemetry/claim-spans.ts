@@ -4,11 +4,11 @@ import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
-  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
   ClaimStore,
   EngineLog,
+  MultiCouponAnswer,
 } from '../../core/claims/ports.ts';
 import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
 
@@ -86,10 +86,10 @@ export class ClaimSpans {
         this.tellAnswer(span, [batch], answer);
         return answer;
       },
-      claimBundle: async (batches) => {
+      claimMultiCoupon: async (batches) => {
         const span = this.startBatch('claim bundle', batches);
-        if (span === undefined) return currentSpan.exit(() => store.claimBundle(batches));
-        const answer = await this.endAfter(span, () => store.claimBundle(batches));
+        if (span === undefined) return currentSpan.exit(() => store.claimMultiCoupon(batches));
+        const answer = await this.endAfter(span, () => store.claimMultiCoupon(batches));
         this.tellAnswer(span, batches, answer);
         return answer;
       },
@@ -148,7 +148,7 @@ export class ClaimSpans {
   private tellAnswer(
     span: Span,
     batches: readonly ClaimBatch[],
-    answer: BatchAnswer | BundleAnswer,
+    answer: BatchAnswer | MultiCouponAnswer,
   ): void {
     if (answer.kind === 'unknown') {
       for (const { batchId } of batches) this.keepLost(batchId, span);

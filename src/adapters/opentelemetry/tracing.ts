@@ -53,9 +53,9 @@ export type Tracing = {
  * that is slow or away never makes a claim wait.
  */
 export function startTracing(options: TracingOptions): Tracing {
-  const told = tellDiagnostics(options.warn);
+  const told = reportDiagnostics(options.warn);
   try {
-    const tracing = joinTracing(options);
+    const tracing = createTracing(options);
     told.started();
     return {
       ...tracing,
@@ -74,7 +74,7 @@ export function startTracing(options: TracingOptions): Tracing {
  * Logs what the packages do not understand of their variables, which they read while they are set up, and after
  * `started` once that spans were dropped. Else they would tell of every export that fails and every link too many.
  */
-function tellDiagnostics(warn: TracingOptions['warn']): { started(): void; end(): void } {
+function reportDiagnostics(warn: TracingOptions['warn']): { started(): void; end(): void } {
   let starting = true;
   let toldOfDrops = false;
   const tell = (reason: string) => {
@@ -101,7 +101,7 @@ function tellDiagnostics(warn: TracingOptions['warn']): { started(): void; end()
   };
 }
 
-function joinTracing(options: TracingOptions): Tracing {
+function createTracing(options: TracingOptions): Tracing {
   const resource = defaultResource()
     .merge(
       resourceFromAttributes({

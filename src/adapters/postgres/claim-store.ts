@@ -4,11 +4,11 @@ import type { Claim } from '../../core/claims/claim.ts';
 import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
-  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
   ClaimReader,
   ClaimStore,
+  MultiCouponAnswer,
   RefusalReason,
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
@@ -42,7 +42,7 @@ type ClaimRow = {
 type WinnerRow = [place: number, position: number, claimedAt: string];
 
 const claimBatch = withArrayRows(statement('claim-batch'));
-const claimBundle = withArrayRows(statement('claim-bundle'));
+const claimMultiCoupon = withArrayRows(statement('claim-multi-coupon'));
 const voidBatch = statement('void-batch');
 const findCouponNames = statement('find-coupon-names');
 const findClaim = statement('find-claim');
@@ -77,11 +77,11 @@ export function postgresClaimStore(databases: {
       }
     },
 
-    async claimBundle(batches): Promise<BundleAnswer> {
+    async claimMultiCoupon(batches): Promise<MultiCouponAnswer> {
       const attempts = batches.map((batch) => onlyAttemptOf(batch));
       const startedMs = nowMs();
       try {
-        const rows = await forBatches.run<WinnerRow>(claimBundle, [
+        const rows = await forBatches.run<WinnerRow>(claimMultiCoupon, [
           textArray(batches, (batch) => batch.batchId),
           textArray(batches, (batch) => batch.couponName),
           textArray(attempts, userIdOf),

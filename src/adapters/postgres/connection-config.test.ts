@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { connectionConfig, describePlace } from './connection-config.ts';
+import { connectionConfig, describeLocation } from './connection-config.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -81,5 +81,5 @@ it.each([
   ['postgres:///sale?host=/var/run/postgresql', '/var/run/postgresql/sale'],
   ['postgres://', 'localhost'],
 ])('%s is described as %s', (url, described) => {
-  expect(describePlace(url)).toBe(described);
+  expect(describeLocation(url)).toBe(described);
 });

@@ -5,9 +5,9 @@ import { userInfo } from 'node:os';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type pg from 'pg';
 import {
-  type ConnectionPlace,
+  type ConnectionLocation,
   type ConnectionTls,
-  placeFrom,
+  locationFrom,
 } from '../../core/connection-location.ts';
 import { readConnectionUrl } from '../../core/connection-url.ts';
 import { StartError } from '../../core/errors.ts';
@@ -38,16 +38,16 @@ export function connectionConfig(url: string, session: SessionOptions): pg.Clien
 }
 
 /** Where a URL leads, for people: without user and password. */
-export function describePlace(url: string): string {
+export function describeLocation(url: string): string {
   const { host, port, database } = placeOfUrl(url);
   const address = host.includes(':') ? `[${host}]` : host;
   return `${address}${port === 5432 ? '' : `:${port}`}${database === undefined ? '' : `/${database}`}`;
 }
 
-function placeOfUrl(url: string): ConnectionPlace {
+function placeOfUrl(url: string): ConnectionLocation {
   const read = readConnectionUrl(url);
   if (read === undefined) throw new StartError('DATABASE_URL is no connection URL of PostgreSQL');
-  const placed = placeFrom(read.given);
+  const placed = locationFrom(read.given);
   const mistakes = [...read.mistakes, ...placed.mistakes];
   if (!('place' in placed) || mistakes.length > 0) {
     const lines = mistakes.map(({ parameter, words }) =>

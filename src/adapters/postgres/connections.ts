@@ -5,7 +5,7 @@ import { searchPathOf } from './search-path.ts';
 import { type SessionRequirements, verifySession } from './verify-session.ts';
 
 /** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to another program. */
-export type DatabasePlace = {
+export type DatabaseLocation = {
   /** The schema that holds the tables and functions. No other one is in the search path of a session. */
   schema: string;
 } & (

@@ -5,7 +5,7 @@ import { StartError } from '../../core/errors.ts';
 import { type StartConnection, withStartConnection } from './connect.ts';
 import {
   chooseSchema,
-  type InstallationPlace,
+  type InstallationLocation,
   migrationsTable,
   namesNeeded,
   type SchemaFacts,
@@ -40,7 +40,7 @@ export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting 
 export async function findInstallation(
   client: pg.ClientBase,
   wanted: SchemaWanted,
-): Promise<InstallationPlace> {
+): Promise<InstallationLocation> {
   await client.query(resetSearchPath.text);
   const { rows } = await client.query<{ schemas: string[] }>(readSearchPath.text);
   const inPath = (rows[0]?.schemas ?? []).filter((schema) => !isOfPostgres(schema));
@@ -66,7 +66,7 @@ export async function readIdentity(client: pg.ClientBase, schema: string): Promi
 /** The same over a connection of its own, for what happens outside of the service. */
 export function locateInstallation(
   options: StartConnection & SchemaWanted,
-): Promise<InstallationPlace> {
+): Promise<InstallationLocation> {
   return withStartConnection(options, (client) => findInstallation(client, options));
 }
 

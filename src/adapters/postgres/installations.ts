@@ -45,7 +45,7 @@ export type SchemaContent =
   | { kind: 'foreign'; names: readonly string[] };
 
 /** Where an installation lies, or is to be made. */
-export type InstallationPlace = {
+export type InstallationLocation = {
   schema: string;
   /** The schema of its list of migrations. */
   listSchema: string;
@@ -83,7 +83,7 @@ export function chooseSchema(
   all: readonly SchemaFacts[],
   wanted: string | undefined,
   setting: SchemaSetting,
-): InstallationPlace {
+): InstallationLocation {
   const contents = new Map(all.map((facts) => [facts.schema, contentOf(facts, all)]));
   const known = [...contents].filter(
     ([schema, { kind }]) =>
@@ -156,7 +156,7 @@ function isListOfAnother(schema: string, contents: ReadonlyMap<string, SchemaCon
  * of its coupons.
  */
 export function wouldHide(
-  { schema, others: [other = ''] }: InstallationPlace,
+  { schema, others: [other = ''] }: InstallationLocation,
   setting: SchemaSetting,
 ): StartError {
   const isService = setting === 'DATABASE_SCHEMA';

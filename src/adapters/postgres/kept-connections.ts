@@ -3,7 +3,7 @@ import type pg from 'pg';
 import {
   type Connections,
   type ConnectionsOptions,
-  type DatabasePlace,
+  type DatabaseLocation,
   destroySocket,
   ownConnections,
   type PoolUse,
@@ -11,7 +11,7 @@ import {
 import { lentConnections } from './lent-connections.ts';
 
 /** Where the connections lead, and how long they are kept. */
-export type KeptConnectionsOptions = DatabasePlace &
+export type KeptConnectionsOptions = DatabaseLocation &
   ConnectionsOptions & {
     /** Called when a connection broke that no statement used. */
     onIdleConnectionLost(error: Error): void;

@@ -27,7 +27,7 @@ export function lentConnections(
   let taken = 0;
   let ended: (() => void) | undefined;
 
-  const leavePlace = () => {
+  const drainAndClose = () => {
     const turn = turns.shift();
     if (turn !== undefined) {
       turn(undefined);
@@ -46,7 +46,7 @@ export function lentConnections(
         verify: (client) => verifySession(client, options.session ?? {}),
       });
     } catch (error) {
-      leavePlace();
+      drainAndClose();
       throw error;
     }
   };
@@ -79,7 +79,7 @@ export function lentConnections(
         return;
       }
       client.release(true);
-      leavePlace();
+      drainAndClose();
     },
     use: () => ({ total: taken, idle: 0, waiting: turns.length }),
     end: () =>

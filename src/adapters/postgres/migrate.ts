@@ -6,7 +6,7 @@ import { StartError } from '../../core/errors.ts';
 import { messageOf, type StartConnection, withStartConnection } from './connect.ts';
 import { assertEncoding } from './database-encoding.ts';
 import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
-import { type InstallationPlace, migrationsTable, wouldHide } from './installations.ts';
+import { type InstallationLocation, migrationsTable, wouldHide } from './installations.ts';
 import { migrationsFolder } from './migration-files.ts';
 import { quoteName } from './search-path.ts';
 import { statement } from './statements.ts';
@@ -53,7 +53,7 @@ export async function migrateWith(
   options: MigrateOptions,
 ): Promise<Migrated> {
   const watched = watch(client);
-  let place: InstallationPlace | undefined;
+  let place: InstallationLocation | undefined;
   try {
     const version = await client.query<{ major: number }>(readVersion.text);
     const major = version.rows[0]?.major ?? 0;
@@ -118,7 +118,7 @@ function watch(client: pg.ClientBase): { client: pg.Client; firstError(): unknow
 }
 
 /** What to do for a role that lacks a right, in lines. */
-function adviceFor(client: pg.ClientBase, place: InstallationPlace | undefined): string[] {
+function adviceFor(client: pg.ClientBase, place: InstallationLocation | undefined): string[] {
   const { user, database } = client as { user?: string; database?: string };
   const role = user === undefined ? '...' : quoteName(user);
   const owner = [

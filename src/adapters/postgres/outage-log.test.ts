@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { beforeEach, expect, it } from 'vitest';
-import { Outage } from './outage-log.ts';
+import { OutageLog } from './outage-log.ts';
 import { DatabaseFault } from './pg-error.ts';
 import { NoPrimaryError } from './verify-session.ts';
 
@@ -12,12 +12,12 @@ const gone = [
 
 let nowMs = 0;
 let told: unknown[][] = [];
-let outage: Outage;
+let outage: OutageLog;
 
 beforeEach(() => {
   nowMs = 0;
   told = [];
-  outage = new Outage({
+  outage = new OutageLog({
     warn: (event, message) => told.push([event, message]),
     nowMs: () => nowMs,
   });

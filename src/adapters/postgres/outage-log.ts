@@ -9,7 +9,7 @@ const failingMsMin = 1000;
 const noWritesQuietMs = 60_000;
 
 /** Tells once that the database is gone, and once that it is back, from what becomes of the statements. */
-export class Outage {
+export class OutageLog {
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
   private readonly nowMs: () => number;
   /** When the first statement failed after which none was answered. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { TraceStatement } from '../../core/tracing.ts';
-import type { DatabasePlace } from './connections.ts';
+import type { DatabaseLocation } from './connections.ts';
 import { Database } from './database.ts';
 import type { InstallationWatch } from './installation-watch.ts';
 
 /** How many connections, and how long to wait for what; all times in milliseconds. */
-export type PoolOptions = DatabasePlace & {
+export type PoolOptions = DatabaseLocation & {
   /** Connections that decide batches: as many batches can be under way. */
   claimConnections: number;
   /** Connections for everything else. */

@@ -17,14 +17,14 @@ type StockRow = {
   closes_in_ms: number | null;
 };
 
-const lookAtStock = statement('look-at-stock');
+const readStock = statement('read-stock');
 const listHolders = statement('list-holders');
 
 /** Reads from PostgreSQL what the memory of sold out coupons needs. */
 export function postgresSoldOutReader(database: Database): SoldOutReader {
   return {
-    async lookAtStock(names) {
-      const rows = await database.run<StockRow>(lookAtStock, [names]).catch(throwAsReadError);
+    async readStock(names) {
+      const rows = await database.run<StockRow>(readStock, [names]).catch(throwAsReadError);
       return new Map(
         rows.map((row) => [
           row.name,

@@ -2,7 +2,7 @@
 /** Judges why a start could not use its database: whether to wait for it, and what an operator can do. */
 import { StartError } from '../../core/errors.ts';
 import { inLines } from '../../core/lines.ts';
-import { describePlace } from './connection-config.ts';
+import { describeLocation } from './connection-config.ts';
 
 /** The server cannot be used now, for a reason that it has not said itself. */
 export class NotThereYet extends Error {
@@ -47,7 +47,7 @@ export function isNotThereYet(error: unknown): boolean {
 export function cannotUse(url: string, error: unknown, waitedMs: number): StartError {
   if (error instanceof StartError) return error;
   const columnsMax = 80 - 'firstcome: '.length;
-  const what = `cannot use the database at ${describePlace(url)}:`;
+  const what = `cannot use the database at ${describeLocation(url)}:`;
   const why = messageOf(error);
   // The reason in one piece, so that it can be searched for.
   const fits = what.length + 1 + why.length <= columnsMax;

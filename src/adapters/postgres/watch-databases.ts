@@ -2,7 +2,7 @@
 import type { Database } from './database.ts';
 import type { DatabaseRefusals } from './database-refusals.ts';
 import type { InstallationWatch } from './installation-watch.ts';
-import type { Outage } from './outage-log.ts';
+import type { OutageLog } from './outage-log.ts';
 
 /**
  * Makes what one connection reveals about the server count for all pools: a server that is no primary, a database that
@@ -12,7 +12,7 @@ import type { Outage } from './outage-log.ts';
 export function watchDatabases(
   databases: readonly Database[],
   options: {
-    outage: Outage;
+    outage: OutageLog;
     refusals: DatabaseRefusals;
     installation: InstallationWatch;
     /** Called when what was read before may be untrue: the server is no primary, or the database is another one. */

@@ -44,7 +44,7 @@ describe('the metrics', () => {
     const metrics = prometheusMetrics();
     metrics.batchDecided({ size: 3, commitSeconds: 0.002 });
     metrics.batchUnknown();
-    metrics.batchSettled('void');
+    metrics.batchResolved('void');
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
         'firstcome_claim_batch_size_bucket{le="2"} 0',
@@ -86,7 +86,7 @@ describe('the metrics', () => {
     metrics.shed('wait');
     metrics.batchUnknown();
     metrics.batchUnknown();
-    metrics.batchSettled('committed');
+    metrics.batchResolved('committed');
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
         'firstcome_claims_shed_total{reason="wait"} 2',

@@ -113,7 +113,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       unknown.inc();
       unsettled.inc();
     },
-    batchSettled(how) {
+    batchResolved(how) {
       settled.inc({ settled: how });
       unsettled.dec();
     },

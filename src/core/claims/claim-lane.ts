@@ -6,16 +6,16 @@ import type { BatchAnswer, ClaimBatch, RefusalReason } from './ports.ts';
 
 // Follows a change within a few batches and forgives a single slow one.
 const smoothing = 0.3;
-const settleWaitMsMin = 20;
-const settleWaitMsMax = 1000;
+const resolveWaitMsMin = 20;
+const resolveWaitMsMax = 1000;
 // Shorter, since here the database answers and somebody waits: a few marks in a second fill no ledger.
 const lossWaitMsMax = 200;
 // After so many lone refusals and nothing decided in between, the database refuses every claim of this coupon.
 const refusedInARowMax = 16;
 
 /** How long to wait before the next try to settle a batch, after a wait of `waitMs`. */
-export function nextSettleWaitMs(waitMs: number): number {
-  return Math.min(Math.max(waitMs * 2, settleWaitMsMin), settleWaitMsMax);
+export function nextResolveWaitMs(waitMs: number): number {
+  return Math.min(Math.max(waitMs * 2, resolveWaitMsMin), resolveWaitMsMax);
 }
 
 /** A batch on its way, with the claims that wait for it. */
@@ -146,7 +146,7 @@ export class ClaimLane {
    */
   lose(): number {
     const waitMs = this.lossWaitMs;
-    this.lossWaitMs = Math.min(nextSettleWaitMs(waitMs), lossWaitMsMax);
+    this.lossWaitMs = Math.min(nextResolveWaitMs(waitMs), lossWaitMsMax);
     return waitMs;
   }
 
@@ -164,7 +164,7 @@ export class ClaimLane {
   }
 
   /** The bundle left the batch undecided, with nothing of it stored: its claim goes again, now by itself. */
-  leaveBundle(): void {
+  returnUndecided(): void {
     const { claims } = this.endBatch();
     for (const claim of claims) claim.maybeStored = claim.sentInCommitted;
     this.again.unshift([...claims]);

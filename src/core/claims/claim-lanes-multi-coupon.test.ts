@@ -259,7 +259,7 @@ describe('a store that rejects', () => {
   ])('counts as one that lost the answer of its %s', async (_, users, marks) => {
     const { claimApart, heard, metrics, store } = setup();
     store.claimBatch = () => Promise.reject(new Error('a bug'));
-    store.claimBundle = () => Promise.reject(new Error('a bug'));
+    store.claimMultiCoupon = () => Promise.reject(new Error('a bug'));
     claimApart(users);
     expect(await heard()).toEqual({});
     expect(store.calls).toEqual(marks);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
-import { ClaimLane, nextSettleWaitMs, type SentBatch } from './claim-lane.ts';
+import { ClaimLane, nextResolveWaitMs, type SentBatch } from './claim-lane.ts';
 import type { ClaimOutcome } from './claim-outcome.ts';
-import { LaneLine } from './ready-queue.ts';
 import { laneRefusals } from './lane-refusals.ts';
 import { PendingClaim } from './pending-claim.ts';
 import type {
   BatchAnswer,
-  BundleAnswer,
   ClaimAttempt,
   ClaimBatch,
   ClaimMetrics,
   ClaimStore,
   EngineLog,
+  MultiCouponAnswer,
 } from './ports.ts';
+import { ReadyQueue } from './ready-queue.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** What bounds the lanes. Beyond a bound a claim hears `overloaded`, and nothing of it is stored. */
@@ -61,7 +61,7 @@ const manyClaims = 48;
 export class ClaimLanes {
   private readonly options: ClaimLanesOptions;
   private readonly lanes = new Map<string, ClaimLane>();
-  private readonly line = new LaneLine();
+  private readonly line = new ReadyQueue();
   private readonly refusals: RefusalLog;
   private commitsUnderWay = 0;
   private claimsUnderWay = 0;
@@ -211,7 +211,7 @@ export class ClaimLanes {
       );
     }
     return store
-      .claimBundle(batches)
+      .claimMultiCoupon(batches)
       .catch(toUnknown)
       .then((answer) => batches.map((_, index) => answerOf(answer, index)));
   }
@@ -221,16 +221,16 @@ export class ClaimLanes {
       void this.settle(lane, batch, answer.cause);
       return;
     }
-    if (answer === undefined) lane.leaveBundle();
+    if (answer === undefined) lane.returnUndecided();
     else {
       if (answer.kind === 'refused') this.refusals.tell(batch, answer);
-      else this.tellOfCoupon(batch.couponName, answer.outcomes);
+      else this.reportCouponState(batch.couponName, answer.outcomes);
       lane.apply(answer);
     }
     this.continueOrDrop(lane);
   }
 
-  private tellOfCoupon(couponName: string, outcomes: readonly ClaimOutcome[]): void {
+  private reportCouponState(couponName: string, outcomes: readonly ClaimOutcome[]): void {
     if (outcomes[0]?.outcome === 'coupon_not_found') this.options.couponGone(couponName);
     if (outcomes.some(({ outcome }) => outcome === 'sold_out')) this.options.soldOut(couponName);
   }
@@ -260,12 +260,12 @@ export class ClaimLanes {
       'the answer of a batch of claims was lost; making sure of it before the coupon goes on',
     );
     const { signal } = this.stopped;
-    for (let waitMs = lane.lose(); ; waitMs = nextSettleWaitMs(waitMs)) {
+    for (let waitMs = lane.lose(); ; waitMs = nextResolveWaitMs(waitMs)) {
       if (waitMs > 0) await clock.sleep(waitMs, signal);
       if (signal.aborted) return;
       try {
         const settled = await store.voidBatch(batch.couponName, batch.batchId);
-        metrics.batchSettled(settled);
+        metrics.batchResolved(settled);
         log.warn({ batchId: batch.batchId, settled }, 'the batch whose answer was lost is settled');
         lane.sendAgain(settled);
         this.continueOrDrop(lane);
@@ -288,7 +288,7 @@ export class ClaimLanes {
  * What a bundle's answer means for its batch at `index`; undefined when that goes again by itself: it was left
  * undecided, or something in the bundle is at fault and it is not known what.
  */
-function answerOf(answer: BundleAnswer, index: number): BatchAnswer | undefined {
+function answerOf(answer: MultiCouponAnswer, index: number): BatchAnswer | undefined {
   if (answer.kind === 'refused') return answer.reason === 'not_sent' ? answer : undefined;
   if (answer.kind === 'unknown') return answer;
   const outcome = answer.outcomes[index];

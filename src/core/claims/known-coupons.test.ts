@@ -87,7 +87,7 @@ describe('claiming', () => {
       },
       metrics: {
         ...{ answered: () => undefined, shed: () => undefined, batchDecided: () => undefined },
-        ...{ batchUnknown: () => undefined, batchSettled: () => undefined },
+        ...{ batchUnknown: () => undefined, batchResolved: () => undefined },
       },
       log: { warn: () => undefined },
       newBatchId: () => 'batch',

@@ -33,7 +33,7 @@ export type BatchAnswer =
  * What became of a bundle, in one commit for all of it. `decided`: committed; for each batch the outcome of its claim,
  * or undefined where it was left undecided and nothing of it is stored. The other two are as for a batch.
  */
-export type BundleAnswer =
+export type MultiCouponAnswer =
   | { kind: 'decided'; outcomes: (ClaimOutcome | undefined)[]; commitSeconds: number }
   | Exclude<BatchAnswer, { kind: 'decided' }>;
 
@@ -48,7 +48,7 @@ export type ClaimStore = {
    * Decides a bundle, which is batches of one claim each on different coupons, in one round trip and one commit. A
    * claim that does not simply win may be left undecided. Never rejects; answers within the store's own time limit.
    */
-  claimBundle(batches: readonly ClaimBatch[]): Promise<BundleAnswer>;
+  claimMultiCoupon(batches: readonly ClaimBatch[]): Promise<MultiCouponAnswer>;
   /**
    * Settles a batch whose answer was lost. After it resolves the batch either had committed (`committed`) or never
    * will (`void`). Rejects when that could not be made sure; asking again is safe.
@@ -59,7 +59,7 @@ export type ClaimStore = {
 };
 
 /** How a coupon's stock is at one moment. */
-export type StockLook = {
+export type StockSnapshot = {
   /** Differs whenever the stock has changed in between, or the coupon is another one of the same name. */
   version: string;
   amount: number;
@@ -74,7 +74,7 @@ export type StockLook = {
 /** What the memory of sold out coupons reads. Rejects with an `AppError` when the database cannot be read. */
 export type SoldOutReader = {
   /** Each as of a moment after the call. Names of no coupon are absent. */
-  lookAtStock(names: readonly string[]): Promise<ReadonlyMap<string, StockLook>>;
+  readStock(names: readonly string[]): Promise<ReadonlyMap<string, StockSnapshot>>;
   /** The users behind `afterPosition`, in order of position, at most `limit`. */
   listHolders(query: {
     couponName: string;
@@ -108,7 +108,7 @@ export type ClaimMetrics = {
   /** A batch's answer was lost. */
   batchUnknown(): void;
   /** How a batch whose answer was lost was settled. */
-  batchSettled(how: 'committed' | 'void'): void;
+  batchResolved(how: 'committed' | 'void'): void;
 };
 
 /** Where the engine reports what an operator should know: losses of the database and what was done about them. */

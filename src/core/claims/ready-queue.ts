@@ -5,7 +5,7 @@ import type { ClaimLane } from './claim-lane.ts';
 const bundleMax = 64;
 
 /** The line of lanes that have something to send, each once. */
-export class LaneLine {
+export class ReadyQueue {
   private ready: ClaimLane[] = [];
 
   /** Puts the lane at the end, unless it stands in the line or has a batch under way. */

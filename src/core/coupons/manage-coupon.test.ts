@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
-import { lookHoldsMs } from '../stock/snapshot-ttl.ts';
+import { snapshotTtlMs } from '../stock/snapshot-ttl.ts';
 import { amountMax, type CouponWithHolders } from './coupon.ts';
 import { manageCouponWith } from './manage-coupon.ts';
 import type { CouponStore, StockAddition } from './ports.ts';
@@ -156,7 +156,7 @@ describe('adding stock to a sold out coupon', () => {
     const { clock, calls, told, add } = adding(['5']);
     await add();
     expect(calls).toMatchObject([{ units: 7, announcement: undefined, atMs: 0 }]);
-    await clock.advance(lookHoldsMs);
+    await clock.advance(snapshotTtlMs);
     expect(calls).toHaveLength(1);
     expect(told).toEqual([]);
     await clock.advance(100);
@@ -180,7 +180,7 @@ describe('adding stock to a sold out coupon', () => {
       { clock },
     );
     const added = manage.addStock({ name: 'LAUNCH', units: 1, idempotencyKey: undefined });
-    await clock.advance(2000 + lookHoldsMs);
+    await clock.advance(2000 + snapshotTtlMs);
     expect(calledAtMs).toEqual([0]);
     await clock.advance(100);
     await added;
@@ -194,7 +194,7 @@ describe('adding stock to a sold out coupon', () => {
     expect(told).toEqual([{ coupon, replayed: false }]);
     expect(calls.map(({ announcement }) => announcement)).toEqual([undefined, '5', '7', '9']);
     for (const [index, { atMs }] of calls.slice(1).entries()) {
-      expect(atMs - (calls[index]?.atMs ?? 0)).toBeGreaterThan(lookHoldsMs);
+      expect(atMs - (calls[index]?.atMs ?? 0)).toBeGreaterThan(snapshotTtlMs);
     }
   });
 

@@ -6,12 +6,12 @@ import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { ClaimOutcome } from '../claims/claim-outcome.ts';
 import type { SoldOutReader } from '../claims/ports.ts';
-import { SoldOutMemory } from './sold-out-cache.ts';
 import type { Clock } from '../clock.ts';
 import type { CouponWithHolders } from '../coupons/coupon.ts';
 import { manageCouponWith } from '../coupons/manage-coupon.ts';
 import type { CouponStore } from '../coupons/ports.ts';
 import { AppError } from '../errors.ts';
+import { SoldOutCache } from './sold-out-cache.ts';
 
 const couponName = 'C';
 const runs = 150;
@@ -78,7 +78,7 @@ async function run(seed: number): Promise<void> {
     return answer;
   };
   const reader: SoldOutReader = {
-    lookAtStock: (names) =>
+    readStock: (names) =>
       call(() => {
         const look = {
           ...{ version: `${sale.seq}`, amount: sale.amount, remainingAmount: sale.remaining },
@@ -99,7 +99,7 @@ async function run(seed: number): Promise<void> {
       atEndOfTurn: (end) => time.atEndOfTurn(end),
       every: (ms, tick) => time.every(ms / rate, tick),
     };
-    const memory = new SoldOutMemory({
+    const memory = new SoldOutCache({
       ...{ reader, clock, holdersMax: 1000, waitingMax: 1000, seed },
     });
     const decided = new Set<string | undefined>();

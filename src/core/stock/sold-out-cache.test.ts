@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
-import { AppError } from '../errors.ts';
 import type { ClaimOutcome } from '../claims/claim-outcome.ts';
-import type { SoldOutReader, StockLook } from '../claims/ports.ts';
-import { SoldOutMemory } from './sold-out-cache.ts';
+import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
+import { AppError } from '../errors.ts';
+import { SoldOutCache } from './sold-out-cache.ts';
 
 /** A database with one coupon `C`, and a count of what it was asked. */
 function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
   const clock = new FixedClock();
   const holders = options.holders ?? ['ada', 'bob'];
-  const stock: StockLook = {
+  const stock: StockSnapshot = {
     version: '1',
     amount: holders.length,
     remainingAmount: 0,
@@ -21,7 +21,7 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
   const asked = { decisions: 0, looks: 0, pages: 0 };
   const gates: { look: Promise<void> } = { look: Promise.resolve() };
   const reader: SoldOutReader = {
-    async lookAtStock(names) {
+    async readStock(names) {
       asked.looks += 1;
       const seen = { ...stock };
       await gates.look;
@@ -32,7 +32,7 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
       return holders.slice(afterPosition, afterPosition + limit);
     },
   };
-  const memory = new SoldOutMemory({
+  const memory = new SoldOutCache({
     reader,
     clock,
     holdersMax: options.holdersMax ?? 1000,

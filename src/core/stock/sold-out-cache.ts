@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { ClaimCoupon } from '../claims/claim-coupon.ts';
+import type { ClaimOutcome } from '../claims/claim-outcome.ts';
+import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { ManageCoupon } from '../coupons/manage-coupon.ts';
 import { SharedRead } from '../shared-read.ts';
-import { lookHoldsMs } from './snapshot-ttl.ts';
-import type { ClaimCoupon } from '../claims/claim-coupon.ts';
-import type { ClaimOutcome } from '../claims/claim-outcome.ts';
 import { HolderSet } from './holder-set.ts';
-import type { SoldOutReader, StockLook } from '../claims/ports.ts';
+import { snapshotTtlMs } from './snapshot-ttl.ts';
 
 /** What the memory works with, and its bounds. */
-export type SoldOutMemoryOptions = {
+export type SoldOutCacheOptions = {
   reader: SoldOutReader;
   clock: Clock;
   /** Holders remembered in all; a coupon that does not fit is left to the database. 0: nothing is remembered. */
@@ -26,19 +27,19 @@ type Memory = {
   version: string;
   /** Until when the last look holds. */
   freshUntilMs: number;
-  askedAtMs: number;
+  requestedAtMs: number;
   /** The look that is under way, for all who need one. */
   look: Promise<boolean> | undefined;
 };
 
 // A sale that nobody asks for any more gives its memory back.
-const unaskedMsMax = 60_000;
+const unrequestedMsMax = 60_000;
 // Not asked for during this, a coupon gives way to another.
-const unaskedMsMin = 5_000;
+const unrequestedMsMin = 5_000;
 // A look that takes longer has met a database in trouble.
-const lookMsMax = 500;
+const snapshotMsMax = 500;
 const holdersPerPage = 5000;
-const namesPerLookMax = 500;
+const namesPerSnapshotMax = 500;
 
 const soldOut: ClaimOutcome = { outcome: 'sold_out' };
 
@@ -52,26 +53,26 @@ const soldOut: ClaimOutcome = { outcome: 'sold_out' };
  * remembered. An answer from memory is therefore never given where stock was left when the request arrived, whichever
  * process added it.
  */
-export class SoldOutMemory {
-  private readonly options: SoldOutMemoryOptions;
+export class SoldOutCache {
+  private readonly options: SoldOutCacheOptions;
   private readonly memories = new Map<string, Memory>();
   /** Coupons whose holders are being read. What replaces or removes the token makes that reading void. */
   private readonly learning = new Map<string, symbol>();
   /** Coupons that this process is changing, with the number of changes under way. */
   private readonly changing = new Map<string, number>();
-  private readonly looks: SharedRead<StockLook>;
+  private readonly looks: SharedRead<StockSnapshot>;
   private holders = 0;
   private reading = false;
   private readonly stopSweep: () => void;
 
-  constructor(options: SoldOutMemoryOptions) {
+  constructor(options: SoldOutCacheOptions) {
     this.options = options;
-    this.looks = new SharedRead<StockLook>({
-      load: (names) => options.reader.lookAtStock(names),
-      keysMax: namesPerLookMax,
+    this.looks = new SharedRead<StockSnapshot>({
+      load: (names) => options.reader.readStock(names),
+      keysMax: namesPerSnapshotMax,
       readersMax: options.waitingMax,
     });
-    this.stopSweep = options.clock.every(unaskedMsMax / 4, () => this.sweep());
+    this.stopSweep = options.clock.every(unrequestedMsMax / 4, () => this.sweep());
   }
 
   /** Coupons and holders that are remembered. */
@@ -85,7 +86,7 @@ export class SoldOutMemory {
       const memory = this.memories.get(command.couponName);
       if (memory === undefined) return claimCoupon(command);
       const nowMs = this.options.clock.nowMs();
-      memory.askedAtMs = nowMs;
+      memory.requestedAtMs = nowMs;
       if (memory.holders.has(command.userId)) return claimCoupon(command);
       if (nowMs < memory.freshUntilMs) return Promise.resolve(soldOut);
       memory.look ??= this.isStillSoldOut(command.couponName, memory);
@@ -115,7 +116,7 @@ export class SoldOutMemory {
         this.reading = false;
       })
       .then(() =>
-        this.memories.has(couponName) ? undefined : this.options.clock.sleep(lookHoldsMs),
+        this.memories.has(couponName) ? undefined : this.options.clock.sleep(snapshotTtlMs),
       )
       .finally(() => {
         if (this.learning.get(couponName) === token) this.learning.delete(couponName);
@@ -198,7 +199,7 @@ export class SoldOutMemory {
       amount: before.amount,
       version: before.version,
       freshUntilMs: lookedAtMs + holdsMs(after),
-      askedAtMs: lookedAtMs,
+      requestedAtMs: lookedAtMs,
       look: undefined,
     });
   }
@@ -218,10 +219,12 @@ export class SoldOutMemory {
   private makeRoom(count: number): boolean {
     const { holdersMax, clock } = this.options;
     if (count > holdersMax) return false;
-    const before = clock.nowMs() - unaskedMsMin;
-    const byAge = [...this.memories].sort(([, one], [, other]) => one.askedAtMs - other.askedAtMs);
-    for (const [name, { askedAtMs }] of byAge) {
-      if (this.holders + count <= holdersMax || askedAtMs > before) break;
+    const before = clock.nowMs() - unrequestedMsMin;
+    const byAge = [...this.memories].sort(
+      ([, one], [, other]) => one.requestedAtMs - other.requestedAtMs,
+    );
+    for (const [name, { requestedAtMs }] of byAge) {
+      if (this.holders + count <= holdersMax || requestedAtMs > before) break;
       this.forget(name);
     }
     return this.holders + count <= holdersMax;
@@ -230,17 +233,18 @@ export class SoldOutMemory {
   /** The answer of a look, or false when it does not come in time: then the database decides, in its own time. */
   private inTime(look: Promise<boolean>): Promise<boolean> {
     const waiting = new AbortController();
-    const late = this.options.clock.sleep(lookMsMax, waiting.signal).then(() => false);
+    const late = this.options.clock.sleep(snapshotMsMax, waiting.signal).then(() => false);
     return Promise.race([look, late]).finally(() => waiting.abort());
   }
 
   private sweep(): void {
-    const before = this.options.clock.nowMs() - unaskedMsMax;
-    for (const [name, memory] of this.memories) if (memory.askedAtMs < before) this.forget(name);
+    const before = this.options.clock.nowMs() - unrequestedMsMax;
+    for (const [name, memory] of this.memories)
+      if (memory.requestedAtMs < before) this.forget(name);
   }
 }
 
-function isSoldOut(look: StockLook | undefined): look is StockLook {
+function isSoldOut(look: StockSnapshot | undefined): look is StockSnapshot {
   // What is announced may be added as soon as every older look has ended: none may be learned or renewed meanwhile.
   return (
     look !== undefined &&
@@ -251,6 +255,6 @@ function isSoldOut(look: StockLook | undefined): look is StockLook {
 }
 
 /** A look does not outlast the sale: after its end the answer is another one. */
-function holdsMs(look: StockLook): number {
-  return Math.min(lookHoldsMs, look.closesInMs ?? lookHoldsMs);
+function holdsMs(look: StockSnapshot): number {
+  return Math.min(snapshotTtlMs, look.closesInMs ?? snapshotTtlMs);
 }

@@ -80,7 +80,7 @@ export class StockCheck {
   private readonly isOn: boolean;
   private readonly log: StockCheckLog;
   /** When a line was last written, by what it told. */
-  private readonly toldMs = new Map<string, number>();
+  private readonly reportedAtMs = new Map<string, number>();
   private readonly stopTicking: () => void;
 
   /** Checks a page every `intervalMs`; 0 never checks. */
@@ -190,13 +190,13 @@ export class StockCheck {
   /** Whether a line on this is due. It then counts as written; what was told long ago is forgotten first. */
   private isNews(what: string): boolean {
     const nowMs = this.clock.nowMs();
-    const lastMs = this.toldMs.get(what);
+    const lastMs = this.reportedAtMs.get(what);
     if (lastMs !== undefined && nowMs - lastMs < quietMs) return false;
-    this.toldMs.delete(what);
-    this.toldMs.set(what, nowMs);
-    for (const oldest of this.toldMs.keys()) {
-      if (this.toldMs.size <= toldMax) break;
-      this.toldMs.delete(oldest);
+    this.reportedAtMs.delete(what);
+    this.reportedAtMs.set(what, nowMs);
+    for (const oldest of this.reportedAtMs.keys()) {
+      if (this.reportedAtMs.size <= toldMax) break;
+      this.reportedAtMs.delete(oldest);
     }
     return true;
   }

@@ -256,7 +256,7 @@ describe('an error', () => {
     });
   });
 
-  it.each(['ConfigError', 'EmbeddedPostgresError', 'StartError'])(
+  it.each(['ConfigError', 'BundledPostgresError', 'StartError'])(
     'named %s is told by its message alone and exits with 1',
     async (name) => {
       const { code, stderr } = await run([], failing(named(name, 'port is taken\nfree it')));

@@ -19,7 +19,7 @@ const exitCodeOf: Record<Verdict, number> = {
 };
 
 const expectedErrors = new Set([
-  ...['ConfigError', 'EmbeddedPostgresError', 'StartError', 'DrillError', 'RecordingError'],
+  ...['ConfigError', 'BundledPostgresError', 'StartError', 'DrillError', 'RecordingError'],
 ]);
 
 const processOutput: Output = {

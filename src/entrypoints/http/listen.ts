@@ -81,7 +81,7 @@ function furtherServers(app: HttpServer['app']): Server[] {
 }
 
 /** How long to wait at the end, in milliseconds, and what else ends then. */
-export type LeaveOptions = {
+export type DrainOptions = {
   delayMs: number;
   timeoutMs: number;
   sleep(ms: number): Promise<void>;
@@ -98,7 +98,7 @@ const claimsShare = 0.8;
  * Leaves in the order that a load balancer needs: says that it is not ready, goes on for `delayMs`, then answers what
  * is under way and takes nothing new. Connections that are left after `timeoutMs` are cut.
  */
-export async function leave(server: HttpServer, options: LeaveOptions): Promise<void> {
+export async function leave(server: HttpServer, options: DrainOptions): Promise<void> {
   const { timeoutMs, sleep } = options;
   server.sayNotReady();
   await sleep(options.delayMs);
@@ -113,7 +113,7 @@ export async function leave(server: HttpServer, options: LeaveOptions): Promise<
 async function closeConnections(
   server: HttpServer,
   timeoutMs: number,
-  sleep: LeaveOptions['sleep'],
+  sleep: DrainOptions['sleep'],
 ): Promise<void> {
   const http = server.app.server;
   const timer = setTimeout(() => http.closeAllConnections(), timeoutMs);

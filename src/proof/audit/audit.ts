@@ -3,7 +3,7 @@ import type { Dump } from '../dump.ts';
 import type { HistoryHead } from '../history.ts';
 import { counted } from '../numbers.ts';
 import { assertDump } from './dump-file.ts';
-import { type Evidence, joinEvidence } from './evidence.ts';
+import { combineEvidence, type Evidence } from './evidence.ts';
 import { type AuditOptions, defaultOptions } from './options.ts';
 import { type FaultSpan, readFaults } from './read-faults.ts';
 import { readHistory } from './read-history.ts';
@@ -44,7 +44,7 @@ export async function auditHistory(input: AuditInput): Promise<AuditReport> {
   const faults = await faultsDuring(history, input.faultsFile);
   const dump = 'dump' in input ? input.dump : await takeDump(input.database);
   assertDump(dump);
-  const evidence = joinEvidence({ history, dump, faults, options });
+  const evidence = combineEvidence({ history, dump, faults, options });
   const reports = rules.map((rule) => rule(evidence));
   return {
     verdict: overallVerdict(reports),

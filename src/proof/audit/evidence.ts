@@ -39,7 +39,7 @@ export type Evidence = {
 };
 
 /** Joins the history with the dump, coupon by coupon. */
-export function joinEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
+export function combineEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
   const { history, dump, options } = parts;
   const couponsByName = new Map(dump.coupons.map((coupon) => [coupon.name, coupon]));
   const claims = byCouponId(dump.claims);

@@ -27,7 +27,7 @@ const connections = 3000;
 const goodputShareMin = 0.9;
 const recoveryMsMax = 5000;
 const lookEveryMs = 250;
-const lookMsMax = 1000;
+const snapshotMsMax = 1000;
 const memoryMbMax = 512;
 
 type Look = { path: string; status: number; ms: number };
@@ -97,7 +97,7 @@ function watched({ looks, memoryMb }: Watch, note: (figure: string) => void): st
   const broken: string[] = [];
   const worst = Math.max(...looks.map(({ ms }) => ms));
   note(`${looks.length} looks at health and coupons, ${worst.toFixed(0)} ms at most`);
-  const bad = looks.find(({ status, ms }) => status !== 200 || ms > lookMsMax);
+  const bad = looks.find(({ status, ms }) => status !== 200 || ms > snapshotMsMax);
   if (bad !== undefined || looks.length === 0) {
     broken.push(`during the overload ${bad?.path} was answered ${bad?.status} after ${bad?.ms} ms`);
   }
@@ -113,7 +113,7 @@ async function lookAround({ rig }: Injection, { looks, memoryMb }: Watch): Promi
     if (memory !== undefined) memoryMb.push(memory);
     for (const path of ['/health', '/api/coupons']) {
       const startMs = performance.now();
-      const signal = AbortSignal.timeout(lookMsMax * 2);
+      const signal = AbortSignal.timeout(snapshotMsMax * 2);
       const status = await fetch(`${node.url}${path}`, { signal }).then(
         async (answer) => {
           await answer.arrayBuffer();

@@ -115,7 +115,7 @@ const frozenMax = 3;
 
 type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
 
-/** Stops backends for which a batch is on its way: they find it when they wake up. */
+/** Disposers backends for which a batch is on its way: they find it when they wake up. */
 const stopBeforeBatch: Stop = {
   where: 'before its batch',
   async stop({ rig, pause }) {
@@ -160,7 +160,7 @@ const stopBeforeBatch: Stop = {
   },
 };
 
-/** Stops one that has the lock of a coupon. */
+/** Disposers one that has the lock of a coupon. */
 const stopAtWork: Stop = {
   where: 'that holds a lock',
   async stop({ rig }) {
