@@ -5,10 +5,9 @@ import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
-import { type Config, libpqVariableNames } from '../config.ts';
-import type { ApiKeys } from '../entrypoints/http/access.ts';
+import { apiKeyVariables, type Config, libpqVariableNames } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
-import { currentKeys, rereadKeys } from './api-keys.ts';
+import { type ApiKeyTexts, currentKeys, rereadKeys, toKeyTexts } from './api-keys.ts';
 import type { StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
@@ -41,15 +40,20 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
 }
 
 /**
- * The environment of a worker. It holds what the primary has read from files: these may have changed since, or be gone.
- * The URL is complete, and the variables of libpq must not change that of the bundled database.
+ * The environment of a worker. It contains what the primary has read from files, since these may have changed meanwhile.
+ * The URL is complete, so the variables of libpq are cleared.
  */
-function workerEnvironment(url: string, port: number, keys: ApiKeys): Record<string, string> {
+function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record<string, string> {
+  const keyVariables = apiKeyVariables.flatMap(({ name, variable }) => [
+    [variable, keys[name] ?? ''],
+    [`${variable}_FILE`, ''],
+  ]);
   return {
     ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
-    ...{ DATABASE_URL: url, DATABASE_URL_FILE: '', PORT: String(port) },
-    ...{ ADMIN_API_KEY: keys.adminApiKey ?? '', ADMIN_API_KEY_FILE: '' },
-    ...{ CLAIM_API_KEY: keys.claimApiKey ?? '', CLAIM_API_KEY_FILE: '' },
+    ...Object.fromEntries(keyVariables),
+    DATABASE_URL: url,
+    DATABASE_URL_FILE: '',
+    PORT: String(port),
   };
 }
 
@@ -66,7 +70,7 @@ export async function runWorker(
   }
   const log = createLogger(config);
   const keys = currentKeys(config);
-  primary.onKeys(({ adminApiKey, claimApiKey }) => keys.replace({ adminApiKey, claimApiKey }));
+  primary.onKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
   try {
     const database = { url, ...place };
     const service = await startProcess(config, log, { database, primary, keys });

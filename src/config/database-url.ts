@@ -8,9 +8,9 @@ import {
   readConnectionUrl,
   writeConnectionUrl,
 } from '../core/connection-url.ts';
-import { reasonOf, shownPath } from './variables.ts';
+import { reasonOf, shownPath } from './file-mistakes.ts';
 
-/** The variables of libpq from which a parameter comes that the URL leaves out. */
+/** The variables of libpq that give the parameters missing in the URL. */
 const libpqVariables = {
   PGHOST: 'host',
   PGPORT: 'port',
@@ -28,12 +28,12 @@ const libpqVariables = {
 /** Their names. */
 export const libpqVariableNames = Object.keys(libpqVariables);
 
-/** A URL that leaves nothing to the environment, or what is wrong with it. */
+/** A URL that is complete without the environment, and the mistakes in it. */
 export type CompletedUrl = { url: string; mistakes: string[] };
 
 /**
- * Completes a URL by the variables of libpq, as `psql` would, and checks the parameters and the files that they name.
- * `label` is how a mistake names the URL.
+ * Completes a URL from the variables of libpq, as `psql` does, and checks the parameters and the files that they name. A
+ * mistake calls the URL `label`.
  */
 export function completeDatabaseUrl(
   text: string,

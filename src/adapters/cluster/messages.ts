@@ -3,8 +3,8 @@
 /** Metrics as text, as they are scraped. */
 export type MetricsText = { contentType: string; text: string };
 
-/** The API keys in force; what is undefined is not there, since messages are JSON. */
-export type KeysMessage = { adminApiKey?: string | undefined; claimApiKey?: string | undefined };
+/** The current API keys by name. A key that is not set is missing, since messages are JSON. */
+export type KeysMessage = Readonly<Record<string, string | undefined>>;
 
 /** What a worker tells the primary. */
 export type FromWorker =
