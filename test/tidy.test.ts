@@ -70,6 +70,20 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/elsewhere/a.ts:1: lies in no part',
     ],
   },
+  'no file imports itself through others': {
+    files: {
+      'src/core/a.ts': "import { b } from './b.ts';\nimport 'node:path';\nimport './alone.ts';",
+      'src/core/b.ts': "import type { C } from '../c.ts';",
+      'src/c.ts': "const a = await import('./core/a.ts');\nimport './d.ts';",
+      'src/d.ts': "export type { D } from './d.test.ts';",
+      'src/d.test.ts': "import './d.ts';",
+      'src/core/alone.ts': "// import './a.ts';",
+    },
+    finds: [
+      'src/c.ts:1: imports itself by src/core/a.ts, src/core/b.ts, src/c.ts',
+      'src/d.test.ts:1: imports itself by src/d.ts, src/d.test.ts',
+    ],
+  },
   'shipped code imports declared packages only': {
     files: {
       'package.json':

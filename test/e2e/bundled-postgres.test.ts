@@ -25,7 +25,7 @@ import {
   findRunningServer,
   startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
-import { takeOwnership } from '../../src/adapters/bundled-postgres/owner-lock.ts';
+import { lockDataFolder } from '../../src/adapters/bundled-postgres/data-folder-lock.ts';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 
 const run = promisify(execFile);
@@ -114,7 +114,7 @@ afterEach(async () => {
 const childProgram = `
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startBundledPostgres } from './dist/adapters/bundled-postgres/embedded-postgres.js';
+import { startBundledPostgres } from './dist/adapters/bundled-postgres/bundled-postgres.js';
 const tell = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
 const { haltsWith, ...options } = JSON.parse(process.argv[2]);
 // It halts itself, so that the start goes no further until it is killed, however late that comes.
@@ -709,7 +709,7 @@ describe('a data folder', () => {
     const hold = setInterval(() => Atomics.wait(asleep, 0, 0, Math.random() * 100), 5);
     try {
       for (let round = 0; round < 3; round += 1) {
-        const candidates = Array.from({ length: 4 }, () => takeOwnership(folder, () => {}));
+        const candidates = Array.from({ length: 4 }, () => lockDataFolder(folder, () => {}));
         const ends = await Promise.allSettled(candidates);
         const owners = ends.filter((end) => end.status === 'fulfilled');
         expect(owners).toHaveLength(1);

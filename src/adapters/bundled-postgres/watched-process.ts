@@ -5,15 +5,15 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Account } from './account.ts';
+import { childEnvironment } from './child-environment.ts';
 import { signalProcess } from './processes.ts';
 
-// The shell outlives a Node that is killed with -9, which nothing inside Node could. File descriptor 3 is a pipe that
-// Node holds: it tells Node the pid, and its end tells the watcher that Node is gone. The reading is done by a watcher
-// in the background because a shell that reads itself cannot reap its child, and the zombie would block a restart.
-// A program that has just begun may not listen yet, so it is interrupted more than once. A trapped signal interrupts
-// `wait`, hence the last loop. The last TERM takes the watcher and its sleep along, each reaped by
-// its parent: in a container nobody else may do that. HUP and USR1 mean something to the service, and may be sent to
-// all of its processes: they end nothing here.
+// This shell ends the program when Node dies, even by SIGKILL. File descriptor 3 is a pipe to Node: the shell writes the
+// pid to it, and its end shows the watcher that Node is gone. A watcher in the background reads it, because a shell that
+// reads cannot reap its child, and the zombie would block a restart. The watcher interrupts the program more than once,
+// since a program that has just started may not handle the signal yet. A trapped signal interrupts `wait`, hence the last
+// loop. The last TERM ends the watcher and its sleep, and each is reaped by its parent: in a container no other process
+// may do that. HUP and USR1 have a meaning for the service and may be sent to all of its processes: they end nothing here.
 const script = `
 input=$1; shift
 "$@" <"$input" 3<&- & child=$!
@@ -41,38 +41,38 @@ const interruptMsMax = 4_000;
 const interruptEachMs = 500;
 const quitMsMax = 2_000;
 const killMsMax = 500;
-// Processes that a killed server leaves behind hold stderr open, so its end cannot be waited for without a limit.
+// The orphans of a killed server keep stderr open, so the wait for its end has a limit.
 const lastLinesMs = 250;
 
-/** What to run, as whom, and who reads what it writes. */
-export type SuperviseOptions = {
-  /** Program and arguments, passed as they are: no shell reads them. */
+/** What to run, and with which account. */
+export type WatchedProcessOptions = {
+  /** Program and arguments. No shell interprets them. */
   command: string[];
   account: Account;
-  /** File to read as standard input; nothing by default. */
+  /** File to read as standard input; empty by default. */
   input?: string;
   environment?: Record<string, string>;
   /** Called for each line of standard error. */
   onLine(line: string): void;
 };
 
-/** A program in a session of its own, so Ctrl-C does not reach it, which ends soon after this process, however that ends. */
-export type Supervised = {
+/** A program in its own session, which Ctrl-C does not reach. It ends soon after this process, even if that is killed. */
+export type WatchedProcess = {
   /** Process id of the program, not of the shell around it; undefined until it runs. */
   pid(): number | undefined;
   hasExited(): boolean;
-  /** Settles when the program is gone: its exit code, 128 and more for a signal. Never rejects. */
+  /** Resolves with the exit code when the program has ended; 128 and more for a signal. Never rejects. */
   exited: Promise<number>;
-  /** Ends it: SIGINT, after 4 s SIGQUIT, after 2 s more SIGKILL. Settles when it is gone. */
+  /** Ends it: SIGINT, after 4 s SIGQUIT, after 2 s more SIGKILL. Resolves when it has ended. */
   end(): Promise<void>;
 };
 
-/** Starts a program under the supervising shell. */
-export function supervise(options: SuperviseOptions): Supervised {
+/** Starts a program under the watching shell. */
+export function startWatchedProcess(options: WatchedProcessOptions): WatchedProcess {
   const { account } = options;
   const command = [options.input ?? '/dev/null', ...account.prefix, ...options.command];
   const shell = spawn('/bin/sh', ['-c', script, 'firstcome-postgres', ...command], {
-    // The working folder of this process may be closed to the account.
+    // The account may not have access to the working folder of this process.
     cwd: '/',
     detached: true,
     env: { ...childEnvironment(), ...options.environment },
@@ -85,7 +85,7 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   let pid: number | undefined;
   let isGone = false;
-  // A shell that has ended resets its end of the pipe; that is told by its exit.
+  // A shell that ends resets the pipe; `exit` reports its end.
   pipe.on('error', () => {});
   pipe.on('data', (text: Buffer) => {
     pid ??= Number.parseInt(text.toString(), 10);
@@ -98,7 +98,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     });
     shell.once('exit', (code) => {
       isGone = true;
-      // When only the shell was killed, its watcher is still there, and this makes it end the program.
+      // When only the shell was killed, this makes its watcher end the program.
       pipe.destroy();
       const stderrEnds = stderr && !stderr.readableEnded ? once(stderr, 'close') : undefined;
       void Promise.race([stderrEnds, delay(lastLinesMs)]).then(() => resolve(code ?? 137));
@@ -118,7 +118,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     signalProgram('SIGQUIT');
     if (await settlesWithin(exited, quitMsMax)) return;
     signalProgram('SIGKILL');
-    // The shell gets the time to reap it.
+    // Gives the shell time to reap it.
     if (await settlesWithin(exited, killMsMax)) return;
     if (shell.pid !== undefined && !isGone) signalProcess(-shell.pid, 'SIGKILL');
     await exited;
@@ -140,10 +140,4 @@ async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promis
   const inTime = await Promise.race([promise.then(() => true), late]);
   timer.abort();
   return inTime;
-}
-
-/** A fixed environment: variables such as PGOPTIONS or PGDATA must not change what the server does. */
-export function childEnvironment(): Record<string, string> {
-  const { PATH = '/usr/bin:/bin' } = process.env;
-  return { PATH, LC_ALL: 'C', TZ: 'UTC' };
 }
