@@ -551,13 +551,13 @@ describe('the URL of the database', () => {
   it('reports every mistake in the URL of the database at once, by the name of its source', () => {
     const url = 'postgres://db/shop?sslmod=require&port=x';
     expect(mistakesIn({ DATABASE_URL: url, PGSSLMODE: 'prefer' })).toEqual([
-      'DATABASE_URL has the parameter sslmod, which is not known: did you mean sslmode?',
+      'DATABASE_URL has the unknown parameter sslmod: did you mean sslmode?',
       'DATABASE_URL: port must be a whole number from 1 to 65535',
       expect.stringMatching(/^PGSSLMODE is prefer, which is not supported/),
     ]);
     expect(mistakesIn({ DATABASE_URL_FILE: secretFile(`${url}\n`) })).toEqual([
       expect.stringMatching(
-        /^DATABASE_URL \(read from DATABASE_URL_FILE\) has the parameter sslmod,/,
+        /^DATABASE_URL \(read from DATABASE_URL_FILE\) has the unknown parameter sslmod:/,
       ),
       'DATABASE_URL (read from DATABASE_URL_FILE): port must be a whole number from 1 to 65535',
     ]);

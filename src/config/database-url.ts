@@ -51,12 +51,12 @@ export function completeDatabaseUrl(
     variables.set(parameter, variable);
   }
   const found = [...read.mistakes];
-  const placed = locationFrom(given);
-  if ('place' in placed) found.push(...unreadableFiles(given, placed.place.tls));
-  else found.push(...placed.mistakes);
-  const toText = ({ parameter, words }: ConnectionMistake) => {
-    if (parameter === undefined) return `${label} ${words}`;
-    return `${variables.get(parameter) ?? `${label}: ${parameter}`} ${words}`;
+  const checked = locationFrom(given);
+  if ('location' in checked) found.push(...unreadableFiles(given, checked.location.tls));
+  else found.push(...checked.mistakes);
+  const toText = ({ parameter, message }: ConnectionMistake) => {
+    if (parameter === undefined) return `${label} ${message}`;
+    return `${variables.get(parameter) ?? `${label}: ${parameter}`} ${message}`;
   };
   const url = variables.size === 0 ? text : writeConnectionUrl(given);
   return { url, mistakes: found.map(toText) };
@@ -71,8 +71,8 @@ function unreadableFiles(
     const path = given.get(parameter);
     if (path === undefined || !named.includes(path)) return [];
     const reason = whyUnreadable(path);
-    const words = `must name a file that can be read, but ${shownPath(path)} cannot: ${reason}`;
-    return reason === undefined ? [] : [{ parameter, words }];
+    const message = `must name a file that can be read, but ${shownPath(path)} cannot: ${reason}`;
+    return reason === undefined ? [] : [{ parameter, message }];
   });
 }
 

@@ -49,13 +49,13 @@ function placeOfUrl(url: string): ConnectionLocation {
   if (read === undefined) throw new StartError('DATABASE_URL is no connection URL of PostgreSQL');
   const placed = locationFrom(read.given);
   const mistakes = [...read.mistakes, ...placed.mistakes];
-  if (!('place' in placed) || mistakes.length > 0) {
-    const lines = mistakes.map(({ parameter, words }) =>
-      parameter === undefined ? `DATABASE_URL ${words}` : `DATABASE_URL: ${parameter} ${words}`,
+  if (!('location' in placed) || mistakes.length > 0) {
+    const lines = mistakes.map(({ parameter, message }) =>
+      parameter === undefined ? `DATABASE_URL ${message}` : `DATABASE_URL: ${parameter} ${message}`,
     );
     throw new StartError(lines.join('\n'));
   }
-  return placed.place;
+  return placed.location;
 }
 
 function ownUser(): string {
