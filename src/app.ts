@@ -102,7 +102,7 @@ export async function startOnDatabase(
       },
       'service started',
     );
-    return { url, dataLocation: database.place };
+    return { url, dataLocation: database.location };
   });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The commands drill and audit: their keys, their database and their output. */
+/** The commands `drill` and `audit`: their keys, their database and their output. */
 import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -25,7 +25,7 @@ import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 import { schemaIn } from './prepare-database.ts';
 
-/** Plays a scenario and audits what the clients saw. */
+/** Runs a scenario, and audits what the clients saw. */
 export async function drill(
   config: Config,
   options: DrillArguments,
@@ -54,22 +54,22 @@ export async function drill(
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {
-      if (database && name !== undefined) await assertJudgedHere(database, name, urls);
+      if (database && name !== undefined) await assertSameDatabase(database, name, urls);
     },
   );
   const historyFile = report.history.file;
-  const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
+  const auditCommand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
   if (database === undefined) {
-    output.stdout(`\nnot judged; to audit it, run: ${byHand}\n`);
+    output.stdout(`\nnot audited; to audit it, run: ${auditCommand}\n`);
     return 'unknown';
   }
   try {
-    // Find the database again: a bundled one may have restarted on another port.
+    // A bundled database may have restarted on another port.
     const dump = await dumpDatabase(config);
     return await judge({ historyFile, faultsFile: faults, dump }, output);
   } catch (error) {
     if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
-    throw new StartError(`${error.message}\nThen audit with: ${byHand}`, { cause: error });
+    throw new StartError(`${error.message}\nThen audit with: ${auditCommand}`, { cause: error });
   }
 }
 
@@ -110,12 +110,12 @@ async function assertWritable(files: string[]): Promise<void> {
 }
 
 /** Fails early when the service uses another database, where every acknowledged claim would count as lost. */
-async function assertJudgedHere(
+async function assertSameDatabase(
   database: DumpedDatabase,
   coupon: string,
   urls: string[],
 ): Promise<void> {
-  if (await knowsCoupon(database, coupon).catch(cannotBeRead)) return;
+  if (await knowsCoupon(database, coupon).catch(throwUnreadable)) return;
   throw new StartError(
     `the service at ${urls.join(', ')} uses another database:\n` +
       `its new coupon ${coupon}\n` +
@@ -127,10 +127,10 @@ async function assertJudgedHere(
 async function dumpDatabase(config: Config): Promise<Dump> {
   const database = await findDatabase(config);
   if (database === undefined) throw new StartError(`cannot audit: ${noDatabase}`);
-  return takeDump(database).catch(cannotBeRead);
+  return takeDump(database).catch(throwUnreadable);
 }
 
-function cannotBeRead(error: Error): never {
+function throwUnreadable(error: Error): never {
   throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
 

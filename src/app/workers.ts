@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service as several processes: the primary holds the database and the workers serve. */
+/** The service as several processes: the primary prepares the database, and the workers serve. */
 import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
@@ -11,10 +11,10 @@ import { type ApiKeyTexts, currentKeys, rereadKeys, toKeyTexts } from './api-key
 import type { StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
-// A worker first answers what it has, which takes up to the shutdown's own time.
+// Added to the shutdown's own time, in which a worker drains.
 const exitMsMax = 1000;
 
-/** Starts the primary and its workers. Rejects, with nothing left running, when one of them cannot. */
+/** Starts the primary and its workers. When one of them cannot start, rejects and leaves nothing running. */
 export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, async (database, log) => {
     const port = await portToShare(config.http);
@@ -57,28 +57,28 @@ function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record
   };
 }
 
-/** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
+/** Serves as one of the workers until `stopped`. When its primary dies, Node ends the worker at once. */
 export async function runWorker(
   config: Config,
-  place: Omit<ServedDatabase, 'url'>,
+  installation: Omit<ServedDatabase, 'url'>,
   stopped: Promise<unknown>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
   const url = config.database.url?.reveal();
   if (primary === undefined || url === undefined) {
-    throw new Error('a worker is started by `firstcome serve --workers`');
+    throw new Error('only `firstcome serve --workers` starts a worker');
   }
   const log = createLogger(config);
   const keys = currentKeys(config);
   primary.onKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
   try {
-    const database = { url, ...place };
+    const database = { url, ...installation };
     const service = await startProcess(config, log, { database, primary, keys });
-    primary.sayReady(service.url);
+    primary.reportReady(service.url);
     await stopped;
     await service.stop();
   } finally {
-    // Left open it keeps a process that could not start, and nobody takes its place.
+    // An open channel keeps a failed process alive, and the primary replaces only those that end.
     primary.close();
   }
 }

@@ -108,7 +108,7 @@ describe.runIf(process.platform === 'linux')('a service that may open few files'
     const service = await startServiceProcess({ DATA_DIR: dataDir }, command);
     const [line] = lines(service, 'HTTP_CONNECTIONS_MAX');
     expect(line).toMatchObject({
-      ...{ level: 40, msg: expect.stringContaining('but 1000 may be: raise ulimit -n') },
+      ...{ level: 40, msg: expect.stringContaining('the limit is 1000: raise ulimit -n') },
     });
   });
 });

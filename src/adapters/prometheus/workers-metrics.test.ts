@@ -29,8 +29,8 @@ describe('the metrics of several workers', () => {
     const all = new WorkersMetrics();
     const [one, other] = [worker(2, 0.002), worker(3, 0.02)];
     other.answered('sold_out', 7);
-    all.heard(0, await snapshotOf(one));
-    all.heard(1, await snapshotOf(other));
+    all.receive(0, await snapshotOf(one));
+    all.receive(1, await snapshotOf(other));
     expect(await told(all, claimed)).toBe(5);
     expect(await told(all, `${answersIn}_bucket{le="0.0025",outcome="claimed"}`)).toBe(2);
     expect(await told(all, `${answersIn}_bucket{le="+Inf",outcome="claimed"}`)).toBe(5);
@@ -41,12 +41,12 @@ describe('the metrics of several workers', () => {
 
   it('keep what a dead worker has counted, and add what the next one counts', async () => {
     const all = new WorkersMetrics();
-    all.heard(0, await snapshotOf(worker(2)));
-    all.heard(1, await snapshotOf(worker(3)));
+    all.receive(0, await snapshotOf(worker(2)));
+    all.receive(1, await snapshotOf(worker(3)));
     for (const deaths of [1, 2]) {
       all.ended(1);
       expect(await told(all, claimed)).toBe(2 + 3 * deaths);
-      all.heard(1, await snapshotOf(worker(3)));
+      all.receive(1, await snapshotOf(worker(3)));
       expect(await told(all, claimed)).toBe(2 + 3 * (deaths + 1));
       expect(await told(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5 + 3 * deaths);
     }
@@ -57,12 +57,12 @@ describe('the metrics of several workers', () => {
     const sum = `${answersIn}_sum{outcome="claimed"}`;
     // In floating point 0.1 + 0.2 + 0.3 is more than 0.2 + 0.3 + 0.1.
     for (const [index, seconds] of [0.1, 0.2, 0.3].entries()) {
-      all.heard(index, await snapshotOf(worker(1, seconds)));
+      all.receive(index, await snapshotOf(worker(1, seconds)));
     }
     const before = await told(all, sum);
     all.ended(0);
     expect(await told(all, sum)).toBe(before);
-    all.heard(0, await snapshotOf(worker(0)));
+    all.receive(0, await snapshotOf(worker(0)));
     expect(await told(all, sum)).toBe(before);
   });
 
@@ -72,8 +72,8 @@ describe('the metrics of several workers', () => {
       ...{ name: 'waiting', help: 'Claims that wait.', type: 'gauge', aggregator: 'sum' },
       values: [{ labels: {}, value: claims }],
     });
-    all.heard(0, [waiting(2)]);
-    all.heard(1, [waiting(3)]);
+    all.receive(0, [waiting(2)]);
+    all.receive(1, [waiting(3)]);
     expect(await told(all, 'waiting')).toBe(5);
     all.ended(1);
     expect(await told(all, 'waiting')).toBe(2);
@@ -86,7 +86,7 @@ describe('the metrics of several workers', () => {
       const snapshot = await snapshotOf(worker(0));
       const start = snapshot.find((metric) => metric.name === name)?.values[0];
       if (start !== undefined) start.value = 1_000 + later;
-      all.heard(index, snapshot);
+      all.receive(index, snapshot);
     }
     expect(await told(all, name)).toBe(1_000);
     all.ended(1);

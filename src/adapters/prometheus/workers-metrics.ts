@@ -13,7 +13,7 @@ export class WorkersMetrics {
   private readonly places: Place[] = [];
 
   /** The worker at this place, from 0, tells what it has counted. */
-  heard(index: number, snapshot: MetricsSnapshot): void {
+  receive(index: number, snapshot: MetricsSnapshot): void {
     this.placeAt(index).now = snapshot;
   }
 
