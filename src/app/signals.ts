@@ -30,14 +30,13 @@ export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
   let reload: (() => void) | undefined;
   let isReloadDue = false;
   const stopped = new Promise<StopSignal>((resolve) => {
-    let firstMs: number | undefined;
+    const effectOf = stopSignalEffects(systemClock.nowMs);
     const onStop = (name: StopSignal) => {
-      const nowMs = systemClock.nowMs();
-      if (firstMs === undefined) {
-        firstMs = nowMs;
+      const effect = effectOf(name);
+      if (effect === 'stop') {
         stopping.abort();
         resolve(name);
-      } else if (name !== 'SIGHUP' && nowMs - firstMs >= secondSignalAfterMs) {
+      } else if (effect === 'exit') {
         process.exit(name === 'SIGINT' ? 130 : 143);
       }
     };
@@ -57,5 +56,19 @@ export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
       if (isReloadDue) given();
       isReloadDue = false;
     },
+  };
+}
+
+/** Returns a function that decides for each signal: stop, exit at once, or ignore it during a stop. */
+export function stopSignalEffects(
+  nowMs: () => number,
+): (name: StopSignal) => 'stop' | 'exit' | 'none' {
+  let firstMs: number | undefined;
+  return (name) => {
+    if (firstMs === undefined) {
+      firstMs = nowMs();
+      return 'stop';
+    }
+    return name !== 'SIGHUP' && nowMs() - firstMs >= secondSignalAfterMs ? 'exit' : 'none';
   };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service as people run it: a process of its own, started from the command line. */
+/** The service as users run it: its own process, started from the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,13 +10,10 @@ import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
 const startTimeoutMs = 60_000;
-// The watcher of a database interrupts it for ten seconds before it ends it by force.
+// The shell that watches the database interrupts it for ten seconds before it kills it.
 const endTimeoutMs = 30_000;
 
-/**
- * For a service of which is asked what it decides, not how soon: on a machine that has much else to do it turns nobody
- * away and gives nothing up.
- */
+/** Generous limits for tests of decisions: on a slow machine the service neither refuses nor times out. */
 export const patience = {
   ...{ CLAIM_TIMEOUT_MS: '60000', CLAIM_WAIT_MAX_MS: '60000' },
   DATABASE_CONNECT_TIMEOUT_MS: '30000',
@@ -25,15 +22,15 @@ export const patience = {
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** A process that was started; it leads a process group of its own. */
+/** A started process, which leads its own process group. */
 export type ServiceProcess = {
   pid: number;
-  /** Where it answers. */
+  /** The URL of the service. */
   url: string;
-  /** All that it wrote so far. */
+  /** Its output so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
-  /** Ends it and its process group at once, as a power cut would. */
+  /** Kills its process group. */
   killGroup(): Promise<Exit>;
   exited: Promise<Exit>;
 };
@@ -41,8 +38,8 @@ export type ServiceProcess = {
 const running = new Set<ChildProcess>();
 
 /**
- * Starts a service, by another `command` where one is given, and waits until it says where it answers. Rejects with its
- * output when it ends before.
+ * Starts a service, with another `command` if given, and waits until it prints its address. Rejects with its output when
+ * it ends before.
  */
 export async function startServiceProcess(
   env: Record<string, string>,
@@ -56,9 +53,8 @@ export async function startServiceProcess(
   const url = await waitFor(
     'address of the service',
     () => {
-      const told = /serves on (http:\S+)/.exec(started.output())?.[1];
-      if (told === undefined && ended) return 'ended';
-      return told;
+      const address = /serves on (http:\S+)/.exec(started.output())?.[1];
+      return address === undefined && ended ? 'ended' : address;
     },
     { timeoutMs: startTimeoutMs },
   );
@@ -66,47 +62,44 @@ export async function startServiceProcess(
   return { ...started, url };
 }
 
-/**
- * Runs a command that is expected to end by itself, or when `over` aborts; `output` is all that it wrote, on `stdout`
- * and `stderr`.
- */
+/** Runs a command to its end, or until `signal` aborts. `output` is that of `stdout` and `stderr`. */
 export async function runToEnd(
   env: Record<string, string>,
   args: string[] = ['serve'],
-  over?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Exit & { output: string }> {
   const started = launch(env, args);
   const end = () => void started.killGroup();
-  if (over?.aborted) end();
-  over?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
   const exit = await started.exited;
-  over?.removeEventListener('abort', end);
+  signal?.removeEventListener('abort', end);
   return { ...exit, output: started.output() };
 }
 
-/** Ends whatever is still running, for the end of a test, and waits until their databases have ended too. */
+/** Kills all services that still run, for the end of a test, and waits until their databases have ended too. */
 export async function endServiceProcesses(): Promise<void> {
   const isLinux = process.platform === 'linux';
   const families = [...running].flatMap(({ pid = 0 }) => (isLinux ? familyOf(pid) : []));
   await Promise.all(
     [...running].map((child) => {
-      const gone = exitOf(child);
+      const exited = exitOf(child);
       killGroupOf(child);
-      return gone;
+      return exited;
     }),
   );
   if (families.length === 0) return;
-  await waitFor('end of what services have started', () => stillAlive(families).length === 0, {
+  await waitFor('end of the processes of services', () => stillAlive(families).length === 0, {
     timeoutMs: endTimeoutMs,
   });
 }
 
-/** What runs a command of the service, for a program that starts it in its own way. */
+/** The command line of a command of the service, for tests that start it in another way. */
 export function commandOf(args: string[]): string[] {
   return [process.execPath, ...program(), ...args];
 }
 
-/** Starts a command, and does not wait for anything. */
+/** Starts a command and does not wait for it. */
 export function launch(
   env: Record<string, string>,
   args: string[],
@@ -114,7 +107,7 @@ export function launch(
 ): Omit<ServiceProcess, 'url'> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(file, rest, {
-    // A folder without a configuration of its own.
+    // A folder without configuration files.
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -152,15 +145,15 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 function killGroupOf(child: ChildProcess): void {
-  if (child.pid !== undefined) signalIfThere(-child.pid, 'SIGKILL');
+  if (child.pid !== undefined) signalIfExists(-child.pid, 'SIGKILL');
 }
 
-/** The built program; while the source is newer than the build, the source itself. */
+/** The built program, or the source if it is newer. */
 function program(): string[] {
   const built = join(root, 'dist/main.js');
   const source = join(root, 'src');
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
-  // With the options that its first line names.
+  // The option is that of its first line.
   if (builtMs > newestMs(source)) {
     return ['--max-semi-space-size=32', built];
   }
@@ -177,7 +170,7 @@ function newestMs(folder: string): number {
   );
 }
 
-/** A process as `/proc` tells it; `start` parts it from a later one of the same pid. */
+/** A process in `/proc`; `start` distinguishes it from a later one with the same pid. */
 export type ProcessEntry = { pid: number; parent: number; start: string; command: string };
 
 /** All living processes. Linux only. */
@@ -207,23 +200,23 @@ export function familyOf(pid: number): ProcessEntry[] {
 }
 
 /**
- * Ends the process and all that it has started, at once: the nearest to a power cut that a test can do. They are halted
- * first, so that none of them still acts on the end of another, or starts one more.
+ * Kills a process and all its descendants at once, much like a power failure. Suspends them first, so that none reacts to
+ * the end of another or starts a new one.
  */
 export function killFamily(pid: number): void {
-  const halted = new Set<number>();
+  const suspended = new Set<number>();
   for (;;) {
-    const others = familyOf(pid).filter((member) => !halted.has(member.pid));
+    const others = familyOf(pid).filter((member) => !suspended.has(member.pid));
     if (others.length === 0) break;
     for (const member of others) {
-      signalIfThere(member.pid, 'SIGSTOP');
-      halted.add(member.pid);
+      signalIfExists(member.pid, 'SIGSTOP');
+      suspended.add(member.pid);
     }
   }
-  for (const member of halted) signalIfThere(member, 'SIGKILL');
+  for (const member of suspended) signalIfExists(member, 'SIGKILL');
 }
 
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+function signalIfExists(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
@@ -231,7 +224,7 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Those of the processes that still live. */
+/** The processes that still run. */
 export function stillAlive(entries: readonly ProcessEntry[]): ProcessEntry[] {
   const now = new Map(processes().map((entry) => [entry.pid, entry.start]));
   return entries.filter((entry) => now.get(entry.pid) === entry.start);
