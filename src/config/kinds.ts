@@ -27,7 +27,7 @@ export type Setting<Value = unknown, Variable extends string = string> = {
 /** A checked value, or the texts that are not allowed: the wrong items of a list, otherwise the whole text. */
 export type Reading<Value> = { value: Value } | { wrong: string[] };
 
-/** What every entry gives. `const` types keep the name of the variable as a literal type. */
+/** What every entry contains. */
 type About<Variable extends string> = { variable: Variable; help: string };
 type NumberBounds = { min: number; max: number; unit?: 'milliseconds' | 'bytes' };
 type Format = { isValid(text: string): boolean; allowed: string };

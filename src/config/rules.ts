@@ -5,9 +5,9 @@ import type { SettingValues, SettingVariable } from './settings.ts';
 
 const apiKeyLengthMin = 32;
 
-/** Whether only this machine can reach a service that listens on `host`. No name is looked up. */
+/** Whether only this machine can reach a service that listens on `host`. Names are not resolved. */
 export function isLoopback(host: string): boolean {
-  // These two, the usual ones, do not load `net`.
+  // The usual hosts, for which `net` need not be loaded.
   if (host === '127.0.0.1' || host.toLowerCase() === 'localhost') return true;
   const { BlockList, isIP } = net();
   const family = isIP(host);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The table of settings. An entry in one of the groups is all that a setting needs: its place in the configuration, its
- * type, its check, the help and the documentation follow from the entry.
+ * The table of settings. An entry in one of the groups is all that a setting needs: its name in the configuration, its type,
+ * its check, the help and the documentation follow from the entry.
  */
 import { accessGroup } from './groups/access.ts';
 import { claimsGroup } from './groups/claims.ts';

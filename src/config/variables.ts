@@ -52,7 +52,7 @@ function readSecretFile(variable: SettingVariable, path: string, given: GivenVar
   const shown = shownPath(path);
   try {
     const { text, readableByOthers } = readSmallFile(path);
-    // A service without the key would be open to every client, and a named file shows that this is not wanted.
+    // Without the key the service would be open to every client. A named file shows that a key is wanted.
     if (text === '') throw new Error('it is empty');
     given.texts.set(variable, text);
     given.sources.set(variable, 'file');

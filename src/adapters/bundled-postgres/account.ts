@@ -18,7 +18,7 @@ export type Account = {
   ids: { uid?: number; gid?: number };
   /** Words that go before each command. */
   prefix: string[];
-  /** The owner that the files of the cluster must have, as this process sees them; undefined on systems without users. */
+  /** The owner that the files of the cluster must have, as this process sees it; undefined on systems without users. */
   files: { uid: number; gid: number } | undefined;
 };
 
