@@ -29,7 +29,7 @@ import { waitFor } from './wait-for.ts';
 export const run = promisify(execFile);
 /** Whether the tests run as root. */
 export const isRoot = process.getuid?.() === 0;
-/** Whether the tests can look at processes. */
+/** Whether the tests can inspect processes, in `/proc`. */
 export const isLinux = process.platform === 'linux';
 /** A user that is not root. */
 export const otherUser = { uid: 65534, gid: 65534 };
@@ -295,9 +295,9 @@ function findPackageDir(): string {
 }
 
 /** Whether a command runs and succeeds. */
-export function succeeds(command: string, words: string[]): boolean {
+export function succeeds(command: string, args: string[]): boolean {
   try {
-    execFileSync(command, words, { stdio: 'ignore' });
+    execFileSync(command, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Looks at the processes of a bundled PostgreSQL and signals them. */
+/** Finds the processes of a bundled PostgreSQL and signals them. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 

@@ -69,12 +69,12 @@ export type ClusterProcess = { pid: number; isPostmaster: boolean };
 /** Every living process of the cluster with this `cluster_name`, found by command line or process title. */
 export async function findClusterProcesses(clusterName: string): Promise<ClusterProcess[]> {
   const commands = hasProc ? await commandsFromProc() : await commandsFromPs();
-  return commands.flatMap(({ pid, words }): ClusterProcess[] => {
-    const program = words[0] ?? '';
+  return commands.flatMap(({ pid, argv }): ClusterProcess[] => {
+    const program = argv[0] ?? '';
     // The current folder would identify it too, but root in a container cannot read that of another user's process.
     if (program.startsWith(`postgres: ${clusterName}: `)) return [{ pid, isPostmaster: false }];
     const isServer = basename(program) === 'postgres';
-    const isOurs = isServer && words.includes(`cluster_name=${clusterName}`);
+    const isOurs = isServer && argv.includes(`cluster_name=${clusterName}`);
     return isOurs ? [{ pid, isPostmaster: true }] : [];
   });
 }
@@ -82,15 +82,15 @@ export async function findClusterProcesses(clusterName: string): Promise<Cluster
 /** Whether this pid is a PostgreSQL server on that data folder, also one that firstcome did not start. True in doubt. */
 export async function isPostmasterOn(pid: number, dataFolder: string): Promise<boolean> {
   const commands = hasProc ? await commandOf(pid) : await commandsFromPs();
-  const words = commands.find((command) => command.pid === pid)?.words ?? [];
-  if (!['postgres', 'postmaster'].includes(basename(words[0] ?? ''))) return false;
-  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => words[words.indexOf('-D') + 1]);
-  if (folder === undefined || !words.includes('-D')) return true;
+  const argv = commands.find((command) => command.pid === pid)?.argv ?? [];
+  if (!['postgres', 'postmaster'].includes(basename(argv[0] ?? ''))) return false;
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => argv[argv.indexOf('-D') + 1]);
+  if (folder === undefined || !argv.includes('-D')) return true;
   const [found, own] = await Promise.all([stat(folder).catch(() => undefined), stat(dataFolder)]);
   return found === undefined || (found.ino === own.ino && found.dev === own.dev);
 }
 
-type Command = { pid: number; words: string[] };
+type Command = { pid: number; argv: string[] };
 
 async function commandsFromProc(): Promise<Command[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
@@ -100,7 +100,7 @@ async function commandsFromProc(): Promise<Command[]> {
 async function commandOf(pid: number): Promise<Command[]> {
   // A zombie has an empty command line, so it never counts as a server.
   const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return line === '' ? [] : [{ pid, words: line.split('\0') }];
+  return line === '' ? [] : [{ pid, argv: line.split('\0') }];
 }
 
 async function commandsFromPs(): Promise<Command[]> {
@@ -110,6 +110,6 @@ async function commandsFromPs(): Promise<Command[]> {
     if (pid === undefined || command === undefined) return [];
     const isTitle = command.startsWith('postgres: ');
     // `ps` does not separate arguments, so a folder with a space is not recognized. That only costs a wait.
-    return [{ pid: Number(pid), words: isTitle ? [command] : command.split(' ') }];
+    return [{ pid: Number(pid), argv: isTitle ? [command] : command.split(' ') }];
   });
 }

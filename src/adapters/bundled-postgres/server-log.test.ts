@@ -66,9 +66,9 @@ describe('the explanation of a failed start', () => {
     ['FATAL:  could not map anonymous shared memory: Cannot allocate memory', 'memory'],
     ['PANIC:  could not locate a valid checkpoint record at 0/1', 'damaged'],
     ['postgres: error while loading shared libraries: libicui18n.so.60', 'DATABASE_URL'],
-  ])('explains the server line %s', (line, words) => {
+  ])('explains the server line %s', (line, explanation) => {
     const text = explainServerLines(['LOG:  starting', line], '/d');
-    expect(text).toContain(words);
+    expect(text).toContain(explanation);
     expect(text).toContain(line);
   });
 
