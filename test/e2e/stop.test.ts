@@ -73,7 +73,7 @@ function claimUntilRefused(crowd: Crowd, url: string): { load: Load; ended: Prom
 
 describe('a stop under load', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'at %s answers every request in hand, refuses all others, exits with 0 and leaves no process',
+    'answers every request in hand at %s, refuses all others, exits with 0 and leaves no process',
     async (signal) => {
       const crowd = new Crowd();
       const service = await startServiceProcess({ ...patience, DATA_DIR: dataDir });

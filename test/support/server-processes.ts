@@ -9,9 +9,9 @@ export function serverPids(folder: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {
-      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      if (words.includes('child.js')) return [];
-      return words.includes(folder) || readlinkSync(`/proc/${name}/cwd`).startsWith(folder)
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      if (command.includes('child.js')) return [];
+      return command.includes(folder) || readlinkSync(`/proc/${name}/cwd`).startsWith(folder)
         ? [Number(name)]
         : [];
     } catch {
@@ -56,7 +56,7 @@ export function killAtOnce(pids: number[]): void {
   }
 }
 
-/** Ignores a process that has ended meanwhile. */
+/** Sends a signal; ignores a process that has ended meanwhile. */
 export function signalIfExists(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
