@@ -58,9 +58,9 @@ export async function drill(
     },
   );
   const historyFile = report.history.file;
-  const auditCommand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
+  const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
   if (database === undefined) {
-    output.stdout(`\nnot audited; to audit it, run: ${auditCommand}\n`);
+    output.stdout(`\nnot judged; to audit it, run: ${byHand}\n`);
     return 'unknown';
   }
   try {
@@ -69,7 +69,7 @@ export async function drill(
     return await judge({ historyFile, faultsFile: faults, dump }, output);
   } catch (error) {
     if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
-    throw new StartError(`${error.message}\nThen audit with: ${auditCommand}`, { cause: error });
+    throw new StartError(`${error.message}\nThen audit with: ${byHand}`, { cause: error });
   }
 }
 

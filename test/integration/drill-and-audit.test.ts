@@ -206,7 +206,7 @@ it('says before it begins that there is nothing to judge by, and in the end how 
   const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
   expect(verdict).toBe('unknown');
   expect(said).toMatch(/^cannot audit: there is no database here\.\nSet DATABASE_URL/);
-  expect(said).toMatch(/\nnot audited; to audit it, run: firstcome audit \S+flash-sale\.jsonl\n$/);
+  expect(said).toMatch(/\nnot judged; to audit it, run: firstcome audit \S+flash-sale\.jsonl\n$/);
 });
 
 it('says how to judge what it has recorded when it cannot do so itself', async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service as users run it: its own process, started from the command line. */
+/** The service as users run it: a process that is started from the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,10 +10,13 @@ import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
 const startTimeoutMs = 60_000;
-// The shell that watches the database interrupts it for ten seconds before it kills it.
+// The watcher of a bundled PostgreSQL gives it ten seconds to stop before it kills it.
 const endTimeoutMs = 30_000;
 
-/** Generous limits for tests of decisions: on a slow machine the service neither refuses nor times out. */
+/**
+ * Limits for tests of what a service decides and not how soon: on a busy machine it refuses no claim and does not time
+ * out.
+ */
 export const patience = {
   ...{ CLAIM_TIMEOUT_MS: '60000', CLAIM_WAIT_MAX_MS: '60000' },
   DATABASE_CONNECT_TIMEOUT_MS: '30000',
@@ -22,15 +25,15 @@ export const patience = {
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** A started process, which leads its own process group. */
+/** A started process. It leads its own process group. */
 export type ServiceProcess = {
   pid: number;
-  /** The URL of the service. */
+  /** Its URL. */
   url: string;
-  /** Its output so far. */
+  /** Everything that it has written so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
-  /** Kills its process group. */
+  /** Kills it and its process group at once, as a power failure would. */
   killGroup(): Promise<Exit>;
   exited: Promise<Exit>;
 };
@@ -38,8 +41,8 @@ export type ServiceProcess = {
 const running = new Set<ChildProcess>();
 
 /**
- * Starts a service, with another `command` if given, and waits until it prints its address. Rejects with its output when
- * it ends before.
+ * Starts a service, with another `command` if one is given, and waits until it prints its URL. Rejects with its output
+ * if it exits before that.
  */
 export async function startServiceProcess(
   env: Record<string, string>,
@@ -53,8 +56,9 @@ export async function startServiceProcess(
   const url = await waitFor(
     'address of the service',
     () => {
-      const address = /serves on (http:\S+)/.exec(started.output())?.[1];
-      return address === undefined && ended ? 'ended' : address;
+      const printed = /serves on (http:\S+)/.exec(started.output())?.[1];
+      if (printed === undefined && ended) return 'ended';
+      return printed;
     },
     { timeoutMs: startTimeoutMs },
   );
@@ -62,18 +66,20 @@ export async function startServiceProcess(
   return { ...started, url };
 }
 
-/** Runs a command to its end, or until `signal` aborts. `output` is that of `stdout` and `stderr`. */
+/**
+ * Runs a command until it exits, or until `over` aborts. `output` is everything that it wrote to `stdout` and `stderr`.
+ */
 export async function runToEnd(
   env: Record<string, string>,
   args: string[] = ['serve'],
-  signal?: AbortSignal,
+  over?: AbortSignal,
 ): Promise<Exit & { output: string }> {
   const started = launch(env, args);
   const end = () => void started.killGroup();
-  if (signal?.aborted) end();
-  signal?.addEventListener('abort', end, { once: true });
+  if (over?.aborted) end();
+  over?.addEventListener('abort', end, { once: true });
   const exit = await started.exited;
-  signal?.removeEventListener('abort', end);
+  over?.removeEventListener('abort', end);
   return { ...exit, output: started.output() };
 }
 
@@ -83,23 +89,23 @@ export async function endServiceProcesses(): Promise<void> {
   const families = [...running].flatMap(({ pid = 0 }) => (isLinux ? familyOf(pid) : []));
   await Promise.all(
     [...running].map((child) => {
-      const exited = exitOf(child);
+      const gone = exitOf(child);
       killGroupOf(child);
-      return exited;
+      return gone;
     }),
   );
   if (families.length === 0) return;
-  await waitFor('end of the processes of services', () => stillAlive(families).length === 0, {
+  await waitFor('end of what services have started', () => stillAlive(families).length === 0, {
     timeoutMs: endTimeoutMs,
   });
 }
 
-/** The command line of a command of the service, for tests that start it in another way. */
+/** The command line of a command of the service, for a program that starts it in its own way. */
 export function commandOf(args: string[]): string[] {
   return [process.execPath, ...program(), ...args];
 }
 
-/** Starts a command and does not wait for it. */
+/** Starts a command without waiting. */
 export function launch(
   env: Record<string, string>,
   args: string[],
@@ -107,7 +113,7 @@ export function launch(
 ): Omit<ServiceProcess, 'url'> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(file, rest, {
-    // A folder without configuration files.
+    // A folder without a configuration file.
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -145,15 +151,15 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 }
 
 function killGroupOf(child: ChildProcess): void {
-  if (child.pid !== undefined) signalIfExists(-child.pid, 'SIGKILL');
+  if (child.pid !== undefined) signalIfThere(-child.pid, 'SIGKILL');
 }
 
-/** The built program, or the source if it is newer. */
+/** The built program, or the source if it is newer than the build. */
 function program(): string[] {
   const built = join(root, 'dist/main.js');
   const source = join(root, 'src');
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
-  // The option is that of its first line.
+  // With the options of its first line.
   if (builtMs > newestMs(source)) {
     return ['--max-semi-space-size=32', built];
   }
@@ -170,10 +176,10 @@ function newestMs(folder: string): number {
   );
 }
 
-/** A process in `/proc`; `start` distinguishes it from a later one with the same pid. */
+/** A process as `/proc` shows it. `start` distinguishes it from a later process with the same pid. */
 export type ProcessEntry = { pid: number; parent: number; start: string; command: string };
 
-/** All living processes. Linux only. */
+/** All running processes. Linux only. */
 export function processes(): ProcessEntry[] {
   return readdirSync('/proc').flatMap((name): ProcessEntry[] => {
     if (!/^\d+$/.test(name)) return [];
@@ -189,7 +195,7 @@ export function processes(): ProcessEntry[] {
   });
 }
 
-/** The process, its children, and theirs. */
+/** The process and all of its descendants. */
 export function familyOf(pid: number): ProcessEntry[] {
   const all = processes();
   const family = all.filter((entry) => entry.pid === pid);
@@ -200,8 +206,8 @@ export function familyOf(pid: number): ProcessEntry[] {
 }
 
 /**
- * Kills a process and all its descendants at once, much like a power failure. Suspends them first, so that none reacts to
- * the end of another or starts a new one.
+ * Kills the process and all of its descendants at once, as a power failure would. Suspends them first, so that none of
+ * them reacts to the end of another or starts a new process.
  */
 export function killFamily(pid: number): void {
   const suspended = new Set<number>();
@@ -209,14 +215,14 @@ export function killFamily(pid: number): void {
     const others = familyOf(pid).filter((member) => !suspended.has(member.pid));
     if (others.length === 0) break;
     for (const member of others) {
-      signalIfExists(member.pid, 'SIGSTOP');
+      signalIfThere(member.pid, 'SIGSTOP');
       suspended.add(member.pid);
     }
   }
-  for (const member of suspended) signalIfExists(member, 'SIGKILL');
+  for (const member of suspended) signalIfThere(member, 'SIGKILL');
 }
 
-function signalIfExists(pid: number, signal: NodeJS.Signals): void {
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
@@ -224,7 +230,7 @@ function signalIfExists(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The processes that still run. */
+/** The processes of this list that still run. */
 export function stillAlive(entries: readonly ProcessEntry[]): ProcessEntry[] {
   const now = new Map(processes().map((entry) => [entry.pid, entry.start]));
   return entries.filter((entry) => now.get(entry.pid) === entry.start);
