@@ -148,6 +148,7 @@ describe('a service with several workers', () => {
 
   it('reports the start time of the oldest worker', async () => {
     const oldest = (await metrics()).process_start_time_seconds ?? 0;
+    // The metric is rounded to seconds.
     expect(oldest).toBeGreaterThan(startedSeconds - 2);
     expect(oldest).toBeLessThan(Date.now() / 1000);
   });
