@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
-import type { HttpParts } from '../src/entrypoints/http/parts.ts';
+import type { HttpParts } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
 
 const { version } = JSON.parse(

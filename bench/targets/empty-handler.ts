@@ -3,7 +3,7 @@
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
-import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
+import type { HttpParts } from '../../src/entrypoints/http/route.ts';
 import { createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const claimId = newId();

@@ -7,7 +7,7 @@
 import pg from 'pg';
 import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
-import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
+import type { HttpParts } from '../../src/entrypoints/http/route.ts';
 import { AppError, createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const pool = new pg.Pool({

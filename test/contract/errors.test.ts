@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { problemBody, toProblemDetails } from '../../src/entrypoints/http/problem.ts';
-import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { problemBody, toProblemDetails } from '../../src/entrypoints/http/problems/problem.ts';
+import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';

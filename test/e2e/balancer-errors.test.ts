@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
-import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { type Balancer, findHaproxy, startBalancer } from '../support/haproxy.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';

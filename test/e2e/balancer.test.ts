@@ -14,7 +14,7 @@ import {
   type BundledPostgres,
   startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
-import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
 import { readCompose } from '../support/compose-files.ts';
 import { Crowd } from '../support/crowd.ts';
 import {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CloseCounts } from '../../src/entrypoints/http/connection-log.ts';
+import type { CloseCounts } from '../../src/entrypoints/http/connections/connection-log.ts';
 import { Crowd, range, tally } from '../support/crowd.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import {

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Connections } from '../../src/entrypoints/http/connections.ts';
+import { Connections } from '../../src/entrypoints/http/connections/connections.ts';
 
 type Response = EventEmitter & { req: { complete: boolean }; headersSent: boolean };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { HttpApp, HttpParts } from './parts.ts';
+import type { HttpApp, HttpParts } from './route.ts';
 
 // Counted by the engine, by what they heard; they shall not pay for a second count.
 const leftOut = new Set(['claimCoupon']);

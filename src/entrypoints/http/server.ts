@@ -6,23 +6,30 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { type ApiKeys, accessWith } from './access.ts';
-import { answerReader, applyBrowserRules } from './browser-rules.ts';
-import { answerClientError } from './client-error.ts';
-import { isNewest } from './connection-list.ts';
-import { Connections, type ConnectionsState, refuseBeyondLimit } from './connections.ts';
+import { isNewest } from './connections/connection-list.ts';
+import {
+  Connections,
+  type ConnectionsState,
+  refuseBeyondLimit,
+} from './connections/connections.ts';
+import { answerUnlessComplete, lateRequest } from './connections/late-request.ts';
+import { turnClock } from './connections/turn-clock.ts';
+import { BodyDrain, drainLimits } from './connections/unread-bodies.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
-import { BodyDrain, drainLimits } from './drain-body.ts';
-import { requireExactPaths } from './exact-paths.ts';
-import { meetExpectations } from './expect-continue.ts';
-import { isHealthPath } from './health-paths.ts';
-import { toInvalidRequest } from './invalid-request.ts';
-import { bodyBytesMax, readJsonBodies } from './json-body.ts';
-import { answerUnlessComplete, lateRequest } from './late-request.ts';
 import { measureCalls } from './measure-calls.ts';
-import type { HttpApp, HttpParts, Route } from './parts.ts';
-import { sendProblem, toProblemDetails } from './problem.ts';
-import { faultOfHead, isFramedOddly } from './request-head.ts';
-import { requestIds } from './request-ids.ts';
+import { answerClientError } from './problems/client-error.ts';
+import { toInvalidRequest } from './problems/invalid-request.ts';
+import { sendProblem, toProblemDetails } from './problems/problem.ts';
+import { answerReader, applyBrowserRules } from './requests/cross-origin.ts';
+import { requireExactPaths } from './requests/exact-paths.ts';
+import { meetExpectations } from './requests/expect-continue.ts';
+import { isHealthPath } from './requests/health-paths.ts';
+import { bodyBytesMax, readJsonBodies } from './requests/json-body.ts';
+import { faultOfHead, isFramedOddly } from './requests/request-head.ts';
+import { requestIds } from './requests/request-ids.ts';
+import { traceOf, traceRequests, traceStart } from './requests/trace-requests.ts';
+import { answerUnknownRoutes } from './requests/unknown-route.ts';
+import type { HttpApp, HttpParts, Route } from './route.ts';
 import { addStockRoute } from './routes/add-stock.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
@@ -33,11 +40,8 @@ import { listClaimsRoute } from './routes/list-claims.ts';
 import { listCouponsRoute } from './routes/list-coupons.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
-import { sharedSchemas } from './schemas.ts';
-import { traceOf, traceRequests, traceStart } from './trace-requests.ts';
-import { turnClock } from './turn-clock.ts';
-import { answerUnknownRoutes } from './unknown-route.ts';
-import { validatorCompiler } from './validation.ts';
+import { sharedSchemas } from './schemas/schemas.ts';
+import { validatorCompiler } from './schemas/validation.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Route } from '../parts.ts';
+import type { Route } from '../route.ts';
 import {
   CouponBody,
   CouponParams,
@@ -10,8 +10,8 @@ import {
   problemResponses,
   ref,
   Units,
-} from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
+} from '../schemas/schemas.ts';
+import { toCouponBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/{name}/stock`: offers more units. */
 export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {

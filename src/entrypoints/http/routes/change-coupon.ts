@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import type { Route } from '../parts.ts';
+import type { Route } from '../route.ts';
 import {
   CouponBody,
   CouponParams,
@@ -10,9 +10,9 @@ import {
   problemResponses,
   ref,
   WindowTime,
-} from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
-import { assertWindowOrder, toWindowTime } from '../window-time.ts';
+} from '../schemas/schemas.ts';
+import { toCouponBody } from '../schemas/views.ts';
+import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
 /** `PATCH /api/coupons/{name}`: changes the sale window or the pause. */
 export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => {

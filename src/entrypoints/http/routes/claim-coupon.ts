@@ -3,8 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { Route } from '../parts.ts';
-import { fixedProblem, sendProblem } from '../problem.ts';
+import { fixedProblem, sendProblem } from '../problems/problem.ts';
+import type { Route } from '../route.ts';
 import {
   ClaimBody,
   CouponName,
@@ -13,8 +13,8 @@ import {
   problemResponses,
   ref,
   UserId,
-} from '../schemas.ts';
-import { toClaimBody } from '../views.ts';
+} from '../schemas/schemas.ts';
+import { toClaimBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
 export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {

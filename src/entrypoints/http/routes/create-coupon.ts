@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import type { Route } from '../parts.ts';
+import type { Route } from '../route.ts';
 import {
   CouponBody,
   keyWhereSet,
@@ -11,9 +11,9 @@ import {
   ref,
   Units,
   WindowTime,
-} from '../schemas.ts';
-import { couponPath, toCouponBody } from '../views.ts';
-import { assertWindowOrder, toWindowTime } from '../window-time.ts';
+} from '../schemas/schemas.ts';
+import { couponPath, toCouponBody } from '../schemas/views.ts';
+import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
 /** `POST /api/coupons`: offers a new coupon. */
 export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Route } from '../parts.ts';
-import { ClaimBody, ClaimParams, keyWhereSet, problemResponses, ref } from '../schemas.ts';
-import { toClaimBody } from '../views.ts';
+import type { Route } from '../route.ts';
+import { ClaimBody, ClaimParams, keyWhereSet, problemResponses, ref } from '../schemas/schemas.ts';
+import { toClaimBody } from '../schemas/views.ts';
 
 /** `GET /api/coupons/{name}/claims/{user_id}`: the claim that one user holds. */
 export const findClaimRoute: Route = (app, { readClaims, access }) => {

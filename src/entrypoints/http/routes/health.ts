@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
 import { durabilityLevels, type Health, unhealthyReasons } from '../../../core/health.ts';
-import type { HealthFacts, Route } from '../parts.ts';
+import type { HealthFacts, Route } from '../route.ts';
 
 const HealthBody = Type.Object({
   status: Type.Enum(['healthy', 'unhealthy']),

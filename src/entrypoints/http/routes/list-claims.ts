@@ -3,9 +3,8 @@ import { Readable } from 'node:stream';
 import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
-import { jsonType, sendHead } from '../head.ts';
-import { linkNextPage, pageLimitDefault, positionOf } from '../pages.ts';
-import type { Route } from '../parts.ts';
+import type { Route } from '../route.ts';
+import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import {
   ClaimBody,
   CouponParams,
@@ -13,8 +12,9 @@ import {
   PageQuery,
   problemResponses,
   ref,
-} from '../schemas.ts';
-import { couponPath, toClaimBody } from '../views.ts';
+} from '../schemas/schemas.ts';
+import { couponPath, toClaimBody } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
 
 const csv = 'text/csv';
 const ndjson = 'application/x-ndjson';

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { jsonType, sendHead } from '../head.ts';
-import { linkNextPage, pageLimitDefault } from '../pages.ts';
-import type { Route } from '../parts.ts';
-import { CouponSummaryBody, keyWhereSet, PageQuery, problemResponses, ref } from '../schemas.ts';
-import { toCouponSummary } from '../views.ts';
+import type { Route } from '../route.ts';
+import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
+import {
+  CouponSummaryBody,
+  keyWhereSet,
+  PageQuery,
+  problemResponses,
+  ref,
+} from '../schemas/schemas.ts';
+import { toCouponSummary } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/coupons`: all coupons, a page at a time, in order of creation. */
 export const listCouponsRoute: Route = (app, { readCoupons, access }) => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { sendHead } from '../head.ts';
-import type { Route } from '../parts.ts';
-import { keyWhereSet, problemResponses } from '../schemas.ts';
+import type { Route } from '../route.ts';
+import { keyWhereSet, problemResponses } from '../schemas/schemas.ts';
+import { sendHead } from '../send-head.ts';
 
 /** `GET /metrics`: what Prometheus scrapes. */
 export const metricsRoute: Route = (app, { metricsText, metricsType, access }) => {

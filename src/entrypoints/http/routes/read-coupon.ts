@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { jsonType, sendHead } from '../head.ts';
-import type { Route } from '../parts.ts';
-import { CouponBody, CouponParams, problemResponses, ref } from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
+
+import type { Route } from '../route.ts';
+import { CouponBody, CouponParams, problemResponses, ref } from '../schemas/schemas.ts';
+import { toCouponBody } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/coupons/{name}`: a coupon as of a moment after the request arrived. */
 export const readCouponRoute: Route = (app, { readCoupons, access }) => {

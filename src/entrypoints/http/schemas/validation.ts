@@ -3,7 +3,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
-import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
+import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
 import { sharedSchemas } from './schemas.ts';
 
 /** Bodies are taken as they are; paths, queries and headers are text and so are read as the type they stand for. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RequestTrace, TraceRequest } from '../../core/tracing.ts';
-import type { HttpApp } from './parts.ts';
+import type { RequestTrace, TraceRequest } from '../../../core/tracing.ts';
+import type { HttpApp } from '../route.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FieldError } from '../../core/errors.ts';
-import type { BodyDrain } from './drain-body.ts';
+import type { FieldError } from '../../../core/errors.ts';
+import type { BodyDrain } from '../connections/unread-bodies.ts';
+import { contentLengthFault, transferEncodingFault } from '../requests/request-head.ts';
 import { type ProblemDetails, problemBody, problemMediaType } from './problem.ts';
 import { problems } from './problem-kinds.ts';
-import { contentLengthFault, transferEncodingFault } from './request-head.ts';
 
 /**
  * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection closes

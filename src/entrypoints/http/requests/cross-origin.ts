@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AppError } from '../../core/errors.ts';
+import { AppError } from '../../../core/errors.ts';
 import { isHealthPath } from './health-paths.ts';
 import { authorityIn, type HostRuleOptions, hostRule } from './hosts.ts';
 import { isOwnOrigin } from './origins.ts';

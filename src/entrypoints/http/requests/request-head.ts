@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { IncomingMessage } from 'node:http';
-import type { AppError, FieldError } from '../../core/errors.ts';
-import { invalidRequest } from './validation.ts';
+import type { AppError, FieldError } from '../../../core/errors.ts';
+import { invalidRequest } from '../schemas/validation.ts';
 
 /**
  * Headers that hold one value for this service. Of a second line Node keeps the first value, or joins both with a comma,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AppError } from '../../core/errors.ts';
-import { shownName } from '../../core/unknown-names.ts';
+import type { AppError } from '../../../core/errors.ts';
+import { shownName } from '../../../core/unknown-names.ts';
+import { invalidRequest } from '../schemas/validation.ts';
 import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
-import { invalidRequest } from './validation.ts';
 
 /** Bytes in a body. */
 export const bodyBytesMax = 16 * 1024;

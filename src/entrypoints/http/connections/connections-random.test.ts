@@ -5,7 +5,7 @@ import {
   closedAmong,
   type FakeClient,
   FakeServer,
-} from '../../../test/support/fake-connections.ts';
+} from '../../../../test/support/fake-connections.ts';
 import { acceptedBeyond } from './connections.ts';
 
 const actions = ['open', 'open', 'turn', 'ask', 'body', 'byte', 'answer', 'leave'] as const;

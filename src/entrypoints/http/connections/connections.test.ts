@@ -5,7 +5,7 @@ import {
   type FakeClient,
   FakeServer,
   times,
-} from '../../../test/support/fake-connections.ts';
+} from '../../../../test/support/fake-connections.ts';
 import { acceptedBeyond } from './connections.ts';
 
 let server: FakeServer;

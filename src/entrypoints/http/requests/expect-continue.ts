@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { IncomingMessage, Server } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { headFault } from './invalid-request.ts';
+import { headFault } from '../problems/invalid-request.ts';
+import type { HttpApp } from '../route.ts';
 import { encodingFault } from './json-body.ts';
-import type { HttpApp } from './parts.ts';
 
 /** The requests of an app that wait for `100 Continue`. */
 export type Expectations = {

@@ -15,7 +15,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../../core/errors.ts';
+import { AppError } from '../../../core/errors.ts';
 import { Connection, ConnectionList, connectionOf, isBeingAnswered } from './connection-list.ts';
 import { type CloseCounts, type CloseReason, ConnectionLog } from './connection-log.ts';
 

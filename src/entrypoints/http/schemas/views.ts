@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Static } from 'typebox';
-import type { Claim } from '../../core/claims/claim.ts';
-import type { Coupon, CouponWithHolders } from '../../core/coupons/coupon.ts';
+import type { Claim } from '../../../core/claims/claim.ts';
+import type { Coupon, CouponWithHolders } from '../../../core/coupons/coupon.ts';
 import type { ClaimBody, CouponBody, CouponSummaryBody } from './schemas.ts';
 
 /** A coupon in a list, as callers see it. */

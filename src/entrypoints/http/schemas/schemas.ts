@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, type TProperties, type TSchema, Type } from 'typebox';
-import { amountMax, couponStates } from '../../core/coupons/coupon.ts';
-import { errorCodes } from '../../core/errors.ts';
-import { problemMediaType } from './problem.ts';
+import { amountMax, couponStates } from '../../../core/coupons/coupon.ts';
+import { errorCodes } from '../../../core/errors.ts';
+import { problemMediaType } from '../problems/problem.ts';
 
 // Control characters and lone surrogates; a name that holds one could not be typed, logged or sent on safely.
 const textPattern = '^[^\\p{Cc}\\p{Cs}]*$';

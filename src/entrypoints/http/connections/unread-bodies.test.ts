@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import { afterEach, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait-for.ts';
-import { BodyDrain, type DrainLimits } from './drain-body.ts';
-import { leave } from './listen.ts';
-import type { HttpServer } from './server.ts';
+import { waitFor } from '../../../../test/support/wait-for.ts';
+import { leave } from '../listen.ts';
+import type { HttpServer } from '../server.ts';
+import { BodyDrain, type DrainLimits } from './unread-bodies.ts';
 
 const mebibyte = 1024 * 1024;
 const hourMs = 3_600_000;

@@ -8,7 +8,7 @@ import { waitFor } from '../../../test/support/wait-for.ts';
 import type { Claim } from '../../core/claims/claim.ts';
 import { readClaimsWith } from '../../core/claims/read-claims.ts';
 import { couponNotFound } from '../../core/coupons/coupon.ts';
-import type { HttpParts } from './parts.ts';
+import type { HttpParts } from './route.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
 
 const claim: Claim = {

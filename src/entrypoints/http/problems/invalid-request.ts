@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Turns what the schemas refuse into what a caller reads: each wrong field, and what is allowed in it. */
 import type { FastifyRequest, FastifySchema, FastifySchemaValidationError } from 'fastify';
-import type { AppError, FieldError } from '../../core/errors.ts';
-import { unknownNames } from '../../core/unknown-names.ts';
-import { allowedIn } from './schemas.ts';
-import { invalidRequest } from './validation.ts';
+import type { AppError, FieldError } from '../../../core/errors.ts';
+import { unknownNames } from '../../../core/unknown-names.ts';
+import { allowedIn } from '../schemas/schemas.ts';
+import { invalidRequest } from '../schemas/validation.ts';
 
 type Part = 'body' | 'params' | 'querystring' | 'headers';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyReply } from 'fastify';
-import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
+import { AppError, type ErrorCode, type FieldError } from '../../../core/errors.ts';
 import { problems } from './problem-kinds.ts';
 
 /** The body of a problem, RFC 9457 with the family's `error` and our `code` and `effect`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyInstance } from 'fastify';
+import { sendProblem } from '../problems/problem.ts';
 import { leadsTo, segmentsOf } from './exact-paths.ts';
-import { sendProblem } from './problem.ts';
 
 /**
  * Answers what no route takes: 405 with `Allow` where the path has other methods, else 404. Must be called before the

@@ -7,7 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bodyBytesMax } from './json-body.ts';
+import { bodyBytesMax } from '../requests/json-body.ts';
 
 /** How much of unread bodies is read and discarded. Beyond a limit the connection closes at once. */
 export type DrainLimits = {
