@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
-import type { HttpParts } from '../src/entrypoints/http/route.ts';
+import type { HttpDependencies } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
 
 const { version } = JSON.parse(
@@ -35,7 +35,7 @@ const uncalled = () => {
   throw new Error('this server is not for requests');
 };
 
-const parts: HttpParts = {
+const parts: HttpDependencies = {
   claimCoupon: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },

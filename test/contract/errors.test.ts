@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { problemBody, toProblemDetails } from '../../src/entrypoints/http/problems/problem.ts';
+import { problemBody } from '../../src/entrypoints/http/problems/problem.ts';
 import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
+import { toProblemDetails } from '../../src/entrypoints/http/problems/to-problem.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';

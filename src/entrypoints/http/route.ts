@@ -15,7 +15,7 @@ import type { Health } from '../../core/health.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
 import type { Access } from './access.ts';
 
-/** The server, with the types of its schemas. */
+/** The Fastify server, typed by the schemas of its routes. */
 export type HttpApp = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression<RawServerDefault>,
@@ -24,32 +24,32 @@ export type HttpApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** Where the entrypoint reports: faults of ours, limits that are reached, and what operators did. */
+/** The log: bugs as errors, reached limits as warnings, changes by operators as info. */
 export type HttpLog = {
   error(event: Record<string, unknown>, message: string): void;
   warn(event: Record<string, unknown>, message: string): void;
   info(event: Record<string, unknown>, message: string): void;
-  /** Present when every request is to be logged. */
+  /** Present when every request is logged. */
   debug?: ((event: Record<string, unknown>, message: string) => void) | undefined;
 };
 
-/** What `/health` tells about the service besides whether it is healthy. */
+/** What `/health` says about the service besides whether it is healthy. */
 export type HealthFacts = {
   version: string;
   database: 'bundled' | 'external';
   anonymousAdmin: boolean;
 };
 
-/** The use cases behind the routes. */
-export type HttpParts = {
+/** The use cases behind the routes, and what the server reports to. */
+export type HttpDependencies = {
   claimCoupon: ClaimCoupon;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
-  /** How the service is now. Never rejects. */
+  /** The health at this moment. Never rejects. */
   checkHealth(): Promise<Health>;
   healthFacts: HealthFacts;
-  /** The metrics as Prometheus text. */
+  /** The metrics in the Prometheus text format. */
   metricsText(): Promise<{ contentType: string; text: string }>;
   /** The media type of that text. */
   metricsType: string;
@@ -60,8 +60,8 @@ export type HttpParts = {
   traceRequest?: TraceRequest | undefined;
 };
 
-/** What a route file registers itself with. */
+/** Adds one route, or a few that belong together, to the server. `config.access` says who may call it. */
 export type Route = (
   app: HttpApp,
-  parts: HttpParts & { access: Access; isReady(): boolean },
+  dependencies: HttpDependencies & { access: Access; isReady(): boolean },
 ) => void;

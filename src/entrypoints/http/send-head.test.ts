@@ -8,7 +8,7 @@ import { waitFor } from '../../../test/support/wait-for.ts';
 import type { Claim } from '../../core/claims/claim.ts';
 import { readClaimsWith } from '../../core/claims/read-claims.ts';
 import { couponNotFound } from '../../core/coupons/coupon.ts';
-import type { HttpParts } from './route.ts';
+import type { HttpDependencies } from './route.ts';
 import { createHttpServer, type HttpServer } from './server.ts';
 
 const claim: Claim = {
@@ -51,7 +51,7 @@ async function* untilEnd(pages: AsyncGenerator<Claim[]>): AsyncGenerator<Claim[]
   }
 }
 
-const parts: HttpParts = {
+const parts: HttpDependencies = {
   claimCoupon: answers('claim', undefined),
   readCoupons: {
     read: answers('read a coupon', undefined),

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * Why a connection was closed to stay within `HTTP_CONNECTIONS_MAX`: it waited for its next request, it had sent nothing
- * since it was opened, its request was slow to arrive, its request came beyond the limit, or too many came beyond it.
+ * Why a connection was closed to stay within `HTTP_CONNECTIONS_MAX`.
+ *
+ * - `idle`: it waited for its next request.
+ * - `silent`: it had sent nothing since it was opened.
+ * - `slow`: its request was slow to arrive.
+ * - `refused`: it was beyond the limit, and its request was refused.
+ * - `dropped`: too many connections were beyond the limit.
  */
 export type CloseReason = 'idle' | 'silent' | 'slow' | 'refused' | 'dropped';
 
 /** How many connections were closed for each reason. */
 export type CloseCounts = Record<CloseReason, number>;
 
-// The first line waits for this, so that its counts cover more than the first connection.
+// How long the first line waits, so that its counts cover more than one connection.
 const gatherMs = 1000;
 const quietMs = 60_000;
 
-/** Counts what the limit of connections costs the clients, and logs it in one line a minute. */
+/** Counts the connections that the limit closes, and logs the counts in one line a minute. */
 export class ConnectionLog {
   /** Since the start. */
   readonly totals = noCounts();
@@ -44,7 +49,7 @@ export class ConnectionLog {
     this.timer.unref();
   }
 
-  /** Writes what is not logged yet, for the end of the service. */
+  /** Writes the counts that are not logged yet, when the service ends. */
   end(): void {
     if (this.timer !== undefined) this.write();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Socket } from 'node:net';
-import { connectionOf, isBeingAnswered, responseUnderWay } from './connection-list.ts';
+import { connectionOf, isBeingAnswered, responseUnderWay } from './connection.ts';
 
 /** The error that Node reports for a request that is not complete in time. */
 export const lateRequest: Error & { code: string } = Object.assign(new Error('late request'), {
@@ -8,12 +8,12 @@ export const lateRequest: Error & { code: string } = Object.assign(new Error('la
 });
 
 /**
- * Calls `answer` for an error that Node reports for a connection, unless Node takes a request for late that is not:
+ * Calls `answer` for an error that Node reports for a connection, unless Node is wrong that a request is late:
  *
- * - A connection on which nothing has arrived has no request yet. Node counts from its opening; a 408 could meet a
- *   client that sends its request at this very moment and takes the 408 for its answer.
- * - Node compares times before it reads what has arrived meanwhile. After a moment in which this process stood still
- *   the rest of the request may be there, so it is read first.
+ * - A connection on which nothing has arrived has no request yet, but Node counts from its opening. A client that sends
+ *   its request at this moment would take a 408 for its response.
+ * - Node compares times before it reads what has arrived. If this process was paused, the rest of the request may be
+ *   there, so it is read first.
  */
 export function answerUnlessComplete(
   error: Error & { code?: string },
@@ -22,7 +22,7 @@ export function answerUnlessComplete(
 ): void {
   const isLate = error.code === lateRequest.code;
   if (isLate && socket.bytesRead === 0) return;
-  // Where one request is being answered, the late one is another behind it.
+  // Where one request is being answered, the late one is the next on the same connection.
   if (!isLate || isBeingAnswered(socket)) {
     answer();
     return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * A monotonic clock that is read once in a turn of the event loop. Many requests are read in one turn, and to ask the
- * system for the time costs more than to note a request.
+ * A monotonic clock that reads the time once in a turn of the event loop. One turn may bring many requests, and reading
+ * the time of the system costs more than noting a request.
  */
 export function turnClock(): () => number {
   let nowMs: number | undefined;

@@ -4,15 +4,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import Fastify from 'fastify';
 import { afterEach, expect, it } from 'vitest';
 import { waitFor } from '../../../../test/support/wait-for.ts';
-import { leave } from '../listen.ts';
+import { drain } from '../drain.ts';
 import type { HttpServer } from '../server.ts';
-import { BodyDrain, type DrainLimits } from './unread-bodies.ts';
+import { type DiscardLimits, UnreadBodies } from './unread-bodies.ts';
 
 const mebibyte = 1024 * 1024;
 const hourMs = 3_600_000;
 
 /** Only what a test sets is reached. */
-const unlimited: DrainLimits = {
+const unlimited: DiscardLimits = {
   ...{ bytesMax: Number.POSITIVE_INFINITY, idleMs: hourMs, timeoutMs: hourMs },
   ...{ connectionsMax: 100, keepAliveBytesMax: 1000 },
 };
@@ -23,11 +23,11 @@ afterEach(async () => {
 });
 
 /** A server that refuses every request before its body, and its own sides of the connections. */
-async function refusingServer(limits: Partial<DrainLimits>) {
-  const drain = new BodyDrain({ ...unlimited, ...limits });
+async function refusingServer(limits: Partial<DiscardLimits>) {
+  const unreadBodies = new UnreadBodies({ ...unlimited, ...limits });
   const app = Fastify({ forceCloseConnections: true });
   app.addHook('onSend', (request, reply, payload, done) => {
-    drain.beforeAnswer(request, reply);
+    unreadBodies.beforeResponse(request, reply);
     done(null, payload);
   });
   app.addHook('onRequest', (_request, reply) => {
@@ -39,7 +39,7 @@ async function refusingServer(limits: Partial<DrainLimits>) {
   await app.listen({ port: 0, host: '127.0.0.1' });
   ends.push(() => app.close());
   const { port } = app.server.address() as AddressInfo;
-  return { app, drain, port, sockets };
+  return { app, unreadBodies, port, sockets };
 }
 
 /** A client that announces a large body, has its answer, and keeps its side open. */
@@ -128,15 +128,15 @@ it('a connection beyond those that may drain at once closes without', async () =
 });
 
 it('a server that stops cuts what drains when its time is over', async () => {
-  const { app, drain, ...server } = await refusingServer({});
+  const { app, unreadBodies, ...server } = await refusingServer({});
   const { socket, serverSide } = await refusedClient(server);
   const timer = setInterval(() => socket.write('x'), 5);
   ends.push(() => clearInterval(timer));
   const stopping = {
-    ...{ app, sayNotReady() {}, stopTakingRequests: () => drain.hurry() },
+    ...{ app, reportNotReady() {}, stopTakingRequests: () => unreadBodies.hurry() },
     closeSilentConnections() {},
   };
-  await leave(stopping as unknown as HttpServer, {
+  await drain(stopping as unknown as HttpServer, {
     delayMs: 0,
     timeoutMs: 100,
     finishClaims: async () => undefined,
@@ -146,9 +146,9 @@ it('a server that stops cuts what drains when its time is over', async () => {
 });
 
 it('a server that stops does not wait for a client that sends nothing more', async () => {
-  const { app, drain, ...server } = await refusingServer({});
+  const { app, unreadBodies, ...server } = await refusingServer({});
   const before = await refusedClient(server);
-  drain.hurry();
+  unreadBodies.hurry();
   const after = await refusedClient(server);
   for (const { serverSide } of [before, after]) {
     await waitFor('end of the connection', () => serverSide.destroyed);

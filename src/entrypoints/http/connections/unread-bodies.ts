@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Answers that go out before the body has arrived, such as 413 and 401. A connection that closes with bytes unread is
- * reset, and the reset can delete the answer before the client reads it. So the server ends only its own side, and
- * reads and discards what the client still sends, within limits.
+ * Handles responses that are sent before the body has arrived, such as 413 and 401. A connection that closes with unread
+ * bytes is reset, and the reset can delete the response before the client reads it. So the server ends only its own
+ * side, and reads and discards what the client still sends, within limits.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bodyBytesMax } from '../requests/json-body.ts';
+import { IdleTimer } from './idle-timer.ts';
 
 /** How much of unread bodies is read and discarded. Beyond a limit the connection closes at once. */
-export type DrainLimits = {
+export type DiscardLimits = {
   /** Bytes of one connection. */
   bytesMax: number;
   /** Time without a byte. */
   idleMs: number;
   /** Time in all. */
   timeoutMs: number;
-  /** Connections that drain at the same time. */
+  /** Connections whose bodies are discarded at the same time. */
   connectionsMax: number;
-  /** A body of at most this length is read to its end, and the connection stays open. */
+  /** A body of at most this many bytes is read to its end, and the connection stays open. */
   keepAliveBytesMax: number;
 };
 
 /** The limits of a service that gives a request `requestTimeoutMs` to arrive. */
-export function drainLimits(requestTimeoutMs: number): DrainLimits {
+export function discardLimits(requestTimeoutMs: number): DiscardLimits {
   return {
-    // A body of 8 MiB, and the overhead of its chunks.
+    // A body of 8 MiB with the overhead of its chunks.
     bytesMax: 9 * 1024 * 1024,
     idleMs: 5_000,
     timeoutMs: Math.min(requestTimeoutMs, 10_000),
@@ -37,35 +38,35 @@ export function drainLimits(requestTimeoutMs: number): DrainLimits {
 
 const idleMsWhileStopping = 250;
 
-// For a client that was too slow already.
+// For a client that was already too slow.
 const timeoutMsWhenSlow = 1_000;
 
-// As many as a read of the socket may bring at once; a client that sends more of them has not read its answer.
+// One read of the socket may bring as many; a client that sends more has not read its response.
 const ignoredMax = 1_000;
 
-/** The body of a request that is answered, and what was read of it since. */
+/** The body of an answered request, and how much of it was read since. */
 type UnreadBody = { request: IncomingMessage; bytes: number };
 
-/** Drains the connections of one server. */
-export class BodyDrain {
-  private limits: DrainLimits;
+/** The unread bodies on the connections of one process. */
+export class UnreadBodies {
+  private limits: DiscardLimits;
   private readonly isWaitingForContinue: (request: IncomingMessage) => boolean;
   private readonly unread = new WeakMap<Socket, UnreadBody>();
-  /** The connections that the last answer closes, and how many requests came behind it. */
+  /** The connections whose last response is sent, and how many requests followed it. */
   private readonly ignored = new WeakMap<Socket, number>();
   private readonly closing = new WeakSet<Socket>();
-  private readonly draining = new Map<Socket, IdleTimer>();
+  private readonly discarding = new Map<Socket, IdleTimer>();
 
   constructor(
-    limits: DrainLimits,
+    limits: DiscardLimits,
     isWaitingForContinue: (request: IncomingMessage) => boolean = () => false,
   ) {
     this.limits = limits;
     this.isWaitingForContinue = isWaitingForContinue;
   }
 
-  /** To be called before the head of each answer is written. Costs nothing where the body has arrived. */
-  beforeAnswer({ raw }: FastifyRequest, reply: FastifyReply): void {
+  /** Must run before the head of each response is written. Costs nothing where the body has arrived. */
+  beforeResponse({ raw }: FastifyRequest, reply: FastifyReply): void {
     const { socket } = raw;
     if (raw.complete || socket.destroyed) return;
     const bytes = bodyBytesOf(raw);
@@ -75,12 +76,12 @@ export class BodyDrain {
       this.ignored.set(socket, 0);
     }
     this.discard(raw);
-    this.drainOnClose(socket, () => this.hasAnswer(socket) || this.ignored.has(socket));
+    this.discardOnClose(socket, () => this.hasAnswer(socket) || this.ignored.has(socket));
   }
 
   /**
-   * Whether a request comes behind the last answer of its connection. It must not be served: its answer would never be
-   * sent. To be called once for each request.
+   * Whether a request follows the last response of its connection. It must not be served, since its response would never
+   * be sent. Must run once for each request.
    */
   ignores({ socket }: IncomingMessage): boolean {
     const count = this.ignored.get(socket);
@@ -90,50 +91,51 @@ export class BodyDrain {
     return true;
   }
 
-  /** Whether the request whose body is under way on this connection is answered already. */
+  /** Whether the request whose body still arrives on this connection is already answered. */
   hasAnswer(socket: Socket): boolean {
     return this.unread.get(socket)?.request.complete === false;
   }
 
-  isDraining(socket: Socket): boolean {
-    return this.draining.has(socket);
+  /** Whether the server has ended its side and discards what the client still sends. */
+  isDiscarding(socket: Socket): boolean {
+    return this.discarding.has(socket);
   }
 
-  /** From now on a client that is silent is given up soon: the service stops. */
+  /** Closes silent clients soon from now on, because the service stops. */
   hurry(): void {
     this.limits = { ...this.limits, idleMs: Math.min(this.limits.idleMs, idleMsWhileStopping) };
-    for (const idle of this.draining.values()) idle.start(this.limits.idleMs);
+    for (const idle of this.discarding.values()) idle.start(this.limits.idleMs);
   }
 
-  /** Closes the connection behind this answer, whose head may be on its way. May be called again and again. */
-  closeAfter(answer: ServerResponse, socket: Socket): void {
-    answer.shouldKeepAlive = false;
-    this.drainOnClose(socket, () => true);
-    if (!answer.headersSent || this.closing.has(socket)) return;
+  /** Closes the connection after this response, whose head may be sent already. May be called repeatedly. */
+  closeAfter(response: ServerResponse, socket: Socket): void {
+    response.shouldKeepAlive = false;
+    this.discardOnClose(socket, () => true);
+    if (!response.headersSent || this.closing.has(socket)) return;
     this.closing.add(socket);
-    answer.once('finish', () => this.close(socket));
+    response.once('finish', () => this.close(socket));
   }
 
   /** Ends the server's side, then reads until the client has ended its own side or a limit is reached. */
   close(socket: Socket, wasSlow = false): void {
-    if (socket.destroyed || this.draining.has(socket)) return;
+    if (socket.destroyed || this.discarding.has(socket)) return;
     const { bytesMax, idleMs, timeoutMs, connectionsMax } = this.limits;
     let bytes = this.unread.get(socket)?.bytes ?? 0;
-    if (this.draining.size >= connectionsMax || bytes > bytesMax) {
+    if (this.discarding.size >= connectionsMax || bytes > bytesMax) {
       Socket.prototype.destroySoon.call(socket);
       return;
     }
     const timer = setTimeout(() => socket.destroy(), wasSlow ? timeoutMsWhenSlow : timeoutMs);
     const idle = new IdleTimer(() => socket.destroy());
     idle.start(idleMs);
-    this.draining.set(socket, idle);
+    this.discarding.set(socket, idle);
     socket.setTimeout(0);
     socket.once('close', () => {
       clearTimeout(timer);
       idle.stop();
-      this.draining.delete(socket);
+      this.discarding.delete(socket);
     });
-    // From here on the bytes do not reach the parser, which would take what follows the body for a request.
+    // Keeps the bytes from the parser, which would take what follows the body for a request.
     socket.removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
@@ -142,12 +144,12 @@ export class BodyDrain {
     });
     socket.end();
     socket.resume();
-    // Where the parser had stopped the reading, `resume` alone would wait for a parser that is gone.
+    // Where the parser had paused the socket, `resume` alone would wait for that parser.
     socket._read(0);
   }
 
-  /** Node calls `destroySoon` to close a connection after an answer. */
-  private drainOnClose(socket: Socket, mayHaveMore: () => boolean): void {
+  /** Node calls `destroySoon` to close a connection after a response. */
+  private discardOnClose(socket: Socket, mayHaveMore: () => boolean): void {
     socket.destroySoon = () => {
       socket.destroySoon = Socket.prototype.destroySoon;
       if (mayHaveMore()) this.close(socket);
@@ -155,7 +157,7 @@ export class BodyDrain {
     };
   }
 
-  /** Reads on while the answer is sent: a client may read it only when all of its body is sent. */
+  /** Reads on while the response is sent, since some clients read it only after they have sent all of the body. */
   private discard(request: IncomingMessage): void {
     const { socket } = request;
     const unread: UnreadBody = { request, bytes: 0 };
@@ -171,40 +173,7 @@ export class BodyDrain {
   }
 }
 
-/**
- * Ends what is silent for too long. The time of the socket itself does not do: in a process that was halted it is over
- * before the bytes are read that have come meanwhile.
- */
-class IdleTimer {
-  private readonly end: () => void;
-  private timer: NodeJS.Timeout | undefined;
-  private restarts = 0;
-
-  constructor(end: () => void) {
-    this.end = end;
-  }
-
-  start(idleMs: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      const { restarts } = this;
-      setImmediate(() => {
-        if (this.restarts === restarts) this.end();
-      });
-    }, idleMs);
-  }
-
-  restart(): void {
-    this.restarts += 1;
-    this.timer?.refresh();
-  }
-
-  stop(): void {
-    clearTimeout(this.timer);
-  }
-}
-
-/** As the head says; infinite where it does not say how many. */
+/** The length that the head announces; infinite where it announces none. */
 function bodyBytesOf({ headers }: IncomingMessage): number {
   if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
   return Number(headers['content-length'] ?? 0);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Turns what the schemas refuse into what a caller reads: each wrong field, and what is allowed in it. */
+/** Turns errors of the schemas into `invalid_request`, which names each wrong field and what is allowed in it. */
 import type { FastifyRequest, FastifySchema, FastifySchemaValidationError } from 'fastify';
 import type { AppError, FieldError } from '../../../core/errors.ts';
 import { unknownNames } from '../../../core/unknown-names.ts';
-import { allowedIn } from '../schemas/schemas.ts';
+import { allowedIn } from '../schemas/fields.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
 type Part = 'body' | 'params' | 'querystring' | 'headers';
 
-/** What the schema of one part says about its fields. */
+/** The schema of one part of a request. */
 type PartSchema = { properties?: Record<string, unknown>; required?: string[] };
 
 const addUnits = 'add units with POST /api/coupons/{name}/stock';
 const asAdd = 'is unknown; give the units to add as `add`';
 const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
 
-/** What to do instead of giving a name that a call does not take but callers may expect, by `operationId`. */
+/** Hints for unknown names that callers are likely to send, by `operationId`. */
 const insteadOf: Record<string, Record<string, string>> = {
   changeCoupon: {
     name: 'cannot be changed',
@@ -32,7 +32,7 @@ const insteadOf: Record<string, Record<string, string>> = {
   listClaims: asCursor,
 };
 
-/** The fault for a request that breaks the schema of one of its parts: each field once. */
+/** The fault for a request of which one part breaks its schema. Names each field once. */
 export function toInvalidRequest(
   errors: readonly FastifySchemaValidationError[],
   context: Part = 'body',
@@ -60,7 +60,7 @@ export function toInvalidRequest(
   ]);
 }
 
-/** The fault that validation would find in what comes before the body of a request. */
+/** The fault that validation will find in the path, query or headers of a request, before its body is read. */
 export function headFault(request: FastifyRequest): AppError | undefined {
   const { params, query, headers } = request;
   for (const [part, input] of Object.entries({ params, querystring: query, headers })) {
@@ -95,7 +95,7 @@ function fieldOf(error: FastifySchemaValidationError, context: Part): string {
   return typeof missing === 'string' ? missing : context;
 }
 
-/** Whether a query parameter stands more than once: the query's parser makes a list of its values. */
+/** Whether a query parameter is repeated: the parser of the query then makes a list of its values. */
 function isRepeated(value: unknown, context: Part): boolean {
   return context === 'querystring' && Array.isArray(value);
 }
@@ -106,7 +106,7 @@ function messageOf(
   field: string,
   { properties = {}, required = [] }: PartSchema,
 ): string {
-  // Only a change needs members without saying which.
+  // Only the schema of a change has this rule.
   if (error.keyword === 'minProperties') {
     return `must change at least one of ${Object.keys(properties).join(', ')}`;
   }

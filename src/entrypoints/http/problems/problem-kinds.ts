@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ErrorCode } from '../../../core/errors.ts';
 
-/** How a code is told over HTTP. */
+/** How HTTP presents a code. */
 export type ProblemKind = {
   status: number;
   title: string;
-  /** The text that clients of this API family look for; for `invalid_request` what is wrong follows it. */
+  /** The text that clients of this API family compare with; for `invalid_request` the reason follows it. */
   error: string;
-  /** Whether the call changed anything: it did not, or nobody can tell. */
+  /** `none`: the call changed nothing. `unknown`: it may have changed something. */
   effect: 'none' | 'unknown';
-  /** Seconds after which another try makes sense; drawn anew each time, so that clients do not return as one crowd. */
+  /** The range of `Retry-After`. Each response draws from it, so that clients do not all return at once. */
   retryAfterSeconds?: { min: number; max: number };
-  /** For the documentation: what it means and what a client does. */
+  /** For the documentation: what the code means and what a client can do. */
   meaning: string;
 };
 
-/** The one table from codes to HTTP. */
+/** The HTTP form of every code. */
 export const problems: Record<ErrorCode, ProblemKind> = {
   invalid_request: {
     status: 400,
@@ -23,22 +23,23 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'invalid request',
     effect: 'none',
     meaning:
-      'The request breaks a rule; `errors` names each field and what is allowed. Mend it. ' +
-      "Operators' calls also refuse unknown members and query parameters. No body may repeat a member.",
+      'The request breaks a rule; `errors` names each field and what is allowed. Fix it and send it again. ' +
+      'Calls of operators also refuse unknown members and query parameters. No body may repeat a member.',
   },
   sold_out: {
     status: 400,
     title: 'Coupon out of stock',
     error: 'coupon out of stock',
     effect: 'none',
-    meaning: 'No unit was left when the claim was decided. Added stock would change that.',
+    meaning:
+      'No unit was left when the claim was decided. A later claim may succeed if stock is added.',
   },
   unauthorized: {
     status: 401,
     title: 'Unauthorized',
     error: 'unauthorized',
     effect: 'none',
-    meaning: 'The call needs `Authorization: Bearer` with a key that it did not have.',
+    meaning: 'The call needs a valid key, sent as `Authorization: Bearer`.',
   },
   cross_origin: {
     status: 403,
@@ -46,7 +47,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'forbidden',
     effect: 'none',
     meaning:
-      'A page of another origin sent it, and may not change anything. Add the origin to `CORS_ORIGINS` to allow it.',
+      'A page of another origin sent the call, and such pages may not change anything. Add the origin to `CORS_ORIGINS` ' +
+      'to allow it.',
   },
   host_not_allowed: {
     status: 403,
@@ -75,14 +77,14 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Not found',
     error: 'not found',
     effect: 'none',
-    meaning: 'There is nothing at this path.',
+    meaning: 'No route has this path.',
   },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
     error: 'method not allowed',
     effect: 'none',
-    meaning: 'The path takes other methods; `Allow` lists them.',
+    meaning: 'The path does not support this method. `Allow` lists those it supports.',
   },
   request_timeout: {
     status: 408,
@@ -104,22 +106,22 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'coupon already claimed by user',
     effect: 'none',
     meaning:
-      'The user holds this coupon, as `claim` shows. After an `outcome_unknown`, a `claim_id` equal to the one told ' +
-      'there means that that call succeeded.',
+      'The user holds this coupon, as `claim` shows. After an `outcome_unknown`, a `claim_id` equal to ' +
+      'the one in that error means that the first call succeeded.',
   },
   not_open: {
     status: 409,
     title: 'Coupon not open',
     error: 'coupon not open',
     effect: 'none',
-    meaning: 'The sale opens at `opens_at`; `Retry-After` says in how many seconds.',
+    meaning: 'The sale opens at `opens_at`, which is in `Retry-After` seconds.',
   },
   paused: {
     status: 409,
     title: 'Coupon paused',
     error: 'coupon paused',
     effect: 'none',
-    meaning: 'An operator has stopped the sale for now.',
+    meaning: 'An operator has paused the sale.',
   },
   closed: {
     status: 409,
@@ -140,7 +142,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'URI too long',
     error: 'uri too long',
     effect: 'none',
-    meaning: 'A part of the path is longer than any name can be.',
+    meaning: 'A segment of the path is longer than any name can be.',
   },
   idempotency_key_reused: {
     status: 422,
@@ -148,8 +150,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'idempotency key reused',
     effect: 'none',
     meaning:
-      'This `Idempotency-Key` has added another number of units to this coupon. Nothing is changed. Send the first ' +
-      'number to get that answer again, or use a new key.',
+      'This `Idempotency-Key` was used to add another number of units to this coupon. Nothing changed. Send the first ' +
+      'number to get the first response again, or use a new key.',
   },
   rate_limited: {
     status: 429,
@@ -157,7 +159,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'too many requests',
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 5 },
-    meaning: 'The caller asks too often.',
+    meaning: 'The client sends too many requests.',
   },
   header_too_large: {
     status: 431,
@@ -171,7 +173,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Internal error',
     error: 'internal error',
     effect: 'unknown',
-    meaning: 'A bug of the service. The log has more under the request id in `instance`.',
+    meaning: 'A bug in the service. The log has details under the request id in `instance`.',
   },
   overloaded: {
     status: 503,
@@ -180,7 +182,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'More arrives than can be decided in time, or too many connections are open. Nothing is stored; ask again later.',
+      'More requests arrive than the service can decide in time, or too many connections are open. Nothing is stored; ' +
+      'retry later.',
   },
   unavailable: {
     status: 503,
@@ -189,9 +192,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The database cannot be used now, is another one than at the start, or refuses the request by a rule that no ' +
-      'caller can keep; the service stops; or a coupon sells out again and again before stock can be added to it. ' +
-      'Nothing is stored; retry later.',
+      'The database cannot be used now, is not the one that the service was started on, or refuses the request by a ' +
+      'rule that no caller can meet; or the service is stopping; or a coupon keeps selling out before stock can be ' +
+      'added to it. Nothing is stored; retry later.',
   },
   outcome_unknown: {
     status: 503,
@@ -200,7 +203,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'unknown',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The database was lost while it decided. Ask again with the same `Idempotency-Key`: the answer then is the ' +
-      'truth. `claim_id` is the id under which the claim is stored, if it is.',
+      'The connection to the database was lost while it decided. Send the call again with the same ' +
+      '`Idempotency-Key`: that response is final. `claim_id` is the id of the claim, if it is stored.',
   },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyReply } from 'fastify';
-import { AppError, type ErrorCode, type FieldError } from '../../../core/errors.ts';
+import type { ErrorCode, FieldError } from '../../../core/errors.ts';
 import { problems } from './problem-kinds.ts';
 
 /** The body of a problem, RFC 9457 with the family's `error` and our `code` and `effect`. */
@@ -16,17 +16,17 @@ export type ProblemBody = {
   trace_id?: string;
 };
 
-/** What a problem says beyond its code. */
+/** What a problem says besides what its code implies. */
 export type ProblemDetails = {
   code: ErrorCode;
   detail: string;
   fields?: FieldError[];
-  /** Further members, as the code has them: `claim`, `opens_at`, `claim_id`. */
+  /** Members of single codes: `claim`, `opens_at`, `claim_id`. */
   members?: Record<string, unknown>;
   retryAfterSeconds?: number;
 };
 
-/** Where the meaning of each code is documented. The address names the code; nothing is fetched from it. */
+/** The `type` of a problem is this and its code. It identifies the code; the URL serves no page. */
 export const problemTypeBase = 'https://firstcome.example/errors#';
 
 /** The media type of every error. */
@@ -56,7 +56,7 @@ export function problemBody(
   return JSON.stringify(body);
 }
 
-/** Answers a request with a problem. */
+/** Sends a problem as the response. */
 export function sendProblem(reply: FastifyReply, details: ProblemDetails): FastifyReply {
   const kind = problems[details.code];
   const retryAfter = details.retryAfterSeconds ?? drawSeconds(kind.retryAfterSeconds);
@@ -69,12 +69,12 @@ export function sendProblem(reply: FastifyReply, details: ProblemDetails): Fasti
 }
 
 /**
- * Answers requests with one problem whose text is known beforehand but for the request's id: nearly every request of a
- * sale hears `sold_out`, or `overloaded` in an overload, and writing that out anew each time would cost more than
- * deciding it.
+ * Creates a function that answers requests with the same problem, whose text is built once; only the request id differs.
+ * In a sale nearly every response is `sold_out`, or `overloaded` in an overload, and building its text each time would
+ * cost more than the decision.
  */
 export function fixedProblem(code: ErrorCode, detail: string): (reply: FastifyReply) => void {
-  // A NUL is in no text of ours, and stands in JSON as this.
+  // None of these texts holds a NUL, and JSON writes it as \u0000.
   const [head = '', tail = ''] = problemBody('\0', { code, detail }).split('\\u0000');
   const { status, retryAfterSeconds } = problems[code];
   return (reply) => {
@@ -88,46 +88,6 @@ export function fixedProblem(code: ErrorCode, detail: string): (reply: FastifyRe
       .send(head + id + end);
   };
 }
-
-/** What a fault of the core, or of the framework, tells the caller. */
-export function toProblemDetails(error: unknown): ProblemDetails {
-  if (error instanceof AppError) {
-    return {
-      code: error.code,
-      detail: error.detail,
-      fields: error.fields,
-      ...(error.claimId !== undefined && { members: { claim_id: error.claimId } }),
-    };
-  }
-  const { code, statusCode } = error as { code?: string; statusCode?: number };
-  const known = code === undefined ? undefined : frameworkErrors[code];
-  if (known !== undefined) return known;
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return { code: 'invalid_request', detail: 'the request cannot be read' };
-  }
-  return { code: 'internal', detail: 'an unexpected error occurred' };
-}
-
-const notJson: ProblemDetails = {
-  code: 'invalid_request',
-  detail: 'body must be valid JSON',
-  fields: [{ field: 'body', message: 'must be valid JSON' }],
-};
-
-const frameworkErrors: Record<string, ProblemDetails> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', detail: 'the body is larger than 16 KiB' },
-  FST_ERR_CTP_EMPTY_JSON_BODY: notJson,
-  FST_ERR_CTP_INVALID_JSON_BODY: notJson,
-  FST_ERR_BAD_URL: {
-    code: 'invalid_request',
-    detail: 'path must be correctly percent-encoded',
-    fields: [{ field: 'path', message: 'must be correctly percent-encoded' }],
-  },
-  FST_ERR_MAX_PARAM_LENGTH: {
-    code: 'uri_too_long',
-    detail: 'a part of the path is longer than any name can be',
-  },
-};
 
 function drawSeconds(range: { min: number; max: number } | undefined): number | undefined {
   if (range === undefined) return undefined;

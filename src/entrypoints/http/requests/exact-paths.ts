@@ -2,21 +2,21 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Lets a request reach its route only when its path, as it was sent, is that of the route. The router alone takes also
- * a fixed part that is percent-encoded, an empty name, and `.` and `..` as names. Clients resolve those two before they
- * send a path, so no name of a coupon or a user can be one of them. Must be called before the routes are registered.
+ * Treats a request as unknown unless its path, as it was sent, is exactly that of the route. Fastify would also accept a
+ * fixed segment that is percent-encoded, an empty name, and `.` and `..` as names. Clients resolve those two before they
+ * send a path, so they can be no names of coupons or users. Must run before the routes are added.
  */
 export function requireExactPaths(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const { url, prefix, onRequest = [] } = route;
     if (!url.startsWith('/')) return;
-    // At the prefix of a plugin the framework takes also the path with a slash at its end, with the same hooks.
-    const taken = [url, ...(url === prefix ? [`${url}/`] : [])].map((path) => path.split('/'));
+    // At the prefix of a plugin Fastify also accepts the path with a slash at its end, with the same hooks.
+    const accepted = [url, ...(url === prefix ? [`${url}/`] : [])].map((path) => path.split('/'));
     route.onRequest = [
       (request, reply, done) => {
         if (request.url === url) return done();
         const path = segmentsOf(request.url);
-        if (taken.some((segments) => leadsTo(segments, path))) done();
+        if (accepted.some((segments) => leadsTo(segments, path))) done();
         else reply.callNotFound();
       },
       ...[onRequest].flat(),
@@ -24,13 +24,13 @@ export function requireExactPaths(app: FastifyInstance): void {
   });
 }
 
-/** The parts of the path in a request's target, which may be a whole URL. */
+/** The segments of the path in a request target, which may be a full URL. */
 export function segmentsOf(target: string): string[] {
   const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/, '').split('?', 1);
   return path.split('/');
 }
 
-/** Whether a path is that of a route. A `*` at the end of a route stands for one part or more. */
+/** Whether a path belongs to a route. A `*` at the end of a route stands for one or more segments. */
 export function leadsTo(route: readonly string[], path: readonly string[]): boolean {
   const isOpen = route.at(-1) === '*';
   if (isOpen ? path.length < route.length : path.length !== route.length) return false;
@@ -40,7 +40,7 @@ export function leadsTo(route: readonly string[], path: readonly string[]): bool
   });
 }
 
-/** Whether a part of a path can name something. A fragment is none of the server's business, and in no valid path. */
+/** Whether a segment can be a name. A `#` starts a fragment, which no valid request target has. */
 function isName(segment: string): boolean {
   return segment !== '' && !/^(?:\.|%2e){1,2}$/i.test(segment) && !segment.includes('#');
 }

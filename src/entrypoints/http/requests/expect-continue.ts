@@ -1,49 +1,46 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { IncomingMessage, Server } from 'node:http';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AppError } from '../../../core/errors.ts';
 import { headFault } from '../problems/invalid-request.ts';
-import type { HttpApp } from '../route.ts';
 import { encodingFault } from './json-body.ts';
 
-/** The requests of an app that wait for `100 Continue`. */
-export type Expectations = {
-  /** Reads `Expect` on this server. */
-  watch(server: Server): void;
-  /** Whether a request still waits for `100 Continue` or its final status. */
-  isWaiting(request: IncomingMessage): boolean;
-};
-
 /**
- * Answers `Expect: 100-continue` with the final status where the head of the request decides it, else with `100
- * Continue`. Other expectations are ignored.
+ * Handles `Expect: 100-continue`. Where the head of the request decides the response, the client gets its final status
+ * and need not send the body; else it gets `100 Continue`. Other expectations are ignored.
  */
-export function meetExpectations(app: HttpApp): Expectations {
-  const waiting = new WeakSet<IncomingMessage>();
-  // Behind all rules that look at the head alone, and before the first byte of the body is read.
-  app.addHook('preParsing', (request, reply, _payload, done) => {
-    if (!waiting.has(request.raw) || !readsBody(request)) return done();
+export class Expectations {
+  private readonly waiting = new WeakSet<IncomingMessage>();
+
+  /** Reads `Expect` on this server. */
+  watch(server: Server): void {
+    server.on('checkContinue', (request, response) => {
+      this.waiting.add(request);
+      server.emit('request', request, response);
+    });
+    // Without this Node answers an unknown `Expect` with an empty 417.
+    server.on('checkExpectation', (request, response) => {
+      server.emit('request', request, response);
+    });
+  }
+
+  /** Whether the client still waits for `100 Continue` or the final status. */
+  isWaiting(request: IncomingMessage): boolean {
+    return this.waiting.has(request);
+  }
+
+  /** Sends `100 Continue` if the client waits for it, or returns the fault of the head. Runs before the body is read. */
+  answer(request: FastifyRequest, reply: FastifyReply): AppError | undefined {
+    if (!this.waiting.has(request.raw) || !readsBody(request)) return undefined;
     const fault = encodingFault(request) ?? headFault(request);
-    if (fault !== undefined) return done(fault);
-    waiting.delete(request.raw);
+    if (fault !== undefined) return fault;
+    this.waiting.delete(request.raw);
     reply.raw.writeContinue();
-    done();
-  });
-  return {
-    watch: (server) => {
-      server.on('checkContinue', (request, response) => {
-        waiting.add(request);
-        server.emit('request', request, response);
-      });
-      // Without this Node answers an `Expect` that it does not know with an empty 417.
-      server.on('checkExpectation', (request, response) => {
-        server.emit('request', request, response);
-      });
-    },
-    isWaiting: (request) => waiting.has(request),
-  };
+    return undefined;
+  }
 }
 
-/** Whether the service reads the body that the head announces. The framework refuses one that is too large. */
+/** Whether the service reads the body that the head announces. Fastify refuses one that is too large. */
 function readsBody({ method, is404, headers, routeOptions }: FastifyRequest): boolean {
   if (method === 'GET' || method === 'HEAD' || is404) return false;
   if (headers['transfer-encoding'] !== undefined) return true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-/** Which hosts a request may name. */
+/** What decides which hosts a request may name. */
 export type HostRuleOptions = {
-  /** Whether the service is bound to loopback, and so is only for this machine. */
+  /** Whether the service listens on loopback only. */
   loopbackOnly: boolean;
   /** Undefined: administration needs no key. */
   adminApiKey: string | undefined;
@@ -11,18 +11,18 @@ export type HostRuleOptions = {
   allowedHosts: readonly string[];
 };
 
-/** Judges the hosts that requests name. */
+/** Which hosts requests may name. */
 export type HostRule = {
   isAllowed(authority: string): boolean;
-  /** What a refused caller reads. */
+  /** The `detail` of a refusal. */
   refusal: string;
 };
 
 /**
- * The rule against DNS rebinding: a page whose name its owner points at this service is, for a browser, of the same
- * origin, and may then do what the browser's machine may. Allowed are names that cannot be pointed here from outside:
- * loopback, addresses, and names without a dot, which belong to the local network, such as those of containers.
- * Undefined where administration needs a key, which no such page has.
+ * The rule against DNS rebinding. An attacker can let the name of his page resolve to this service. A browser then takes
+ * both for the same origin, and the page may do what the machine of the browser may. So only names are allowed that no
+ * attacker can set: loopback, addresses, and names without a dot, which belong to the local network, such as those of
+ * containers. Undefined where administration needs a key, which no such page has.
  */
 export function hostRule(options: HostRuleOptions): HostRule | undefined {
   const allowedHosts = new Set(options.allowedHosts.map(withoutTrailingDot));
@@ -42,10 +42,10 @@ export function hostRule(options: HostRuleOptions): HostRule | undefined {
   };
 }
 
-/** The host, in brackets where it is IPv6, and whatever port. */
+/** A host, in brackets if it is IPv6, with or without a port. */
 const authorityForm = /^(?:\[([\da-f:.]+)(?:%[\w.~%-]+)?\]|([\w.-]+))(?::\d*)?$/i;
 
-/** Applies a test to the host as the URL standard reads it, and to the name as it stands. What is no host fails. */
+/** Passes the host as the URL standard reads it, and the name as it was sent. What is no host is not allowed. */
 function withHost(test: (host: string, name: string) => boolean): HostRule['isAllowed'] {
   return (authority) => {
     const [matched, ipv6, name = `[${ipv6}]`] = authorityForm.exec(authority) ?? [];
@@ -53,7 +53,7 @@ function withHost(test: (host: string, name: string) => boolean): HostRule['isAl
   };
 }
 
-/** Lower case, without a trailing dot, and each address in its usual form: `0x7f.1` is `127.0.0.1`. */
+/** In lower case, without a trailing dot, and with addresses in their usual form: `0x7f.1` is `127.0.0.1`. */
 function hostOf(name: string): string {
   const url = `http://${name}`;
   return withoutTrailingDot(URL.canParse(url) ? new URL(url).hostname : name.toLowerCase());
@@ -67,7 +67,7 @@ function isAddress(host: string): boolean {
   return host.startsWith('[') ? isIPv6(host.slice(1, -1)) : isIPv4(host);
 }
 
-/** A name of the local network. A trailing dot would make it one of the public DNS. */
+/** A name of the local network. With a trailing dot it would be one of the public DNS. */
 function isLocalName(name: string): boolean {
   return /^[\w-]+$/.test(name) || withoutTrailingDot(name.toLowerCase()) === 'host.docker.internal';
 }
@@ -83,7 +83,7 @@ function isLoopbackHost(host: string): boolean {
     : loopback.check(host, 'ipv4');
 }
 
-/** The host and port in a request target that is a whole URL, and undefined in one that is a path. */
+/** The host and port in a request target that is a full URL; undefined for one that is a path. */
 export function authorityIn(target: string): string | undefined {
   if (target.startsWith('/')) return undefined;
   return /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(target)?.[1];

@@ -6,17 +6,16 @@ import { shownName } from '../../../core/unknown-names.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
 
-/** Bytes in a body. */
+/** The largest body, in bytes. */
 export const bodyBytesMax = 16 * 1024;
 
-/** Objects and arrays within each other. */
+/** How deep objects and arrays may be nested. */
 const depthMax = 8;
 
 /**
- * Reads every body as JSON, whatever its Content-Type says: clients of this API family send all sorts. What JSON does
- * not allow, what would reach for an object's prototype, and what is not UTF-8 is refused: two ids must not become one
- * by the replacement of bytes that no character stands for. So is a member that stands twice, of which another reader
- * may take the other one.
+ * Reads every body as JSON. Refuses what JSON does not allow, members that would change the prototype of an object,
+ * bytes that are not UTF-8, since their replacement could make two ids one, and repeated members, of which another
+ * reader may take the other one.
  */
 export function readJsonBodies(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
@@ -35,14 +34,15 @@ export function readJsonBodies(app: FastifyInstance): void {
       });
     },
   );
-  app.addHook('onRequest', (request, _reply, done) => {
-    // Also a missing or malformed Content-Type counts as JSON; the framework would answer it with 415. Where no route
-    // takes the request its body is nobody's: a type without a parser leaves it unread.
-    if (request.method !== 'GET') {
-      request.raw.headers['content-type'] = request.is404 ? 'text/plain' : 'application/json';
-    }
-    done();
-  });
+}
+
+/**
+ * Makes a request count as JSON whatever its Content-Type is, also without one: clients of this API family send all
+ * sorts, and Fastify would answer 415. Where no route takes the request, a type without a parser leaves the body unread.
+ */
+export function treatBodyAsJson(request: FastifyRequest): void {
+  if (request.method === 'GET') return;
+  request.raw.headers['content-type'] = request.is404 ? 'text/plain' : 'application/json';
 }
 
 /** Whether an absent body may count as an empty object. */
@@ -51,7 +51,7 @@ function isEveryMemberOptional(request: FastifyRequest): boolean {
   return body !== undefined && (body.required ?? []).length === 0;
 }
 
-/** What is wrong with the coding of a body, as the head shows it. */
+/** The fault of a body whose head says that it is compressed. */
 export function encodingFault({ headers }: FastifyRequest): AppError | undefined {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
@@ -62,7 +62,7 @@ function invalidBody(message: string) {
   return invalidRequest([{ field: 'body', message }]);
 }
 
-/** What is wrong with the structure of a body that is JSON. */
+/** The fault of valid JSON that is nested too deep or repeats a member. */
 function faultOf(text: string, value: unknown): Error | null {
   const members = membersInValue(value, depthMax);
   if (Number.isNaN(members)) return invalidBody(`must not be nested deeper than ${depthMax}`);

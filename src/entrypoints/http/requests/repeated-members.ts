@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Finds a member that stands twice in an object of a JSON text. The parser keeps the last one, but a gateway in front
- * may have checked the first. As this runs for every claim, the members of the text are only counted; the text is
- * searched where the parsed value has fewer.
+ * Finds a repeated member in a JSON text. The parser keeps the last one, but a gateway in front may have checked the
+ * first. This runs for every claim, so it first counts the members of the text and of the parsed value. Only where the
+ * value has fewer does it search the text.
  */
 
 const quote = 0x22;
 const colon = 0x3a;
 const backslash = 0x5c;
 
-/** How many members the objects of a valid JSON text have, repeated ones included. */
+/** The number of members in all objects of a valid JSON text, with repeated ones. */
 export function membersInText(text: string): number {
   let members = 0;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    // Outside of texts a colon stands behind the name of a member and nowhere else.
+    // Outside of strings a colon only follows the name of a member.
     if (code === colon) members += 1;
     else if (code === quote) index = endOfString(text, index);
   }
   return members;
 }
 
-/** How many members the objects in a parsed value have; NaN where it is nested deeper than `depthMax`. */
+/** The number of members in all objects of a parsed value; NaN where it is nested deeper than `depthMax`. */
 export function membersInValue(value: unknown, depthMax: number): number {
   if (typeof value !== 'object' || value === null) return 0;
   if (depthMax === 0) return Number.NaN;
@@ -38,9 +38,9 @@ export function membersInValue(value: unknown, depthMax: number): number {
   return members;
 }
 
-/** The first name in a valid JSON text that its object has already; undefined where there is none. */
+/** The first repeated name in a valid JSON text; undefined where no name is repeated. */
 export function repeatedMember(text: string): string | undefined {
-  // An object's names so far, or undefined for an array.
+  // For each open object its names so far; undefined for an open array.
   const open: (Set<string> | undefined)[] = [];
   for (let index = 0; index < text.length; index += 1) {
     const character = text[index];
@@ -62,8 +62,8 @@ export function repeatedMember(text: string): string | undefined {
 }
 
 /**
- * The index of the quote that ends the string that begins at `start`. Goes from quote to quote, which the engine finds
- * faster than any loop: one behind an odd number of backslashes belongs to the string.
+ * The index of the quote that ends the string that begins at `start`. Goes from quote to quote with `indexOf`, which is
+ * faster than a loop over all characters. A quote after an odd number of backslashes belongs to the string.
  */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AppError, FieldError } from '../../../core/errors.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
 /**
- * Headers that hold one value for this service. Of a second line Node keeps the first value, or joins both with a comma,
- * and each proxy on the way has a rule of its own: what one of them has checked is not what the next one reads.
+ * Headers of which this service reads one value. When a header is sent twice, Node keeps the first value or joins both
+ * with a comma, and each proxy has its own rule: what one program has checked is not what the next one reads.
  */
 const sentOnce = [
   'Host',
@@ -19,27 +20,37 @@ const sentOnce = [
 
 const nameLengthMax = Math.max(...sentOnce.map(({ name }) => name.length));
 
-// The length alone rules out most other headers.
+// Most other headers are ruled out by their length.
 const sentOnceByLength = Array.from({ length: nameLengthMax + 1 }, (_, length) =>
   sentOnce.filter(({ name }) => name.length === length),
 );
 
-/** What the check reads of a request. */
+/** What the checks read of a request. */
 export type RequestHead = Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'httpVersion'>;
 
-/** What is allowed in `Content-Length`; the HTTP parser refuses all else. */
+/** The error for a bad `Content-Length`, which the HTTP parser refuses. */
 export const contentLengthFault: FieldError = {
   field: 'Content-Length',
   message: 'must be a whole number, sent only once and without Transfer-Encoding',
 };
 
-/** What is allowed in `Transfer-Encoding`; the HTTP parser refuses most of what is not. */
+/** The error for a bad `Transfer-Encoding`. The HTTP parser refuses most of them. */
 export const transferEncodingFault: FieldError = {
   field: 'Transfer-Encoding',
   message: 'must be chunked, sent only once, in HTTP/1.1 and without Content-Length',
 };
 
-/** The fault of a request whose head another program may read differently; undefined where there is none. */
+/** Refuses a request whose head another program may read differently. A body with an unsure end ends the connection. */
+export function refuseAmbiguousHead(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): AppError | undefined {
+  const fault = faultOfHead(request.raw);
+  if (fault !== undefined && isFramedOddly(request.raw)) reply.header('Connection', 'close');
+  return fault;
+}
+
+/** The fault of an ambiguous head: a repeated header, no `Host`, or an odd `Transfer-Encoding`. */
 export function faultOfHead(head: RequestHead): AppError | undefined {
   const repeated = repeatedHeaders(head.rawHeaders);
   if (repeated !== 0) {
@@ -56,9 +67,8 @@ export function faultOfHead(head: RequestHead): AppError | undefined {
 }
 
 /**
- * Whether the end of the body is found by anything but a length or plain chunks. Of a list of codings the parser reads
- * the last one alone. HTTP/1.0 has no chunks: a proxy of that version finds another end. The
- * parser takes 0.9 and 2.0 too, which are no versions of this protocol.
+ * Whether another program may find another end of the body. Node's parser reads only the last of several codings, and
+ * accepts chunks in HTTP/1.0, which has none, and in 0.9 and 2.0, which are no versions of this protocol.
  */
 export function isFramedOddly({ headers, httpVersion }: Omit<RequestHead, 'rawHeaders'>): boolean {
   const coding = headers['transfer-encoding'];
@@ -66,7 +76,7 @@ export function isFramedOddly({ headers, httpVersion }: Omit<RequestHead, 'rawHe
   return coding.toLowerCase() !== 'chunked' || httpVersion !== '1.1';
 }
 
-/** The bits of the headers that are sent in more than one line. Runs for every request. */
+/** The bits of the headers that are sent more than once. Runs for every request. */
 function repeatedHeaders(rawHeaders: readonly string[]): number {
   let seen = 0;
   let repeated = 0;

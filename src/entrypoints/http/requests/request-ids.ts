@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { randomBytes } from 'node:crypto';
 
-/** Ids that are unique across processes and restarts, at the price of a counter. */
+/** Creates ids that are unique across processes and restarts: a random prefix and a counter, which costs little. */
 export function requestIds(): () => string {
   const prefix = randomBytes(9).toString('base64url');
   let count = 0;

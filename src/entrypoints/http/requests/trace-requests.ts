@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { RequestTrace, TraceRequest } from '../../../core/tracing.ts';
-import type { HttpApp } from '../route.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -10,10 +9,10 @@ declare module 'fastify' {
   }
 }
 
-/** Starts the trace of a request that is to have one. */
+/** Starts the trace of a request. */
 export type StartTrace = (request: FastifyRequest, reply: FastifyReply) => void;
 
-/** What starts the trace of every request but those for which `isLeftOut`; undefined without `traceRequest`. */
+/** Starts the trace of every request but those that `isLeftOut` names; undefined without `traceRequest`. */
 export function traceStart(
   traceRequest: TraceRequest | undefined,
   isLeftOut: (url: string) => boolean,
@@ -30,29 +29,27 @@ export function traceStart(
       headers: request.headers,
     });
     request.trace = trace;
-    // Not `onResponse`, which is not called when the client goes before its answer.
+    // `onResponse` would not run for a client that is gone before its response.
     reply.raw.once('close', () => {
       trace.end(reply.raw.writableFinished ? reply.statusCode : undefined);
     });
   };
 }
 
-/** Traces the requests of a server. Without `start` no hook is added. */
-export function traceRequests(app: HttpApp, start: StartTrace | undefined): void {
-  app.decorateRequest('trace', undefined);
-  if (start === undefined) return;
-  app.addHook('onRequest', (request, reply, done) => {
-    start(request, reply);
-    done();
-  });
-  // Not before: the body is read in a context of the connection, which others of its requests share.
-  app.addHook('preHandler', (request, _reply, done) => {
-    if (request.trace === undefined) done();
-    else request.trace.run(done);
-  });
+/**
+ * Runs the rest of a request in the context of its trace. A `preHandler` hook: the body is read in a context of the
+ * connection, which other requests on it share.
+ */
+export function runInTrace(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  if (request.trace === undefined) done();
+  else request.trace.run(done);
 }
 
-/** Undefined where there is no route; that of preflights, `*`, is none of an API. */
+/** Undefined without a route, and for `*`, the route of preflights, which is none of the API. */
 function routeOf({ is404, routeOptions }: FastifyRequest): string | undefined {
   return is404 || routeOptions.url === '*' ? undefined : routeOptions.url;
 }

@@ -4,8 +4,8 @@ import { sendProblem } from '../problems/problem.ts';
 import { leadsTo, segmentsOf } from './exact-paths.ts';
 
 /**
- * Answers what no route takes: 405 with `Allow` where the path has other methods, else 404. Must be called before the
- * routes are registered.
+ * Answers requests that no route matches: 405 with `Allow` where the path has other methods, else 404. Must run before
+ * the routes are added.
  */
 export function answerUnknownRoutes(app: FastifyInstance): void {
   const routes: { segments: string[]; method: string }[] = [];
@@ -14,7 +14,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const segments = url.split('/');
     for (const one of [method].flat()) {
       routes.push({ segments, method: one });
-      // The framework does not report a GET that it adds for a path with a slash at its end.
+      // Fastify does not report the GET that it adds for a path with a slash at its end.
       if (one === 'HEAD') routes.push({ segments, method: 'GET' });
     }
   });
@@ -22,7 +22,7 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const path = segmentsOf(request.url);
     const methods = routes.filter(({ segments }) => leadsTo(segments, path)).map((r) => r.method);
-    // A route for files takes the method, and has no such file.
+    // A route for files supports the method, but the file does not exist.
     if (methods.length === 0 || methods.includes(request.method)) {
       return sendProblem(reply, {
         code: 'route_not_found',

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyReply } from 'fastify';
-import { allowedIn } from './schemas.ts';
+import { allowedIn } from './fields.ts';
 import { invalidRequest } from './validation.ts';
 
-/** Items in a page when the caller does not say. */
+/** The number of items in a page unless the caller sets `limit`. */
 export const pageLimitDefault = 100;
 
-/** Points from a page to the one behind it. */
+/** Sets the `Link` to the next page. */
 export function linkNextPage(
   reply: FastifyReply,
   page: { path: string; limit: number; cursor: string },
@@ -14,7 +14,7 @@ export function linkNextPage(
   reply.header('Link', `<${page.path}?limit=${page.limit}&cursor=${page.cursor}>; rel="next"`);
 }
 
-/** The position in a cursor, 0 for the first page. */
+/** The position after which a page begins: 0 for the first page. */
 export function positionOf(cursor: string | undefined): number {
   const position = Number(cursor ?? '0');
   if (position > 2_147_483_647) {

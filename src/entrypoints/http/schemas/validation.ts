@@ -4,16 +4,16 @@ import formats from 'ajv-formats';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
-import { sharedSchemas } from './schemas.ts';
+import { sharedSchemas } from './responses.ts';
 
-/** Bodies are taken as they are; paths, queries and headers are text and so are read as the type they stand for. */
+/** Converts no types in bodies. Paths, queries and headers are text, so their values are converted to their types. */
 export function validatorCompiler(): FastifySchemaCompiler<TSchema> {
   const strict = newAjv({ coerceTypes: false });
   const loose = newAjv({ coerceTypes: true });
   return ({ schema, httpPart }) => (httpPart === 'body' ? strict : loose).compile(schema);
 }
 
-/** The fault for fields that break a rule. */
+/** The fault for fields that are not valid. */
 export function invalidRequest(fields: FieldError[]): AppError {
   return new AppError('invalid_request', { detail: detailOf(fields), fields });
 }
@@ -21,7 +21,7 @@ export function invalidRequest(fields: FieldError[]): AppError {
 function newAjv(options: { coerceTypes: boolean }): Ajv {
   const ajv = new Ajv({
     ...options,
-    // All of them, so that one answer names every field; the limit of the body bounds the work.
+    // One response names every wrong field; the limit of the body bounds the work.
     allErrors: true,
     removeAdditional: false,
     useDefaults: true,

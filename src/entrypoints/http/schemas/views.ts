@@ -2,9 +2,9 @@
 import type { Static } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
 import type { Coupon, CouponWithHolders } from '../../../core/coupons/coupon.ts';
-import type { ClaimBody, CouponBody, CouponSummaryBody } from './schemas.ts';
+import type { ClaimBody, CouponBody, CouponSummaryBody } from './responses.ts';
 
-/** A coupon in a list, as callers see it. */
+/** The body of a coupon in a list. */
 export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody> {
   return {
     name: coupon.name,
@@ -18,18 +18,18 @@ export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody
   };
 }
 
-/** A coupon by itself, as callers see it: with its holders, or with a word that they are hidden. */
+/** The body of a single coupon, with its holders or the note that they are hidden. */
 export function toCouponBody(
   coupon: CouponWithHolders,
-  holdersVisible: boolean,
+  showsHolders: boolean,
 ): Static<typeof CouponBody> {
   return {
     ...toCouponSummary(coupon),
-    ...(holdersVisible ? { claimed_by: coupon.holders } : { claimed_by_hidden: true }),
+    ...(showsHolders ? { claimed_by: coupon.holders } : { claimed_by_hidden: true }),
   };
 }
 
-/** A claim, as callers see it. */
+/** The body of a claim. */
 export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
   return {
     claim_id: claim.claimId,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { allowedIn } from './schemas.ts';
+import { allowedIn } from './fields.ts';
 import { invalidRequest } from './validation.ts';
 
-// The schema's format checks the ranges, but takes any white space for the T and offsets without minutes or colon.
+// The format of the schema checks the ranges, but accepts any white space for the T, and incomplete offsets.
 const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * A limit of the sale window as the database takes it: UTC, to the millisecond. The schema has checked most of RFC
- * 3339; here it is checked in full, and the time must also lie in the years 1 to 9999 and must not be a leap second.
+ * The start or the end of the sale window as the database takes it: UTC, to the millisecond. The schema has checked most
+ * of RFC 3339. This checks all of it, and refuses leap seconds and years outside of 1 to 9999.
  */
 export function toWindowTime(
   field: 'opens_at' | 'closes_at',

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FieldError } from '../../../core/errors.ts';
-import type { BodyDrain } from '../connections/unread-bodies.ts';
+import { type ProblemDetails, problemBody, problemMediaType } from '../problems/problem.ts';
+import { problems } from '../problems/problem-kinds.ts';
 import { contentLengthFault, transferEncodingFault } from '../requests/request-head.ts';
-import { type ProblemDetails, problemBody, problemMediaType } from './problem.ts';
-import { problems } from './problem-kinds.ts';
+import { isBeingAnswered, responseUnderWay } from './connection.ts';
+import type { UnreadBodies } from './unread-bodies.ts';
 
 /**
- * Answers what never became a request: headers too large or too slow, bytes that are no HTTP. The connection closes
- * after it. When a request of this connection is still being decided, or its answer is on its way, that answer is the
- * last one instead: an error in its place would say that it changed nothing. A request whose answer is sent gets no
- * second one, which a client would take for the answer to its next request.
+ * Answers bytes that never became a request, such as headers that are too large or too slow, or bytes that are no HTTP,
+ * and closes the connection. If another request of this connection is being decided, or its response is being sent,
+ * that response is the last one instead: an error in its place would say that the request changed nothing. A request
+ * whose response is sent gets no second one, which a client would take for the response to its next request.
  */
 export function answerClientError(
   error: Error & { code?: string },
   socket: Socket,
   requestId: string,
-  drain: BodyDrain,
+  unreadBodies: UnreadBodies,
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const underWay = answerUnderWay(socket);
-  if (underWay && (underWay.req.complete || underWay.headersSent)) {
-    drain.closeAfter(underWay, socket);
+  const underWay = responseUnderWay(socket);
+  if (underWay && isBeingAnswered(socket)) {
+    unreadBodies.closeAfter(underWay, socket);
     return;
   }
-  if (drain.isDraining(socket) || drain.hasAnswer(socket)) {
+  if (unreadBodies.isDiscarding(socket) || unreadBodies.hasAnswer(socket)) {
     socket.destroy();
     return;
   }
@@ -38,12 +38,7 @@ export function answerClientError(
         `\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
     );
   }
-  drain.close(socket, details.code === 'request_timeout');
-}
-
-/** Where Node keeps the answer that a connection waits for; its own handling of such errors looks there too. */
-function answerUnderWay(socket: Socket): ServerResponse | null | undefined {
-  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage;
+  unreadBodies.close(socket, details.code === 'request_timeout');
 }
 
 function detailsOf(code: string | undefined): ProblemDetails {
