@@ -106,7 +106,7 @@ describe.each([
   (_keys, env, allowed) => {
     const service = useService(env);
 
-    it.each(Object.keys(calls))('lets those %s who may, and nobody else', async (name) => {
+    it.each(Object.keys(calls))('only callers with an allowed key can %s', async (name) => {
       const call = calls[name];
       if (call === undefined) throw new Error(name);
       const coupon = await aHeldCoupon(service);
@@ -127,7 +127,7 @@ describe.each([
       }
     });
 
-    it('shows who holds a coupon to those who may list claims, and to nobody else', async () => {
+    it('a coupon shows its holders only to callers that may list claims', async () => {
       const coupon = await aHeldCoupon(service);
       for (const bearer of Object.keys(bearers) as Bearer[]) {
         const { json, text } = await service.client.get(pathOf(coupon), bearers[bearer]);
@@ -149,7 +149,7 @@ describe('a key', () => {
   const service = useService({ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey });
   const listWith = (Authorization: string) => service.client.get('/api/coupons', { Authorization });
 
-  it.each(['Bearer', 'bearer', 'BEARER'])('may come under the scheme %s', async (scheme) => {
+  it.each(['Bearer', 'bearer', 'BEARER'])('a key is accepted under the scheme %s', async (scheme) => {
     expect((await listWith(`${scheme} ${adminKey}`)).status).toBe(200);
   });
 
@@ -162,11 +162,11 @@ describe('a key', () => {
     ],
     ...[`Bearer ${adminKey} ${adminKey}`, `Bearer "${adminKey}"`, `Bearer Bearer ${adminKey}`],
     ...[`Basic ${Buffer.from(`:${adminKey}`).toString('base64')}`, 'Bearer \u00e9'],
-  ])('is not taken from "%s"', async (authorization) => {
+  ])('the header Authorization "%s" carries no valid key', async (authorization) => {
     expectProblem(await listWith(authorization), 'unauthorized');
   });
 
-  it('is not taken from the query or another header', async () => {
+  it('a key in the query or in another header is not accepted', async () => {
     for (const query of [`?api_key=${adminKey}`, `?access_token=${adminKey}`]) {
       expectProblem(await service.client.get(`/api/coupons${query}`), 'unauthorized');
     }
@@ -176,7 +176,7 @@ describe('a key', () => {
     }
   });
 
-  it('is asked for before anything else is said about a request', async () => {
+  it('a call without a key is 401 before its body or path is judged', async () => {
     for (const body of ['garbage', 'x'.repeat(20_000), { name: 5 }]) {
       expectProblem(await service.client.post('/api/coupons', body), 'unauthorized');
       expectProblem(await service.client.post('/api/coupons/claim', body), 'unauthorized');
@@ -185,13 +185,13 @@ describe('a key', () => {
     expectProblem(await service.client.get(pathOf(newName(), 'claims', 'ada')), 'unauthorized');
   });
 
-  it('is not needed to hear that a path or a method is wrong', async () => {
+  it('an unknown path and a wrong method need no key to be reported', async () => {
     expectProblem(await service.client.get('/nowhere'), 'route_not_found');
     const wrong = await service.client.call({ method: 'DELETE', path: '/api/coupons' });
     expectProblem(wrong, 'method_not_allowed');
   });
 
-  it('of the admin creates what the key of claims can claim', async () => {
+  it('the claim key claims a coupon that the admin key has created', async () => {
     const client = {
       ...service.client,
       post: (path: string, body: unknown) => service.client.post(path, body, bearers.admin),
@@ -203,14 +203,14 @@ describe('a key', () => {
   });
 });
 
-describe('a service whose admin is anonymous', () => {
+describe('a service without an admin key', () => {
   const service = useService({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' });
 
-  it('says so in /health', async () => {
+  it('/health reports anonymous_admin where administration needs no key', async () => {
     expect((await service.client.get('/health')).json.anonymous_admin).toBe(true);
   });
 
-  it('lets anybody create, list and see who holds', async () => {
+  it('where administration needs no key, every caller can create, list and read holders', async () => {
     const coupon = await aCoupon(service);
     await aClaim(service, coupon, { user: 'ada' });
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
@@ -219,7 +219,7 @@ describe('a service whose admin is anonymous', () => {
 });
 
 describe('a service that other machines can reach', () => {
-  it('does not start without a key, unless it is told to let anybody administer', async () => {
+  it('a service that other machines can reach does not start without an admin key or ALLOW_ANONYMOUS_ADMIN', async () => {
     const { startService } = await import('../support/service.ts');
     const env = { HOST: '0.0.0.0', DATABASE_URL: 'postgres://127.0.0.1:1/none' };
     await expect(startService(env)).rejects.toThrow(/ADMIN_API_KEY.*ALLOW_ANONYMOUS_ADMIN/);

@@ -21,7 +21,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     );
   const amountOf = async (name: string) => (await service.client.get(pathOf(name))).json.amount;
 
-  it('answers 200 with the coupon, which has that many units more', async () => {
+  it('adding stock answers 200 with the coupon and its new amount', async () => {
     const name = await aCoupon(service, { amount: 2 });
     await aClaim(service, name, { user: 'ada' });
     const answer = await add(name, 5);
@@ -32,14 +32,14 @@ describe('POST /api/coupons/{name}/stock', () => {
     expectApiHeaders(answer);
   });
 
-  it('adds each time when there is no key', async () => {
+  it('each addition without a key adds its units', async () => {
     const name = await aCoupon(service, { amount: 1 });
     await add(name, 1);
     await add(name, 1);
     expect(await amountOf(name)).toBe(3);
   });
 
-  it('ends being sold out', async () => {
+  it('an addition puts a sold out coupon on sale again', async () => {
     const name = await aCoupon(service, { amount: 1 });
     await aClaim(service, name, { user: 'first' });
     expectProblem(await service.client.claim('second', name), 'sold_out');
@@ -47,7 +47,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect((await aClaim(service, name, { user: 'second' })).json.position).toBe(2);
   });
 
-  it('adds once under one key, and says that the repeat is one', async () => {
+  it('a repeated addition with the same key adds nothing and is marked as a replay', async () => {
     const name = await aCoupon(service, { amount: 1 });
     expect((await add(name, 5, 'k')).headers).not.toHaveProperty('idempotency-replayed');
     const again = await add(name, 5, 'k');
@@ -57,7 +57,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(6);
   });
 
-  it('adds once when ten come at the same time under one key', async () => {
+  it('ten simultaneous additions with the same key add their units once', async () => {
     const name = await aCoupon(service, { amount: 1 });
     const answers = await Promise.all(Array.from({ length: 10 }, () => add(name, 5, 'k')));
     expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
@@ -66,7 +66,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(6);
   });
 
-  it('refuses the same key for another number of units, and adds nothing', async () => {
+  it('the same key with another number of units is refused and adds nothing', async () => {
     const name = await aCoupon(service, { amount: 1 });
     await add(name, 5, 'k');
     const before = await storedCounts(service);
@@ -79,7 +79,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect((await add(name, 5, 'k')).headers['idempotency-replayed']).toBe('true');
   });
 
-  it('takes one of several numbers of units that come together under one key', async () => {
+  it('of simultaneous additions with the same key and different units, exactly one is accepted', async () => {
     const name = await aCoupon(service, { amount: 1 });
     const units = [1, 2, 3];
     // All of them have begun before one of them can be decided.
@@ -99,7 +99,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
   });
 
-  it('takes one of several numbers of units for a sold out coupon, under one key', async () => {
+  it('of simultaneous additions to a sold out coupon with the same key, one number of units is accepted', async () => {
     const name = await aCoupon(service, { amount: 1 });
     await aClaim(service, name);
     const units = [3, 4, 3, 4];
@@ -115,7 +115,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
   });
 
-  it('keeps one key for two coupons, and other keys, apart', async () => {
+  it('the same key on two coupons, and different keys on one, are separate additions', async () => {
     const [one, two] = [await aCoupon(service), await aCoupon(service)];
     for (const [name, key] of [
       [one, 'k'],
@@ -129,7 +129,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(two)).toBe(11);
   });
 
-  it('keeps the key of an addition and that of a claim apart', async () => {
+  it('an addition and a claim with the same key are independent', async () => {
     const name = await aCoupon(service);
     await aClaim(service, name, { user: 'ada', key: 'k' });
     expect((await add(name, 1, 'k')).json.amount).toBe(11);
@@ -138,7 +138,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     );
   });
 
-  it('decides a key anew when its first attempt was refused', async () => {
+  it('a key whose first attempt was refused can be used again', async () => {
     const name = newName();
     expectProblem(await add(name, 2, 'k'), 'coupon_not_found');
     await aCoupon(service, { name, amount: 1 });
@@ -149,7 +149,7 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it.each([0, -1, 1.5, '5', null, true, [], {}, 2_147_483_648])(
-    'refuses to add %j and changes nothing',
+    'an addition of %j units is refused and changes nothing',
     async (units) => {
       const name = await aCoupon(service);
       const before = await storedCounts(service);
@@ -164,7 +164,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     ['amount', 'is unknown; give the units to add as `add`'],
     ['idempotency_key', 'is unknown; send it as the header Idempotency-Key'],
     ['dry_run', 'is unknown; this call takes add'],
-  ])('refuses the unknown member %s and adds nothing', async (member, message) => {
+  ])('an addition with the unknown member %s is refused and adds nothing', async (member, message) => {
     const name = await aCoupon(service);
     const before = await storedCounts(service);
     const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
@@ -177,7 +177,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await storedCounts(service)).toEqual(before);
   });
 
-  it('refuses a query parameter and adds nothing', async () => {
+  it('an addition with a query parameter is refused and adds nothing', async () => {
     const path = pathOf(await aCoupon(service), 'stock');
     const before = await storedCounts(service);
     for (const query of ['dry_run=true', 'add=5', 'dry_run', '=', '=1', '%zz=1']) {
@@ -187,12 +187,12 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect((await service.client.post(`${path}?`, { add: 5 })).status).toBe(200);
   });
 
-  it('asks for what is missing', async () => {
+  it('an addition without units is refused because add is required', async () => {
     const answer = await service.client.post(pathOf(await aCoupon(service), 'stock'), {});
     expect(answer.json.error).toBe('invalid request: add is required');
   });
 
-  it('fills the amount up to 2,147,483,647 and not one further', async () => {
+  it('additions raise the amount up to 2,147,483,647 and no further', async () => {
     const name = await aCoupon(service, { amount: 2_147_483_640 });
     await aClaim(service, name);
     const before = await storedCounts(service);
@@ -206,7 +206,7 @@ describe('POST /api/coupons/{name}/stock', () => {
     expectInvalid(await add(name, 1), 'add');
   });
 
-  it('answers 404 for a name that is no coupon, and stores nothing', async () => {
+  it('an addition to an unknown coupon answers 404 and stores nothing', async () => {
     const before = await storedCounts(service);
     expectProblem(await add(newName(), 1, 'k'), 'coupon_not_found');
     expect(await storedCounts(service)).toEqual(before);

@@ -73,7 +73,7 @@ describe('idle connections', () => {
   const max = 50;
   const service = useService({ HTTP_CONNECTIONS_MAX: String(max) });
 
-  it('are closed when nine tenths of the limit are open, those that wait longest first', async () => {
+  it('at nine tenths of the limit, the connections that have waited longest are closed', async () => {
     const { port } = service.client;
     const idle = await openIdle(port, max);
     await waitFor('end of five', () => openNow(idle) === max - 5);
@@ -90,7 +90,7 @@ describe('idle connections', () => {
     expect(second.received).toBe('');
   });
 
-  it('lock no one out, however many are opened, and cost no busy client its connection', async () => {
+  it('any number of idle connections shuts out no client and ends no busy connection', async () => {
     const { port } = service.client;
     const coupon = await aCoupon(service, { amount: 1100 });
     const busy = await openOne(port);
@@ -107,7 +107,7 @@ describe('idle connections', () => {
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toHaveLength(users.length);
   });
 
-  it('are counted, and so are those that were closed', async () => {
+  it('the metrics count idle connections and those that were closed', async () => {
     const { port } = service.client;
     await openIdle(port, max + 10);
     const metrics = await metricsOf(port);
@@ -145,7 +145,7 @@ describe('connections that are all in use', () => {
     return { coupon, busy, release: held.release };
   }
 
-  it('leave room for health checks and metrics, and refuse other requests as overloaded', async () => {
+  it('while all connections are in use, only health checks and metrics are served and others are overloaded', async () => {
     const { port } = service.client;
     const { coupon, busy, release } = await fill();
     try {
@@ -173,7 +173,7 @@ describe('connections that are all in use', () => {
     expect((await askAlone(port, claim('late', coupon)))?.status).toBe(200);
   });
 
-  it('serve on a connection beyond the limit as on any other once there is room', async () => {
+  it('a connection beyond the limit serves every request once there is room', async () => {
     const { port } = service.client;
     const { coupon, busy, release } = await fill();
     const waiting = await openOne(port);
@@ -190,7 +190,7 @@ describe('connections that are all in use', () => {
     expect(answer?.headers.connection).toBe('keep-alive');
   });
 
-  it('cannot be joined by silent ones so that health checks find no room', async () => {
+  it('silent connections beyond the limit do not shut out health checks', async () => {
     const { port } = service.client;
     const { release } = await fill();
     try {
@@ -205,7 +205,7 @@ describe('connections that are all in use', () => {
     }
   });
 
-  it('are freed by a request that does not arrive within a second, which is 408', async () => {
+  it('at the limit, a request that does not arrive within a second is 408 and frees its connection', async () => {
     const { port } = service.client;
     const slow = await open(port, max);
     const head = claim('slow', 'none').slice(0, -5);
@@ -224,7 +224,7 @@ describe('connections that are all in use', () => {
     expect(late?.headers.connection).toBe('close');
   });
 
-  it('are freed by a client that goes on sending a body behind its answer', async () => {
+  it('at the limit, a client that still sends a body after its response loses its connection', async () => {
     const { port } = service.client;
     const slowCount = async () =>
       (await metricsOf(port))('firstcome_http_connections_closed_total{reason="slow"}');
@@ -253,7 +253,7 @@ describe('connections that are all in use', () => {
     expect(await slowCount()).toBeGreaterThan(before);
   });
 
-  it('end with the answer to a path that cannot be read, as with any other', async () => {
+  it('near the limit, the response to a malformed path ends its connection like any other', async () => {
     const { port } = service.client;
     const coupon = await aCoupon(service, { amount: 100 });
     const held = await holdCoupon(service.database, coupon);
@@ -271,7 +271,7 @@ describe('connections that are all in use', () => {
     }
   });
 
-  it('are freed by one that has sent nothing since it was opened, but not at once', async () => {
+  it('at the limit, a connection that has sent nothing is closed after a moment', async () => {
     const { port } = service.client;
     const silent = await open(port, max);
     // All of them may be about to send.
@@ -310,7 +310,7 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
   });
   const service = useService({ HOST: 'localhost', HTTP_CONNECTIONS_MAX: String(max) });
 
-  it('count with all others', async () => {
+  it('connections to a second address of localhost count towards the limit', async () => {
     const { port } = service.client;
     const first = await openIdle(port, max);
     const second = await openIdle(port, max, further);
@@ -318,7 +318,7 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
     expect(openNow(second)).toBe(max - 1);
   });
 
-  it('follow the same rules for heads, and get the same errors', async () => {
+  it('a second address of localhost checks heads and answers errors like the first', async () => {
     const { port } = service.client;
     const ask = async (request: string) => {
       const answer = await (await openOne(port, further)).ask(request);
@@ -348,7 +348,7 @@ describe('a stop', () => {
   // Longer than the test may last.
   const service = useService({ SHUTDOWN_TIMEOUT_MS: '600000' });
 
-  it('waits for no connection that has sent nothing', async () => {
+  it('a stop does not wait for a connection that has sent nothing', async () => {
     const { port } = service.client;
     const silent = await openOne(port);
     // Accepted by now: the service has answered on one that was opened later.
@@ -358,7 +358,7 @@ describe('a stop', () => {
     expect(silent.received).toBe('');
   });
 
-  it('answers every request that was pipelined before it', async () => {
+  it('a stop answers every request that was pipelined before it', async () => {
     const database = service.database;
     const app = await startService({ ...patience, DATABASE_URL: database.url });
     const client = clientOf(app.url);
@@ -396,7 +396,7 @@ describe('requests that are pipelined on one connection', () => {
   const service = useService();
   const pipelinedMax = 1000;
 
-  it('are refused beyond a thousand under way, and all are answered in order', async () => {
+  it('pipelined requests beyond a thousand are refused, and all are answered in order', async () => {
     const { port } = service.client;
     const coupon = await aCoupon(service, { amount: 1100 });
     const held = await holdCoupon(service.database, coupon);

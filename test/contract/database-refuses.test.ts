@@ -58,7 +58,7 @@ async function claimTogether(coupon: string, users: readonly string[]): Promise<
 }
 
 describe('a coupon that is created while the sequence is behind its table', () => {
-  it('is unavailable, changes nothing, and is counted; after setval it is created', async () => {
+  it('a coupon is unavailable while the id sequence is behind, and can be created after setval', async () => {
     for (const name of range(8).map(() => newName())) await aCoupon(service, { name });
     await service.database.query('alter table coupons alter column id restart with 1');
     const [before, counted] = [await storedCounts(service), await refusals('sequence')];
@@ -75,7 +75,7 @@ describe('a coupon that is created while the sequence is behind its table', () =
 });
 
 describe('a coupon that meets rows which a removed coupon left', () => {
-  it('in the ledger is unavailable, and is created after setval', async () => {
+  it('a coupon whose id has ledger rows of a removed coupon is unavailable until setval', async () => {
     await aCoupon(service);
     await service.database.query('truncate coupons restart identity');
     const answer = await create();
@@ -85,7 +85,7 @@ describe('a coupon that meets rows which a removed coupon left', () => {
     expect((await create()).status).toBe(201);
   });
 
-  it('at a position has the claims before it decided, and tells its holders that they hold', async () => {
+  it('a leftover claim at a position refuses the claims from there on, and holders still get already_claimed', async () => {
     const coupon = await aCoupon(service, { amount: 100 });
     await service.database.query(
       `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
@@ -105,7 +105,7 @@ describe('a coupon that meets rows which a removed coupon left', () => {
 });
 
 describe('a coupon whose ledger has a row that a removed coupon left', () => {
-  it('refuses claims and stock for certain, and its holders are still told that they hold', async () => {
+  it('a leftover ledger row refuses claims and stock without effect, and holders still get already_claimed', async () => {
     const coupon = await aCoupon(service);
     await aClaim(service, coupon, { user: 'ada' });
     await service.database.query(
@@ -127,7 +127,7 @@ describe('a claim that a constraint of the service refuses', () => {
   // The void mark of a batch is settled before its claims are answered: test/integration/commit-unknown.test.ts.
   const constraints = [...constraintMeanings].filter(([, meaning]) => !('isVoid' in meaning));
 
-  it.each(constraints)('(%s) is refused alone, with the field or none', async (name, meaning) => {
+  it.each(constraints)('a claim that the constraint %s refuses does not affect the other claims of its batch', async (name, meaning) => {
     const coupon = await aCoupon(service, { amount: 100 });
     const { query } = service.database;
     await query(
@@ -214,7 +214,7 @@ describe('a rule of another program in the database', () => {
   };
 
   it.each(ofAnotherProgram)(
-    '(%s: %s) refuses its claim and no other of the batch',
+    'the foreign rule %s (%s) refuses its claim and no other of the batch',
     async (_, __, body) => {
       const coupon = await aCoupon(service, { amount: 100 });
       const counted = (await refusals('foreign')) + (await refusals('value'));
@@ -231,7 +231,7 @@ describe('a rule of another program in the database', () => {
   );
 
   it.each(ofAnotherProgram)(
-    '(%s: %s) refuses to create and to change a coupon, and nothing is stored',
+    'the foreign rule %s (%s) refuses to create and change a coupon, and nothing is stored',
     async (_, __, body) => {
       const name = await aCoupon(service, { name: newName('refused') });
       const before = await storedCounts(service);
@@ -244,7 +244,7 @@ describe('a rule of another program in the database', () => {
     },
   );
 
-  it('that refuses every claim refuses all of a crowd, with a bounded number of statements', async () => {
+  it('a foreign rule that refuses every claim costs a bounded number of statements', async () => {
     const coupon = await aCoupon(service, { amount: 1000 });
     await withRule(`raise exception 'no'`, async () => {
       const counted = await refusals('foreign');

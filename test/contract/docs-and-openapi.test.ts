@@ -19,7 +19,7 @@ describe('GET /docs', () => {
     return found.map(([, link = '']) => new URL(link, base));
   }
 
-  it.each(['/docs', '/docs/'])('%s and all that it loads comes from this host', async (page) => {
+  it.each(['/docs', '/docs/'])('%s and everything that it loads comes from this host', async (page) => {
     const { client } = service;
     const html = await client.get(page);
     expect(html.status).toBe(200);
@@ -37,7 +37,7 @@ describe('GET /docs', () => {
     }
   });
 
-  it('holds no script of its own, which the policy forbids', async () => {
+  it('/docs has no inline script, which its policy forbids', async () => {
     const { text } = await service.client.get('/docs');
     for (const [, inside] of text.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)) {
       expect(inside?.trim()).toBe('');
@@ -45,7 +45,7 @@ describe('GET /docs', () => {
     expect(text).not.toMatch(/\son\w+\s*=/i);
   });
 
-  it('lets the browser load nothing from any other host', async () => {
+  it('the policy of /docs lets the browser load nothing from other hosts', async () => {
     const policy = String((await service.client.get('/docs')).headers['content-security-policy']);
     const directives = new Map(
       policy.split(';').map((directive) => {
@@ -61,7 +61,7 @@ describe('GET /docs', () => {
     }
   });
 
-  it('shows the description that /openapi.json gives', async () => {
+  it('/docs shows the same description as /openapi.json', async () => {
     const { client } = service;
     const script = await client.get('/docs/static/swagger-initializer.js');
     expect(script.text).toContain("resolveUrl('./json')");
@@ -78,7 +78,7 @@ describe('GET /openapi.json', () => {
       Object.entries<Json>(item).map(([method, operation]) => ({ path, method, operation })),
     );
 
-  it('describes each call of the service, under its own operationId', async () => {
+  it('/openapi.json describes each call with its own operationId', async () => {
     const found = operations(await read()).map(({ path, method, operation }) => [
       `${method.toUpperCase()} ${path}`,
       operation.operationId,
@@ -102,7 +102,7 @@ describe('GET /openapi.json', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('has the form of OpenAPI 3.1', async () => {
+  it('/openapi.json is a valid OpenAPI 3.1 document', async () => {
     const document = await read();
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
     expect(document.info).toMatchObject({ title: 'firstcome', version: expect.any(String) });
@@ -138,7 +138,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('asks for no key where none counts', async () => {
+  it('/openapi.json requires no key for health checks only', async () => {
     const document = await read();
     const open = Object.entries<Json>(document.paths).filter(
       ([, { get }]) => get?.security?.length === 0,
@@ -148,7 +148,7 @@ describe('GET /openapi.json', () => {
     ]);
   });
 
-  it('refers only to what it holds, and uses no word of OpenAPI 3.0', async () => {
+  it('/openapi.json has no broken references and no keywords of OpenAPI 3.0', async () => {
     const document = await read();
     const visit = (value: Json): void => {
       if (typeof value !== 'object' || value === null) return;
@@ -160,7 +160,7 @@ describe('GET /openapi.json', () => {
     visit(document);
   });
 
-  it('lets no body but that of a claim have unknown members, and no change be empty', async () => {
+  it('/openapi.json allows unknown members in claims only, and no empty change', async () => {
     const document = await read();
     const bodies = Object.values<Json>(document.paths)
       .flatMap((methods) => Object.values<Json>(methods))
@@ -177,7 +177,7 @@ describe('GET /openapi.json', () => {
     expect(Object.fromEntries(bodies).changeCoupon.minProperties).toBe(1);
   });
 
-  it('tells of every answer what it looks like, and of no field too few', async () => {
+  it('/openapi.json describes every response with all of its members', async () => {
     const { client } = service;
     const document = await read();
     const coupon = await aCoupon(service, { opens_at: null, closes_at: '2999-01-01T00:00:00Z' });

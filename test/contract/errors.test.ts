@@ -19,7 +19,7 @@ import {
 import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
-  it('has the codes, statuses, texts and effects of the contract, and no others', () => {
+  it('the table of errors has exactly the codes, statuses, texts and effects of the contract', () => {
     const rows = Object.entries(problems).map(([code, { status, error, effect }]) => [
       code,
       { status, error, effect },
@@ -31,7 +31,7 @@ describe('the table of errors', () => {
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(expected));
   });
 
-  it('has Retry-After where the contract asks for one: with jitter, of some seconds', () => {
+  it('the table of errors has a Retry-After of a few seconds with jitter where the contract requires one', () => {
     for (const [code, { retryAfterSeconds }] of Object.entries(problems)) {
       // That of not_open is the time until the opening, which no table can know.
       const { retryAfter } = problemTable[code as keyof typeof problemTable];
@@ -43,7 +43,7 @@ describe('the table of errors', () => {
     }
   });
 
-  it('writes the code into the type of every problem', () => {
+  it('the type of every problem ends with its code', () => {
     for (const code of Object.keys(problems) as (keyof typeof problems)[]) {
       const { type } = JSON.parse(problemBody('id', { code, detail: 'd' }));
       expect(type).toMatch(new RegExp(`^https://[^#]+/errors#${code}$`));
@@ -51,8 +51,8 @@ describe('the table of errors', () => {
   });
 });
 
-describe('an error that nobody foresaw', () => {
-  it('tells that there was one, and nothing else', () => {
+describe('an unexpected error', () => {
+  it('an unexpected error reveals no details', () => {
     const secret = 'select secret from places at line 5';
     for (const error of [
       new Error(secret),
@@ -72,7 +72,7 @@ describe('an error that nobody foresaw', () => {
 describe('an error', () => {
   const service = useService();
 
-  it('names its request, and no two requests have one name', async () => {
+  it('each error carries an id that no other request has', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => service.client.get('/nowhere')),
     );
@@ -82,7 +82,7 @@ describe('an error', () => {
     expect(json.instance).not.toContain('mine');
   });
 
-  it('says nothing of what was asked for', async () => {
+  it('an error does not repeat what the request contained', async () => {
     const canary = 'canary-in-the-request';
     for (const answer of [
       await service.client.get(pathOf(canary)),
@@ -98,7 +98,7 @@ describe('an error', () => {
 describe('a claim that cannot be decided', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '30000', DATABASE_LOCK_TIMEOUT_MS: '700' });
 
-  it('because its coupon is locked is unavailable, and nothing of it is stored', async () => {
+  it('a claim of a locked coupon is unavailable and stores nothing', async () => {
     const coupon = await aCoupon(service);
     const held = await holdCoupon(service.database, coupon);
     const answer = await service.client.claim('ada', coupon, 'k');
@@ -112,10 +112,10 @@ describe('a claim that cannot be decided', () => {
   });
 });
 
-describe('a claim whose time ends before it is known what became of it', () => {
+describe('a claim whose time ends while its outcome is in doubt', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1100' });
 
-  it('because the database was lost meanwhile is unknown, and tells the id it would have', async () => {
+  it('a claim whose answer from the database was lost is outcome_unknown and carries its claim_id', async () => {
     const coupon = await aCoupon(service);
     const held = await holdCoupon(service.database, coupon);
     try {
@@ -138,14 +138,14 @@ describe('a claim whose time ends before it is known what became of it', () => {
   });
 });
 
-describe('a claim for which there is no room', () => {
+describe('a claim beyond the limit of waiting claims', () => {
   const service = useService({
     CLAIM_TIMEOUT_MS: '20000',
     DATABASE_LOCK_TIMEOUT_MS: '9000',
     CLAIM_LANE_WAITING_MAX: '2',
   });
 
-  it('is overloaded at once, and nothing of it is stored', async () => {
+  it('a claim that finds its lane full is overloaded at once and stores nothing', async () => {
     const coupon = await aCoupon(service, { amount: 50 });
     const held = await holdCoupon(service.database, coupon);
     try {
@@ -177,7 +177,7 @@ describe('a claim for which there is no room', () => {
   });
 });
 
-describe('a request that meets a database unlike the one it was written for', () => {
+describe('a request to a database with other tables', () => {
   const service = useService();
 
   /** Every call that needs the tables, each answered with this problem. */
@@ -194,7 +194,7 @@ describe('a request that meets a database unlike the one it was written for', ()
     }
   }
 
-  it('is an internal error that says nothing of the database, and works again after it', async () => {
+  it('a renamed column is an internal error without details, and claims work again after it', async () => {
     const coupon = await aCoupon(service);
     const { database } = service;
     await database.query('alter table coupons rename column name to elsewhere');
@@ -206,7 +206,7 @@ describe('a request that meets a database unlike the one it was written for', ()
     await aClaim(service, coupon, { user: 'ada' });
   });
 
-  it('is refused while the tables are gone, and works again when they are back', async () => {
+  it('requests are unavailable while the tables are missing, and work again when they are back', async () => {
     const coupon = await aCoupon(service);
     const { client, database } = service;
     await database.query('alter table coupons rename to elsewhere');
@@ -220,7 +220,7 @@ describe('a request that meets a database unlike the one it was written for', ()
   });
 });
 
-describe('a request of any shape', () => {
+describe('a random request', () => {
   const service = useService();
   const key = fc.constantFrom(
     'name',
@@ -263,7 +263,7 @@ describe('a request of any shape', () => {
     { requiredKeys: [] },
   );
 
-  it('is never an internal error, and stores only what it was told that it stored', async () => {
+  it('a random request is never an internal error, and only acknowledged changes are stored', async () => {
     let created = 0;
     // Both are most unlikely, and yet allowed where a name that was created is hit by chance.
     let claimed = 0;

@@ -24,7 +24,7 @@ describe('HEAD', () => {
     return [head, get];
   }
 
-  it('has the status and the headers of GET, and no body', async () => {
+  it('HEAD has the status and the headers of GET, and no body', async () => {
     const coupon = await aCoupon(service);
     for (const user of ['ada', 'bob', 'cy']) await aClaim(service, coupon, { user });
     const claims = pathOf(coupon, 'claims');
@@ -39,7 +39,7 @@ describe('HEAD', () => {
     }
   });
 
-  it('tells the length of the body where it reads no more for it', async () => {
+  it('HEAD has a Content-Length only where it costs no further read', async () => {
     const coupon = await aCoupon(service);
     await aClaim(service, coupon, { user: 'ada' });
     for (const path of [pathOf(coupon, 'claims', 'ada'), '/health', '/livez', '/openapi.json']) {
@@ -53,7 +53,7 @@ describe('HEAD', () => {
     }
   });
 
-  it('keeps the connection open: the next request on it is answered', async () => {
+  it('HEAD keeps the connection open for the next request', async () => {
     const coupon = await aCoupon(service);
     const claims = pathOf(coupon, 'claims');
     const lines = [pathOf(coupon), claims, '/api/coupons', '/metrics'].map(
@@ -65,7 +65,7 @@ describe('HEAD', () => {
     expect(received).toMatch(/\r\n\r\n\{"status":"alive"\}$/);
   });
 
-  it('fails as GET does', async () => {
+  it('HEAD fails with the same status as GET', async () => {
     const coupon = await aCoupon(service);
     const claims = pathOf(coupon, 'claims');
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {

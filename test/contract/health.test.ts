@@ -32,7 +32,7 @@ describe('GET /health, /api/health and /readyz', () => {
     expectApiHeaders(answer);
   });
 
-  it('/livez looks at the process alone', async () => {
+  it('/livez answers 200 without checking the database', async () => {
     const answer = await service.client.get('/livez');
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({ status: 'alive' });
@@ -66,7 +66,7 @@ describe('GET /health while the database is gone', () => {
     onServer((client, name) => client.query(`alter database ${name} with allow_connections true`));
   const statusOf = async (path: string) => (await service.client.get(path)).status;
 
-  it('says 503 unhealthy, refuses without effect, and recovers by itself', async () => {
+  it('without its database the service is unhealthy, refuses without effect, and recovers', async () => {
     const { client } = service;
     const coupon = await aCoupon(service);
     await aClaim(service, coupon, { user: 'ada', key: 'k' });
@@ -116,7 +116,7 @@ describe('GET /health while the database is gone', () => {
     expect((await aClaim(service, coupon, { user: 'bob' })).json.position).toBe(2);
   });
 
-  it('says 503 when the database takes no writes', async () => {
+  it('/health answers 503 while the database accepts no writes', async () => {
     await onServer((client, name) =>
       client.query(`alter database ${name} set default_transaction_read_only = on`),
     );
@@ -160,7 +160,7 @@ describe('GET /readyz while the service stops', () => {
     }
   }
 
-  it('says 503 before anything else does, and requests are still served', async () => {
+  it('a stop makes /readyz return 503 first, while requests are still served', async () => {
     await stoppingService({ SHUTDOWN_DELAY_MS: '4000' }, async (client, stop) => {
       const coupon = await aCoupon({ client });
       const stopped = stop();
@@ -175,7 +175,7 @@ describe('GET /readyz while the service stops', () => {
     });
   });
 
-  it('refuses a request that arrives after the delay, and ends its connection', async () => {
+  it('a request that arrives after the delay of a stop is refused and ends its connection', async () => {
     const env = { SHUTDOWN_TIMEOUT_MS: '20000', CORS_ORIGINS: 'https://shop.example' };
     await stoppingService(env, async (client, stop) => {
       const socket = net.connect({ port: client.port, host: '127.0.0.1' });
@@ -209,7 +209,7 @@ describe('GET /readyz while the service stops', () => {
 describe('GET /metrics', () => {
   const service = useService();
 
-  it('answers in the text format of Prometheus, and counts claims without naming users', async () => {
+  it('/metrics has the Prometheus text format and counts claims without names of users', async () => {
     const coupon = await aCoupon(service, { name: 'coupon-canary' });
     await aClaim(service, coupon, { user: 'user-canary' });
     const answer = await service.client.get('/metrics');

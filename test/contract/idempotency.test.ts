@@ -22,7 +22,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
   const service = useService();
   const change = (coupon: string, body: object) => service.client.patch(pathOf(coupon), body);
 
-  it('gives the same answer again, marked as a replay, and takes nothing more', async () => {
+  it('a repeated claim with its key gets the same response as a replay and takes no further unit', async () => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { key: 'k' });
     expect(first.headers).not.toHaveProperty('idempotency-replayed');
@@ -32,7 +32,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
   });
 
-  it('gives ten that come at once under one key one claim', async () => {
+  it('ten simultaneous claims with the same key make one claim', async () => {
     const coupon = await aCoupon(service);
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => service.client.claim('ada', coupon, 'k')),
@@ -43,7 +43,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
   });
 
-  it('replays after everything is sold', async () => {
+  it('a claim is replayed after the coupon has sold out', async () => {
     const coupon = await aCoupon(service, { amount: 1 });
     const first = await aClaim(service, coupon, { key: 'k' });
     expectReplay(await service.client.claim('holder', coupon, 'k'), first);
@@ -53,14 +53,14 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['the sale is over', { closes_at: '2020-01-01T00:00:00Z' }],
     ['the sale is paused', { paused: true }],
     ['the opening was moved into the future', { opens_at: '2999-01-01T00:00:00Z' }],
-  ])('replays when %s', async (_when, body) => {
+  ])('a claim is replayed when %s', async (_when, body) => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { key: 'k' });
     expect((await change(coupon, body)).status).toBe(200);
     expectReplay(await service.client.claim('holder', coupon, 'k'), first);
   });
 
-  it('replays from the stored claim: another service on the same database does too', async () => {
+  it('another service on the same database replays the claim', async () => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { key: 'k' });
     const { patience, startService } = await import('../support/service.ts');
@@ -75,7 +75,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     }
   });
 
-  it('belongs to its user: under the key of somebody else a user claims for himself', async () => {
+  it('the key of one user does not replay the claim of another user', async () => {
     const coupon = await aCoupon(service);
     const ada = await aClaim(service, coupon, { user: 'ada', key: 'k' });
     const bob = await aClaim(service, coupon, { user: 'bob', key: 'k' });
@@ -84,7 +84,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect(bob.json).toMatchObject({ user_id: 'bob', position: 2 });
   });
 
-  it('belongs to its coupon: the same key claims another coupon', async () => {
+  it('the same key claims another coupon', async () => {
     const coupons = [await aCoupon(service), await aCoupon(service)];
     for (const coupon of coupons) {
       const answer = await aClaim(service, coupon, { user: 'ada', key: 'k' });
@@ -99,7 +99,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['no key', 'k', undefined],
     ['a key where the claim has none', undefined, 'k'],
     ['no key, twice', undefined, undefined],
-  ])('is no replay with %s', async (_what, first, second) => {
+  ])('a second claim with %s is already_claimed and no replay', async (_what, first, second) => {
     const coupon = await aCoupon(service);
     await aClaim(service, coupon, first === undefined ? {} : { key: first });
     const answer = await service.client.claim('holder', coupon, second);
@@ -107,7 +107,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect(answer.headers).not.toHaveProperty('idempotency-replayed');
   });
 
-  it('is decided anew when the first attempt was refused', async () => {
+  it('a claim whose first attempt was refused is decided again with the same key', async () => {
     const coupon = newName();
     const claim = () => service.client.claim('late', coupon, 'k');
     expectProblem(await claim(), 'coupon_not_found');
@@ -135,7 +135,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['a JSON text', '{"a":"\\u0000"}'],
     ['words of SQL', `'; drop table claims; --`],
     ['quotes, which are part of it', '"quoted"'],
-  ])('takes %s literally', async (_what, key) => {
+  ])('the Idempotency-Key is compared byte by byte: %s', async (_what, key) => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { key });
     expectReplay(await service.client.claim('holder', coupon, key), first);
@@ -152,7 +152,7 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['not ASCII', 'caf\u00e9'],
     ['a tab inside', 'a\tb'],
     ['bytes of UTF-8', Buffer.from('🎟').toString('latin1')],
-  ])('refuses a key that is %s, and stores nothing', async (_what, key) => {
+  ])('an Idempotency-Key that is %s is refused and nothing is stored', async (_what, key) => {
     const coupon = await aCoupon(service);
     const before = await storedCounts(service);
     const stock = { 'Idempotency-Key': key };

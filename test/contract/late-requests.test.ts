@@ -31,7 +31,7 @@ describe('a connection that sends nothing at first', () => {
     return silent;
   }
 
-  it('is served when it sends its request later than headers may take', async () => {
+  it('a connection is served although its first request comes later than headers may take', async () => {
     const silent = await openLongAgo();
     const coupon = await aCoupon(service);
     const answer = await silent.ask(claim('ada', coupon));
@@ -40,7 +40,7 @@ describe('a connection that sends nothing at first', () => {
     expect(silent.received).toBe('');
   });
 
-  it('has from its first byte on no longer than any other', async () => {
+  it('a late first request has no more time from its first byte than any other', async () => {
     const silent = await openLongAgo();
     silent.write('G');
     const answer = await silent.answer();
@@ -56,14 +56,14 @@ describe('a connection that never sends anything', () => {
     HTTP_KEEP_ALIVE_TIMEOUT_MS: '100',
   });
 
-  it('is closed without an answer when it may be idle no longer', async () => {
+  it('a connection that never sends anything is closed without a response', async () => {
     const silent = await openOne(service.client.port);
     await silent.closed;
     expect(silent.received).toBe('');
   });
 });
 
-describe('a request that is there when the service looks at the time', () => {
+describe('a request that has arrived when the service checks the time', () => {
   const [timeoutMs, checkMs] = [500, 1000];
   const service = useService({
     HTTP_HEADERS_TIMEOUT_MS: String(timeoutMs),
@@ -78,7 +78,7 @@ describe('a request that is there when the service looks at the time', () => {
   it.each([
     ['headers', 30],
     ['body', -5],
-  ])('is decided, though the rest of its %s was read too late', async (_part, cut) => {
+  ])('a request that arrived in time is decided although its %s is read late', async (_part, cut) => {
     const coupon = await aCoupon(service);
     const request = claim('ada', coupon);
     const connection = await openOne(service.client.port);

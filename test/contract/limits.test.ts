@@ -25,7 +25,7 @@ function connectTo(port: number) {
   return connection;
 }
 
-describe('a request that is no HTTP', () => {
+describe('a request that is not HTTP', () => {
   const service = useService();
 
   it.each([
@@ -33,26 +33,26 @@ describe('a request that is no HTTP', () => {
     ['bytes of TLS', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03])],
     ['the greeting of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['NUL', Buffer.alloc(64)],
-    ['a version that there is not', 'GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n'],
+    ['an unknown version', 'GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n'],
     ['a path without a slash', 'GET health HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['a space in the path', 'GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['a header without a colon', 'GET /health HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n'],
     ['a space before the colon', 'GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n'],
     ['NUL in a header', 'GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n'],
-    ['a length that is none', `${head}Content-Length: many\r\n\r\n`],
+    ['an invalid length', `${head}Content-Length: many\r\n\r\n`],
     ['a negative length', `${head}Content-Length: -1\r\n\r\n`],
     ['two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`],
     ['a length and chunks', `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`],
-    ['a chunk of no size', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
-    ['a transfer coding that there is not', `${head}Transfer-Encoding: nonsense\r\n\r\n{}`],
-  ])('is 400 and ends the connection: %s', async (_what, bytes) => {
+    ['a chunk without a size', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
+    ['an unknown transfer coding', `${head}Transfer-Encoding: nonsense\r\n\r\n{}`],
+  ])('a request that is not HTTP is 400 and ends the connection: %s', async (_what, bytes) => {
     const answer = parseAnswer(await service.client.raw(bytes));
     expectProblem(answer, 'invalid_request');
     expect(answer.headers.connection).toBe('close');
     expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
   });
 
-  it('takes nothing away from the claim that came in the same bytes before it', async () => {
+  it('garbage after a claim in the same bytes does not affect the claim', async () => {
     const coupon = await aCoupon(service);
     const bytes = await service.client.raw(`${claimOf(coupon)}and more than that\r\n\r\n`);
     const answer = parseAnswer(bytes);
@@ -61,7 +61,7 @@ describe('a request that is no HTTP', () => {
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
   });
 
-  it('takes nothing away from the claim that is being decided when it comes', async () => {
+  it('garbage that follows while a claim is decided does not affect the claim', async () => {
     const coupon = await aCoupon(service);
     const held = await holdCoupon(service.database, coupon);
     try {
@@ -85,7 +85,7 @@ describe('a request that is no HTTP', () => {
 describe('an expectation', () => {
   const service = useService();
 
-  it('of 100-continue is met, and any other is ignored', async () => {
+  it('Expect: 100-continue is met and any other expectation is ignored', async () => {
     const coupon = await aCoupon(service);
     const body = JSON.stringify({ user_id: 'ada', coupon_name: coupon });
     const request = (expectation: string) =>
@@ -99,7 +99,7 @@ describe('an expectation', () => {
 describe('headers', () => {
   const service = useService();
 
-  it('may have almost 16 KiB, and are 431 beyond', async () => {
+  it('headers of almost 16 KiB are accepted and larger ones are 431', async () => {
     const { client } = service;
     expect((await client.get('/livez', { X: 'x'.repeat(16_000) })).status).toBe(200);
     const request = (bytes: number) =>
@@ -111,7 +111,7 @@ describe('headers', () => {
     }
   });
 
-  it('are 431 also when there are many of them, or when the path is what is too large', async () => {
+  it('too many headers and a path that is too long are 431', async () => {
     const { client } = service;
     const many = Array.from({ length: 3000 }, (_, index) => `X-${index}: ${index}\r\n`).join('');
     const answer = await client.raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`);
@@ -120,7 +120,7 @@ describe('headers', () => {
     expectProblem(parseAnswer(long), 'header_too_large');
   });
 
-  it('say neither what the service is made of nor which version it is', async () => {
+  it('response headers name neither the software nor its version', async () => {
     for (const path of ['/livez', '/nowhere', '/api/coupons']) {
       const { headers } = await service.client.get(path);
       expect(headers).not.toHaveProperty('server');
@@ -138,7 +138,7 @@ describe('a slow request', () => {
     ['of one byte', 'G'],
     ['whose body does not end', `${head}Content-Length: 100\r\n\r\n{"user_id":`],
     ['whose chunks do not end', `${head}Transfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n`],
-  ])('is 408 and ends the connection: one %s', async (_what, bytes) => {
+  ])('a slow request is 408 and ends the connection: one %s', async (_what, bytes) => {
     const before = await storedCounts(service);
     const answer = parseAnswer(await service.client.raw(bytes));
     expectProblem(answer, 'request_timeout');
@@ -146,7 +146,7 @@ describe('a slow request', () => {
     expect(await storedCounts(service)).toEqual(before);
   });
 
-  it('keeps nobody else waiting, even in numbers', async () => {
+  it('many slow requests delay no other client', async () => {
     const slow = Array.from({ length: 200 }, () => connectTo(service.client.port));
     for (const { socket } of slow) socket.write(`${head}X: `);
     expect((await service.client.get('/health')).status).toBe(200);
@@ -160,7 +160,7 @@ describe('a slow request', () => {
 describe('connections', () => {
   const service = useService();
 
-  it('carry as many requests as come, also before the answer to the first, in order', async () => {
+  it('one connection answers 300 pipelined requests in order', async () => {
     const connection = connectTo(service.client.port);
     const paths = Array.from({ length: 300 }, (_, index) =>
       index % 2 === 0 ? '/livez' : `/api/coupons/none-${index}`,
@@ -180,7 +180,7 @@ describe('connections', () => {
 describe('answers of every kind', () => {
   const service = useService();
 
-  it('forbid sniffing and storing', async () => {
+  it('every response forbids sniffing and storing', async () => {
     const { client } = service;
     const coupon = await aCoupon(service);
     for (const path of [

@@ -46,18 +46,18 @@ describe('a name', () => {
     });
   }
 
-  it.each(awkward)('works everywhere when it is %j', async (name) => {
+  it.each(awkward)('every call accepts the name %j', async (name) => {
     await expectUsable(name, name);
   });
 
-  it('is kept as it is: each of these is a coupon of its own, in the list as it was given', async () => {
+  it('names are stored without change: each of them is a coupon of its own', async () => {
     const { json } = await service.client.get('/api/coupons?limit=1000');
     const listed = json.coupons.map((coupon: { name: string }) => coupon.name);
     expect(listed).toEqual(expect.arrayContaining(awkward));
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  it('may have 255 characters of four bytes: created, claimed, read, listed and exported', async () => {
+  it('a name of 255 characters of four bytes can be created, claimed, read, listed and exported', async () => {
     const name = '🎟'.repeat(255);
     const user = '🦊'.repeat(255);
     await expectUsable(name, user);
@@ -69,11 +69,11 @@ describe('a name', () => {
     }
   });
 
-  it('may be one character long', async () => {
+  it('a name may have one character', async () => {
     await expectUsable('n', 'u');
   });
 
-  it('of a user who claims is not . or .., which no client can send in a path', async () => {
+  it('a user id of . or .. is refused, since no client can send it in a path', async () => {
     const coupon = await aCoupon(service);
     for (const user of ['.', '..']) {
       expectInvalid(await service.client.claim(user, coupon), 'user_id');
@@ -81,7 +81,7 @@ describe('a name', () => {
     expect((await aClaim(service, coupon, { user: '...' })).json.position).toBe(1);
   });
 
-  it('may be claim, whose path belongs to no call that reads or changes', async () => {
+  it('a coupon may be named claim', async () => {
     const { client } = service;
     expect((await client.get('/api/coupons/claim')).json.name).toBe('claim');
     expect((await client.patch('/api/coupons/claim', { paused: false })).json.name).toBe('claim');
@@ -90,7 +90,7 @@ describe('a name', () => {
     await aClaim(service, 'claim', { user: 'somebody else' });
   });
 
-  it('that no coupon can have is only not found in a path', async () => {
+  it('a name in a path that no coupon can have is just not found', async () => {
     for (const name of ['a\u0001b', 'x'.repeat(256), '\u0085']) {
       expectProblem(await service.client.get(pathOf(name)), 'coupon_not_found');
       expectProblem(await service.client.get(pathOf(name, 'claims')), 'coupon_not_found');
@@ -100,7 +100,7 @@ describe('a name', () => {
     expectProblem(await service.client.get(path), 'claim_not_found');
   });
 
-  it('with NUL is refused in every path', async () => {
+  it('a name with NUL is refused in every path', async () => {
     const { client } = service;
     const coupon = await aCoupon(service);
     expectInvalid(await client.get('/api/coupons/a%00b'), 'name');
@@ -110,7 +110,7 @@ describe('a name', () => {
     expectInvalid(await client.post('/api/coupons/%00/stock', { add: 1 }), 'name');
   });
 
-  it('works everywhere whatever Unicode it is made of', async () => {
+  it('every call accepts random Unicode names', async () => {
     const text = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 60 })
       .filter((value) => !/[\p{Cc}\p{Cs}]/u.test(value) && !/^\.{1,2}$/.test(value));

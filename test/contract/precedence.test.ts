@@ -13,7 +13,7 @@ const states = {
   closed: { closes_at: past },
 };
 
-describe('POST /api/coupons/claim when several answers apply', () => {
+describe('POST /api/coupons/claim when several outcomes apply', () => {
   const service = useService();
 
   /** A coupon on which all of these apply to a newcomer. */
@@ -31,19 +31,19 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     return coupon;
   }
 
-  it('tells a replay and not that the coupon is already claimed', async () => {
+  it('a replay comes before already_claimed', async () => {
     const coupon = await couponWith([], 'k');
     const answer = await service.client.claim('holder', coupon, 'k');
     expect(answer.status).toBe(200);
     expect(answer.headers['idempotency-replayed']).toBe('true');
   });
 
-  it('tells that the coupon is not found, and nothing of a claim under that key elsewhere', async () => {
+  it('an unknown coupon is coupon_not_found although the key was used for another coupon', async () => {
     await couponWith([], 'k');
     expectProblem(await service.client.claim('holder', newName(), 'k'), 'coupon_not_found');
   });
 
-  it('tells that the coupon is not found, and nothing of what the user holds elsewhere', async () => {
+  it('an unknown coupon is coupon_not_found although the user holds another coupon', async () => {
     await couponWith([]);
     expectProblem(await service.client.claim('holder', newName()), 'coupon_not_found');
   });
@@ -55,7 +55,7 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     [['sold_out']],
     [['not_open', 'paused', 'sold_out']],
     [['paused', 'closed', 'sold_out']],
-  ])('tells a holder that he holds, and not %j', async (applies) => {
+  ])('a holder gets already_claimed and not %j', async (applies) => {
     const coupon = await couponWith(applies, 'k');
     const other = await service.client.claim('holder', coupon, 'other');
     expectProblem(other, 'already_claimed');
@@ -73,22 +73,22 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     ['paused', ['sold_out']],
     ['paused', ['closed', 'sold_out']],
     ['closed', ['sold_out']],
-  ])('tells a newcomer %s and not %j', async (wins, loses) => {
+  ])('a new user gets %s and not %j', async (wins, loses) => {
     const coupon = await couponWith([wins, ...loses]);
     expectProblem(await service.client.claim('newcomer', coupon), wins);
   });
 
-  it('tells a newcomer that all is sold, and gives nothing', async () => {
+  it('a new user of a sold out coupon gets sold_out and no unit', async () => {
     const coupon = await couponWith(['sold_out']);
     expectProblem(await service.client.claim('newcomer', coupon), 'sold_out');
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['holder']);
   });
 
-  it('lets a newcomer claim when nothing speaks against it', async () => {
+  it('a new user gets a unit when no refusal applies', async () => {
     await aClaim(service, await couponWith([]), { user: 'newcomer' });
   });
 
-  it('decides users of one moment in the order in which they came', async () => {
+  it('simultaneous claims are decided in the order of their arrival', async () => {
     const coupon = await aCoupon(service, { amount: 1 });
     const answers = await Promise.all(
       ['a', 'b', 'a', 'b'].map((user) => service.client.claim(user, coupon)),
@@ -100,7 +100,7 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     });
   });
 
-  it('refuses what is no claim before it looks for the coupon', async () => {
+  it('an invalid claim is refused before its coupon is looked up', async () => {
     const body = { user_id: '', coupon_name: newName() };
     expectProblem(await service.client.post('/api/coupons/claim', body), 'invalid_request');
   });

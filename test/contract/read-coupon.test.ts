@@ -7,7 +7,7 @@ describe('GET /api/coupons/{name}', () => {
   const service = useService();
   const read = (name: string) => service.client.get(pathOf(name));
 
-  it('answers 200 with the coupon and who holds it', async () => {
+  it('reading a coupon answers 200 with the coupon and its holders', async () => {
     const name = await aCoupon(service, { amount: 4, closes_at: '2999-01-01T00:00:00Z' });
     await aClaim(service, name, { user: 'ada' });
     const answer = await read(name);
@@ -26,12 +26,12 @@ describe('GET /api/coupons/{name}', () => {
     expectApiHeaders(answer);
   });
 
-  it('answers 404 for a name that is no coupon', async () => {
+  it('reading an unknown coupon answers 404', async () => {
     expectProblem(await read(newName()), 'coupon_not_found');
   });
 
   it.each(['utm_source=mail', '_=1738', 'a=1&a=2', '=', '%zz'])(
-    'ignores the query ?%s, so that a tracked link works',
+    'a read ignores the query ?%s, so that links with tracking parameters work',
     async (query) => {
       const name = await aCoupon(service);
       await aClaim(service, name, { user: 'ada' });
@@ -45,23 +45,23 @@ describe('GET /api/coupons/{name}', () => {
     ['scheduled', { opens_at: '2999-01-01T00:00:00Z' }],
     ['open', { opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' }],
     ['closed', { closes_at: '2020-01-01T00:00:00Z' }],
-  ])('tells the state %s', async (state, window) => {
+  ])('a coupon shows the state %s', async (state, window) => {
     expect((await read(await aCoupon(service, window))).json.state).toBe(state);
   });
 
-  it('tells the state paused', async () => {
+  it('a paused coupon shows the state paused', async () => {
     const name = await aCoupon(service);
     await service.client.patch(pathOf(name), { paused: true });
     expect((await read(name)).json).toMatchObject({ state: 'paused', paused: true });
   });
 
-  it('keeps the state open when everything is sold', async () => {
+  it('a sold out coupon keeps the state open', async () => {
     const name = await aCoupon(service, { amount: 1 });
     await aClaim(service, name);
     expect((await read(name)).json).toMatchObject({ state: 'open', remaining_amount: 0 });
   });
 
-  it('shows the first 1,000 of 1,001 holders in order of position', async () => {
+  it('a coupon shows the first 1,000 of its 1,001 holders in order of position', async () => {
     const name = await aCoupon(service, { amount: 1001 });
     const users = Array.from({ length: 1001 }, (_, index) => `user ${index}`);
     const answers = await Promise.all(users.map((user) => service.client.claim(user, name)));
@@ -75,7 +75,7 @@ describe('GET /api/coupons/{name}', () => {
     expect(new Set(inOrder)).toEqual(new Set(users));
   });
 
-  it('shows as many holders as units are gone, also while claims come in', async () => {
+  it('a coupon shows as many holders as units are taken, also while claims arrive', async () => {
     const name = await aCoupon(service, { amount: 400 });
     let claiming = true;
     const claims = Promise.all(
@@ -97,7 +97,7 @@ describe('GET /api/coupons/{name}', () => {
     expect((await read(name)).json.claimed_by).toHaveLength(400);
   });
 
-  it('shows a claim to a read that is sent after the claim was answered', async () => {
+  it('a read that is sent after the response to a claim shows the claim', async () => {
     const name = await aCoupon(service, { amount: 20 });
     for (let count = 1; count <= 20; count += 1) {
       await aClaim(service, name, { user: `u${count}` });
@@ -109,7 +109,7 @@ describe('GET /api/coupons/{name}', () => {
 describe('GET /api/coupons/{name}/claims/{user_id}', () => {
   const service = useService();
 
-  it('answers 200 with the claim that the claiming was answered with', async () => {
+  it('reading a claim answers 200 with the claim as its response showed it', async () => {
     const name = await aCoupon(service);
     const { message: _, ...claim } = (await aClaim(service, name, { user: 'ada' })).json;
     const answer = await service.client.get(pathOf(name, 'claims', 'ada'));
@@ -118,7 +118,7 @@ describe('GET /api/coupons/{name}/claims/{user_id}', () => {
     expectApiHeaders(answer);
   });
 
-  it('tells an unknown coupon from a user who holds no claim', async () => {
+  it('an unknown coupon is coupon_not_found and a user without a claim is claim_not_found', async () => {
     const name = await aCoupon(service);
     const { client } = service;
     expectProblem(await client.get(pathOf(name, 'claims', 'nobody')), 'claim_not_found');

@@ -43,7 +43,7 @@ describe('a header that is sent twice', () => {
     ['Sec-Fetch-Site', ['Sec-Fetch-Site: same-origin', 'sec-fetch-site: cross-site']],
   ];
 
-  it.each(repeats)('is 400 on every route and changes nothing: %s, %j', async (field, lines) => {
+  it.each(repeats)('a repeated header is 400 on every route and changes nothing: %s, %j', async (field, lines) => {
     const coupon = await aCoupon(service);
     const before = await storedCounts(service);
     for (const [method, path, body] of [
@@ -63,13 +63,13 @@ describe('a header that is sent twice', () => {
     expect(await storedCounts(service)).toEqual(before);
   });
 
-  it('is 400 before a key is asked for, and each such header is named', async () => {
+  it('repeated headers are 400 before the access key is checked, and each is named', async () => {
     const lines = ['Origin: a', 'Origin: b', 'Idempotency-Key: k', 'Idempotency-Key: k', 'Host: x'];
     const answer = await send('GET /api/coupons HTTP/1.1', lines);
     expectInvalid(answer, 'Host', 'Idempotency-Key', 'Origin');
   });
 
-  it('never becomes a key of its own: neither its claim nor its stock is stored', async () => {
+  it('a repeated Idempotency-Key stores neither a claim nor stock', async () => {
     const coupon = await aCoupon(service);
     const first = await aClaim(service, coupon, { user: 'ada', key: 'k' });
     const twice = ['Idempotency-Key: k', 'Idempotency-Key: k'];
@@ -83,7 +83,7 @@ describe('a header that is sent twice', () => {
     expect((await service.client.get(pathOf(coupon))).json.amount).toBe(10);
   });
 
-  it('is found behind as many other headers as fit', async () => {
+  it('a repeated header is found after thousands of other headers', async () => {
     const others = Array.from({ length: 2_500 }, () => 'a:b');
     const lines = ['Idempotency-Key: k', ...others, 'Idempotency-Key: other'];
     expectInvalid(await send('GET /livez HTTP/1.1', lines), 'Idempotency-Key');
@@ -94,7 +94,7 @@ describe('a header that is sent twice', () => {
     expect((await claim()).headers['idempotency-replayed']).toBe('true');
   });
 
-  it('is answered on a connection that goes on', async () => {
+  it('a repeated header leaves its connection open', async () => {
     const bytes = await service.client.raw(
       'GET /livez HTTP/1.1\r\nHost: localhost\r\nAuthorization: a\r\nAuthorization: a\r\n\r\n' +
         'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
@@ -104,7 +104,7 @@ describe('a header that is sent twice', () => {
     ]);
   });
 
-  it('is taken where it is a list, or is not read at all', async () => {
+  it('a repeated header is accepted where it is a list or is not read', async () => {
     const coupon = await aCoupon(service);
     const lists = [
       ...['Accept: text/html', 'Accept: application/json', 'Accept-Encoding: a'],
@@ -145,7 +145,7 @@ describe('a request whose length could be read in two ways', () => {
     ['Transfer-Encoding', [chunked], asChunks, '1.0'],
     ['Transfer-Encoding', [chunked], asChunks, '0.9'],
     ['Transfer-Encoding', [chunked], asChunks, '2.0'],
-  ])('is 400 and ends its connection: %s, %j', async (field, lines, bytes, version = '1.1') => {
+  ])('a request with two possible lengths is 400 and ends its connection: %s, %j', async (field, lines, bytes, version = '1.1') => {
     const before = await storedCounts(service);
     const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
     const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${behind}`);
@@ -156,7 +156,7 @@ describe('a request whose length could be read in two ways', () => {
     expect(await storedCounts(service)).toEqual(before);
   });
 
-  it.each(['chunked', 'CHUNKED'])('is not one that comes in chunks: %s', async (coding) => {
+  it.each(['chunked', 'CHUNKED'])('a request in plain chunks is accepted: %s', async (coding) => {
     const name = newName();
     const json = JSON.stringify({ name, amount: 1 });
     const bytes = await service.client.raw(
@@ -167,8 +167,8 @@ describe('a request whose length could be read in two ways', () => {
   });
 });
 
-describe('a request head that is no HTTP', () => {
-  it('is 400 without a field, since none is known', async () => {
+describe('a request head that is not HTTP', () => {
+  it('a head that is not HTTP is 400 without a field', async () => {
     const answer = parseAnswer(await service.client.raw('nonsense\r\n\r\n'));
     expectProblem(answer, 'invalid_request');
     expect(answer.json.errors).toEqual([]);

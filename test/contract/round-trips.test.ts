@@ -75,7 +75,7 @@ const awkward = [
   ],
 ];
 
-describe('what is claimed', () => {
+describe('a claim', () => {
   const service = useService();
 
   /** The claim, as two clients of different habits look it up. */
@@ -97,12 +97,12 @@ describe('what is claimed', () => {
     expect(await lookUp(coupon, user)).toEqual([claim, claim]);
   }
 
-  it('can be looked up by fetch and by node:http under an id that paths have rules for', async () => {
+  it('a claim can be read by fetch and by node:http under an id with characters that are special in paths', async () => {
     const coupon = await aCoupon(service, { amount: 1000 });
     await Promise.all(['.', '..', ...awkward].map((user) => expectRoundTrip(coupon, user)));
   });
 
-  it('can be looked up under any id of the allowed characters', async () => {
+  it('a claim can be read under any id of the allowed characters', async () => {
     const coupon = await aCoupon(service, { amount: 1000 });
     const dots = fc.constantFrom('.', '..', '%', '2', 'e', 'E', 'F', '/', '\\', ';', '?', '#', ' ');
     const anything = fc
@@ -121,7 +121,7 @@ describe('what is claimed', () => {
     );
   });
 
-  it('can be looked up under a coupon whose name paths have rules for', async () => {
+  it('a claim can be read under a coupon name with characters that are special in paths', async () => {
     await Promise.all(
       awkward.map(async (name) => {
         await aCoupon(service, { name });
@@ -133,7 +133,7 @@ describe('what is claimed', () => {
   });
 
   it.each(['\t', 'a\tb', '\n', '\u007f', '\u0085', '\0', 'x'.repeat(256), '\ud800', ''])(
-    'is not claimed under an id that is not allowed: %j',
+    'a claim under an id that is not allowed is refused: %j',
     async (user) => {
       const coupon = await aCoupon(service);
       expectInvalid(await service.client.claim(user, coupon), 'user_id');

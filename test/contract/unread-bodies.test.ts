@@ -33,7 +33,7 @@ describe('a connection', () => {
     ['method_not_allowed', 'PUT /api/coupons', ''],
     ['invalid_request', 'POST /api/coupons/%zz/stock', ''],
   ])(
-    'stays open when %s is answered before a small body arrives, and serves the next request',
+    'a connection stays open when %s is answered before a small body arrives, and serves the next request',
     async (code, line, header) => {
       const connection = connectTo(service);
       const headers = ['Content-Length: 16384', ...(header === '' ? [] : [header])];
@@ -55,7 +55,7 @@ describe('a connection', () => {
     ['a large body', 'Content-Length: 16385', 'x'.repeat(16_385)],
     ['chunks', 'Transfer-Encoding: chunked', chunked(100)],
   ])(
-    'closes when the answer goes out before %s, and serves no later request',
+    'a connection closes when the response is sent before %s, and serves no later request',
     async (_what, header, body) => {
       const coupon = await aCoupon({ client: admin });
       for (const first of ['POST /api/coupons', 'POST /nowhere', 'POST /api/coupons/%zz/stock']) {
@@ -74,7 +74,7 @@ describe('a connection', () => {
     },
   );
 
-  it('closes after 413 in the middle of chunks, and serves no later request', async () => {
+  it('a connection closes after 413 in the middle of chunks, and serves no later request', async () => {
     const coupon = await aCoupon({ client: admin });
     const connection = connectTo(service);
     connection.socket.write(
@@ -91,7 +91,7 @@ describe('a connection', () => {
     expect((await admin.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
   });
 
-  it('stays open after a complete body that is refused, and the next claim is answered', async () => {
+  it('a connection stays open after a complete body that is refused, and serves the next claim', async () => {
     const coupon = await aCoupon({ client: admin });
     for (const [index, body] of ['garbage', '{"user_id":1}', '\xff', ''].entries()) {
       const connection = connectTo(service);
@@ -107,7 +107,7 @@ describe('a connection', () => {
     }
   });
 
-  it('carries no second answer when the body of an answered request turns out to be broken', async () => {
+  it('an answered request whose body turns out to be broken gets no second response', async () => {
     const connection = connectTo(service);
     connection.socket.write(requestOf('POST /nowhere', ['Transfer-Encoding: chunked'], '5\r\nab'));
     await connection.untilAnswers(1);
@@ -125,7 +125,7 @@ describe('a body that never ends', () => {
     ['a small one', 'Content-Length: 100'],
     ['a large one', 'Content-Length: 5000000'],
     ['one in chunks', 'Transfer-Encoding: chunked'],
-  ])('gets one answer, and its connection closes: %s', async (_what, header) => {
+  ])('a body that never ends gets one response, and its connection closes: %s', async (_what, header) => {
     const connection = connectTo(strict);
     connection.socket.write(requestOf('POST /nowhere', [header], '1'));
     const [answer] = await connection.untilAnswers(1);
@@ -136,7 +136,7 @@ describe('a body that never ends', () => {
     expect(connection.answers()).toHaveLength(1);
   });
 
-  it('does not hold the connection by sending a byte now and then', async () => {
+  it('a client that sends a byte now and then does not hold its connection', async () => {
     const connection = connectTo(strict);
     connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
     await connection.untilAnswers(1);
@@ -162,7 +162,7 @@ describe('a service that stops', () => {
     }
   }
 
-  it('does not wait for a client that goes on sending after its answer', async () => {
+  it('a stop does not wait for a client that still sends after its response', async () => {
     await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '300' }, async (other, stop) => {
       const connection = connectTo(other);
       connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
@@ -176,7 +176,7 @@ describe('a service that stops', () => {
     });
   });
 
-  it('answers 503 to a request whose large body is under way, and the client gets it', async () => {
+  it('a stop answers 503 to a request with a large body, and the client receives it', async () => {
     await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (other, stop) => {
       const { client } = other;
       const connection = connectTo(other);
