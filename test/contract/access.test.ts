@@ -2,15 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { startService } from '../support/service.ts';
 
 const adminKey = 'admin-key-of-thirty-two-characters!';
 const claimKey = 'claim-key-of-thirty-two-characters!';
@@ -112,7 +105,7 @@ describe.each([
       const coupon = await aHeldCoupon(service);
       for (const bearer of Object.keys(bearers) as Bearer[]) {
         const { headers, ...rest } = call.make(coupon);
-        const before = await storedCounts(service);
+        const before = await service.storedCounts();
         const answer = await service.client.call({
           ...rest,
           headers: { ...headers, ...bearers[bearer] },
@@ -122,7 +115,7 @@ describe.each([
         } else {
           if (rest.method === 'HEAD') expect(answer.status).toBe(401);
           else expectProblem(answer, 'unauthorized');
-          expect(await storedCounts(service)).toEqual(before);
+          expect(await service.storedCounts()).toEqual(before);
         }
       }
     });
@@ -149,9 +142,12 @@ describe('a key', () => {
   const service = useService({ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey });
   const listWith = (Authorization: string) => service.client.get('/api/coupons', { Authorization });
 
-  it.each(['Bearer', 'bearer', 'BEARER'])('a key is accepted under the scheme %s', async (scheme) => {
-    expect((await listWith(`${scheme} ${adminKey}`)).status).toBe(200);
-  });
+  it.each(['Bearer', 'bearer', 'BEARER'])(
+    'a key is accepted under the scheme %s',
+    async (scheme) => {
+      expect((await listWith(`${scheme} ${adminKey}`)).status).toBe(200);
+    },
+  );
 
   it.each([
     ...['', 'Bearer', 'Bearer ', adminKey, `Basic ${adminKey}`, `Bearer${adminKey}`, 'Bearer null'],
@@ -192,11 +188,10 @@ describe('a key', () => {
   });
 
   it('the claim key claims a coupon that the admin key has created', async () => {
-    const client = {
-      ...service.client,
-      post: (path: string, body: unknown) => service.client.post(path, body, bearers.admin),
-    };
-    const coupon = await aCoupon({ client });
+    const coupon = newName();
+    const offer = { name: coupon, amount: 10 };
+    const created = await service.client.post('/api/coupons', offer, bearers.admin);
+    expect(created.status, created.text).toBe(201);
     const body = { user_id: 'ada', coupon_name: coupon };
     const answer = await service.client.post('/api/coupons/claim', body, bearers.claim);
     expect(answer.status).toBe(200);
@@ -211,8 +206,8 @@ describe('a service without an admin key', () => {
   });
 
   it('where administration needs no key, every caller can create, list and read holders', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada' });
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
     expect((await service.client.get('/api/coupons')).status).toBe(200);
   });
@@ -220,7 +215,6 @@ describe('a service without an admin key', () => {
 
 describe('a service that other machines can reach', () => {
   it('a service that other machines can reach does not start without an admin key or ALLOW_ANONYMOUS_ADMIN', async () => {
-    const { startService } = await import('../support/service.ts');
     const env = { HOST: '0.0.0.0', DATABASE_URL: 'postgres://127.0.0.1:1/none' };
     await expect(startService(env)).rejects.toThrow(/ADMIN_API_KEY.*ALLOW_ANONYMOUS_ADMIN/);
   });

@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('POST /api/coupons/{name}/stock', () => {
   const service = useService();
@@ -22,8 +15,8 @@ describe('POST /api/coupons/{name}/stock', () => {
   const amountOf = async (name: string) => (await service.client.get(pathOf(name))).json.amount;
 
   it('adding stock answers 200 with the coupon and its new amount', async () => {
-    const name = await aCoupon(service, { amount: 2 });
-    await aClaim(service, name, { user: 'ada' });
+    const name = await service.createCoupon({ amount: 2 });
+    await service.mustClaim(name, { user: 'ada' });
     const answer = await add(name, 5);
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual((await service.client.get(pathOf(name))).json);
@@ -33,22 +26,22 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('each addition without a key adds its units', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+    const name = await service.createCoupon({ amount: 1 });
     await add(name, 1);
     await add(name, 1);
     expect(await amountOf(name)).toBe(3);
   });
 
   it('an addition puts a sold out coupon on sale again', async () => {
-    const name = await aCoupon(service, { amount: 1 });
-    await aClaim(service, name, { user: 'first' });
+    const name = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(name, { user: 'first' });
     expectProblem(await service.client.claim('second', name), 'sold_out');
     await add(name, 1);
-    expect((await aClaim(service, name, { user: 'second' })).json.position).toBe(2);
+    expect((await service.mustClaim(name, { user: 'second' })).json.position).toBe(2);
   });
 
   it('a repeated addition with the same key adds nothing and is marked as a replay', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+    const name = await service.createCoupon({ amount: 1 });
     expect((await add(name, 5, 'k')).headers).not.toHaveProperty('idempotency-replayed');
     const again = await add(name, 5, 'k');
     expect(again.status).toBe(200);
@@ -58,7 +51,7 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('ten simultaneous additions with the same key add their units once', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+    const name = await service.createCoupon({ amount: 1 });
     const answers = await Promise.all(Array.from({ length: 10 }, () => add(name, 5, 'k')));
     expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
     expect(answers.filter((answer) => answer.headers['idempotency-replayed'])).toHaveLength(9);
@@ -67,20 +60,20 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('the same key with another number of units is refused and adds nothing', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+    const name = await service.createCoupon({ amount: 1 });
     await add(name, 5, 'k');
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     for (const units of [4, 6, 2_147_483_647]) {
       const answer = await add(name, units, 'k');
       expectProblem(answer, 'idempotency_key_reused');
       expect(answer.headers).not.toHaveProperty('idempotency-replayed');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await add(name, 5, 'k')).headers['idempotency-replayed']).toBe('true');
   });
 
   it('of simultaneous additions with the same key and different units, exactly one is accepted', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+    const name = await service.createCoupon({ amount: 1 });
     const units = [1, 2, 3];
     // All of them have begun before one of them can be decided.
     const held = await holdCoupon(service.database, name);
@@ -100,8 +93,8 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('of simultaneous additions to a sold out coupon with the same key, one number of units is accepted', async () => {
-    const name = await aCoupon(service, { amount: 1 });
-    await aClaim(service, name);
+    const name = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(name);
     const units = [3, 4, 3, 4];
     const answers = await Promise.all(units.map((one) => add(name, one, 'k')));
     const taken = units.filter((_, index) => answers[index]?.status === 200);
@@ -116,7 +109,7 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('the same key on two coupons, and different keys on one, are separate additions', async () => {
-    const [one, two] = [await aCoupon(service), await aCoupon(service)];
+    const [one, two] = [await service.createCoupon(), await service.createCoupon()];
     for (const [name, key] of [
       [one, 'k'],
       [two, 'k'],
@@ -130,8 +123,8 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('an addition and a claim with the same key are independent', async () => {
-    const name = await aCoupon(service);
-    await aClaim(service, name, { user: 'ada', key: 'k' });
+    const name = await service.createCoupon();
+    await service.mustClaim(name, { user: 'ada', key: 'k' });
     expect((await add(name, 1, 'k')).json.amount).toBe(11);
     expect((await service.client.claim('bob', name, 'k')).headers).not.toHaveProperty(
       'idempotency-replayed',
@@ -141,7 +134,7 @@ describe('POST /api/coupons/{name}/stock', () => {
   it('a key whose first attempt was refused can be used again', async () => {
     const name = newName();
     expectProblem(await add(name, 2, 'k'), 'coupon_not_found');
-    await aCoupon(service, { name, amount: 1 });
+    await service.createCoupon({ name, amount: 1 });
     expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
     const answer = await add(name, 2, 'k');
     expect(answer.headers).not.toHaveProperty('idempotency-replayed');
@@ -151,10 +144,10 @@ describe('POST /api/coupons/{name}/stock', () => {
   it.each([0, -1, 1.5, '5', null, true, [], {}, 2_147_483_648])(
     'an addition of %j units is refused and changes nothing',
     async (units) => {
-      const name = await aCoupon(service);
-      const before = await storedCounts(service);
+      const name = await service.createCoupon();
+      const before = await service.storedCounts();
       expectInvalid(await add(name, units), 'add');
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     },
   );
 
@@ -164,41 +157,44 @@ describe('POST /api/coupons/{name}/stock', () => {
     ['amount', 'is unknown; give the units to add as `add`'],
     ['idempotency_key', 'is unknown; send it as the header Idempotency-Key'],
     ['dry_run', 'is unknown; this call takes add'],
-  ])('an addition with the unknown member %s is refused and adds nothing', async (member, message) => {
-    const name = await aCoupon(service);
-    const before = await storedCounts(service);
-    const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
-    expectInvalid(answer, member, 'add');
-    expect(answer.json.errors).toContainEqual({ field: member, message });
-    if (member !== 'adds') {
-      const beside = await service.client.post(pathOf(name, 'stock'), { add: 5, [member]: 5 });
-      expect(beside.json.errors).toEqual([{ field: member, message }]);
-    }
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'an addition with the unknown member %s is refused and adds nothing',
+    async (member, message) => {
+      const name = await service.createCoupon();
+      const before = await service.storedCounts();
+      const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
+      expectInvalid(answer, member, 'add');
+      expect(answer.json.errors).toContainEqual({ field: member, message });
+      if (member !== 'adds') {
+        const beside = await service.client.post(pathOf(name, 'stock'), { add: 5, [member]: 5 });
+        expect(beside.json.errors).toEqual([{ field: member, message }]);
+      }
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it('an addition with a query parameter is refused and adds nothing', async () => {
-    const path = pathOf(await aCoupon(service), 'stock');
-    const before = await storedCounts(service);
+    const path = pathOf(await service.createCoupon(), 'stock');
+    const before = await service.storedCounts();
     for (const query of ['dry_run=true', 'add=5', 'dry_run', '=', '=1', '%zz=1']) {
       expectProblem(await service.client.post(`${path}?${query}`, { add: 5 }), 'invalid_request');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await service.client.post(`${path}?`, { add: 5 })).status).toBe(200);
   });
 
   it('an addition without units is refused because add is required', async () => {
-    const answer = await service.client.post(pathOf(await aCoupon(service), 'stock'), {});
+    const answer = await service.client.post(pathOf(await service.createCoupon(), 'stock'), {});
     expect(answer.json.error).toBe('invalid request: add is required');
   });
 
   it('additions raise the amount up to 2,147,483,647 and no further', async () => {
-    const name = await aCoupon(service, { amount: 2_147_483_640 });
-    await aClaim(service, name);
-    const before = await storedCounts(service);
+    const name = await service.createCoupon({ amount: 2_147_483_640 });
+    await service.mustClaim(name);
+    const before = await service.storedCounts();
     expectInvalid(await add(name, 8), 'add');
     expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await add(name, 7)).json).toMatchObject({
       amount: 2_147_483_647,
       remaining_amount: 2_147_483_646,
@@ -207,8 +203,8 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it('an addition to an unknown coupon answers 404 and stores nothing', async () => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     expectProblem(await add(newName(), 1, 'k'), 'coupon_not_found');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const bodyBytesMax = 16 * 1024;
 
@@ -85,11 +85,11 @@ describe('a body', () => {
     ['a text', '"name"'],
     ['true', 'true'],
   ])('a body that is %s is 400 on every route and stores nothing', async (_what, body) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     for (const [method, path] of routes) {
       expectInvalid(await service.client.call({ method, path, body }), 'body');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('a missing body is 400 on every route', async () => {
@@ -114,9 +114,9 @@ describe('a body', () => {
     '{"name":"n","amount":1,"\\u0063onstructor":{"prototyp\\u0065":{}}}',
     '{"name":"n","amount":1,"x":[{"constructor":{"prototype":null}}]}',
   ])('a body that would change a prototype is 400: %s', async (body) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     expectInvalid(await create(body), 'body');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('__proto__, constructor and prototype are accepted where they change no prototype', async () => {
@@ -139,14 +139,14 @@ describe('a body', () => {
     ['a code point beyond Unicode', [0xf4, 0x90, 0x80, 0x80]],
     ['Latin-1', [0xe9]],
   ])('a body that is not UTF-8 is 400: %s', async (_what, bytes) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const body = Buffer.concat([
       Buffer.from('{"name":"'),
       Buffer.from(bytes),
       Buffer.from('","amount":1}'),
     ]);
     expectInvalid(await create(body), 'body');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['gzip', 'deflate', 'br', 'identity, gzip', 'nonsense'])(
@@ -158,10 +158,13 @@ describe('a body', () => {
     },
   );
 
-  it.each(['identity', 'Identity'])('a body with Content-Encoding %s is read as plain JSON', async (encoding) => {
-    const answer = await create({ name: newName(), amount: 1 }, { 'Content-Encoding': encoding });
-    expect(answer.status).toBe(201);
-  });
+  it.each(['identity', 'Identity'])(
+    'a body with Content-Encoding %s is read as plain JSON',
+    async (encoding) => {
+      const answer = await create({ name: newName(), amount: 1 }, { 'Content-Encoding': encoding });
+      expect(answer.status).toBe(201);
+    },
+  );
 
   it('a body of 16 KiB is accepted and one more byte is 413, with a length or in chunks', async () => {
     const padded = (name: string, bytes: number) => {
@@ -170,9 +173,9 @@ describe('a body', () => {
     };
     for (const headers of [{}, { 'Transfer-Encoding': 'chunked', 'Content-Length': undefined }]) {
       expect((await create(padded(newName(), bodyBytesMax), headers)).status).toBe(201);
-      const before = await storedCounts(service);
+      const before = await service.storedCounts();
       expectProblem(await create(padded(newName(), bodyBytesMax + 1), headers), 'body_too_large');
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     }
   });
 
@@ -184,7 +187,7 @@ describe('a body', () => {
   });
 
   it('a body may be nested eight levels deep and not nine', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const claim = (x: string) =>
       service.client.post(
         '/api/coupons/claim',
@@ -219,17 +222,17 @@ describe('a body', () => {
     ['{"a\\"b":1,"a\\u0022b":2}', 'a"b'],
     ['{"":1,"":2}', 'body'],
   ])('a body that repeats a member is 400 on every route: %s', async (body, field) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     for (const [method, path] of routes) {
       const answer = await service.client.call({ method, path, body });
       expectInvalid(answer, field);
       expect(answer.json.error).toMatch(/ must not (?:be repeated|repeat the member)/);
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('a body may use the same member in different objects, and colons, braces and quotes in strings', async () => {
-    const coupon = await aCoupon(service, { name: 'a":{"a\\":1,"a\\":2}' });
+    const coupon = await service.createCoupon({ name: 'a":{"a\\":1,"a\\":2}' });
     const claim = { user_id: '{"x":1,"x":2}:\\', coupon_name: coupon };
     const more = { x: [{ a: 1 }, { a: 1, user_id: { a: 1 } }], y: { x: ':', coupon_name: '"' } };
     const answer = await service.client.post('/api/coupons/claim', { ...claim, ...more });
@@ -238,7 +241,7 @@ describe('a body', () => {
   });
 
   it('the body of a GET request is ignored', async () => {
-    const name = await aCoupon(service);
+    const name = await service.createCoupon();
     for (const body of ['garbage', '{"__proto__":1}']) {
       const answer = await service.client.call({ method: 'GET', path: pathOf(name), body });
       expect(answer.status).toBe(200);

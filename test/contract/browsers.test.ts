@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 const shop = 'https://shop.example';
 
@@ -26,19 +19,19 @@ async function expectChangesRefused(
   service: ContractService,
   headers: Record<string, string>,
 ): Promise<void> {
-  const coupon = await aCoupon(service);
-  const before = await storedCounts(service);
+  const coupon = await service.createCoupon();
+  const before = await service.storedCounts();
   for (const [method, path, body] of changes(coupon)) {
     expectProblem(await service.client.call({ method, path, body, headers }), 'cross_origin');
   }
-  expect(await storedCounts(service)).toEqual(before);
+  expect(await service.storedCounts()).toEqual(before);
 }
 
 async function expectChangesTaken(
   service: ContractService,
   headers: Record<string, string>,
 ): Promise<void> {
-  for (const [method, path, body] of changes(await aCoupon(service))) {
+  for (const [method, path, body] of changes(await service.createCoupon())) {
     const answer = await service.client.call({ method, path, body, headers });
     expect(answer.status, answer.text).toBeLessThan(300);
   }
@@ -70,9 +63,12 @@ describe('a changing request of a browser', () => {
     ['http://[::1]:8080', '[0:0:0:0:0:0:0:1]:8080'],
     ['http://[::1]', '[::1]:80'],
     ['https://xn--bcher-kva.test', 'xn--bcher-kva.test'],
-  ])('a change from %s is accepted where the Host is %s, since both are the same origin', async (origin, host) => {
-    await expectChangesTaken(service, { Origin: origin, Host: host });
-  });
+  ])(
+    'a change from %s is accepted where the Host is %s, since both are the same origin',
+    async (origin, host) => {
+      await expectChangesTaken(service, { Origin: origin, Host: host });
+    },
+  );
 
   it.each([
     ['https://coupons.test', 'coupons.test:80'],
@@ -151,7 +147,7 @@ describe('a changing request of a browser', () => {
   });
 
   it('a cross-origin read is answered without CORS headers', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     for (const path of [pathOf(coupon), '/api/coupons', '/health']) {
       const headers = { Origin: shop, 'Sec-Fetch-Site': 'cross-site' };
       const answer = await service.client.get(path, headers);
@@ -291,24 +287,30 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     ['without an Origin', { 'Access-Control-Request-Method': 'POST' }],
     ['without Access-Control-Request-Method', { Origin: shop }],
     ['without both', {}],
-  ])('an OPTIONS request %s is no preflight and answered like any other', async (_what, headers) => {
-    const call = { method: 'OPTIONS', path: '/api/coupons', headers };
-    const answer = await service.client.call(call);
-    expectProblem(answer, 'method_not_allowed');
-    expect(answer.headers.allow).toBe('GET, HEAD, POST');
-    expectProblem(await service.client.call({ ...call, path: '/nowhere' }), 'route_not_found');
-  });
+  ])(
+    'an OPTIONS request %s is no preflight and answered like any other',
+    async (_what, headers) => {
+      const call = { method: 'OPTIONS', path: '/api/coupons', headers };
+      const answer = await service.client.call(call);
+      expectProblem(answer, 'method_not_allowed');
+      expect(answer.headers.allow).toBe('GET, HEAD, POST');
+      expectProblem(await service.client.call({ ...call, path: '/nowhere' }), 'route_not_found');
+    },
+  );
 
-  it.each(['GET', 'POST'])('a response names its allowed origin only and varies by Origin: %s', async (method) => {
-    for (const origin of [shop, 'https://evil.example', undefined]) {
-      const headers = origin === undefined ? {} : { Origin: origin };
-      const answer = await service.client.call({ method, path: '/api/coupons/x', headers });
-      expect(answer.headers.vary).toMatch(/\bOrigin\b/);
-      expect(answer.headers['access-control-allow-origin']).toBe(
-        origin === shop ? shop : undefined,
-      );
-    }
-  });
+  it.each(['GET', 'POST'])(
+    'a response names its allowed origin only and varies by Origin: %s',
+    async (method) => {
+      for (const origin of [shop, 'https://evil.example', undefined]) {
+        const headers = origin === undefined ? {} : { Origin: origin };
+        const answer = await service.client.call({ method, path: '/api/coupons/x', headers });
+        expect(answer.headers.vary).toMatch(/\bOrigin\b/);
+        expect(answer.headers['access-control-allow-origin']).toBe(
+          origin === shop ? shop : undefined,
+        );
+      }
+    },
+  );
 
   it('a claim from a page of the service itself is decided where CORS_ORIGINS is set', async () => {
     const own = `http://127.0.0.1:${service.client.port}`;
@@ -364,10 +366,10 @@ describe('the Host of a request to a service on loopback', () => {
     for (const path of [...paths, '/nowhere']) {
       expectProblem(await service.client.get(path, headers), 'host_not_allowed');
     }
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const body = { name: newName(), amount: 1 };
     expectProblem(await service.client.post('/api/coupons', body, headers), 'host_not_allowed');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('a service on loopback refuses an empty Host', async () => {

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('PATCH /api/coupons/{name}', () => {
   const service = useService();
@@ -16,8 +9,8 @@ describe('PATCH /api/coupons/{name}', () => {
   const read = async (name: string) => (await service.client.get(pathOf(name))).json;
 
   it('a change answers 200 with the changed coupon', async () => {
-    const name = await aCoupon(service);
-    await aClaim(service, name, { user: 'ada' });
+    const name = await service.createCoupon();
+    await service.mustClaim(name, { user: 'ada' });
     const answer = await change(name, {
       opens_at: '2020-01-01T00:00:00Z',
       closes_at: '2999-01-01T00:00:00Z',
@@ -34,7 +27,7 @@ describe('PATCH /api/coupons/{name}', () => {
   });
 
   it('a change keeps the members that it leaves out', async () => {
-    const name = await aCoupon(service, {
+    const name = await service.createCoupon({
       opens_at: '2020-01-01T00:00:00Z',
       closes_at: '2999-01-01T00:00:00Z',
     });
@@ -46,7 +39,7 @@ describe('PATCH /api/coupons/{name}', () => {
   });
 
   it('an empty change is refused with the members that can be changed', async () => {
-    const name = await aCoupon(service);
+    const name = await service.createCoupon();
     const before = await read(name);
     const answer = await change(name, {});
     expectInvalid(answer, 'body');
@@ -74,19 +67,22 @@ describe('PATCH /api/coupons/{name}', () => {
     ['amount', 'cannot be changed here; add units with POST /api/coupons/{name}/stock'],
     ['add', 'is unknown here; add units with POST /api/coupons/{name}/stock'],
     ['remaining_amount', 'cannot be changed; add units with POST /api/coupons/{name}/stock'],
-  ])('a change of %s is refused, alone or beside another change, and changes nothing', async (member, message) => {
-    const name = await aCoupon(service);
-    const before = await read(name);
-    for (const others of [{}, { closes_at: '2999-01-01T00:00:00Z' }]) {
-      const answer = await change(name, { ...others, [member]: true });
-      expectInvalid(answer, member);
-      expect(answer.json.errors[0].message).toBe(message);
-    }
-    expect(await read(name)).toEqual(before);
-  });
+  ])(
+    'a change of %s is refused, alone or beside another change, and changes nothing',
+    async (member, message) => {
+      const name = await service.createCoupon();
+      const before = await read(name);
+      for (const others of [{}, { closes_at: '2999-01-01T00:00:00Z' }]) {
+        const answer = await change(name, { ...others, [member]: true });
+        expectInvalid(answer, member);
+        expect(answer.json.errors[0].message).toBe(message);
+      }
+      expect(await read(name)).toEqual(before);
+    },
+  );
 
   it('a change with a query parameter is refused', async () => {
-    const name = await aCoupon(service);
+    const name = await service.createCoupon();
     const before = await read(name);
     const answer = await service.client.patch(`${pathOf(name)}?paused=true`, { closes_at: null });
     expectInvalid(answer, 'paused');
@@ -102,13 +98,13 @@ describe('PATCH /api/coupons/{name}', () => {
       'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
     ],
   ])('a wrong optional member is not reported as required: %j', async (body, field, message) => {
-    const answer = await change(await aCoupon(service), body);
+    const answer = await change(await service.createCoupon(), body);
     expect(answer.json.errors).toEqual([{ field, message }]);
   });
 
   it('null removes one limit of the sale window and keeps the other', async () => {
     const window = { opens_at: '2998-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' };
-    const name = await aCoupon(service, window);
+    const name = await service.createCoupon(window);
     expect((await change(name, { opens_at: null })).json).toMatchObject({
       ...{ opens_at: null, closes_at: window.closes_at, state: 'open' },
     });
@@ -118,7 +114,7 @@ describe('PATCH /api/coupons/{name}', () => {
   });
 
   it('a change after which the sale window would end before it begins is refused', async () => {
-    const name = await aCoupon(service, {
+    const name = await service.createCoupon({
       opens_at: '2030-06-01T00:00:00Z',
       closes_at: '2030-07-01T00:00:00Z',
     });
@@ -145,16 +141,16 @@ describe('PATCH /api/coupons/{name}', () => {
     ['closes_at', true],
     ['closes_at', ['2030-01-01T00:00:00Z']],
   ])('a change of %s to %j is refused and changes nothing', async (field, value) => {
-    const name = await aCoupon(service);
+    const name = await service.createCoupon();
     const before = await read(name);
     expectInvalid(await change(name, { [field]: value }), field);
     expect(await read(name)).toEqual(before);
   });
 
   it('a change of an unknown coupon answers 404 and creates none', async () => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     expectProblem(await change(newName(), { paused: true }), 'coupon_not_found');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
@@ -194,10 +190,10 @@ describe('POST /api/coupons with a sale window', () => {
     ...['+012030-01-31T18:00:00Z', '12030-01-31T18:00:00Z', '-2030-01-31T18:00:00Z'],
     ...['now', 'infinity', 'epoch', '', 'null', 0, 1_893_456_000, true, {}, []],
   ])('a coupon with the time %j is refused and nothing is stored', async (time) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     expectInvalid(await create({ opens_at: time }), 'opens_at');
     expectInvalid(await create({ closes_at: time }), 'closes_at');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('null creates a coupon without a limit of its sale window', async () => {
@@ -209,11 +205,14 @@ describe('POST /api/coupons with a sale window', () => {
     ['2030-01-02T00:00:00Z', '2030-01-01T00:00:00Z'],
     ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00Z'],
     ['2030-01-01T01:00:00Z', '2030-01-01T02:00:00+02:00'],
-  ])('a sale window from %s to %s is refused and nothing is stored', async (opens_at, closes_at) => {
-    const before = await storedCounts(service);
-    expectInvalid(await create({ opens_at, closes_at }), 'closes_at');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a sale window from %s to %s is refused and nothing is stored',
+    async (opens_at, closes_at) => {
+      const before = await service.storedCounts();
+      expectInvalid(await create({ opens_at, closes_at }), 'closes_at');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it('the offsets of times count in the order of a sale window', async () => {
     const window = { opens_at: '2030-01-01T02:00:00+02:00', closes_at: '2030-01-01T01:00:00Z' };

@@ -6,14 +6,7 @@ import {
   expectProblem,
   retryAfterOf,
 } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/;
@@ -22,7 +15,7 @@ describe('POST /api/coupons/claim', () => {
   const service = useService();
 
   it('a claim answers 200 with the claim, which is already stored', async () => {
-    const coupon = await aCoupon(service, { amount: 2 });
+    const coupon = await service.createCoupon({ amount: 2 });
     const answer = await service.client.claim('ada', coupon);
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({
@@ -44,9 +37,9 @@ describe('POST /api/coupons/claim', () => {
   });
 
   it('claims get positions from 1 in order, and times that never decrease', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const answers = [];
-    for (const user of ['a', 'b', 'c']) answers.push(await aClaim(service, coupon, { user }));
+    for (const user of ['a', 'b', 'c']) answers.push(await service.mustClaim(coupon, { user }));
     expect(answers.map((answer) => answer.json.position)).toEqual([1, 2, 3]);
     const times = answers.map((answer) => answer.json.claimed_at);
     expect([...times].sort()).toEqual(times);
@@ -54,21 +47,21 @@ describe('POST /api/coupons/claim', () => {
   });
 
   it('each claim takes one unit of stock', async () => {
-    const coupon = await aCoupon(service, { amount: 5 });
-    await aClaim(service, coupon, { user: 'a' });
-    await aClaim(service, coupon, { user: 'b' });
+    const coupon = await service.createCoupon({ amount: 5 });
+    await service.mustClaim(coupon, { user: 'a' });
+    await service.mustClaim(coupon, { user: 'b' });
     const { json } = await service.client.get(pathOf(coupon));
     expect(json).toMatchObject({ amount: 5, remaining_amount: 3, claimed_by: ['a', 'b'] });
   });
 
   it('one user may hold many coupons', async () => {
-    const coupons = [await aCoupon(service), await aCoupon(service)];
-    for (const coupon of coupons) await aClaim(service, coupon, { user: 'collector' });
+    const coupons = [await service.createCoupon(), await service.createCoupon()];
+    for (const coupon of coupons) await service.mustClaim(coupon, { user: 'collector' });
   });
 
   it('a second claim of the same user is already_claimed and shows the held claim', async () => {
-    const coupon = await aCoupon(service);
-    const { message: _, ...claim } = (await aClaim(service, coupon, { user: 'ada' })).json;
+    const coupon = await service.createCoupon();
+    const { message: _, ...claim } = (await service.mustClaim(coupon, { user: 'ada' })).json;
     const again = await service.client.claim('ada', coupon);
     expectProblem(again, 'already_claimed');
     expect(again.json.claim).toEqual(claim);
@@ -76,8 +69,8 @@ describe('POST /api/coupons/claim', () => {
   });
 
   it('a claim without stock left is sold_out, with the texts that clients compare with', async () => {
-    const coupon = await aCoupon(service, { amount: 1 });
-    await aClaim(service, coupon, { user: 'first' });
+    const coupon = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(coupon, { user: 'first' });
     const late = await service.client.claim('second', coupon);
     expectProblem(late, 'sold_out');
     expect(late.json.detail).toContain('no stock available');
@@ -87,13 +80,13 @@ describe('POST /api/coupons/claim', () => {
   it('a coupon is not found before its creation and accepts claims right after it', async () => {
     const coupon = newName();
     expectProblem(await service.client.claim('ada', coupon), 'coupon_not_found');
-    await aCoupon(service, { name: coupon });
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.createCoupon({ name: coupon });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 
   it('a claim before the opening is refused with the time and the seconds until it', async () => {
     const opensAt = new Date(Date.now() + 3_600_000).toISOString();
-    const coupon = await aCoupon(service, { opens_at: opensAt });
+    const coupon = await service.createCoupon({ opens_at: opensAt });
     const answer = await service.client.claim('ada', coupon);
     expectProblem(answer, 'not_open');
     expect(Date.parse(answer.json.opens_at)).toBe(Date.parse(opensAt));
@@ -102,27 +95,27 @@ describe('POST /api/coupons/claim', () => {
   });
 
   it('a claim after the end of the sale is refused as closed', async () => {
-    const coupon = await aCoupon(service, { closes_at: '2020-01-01T00:00:00Z' });
+    const coupon = await service.createCoupon({ closes_at: '2020-01-01T00:00:00Z' });
     expectProblem(await service.client.claim('ada', coupon), 'closed');
   });
 
   it('a claim of a paused coupon is refused, and accepted after the sale is resumed', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     await service.client.patch(pathOf(coupon), { paused: true });
     expectProblem(await service.client.claim('ada', coupon), 'paused');
     await service.client.patch(pathOf(coupon), { paused: false });
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 
   it('user ids that differ in case, spaces or Unicode form are different users', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const users = ['ada', 'Ada', ' ada', 'ada ', '\u00e9', 'e\u0301', '1', '01'];
-    for (const user of users) await aClaim(service, coupon, { user });
+    for (const user of users) await service.mustClaim(coupon, { user });
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(users);
   });
 
   it('a claim ignores unknown members, also those that responses have', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const answer = await service.client.post('/api/coupons/claim', {
       ...{ user_id: 'ada', coupon_name: coupon },
       ...{ position: 9, claim_id: 'mine', amount: 5, idempotency_key: 'k' },
@@ -132,7 +125,7 @@ describe('POST /api/coupons/claim', () => {
   });
 
   it('a claim ignores members with similar names, and query parameters', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const answer = await service.client.post('/api/coupons/claim?utm_source=mail&user_id=eve&=', {
       ...{ user_id: 'ada', coupon_name: coupon, userid: 'eve', couponName: 'OTHER', '': 1 },
     });
@@ -147,13 +140,13 @@ describe('POST /api/coupons/claim', () => {
     ['"user_id":"ada","x":{"y":[{"z":1,"z":2}]}', 'z'],
     ['"user_id":"ada","x":{"__proto__":1},"x":1', 'x'],
   ])('a claim that repeats a member is refused: %s', async (members, field) => {
-    const coupon = await aCoupon(service);
-    const before = await storedCounts(service);
+    const coupon = await service.createCoupon();
+    const before = await service.storedCounts();
     const body = `{${members},"coupon_name":"${coupon}"}`;
     const answer = await service.client.post('/api/coupons/claim', body);
     expectInvalid(answer, field);
     expect(answer.json.errors[0].message).toBe('must not be repeated');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
@@ -173,20 +166,26 @@ describe('POST /api/coupons/claim with an invalid user or coupon', () => {
     ['a lone low surrogate', '"\\udf9f"'],
   ] as const;
 
-  it.each(wrong)('a claim with %s as user_id is refused and stores nothing', async (_what, value) => {
-    const coupon = await aCoupon(service);
-    const before = await storedCounts(service);
-    const body = `{"user_id":${value},"coupon_name":"${coupon}"}`;
-    expectInvalid(await service.client.post('/api/coupons/claim', body), 'user_id');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  it.each(wrong)(
+    'a claim with %s as user_id is refused and stores nothing',
+    async (_what, value) => {
+      const coupon = await service.createCoupon();
+      const before = await service.storedCounts();
+      const body = `{"user_id":${value},"coupon_name":"${coupon}"}`;
+      expectInvalid(await service.client.post('/api/coupons/claim', body), 'user_id');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it.each(wrong)('a claim with %s as coupon_name is refused and stores nothing', async (_what, value) => {
-    const before = await storedCounts(service);
-    const body = `{"user_id":"ada","coupon_name":${value}}`;
-    expectInvalid(await service.client.post('/api/coupons/claim', body), 'coupon_name');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  it.each(wrong)(
+    'a claim with %s as coupon_name is refused and stores nothing',
+    async (_what, value) => {
+      const before = await service.storedCounts();
+      const body = `{"user_id":"ada","coupon_name":${value}}`;
+      expectInvalid(await service.client.post('/api/coupons/claim', body), 'coupon_name');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it('a missing member of a claim is reported as required, by its name', async () => {
     const { client } = service;

@@ -4,12 +4,11 @@ import dns from 'node:dns';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Answer, clientOf } from '../support/contract-client.ts';
+import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
-import { patience, startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const opened: RawConnection[] = [];
@@ -36,7 +35,7 @@ async function openIdle(port: number, count: number, host?: string): Promise<Raw
   const idle: RawConnection[] = [];
   for (const _ of range(count)) {
     const connection = await openOne(port, host);
-    expect((await connection.ask(get('/livez')))?.status).toBe(200);
+    expect((await connection.send(get('/livez')))?.status).toBe(200);
     idle.push(connection);
   }
   return idle;
@@ -45,7 +44,7 @@ async function openIdle(port: number, count: number, host?: string): Promise<Raw
 /** Asks on a connection of its own. */
 async function askAlone(port: number, request: string): Promise<Answer | undefined> {
   const connection = await openOne(port);
-  const answer = await connection.ask(request);
+  const answer = await connection.send(request);
   connection.end();
   return answer;
 }
@@ -81,9 +80,9 @@ describe('idle connections', () => {
 
     // What counts is the last answer, not the opening.
     const [oldest, second] = idle.slice(5) as [RawConnection, RawConnection];
-    expect((await oldest.ask(get('/livez')))?.status).toBe(200);
+    expect((await oldest.send(get('/livez')))?.status).toBe(200);
     const newest = await openOne(port);
-    expect((await newest.ask(get('/livez')))?.headers.connection).toBe('keep-alive');
+    expect((await newest.send(get('/livez')))?.headers.connection).toBe('keep-alive');
     await second.closed;
     expect(oldest.isClosed).toBe(false);
     // Without an answer: a 408 would look like the answer to the next request.
@@ -92,13 +91,13 @@ describe('idle connections', () => {
 
   it('any number of idle connections shuts out no client and ends no busy connection', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1100 });
+    const coupon = await service.createCoupon({ amount: 1100 });
     const busy = await openOne(port);
     const users = range(60);
     for (const user of users) {
       // All rounds together open six times as many as there may be.
       await openIdle(port, 5);
-      const answer = await busy.ask(claim(`user-${user}`, coupon));
+      const answer = await busy.send(claim(`user-${user}`, coupon));
       expect(answer?.status).toBe(200);
       expect(answer?.headers.connection).toBe('keep-alive');
       const path = monitored[user % monitored.length] ?? '';
@@ -133,7 +132,7 @@ describe('connections that are all in use', () => {
 
   /** Lets a claim wait on each connection that there may be, until `release`. */
   async function fill() {
-    const coupon = await aCoupon(service, { amount: 100 });
+    const coupon = await service.createCoupon({ amount: 100 });
     const held = await holdCoupon(service.database, coupon);
     const busy = await open(service.client.port, max);
     for (const [index, connection] of busy.entries()) {
@@ -149,7 +148,7 @@ describe('connections that are all in use', () => {
     const { port } = service.client;
     const { coupon, busy, release } = await fill();
     try {
-      const before = await storedCounts(service);
+      const before = await service.storedCounts();
       for (const path of monitored) {
         const answer = await askAlone(port, get(path));
         expect([path, answer?.status]).toEqual([path, 200]);
@@ -161,7 +160,7 @@ describe('connections that are all in use', () => {
         if (answer !== undefined) expectProblem(answer, 'overloaded');
         expect(answer?.headers.connection).toBe('close');
       }
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     } finally {
       await release();
     }
@@ -185,7 +184,7 @@ describe('connections that are all in use', () => {
     await waitFor('room', async () => {
       return (await metricsOf(port))('firstcome_http_connections') < max - 2;
     });
-    const answer = await waiting.ask(claim('late', coupon));
+    const answer = await waiting.send(claim('late', coupon));
     expect(answer?.status).toBe(200);
     expect(answer?.headers.connection).toBe('keep-alive');
   });
@@ -255,7 +254,7 @@ describe('connections that are all in use', () => {
 
   it('near the limit, the response to a malformed path ends its connection like any other', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 100 });
+    const coupon = await service.createCoupon({ amount: 100 });
     const held = await holdCoupon(service.database, coupon);
     try {
       const busy = await open(port, max - 2);
@@ -321,7 +320,7 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
   it('a second address of localhost checks heads and answers errors like the first', async () => {
     const { port } = service.client;
     const ask = async (request: string) => {
-      const answer = await (await openOne(port, further)).ask(request);
+      const answer = await (await openOne(port, further)).send(request);
       expect(answer, request.slice(0, 60)).toBeDefined();
       return answer as Answer;
     };
@@ -359,11 +358,9 @@ describe('a stop', () => {
   });
 
   it('a stop answers every request that was pipelined before it', async () => {
-    const database = service.database;
-    const app = await startService({ ...patience, DATABASE_URL: database.url });
-    const client = clientOf(app.url);
-    try {
-      const coupon = await aCoupon({ client });
+    await service.withAnother({}, async (other) => {
+      const { app, client, database } = other;
+      const coupon = await other.createCoupon();
       const held = await holdCoupon(database, coupon);
       const connection = await openOne(client.port);
       const users = ['ada', 'bob', 'eve'];
@@ -385,10 +382,7 @@ describe('a stop', () => {
       expect(answers.at(-1)?.headers.connection).toBe('close');
       await connection.closed;
       await stopped;
-    } finally {
-      client.close();
-      await app.stop();
-    }
+    });
   });
 });
 
@@ -398,7 +392,7 @@ describe('requests that are pipelined on one connection', () => {
 
   it('pipelined requests beyond a thousand are refused, and all are answered in order', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1100 });
+    const coupon = await service.createCoupon({ amount: 1100 });
     const held = await holdCoupon(service.database, coupon);
     const connection = await openOne(port);
     const users = range(pipelinedMax + 20).map((index) => `user-${index}`);
@@ -418,6 +412,6 @@ describe('requests that are pipelined on one connection', () => {
     const claims = (await service.client.get(pathOf(coupon))).json.claimed_by;
     expect(claims).toEqual(users.slice(0, pipelinedMax));
     // The connection serves on.
-    expect((await connection.ask(claim('later', coupon)))?.status).toBe(200);
+    expect((await connection.send(claim('later', coupon)))?.status).toBe(200);
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('POST /api/coupons', () => {
   const service = useService();
@@ -36,7 +36,7 @@ describe('POST /api/coupons', () => {
   });
 
   it('creating a coupon writes the grant of its units to the ledger', async () => {
-    const name = await aCoupon(service, { amount: 7 });
+    const name = await service.createCoupon({ amount: 7 });
     const rows = await service.database.query(
       'select kind, units from stock_ledger where coupon_id = (select id from coupons where name = $1)',
       [name],
@@ -60,10 +60,10 @@ describe('POST /api/coupons', () => {
   );
 
   it('a second coupon of the same name is refused and the first stays unchanged', async () => {
-    const name = await aCoupon(service, { amount: 5 });
-    const before = await storedCounts(service);
+    const name = await service.createCoupon({ amount: 5 });
+    const before = await service.storedCounts();
     expectProblem(await create({ name, amount: 9 }), 'coupon_exists');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await service.client.get(pathOf(name))).json.amount).toBe(5);
   });
 
@@ -90,13 +90,16 @@ describe('POST /api/coupons', () => {
     ['id', 'is unknown; this call takes name, amount, opens_at, closes_at'],
     ['constructor', 'is unknown; this call takes name, amount, opens_at, closes_at'],
     ['a"b\\u0000\ud800', 'is unknown; this call takes name, amount, opens_at, closes_at'],
-  ])('a creation with the unknown member %s is refused and stores nothing', async (member, message) => {
-    const before = await storedCounts(service);
-    const answer = await create({ name: newName(), amount: 4, [member]: '2999-01-01T00:00:00Z' });
-    expectInvalid(answer, member);
-    expect(answer.json.errors[0].message).toBe(message);
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a creation with the unknown member %s is refused and stores nothing',
+    async (member, message) => {
+      const before = await service.storedCounts();
+      const answer = await create({ name: newName(), amount: 4, [member]: '2999-01-01T00:00:00Z' });
+      expectInvalid(answer, member);
+      expect(answer.json.errors[0].message).toBe(message);
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it('a misspelt member is reported together with the member that is missing', async () => {
     const answer = await create({ nmae: newName(), ammount: 4 });
@@ -129,7 +132,7 @@ describe('POST /api/coupons', () => {
   });
 
   it('a creation with a query parameter is refused and stores nothing', async () => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons?opens_at=2999-01-01T00:00:00Z', {
       ...{ name: newName(), amount: 4 },
     });
@@ -137,7 +140,7 @@ describe('POST /api/coupons', () => {
     expect(answer.json.errors[0].message).toBe(
       'is an unknown query parameter; this call takes none',
     );
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
@@ -157,10 +160,10 @@ describe('POST /api/coupons with an invalid amount', () => {
       '{"valueOf":1}',
     ]),
   )('a coupon with the amount %s is refused and nothing is stored', async (amount) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons', `{"name":"n","amount":${amount}}`);
     expectInvalid(answer, 'amount');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['{"name":"n"}', '{"name":"n","amount":null}'])(
@@ -203,10 +206,10 @@ describe('POST /api/coupons with an invalid name', () => {
     ['a lone low surrogate', '"\\udc00a"'],
     ['surrogates the wrong way round', '"\\udc00\\ud800"'],
   ])('a coupon with %s as its name is refused and nothing is stored', async (_what, name) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons', `{"name":${name},"amount":5}`);
     expectInvalid(answer, 'name');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['{"amount":5}', '{"name":null,"amount":5}', '{"name":"","amount":5}'])(

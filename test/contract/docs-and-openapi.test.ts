@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import type { Answer, Call } from '../support/contract-client.ts';
-import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a document that the tests are about to look into.
 type Json = any;
@@ -19,23 +19,26 @@ describe('GET /docs', () => {
     return found.map(([, link = '']) => new URL(link, base));
   }
 
-  it.each(['/docs', '/docs/'])('%s and everything that it loads comes from this host', async (page) => {
-    const { client } = service;
-    const html = await client.get(page);
-    expect(html.status).toBe(200);
-    expect(html.headers['content-type']).toMatch(/^text\/html/);
-    const links = linksIn(html.text, client.url + page);
-    expect(links.length).toBeGreaterThan(4);
-    for (const link of links) {
-      expect(link.origin).toBe(client.url);
-      const answer = await client.get(link.pathname);
-      expect(answer.status, link.href).toBe(200);
-      expect(answer.headers['x-content-type-options']).toBe('nosniff');
-      if (!link.pathname.endsWith('.css')) continue;
-      const loaded = [...answer.text.matchAll(/url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)/g)];
-      for (const [, url, imported] of loaded) expect(url ?? imported).not.toMatch(outside);
-    }
-  });
+  it.each(['/docs', '/docs/'])(
+    '%s and everything that it loads comes from this host',
+    async (page) => {
+      const { client } = service;
+      const html = await client.get(page);
+      expect(html.status).toBe(200);
+      expect(html.headers['content-type']).toMatch(/^text\/html/);
+      const links = linksIn(html.text, client.url + page);
+      expect(links.length).toBeGreaterThan(4);
+      for (const link of links) {
+        expect(link.origin).toBe(client.url);
+        const answer = await client.get(link.pathname);
+        expect(answer.status, link.href).toBe(200);
+        expect(answer.headers['x-content-type-options']).toBe('nosniff');
+        if (!link.pathname.endsWith('.css')) continue;
+        const loaded = [...answer.text.matchAll(/url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)/g)];
+        for (const [, url, imported] of loaded) expect(url ?? imported).not.toMatch(outside);
+      }
+    },
+  );
 
   it('/docs has no inline script, which its policy forbids', async () => {
     const { text } = await service.client.get('/docs');
@@ -180,11 +183,14 @@ describe('GET /openapi.json', () => {
   it('/openapi.json describes every response with all of its members', async () => {
     const { client } = service;
     const document = await read();
-    const coupon = await aCoupon(service, { opens_at: null, closes_at: '2999-01-01T00:00:00Z' });
-    await aClaim(service, coupon, { user: 'ada', key: 'k' });
-    const full = await aCoupon(service, { amount: 1 });
-    await aClaim(service, full);
-    const later = await aCoupon(service, { opens_at: '2999-01-01T00:00:00Z' });
+    const coupon = await service.createCoupon({
+      opens_at: null,
+      closes_at: '2999-01-01T00:00:00Z',
+    });
+    await service.mustClaim(coupon, { user: 'ada', key: 'k' });
+    const full = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(full);
+    const later = await service.createCoupon({ opens_at: '2999-01-01T00:00:00Z' });
     const claim = (user_id: string, coupon_name: string, key?: string): Call => ({
       ...{ method: 'POST', path: '/api/coupons/claim', body: { user_id, coupon_name } },
       ...(key !== undefined && { headers: { 'Idempotency-Key': key } }),

@@ -66,7 +66,8 @@ describe('a body of 4 MiB that no route reads', () => {
   for (const connection of ['keep-alive', 'close']) {
     forEachClient(
       ['Python with a length', 'node:http with chunks'],
-      (name) => `a body that no route reads gets its response from ${name} with Connection: ${connection}`,
+      (name) =>
+        `a body that no route reads gets its response from ${name} with Connection: ${connection}`,
       async (send) => {
         const uploads = cases.map(
           ({ method, path, headers = {} }): Upload => ({

@@ -7,15 +7,7 @@ import { toProblemDetails } from '../../src/entrypoints/http/problems/to-problem
 import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  until,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, until, useService } from '../support/contract-service.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
@@ -99,7 +91,7 @@ describe('a claim that cannot be decided', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '30000', DATABASE_LOCK_TIMEOUT_MS: '700' });
 
   it('a claim of a locked coupon is unavailable and stores nothing', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     const answer = await service.client.claim('ada', coupon, 'k');
     await held.release();
@@ -116,7 +108,7 @@ describe('a claim whose time ends while its outcome is in doubt', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1100' });
 
   it('a claim whose answer from the database was lost is outcome_unknown and carries its claim_id', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     try {
       const claim = service.client.claim('ada', coupon, 'k');
@@ -146,7 +138,7 @@ describe('a claim beyond the limit of waiting claims', () => {
   });
 
   it('a claim that finds its lane full is overloaded at once and stores nothing', async () => {
-    const coupon = await aCoupon(service, { amount: 50 });
+    const coupon = await service.createCoupon({ amount: 50 });
     const held = await holdCoupon(service.database, coupon);
     try {
       const underWay = service.client.claim('under way', coupon);
@@ -195,7 +187,7 @@ describe('a request to a database with other tables', () => {
   }
 
   it('a renamed column is an internal error without details, and claims work again after it', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const { database } = service;
     await database.query('alter table coupons rename column name to elsewhere');
     try {
@@ -203,11 +195,11 @@ describe('a request to a database with other tables', () => {
     } finally {
       await database.query('alter table coupons rename column elsewhere to name');
     }
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 
   it('requests are unavailable while the tables are missing, and work again when they are back', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const { client, database } = service;
     await database.query('alter table coupons rename to elsewhere');
     try {
@@ -216,7 +208,7 @@ describe('a request to a database with other tables', () => {
       await database.query('alter table elsewhere rename to coupons');
     }
     await waitFor('claims', async () => (await client.get('/readyz')).status === 200);
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 });
 
@@ -299,7 +291,7 @@ describe('a random request', () => {
       expect(row.name).toMatch(/^[^\p{Cc}\p{Cs}]{1,255}$/u);
       expect(row.amount).toBeGreaterThanOrEqual(1);
     }
-    expect(await storedCounts(service)).toMatchObject({
+    expect(await service.storedCounts()).toMatchObject({
       ...{ coupons: String(created), claims: String(claimed) },
       ledger: String(created + claimed + added),
     });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../support/contract-client.ts';
 import { expectApiHeaders } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 // What only the content of a list gives, what belongs to one connection, and what is the time.
 const leftOut = ['content-length', 'transfer-encoding', 'link', 'date', 'connection', 'keep-alive'];
@@ -25,8 +25,8 @@ describe('HEAD', () => {
   }
 
   it('HEAD has the status and the headers of GET, and no body', async () => {
-    const coupon = await aCoupon(service);
-    for (const user of ['ada', 'bob', 'cy']) await aClaim(service, coupon, { user });
+    const coupon = await service.createCoupon();
+    for (const user of ['ada', 'bob', 'cy']) await service.mustClaim(coupon, { user });
     const claims = pathOf(coupon, 'claims');
     const paths = [
       ...['/api/coupons', '/api/coupons?limit=1', pathOf(coupon), claims, `${claims}?limit=2`],
@@ -40,8 +40,8 @@ describe('HEAD', () => {
   });
 
   it('HEAD has a Content-Length only where it costs no further read', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada' });
     for (const path of [pathOf(coupon, 'claims', 'ada'), '/health', '/livez', '/openapi.json']) {
       const [head, get] = await expectHead(path, 200);
       expect(head.headers['content-length']).toBe(get.headers['content-length']);
@@ -54,7 +54,7 @@ describe('HEAD', () => {
   });
 
   it('HEAD keeps the connection open for the next request', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const claims = pathOf(coupon, 'claims');
     const lines = [pathOf(coupon), claims, '/api/coupons', '/metrics'].map(
       (path) => `HEAD ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/csv\r\n\r\n`,
@@ -66,7 +66,7 @@ describe('HEAD', () => {
   });
 
   it('HEAD fails with the same status as GET', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const claims = pathOf(coupon, 'claims');
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
       await expectHead('/api/coupons/none/claims', 404, { Accept: accept });

@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import {
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 const healthPaths = ['/health', '/api/health', '/readyz', '/livez', '/api/../health'];
 const otherPaths = ['/api/coupons', '/metrics', '/docs', '/openapi.json', '/nowhere'];
@@ -27,8 +20,8 @@ async function sendAbsolute(
 
 async function expectRefused(service: ContractService, host: string): Promise<void> {
   const headers = { Host: host };
-  const coupon = await aCoupon(service);
-  const before = await storedCounts(service);
+  const coupon = await service.createCoupon();
+  const before = await service.storedCounts();
   for (const [method, path, body] of [
     ...otherPaths.map((one) => ['GET', one, undefined] as const),
     ['POST', '/api/coupons', { name: newName(), amount: 1 }],
@@ -44,7 +37,7 @@ async function expectRefused(service: ContractService, host: string): Promise<vo
     expectProblem(answer, 'host_not_allowed');
     expect(answer.json.detail).toContain('ALLOWED_HOSTS');
   }
-  expect(await storedCounts(service)).toEqual(before);
+  expect(await service.storedCounts()).toEqual(before);
 }
 
 describe('a service without an admin key, on an address that others can reach', () => {
@@ -81,14 +74,17 @@ describe('a service without an admin key, on an address that others can reach', 
     ...['evil%2eexample', '%65vil', 'b\u00fccher', 'evil\u00e3\u0080\u0082example', '*', ':8080'],
     ...['sub.coupons.test', 'coupons.test.evil.example', 'xcoupons.test', 'docker.internal'],
     ...['host.docker.internal.evil.example', 'x.host.docker.internal', 'service:x'],
-  ])('a service that needs no admin key refuses the Host "%s" on all but health routes', async (host) => {
-    await expectRefused(service, host);
-    for (const path of [...healthPaths, '/health?full']) {
-      expect((await service.client.get(path, { Host: host })).status).toBe(200);
-      const head = { method: 'HEAD', path, headers: { Host: host } };
-      expect((await service.client.call(head)).status).toBe(200);
-    }
-  });
+  ])(
+    'a service that needs no admin key refuses the Host "%s" on all but health routes',
+    async (host) => {
+      await expectRefused(service, host);
+      for (const path of [...healthPaths, '/health?full']) {
+        expect((await service.client.get(path, { Host: host })).status).toBe(200);
+        const head = { method: 'HEAD', path, headers: { Host: host } };
+        expect((await service.client.call(head)).status).toBe(200);
+      }
+    },
+  );
 
   it('a service that needs no admin key refuses an empty Host', async () => {
     const bytes = 'GET /api/coupons HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n';

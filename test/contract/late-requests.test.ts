@@ -2,7 +2,7 @@
 /** When a request counts as late, and what becomes of a connection without one. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, useService } from '../support/contract-service.ts';
+import { useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
 
 const opened: RawConnection[] = [];
@@ -33,10 +33,10 @@ describe('a connection that sends nothing at first', () => {
 
   it('a connection is served although its first request comes later than headers may take', async () => {
     const silent = await openLongAgo();
-    const coupon = await aCoupon(service);
-    const answer = await silent.ask(claim('ada', coupon));
+    const coupon = await service.createCoupon();
+    const answer = await silent.send(claim('ada', coupon));
     expect(answer?.status, answer?.text).toBe(200);
-    expect((await silent.ask(get('/livez')))?.status).toBe(200);
+    expect((await silent.send(get('/livez')))?.status).toBe(200);
     expect(silent.received).toBe('');
   });
 
@@ -78,17 +78,20 @@ describe('a request that has arrived when the service checks the time', () => {
   it.each([
     ['headers', 30],
     ['body', -5],
-  ])('a request that arrived in time is decided although its %s is read late', async (_part, cut) => {
-    const coupon = await aCoupon(service);
-    const request = claim('ada', coupon);
-    const connection = await openOne(service.client.port);
-    connection.write(request.slice(0, cut));
-    // A call on another connection is answered, so the first part has been read.
-    expect((await service.client.get('/livez')).status).toBe(200);
-    connection.write(request.slice(cut));
-    standStill();
-    const answer = await connection.answer();
-    expect(answer?.status, answer?.text).toBe(200);
-    expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
-  });
+  ])(
+    'a request that arrived in time is decided although its %s is read late',
+    async (_part, cut) => {
+      const coupon = await service.createCoupon();
+      const request = claim('ada', coupon);
+      const connection = await openOne(service.client.port);
+      connection.write(request.slice(0, cut));
+      // A call on another connection is answered, so the first part has been read.
+      expect((await service.client.get('/livez')).status).toBe(200);
+      connection.write(request.slice(cut));
+      standStill();
+      const answer = await connection.answer();
+      expect(answer?.status, answer?.text).toBe(200);
+      expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 import { missed } from '../support/wait-for.ts';
 
 const head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n';
@@ -53,7 +53,7 @@ describe('a request that is not HTTP', () => {
   });
 
   it('garbage after a claim in the same bytes does not affect the claim', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const bytes = await service.client.raw(`${claimOf(coupon)}and more than that\r\n\r\n`);
     const answer = parseAnswer(bytes);
     expect(answer.status, bytes).toBe(200);
@@ -62,7 +62,7 @@ describe('a request that is not HTTP', () => {
   });
 
   it('garbage that follows while a claim is decided does not affect the claim', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     try {
       const connection = connectTo(service.client.port);
@@ -86,7 +86,7 @@ describe('an expectation', () => {
   const service = useService();
 
   it('Expect: 100-continue is met and any other expectation is ignored', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const body = JSON.stringify({ user_id: 'ada', coupon_name: coupon });
     const request = (expectation: string) =>
       `${head}Connection: close\r\nExpect: ${expectation}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -139,11 +139,11 @@ describe('a slow request', () => {
     ['whose body does not end', `${head}Content-Length: 100\r\n\r\n{"user_id":`],
     ['whose chunks do not end', `${head}Transfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n`],
   ])('a slow request is 408 and ends the connection: one %s', async (_what, bytes) => {
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const answer = parseAnswer(await service.client.raw(bytes));
     expectProblem(answer, 'request_timeout');
     expect(answer.headers.connection).toBe('close');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it('many slow requests delay no other client', async () => {
@@ -182,7 +182,7 @@ describe('answers of every kind', () => {
 
   it('every response forbids sniffing and storing', async () => {
     const { client } = service;
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     for (const path of [
       ...[
         '/api/coupons',

@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 /** Follows `Link: rel=next` from `path` to the last page. */
 async function allPages(client: Client, path: string): Promise<Answer[]> {
@@ -50,8 +43,8 @@ describe('GET /api/coupons', () => {
 
   it('pages of any size list every coupon once, in order of creation', async () => {
     const names: string[] = [];
-    for (let count = 0; count < 23; count += 1) names.push(await aCoupon(service));
-    await aClaim(service, String(names[0]));
+    for (let count = 0; count < 23; count += 1) names.push(await service.createCoupon());
+    await service.mustClaim(String(names[0]));
     for (const limit of [1, 7, 22, 23, 24, 1000]) {
       const pages = await allPages(service.client, `/api/coupons?limit=${limit}`);
       expect(pages).toHaveLength(Math.ceil(names.length / limit));
@@ -70,7 +63,7 @@ describe('GET /api/coupons', () => {
   });
 
   it('a page has 100 coupons unless limit says otherwise', async () => {
-    for (let count = 0; count < 101; count += 1) await aCoupon(service);
+    for (let count = 0; count < 101; count += 1) await service.createCoupon();
     expect((await service.client.get('/api/coupons')).json.coupons).toHaveLength(100);
   });
 
@@ -105,15 +98,21 @@ describe('GET /api/coupons', () => {
     ['__proto__=5', '__proto__', 'is an unknown query parameter; this call takes limit, cursor'],
     ['=5', 'query', 'must not have a query parameter with an empty name'],
     ['=', 'query', 'must not have a query parameter with an empty name'],
-  ])('the list of coupons refuses ?%s and reports the wrong parameter', async (query, field, message) => {
-    const answer = await service.client.get(`/api/coupons?${query}`);
-    expectInvalid(answer, field);
-    expect(answer.json.errors).toEqual([{ field, message }]);
-  });
+  ])(
+    'the list of coupons refuses ?%s and reports the wrong parameter',
+    async (query, field, message) => {
+      const answer = await service.client.get(`/api/coupons?${query}`);
+      expectInvalid(answer, field);
+      expect(answer.json.errors).toEqual([{ field, message }]);
+    },
+  );
 
-  it.each(['', '&', '&&', 'l%69mit=1&', 'limit=1&&cursor=0'])('the list of coupons accepts ?%s', async (query) => {
-    expect((await service.client.get(`/api/coupons?${query}`)).status).toBe(200);
-  });
+  it.each(['', '&', '&&', 'l%69mit=1&', 'limit=1&&cursor=0'])(
+    'the list of coupons accepts ?%s',
+    async (query) => {
+      expect((await service.client.get(`/api/coupons?${query}`)).status).toBe(200);
+    },
+  );
 
   it('the page after the last coupon is empty', async () => {
     const answer = await service.client.get(`/api/coupons?cursor=${'9'.repeat(18)}`);
@@ -125,7 +124,7 @@ describe('GET /api/coupons/{name}/claims', () => {
   const service = useService();
 
   it('pages of any size list every claim once, in order of position', async () => {
-    const coupon = await aCoupon(service, { name: 'a list/of claims', amount: 100 });
+    const coupon = await service.createCoupon({ name: 'a list/of claims', amount: 100 });
     await claimMany(service, coupon, 23);
     for (const limit of [1, 11, 23, 1000]) {
       const pages = await allPages(service.client, `${pathOf(coupon, 'claims')}?limit=${limit}`);
@@ -139,15 +138,15 @@ describe('GET /api/coupons/{name}/claims', () => {
   });
 
   it('the list shows claims as their responses did', async () => {
-    const coupon = await aCoupon(service);
-    const { message: _, ...claim } = (await aClaim(service, coupon)).json;
+    const coupon = await service.createCoupon();
+    const { message: _, ...claim } = (await service.mustClaim(coupon)).json;
     const answer = await service.client.get(pathOf(coupon, 'claims'));
     expect(answer.json).toEqual({ claims: [claim], next_cursor: null });
     expectApiHeaders(answer);
   });
 
   it('the page of claims is empty for a coupon without claims and after the last claim', async () => {
-    const path = pathOf(await aCoupon(service), 'claims');
+    const path = pathOf(await service.createCoupon(), 'claims');
     for (const query of ['', '?cursor=2147483647']) {
       const answer = await service.client.get(path + query);
       expect(answer.json).toEqual({ claims: [], next_cursor: null });
@@ -165,7 +164,7 @@ describe('GET /api/coupons/{name}/claims', () => {
     ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
     ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
   ])('the list and the exports of claims refuse %s', async (query) => {
-    const path = `${pathOf(await aCoupon(service), 'claims')}?${query}`;
+    const path = `${pathOf(await service.createCoupon(), 'claims')}?${query}`;
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
       const answer = await service.client.get(path, { Accept: accept });
       expectInvalid(answer, query.split('=')[0] ?? '');
@@ -179,10 +178,10 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     service.client.get(pathOf(coupon, 'claims'), { Accept: accept });
 
   it('the CSV export has a header and quotes as RFC 4180 requires', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const users = ['plain', 'a,b', 'say "hi"', ' spaces ', '"', 'ünï 🎟', "it's; fine", '=1+1'];
     const claims = [];
-    for (const user of users) claims.push((await aClaim(service, coupon, { user })).json);
+    for (const user of users) claims.push((await service.mustClaim(coupon, { user })).json);
     const answer = await exported(coupon, 'text/csv');
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8');
@@ -195,10 +194,10 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
   });
 
   it('the NDJSON export has one claim on each line', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const claims = [];
     for (const user of ['a', 'b"\\', '\u2028']) {
-      const { message: _, ...claim } = (await aClaim(service, coupon, { user })).json;
+      const { message: _, ...claim } = (await service.mustClaim(coupon, { user })).json;
       claims.push(claim);
     }
     const answer = await exported(coupon, 'application/x-ndjson');
@@ -214,7 +213,7 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
   });
 
   it('the export of a coupon without claims is the CSV header only, or empty', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     expect((await exported(coupon, 'text/csv')).text).toBe(
       'position,user_id,claim_id,claimed_at\r\n',
     );
@@ -235,18 +234,18 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     ['nonsense', 'application/json'],
     ['', 'application/json'],
   ])('the list of claims answers Accept "%s" with %s', async (accept, type) => {
-    const answer = await exported(await aCoupon(service), accept);
+    const answer = await exported(await service.createCoupon(), accept);
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']?.split(';')[0]).toBe(type);
   });
 
   it('the list of claims answers a page without Accept', async () => {
-    const answer = await service.client.get(pathOf(await aCoupon(service), 'claims'));
+    const answer = await service.client.get(pathOf(await service.createCoupon(), 'claims'));
     expect(answer.json).toHaveProperty('claims');
   });
 
   it('the exports return all of 25,000 claims, each once and in order', async () => {
-    const coupon = await aCoupon(service, { amount: 25_000 });
+    const coupon = await service.createCoupon({ amount: 25_000 });
     await claimMany(service, coupon, 25_000);
     const lines = (await exported(coupon, 'text/csv')).text.split('\r\n').slice(1, -1);
     expect(lines).toHaveLength(25_000);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 const awkward = [
   ...['a/b', '/', '//', 'a%b', '%', '%2F', '%252F', '%zz', 'a?b', '?', 'a#b', '#', '"', "'", '\\'],
@@ -24,7 +24,7 @@ describe('a name', () => {
     expect(created.status, created.text).toBe(201);
     expect(created.json.name).toBe(name);
     expect(created.headers.location).toBe(pathOf(name));
-    expect((await aClaim(service, name, { user })).json).toMatchObject({
+    expect((await service.mustClaim(name, { user })).json).toMatchObject({
       ...{ coupon_name: name, user_id: user },
     });
     const read = await client.get(String(created.headers.location));
@@ -74,11 +74,11 @@ describe('a name', () => {
   });
 
   it('a user id of . or .. is refused, since no client can send it in a path', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     for (const user of ['.', '..']) {
       expectInvalid(await service.client.claim(user, coupon), 'user_id');
     }
-    expect((await aClaim(service, coupon, { user: '...' })).json.position).toBe(1);
+    expect((await service.mustClaim(coupon, { user: '...' })).json.position).toBe(1);
   });
 
   it('a coupon may be named claim', async () => {
@@ -87,7 +87,7 @@ describe('a name', () => {
     expect((await client.patch('/api/coupons/claim', { paused: false })).json.name).toBe('claim');
     expect((await client.get('/api/coupons/claim/claims')).status).toBe(200);
     expect((await client.post('/api/coupons/claim/stock', { add: 1 })).json.name).toBe('claim');
-    await aClaim(service, 'claim', { user: 'somebody else' });
+    await service.mustClaim('claim', { user: 'somebody else' });
   });
 
   it('a name in a path that no coupon can have is just not found', async () => {
@@ -95,14 +95,14 @@ describe('a name', () => {
       expectProblem(await service.client.get(pathOf(name)), 'coupon_not_found');
       expectProblem(await service.client.get(pathOf(name, 'claims')), 'coupon_not_found');
     }
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const path = pathOf(coupon, 'claims', 'x'.repeat(256));
     expectProblem(await service.client.get(path), 'claim_not_found');
   });
 
   it('a name with NUL is refused in every path', async () => {
     const { client } = service;
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     expectInvalid(await client.get('/api/coupons/a%00b'), 'name');
     expectInvalid(await client.get('/api/coupons/a%00b/claims'), 'name');
     expectInvalid(await client.get(`/api/coupons/${coupon}/claims/%00`), 'user_id');

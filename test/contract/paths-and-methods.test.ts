@@ -3,7 +3,7 @@ import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 const routes = [
   ['/api/coupons', 'GET, HEAD, POST'],
@@ -122,7 +122,7 @@ describe('a path', () => {
 
   it('a read ignores an unknown query', async () => {
     expect((await service.client.get('/health?a=b&c')).status).toBe(200);
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     expect((await service.client.get(`${pathOf(coupon)}?x=%00`)).status).toBe(200);
   });
 
@@ -171,19 +171,16 @@ describe('a method', () => {
     }
   });
 
-  it.each(routes)(
-    'a method that %s does not support is 405 with any body',
-    async (path, allow) => {
-      const bodies = ['{}', 'garbage', '{"__proto__":1}', Buffer.from([0xff]), 'x'.repeat(20_000)];
-      for (const body of bodies) {
-        for (const headers of [{}, { 'Content-Type': 'nonsense' }]) {
-          const answer = await service.client.call({ method: 'DELETE', path, body, headers });
-          expectProblem(answer, 'method_not_allowed');
-          expect(answer.headers.allow).toBe(allow);
-        }
+  it.each(routes)('a method that %s does not support is 405 with any body', async (path, allow) => {
+    const bodies = ['{}', 'garbage', '{"__proto__":1}', Buffer.from([0xff]), 'x'.repeat(20_000)];
+    for (const body of bodies) {
+      for (const headers of [{}, { 'Content-Type': 'nonsense' }]) {
+        const answer = await service.client.call({ method: 'DELETE', path, body, headers });
+        expectProblem(answer, 'method_not_allowed');
+        expect(answer.headers.allow).toBe(allow);
       }
-    },
-  );
+    }
+  });
 
   it('an unknown path is 404 with any method and any body', async () => {
     for (const method of methods) {
@@ -196,8 +193,13 @@ describe('a method', () => {
     }
   });
 
-  it.each(['BREW', 'get', 'GETT', 'X'])('a method that HTTP does not have is 400: %s', async (method) => {
-    const bytes = await service.client.raw(`${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    expectProblem(parseAnswer(bytes), 'invalid_request');
-  });
+  it.each(['BREW', 'get', 'GETT', 'X'])(
+    'a method that HTTP does not have is 400: %s',
+    async (method) => {
+      const bytes = await service.client.raw(
+        `${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      );
+      expectProblem(parseAnswer(bytes), 'invalid_request');
+    },
+  );
 });

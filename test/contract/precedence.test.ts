@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const future = '2999-01-01T00:00:00Z';
 const past = '2020-01-01T00:00:00Z';
@@ -18,8 +18,8 @@ describe('POST /api/coupons/claim when several outcomes apply', () => {
 
   /** A coupon on which all of these apply to a newcomer. */
   async function couponWith(applies: readonly string[], holderKey?: string): Promise<string> {
-    const coupon = await aCoupon(service, { amount: applies.includes('sold_out') ? 1 : 5 });
-    await aClaim(service, coupon, {
+    const coupon = await service.createCoupon({ amount: applies.includes('sold_out') ? 1 : 5 });
+    await service.mustClaim(coupon, {
       user: 'holder',
       ...(holderKey !== undefined && { key: holderKey }),
     });
@@ -85,11 +85,11 @@ describe('POST /api/coupons/claim when several outcomes apply', () => {
   });
 
   it('a new user gets a unit when no refusal applies', async () => {
-    await aClaim(service, await couponWith([]), { user: 'newcomer' });
+    await service.mustClaim(await couponWith([]), { user: 'newcomer' });
   });
 
   it('simultaneous claims are decided in the order of their arrival', async () => {
-    const coupon = await aCoupon(service, { amount: 1 });
+    const coupon = await service.createCoupon({ amount: 1 });
     const answers = await Promise.all(
       ['a', 'b', 'a', 'b'].map((user) => service.client.claim(user, coupon)),
     );

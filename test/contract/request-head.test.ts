@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Answer, parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const service = useService();
 
@@ -43,25 +36,28 @@ describe('a header that is sent twice', () => {
     ['Sec-Fetch-Site', ['Sec-Fetch-Site: same-origin', 'sec-fetch-site: cross-site']],
   ];
 
-  it.each(repeats)('a repeated header is 400 on every route and changes nothing: %s, %j', async (field, lines) => {
-    const coupon = await aCoupon(service);
-    const before = await storedCounts(service);
-    for (const [method, path, body] of [
-      ['POST', '/api/coupons/claim', claimBody('ada', coupon)],
-      ['POST', pathOf(coupon, 'stock'), '{"add":1}'],
-      ['POST', '/api/coupons', JSON.stringify({ name: newName(), amount: 1 })],
-      ['PATCH', pathOf(coupon), '{"paused":true}'],
-      ['GET', pathOf(coupon), undefined],
-      ['GET', '/livez', undefined],
-      ['GET', '/nowhere', undefined],
-      ['DELETE', '/api/coupons', undefined],
-    ] as const) {
-      const answer = await send(`${method} ${path} HTTP/1.1`, lines, body);
-      expectInvalid(answer, field);
-      expect(answer.json.errors).toEqual([{ field, message: 'must be sent only once' }]);
-    }
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  it.each(repeats)(
+    'a repeated header is 400 on every route and changes nothing: %s, %j',
+    async (field, lines) => {
+      const coupon = await service.createCoupon();
+      const before = await service.storedCounts();
+      for (const [method, path, body] of [
+        ['POST', '/api/coupons/claim', claimBody('ada', coupon)],
+        ['POST', pathOf(coupon, 'stock'), '{"add":1}'],
+        ['POST', '/api/coupons', JSON.stringify({ name: newName(), amount: 1 })],
+        ['PATCH', pathOf(coupon), '{"paused":true}'],
+        ['GET', pathOf(coupon), undefined],
+        ['GET', '/livez', undefined],
+        ['GET', '/nowhere', undefined],
+        ['DELETE', '/api/coupons', undefined],
+      ] as const) {
+        const answer = await send(`${method} ${path} HTTP/1.1`, lines, body);
+        expectInvalid(answer, field);
+        expect(answer.json.errors).toEqual([{ field, message: 'must be sent only once' }]);
+      }
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it('repeated headers are 400 before the access key is checked, and each is named', async () => {
     const lines = ['Origin: a', 'Origin: b', 'Idempotency-Key: k', 'Idempotency-Key: k', 'Host: x'];
@@ -70,8 +66,8 @@ describe('a header that is sent twice', () => {
   });
 
   it('a repeated Idempotency-Key stores neither a claim nor stock', async () => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { user: 'ada', key: 'k' });
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { user: 'ada', key: 'k' });
     const twice = ['Idempotency-Key: k', 'Idempotency-Key: k'];
     const claim = 'POST /api/coupons/claim HTTP/1.1';
     expectInvalid(await send(claim, twice, claimBody('ada', coupon)), 'Idempotency-Key');
@@ -87,7 +83,7 @@ describe('a header that is sent twice', () => {
     const others = Array.from({ length: 2_500 }, () => 'a:b');
     const lines = ['Idempotency-Key: k', ...others, 'Idempotency-Key: other'];
     expectInvalid(await send('GET /livez HTTP/1.1', lines), 'Idempotency-Key');
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const late = [...others, 'Idempotency-Key: k'];
     const claim = () => send('POST /api/coupons/claim HTTP/1.1', late, claimBody('ada', coupon));
     expect((await claim()).status).toBe(200);
@@ -105,7 +101,7 @@ describe('a header that is sent twice', () => {
   });
 
   it('a repeated header is accepted where it is a list or is not read', async () => {
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const lists = [
       ...['Accept: text/html', 'Accept: application/json', 'Accept-Encoding: a'],
       ...['Accept-Encoding: b', 'Cookie: a=b', 'Cookie: c=d', 'Prefer: wait=1', 'Prefer: x'],
@@ -145,16 +141,19 @@ describe('a request whose length could be read in two ways', () => {
     ['Transfer-Encoding', [chunked], asChunks, '1.0'],
     ['Transfer-Encoding', [chunked], asChunks, '0.9'],
     ['Transfer-Encoding', [chunked], asChunks, '2.0'],
-  ])('a request with two possible lengths is 400 and ends its connection: %s, %j', async (field, lines, bytes, version = '1.1') => {
-    const before = await storedCounts(service);
-    const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
-    const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${behind}`);
-    expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
-    const answer = parseAnswer(received);
-    expectInvalid(answer, field);
-    expect(answer.headers.connection).toBe('close');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a request with two possible lengths is 400 and ends its connection: %s, %j',
+    async (field, lines, bytes, version = '1.1') => {
+      const before = await service.storedCounts();
+      const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
+      const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${behind}`);
+      expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
+      const answer = parseAnswer(received);
+      expectInvalid(answer, field);
+      expect(answer.headers.connection).toBe('close');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
   it.each(['chunked', 'CHUNKED'])('a request in plain chunks is accepted: %s', async (coding) => {
     const name = newName();

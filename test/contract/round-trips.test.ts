@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectInvalid } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 // What paths, percent-encoding and proxies have rules for.
 const awkward = [
@@ -98,12 +98,12 @@ describe('a claim', () => {
   }
 
   it('a claim can be read by fetch and by node:http under an id with characters that are special in paths', async () => {
-    const coupon = await aCoupon(service, { amount: 1000 });
+    const coupon = await service.createCoupon({ amount: 1000 });
     await Promise.all(['.', '..', ...awkward].map((user) => expectRoundTrip(coupon, user)));
   });
 
   it('a claim can be read under any id of the allowed characters', async () => {
-    const coupon = await aCoupon(service, { amount: 1000 });
+    const coupon = await service.createCoupon({ amount: 1000 });
     const dots = fc.constantFrom('.', '..', '%', '2', 'e', 'E', 'F', '/', '\\', ';', '?', '#', ' ');
     const anything = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 60 })
@@ -124,7 +124,7 @@ describe('a claim', () => {
   it('a claim can be read under a coupon name with characters that are special in paths', async () => {
     await Promise.all(
       awkward.map(async (name) => {
-        await aCoupon(service, { name });
+        await service.createCoupon({ name });
         const read = await fetch(service.client.url + pathOf(name));
         expect([name, read.status]).toEqual([name, 200]);
         await expectRoundTrip(name, name);
@@ -135,7 +135,7 @@ describe('a claim', () => {
   it.each(['\t', 'a\tb', '\n', '\u007f', '\u0085', '\0', 'x'.repeat(256), '\ud800', ''])(
     'a claim under an id that is not allowed is refused: %j',
     async (user) => {
-      const coupon = await aCoupon(service);
+      const coupon = await service.createCoupon();
       expectInvalid(await service.client.claim(user, coupon), 'user_id');
     },
   );

@@ -98,7 +98,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     'answers %i in the form of the contract',
     async (status) => {
       const connection = await RawConnection.open(denyingPort);
-      expectError(await connection.ask(get(`/${status}`)), status);
+      expectError(await connection.send(get(`/${status}`)), status);
       connection.end();
     },
   );
@@ -106,18 +106,18 @@ describe.skipIf(found === undefined)('the balancer', () => {
   it('answers 502 when a node breaks off and 400 to a body that is no HTTP', async () => {
     const cut = await RawConnection.open(port);
     const post = 'POST /cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}';
-    expectError(await cut.ask(post), 502);
+    expectError(await cut.send(post), 502);
     const broken = await RawConnection.open(port);
     broken.write('POST /chunks HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
     await waitFor('request at the node', () => begun.includes('/chunks'));
-    expectError(await broken.ask('no size\r\n'), 400);
+    expectError(await broken.send('no size\r\n'), 400);
     for (const connection of [cut, broken]) connection.end();
   });
 
   it('closes a connection without a request after some seconds, without an answer', async () => {
     const silent = await RawConnection.open(port);
     const idle = await RawConnection.open(port);
-    expect((await idle.ask(get('/livez')))?.status).toBe(200);
+    expect((await idle.send(get('/livez')))?.status).toBe(200);
     // Far more than is set, for a machine that has much else to do.
     const areClosed = () => silent.isClosed && idle.isClosed;
     await waitFor('end of both', areClosed, { timeoutMs: 30_000 });

@@ -51,7 +51,7 @@ describe('a service with two workers', () => {
     const attack = async () => {
       for (const _ of range(attackers)) {
         const connection = await RawConnection.open(port);
-        expect((await connection.ask(get('/livez')))?.status).toBe(200);
+        expect((await connection.send(get('/livez')))?.status).toBe(200);
         idle.push(connection);
       }
     };
@@ -63,7 +63,7 @@ describe('a service with two workers', () => {
     const health = async () => {
       for (const _ of range(50)) {
         const connection = await RawConnection.open(port);
-        expect((await connection.ask(get('/readyz')))?.status).toBe(200);
+        expect((await connection.send(get('/readyz')))?.status).toBe(200);
         connection.end();
       }
     };
