@@ -104,9 +104,13 @@ export async function until<Value>(
   read: () => Promise<Value>,
   isExpected: (value: Value) => boolean,
 ): Promise<Value> {
-  const found = await waitFor('expected value', async () => {
-    const value = await read();
-    return isExpected(value) ? { value } : undefined;
+  let value: Value | undefined;
+  const isReached = async () => {
+    value = await read();
+    return isExpected(value);
+  };
+  await waitFor('expected value', isReached, { everyMs: 5 }).catch((error) => {
+    throw new Error(`the last value was ${JSON.stringify(value)}`, { cause: error });
   });
-  return found.value;
+  return value as Value;
 }

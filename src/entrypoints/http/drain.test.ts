@@ -9,7 +9,7 @@ import type { HttpServer } from './server.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
 
-it('a request that came in time is answered, also by a process that was halted until the time was over', async () => {
+it('a request that arrived in time is answered although the process was paused until the time was over', async () => {
   const http = createServer((_, response) => response.end('answered'));
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -35,7 +35,7 @@ it('a request that came in time is answered, also by a process that was halted u
     async sleep() {
       sleeps += 1;
       await delay(0);
-      // The first is before the port closes; at the end of the second the request is there, and not read.
+      // The first sleep is before the port closes. At the end of the second the request has arrived and is not read.
       if (sleeps === 2) client.write(request);
     },
   });

@@ -16,19 +16,19 @@ const claim: Claim = {
   ...{ position: 1, claimedAt: '2030-01-31T18:00:00.000000Z' },
 };
 
-/** What the routes asked for since the test began. */
-let asked: string[] = [];
+/** What the routes have requested since the test began. */
+let requested: string[] = [];
 
 const answers = <Value>(name: string, value: Value) =>
   (async () => {
-    asked.push(name);
+    requested.push(name);
     return value;
   }) as never;
 
 const readClaims = readClaimsWith({
   findClaim: answers('find a claim', claim),
   async listClaims({ afterPosition, limit }) {
-    asked.push('list claims');
+    requested.push('list claims');
     await immediately();
     const claims = Array.from({ length: limit }, (_, index) => ({
       ...claim,
@@ -38,7 +38,7 @@ const readClaims = readClaimsWith({
   },
 });
 
-// More than all buffers on the way to a client hold.
+// More than all buffers on the way to a client can hold.
 const claimsMax = 500_000;
 
 let exportsEnded = 0;
@@ -51,13 +51,13 @@ async function* untilEnd(pages: AsyncGenerator<Claim[]>): AsyncGenerator<Claim[]
   }
 }
 
-const parts: HttpDependencies = {
+const dependencies: HttpDependencies = {
   claimCoupon: answers('claim', undefined),
   readCoupons: {
     read: answers('read a coupon', undefined),
     list: answers('list coupons', { coupons: [], more: false }),
     async assertExists(name) {
-      asked.push('look up a name');
+      requested.push('look up a name');
       if (name !== 'some') throw couponNotFound();
     },
   },
@@ -89,18 +89,18 @@ beforeAll(async () => {
       ...{ allowedHosts: [], corsOrigins: [] },
       apiKeys: () => ({ adminApiKey: undefined, claimApiKey: undefined }),
     },
-    parts,
+    dependencies,
   );
   await server.app.listen({ port: 0, host: '127.0.0.1' });
   port = (server.app.server.address() as AddressInfo).port;
 });
 afterAll(() => server.app.close());
 beforeEach(() => {
-  asked = [];
+  requested = [];
   exportsEnded = 0;
 });
 
-/** The answer once its head is there. */
+/** The response as soon as its head has arrived. */
 async function headOf(method: string, path: string, accept?: string) {
   const headers = accept === undefined ? {} : { Accept: accept };
   const request = http.request({ port, host: '127.0.0.1', method, path, headers, agent: false });
@@ -117,7 +117,7 @@ const route = {
   claims: '/api/coupons/{name}/claims',
   claim: '/api/coupons/{name}/claims/{user_id}',
 };
-const cases: [path: string, accept: string | undefined, type: string, asked: string[]][] = [
+const cases: [path: string, accept: string | undefined, type: string, requested: string[]][] = [
   [route.coupons, undefined, json, []],
   [route.coupon, undefined, json, ['look up a name']],
   [route.claims, undefined, json, ['look up a name']],
@@ -137,18 +137,18 @@ const pathOf = (template: string) => template.replace('{name}', 'some').replace(
 
 describe('HEAD', () => {
   it.each(cases)(
-    'of %s with Accept: %s asks for no more than its head needs',
+    'HEAD of %s with Accept: %s requests only what its headers need',
     async (template, accept, type, needed) => {
       const { response } = await headOf('HEAD', pathOf(template), accept);
       expect(response.statusCode).toBe(200);
       expect(response.headers['content-type']).toBe(type);
       response.resume();
       await once(response, 'end');
-      expect(asked).toEqual(needed);
+      expect(requested).toEqual(needed);
     },
   );
 
-  it('has a case in this file for every route that takes GET', () => {
+  it('this file has a case of HEAD for every route with GET', () => {
     const decided = new Set(cases.map(([template]) => template));
     const paths = Object.entries(server.app.swagger().paths ?? {});
     const taken = paths.filter(([, methods]) => methods && 'get' in methods).map(([path]) => path);
@@ -156,7 +156,7 @@ describe('HEAD', () => {
     expect(taken.filter((path) => !decided.has(path))).toEqual([]);
   });
 
-  it('of a coupon that is not there, and of its claims, is 404', async () => {
+  it('HEAD of an unknown coupon and of its claims is 404', async () => {
     for (const path of ['/api/coupons/none', '/api/coupons/none/claims']) {
       for (const accept of ['application/json', 'text/csv']) {
         const { response } = await headOf('HEAD', path, accept);
@@ -165,13 +165,13 @@ describe('HEAD', () => {
         await once(response, 'end');
       }
     }
-    expect(new Set(asked)).toEqual(new Set(['look up a name']));
+    expect(new Set(requested)).toEqual(new Set(['look up a name']));
   });
 });
 
 describe('an export', () => {
   it.each(['text/csv', 'application/x-ndjson'])(
-    'as %s is read no further when its client is gone',
+    'an export as %s stops reading when its client is gone',
     async (accept) => {
       const { request, response } = await headOf('GET', '/api/coupons/some/claims', accept);
       await once(response, 'data');
@@ -179,7 +179,7 @@ describe('an export', () => {
       expect(exportsEnded).toBe(0);
       request.destroy();
       await waitFor('end of the reading', () => exportsEnded === 1);
-      expect(asked.length).toBeLessThan(claimsMax / 1000);
+      expect(requested.length).toBeLessThan(claimsMax / 1000);
     },
   );
 });

@@ -19,7 +19,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('a line of the log names the counts, the limit and the setting', () => {
+it('a log line has the counts, the limit and the name of the setting', () => {
   for (let count = 0; count < 300; count += 1) log.count('idle');
   log.count('refused');
   expect(lines).toEqual([]);
@@ -31,7 +31,7 @@ it('a line of the log names the counts, the limit and the setting', () => {
   expect(lines[0]?.[1].length).toBeLessThanOrEqual(80);
 });
 
-it('the log has one line a minute, however much happens, and leaves out no count', () => {
+it('the log has at most one line a minute and loses no count', () => {
   const minutes = 10;
   for (let second = 0; second < minutes * 60; second += 1) {
     log.count('idle');
@@ -46,7 +46,7 @@ it('the log has one line a minute, however much happens, and leaves out no count
   expect(lines).toHaveLength(minutes + 1);
 });
 
-it('the end of the service logs what is not logged yet, and nothing else', () => {
+it('the end of the service logs the remaining counts once', () => {
   log.end();
   expect(lines).toEqual([]);
   log.count('slow');

@@ -8,9 +8,9 @@ import {
 } from '../../../../test/support/fake-connections.ts';
 import { acceptedBeyond } from './connections.ts';
 
-const actions = ['open', 'open', 'turn', 'ask', 'body', 'byte', 'answer', 'leave'] as const;
+const actions = ['open', 'open', 'turn', 'request', 'body', 'byte', 'answer', 'leave'] as const;
 
-/** What happens next, to which client, and how long after the step before. */
+/** What happens next, to which client, and how long after the previous step. */
 type Step = { action: (typeof actions)[number]; who: number; ms: number };
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
@@ -31,12 +31,13 @@ function play({ action, who, ms }: Step, server: FakeServer, clients: FakeClient
   const underWay = client._httpMessage;
   if (action === 'leave') client.destroy();
   if (action === 'byte' && underWay === null) client.bytesRead += 1;
-  if (action === 'ask' && underWay === null) server.ask(client, { complete: who % 2 === 0 });
+  if (action === 'request' && underWay === null)
+    server.request(client, { complete: who % 2 === 0 });
   if (action === 'body' && underWay !== null) underWay.req.complete = true;
   if (action === 'answer' && underWay?.req.complete) server.answer(client);
 }
 
-/** Fails unless the state fits the clients, after this step. */
+/** Fails unless the state matches the clients after this step. */
 function check({ action }: Step, server: FakeServer, clients: FakeClient[], max: number): void {
   const open = clients.filter(({ isClosed }) => !isClosed);
   const idle = open.filter(({ _httpMessage, bytesRead }) => !_httpMessage && bytesRead > 0);
@@ -51,7 +52,7 @@ function check({ action }: Step, server: FakeServer, clients: FakeClient[], max:
   }
 }
 
-it('whatever clients do, the limit holds, the count is true, and no answer is cut off', () => {
+it('random clients never exceed the limit, are counted correctly, and lose no response', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12 }), steps, (max, all) => {
       const server = new FakeServer(max);
@@ -61,7 +62,7 @@ it('whatever clients do, the limit holds, the count is true, and no answer is cu
           ({ isClosed, _httpMessage }) => !isClosed && _httpMessage?.req.complete,
         );
         play(step, server, clients);
-        // These end one by themselves.
+        // These two actions may close a connection that is being answered.
         if (step.action !== 'leave' && step.action !== 'answer') {
           expect(closedAmong(answered)).toEqual(answered.map(() => false));
         }

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { turnClock } from './turn-clock.ts';
 
-it('the time stands still within a turn of the event loop and goes on with the next', async () => {
+it('the turn clock returns one time in a turn of the event loop and a later one in the next', async () => {
   const nowMs = turnClock();
   const before = performance.now();
   const first = nowMs();

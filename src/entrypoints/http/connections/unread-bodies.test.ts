@@ -11,7 +11,7 @@ import { type DiscardLimits, UnreadBodies } from './unread-bodies.ts';
 const mebibyte = 1024 * 1024;
 const hourMs = 3_600_000;
 
-/** Only what a test sets is reached. */
+/** Limits that are not reached; each test sets its own. */
 const unlimited: DiscardLimits = {
   ...{ bytesMax: Number.POSITIVE_INFINITY, idleMs: hourMs, timeoutMs: hourMs },
   ...{ connectionsMax: 100, keepAliveBytesMax: 1000 },
@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-/** A server that refuses every request before its body, and its own sides of the connections. */
+/** A server that refuses every request before its body, with its sockets. */
 async function refusingServer(limits: Partial<DiscardLimits>) {
   const unreadBodies = new UnreadBodies({ ...unlimited, ...limits });
   const app = Fastify({ forceCloseConnections: true });
@@ -42,7 +42,7 @@ async function refusingServer(limits: Partial<DiscardLimits>) {
   return { app, unreadBodies, port, sockets };
 }
 
-/** A client that announces a large body, has its answer, and keeps its side open. */
+/** A client that announces a large body, has received its response, and keeps its side open. */
 async function refusedClient({ port, sockets }: { port: number; sockets: Map<unknown, Socket> }) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   ends.push(() => socket.destroy());
@@ -66,23 +66,23 @@ async function sendUntilClosed(socket: Socket, chunk: Buffer): Promise<void> {
   }
 }
 
-it('the server closes once it has read as much of a body as it may', async () => {
+it('a connection closes when the limit of discarded bytes is reached', async () => {
   const server = await refusingServer({ bytesMax: 4 * mebibyte });
   const { socket, serverSide } = await refusedClient(server);
   await sendUntilClosed(socket, Buffer.alloc(64 * 1024));
   await waitFor('end of the connection', () => serverSide.destroyed);
   expect(serverSide.bytesRead).toBeGreaterThan(4 * mebibyte);
-  // What one read brings comes on top.
+  // One read may go beyond the limit.
   expect(serverSide.bytesRead).toBeLessThan(5 * mebibyte);
 });
 
-it('the server closes on a client that sends nothing more', async () => {
+it('a connection closes when its client sends nothing more', async () => {
   const server = await refusingServer({ idleMs: 20 });
   const { serverSide } = await refusedClient(server);
   await waitFor('end of the connection', () => serverSide.destroyed);
 });
 
-it('the server closes on a client that sends a little now and then', async () => {
+it('a connection closes in time although its client sends a byte now and then', async () => {
   const server = await refusingServer({ timeoutMs: 100 });
   const { socket, serverSide } = await refusedClient(server);
   const timer = setInterval(() => socket.write('x'), 5);
@@ -90,7 +90,7 @@ it('the server closes on a client that sends a little now and then', async () =>
   await waitFor('end of the connection', () => serverSide.destroyed);
 });
 
-it('the server closes when the client does', async () => {
+it('a connection closes when its client closes it', async () => {
   const server = await refusingServer({});
   const { socket, serverSide } = await refusedClient(server);
   socket.end(Buffer.alloc(mebibyte));
@@ -99,7 +99,7 @@ it('the server closes when the client does', async () => {
   expect(serverSide.bytesRead).toBeGreaterThan(mebibyte);
 });
 
-it('the server reads also a body that comes together with its head', async () => {
+it('a body that arrives together with its head is discarded', async () => {
   const { port, sockets } = await refusingServer({});
   const socket = connect({ port, host: '127.0.0.1' });
   const errors: Error[] = [];
@@ -113,7 +113,7 @@ it('the server reads also a body that comes together with its head', async () =>
   expect(errors).toEqual([]);
 });
 
-it('a connection beyond those that may drain at once closes without', async () => {
+it('a connection closes at once when too many others discard bodies', async () => {
   const server = await refusingServer({ connectionsMax: 2 });
   const [first, second] = [await refusedClient(server), await refusedClient(server)];
   const third = await refusedClient(server);
@@ -127,7 +127,7 @@ it('a connection beyond those that may drain at once closes without', async () =
   expect(fourth.serverSide.destroyed).toBe(false);
 });
 
-it('a server that stops cuts what drains when its time is over', async () => {
+it('a drain cuts connections with unread bodies when its time is over', async () => {
   const { app, unreadBodies, ...server } = await refusingServer({});
   const { socket, serverSide } = await refusedClient(server);
   const timer = setInterval(() => socket.write('x'), 5);

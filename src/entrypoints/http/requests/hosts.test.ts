@@ -14,16 +14,16 @@ const port = fc.oneof(fc.constant(''), fc.nat(65_535).map(String)).map((text) =>
 const someCase = (text: string) =>
   fc.mixedCase(fc.constant(text), { toggleCase: (letter) => letter.toUpperCase() });
 
-/** Each as it stands, in any case, and with a port. */
+/** The host in any case, with or without a port. */
 const written = (host: fc.Arbitrary<string>) =>
-  fc.tuple(host.chain(someCase), fc.oneof(fc.constant(''), port)).map((parts) => parts.join(''));
+  fc.tuple(host.chain(someCase), fc.oneof(fc.constant(''), port)).map((pieces) => pieces.join(''));
 
 const numRuns = 500;
 
 describe('the rule where administration needs no key', () => {
   const rule = ruleOf({ allowedHosts: ['coupons.test', 'dotted.test.', '[2001:db8::1]'] });
 
-  it('refuses every domain that is not listed, however it is written', () => {
+  it('without an admin key, every domain that is not listed is refused, in any notation', () => {
     const domain = fc.oneof(
       fc.domain(),
       fc.domain().map((name) => `${name}.`),
@@ -37,7 +37,7 @@ describe('the rule where administration needs no key', () => {
     );
   });
 
-  it('allows every IP address, however it is written', () => {
+  it('without an admin key, every IP address is allowed, in any notation', () => {
     const address = fc.oneof(
       fc.ipV4(),
       fc.ipV4Extended(),
@@ -50,7 +50,7 @@ describe('the rule where administration needs no key', () => {
     );
   });
 
-  it('allows every name without a dot, and the listed ones', () => {
+  it('without an admin key, names without a dot and listed names are allowed', () => {
     const label = fc.stringMatching(/^[a-z\d_]([a-z\d_-]{0,61}[a-z\d_])?$/);
     const name = fc.oneof(label, fc.constantFrom('coupons.test', 'coupons.test.', 'dotted.test'));
     fc.assert(
@@ -59,7 +59,7 @@ describe('the rule where administration needs no key', () => {
     );
   });
 
-  it('refuses whatever is no host', () => {
+  it('without an admin key, text that is no host is refused', () => {
     const noHost = fc
       .string({ unit: 'binary' })
       .filter((text) => !/^([\w.-]+|\[[\da-f:.]+(%[\w.~%-]+)?\])(:\d*)?$/i.test(text));
@@ -70,7 +70,7 @@ describe('the rule where administration needs no key', () => {
   });
 
   it.each(['[127.0.0.1]', '[10.0.0.1]', '[:::]', '[::1]:x', '[::1%]', 'evil.', '.', '', '-.-'])(
-    'refuses "%s"',
+    'without an admin key, "%s" is refused',
     (host) => {
       expect(rule.isAllowed(host)).toBe(false);
     },
@@ -80,7 +80,7 @@ describe('the rule where administration needs no key', () => {
 describe('the rule on loopback', () => {
   const rule = ruleOf({ loopbackOnly: true, adminApiKey: 'key', allowedHosts: ['coupons.test'] });
 
-  it('allows every IPv4 address of loopback and no other', () => {
+  it('on loopback, the IPv4 addresses of loopback are allowed and no others', () => {
     fc.assert(
       fc.property(written(fc.ipV4()), (host) => {
         expect(rule.isAllowed(host)).toBe(host.startsWith('127.'));
@@ -93,14 +93,14 @@ describe('the rule on loopback', () => {
   });
 
   it.each(['localhost', 'localhost.', '[::1]', '[::ffff:7f00:1]', 'coupons.test:80', '0x7f.1'])(
-    'allows %s',
+    'on loopback, %s is allowed',
     (host) => {
       expect(rule.isAllowed(host)).toBe(true);
     },
   );
 
   it.each(['service', 'host.docker.internal', '[::2]', '[::ffff:a00:1]', '0.0.0.0', '[127.0.0.1]'])(
-    'refuses %s',
+    'on loopback, %s is refused',
     (host) => {
       expect(rule.isAllowed(host)).toBe(false);
     },
@@ -108,7 +108,7 @@ describe('the rule on loopback', () => {
 });
 
 describe('a service that others can reach', () => {
-  it('has no rule where administration needs a key', () => {
+  it('a service that others can reach has no rule for hosts if it has an admin key', () => {
     const options = { loopbackOnly: false, adminApiKey: 'key', allowedHosts: ['coupons.test'] };
     expect(hostRule(options)).toBeUndefined();
   });

@@ -9,27 +9,27 @@ const host = fc.oneof(
   fc.ipV4(),
   fc.ipV6().map((text) => `[${text}]`),
 );
-const place = fc
+const url = fc
   .tuple(fc.constantFrom('http', 'https'), host, fc.option(fc.nat(65_535)))
   .map(([scheme, name, port]) => `${scheme}://${name}${port === null ? '' : `:${port}`}`);
 
-it('the origin of a page is that of the host that its browser names', () => {
+it('the origin of a page matches the host that its browser names', () => {
   fc.assert(
-    fc.property(place, (text) => {
-      const url = new URL(text);
-      expect(isOwnOrigin(url.origin, url.host)).toBe(true);
-      // As an HTTP client that writes every port names it.
-      const port = url.port || { 'http:': '80', 'https:': '443' }[url.protocol];
-      expect(isOwnOrigin(url.origin, `${url.hostname}:${port}`)).toBe(true);
-      expect(isOwnOrigin(url.origin.toUpperCase(), url.host)).toBe(true);
+    fc.property(url, (text) => {
+      const page = new URL(text);
+      expect(isOwnOrigin(page.origin, page.host)).toBe(true);
+      // Some HTTP clients write the default port.
+      const port = page.port || { 'http:': '80', 'https:': '443' }[page.protocol];
+      expect(isOwnOrigin(page.origin, `${page.hostname}:${port}`)).toBe(true);
+      expect(isOwnOrigin(page.origin.toUpperCase(), page.host)).toBe(true);
     }),
     { numRuns: 500 },
   );
 });
 
-it('the origin of a page is not that of another host or port', () => {
+it('the origin of a page does not match another host or port', () => {
   fc.assert(
-    fc.property(place, place, (one, other) => {
+    fc.property(url, url, (one, other) => {
       const [page, service] = [new URL(one), new URL(other)];
       fc.pre(page.hostname !== service.hostname || page.port !== service.port);
       expect(isOwnOrigin(page.origin, service.host)).toBe(false);
@@ -55,6 +55,6 @@ it.each([
   ['capacitor://localhost', 'localhost'],
   ['https:shop.example', 'shop.example'],
   ['https://[::1%eth0]', '[::1%eth0]'],
-])('the origin "%s" is not that of the host "%s"', (origin, host) => {
+])('the origin "%s" does not match the host "%s"', (origin, host) => {
   expect(isOwnOrigin(origin, host)).toBe(false);
 });

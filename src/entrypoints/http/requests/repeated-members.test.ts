@@ -6,7 +6,7 @@ import { membersInText, membersInValue, repeatedMember } from './repeated-member
 /** A JSON value whose objects may repeat members. */
 type Tree = { members: [string, Tree][] } | { items: Tree[] } | { scalar: string | number | null };
 
-// Few names, so that they repeat, and those that a careless count of the text would take for structure.
+// Few names, so that they repeat. Many of them look like structure to a careless count.
 const names = ['a', 'b', '', ':', '"', '\\', '\\"', '{', '}', '[', ',', 'é', '🎟', '"a":', ' '];
 const name = fc.constantFrom(...names, 'toString', 'constructor', 'hasOwnProperty');
 
@@ -19,10 +19,10 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
   ),
 }));
 
-/** How a text is written: one number for each choice, over and over. */
+/** The style of a text: the numbers decide each choice in turn, again and again. */
 const style = fc.array(fc.nat(15), { minLength: 1, maxLength: 50 });
 
-/** Writes a tree as JSON, with white space and escapes as the style has it. */
+/** Writes a tree as JSON, with white space and escapes in the given style. */
 function toText(value: Tree, choices: readonly number[]): string {
   let count = 0;
   const choose = () => choices[count++ % choices.length] ?? 0;
@@ -38,16 +38,16 @@ function toText(value: Tree, choices: readonly number[]): string {
     if ('scalar' in one)
       return typeof one.scalar === 'string' ? quoted(one.scalar) : `${one.scalar}`;
     const [open, close] = 'items' in one ? '[]' : '{}';
-    const parts =
+    const items =
       'items' in one
         ? one.items.map(write)
         : one.members.map(([key, inner]) => `${quoted(key)}${space()}:${space()}${write(inner)}`);
-    return `${open}${space()}${parts.join(`${space()},${space()}`)}${space()}${close}`;
+    return `${open}${space()}${items.join(`${space()},${space()}`)}${space()}${close}`;
   };
   return `${space()}${write(value)}${space()}`;
 }
 
-/** The slow reference: looks at the tree that the text was written from, never at the text. */
+/** The slow reference: reads the tree that the text was written from, never the text. */
 function repeatedIn(value: Tree): string[] {
   if ('scalar' in value) return [];
   if ('items' in value) return value.items.flatMap(repeatedIn);
@@ -64,7 +64,7 @@ function membersIn(value: Tree): number {
 }
 
 describe('the members of a JSON text', () => {
-  it('are counted as they stand there, whatever its strings, escapes and white space hold', () => {
+  it('members of a text are counted correctly with any strings, escapes and white space', () => {
     fc.assert(
       fc.property(tree, style, (value, choices) => {
         expect(membersInText(toText(value, choices))).toBe(membersIn(value));
@@ -73,7 +73,7 @@ describe('the members of a JSON text', () => {
     );
   });
 
-  it('are more than the parsed value has exactly where one is repeated, at any depth', () => {
+  it('a text has more members than its value exactly if one is repeated, at any depth', () => {
     let repeating = 0;
     fc.assert(
       fc.property(tree, style, (value, choices) => {
@@ -89,7 +89,7 @@ describe('the members of a JSON text', () => {
     expect(repeating).toBeGreaterThan(100);
   });
 
-  it('are searched for a repeated one, which is named as it is once unescaped', () => {
+  it('a repeated member is found and named without escapes', () => {
     fc.assert(
       fc.property(tree, style, (value, choices) => {
         const found = repeatedMember(toText(value, choices));
@@ -110,13 +110,13 @@ describe('the members of a JSON text', () => {
     ['{"toString":1}', undefined],
     ['{"a":"\\"a\\":","b":"{\\"b\\":1,\\"b\\":1}"}', undefined],
     ['"a"', undefined],
-  ])('of %s repeat %s', (text, expected) => {
+  ])('the text %s repeats the member %s', (text, expected) => {
     expect(repeatedMember(text)).toBe(expected);
   });
 });
 
 describe('the members of a value', () => {
-  it('are not counted below the greatest depth, however deep it goes', () => {
+  it('members below the maximum depth are not counted', () => {
     const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
     expect(membersInValue(nested(8), 8)).toBe(8);
     expect(membersInValue(nested(9), 8)).toBeNaN();

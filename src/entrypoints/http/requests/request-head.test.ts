@@ -15,28 +15,31 @@ const faultyFields = (...names: string[]) =>
 const singles = ['Origin', 'Content-Type', 'Authorization', 'Content-Length', 'Sec-Fetch-Site'];
 
 describe('the head of a request', () => {
-  it.each([...singles, 'Idempotency-Key', 'Host'])('may hold %s once and not twice', (name) => {
-    expect(faultyFields('Host', ...(name === 'Host' ? [] : [name]))).toBeUndefined();
-    for (const again of [name, name.toLowerCase(), name.toUpperCase()]) {
-      expect(faultyFields('Host', 'X', ...(name === 'Host' ? [] : [name]), 'Y', again)).toEqual([
-        name,
-      ]);
-    }
-  });
+  it.each([...singles, 'Idempotency-Key', 'Host'])(
+    'a head may have %s once and not twice',
+    (name) => {
+      expect(faultyFields('Host', ...(name === 'Host' ? [] : [name]))).toBeUndefined();
+      for (const again of [name, name.toLowerCase(), name.toUpperCase()]) {
+        expect(faultyFields('Host', 'X', ...(name === 'Host' ? [] : [name]), 'Y', again)).toEqual([
+          name,
+        ]);
+      }
+    },
+  );
 
-  it('names every header that it holds more than once in its fault', () => {
+  it('the fault of a head names every repeated header', () => {
     const names = ['Host', ...singles, ...singles, 'origin'];
     expect(faultyFields(...names)?.sort()).toEqual([...singles].sort());
   });
 
-  it('may hold all other headers as often as they come, also those of the same lengths', () => {
+  it('other headers may be repeated, also those of the same length', () => {
     const others = ['Date', 'Accept', 'Accept-Ranges', 'Content-Style', 'Sec-Fetch-Mode'];
     others.push('Accept-Encoding', 'Accept-Language', '', 'x'.repeat(16), 'x'.repeat(300));
     others.push('Idempotency_Key', 'constructor', 'toString');
     expect(faultyFields('Host', ...others, ...others)).toBeUndefined();
   });
 
-  it('needs a Host in HTTP/1.1 alone', () => {
+  it('a head needs a Host in HTTP/1.1 only', () => {
     expect(faultyFields()).toEqual(['Host']);
     expect(faultOfHead({ ...headOf(), httpVersion: '1.0' })).toBeUndefined();
   });
@@ -54,7 +57,10 @@ it.each([
   ['chunked, chunked', '1.1', true],
   ['identity', '1.1', true],
   ['', '1.1', true],
-])('a body in the coding %j of HTTP/%s is framed oddly: %s', (coding, httpVersion, isOdd) => {
-  const headers = coding === undefined ? {} : { 'transfer-encoding': coding };
-  expect(isFramedOddly({ headers, httpVersion })).toBe(isOdd);
-});
+])(
+  'another program may find another end of a body with the coding %j in HTTP/%s: %s',
+  (coding, httpVersion, isOdd) => {
+    const headers = coding === undefined ? {} : { 'transfer-encoding': coding };
+    expect(isFramedOddly({ headers, httpVersion })).toBe(isOdd);
+  },
+);
