@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the balancer answers itself, and how long it keeps the connections of clients. */
+/** The errors of the balancer itself, and how long it keeps connections of clients. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const found = findHaproxy();
 
-/** What the balancer may answer itself: rows of the contract's table of errors, and two codes of its own. */
+/** The errors of the balancer itself: rows of the table of errors in the contract, and codes of its own. */
 const errors = {
   400: { code: 'invalid_request', error: 'invalid request: the request is not valid HTTP' },
   403: { code: 'forbidden', error: 'forbidden', title: 'Forbidden', effect: 'none' },
@@ -77,7 +77,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     folder = mkdtempSync(join(tmpdir(), 'firstcome-balancer-'));
     denyingPort = await chooseFreePort();
     const denying = join(folder, 'denying.cfg');
-    // Rules as an operator may add them, behind the defaults that are shipped.
+    // Rules that an operator may add after the shipped defaults.
     const rules = Object.keys(errors).map(
       (status) => `  http-request deny deny_status ${status} if { path /${status} }`,
     );
@@ -95,7 +95,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
   });
 
   it.each(Object.keys(errors).map(Number) as (keyof typeof errors)[])(
-    'answers %i in the form of the contract',
+    'the balancer answers %i in the form of the contract',
     async (status) => {
       const connection = await RawConnection.open(denyingPort);
       expectError(await connection.send(get(`/${status}`)), status);
@@ -103,7 +103,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     },
   );
 
-  it('answers 502 when a node breaks off and 400 to a body that is no HTTP', async () => {
+  it('the balancer answers 502 when a node closes its connection and 400 to a body that is not HTTP', async () => {
     const cut = await RawConnection.open(port);
     const post = 'POST /cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}';
     expectError(await cut.send(post), 502);
@@ -114,11 +114,11 @@ describe.skipIf(found === undefined)('the balancer', () => {
     for (const connection of [cut, broken]) connection.end();
   });
 
-  it('closes a connection without a request after some seconds, without an answer', async () => {
+  it('the balancer closes a connection without a request after some seconds, without a response', async () => {
     const silent = await RawConnection.open(port);
     const idle = await RawConnection.open(port);
     expect((await idle.send(get('/livez')))?.status).toBe(200);
-    // Far more than is set, for a machine that has much else to do.
+    // Much longer than the configured time, for a busy machine.
     const areClosed = () => silent.isClosed && idle.isClosed;
     await waitFor('end of both', areClosed, { timeoutMs: 30_000 });
     expect([silent.received, idle.received]).toEqual(['', '']);
