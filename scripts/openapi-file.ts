@@ -10,7 +10,7 @@ const { version } = JSON.parse(
 
 /** Returns the file as text. Its keys have the order in which the code declares routes and schemas. */
 export async function openapiFile(): Promise<string> {
-  const { app } = await createHttpServer(options, parts);
+  const { app } = await createHttpServer(options, dependencies);
   try {
     return `${JSON.stringify(app.swagger(), null, 2)}\n`;
   } finally {
@@ -35,7 +35,7 @@ const uncalled = () => {
   throw new Error('this server is not for requests');
 };
 
-const parts: HttpDependencies = {
+const dependencies: HttpDependencies = {
   claimCoupon: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },

@@ -17,7 +17,7 @@ const bearers = {
 
 type Bearer = keyof typeof bearers;
 
-/** Every call there is: who it is for, and how it is made for a coupon that `holder` holds. */
+/** Every call: which key it needs, and how it is made for a coupon that `holder` holds. */
 const calls: Record<string, { for: 'admin' | 'claim' | 'all'; make(coupon: string): Call }> = {
   'create a coupon': {
     for: 'admin',

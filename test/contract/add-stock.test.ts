@@ -75,7 +75,7 @@ describe('POST /api/coupons/{name}/stock', () => {
   it('of simultaneous additions with the same key and different units, exactly one is accepted', async () => {
     const name = await service.createCoupon({ amount: 1 });
     const units = [1, 2, 3];
-    // All of them have begun before one of them can be decided.
+    // The lock lets all of them begin before the first is decided.
     const held = await holdCoupon(service.database, name);
     const adding = Promise.all(units.map((one) => add(name, one, 'k')));
     try {

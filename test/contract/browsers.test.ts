@@ -6,7 +6,7 @@ import { type ContractService, newName, pathOf, useService } from '../support/co
 
 const shop = 'https://shop.example';
 
-/** Every call that changes something, each on its own. */
+/** Every call that changes something. */
 const changes = (coupon: string) =>
   [
     ['POST', '/api/coupons', { name: newName(), amount: 1 }],
@@ -27,7 +27,7 @@ async function expectChangesRefused(
   expect(await service.storedCounts()).toEqual(before);
 }
 
-async function expectChangesTaken(
+async function expectChangesAccepted(
   service: ContractService,
   headers: Record<string, string>,
 ): Promise<void> {
@@ -37,16 +37,16 @@ async function expectChangesTaken(
   }
 }
 
-describe('a changing request of a browser', () => {
+describe('a request of a browser that changes something', () => {
   const service = useService({ ALLOWED_HOSTS: 'coupons.test, b\u00fccher.test' });
 
   it('a change from a page of the service itself is accepted', async () => {
     const { port } = service.client;
     for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]) {
-      await expectChangesTaken(service, { Origin: origin });
+      await expectChangesAccepted(service, { Origin: origin });
     }
-    await expectChangesTaken(service, { Origin: 'https://coupons.test', Host: 'coupons.test' });
-    await expectChangesTaken(service, {
+    await expectChangesAccepted(service, { Origin: 'https://coupons.test', Host: 'coupons.test' });
+    await expectChangesAccepted(service, {
       Origin: `http://localhost:${port}`,
       Host: `localhost:${port}`,
       'Sec-Fetch-Site': 'same-origin',
@@ -66,7 +66,7 @@ describe('a changing request of a browser', () => {
   ])(
     'a change from %s is accepted where the Host is %s, since both are the same origin',
     async (origin, host) => {
-      await expectChangesTaken(service, { Origin: origin, Host: host });
+      await expectChangesAccepted(service, { Origin: origin, Host: host });
     },
   );
 
@@ -92,7 +92,7 @@ describe('a changing request of a browser', () => {
   it.each([shop, 'null', 'http://127.0.0.1:1'])(
     'a change from %s is accepted when Sec-Fetch-Site is same-origin, as behind a proxy',
     async (origin) => {
-      await expectChangesTaken(service, { Origin: origin, 'Sec-Fetch-Site': 'same-origin' });
+      await expectChangesAccepted(service, { Origin: origin, 'Sec-Fetch-Site': 'same-origin' });
     },
   );
 
@@ -133,7 +133,7 @@ describe('a changing request of a browser', () => {
   it.each(['same-origin', 'same-site', 'none'])(
     'a change without an Origin is accepted when Sec-Fetch-Site is %s',
     async (site) => {
-      await expectChangesTaken(service, { 'Sec-Fetch-Site': site });
+      await expectChangesAccepted(service, { 'Sec-Fetch-Site': site });
     },
   );
 
@@ -231,8 +231,8 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     ...['https://shop.example/', 'capacitor://localhost:80', 'capacitor://evil', 'tauri://'],
     ...['ionic://localhost.evil.example', 'http://tauri.localhost', 'CAPACITOR://localhost'],
   ])('a preflight and a claim from the foreign origin %s are refused', async (origin) => {
-    const invitation = await preflight(origin, 'POST');
-    expect(invitation.headers).not.toHaveProperty('access-control-allow-origin');
+    const refused = await preflight(origin, 'POST');
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
     for (const site of ['cross-site', 'same-site']) {
       const answer = await claimFrom(origin, site);
       expectProblem(answer, 'cross_origin');
@@ -265,12 +265,12 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     expect(allowed).toEqual(
       [...new Set(['HEAD', ...methods.map((method) => method.toUpperCase())])].sort(),
     );
-    const taken = String(headers['access-control-allow-headers']).toLowerCase().split(', ');
-    expect(taken).toEqual(
+    const accepted = String(headers['access-control-allow-headers']).toLowerCase().split(', ');
+    expect(accepted).toEqual(
       expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'prefer']),
     );
-    // The star stands for all but Authorization, such as those that a library adds.
-    expect(taken).toContain('*');
+    // The star stands for other headers, such as those that a library adds.
+    expect(accepted).toContain('*');
   });
 
   it('a preflight succeeds without requested headers, and on unknown paths', async () => {
@@ -327,7 +327,7 @@ describe('the Host of a request to a service on loopback', () => {
     ...['127.1.2.3', '127.255.255.254:9', '[::1]', '[::1]:8080', 'coupons.test'],
     ...['coupons.test:8443', 'COUPONS.test', '[2001:db8::1]', '[2001:db8::1]:8080'],
     ...['localhost.', 'LOCALHOST.:8080', 'coupons.test.', '127.0.0.1.', 'localhost:'],
-    // All of these are 127.0.0.1 or ::1, as a browser reads them.
+    // A browser reads all of these as 127.0.0.1 or ::1.
     ...['127.1', '2130706433', '0x7f000001', '0177.0.0.1', '[0:0:0:0:0:0:0:1]', '[::1%lo]'],
     ...['[::ffff:127.0.0.1]', '[2001:0DB8::0001]'],
   ])('a service on loopback accepts the Host %s', async (host) => {

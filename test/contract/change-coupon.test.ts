@@ -171,10 +171,10 @@ describe('POST /api/coupons with a sale window', () => {
     ['2032-02-29T00:00:00Z', '2032-02-29T00:00:00Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
-  ])('a coupon can be created with the time %s', async (given, told) => {
+  ])('a coupon can be created with the time %s', async (given, shown) => {
     const answer = await create({ opens_at: given });
     expect(answer.status, answer.text).toBe(201);
-    expect(answer.json.opens_at).toBe(told);
+    expect(answer.json.opens_at).toBe(shown);
   });
 
   it.each([

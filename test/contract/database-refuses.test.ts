@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a client sees when the database refuses a request that keeps every rule of the API. */
+/** What a client sees when the database refuses a request that is valid for the API. */
 import { describe, expect, it } from 'vitest';
 import { constraintMeanings } from '../../src/adapters/postgres/constraints.ts';
 import { type Answer, clientOf } from '../support/contract-client.ts';
@@ -18,14 +18,14 @@ const setSequence = () =>
        (select max(coupon_id) from claims), (select max(coupon_id) from stock_ledger)))`,
   );
 
-/** How often the database has refused, by the rule that it names, as `/metrics` counts it. */
+/** How often a rule of the database has refused a request, as `/metrics` counts it. */
 async function refusals(rule: string): Promise<number> {
   const { text } = await service.client.get('/metrics');
   const line = new RegExp(`^firstcome_database_refusals_total\\{rule="${rule}"\\} (\\d+)`, 'm');
   return Number(line.exec(text)?.[1]);
 }
 
-/** The claims of these users, sent while the coupon is held so that one batch takes all but the first. */
+/** Sends the claims of these users while the coupon is locked, so that one batch takes all but the first claim. */
 async function claimTogether(coupon: string, users: readonly string[]): Promise<Answer[]> {
   const clients = range(Math.ceil(users.length / 25)).map(() => clientOf(service.app.url));
   const held = await holdCoupon(service.database, coupon);
@@ -49,7 +49,7 @@ async function claimTogether(coupon: string, users: readonly string[]): Promise<
   }
 }
 
-describe('a coupon that is created while the sequence is behind its table', () => {
+describe('a coupon that is created while the id sequence is behind', () => {
   it('a coupon is unavailable while the id sequence is behind, and can be created after setval', async () => {
     for (const name of range(8).map(() => newName())) await service.createCoupon({ name });
     await service.database.query('alter table coupons alter column id restart with 1');
@@ -66,7 +66,7 @@ describe('a coupon that is created while the sequence is behind its table', () =
   });
 });
 
-describe('a coupon that meets rows which a removed coupon left', () => {
+describe('a coupon whose id has rows of a removed coupon', () => {
   it('a coupon whose id has ledger rows of a removed coupon is unavailable until setval', async () => {
     await service.createCoupon();
     await service.database.query('truncate coupons restart identity');
@@ -96,7 +96,7 @@ describe('a coupon that meets rows which a removed coupon left', () => {
   });
 });
 
-describe('a coupon whose ledger has a row that a removed coupon left', () => {
+describe('a coupon whose ledger has a row of a removed coupon', () => {
   it('a leftover ledger row refuses claims and stock without effect, and holders still get already_claimed', async () => {
     const coupon = await service.createCoupon();
     await service.mustClaim(coupon, { user: 'ada' });
@@ -116,7 +116,7 @@ describe('a coupon whose ledger has a row that a removed coupon left', () => {
 });
 
 describe('a claim that a constraint of the service refuses', () => {
-  // The void mark of a batch is settled before its claims are answered: test/integration/commit-unknown.test.ts.
+  // Void marks are tested in test/integration/commit-unknown.test.ts.
   const constraints = [...constraintMeanings].filter(([, meaning]) => !('isVoid' in meaning));
 
   it.each(constraints)(
@@ -149,7 +149,7 @@ describe('a claim that a constraint of the service refuses', () => {
   );
 });
 
-/** What a trigger does that refuses users and names that begin with `refused`, and the error in which it ends. */
+/** The bodies of a trigger that refuses users and names that begin with `refused`, with the error of each. */
 const ofAnotherProgram: [sqlState: string, what: string, body: string][] = [
   ['P0001', 'raise exception', `raise exception 'no %', who`],
   ['P0002', 'no row in select into strict', `select who into strict who from pg_class where false`],

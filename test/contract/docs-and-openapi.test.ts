@@ -6,14 +6,14 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Call } from '../support/contract-client.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: a document that the tests are about to look into.
+// biome-ignore lint/suspicious/noExplicitAny: the tests read a document of any shape.
 type Json = any;
 
 describe('GET /docs', () => {
   const service = useService();
   const outside = /^(?:[a-z][a-z\d+.-]*:)?\/\//i;
 
-  /** Every address in the page, as a browser would resolve it. */
+  /** Every link in the page, resolved as a browser does. */
   function linksIn(html: string, base: string): URL[] {
     const found = [...html.matchAll(/\b(?:src|href|action|data)\s*=\s*["']([^"']+)["']/g)];
     return found.map(([, link = '']) => new URL(link, base));
@@ -250,7 +250,7 @@ function resolve(document: Json, reference: string): Json {
   return keys.reduce((value, key) => value?.[key], document);
 }
 
-/** The answer's media type and body are those of the response that the operation describes for its status. */
+/** Expects the media type and the body that the operation describes for the status of the answer. */
 function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
   const response = operation.responses[answer.status] ?? operation.responses.default;
   const type = String(answer.headers['content-type']).split(';')[0] ?? '';
@@ -264,7 +264,7 @@ function expectAsDescribed(document: Json, operation: Json, answer: Answer): voi
   expect(validate(answer.json), JSON.stringify(validate.errors)).toBe(true);
 }
 
-/** The schemas, with every field that they do not name forbidden: an answer must not hold what nobody described. */
+/** The schemas with every undescribed member forbidden. */
 function closed(value: Json): Json {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;

@@ -13,7 +13,7 @@ import {
 const mebibyte = 1024 * 1024;
 const adminKey = 'the-key-of-the-administrator';
 
-/** One test for each client, which is skipped with the reason where its program is missing. */
+/** Defines one test for each client. Without the program of a client it is skipped, with the reason in its name. */
 function forEachClient(
   names: readonly string[],
   title: (name: string) => string,

@@ -25,7 +25,7 @@ describe('the table of errors', () => {
 
   it('the table of errors has a Retry-After of a few seconds with jitter where the contract requires one', () => {
     for (const [code, { retryAfterSeconds }] of Object.entries(problems)) {
-      // That of not_open is the time until the opening, which no table can know.
+      // The Retry-After of not_open is the time until the opening.
       const { retryAfter } = problemTable[code as keyof typeof problemTable];
       expect(retryAfterSeconds !== undefined, code).toBe(retryAfter && code !== 'not_open');
       if (retryAfterSeconds === undefined) continue;
@@ -113,7 +113,7 @@ describe('a claim whose time ends while its outcome is in doubt', () => {
     try {
       const claim = service.client.claim('ada', coupon, 'k');
       await held.untilWaiting();
-      if ((await held.cutWaiting()) === 0) missed('the claim has given up the lock before');
+      if ((await held.cutWaiting()) === 0) missed('the claim stopped waiting for the lock');
       const answer = await claim;
       expectProblem(answer, 'outcome_unknown');
       expect(answer.json.claim_id).toMatch(/^[0-9a-f-]{36}$/);
@@ -150,7 +150,7 @@ describe('a claim beyond the limit of waiting claims', () => {
           return answer;
         }),
       );
-      // Two have room to wait. The others hear it while the coupon is still held.
+      // Two claims have room to wait. The others are refused while the coupon is still locked.
       await until(
         async () => refused.length,
         (count) => count === 10,
@@ -172,7 +172,7 @@ describe('a claim beyond the limit of waiting claims', () => {
 describe('a request to a database with other tables', () => {
   const service = useService();
 
-  /** Every call that needs the tables, each answered with this problem. */
+  /** Expects this problem for every call that needs the tables. */
   async function expectEachAnswered(coupon: string, code: 'internal' | 'unavailable') {
     const { client } = service;
     for (const answer of [
@@ -257,13 +257,13 @@ describe('a random request', () => {
 
   it('a random request is never an internal error, and only acknowledged changes are stored', async () => {
     let created = 0;
-    // Both are most unlikely, and yet allowed where a name that was created is hit by chance.
+    // Unlikely, but a random request may hit a coupon that was created before.
     let claimed = 0;
     let added = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('POST', 'PATCH', 'GET', 'DELETE'),
-        fc.tuple(path, query).map((parts) => parts.join('')),
+        fc.tuple(path, query).map((pieces) => pieces.join('')),
         body,
         headers,
         async (method, target, bytes, sent) => {
@@ -277,7 +277,7 @@ describe('a random request', () => {
             if ('claim_id' in answer.json) claimed += 1;
             else added += 1;
           }
-          expectDecent(answer);
+          expectServedOrRefused(answer);
         },
       ),
       { numRuns: 1500 },
@@ -302,8 +302,8 @@ function asHeader(text: string): string {
   return text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
 }
 
-/** Success, or a refusal that blames the request. */
-function expectDecent(answer: Answer): void {
+/** Expects success, or a refusal for a reason in the request. */
+function expectServedOrRefused(answer: Answer): void {
   expect([200, 201, 400, 404, 405, 409, 413, 422], answer.text).toContain(answer.status);
   if (answer.status >= 400) expectProblem(answer, answer.json.code);
 }

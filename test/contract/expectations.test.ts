@@ -32,7 +32,7 @@ describe('Expect: 100-continue', () => {
     const connection = connectTo(service);
     const request = requestOf(line, ['Expect: 100-continue', ...headers]);
     connection.socket.write(request.replace('{too-long}', 'x'.repeat(4097)));
-    // Nothing of the body is sent: the service closes its side by itself.
+    // The client sends no body, and the service closes its side.
     await once(connection.socket, 'end');
     expect(connection.answers()).toHaveLength(1);
     const [answer] = connection.answers();

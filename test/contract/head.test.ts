@@ -4,7 +4,7 @@ import type { Answer } from '../support/contract-client.ts';
 import { expectApiHeaders } from '../support/contract-problems.ts';
 import { pathOf, useService } from '../support/contract-service.ts';
 
-// What only the content of a list gives, what belongs to one connection, and what is the time.
+// Headers that depend on the content of a list, on the connection or on the time.
 const leftOut = ['content-length', 'transfer-encoding', 'link', 'date', 'connection', 'keep-alive'];
 
 function headersOf({ headers }: Answer): Record<string, unknown> {
@@ -14,7 +14,7 @@ function headersOf({ headers }: Answer): Record<string, unknown> {
 describe('HEAD', () => {
   const service = useService();
 
-  /** The answer to HEAD, which has the status and the headers of that to GET. */
+  /** Expects HEAD to have the status and the headers of GET. */
   async function expectHead(path: string, status: number, headers = {}): Promise<[Answer, Answer]> {
     const get = await service.client.get(path, headers);
     const head = await service.client.call({ method: 'HEAD', path, headers });

@@ -7,7 +7,7 @@ import { type ContractService, newName, pathOf, useService } from '../support/co
 const healthPaths = ['/health', '/api/health', '/readyz', '/livez', '/api/../health'];
 const otherPaths = ['/api/coupons', '/metrics', '/docs', '/openapi.json', '/nowhere'];
 
-/** Sends a request whose target is a whole URL. */
+/** Sends a request whose target is a full URL. */
 async function sendAbsolute(
   { client }: ContractService,
   target: string,
@@ -51,7 +51,7 @@ describe('a service without an admin key, on an address that others can reach', 
     ...['localhost', 'LocalHost:8080', 'localhost.', '127.0.0.1', '127.9.9.9:1', '[::1]:8080'],
     ...['10.0.0.1:80', '192.168.0.1', '203.0.113.7:8080', '0.0.0.0', '169.254.169.254'],
     ...['[2001:db8::1]', '[fe80::1%eth0]:8080', '[fe80::1%25eth0]', '[::ffff:10.0.0.1]'],
-    // Addresses, as a browser reads them.
+    // A browser reads these as addresses.
     ...['2130706433', '0x0a000001', '012.0.0.1', '10.1', '10.0.0.1.'],
     ...['service', 'service:8080', 'my_service-2', 'SERVICE', 'xn--bcher-kva', '123456789012'],
     ...['host.docker.internal', 'HOST.docker.internal:8080', 'host.docker.internal.'],

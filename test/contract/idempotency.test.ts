@@ -156,6 +156,6 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
 });
 
 function printableAscii(): string {
-  // A space at either end would not be part of the header's value.
+  // No space: at either end it would not be part of the header value.
   return String.fromCharCode(...Array.from({ length: 94 }, (_, index) => 0x21 + index));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** When a request counts as late, and what becomes of a connection without one. */
+/** When a request is late, and what happens to a connection without one. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectProblem } from '../support/contract-problems.ts';
 import { useService } from '../support/contract-service.ts';
@@ -20,10 +20,10 @@ async function openOne(port: number): Promise<RawConnection> {
 describe('a connection that sends nothing at first', () => {
   const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '300' });
 
-  /** A silent connection for which the time for headers is over, and after which the service has looked. */
+  /** A silent connection for which the service has checked the time for headers after it was over. */
   async function openLongAgo(): Promise<RawConnection> {
     const silent = await openOne(service.client.port);
-    // Opened later and closed for being slow, so that the time of the silent one was over as well.
+    // This one is opened later and closed as slow, so the time of the silent one is over too.
     const slow = await openOne(service.client.port);
     slow.write('G');
     await slow.closed;
@@ -70,8 +70,8 @@ describe('a request that has arrived when the service checks the time', () => {
     HTTP_REQUEST_TIMEOUT_MS: String(timeoutMs),
   });
 
-  /** Keeps the service, which runs in this process, from reading what arrives until all times are over. */
-  function standStill(): void {
+  /** Blocks this process, and with it the service, until all timeouts are over and unread bytes have arrived. */
+  function pauseService(): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs + 2 * checkMs);
   }
 
@@ -85,10 +85,10 @@ describe('a request that has arrived when the service checks the time', () => {
       const request = claim('ada', coupon);
       const connection = await openOne(service.client.port);
       connection.write(request.slice(0, cut));
-      // A call on another connection is answered, so the first part has been read.
+      // The first part is read, since a later call on another connection is answered.
       expect((await service.client.get('/livez')).status).toBe(200);
       connection.write(request.slice(cut));
-      standStill();
+      pauseService();
       const answer = await connection.answer();
       expect(answer?.status, answer?.text).toBe(200);
       expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });

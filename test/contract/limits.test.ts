@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { once } from 'node:events';
-import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
 import { pathOf, useService } from '../support/contract-service.ts';
+import { claim, RawConnection } from '../support/raw-connection.ts';
 import { missed } from '../support/wait-for.ts';
 
 const head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n';
-
-function claimOf(coupon: string): string {
-  const body = JSON.stringify({ user_id: 'ada', coupon_name: coupon });
-  return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-/** A connection on which bytes can be written at any time. */
-function connectTo(port: number) {
-  const socket = net.connect({ port, host: '127.0.0.1' });
-  const connection = { socket, received: '', closed: once(socket, 'close') };
-  socket.on('data', (chunk) => {
-    connection.received += chunk;
-  });
-  return connection;
-}
 
 describe('a request that is not HTTP', () => {
   const service = useService();
@@ -54,7 +38,7 @@ describe('a request that is not HTTP', () => {
 
   it('garbage after a claim in the same bytes does not affect the claim', async () => {
     const coupon = await service.createCoupon();
-    const bytes = await service.client.raw(`${claimOf(coupon)}and more than that\r\n\r\n`);
+    const bytes = await service.client.raw(`${claim('ada', coupon)}and more than that\r\n\r\n`);
     const answer = parseAnswer(bytes);
     expect(answer.status, bytes).toBe(200);
     expect(answer.headers.connection).toBe('close');
@@ -65,11 +49,11 @@ describe('a request that is not HTTP', () => {
     const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     try {
-      const connection = connectTo(service.client.port);
-      connection.socket.write(claimOf(coupon));
+      const connection = await RawConnection.open(service.client.port);
+      connection.write(claim('ada', coupon));
       await held.untilWaiting();
-      for (let count = 0; count < 20; count += 1) connection.socket.write('garbage\r\n\r\n');
-      // A call on another connection is answered, so the garbage has been read by then as well.
+      for (let count = 0; count < 20; count += 1) connection.write('garbage\r\n\r\n');
+      // The garbage is read, since a later call on another connection is answered.
       expect((await service.client.get('/health')).status).toBe(200);
       await held.release();
       await connection.closed;
@@ -130,7 +114,7 @@ describe('headers', () => {
 });
 
 describe('a slow request', () => {
-  // Looked after once in a second, so that less would not end the tests sooner.
+  // The service checks once a second, so shorter timeouts would not end the tests sooner.
   const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '700', HTTP_REQUEST_TIMEOUT_MS: '800' });
 
   it.each([
@@ -147,11 +131,13 @@ describe('a slow request', () => {
   });
 
   it('many slow requests delay no other client', async () => {
-    const slow = Array.from({ length: 200 }, () => connectTo(service.client.port));
-    for (const { socket } of slow) socket.write(`${head}X: `);
+    const slow = await Promise.all(
+      Array.from({ length: 200 }, () => RawConnection.open(service.client.port)),
+    );
+    for (const connection of slow) connection.write(`${head}X: `);
     expect((await service.client.get('/health')).status).toBe(200);
-    // Otherwise nobody was in the way any more.
-    if (slow.some(({ socket }) => socket.closed)) missed('the slow ones have ended before');
+    // Otherwise this test shows nothing.
+    if (slow.some(({ isClosed }) => isClosed)) missed('the slow requests had already ended');
     await Promise.all(slow.map((connection) => connection.closed));
     for (const { received } of slow) expectProblem(parseAnswer(received), 'request_timeout');
   });
@@ -161,14 +147,14 @@ describe('connections', () => {
   const service = useService();
 
   it('one connection answers 300 pipelined requests in order', async () => {
-    const connection = connectTo(service.client.port);
+    const connection = await RawConnection.open(service.client.port);
     const paths = Array.from({ length: 300 }, (_, index) =>
       index % 2 === 0 ? '/livez' : `/api/coupons/none-${index}`,
     );
-    connection.socket.write(
+    connection.write(
       paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(''),
     );
-    connection.socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    connection.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     await connection.closed;
     const statuses = [...connection.received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(
       ([, one]) => one,

@@ -18,7 +18,7 @@ async function allPages(client: Client, path: string): Promise<Answer[]> {
   return pages;
 }
 
-/** Claims in the service's own way, but without a request for each. */
+/** Claims units with the database function of the service, without a request for each. */
 async function claimMany({ database }: ContractService, coupon: string, count: number) {
   const [row] = await database.query<{ claimed: string }>(
     `select sum(claims) as claimed from claim_batch(

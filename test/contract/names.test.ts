@@ -17,7 +17,7 @@ const awkward = [
 describe('a name', () => {
   const service = useService();
 
-  /** Everything that can be done with a coupon, under this name. */
+  /** Makes every call for a coupon of this name. */
   async function expectUsable(name: string, user: string): Promise<void> {
     const { client } = service;
     const created = await client.post('/api/coupons', { name, amount: 9 });
@@ -87,7 +87,7 @@ describe('a name', () => {
     expect((await client.patch('/api/coupons/claim', { paused: false })).json.name).toBe('claim');
     expect((await client.get('/api/coupons/claim/claims')).status).toBe(200);
     expect((await client.post('/api/coupons/claim/stock', { add: 1 })).json.name).toBe('claim');
-    await service.mustClaim('claim', { user: 'somebody else' });
+    await service.mustClaim('claim', { user: 'another user' });
   });
 
   it('a name in a path that no coupon can have is just not found', async () => {
@@ -117,7 +117,7 @@ describe('a name', () => {
     const taken = new Set(awkward);
     await fc.assert(
       fc.asyncProperty(text, text, async (name, user) => {
-        // Names of one letter belong to other tests.
+        // Other tests use names of one letter.
         fc.pre(!taken.has(name) && name.length > 1);
         taken.add(name);
         await expectUsable(name, user);

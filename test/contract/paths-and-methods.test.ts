@@ -24,13 +24,13 @@ const routes = [
   ['/docs/static/swagger-ui.css', 'GET, HEAD'],
 ] as const;
 
-// CONNECT asks for a tunnel and never becomes a request.
+// CONNECT requests a tunnel and never becomes a request.
 const methods = METHODS.filter((method) => method !== 'CONNECT');
 
 describe('a path', () => {
   const service = useService();
 
-  /** Creates the coupon where an earlier test has not. */
+  /** Creates the coupon unless an earlier test has done so. */
   async function aCouponNamed(name: string): Promise<void> {
     const { status } = await service.client.post('/api/coupons', { name, amount: 5 });
     expect([201, 409]).toContain(status);
@@ -55,7 +55,7 @@ describe('a path', () => {
     expectProblem(await service.client.get(path), 'route_not_found');
   });
 
-  // Each is sent by hand: most clients resolve such a path first.
+  // Most clients would resolve such a path first, so this client does not normalise it.
   it.each([
     ...['/api/coupons/', '/api/coupons/?limit=1', '/api/coupons//', '/api/coupons//claims'],
     ...['/api/coupons//claims/ada', '/api/coupons//stock', '/api/coupons//claim'],
@@ -143,17 +143,17 @@ describe('a path', () => {
   });
 
   it('a request target may be a full URL', async () => {
-    const ask = async (method: string, path: string) => {
+    const send = async (method: string, path: string) => {
       const target = service.client.url + path;
       const head = `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
       return parseAnswer(await service.client.raw(head));
     };
-    expect((await ask('GET', '/livez')).status).toBe(200);
-    const wrong = await ask('DELETE', '/api/coupons?x');
+    expect((await send('GET', '/livez')).status).toBe(200);
+    const wrong = await send('DELETE', '/api/coupons?x');
     expectProblem(wrong, 'method_not_allowed');
     expect(wrong.headers.allow).toBe('GET, HEAD, POST');
     for (const path of ['', '/', '/livez/', '/api/../health', '/api/coupons/.']) {
-      expectProblem(await ask('GET', path), 'route_not_found');
+      expectProblem(await send('GET', path), 'route_not_found');
     }
   });
 });

@@ -6,7 +6,7 @@ import { newName, pathOf, useService } from '../support/contract-service.ts';
 const future = '2999-01-01T00:00:00Z';
 const past = '2020-01-01T00:00:00Z';
 
-/** Ways to bring a coupon into a state in which an answer applies. */
+/** Changes after which the outcome of this name applies to a coupon. */
 const states = {
   not_open: { opens_at: future },
   paused: { paused: true },
@@ -16,14 +16,14 @@ const states = {
 describe('POST /api/coupons/claim when several outcomes apply', () => {
   const service = useService();
 
-  /** A coupon on which all of these apply to a newcomer. */
+  /** A coupon on which all of these outcomes apply to a new user. */
   async function couponWith(applies: readonly string[], holderKey?: string): Promise<string> {
     const coupon = await service.createCoupon({ amount: applies.includes('sold_out') ? 1 : 5 });
     await service.mustClaim(coupon, {
       user: 'holder',
       ...(holderKey !== undefined && { key: holderKey }),
     });
-    // Both limits of a window: one that is over and yet not open would end before it begins.
+    // No case has both not_open and closed: such a window would end before it begins.
     for (const state of ['not_open', 'paused', 'closed'] as const) {
       if (!applies.includes(state)) continue;
       expect((await service.client.patch(pathOf(coupon), states[state])).status).toBe(200);
@@ -75,17 +75,17 @@ describe('POST /api/coupons/claim when several outcomes apply', () => {
     ['closed', ['sold_out']],
   ])('a new user gets %s and not %j', async (wins, loses) => {
     const coupon = await couponWith([wins, ...loses]);
-    expectProblem(await service.client.claim('newcomer', coupon), wins);
+    expectProblem(await service.client.claim('new user', coupon), wins);
   });
 
   it('a new user of a sold out coupon gets sold_out and no unit', async () => {
     const coupon = await couponWith(['sold_out']);
-    expectProblem(await service.client.claim('newcomer', coupon), 'sold_out');
+    expectProblem(await service.client.claim('new user', coupon), 'sold_out');
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['holder']);
   });
 
   it('a new user gets a unit when no refusal applies', async () => {
-    await service.mustClaim(await couponWith([]), { user: 'newcomer' });
+    await service.mustClaim(await couponWith([]), { user: 'new user' });
   });
 
   it('simultaneous claims are decided in the order of their arrival', async () => {

@@ -6,7 +6,7 @@ import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const service = useService();
 
-/** Sends a request on a connection of its own, its header lines exactly as they stand here. */
+/** Sends a request on a new connection, with exactly these header lines. */
 async function send(
   requestLine: string,
   lines: readonly string[],
@@ -115,13 +115,13 @@ describe('a header that is sent twice', () => {
   });
 });
 
-describe('a request whose length could be read in two ways', () => {
+describe('a request with two possible lengths', () => {
   const body = '{"name":"smuggled","amount":1}';
   const length = `Content-Length: ${body.length}`;
   const chunked = 'Transfer-Encoding: chunked';
   const asChunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
-  /** What would be a request of its own if the body before it ended early. */
-  const behind = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  /** Becomes a request if the body before it ends early. */
+  const smuggled = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
   it.each<[field: string, lines: string[], bytes: string, version?: string]>([
     ['Content-Length', [length, length], body],
@@ -146,7 +146,7 @@ describe('a request whose length could be read in two ways', () => {
     async (field, lines, bytes, version = '1.1') => {
       const before = await service.storedCounts();
       const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
-      const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${behind}`);
+      const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${smuggled}`);
       expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
       const answer = parseAnswer(received);
       expectInvalid(answer, field);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { expectInvalid } from '../support/contract-problems.ts';
 import { pathOf, useService } from '../support/contract-service.ts';
 
-// What paths, percent-encoding and proxies have rules for.
+// Text that is special in paths, in percent-encoding or for proxies.
 const awkward = [
   ...['/', '//', '/a', 'a/', './.', '../..', '/..', '../', 'a/../b', '%', '%%', '%2', '%2F', '%2f'],
   ...[
@@ -78,7 +78,7 @@ const awkward = [
 describe('a claim', () => {
   const service = useService();
 
-  /** The claim, as two clients of different habits look it up. */
+  /** The claim, read by two clients that build paths differently. */
   async function lookUp(coupon: string, user: string): Promise<unknown[]> {
     const path = pathOf(coupon, 'claims', user);
     const byFetch = await fetch(service.client.url + path);
@@ -87,7 +87,7 @@ describe('a claim', () => {
     return [await byFetch.json(), byNode.json];
   }
 
-  /** A claim that is accepted can be looked up; only these two users cannot claim. */
+  /** Expects that a claim is accepted and can be read. Only the users `.` and `..` cannot claim. */
   async function expectRoundTrip(coupon: string, user: string): Promise<void> {
     const answer = await service.client.claim(user, coupon);
     if (user === '.' || user === '..') return expectInvalid(answer, 'user_id');
@@ -116,7 +116,7 @@ describe('a claim', () => {
         for (const id of fresh) claimed.add(id);
         await Promise.all(fresh.map((id) => expectRoundTrip(coupon, id)));
       }),
-      // A smaller case would find its users claimed already.
+      // A smaller case would repeat users that have claimed already.
       { numRuns: 15, endOnFailure: true },
     );
   });
