@@ -39,7 +39,6 @@ import type { HttpApp, HttpDependencies } from './route.ts';
 export type RequestHooksOptions = HostRuleOptions & {
   /** Origins whose pages may call, as browsers send them. */
   corsOrigins: readonly string[];
-  isStopping(): boolean;
   clients: ClientConnections;
 } & Pick<HttpDependencies, 'log' | 'traceRequest'>;
 
@@ -64,7 +63,7 @@ export function requestHooks(options: RequestHooksOptions): RequestHooks {
   ];
   const checksAfterCors: RequestCheck[] = [
     refuseForeignOrigins(corsOrigins),
-    refuseWhileStopping(options.isStopping),
+    refuseWhileStopping(clients),
     refuseBeyondLimit(clients.connections, isMonitoringUrl),
   ];
   return {
@@ -116,9 +115,9 @@ function setApiHeaders(reply: FastifyReply): void {
   reply.header('Cache-Control', 'no-store');
 }
 
-function refuseWhileStopping(isStopping: () => boolean): RequestCheck {
+function refuseWhileStopping(clients: ClientConnections): RequestCheck {
   return (request) => {
-    if (!isStopping() || isHealthPath(request.routeOptions.url)) return undefined;
+    if (!clients.isStopping || isHealthPath(request.routeOptions.url)) return undefined;
     return new AppError('unavailable', { detail: 'the service is stopping' });
   };
 }

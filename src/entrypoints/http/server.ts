@@ -65,13 +65,11 @@ export async function createHttpServer(
 ): Promise<HttpServer> {
   const { log, traceRequest } = dependencies;
   let isReady = true;
-  let isStopping = false;
   const newRequestId = requestIds();
   const clients = new ClientConnections({ ...options, newRequestId, log });
   const hooks = requestHooks({
     ...options,
     adminApiKey: options.apiKeys().adminApiKey,
-    isStopping: () => isStopping,
     ...{ clients, log, traceRequest },
   });
   const app: HttpApp = Fastify({
@@ -89,7 +87,7 @@ export async function createHttpServer(
   app.setErrorHandler<FastifyError>(errorHandler(log));
   app.addHook('onClose', async () => clients.connections.end());
 
-  // These change each route that is added after them. The last one is the first check of a request.
+  // These apply to each route that is added after them. Exact paths come after access, so that their check runs first.
   measureCalls(app, dependencies.callAnswered);
   await describeRoutes(app, dependencies.healthFacts.version);
   const access = accessWith(options.apiKeys);
@@ -107,7 +105,6 @@ export async function createHttpServer(
     },
     stopTakingRequests: () => {
       isReady = false;
-      isStopping = true;
       clients.stop();
     },
     closeSilentConnections: () => clients.connections.closeSilent(),

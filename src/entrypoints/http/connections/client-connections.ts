@@ -27,7 +27,8 @@ export class ClientConnections {
   readonly unreadBodies: UnreadBodies;
   readonly expectations = new Expectations();
   private readonly newRequestId: () => string;
-  private isStopping = false;
+  /** Whether the service takes no further requests. */
+  isStopping = false;
 
   constructor(options: ClientConnectionsOptions) {
     this.newRequestId = options.newRequestId;

@@ -38,6 +38,6 @@ const fastifyErrors: Record<string, ProblemDetails> = {
   },
   FST_ERR_MAX_PARAM_LENGTH: {
     code: 'uri_too_long',
-    detail: 'a part of the path is longer than any name can be',
+    detail: 'a segment of the path is longer than any name can be',
   },
 };

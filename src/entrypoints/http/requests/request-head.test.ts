@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { faultOfHead, isFramedOddly } from './request-head.ts';
+import { faultOfHead, hasAmbiguousLength } from './request-head.ts';
 
 /** The head of a request with these header names; each has a value of its own. */
 function headOf(...names: string[]) {
@@ -59,8 +59,8 @@ it.each([
   ['', '1.1', true],
 ])(
   'another program may find another end of a body with the coding %j in HTTP/%s: %s',
-  (coding, httpVersion, isOdd) => {
+  (coding, httpVersion, isAmbiguous) => {
     const headers = coding === undefined ? {} : { 'transfer-encoding': coding };
-    expect(isFramedOddly({ headers, httpVersion })).toBe(isOdd);
+    expect(hasAmbiguousLength({ headers, httpVersion })).toBe(isAmbiguous);
   },
 );

@@ -46,7 +46,7 @@ export function refuseAmbiguousHead(
   reply: FastifyReply,
 ): AppError | undefined {
   const fault = faultOfHead(request.raw);
-  if (fault !== undefined && isFramedOddly(request.raw)) reply.header('Connection', 'close');
+  if (fault !== undefined && hasAmbiguousLength(request.raw)) reply.header('Connection', 'close');
   return fault;
 }
 
@@ -62,7 +62,7 @@ export function faultOfHead(head: RequestHead): AppError | undefined {
   if (head.headers.host === undefined && head.httpVersion !== '1.0') {
     return invalidRequest([{ field: 'Host', message: 'is required' }]);
   }
-  if (isFramedOddly(head)) return invalidRequest([transferEncodingFault]);
+  if (hasAmbiguousLength(head)) return invalidRequest([transferEncodingFault]);
   return undefined;
 }
 
@@ -70,7 +70,10 @@ export function faultOfHead(head: RequestHead): AppError | undefined {
  * Whether another program may find another end of the body. Node's parser reads only the last of several codings, and
  * accepts chunks in HTTP/1.0, which has none, and in 0.9 and 2.0, which are no versions of this protocol.
  */
-export function isFramedOddly({ headers, httpVersion }: Omit<RequestHead, 'rawHeaders'>): boolean {
+export function hasAmbiguousLength({
+  headers,
+  httpVersion,
+}: Omit<RequestHead, 'rawHeaders'>): boolean {
   const coding = headers['transfer-encoding'];
   if (coding === undefined) return false;
   return coding.toLowerCase() !== 'chunked' || httpVersion !== '1.1';
