@@ -40,8 +40,8 @@ function bindingFailure(localAddress: string, localPort: number): Promise<unknow
 }
 
 /**
- * The port for several processes: a free one where 0 stands for any. Each process could not choose by itself: a worker
- * that replaces another one must come back to the same port.
+ * The port for several processes: a free one where 0 stands for any. It is chosen once for all of them, since a worker
+ * that replaces another must listen on the same port.
  */
 export async function portToShare({ host, port }: { host: string; port: number }): Promise<number> {
   if (port !== 0) return port;
@@ -72,7 +72,7 @@ export async function listen(
   return `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`;
 }
 
-/** For `localhost` Fastify has a server of its own for each further address of that name. */
+/** For `localhost` Fastify creates another server for each further address of that name. */
 function furtherServers(app: HttpServer['app']): Server[] {
   const bindings = Object.getOwnPropertySymbols(app).find(
     ({ description }) => description === 'fastify.serverBindings',

@@ -8,7 +8,7 @@
  * | | start the trace | it covers all that follows |
  * | | set the headers of API responses | errors carry them too |
  * | | refuse an ambiguous head, then a foreign host | no page may read these refusals |
- * | | CORS, if configured | pages that may call can read all later errors |
+ * | | CORS, if configured | pages of allowed origins can read all later errors |
  * | | refuse a foreign origin, a stopping service, a full connection limit | before the access key is checked |
  * | | treat the body as JSON | before Fastify looks for its parser |
  * | | of the route: exact path, then access key | an unknown path needs no key |
@@ -35,7 +35,7 @@ import { refuseAmbiguousHead } from './requests/request-head.ts';
 import { runInTrace, traceStart } from './requests/trace-requests.ts';
 import type { HttpApp, HttpDependencies } from './route.ts';
 
-/** What the hooks rest on. */
+/** The rules and the parts of the server that the hooks use. */
 export type RequestHooksOptions = HostRuleOptions & {
   /** Origins whose pages may call, as browsers send them. */
   corsOrigins: readonly string[];

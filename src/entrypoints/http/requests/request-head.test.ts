@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultOfHead, hasAmbiguousLength } from './request-head.ts';
 
-/** The head of a request with these header names; each has a value of its own. */
+/** The head of a request with these header names and different values. */
 function headOf(...names: string[]) {
   const rawHeaders = names.flatMap((name, index) => [name, `value ${index}`]);
   const headers = Object.fromEntries(names.map((name) => [name.toLowerCase(), 'a value']));

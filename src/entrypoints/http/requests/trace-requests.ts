@@ -49,7 +49,7 @@ export function runInTrace(
   else request.trace.run(done);
 }
 
-/** Undefined without a route, and for `*`, the route of preflights, which is none of the API. */
+/** Undefined without a route, and for `*`, the route of preflights, which is not part of the API. */
 function routeOf({ is404, routeOptions }: FastifyRequest): string | undefined {
   return is404 || routeOptions.url === '*' ? undefined : routeOptions.url;
 }

@@ -17,9 +17,9 @@ const HealthBody = Type.Object({
   reason: Type.Optional(
     Type.Enum([...unhealthyReasons], {
       description:
-        'The reason, where more is known than that the database cannot decide claims. installation_changed: the database ' +
-        'is not the one that the service was started on, so it was replaced or restored. All calls are unavailable ' +
-        'until the right database is back, or until a restart of the service accepts this one.',
+        'Why the service is unhealthy, if it is more than a database that cannot decide claims. installation_changed: ' +
+        'the database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
+        'unavailable until the right database is back, or until a restart of the service accepts this one.',
     }),
   ),
   anonymous_admin: Type.Optional(
