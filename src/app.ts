@@ -20,7 +20,8 @@ import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
 import { StockCheck } from './core/stock/stock-check.ts';
-import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
+import { drain } from './entrypoints/http/drain.ts';
+import { assertCanListen, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
 /** A service that runs. */
@@ -125,7 +126,7 @@ export async function startProcess(
     const url = await listen(server, config.http);
     disposers.push(() => {
       stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
-      return leave(server, {
+      return drain(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
         finishClaims: (timeoutMs) => lanes.stop(timeoutMs),

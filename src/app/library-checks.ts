@@ -14,7 +14,7 @@ import {
   NewCouponName,
   Units,
   UserId,
-} from '../entrypoints/http/schemas.ts';
+} from '../entrypoints/http/schemas/fields.ts';
 
 const idempotencyKey = IdempotencyKeyHeader.properties['idempotency-key'];
 const text = 'must be a text of 1 to 255 characters without control characters';

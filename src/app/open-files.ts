@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { openFilesMax } from '../adapters/system/open-files.ts';
 import type { Config } from '../config.ts';
-import { acceptedBeyond } from '../entrypoints/http/connections.ts';
+import { acceptedBeyond } from '../entrypoints/http/connections/connections.ts';
 
 // The program, the log, pipes, and channels to other processes.
 const otherFiles = 64;

@@ -80,7 +80,7 @@ it('the runbook quotes log lines exactly', () => {
   const source = [
     ...['core/stock/stock-check.ts', 'adapters/postgres/outage-log.ts', 'app.ts'],
     ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
-    'entrypoints/http/connection-log.ts',
+    'entrypoints/http/connections/connection-log.ts',
   ]
     .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
     .join('\n');
