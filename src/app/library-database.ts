@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The database of a program that embeds the engine, before any part of the engine uses it. */
 import type { Pool } from 'pg';
-import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
-import { assertEncoding } from '../adapters/postgres/database-encoding.ts';
-import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
-import { takeLentSession } from '../adapters/postgres/lent-session.ts';
-import { lacksTables } from '../adapters/postgres/pg-error.ts';
+import { takeLentSession } from '../adapters/postgres/connections/lent-session.ts';
+import { lacksTables } from '../adapters/postgres/errors/pg-error.ts';
+import {
+  findInstallation,
+  readIdentity,
+} from '../adapters/postgres/installation/find-installation.ts';
+import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
+import { canLoseClaims, readDurability } from '../adapters/postgres/start/durability.ts';
+import { assertEncoding } from '../adapters/postgres/start/encoding.ts';
 import { StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
 

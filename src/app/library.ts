@@ -4,10 +4,10 @@
  * environment, listens to no signal and ends no process.
  */
 import type { Pool } from 'pg';
-import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
-import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
-import { migrateWith } from '../adapters/postgres/migrate.ts';
-import { openPools } from '../adapters/postgres/pools.ts';
+import { assertCanLend } from '../adapters/postgres/connections/host-pool.ts';
+import { openPools } from '../adapters/postgres/connections/open-pools.ts';
+import { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';
+import { migrateWith } from '../adapters/postgres/installation/migrate.ts';
 import type { Claim } from '../core/claims/claim.ts';
 import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
 import type { ClaimPage, EngineLog } from '../core/claims/ports.ts';

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a start does on its database before anything serves: waits for it, checks it and brings it up to date. */
 import type { Logger } from 'pino';
-import { type StartConnection, withStartConnection } from '../adapters/postgres/connect.ts';
-import { describeLocation } from '../adapters/postgres/connection-config.ts';
-import { checkConnectionLimit } from '../adapters/postgres/connection-limit.ts';
-import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
-import { checkDurability } from '../adapters/postgres/durability.ts';
-import { locateInstallation } from '../adapters/postgres/find-installation.ts';
-import { type Migrated, migrate, migrateWith } from '../adapters/postgres/migrate.ts';
+import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
+import { locateInstallation } from '../adapters/postgres/installation/find-installation.ts';
+import { type Migrated, migrate, migrateWith } from '../adapters/postgres/installation/migrate.ts';
+import { checkConnectionLimit } from '../adapters/postgres/start/connection-limit.ts';
+import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
+import { checkDurability } from '../adapters/postgres/start/durability.ts';
+import {
+  type StartConnection,
+  withStartConnection,
+} from '../adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withStartConnection } from '../../src/adapters/postgres/connect.ts';
-import { checkConnectionLimit } from '../../src/adapters/postgres/connection-limit.ts';
+import { checkConnectionLimit } from '../../src/adapters/postgres/start/connection-limit.ts';
+import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';

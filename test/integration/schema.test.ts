@@ -2,7 +2,7 @@
 /** The rule that says in which schema of a database the service and the library find their tables. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrationFiles } from '../../src/adapters/postgres/migration-files.ts';
+import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
 import { createFirstcome, migrate as migrateLibrary } from '../../src/app/library.ts';
 import type { App } from '../../src/app.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';

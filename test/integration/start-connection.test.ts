@@ -2,7 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type StartConnection, withStartConnection } from '../../src/adapters/postgres/connect.ts';
+import {
+  type StartConnection,
+  withStartConnection,
+} from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { patience, startService } from '../support/service.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { type Migrated, migrate } from '../../src/adapters/postgres/migrate.ts';
+import { type Migrated, migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 
 /** The schema of the tables in these databases. The role of the tests is called so too and finds them by it. */

@@ -2,14 +2,17 @@
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
-import { destroySocket, type PoolUse } from './connections.ts';
-import { type InstallationWatch, OtherInstallationError } from './installation-watch.ts';
-import { KeptConnections, type KeptConnectionsOptions } from './kept-connections.ts';
-import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
-import type { Refusal } from './refusal.ts';
+import { KeptConnections, type KeptConnectionsOptions } from './connections/connection-pool.ts';
+import { destroySocket, type PoolUse } from './connections/connection-source.ts';
+import { types } from './connections/value-types.ts';
+import { isNoPrimary, NoPrimaryError } from './connections/verify-session.ts';
+import { DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
+import type { Refusal } from './errors/refusal.ts';
+import {
+  type InstallationWatch,
+  OtherInstallationError,
+} from './installation/installation-watch.ts';
 import type { Statement } from './statements.ts';
-import { types } from './value-types.ts';
-import { isNoPrimary, NoPrimaryError } from './verify-session.ts';
 
 /** Where the database is, and how long to wait for it. */
 export type DatabaseOptions = KeptConnectionsOptions & {
