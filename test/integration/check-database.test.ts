@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { createFirstcome, migrate as migrateSchema } from '../../src/app/library.ts';
+import { createFirstcome, migrate as migrateSchema } from '../../src/library.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 

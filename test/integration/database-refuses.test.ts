@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { createFirstcome, type Firstcome, migrate } from '../../src/app/library.ts';
+import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';

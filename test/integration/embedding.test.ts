@@ -7,7 +7,7 @@ import {
   type Firstcome,
   type FirstcomeOptions,
   migrate,
-} from '../../src/app/library.ts';
+} from '../../src/library.ts';
 import { type Cut, FaultProxy } from '../support/fault-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -3,8 +3,8 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
-import { createFirstcome, migrate as migrateLibrary } from '../../src/app/library.ts';
 import type { App } from '../../src/app.ts';
+import { createFirstcome, migrate as migrateLibrary } from '../../src/library.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import { patience, startService } from '../support/service.ts';
 import {

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database, type DatabaseOptions } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
-import { migrate } from '../../src/app/library.ts';
+import { migrate } from '../../src/library.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';

@@ -2,12 +2,8 @@
 import { type Static, type TProperties, type TSchema, Type } from 'typebox';
 import { amountMax, couponStates } from '../../core/coupons/coupon.ts';
 import { errorCodes } from '../../core/errors.ts';
+import { idempotencyKeyRule, pathTextRule, textRule, unitsRule } from '../../core/input-rules.ts';
 import { problemMediaType } from './problem.ts';
-
-// Control characters and lone surrogates; a name that holds one could not be typed, logged or sent on safely.
-const textPattern = '^[^\\p{Cc}\\p{Cs}]*$';
-
-const text = { minLength: 1, maxLength: 255, pattern: textPattern };
 
 /** What is allowed in each field, as the message of a 400 says it. */
 export const allowedIn: Record<string, string> = {
@@ -25,33 +21,28 @@ export const allowedIn: Record<string, string> = {
   body: 'must be a JSON object',
 };
 
-// HTTP clients resolve these two before they send a path: nothing under such a name could be asked for.
-const notInPaths = { enum: ['.', '..'] };
-
 /** A coupon's name where it is given for the first time. */
 export const NewCouponName = Type.String({
-  ...text,
-  not: notInPaths,
+  ...pathTextRule,
   description: 'Unique. Any Unicode but control characters; nothing is normalised.',
   examples: ['LAUNCH-2030'],
 });
 
 /** A coupon's name where it is asked for. */
-export const CouponName = Type.String({ ...text, examples: ['LAUNCH-2030'] });
+export const CouponName = Type.String({ ...textRule, examples: ['LAUNCH-2030'] });
 
 /** Who claims. */
 export const UserId = Type.String({
-  ...text,
-  not: notInPaths,
+  ...pathTextRule,
   description: "An opaque text of the caller's, the same for the same person.",
   examples: ['user-17'],
 });
 
 /** Whose claim is asked for. It may be from a time when `.` and `..` could claim. */
-export const HolderId = Type.String(text);
+export const HolderId = Type.String(textRule);
 
 /** Units of a coupon. */
-export const Units = Type.Integer({ minimum: 1, maximum: amountMax, examples: [100] });
+export const Units = Type.Integer({ ...unitsRule, examples: [100] });
 
 /** A limit of the sale window. */
 export const WindowTime = Type.Unsafe<string | null>({
@@ -64,7 +55,7 @@ export const WindowTime = Type.Unsafe<string | null>({
 export const IdempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x20-\\x7e]{1,255}$',
+      ...idempotencyKeyRule,
       description:
         'Names one intent: asking again with it gets the same answer and changes nothing.',
     }),

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a program that embeds the engine may hand in, by the rules of the HTTP API. Faults: `invalid_request`. */
+/** Checks what a host passes, by the rules of the HTTP API. Each check throws an `AppError`, `invalid_request`. */
 import { Ajv } from 'ajv';
 import { type TProperties, Type } from 'typebox';
-import type { ClaimCommand } from '../core/claims/claim.ts';
-import { amountMax } from '../core/coupons/coupon.ts';
-import type { CouponChange, NewCoupon } from '../core/coupons/ports.ts';
-import { AppError, detailOf, type FieldError } from '../core/errors.ts';
-import { unknownNames } from '../core/unknown-names.ts';
-import {
-  CouponName,
-  HolderId,
-  IdempotencyKeyHeader,
-  NewCouponName,
-  Units,
-  UserId,
-} from '../entrypoints/http/schemas.ts';
+import type { ClaimCommand } from '../../core/claims/claim.ts';
+import { amountMax } from '../../core/coupons/coupon.ts';
+import type { CouponChange, NewCoupon } from '../../core/coupons/ports.ts';
+import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
+import { idempotencyKeyRule, pathTextRule, textRule, unitsRule } from '../../core/input-rules.ts';
+import { unknownNames } from '../../core/unknown-names.ts';
+import { definedMembers } from './defined-members.ts';
 
-const idempotencyKey = IdempotencyKeyHeader.properties['idempotency-key'];
+const CouponName = Type.String(textRule);
+const NewCouponName = Type.String(pathTextRule);
+const UserId = Type.String(pathTextRule);
+// An older release allowed claims by `.` and `..`, so they can be read.
+const HolderId = Type.String(textRule);
+const Units = Type.Integer(unitsRule);
+const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
 const text = 'must be a text of 1 to 255 characters without control characters';
 const units = `must be a whole number from 1 to ${amountMax}`;
 const pageMax = 1000;
@@ -36,7 +36,7 @@ const allowedIn: Record<string, string> = {
 
 const ajv = new Ajv({ allErrors: true });
 
-// Checked by `checkWindow`, as a time here is a Date.
+// `checkWindow` checks these, since JSON Schema has no Date.
 const windowMembers = ['opensAt', 'closesAt'];
 const addUnits = 'cannot be changed here; add units with addStock';
 const asUnits = 'is unknown; give the units to add as `units`';
@@ -46,11 +46,11 @@ const assertNewCoupon = assertion(
   { alsoKnown: windowMembers },
 );
 const assertName = assertion({ name: CouponName });
-// Further members of a claim are ignored, as over HTTP.
+// Unknown members of a claim are ignored, as over HTTP.
 const assertClaim = assertion({
   couponName: CouponName,
   userId: UserId,
-  idempotencyKey: Type.Optional(idempotencyKey),
+  idempotencyKey: IdempotencyKey,
 });
 const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion(
@@ -61,7 +61,7 @@ const assertChange = assertion(
   },
 );
 const assertAddition = assertion(
-  { name: CouponName, units: Units, idempotencyKey: Type.Optional(idempotencyKey) },
+  { name: CouponName, units: Units, idempotencyKey: IdempotencyKey },
   { instead: { amount: asUnits, add: asUnits } },
 );
 const assertPage = assertion(
@@ -73,23 +73,23 @@ const assertPage = assertion(
   {},
 );
 
-/** The limits of a sale window. */
+/** When a sale begins and ends; null: no limit. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
 
-/** A coupon that can be created. */
+/** The coupon to create. */
 export function checkNewCoupon(coupon: { name: string; amount: number } & Window): NewCoupon {
   assertNewCoupon(coupon);
   const { opensAt = null, closesAt = null } = checkWindow(coupon);
   return { name: coupon.name, amount: coupon.amount, opensAt, closesAt };
 }
 
-/** A name that a coupon can have. */
+/** The name of the coupon that a call is about. */
 export function checkCouponName(name: string): string {
   assertName({ name });
   return name;
 }
 
-/** A claim that can be decided. */
+/** The claim to decide. */
 export function checkClaim(command: {
   couponName: string;
   userId: string;
@@ -100,12 +100,12 @@ export function checkClaim(command: {
   return { couponName, userId, idempotencyKey };
 }
 
-/** A claim that can be asked for. */
+/** The coupon and the user whose claim is read. */
 export function checkHolder(couponName: string, userId: string): void {
   assertHolder({ couponName, userId });
 }
 
-/** A change that can be made. */
+/** The change to make. */
 export function checkChange(change: Window & { paused?: boolean | undefined }): CouponChange {
   assertChange(change);
   const checked = { ...checkWindow(change), paused: change.paused };
@@ -117,7 +117,7 @@ export function checkChange(change: Window & { paused?: boolean | undefined }): 
   return checked;
 }
 
-/** Stock that can be added. */
+/** The units to add. */
 export function checkAddition(addition: {
   name: string;
   units: number;
@@ -128,7 +128,7 @@ export function checkAddition(addition: {
   return { name, units, idempotencyKey };
 }
 
-/** A page that can be asked for. */
+/** The page to read. */
 export function checkPage(query: {
   couponName: string;
   afterPosition?: number | undefined;
@@ -140,13 +140,13 @@ export function checkPage(query: {
   return page;
 }
 
-/** Fields that the core and the database know by another name than this package. */
+/** The names that this package has for fields of the core and the database. */
 const hostNames: Record<string, string> = {
   ...{ user_id: 'userId', coupon_name: 'couponName', opens_at: 'opensAt', closes_at: 'closesAt' },
   add: 'units',
 };
 
-/** Throws the fault again, with the names that fields have in this package. */
+/** Throws the fault again, with this package's names of its fields. */
 export function inHostNames(error: unknown): never {
   if (!(error instanceof AppError) || error.fields.length === 0) throw error;
   throw invalid(
@@ -158,8 +158,8 @@ export function inHostNames(error: unknown): never {
 }
 
 /**
- * Throws where the input breaks the rules; names every wrong field. Members that are undefined count as absent. Unknown
- * members are refused where `others` says what else is known.
+ * Makes a check that throws a fault with every wrong field. Members that are undefined count as absent. With `others`,
+ * which lists further known members, unknown members are refused.
  */
 function assertion(
   fields: TProperties,
@@ -170,7 +170,7 @@ function assertion(
   const unknownIn = (input: object) =>
     unknownNames({
       ...{ place: 'the argument', noun: 'member', known, instead: others?.instead },
-      given: Object.keys(withoutUndefined(input)),
+      given: Object.keys(definedMembers(input)),
     });
   return (input) => {
     const wrong = new Map<string, string>();
@@ -200,11 +200,6 @@ function toTime(field: string, time: Date | null | undefined): string | null | u
   const year = time instanceof Date ? time.getUTCFullYear() : Number.NaN;
   if (year >= 1 && year <= 9999) return time.toISOString();
   throw invalid([{ field, message: 'must be a Date in the years 1 to 9999, or null' }]);
-}
-
-/** The members that are there: one that is undefined counts as absent. */
-export function withoutUndefined(members: object): object {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 function invalid(fields: FieldError[]): AppError {
