@@ -208,7 +208,7 @@ async function composeProcess(
     version,
     config: configFacts(config),
     lanes: () => lanes.depth(),
-    pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
+    pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
     httpConnections: () => server.connections(),

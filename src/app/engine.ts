@@ -8,7 +8,7 @@ import type { Database } from '../adapters/postgres/database.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';
 import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
 import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
-import { DatabaseRefusals } from '../adapters/postgres/monitoring/refused-statement-log.ts';
+import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
 import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
@@ -62,7 +62,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
-  const refusals = new DatabaseRefusals({
+  const refusals = new RefusedStatementLog({
     warn: (event, message) => options.log.warn(event, message),
     metrics,
     nowMs: systemClock.nowMs,

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ownConnections } from '../../src/adapters/postgres/connections/connection-source.ts';
+import { driverPool } from '../../src/adapters/postgres/connections/connection-source.ts';
 import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
@@ -69,7 +69,7 @@ describe('a connection URL', () => {
   it('names the sessions, and sets what the service does not set itself', async () => {
     const url = `${postgres.url()}?application_name=shop%20one&options=-c%20TimeZone%3DAsia%2FTokyo%20-c%20geqo%3Doff`;
     expect(await session(url)).toMatchObject({ name: 'shop one', zone: 'Asia/Tokyo' });
-    const connections = ownConnections(
+    const connections = driverPool(
       { url, schema: 'firstcome' },
       {
         ...{ connectionsMax: 1, connectTimeoutMs: 20_000 },
@@ -83,7 +83,7 @@ describe('a connection URL', () => {
          current_setting('geqo') as geqo`,
     );
     expect(rows).toEqual([{ name: 'shop one', zone: 'UTC', geqo: 'off' }]);
-    connections.giveBack(client, true);
+    connections.release(client, true);
     await connections.end();
   });
 

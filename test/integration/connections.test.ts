@@ -77,14 +77,14 @@ describe('a connection whose server takes its leave', () => {
     );
     await waitFor('lost connection', () => lost.length > 0);
     expect(await askNames()).toEqual([]);
-    expect(connection.use()).toMatchObject({ total: 1, waiting: 0 });
+    expect(connection.usage()).toMatchObject({ total: 1, waiting: 0 });
   });
 
   it('with many statements waiting serves all of them, on the connections there may be', async () => {
     const answers = await Promise.all(range(50).map(askNames));
     expect(answers.flat()).toEqual([]);
-    expect(connection.use().total).toBeLessThanOrEqual(2);
-    expect(connection.use().waiting).toBe(0);
+    expect(connection.usage().total).toBeLessThanOrEqual(2);
+    expect(connection.usage().waiting).toBe(0);
   });
 });
 

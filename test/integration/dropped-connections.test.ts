@@ -124,10 +124,10 @@ describe('a connection whose lifetime is over', () => {
     const held = findNames(connections);
     await waitFor('statement under way', () => proxy.held.length === 1);
     await findNames(connections);
-    await waitFor('end of the other one', () => connections.use().total === 1);
+    await waitFor('end of the other one', () => connections.usage().total === 1);
     proxy.release();
     expect(await held).toEqual([]);
-    await waitFor('end of the connection', () => connections.use().total === 0);
+    await waitFor('end of the connection', () => connections.usage().total === 0);
   });
 
   it('stays where there is no limit', async () => {

@@ -182,8 +182,8 @@ describe('an installation of release 0.1 in public', () => {
   it('is not hidden by a DATABASE_SCHEMA without one: the service refuses to start', async () => {
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
       'StartError: schema firstcome has no installation, but schema public has one\n' +
-        'To go on with that one, set DATABASE_SCHEMA=public.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set DATABASE_SCHEMA=public.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
@@ -238,8 +238,8 @@ describe('an installation in a schema that a service does not find by itself', (
   it('is not hidden by a DATABASE_SCHEMA that was forgotten: the service refuses to start', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
-        'To go on with that one, set DATABASE_SCHEMA=sale.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set DATABASE_SCHEMA=sale.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
@@ -250,8 +250,8 @@ describe('an installation in a schema that a service does not find by itself', (
     const pool = new pg.Pool({ connectionString: database.url });
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
-        'To go on with that one, set the option schema to sale.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set the option schema to sale.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'set the option schema to firstcome.',
     );
     await migrateLibrary({ pool, schema: 'firstcome' });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ownConnections } from '../../src/adapters/postgres/connections/connection-source.ts';
+import { driverPool } from '../../src/adapters/postgres/connections/connection-source.ts';
 import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../support/certificates.ts';
@@ -199,7 +199,7 @@ describe('files of certificates', () => {
   it('are read anew for each connection, and a broken one does not count', async () => {
     const root = join(folder, 'root.crt');
     await copyFile(authority.cert, root);
-    const connections = ownConnections(
+    const connections = driverPool(
       { url: urlWith(`sslmode=verify-full&sslrootcert=${root}`), schema },
       {
         ...{ connectionsMax: 9, connectTimeoutMs: 20_000 },
@@ -211,7 +211,7 @@ describe('files of certificates', () => {
       },
     );
     try {
-      const connect = async () => connections.giveBack(await connections.connect(), true);
+      const connect = async () => connections.release(await connections.connect(), true);
       await connect();
       await writeFile(root, 'half of a certif');
       await connect();

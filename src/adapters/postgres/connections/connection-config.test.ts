@@ -8,8 +8,8 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** What the driver makes of a URL. */
-function driverOf(url: string, settings: Record<string, string> = {}) {
+/** The parameters with which the driver would connect. */
+function parametersOf(url: string, settings: Record<string, string> = {}) {
   const client = new pg.Client(
     connectionConfig(url, { name: 'firstcome', settings }),
   ) as pg.Client & {
@@ -20,11 +20,11 @@ function driverOf(url: string, settings: Record<string, string> = {}) {
   return { host, port, user, database, ssl, session: client.getStartupConf() };
 }
 
-describe('the driver', () => {
-  it('is given all that the URL says', () => {
+describe('connectionConfig', () => {
+  it('gives the driver every parameter of the URL', () => {
     const query = 'application_name=shop&options=-c%20a%3Db';
     const url = `postgres://ada:sesame@db.example:6543/sale?${query}`;
-    expect(driverOf(url, { DateStyle: 'ISO', x: 'read \\ only' })).toEqual({
+    expect(parametersOf(url, { DateStyle: 'ISO', x: 'read \\ only' })).toEqual({
       ...{ host: 'db.example', port: 6543, user: 'ada', database: 'sale', ssl: false },
       session: {
         ...{ user: 'ada', database: 'sale', application_name: 'shop' },
@@ -33,43 +33,49 @@ describe('the driver', () => {
     });
   });
 
-  it('takes nothing from the environment, whatever the URL leaves out', () => {
-    const bare = driverOf('postgres://');
+  it('gives the driver every value, so that it takes nothing from the environment', () => {
+    const bare = parametersOf('postgres://');
     const { username } = userInfo();
     expect(bare).toMatchObject({ host: 'localhost', port: 5432, user: username, ssl: false });
     expect(bare.session).toEqual({
       ...{ user: username, database: username, application_name: 'firstcome', options: ' ' },
     });
     const variables = {
-      ...{ PGHOST: 'elsewhere', PGPORT: '1', PGUSER: 'eve', PGPASSWORD: 'x', PGDATABASE: 'other' },
+      ...{
+        PGHOST: 'other.example',
+        PGPORT: '1',
+        PGUSER: 'eve',
+        PGPASSWORD: 'x',
+        PGDATABASE: 'other',
+      },
       ...{ PGSSLMODE: 'require', PGAPPNAME: 'a', PGOPTIONS: '-c b=c', PGSSLNEGOTIATION: 'direct' },
     };
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
-    expect(driverOf('postgres://')).toEqual(bare);
+    expect(parametersOf('postgres://')).toEqual(bare);
   });
 
-  it('gets no password where the URL has none, and says so when it is asked for one', async () => {
+  it('fails with a clear error when the server asks for a password that the URL does not have', async () => {
     vi.stubEnv('PGPASSWORD', 'sesame');
     const { password } = connectionConfig('postgres://ada@db/sale', { name: 'firstcome' });
-    const ask = password as () => Promise<string>;
-    await expect(ask()).rejects.toThrow(
+    const readPassword = password as () => Promise<string>;
+    await expect(readPassword()).rejects.toThrow(
       'the server asks for a password, and DATABASE_URL has none',
     );
   });
 
-  it('does not show the password in what it prints of itself', () => {
+  it('keeps the password out of a printed configuration', () => {
     const config = connectionConfig('postgres://ada:sesame@db/sale', { name: 'firstcome' });
     expect(JSON.stringify(config)).not.toContain('sesame');
   });
 });
 
-describe('a URL that cannot be used', () => {
+describe('connectionConfig', () => {
   it.each([
-    ['mysql://db/sale', 'DATABASE_URL is no connection URL of PostgreSQL'],
+    ['mysql://db/sale', 'DATABASE_URL is no connection URL of PostgreSQL: write postgres://'],
     ['postgres://db/sale?sslmode=prefer', /^DATABASE_URL: sslmode is prefer, /],
     ['postgres://db/sale?sslmod=a&port=x', /^DATABASE_URL has .*\nDATABASE_URL: port must/],
     ['postgres://db/sale?sslmode=verify-ca&sslrootcert=/nowhere', /cannot be used: ENOENT/],
-  ])('%s is refused, with why', (url, message) => {
+  ])('refuses %s and says why', (url, message) => {
     expect(() => connectionConfig(url, { name: 'firstcome' })).toThrow(message);
   });
 });
@@ -80,6 +86,6 @@ it.each([
   ['postgres://[::1]:6543/sale', '[::1]:6543/sale'],
   ['postgres:///sale?host=/var/run/postgresql', '/var/run/postgresql/sale'],
   ['postgres://', 'localhost'],
-])('%s is described as %s', (url, described) => {
+])('describeLocation shows %s as %s, without user and password', (url, described) => {
   expect(describeLocation(url)).toBe(described);
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Turns a connection URL into what the driver takes, so that the driver reads neither URL nor environment. */
+/** Turns a connection URL into the driver's configuration, so that the driver reads neither URL nor environment. */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
@@ -12,7 +12,7 @@ import {
 import { readConnectionUrl } from '../../../core/connection-url.ts';
 import { StartError } from '../../../core/errors.ts';
 
-/** What a session is called, and what is set in it over what the URL says. */
+/** The name of a session, and settings that override those of the URL. */
 export type SessionOptions = {
   /** Its `application_name`, unless the URL has one. */
   name: string;
@@ -20,72 +20,76 @@ export type SessionOptions = {
 };
 
 /**
- * The driver's configuration. Each value is given: what is missing or empty, the driver would take from the environment
- * or a password file. Throws a `StartError` where the URL cannot be used.
+ * The driver's configuration. It has every value: the driver would take a missing or empty one from the environment or a
+ * password file. Throws a `StartError` when the URL cannot be used.
  */
 export function connectionConfig(url: string, session: SessionOptions): pg.ClientConfig {
-  const place = placeOfUrl(url);
-  const user = place.user ?? ownUser();
-  const { password } = place;
+  const location = locationOfUrl(url);
+  const user = location.user ?? ownUser();
+  const { password } = location;
   return {
-    ...{ host: place.host, port: place.port, user, database: place.database ?? user },
-    password: password === undefined ? withoutPassword : () => password,
-    ssl: place.tls === undefined ? false : tlsOptions(place.tls),
+    ...{ host: location.host, port: location.port, user, database: location.database ?? user },
+    password: password === undefined ? noPassword : () => password,
+    ssl: location.tls === undefined ? false : tlsOptions(location.tls),
     sslnegotiation: 'postgres',
-    application_name: place.applicationName ?? session.name,
-    options: sessionOptions(place.options, session.settings ?? {}),
+    application_name: location.applicationName ?? session.name,
+    options: sessionOptions(location.options, session.settings ?? {}),
   };
 }
 
-/** Where a URL leads, for people: without user and password. */
+/** Where a URL leads, for people to read: without user and password. */
 export function describeLocation(url: string): string {
-  const { host, port, database } = placeOfUrl(url);
+  const { host, port, database } = locationOfUrl(url);
   const address = host.includes(':') ? `[${host}]` : host;
   return `${address}${port === 5432 ? '' : `:${port}`}${database === undefined ? '' : `/${database}`}`;
 }
 
-function placeOfUrl(url: string): ConnectionLocation {
+function locationOfUrl(url: string): ConnectionLocation {
   const read = readConnectionUrl(url);
-  if (read === undefined) throw new StartError('DATABASE_URL is no connection URL of PostgreSQL');
-  const placed = locationFrom(read.given);
-  const mistakes = [...read.mistakes, ...placed.mistakes];
-  if (!('place' in placed) || mistakes.length > 0) {
+  if (read === undefined)
+    throw new StartError(
+      'DATABASE_URL is no connection URL of PostgreSQL: write postgres://user:password@host:5432/database',
+    );
+  const located = locationFrom(read.given);
+  const mistakes = [...read.mistakes, ...located.mistakes];
+  if (!('place' in located) || mistakes.length > 0) {
     const lines = mistakes.map(({ parameter, words }) =>
       parameter === undefined ? `DATABASE_URL ${words}` : `DATABASE_URL: ${parameter} ${words}`,
     );
     throw new StartError(lines.join('\n'));
   }
-  return placed.place;
+  return located.place;
 }
 
 function ownUser(): string {
   try {
     return userInfo().username;
   } catch (error) {
-    throw new StartError('DATABASE_URL names no user, and this process has none with a name', {
-      cause: error,
-    });
+    throw new StartError(
+      'DATABASE_URL names no user, and the user of this process has no name: add a user to it',
+      { cause: error },
+    );
   }
 }
 
-async function withoutPassword(): Promise<string> {
+async function noPassword(): Promise<string> {
   throw new Error('the server asks for a password, and DATABASE_URL has none');
 }
 
-/** The last one of a name counts, so the session's own come behind those of the URL. */
-function sessionOptions(ofUrl: string | undefined, settings: Record<string, string>): string {
+/** Of two settings with one name the server takes the last, so those of the session come after those of the URL. */
+function sessionOptions(urlOptions: string | undefined, settings: Record<string, string>): string {
   const own = Object.entries(settings).map(
     ([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, '\\$&')}`,
   );
-  // Never empty: see above.
-  return [ofUrl ?? '', ...own].join(' ').trim() || ' ';
+  // Never empty, or the driver would read PGOPTIONS.
+  return [urlOptions ?? '', ...own].join(' ').trim() || ' ';
 }
 
-/** The files are read for each connection, as libpq does, so that renewed certificates are used at once. */
+/** Reads the files for each connection, as libpq does, so that renewed certificates are used at once. */
 function tlsOptions({ verify, authoritiesFile, certificate }: ConnectionTls): TlsOptions {
   const options: TlsOptions = {
     rejectUnauthorized: verify !== 'nothing',
-    // Whatever host the certificate is for.
+    // Accepts a certificate for any host.
     ...(verify !== 'host' && { checkServerIdentity: () => undefined }),
   };
   const define = (name: 'ca' | 'cert' | 'key', path: string | undefined) => {
@@ -107,15 +111,14 @@ function tlsOptions({ verify, authoritiesFile, certificate }: ConnectionTls): Tl
   return options;
 }
 
-/** Reads the file anew each time; while it cannot be read or is no certificate, what was read last counts. */
+/** Reads the file on each call; while it is unreadable or no certificate, the last good content counts. */
 function pemReader(path: string): () => string {
   let last: string | undefined;
   return () => {
     try {
       const text = readFileSync(path, 'utf8');
-      // An empty list of authorities would mean all that Node trusts.
-      if (!text.includes('-----BEGIN '))
-        throw new Error(`${path} holds nothing in the form of PEM`);
+      // Node takes an empty list of authorities as all that it trusts.
+      if (!text.includes('-----BEGIN ')) throw new Error(`${path} holds no PEM block`);
       last = text;
     } catch (error) {
       if (last === undefined) throw error;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+/** Where connections come from: a pool of the driver for a URL here, or a pool of the host in host-pool.ts. */
 import pg from 'pg';
 import { connectionConfig } from './connection-config.ts';
 import { searchPathOf } from './search-path.ts';
 import { type SessionRequirements, verifySession } from './verify-session.ts';
 
-/** Where the sessions are: in a database of the service's own choice, or in a pool that belongs to another program. */
+/** Where the tables are: in a database that a URL names, or in the database of a host's pool. */
 export type DatabaseLocation = {
-  /** The schema that holds the tables and functions. No other one is in the search path of a session. */
+  /** The schema that holds the tables and functions. A session's search path has no other one. */
   schema: string;
 } & (
   | {
@@ -20,47 +21,47 @@ export type DatabaseLocation = {
 );
 
 /** How many connections there may be, and what is set in each session. */
-export type ConnectionsOptions = {
-  /** Connections kept at most. */
+export type ConnectionOptions = {
+  /** The largest number of open connections. */
   connectionsMax: number;
   connectTimeoutMs: number;
   /** How long a statement waits for a lock. */
   lockTimeoutMs: number;
-  /** After this the server ends a statement. */
+  /** After this time the server cancels a statement. */
   statementTimeoutMs: number;
-  /** What each session is checked for before it is used; without it, only that its server is a primary. */
+  /** Checked for each session before its first use; by default only that its server is a primary. */
   session?: SessionRequirements;
 };
 
-/** Who hears of each connection. */
+/** Receives the events of connections. */
 export type ConnectionListener = {
-  /** Called within the turn in which the connection is there, before anything else can arrive on it. */
+  /** Called in the same turn of the event loop in which the connection opens, before it can receive anything else. */
   onOpened(client: pg.PoolClient): void;
-  /** Called when a connection broke that nobody had taken. */
+  /** Called when a connection breaks that nothing uses. */
   onIdleLost(error: Error): void;
 };
 
-/** Connections taken and in all, and callers that wait for one. */
-export type PoolUse = { total: number; idle: number; waiting: number };
+/** All connections, those that are idle, and callers that wait for one. */
+export type PoolUsage = { total: number; idle: number; waiting: number };
 
-/** Hands out connections whose sessions are set as the statements here rely on. */
-export type Connections = {
-  /** Rejects with what the driver said when there is none in time. */
+/** Provides connections whose sessions have the settings that all statements rely on. */
+export type ConnectionSource = {
+  /** Rejects with the driver's error when there is none in time. */
   connect(): Promise<pg.PoolClient>;
-  /** Takes back a connection; a broken one is never handed out again. */
-  giveBack(client: pg.PoolClient, isBroken: boolean): void;
-  use(): PoolUse;
-  /** Resolves when all connections were given back and are ended. */
+  /** Takes a connection back; with `destroy` it is ended and never handed out again. */
+  release(client: pg.PoolClient, destroy: boolean): void;
+  usage(): PoolUsage;
+  /** Resolves when all connections have been released and ended. */
   end(): Promise<void>;
 };
 
 /**
- * Settings that every statement here relies on. Plans must not depend on what a table held when they were made, and the
- * warning that the standby did not confirm a commit must come through.
+ * Settings that all statements rely on. Plans must not depend on what a table held when they were made, and the warning
+ * that the standby did not confirm a commit must arrive.
  */
 export function sessionSettings(
   schema: string,
-  options: Pick<ConnectionsOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
+  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
 ): Record<string, string> {
   return {
     search_path: searchPathOf(schema),
@@ -74,59 +75,57 @@ export function sessionSettings(
   };
 }
 
-/** Connections of a pool of our own. */
-export function ownConnections(
+/** Connections from a pool of the driver. */
+export function driverPool(
   { url, schema }: { url: string; schema: string },
-  options: ConnectionsOptions,
+  options: ConnectionOptions,
   listener: ConnectionListener,
-): Connections {
+): ConnectionSource {
   const pool = new pg.Pool({
     ...connectionConfig(url, { name: 'firstcome', settings: sessionSettings(schema, options) }),
     max: options.connectionsMax,
     connectionTimeoutMillis: options.connectTimeoutMs,
     verify: (client, done) => {
-      cutAfter(client, options.connectTimeoutMs, verifySession(client, options.session ?? {})).then(
-        () => done(),
-        done,
-      );
+      const verified = verifySession(client, options.session ?? {});
+      withTimeout(client, options.connectTimeoutMs, verified).then(() => done(), done);
     },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   });
-  // Without a listener the loss of an idle connection would end the process.
+  // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => listener.onIdleLost(error));
-  // From the first moment on: the server's farewell may come in the same piece as its welcome.
+  // 'connect', not later: one packet of the server may hold both its greeting and its error.
   pool.on('connect', (client) => listener.onOpened(client));
   return {
     connect: () => pool.connect(),
-    giveBack: (client, isBroken) => client.release(isBroken),
-    use: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    release: (client, destroy) => client.release(destroy),
+    usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     end: () => pool.end(),
   };
 }
 
-/** Waits for `work` on a connection, and cuts the connection when it takes longer than `timeoutMs`. */
-export async function cutAfter<Result>(
+/** Waits for `work` on a connection, and destroys the connection when it takes longer than `timeoutMs`. */
+export async function withTimeout<Result>(
   client: pg.ClientBase,
   timeoutMs: number,
   work: Promise<Result>,
 ): Promise<Result> {
-  let isCut = false;
+  let isTooLate = false;
   const timer = setTimeout(() => {
-    isCut = true;
+    isTooLate = true;
     destroySocket(client);
   }, timeoutMs);
   try {
     return await work;
   } catch (error) {
-    if (!isCut) throw error;
+    if (!isTooLate) throw error;
     throw new Error(`the server did not answer within ${timeoutMs} ms`, { cause: error });
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Cuts a connection at once; ending it politely would wait for a server that may never answer. */
+/** Closes a connection at once; to end it by the protocol would wait for a server that may never answer. */
 export function destroySocket(client: pg.ClientBase): void {
   (
     client as unknown as { connection: { stream: { destroy(): void } } }

@@ -3,96 +3,97 @@ import type pg from 'pg';
 import { StartError } from '../../../core/errors.ts';
 import {
   type ConnectionListener,
-  type Connections,
-  type ConnectionsOptions,
+  type ConnectionOptions,
+  type ConnectionSource,
   sessionSettings,
 } from './connection-source.ts';
 import { takeLentSession } from './lent-session.ts';
 import { verifySession } from './verify-session.ts';
 
-/** Called with a connection that was given back, or with nothing when there is room for a new one. */
-type Turn = (client: pg.PoolClient | undefined) => void;
+/** Receives a connection that was released, or undefined when a new one may be opened instead. */
+type Waiter = (client: pg.PoolClient | undefined) => void;
 
 /**
- * Connections that the host's pool lends. They are kept until the end and then ended, so that no session of the host's
- * ever has our settings, nor one of ours the host's.
+ * Connections that the host's pool lends. They are kept until the engine stops and then ended, so that the host never
+ * gets a session with our settings, and the engine never one with the host's.
  */
-export function lentConnections(
-  place: { hostPool: pg.Pool; schema: string },
-  options: ConnectionsOptions,
+export function hostPoolConnections(
+  location: { hostPool: pg.Pool; schema: string },
+  options: ConnectionOptions,
   listener: ConnectionListener,
-): Connections {
+): ConnectionSource {
   const { connectionsMax, connectTimeoutMs } = options;
-  const turns: Turn[] = [];
-  let taken = 0;
-  let ended: (() => void) | undefined;
+  const waiters: Waiter[] = [];
+  let total = 0;
+  let onEnd: (() => void) | undefined;
 
-  const drainAndClose = () => {
-    const turn = turns.shift();
-    if (turn !== undefined) {
-      turn(undefined);
+  /** A connection has ended: a waiter may open a new one in its place. */
+  const freeSlot = () => {
+    const waiter = waiters.shift();
+    if (waiter !== undefined) {
+      waiter(undefined);
       return;
     }
-    taken -= 1;
-    if (taken === 0) ended?.();
+    total -= 1;
+    if (total === 0) onEnd?.();
   };
 
-  const take = async (): Promise<pg.PoolClient> => {
+  const borrow = async (): Promise<pg.PoolClient> => {
     try {
-      return await takeLentSession(place.hostPool, {
-        settings: sessionSettings(place.schema, options),
+      return await takeLentSession(location.hostPool, {
+        settings: sessionSettings(location.schema, options),
         timeoutMs: connectTimeoutMs,
         onOpened: listener.onOpened,
         verify: (client) => verifySession(client, options.session ?? {}),
       });
     } catch (error) {
-      drainAndClose();
+      freeSlot();
       throw error;
     }
   };
 
-  const awaitTurn = () =>
+  const wait = () =>
     new Promise<pg.PoolClient | undefined>((resolve, reject) => {
-      const turn: Turn = (client) => {
+      const waiter: Waiter = (client) => {
         clearTimeout(timer);
         resolve(client);
       };
       const timer = setTimeout(() => {
-        turns.splice(turns.indexOf(turn), 1);
+        waiters.splice(waiters.indexOf(waiter), 1);
         reject(new Error('no connection became free in time'));
       }, connectTimeoutMs);
-      turns.push(turn);
+      waiters.push(waiter);
     });
 
   return {
     async connect() {
-      if (taken < connectionsMax) {
-        taken += 1;
-        return take();
+      if (total < connectionsMax) {
+        total += 1;
+        return borrow();
       }
-      return (await awaitTurn()) ?? take();
+      return (await wait()) ?? borrow();
     },
-    giveBack(client, isBroken) {
-      const turn = isBroken ? undefined : turns.shift();
-      if (turn !== undefined) {
-        turn(client);
+    release(client, destroy) {
+      const waiter = destroy ? undefined : waiters.shift();
+      if (waiter !== undefined) {
+        waiter(client);
         return;
       }
       client.release(true);
-      drainAndClose();
+      freeSlot();
     },
-    use: () => ({ total: taken, idle: 0, waiting: turns.length }),
+    usage: () => ({ total, idle: 0, waiting: waiters.length }),
     end: () =>
       new Promise((resolve) => {
-        ended = resolve;
-        if (taken === 0) resolve();
+        onEnd = resolve;
+        if (total === 0) resolve();
       }),
   };
 }
 
 /** Refuses a pool that cannot lend what the engine needs. Throws a `StartError` that says what to change. */
 export function assertCanLend(pool: pg.Pool, connections: number): void {
-  // Of a program without types it may be anything, such as a single client or nothing.
+  // A program without types may pass anything, for example a single client or nothing.
   const { max, binary } = (pool?.options ?? {}) as { max?: number; binary?: boolean };
   if (typeof max !== 'number' || typeof pool.connect !== 'function') {
     throw new StartError('pool must be a Pool of the package pg');
@@ -105,7 +106,7 @@ export function assertCanLend(pool: pg.Pool, connections: number): void {
   }
   if (binary) {
     throw new StartError(
-      'the pool asks for binary results, which the engine does not read; make one without binary',
+      'the pool requests binary results, which the engine cannot read: create one without binary',
     );
   }
 }

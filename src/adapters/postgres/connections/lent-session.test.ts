@@ -3,11 +3,11 @@ import type pg from 'pg';
 import { expect, it } from 'vitest';
 import { takeLentSession } from './lent-session.ts';
 
-it('refuses a client without a socket to cut, as that of pg.native, and gives it back unused', async () => {
+it('takeLentSession refuses a client of pg.native, which has no socket to close, and releases it unused', async () => {
   const calls: unknown[] = [];
   const client = {
     query: () => calls.push('query'),
-    release: (isBroken?: boolean) => calls.push(['release', isBroken]),
+    release: (destroy?: boolean) => calls.push(['release', destroy]),
   };
   type Connected = (error: undefined, client: unknown, release: unknown) => void;
   const pool = { connect: (connected: Connected) => connected(undefined, client, client.release) };

@@ -4,9 +4,9 @@ import { Database } from '../database.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
 import type { DatabaseLocation } from './connection-source.ts';
 
-/** How many connections, and how long to wait for what; all times in milliseconds. */
+/** The sizes of both pools, and their timeouts in milliseconds. */
 export type PoolOptions = DatabaseLocation & {
-  /** Connections that decide batches: as many batches can be under way. */
+  /** Connections that decide batches, which is how many batches can be in progress. */
   claimConnections: number;
   /** Connections for everything else. */
   queryConnections: number;
@@ -15,23 +15,23 @@ export type PoolOptions = DatabaseLocation & {
   statementTimeoutMs: number;
   /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
   connectionLifetimeMs?: number;
-  /** The time that a claim has in all. */
+  /** How long a claim waits for its outcome. */
   claimTimeoutMs: number;
-  /** Undefined: whichever installation is there will do, as for a test of parts. */
+  /** Undefined: any installation is accepted, as in a test of a single part. */
   installation?: InstallationWatch | undefined;
   onIdleConnectionLost(error: Error): void;
-  /** Undefined: nobody looks at single statements. */
+  /** Undefined: statements are not traced. */
   trace?: TraceStatement | undefined;
 };
 
-// The server gives up before the service does: its refusal is definite, and a connection that was cut is not.
+// The server cancels a statement before the service gives it up: a refusal is definite, a closed connection is not.
 const serverShare = 0.8;
 
-/** Opens the two pools: batches of claims never wait for a connection that a reader has, nor readers for theirs. */
+/** Opens two pools, so that batches and reads never wait for each other's connections. */
 export function openPools(options: PoolOptions): { forBatches: Database; forQueries: Database } {
-  // Half of a claim's time goes to the first try; the other half is left to find out what became of it.
+  // The first try gets half of a claim's time; the other half is left to resolve the batch if its answer is lost.
   const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
-  // Whoever waits for a connection in vain hears so before his claim is old.
+  // A claim that gets no connection is refused before its own timeout.
   const connectTimeoutMs = Math.min(options.connectTimeoutMs, batchAnswerMs);
   const { installation } = options;
   const queryAnswerMs = Math.min(options.statementTimeoutMs, options.claimTimeoutMs);

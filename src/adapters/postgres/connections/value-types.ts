@@ -2,13 +2,13 @@
 import pg from 'pg';
 
 /**
- * How values are read: times as texts in RFC 3339, with the microseconds that a Date would drop. What the host of an
- * embedded engine has set for all of its process must not change what a number, a text or an array is here.
+ * How values are parsed: times as texts in RFC 3339, with the microseconds that a Date would drop. The host of an embedded
+ * engine may change the driver's parsers for its process; these stay the same.
  */
 const parsers: Record<number, (value: string) => unknown> = {
   [pg.types.builtins.BOOL]: (value) => value === 't',
   [pg.types.builtins.INT4]: Number,
-  // As a text: it may be larger than a number can hold exactly.
+  // A string, because a number cannot hold every bigint exactly.
   [pg.types.builtins.INT8]: String,
   [pg.types.builtins.FLOAT8]: Number,
   [pg.types.builtins.TEXT]: String,
@@ -16,13 +16,13 @@ const parsers: Record<number, (value: string) => unknown> = {
   [pg.types.builtins.TIMESTAMPTZ]: toRfc3339,
 };
 
-/** For each query of the service's own. */
+/** The parsers for each query. */
 export const types: pg.CustomTypesConfig = {
   getTypeParser: (type: number, format?: 'text' | 'binary') =>
     parsers[type] ?? pg.types.getTypeParser(type, format as 'text'),
 };
 
-// All claims of a batch carry one time, so the last one is nearly always the next one.
+// All claims of a batch have the same time, so the last time is nearly always the next one.
 let lastTime = { value: '', text: '' };
 
 function toRfc3339(value: string): string {

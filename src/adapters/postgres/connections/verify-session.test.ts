@@ -3,9 +3,9 @@ import type pg from 'pg';
 import { expect, it } from 'vitest';
 import { InstallationWatch } from '../installation/installation-watch.ts';
 import {
-  judgeSession,
-  NoPrimaryError,
+  NotPrimaryError,
   type SessionFacts,
+  sessionProblem,
   verifySession,
 } from './verify-session.ts';
 
@@ -13,16 +13,16 @@ const primary = { in_recovery: false, read_only: false };
 const readOnly = { in_recovery: false, read_only: true };
 const standby = { in_recovery: true, read_only: true };
 
-it('a session on a primary is accepted, for reads also while the server is read-only', () => {
-  expect(judgeSession(primary, { writes: true })).toBeUndefined();
-  expect(judgeSession(primary, {})).toBeUndefined();
-  expect(judgeSession(readOnly, {})).toBeUndefined();
+it('accepts a session on a primary, and for reads also one on a read-only primary', () => {
+  expect(sessionProblem(primary, { writes: true })).toBeUndefined();
+  expect(sessionProblem(primary, {})).toBeUndefined();
+  expect(sessionProblem(readOnly, {})).toBeUndefined();
 });
 
-it('a session on a standby is rejected, whatever it is needed for', () => {
+it('rejects a session on a standby, for reads and for writes', () => {
   for (const requirements of [{}, { writes: true }]) {
-    const problem = judgeSession(standby, requirements);
-    expect(problem).toBeInstanceOf(NoPrimaryError);
+    const problem = sessionProblem(standby, requirements);
+    expect(problem).toBeInstanceOf(NotPrimaryError);
     expect(problem).toMatchObject({
       inRecovery: true,
       message: expect.stringContaining('not a writable primary'),
@@ -30,24 +30,24 @@ it('a session on a standby is rejected, whatever it is needed for', () => {
   }
 });
 
-it('a session on a read-only server is rejected where it must take writes', () => {
-  expect(judgeSession(readOnly, { writes: true })).toMatchObject({
+it('rejects a session on a read-only server when it needs writes', () => {
+  expect(sessionProblem(readOnly, { writes: true })).toMatchObject({
     inRecovery: false,
     message: expect.stringContaining('read-only'),
   });
 });
 
-/** A watch for the installation `ours`, whose database was replaced already if `isOther`. */
-function watchOver({ isOther = false } = {}): InstallationWatch {
+/** A watch for the installation `ours`; with `isDifferent` another one was found before. */
+function watchOver({ isDifferent = false } = {}): InstallationWatch {
   const installation = new InstallationWatch({ identity: 'ours', warn: () => undefined });
-  if (isOther) installation.judgeNew('theirs');
+  if (isDifferent) installation.checkNewConnection('theirs');
   return installation;
 }
 
-/** A connection to a server with these facts; without an identity it lacks the functions of the service. */
+/** A connection to a server with these facts; without an identity it lacks our functions. */
 function connectionTo(facts: SessionFacts & { identity?: string }): pg.ClientBase {
-  const query = async (asked: string | { text: string }) => {
-    const text = typeof asked === 'string' ? asked : asked.text;
+  const query = async (sent: string | { text: string }) => {
+    const text = typeof sent === 'string' ? sent : sent.text;
     if (text.includes('installation_identity') && facts.identity === undefined) {
       throw Object.assign(new Error('function does not exist'), { code: '42883' });
     }
@@ -56,34 +56,34 @@ function connectionTo(facts: SessionFacts & { identity?: string }): pg.ClientBas
   return { query } as unknown as pg.ClientBase;
 }
 
-it('a standby that has not caught up with the migrations shows no other installation', async () => {
+it('does not take a standby that lags behind the migrations for another installation', async () => {
   const installation = watchOver();
   await expect(verifySession(connectionTo(standby), { installation })).rejects.toMatchObject({
-    ...{ name: 'NoPrimaryError', inRecovery: true },
+    ...{ name: 'NotPrimaryError', inRecovery: true },
   });
-  expect(installation.isOther).toBe(false);
+  expect(installation.isDifferent).toBe(false);
 });
 
-it('a standby that still shows the tables of before shows no other installation', async () => {
+it('does not take a standby that still shows replaced tables for another installation', async () => {
   const installation = watchOver();
   const client = connectionTo({ ...standby, identity: 'theirs' });
-  await expect(verifySession(client, { installation })).rejects.toBeInstanceOf(NoPrimaryError);
-  expect(installation.isOther).toBe(false);
+  await expect(verifySession(client, { installation })).rejects.toBeInstanceOf(NotPrimaryError);
+  expect(installation.isDifferent).toBe(false);
 });
 
-it('a standby that still shows the right installation does not show that the database is back', async () => {
-  const installation = watchOver({ isOther: true });
+it('does not take a standby with the right installation as proof that the database is back', async () => {
+  const installation = watchOver({ isDifferent: true });
   const client = connectionTo({ ...standby, identity: 'ours' });
-  await expect(verifySession(client, { installation })).rejects.toBeInstanceOf(NoPrimaryError);
-  expect(installation.isOther).toBe(true);
+  await expect(verifySession(client, { installation })).rejects.toBeInstanceOf(NotPrimaryError);
+  expect(installation.isDifferent).toBe(true);
 });
 
-it('a primary without the tables, or with other ones, shows another installation', async () => {
+it('finds another installation on a primary with other tables or none', async () => {
   for (const facts of [primary, readOnly, { ...primary, identity: 'theirs' }]) {
     const installation = watchOver();
     await expect(
       verifySession(connectionTo(facts), { installation, writes: true }),
-    ).rejects.toMatchObject({ name: 'OtherInstallationError' });
-    expect(installation.isOther).toBe(true);
+    ).rejects.toMatchObject({ name: 'DifferentInstallationError' });
+    expect(installation.isDifferent).toBe(true);
   }
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Checks each new connection once, before it is handed out: a primary, and the installation of the start. */
+/** Checks each new connection before its first use: its server is a primary, and the installation is that of the start. */
 import type pg from 'pg';
 import { type DatabaseFault, lacksTables } from '../errors/pg-error.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
@@ -9,25 +9,25 @@ import { types } from './value-types.ts';
 const checkSession = statement('check-session');
 const readWriteState = statement('read-write-state');
 
-/** What the sessions of a pool must be able to do, besides being on a primary. */
+/** What the sessions of a pool must fulfil, besides being on a primary. */
 export type SessionRequirements = {
-  /** The session must take writes. A primary in maintenance may refuse them while its reads are true. */
+  /** The server must accept writes. A primary in maintenance may refuse them, and its reads are still correct. */
   writes?: boolean;
-  /** What the session works on must be this installation. */
+  /** The session must work on this installation. */
   installation?: InstallationWatch | undefined;
 };
 
-/** What of the row of `sql/check-session.sql` shows a primary. */
+/** The columns of `sql/check-session.sql` that show a primary. */
 export type SessionFacts = { in_recovery: boolean; read_only: boolean };
 
 const readOnly = '25006';
 
-/** A connection leads to a server that cannot serve it: a standby, or for writes a server that is read-only. */
-export class NoPrimaryError extends Error {
-  override readonly name = 'NoPrimaryError';
-  /** The SQLSTATE with which such a server refuses a statement. */
+/** The server of a connection is a standby, or a read-only server where writes are needed. */
+export class NotPrimaryError extends Error {
+  override readonly name = 'NotPrimaryError';
+  /** The SQLSTATE with which such a server refuses a write. */
   readonly code = readOnly;
-  /** Whether the server is a standby. Then what it returned to other connections may be old too. */
+  /** Whether the server is a standby. Then its answers on other connections may be old too. */
   readonly inRecovery: boolean;
 
   constructor(options: { inRecovery: boolean }) {
@@ -41,8 +41,8 @@ export class NoPrimaryError extends Error {
 }
 
 /**
- * Resolves when the connection may be used. Rejects with what is wrong otherwise; the caller then ends the connection.
- * The caller also limits the time, by cutting the connection.
+ * Resolves when the connection may be used, and rejects with the reason otherwise. The caller ends a rejected connection,
+ * and limits the time.
  */
 export async function verifySession(
   client: pg.ClientBase,
@@ -50,14 +50,15 @@ export async function verifySession(
 ): Promise<void> {
   const { installation } = requirements;
   const facts = await readFacts(client);
-  // First, since a standby says nothing about the database: it may not have caught up with what was replaced there.
-  if (facts.in_recovery) throw new NoPrimaryError({ inRecovery: true });
-  const problem = installation?.judgeNew(facts.identity) ?? judgeSession(facts, requirements);
+  // First: a standby proves nothing about the installation, because it may still show what was replaced on the primary.
+  if (facts.in_recovery) throw new NotPrimaryError({ inRecovery: true });
+  const problem =
+    installation?.checkNewConnection(facts.identity) ?? sessionProblem(facts, requirements);
   if (problem !== undefined) throw problem;
   if (facts.error !== undefined) throw facts.error;
 }
 
-/** What a session shows. Where it lacks the tables or functions, that is its `error`, and there is no identity. */
+/** Without our tables or functions, `error` says so, and there is no identity. */
 async function readFacts(
   client: pg.ClientBase,
 ): Promise<SessionFacts & { identity?: string; error?: unknown }> {
@@ -74,30 +75,30 @@ async function readRow<Row extends pg.QueryResultRow>(
   { text }: Statement,
 ): Promise<Row> {
   const { rows } = await client.query<Row>({ text, types });
-  if (rows[0] === undefined) throw new Error('no answer');
+  if (rows[0] === undefined) throw new Error('the server returned no row');
   return rows[0];
 }
 
 /** Why the session must not be used; undefined when it may be. */
-export function judgeSession(
+export function sessionProblem(
   facts: SessionFacts,
   requirements: SessionRequirements,
 ): Error | undefined {
-  if (facts.in_recovery) return new NoPrimaryError({ inRecovery: true });
-  if (facts.read_only && requirements.writes) return new NoPrimaryError({ inRecovery: false });
+  if (facts.in_recovery) return new NotPrimaryError({ inRecovery: true });
+  if (facts.read_only && requirements.writes) return new NotPrimaryError({ inRecovery: false });
   return undefined;
 }
 
-/** Whether the server refused because it takes no writes: a statement, or the use of a new connection. */
-export function takesNoWrites(fault: DatabaseFault): boolean {
+/** Whether the server accepts no writes: it refused a statement, or the check of a new connection found out. */
+export function refusesWrites(fault: DatabaseFault): boolean {
   return fault.code === readOnly;
 }
 
 /**
- * Whether the fault shows that the server is no primary, so that no connection to it is of use. A new connection to a
- * server that is only read-only shows nothing about those that were opened before.
+ * Whether the fault shows that no connection to this server is of use. A new connection to a primary that is only
+ * read-only says nothing about connections that are already open.
  */
-export function isNoPrimary(fault: DatabaseFault): boolean {
+export function isNotPrimary(fault: DatabaseFault): boolean {
   const { cause } = fault;
-  return cause instanceof NoPrimaryError ? cause.inRecovery : takesNoWrites(fault);
+  return cause instanceof NotPrimaryError ? cause.inRecovery : refusesWrites(fault);
 }

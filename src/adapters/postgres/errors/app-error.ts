@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError, detailOf } from '../../../core/errors.ts';
-import { OtherInstallationError } from '../installation/installation-watch.ts';
+import { DifferentInstallationError } from '../installation/installation-watch.ts';
 import { DatabaseFault } from './pg-error.ts';
 
-/** For a statement that only reads: a lost answer changes nothing, so every fault of the database is `unavailable`. */
+/** For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing. */
 export function throwAsReadError(error: unknown): never {
   if (!(error instanceof DatabaseFault)) throw error;
   if (error.reason === 'broken') throw toAppError(error);
   throw unavailable(error, 'the database cannot be read now');
 }
 
-/** For a statement that writes: the fault as a caller gets it. */
+/** For a statement that writes: throws the fault that a caller gets. */
 export function throwAsWriteError(error: unknown): never {
   throw error instanceof DatabaseFault ? toAppError(error) : error;
 }
@@ -18,7 +18,7 @@ export function throwAsWriteError(error: unknown): never {
 function unavailable(fault: DatabaseFault, detail: string): AppError {
   const { cause } = fault;
   return new AppError('unavailable', {
-    detail: cause instanceof OtherInstallationError ? cause.message : detail,
+    detail: cause instanceof DifferentInstallationError ? cause.message : detail,
     cause: fault,
   });
 }
@@ -42,7 +42,7 @@ function toAppError(fault: DatabaseFault): AppError {
       });
     case 'lost':
       return new AppError('outcome_unknown', {
-        detail: 'the database was lost before it could tell whether the change is stored',
+        detail: 'the database was lost before it answered, so the change may be stored',
         cause,
       });
     case 'void':

@@ -9,22 +9,22 @@ const migrations = readdirSync(folder)
   .map((name) => readFileSync(new URL(name, folder), 'utf8').replaceAll(/--.*$/gm, ''))
   .join('\n');
 
-/** Names behind these words, in order of the alphabet. */
-function namesBehind(words: RegExp): string[] {
-  const names = [...migrations.matchAll(words)].map(([, name = '']) => name);
+/** The names that a pattern captures in the migrations, sorted. */
+function namesIn(pattern: RegExp): string[] {
+  const names = [...migrations.matchAll(pattern)].map(([, name = '']) => name);
   return [...new Set(names)].sort();
 }
 
-describe('what the migrations create is known by name:', () => {
-  it('every constraint has a meaning', () => {
-    // "on conflict on constraint" names one that is there already.
-    const created = namesBehind(/(?<!\bon )\bconstraint\s+(\w+)/g);
+describe('constraints.ts', () => {
+  it('has a meaning for every constraint of the migrations', () => {
+    // "on conflict on constraint" names an existing constraint.
+    const created = namesIn(/(?<!\bon )\bconstraint\s+(\w+)/g);
     expect(created.length).toBeGreaterThan(15);
     expect([...constraintMeanings.keys()].sort()).toEqual(created);
   });
 
-  it('every function is one of its own', () => {
-    const created = namesBehind(/\bcreate function\s+(\w+)/g);
+  it('lists every function of the migrations', () => {
+    const created = namesIn(/\bcreate function\s+(\w+)/g);
     expect(created.length).toBeGreaterThan(5);
     expect([...ownFunctions].sort()).toEqual(created);
   });

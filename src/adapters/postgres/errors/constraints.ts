@@ -2,16 +2,16 @@
 import type { FieldError } from '../../../core/errors.ts';
 import type { RefusalRule } from '../../../core/refusal-rules.ts';
 
-/** What it means that a constraint refuses a statement. */
+/** What a refusal by a constraint means. */
 export type ConstraintMeaning =
   /** The caller can correct this field. */
   | FieldError
-  /** No caller can correct it. */
+  /** No caller can correct this. */
   | { rule: RefusalRule }
-  /** The batch was given up for lost, and a void mark with its id is committed. */
+  /** The answer to the batch was lost, and a void mark with its id was committed since. */
   | { isVoid: true };
 
-/** Every function of the migrations. An error in any other one comes from a trigger of another program. */
+/** Every function of the migrations. An error in any other function comes from a trigger of another program. */
 export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_state', 'claim_batch', 'claim_bundle', 'void_batch'],
   ...['coupon_holders', 'view_coupon', 'change_coupon', 'add_stock'],
@@ -45,7 +45,7 @@ const meanings: Record<string, ConstraintMeaning> = {
   stock_ledger_position_match_kind: { rule: 'own' },
 };
 
-/** Every constraint of the migrations by its name. */
+/** The meaning of every constraint of the migrations, by its name. */
 export const constraintMeanings: ReadonlyMap<string, ConstraintMeaning> = new Map(
   Object.entries(meanings),
 );

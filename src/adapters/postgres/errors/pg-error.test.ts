@@ -5,10 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
 
 function serverError(code: string, members: Partial<pg.DatabaseError> = {}): pg.DatabaseError {
-  return Object.assign(new pg.DatabaseError('said the server', 1, 'error'), { code, ...members });
+  return Object.assign(new pg.DatabaseError('a message of the server', 1, 'error'), {
+    code,
+    ...members,
+  });
 }
 
-describe('an error of the server after which nothing is stored', () => {
+describe('toDatabaseFault: an error after which nothing is stored', () => {
   it.each([
     ['22021', 'refused', 'a NUL in a text'],
     ['22003', 'refused', 'a number out of range'],
@@ -29,12 +32,12 @@ describe('an error of the server after which nothing is stored', () => {
     ['42P01', 'not_sent', 'a table that is not there'],
     ['55P03', 'busy', 'a lock timeout'],
     ['57014', 'busy', 'a statement timeout'],
-  ])('%s is %s: %s', (code, reason) => {
+  ])('takes %s as %s: %s', (code, reason) => {
     expect(toDatabaseFault(serverError(code))).toMatchObject({ reason, effect: 'none' });
   });
 });
 
-describe('an error that tells nothing about the commit', () => {
+describe('toDatabaseFault: an error that does not show whether the commit happened', () => {
   it.each([
     ['57P01', 'the server stops'],
     ['57P02', 'the server crashed'],
@@ -46,10 +49,10 @@ describe('an error that tells nothing about the commit', () => {
     ['53300', 'too many connections'],
     ['58030', 'an input or output error'],
     ['XX000', 'an internal error'],
-    ['40003', 'the server itself does not know'],
+    ['40003', 'the server does not know either'],
     ['55006', 'an object in use'],
     ['0A000', 'a plan whose columns have changed'],
-  ])('%s is unknown: %s', (code) => {
+  ])('takes %s as lost: %s', (code) => {
     expect(toDatabaseFault(serverError(code))).toMatchObject({ reason: 'lost', effect: 'unknown' });
   });
 
@@ -61,21 +64,21 @@ describe('an error that tells nothing about the commit', () => {
       Object.assign(new Error(), { code: '40001' }),
     ],
     ['an error of the server without a code', new pg.DatabaseError('?', 1, 'error')],
-    ['no Error at all', 'a text'],
-  ])('%s is unknown', (_, error) => {
+    ['a value that is no Error', 'a text'],
+  ])('takes %s as lost', (_, error) => {
     const fault = toDatabaseFault(error);
     expect(fault).toMatchObject({ reason: 'lost', effect: 'unknown' });
     expect(fault.cause).toBe(error);
   });
 });
 
-describe('a constraint that refuses', () => {
+describe('toDatabaseFault: a refusal by a constraint', () => {
   it.each([
     ['coupons_name_length', 'name'],
     ['coupons_amount_at_least_one', 'amount'],
     ['coupons_window_order', 'closes_at'],
     ['claims_user_id_length', 'user_id'],
-  ])('%s is for the caller to correct, in the field %s', (constraint, field) => {
+  ])('by %s asks the caller to correct the field %s', (constraint, field) => {
     expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
       ...{ reason: 'invalid', effect: 'none', field: { field }, refusal: undefined },
     });
@@ -91,12 +94,12 @@ describe('a constraint that refuses', () => {
     ['23502', undefined, 'foreign'],
     ['P0001', undefined, 'foreign'],
     ['22003', undefined, 'value'],
-  ])('%s by %s is for an operator, by the rule %s', (code, constraint, rule) => {
+  ])('with %s by %s goes to an operator, as a refusal by the rule %s', (code, constraint, rule) => {
     const fault = toDatabaseFault(serverError(code, { constraint }));
     expect(fault).toMatchObject({ reason: 'refused', field: undefined, refusal: { rule } });
   });
 
-  it('as the batch has a void mark is nothing that an operator has to look at', () => {
+  it('because of a void mark needs no operator', () => {
     const fault = toDatabaseFault(
       serverError('23505', { constraint: 'stock_ledger_one_per_batch' }),
     );
@@ -105,9 +108,9 @@ describe('a constraint that refuses', () => {
 
   it.each([
     ['ada@example.org', undefined],
-    // An author of an exception may put any text in the place of a name.
+    // The author of an exception may put any text in the place of a name.
     ['ada', 'exec_stmt_raise'],
-  ])('says nothing of what the server quotes, in no text and no member: %s', (secret, routine) => {
+  ])('keeps values that the server quotes out of every text and member: %s', (secret, routine) => {
     const quoted = { detail: secret, hint: secret, where: secret, internalQuery: secret };
     const names = { constraint: secret, table: secret, column: secret, schema: secret };
     const error = serverError('23505', { ...quoted, ...names, message: secret, routine });
@@ -120,7 +123,7 @@ describe('a constraint that refuses', () => {
   });
 });
 
-describe('an error in a function', () => {
+describe('toDatabaseFault: an error in a function', () => {
   const inFunction = (name: string) => ({
     where: `PL/pgSQL function ${name} line 3 at PERFORM\nSQL statement "insert"`,
   });
@@ -131,13 +134,13 @@ describe('an error in a function', () => {
     ['42P01', 'claim_batch(uuid,text,text[],uuid[],text[],boolean)', 'not_sent'],
     ['42P01', 'firstcome.add_stock(text,integer)', 'not_sent'],
     ['42703', 'firstcome.add_stock(text,integer)', 'broken'],
-    ['25006', 'copy_elsewhere()', 'refused'],
+    ['25006', 'copy_to_archive()', 'refused'],
     ['25006', 'firstcome.require_primary()', 'not_sent'],
-  ])('%s in %s is %s', (code, name, reason) => {
+  ])('takes %s in %s as %s', (code, name, reason) => {
     expect(toDatabaseFault(serverError(code, inFunction(name)))).toMatchObject({ reason });
   });
 
-  it('of another program is no value that this service should not have sent', () => {
+  it('of another program is not blamed on a value of this service', () => {
     const refusal = { rule: 'foreign', sqlState: '22P02', function: 'check_user() line 3' };
     expect(toDatabaseFault(serverError('22P02', inFunction('check_user()')))).toMatchObject({
       refusal,
@@ -145,36 +148,36 @@ describe('an error in a function', () => {
   });
 });
 
-describe('an error of another copy of the driver', () => {
+describe('toDatabaseFault: an error of another copy of the driver', () => {
   class DatabaseError extends Error {
     code = '55P03';
     length = 1;
     severity: string | undefined = 'ERROR';
   }
 
-  it('is known by its form', () => {
+  it('is recognised by its members', () => {
     expect(toDatabaseFault(new DatabaseError())).toMatchObject({ reason: 'busy', effect: 'none' });
   });
 
-  it('is unknown when it was not sent by a server', () => {
+  it('counts as lost when no server sent it', () => {
     const error = Object.assign(new DatabaseError(), { severity: undefined });
     expect(toDatabaseFault(error)).toMatchObject({ reason: 'lost', effect: 'unknown' });
   });
 });
 
-describe('a fault of the database', () => {
-  it('keeps the name of the constraint that refused, and the code', () => {
+describe('DatabaseFault', () => {
+  it('keeps the name of the constraint and the code', () => {
     const constraint = 'coupons_window_order';
     expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
       ...{ constraint, code: '23514' },
     });
   });
 
-  it('is logged with the words, the code and the stack of its cause, each once', () => {
+  it('is logged with the message, the code and the stack of its cause, each once', () => {
     const cause = serverError('57P01');
     const { err } = pino.stdSerializers;
     const { message, stack, code } = err(toDatabaseFault(cause));
-    expect(message).toBe('the answer to the statement was lost: said the server');
+    expect(message).toBe('the answer to the statement was lost: a message of the server');
     expect(code).toBe('57P01');
     expect(stack.split(cause.stack ?? '')).toHaveLength(2);
     expect(err(toDatabaseFault('a text')).message).toBe(
@@ -182,7 +185,7 @@ describe('a fault of the database', () => {
     );
   });
 
-  it('is not read a second time', () => {
+  it('is returned unchanged by toDatabaseFault', () => {
     const fault = new DatabaseFault('busy', new Error('first'));
     expect(toDatabaseFault(fault)).toBe(fault);
   });

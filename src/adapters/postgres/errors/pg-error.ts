@@ -4,45 +4,45 @@ import type { FieldError } from '../../../core/errors.ts';
 import { constraintMeanings } from './constraints.ts';
 import { isInForeignFunction, type Refusal, readRefusal } from './refusal.ts';
 
-/** Why a statement failed, as far as the caller's next step depends on it. */
+/** Why a statement failed, in the detail that the caller's next step depends on. */
 export type FaultReason =
-  /** Not sent, or sent to a server that takes no writes or to a database that lacks our tables. */
+  /** Not sent, or sent to a server that accepts no writes or to a database without our tables. */
   | 'not_sent'
-  /** Gave up waiting for a lock, or ran out of its time. */
+  /** Waited too long for a lock, or ran into its timeout. */
   | 'busy'
-  /** Lost against another transaction; worth another try at once. */
+  /** Lost against a concurrent transaction; can be retried at once. */
   | 'conflict'
-  /** Holds a value that its caller can correct: `field` names it. */
+  /** Has a value that its caller can correct: `field` names it. */
   | 'invalid'
-  /** Refused by a rule that no caller can keep: `refusal` names it. */
+  /** Refused by a rule that no caller can satisfy: `refusal` names it. */
   | 'refused'
-  /** A batch with a void mark. */
+  /** Its batch has a void mark. */
   | 'void'
-  /** The statement and the database do not fit each other: a bug, or a database of another version. */
+  /** The statement and the database do not match: a bug, or a database of another version. */
   | 'broken'
-  /** The connection was lost, or the server said something that tells nothing about the commit. */
+  /** The connection was lost, or the server's error does not show whether the commit happened. */
   | 'lost';
 
-// A log writes the cause behind it, so this does not repeat the cause's own words.
-const words: Record<FaultReason, string> = {
+// A log shows the cause too, so these do not repeat its message.
+const messages: Record<FaultReason, string> = {
   not_sent: 'the statement was not run',
   busy: 'the statement had to wait for too long',
   conflict: 'the statement lost against another transaction',
-  invalid: 'the statement holds a value that is not allowed',
+  invalid: 'the statement has a value that is not allowed',
   refused: 'the database refused the statement',
   void: 'the batch of the statement has a void mark',
-  broken: 'the statement and the database do not fit each other',
+  broken: 'the statement and the database do not match',
   lost: 'the answer to the statement was lost',
 };
 
-/** What the server said about a statement that it refused. */
+/** The server's reason for a refusal. */
 export type FaultDetails = {
   constraint?: string | undefined;
   field?: FieldError;
   refusal?: Refusal;
 };
 
-/** A statement that failed. `effect: none` means that nothing of it is stored, nor will be. */
+/** A statement that failed. `effect: none` means that nothing of it is stored or will be. */
 export class DatabaseFault extends Error {
   override readonly name = 'DatabaseFault';
   readonly effect: 'none' | 'unknown';
@@ -52,11 +52,11 @@ export class DatabaseFault extends Error {
   readonly field: FieldError | undefined;
   /** With `refused`: the rule, for an operator. */
   readonly refusal: Refusal | undefined;
-  /** The cause's: an SQLSTATE, or a code of Node's such as `ECONNREFUSED`. */
+  /** The code of the cause: an SQLSTATE, or one of Node such as `ECONNREFUSED`. */
   readonly code: string | undefined;
 
   constructor(reason: FaultReason, cause: unknown, details: FaultDetails = {}) {
-    super(cause instanceof Error ? words[reason] : `${words[reason]}: ${cause}`, { cause });
+    super(cause instanceof Error ? messages[reason] : `${messages[reason]}: ${cause}`, { cause });
     this.reason = reason;
     this.effect = reason === 'lost' ? 'unknown' : 'none';
     this.constraint = details.constraint;
@@ -66,10 +66,10 @@ export class DatabaseFault extends Error {
   }
 }
 
-// SQLSTATEs, and classes of them, that a living server sends after it has rolled the transaction back. Everything else
-// that arrives after the statement was sent is unknown: a shutdown (57P01), a lost disk (53100), an internal error.
+// SQLSTATEs, and classes of them, that a server sends only after it has rolled the transaction back. After any other error
+// the effect is unknown: a shutdown (57P01), a full disk (53100), an internal error.
 const definite: Record<string, FaultReason> = {
-  // Constraints (23), values (22), and what functions and triggers end in.
+  // Constraints (23), values (22), and errors that functions and triggers raise.
   ...{ '09': 'refused', '20': 'refused', '21': 'refused', '22': 'refused', '23': 'refused' },
   ...{ '24': 'refused', '27': 'refused', '2F': 'refused', '34': 'refused', '38': 'refused' },
   ...{ '39': 'refused', '44': 'refused', '54': 'refused', '55000': 'refused', P0: 'refused' },
@@ -84,7 +84,7 @@ const definite: Record<string, FaultReason> = {
   '57014': 'busy',
 };
 
-// The classes that PostgreSQL has. A code of any other class was raised by a trigger, which ends the transaction.
+// The classes of PostgreSQL itself. A code of any other class comes from a trigger, and ends the transaction.
 const serverClasses = new Set(
   (
     '00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F ' +
@@ -92,7 +92,7 @@ const serverClasses = new Set(
   ).split(' '),
 );
 
-/** Reads what an error of the driver means for a statement that was sent. */
+/** Turns a driver's error into the fault of a statement that was sent. */
 export function toDatabaseFault(error: unknown): DatabaseFault {
   if (error instanceof DatabaseFault) return error;
   if (!isServerError(error) || error.code === undefined) return new DatabaseFault('lost', error);
@@ -115,25 +115,25 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
 function reasonOf(code: string, error: pg.DatabaseError): FaultReason {
   const kind = code.slice(0, 2);
   const reason = definite[code] ?? definite[kind] ?? (serverClasses.has(kind) ? 'lost' : 'refused');
-  // A table or function that a trigger of another program misses is no sign that ours are gone, and a server elsewhere
-  // that refuses its write is no sign that ours takes none.
+  // A trigger of another program may lack its own table or function, or write to another server that refuses it. Neither
+  // says anything about our tables and our server.
   const mayBeForeign = reason === 'broken' || reason === 'not_sent';
   return mayBeForeign && isInForeignFunction(error) ? 'refused' : reason;
 }
 
-/** Stands for the server's error, whose texts may quote what a caller sent. */
+/** Replaces the server's error, whose texts may quote a caller's values. */
 function withoutValues({ sqlState, constraint }: Refusal): Error {
   const by = constraint === undefined ? '' : ` by ${constraint}`;
   return Object.assign(new Error(`SQLSTATE ${sqlState}${by}`), { code: sqlState });
 }
 
-/** Whether a session found no table or function of ours: none is there, or they are in another schema. */
+/** Whether a session did not find our tables or functions: they do not exist, or are in another schema. */
 export function lacksTables(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return code === '42P01' || code === '42883';
 }
 
-/** An error that the server has sent. A host's pool may be of another copy of the driver, with a class of its own. */
+/** Whether the server sent this error. A host's pool may come from another copy of the driver, with its own class. */
 function isServerError(error: unknown): error is pg.DatabaseError {
   if (error instanceof pg.DatabaseError) return true;
   if (!(error instanceof Error) || error.constructor.name !== pg.DatabaseError.name) return false;

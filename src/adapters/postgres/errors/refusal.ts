@@ -4,8 +4,8 @@ import type { RefusalRule } from '../../../core/refusal-rules.ts';
 import { ownFunctions } from './constraints.ts';
 
 /**
- * What may be logged about a statement that the database refused: names of the schema, and never a value. The server's
- * own message, detail and hint may quote what a caller sent, so they stay in the server's log.
+ * The facts about a refused statement that may be logged: names of the schema, and never a value. The server's message,
+ * detail and hint may quote a caller's values, so they stay in the server's log.
  */
 export type Refusal = {
   rule: RefusalRule;
@@ -14,17 +14,17 @@ export type Refusal = {
   schema?: string;
   table?: string;
   column?: string;
-  /** The function in which it happened, with its line, such as `check_user() line 3`. */
+  /** The function that failed, with its line, such as `check_user() line 3`. */
   function?: string;
 };
 
-// Where an exception is raised, its author fills in the names, with any text.
+// The routine of a `raise` statement, whose author may put any text into these names.
 const raised = 'exec_stmt_raise';
 const identifier = /^[\p{L}_][\p{L}\p{N}_$]{0,62}$/u;
 const innermostFunction = /^PL\/pgSQL function (([\w."$]+)(?:\([^()]*\))? line \d+)/m;
 const valueClass = '22';
 
-/** Reads it from the server's error. `known` is the rule of a constraint of this service. */
+/** Reads the refusal from the server's error. `known` is the rule of our constraint, if it is ours. */
 export function readRefusal(error: pg.DatabaseError, known: RefusalRule | undefined): Refusal {
   const { code = '', constraint, schema, table, column, where = '', routine } = error;
   const isValue = code.startsWith(valueClass) && !isInForeignFunction(error);
@@ -40,7 +40,7 @@ export function readRefusal(error: pg.DatabaseError, known: RefusalRule | undefi
   };
 }
 
-/** Whether a function that is none of this service's met the error, as a trigger does. */
+/** Whether the error happened in a function that is not ours, such as a trigger of another program. */
 export function isInForeignFunction({ where = '' }: pg.DatabaseError): boolean {
   const name = innermostFunction.exec(where)?.[2];
   return name !== undefined && !ownFunctions.has(name.replace(/^.*\./, ''));

@@ -10,154 +10,173 @@ const first = migrationFiles[0] ?? { name: '', tables: [] };
 function facts(schema: string, given: Partial<SchemaFacts> = {}): SchemaFacts {
   const known = given.tables ?? [];
   return {
-    ...{ schema, isInReach: true, tables: known, taken: known, hasMarks: false, list: 'none' },
+    ...{
+      schema,
+      isCandidate: true,
+      tables: known,
+      taken: known,
+      hasOwnLedger: false,
+      list: 'none',
+    },
     ...given,
   };
 }
 
 const installed = (schema: string) =>
-  facts(schema, { tables: [...tables, migrationsTable], hasMarks: true, list: all });
+  facts(schema, { tables: [...tables, migrationsTable], hasOwnLedger: true, list: all });
 
 const choose = (schemas: SchemaFacts[], wanted?: string) =>
   chooseSchema(schemas, wanted, 'DATABASE_SCHEMA');
 
-describe('the names in a schema', () => {
+describe('contentOf', () => {
   it.each<[string, SchemaFacts, object]>([
-    ['none of ours', facts('sale'), { kind: 'free' }],
+    ['a schema without our names', facts('sale'), { kind: 'free' }],
     [
-      'a list that an attempt without rights left empty',
+      'an empty list that a migration without privileges left',
       facts('sale', { tables: [migrationsTable], list: [] }),
       { kind: 'free' },
     ],
-    ['all of ours', installed('sale'), { kind: 'installed', listSchema: 'sale' }],
     [
-      'those of an earlier release',
+      'a schema with all of our tables',
+      installed('sale'),
+      { kind: 'installed', listSchema: 'sale' },
+    ],
+    [
+      'a schema with the tables of an earlier release',
       facts('sale', { tables: [...first.tables, migrationsTable], list: [first.name] }),
       { kind: 'installed', listSchema: 'sale' },
     ],
     [
-      'ours, with a list that this role may not read',
+      'a schema with our tables and a list that this role may not read',
       facts('sale', {
         tables: [...first.tables, migrationsTable],
-        hasMarks: true,
+        hasOwnLedger: true,
         list: 'unreadable',
       }),
       { kind: 'installed', listSchema: 'sale' },
     ],
     [
-      'ours without a table that a migration made',
+      'a schema without a table that a migration created',
       facts('sale', { tables: ['claims', 'coupons', migrationsTable], list: [first.name] }),
       { kind: 'damaged', names: ['stock_ledger'] },
     ],
     [
-      'ours without the list of migrations',
-      facts('sale', { tables, hasMarks: true }),
+      'a schema with our tables and no list of migrations',
+      facts('sale', { tables, hasOwnLedger: true }),
       { kind: 'damaged', names: [migrationsTable] },
     ],
     [
-      'coupons of another program',
+      'a table coupons of another program',
       facts('sale', { tables: ['coupons'] }),
       { kind: 'foreign', names: ['coupons'] },
     ],
     [
-      'the list of migrations of another program, whose form is another one',
+      'a list of migrations of another program with other columns',
       facts('sale', { tables: [migrationsTable], list: 'foreign' }),
       { kind: 'foreign', names: [migrationsTable] },
     ],
     [
-      'the list of migrations of another program, with names that are not ours',
+      'a list of migrations of another program with other names',
       facts('sale', { tables: [migrationsTable], list: ['0001_users'] }),
       { kind: 'foreign', names: [migrationsTable] },
     ],
     [
-      'a view that is called like a table',
+      'a view with the name of one of our tables',
       facts('sale', { taken: ['claims'] }),
       { kind: 'foreign', names: ['claims'] },
     ],
     [
-      'ours of an earlier release, and a table that the next migration would make',
+      'tables of an earlier release beside a table that the next migration would create',
       facts('sale', { tables: [...tables, migrationsTable], list: [first.name] }),
       { kind: 'blocked', names: tables.filter((table) => !first.tables.includes(table)) },
     ],
-  ])('%s', (_, schema, content) => {
+  ])('classifies %s', (_, schema, content) => {
     expect(contentOf(schema, [schema])).toEqual(content);
   });
 
-  it('belong to a list of migrations in public, where release 0.1 has put it', () => {
-    const inSale = facts('sale', { tables: first.tables, hasMarks: true });
+  it('finds the list of migrations in public, where release 0.1 has put it', () => {
+    const inSale = facts('sale', { tables: first.tables, hasOwnLedger: true });
     const inPublic = facts('public', { tables: [migrationsTable], list: [first.name] });
-    const place = { schema: 'sale', listSchema: 'public', isInstalled: true, others: [] };
-    expect(choose([inPublic, inSale])).toMatchObject(place);
-    expect(choose([inPublic, inSale], 'sale')).toMatchObject(place);
+    const location = { schema: 'sale', listSchema: 'public', isInstalled: true, others: [] };
+    expect(choose([inPublic, inSale])).toMatchObject(location);
+    expect(choose([inPublic, inSale], 'sale')).toMatchObject(location);
   });
 });
 
-describe('without a setting', () => {
-  it('the schema is firstcome where there is no installation, whatever other programs keep elsewhere', () => {
-    const place = { schema: 'firstcome', listSchema: 'firstcome', isInstalled: false, others: [] };
-    expect(choose([])).toEqual({ ...place, schemaExists: false });
-    expect(choose([facts('firstcome')])).toEqual({ ...place, schemaExists: true });
-    expect(choose([facts('public', { tables: ['coupons'] })])).toMatchObject(place);
+describe('chooseSchema without a setting', () => {
+  it('returns firstcome when there is no installation, whatever other programs have in other schemas', () => {
+    const location = {
+      schema: 'firstcome',
+      listSchema: 'firstcome',
+      isInstalled: false,
+      others: [],
+    };
+    expect(choose([])).toEqual({ ...location, schemaExists: false });
+    expect(choose([facts('firstcome')])).toEqual({ ...location, schemaExists: true });
+    expect(choose([facts('public', { tables: ['coupons'] })])).toMatchObject(location);
   });
 
-  it.each(['firstcome', 'public', 'Shop one'])('the only installation is used, in %s', (schema) => {
-    expect(choose([facts('public'), installed(schema)])).toMatchObject({
-      schema,
-      isInstalled: true,
-    });
-  });
+  it.each(['firstcome', 'public', 'Shop one'])(
+    'returns the only installation, in schema %s',
+    (schema) => {
+      expect(choose([facts('public'), installed(schema)])).toMatchObject({
+        schema,
+        isInstalled: true,
+      });
+    },
+  );
 
-  it('one out of reach is named, and neither used nor counted', () => {
-    const elsewhere = { ...installed('sale'), isInReach: false };
-    expect(choose([elsewhere])).toMatchObject({
+  it('lists an installation outside the search path, and does not use it', () => {
+    const outside = { ...installed('sale'), isCandidate: false };
+    expect(choose([outside])).toMatchObject({
       ...{ schema: 'firstcome', isInstalled: false, others: ['sale'] },
     });
-    expect(choose([elsewhere, installed('public')])).toMatchObject({
+    expect(choose([outside, installed('public')])).toMatchObject({
       ...{ schema: 'public', isInstalled: true, others: ['sale'] },
     });
   });
 
-  it('two installations are refused, by their names', () => {
+  it('refuses two installations and names them', () => {
     expect(() => choose([installed('firstcome'), installed('public')])).toThrow(
       'this database has 2 installations, in the schemas\nfirstcome and public\nSet DATABASE_SCHEMA',
     );
   });
 
-  it('an installation that lacks a part counts as one, and is refused', () => {
+  it('counts and refuses an installation without all of its tables', () => {
     const damaged = facts('public', { tables: ['coupons', migrationsTable], list: all });
     expect(() => choose([damaged])).toThrow('the installation in schema public is not complete');
     expect(() => choose([damaged, installed('firstcome')])).toThrow('2 installations');
   });
 
-  it('an installation beside a name that this version needs counts as one, and is refused', () => {
+  it('counts and refuses an installation beside a name of another program that this version needs', () => {
     const blocked = facts('public', {
       tables: [...tables, migrationsTable],
       list: [first.name],
     });
-    expect(() => choose([blocked])).toThrow('taken names that this version needs: installation');
+    expect(() => choose([blocked])).toThrow('names that this version needs: installation');
     expect(() => choose([blocked, installed('firstcome')])).toThrow('2 installations');
   });
 
-  it('a name that no setting can hold is to be changed first', () => {
+  it('advises to rename a schema whose name a setting does not accept', () => {
     expect(() => choose([installed('Shop'), installed('public')])).toThrow('First rename a schema');
   });
 
-  it('names of another program in firstcome are refused', () => {
+  it('refuses names of another program in firstcome', () => {
     expect(() => choose([facts('firstcome', { tables: ['claims'] })])).toThrow(
-      'schema firstcome holds something else under names that',
+      'in schema firstcome another program uses names that firstcome\nneeds: claims',
     );
   });
 
   it.each(['a"b', "a'b", 'a\\b'])(
-    'a name that cannot be quoted everywhere is refused: %s',
+    'refuses a schema whose name SQL cannot quote everywhere: %s',
     (name) => {
       expect(() => choose([installed(name)])).toThrow('Rename the schema');
     },
   );
 });
 
-describe('with a setting', () => {
-  it('exactly that schema is used, and others are named', () => {
+describe('chooseSchema with a setting', () => {
+  it('returns exactly that schema, and lists the others', () => {
     const both = [installed('firstcome'), installed('public')];
     expect(choose(both, 'public')).toMatchObject({ schema: 'public', others: ['firstcome'] });
     expect(choose(both, 'sale')).toEqual({
@@ -166,11 +185,11 @@ describe('with a setting', () => {
     });
   });
 
-  it('what another program or a damaged installation has there is refused', () => {
+  it('refuses a schema with names of another program or a damaged installation', () => {
     expect(() => choose([facts('sale', { tables: ['coupons', 'claims'] })], 'sale')).toThrow(
-      'names that\nfirstcome needs: coupons and claims',
+      'needs: coupons and claims',
     );
-    expect(() => choose([facts('sale', { tables, hasMarks: true })], 'sale')).toThrow(
+    expect(() => choose([facts('sale', { tables, hasOwnLedger: true })], 'sale')).toThrow(
       'Missing: schema_migrations',
     );
   });

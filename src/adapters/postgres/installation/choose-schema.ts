@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rule that says in which schema an installation lies, over what is known of the schemas. */
+/** Chooses the schema of the installation from what the schemas of a database hold. */
 import { StartError } from '../../../core/errors.ts';
 import { migrationFiles } from './migration-files.ts';
 
-/** The schema of an installation where nothing says otherwise. */
+/** The schema of an installation by default. */
 export const schemaDefault = 'firstcome';
 
-/** The schema in which release 0.1 keeps its list of migrations, whatever the search path is. */
+/** The schema in which release 0.1 keeps its list of migrations, independent of the search path. */
 export const schemaBefore = 'public';
 
-/** The name of the list of migrations. Other programs use it too. */
+/** The table that lists the migrations. Other programs use this name too. */
 export const migrationsTable = 'schema_migrations';
 
-/** The names that an installation needs. */
+/** The names of all tables of an installation. */
 export const namesNeeded = [...migrationFiles.flatMap(({ tables }) => tables), migrationsTable];
 
 /** What a schema holds under these names. */
 export type SchemaFacts = {
   schema: string;
-  /** Whether a service that is not given a schema looks here. */
-  isInReach: boolean;
+  /** Whether a service without a configured schema searches this one. */
+  isCandidate: boolean;
   tables: readonly string[];
-  /** The tables, and views and whatever else has such a name. */
+  /** Names in use by a table, a view or any other object. */
   taken: readonly string[];
-  /** Whether its ledger is that of an installation. */
-  hasMarks: boolean;
-  /** The migrations that were applied, or why they are not known. */
+  /** Whether its table stock_ledger is that of an installation. */
+  hasOwnLedger: boolean;
+  /** The migrations that were applied, or why they are unknown. */
   list: readonly string[] | 'none' | 'unreadable' | 'foreign';
 };
 
 /**
- * What that means.
- * - `free`: an installation can be made here.
+ * The meaning of what a schema holds.
+ * - `free`: an installation can be created here.
  * - `installed`: there is one.
- * - `damaged`: there is one that lacks tables.
- * - `blocked`: there is one, and another program has taken names that this version needs.
- * - `foreign`: there is none, and another program has taken such names.
+ * - `damaged`: there is one without all of its tables.
+ * - `blocked`: there is one, and another program uses names that this version needs.
+ * - `foreign`: there is none, and another program uses such names.
  */
 export type SchemaContent =
   | { kind: 'free' }
@@ -44,7 +44,7 @@ export type SchemaContent =
   | { kind: 'blocked'; names: readonly string[] }
   | { kind: 'foreign'; names: readonly string[] };
 
-/** Where an installation lies, or is to be made. */
+/** Where the installation is, or is to be created. */
 export type InstallationLocation = {
   schema: string;
   /** The schema of its list of migrations. */
@@ -55,29 +55,29 @@ export type InstallationLocation = {
   others: string[];
 };
 
-/** What names a schema: for a service, or for a program that embeds the engine. */
+/** What sets the schema: the setting of a service, or the option of an embedded engine. */
 export type SchemaSetting = 'DATABASE_SCHEMA' | 'the option schema';
 
-/** Distinguishes an installation, a free schema, what another program keeps there, and an installation that lacks a part. */
+/** Classifies a schema by what it holds. */
 export function contentOf(facts: SchemaFacts, all: readonly SchemaFacts[]): SchemaContent {
   const { schema, list } = facts;
-  if (isOurs(list)) return judgeTables(facts, list, schema);
-  if (facts.hasMarks && missingOf(facts, firstTables).length === 0) {
+  if (isOurs(list)) return classifyTables(facts, list, schema);
+  if (facts.hasOwnLedger && missingOf(facts, firstTables).length === 0) {
     if (list === 'unreadable') return { kind: 'installed', listSchema: schema };
     const before = all.find((other) => other.schema === schemaBefore);
     if (isFree(list) && before && isOurs(before.list) && hasNoneOf(before, firstTables)) {
-      return judgeTables(facts, before.list, schemaBefore);
+      return classifyTables(facts, before.list, schemaBefore);
     }
     return { kind: 'damaged', names: [migrationsTable] };
   }
-  // A migration that found no right to go on leaves an empty list.
+  // A first migration that failed for lack of a privilege leaves an empty list.
   const names = facts.taken.filter((name) => name !== migrationsTable || !isFree(list));
   return names.length === 0 ? { kind: 'free' } : { kind: 'foreign', names };
 }
 
 /**
- * Chooses the schema. `wanted` is the one that the operator names: it is used, and no other. Without it the only
- * installation in reach counts, else the default. Throws a `StartError` that says what to do.
+ * Chooses the schema: the one that the operator has set (`wanted`), else the only installation among the candidates, else
+ * the default. Throws a `StartError` that says what to do.
  */
 export function chooseSchema(
   all: readonly SchemaFacts[],
@@ -92,10 +92,10 @@ export function chooseSchema(
       (kind === 'damaged' && !isListOfAnother(schema, contents)),
   );
   const schemas = known.map(([schema]) => schema);
-  const reached = all.filter(({ isInReach }) => isInReach).map(({ schema }) => schema);
-  const inReach = schemas.filter((schema) => reached.includes(schema));
-  if (wanted === undefined && inReach.length > 1) throw tooMany(inReach, setting);
-  const schema = wanted ?? inReach[0] ?? schemaDefault;
+  const candidates = all.filter(({ isCandidate }) => isCandidate).map(({ schema }) => schema);
+  const found = schemas.filter((schema) => candidates.includes(schema));
+  if (wanted === undefined && found.length > 1) throw tooMany(found, setting);
+  const schema = wanted ?? found[0] ?? schemaDefault;
   const content = contents.get(schema) ?? { kind: 'free' };
   if ('names' in content) throw unusable(schema, content, setting);
   if (/["'\\]/.test(schema)) throw unusableName(schema);
@@ -118,15 +118,15 @@ function isFree(list: SchemaFacts['list']): boolean {
   return list === 'none' || (Array.isArray(list) && list.length === 0);
 }
 
-function judgeTables(
+function classifyTables(
   facts: SchemaFacts,
   applied: readonly string[],
   listSchema: string,
 ): SchemaContent {
   const missing = missingOf(facts, tablesOf(applied));
   if (missing.length > 0) return { kind: 'damaged', names: missing };
-  const toCome = migrationFiles.filter(({ name }) => !applied.includes(name));
-  const names = tablesOf(toCome.map(({ name }) => name)).filter((t) => facts.taken.includes(t));
+  const pending = migrationFiles.filter(({ name }) => !applied.includes(name));
+  const names = tablesOf(pending.map(({ name }) => name)).filter((t) => facts.taken.includes(t));
   return names.length > 0 ? { kind: 'blocked', names } : { kind: 'installed', listSchema };
 }
 
@@ -142,20 +142,19 @@ function hasNoneOf({ tables }: SchemaFacts, names: readonly string[]): boolean {
   return names.every((name) => !tables.includes(name));
 }
 
-/** Whether all that the schema holds is the list of migrations of an installation in another schema. */
+/** Whether the schema holds nothing but the list of migrations of an installation in another schema. */
 function isListOfAnother(schema: string, contents: ReadonlyMap<string, SchemaContent>): boolean {
   return [...contents.values()].some(
     (content) => content.kind === 'installed' && content.listSchema === schema,
   );
 }
 
-// Each line below fits into 80 columns, together with the name of the program before it.
+// Each line below fits into 80 columns behind the program's name.
 
 /**
- * The refusal to make an installation where there is one already: a setting that is wrong, or forgotten, would hide all
- * of its coupons.
+ * The refusal to create a second installation: with a wrong or forgotten setting it would hide all coupons of the first.
  */
-export function wouldHide(
+export function secondInstallation(
   { schema, others: [other = ''] }: InstallationLocation,
   setting: SchemaSetting,
 ): StartError {
@@ -164,8 +163,8 @@ export function wouldHide(
   return refusal(
     `schema ${schema} has no installation, but schema ${other} has one`,
     ...renameFirst([other]),
-    `To go on with that one, set ${assign(other)}.`,
-    'To make a new one, which shares no coupon with it,',
+    `To continue with that one, set ${assign(other)}.`,
+    'To create a new one, which shares no coupon with it,',
     ...(isService
       ? [`run once with ${assign(schema)}:`, '  firstcome migrate --new-installation']
       : [`set ${assign(schema)}.`]),
@@ -196,16 +195,16 @@ function unusable(
       );
     case 'blocked':
       return refusal(
-        `beside the installation in schema ${schema}, another program has`,
-        `taken names that this version needs: ${joined(names)}`,
-        'Rename what has these names, or move it to another schema.',
+        `beside the installation in schema ${schema}, another program uses`,
+        `names that this version needs: ${joined(names)}`,
+        'Rename its objects, or move them to another schema.',
       );
     case 'foreign':
       return refusal(
-        `schema ${schema} holds something else under names that`,
-        `firstcome needs: ${joined(names)}`,
+        `in schema ${schema} another program uses names that firstcome`,
+        `needs: ${joined(names)}`,
         `Set ${setting} to another schema.`,
-        'One that does not exist is created.',
+        'A schema that does not exist is created.',
       );
   }
 }
@@ -218,7 +217,7 @@ function unusableName(schema: string): StartError {
   );
 }
 
-/** Advice for schemas whose names no setting can hold. */
+/** Advice for schemas whose names a setting does not accept. */
 function renameFirst(schemas: readonly string[]): string[] {
   return schemas.every((schema) => /^[a-z_][a-z0-9_]*$/.test(schema))
     ? []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Finds out in which schema of a database the installation lies. Reads only. */
+/** Finds the schema of the installation in a database. Reads only. */
 import type pg from 'pg';
 import { StartError } from '../../../core/errors.ts';
 import {
@@ -35,12 +35,12 @@ type SchemaRow = {
   list: 'none' | 'readable' | 'unreadable' | 'foreign';
 };
 
-/** The schema that the operator names, if any, and what the advice calls the setting for it. */
+/** The schema that the operator has set, if any, and the name of that setting for error texts. */
 export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting };
 
 /**
- * Applies the rule of `chooseSchema`, by the search path of the role and the URL, whatever that of the session is.
- * Afterwards that is another one. Throws a `StartError` that says what to do.
+ * Applies `chooseSchema` with the search path of the role and the URL, not that of the session, which it changes. Throws a
+ * `StartError` that says what to do.
  */
 export async function findInstallation(
   client: pg.ClientBase,
@@ -49,12 +49,12 @@ export async function findInstallation(
   await client.query(resetSearchPath.text);
   const { rows } = await client.query<{ schemas: string[] }>(readSearchPath.text);
   const inPath = (rows[0]?.schemas ?? []).filter((schema) => !isOfPostgres(schema));
-  const inReach = [...new Set([schemaDefault, schemaBefore, ...inPath])];
-  const facts = await readFacts(client, inReach, wanted.schema);
+  const candidates = [...new Set([schemaDefault, schemaBefore, ...inPath])];
+  const facts = await readFacts(client, candidates, wanted.schema);
   return chooseSchema(facts, wanted.schema, wanted.setting);
 }
 
-/** The identity of the installation in a schema. Rejects where the schema has none, or one that is not up to date. */
+/** The identity of the installation in a schema. Rejects when there is none, or when it is not up to date. */
 export async function readIdentity(client: pg.ClientBase, schema: string): Promise<string> {
   await setSearchPath(client, searchPathOf(schema));
   const { rows } = await client.query<{ identity: string | null }>(readIdentityOf.text);
@@ -68,7 +68,7 @@ export async function readIdentity(client: pg.ClientBase, schema: string): Promi
   );
 }
 
-/** The same over a connection of its own, for what happens outside of the service. */
+/** `findInstallation` on a connection of its own, for commands that run outside the service. */
 export function locateInstallation(
   options: StartConnection & SchemaWanted,
 ): Promise<InstallationLocation> {
@@ -77,19 +77,19 @@ export function locateInstallation(
 
 async function readFacts(
   client: pg.ClientBase,
-  inReach: string[],
+  candidates: string[],
   wanted: string | undefined,
 ): Promise<SchemaFacts[]> {
   await setSearchPath(client, catalogsOnly);
   const { rows } = await client.query<SchemaRow>(findInstallations.text, [
-    [...inReach, ...(wanted === undefined ? [] : [wanted])],
+    [...candidates, ...(wanted === undefined ? [] : [wanted])],
     ...[namesNeeded, migrationsTable],
   ]);
   const all: SchemaFacts[] = [];
-  for (const { schema, tables, taken, has_marks: hasMarks, list } of rows) {
+  for (const { schema, tables, taken, has_marks: hasOwnLedger, list } of rows) {
     const names = list === 'readable' ? await readList(client, schema) : list;
-    const isInReach = inReach.includes(schema);
-    all.push({ schema, isInReach, tables, taken, hasMarks, list: names });
+    const isCandidate = candidates.includes(schema);
+    all.push({ schema, isCandidate, tables, taken, hasOwnLedger, list: names });
   }
   return all;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { beforeEach, expect, it } from 'vitest';
-import { InstallationWatch, OtherInstallationError } from './installation-watch.ts';
+import { DifferentInstallationError, InstallationWatch } from './installation-watch.ts';
 
 let lines: [Record<string, unknown>, string][];
 let changes: boolean[];
@@ -13,23 +13,23 @@ beforeEach(() => {
     identity: 'ours',
     warn: (event, message) => lines.push([event, message]),
   });
-  watch.onChange(() => changes.push(watch.isOther));
+  watch.onChange(() => changes.push(watch.isDifferent));
 });
 
-it('the installation of the start is accepted without a word', () => {
-  expect(watch.judgeNew('ours')).toBeUndefined();
-  expect(watch.judgeUsed('ours')).toBeUndefined();
-  expect({ lines, changes, isOther: watch.isOther }).toEqual({
-    ...{ lines: [], changes: [], isOther: false },
+it('accepts the installation of the start and logs nothing', () => {
+  expect(watch.checkNewConnection('ours')).toBeUndefined();
+  expect(watch.checkUsedConnection('ours')).toBeUndefined();
+  expect({ lines, changes, isDifferent: watch.isDifferent }).toEqual({
+    ...{ lines: [], changes: [], isDifferent: false },
   });
 });
 
-it.each(['judgeNew', 'judgeUsed'] as const)(
-  '%s rejects another one, and logs that once',
-  (judge) => {
-    expect(watch[judge]('theirs')).toBeInstanceOf(OtherInstallationError);
-    expect(watch[judge]('another')).toBeInstanceOf(OtherInstallationError);
-    expect(watch[judge](undefined)).toBeInstanceOf(OtherInstallationError);
+it.each(['checkNewConnection', 'checkUsedConnection'] as const)(
+  '%s rejects another installation each time, and logs it once',
+  (check) => {
+    expect(watch[check]('theirs')).toBeInstanceOf(DifferentInstallationError);
+    expect(watch[check]('another')).toBeInstanceOf(DifferentInstallationError);
+    expect(watch[check](undefined)).toBeInstanceOf(DifferentInstallationError);
     expect(changes).toEqual([true]);
     expect(lines).toEqual([
       [{ expected: 'ours', found: 'theirs' }, expect.stringContaining('not the one of the start')],
@@ -37,18 +37,18 @@ it.each(['judgeNew', 'judgeUsed'] as const)(
   },
 );
 
-it('a session without tables counts as another installation', () => {
-  watch.judgeNew(undefined);
-  expect(watch.isOther).toBe(true);
+it('takes a session without tables for another installation', () => {
+  watch.checkNewConnection(undefined);
+  expect(watch.isDifferent).toBe(true);
   expect(lines[0]?.[0]).toEqual({ expected: 'ours', found: 'none' });
 });
 
-it('only a new connection shows that the database is back, since an older one may lead elsewhere', () => {
-  watch.judgeNew('theirs');
-  expect(watch.judgeUsed('ours')).toBeInstanceOf(OtherInstallationError);
-  expect(watch.isOther).toBe(true);
-  expect(watch.judgeNew('ours')).toBeUndefined();
-  expect(watch.judgeUsed('ours')).toBeUndefined();
+it('accepts the database again only after a new connection, since an older one may lead to another server', () => {
+  watch.checkNewConnection('theirs');
+  expect(watch.checkUsedConnection('ours')).toBeInstanceOf(DifferentInstallationError);
+  expect(watch.isDifferent).toBe(true);
+  expect(watch.checkNewConnection('ours')).toBeUndefined();
+  expect(watch.checkUsedConnection('ours')).toBeUndefined();
   expect(changes).toEqual([true, false]);
   expect(lines[1]).toEqual([{ found: 'ours' }, expect.stringContaining('again')]);
 });

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-const stopText =
-  'the database is not the one of the start: nothing is decided or read until it is back, or a restart accepts this one';
+const pausedText =
+  'the database is not the one of the start: claims and reads are refused until it is back, or until a restart accepts this one';
 
-/** A session works on other tables than those that the process was started on. */
-export class OtherInstallationError extends Error {
-  override readonly name = 'OtherInstallationError';
+/** A session works on tables of another installation than the one that the process was started on. */
+export class DifferentInstallationError extends Error {
+  override readonly name = 'DifferentInstallationError';
 
   constructor() {
     super('the database is not the one that was there at the start: it was replaced or restored');
@@ -13,13 +13,13 @@ export class OtherInstallationError extends Error {
 }
 
 /**
- * Remembers the identity of the installation that the process was started on, and compares it with what sessions show.
- * Once one shows another, all count as being elsewhere, until a new connection shows the right identity again. One that
- * was opened before may lead where the address of the database led then.
+ * Knows the identity of the installation at the start of the process, and compares it with that of each session. After
+ * one session with another identity, all are refused until a new connection has the right one again. A connection that
+ * was opened before is no proof: it may lead to where the address of the database led then.
  */
 export class InstallationWatch {
   /** Whether the database is not the one of the start. */
-  isOther = false;
+  isDifferent = false;
   private readonly identity: string;
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
   private readonly listeners: (() => void)[] = [];
@@ -33,36 +33,36 @@ export class InstallationWatch {
     this.warn = options.warn;
   }
 
-  /** Calls the listener within the turn in which `isOther` changes. */
+  /** Calls the listener in the same turn of the event loop in which `isDifferent` changes. */
   onChange(listener: () => void): void {
     this.listeners.push(listener);
   }
 
-  /** Takes note of what a new connection shows; undefined where it finds no installation. */
-  judgeNew(found: string | undefined): OtherInstallationError | undefined {
-    if (found !== this.identity) return this.stop(found);
-    if (this.isOther) {
-      this.warn({ found }, 'the database is the one of the start again: the service goes on');
-      this.change(false);
+  /** Checks the identity that a new connection shows; undefined where it finds no installation. */
+  checkNewConnection(found: string | undefined): DifferentInstallationError | undefined {
+    if (found !== this.identity) return this.refuse(found);
+    if (this.isDifferent) {
+      this.warn({ found }, 'the database is the one of the start again: the service continues');
+      this.setDifferent(false);
     }
     return undefined;
   }
 
-  /** Takes note of what a connection shows that was used before. */
-  judgeUsed(found: string | undefined): OtherInstallationError | undefined {
-    return found === this.identity && !this.isOther ? undefined : this.stop(found);
+  /** Checks the identity that a connection in use shows. */
+  checkUsedConnection(found: string | undefined): DifferentInstallationError | undefined {
+    return found === this.identity && !this.isDifferent ? undefined : this.refuse(found);
   }
 
-  private stop(found: string | undefined): OtherInstallationError {
-    if (!this.isOther) {
-      this.warn({ expected: this.identity, found: found ?? 'none' }, stopText);
-      this.change(true);
+  private refuse(found: string | undefined): DifferentInstallationError {
+    if (!this.isDifferent) {
+      this.warn({ expected: this.identity, found: found ?? 'none' }, pausedText);
+      this.setDifferent(true);
     }
-    return new OtherInstallationError();
+    return new DifferentInstallationError();
   }
 
-  private change(isOther: boolean): void {
-    this.isOther = isOther;
+  private setDifferent(isDifferent: boolean): void {
+    this.isDifferent = isDifferent;
     for (const listener of this.listeners) listener();
   }
 }

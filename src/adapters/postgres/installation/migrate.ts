@@ -4,10 +4,11 @@ import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { StartError } from '../../../core/errors.ts';
 import { quoteName } from '../connections/search-path.ts';
+import { messageOf } from '../errors/error-message.ts';
 import { assertEncoding } from '../start/encoding.ts';
-import { messageOf, type StartConnection, withStartConnection } from '../start/start-connection.ts';
+import { type StartConnection, withStartConnection } from '../start/start-connection.ts';
 import { statement } from '../statements.ts';
-import { type InstallationLocation, migrationsTable, wouldHide } from './choose-schema.ts';
+import { type InstallationLocation, migrationsTable, secondInstallation } from './choose-schema.ts';
 import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
 import { migrationsFolder } from './migration-files.ts';
 
@@ -18,15 +19,15 @@ const versionMin = 15;
 const noRight = '42501';
 const noWrites = '25006';
 
-/** What a migration works on. */
+/** Which installation a migration works on. */
 export type MigrateOptions = SchemaWanted & {
-  /** Whether an installation may be made although the database has another one. */
+  /** Allows a new installation in a database that has another one. */
   mayAddInstallation: boolean;
-  /** Called with the reason where another session has to finish first. */
+  /** Called with the reason when another session has to finish first. */
   onWait?: (reason: string) => void;
 };
 
-/** The installation that is up to date now, and the names of the migrations applied. */
+/** The installation, now up to date, and the names of the migrations that were applied. */
 export type Migrated = {
   schema: string;
   /** As `installation_identity()` returns it. */
@@ -37,23 +38,23 @@ export type Migrated = {
 };
 
 /**
- * Brings an installation to the tables and functions of this version, or makes one. Safe from several processes at
- * once: one works, the others wait for it. Rejects with a `StartError`.
+ * Brings an installation to the tables and functions of this version, or creates one. Several processes may do so at the
+ * same time: one works, the others wait for it. Rejects with a `StartError`.
  */
 export function migrate(options: MigrateOptions & StartConnection): Promise<Migrated> {
   return withStartConnection(options, (client) => migrateWith(client, options));
 }
 
 /**
- * The same over a connection that is there. Afterwards its search path is that of the installation, and the session keeps
- * the lock of the migrations: end it.
+ * The same on an open connection. Afterwards its search path is that of the installation, and its session still holds the
+ * lock for migrations until the caller ends it.
  */
 export async function migrateWith(
   client: pg.ClientBase,
   options: MigrateOptions,
 ): Promise<Migrated> {
-  const watched = watch(client);
-  let place: InstallationLocation | undefined;
+  const recorded = recordErrors(client);
+  let location: InstallationLocation | undefined;
   try {
     const version = await client.query<{ major: number }>(readVersion.text);
     const major = version.rows[0]?.major ?? 0;
@@ -63,35 +64,35 @@ export async function migrateWith(
       );
     }
     await assertEncoding(client);
-    // From here on: otherwise two that start at once could choose two schemas.
+    // Before the schema is chosen: otherwise two processes that start together could choose two schemas.
     await takeLock(client, options);
-    place = await findInstallation(client, options);
-    const { schema, listSchema, schemaExists, isInstalled, others } = place;
+    location = await findInstallation(client, options);
+    const { schema, listSchema, schemaExists, isInstalled, others } = location;
     if (!isInstalled && others.length > 0 && !options.mayAddInstallation) {
-      throw wouldHide(place, options.setting);
+      throw secondInstallation(location, options.setting);
     }
     const applied = await runner({
-      dbClient: watched.client,
+      dbClient: recorded.client,
       dir: fileURLToPath(migrationsFolder),
       ignorePattern: '.*\\.json',
       ...{ migrationsTable, direction: 'up', advisoryLockMode: 'wait' },
-      ...{ logger: silent, verbose: false },
+      ...{ logger: noLogger, verbose: false },
       ...{ schema, migrationsSchema: listSchema, createSchema: !schemaExists },
     });
     const identity = await readIdentity(client, schema);
     return { schema, identity, applied: applied.map(({ name }) => name), others };
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const cause = watched.firstError() ?? error;
+    const cause = recorded.firstError() ?? error;
     const { code } = cause as { code?: string };
-    const advice = code === noRight ? adviceFor(client, place) : [];
+    const advice = code === noRight ? adviceFor(client, location) : [];
     if (code === noWrites) advice.push('Migrate on the primary, while it takes writes.');
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }
 }
 
-/** Takes the lock of the migrations. Its holder may need long, or be stuck, so a wait is reported. */
+/** Takes the lock for migrations. Its holder may take long or hang, so a wait is reported. */
 async function takeLock(client: pg.ClientBase, { onWait }: MigrateOptions): Promise<void> {
   const { rows } = await client.query<{ is_taken: boolean; holder: number | null }>(
     tryLockMigrations.text,
@@ -103,8 +104,8 @@ async function takeLock(client: pg.ClientBase, { onWait }: MigrateOptions): Prom
   await client.query(lockMigrations.text, [PG_MIGRATE_LOCK_ID]);
 }
 
-/** The connection as the runner takes it. The runner tells some errors of the server as a stack in a text of its own. */
-function watch(client: pg.ClientBase): { client: pg.Client; firstError(): unknown } {
+/** The connection for the runner, with the server's first error, which the runner may hide in a text of its own. */
+function recordErrors(client: pg.ClientBase): { client: pg.Client; firstError(): unknown } {
   let first: unknown;
   const query = async (text: string, values?: unknown[]) => {
     try {
@@ -117,27 +118,27 @@ function watch(client: pg.ClientBase): { client: pg.Client; firstError(): unknow
   return { client: { query } as unknown as pg.Client, firstError: () => first };
 }
 
-/** What to do for a role that lacks a right, in lines. */
-function adviceFor(client: pg.ClientBase, place: InstallationLocation | undefined): string[] {
+/** Advice for a role without a needed privilege, in lines. */
+function adviceFor(client: pg.ClientBase, location: InstallationLocation | undefined): string[] {
   const { user, database } = client as { user?: string; database?: string };
   const role = user === undefined ? '...' : quoteName(user);
   const owner = [
     'Make this role the owner of the database:',
     `\`alter database ${quoteName(database ?? '...')} owner to ${role}\``,
   ];
-  if (place === undefined) return owner;
-  const schema = quoteName(place.schema);
+  if (location === undefined) return owner;
+  const schema = quoteName(location.schema);
   return [
     ...owner,
     'or of the schema:',
-    place.schemaExists
+    location.schemaExists
       ? `\`alter schema ${schema} owner to ${role}\``
       : `\`create schema ${schema} authorization ${role}\``,
-    'Where another role has made the tables, run this as that role.',
+    'If another role created the tables, run this as that role.',
   ];
 }
 
-const silent = {
+const noLogger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The folder of the migrations. */
+/** The folder that holds the migrations. */
 export const migrationsFolder = new URL('../migrations/', import.meta.url);
 
-/** A migration by the name under which a database lists it, and the tables that it creates. */
+/** The name of a migration in the list of a database, and the tables that it creates. */
 export type MigrationFile = { name: string; tables: string[] };
 
 /** All migrations in order. */

@@ -14,24 +14,25 @@ const unknown: Health = { healthy: false, durability: undefined };
 const replaced: Health = { ...unknown, reason: 'installation_changed' };
 
 /**
- * Whether claims can be decided now, and how durable they are. Never rejects; those who ask at the same time share one
- * query. Each look also finds out whether the database is still the one of the start.
+ * Whether claims can be decided now, and how durable they are. Never rejects; concurrent callers share one query, which
+ * also checks that the database is still the one of the start.
  */
 export function postgresHealth(
   database: Database,
   installation: InstallationWatch,
 ): () => Promise<Health> {
-  const look = async (): Promise<Health> => {
-    const [row] = await database.look<HealthRow>(checkHealth);
-    if (row === undefined || installation.judgeUsed(row.identity) !== undefined) return unknown;
-    // A session keeps being read-only if the database was when it began. The next look is at a new one.
+  const probe = async (): Promise<Health> => {
+    const [row] = await database.probe<HealthRow>(checkHealth);
+    if (row === undefined || installation.checkUsedConnection(row.identity) !== undefined)
+      return unknown;
+    // A session stays read-only if the database was when it began, so the next check needs a new one.
     if (!row.can_decide) database.dropIdle();
     return { healthy: row.can_decide, durability: durabilityOf(row) };
   };
   const shared = new SharedRead<Health>({
     load: async ([key]) => {
-      const health = await look().catch(() => unknown);
-      return new Map([[key as string, installation.isOther ? replaced : health]]);
+      const health = await probe().catch(() => unknown);
+      return new Map([[key as string, installation.isDifferent ? replaced : health]]);
     },
     keysMax: 1,
     readersMax: 10_000,

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { takesNoWrites } from '../connections/verify-session.ts';
+import { refusesWrites } from '../connections/verify-session.ts';
+import { messageOf } from '../errors/error-message.ts';
 import type { DatabaseFault } from '../errors/pg-error.ts';
-import { messageOf } from '../start/start-connection.ts';
 
-// One connection that breaks is no outage, and whoever goes and comes fills no log.
+// A single broken connection is no outage, and a server that comes and goes must not fill the log.
 const failingMsMin = 1000;
-// A primary that is read-only answers reads between the claims that it refuses.
-const noWritesQuietMs = 60_000;
+// A read-only primary answers reads between the claims that it refuses.
+const noWritesRepeatMs = 60_000;
 
-/** Tells once that the database is gone, and once that it is back, from what becomes of the statements. */
+/** Logs once that the database is gone and once that it is back, judging by the results of statements. */
 export class OutageLog {
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
   private readonly nowMs: () => number;
-  /** When the first statement failed after which none was answered. */
+  /** When the first of the failures since the last answer happened. */
   private failingSinceMs: number | undefined;
-  private isTold = false;
-  /** When a server that takes no writes was last logged. */
+  private isLogged = false;
+  /** When it was last logged that the server accepts no writes. */
   private noWritesLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
@@ -27,31 +27,31 @@ export class OutageLog {
     this.nowMs = options.nowMs;
   }
 
-  /** A statement was answered, be it with a refusal. */
+  /** The server answered a statement, perhaps with a refusal. */
   answered(): void {
     if (this.failingSinceMs === undefined) return;
     const goneMs = Math.round(this.nowMs() - this.failingSinceMs);
-    if (this.isTold) this.warn({ goneMs }, 'the database answers again');
+    if (this.isLogged) this.warn({ goneMs }, 'the database answers again');
     this.failingSinceMs = undefined;
-    this.isTold = false;
+    this.isLogged = false;
   }
 
   /** A statement could not be run, or its answer was lost. */
   failed(fault: DatabaseFault): void {
-    if (this.isTold) return;
+    if (this.isLogged) return;
     const nowMs = this.nowMs();
     this.failingSinceMs ??= nowMs;
     const isLong = nowMs - this.failingSinceMs >= failingMsMin;
     const reason = messageOf(fault.cause);
-    if (takesNoWrites(fault)) {
-      // No second has to pass: the server itself says so.
-      if (!isLong && nowMs - this.noWritesLoggedMs < noWritesQuietMs) return;
+    if (refusesWrites(fault)) {
+      // Logged at once, because the server itself says so.
+      if (!isLong && nowMs - this.noWritesLoggedMs < noWritesRepeatMs) return;
       this.noWritesLoggedMs = nowMs;
       this.warn({ reason }, 'the database server takes no writes: it is a standby or read-only');
     } else {
       if (!isLong) return;
       this.warn({ reason }, 'the database is gone: no statement was answered for a second or more');
     }
-    this.isTold = true;
+    this.isLogged = true;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../errors/refusal.ts';
-import { DatabaseRefusals } from './refused-statement-log.ts';
+import { RefusedStatementLog } from './refused-statement-log.ts';
 
 const create = { name: 'firstcome create-coupon', text: '' };
 const claim = { name: 'firstcome claim-batch', text: '' };
@@ -15,7 +15,7 @@ function setup() {
   const lines: { event: Record<string, unknown>; message: string }[] = [];
   const counted: string[] = [];
   const clock = { nowMs: 0 };
-  const refusals = new DatabaseRefusals({
+  const refusals = new RefusedStatementLog({
     warn: (event, message) => lines.push({ event, message }),
     metrics: { statementRefused: (rule) => counted.push(rule) },
     nowMs: () => clock.nowMs,
@@ -23,8 +23,8 @@ function setup() {
   return { refusals, lines, counted, clock };
 }
 
-describe('a statement that the database refused', () => {
-  it('is logged with its rule and the names of the schema', () => {
+describe('RefusedStatementLog', () => {
+  it('logs the rule and the names of the schema', () => {
     const { refusals, lines } = setup();
     refusals.refused(claim, foreign);
     expect(lines).toEqual([
@@ -35,7 +35,7 @@ describe('a statement that the database refused', () => {
     ]);
   });
 
-  it('for an id in use is logged with the statement to run, in the schema of the table', () => {
+  it('logs the statement to run for an id in use, with the schema of the table', () => {
     const { refusals, lines } = setup();
     refusals.refused(create, sequence);
     refusals.refused(create, { ...sequence, schema: 'Odd', rule: 'leftovers' });
@@ -47,13 +47,13 @@ describe('a statement that the database refused', () => {
     ]);
   });
 
-  it('by leftovers that setval does not help against is logged without it', () => {
+  it('logs no statement to run where setval does not help', () => {
     const { refusals, lines } = setup();
     refusals.refused(claim, { rule: 'leftovers', sqlState: '23505' });
     expect(lines[0]?.event).not.toHaveProperty('remedy');
   });
 
-  it('is counted each time, and logged once a minute for each kind', () => {
+  it('counts each refusal, and logs each kind once a minute', () => {
     const { refusals, lines, counted, clock } = setup();
     for (let second = 0; second <= 120; second += 1) {
       clock.nowMs = second * 1000;
@@ -69,7 +69,7 @@ describe('a statement that the database refused', () => {
     ]);
   });
 
-  it('in ever new ways is logged 50 times a minute at most, and counted each time', () => {
+  it('logs at most 50 kinds a minute, and counts each refusal', () => {
     const { refusals, lines, counted, clock } = setup();
     for (let kind = 0; kind < 1_000; kind += 1) {
       refusals.refused(claim, { ...foreign, function: `f() line ${kind}` });

@@ -4,8 +4,8 @@ import type { Refusal } from '../errors/refusal.ts';
 import { setSequenceSql } from '../start/coupon-sequence.ts';
 import type { Statement } from '../statements.ts';
 
-// What lasts is logged again after this time, so that a look at the end of the log is enough.
-const quietMs = 60_000;
+// A refusal that continues is logged again after this time, so that it stays visible at the end of the log.
+const repeatMs = 60_000;
 const kindsMax = 50;
 
 const messages: Record<RefusalRule, string> = {
@@ -18,10 +18,10 @@ const messages: Record<RefusalRule, string> = {
 };
 
 /**
- * Counts each statement that the database refused. Logs the first of a kind and then one a minute, of at most 50 kinds in
- * a minute: a trigger may refuse each time in another way.
+ * Counts each statement that the database refuses. Logs the first of a kind and then one a minute, for at most 50 kinds
+ * in a minute, because a trigger may refuse in a new way each time.
  */
-export class DatabaseRefusals {
+export class RefusedStatementLog {
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
   private readonly metrics: RefusalMetrics;
   private readonly nowMs: () => number;
@@ -37,14 +37,14 @@ export class DatabaseRefusals {
     this.nowMs = options.nowMs;
   }
 
-  /** The database refused this statement by a rule that no caller can keep. */
+  /** The database refused this statement by a rule that no caller can satisfy. */
   refused(statement: Statement, refusal: Refusal): void {
     this.metrics.statementRefused(refusal.rule);
     const name = statement.name.replace(/^firstcome /, '');
     const kind = JSON.stringify([name, refusal]);
     const nowMs = this.nowMs();
     const last = this.kinds.get(kind);
-    if (last !== undefined && nowMs - last.loggedMs < quietMs) {
+    if (last !== undefined && nowMs - last.loggedMs < repeatMs) {
       last.unlogged += 1;
       return;
     }
@@ -60,11 +60,11 @@ export class DatabaseRefusals {
     );
   }
 
-  /** Whether another kind may be logged now; the one that was logged first gives way when it is old enough. */
+  /** Whether another kind may be logged now; the oldest kind makes room when it is old enough. */
   private hasRoom(nowMs: number): boolean {
     if (this.kinds.size < kindsMax) return true;
     for (const [oldest, { loggedMs }] of this.kinds) {
-      if (nowMs - loggedMs < quietMs) return false;
+      if (nowMs - loggedMs < repeatMs) return false;
       this.kinds.delete(oldest);
       return true;
     }
@@ -72,8 +72,8 @@ export class DatabaseRefusals {
   }
 }
 
-/** The statement that an operator runs, where one statement helps. */
+/** A statement that an operator can run, for a refusal that one statement fixes. */
 function remedyFor(statement: string, { rule, schema }: Refusal): { remedy?: string } {
-  const getsAnId = statement === 'create-coupon' && (rule === 'sequence' || rule === 'leftovers');
-  return getsAnId ? { remedy: setSequenceSql(schema) } : {};
+  const needsId = statement === 'create-coupon' && (rule === 'sequence' || rule === 'leftovers');
+  return needsId ? { remedy: setSequenceSql(schema) } : {};
 }

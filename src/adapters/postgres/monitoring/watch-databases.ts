@@ -2,20 +2,20 @@
 import type { Database } from '../database.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
 import type { OutageLog } from './outage-log.ts';
-import type { DatabaseRefusals } from './refused-statement-log.ts';
+import type { RefusedStatementLog } from './refused-statement-log.ts';
 
 /**
- * Makes what one connection reveals about the server count for all pools: a server that is no primary, a database that
- * is not the one of the start, and a connection that is silent, end the idle connections of each. So the next statement
- * gets a new one, which is verified.
+ * Applies what one connection shows about the server to all pools. When a server is no primary, the database is not the
+ * one of the start, or an answer times out, all pools drop their idle connections, so that the next statement gets a new,
+ * verified one.
  */
 export function watchDatabases(
   databases: readonly Database[],
   options: {
     outage: OutageLog;
-    refusals: DatabaseRefusals;
+    refusals: RefusedStatementLog;
     installation: InstallationWatch;
-    /** Called when what was read before may be untrue: the server is no primary, or the database is another one. */
+    /** Called when earlier reads may be wrong: the server is no primary, or the database is another one. */
     onOtherServer(): void;
   },
 ): void {
@@ -24,12 +24,12 @@ export function watchDatabases(
     for (const database of databases) database.dropIdle();
   };
   for (const database of databases) {
-    database.watch({
+    database.listen({
       answered: () => outage.answered(),
       failed: (fault) => outage.failed(fault),
       refused: (statement, refusal) => refusals.refused(statement, refusal),
-      foundSilence: dropIdle,
-      foundNoPrimary() {
+      timedOut: dropIdle,
+      notPrimary() {
         dropIdle();
         onOtherServer();
       },

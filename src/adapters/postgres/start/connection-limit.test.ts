@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { judgeConnections } from './connection-limit.ts';
+import { compareConnections } from './connection-limit.ts';
 
 const wanted = { processes: 2, claimConnections: 8, queryConnections: 4 };
 const limit = (max: number, free: number) => ({ connections_max: max, connections_free: free });
 
-describe('the connections of all pools', () => {
-  it('are no matter while all of them are free', () => {
-    expect(judgeConnections(wanted, limit(24, 24))).toBeUndefined();
-    expect(judgeConnections(wanted, limit(100, 24))).toBeUndefined();
+describe('compareConnections', () => {
+  it('accepts pools when all of their connections are free', () => {
+    expect(compareConnections(wanted, limit(24, 24))).toBeUndefined();
+    expect(compareConnections(wanted, limit(100, 24))).toBeUndefined();
   });
 
-  it('are refused when the database never admits as many, with what to do', () => {
-    expect(() => judgeConnections(wanted, limit(23, 23))).toThrow(
+  it('refuses pools that are larger than the limit, and says what to do', () => {
+    expect(() => compareConnections(wanted, limit(23, 23))).toThrow(
       'the pools may take 24 connections, but this role may have 23\n' +
         '(2 processes, each 8 for claims and 4 for queries)\n' +
         'Raise max_connections of the server, or the limit of the database or\n' +
@@ -21,11 +21,11 @@ describe('the connections of all pools', () => {
     );
   });
 
-  it('are refused in lines that fit into a terminal, however many there are', () => {
+  it('refuses in lines that fit into a terminal, however large the numbers are', () => {
     const most = { processes: 64, claimConnections: 500, queryConnections: 500 };
     let message = '';
     try {
-      judgeConnections(most, limit(63_999, 0));
+      compareConnections(most, limit(63_999, 0));
     } catch (error) {
       message = (error as Error).message;
     }
@@ -34,8 +34,8 @@ describe('the connections of all pools', () => {
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
   });
 
-  it('are warned of when others have some of them now', () => {
-    expect(judgeConnections({ ...wanted, processes: 1 }, limit(100, 11))).toMatch(
+  it('warns when too few connections are free now', () => {
+    expect(compareConnections({ ...wanted, processes: 1 }, limit(100, 11))).toMatch(
       /^the pools may take 12 connections \(1 process, .* of the 100 .* 11 are free now/,
     );
   });

@@ -6,30 +6,30 @@ import { statement } from '../statements.ts';
 
 const readConnectionLimit = statement('read-connection-limit');
 
-/** What the pools of a whole service may take: each of its processes has both. */
-export type ConnectionsWanted = {
+/** The sizes of the pools of a service: each of its processes has both pools. */
+export type PoolSizes = {
   processes: number;
   claimConnections: number;
   queryConnections: number;
 };
 
-/** How many connections the database admits of this role, and how many of them are free. */
+/** How many connections the database admits for this role, and how many of them are free. */
 export type ConnectionLimit = { connections_max: number; connections_free: number };
 
 /**
- * Makes sure that the database itself admits as many connections as the pools may take: otherwise claims would find out,
- * under load. Throws a `StartError` where it never does, or where a pooler stands before it; returns a warning where it
- * does not now.
+ * Checks that the database admits as many connections as the pools may open; otherwise claims would fail under load.
+ * Throws a `StartError` when it never admits as many, or when a pooler is in between; returns a warning when too few are
+ * free now.
  */
 export async function checkConnectionLimit(
   client: pg.ClientBase,
-  wanted: ConnectionsWanted,
+  wanted: PoolSizes,
 ): Promise<string | undefined> {
   const { rows } = await client.query<ConnectionLimit & { backend: number }>(
     readConnectionLimit.text,
   );
   const [limit] = rows;
-  if (limit === undefined) throw new StartError('the database does not show its limits');
+  if (limit === undefined) throw new StartError('the database did not return its limits');
   if (leadsThroughPooler(client, limit.backend)) {
     throw new StartError(
       'DATABASE_URL leads through a connection pooler, where the timeouts\n' +
@@ -37,23 +37,23 @@ export async function checkConnectionLimit(
         'Let it lead to PostgreSQL: the service keeps pools of its own.',
     );
   }
-  return judgeConnections(wanted, limit);
+  return compareConnections(wanted, limit);
 }
 
-/** The judgement alone. */
-export function judgeConnections(
-  { processes, claimConnections, queryConnections }: ConnectionsWanted,
+/** The same for limits that are known. */
+export function compareConnections(
+  { processes, claimConnections, queryConnections }: PoolSizes,
   { connections_max: max, connections_free: free }: ConnectionLimit,
 ): string | undefined {
   const wanted = processes * (claimConnections + queryConnections);
-  const parts =
+  const sizes =
     `${processes} ${processes === 1 ? 'process' : 'processes'}, ` +
     `each ${claimConnections} for claims and ${queryConnections} for queries`;
   if (wanted > max) {
-    // Each line fits into 80 columns, together with the name before it.
+    // Each line fits into 80 columns behind the program's name.
     throw new StartError(
       `the pools may take ${wanted} connections, but this role may have ${max}\n` +
-        `(${parts})\n` +
+        `(${sizes})\n` +
         'Raise max_connections of the server, or the limit of the database or\n' +
         'the role; or lower DATABASE_CLAIM_CONNECTIONS,\n' +
         'DATABASE_QUERY_CONNECTIONS or WORKERS.',
@@ -62,7 +62,7 @@ export function judgeConnections(
   if (wanted <= free) return undefined;
   const fewer = 'lower DATABASE_CLAIM_CONNECTIONS, DATABASE_QUERY_CONNECTIONS or WORKERS';
   return (
-    `the pools may take ${wanted} connections (${parts}), but of the ${max} that the database admits of this role ${free} are free now: ` +
-    `while others have them, claims may be refused under load; ${fewer}, or raise max_connections`
+    `the pools may take ${wanted} connections (${sizes}), but of the ${max} that the database admits for this role ${free} are free now: ` +
+    `until the others are free, claims may be refused under load; ${fewer}, or raise max_connections`
   );
 }

@@ -8,7 +8,7 @@ const setCouponSequence = statement('set-coupon-sequence');
 
 type SequenceRow = { next_id: string; used_id: string | null; remedy: string };
 
-/** Refuses tables whose next coupon would get an id that is in use. Throws a `StartError` that says what to run. */
+/** Refuses a database whose sequence would give the next coupon an id in use. Throws a `StartError` that says what to run. */
 export async function assertSequence(client: pg.ClientBase): Promise<void> {
   const found = await client.query<{ statement: string }>(findCouponSequence.text);
   if (found.rows[0] === undefined) return;
@@ -16,7 +16,7 @@ export async function assertSequence(client: pg.ClientBase): Promise<void> {
   if (rows[0] === undefined) return;
   const { next_id: nextId, used_id: usedId, remedy } = rows[0];
   if (usedId === null || BigInt(nextId) > BigInt(usedId)) return;
-  // Each line fits into 80 columns, together with the name before it.
+  // Each line fits into 80 columns behind the program's name.
   throw new StartError(
     `the sequence of coupons.id is behind its table: it gives ${nextId} next,\n` +
       `and ids up to ${usedId} are in use, so that coupons cannot be created\n` +
@@ -24,7 +24,7 @@ export async function assertSequence(client: pg.ClientBase): Promise<void> {
   );
 }
 
-/** The statement that moves the sequence behind all ids in use, in one line; with the schema where it is known. */
+/** One line of SQL that moves the sequence past all ids in use; with the schema, if it is known. */
 export function setSequenceSql(schema: string | undefined): string {
   const sql = setCouponSequence.text
     .replaceAll(/^--.*$/gm, '')

@@ -15,11 +15,11 @@ it.each([
   ['unsafe', { ...local, fsync: 'off' }],
   ['unsafe', { ...standby, fsync: 'off' }],
   ['unsafe', { ...standby, synchronous_commit: 'off' }],
-])('the level is %s with %j', (level, settings) => {
+])('durability is %s with %j', (level, settings) => {
   expect(durabilityOf(settings)).toBe(level);
 });
 
-it('names each setting with which a claim can be lost', () => {
+it('unsafeSettings names each setting that can lose a claim', () => {
   expect(unsafeSettings(local)).toEqual([]);
   expect(unsafeSettings({ ...local, fsync: 'off', synchronous_commit: 'off' })).toEqual([
     'fsync',

@@ -6,14 +6,14 @@ import { statement } from '../statements.ts';
 
 const readDurabilitySettings = statement('read-durability');
 
-/** The settings that durability rests on, as they hold for a session of ours. */
+/** The settings that decide durability, as they are in one of our sessions. */
 export type DurabilitySettings = {
   fsync: string;
   synchronous_commit: string;
   synchronous_standby_names: string;
 };
 
-/** The level that the settings promise. */
+/** The level of durability that these settings give. */
 export function durabilityOf(settings: DurabilitySettings): Durability {
   if (unsafeSettings(settings).length > 0) return 'unsafe';
   const isReplicated =
@@ -21,14 +21,14 @@ export function durabilityOf(settings: DurabilitySettings): Durability {
   return isReplicated ? 'replicated' : 'local';
 }
 
-/** The settings with which an acknowledged claim can be lost by a crash. */
+/** The settings that let a crash lose an acknowledged claim. */
 export function unsafeSettings(settings: DurabilitySettings): string[] {
   return (['fsync', 'synchronous_commit'] as const).filter((name) => settings[name] === 'off');
 }
 
 /**
- * Makes sure that this database keeps what it commits, and returns the level. Throws a `StartError` that says what to
- * do where it does not, unless `unsafeAllowed`.
+ * Returns the level of durability. For a database that can lose what it has committed it throws a `StartError` that says
+ * what to do, unless `unsafeAllowed`.
  */
 export async function checkDurability(
   client: pg.ClientBase,
@@ -41,17 +41,17 @@ export async function checkDurability(
   return durability;
 }
 
-/** The level of the session's commits, and the settings that make it unsafe. */
+/** The level of durability of the session's commits, and the settings that make it unsafe. */
 export async function readDurability(
   client: pg.ClientBase,
 ): Promise<{ durability: Durability; unsafe: string[] }> {
   const { rows } = await client.query<DurabilitySettings>(readDurabilitySettings.text);
   const [settings] = rows;
-  if (settings === undefined) throw new StartError('the database does not tell its settings');
+  if (settings === undefined) throw new StartError('the database did not return its settings');
   return { durability: durabilityOf(settings), unsafe: unsafeSettings(settings) };
 }
 
-/** The refusal of such a database. `allowedBy` is what somebody does who wants it all the same. */
+/** The refusal of an unsafe database. `allowedBy` says how an operator accepts it. */
 export function canLoseClaims(unsafe: string[], allowedBy: string): StartError {
   return new StartError(
     `this database can lose claims that were acknowledged: ${unsafe.map((name) => `${name} is off`).join(', ')}\n` +

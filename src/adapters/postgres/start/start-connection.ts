@@ -3,44 +3,43 @@ import pg from 'pg';
 import { connectionConfig } from '../connections/connection-config.ts';
 import { destroySocket } from '../connections/connection-source.ts';
 import { catalogsOnly, setSearchPath } from '../connections/search-path.ts';
+import { messageOf } from '../errors/error-message.ts';
 import { statement } from '../statements.ts';
-import { cannotUse, isNotThereYet, messageOf, NotThereYet } from './start-failure.ts';
+import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
 
-export { messageOf };
-
-/** Where the database of a start is, and how long to wait for it. */
+/** The database that a start needs, and how long to wait for it. */
 export type StartConnection = {
   url: string;
-  /** For one try. */
+  /** For one attempt to connect. */
   connectTimeoutMs: number;
-  /** Whether a server that takes no writes will do. */
+  /** Accepts a server that takes no writes. */
   readsOnly?: boolean;
-  /** How long the database may take to become usable; by default there is one try. */
+  /** How long to wait for the database to become usable; by default there is one attempt. */
   waitMs?: number;
-  /** Ends the waiting, and the work, at once. */
+  /** Aborts the wait and the work at once. */
   signal?: AbortSignal | undefined;
-  /** Called with the reason at the first try that fails, and then every few seconds. */
+  /** Called with the reason when the first attempt fails, and then every few seconds. */
   onWait?: (reason: string) => void;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 };
 
 const readWriteState = statement('read-write-state');
-// Those of a role are meant for its daily work. A migration may take long, and so may the wait for another one.
-const withoutLimits = {
+// A role's own limits are for its daily work. A migration may take long, and so may the wait for another migration.
+const noTimeouts = {
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
 };
 const pauseMs = 250;
-const lastTryMsMin = 500;
+const lastAttemptMsMin = 500;
 const reportEveryMs = 5_000;
 const endMsMax = 500;
 
 /**
- * Does the work of a start on one connection of its own, once the database is there and takes writes. The work begins
- * with a session that looks up names in the catalogs only. A connection that breaks during the work counts as a database
- * that is not there yet: the work is done again from the beginning, on a new connection. Rejects with a `StartError` that
- * says what to check, at once where waiting does not help, and with its reason when `signal` aborts.
+ * Runs the work of a start on one connection, once the database is there and takes writes. At first the session looks up
+ * names in the catalogs only. When the connection breaks, the database counts as not ready, and the work starts again on a
+ * new connection. Rejects with a `StartError` that says what to check, at once where waiting does not help; and with the
+ * reason of `signal` when it aborts.
  */
 export async function withStartConnection<Result>(
   options: StartConnection,
@@ -48,13 +47,13 @@ export async function withStartConnection<Result>(
 ): Promise<Result> {
   const { url, connectTimeoutMs, waitMs = 0, signal, onWait, sleep } = options;
   const beganMs = performance.now();
-  let tryMs = connectTimeoutMs;
+  let attemptMs = connectTimeoutMs;
   let reportedMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal?.throwIfAborted();
     let isWorking = false;
     try {
-      return await tryOnce(options, tryMs, (client) => {
+      return await attempt(options, attemptMs, (client) => {
         isWorking = true;
         return work(client);
       });
@@ -62,26 +61,26 @@ export async function withStartConnection<Result>(
       signal?.throwIfAborted();
       const nowMs = performance.now();
       const leftMs = beganMs + waitMs - nowMs;
-      const mayComeYet = isNotThereYet(error);
-      if (isWorking && !mayComeYet && !(error instanceof pg.DatabaseError)) throw error;
-      if (leftMs <= 0 || !mayComeYet) throw cannotUse(url, error, waitMs);
+      const mayBecomeReady = isNotReady(error);
+      if (isWorking && !mayBecomeReady && !(error instanceof pg.DatabaseError)) throw error;
+      if (leftMs <= 0 || !mayBecomeReady) throw startFailure(url, error, waitMs);
       if (nowMs - reportedMs >= reportEveryMs) {
         reportedMs = nowMs;
         onWait?.(messageOf(error));
       }
       await sleep(Math.min(pauseMs, leftMs), signal);
-      tryMs = Math.min(connectTimeoutMs, Math.max(leftMs, lastTryMsMin));
+      attemptMs = Math.min(connectTimeoutMs, Math.max(leftMs, lastAttemptMsMin));
     }
   }
 }
 
-async function tryOnce<Result>(
+async function attempt<Result>(
   { url, readsOnly = false, signal }: StartConnection,
   timeoutMs: number,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new pg.Client({
-    ...connectionConfig(url, { name: 'firstcome start', settings: withoutLimits }),
+    ...connectionConfig(url, { name: 'firstcome start', settings: noTimeouts }),
     keepAlive: true,
   });
   let lost: Error | undefined;
@@ -92,7 +91,7 @@ async function tryOnce<Result>(
   signal?.addEventListener('abort', cut);
   // The driver's own limit ends at the server's greeting.
   const timer = setTimeout(() => {
-    lost ??= new NotThereYet(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`);
+    lost ??= new DatabaseNotReady(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`);
     cut();
   }, timeoutMs);
   try {
@@ -117,9 +116,9 @@ async function assertTakesWrites(client: pg.Client): Promise<void> {
   );
   const advice = 'Let DATABASE_URL lead to the server that takes writes.';
   if (rows[0]?.in_recovery) {
-    throw new NotThereYet('it is in recovery, as a standby is, and takes no writes', advice);
+    throw new DatabaseNotReady('it is in recovery, as a standby is, and takes no writes', advice);
   }
-  if (rows[0]?.read_only) throw new NotThereYet('its transactions are read-only', advice);
+  if (rows[0]?.read_only) throw new DatabaseNotReady('its transactions are read-only', advice);
 }
 
 /** Says farewell, and does not wait for a server that does not answer. */

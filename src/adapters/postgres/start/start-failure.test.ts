@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { StartError } from '../../../core/errors.ts';
-import { cannotUse, isNotThereYet, NotThereYet } from './start-failure.ts';
+import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
 
 const coded = (code: string, message = 'a reason') => Object.assign(new Error(message), { code });
 const url = 'postgres://ada:sesame@db.example/sale';
 
-describe('a start', () => {
+describe('isNotReady', () => {
   it.each([
     ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'EAI_AGAIN', 'ENOTFOUND'],
     ...['57P01', '57P02', '57P03', '53300', '25006'],
-  ])('waits after %s', (code) => {
-    expect(isNotThereYet(coded(code))).toBe(true);
-    expect(isNotThereYet(new StartError('of the work', { cause: coded(code) }))).toBe(true);
-    expect(isNotThereYet(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(true);
+  ])('lets a start wait after %s', (code) => {
+    expect(isNotReady(coded(code))).toBe(true);
+    expect(isNotReady(new StartError('of the work', { cause: coded(code) }))).toBe(true);
+    expect(isNotReady(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(true);
   });
 
   it.each([
     ...['28P01', '28000', '3D000', '42501', '08P01', '0A000', 'EACCES'],
     ...['SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('does not wait after %s', (code) => {
-    expect(isNotThereYet(coded(code))).toBe(false);
-    expect(isNotThereYet(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(false);
+  ])('lets a start fail at once after %s', (code) => {
+    expect(isNotReady(coded(code))).toBe(false);
+    expect(isNotReady(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(false);
   });
 
-  it('waits for a socket that is not there, and for no other file', () => {
+  it('lets a start wait for a missing socket, and for no other missing file', () => {
     const missing = (syscall: string) => Object.assign(coded('ENOENT'), { syscall });
-    expect(isNotThereYet(missing('connect'))).toBe(true);
-    expect(isNotThereYet(new StartError('certificates', { cause: missing('open') }))).toBe(false);
+    expect(isNotReady(missing('connect'))).toBe(true);
+    expect(isNotReady(new StartError('certificates', { cause: missing('open') }))).toBe(false);
   });
 
-  it('does not wait after a refusal of its own, or what is no error', () => {
-    expect(isNotThereYet(new StartError('the database is PostgreSQL 14'))).toBe(false);
-    expect(isNotThereYet(new Error('The server does not support SSL connections'))).toBe(false);
-    expect(isNotThereYet('ECONNREFUSED')).toBe(false);
+  it('lets a start fail at once after a refusal of its own, or a value that is no error', () => {
+    expect(isNotReady(new StartError('the database is PostgreSQL 14'))).toBe(false);
+    expect(isNotReady(new Error('The server does not support SSL connections'))).toBe(false);
+    expect(isNotReady('ECONNREFUSED')).toBe(false);
   });
 });
 
-describe('the refusal to start', () => {
+describe('startFailure', () => {
   const linesOf = (error: unknown, waitedMs = 0) =>
-    cannotUse(url, error, waitedMs).message.split('\n');
+    startFailure(url, error, waitedMs).message.split('\n');
 
-  it('says what is wrong, how long it has waited, and what to do', () => {
+  it('says what is wrong, how long the start has waited, and what to do', () => {
     expect(linesOf(coded('ECONNREFUSED', 'connect ECONNREFUSED 10.0.0.1:5432'), 30_000)).toEqual([
       'cannot use the database at db.example/sale:',
       'connect ECONNREFUSED 10.0.0.1:5432',
@@ -57,7 +57,7 @@ describe('the refusal to start', () => {
   });
 
   it.each([
-    [new NotThereYet('it is a standby', 'Look elsewhere.'), 'Look elsewhere.'],
+    [new DatabaseNotReady('it is a standby', 'Use another one.'), 'Use another one.'],
     [coded('53300'), /raise max_connections/],
     [coded('08P01', 'unsupported startup parameter: options'), /connection pooler/],
     [coded('28000', 'no pg_hba.conf entry for host "a", no encryption'), /add sslmode/],
@@ -66,14 +66,14 @@ describe('the refusal to start', () => {
     [coded('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), /sslrootcert/],
     [coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), /sslrootcert/],
     [coded('3D000'), / Check that it runs/],
-  ])('advises on %s', (error, advice) => {
+  ])('gives advice that fits %s', (error, advice) => {
     const lines = linesOf(error);
     expect(lines.join(' ')).toMatch(advice);
     expect(lines.filter((line) => `firstcome: ${line}`.length > 80)).toEqual([]);
   });
 
-  it('is that of the work where that has said why', () => {
+  it('returns the StartError of the work unchanged', () => {
     const refusal = new StartError('the database is PostgreSQL 14');
-    expect(cannotUse(url, refusal, 30_000)).toBe(refusal);
+    expect(startFailure(url, refusal, 30_000)).toBe(refusal);
   });
 });
