@@ -172,9 +172,9 @@ describe('an installation of release 0.1 in public', () => {
   it('is not left for a new one where another program has a table installation beside it', async () => {
     await database.query('create table public.installation (name text)');
     expect(await refusalOf(start())).toBe(
-      'StartError: beside the installation in schema public, another program has\n' +
-        'taken names that this version needs: installation\n' +
-        'Rename what has these names, or move it to another schema.',
+      'StartError: beside the installation in schema public, another program uses\n' +
+        'names that this version needs: installation\n' +
+        'Rename its objects, or move them to another schema.',
     );
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
@@ -308,8 +308,8 @@ describe('names that another program has taken', () => {
     await database.query(statement);
     const name = /sale\.(\w+)/.exec(statement)?.[1];
     const message = new RegExp(
-      `^StartError: schema sale holds something else under names that\\n` +
-        `firstcome needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
+      `^StartError: in schema sale another program uses names that firstcome\\n` +
+        `needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
     );
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
     const pool = new pg.Pool({ connectionString: database.url });
