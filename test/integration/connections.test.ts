@@ -20,7 +20,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('a connection whose server takes its leave', () => {
+describe('a connection that the server ends', () => {
   let proxy: FaultProxy;
   let connection: Database;
   let lost: Error[];
@@ -54,14 +54,14 @@ describe('a connection whose server takes its leave', () => {
   const addFarewell = (piece: Buffer) =>
     piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, farewell]) : piece;
 
-  it('in the same piece as its welcome fails the statement, and never the process', async () => {
+  it('together with its greeting fails the statement, and never the process', async () => {
     proxy.editReply = addFarewell;
     await expect(askNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
     proxy.editReply = (piece) => piece;
     expect(await askNames()).toEqual([]);
   });
 
-  it('in the same piece as an answer keeps the answer, and is not used again', async () => {
+  it('together with an answer keeps the answer, and is not used again', async () => {
     await askNames();
     proxy.editReply = addFarewell;
     expect(await askNames()).toEqual([]);
@@ -69,7 +69,7 @@ describe('a connection whose server takes its leave', () => {
     expect(await askNames()).toEqual([]);
   });
 
-  it('while nobody uses it is told, and the next statement has another one', async () => {
+  it('while it is idle is logged, and the next statement gets another one', async () => {
     await askNames();
     await database.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
@@ -80,7 +80,7 @@ describe('a connection whose server takes its leave', () => {
     expect(connection.usage()).toMatchObject({ total: 1, waiting: 0 });
   });
 
-  it('with many statements waiting serves all of them, on the connections there may be', async () => {
+  it('while many statements wait is replaced, and all statements run within the limit', async () => {
     const answers = await Promise.all(range(50).map(askNames));
     expect(answers.flat()).toEqual([]);
     expect(connection.usage().total).toBeLessThanOrEqual(2);
@@ -88,7 +88,7 @@ describe('a connection whose server takes its leave', () => {
   });
 });
 
-describe('a batch that loses against another transaction', () => {
+describe('a batch', () => {
   let stores: Stores;
 
   beforeAll(() => {
@@ -100,7 +100,7 @@ describe('a batch that loses against another transaction', () => {
     await stores.close();
   });
 
-  it('by a deadlock is tried again, and decided', async () => {
+  it('that loses in a deadlock is retried and decided', async () => {
     await stores.createCoupon('deadlock', 5);
     // Who closes the circle looks for one soon, and loses: the batch, which waits at a gate until the other waits for it.
     await database.query(
@@ -155,7 +155,7 @@ describe('a batch that loses against another transaction', () => {
     ['23514', 1, 'refused: refused'],
     ['57014', 1, 'refused: busy'],
     ['XX000', 1, 'unknown'],
-  ])('by %s, %i times in a row, ends as %s', async (code, times, word) => {
+  ])('by %s, %i times in a row, ends as %s', async (code, times, outcome) => {
     const name = `conflict ${code} ${times}`;
     await stores.createCoupon(name, 5);
     await database.query('create sequence tries');
@@ -174,7 +174,7 @@ describe('a batch that loses against another transaction', () => {
     await database.query('drop trigger fail_at_first on claims');
     await database.query('drop function fail_at_first');
     await database.query('drop sequence tries');
-    expect(wordsOf(answer)).toEqual([word]);
-    expect(tries).toEqual({ tries: word === 'claimed' ? times + 1 : times });
+    expect(wordsOf(answer)).toEqual([outcome]);
+    expect(tries).toEqual({ tries: outcome === 'claimed' ? times + 1 : times });
   });
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
   app = await startService({
     DATABASE_URL: proxy.urlOf(postgres.url()),
     CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
-    // Nothing but what the tests ask for takes a connection.
+    // Only the requests of the tests take a connection.
     STOCK_CHECK_INTERVAL_MS: '0',
     DATABASE_CLAIM_CONNECTIONS: '2',
     DATABASE_QUERY_CONNECTIONS: '2',
@@ -64,26 +64,26 @@ async function newCoupon(amount: number): Promise<string> {
   return `coupon-${coupons}`;
 }
 
-describe('a database that stops and starts under load', () => {
-  it.each(['in good order', 'by a crash of all its backends'])(
+describe('a service under load whose database stops and starts', () => {
+  it.each(['by a shutdown', 'by a crash of all backends'])(
     '%s: every answer is true, and the service recovers without a restart',
     async (how) => {
       const couponName = await newCoupon(2_000);
-      let told = 0;
+      let decided = 0;
       let isOver = false;
       const histories: Promise<History>[] = [];
       const claimMore = () => {
         const userId = `user-${histories.length}`;
-        const ask = { couponName, userId, key: userId };
-        const history = crowd.claimUntilDecided(app.url, ask);
+        const claim = { couponName, userId, key: userId };
+        const history = crowd.claimUntilDecided(app.url, claim);
         histories.push(history);
         void history.then(() => {
-          told += 1;
+          decided += 1;
           if (histories.length < 3_000 || !isOver) claimMore();
         });
       };
       for (const _ of range(50)) claimMore();
-      await waitFor('claims', () => told > 200);
+      await waitFor('claims', () => decided > 200);
       if (how === 'in good order') {
         await postgres.stop();
         await waitFor('unhealthy', async () => (await healthStatus()) === 503);
@@ -97,7 +97,7 @@ describe('a database that stops and starts under load', () => {
       await waitFor('recovery', async () => (await healthStatus()) === 200, { timeoutMs: 60_000 });
       // The crowd has gone on all the time, so the trouble was in the middle of the sale.
       isOver = true;
-      await waitFor('end of the sale', () => told >= 3_000 && told === histories.length, {
+      await waitFor('end of the sale', () => decided >= 3_000 && decided === histories.length, {
         timeoutMs: 60_000,
       });
       const all = await Promise.all(histories);
@@ -119,8 +119,8 @@ describe('a database that stops and starts under load', () => {
   }
 });
 
-describe('a database without a free connection', () => {
-  it('refuses claims for certain and says so to those who ask for health, until one is free', async () => {
+describe('a service whose database has no free connection', () => {
+  it('refuses claims with a definite answer and is unhealthy, until a connection is free', async () => {
     const couponName = await newCoupon(10);
     const others: pg.Client[] = [];
     await proxy.refuse();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Connections that are given up although they work: those of a server that was demoted, and those that are old. */
+/** Working connections are ended when their server was demoted or when their lifetime is over. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
@@ -63,7 +63,7 @@ describe('a server that is demoted without ending its sessions', () => {
 
   afterAll(() => crowd.leave());
 
-  /** Makes all sessions of now those of a server in recovery; later ones are on a primary. */
+  /** Makes all current sessions behave as on a server in recovery; later ones are on a primary. */
   async function demote(): Promise<number[]> {
     const demoted = await backends();
     await database.query(
@@ -78,7 +78,7 @@ describe('a server that is demoted without ending its sessions', () => {
     return demoted;
   }
 
-  it('fails no read, and loses all sessions at the first one', async () => {
+  it('fails no read, and its sessions all end after the first one', async () => {
     app = await startService({
       DATABASE_URL: database.url,
       STOCK_CHECK_INTERVAL_MS: '0',
@@ -93,7 +93,7 @@ describe('a server that is demoted without ending its sessions', () => {
       const demoted = await demote();
       expect(demoted.length).toBeGreaterThanOrEqual(2);
       expect((await call('DEMOTED')).status, name).toBe(200);
-      await waitFor('end of the sessions', async () => {
+      await waitFor('the end of the sessions', async () => {
         const left = new Set(await backends());
         return !demoted.some((pid) => left.has(pid));
       });
@@ -104,16 +104,16 @@ describe('a server that is demoted without ending its sessions', () => {
   });
 });
 
-describe('a connection whose lifetime is over', () => {
-  it('is ended while it is idle, and the next statement gets a new one', async () => {
+describe('a connection at the end of its lifetime', () => {
+  it('is ended while idle, and the next statement gets a new one', async () => {
     const connections = open({ connectionLifetimeMs: 20 });
     expect(await findNames(connections)).toEqual([]);
-    await waitFor('end of the connection', async () => (await backends()).length === 0);
+    await waitFor('the end of the connection', async () => (await backends()).length === 0);
     expect(await findNames(connections)).toEqual([]);
   });
 
-  it('ends after the statement that is under way', async () => {
-    // The same for both, so that the time of the one that is used first is over first.
+  it('ends after its running statement', async () => {
+    // Both have the same lifetime, so the one that is used first ends first.
     const connections = open({ connectionLifetimeMs: 50, random: () => 0.5 });
     let isHeld = false;
     proxy.cutWhen = (piece) => {
@@ -122,28 +122,31 @@ describe('a connection whose lifetime is over', () => {
       return 'hold';
     };
     const held = findNames(connections);
-    await waitFor('statement under way', () => proxy.held.length === 1);
+    await waitFor('the running statement', () => proxy.held.length === 1);
     await findNames(connections);
-    await waitFor('end of the other one', () => connections.usage().total === 1);
+    await waitFor('the end of the other connection', () => connections.usage().total === 1);
     proxy.release();
     expect(await held).toEqual([]);
-    await waitFor('end of the connection', () => connections.usage().total === 0);
+    await waitFor('the end of the connection', () => connections.usage().total === 0);
   });
 
-  it('stays where there is no limit', async () => {
+  it('stays when connections have no lifetime', async () => {
     const connections = open({ connectionLifetimeMs: 0, connectionsMax: 1 });
     await findNames(connections);
     const before = await backends();
     const aged = open({ connectionLifetimeMs: 20, connectionsMax: 1 });
     for (const _ of range(3)) {
       await findNames(aged);
-      await waitFor('end of the aged one', async () => (await backends()).length === 1);
+      await waitFor(
+        'the end of the connection with a lifetime',
+        async () => (await backends()).length === 1,
+      );
     }
     await findNames(connections);
     expect(await backends()).toEqual(before);
   });
 
-  it('leaves its place to the next one where the database admits no more than there are', async () => {
+  it('frees its slot before the next one opens, when the database admits no more connections', async () => {
     const role = `limited_${new URL(database.url).pathname.slice(1)}`;
     const connectionsMax = 4;
     await database.query(

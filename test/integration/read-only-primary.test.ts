@@ -76,7 +76,7 @@ async function expectService(): Promise<void> {
   expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
 }
 
-it('a read-only primary serves reads, refuses writes, and serves both as soon as it takes writes', async () => {
+it('a service on a read-only primary serves reads, refuses writes, and serves both once it takes writes', async () => {
   await crowd.createCoupon(app.url, coupon, 100);
   await crowd.claim(app.url, { couponName: coupon, userId: 'ada' });
   await postgres.query('alter system set default_transaction_read_only = on');
@@ -89,7 +89,7 @@ it('a read-only primary serves reads, refuses writes, and serves both as soon as
   await expectService();
 });
 
-it('sessions that began while the database was read-only are replaced when it takes writes', async () => {
+it('a service replaces sessions that began while the database was read-only when it takes writes', async () => {
   const [row] = await postgres.query<{ name: string }>('select current_database() as name');
   await administer(`alter database ${row?.name} set default_transaction_read_only = on`);
   await postgres.query(

@@ -161,8 +161,8 @@ const swapTables = () =>
     alter schema aside rename to other;
     commit`);
 
-describe('a service stops deciding and reading', () => {
-  it('when another installation takes the name of its database, and goes on when its own is back', async () => {
+describe('a service refuses claims and reads', () => {
+  it('when another installation takes the name of its database, and continues when its own is back', async () => {
     await start();
     await sellOne();
     await databases.create('_new', 'template1');
@@ -210,7 +210,7 @@ describe('a service stops deciding and reading', () => {
     await sellOne();
   });
 
-  it('when its tables are replaced under connections that live on', async () => {
+  it('when its tables are replaced while its connections stay open', async () => {
     await start();
     await sellOne();
     await replaceTables();
@@ -219,7 +219,7 @@ describe('a service stops deciding and reading', () => {
     expect(await databases.query('select from firstcome.claims')).toEqual([]);
   });
 
-  it('when its tables are restored from a copy under connections that live on', async () => {
+  it('when its tables are restored from a copy while its connections stay open', async () => {
     await start();
     await sellOne();
     await databases.query(`begin;
@@ -231,7 +231,7 @@ describe('a service stops deciding and reading', () => {
     await expectStop();
   });
 
-  it('and answers nothing from memory: no sold out coupon, and no coupon that it knows', async () => {
+  it('and answers nothing from its caches when its database is replaced', async () => {
     await start();
     await sellOne();
     await waitFor('memory of the holders', async () => {
@@ -248,7 +248,7 @@ describe('a service stops deciding and reading', () => {
   });
 });
 
-it('a service goes on through changes of its role and database that concern its sessions', async () => {
+it('a service continues through changes of its role and database that affect its sessions', async () => {
   await start();
   await sellOne();
   await databases.query('create schema evil');
@@ -262,7 +262,7 @@ it('a service goes on through changes of its role and database that concern its 
   expect((await call('/health')).status).toBe(200);
 });
 
-it('a role that may not read the identifier of the cluster still identifies an installation', async () => {
+it('a service whose role may not read the identifier of the cluster still identifies its installation', async () => {
   const role = `guest_${databases.name}`;
   await databases.query(`create role ${role}`);
   try {
@@ -306,7 +306,7 @@ describe('an embedded engine', () => {
     return engine;
   };
 
-  it('stops when its tables are replaced, warns once, and goes on when they are back', async () => {
+  it('refuses calls when its tables are replaced, warns once, and continues when they are back', async () => {
     const { createCoupon, claim: take, readCoupon, listClaims } = await startEngine();
     await createCoupon({ name: 'SALE', amount: 1 });
     const command = { couponName: 'SALE', userId: 'ada' };
@@ -363,7 +363,7 @@ describe('behind a proxy that leads to another server', () => {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  it('a service stops with the first new connection, though older ones live on, and goes on when led back', async () => {
+  it('a service refuses claims and reads after the first new connection, though older ones stay open, and continues when the proxy leads back', async () => {
     const [one, two] = servers.map((server) => server.url()) as [string, string];
     await start({ DATABASE_URL: proxy.urlOf(one) });
     await sellOne();

@@ -76,14 +76,14 @@ const couponsIn = async (schema: string) =>
 const railsTables = `create table public.schema_migrations (version varchar primary key);
   create table public.coupons (id bigint primary key, code text)`;
 
-describe('on a database without an installation', () => {
-  it('the service creates one in the schema firstcome', async () => {
+describe('a start on a database without an installation', () => {
+  it('creates one in the schema firstcome', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
     expect(await schemasWith('coupons')).toEqual(['firstcome']);
   });
 
-  it('tables of another program in public stay untouched', async () => {
+  it('leaves the tables of another program in public as they are', async () => {
     await database.query(railsTables);
     await start();
     expect(await create('SALE')).toBe(201);
@@ -102,7 +102,7 @@ describe('on a database without an installation', () => {
     },
   );
 
-  it('several that start at once make one installation', async () => {
+  it('creates one installation when several services start together', async () => {
     const holder = new pg.Client({ connectionString: database.url });
     await holder.connect();
     // The lock of all migrations, by any release.
@@ -137,7 +137,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('is brought up to date where it is, and goes on', async () => {
+  it('is brought up to date in its schema, with all of its data', async () => {
     await start();
     expect(await claim('OLD', 'ada')).toBe(200);
     await restart();
@@ -149,7 +149,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('stays the only one when a schema firstcome appears under the running service', async () => {
+  it('stays the only one when a schema firstcome appears while the service runs', async () => {
     await start();
     await database.query('create schema firstcome');
     await database.query('create table firstcome.coupons (id bigint)');
@@ -157,7 +157,7 @@ describe('an installation of release 0.1 in public', () => {
     expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 2 });
   });
 
-  it('is used by the library too, which makes no other', async () => {
+  it('is used by the library too, which creates no other', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     await migrateLibrary({ pool });
     const engine = await createFirstcome({ pool });
@@ -169,7 +169,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not left for a new one where another program has a table installation beside it', async () => {
+  it('is not replaced by a new one when another program has a table named installation beside it', async () => {
     await database.query('create table public.installation (name text)');
     expect(await refusalOf(start())).toBe(
       'StartError: beside the installation in schema public, another program uses\n' +
@@ -179,7 +179,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not hidden by a DATABASE_SCHEMA without one: the service refuses to start', async () => {
+  it('is not hidden by a DATABASE_SCHEMA without an installation: the service refuses to start', async () => {
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
       'StartError: schema firstcome has no installation, but schema public has one\n' +
         'To continue with that one, set DATABASE_SCHEMA=public.\n' +
@@ -193,7 +193,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await claim('OLD', 'ada')).toBe(200);
   });
 
-  it('stands beside a new one that was asked for, and neither sees the other', async () => {
+  it('is independent of a new one that migrate --new-installation creates', async () => {
     await migrateAs('sale', true);
     await start({ DATABASE_SCHEMA: 'sale' });
     expect((await call('/api/coupons/OLD')).status).toBe(404);
@@ -206,8 +206,8 @@ describe('an installation of release 0.1 in public', () => {
   });
 });
 
-describe('an installation of release 0.1 that followed a search path', () => {
-  it('of a role with a schema of its own is found, with its list of migrations in public', async () => {
+describe('an installation of release 0.1 in the first schema of a search path', () => {
+  it('of the role is found, with its list of migrations in public', async () => {
     await database.query('create schema firstcome');
     await migrateAsReleased(database.url);
     expect(await schemasWith('coupons')).toEqual(['firstcome']);
@@ -232,10 +232,10 @@ describe('an installation of release 0.1 that followed a search path', () => {
   });
 });
 
-describe('an installation in a schema that a service does not find by itself', () => {
+describe('an installation outside the search path', () => {
   beforeEach(() => migrateAs('sale'));
 
-  it('is not hidden by a DATABASE_SCHEMA that was forgotten: the service refuses to start', async () => {
+  it('is not hidden when DATABASE_SCHEMA is missing: the service refuses to start', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
         'To continue with that one, set DATABASE_SCHEMA=sale.\n' +
@@ -246,7 +246,7 @@ describe('an installation in a schema that a service does not find by itself', (
     expect(await schemasWith('coupons')).toEqual(['sale']);
   });
 
-  it('stays alone until a program that embeds the engine names another schema', async () => {
+  it('stays the only one until an embedding program sets another schema', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
@@ -272,7 +272,7 @@ describe('two installations', () => {
     await migrateAs('firstcome', true);
   });
 
-  it('are refused by their names until DATABASE_SCHEMA chooses one', async () => {
+  it('are refused with their names until DATABASE_SCHEMA selects one', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: this database has 2 installations, in the schemas\nfirstcome and public\n' +
         'Set DATABASE_SCHEMA to the one that holds your coupons.',
@@ -284,7 +284,7 @@ describe('two installations', () => {
     }
   });
 
-  it('are refused by the library until the option schema chooses one', async () => {
+  it('are refused by the library until the option schema selects one', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     const message = 'Set the option schema to the one that holds your coupons.';
     await expect(migrateLibrary({ pool })).rejects.toThrow(message);
@@ -297,7 +297,7 @@ describe('two installations', () => {
   });
 });
 
-describe('names that another program has taken', () => {
+describe('names that another program uses', () => {
   it.each<[string, string]>([
     ['its coupons', 'create table sale.coupons (id bigint)'],
     ['its claims', 'create table sale.claims (id bigint)'],
@@ -323,8 +323,8 @@ describe('names that another program has taken', () => {
   });
 });
 
-describe('an installation that lacks a part is refused', () => {
-  it('its id, with the statement that writes a new one', async () => {
+describe('a start refuses an installation', () => {
+  it('without its id, and prints a statement that writes a new one', async () => {
     await migrateAs();
     await database.query('delete from firstcome.installation');
     const message = await refusalOf(start());
@@ -334,7 +334,7 @@ describe('an installation that lacks a part is refused', () => {
     await start();
   });
 
-  it('a table', async () => {
+  it('without one of its tables', async () => {
     await migrateAs();
     await database.query('drop table firstcome.stock_ledger');
     expect(await refusalOf(start())).toMatch(
@@ -343,7 +343,7 @@ describe('an installation that lacks a part is refused', () => {
   });
 });
 
-describe('a session of ours', () => {
+describe('a session of the service', () => {
   it('works in its schema, whatever the URL and the role set', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
@@ -369,7 +369,7 @@ describe('a session of ours', () => {
     }
   });
 
-  it('works in its schema also over a pool whose connections look elsewhere', async () => {
+  it('works in its schema also on a host pool with another search path', async () => {
     await migrateAs();
     await database.query('create schema other');
     await database.query('create table other.coupons (like firstcome.coupons)');

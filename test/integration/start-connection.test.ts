@@ -72,9 +72,9 @@ describe('a start waits for a database', () => {
     expect(waits).toEqual([expect.stringContaining('ECONNREFUSED')]);
   });
 
-  it('whose name is not known yet', async () => {
+  it('whose name is unknown yet', async () => {
     const stop = new AbortController();
-    // Two dots: no server of names is asked, which may take its time where there is none.
+    // Two dots make the name invalid, so that no name server is queried, which may be slow to fail.
     const { result, waits } = start(
       { url: 'postgres://no-such-host..invalid/sale', signal: stop.signal },
       async () => stop.abort('seen'),
@@ -83,7 +83,7 @@ describe('a start waits for a database', () => {
     expect(waits).toEqual([expect.stringContaining('getaddrinfo')]);
   });
 
-  it('whose connections are cut before it greets', async () => {
+  it('that closes connections before its greeting', async () => {
     proxy.cutWhen = () => 'before';
     const { result, waits } = start({}, async () => proxy.heal());
     expect(await result).toBe('done');
@@ -91,27 +91,27 @@ describe('a start waits for a database', () => {
     expect(waits[0]).toMatch(/ECONNRESET|terminated unexpectedly/);
   });
 
-  it('that takes connections and does not answer', async () => {
+  it('that accepts connections and does not answer', async () => {
     proxy.blackHole(true);
     const { result, waits } = start({ connectTimeoutMs: 1_000 }, async () => proxy.heal());
     expect(await result).toBe('done');
     expect(waits[0]).toBe('it did not answer within 1 s');
   });
 
-  it('that does not answer in what is left of the time, which is rounded', async () => {
+  it('that does not answer in the remaining time, which the reason rounds', async () => {
     proxy.blackHole(true);
     const { result } = start({ connectTimeoutMs: 333.333, waitMs: 0 });
     await expect(result).rejects.toThrow(/it did not answer within 0\.3 s$/m);
   });
 
-  it('that greets and does not answer', async () => {
+  it('that sends its greeting and then does not answer', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const { result, waits } = start({ connectTimeoutMs: 3_000 }, async () => proxy.heal());
     expect(await result).toBe('done');
     expect(waits[0]).toBe('it did not answer within 3 s');
   });
 
-  it('that has all the connections that it admits', async () => {
+  it('that admits no more connections', async () => {
     await database.query(`alter role ${role} connection limit 0`);
     const { result, waits } = start({}, () =>
       database.query(`alter role ${role} connection limit -1`),
@@ -174,7 +174,7 @@ describe('a start does not wait', () => {
     expect(waits).toEqual([]);
   });
 
-  it('where it is not to', async () => {
+  it('with a wait of 0', async () => {
     await proxy.refuse();
     const { result, waits } = start({ waitMs: 0 });
     await expect(result).rejects.toThrow(/ECONNREFUSED/);
@@ -188,15 +188,15 @@ describe('a start does not wait', () => {
     expect(started).toMatchObject({ works: 1, waits: [] });
   });
 
-  it('after a bug, which it does not take for a fault of the database', async () => {
+  it('after a bug in its own work', async () => {
     const bug = new TypeError('a bug');
     const started = start({}, undefined, () => Promise.reject(bug));
     await expect(started.result).rejects.toBe(bug);
   });
 });
 
-describe('a start that is stopped', () => {
-  it('while it waits ends with the reason of the stop', async () => {
+describe('a start that is aborted', () => {
+  it('while it waits rejects with the reason of the abort', async () => {
     await proxy.refuse();
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal, waitMs: 600_000 }, async () =>
@@ -205,7 +205,7 @@ describe('a start that is stopped', () => {
     await expect(result).rejects.toBe('now');
   });
 
-  it('while it connects ends at once', async () => {
+  it('while it connects rejects at once', async () => {
     proxy.blackHole(true);
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal, connectTimeoutMs: 600_000 });
@@ -214,7 +214,7 @@ describe('a start that is stopped', () => {
     clearInterval(untilOpen);
   });
 
-  it('while it works ends at once', async () => {
+  it('while it works rejects at once', async () => {
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal }, undefined, (client) => {
       const working = client.query('select pg_sleep(600)');
@@ -225,7 +225,7 @@ describe('a start that is stopped', () => {
   });
 });
 
-it('a start looks up names in the catalogs only, whatever the URL says', async () => {
+it('a start looks up names in the catalogs only, whatever search path the URL sets', async () => {
   await database.query(`create schema other authorization ${role}`);
   await database.query(
     'create function other.pg_is_in_recovery() returns boolean language sql return true',
@@ -243,7 +243,7 @@ it('a start looks up names in the catalogs only, whatever the URL says', async (
   await database.query('drop schema other cascade');
 });
 
-it('limits of the role on statements and locks do not end the work of a start', async () => {
+it("a start ignores the role's limits on statements and locks", async () => {
   // A migration may take long, and so may the wait for one that another process runs.
   await database.query(`alter role ${role} set statement_timeout = 77`);
   await database.query(`alter role ${role} set lock_timeout = 88`);
@@ -261,7 +261,7 @@ it('limits of the role on statements and locks do not end the work of a start', 
   await database.query(`alter role ${role} reset all`);
 });
 
-it('the time to wait is that of the whole start, whose refusal holds the last reason', async () => {
+it('a start waits no longer than its limit in all, and its error has the last reason', async () => {
   await proxy.refuse();
   const service = startService({
     ...{ ...patience, DATABASE_URL: proxy.urlOf(database.url), DATABASE_WAIT_MS: '300' },
@@ -274,7 +274,7 @@ it('the time to wait is that of the whole start, whose refusal holds the last re
   });
 });
 
-it('a start makes one connection for all that it does before it serves', async () => {
+it('a start uses one connection for all of its preparations', async () => {
   let connections = 0;
   // The first message of a connection names its user.
   proxy.cutWhen = (piece) => {

@@ -105,8 +105,8 @@ const encrypted = (query: string, host?: string) =>
     },
   );
 
-/** Words that may stand over several lines. */
-const spread = (words: string) => new RegExp(words.replaceAll(' ', '\\s+'));
+/** A pattern for a text whose spaces may be line breaks. */
+const acrossLines = (text: string) => new RegExp(text.replaceAll(' ', '\\s+'));
 
 const refused = (query: string) =>
   encrypted(query).then(
@@ -114,16 +114,16 @@ const refused = (query: string) =>
     () => true,
   );
 
-describe('sslmode', () => {
+describe('a connection', () => {
   const withCa = (mode: string) => `sslmode=${mode}&sslrootcert=${authority.cert}`;
   const withStranger = (mode: string) => `sslmode=${mode}&sslrootcert=${stranger.cert}`;
 
-  it('that is not given, or is disable, does not encrypt', async () => {
+  it('without sslmode, or with disable, is not encrypted', async () => {
     expect(await encrypted('')).toBe(false);
     expect(await encrypted('sslmode=disable')).toBe(false);
   });
 
-  it('require encrypts, and verifies nothing', async () => {
+  it('with sslmode=require is encrypted and verifies nothing', async () => {
     expect(await encrypted('sslmode=require')).toBe(true);
   });
 
@@ -139,34 +139,34 @@ describe('sslmode', () => {
     },
   );
 
-  it('verify-full without an authority trusts those that Node trusts', async () => {
+  it('with verify-full and no authority trusts those that Node trusts', async () => {
     await expect(encrypted('sslmode=verify-full')).rejects.toThrow(/certificate/);
   });
 
-  it('verify-full alone looks at the name of the host', async () => {
+  it('verifies the name of the host with verify-full only', async () => {
     await present(makeCertificate(folder, authority, { name: 'other', hosts: 'DNS:db.example' }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
       expect(await encrypted(withCa('verify-ca'))).toBe(true);
-      await expect(encrypted(withCa('verify-full'))).rejects.toThrow(spread('does not match'));
+      await expect(encrypted(withCa('verify-full'))).rejects.toThrow(acrossLines('does not match'));
     } finally {
       await present(usual);
     }
   });
 
-  it('that verifies refuses a certificate that has expired', async () => {
+  it('that verifies the server refuses an expired certificate', async () => {
     await present(makeCertificate(folder, authority, { name: 'expired', days: -1 }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
       for (const mode of ['require', 'verify-ca', 'verify-full']) {
-        await expect(encrypted(withCa(mode))).rejects.toThrow(spread('has expired'));
+        await expect(encrypted(withCa(mode))).rejects.toThrow(acrossLines('has expired'));
       }
     } finally {
       await present(usual);
     }
   });
 
-  it('with a certificate of the client proves who it is', async () => {
+  it('authenticates with a client certificate', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const [{ usename = '' } = {}] = await postgres.query<{ usename: string }>(
@@ -182,7 +182,7 @@ describe('sslmode', () => {
       await waitFor('rule of the server', () => refused(withCa('require')));
       expect(await encrypted(as(ours))).toBe(true);
       await expect(encrypted(as(theirs))).rejects.toThrow(
-        spread('certificate authentication failed'),
+        acrossLines('certificate authentication failed'),
       );
       await expect(encrypted(as({ cert: ours.cert, key: theirs.key }))).rejects.toThrow(
         /^the certificates that DATABASE_URL names cannot be used/,
@@ -195,8 +195,8 @@ describe('sslmode', () => {
   });
 });
 
-describe('files of certificates', () => {
-  it('are read anew for each connection, and a broken one does not count', async () => {
+describe('certificate files', () => {
+  it('are read again for each connection, and a broken file is ignored', async () => {
     const root = join(folder, 'root.crt');
     await copyFile(authority.cert, root);
     const connections = driverPool(
@@ -239,7 +239,7 @@ describe('files of certificates', () => {
 });
 
 describe('a service', () => {
-  it('has every one of its sessions encrypted', async () => {
+  it('encrypts all of its sessions', async () => {
     const url = urlWith(`sslmode=verify-full&sslrootcert=${authority.cert}&application_name=shop`);
     const app = await startService({ ...patience, DATABASE_URL: url });
     try {
@@ -255,7 +255,7 @@ describe('a service', () => {
     }
   });
 
-  it('whose server insists on TLS does not start without, with what to do', async () => {
+  it('without sslmode does not start on a server that requires TLS, and says what to do', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const reload = () => withTls((client) => client.query('select pg_reload_conf()'));
@@ -264,7 +264,7 @@ describe('a service', () => {
     try {
       await waitFor('rule of the server', () => refused(''));
       await expect(encrypted('')).rejects.toThrow(
-        spread('no encryption The server wants TLS: add sslmode'),
+        acrossLines('no encryption The server wants TLS: add sslmode'),
       );
     } finally {
       await writeFile(hba, before);
@@ -273,13 +273,13 @@ describe('a service', () => {
     }
   });
 
-  it('whose server has TLS off does not start with it, with what to do', async () => {
+  it('with sslmode does not start on a server without TLS, and says what to do', async () => {
     await postgres.query('alter system set ssl = off');
     await postgres.query('select pg_reload_conf()');
     try {
       await waitFor('end of TLS', () => refused('sslmode=require'));
       await expect(encrypted('sslmode=require')).rejects.toThrow(
-        spread(
+        acrossLines(
           'does not support SSL connections Turn TLS on in the server, or write sslmode=disable',
         ),
       );
@@ -293,7 +293,7 @@ describe('a command', () => {
   const migrate = (query: string, env: Record<string, string> = {}) =>
     runToEnd({ DATABASE_URL: urlWith(query), NODE_EXTRA_CA_CERTS: '', ...env }, ['migrate']);
 
-  it('says nothing but what it has to say, whatever the mode', async () => {
+  it('prints nothing besides its own output, in any sslmode', async () => {
     for (const query of ['sslmode=require', `sslmode=verify-ca&sslrootcert=${authority.cert}`]) {
       const { code, output } = await migrate(query);
       expect({ code, output }).toEqual({
@@ -303,7 +303,7 @@ describe('a command', () => {
     }
   });
 
-  it('with sslrootcert=system trusts the authorities that Node is given', async () => {
+  it('with sslrootcert=system trusts the authorities that Node has', async () => {
     expect(await migrate('sslrootcert=system')).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('certificate') },
     });
@@ -312,7 +312,7 @@ describe('a command', () => {
     ).toMatchObject({ code: 0 });
   });
 
-  it('takes from the variables of libpq what the URL leaves out', async () => {
+  it('takes parameters that the URL lacks from the variables of libpq', async () => {
     const { hostname, port, username, password, pathname } = new URL(postgres.url());
     const variables = {
       ...{ PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password },

@@ -64,7 +64,7 @@ const openSessions = async () =>
   ).length;
 
 describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
-  it('to a standby is ended before any statement runs', async () => {
+  it('to a standby is ended before it runs any statement', async () => {
     proxy.leadTo(pair.standby.url());
     const database = open(kind);
     await expect(readSettings(database)).rejects.toMatchObject({
@@ -76,7 +76,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     await waitFor('answer', async () => (await readSettings(database)).length === 1);
   });
 
-  it('is not opened right after another one was rejected', async () => {
+  it('is not opened shortly after another one was rejected', async () => {
     proxy.leadTo(pair.standby.url());
     let checks = 0;
     proxy.cutWhen = (piece) => {
@@ -115,7 +115,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     }
   });
 
-  it('is given up when the server does not answer the check in time', async () => {
+  it('is ended when the server does not answer the check in time', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const database = open(kind, { connectTimeoutMs: 2_000 });
     await expect(readSettings(database)).rejects.toMatchObject({
@@ -132,7 +132,7 @@ it('the audit takes no dump from a standby', async () => {
   await expect(dumpOf(pair.standby.url())).rejects.toThrow('it is a standby');
 });
 
-it('a migration on a standby is refused and says where to run it', async () => {
+it('a migration refuses a standby and says where to run it', async () => {
   await pair.primary.query('create database fresh');
   await pair.untilSame();
   await expect(migrateDatabase(pair.standby.url('fresh'))).rejects.toMatchObject({

@@ -100,7 +100,7 @@ export class FakeServer {
   }
 }
 
-/** As many as asked for, made one after the other. */
+/** Opens this many, one after the other. */
 export function times<Value>(count: number, make: () => Value): Value[] {
   return Array.from({ length: count }, make);
 }
