@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { randomBytes } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type StartConnection,
@@ -10,6 +10,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { patience, startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const role = `guest_${randomBytes(6).toString('hex')}`;
 let database: TestDatabase;
@@ -37,14 +38,14 @@ afterEach(() => proxy.stop());
 
 type Start = { result: Promise<unknown>; waits: string[]; works: number };
 
-/** A start whose work ends at once, and calls `onWait` with the first reason to wait. */
+/** A start whose work ends at once by default. `onWait` is called with the first reason to wait. */
 function start(
   options: Partial<StartConnection>,
   onWait: (reason: string) => Promise<unknown> | undefined = () => undefined,
   work: (client: pg.Client, count: number) => Promise<unknown> = async () => 'done',
 ): Start {
   const started: Start = { result: Promise.resolve(), waits: [], works: 0 };
-  let mended: Promise<unknown> | undefined;
+  let repaired: Promise<unknown> | undefined;
   const running = withStartConnection(
     {
       ...{ url: proxy.urlOf(url), connectTimeoutMs: 20_000, waitMs: 60_000 },
@@ -52,7 +53,7 @@ function start(
       ...options,
       onWait(reason) {
         started.waits.push(reason);
-        mended ??= onWait(reason);
+        repaired ??= onWait(reason);
       },
     },
     (client) => {
@@ -60,7 +61,7 @@ function start(
       return work(client, started.works);
     },
   );
-  started.result = running.finally(() => mended);
+  started.result = running.finally(() => repaired);
   return started;
 }
 
@@ -131,7 +132,7 @@ describe('a start waits for a database', () => {
 
   it.each([
     [
-      'says so',
+      'ends the session',
       (client: pg.Client) => client.query('select pg_terminate_backend(pg_backend_pid())'),
     ],
     [
@@ -141,34 +142,69 @@ describe('a start waits for a database', () => {
         return client.query('select 1');
       },
     ],
-  ])('that goes while the work is done, and %s; the work is done again', async (_how, go) => {
+  ])('that %s during the work, and the work starts again', async (_how, lose) => {
     const started = start({}, undefined, async (client, count) => {
-      if (count === 1) await go(client);
+      if (count === 1) await lose(client);
       return 'done again';
     });
     expect(await started.result).toBe('done again');
     expect(started.works).toBe(2);
     expect(started.waits).toHaveLength(1);
   });
+
+  it('that freezes during the work, and the work starts again', async () => {
+    const started = start(
+      { connectTimeoutMs: 500 },
+      async () => proxy.heal(),
+      async (client, count) => {
+        proxy.blackHole(count === 1);
+        await client.query('select 1');
+        return 'done again';
+      },
+    );
+    expect(await started.result).toBe('done again');
+    expect(started.works).toBe(2);
+    expect(started.waits[0]).toBe('it stopped answering');
+  });
+});
+
+it('a start lets a statement of its work take long while the server answers', async () => {
+  let checks = 0;
+  // The first message of a connection has its application name.
+  proxy.cutWhen = (piece) => {
+    if (piece.includes('firstcome check')) checks += 1;
+    return undefined;
+  };
+  const { result } = start({ connectTimeoutMs: 1_000 }, undefined, async (client) => {
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    await holder.query('select pg_advisory_lock(1)');
+    const waiting = client.query('select pg_advisory_lock(1)');
+    await waitFor('several checks of the server', () => checks > 3);
+    await holder.end();
+    await waiting;
+    return 'done';
+  });
+  expect(await result).toBe('done');
 });
 
 describe('a start does not wait', () => {
   it.each([
     [
       'a wrong password',
-      (place: URL) => (place.password = 'sesame'),
+      (given: URL) => (given.password = 'sesame'),
       /password authentication failed/,
     ],
-    ['an unknown database', (place: URL) => (place.pathname = '/nowhere'), /does not exist/],
+    ['an unknown database', (given: URL) => (given.pathname = '/missing'), /does not exist/],
     [
-      'a setting that there is none of',
-      (place: URL) => (place.search = '?options=-c%20nothing=1'),
+      'an unknown setting',
+      (given: URL) => (given.search = '?options=-c%20nothing=1'),
       /unrecognized configuration parameter/,
     ],
   ])('after %s', async (_what, change, message) => {
-    const place = new URL(url);
-    change(place);
-    const { result, waits } = start({ url: place.href });
+    const changed = new URL(url);
+    change(changed);
+    const { result, waits } = start({ url: changed.href });
     await expect(result).rejects.toMatchObject({ name: 'StartError' });
     await expect(result).rejects.toThrow(message);
     expect(waits).toEqual([]);

@@ -125,6 +125,13 @@ export async function withTimeout<Result>(
   }
 }
 
+/** Ends a connection by the protocol, and destroys it when the server does not close it within `timeoutMs`. */
+export async function endWithin(client: pg.Client, timeoutMs: number): Promise<void> {
+  const timer = setTimeout(() => destroySocket(client), timeoutMs);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}
+
 /** Closes a connection at once; to end it by the protocol would wait for a server that may never answer. */
 export function destroySocket(client: pg.ClientBase): void {
   (

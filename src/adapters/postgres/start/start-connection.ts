@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
 import { connectionConfig } from '../connections/connection-config.ts';
-import { destroySocket } from '../connections/connection-source.ts';
+import { destroySocket, endWithin } from '../connections/connection-source.ts';
 import { catalogsOnly, setSearchPath } from '../connections/search-path.ts';
 import { messageOf } from '../errors/error-message.ts';
 import { statement } from '../statements.ts';
 import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
+import { watchServer } from './watch-server.ts';
 
 /** The database that a start needs, and how long to wait for it. */
 export type StartConnection = {
   url: string;
-  /** For one attempt to connect. */
+  /** For one attempt to connect, and for each check during the work that the server still answers. */
   connectTimeoutMs: number;
   /** Accepts a server that takes no writes. */
   readsOnly?: boolean;
@@ -37,8 +38,8 @@ const endMsMax = 500;
 
 /**
  * Runs the work of a start on one connection, once the database is there and takes writes. At first the session looks up
- * names in the catalogs only. When the connection breaks, the database counts as not ready, and the work starts again on a
- * new connection. Rejects with a `StartError` that says what to check, at once where waiting does not help; and with the
+ * names in the catalogs only. When the connection breaks or the server stops answering, the database counts as not ready,
+ * and the work starts again on a new connection. Rejects with a `StartError` that says what to check, at once where waiting does not help; and with the
  * reason of `signal` when it aborts.
  */
 export async function withStartConnection<Result>(
@@ -75,38 +76,47 @@ export async function withStartConnection<Result>(
 }
 
 async function attempt<Result>(
-  { url, readsOnly = false, signal }: StartConnection,
+  { url, connectTimeoutMs, readsOnly = false, signal }: StartConnection,
   timeoutMs: number,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  const client = new pg.Client({
-    ...connectionConfig(url, { name: 'firstcome start', settings: noTimeouts }),
-    keepAlive: true,
-  });
+  const config = connectionConfig(url, { name: 'firstcome start', settings: noTimeouts });
+  const client = new pg.Client({ ...config, keepAlive: true });
   let lost: Error | undefined;
   client.on('error', (error) => {
     lost ??= error;
   });
-  const cut = () => destroySocket(client);
-  signal?.addEventListener('abort', cut);
-  // The driver's own limit ends at the server's greeting.
-  const timer = setTimeout(() => {
-    lost ??= new DatabaseNotReady(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`);
-    cut();
-  }, timeoutMs);
+  const destroy = () => destroySocket(client);
+  const giveUp = (reason: string) => {
+    lost ??= new DatabaseNotReady(reason);
+    destroy();
+  };
+  signal?.addEventListener('abort', destroy);
+  // The driver's own timeout ends at the server's greeting.
+  const timer = setTimeout(
+    () => giveUp(`it did not answer within ${Math.round(timeoutMs / 100) / 10} s`),
+    timeoutMs,
+  );
+  let endWatch: (() => void) | undefined;
   try {
     await client.connect();
     await setSearchPath(client, catalogsOnly);
     if (!readsOnly) await assertTakesWrites(client);
     clearTimeout(timer);
+    endWatch = watchServer(client, {
+      config: connectionConfig(url, { name: 'firstcome check' }),
+      intervalMs: connectTimeoutMs,
+      onFrozen: () => giveUp('it stopped answering'),
+    });
     return await work(client);
   } catch (error) {
-    // What the work makes of it may hide that the connection is gone.
+    // The work may report the loss of its connection as an error of another kind.
     throw lost ?? error;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', cut);
-    await endOf(client);
+    endWatch?.();
+    signal?.removeEventListener('abort', destroy);
+    await endWithin(client, endMsMax);
   }
 }
 
@@ -119,11 +129,4 @@ async function assertTakesWrites(client: pg.Client): Promise<void> {
     throw new DatabaseNotReady('it is in recovery, as a standby is, and takes no writes', advice);
   }
   if (rows[0]?.read_only) throw new DatabaseNotReady('its transactions are read-only', advice);
-}
-
-/** Says farewell, and does not wait for a server that does not answer. */
-async function endOf(client: pg.Client): Promise<void> {
-  const timer = setTimeout(() => destroySocket(client), endMsMax);
-  await client.end().catch(() => undefined);
-  clearTimeout(timer);
 }
