@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { InstallationWatch } from '../../src/adapters/postgres/installation/installation-watch.ts';
 import type { App } from '../../src/app.ts';
 import { createFirstcome, type Firstcome } from '../../src/library.ts';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { binDirOfProject } from '../support/own-postgres.ts';
 import { patience, startService } from '../support/service.ts';
+import { openStores } from '../support/stores.ts';
 import { migrateDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -280,6 +282,21 @@ it('a service whose role may not read the identifier of the cluster still identi
   } finally {
     await databases.query(`drop owned by ${role}`);
     await databases.query(`drop role ${role}`);
+  }
+});
+
+it('a claim and a read get the same reason when a new connection finds another installation', async () => {
+  await migrateDatabase(databases.url);
+  for (const first of ['claim', 'read']) {
+    const installation = new InstallationWatch({ identity: 'before', warn: () => undefined });
+    const stores = openStores(databases.url, { installation });
+    const detail =
+      'the database is not the one that was there at the start: it was replaced or restored';
+    const refused = { kind: 'refused', reason: 'not_sent', detail };
+    if (first === 'claim') expect(await stores.decide('SALE', ['ada'])).toMatchObject(refused);
+    await expect(stores.coupons.readCoupons(['SALE'])).rejects.toMatchObject({ detail });
+    expect(await stores.decide('SALE', ['ada'])).toMatchObject(refused);
+    await stores.close();
   }
 });
 
