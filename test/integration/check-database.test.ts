@@ -7,7 +7,7 @@ import { migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { createFirstcome, migrate as migrateSchema } from '../../src/library.ts';
 import { startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const refusedWith = (lines: unknown[]) => ({ name: 'StartError', message: lines.join('\n') });
 
@@ -164,20 +164,16 @@ describe('a start', () => {
 
   it('accepts a sequence that the role may not read', async () => {
     await database.query('alter table coupons alter column id restart with 1');
-    const role = `reader_${randomBytes(4).toString('hex')}`;
-    await database.query(`create role ${role} login password 'secret'`);
+    const role = await createRole(database);
     try {
-      await database.query(`grant usage on schema firstcome to ${role}`);
+      await database.query(`grant usage on schema firstcome to ${role.name}`);
       await database.query(
-        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role}`,
+        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role.name}`,
       );
-      const url = new URL(database.url);
-      [url.username, url.password] = [role, 'secret'];
-      const app = await startService({ DATABASE_URL: url.href });
+      const app = await startService({ DATABASE_URL: role.urlOn(database.url).href });
       await app.stop();
     } finally {
-      await database.query(`drop owned by ${role}`);
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 

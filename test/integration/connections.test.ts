@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openDatabase } from '../support/open-database.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
-import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -28,11 +29,10 @@ describe('a connection that the server ends', () => {
   beforeEach(async () => {
     proxy = await FaultProxy.before(database.url);
     lost = [];
-    connection = new Database({
-      ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
-      ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
-      onIdleConnectionLost: (error) => lost.push(error),
-    });
+    connection = openDatabase(
+      { url: proxy.urlOf(database.url) },
+      { onIdleConnectionLost: (error) => lost.push(error) },
+    );
   });
 
   afterEach(async () => {
@@ -40,10 +40,10 @@ describe('a connection that the server ends', () => {
     await proxy.stop();
   });
 
-  const askNames = () => connection.run(statement('find-coupon-names'), [['LAUNCH']]);
+  const findNames = () => connection.run(statement('find-coupon-names'), [['LAUNCH']]);
 
-  /** What the server says before it ends a session on its own account. */
-  const farewell = (() => {
+  /** The error that the server sends before it ends a session. */
+  const terminated = (() => {
     const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection', ''];
     const body = Buffer.from(`${fields.join('\0')}\0`);
     const head = Buffer.from([0x45, 0, 0, 0, 0]);
@@ -51,37 +51,37 @@ describe('a connection that the server ends', () => {
     return Buffer.concat([head, body]);
   })();
   const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
-  const addFarewell = (piece: Buffer) =>
-    piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, farewell]) : piece;
+  const addTermination = (piece: Buffer) =>
+    piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, terminated]) : piece;
 
   it('together with its greeting fails the statement, and never the process', async () => {
-    proxy.editReply = addFarewell;
-    await expect(askNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
+    proxy.editReply = addTermination;
+    await expect(findNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
     proxy.editReply = (piece) => piece;
-    expect(await askNames()).toEqual([]);
+    expect(await findNames()).toEqual([]);
   });
 
   it('together with an answer keeps the answer, and is not used again', async () => {
-    await askNames();
-    proxy.editReply = addFarewell;
-    expect(await askNames()).toEqual([]);
+    await findNames();
+    proxy.editReply = addTermination;
+    expect(await findNames()).toEqual([]);
     proxy.editReply = (piece) => piece;
-    expect(await askNames()).toEqual([]);
+    expect(await findNames()).toEqual([]);
   });
 
   it('while it is idle is logged, and the next statement gets another one', async () => {
-    await askNames();
+    await findNames();
     await database.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'firstcome'`,
     );
-    await waitFor('lost connection', () => lost.length > 0);
-    expect(await askNames()).toEqual([]);
+    await waitFor('the lost connection', () => lost.length > 0);
+    expect(await findNames()).toEqual([]);
     expect(connection.usage()).toMatchObject({ total: 1, waiting: 0 });
   });
 
   it('while many statements wait is replaced, and all statements run within the limit', async () => {
-    const answers = await Promise.all(range(50).map(askNames));
+    const answers = await Promise.all(range(50).map(findNames));
     expect(answers.flat()).toEqual([]);
     expect(connection.usage().total).toBeLessThanOrEqual(2);
     expect(connection.usage().waiting).toBe(0);
@@ -102,7 +102,8 @@ describe('a batch', () => {
 
   it('that loses in a deadlock is retried and decided', async () => {
     await stores.createCoupon('deadlock', 5);
-    // Who closes the circle looks for one soon, and loses: the batch, which waits at a gate until the other waits for it.
+    // The session that closes the circle detects the deadlock after 50 ms, and loses. A gate makes that the batch: it
+    // waits there until the other session waits for it.
     await database.query(
       `do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '50ms'); end $$`,
     );
@@ -128,7 +129,7 @@ describe('a batch', () => {
     );
     const deciding = patient.decide('deadlock', ['ada']);
     const untilWaiting = (sessions: number) =>
-      waitFor('sessions that wait', async () => {
+      waitFor('sessions that wait for a lock', async () => {
         const waiting = await database.query(
           `select from pg_stat_activity
            where datname = current_database() and wait_event_type = 'Lock'`,
@@ -136,7 +137,7 @@ describe('a batch', () => {
         return waiting.length === sessions;
       });
     await untilWaiting(1);
-    // Granted when the batch has lost; its second try then waits for this transaction alone.
+    // Granted after the batch has lost; its retry then waits for this transaction alone.
     const locking = other.query(`select from coupons where name = 'deadlock' for update`);
     await untilWaiting(2);
     await gate.end();

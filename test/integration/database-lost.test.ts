@@ -83,10 +83,10 @@ describe('a service under load whose database stops and starts', () => {
         });
       };
       for (const _ of range(50)) claimMore();
-      await waitFor('claims', () => decided > 200);
+      await waitFor('the first claims', () => decided > 200);
       if (how === 'in good order') {
         await postgres.stop();
-        await waitFor('unhealthy', async () => (await healthStatus()) === 503);
+        await waitFor('the service to be unhealthy', async () => (await healthStatus()) === 503);
         const alive = await crowd.ask(app.url, { path: '/livez' });
         expect(alive.status).toBe(200);
         await postgres.start();
@@ -94,10 +94,12 @@ describe('a service under load whose database stops and starts', () => {
       } else {
         await crashBackends();
       }
-      await waitFor('recovery', async () => (await healthStatus()) === 200, { timeoutMs: 60_000 });
-      // The crowd has gone on all the time, so the trouble was in the middle of the sale.
+      await waitFor('the recovery of the service', async () => (await healthStatus()) === 200, {
+        timeoutMs: 60_000,
+      });
+      // The crowd claimed all the time, so the outage was in the middle of the sale.
       isOver = true;
-      await waitFor('end of the sale', () => decided >= 3_000 && decided === histories.length, {
+      await waitFor('the end of the sale', () => decided >= 3_000 && decided === histories.length, {
         timeoutMs: 60_000,
       });
       const all = await Promise.all(histories);
@@ -109,7 +111,7 @@ describe('a service under load whose database stops and starts', () => {
     180_000,
   );
 
-  /** What kill -9 of one backend does to all: the server ends every session and recovers from its log. */
+  /** Kills one backend with SIGKILL, so that the server ends every session and recovers from its log. */
   async function crashBackends(): Promise<void> {
     const [row] = await postgres.query<{ pid: number }>(
       `select pid from pg_stat_activity where application_name = 'firstcome' limit 1`,
@@ -124,8 +126,8 @@ describe('a service whose database has no free connection', () => {
     const couponName = await newCoupon(10);
     const others: pg.Client[] = [];
     await proxy.refuse();
-    // A session that ended later would leave a connection to the service.
-    await waitFor('end of the sessions of the service', async () => {
+    // A session that ended later would free a connection for the service.
+    await waitFor('the end of the sessions of the service', async () => {
       const sessions = `select from pg_stat_activity where application_name like 'firstcome%'`;
       return (await query(sessions)).length === 0;
     });
@@ -148,7 +150,7 @@ describe('a service whose database has no free connection', () => {
     expect(wordsOf(await stores.decide(couponName, ['ada']))).toEqual(['refused: not_sent']);
     await stores.close();
     await Promise.all(others.map((client) => client.end()));
-    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    await waitFor('the recovery of the service', async () => (await healthStatus()) === 200);
     expect((await crowd.claim(app.url, { couponName, userId: 'ada' })).status).toBe(200);
   });
 });

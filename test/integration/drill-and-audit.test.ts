@@ -10,7 +10,7 @@ import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
 import { patience, startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),
@@ -147,15 +147,12 @@ it('the audit refuses a database that the service does not use', async () => {
 });
 
 it('the audit reads the schema of the service, whatever its own search path is', async () => {
-  const role = `auditor_${new URL(database.url).pathname.slice(1)}`;
   await database.query('create schema other');
   await database.query('create table other.coupons (like coupons)');
-  await database.query(`create role ${role} superuser login password 'secret'`);
+  const role = await createRole(database, 'superuser');
   try {
-    await database.query(`alter role ${role} set search_path = other`);
-    const url = new URL(database.url);
-    url.username = role;
-    url.password = 'secret';
+    await database.query(`alter role ${role.name} set search_path = other`);
+    const url = role.urlOn(database.url);
     const urls = apps.slice(0, 1).map((app) => app.url);
     const { verdict, judgeAgain } = await play('flash-sale', {
       ...{ urls, env: { DATABASE_URL: url.href } },
@@ -163,7 +160,7 @@ it('the audit reads the schema of the service, whatever its own search path is',
     expect(verdict).toBe('passed');
     expect(await judgeAgain()).toBe('passed');
   } finally {
-    await database.query(`drop role ${role}`);
+    await role.drop();
     await database.query('drop schema other cascade');
   }
 });
@@ -186,14 +183,14 @@ it('the drill names a file that it cannot write before its first request, and ke
 });
 
 it('the drill does not overwrite the file of injected faults', async () => {
-  const history = join(folder, 'faults.jsonl');
-  await writeFile(history, 'faults');
+  const history = join(folder, 'kept.jsonl');
+  await writeFile(history, 'kept');
   const refused = play('flash-sale', {
     files: { history },
-    faults: join(folder, '.', 'faults.jsonl'),
+    faults: join(folder, '.', 'kept.jsonl'),
   });
   await expect(refused).rejects.toThrow('faults must be a file that the drill does not write');
-  expect(await readFile(history, 'utf8')).toBe('faults');
+  expect(await readFile(history, 'utf8')).toBe('kept');
 });
 
 it('the drill reports mistakes of the command line before those of a file', async () => {

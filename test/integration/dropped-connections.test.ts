@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Working connections are ended when their server was demoted or when their lifetime is over. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Database } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
 import type { App } from '../../src/app.ts';
 import { Crowd, range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openDatabase } from '../support/open-database.ts';
 import { startService } from '../support/service.ts';
 import { allAnswer, answersOf, callsOf } from '../support/service-calls.ts';
-import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
+import {
+  createRole,
+  createTestDatabase,
+  schema,
+  type TestDatabase,
+} from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -45,11 +51,7 @@ function open(options: {
   connectionLifetimeMs?: number;
   random?: () => number;
 }): Database {
-  const connections = new Database({
-    ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
-    ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
-    ...{ onIdleConnectionLost: () => undefined, ...options },
-  });
+  const connections = openDatabase({ url: proxy.urlOf(database.url) }, options);
   ends.push(() => connections.close());
   return connections;
 }
@@ -147,21 +149,13 @@ describe('a connection at the end of its lifetime', () => {
   });
 
   it('frees its slot before the next one opens, when the database admits no more connections', async () => {
-    const role = `limited_${new URL(database.url).pathname.slice(1)}`;
     const connectionsMax = 4;
-    await database.query(
-      `create role ${role} login password 'secret' connection limit ${connectionsMax}`,
-    );
-    await database.query(`grant usage on schema ${schema} to ${role}`);
-    await database.query(`grant select on all tables in schema ${schema} to ${role}`);
-    ends.push(async () => {
-      await database.query(`drop owned by ${role}`);
-      await database.query(`drop role ${role}`);
-    });
-    const url = new URL(database.url);
-    url.username = role;
-    url.password = 'secret';
-    const connections = open({ url: url.href, connectionsMax, connectionLifetimeMs: 1 });
+    const role = await createRole(database, `connection limit ${connectionsMax}`);
+    ends.push(() => role.drop());
+    await database.query(`grant usage on schema ${schema} to ${role.name}`);
+    await database.query(`grant select on all tables in schema ${schema} to ${role.name}`);
+    const { href: url } = role.urlOn(database.url);
+    const connections = open({ url, connectionsMax, connectionLifetimeMs: 1 });
     const callers = range(2 * connectionsMax).map(async () => {
       for (const _ of range(25)) expect(await findNames(connections)).toEqual([]);
     });

@@ -9,7 +9,7 @@ import {
   migrate,
 } from '../../src/library.ts';
 import { type Cut, FaultProxy } from '../support/fault-proxy.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const schema = 'sale';
@@ -21,7 +21,7 @@ let firstcome: Firstcome | undefined;
 let coupons = 0;
 const newName = () => `COUPON-${++coupons}`;
 
-/** A pool as a host has one: with listeners of its own, and nothing set for the engine. */
+/** A pool of a host, with an error listener of its own and no options for the engine. */
 function openPool(options: pg.PoolConfig = {}): pg.Pool {
   const opened = new pg.Pool({ connectionString: proxy.urlOf(database.url), ...options });
   opened.on('error', () => undefined);
@@ -73,18 +73,15 @@ describe('migrate', () => {
   });
 
   it('works in a schema of an administrator, for a role that may not create schemas', async () => {
-    const role = `owner_of_${(await database.query<{ name: string }>('select current_database() as name'))[0]?.name}`;
-    await database.query(`create role ${role} login password 'secret'`);
-    await database.query(`create schema lent authorization ${role}`);
-    const url = new URL(proxy.urlOf(database.url));
-    url.username = role;
-    url.password = 'secret';
-    const modest = openPool({ connectionString: url.href });
+    const role = await createRole(database);
+    await database.query(`create schema lent authorization ${role.name}`);
+    const connectionString = role.urlOn(proxy.urlOf(database.url)).href;
+    const modest = openPool({ connectionString });
     try {
       await expect(migrate({ pool: modest, schema: 'other' })).rejects.toMatchObject({
         name: 'StartError',
         message: expect.stringMatching(
-          /^the database could not be migrated: permission denied for database .*\n(?:.*\n)*`create schema "other" authorization "owner_of_/,
+          /^the database could not be migrated: permission denied for database .*\n(?:.*\n)*`create schema "other" authorization "role_/,
         ),
       });
       expect(await migrate({ pool: modest, schema: 'lent' })).not.toEqual([]);
@@ -93,8 +90,7 @@ describe('migrate', () => {
       await engine.stop();
     } finally {
       await modest.end();
-      await database.query(`drop owned by ${role} cascade`);
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 
@@ -103,7 +99,7 @@ describe('migrate', () => {
       name: 'StartError',
       message: expect.stringContaining('migrate()'),
     });
-    // With a name that is misspelt, migrate() would make a second installation.
+    // migrate() would create a second installation for a misspelt name.
     await expect(start({ schema: 'empty' })).rejects.toThrow(
       /there is an installation in schema .*firstcome/,
     );
@@ -270,7 +266,7 @@ describe('an embedded engine', () => {
         code: 'invalid_request',
         fields: [{ field: 'userId', message: expect.stringContaining('not . or ..') }],
       });
-      // Earlier versions let them claim; what they claimed can be found.
+      // Earlier versions accepted claims for these users, so they can be read.
       await expect(findClaim(name, userId)).rejects.toMatchObject({ code: 'claim_not_found' });
     }
     expect((await claim({ couponName: name, userId: '...' })).outcome).toBe('claimed');
@@ -381,7 +377,7 @@ describe("the host's sessions", () => {
 
   it('may have an open transaction: that connection is ended, and the next one is used', async () => {
     const { createCoupon } = await start();
-    // All that are idle: those that come out of the pool next.
+    // All idle connections, which the pool lends next.
     const clients = await Promise.all(Array.from({ length: 2 }, () => pool.connect()));
     for (const client of clients) {
       await client.query('begin');
@@ -396,8 +392,8 @@ describe("the host's sessions", () => {
     }
     await createCoupon({ name: newName(), amount: 1 });
     const left = clients.length - results.filter((one) => one.status === 'rejected').length;
-    // The server needs a moment to see that a connection was ended.
-    await waitFor('end of the others', async () => {
+    // The server notices the end of a connection a little later.
+    await waitFor('the end of the other sessions', async () => {
       const open = await database.query(
         `select from pg_stat_activity where datname = current_database() and state like 'idle in trans%'`,
       );
@@ -605,10 +601,13 @@ describe('an embedded engine whose database hangs', () => {
         () => 'failed',
       );
     proxy.blackHole(true);
-    await waitFor('line', async () => (await read()) === 'failed' && warnings.length > 0);
+    await waitFor(
+      'the line in the log',
+      async () => (await read()) === 'failed' && warnings.length > 0,
+    );
     expect(await read()).toBe('failed');
     proxy.heal();
-    await waitFor('answer', async () => (await read()) === 'read');
+    await waitFor('an answer', async () => (await read()) === 'read');
     expect(await read()).toBe('read');
     expect(warnings).toEqual([
       expect.stringMatching(/^the database is gone: /),

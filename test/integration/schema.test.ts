@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rule that says in which schema of a database the service and the library find their tables. */
+/** The schema in which the service and the library find or create their tables. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
@@ -9,6 +9,7 @@ import { migrateAsReleased } from '../support/released-migrations.ts';
 import { patience, startService } from '../support/service.ts';
 import {
   createEmptyDatabase,
+  createRole,
   migrateDatabase,
   type TestDatabase,
 } from '../support/test-database.ts';
@@ -72,7 +73,7 @@ const couponsIn = async (schema: string) =>
     ({ name }) => name,
   );
 
-/** What Ruby on Rails leaves in a database. */
+/** The table that Ruby on Rails has in a database. */
 const railsTables = `create table public.schema_migrations (version varchar primary key);
   create table public.coupons (id bigint primary key, code text)`;
 
@@ -105,11 +106,11 @@ describe('a start on a database without an installation', () => {
   it('creates one installation when several services start together', async () => {
     const holder = new pg.Client({ connectionString: database.url });
     await holder.connect();
-    // The lock of all migrations, by any release.
+    // The lock for migrations, which every release takes.
     await holder.query('select pg_advisory_lock(7241865325823964)');
     const starting = [migrateAs(), migrateAs('public'), migrateAs('sale'), migrateAs()];
     const ended = Promise.allSettled(starting);
-    await waitFor('four that wait for the lock', async () => {
+    await waitFor('four services to wait for the lock', async () => {
       const waiting = await database.query(
         `select from pg_locks where locktype = 'advisory' and not granted
          and database = (select oid from pg_database where datname = current_database())`,
@@ -200,7 +201,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await create('OLD', 1)).toBe(201);
     expect(await claim('OLD', 'ada')).toBe(200);
     expect(await database.query('select from public.claims')).toEqual([]);
-    // Out of the reach of a service that is not given a schema, so nothing is ambiguous.
+    // A service without a configured schema does not search this one, so its choice is clear.
     await restart();
     expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 3 });
   });
@@ -347,15 +348,12 @@ describe('a session of the service', () => {
   it('works in its schema, whatever the URL and the role set', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
-    const role = `hostile_${new URL(database.url).pathname.slice(1)}`;
     await database.query('create schema other');
     await database.query('create table other.coupons (like firstcome.coupons)');
-    await database.query(`create role ${role} superuser login password 'secret'`);
+    const role = await createRole(database, 'superuser');
     try {
-      await database.query(`alter role ${role} set search_path = other, pg_catalog`);
-      const url = new URL(database.url);
-      url.username = role;
-      url.password = 'secret';
+      await database.query(`alter role ${role.name} set search_path = other, pg_catalog`);
+      const url = role.urlOn(database.url);
       url.searchParams.set('options', '-c search_path=other');
       await restart({ DATABASE_URL: url.href, WORKERS: '1', STOCK_CHECK_INTERVAL_MS: '20' });
       expect((await call('/api/coupons/SALE')).status).toBe(200);
@@ -365,7 +363,7 @@ describe('a session of the service', () => {
     } finally {
       await app?.stop();
       app = undefined;
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 

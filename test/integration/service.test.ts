@@ -38,7 +38,7 @@ describe('a service', () => {
       );
       return counts.filter((line) => !/"read(Health|Metrics)"/.test(line)).sort();
     };
-    // A call is counted when its answer has left, which is after it has come.
+    // A call is counted after its answer was sent, so the client may have it before.
     await expect
       .poll(counted, { timeout: 20_000 })
       .toEqual([

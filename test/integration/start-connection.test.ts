@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -9,24 +8,27 @@ import {
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { patience, startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import {
+  createRole,
+  createTestDatabase,
+  type TestDatabase,
+  type TestRole,
+} from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const role = `guest_${randomBytes(6).toString('hex')}`;
 let database: TestDatabase;
+let role: TestRole;
 let proxy: FaultProxy;
 let url: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await database.query(`create role ${role} login password 'secret'`);
-  const ours = new URL(database.url);
-  [ours.username, ours.password] = [role, 'secret'];
-  url = ours.href;
+  role = await createRole(database);
+  url = role.urlOn(database.url).href;
 });
 
 afterAll(async () => {
-  await database.query(`drop role ${role}`);
+  await role.drop();
   await database.drop();
 });
 
@@ -113,18 +115,18 @@ describe('a start waits for a database', () => {
   });
 
   it('that admits no more connections', async () => {
-    await database.query(`alter role ${role} connection limit 0`);
+    await database.query(`alter role ${role.name} connection limit 0`);
     const { result, waits } = start({}, () =>
-      database.query(`alter role ${role} connection limit -1`),
+      database.query(`alter role ${role.name} connection limit -1`),
     );
     expect(await result).toBe('done');
     expect(waits).toEqual([expect.stringMatching(/^too many connections for role/)]);
   });
 
   it('whose transactions are read-only', async () => {
-    await database.query(`alter role ${role} set default_transaction_read_only = on`);
+    await database.query(`alter role ${role.name} set default_transaction_read_only = on`);
     const { result, waits } = start({}, () =>
-      database.query(`alter role ${role} reset default_transaction_read_only`),
+      database.query(`alter role ${role.name} reset default_transaction_read_only`),
     );
     expect(await result).toBe('done');
     expect(waits).toEqual(['its transactions are read-only']);
@@ -262,7 +264,7 @@ describe('a start that is aborted', () => {
 });
 
 it('a start looks up names in the catalogs only, whatever search path the URL sets', async () => {
-  await database.query(`create schema other authorization ${role}`);
+  await database.query(`create schema other authorization ${role.name}`);
   await database.query(
     'create function other.pg_is_in_recovery() returns boolean language sql return true',
   );
@@ -281,8 +283,8 @@ it('a start looks up names in the catalogs only, whatever search path the URL se
 
 it("a start ignores the role's limits on statements and locks", async () => {
   // A migration may take long, and so may the wait for one that another process runs.
-  await database.query(`alter role ${role} set statement_timeout = 77`);
-  await database.query(`alter role ${role} set lock_timeout = 88`);
+  await database.query(`alter role ${role.name} set statement_timeout = 77`);
+  await database.query(`alter role ${role.name} set lock_timeout = 88`);
   const limited = new URL(proxy.urlOf(url));
   limited.searchParams.set('options', '-c idle_in_transaction_session_timeout=99');
   const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
@@ -294,7 +296,7 @@ it("a start ignores the role's limits on statements and locks", async () => {
     return rows;
   });
   expect(await result).toEqual(names.map(() => ({ setting: '0' })));
-  await database.query(`alter role ${role} reset all`);
+  await database.query(`alter role ${role.name} reset all`);
 });
 
 it('a start waits no longer than its limit in all, and its error has the last reason', async () => {

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 afterEach(endServiceProcesses);
 
-/** A client that takes any certificate. */
+/** Options of a client that accepts any certificate. */
 async function withTls<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
   const client = new pg.Client({
     connectionString: postgres.url(),
@@ -56,7 +56,7 @@ async function withTls<Result>(work: (client: pg.Client) => Promise<Result>): Pr
   }
 }
 
-/** Gives the server this certificate, and waits until it shows it to clients. */
+/** Gives the server this certificate, and waits until it uses it. */
 async function present({ cert, key }: Certificate): Promise<void> {
   const { uid, gid } = await stat(dataFolder);
   for (const [from, to] of [
@@ -73,7 +73,7 @@ async function present({ cert, key }: Certificate): Promise<void> {
   await postgres.query(`alter system set ssl_ca_file = 'root.crt'`);
   await postgres.query('select pg_reload_conf()');
   const expected = (await readFile(cert, 'utf8')).replaceAll(/-----.*-----|\s/g, '');
-  await waitFor('certificate of the server', () =>
+  await waitFor('the new certificate of the server', () =>
     withTls(async (client) => {
       const { stream } = (client as unknown as { connection: { stream: TLSSocket } }).connection;
       return stream.getPeerCertificate().raw.toString('base64') === expected;
@@ -87,7 +87,7 @@ const urlWith = (query: string, host = 'localhost') => {
   return `${url.href}?${query}`;
 };
 
-/** Whether the session is encrypted; rejects with the refusal to start, which must not wait. */
+/** Whether the session is encrypted; rejects when the start is refused, which must happen without a wait. */
 const encrypted = (query: string, host?: string) =>
   withStartConnection(
     {
@@ -179,7 +179,7 @@ describe('a connection', () => {
     try {
       const as = ({ cert, key }: Certificate) =>
         `${withCa('verify-full')}&sslcert=${cert}&sslkey=${key}`;
-      await waitFor('rule of the server', () => refused(withCa('require')));
+      await waitFor('the new rule of the server', () => refused(withCa('require')));
       expect(await encrypted(as(ours))).toBe(true);
       await expect(encrypted(as(theirs))).rejects.toThrow(
         acrossLines('certificate authentication failed'),
@@ -190,7 +190,7 @@ describe('a connection', () => {
     } finally {
       await writeFile(hba, before);
       await postgres.query('select pg_reload_conf()');
-      await waitFor('rule of the server', () => encrypted(withCa('require')));
+      await waitFor('the new rule of the server', () => encrypted(withCa('require')));
     }
   });
 });
@@ -262,14 +262,16 @@ describe('a service', () => {
     await writeFile(hba, before.replaceAll(/^host /gm, 'hostssl '));
     await reload();
     try {
-      await waitFor('rule of the server', () => refused(''));
+      await waitFor('the new rule of the server', () => refused(''));
       await expect(encrypted('')).rejects.toThrow(
         acrossLines('no encryption The server wants TLS: add sslmode'),
       );
     } finally {
       await writeFile(hba, before);
       await reload();
-      await waitFor('rule of the server', () => refused('').then((isRefused) => !isRefused));
+      await waitFor('the new rule of the server', () =>
+        refused('').then((isRefused) => !isRefused),
+      );
     }
   });
 
@@ -277,7 +279,7 @@ describe('a service', () => {
     await postgres.query('alter system set ssl = off');
     await postgres.query('select pg_reload_conf()');
     try {
-      await waitFor('end of TLS', () => refused('sslmode=require'));
+      await waitFor('the end of TLS', () => refused('sslmode=require'));
       await expect(encrypted('sslmode=require')).rejects.toThrow(
         acrossLines(
           'does not support SSL connections Turn TLS on in the server, or write sslmode=disable',

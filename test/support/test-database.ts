@@ -36,6 +36,36 @@ export type TestDatabase = {
   drop(): Promise<void>;
 };
 
+/** A role that can log in, for one test. */
+export type TestRole = {
+  name: string;
+  /** The URL with the name and password of this role. */
+  urlOn(databaseUrl: string): URL;
+  /** Drops the role and what it owns in its test database. */
+  drop(): Promise<void>;
+};
+
+/** Creates a role on the server of a test database, with attributes such as `superuser`. */
+export async function createRole(
+  { query }: Pick<TestDatabase, 'query'>,
+  attributes = '',
+): Promise<TestRole> {
+  const name = `role_${randomBytes(6).toString('hex')}`;
+  await query(`create role ${name} ${attributes} login password 'secret'`);
+  return {
+    name,
+    urlOn(databaseUrl) {
+      const url = new URL(databaseUrl);
+      [url.username, url.password] = [name, 'secret'];
+      return url;
+    },
+    async drop() {
+      await query(`drop owned by ${name} cascade`);
+      await query(`drop role ${name}`);
+    },
+  };
+}
+
 /** Copies the template. */
 export function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(template);
