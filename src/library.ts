@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The package's export, and its composition root: the engine inside another program, on a pool of that program. It opens
- * no port, reads no environment, listens to no signal and ends no process.
+ * The package's export, and its composition root: the engine inside another program, on a pool of that program. It
+ * opens no port, reads no environment, listens to no signal and ends no process.
  */
 import { assertCanLend } from './adapters/postgres/connections/host-pool.ts';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
@@ -64,8 +64,8 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
 
 /**
  * Starts an engine on a schema that `migrate` has brought up to date. It borrows up to `claimConnections` +
- * `queryConnections` connections of the pool, keeps them until `stop`, and then ends them: host and engine never share a
- * session. Rejects with a `StartError` that says what to change, and leaves nothing running.
+ * `queryConnections` connections of the pool, keeps them until `stop`, and then ends them: host and engine never share
+ * a session. Rejects with a `StartError` that says what to change, and leaves nothing running.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
   const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;

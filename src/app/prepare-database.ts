@@ -52,8 +52,8 @@ export function prepareDatabase(
 }
 
 /**
- * Brings the installation in a database up to date, or creates one. Beside another installation it creates one only with
- * `newInstallation`: a setting that names the wrong schema would hide every coupon.
+ * Brings the installation in a database up to date, or creates one. Beside another installation it creates one only
+ * with `newInstallation`: a setting that names the wrong schema would hide every coupon.
  */
 export function migrateDatabase(
   config: Config,

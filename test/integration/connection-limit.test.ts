@@ -92,7 +92,8 @@ describe('a start with few connections', () => {
 describe('a start behind a pooler', () => {
   it('fails and advises to connect to PostgreSQL directly', async () => {
     const proxy = await FaultProxy.before(url);
-    // A pooler sends a process id of its own in its greeting. BackendKeyData: a K, its length of 12, process and secret key.
+    // A pooler sends a process id of its own in its greeting. BackendKeyData: a K, its length of 12, process and secret
+    // key.
     proxy.editReply = (piece) => {
       const at = piece.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
       if (at >= 0) piece.writeInt32BE(1, at + 5);

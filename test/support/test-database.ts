@@ -5,7 +5,9 @@ import { inject } from 'vitest';
 import { type Migrated, migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 
-/** The schema of the tables in these databases. It has the name of the tests' role, so the role's search path finds it. */
+/**
+ * The schema of the tables in these databases. It has the name of the tests' role, so the role's search path finds it.
+ */
 export const schema = 'firstcome';
 
 const template = 'firstcome_template';
@@ -16,7 +18,9 @@ export async function prepareTemplate(url: string): Promise<void> {
   await migrateDatabase(urlOf(url, template));
 }
 
-/** Migrates as the service does: in the given schema or the one that it finds, on request beside another installation. */
+/**
+ * Migrates as the service does: in the given schema or the one that it finds, on request beside another installation.
+ */
 export function migrateDatabase(
   url: string,
   options: { schema?: string; newInstallation?: boolean } = {},

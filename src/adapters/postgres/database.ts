@@ -72,8 +72,8 @@ export class Database {
   }
 
   /**
-   * Runs one statement and returns its rows after the commit. Rejects with a `DatabaseFault`; at once while the database
-   * is not the one of the start.
+   * Runs one statement and returns its rows after the commit. Rejects with a `DatabaseFault`; at once while the
+   * database is not the one of the start.
    */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
     if (this.installation?.isDifferent)

@@ -24,8 +24,8 @@ import {
 import { unknownStopOptions } from './options.ts';
 
 /**
- * A running engine. A claim returns its outcome, also when it is refused. Every failure is thrown as an `AppError` with a
- * `code`: after `outcome_unknown` and `internal` the call may have changed something, after all others it changed
+ * A running engine. A claim returns its outcome, also when it is refused. Every failure is thrown as an `AppError` with
+ * a `code`: after `outcome_unknown` and `internal` the call may have changed something, after all others it changed
  * nothing.
  */
 export type Firstcome = {
@@ -49,9 +49,13 @@ export type Firstcome = {
     userId: string;
     idempotencyKey?: string | undefined;
   }): Promise<ClaimOutcome>;
-  /** The state at a moment after the call. Faults: `invalid_request`, `coupon_not_found`, `overloaded`, `unavailable`. */
+  /**
+   * The state at a moment after the call. Faults: `invalid_request`, `coupon_not_found`, `overloaded`, `unavailable`.
+   */
   readCoupon(name: string): Promise<CouponWithHolders>;
-  /** Members left out stay as they are; null removes a limit. Faults: those of `createCoupon`, and `coupon_not_found`. */
+  /**
+   * Members left out stay as they are; null removes a limit. Faults: those of `createCoupon`, and `coupon_not_found`.
+   */
   changeCoupon(
     name: string,
     change: Window & { paused?: boolean | undefined },
@@ -78,7 +82,8 @@ export type Firstcome = {
   }): Promise<ClaimPage>;
   /**
    * Refuses further calls, answers waiting claims, and ends the connections that the pool has lent. Call it before the
-   * pool's own `end`. Claims without an answer after `timeoutMs` (default 4,000) get a fault. A second call has no effect.
+   * pool's own `end`. Claims without an answer after `timeoutMs` (default 4,000) get a fault. A second call has no
+   * effect.
    */
   stop(options?: { timeoutMs?: number }): Promise<void>;
 };

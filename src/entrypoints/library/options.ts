@@ -14,8 +14,8 @@ export type HostDatabase = {
    */
   pool: Pool;
   /**
-   * The schema that holds the tables and functions: lower case letters, digits, underscores. The default is the schema of
-   * the existing installation in `firstcome`, `public` or the role's search path; without one, `firstcome`.
+   * The schema that holds the tables and functions: lower case letters, digits, underscores. The default is the schema
+   * of the existing installation in `firstcome`, `public` or the role's search path; without one, `firstcome`.
    */
   schema?: string;
 };

@@ -20,8 +20,8 @@ export type SessionOptions = {
 };
 
 /**
- * The driver's configuration. It has every value: the driver would take a missing or empty one from the environment or a
- * password file. Throws a `StartError` when the URL cannot be used.
+ * The driver's configuration. It has every value: the driver would take a missing or empty one from the environment or
+ * a password file. Throws a `StartError` when the URL cannot be used.
  */
 export function connectionConfig(url: string, session: SessionOptions): pg.ClientConfig {
   const location = locationOfUrl(url);

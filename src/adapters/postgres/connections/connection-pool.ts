@@ -80,8 +80,8 @@ export class ConnectionPool {
 
   /**
    * Takes a connection back after its statement. With `destroy` it is ended; otherwise it stays here, ready for
-   * `takeIdle`. The driver's pool would hand it out one turn of the event loop later, and the next batch of claims would
-   * wait behind all answers to the batch before it.
+   * `takeIdle`. The driver's pool would hand it out one turn of the event loop later, and the next batch of claims
+   * would wait behind all answers to the batch before it.
    */
   release(client: pg.PoolClient, destroy: boolean): void {
     this.inUse.delete(client);
@@ -138,8 +138,8 @@ export class ConnectionPool {
   }
 
   /**
-   * Ends a session, and frees its slot only when the server has ended it too: the server may admit no more sessions than
-   * there are.
+   * Ends a session, and frees its slot only when the server has ended it too: the server may admit no more sessions
+   * than there are.
    */
   private endSession(client: pg.PoolClient): void {
     this.inUse.add(client);

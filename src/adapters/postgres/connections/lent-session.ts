@@ -60,7 +60,9 @@ async function setUp(client: pg.PoolClient, options: LentSessionOptions): Promis
   await options.verify?.(client);
 }
 
-/** Uses a callback: a promise would resolve a turn later, and the server's next message could arrive before `onOpened`. */
+/**
+ * Uses a callback: a promise would resolve a turn later, and the server's next message could arrive before `onOpened`.
+ */
 function borrow(pool: pg.Pool, options: LentSessionOptions): Promise<pg.PoolClient> {
   return new Promise((resolve, reject) => {
     let isTooLate = false;

@@ -2,8 +2,8 @@
 import pg from 'pg';
 
 /**
- * How values are parsed: times as texts in RFC 3339, with the microseconds that a Date would drop. The host of an embedded
- * engine may change the driver's parsers for its process; these stay the same.
+ * How values are parsed: times as texts in RFC 3339, with the microseconds that a Date would drop. The host of an
+ * embedded engine may change the driver's parsers for its process; these stay the same.
  */
 const parsers: Record<number, (value: string) => unknown> = {
   [pg.types.builtins.BOOL]: (value) => value === 't',

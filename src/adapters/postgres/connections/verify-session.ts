@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Checks each new connection before its first use: its server is a primary, and the installation is that of the start. */
+/**
+ * Checks each new connection before its first use: its server is a primary, and the installation is that of the start.
+ */
 import type pg from 'pg';
 import { type DatabaseFault, lacksTables } from '../errors/pg-error.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
@@ -41,8 +43,8 @@ export class NotPrimaryError extends Error {
 }
 
 /**
- * Resolves when the connection may be used, and rejects with the reason otherwise. The caller ends a rejected connection,
- * and limits the time.
+ * Resolves when the connection may be used, and rejects with the reason otherwise. The caller ends a rejected
+ * connection, and limits the time.
  */
 export async function verifySession(
   client: pg.ClientBase,

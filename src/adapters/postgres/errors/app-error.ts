@@ -3,7 +3,9 @@ import { AppError, detailOf } from '../../../core/errors.ts';
 import { DifferentInstallationError } from '../installation/installation-watch.ts';
 import { DatabaseFault } from './pg-error.ts';
 
-/** For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing. */
+/**
+ * For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing.
+ */
 export function throwAsReadError(error: unknown): never {
   if (!(error instanceof DatabaseFault)) throw error;
   if (error.reason === 'broken') throw toAppError(error);

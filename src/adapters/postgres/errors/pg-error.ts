@@ -66,8 +66,8 @@ export class DatabaseFault extends Error {
   }
 }
 
-// SQLSTATEs, and classes of them, that a server sends only after it has rolled the transaction back. After any other error
-// the effect is unknown: a shutdown (57P01), a full disk (53100), an internal error.
+// SQLSTATEs, and classes of them, that a server sends only after it has rolled the transaction back. After any other
+// error the effect is unknown: a shutdown (57P01), a full disk (53100), an internal error.
 const definite: Record<string, FaultReason> = {
   // Constraints (23), values (22), and errors that functions and triggers raise.
   ...{ '09': 'refused', '20': 'refused', '21': 'refused', '22': 'refused', '23': 'refused' },
@@ -115,8 +115,8 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
 function reasonOf(code: string, error: pg.DatabaseError): FaultReason {
   const kind = code.slice(0, 2);
   const reason = definite[code] ?? definite[kind] ?? (serverClasses.has(kind) ? 'lost' : 'refused');
-  // A trigger of another program may lack its own table or function, or write to another server that refuses it. Neither
-  // says anything about our tables and our server.
+  // A trigger of another program may lack its own table or function, or write to another server that refuses it.
+  // Neither says anything about our tables and our server.
   const mayBeForeign = reason === 'broken' || reason === 'not_sent';
   return mayBeForeign && isInForeignFunction(error) ? 'refused' : reason;
 }

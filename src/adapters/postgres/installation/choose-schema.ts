@@ -76,8 +76,8 @@ export function contentOf(facts: SchemaFacts, all: readonly SchemaFacts[]): Sche
 }
 
 /**
- * Chooses the schema: the one that the operator has set (`wanted`), else the only installation among the candidates, else
- * the default. Throws a `StartError` that says what to do.
+ * Chooses the schema: the one that the operator has set (`wanted`), else the only installation among the candidates,
+ * else the default. Throws a `StartError` that says what to do.
  */
 export function chooseSchema(
   all: readonly SchemaFacts[],
@@ -152,7 +152,8 @@ function isListOfAnother(schema: string, contents: ReadonlyMap<string, SchemaCon
 // Each line below fits into 80 columns behind the program's name.
 
 /**
- * The refusal to create a second installation: with a wrong or forgotten setting it would hide all coupons of the first.
+ * The refusal to create a second installation: with a wrong or forgotten setting it would hide all coupons of the
+ * first.
  */
 export function secondInstallation(
   { schema, others: [other = ''] }: InstallationLocation,

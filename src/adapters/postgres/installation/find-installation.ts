@@ -39,8 +39,8 @@ type SchemaRow = {
 export type SchemaWanted = { schema: string | undefined; setting: SchemaSetting };
 
 /**
- * Applies `chooseSchema` with the search path of the role and the URL, not that of the session, which it changes. Throws a
- * `StartError` that says what to do.
+ * Applies `chooseSchema` with the search path of the role and the URL, not that of the session, which it changes.
+ * Throws a `StartError` that says what to do.
  */
 export async function findInstallation(
   client: pg.ClientBase,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 const pausedText =
-  'the database is not the one of the start: claims and reads are refused until it is back, or until a restart accepts this one';
+  'the database is not the one of the start: calls are refused until it is back, or a restart accepts this one';
 
 /** A session works on tables of another installation than the one that the process was started on. */
 export class DifferentInstallationError extends Error {

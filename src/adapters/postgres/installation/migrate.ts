@@ -38,16 +38,16 @@ export type Migrated = {
 };
 
 /**
- * Brings an installation to the tables and functions of this version, or creates one. Several processes may do so at the
- * same time: one works, the others wait for it. Rejects with a `StartError`.
+ * Brings an installation to the tables and functions of this version, or creates one. Several processes may do so at
+ * the same time: one works, the others wait for it. Rejects with a `StartError`.
  */
 export function migrate(options: MigrateOptions & StartConnection): Promise<Migrated> {
   return withStartConnection(options, (client) => migrateWith(client, options));
 }
 
 /**
- * The same on an open connection. Afterwards its search path is that of the installation, and its session still holds the
- * lock for migrations until the caller ends it.
+ * The same on an open connection. Afterwards its search path is that of the installation, and its session still holds
+ * the lock for migrations until the caller ends it.
  */
 export async function migrateWith(
   client: pg.ClientBase,

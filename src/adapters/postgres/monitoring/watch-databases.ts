@@ -6,8 +6,8 @@ import type { RefusedStatementLog } from './refused-statement-log.ts';
 
 /**
  * Applies what one connection shows about the server to all pools. When a server is no primary, the database is not the
- * one of the start, or an answer times out, all pools drop their idle connections, so that the next statement gets a new,
- * verified one.
+ * one of the start, or an answer times out, all pools drop their idle connections, so that the next statement gets a
+ * new, verified one.
  */
 export function watchDatabases(
   databases: readonly Database[],

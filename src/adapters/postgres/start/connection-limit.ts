@@ -18,8 +18,8 @@ export type ConnectionLimit = { connections_max: number; connections_free: numbe
 
 /**
  * Checks that the database admits as many connections as the pools may open; otherwise claims would fail under load.
- * Throws a `StartError` when it never admits as many, or when a pooler is in between; returns a warning when too few are
- * free now.
+ * Throws a `StartError` when it never admits as many, or when a pooler is in between; returns a warning when too few
+ * are free now.
  */
 export async function checkConnectionLimit(
   client: pg.ClientBase,

@@ -8,7 +8,10 @@ const setCouponSequence = statement('set-coupon-sequence');
 
 type SequenceRow = { next_id: string; used_id: string | null; remedy: string };
 
-/** Refuses a database whose sequence would give the next coupon an id in use. Throws a `StartError` that says what to run. */
+/**
+ * Refuses a database whose sequence would give the next coupon an id in use. Throws a `StartError` that says what to
+ * run.
+ */
 export async function assertSequence(client: pg.ClientBase): Promise<void> {
   const found = await client.query<{ statement: string }>(findCouponSequence.text);
   if (found.rows[0] === undefined) return;

@@ -27,8 +27,8 @@ export function unsafeSettings(settings: DurabilitySettings): string[] {
 }
 
 /**
- * Returns the level of durability. For a database that can lose what it has committed it throws a `StartError` that says
- * what to do, unless `unsafeAllowed`.
+ * Returns the level of durability. For a database that can lose what it has committed it throws a `StartError` that
+ * says what to do, unless `unsafeAllowed`.
  */
 export async function checkDurability(
   client: pg.ClientBase,

@@ -37,10 +37,10 @@ const reportEveryMs = 5_000;
 const endMsMax = 500;
 
 /**
- * Runs the work of a start on one connection, once the database is there and takes writes. At first the session looks up
- * names in the catalogs only. When the connection breaks or the server stops answering, the database counts as not ready,
- * and the work starts again on a new connection. Rejects with a `StartError` that says what to check, at once where waiting does not help; and with the
- * reason of `signal` when it aborts.
+ * Runs the work of a start on one connection, once the database is there and takes writes. At first the session looks
+ * up names in the catalogs only. When the connection breaks or the server stops answering, the database counts as not
+ * ready, and the work starts again on a new connection. Rejects with a `StartError` that says what to check, at once
+ * where waiting does not help; and with the reason of `signal` when it aborts.
  */
 export async function withStartConnection<Result>(
   options: StartConnection,

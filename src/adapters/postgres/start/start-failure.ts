@@ -22,8 +22,8 @@ const notReadyCodes = new Set([
   // No server answers, or the name is unknown: a container gets its name only when it starts.
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'],
   ...['ENETUNREACH', 'ENETDOWN', 'EAI_AGAIN', 'ENOTFOUND'],
-  // The server is shutting down, has crashed, is starting up, or admits no more connections for now: the sessions of the
-  // previous release end soon.
+  // The server is shutting down, has crashed, is starting up, or admits no more connections for now: the sessions of
+  // the previous release end soon.
   ...['57P01', '57P02', '57P03', tooManyConnections],
   // The server takes no writes.
   '25006',
@@ -32,7 +32,9 @@ const notReadyCodes = new Set([
 // Messages of the driver for a closed connection, which have no code.
 const notReadyMessages = new Set(['Connection terminated unexpectedly', 'Connection terminated']);
 
-/** Whether the database may become usable without a change by the operator: it is not up yet, or takes no writes yet. */
+/**
+ * Whether the database may become usable without a change by the operator: it is not up yet, or takes no writes yet.
+ */
 export function isNotReady(error: unknown): boolean {
   const cause = error instanceof StartError ? error.cause : error;
   if (cause instanceof DatabaseNotReady) return true;

@@ -7,8 +7,8 @@ const unansweredMax = 3;
 
 /**
  * Watches a connection while work runs on it, which may take long. When nothing arrives on the connection for
- * `intervalMs`, a second connection finds out whether the server still answers. After three such checks in a row without
- * an answer `onFrozen` is called, once. Returns a function that ends the watch.
+ * `intervalMs`, a second connection finds out whether the server still answers. After three such checks in a row
+ * without an answer `onFrozen` is called, once. Returns a function that ends the watch.
  */
 export function watchServer(
   client: pg.Client,
