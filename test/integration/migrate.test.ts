@@ -42,7 +42,7 @@ const advice = (onSchema: string) => [
   `\`alter database "${url.pathname.slice(1)}" owner to "${role}"\``,
   'or of the schema:',
   onSchema,
-  'Where another role has made the tables, run this as that role.',
+  'If another role created the tables, run this as that role.',
 ];
 
 it('a migration that has to wait for another one says so', async () => {

@@ -71,7 +71,7 @@ describe('connectionConfig', () => {
 
 describe('connectionConfig', () => {
   it.each([
-    ['mysql://db/sale', 'DATABASE_URL is no connection URL of PostgreSQL: write postgres://'],
+    ['mysql://db/sale', 'DATABASE_URL is no connection URL of PostgreSQL\nWrite postgres://'],
     ['postgres://db/sale?sslmode=prefer', /^DATABASE_URL: sslmode is prefer, /],
     ['postgres://db/sale?sslmod=a&port=x', /^DATABASE_URL has .*\nDATABASE_URL: port must/],
     ['postgres://db/sale?sslmode=verify-ca&sslrootcert=/nowhere', /cannot be used: ENOENT/],

@@ -48,7 +48,7 @@ function locationOfUrl(url: string): ConnectionLocation {
   const read = readConnectionUrl(url);
   if (read === undefined)
     throw new StartError(
-      'DATABASE_URL is no connection URL of PostgreSQL: write postgres://user:password@host:5432/database',
+      'DATABASE_URL is no connection URL of PostgreSQL\nWrite postgres://user:password@host:5432/database',
     );
   const located = locationFrom(read.given);
   const mistakes = [...read.mistakes, ...located.mistakes];
@@ -66,7 +66,7 @@ function ownUser(): string {
     return userInfo().username;
   } catch (error) {
     throw new StartError(
-      'DATABASE_URL names no user, and the user of this process has no name: add a user to it',
+      'DATABASE_URL names no user, and the user of this process has no name\nAdd a user to it.',
       { cause: error },
     );
   }
