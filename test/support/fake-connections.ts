@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A limit of connections under clients and a clock that the test moves, without sockets. */
+/** The limit of connections, with fake clients and a clock that a test advances; without sockets. */
 import { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,9 +12,9 @@ export class FakeClient extends EventEmitter {
   bytesRead = 0;
   writable = true;
   isClosed = false;
-  /** Where Node keeps the response that is under way. */
+  /** Node keeps the response in progress here. */
   _httpMessage: Response | null = null;
-  /** Whether the answer to the last request leaves it open. */
+  /** Whether the connection stays open after the answer to the last request. */
   shouldKeepAlive = true;
 
   setTimeout(): this {
@@ -34,7 +34,7 @@ export class FakeClient extends EventEmitter {
 /** The connections of a server with a limit. */
 export class FakeServer {
   nowMs = 0;
-  /** Those whose request was answered as late. */
+  /** The clients whose request was answered as late. */
   readonly late: Socket[] = [];
   readonly connections: Connections;
   private readonly server = new EventEmitter();
@@ -51,7 +51,7 @@ export class FakeServer {
     this.connections.watch(this.server as unknown as Server);
   }
 
-  /** Ends the turn of the event loop: all that was sent is read by now. */
+  /** Ends the turn of the event loop, in which everything sent was read. */
   endTurn(): void {
     const run = this.atEndOfTurn;
     this.atEndOfTurn = undefined;
@@ -70,7 +70,7 @@ export class FakeServer {
     return client;
   }
 
-  /** Sends a request, whose body may be missing yet. */
+  /** Sends a request, whose body may be incomplete. */
   ask(client: FakeClient, { complete = true } = {}): FakeClient {
     const response = Object.assign(new EventEmitter(), {
       ...{ req: { complete }, headersSent: false, shouldKeepAlive: true },
@@ -105,7 +105,7 @@ export function times<Value>(count: number, make: () => Value): Value[] {
   return Array.from({ length: count }, make);
 }
 
-/** Which of them are closed, in their order. */
+/** For each client in order, whether it is closed. */
 export function closedAmong(clients: FakeClient[]): boolean[] {
   return clients.map(({ isClosed }) => isClosed);
 }
