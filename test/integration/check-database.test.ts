@@ -16,7 +16,7 @@ function expectShortLines(message: string): void {
   for (const line of `firstcome: ${message}`.split('\n')) expect(line.length).toBeLessThan(81);
 }
 
-describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encoding) => {
+describe.each(['LATIN1', 'SQL_ASCII'])('the encoding %s', (encoding) => {
   const name = `shop_${randomBytes(4).toString('hex')}`;
   const urlOf = (database: string) => new URL(`/${database}`, inject('postgresUrl')).href;
   const created: string[] = [];
@@ -54,13 +54,13 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     return rows.length;
   };
 
-  it('is refused by the service, which creates no table in it', async () => {
+  it('makes the service refuse the database and create no table in it', async () => {
     await expect(startService({ DATABASE_URL: urlOf(name) })).rejects.toMatchObject(refusal);
     expect(await tables()).toBe(0);
     expectShortLines(refusal.message);
   });
 
-  it('is refused by firstcome migrate, which creates no table in it', async () => {
+  it('makes firstcome migrate refuse the database and create no table in it', async () => {
     const options = {
       ...{ connectTimeoutMs: 10_000, sleep: systemClock.sleep },
       ...{ schema: undefined, setting: 'DATABASE_SCHEMA' as const, mayAddInstallation: false },
@@ -69,7 +69,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     expect(await tables()).toBe(0);
   });
 
-  it('is refused by the library, which creates no schema in it', async () => {
+  it('makes the library refuse the database and create no schema in it', async () => {
     const pool = new pg.Pool({ connectionString: urlOf(name) });
     try {
       await expect(migrateSchema({ pool })).rejects.toMatchObject(refusal);
@@ -82,7 +82,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     }
   });
 
-  it('leads to an error whose statement creates a database that the service accepts', async () => {
+  it('is refused with a statement that creates a database which the service accepts', async () => {
     const creation = refusal.message.split('\n').slice(3).join(' ');
     await server.query(creation);
     created.push(`${name}_utf8`);
@@ -177,7 +177,7 @@ describe('a start', () => {
     }
   });
 
-  it('of the library refuses a sequence that is behind its table, in its own schema', async () => {
+  it('refuses a sequence of the library that is behind its table, in its own schema', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     try {
       await migrateSchema({ pool, schema: 'sale' });

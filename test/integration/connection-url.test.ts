@@ -45,7 +45,7 @@ const overTcp = () => ({
 });
 
 describe('a connection URL', () => {
-  it('has the same effect with its parameters before or in the query', async () => {
+  it('a connection URL has the same effect with its parameters before or in the query', async () => {
     const { host, port, user, password, database } = parts;
     expect(await session(`postgres://${user}:${password}@${host}:${port}/${database}`)).toEqual({
       ...{ ...overTcp(), name: 'firstcome start', zone: expect.anything() },
@@ -71,7 +71,7 @@ describe('a connection URL', () => {
     },
   );
 
-  it('names the sessions, and sets what the service does not set', async () => {
+  it('a connection URL names the sessions, and sets what the service does not set', async () => {
     const url = `${postgres.url()}?application_name=shop%20one&options=-c%20TimeZone%3DAsia%2FTokyo%20-c%20geqo%3Doff`;
     expect(await session(url)).toMatchObject({ name: 'shop one', zone: 'Asia/Tokyo' });
     const connections = driverPool(

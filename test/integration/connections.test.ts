@@ -54,14 +54,14 @@ describe('a connection that the server ends', () => {
   const addTermination = (piece: Buffer) =>
     piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, terminated]) : piece;
 
-  it('together with its greeting fails the statement, and never the process', async () => {
+  it('an error of the server together with its greeting fails the statement, and never the process', async () => {
     proxy.editReply = addTermination;
     await expect(findNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
     proxy.editReply = (piece) => piece;
     expect(await findNames()).toEqual([]);
   });
 
-  it('together with an answer keeps the answer, and is not used again', async () => {
+  it('an error of the server together with an answer ends the connection, and the answer counts', async () => {
     await findNames();
     proxy.editReply = addTermination;
     expect(await findNames()).toEqual([]);
@@ -69,7 +69,7 @@ describe('a connection that the server ends', () => {
     expect(await findNames()).toEqual([]);
   });
 
-  it('while it is idle is logged, and the next statement gets another one', async () => {
+  it('the loss of an idle connection is logged, and the next statement gets another one', async () => {
     await findNames();
     await database.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
@@ -80,7 +80,7 @@ describe('a connection that the server ends', () => {
     expect(connection.usage()).toMatchObject({ total: 1, waiting: 0 });
   });
 
-  it('while many statements wait is replaced, and all statements run within the limit', async () => {
+  it('many statements at once run on no more connections than the limit', async () => {
     const answers = await Promise.all(range(50).map(findNames));
     expect(answers.flat()).toEqual([]);
     expect(connection.usage().total).toBeLessThanOrEqual(2);
@@ -100,7 +100,7 @@ describe('a batch', () => {
     await stores.close();
   });
 
-  it('that loses in a deadlock is retried and decided', async () => {
+  it('a batch that loses in a deadlock is retried and decided', async () => {
     await stores.createCoupon('deadlock', 5);
     // The session that closes the circle detects the deadlock after 50 ms, and loses. A gate makes that the batch: it
     // waits there until the other session waits for it.
@@ -156,26 +156,29 @@ describe('a batch', () => {
     ['23514', 1, 'refused: refused'],
     ['57014', 1, 'refused: busy'],
     ['XX000', 1, 'unknown'],
-  ])('by %s, %i times in a row, ends as %s', async (code, times, outcome) => {
-    const name = `conflict ${code} ${times}`;
-    await stores.createCoupon(name, 5);
-    await database.query('create sequence tries');
-    await database.query(
-      `create function fail_at_first() returns trigger language plpgsql as $$
+  ])(
+    'a batch that the database refuses with %s, %i times in a row, ends as %s',
+    async (code, times, outcome) => {
+      const name = `conflict ${code} ${times}`;
+      await stores.createCoupon(name, 5);
+      await database.query('create sequence tries');
+      await database.query(
+        `create function fail_at_first() returns trigger language plpgsql as $$
        begin
          if nextval('tries') <= ${times} then raise 'not now' using errcode = '${code}'; end if;
          return new;
        end $$`,
-    );
-    await database.query(
-      'create trigger fail_at_first before insert on claims for each row execute function fail_at_first()',
-    );
-    const answer = await stores.decide(name, ['ada']);
-    const [tries] = await database.query('select last_value::integer as tries from tries');
-    await database.query('drop trigger fail_at_first on claims');
-    await database.query('drop function fail_at_first');
-    await database.query('drop sequence tries');
-    expect(wordsOf(answer)).toEqual([outcome]);
-    expect(tries).toEqual({ tries: outcome === 'claimed' ? times + 1 : times });
-  });
+      );
+      await database.query(
+        'create trigger fail_at_first before insert on claims for each row execute function fail_at_first()',
+      );
+      const answer = await stores.decide(name, ['ada']);
+      const [tries] = await database.query('select last_value::integer as tries from tries');
+      await database.query('drop trigger fail_at_first on claims');
+      await database.query('drop function fail_at_first');
+      await database.query('drop sequence tries');
+      expect(wordsOf(answer)).toEqual([outcome]);
+      expect(tries).toEqual({ tries: outcome === 'claimed' ? times + 1 : times });
+    },
+  );
 });

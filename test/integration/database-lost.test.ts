@@ -65,8 +65,8 @@ async function newCoupon(amount: number): Promise<string> {
 }
 
 describe('a service under load whose database stops and starts', () => {
-  it.each(['by a shutdown', 'by a crash of all backends'])(
-    '%s: every answer is true, and the service recovers without a restart',
+  it.each(['a shutdown', 'a crash of all backends'])(
+    'after %s of its database a service has given only true answers, and recovers without a restart',
     async (how) => {
       const couponName = await newCoupon(2_000);
       let decided = 0;

@@ -33,7 +33,7 @@ describe('a store that gets values which the API would refuse', () => {
     ['name', { ...coupon, name: '' }],
     ['amount', { ...coupon, name: 'none', amount: 0 }],
     ['closes_at', { ...coupon, name: 'late', opensAt: late, closesAt: early }],
-  ])('names the field %s for the caller to correct', async (field, wrong) => {
+  ])('a store names the field %s for the caller to correct', async (field, wrong) => {
     await expect(stores.coupons.createCoupon({ ...wrong, batchId: newId() })).rejects.toMatchObject(
       {
         code: 'invalid_request',
@@ -149,7 +149,7 @@ describe('an embedded engine', () => {
     }
   });
 
-  it('names the fields of a fault as the package does', async () => {
+  it('an embedded engine names the fields of a fault as the package does', async () => {
     const name = newName();
     const opensAt = new Date('2030-01-31T18:00:00Z');
     await engine.createCoupon({ name, amount: 1, opensAt });

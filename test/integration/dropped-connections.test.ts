@@ -80,7 +80,7 @@ describe('a server that is demoted without ending its sessions', () => {
     return demoted;
   }
 
-  it('fails no read, and its sessions all end after the first one', async () => {
+  it('a server that is demoted without ending its sessions fails no read, and the first read ends all sessions', async () => {
     app = await startService({
       DATABASE_URL: database.url,
       STOCK_CHECK_INTERVAL_MS: '0',
@@ -107,14 +107,14 @@ describe('a server that is demoted without ending its sessions', () => {
 });
 
 describe('a connection at the end of its lifetime', () => {
-  it('is ended while idle, and the next statement gets a new one', async () => {
+  it('a connection at the end of its lifetime is ended while idle, and the next statement gets a new one', async () => {
     const connections = open({ connectionLifetimeMs: 20 });
     expect(await findNames(connections)).toEqual([]);
     await waitFor('the end of the connection', async () => (await backends()).length === 0);
     expect(await findNames(connections)).toEqual([]);
   });
 
-  it('ends after its running statement', async () => {
+  it('a connection at the end of its lifetime ends after its running statement', async () => {
     // Both have the same lifetime, so the one that is used first ends first.
     const connections = open({ connectionLifetimeMs: 50, random: () => 0.5 });
     let isHeld = false;
@@ -132,7 +132,7 @@ describe('a connection at the end of its lifetime', () => {
     await waitFor('the end of the connection', () => connections.usage().total === 0);
   });
 
-  it('stays when connections have no lifetime', async () => {
+  it('a connection without a lifetime stays open', async () => {
     const connections = open({ connectionLifetimeMs: 0, connectionsMax: 1 });
     await findNames(connections);
     const before = await backends();
@@ -148,7 +148,7 @@ describe('a connection at the end of its lifetime', () => {
     expect(await backends()).toEqual(before);
   });
 
-  it('frees its slot before the next one opens, when the database admits no more connections', async () => {
+  it('a connection at the end of its lifetime frees its slot before the next one opens, when the database admits no more connections', async () => {
     const connectionsMax = 4;
     const role = await createRole(database, `connection limit ${connectionsMax}`);
     ends.push(() => role.drop());

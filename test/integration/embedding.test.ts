@@ -94,7 +94,7 @@ describe('migrate', () => {
     }
   });
 
-  it('is required before createFirstcome, and refuses a name that needs quotes', async () => {
+  it('createFirstcome refuses a schema that was not migrated, and a name that needs quotes', async () => {
     await expect(start({ schema: 'empty' })).rejects.toMatchObject({
       name: 'StartError',
       message: expect.stringContaining('migrate()'),
@@ -109,7 +109,7 @@ describe('migrate', () => {
 });
 
 describe('createFirstcome on a schema of an earlier version', () => {
-  it('refuses it before any call', async () => {
+  it('createFirstcome refuses a schema of an earlier version before any call', async () => {
     await migrate({ pool, schema: 'earlier' });
     await database.query('drop function earlier.add_stock_2(text, integer, uuid, bigint, integer)');
     await expect(start({ schema: 'earlier' })).rejects.toMatchObject({
@@ -329,7 +329,7 @@ describe("the host's sessions", () => {
     'TimeZone',
   ];
 
-  it("never get the engine's settings", async () => {
+  it("the host's sessions never get the engine's settings", async () => {
     const show = async (client: pg.PoolClient) => {
       const values: string[] = [];
       for (const name of settings) values.push((await client.query(`show ${name}`)).rows[0][name]);
@@ -355,7 +355,7 @@ describe("the host's sessions", () => {
     expect(await seen()).toEqual(Array(4).fill(expected));
   });
 
-  it('pass no settings, prepared statements or temporary tables to the engine', async () => {
+  it("the host's sessions pass no settings, prepared statements or temporary tables to the engine", async () => {
     const clients = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
     for (const client of clients) {
       await client.query('create temporary table coupons ()');
@@ -375,7 +375,7 @@ describe("the host's sessions", () => {
     expect(warnings).toEqual([]);
   });
 
-  it('may have an open transaction: that connection is ended, and the next one is used', async () => {
+  it("the engine ends a host's session with an open transaction, and uses the next one", async () => {
     const { createCoupon } = await start();
     // All idle connections, which the pool lends next.
     const clients = await Promise.all(Array.from({ length: 2 }, () => pool.connect()));
@@ -485,12 +485,12 @@ describe('createFirstcome', () => {
 });
 
 describe('the options', () => {
-  it('of createFirstcome are accepted by migrate too', async () => {
+  it('migrate accepts the options of createFirstcome', async () => {
     const options = { pool, schema, claimConnections: 1, logger: { warn: () => undefined } };
     expect(await migrate(options)).toEqual([]);
   });
 
-  it('that stop does not know are logged, and the engine stops', async () => {
+  it('stop logs unknown options, and stops the engine', async () => {
     const warnings: unknown[] = [];
     const { stop, claim } = await start({
       logger: { warn: (_event, message) => warnings.push(message) },
@@ -501,7 +501,7 @@ describe('the options', () => {
     await expect(claim({ couponName: 'a', userId: 'b' })).rejects.toThrow('stopped');
   });
 
-  it('are not searched in the arguments of a listener', async () => {
+  it('stop finds no options in the arguments of a listener', async () => {
     const warnings: unknown[] = [];
     const { stop, claim } = await start({
       logger: { warn: (_event, message) => warnings.push(message) },
@@ -517,7 +517,7 @@ describe('a claim whose answer is lost', () => {
   const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence', 'late'];
 
   it.each(cuts)(
-    '(%s) is decided once, and its connection never returns to the host',
+    'a claim whose answer is lost (%s) is decided once, and its connection never returns to the host',
     async (cut) => {
       const warnings: string[] = [];
       const { createCoupon, claim } = await start({
@@ -556,7 +556,7 @@ describe('a claim whose answer is lost', () => {
     },
   );
 
-  it('(a warning at its commit) counts as lost even when the host has turned warnings off', async () => {
+  it('an answer after a warning at the commit counts as lost even when the host has turned warnings off', async () => {
     await database.query(
       `create function ${schema}.warn() returns trigger language plpgsql as
        $$ begin raise warning 'not confirmed'; return null; end $$`,
@@ -619,7 +619,7 @@ describe('an embedded engine whose database hangs', () => {
 });
 
 describe('a read whose connection breaks', () => {
-  it('is unavailable, and a statement that waits for the connection gets another one', async () => {
+  it('a read whose connection breaks is unavailable, and a waiting read gets another connection', async () => {
     const { createCoupon, listClaims } = await start({ queryConnections: 1 });
     const name = newName();
     await createCoupon({ name, amount: 1 });

@@ -167,8 +167,8 @@ const swapTables = () =>
     alter schema aside rename to other;
     commit`);
 
-describe('a service refuses claims and reads', () => {
-  it('when another installation takes the name of its database, and continues when its own is back', async () => {
+describe('a service', () => {
+  it('refuses claims and reads when another installation takes the name of its database, and continues when its own is back', async () => {
     await start();
     await sellOne();
     await databases.create('_new', 'template1');
@@ -185,7 +185,7 @@ describe('a service refuses claims and reads', () => {
     expect((await claim('SALE', 'ada')).status).toBe(409);
   });
 
-  it('when a copy of its database takes its name, and a restart accepts the copy', async () => {
+  it('refuses claims and reads when a copy of its database takes its name, and a restart accepts the copy', async () => {
     await start();
     await sellOne();
     await databases.rename('', '_old');
@@ -199,7 +199,7 @@ describe('a service refuses claims and reads', () => {
     expect((await claim('SALE', 'eve')).body.code).toBe('sold_out');
   });
 
-  it('when its database is dropped and created again, empty and then with another installation', async () => {
+  it('refuses claims and reads when its database is dropped and created again, empty and then with another installation', async () => {
     await start();
     await sellOne();
     await databases.drop();
@@ -219,7 +219,7 @@ describe('a service refuses claims and reads', () => {
     await sellOne();
   });
 
-  it('when its tables are replaced while its connections stay open', async () => {
+  it('refuses claims and reads when its tables are replaced while its connections stay open', async () => {
     await start();
     await sellOne();
     await replaceTables();
@@ -228,7 +228,7 @@ describe('a service refuses claims and reads', () => {
     expect(await databases.query('select from firstcome.claims')).toEqual([]);
   });
 
-  it('when its tables are restored from a copy while its connections stay open', async () => {
+  it('refuses claims and reads when its tables are restored from a copy while its connections stay open', async () => {
     await start();
     await sellOne();
     await databases.query(`begin;
@@ -240,7 +240,7 @@ describe('a service refuses claims and reads', () => {
     await expectRefusals();
   });
 
-  it('and answers nothing from its caches when its database is replaced', async () => {
+  it('answers nothing from its caches when its database is replaced', async () => {
     await start();
     await sellOne();
     await waitFor('the sold-out cache', async () => {

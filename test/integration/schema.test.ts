@@ -138,7 +138,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('is brought up to date in its schema, with all of its data', async () => {
+  it('an installation of release 0.1 in public is brought up to date in its schema, with all of its data', async () => {
     await start();
     expect(await claim('OLD', 'ada')).toBe(200);
     await restart();
@@ -150,7 +150,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('stays the only one when a schema firstcome appears while the service runs', async () => {
+  it('an installation of release 0.1 in public stays the only one when a schema firstcome appears later', async () => {
     await start();
     await database.query('create schema firstcome');
     await database.query('create table firstcome.coupons (id bigint)');
@@ -158,7 +158,7 @@ describe('an installation of release 0.1 in public', () => {
     expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 2 });
   });
 
-  it('is used by the library too, which creates no other', async () => {
+  it('an installation of release 0.1 in public is used by the library too, which creates no other', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     await migrateLibrary({ pool });
     const engine = await createFirstcome({ pool });
@@ -170,7 +170,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not replaced by a new one when another program has a table named installation beside it', async () => {
+  it('an installation of release 0.1 in public is not replaced by a new one when another program has a table named installation beside it', async () => {
     await database.query('create table public.installation (name text)');
     expect(await refusalOf(start())).toBe(
       'StartError: beside the installation in schema public, another program uses\n' +
@@ -180,7 +180,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not hidden by a DATABASE_SCHEMA without an installation: the service refuses to start', async () => {
+  it('an installation of release 0.1 in public is not hidden by a DATABASE_SCHEMA without an installation: the service refuses to start', async () => {
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
       'StartError: schema firstcome has no installation, but schema public has one\n' +
         'To continue with that one, set DATABASE_SCHEMA=public.\n' +
@@ -194,7 +194,7 @@ describe('an installation of release 0.1 in public', () => {
     expect(await claim('OLD', 'ada')).toBe(200);
   });
 
-  it('is independent of a new one that migrate --new-installation creates', async () => {
+  it('an installation of release 0.1 in public is independent of a new one that migrate --new-installation creates', async () => {
     await migrateAs('sale', true);
     await start({ DATABASE_SCHEMA: 'sale' });
     expect((await call('/api/coupons/OLD')).status).toBe(404);
@@ -208,7 +208,7 @@ describe('an installation of release 0.1 in public', () => {
 });
 
 describe('an installation of release 0.1 in the first schema of a search path', () => {
-  it('of the role is found, with its list of migrations in public', async () => {
+  it('an installation in the search path of the role is found, with its list of migrations in public', async () => {
     await database.query('create schema firstcome');
     await migrateAsReleased(database.url);
     expect(await schemasWith('coupons')).toEqual(['firstcome']);
@@ -220,7 +220,7 @@ describe('an installation of release 0.1 in the first schema of a search path', 
     expect(await schemasWith('schema_migrations')).toEqual(['public']);
   });
 
-  it('of the URL is found, whatever its name', async () => {
+  it('an installation in the search path of the URL is found, whatever its name', async () => {
     await database.query('create schema "Shop \\ one"');
     const url = new URL(database.url);
     url.searchParams.set('options', '-c search_path="Shop\\ one"');
@@ -236,7 +236,7 @@ describe('an installation of release 0.1 in the first schema of a search path', 
 describe('an installation outside the search path', () => {
   beforeEach(() => migrateAs('sale'));
 
-  it('is not hidden when DATABASE_SCHEMA is missing: the service refuses to start', async () => {
+  it('an installation outside the search path is not hidden when DATABASE_SCHEMA is missing: the service refuses to start', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
         'To continue with that one, set DATABASE_SCHEMA=sale.\n' +
@@ -247,7 +247,7 @@ describe('an installation outside the search path', () => {
     expect(await schemasWith('coupons')).toEqual(['sale']);
   });
 
-  it('stays the only one until an embedding program sets another schema', async () => {
+  it('an installation outside the search path stays the only one until an embedding program sets another schema', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
@@ -273,7 +273,7 @@ describe('two installations', () => {
     await migrateAs('firstcome', true);
   });
 
-  it('are refused with their names until DATABASE_SCHEMA selects one', async () => {
+  it('two installations are refused with their names until DATABASE_SCHEMA selects one', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: this database has 2 installations, in the schemas\nfirstcome and public\n' +
         'Set DATABASE_SCHEMA to the one that holds your coupons.',
@@ -285,7 +285,7 @@ describe('two installations', () => {
     }
   });
 
-  it('are refused by the library until the option schema selects one', async () => {
+  it('two installations are refused by the library until the option schema selects one', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     const message = 'Set the option schema to the one that holds your coupons.';
     await expect(migrateLibrary({ pool })).rejects.toThrow(message);
@@ -304,28 +304,31 @@ describe('names that another program uses', () => {
     ['its claims', 'create table sale.claims (id bigint)'],
     ['its list of migrations', 'create table sale.schema_migrations (version text)'],
     ['a view called installation', 'create view sale.installation as select 1 as id'],
-  ])('are refused and left as they are: %s', async (_, statement) => {
-    await database.query('create schema sale');
-    await database.query(statement);
-    const name = /sale\.(\w+)/.exec(statement)?.[1];
-    const message = new RegExp(
-      `^StartError: in schema sale another program uses names that firstcome\\n` +
-        `needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
-    );
-    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
-    const pool = new pg.Pool({ connectionString: database.url });
-    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
-    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
-    await pool.end();
-    const there = await database.query(
-      `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
-    );
-    expect(there).toEqual([{ relname: name }]);
-  });
+  ])(
+    'names that another program uses are refused and left as they are: %s',
+    async (_, statement) => {
+      await database.query('create schema sale');
+      await database.query(statement);
+      const name = /sale\.(\w+)/.exec(statement)?.[1];
+      const message = new RegExp(
+        `^StartError: in schema sale another program uses names that firstcome\\n` +
+          `needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
+      );
+      expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
+      const pool = new pg.Pool({ connectionString: database.url });
+      expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
+      expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
+      await pool.end();
+      const there = await database.query(
+        `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
+      );
+      expect(there).toEqual([{ relname: name }]);
+    },
+  );
 });
 
 describe('a start refuses an installation', () => {
-  it('without its id, and prints a statement that writes a new one', async () => {
+  it('a start refuses an installation without its id, and prints a statement that writes a new one', async () => {
     await migrateAs();
     await database.query('delete from firstcome.installation');
     const message = await refusalOf(start());
@@ -335,7 +338,7 @@ describe('a start refuses an installation', () => {
     await start();
   });
 
-  it('without one of its tables', async () => {
+  it('a start refuses an installation without one of its tables', async () => {
     await migrateAs();
     await database.query('drop table firstcome.stock_ledger');
     expect(await refusalOf(start())).toMatch(

@@ -16,12 +16,12 @@ describe('a service', () => {
     await database?.drop();
   });
 
-  it('is healthy when its database is', async () => {
+  it('a service is healthy when its database is', async () => {
     const answer = await fetch(`${app.url}/health`);
     expect(answer.status).toBe(200);
   });
 
-  it('counts its calls by operation and status, claims separately, and no unknown path', async () => {
+  it('a service counts its calls by operation and status, claims separately, and no unknown path', async () => {
     const send = async (path: string, init?: RequestInit) =>
       (await fetch(app.url + path, init)).text();
     const post = (body: unknown) => ({ method: 'POST', body: JSON.stringify(body) });
@@ -51,7 +51,7 @@ describe('a service', () => {
     expect(claims).toContain('firstcome_claims_total{outcome="claimed"} 1');
   });
 
-  it('keeps its own session settings whatever DATABASE_URL sets', async () => {
+  it('a service keeps its own session settings whatever DATABASE_URL sets', async () => {
     const url = new URL(database.url);
     url.searchParams.set(
       'options',

@@ -68,14 +68,14 @@ function start(
 }
 
 describe('a start waits for a database', () => {
-  it('that refuses connections', async () => {
+  it('a start waits for a database that refuses connections', async () => {
     await proxy.refuse();
     const { result, waits } = start({}, () => proxy.accept());
     expect(await result).toBe('done');
     expect(waits).toEqual([expect.stringContaining('ECONNREFUSED')]);
   });
 
-  it('whose name is unknown yet', async () => {
+  it('a start waits for a database whose name is unknown yet', async () => {
     const stop = new AbortController();
     // Two dots make the name invalid, so that no name server is queried, which may be slow to fail.
     const { result, waits } = start(
@@ -86,7 +86,7 @@ describe('a start waits for a database', () => {
     expect(waits).toEqual([expect.stringContaining('getaddrinfo')]);
   });
 
-  it('that closes connections before its greeting', async () => {
+  it('a start waits for a database that closes connections before its greeting', async () => {
     proxy.cutWhen = () => 'before';
     const { result, waits } = start({}, async () => proxy.heal());
     expect(await result).toBe('done');
@@ -94,27 +94,27 @@ describe('a start waits for a database', () => {
     expect(waits[0]).toMatch(/ECONNRESET|terminated unexpectedly/);
   });
 
-  it('that accepts connections and does not answer', async () => {
+  it('a start waits for a database that accepts connections and does not answer', async () => {
     proxy.blackHole(true);
     const { result, waits } = start({ connectTimeoutMs: 1_000 }, async () => proxy.heal());
     expect(await result).toBe('done');
     expect(waits[0]).toBe('it did not answer within 1 s');
   });
 
-  it('that does not answer in the remaining time, which the reason rounds', async () => {
+  it('a start waits for a database that does not answer in the remaining time, which the reason rounds', async () => {
     proxy.blackHole(true);
     const { result } = start({ connectTimeoutMs: 333.333, waitMs: 0 });
     await expect(result).rejects.toThrow(/it did not answer within 0\.3 s$/m);
   });
 
-  it('that sends its greeting and then does not answer', async () => {
+  it('a start waits for a database that sends its greeting and then does not answer', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const { result, waits } = start({ connectTimeoutMs: 3_000 }, async () => proxy.heal());
     expect(await result).toBe('done');
     expect(waits[0]).toBe('it did not answer within 3 s');
   });
 
-  it('that admits no more connections', async () => {
+  it('a start waits for a database that admits no more connections', async () => {
     await database.query(`alter role ${role.name} connection limit 0`);
     const { result, waits } = start({}, () =>
       database.query(`alter role ${role.name} connection limit -1`),
@@ -123,7 +123,7 @@ describe('a start waits for a database', () => {
     expect(waits).toEqual([expect.stringMatching(/^too many connections for role/)]);
   });
 
-  it('whose transactions are read-only', async () => {
+  it('a start waits for a database whose transactions are read-only', async () => {
     await database.query(`alter role ${role.name} set default_transaction_read_only = on`);
     const { result, waits } = start({}, () =>
       database.query(`alter role ${role.name} reset default_transaction_read_only`),
@@ -144,17 +144,20 @@ describe('a start waits for a database', () => {
         return client.query('select 1');
       },
     ],
-  ])('that %s during the work, and the work starts again', async (_how, lose) => {
-    const started = start({}, undefined, async (client, count) => {
-      if (count === 1) await lose(client);
-      return 'done again';
-    });
-    expect(await started.result).toBe('done again');
-    expect(started.works).toBe(2);
-    expect(started.waits).toHaveLength(1);
-  });
+  ])(
+    'a start waits for a database that %s during the work, and the work starts again',
+    async (_how, lose) => {
+      const started = start({}, undefined, async (client, count) => {
+        if (count === 1) await lose(client);
+        return 'done again';
+      });
+      expect(await started.result).toBe('done again');
+      expect(started.works).toBe(2);
+      expect(started.waits).toHaveLength(1);
+    },
+  );
 
-  it('that freezes during the work, and the work starts again', async () => {
+  it('a start waits for a database that freezes during the work, and the work starts again', async () => {
     const started = start(
       { connectTimeoutMs: 500 },
       async () => proxy.heal(),
@@ -203,7 +206,7 @@ describe('a start does not wait', () => {
       (given: URL) => (given.search = '?options=-c%20nothing=1'),
       /unrecognized configuration parameter/,
     ],
-  ])('after %s', async (_what, change, message) => {
+  ])('a start fails at once after %s', async (_what, change, message) => {
     const changed = new URL(url);
     change(changed);
     const { result, waits } = start({ url: changed.href });
@@ -212,7 +215,7 @@ describe('a start does not wait', () => {
     expect(waits).toEqual([]);
   });
 
-  it('with a wait of 0', async () => {
+  it('a start fails at once with a wait of 0', async () => {
     await proxy.refuse();
     const { result, waits } = start({ waitMs: 0 });
     await expect(result).rejects.toThrow(/ECONNREFUSED/);
@@ -220,13 +223,13 @@ describe('a start does not wait', () => {
     expect(waits).toEqual([]);
   });
 
-  it('after an error of a statement', async () => {
+  it('a start fails at once after an error of a statement', async () => {
     const started = start({}, undefined, (client) => client.query('select 1 / 0'));
     await expect(started.result).rejects.toMatchObject({ name: 'StartError' });
     expect(started).toMatchObject({ works: 1, waits: [] });
   });
 
-  it('after a bug in its own work', async () => {
+  it('a start fails at once after a bug in its own work', async () => {
     const bug = new TypeError('a bug');
     const started = start({}, undefined, () => Promise.reject(bug));
     await expect(started.result).rejects.toBe(bug);
@@ -234,7 +237,7 @@ describe('a start does not wait', () => {
 });
 
 describe('a start that is aborted', () => {
-  it('while it waits rejects with the reason of the abort', async () => {
+  it('a start that is aborted while it waits rejects with the reason of the abort', async () => {
     await proxy.refuse();
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal, waitMs: 600_000 }, async () =>
@@ -243,7 +246,7 @@ describe('a start that is aborted', () => {
     await expect(result).rejects.toBe('now');
   });
 
-  it('while it connects rejects at once', async () => {
+  it('a start that is aborted while it connects rejects at once', async () => {
     proxy.blackHole(true);
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal, connectTimeoutMs: 600_000 });
@@ -252,7 +255,7 @@ describe('a start that is aborted', () => {
     clearInterval(untilOpen);
   });
 
-  it('while it works rejects at once', async () => {
+  it('a start that is aborted while it works rejects at once', async () => {
     const stop = new AbortController();
     const { result } = start({ signal: stop.signal }, undefined, (client) => {
       const working = client.query('select pg_sleep(600)');

@@ -118,17 +118,17 @@ describe('a connection', () => {
   const withCa = (mode: string) => `sslmode=${mode}&sslrootcert=${authority.cert}`;
   const withStranger = (mode: string) => `sslmode=${mode}&sslrootcert=${stranger.cert}`;
 
-  it('without sslmode, or with disable, is not encrypted', async () => {
+  it('a connection without sslmode, or with disable, is not encrypted', async () => {
     expect(await encrypted('')).toBe(false);
     expect(await encrypted('sslmode=disable')).toBe(false);
   });
 
-  it('with sslmode=require is encrypted and verifies nothing', async () => {
+  it('a connection with sslmode=require is encrypted and verifies nothing', async () => {
     expect(await encrypted('sslmode=require')).toBe(true);
   });
 
   it.each(['require', 'verify-ca', 'verify-full'])(
-    '%s with an authority takes a certificate that it has signed, and no other',
+    'a connection with %s and an authority accepts only certificates of that authority',
     async (mode) => {
       expect(await encrypted(withCa(mode))).toBe(true);
       expect(await encrypted(withCa(mode), '127.0.0.1')).toBe(true);
@@ -139,11 +139,11 @@ describe('a connection', () => {
     },
   );
 
-  it('with verify-full and no authority trusts those that Node trusts', async () => {
+  it('a connection with verify-full and no authority trusts those that Node trusts', async () => {
     await expect(encrypted('sslmode=verify-full')).rejects.toThrow(/certificate/);
   });
 
-  it('verifies the name of the host with verify-full only', async () => {
+  it('a connection verifies the name of the host with verify-full only', async () => {
     await present(makeCertificate(folder, authority, { name: 'other', hosts: 'DNS:db.example' }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
@@ -154,7 +154,7 @@ describe('a connection', () => {
     }
   });
 
-  it('that verifies the server refuses an expired certificate', async () => {
+  it('a connection that verifies the server refuses an expired certificate', async () => {
     await present(makeCertificate(folder, authority, { name: 'expired', days: -1 }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
@@ -166,7 +166,7 @@ describe('a connection', () => {
     }
   });
 
-  it('authenticates with a client certificate', async () => {
+  it('a connection authenticates with a client certificate', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const [{ usename = '' } = {}] = await postgres.query<{ usename: string }>(
@@ -196,7 +196,7 @@ describe('a connection', () => {
 });
 
 describe('certificate files', () => {
-  it('are read again for each connection, and a broken file is ignored', async () => {
+  it('certificate files are read again for each connection, and a broken file is ignored', async () => {
     const root = join(folder, 'root.crt');
     await copyFile(authority.cert, root);
     const connections = driverPool(
@@ -226,9 +226,9 @@ describe('certificate files', () => {
   });
 
   it.each([
-    ['that holds none', 'no certificate'],
-    ['that is empty', ''],
-  ])('%s keeps a service from starting', async (_what, text) => {
+    ['a certificate file without a certificate', 'no certificate'],
+    ['an empty certificate file', ''],
+  ])('a service does not start with %s', async (_what, text) => {
     const path = join(folder, 'broken.crt');
     await writeFile(path, text);
     await expect(encrypted(`sslmode=verify-ca&sslrootcert=${path}`)).rejects.toMatchObject({
@@ -239,7 +239,7 @@ describe('certificate files', () => {
 });
 
 describe('a service', () => {
-  it('encrypts all of its sessions', async () => {
+  it('a service encrypts all of its sessions', async () => {
     const url = urlWith(`sslmode=verify-full&sslrootcert=${authority.cert}&application_name=shop`);
     const app = await startService({ ...patience, DATABASE_URL: url });
     try {
@@ -255,7 +255,7 @@ describe('a service', () => {
     }
   });
 
-  it('without sslmode does not start on a server that requires TLS, and says what to do', async () => {
+  it('a service without sslmode does not start on a server that requires TLS, and says what to do', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const reload = () => withTls((client) => client.query('select pg_reload_conf()'));
@@ -275,7 +275,7 @@ describe('a service', () => {
     }
   });
 
-  it('with sslmode does not start on a server without TLS, and says what to do', async () => {
+  it('a service with sslmode does not start on a server without TLS, and says what to do', async () => {
     await postgres.query('alter system set ssl = off');
     await postgres.query('select pg_reload_conf()');
     try {
@@ -295,7 +295,7 @@ describe('a command', () => {
   const migrate = (query: string, env: Record<string, string> = {}) =>
     runToEnd({ DATABASE_URL: urlWith(query), NODE_EXTRA_CA_CERTS: '', ...env }, ['migrate']);
 
-  it('prints nothing besides its own output, in any sslmode', async () => {
+  it('a command prints nothing besides its own output, in any sslmode', async () => {
     for (const query of ['sslmode=require', `sslmode=verify-ca&sslrootcert=${authority.cert}`]) {
       const { code, output } = await migrate(query);
       expect({ code, output }).toEqual({
@@ -305,7 +305,7 @@ describe('a command', () => {
     }
   });
 
-  it('with sslrootcert=system trusts the authorities that Node has', async () => {
+  it('a command with sslrootcert=system trusts the authorities that Node has', async () => {
     expect(await migrate('sslrootcert=system')).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('certificate') },
     });
@@ -314,7 +314,7 @@ describe('a command', () => {
     ).toMatchObject({ code: 0 });
   });
 
-  it('takes parameters that the URL lacks from the variables of libpq', async () => {
+  it('a command takes parameters that the URL lacks from the variables of libpq', async () => {
     const { hostname, port, username, password, pathname } = new URL(postgres.url());
     const variables = {
       ...{ PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password },

@@ -62,7 +62,7 @@ const openSessions = async () =>
   ).length;
 
 describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
-  it('to a standby is ended before it runs any statement', async () => {
+  it('a new connection to a standby is ended before it runs any statement', async () => {
     proxy.leadTo(pair.standby.url());
     const database = open(kind);
     await expect(readSettings(database)).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     await waitFor('an answer', async () => (await readSettings(database)).length === 1);
   });
 
-  it('is not opened shortly after another one was rejected', async () => {
+  it('a new connection is not opened shortly after another one was rejected', async () => {
     proxy.leadTo(pair.standby.url());
     let checks = 0;
     proxy.cutWhen = (piece) => {
@@ -88,7 +88,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     expect(checks).toBe(1);
   });
 
-  it('to a read-only server is accepted for reads and rejected for batches', async () => {
+  it('a new connection to a read-only server is accepted for reads and rejected for batches', async () => {
     const [database, url] = ['read_only', proxy.urlOf(pair.primary.url('read_only'))];
     await pair.primary.query(`create database ${database}`);
     await migrateDatabase(pair.primary.url(database));
@@ -113,7 +113,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     }
   });
 
-  it('is ended when the server does not answer the check in time', async () => {
+  it('a new connection is ended when the server does not answer the check in time', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const database = open(kind, { connectTimeoutMs: 2_000 });
     await expect(readSettings(database)).rejects.toMatchObject({

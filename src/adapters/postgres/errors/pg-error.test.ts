@@ -78,7 +78,7 @@ describe('toDatabaseFault: a refusal by a constraint', () => {
     ['coupons_amount_at_least_one', 'amount'],
     ['coupons_window_order', 'closes_at'],
     ['claims_user_id_length', 'user_id'],
-  ])('by %s asks the caller to correct the field %s', (constraint, field) => {
+  ])('a refusal by %s asks the caller to correct the field %s', (constraint, field) => {
     expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
       ...{ reason: 'invalid', effect: 'none', field: { field }, refusal: undefined },
     });
@@ -94,12 +94,12 @@ describe('toDatabaseFault: a refusal by a constraint', () => {
     ['23502', undefined, 'foreign'],
     ['P0001', undefined, 'foreign'],
     ['22003', undefined, 'value'],
-  ])('with %s by %s goes to an operator, as a refusal by the rule %s', (code, constraint, rule) => {
+  ])('a refusal with %s by %s goes to an operator, under the rule %s', (code, constraint, rule) => {
     const fault = toDatabaseFault(serverError(code, { constraint }));
     expect(fault).toMatchObject({ reason: 'refused', field: undefined, refusal: { rule } });
   });
 
-  it('because of a void mark needs no operator', () => {
+  it('a refusal because of a void mark needs no operator', () => {
     const fault = toDatabaseFault(
       serverError('23505', { constraint: 'stock_ledger_one_per_batch' }),
     );
@@ -140,7 +140,7 @@ describe('toDatabaseFault: an error in a function', () => {
     expect(toDatabaseFault(serverError(code, inFunction(name)))).toMatchObject({ reason });
   });
 
-  it('of another program is not blamed on a value of this service', () => {
+  it('an error in a function of another program is not blamed on a value of this service', () => {
     const refusal = { rule: 'foreign', sqlState: '22P02', function: 'check_user() line 3' };
     expect(toDatabaseFault(serverError('22P02', inFunction('check_user()')))).toMatchObject({
       refusal,
@@ -155,25 +155,25 @@ describe('toDatabaseFault: an error of another copy of the driver', () => {
     severity: string | undefined = 'ERROR';
   }
 
-  it('is recognised by its members', () => {
+  it('an error of another copy of the driver is recognised by its members', () => {
     expect(toDatabaseFault(new DatabaseError())).toMatchObject({ reason: 'busy', effect: 'none' });
   });
 
-  it('counts as lost when no server sent it', () => {
+  it('an error that no server sent counts as lost', () => {
     const error = Object.assign(new DatabaseError(), { severity: undefined });
     expect(toDatabaseFault(error)).toMatchObject({ reason: 'lost', effect: 'unknown' });
   });
 });
 
 describe('DatabaseFault', () => {
-  it('keeps the name of the constraint and the code', () => {
+  it('a fault keeps the name of the constraint and the code', () => {
     const constraint = 'coupons_window_order';
     expect(toDatabaseFault(serverError('23514', { constraint }))).toMatchObject({
       ...{ constraint, code: '23514' },
     });
   });
 
-  it('is logged with the message, the code and the stack of its cause, each once', () => {
+  it('a fault is logged with the message, the code and the stack of its cause, each once', () => {
     const cause = serverError('57P01');
     const { err } = pino.stdSerializers;
     const { message, stack, code } = err(toDatabaseFault(cause));
@@ -185,7 +185,7 @@ describe('DatabaseFault', () => {
     );
   });
 
-  it('is returned unchanged by toDatabaseFault', () => {
+  it('toDatabaseFault returns a fault unchanged', () => {
     const fault = new DatabaseFault('busy', new Error('first'));
     expect(toDatabaseFault(fault)).toBe(fault);
   });
