@@ -2,8 +2,8 @@
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
-import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
-import { openPools } from './adapters/postgres/pools.ts';
+import { openPools } from './adapters/postgres/connections/open-pools.ts';
+import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
@@ -209,7 +209,7 @@ async function composeProcess(
     version,
     config: configFacts(config),
     lanes: () => lanes.depth(),
-    pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
+    pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
     httpConnections: () => server.connections(),

@@ -47,11 +47,14 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/adapters/postgres/a.ts':
         "import '../../core/a.ts';\nimport './b.ts';\nimport 'pg';\nimport '../prometheus/a.ts';",
       'src/entrypoints/http/a.ts': "import '../cli/cli.ts';\nimport '../../config/settings.ts';",
+      'src/entrypoints/library/a.ts':
+        "import '../../core/a.ts';\nimport './b.ts';\nimport '../http/schemas.ts';\nimport '../../app/engine.ts';",
       'src/config.ts': "import './config/settings.ts';\nimport './app.ts';",
       'src/main.ts':
         "import './entrypoints/cli/cli.ts';\nimport './app/program.ts';\nimport './entrypoints/http/a.ts';",
       'src/app/program.ts': "import '../config.ts';\nimport '../adapters/a/b.ts';",
       'src/app.ts': "import './config.ts';\nimport './adapters/a/b.ts';\nimport 'pino';",
+      'src/library.ts': "import './app/engine.ts';\nimport './entrypoints/library/a.ts';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",
     },
@@ -65,6 +68,8 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/adapters/postgres/a.ts:4: may not import ../prometheus/a.ts',
       'src/entrypoints/http/a.ts:1: may not import ../cli/cli.ts',
       'src/entrypoints/http/a.ts:2: may not import ../../config/settings.ts',
+      'src/entrypoints/library/a.ts:3: may not import ../http/schemas.ts',
+      'src/entrypoints/library/a.ts:4: may not import ../../app/engine.ts',
       'src/config.ts:2: may not import ./app.ts',
       'src/main.ts:3: may not import ./entrypoints/http/a.ts',
       'src/elsewhere/a.ts:1: lies in no part',

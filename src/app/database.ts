@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startBundledPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { describeLocation } from '../adapters/postgres/connection-config.ts';
+import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
 import type { Config } from '../config.ts';
 
 /** A database for this process and its workers. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `firstcome migrate`. */
 import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import type { Migrated } from '../adapters/postgres/migrate.ts';
+import type { Migrated } from '../adapters/postgres/installation/migrate.ts';
 import { loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type { MigrateOptions } from '../entrypoints/cli/program.ts';

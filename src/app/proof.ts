@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { connectionConfig } from '../adapters/postgres/connection-config.ts';
+import { connectionConfig } from '../adapters/postgres/connections/connection-config.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a client sees when the database refuses a request that is valid for the API. */
 import { describe, expect, it } from 'vitest';
-import { constraintMeanings } from '../../src/adapters/postgres/constraints.ts';
+import { constraintMeanings } from '../../src/adapters/postgres/errors/constraints.ts';
 import { type Answer, clientOf } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';

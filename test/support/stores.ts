@@ -3,8 +3,8 @@ import {
   postgresClaimReader,
   postgresClaimStore,
 } from '../../src/adapters/postgres/claim-store.ts';
+import { openPools, type PoolOptions } from '../../src/adapters/postgres/connections/open-pools.ts';
 import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
-import { openPools, type PoolOptions } from '../../src/adapters/postgres/pools.ts';
 import { postgresSoldOutReader } from '../../src/adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';

@@ -23,7 +23,7 @@ const none = { packages: false, builtins: false };
 const zones: Zone[] = [
   { path: /^src\/core\//, relative: /^src\/core\//, ...none },
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
-  { path: /^src\/app[./]/, relative: /^src\//, ...any },
+  { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];

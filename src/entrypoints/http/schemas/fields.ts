@@ -2,11 +2,12 @@
 /** The fields that requests hold, and what is allowed in each. */
 import { type TProperties, Type } from 'typebox';
 import { amountMax } from '../../../core/coupons/coupon.ts';
-
-// No control characters and no lone surrogates: a name that holds one cannot be typed, logged or sent on safely.
-const textPattern = '^[^\\p{Cc}\\p{Cs}]*$';
-
-const text = { minLength: 1, maxLength: 255, pattern: textPattern };
+import {
+  idempotencyKeyRule,
+  pathTextRule,
+  textRule,
+  unitsRule,
+} from '../../../core/input-rules.ts';
 
 /** What is allowed in each field, as the message of a 400. */
 export const allowedIn: Record<string, string> = {
@@ -24,33 +25,28 @@ export const allowedIn: Record<string, string> = {
   body: 'must be a JSON object',
 };
 
-// HTTP clients resolve these two before they send a path, so no request could name them.
-const notInPaths = { enum: ['.', '..'] };
-
 /** The name of a new coupon. */
 export const NewCouponName = Type.String({
-  ...text,
-  not: notInPaths,
+  ...pathTextRule,
   description: 'Unique. Any Unicode without control characters; nothing is normalised.',
   examples: ['LAUNCH-2030'],
 });
 
 /** The name of an existing coupon. */
-export const CouponName = Type.String({ ...text, examples: ['LAUNCH-2030'] });
+export const CouponName = Type.String({ ...textRule, examples: ['LAUNCH-2030'] });
 
 /** The user who claims. */
 export const UserId = Type.String({
-  ...text,
-  not: notInPaths,
+  ...pathTextRule,
   description: 'An opaque id that the caller chooses, the same for the same person.',
   examples: ['user-17'],
 });
 
 /** The user whose claim is read. Early versions accepted claims of `.` and `..`, so these stay readable. */
-export const HolderId = Type.String(text);
+export const HolderId = Type.String(textRule);
 
 /** Units of a coupon. */
-export const Units = Type.Integer({ minimum: 1, maximum: amountMax, examples: [100] });
+export const Units = Type.Integer({ ...unitsRule, examples: [100] });
 
 /** The start or the end of the sale window. */
 export const WindowTime = Type.Unsafe<string | null>({
@@ -63,7 +59,7 @@ export const WindowTime = Type.Unsafe<string | null>({
 export const IdempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x20-\\x7e]{1,255}$',
+      ...idempotencyKeyRule,
       description:
         'Identifies one intended change. A repeat with the same key gets the same response and changes nothing.',
     }),
