@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import type { Logger } from 'pino';
-import type { Tracing } from './adapters/opentelemetry/tracing.ts';
 import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
 import { openPools } from './adapters/postgres/pools.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
@@ -14,7 +13,7 @@ import { createEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
 import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
-import { openTracing } from './app/tracing.ts';
+import { openTracing, type ProcessTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
@@ -118,9 +117,7 @@ export async function startProcess(
       warn: (event, message) => log.warn(event, message),
     });
     let stopByMs = 0;
-    if (tracing !== undefined) {
-      disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
-    }
+    disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
     const { server, lanes } = await composeProcess(config, log, { ...options, tracing }, disposers);
     const url = await listen(server, config.http);
     disposers.push(() => {
@@ -128,7 +125,7 @@ export async function startProcess(
       return leave(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
-        finishClaims: (timeoutMs) => lanes.stop(timeoutMs),
+        finishClaims: (timeoutMs) => lanes.drain(timeoutMs),
       });
     });
     return { url };
@@ -162,7 +159,7 @@ async function startOrUndo<Started>(
 async function composeProcess(
   config: Config,
   log: Logger,
-  options: ProcessOptions & { tracing: Tracing | undefined },
+  options: ProcessOptions & { tracing: ProcessTracing },
   disposers: Disposers,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const installation = new InstallationWatch({
@@ -177,7 +174,7 @@ async function composeProcess(
     // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
-    trace: options.tracing?.traceStatement,
+    trace: options.tracing.traceStatement,
   });
   disposers.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);
@@ -190,7 +187,7 @@ async function composeProcess(
       limits: config.claims,
       metrics,
       log,
-      tracing: options.tracing?.claims,
+      tracing: options.tracing.claims,
     },
     disposers,
   );
@@ -229,11 +226,12 @@ async function composeProcess(
     metricsText: metricsTextOf(metrics, options),
     metricsType: metricsContentType,
     callAnswered: metrics.callAnswered,
-    traceRequest: options.tracing?.traceRequest,
+    traceRequest: options.tracing.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),
       warn: (event, message) => log.warn(event, message),
-      info: (event, message) => log.info({ ...event, ...options.tracing?.idOfNow() }, message),
+      info: (event, message) =>
+        log.info({ ...event, ...options.tracing.currentTraceId() }, message),
       debug: log.isLevelEnabled('debug')
         ? (event, message) => log.debug(event, message)
         : undefined,

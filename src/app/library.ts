@@ -8,13 +8,12 @@ import { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
 import { assertCanLend } from '../adapters/postgres/lent-connections.ts';
 import { migrateWith } from '../adapters/postgres/migrate.ts';
 import { openPools } from '../adapters/postgres/pools.ts';
-import type { Claim } from '../core/claims/claim.ts';
-import type { ClaimOutcome } from '../core/claims/claim-outcome.ts';
+import type { Claim, ClaimOutcome } from '../core/claims/claim.ts';
 import type { ClaimPage, EngineLog } from '../core/claims/ports.ts';
 import type { CouponWithHolders } from '../core/coupons/coupon.ts';
 import { AppError, type ErrorCode, type FieldError, StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
-import { createEngine } from './engine.ts';
+import { createEngine, type Engine } from './engine.ts';
 import {
   checkAddition,
   checkChange,
@@ -216,7 +215,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     durability,
     createCoupon: async (coupon) =>
       running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
-    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
+    claim: async (command) => claimWith(running(), command),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
       running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
@@ -230,10 +229,29 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     stop(options = {}) {
       const { timeoutMs = stopTimeoutMsDefault } = options;
       for (const message of unknownStopOptions(options)) log.warn({}, message);
-      stopped ??= engine.lanes.stop(timeoutMs).then(() => endAll(disposers));
+      stopped ??= engine.lanes.drain(timeoutMs).then(() => endAll(disposers));
       return stopped;
     },
   };
+}
+
+/** A claim with invalid arguments does not reach the engine, so it is counted here. */
+async function claimWith(
+  {
+    claimCoupon,
+    claimRefused,
+    newClaimId,
+  }: Pick<Engine, 'claimCoupon' | 'claimRefused' | 'newClaimId'>,
+  given: Parameters<Firstcome['claim']>[0],
+): Promise<ClaimOutcome> {
+  let checked: ReturnType<typeof checkClaim>;
+  try {
+    checked = checkClaim(given);
+  } catch (error) {
+    claimRefused({ code: 'invalid_request', seconds: 0 });
+    throw error;
+  }
+  return claimCoupon({ ...checked, claimId: newClaimId() }).catch(inHostNames);
 }
 
 const unmetered = {

@@ -2,9 +2,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
+import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type {
   BatchAnswer,
-  ClaimAttempt,
   ClaimBatch,
   MultiCouponAnswer,
 } from '../../src/core/claims/ports.ts';
@@ -50,11 +50,11 @@ const setCoupon = (name: string, set: string) =>
 /** A batch with one claim, under a claim id of its own where none is given. */
 function batchOf(
   couponName: string,
-  ask: string | (Pick<ClaimAttempt, 'userId'> & Partial<ClaimAttempt>),
+  ask: string | (Pick<ClaimCommand, 'userId'> & Partial<ClaimCommand>),
 ): ClaimBatch {
   const part = typeof ask === 'string' ? { userId: ask } : ask;
   const attempt = { claimId: newId(), idempotencyKey: undefined, couponName, ...part };
-  return { batchId: newId(), couponName, attempts: [attempt] };
+  return { batchId: newId(), couponName, commands: [attempt] };
 }
 
 /** The word for each claim, `undecided` where there is none; else the bundle's kind and reason. */
@@ -91,10 +91,10 @@ describe('a bundle', () => {
     expect(answer).toEqual({
       kind: 'decided',
       commitSeconds: expect.any(Number),
-      outcomes: batches.map(({ couponName, attempts }, index) => ({
+      outcomes: batches.map(({ couponName, commands }, index) => ({
         outcome: 'claimed',
         claim: {
-          ...{ claimId: attempts[0]?.claimId, couponName, userId: 'ada' },
+          ...{ claimId: commands[0]?.claimId, couponName, userId: 'ada' },
           ...{ position: [1, 4][index], claimedAt: expect.stringMatching(microseconds) },
         },
       })),
@@ -110,7 +110,7 @@ describe('a bundle', () => {
       [batches.map(({ batchId }) => batchId)],
     );
     expect(entries).toEqual(
-      batches.map(({ batchId, couponName, attempts: [attempt] }, index) => ({
+      batches.map(({ batchId, couponName, commands: [attempt] }, index) => ({
         ...{ name: couponName, user_id: 'ada', claim_id: attempt?.claimId, batch_id: batchId },
         ...{ idempotency_key: attempt?.idempotencyKey ?? null, kind: 'claimed', units: 1 },
         ...{ first_position: [1, 4][index], remaining_after: [9, 6][index] },
@@ -255,9 +255,9 @@ describe('a bundle over coupons that others have locked', () => {
     expect(undecided.length).toBeGreaterThan(0);
     for (const couponName of names) {
       const left = undecided.filter((batch) => batch.couponName === couponName);
-      const attempts = left.flatMap((batch) => batch.attempts);
-      const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, attempts });
-      expect(wordsOf(answer)).toEqual(attempts.map(() => 'claimed'));
+      const commands = left.flatMap((batch) => batch.commands);
+      const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, commands });
+      expect(wordsOf(answer)).toEqual(commands.map(() => 'claimed'));
     }
     await other.close();
     const stored = await stores.coupons.readCoupons(names);

@@ -164,7 +164,7 @@ describe("a coupon's row that is locked by hand", () => {
     const release = await holdLock('silent');
     const [batchId, claimId] = [newId(), newId()];
     const attempt = { couponName: 'silent', userId: 'ada', claimId, idempotencyKey: undefined };
-    const answer = await store.claimBatch({ batchId, couponName: 'silent', attempts: [attempt] });
+    const answer = await store.claimBatch({ batchId, couponName: 'silent', commands: [attempt] });
     expect(answer.kind).toBe('unknown');
     // The server works on for nobody, and still waits for the lock: nothing can be made sure of yet.
     await expect(stores.claims.voidBatch('silent', batchId)).rejects.toMatchObject({

@@ -61,7 +61,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
       claims.claimBatch({
         batchId,
         couponName,
-        attempts: asks.map((ask) => {
+        commands: asks.map((ask) => {
           const {
             userId,
             claimId = newId(),
