@@ -168,7 +168,7 @@ describe('a batch', () => {
     ['broken', 'internal'],
     ['refused', 'unavailable'],
     ['invalid', 'invalid_request'],
-  ] as const)('answers each claim with %2$s when it is refused as %1$s', async (reason, code) => {
+  ] as const)('turns a refusal as %s into %s for each claim', async (reason, code) => {
     const { take, refuse, answers } = setup('ab');
     while (take()) refuse(reason);
     expect(await answers()).toEqual({ [code]: 'ab' });
