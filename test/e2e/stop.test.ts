@@ -85,7 +85,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s under load', (signal) => {
     service.signal(signal);
     const [exit] = await Promise.all([service.exited, ended]);
     const tookMs = performance.now() - startedMs;
-    crowd.leave();
+    crowd.close();
 
     expect(exit).toEqual({ code: 0, signal: null });
     expect(tookMs).toBeLessThan(stopMsMax);
@@ -147,9 +147,9 @@ describe.skipIf(!isLinux)('a log that cannot be written', () => {
     ]);
     const crowd = new Crowd();
     for (let count = 0; count < 20; count += 1) {
-      expect((await crowd.ask(service.url, { path: '/livez' })).status).toBe(200);
+      expect((await crowd.send(service.url, { path: '/livez' })).status).toBe(200);
     }
-    crowd.leave();
+    crowd.close();
   });
 });
 
@@ -161,8 +161,8 @@ describe('a start that cannot be', () => {
     expect(second.output).toMatch(/^firstcome: The data folder .* is in use by process \d+/m);
     expect(second.output).toContain(`process ${first.pid}`);
     const crowd = new Crowd();
-    expect((await crowd.ask(first.url, { path: '/health' })).status).toBe(200);
-    crowd.leave();
+    expect((await crowd.send(first.url, { path: '/health' })).status).toBe(200);
+    crowd.close();
   });
 
   it('is told when the port is taken, and leaves no database running', async () => {

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  crowd.leave();
+  crowd.close();
   await endServiceProcesses();
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
@@ -69,7 +69,7 @@ function canListen(server: Server, port: number): Promise<boolean> {
 /** What `/metrics` tells, by the series, as soon as all workers have told it: of one that is late it says so. */
 async function metrics(): Promise<Record<string, number>> {
   const { body } = await waitFor('metrics of all workers', async () => {
-    const answer = await crowd.ask(service.url, { path: '/metrics' });
+    const answer = await crowd.send(service.url, { path: '/metrics' });
     expect([200, 503]).toContain(answer.status);
     return answer.status === 200 ? answer : undefined;
   });
@@ -155,7 +155,7 @@ describe('a service with several workers', () => {
     const [victim = 0, ...others] = workerPids();
     process.kill(victim, 'SIGKILL');
     expect(
-      (await crowd.ask(service.url, { path: '/health' }).catch(() => undefined))?.status ?? 200,
+      (await crowd.send(service.url, { path: '/health' }).catch(() => undefined))?.status ?? 200,
     ).toBe(200);
     // It may take the kernel some time to end it.
     await waitFor('new worker', () => {
@@ -164,7 +164,7 @@ describe('a service with several workers', () => {
     });
     expect(workerPids()).toEqual(expect.arrayContaining(others));
     await waitFor('answer', async () => {
-      const answer = await crowd.ask(service.url, { path: '/health' }).catch(() => undefined);
+      const answer = await crowd.send(service.url, { path: '/health' }).catch(() => undefined);
       return answer?.status === 200;
     });
   });
