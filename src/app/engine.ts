@@ -45,8 +45,8 @@ export type Engine = {
   claimCoupon: ClaimCoupon;
   /** Returns a new UUID for a `ClaimCommand`. */
   newClaimId(): string;
-  /** Counts a claim that an entrypoint refused without calling `claimCoupon`. */
-  claimRefused(refusal: { code: ErrorCode; seconds: number }): void;
+  /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
+  claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
@@ -120,7 +120,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
   return {
     claimCoupon,
     newClaimId: newId,
-    claimRefused: ({ code, seconds }) => metrics.answered(code, seconds),
+    claimRefused: (code) => metrics.answered(code, 0),
     readCoupons: readCouponsWith(
       couponStore,
       (names) => claimStore.findCouponNames(names),

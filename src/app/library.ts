@@ -248,7 +248,7 @@ async function claimWith(
   try {
     checked = checkClaim(given);
   } catch (error) {
-    claimRefused({ code: 'invalid_request', seconds: 0 });
+    claimRefused('invalid_request');
     throw error;
   }
   return claimCoupon({ ...checked, claimId: newClaimId() }).catch(inHostNames);

@@ -47,7 +47,7 @@ export type HttpParts = {
   /** Returns a new UUID for a claim. */
   newClaimId(): string;
   /** Counts a claim that was refused before `claimCoupon` was called. */
-  claimRefused(refusal: { code: ErrorCode; seconds: number }): void;
+  claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;

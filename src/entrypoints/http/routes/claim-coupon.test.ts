@@ -20,7 +20,7 @@ async function send(body: object, claimCoupon: HttpParts['claimCoupon']) {
   const { app } = await createHttpServer(options, {
     claimCoupon,
     newClaimId: () => 'new-claim-id',
-    claimRefused: ({ code }) => refused.push(code),
+    claimRefused: (code) => refused.push(code),
     readCoupons: { read: unused, assertExists: unused, list: unused },
     manageCoupon: { create: unused, change: unused, addStock: unused },
     readClaims: { find: unused, list: unused, exportAll: unused },

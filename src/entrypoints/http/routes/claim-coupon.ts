@@ -122,10 +122,7 @@ function countRefusals(
   isCounted: (error: object) => boolean,
 ): NonNullable<RouteShorthandOptions['errorHandler']> {
   return (error, _request, reply) => {
-    if (!isCounted(error)) {
-      const { code } = toProblemDetails(error);
-      claimRefused({ code, seconds: reply.elapsedTime / 1000 });
-    }
+    if (!isCounted(error)) claimRefused(toProblemDetails(error).code);
     reply.send(error);
   };
 }
