@@ -49,8 +49,8 @@ function batchOf(
   claim: string | (Pick<ClaimCommand, 'userId'> & Partial<ClaimCommand>),
 ): ClaimBatch {
   const part = typeof claim === 'string' ? { userId: claim } : claim;
-  const attempt = { claimId: newId(), idempotencyKey: undefined, couponName, ...part };
-  return { batchId: newId(), couponName, commands: [attempt] };
+  const command = { claimId: newId(), idempotencyKey: undefined, couponName, ...part };
+  return { batchId: newId(), couponName, commands: [command] };
 }
 
 /** The outcome of each claim, or `undecided`; else the kind and reason of the whole answer. */
@@ -106,9 +106,9 @@ describe('a multi-coupon batch', () => {
       [batches.map(({ batchId }) => batchId)],
     );
     expect(entries).toEqual(
-      batches.map(({ batchId, couponName, commands: [attempt] }, index) => ({
-        ...{ name: couponName, user_id: 'ada', claim_id: attempt?.claimId, batch_id: batchId },
-        ...{ idempotency_key: attempt?.idempotencyKey ?? null, kind: 'claimed', units: 1 },
+      batches.map(({ batchId, couponName, commands: [command] }, index) => ({
+        ...{ name: couponName, user_id: 'ada', claim_id: command?.claimId, batch_id: batchId },
+        ...{ idempotency_key: command?.idempotencyKey ?? null, kind: 'claimed', units: 1 },
         ...{ first_position: [1, 4][index], remaining_after: [9, 6][index] },
         ...{ remaining_amount: [9, 6][index], is_last: true, is_one_time: true },
       })),
