@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The ceiling: the server, schemas, hooks and responses of the service, on top of a store that does nothing. */
-import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
+
 import type { ClaimOutcome } from '../../src/core/claims/claim.ts';
+import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
 import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
 import { createHttpServer, httpOptions, newId, serve } from './built.ts';
