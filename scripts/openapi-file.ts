@@ -38,7 +38,7 @@ const uncalled = () => {
 const parts: HttpParts = {
   claimCoupon: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
-  manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },
+  ...{ createCoupon: uncalled, changeCoupon: uncalled, addStock: uncalled },
   readClaims: { find: uncalled, list: uncalled, exportAll: uncalled },
   checkHealth: uncalled,
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },

@@ -20,7 +20,9 @@ import { KnownCoupons } from '../core/claims/known-coupons.ts';
 import type { ClaimMetrics, EngineLog } from '../core/claims/ports.ts';
 import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
 import { withMetrics } from '../core/claims/with-metrics.ts';
-import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
+import { type AddStock, addStockWith } from '../core/coupons/add-stock.ts';
+import { type ChangeCoupon, changeCouponWith } from '../core/coupons/change-coupon.ts';
+import { type CreateCoupon, createCouponWith } from '../core/coupons/create-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
@@ -43,7 +45,9 @@ export type EngineOptions = {
 export type Engine = {
   claimCoupon: ClaimCoupon;
   readCoupons: ReadCoupons;
-  manageCoupon: ManageCoupon;
+  createCoupon: CreateCoupon;
+  changeCoupon: ChangeCoupon;
+  addStock: AddStock;
   readClaims: ReadClaims;
   lanes: ClaimLanes;
   soldOut: SoldOutCache;
@@ -94,7 +98,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     log,
     newBatchId: newId,
     couponGone: (name) => knownCoupons.forget(name),
-    soldOut: (name) => soldOut.learn(name),
+    soldOut: (name) => soldOut.load(name),
   });
   disposers.push(() => lanes.stop(0));
   const soldOut = new SoldOutCache({
@@ -111,15 +115,8 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     lanes: tracing === undefined ? lanes : tracing.wrapLanes(lanes),
     newClaimId: newId,
   });
-  const ending = new AbortController();
-  const manageCoupon = manageCouponWith({
-    store: couponStore,
-    clock: systemClock,
-    newBatchId: newId,
-    batchIdFor: idFor,
-    ending: ending.signal,
-  });
-  disposers.push(async () => ending.abort());
+  const stopping = new AbortController();
+  disposers.push(async () => stopping.abort());
   const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
   return {
     claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
@@ -128,7 +125,12 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       (names) => claimStore.findCouponNames(names),
       limits.waitingMax,
     ),
-    manageCoupon: soldOut.wrapChanges(manageCoupon),
+    createCoupon: createCouponWith({ store: couponStore, newBatchId: newId }),
+    changeCoupon: soldOut.wrapChangeCoupon(changeCouponWith(couponStore)),
+    addStock: addStockWith({
+      ...{ store: couponStore, clock: systemClock, stopping: stopping.signal },
+      ...{ newBatchId: newId, batchIdFor: idFor },
+    }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     ...{ lanes, soldOut, checkHealth },
   };

@@ -215,13 +215,12 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   return {
     durability,
     createCoupon: async (coupon) =>
-      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+      running().createCoupon(checkNewCoupon(coupon)).catch(inHostNames),
     claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
-    addStock: async (addition) =>
-      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
+      running().changeCoupon(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) => running().addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
       checkHolder(couponName, userId);
       return running().readClaims.find(couponName, userId);

@@ -14,7 +14,7 @@ import {
 import { toCouponBody } from '../views.ts';
 
 /** `POST /api/coupons/{name}/stock`: offers more units. */
-export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
+export const addStockRoute: Route = (app, { addStock, access, log }) => {
   app.post(
     '/api/coupons/:name/stock',
     {
@@ -37,7 +37,7 @@ export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { coupon, replayed } = await manageCoupon.addStock({
+      const { coupon, replayed } = await addStock({
         name,
         units: request.body.add,
         idempotencyKey: request.headers['idempotency-key'],

@@ -15,7 +15,7 @@ import { toCouponBody } from '../views.ts';
 import { assertWindowOrder, toWindowTime } from '../window-time.ts';
 
 /** `PATCH /api/coupons/{name}`: changes the sale window or the pause. */
-export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => {
+export const changeCouponRoute: Route = (app, { changeCoupon, access, log }) => {
   app.patch(
     '/api/coupons/:name',
     {
@@ -48,7 +48,7 @@ export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => 
         paused: request.body.paused,
       };
       assertWindowOrder(change.opensAt, change.closesAt);
-      const coupon = await manageCoupon.change(name, change);
+      const coupon = await changeCoupon(name, change);
       log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
       return toCouponBody(coupon, true);
     },

@@ -16,7 +16,7 @@ import { couponPath, toCouponBody } from '../views.ts';
 import { assertWindowOrder, toWindowTime } from '../window-time.ts';
 
 /** `POST /api/coupons`: offers a new coupon. */
-export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => {
+export const createCouponRoute: Route = (app, { createCoupon, access, log }) => {
   app.post(
     '/api/coupons',
     {
@@ -41,7 +41,7 @@ export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => 
       const opensAt = toWindowTime('opens_at', request.body.opens_at) ?? null;
       const closesAt = toWindowTime('closes_at', request.body.closes_at) ?? null;
       assertWindowOrder(opensAt, closesAt);
-      const coupon = await manageCoupon.create({ name, amount, opensAt, closesAt });
+      const coupon = await createCoupon({ name, amount, opensAt, closesAt });
       log.info(
         { requestId: request.id, coupon: name, amount, opensAt, closesAt },
         'coupon created',
