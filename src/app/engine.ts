@@ -77,6 +77,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
   };
   watchDatabases([forBatches, forQueries], {
     ...{ outage, refusals, installation, onOtherServer: forgetAll },
+    onLostConnection: () => soldOut.forgetAll(),
   });
   const checkHealth = postgresHealth(forQueries, installation);
   const stopLooking = systemClock.every(lookMs, () => void checkHealth());

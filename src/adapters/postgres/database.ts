@@ -27,6 +27,8 @@ export type DatabaseWatcher = {
   failed(fault: DatabaseFault): void;
   /** The database refused the statement by a rule that no caller can keep. */
   refused(statement: Statement, refusal: Refusal): void;
+  /** A connection broke, idle or with a statement, or a statement got no answer in time. */
+  lostConnection(): void;
   /** A connection leads to a server that is no primary; other connections may lead there too. */
   foundNoPrimary(): void;
   /** A connection is silent; others may be too. */
@@ -56,7 +58,13 @@ export class Database {
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
     this.installation = options.session?.installation;
-    this.connections = new KeptConnections(options);
+    this.connections = new KeptConnections({
+      ...options,
+      onIdleConnectionLost: (error) => {
+        options.onIdleConnectionLost(error);
+        this.watcher?.lostConnection();
+      },
+    });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
@@ -172,6 +180,7 @@ export class Database {
     if (this.closing || fault.cause instanceof OtherInstallationError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.watcher?.failed(fault);
     else this.watcher?.answered();
+    if (fault.reason === 'lost') this.watcher?.lostConnection();
     if (!isNoPrimary(fault)) return;
     this.dropIdle();
     this.watcher?.foundNoPrimary();
