@@ -10,7 +10,7 @@ import type { ClaimStore } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { auditBooks } from '../support/audit.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
-import { SaleModel } from '../support/sale-model.ts';
+import { CouponModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -174,7 +174,7 @@ describe('claims that arrive in any order, together or apart, over connections t
         await lanes.stop(1_000);
 
         const models = new Map(
-          names.map((name, index) => [name, new SaleModel(amounts[index] ?? 0)]),
+          names.map((name, index) => [name, new CouponModel(amounts[index] ?? 0)]),
         );
         for (const [index, ask] of asks.entries()) {
           const answer = told[index] ?? { word: 'nothing' };
@@ -184,9 +184,9 @@ describe('claims that arrive in any order, together or apart, over connections t
           }
           const model = models.get(ask.couponName);
           const claimId = answer.word === 'claimed' ? (answer.claimId ?? '') : newId();
-          expect(answer.word).toBe(model?.decide({ ...ask, claimId }));
+          expect(answer.word).toBe(model?.decide({ ...ask, claimId }).outcome);
           if (answer.claimId === undefined) continue;
-          const held = model?.claims.find(({ userId }) => userId === ask.userId);
+          const held = model?.claimsByUser.get(ask.userId);
           expect(answer).toMatchObject({ claimId: held?.claimId, position: held?.position });
         }
         for (const [name, model] of models) {
