@@ -48,7 +48,7 @@ export async function audit(
     violations.push(`${missing} of ${expected.min} acknowledged claims are not stored`);
   }
   if (stored > expected.max) {
-    violations.push(`${stored - expected.max} claims are stored that no request asked for`);
+    violations.push(`${stored - expected.max} claims are stored without a request`);
   }
   return violations;
 }

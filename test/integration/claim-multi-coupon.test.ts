@@ -8,9 +8,9 @@ import type {
   ClaimBatch,
   MultiCouponAnswer,
 } from '../../src/core/claims/ports.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 // A bundle that waits for a lock gives up soon.
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await auditBooks(database.query)).toEqual([]);
+  expect(await auditRecords(database.query)).toEqual([]);
   await stores.close();
   await database.drop();
 });
@@ -59,7 +59,7 @@ function batchOf(
 
 /** The word for each claim, `undecided` where there is none; else the bundle's kind and reason. */
 function bundleWords(answer: MultiCouponAnswer): string[] {
-  if (answer.kind !== 'decided') return wordsOf(answer);
+  if (answer.kind !== 'decided') return outcomesOf(answer);
   return answer.outcomes.map((outcome) => outcome?.outcome ?? 'undecided');
 }
 
@@ -163,7 +163,7 @@ describe('a bundle', () => {
     const answer = await stores.claims.claimMultiCoupon(batches);
     expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     expect(await booksOf([name])).toEqual(books);
-    expect(wordsOf(await stores.decide(name, ['ada']))).toEqual([word]);
+    expect(outcomesOf(await stores.decide(name, ['ada']))).toEqual([word]);
   });
 
   it('leaves a claim undecided when there is no such coupon, also with no other', async () => {
@@ -190,7 +190,7 @@ describe('a bundle', () => {
       'claimed',
     ]);
     const answer = await stores.decide(name, [ask]);
-    expect(wordsOf(answer)).toEqual(['claimed']);
+    expect(outcomesOf(answer)).toEqual(['claimed']);
     expect(claimsOf(answer)).toEqual([held]);
   });
 
@@ -224,7 +224,7 @@ describe('a bundle over coupons that others have locked', () => {
     expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     await client.end();
     expect(await booksOf([held])).toEqual(books);
-    expect(wordsOf(await stores.decide(held, ['ada']))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide(held, ['ada']))).toEqual(['claimed']);
   });
 
   it('never fails when others take them in the opposite order, and the books agree', async () => {
@@ -257,13 +257,13 @@ describe('a bundle over coupons that others have locked', () => {
       const left = undecided.filter((batch) => batch.couponName === couponName);
       const attempts = left.flatMap((batch) => batch.attempts);
       const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, attempts });
-      expect(wordsOf(answer)).toEqual(attempts.map(() => 'claimed'));
+      expect(outcomesOf(answer)).toEqual(attempts.map(() => 'claimed'));
     }
     await other.close();
     const stored = await stores.coupons.readCoupons(names);
     const sold = names.map((name) => 2_000 - (stored.get(name)?.remainingAmount ?? 0));
     expect(sold).toEqual(names.map(() => sent / names.length));
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
   });
 });
 
@@ -367,7 +367,7 @@ describe('a batch', () => {
         ...[keyed, sentBefore, 'n4', ...more],
       ]);
       const twice = more.map(() => 'already_claimed');
-      expect(wordsOf(answer)).toEqual([
+      expect(outcomesOf(answer)).toEqual([
         ...['claimed', 'already_claimed', 'claimed', 'claimed'],
         ...['replayed', 'claimed', 'claimed', ...twice],
       ]);

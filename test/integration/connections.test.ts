@@ -3,10 +3,10 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -96,7 +96,7 @@ describe('a batch that loses against another transaction', () => {
   });
 
   afterAll(async () => {
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
     await stores.close();
   });
 
@@ -143,7 +143,7 @@ describe('a batch that loses against another transaction', () => {
     await locking;
     await other.query('rollback');
     await other.end();
-    expect(wordsOf(await deciding)).toEqual(['claimed']);
+    expect(outcomesOf(await deciding)).toEqual(['claimed']);
     await patient.close();
     await database.query('drop trigger pass_gate on claims');
   });
@@ -174,7 +174,7 @@ describe('a batch that loses against another transaction', () => {
     await database.query('drop trigger fail_at_first on claims');
     await database.query('drop function fail_at_first');
     await database.query('drop sequence tries');
-    expect(wordsOf(answer)).toEqual([word]);
+    expect(outcomesOf(answer)).toEqual([word]);
     expect(tries).toEqual({ tries: word === 'claimed' ? times + 1 : times });
   });
 });

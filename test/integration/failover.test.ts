@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A service behind an address that leads to one server, then to the other, as behind a proxy during a failover. */
+/** A service whose address leads to one server and then to the other, as behind a proxy during a failover. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
@@ -30,10 +30,10 @@ const newName = () => `COUPON-${++coupons}`;
 const serviceAt = (url: string, env: Record<string, string> = {}) =>
   startService({
     DATABASE_URL: url,
-    // Half of it is for what comes after a lost answer.
+    // The second half is for resolving a batch in doubt.
     CLAIM_TIMEOUT_MS: '10000',
     DATABASE_STATEMENT_TIMEOUT_MS: '3000',
-    // Nothing but what the tests ask for takes a connection.
+    // Only the requests of the tests use connections.
     STOCK_CHECK_INTERVAL_MS: '0',
     DATABASE_CLAIM_CONNECTIONS: '2',
     DATABASE_QUERY_CONNECTIONS: String(queryConnections),
@@ -74,13 +74,13 @@ async function metric(name: string): Promise<number> {
   return Number(line?.split(' ')[1]);
 }
 
-/** Waits until the service is ready and decides claims; a moment after a rejected connection it opens none. */
+/** Waits until the service is ready and decides claims: shortly after a rejected connection it opens no new one. */
 async function untilServed(coupon: string): Promise<void> {
   await waitFor('readiness', async () => (await readiness()) === 200);
   await waitFor('decision', async () => (await claim(coupon, 'ada')).status === 409);
 }
 
-/** A coupon with units that ada holds one of. */
+/** Creates a coupon and lets ada claim one unit. */
 async function newCoupon(amount = 100): Promise<string> {
   const name = newName();
   await crowd.createCoupon(app.url, name, amount);
@@ -89,7 +89,7 @@ async function newCoupon(amount = 100): Promise<string> {
 }
 
 /** Waits until other users are refused from the cache. */
-async function remembered(name: string): Promise<void> {
+async function cached(name: string): Promise<void> {
   await waitFor('refusal without a batch', async () => {
     const before = await metric('firstcome_claim_batch_size_count');
     expect((await claim(name, 'stranger')).body.code).toBe('sold_out');
@@ -113,7 +113,7 @@ async function sessionsOn(server: ReplicatedPostgres['primary']): Promise<number
   return (await server.query(sessions)).length;
 }
 
-/** Opens query connections, and leaves all but one of them idle at least. */
+/** Opens query connections; at most one of them is not idle afterwards. */
 async function warmUp(coupon: string): Promise<void> {
   proxy.slowWhen = (_, direction) => (direction === 'toServer' ? { delayMs: 50 } : undefined);
   await waitFor('connections', async () => {
@@ -129,13 +129,13 @@ describe('a service whose address leads to a standby', () => {
     const coupon = await newCoupon();
     const all = { ...calls.reads, ...calls.writes };
     await pair.switchOver();
-    // The address still names the server that is the standby now.
+    // The address still leads to the server that is now the standby.
     expect(await answersOf(all, coupon)).toEqual(allAnswer(all, unavailable));
     const stranger = await claim('no such coupon', 'ada');
     expect(stranger.body).toMatchObject({ code: 'unavailable', effect: 'none' });
     expect(await readiness()).toBe(503);
     await waitFor('end of the sessions', async () => (await sessionsOn(pair.standby)) === 0);
-    // Connections are not broken: the service has dropped by itself what is of no use.
+    // The connections are not broken: the service has dropped those to the standby itself.
     proxy.leadTo(pair.primary.url());
     await untilServed(coupon);
     expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
@@ -143,7 +143,7 @@ describe('a service whose address leads to a standby', () => {
 
   it('answers neither sold_out nor 404 from a standby that is stale', async () => {
     const gone = await newCoupon(1);
-    await remembered(gone);
+    await cached(gone);
     await pair.pauseReplay();
     const other = await serviceAt(pair.primary.url());
     try {
@@ -232,7 +232,7 @@ describe('a service whose connections lead nowhere', () => {
 
   it('empties its sold-out cache when a statement gets no answer', async () => {
     const coupon = await newCoupon(1);
-    await remembered(coupon);
+    await cached(coupon);
     expect(await metric('firstcome_sold_out_coupons')).toBe(1);
     proxy.blackHole(true);
     expect((await get(`/api/coupons/${coupon}/claims/ada`)).status).toBe(503);
@@ -265,7 +265,7 @@ describe('a failover that loses decisions', () => {
       expect((await crowd.claim(other.url, { couponName: lost, userId: 'eve' })).status).toBe(200);
       await pair.primary.start();
       await untilServed(lost);
-      await remembered(lost);
+      await cached(lost);
       // Now the connections break, and new ones lead to the new primary, within the TTL of the last snapshot.
       proxy.leadTo(pair.standby.url());
       await proxy.refuse();

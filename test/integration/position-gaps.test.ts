@@ -6,7 +6,7 @@ import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { App } from '../../src/app.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { plantCoupon } from '../support/planted-claims.ts';
 import { patience, startService } from '../support/service.ts';
@@ -18,6 +18,7 @@ import { waitFor } from '../support/wait-for.ts';
 // 40 runs of 30 claims, each followed by a gap of 70 positions.
 const runs = range(40).map((run) => ({ first: run * 100 + 1, units: 30 }));
 const claims = 1_200;
+const rules = consistencyRules.filter(({ needsFinalClaims }) => !needsFinalClaims);
 
 let database: TestDatabase;
 let stores: Stores;
@@ -62,7 +63,7 @@ const claim = (couponName: string, userId: string) =>
   call('/api/coupons/claim', { body: { coupon_name: couponName, user_id: userId } });
 
 describe('a coupon whose positions have gaps', () => {
-  it('shows its first thousand holders in each answer that has them', async () => {
+  it('shows its first thousand holders in each answer with holders, whatever gaps there are', async () => {
     const first = users(positions.slice(0, 1000));
     const path = '/api/coupons/ON-SALE';
     const coupon = JSON.parse(await read(path));
@@ -72,7 +73,7 @@ describe('a coupon whose positions have gaps', () => {
     expect((await call(`${path}/stock`, { body: { add: 1 } })).claimed_by).toEqual(first);
   });
 
-  it('lists each claim once, page by page', async () => {
+  it('lists each claim once in pages along positions with gaps', async () => {
     const listed: number[] = [];
     let afterPosition = 0;
     for (let more = true; more; ) {
@@ -88,7 +89,7 @@ describe('a coupon whose positions have gaps', () => {
     expect(listed).toEqual(positions);
   });
 
-  it('exports each claim once', async () => {
+  it('exports each claim once along positions with gaps', async () => {
     const response = await fetch(`${app.url}/api/coupons/SOLD-OUT/claims`, {
       headers: { Accept: 'text/csv' },
     });
@@ -98,7 +99,7 @@ describe('a coupon whose positions have gaps', () => {
       expect(line).toContain(`user-${positions[index]},`);
   });
 
-  it('has each holder read once for the sold-out cache', async () => {
+  it('has each holder read once for the sold-out cache, along positions with gaps', async () => {
     const holders: string[] = [];
     for (let afterPosition: number | undefined = 0; afterPosition !== undefined; ) {
       const page: Awaited<ReturnType<Stores['soldOut']['listHolders']>> =
@@ -109,7 +110,7 @@ describe('a coupon whose positions have gaps', () => {
     expect(holders).toEqual(users(positions));
   });
 
-  it('is refused from the sold-out cache, and its holders get their claim', async () => {
+  it('is loaded into the sold-out cache with all its holders, whatever gaps there are', async () => {
     const batches = async () => {
       return Number(/^firstcome_claim_batch_size_count (\d+)$/m.exec(await read('/metrics'))?.[1]);
     };
@@ -124,9 +125,8 @@ describe('a coupon whose positions have gaps', () => {
     }
   });
 
-  it('is consistent for the stock check and for each rule that does not need final claims', async () => {
-    const rules = consistencyRules.filter(({ needsFinalClaims }) => !needsFinalClaims);
-    expect(await auditBooks(database.query, rules)).toEqual([]);
+  it('is consistent for the stock check and for each rule that does not assume final claims', async () => {
+    expect(await auditRecords(database.query, rules)).toEqual([]);
     expect(rules.length).toBe(consistencyRules.length - 1);
     for (const rows of [3, 7, 100, 2000]) {
       const reader = postgresStockCheckReader(connections, { coupons: 2, rows });
@@ -156,7 +156,7 @@ describe('the stock check of positions with gaps', () => {
     ],
     ['a stock that differs', `update coupons set remaining_amount = 1 where name = 'SOLD-OUT'`],
     ['an amount that differs', `update coupons set amount = amount + 1 where name = 'SOLD-OUT'`],
-  ])('finds %s', async (_, sql) => {
+  ])('finds %s, where positions have gaps', async (_, sql) => {
     for (const table of ['coupons', 'claims', 'stock_ledger']) {
       await database.query(`create table kept_${table} as select * from ${table}`);
     }
@@ -167,7 +167,7 @@ describe('the stock check of positions with gaps', () => {
       expect(difference).toBeGreaterThan(0);
       expect(new Set(named)).toEqual(new Set(['SOLD-OUT']));
     }
-    expect(await auditBooks(database.query)).not.toHaveLength(1);
+    expect(await auditRecords(database.query, rules)).not.toEqual([]);
     await database.query(
       `delete from claims; delete from stock_ledger;
        insert into claims select * from kept_claims;
@@ -180,7 +180,7 @@ describe('the stock check of positions with gaps', () => {
 });
 
 describe('the stock check across a failover that loses ledger rows', () => {
-  it('takes no row that has replaced a lost one for a difference', async () => {
+  it('reports no difference for a row that has replaced a lost one', async () => {
     await stores.createCoupon('FAILOVER', 100);
     const reader = postgresStockCheckReader(connections, { coupons: 2, rows: 3 });
     for (const user of ['ada', 'bob', 'eve']) await stores.decide('FAILOVER', [user]);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { consistencyRules } from '../../src/adapters/postgres/consistency-rules.ts';
 import { setSequenceSql } from '../../src/adapters/postgres/coupon-sequence.ts';
 import { runbookText } from '../observability/shipped-files.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -111,7 +111,7 @@ describe('the statements of the runbook for a database that refuses', () => {
     await database.query(statementWith('delete from claims using coupons'));
     await database.query(statementWith('delete from stock_ledger using coupons'));
     expect(await database.query(others)).toEqual(before);
-    expect(wordsOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
+    expect(outcomesOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
   });
 
   it('list the triggers of other programs', async () => {

@@ -49,8 +49,8 @@ async function metric(name: string): Promise<number | undefined> {
   return value === undefined ? undefined : Number(value);
 }
 
-describe('records that agree', () => {
-  it('show no difference while users claim and stock is added', async () => {
+describe('the stock check of consistent records', () => {
+  it('finds no difference while users claim and stock is added', async () => {
     for (const name of ['a', 'b', 'c']) await call('/api/coupons', { name, amount: 40 });
     let isOver = false;
     const crowd = (async () => {
@@ -82,7 +82,7 @@ describe('records that agree', () => {
   });
 });
 
-describe('records that disagree', () => {
+describe('the stock check of records that disagree', () => {
   const undo: string[] = [];
 
   beforeEach(async () => {
@@ -106,11 +106,11 @@ describe('records that disagree', () => {
   const ofCoupon = `coupon_id = (select id from coupons where name = 'OFF')`;
 
   it.each([
-    ['a claim in the middle is', `position = 4`],
-    ['the first claim is', `position = 1`],
-    ['the last claim is', `position = 8`],
-    ['all claims are', `position > 0`],
-  ])('are found when %s missing', async (_, where) => {
+    ['a claim in the middle', `position = 4`],
+    ['the first claim', `position = 1`],
+    ['the last claim', `position = 8`],
+    ['all claims', `position > 0`],
+  ])('names the coupon that lacks %s', async (_, where) => {
     await database.query('create table kept as select * from claims');
     undo.push('insert into claims select * from kept on conflict do nothing', 'drop table kept');
     await database.query(`delete from claims where ${ofCoupon} and ${where}`);
@@ -122,7 +122,7 @@ describe('records that disagree', () => {
     });
   });
 
-  it('are found when the stock is one unit too many', async () => {
+  it('finds a stock that is one unit too high', async () => {
     undo.push(`update coupons set remaining_amount = remaining_amount - 1 where name = 'OFF'`);
     await database.query(
       `update coupons set remaining_amount = remaining_amount + 1 where name = 'OFF'`,
@@ -130,14 +130,14 @@ describe('records that disagree', () => {
     expect(await round()).toMatchObject({ difference: 1, named: ['OFF'] });
   });
 
-  it('are found when a row of the ledger has one unit too many', async () => {
+  it('finds a ledger row with one unit too many', async () => {
     undo.push(`update stock_ledger set units = units - 1 where ${ofCoupon} and seq = 3`);
     await database.query(`update stock_ledger set units = units + 1 where ${ofCoupon} and seq = 3`);
     // The row does not follow from the one before, and names a position of the next one.
     expect(await round()).toMatchObject({ difference: 2, named: ['OFF', 'OFF'] });
   });
 
-  it.each([1, 3, 5])('are found when row %i of the ledger is missing', async (seq) => {
+  it.each([1, 3, 5])('names the coupon that lacks row %i of its ledger', async (seq) => {
     await database.query(`create table kept as select * from stock_ledger where ${ofCoupon}`);
     undo.push(
       'insert into stock_ledger select * from kept on conflict do nothing',
@@ -149,7 +149,7 @@ describe('records that disagree', () => {
     expect(new Set(named)).toEqual(new Set(['OFF']));
   });
 
-  it('are found when claims and a ledger belong to no coupon', async () => {
+  it('finds claims and a ledger that belong to no coupon', async () => {
     // A claim at position 2 and a ledger from seq 2 on, of a coupon that does not exist.
     undo.push('delete from claims where coupon_id = 4711');
     undo.push('delete from stock_ledger where coupon_id = 4711');
@@ -165,7 +165,7 @@ describe('records that disagree', () => {
     expect(new Set(named)).toEqual(new Set(['#4711']));
   });
 
-  it('are named in a page up to the first ten coupons', async () => {
+  it('names the first ten coupons of a page that differ', async () => {
     const names = Array.from({ length: 12 }, (_, index) => `MANY-${index}`);
     for (const name of names) await call('/api/coupons', { name, amount: 3 });
     const many = `name like 'MANY-%'`;

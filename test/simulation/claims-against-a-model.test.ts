@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { type ClaimRequest, CouponModel } from '../support/sale-model.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const runs = Number(process.env.SIMULATION_RUNS ?? 150);
@@ -44,7 +44,7 @@ type Sale = {
 
 const aCoupon = fc.nat(couponsPerRun - 1);
 const anAsk = fc.record({ user: fc.nat(9), key: fc.option(fc.nat(1), { nil: undefined }) });
-// Users who are all new and all different take another way through the SQL than those who ask twice.
+// A batch of new and different users takes another path through the SQL than one with repeated users.
 const aCrowd = fc
   .record({ first: fc.nat(30), size: fc.integer({ min: 1, max: 15 }) })
   .map(({ first, size }) =>
@@ -105,8 +105,8 @@ async function sendBatch(sale: Sale, batchId: string, asks: ClaimRequest[]): Pro
   });
   const decisions = sale.model.decideBatch(asks, { batchId, ms: Date.now() });
   const expected = decisions?.map(({ outcome }) => outcome);
-  expect(wordsOf(answer)).toEqual(expected ?? ['refused: broken']);
-  for (const word of wordsOf(answer)) wordsSeen.add(word);
+  expect(outcomesOf(answer)).toEqual(expected ?? ['refused: broken']);
+  for (const word of outcomesOf(answer)) wordsSeen.add(word);
   if (answer.kind !== 'decided') return;
   for (const [index, outcome] of answer.outcomes.entries()) {
     if (!('claim' in outcome)) continue;
@@ -250,7 +250,7 @@ describe('any sequence of batches, changes, additions and void marks', () => {
       }),
       { numRuns: runs, examples: [[announcedTwice]] },
     );
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
     // A run that met nothing proves nothing.
     expect([...wordsSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'closed', 'not_open', 'paused', 'refused: broken'],

@@ -8,7 +8,7 @@ import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons } from '../../src/core/claims/known-coupons.ts';
 import type { ClaimStore } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
 import { CouponModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
@@ -206,7 +206,7 @@ describe('claims that arrive in any order, together or apart, over connections t
       }),
       { numRuns: runs },
     );
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
     // A run that met nothing proves nothing.
     expect([...wordsSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'replayed', 'sold_out', 'unavailable'],

@@ -13,7 +13,7 @@ export type Query = <Row extends Record<string, unknown>>(
 ) => Promise<Row[]>;
 
 /** Every broken rule with some of the rows that break it; empty if the records are consistent. */
-export async function auditBooks(query: Query, rules = consistencyRules): Promise<string[]> {
+export async function auditRecords(query: Query, rules = consistencyRules): Promise<string[]> {
   const findings: string[] = [];
   for (const { name, sentence, sql } of rules) {
     const rows = await query(sql);
@@ -56,7 +56,7 @@ export async function auditAnswers(query: Query, answers: readonly Answer[]): Pr
 
 /** The findings of both audits; to be compared with an empty list. */
 export async function audit(query: Query, answers: readonly Answer[]): Promise<string[]> {
-  return [...(await auditBooks(query)), ...(await auditAnswers(query, answers))];
+  return [...(await auditRecords(query)), ...(await auditAnswers(query, answers))];
 }
 
 /**

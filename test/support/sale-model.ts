@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * What a sale must do, as simply as possible: no batches under way, no database, one claim after the other. All tests that
- * need a sale in memory use this model. Times are numbers on one axis that the caller chooses.
+ * How a sale decides, as simply as possible: one claim after the other, without a database. Every test that needs a simulated
+ * sale uses this model. Times are milliseconds from a start that the caller chooses.
  */
 
 /** One claim as it is sent. */

@@ -23,7 +23,7 @@ export type Stores = {
   reader: ClaimReader;
   coupons: CouponStore;
   soldOut: SoldOutReader;
-  /** Decides a batch of claims on one coupon, given as user ids or as parts of attempts, under a batch id of its own. */
+  /** Decides a batch of claims on one coupon, given as user ids or as attempts in part. Each gets a new batch id. */
   decide(
     couponName: string,
     asks: readonly (string | Ask)[],
@@ -34,10 +34,10 @@ export type Stores = {
   close(): Promise<void>;
 };
 
-/** What a batch holds for one claim; a claim id is made up when there is none. */
+/** One claim of a batch; without a claim id it gets a new one. */
 export type Ask = { userId: string; claimId?: string; idempotencyKey?: string };
 
-/** Opens the stores; without options with few connections, and limits that no test meets on a busy machine. */
+/** Opens the stores: by default with few connections, and with limits that no test reaches on a busy machine. */
 export function openStores(url: string, options: Partial<PoolOptions> = {}): Stores {
   const { forBatches, forQueries } = openPools({
     ...{ url, schema },
@@ -79,8 +79,8 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
   };
 }
 
-/** The words of a decided batch, in order; a batch that was not decided is told by its kind and reason. */
-export function wordsOf(answer: BatchAnswer): string[] {
+/** The outcomes of a decided batch, in order; of another batch its kind and reason. */
+export function outcomesOf(answer: BatchAnswer): string[] {
   if (answer.kind === 'decided') return answer.outcomes.map(({ outcome }) => outcome);
   return [answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind];
 }

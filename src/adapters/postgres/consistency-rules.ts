@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The rules that say when stock, claims and ledger are consistent: the files in `consistency/`. The audits of the tests and
- * of the bench run them, and the runbook shows them to operators. The stock check compares the same in pages.
+ * The rules that define when stock, claims and ledger are consistent: one file each in `consistency/`. The audits of tests and
+ * bench run them, and the runbook gives them to operators. The stock check compares the same things page by page.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -17,7 +17,7 @@ export type ConsistencyRule = {
 };
 
 const folder = new URL('./consistency/', import.meta.url);
-/** The assumption that claims are final, in one place: releases give up these rules and no other. */
+/** The rules that assume that claims are final, all of them. Releases end this assumption. */
 const needsFinalClaims = new Set(['positions-without-gaps']);
 
 /** All rules, in order of name. */

@@ -13,7 +13,7 @@ export type AnnouncedChangeOptions = {
   stopping: AbortSignal;
 };
 
-// Changes of the same coupon delay each other only while the units of each are claimed at once.
+// Changes of one coupon delay each other only while each change's units sell out before the next attempt.
 const changeMsMax = 10_000;
 
 /**
