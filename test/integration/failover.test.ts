@@ -124,8 +124,8 @@ async function warmUp(coupon: string): Promise<void> {
   proxy.slowWhen = () => undefined;
 }
 
-describe('a service whose address leads to a standby', () => {
-  it('refuses every call after a switchover, and serves again when the address leads to the primary', async () => {
+describe('on a standby', () => {
+  it('a service refuses every call after a switchover until its address leads to the primary', async () => {
     const coupon = await newCoupon();
     const all = { ...calls.reads, ...calls.writes };
     await pair.switchOver();
@@ -141,7 +141,7 @@ describe('a service whose address leads to a standby', () => {
     expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
   });
 
-  it('answers neither sold_out nor 404 from a standby that is stale', async () => {
+  it('a service answers neither sold_out nor 404 from a standby with old data', async () => {
     const gone = await newCoupon(1);
     await cached(gone);
     await pair.pauseReplay();
@@ -173,8 +173,8 @@ describe('a service whose address leads to a standby', () => {
   });
 });
 
-describe('a service that starts while its address leads to a standby', () => {
-  it('waits, and serves when the address leads to the primary', async () => {
+describe('at the start', () => {
+  it('a service whose address leads to a standby waits until it leads to the primary', async () => {
     const coupon = await newCoupon();
     await pair.untilSame();
     let tries = 0;
@@ -198,8 +198,8 @@ describe('a service that starts while its address leads to a standby', () => {
   });
 });
 
-describe('a statement that began on a standby', () => {
-  it('is refused also when the standby was promoted while it ran', async () => {
+describe('during a promotion', () => {
+  it('a statement that began on a standby is refused', async () => {
     const reader = new pg.Client({
       connectionString: pair.standby.url(),
       options: `-c search_path=${schema}`,
@@ -215,12 +215,12 @@ describe('a statement that began on a standby', () => {
   });
 });
 
-describe('a service whose connections lead nowhere', () => {
-  it('loses one read to all of them, not one read to each', async () => {
+describe('on silent connections', () => {
+  it('a service loses one read in all, not one per connection', async () => {
     const coupon = await newCoupon();
     await warmUp(coupon);
     proxy.blackHole(true);
-    // New connections get through; those that were open stay silent.
+    // New connections work; those that were open stay silent.
     proxy.blackHole(false);
     const answers: Answer[] = [];
     for (const _ of range(queryConnections + 1)) {
@@ -230,7 +230,7 @@ describe('a service whose connections lead nowhere', () => {
     expect(await readiness()).toBe(200);
   });
 
-  it('empties its sold-out cache when a statement gets no answer', async () => {
+  it('a service empties its sold-out cache when a statement gets no answer', async () => {
     const coupon = await newCoupon(1);
     await cached(coupon);
     expect(await metric('firstcome_sold_out_coupons')).toBe(1);
@@ -239,7 +239,7 @@ describe('a service whose connections lead nowhere', () => {
     expect(await metric('firstcome_sold_out_coupons')).toBe(0);
   });
 
-  it('decides a claim within its time', async () => {
+  it('a service decides a claim within its time', async () => {
     const coupon = await newCoupon();
     await warmUp(coupon);
     proxy.blackHole(true);
@@ -250,8 +250,8 @@ describe('a service whose connections lead nowhere', () => {
   });
 });
 
-describe('a failover that loses decisions', () => {
-  it('leaves no lost claim in the sold-out cache, however fast it is', async () => {
+describe('after a failover that loses decisions', () => {
+  it('the sold-out cache refuses no holder of the new primary, however fast the failover was', async () => {
     const lost = await newCoupon(2);
     await pair.untilSame();
     await pair.standby.stop('fast');
