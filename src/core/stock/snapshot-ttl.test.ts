@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../test/support/fault-proxy.ts';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
+import { CouponModel } from '../../../test/support/sale-model.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { ClaimOutcome } from '../claims/claim-outcome.ts';
 import type { SoldOutReader } from '../claims/ports.ts';
@@ -17,45 +18,32 @@ const runs = 150;
 const processes = 3;
 const runMs = 6_000;
 
-/** One coupon, decided as the functions of the database do. */
+/** One coupon, as the model of a sale decides it. */
 class Sale {
-  readonly holders: string[] = [];
-  amount = 2;
-  seq = 1;
-  announced = false;
+  readonly model = new CouponModel(2);
   /** Claims in progress, each with whether no unit was left at any moment since its start. */
   readonly watchers = new Set<{ wasSoldOut: boolean }>();
-  private readonly batches = new Set<string>();
-
-  get remaining(): number {
-    return this.amount - this.holders.length;
-  }
 
   claim(userId: string): ClaimOutcome {
-    const claim = { claimId: 'id', couponName, userId, position: 1, claimedAt: 'then' };
-    if (this.holders.includes(userId)) return { outcome: 'already_claimed', claim };
-    if (this.remaining === 0) return { outcome: 'sold_out' };
-    this.holders.push(userId);
-    this.seq += 1;
-    if (this.remaining === 0) for (const watcher of this.watchers) watcher.wasSoldOut = true;
+    const { model } = this;
+    const batchId = `claim-${model.ledger.length}`;
+    const request = { userId, claimId: userId, idempotencyKey: undefined };
+    const [decision] = model.decideBatch([request], { batchId, ms: 0 }) ?? [];
+    if (decision?.claim === undefined) return { outcome: 'sold_out' };
+    if (model.remaining === 0) for (const watcher of this.watchers) watcher.wasSoldOut = true;
+    const { claimId, position } = decision.claim;
+    const claim = { claimId, couponName, userId, position, claimedAt: 'then' };
     return { outcome: 'claimed', claim };
   }
 
   add(units: number, batchId: string, announcement: string | undefined) {
+    const { amount, remaining: remainingAmount } = this.model;
     const coupon: CouponWithHolders = {
-      ...{ id: '1', name: couponName, amount: this.amount, remainingAmount: this.remaining },
+      ...{ id: '1', name: couponName, amount, remainingAmount },
       ...{ state: 'open', opensAt: null, closesAt: null, paused: false, holders: [] },
     };
-    if (this.batches.has(batchId)) return { coupon, replayed: true };
-    if (this.remaining === 0 && !(this.announced && announcement === `${this.seq}`)) {
-      this.announced = true;
-      return { announcement: `${this.seq}` };
-    }
-    this.batches.add(batchId);
-    this.amount += units;
-    this.seq += 1;
-    this.announced = false;
-    return { coupon, replayed: false };
+    const added = this.model.addStock(units, { batchId, announcement, ms: 0 });
+    return typeof added === 'object' ? added : { coupon, replayed: added === 'replayed' };
   }
 }
 
@@ -80,13 +68,20 @@ async function run(seed: number): Promise<void> {
     readStock: (names) =>
       call(() => {
         const snapshot = {
-          ...{ version: `${sale.seq}`, amount: sale.amount, remainingAmount: sale.remaining },
-          ...{ state: 'open' as const, stockAnnounced: sale.announced, closesInMs: null },
+          ...{ version: `${sale.model.ledger.length}`, amount: sale.model.amount },
+          ...{ remainingAmount: sale.model.remaining, stockAnnounced: sale.model.announced },
+          ...{ state: 'open' as const, closesInMs: null },
         };
         return new Map(names.map((name) => [name, snapshot]));
       }),
     listHolders: () =>
-      call(() => ({ userIds: [...sale.holders], lastPosition: sale.holders.length })),
+      call(() => {
+        const { claims } = sale.model;
+        return {
+          userIds: claims.map(({ userId }) => userId),
+          lastPosition: claims.at(-1)?.position,
+        };
+      }),
   };
   const newBatchId = numbered(`${seed}-`);
   const startProcess = () => {
@@ -110,7 +105,7 @@ async function run(seed: number): Promise<void> {
       return outcome;
     });
     const claim = async (userId: string, idempotencyKey: string) => {
-      const watcher = { wasSoldOut: sale.remaining === 0 };
+      const watcher = { wasSoldOut: sale.model.remaining === 0 };
       sale.watchers.add(watcher);
       const claimed = claimCoupon({ couponName, userId, idempotencyKey });
       const answer = await claimed.catch(() => undefined);
