@@ -30,7 +30,10 @@ export async function auditDrop(
   return [...violations, ...compare(answers, rows)];
 }
 
-/** Describes the responses that the stored claims contradict, and the stored claims that no response acknowledged. */
+/**
+ * Describes the responses that the stored claims contradict, and the stored claims that no response acknowledged. Assumes that
+ * claims are final: each acknowledged claim is stored at the end. Compares positions with the responses only.
+ */
 export function compare(answers: DropAnswers, rows: readonly StoredClaim[]): string[] {
   const stored = new Map(rows.map((row) => [row.user_id, row]));
   const usersByProblem: Record<string, string[]> = {};

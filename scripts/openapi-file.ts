@@ -40,7 +40,7 @@ const dependencies: HttpDependencies = {
   newClaimId: uncalled,
   claimRefused: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
-  manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },
+  ...{ createCoupon: uncalled, changeCoupon: uncalled, addStock: uncalled },
   readClaims: { find: uncalled, list: uncalled, exportAll: uncalled },
   checkHealth: uncalled,
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },

@@ -110,17 +110,15 @@ const parts: HttpDependencies = {
   newClaimId: newId,
   claimRefused: () => undefined,
   readCoupons: { read: unused, assertExists: unused, list: unused },
-  manageCoupon: {
-    async create({ name, amount }) {
-      await pool.query({ ...createCoupon, values: [name, amount] });
-      return {
-        ...{ id: '1', name, amount, remainingAmount: amount, state: 'open', paused: false },
-        ...{ opensAt: null, closesAt: null, holders: [] },
-      };
-    },
-    change: unused,
-    addStock: unused,
+  async createCoupon({ name, amount }) {
+    await pool.query({ ...createCoupon, values: [name, amount] });
+    return {
+      ...{ id: '1', name, amount, remainingAmount: amount, state: 'open', paused: false },
+      ...{ opensAt: null, closesAt: null, holders: [] },
+    };
   },
+  changeCoupon: unused,
+  addStock: unused,
   readClaims: { find: unused, list: unused, exportAll: unused },
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },

@@ -19,7 +19,9 @@ import { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../core/claims/known-coupons.ts';
 import type { ClaimMetrics, ClaimStore, EngineLog } from '../core/claims/ports.ts';
 import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
-import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
+import { type AddStock, addStockWith } from '../core/coupons/add-stock.ts';
+import { type ChangeCoupon, changeCouponWith } from '../core/coupons/change-coupon.ts';
+import { type CreateCoupon, createCouponWith } from '../core/coupons/create-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
@@ -48,7 +50,9 @@ export type Engine = {
   /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
   claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
-  manageCoupon: ManageCoupon;
+  createCoupon: CreateCoupon;
+  changeCoupon: ChangeCoupon;
+  addStock: AddStock;
   readClaims: ReadClaims;
   lanes: ClaimLanes;
   soldOut: SoldOutCache;
@@ -79,9 +83,12 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     waitingMax: limits.waitingMax,
     seed: randomInt(2 ** 32),
   });
-  const checkHealth = watchHealth(options, disposers, () => {
-    knownCoupons.forgetAll();
-    soldOut.forgetAll();
+  const checkHealth = watchHealth(options, disposers, {
+    onLostConnection: () => soldOut.forgetAll(),
+    onOtherServer() {
+      knownCoupons.forgetAll();
+      soldOut.forgetAll();
+    },
   });
   const lanes = new ClaimLanes({
     store: claimStore,
@@ -91,19 +98,12 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     log: stack<EngineLog>(options.log, [tracing?.traceLog]),
     newBatchId: newId,
     onCouponNotFound: (name) => knownCoupons.forget(name),
-    onSoldOut: (name) => soldOut.learn(name),
+    onSoldOut: (name) => soldOut.load(name),
   });
   disposers.push(() => lanes.drain(0));
   disposers.push(async () => soldOut.stop());
   const stopping = new AbortController();
   const couponStore = postgresCouponStore(forQueries);
-  const manageCoupon = manageCouponWith({
-    store: couponStore,
-    clock: systemClock,
-    newBatchId: newId,
-    batchIdFor: idFor,
-    ending: stopping.signal,
-  });
   disposers.push(async () => stopping.abort());
 
   // The path of a claim, innermost first.
@@ -126,27 +126,29 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       (names) => claimStore.findCouponNames(names),
       limits.waitingMax,
     ),
-    manageCoupon: soldOut.wrapChanges(manageCoupon),
+    createCoupon: createCouponWith({ store: couponStore, newBatchId: newId }),
+    changeCoupon: soldOut.wrapChangeCoupon(changeCouponWith(couponStore)),
+    addStock: addStockWith({
+      ...{ store: couponStore, clock: systemClock, stopping: stopping.signal },
+      ...{ newBatchId: newId, batchIdFor: idFor },
+    }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     ...{ lanes, soldOut, checkHealth },
   };
 }
 
-/**
- * Watches the databases of both pools, also while no request comes. `onOtherServer` is called when another server may
- * have taken over.
- */
+/** Watches the databases of both pools, also while no request comes. */
 function watchHealth(
   { forBatches, forQueries, installation, metrics, log }: EngineOptions,
   disposers: (() => Promise<void>)[],
-  onOtherServer: () => void,
+  listeners: Pick<Parameters<typeof watchDatabases>[1], 'onLostConnection' | 'onOtherServer'>,
 ): () => Promise<Health> {
   const warn: EngineLog['warn'] = (event, message) => log.warn(event, message);
   const { nowMs } = systemClock;
   watchDatabases([forBatches, forQueries], {
     outage: new OutageLog({ warn, nowMs }),
     refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
-    ...{ installation, onOtherServer },
+    ...{ installation, ...listeners },
   });
   const checkHealth = postgresHealth(forQueries, installation);
   const stopChecks = systemClock.every(healthCheckMs, () => void checkHealth());

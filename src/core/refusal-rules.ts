@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * The rules by which the database refuses a change that keeps every rule of the API. No caller can correct such a
- * request; an operator has to.
+ * Why the database refuses a request that is correct for the API. No caller can correct it; an operator has to.
  * - `sequence`: a new coupon gets an id that is in use.
- * - `leftovers`: rows of a coupon that is gone are in the way.
- * - `foreign`: a constraint or a trigger that this service does not know.
+ * - `leftovers`: rows of a coupon that no longer exists conflict with the new rows.
+ * - `foreign`: a constraint or a trigger of another program.
  * - `own`: another constraint of this service.
  * - `value`: a value that the database cannot process.
  */

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { BatchAnswer } from '../../src/core/claims/ports.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await auditBooks(database.query)).toEqual([]);
+  expect(await auditRecords(database.query)).toEqual([]);
   await stores.close();
   await database.drop();
 });
@@ -44,7 +44,7 @@ describe('a batch', () => {
       name,
       users(size).map((userId, index) => ({ userId, claimId: claimIds[index] ?? '' })),
     );
-    expect(wordsOf(answer)).toEqual(range(size).map(() => 'claimed'));
+    expect(outcomesOf(answer)).toEqual(range(size).map(() => 'claimed'));
     expect(claimsOf(answer)).toEqual(
       range(size).map((index) => ({
         claimId: claimIds[index],
@@ -65,7 +65,7 @@ describe('a batch', () => {
       const name = await newCoupon(before + 2);
       await stores.decide(name, users(before));
       const answer = await stores.decide(name, ['x', 'y', 'z', 'user-0']);
-      expect(wordsOf(answer)).toEqual(['claimed', 'claimed', 'sold_out', 'already_claimed']);
+      expect(outcomesOf(answer)).toEqual(['claimed', 'claimed', 'sold_out', 'already_claimed']);
       expect(claimsOf(answer).map(({ position }) => position)).toEqual([before + 1, before + 2, 1]);
     },
   );
@@ -75,7 +75,7 @@ describe('a batch', () => {
     const key = { userId: 'ada', idempotencyKey: 'one intent' };
     const others = users(size - 2);
     const answer = await stores.decide(name, [key, ...others, key]);
-    expect(wordsOf(answer)).toEqual(['claimed', ...others.map(() => 'claimed'), 'replayed']);
+    expect(outcomesOf(answer)).toEqual(['claimed', ...others.map(() => 'claimed'), 'replayed']);
     const [first, last] = [claimsOf(answer)[0], claimsOf(answer).at(-1)];
     expect(last).toEqual(first);
     expect(claimsOf(answer).map(({ position }) => position)).toEqual([
@@ -97,18 +97,18 @@ describe('a batch', () => {
         ...users(others),
         { userId: 'ada' },
       ]);
-      expect(wordsOf(again).slice(0, 2)).toEqual(['replayed', 'already_claimed']);
-      expect(wordsOf(again).at(-1)).toBe('already_claimed');
+      expect(outcomesOf(again).slice(0, 2)).toEqual(['replayed', 'already_claimed']);
+      expect(outcomesOf(again).at(-1)).toBe('already_claimed');
       expect(claimsOf(again).filter(({ userId }) => userId === 'ada')).toEqual([held, held, held]);
       // Without a key there is nothing that identifies a replay.
-      expect(wordsOf(await stores.decide(name, ['user-0']))).toEqual(['already_claimed']);
+      expect(outcomesOf(await stores.decide(name, ['user-0']))).toEqual(['already_claimed']);
     },
   );
 
   it('does not replay the claim of one user to another with the same key', async () => {
     const name = await newCoupon(5);
     const claims = ['ada', 'eve'].map((userId) => ({ userId, idempotencyKey: 'the same' }));
-    expect(wordsOf(await stores.decide(name, claims))).toEqual(['claimed', 'claimed']);
+    expect(outcomesOf(await stores.decide(name, claims))).toEqual(['claimed', 'claimed']);
   });
 
   it.each([1, 8])(
@@ -118,13 +118,13 @@ describe('a batch', () => {
       const claims = users(size).map((userId) => ({ userId, claimId: newId() }));
       const first = await stores.decide(name, claims);
       const second = await stores.decide(name, claims);
-      expect(wordsOf(second)).toEqual(range(size).map(() => 'claimed'));
+      expect(outcomesOf(second)).toEqual(range(size).map(() => 'claimed'));
       expect(claimsOf(second)).toEqual(claimsOf(first));
     },
   );
 
   it('returns coupon_not_found for each claim of a coupon that does not exist, and stores nothing', async () => {
-    expect(wordsOf(await stores.decide('no such coupon', ['ada', 'eve']))).toEqual([
+    expect(outcomesOf(await stores.decide('no such coupon', ['ada', 'eve']))).toEqual([
       'coupon_not_found',
       'coupon_not_found',
     ]);
@@ -145,7 +145,7 @@ describe('a batch', () => {
       ...users(9),
       { userId: 'ada', idempotencyKey: 'one intent' },
     ]);
-    expect(wordsOf(answer)).toEqual([
+    expect(outcomesOf(answer)).toEqual([
       'already_claimed',
       ...range(9).map(() => outcome),
       'replayed',
@@ -174,7 +174,7 @@ describe('a batch', () => {
     const name = await newCoupon(1);
     await stores.decide(name, ['ada']);
     await setWindow(name, "closes_at = clock_timestamp() - interval '1 hour'");
-    expect(wordsOf(await stores.decide(name, ['eve']))).toEqual(['closed']);
+    expect(outcomesOf(await stores.decide(name, ['eve']))).toEqual(['closed']);
   });
 
   it('stores every text unchanged, whatever characters it has', async () => {
@@ -196,7 +196,7 @@ describe('a batch', () => {
       name,
       userIds.map((userId) => ({ userId, idempotencyKey: `key of ${userId}`.slice(0, 255) })),
     );
-    expect(wordsOf(answer)).toEqual(userIds.map(() => 'claimed'));
+    expect(outcomesOf(answer)).toEqual(userIds.map(() => 'claimed'));
     const page = await stores.reader.listClaims({ couponName: name, afterPosition: 0, limit: 50 });
     expect(page).toMatchObject({ claims: userIds.map((userId) => ({ userId })), more: false });
   });
@@ -210,7 +210,7 @@ describe('a value that the database does not accept', () => {
   ])('(%s) refuses its batch, of which nothing is stored', async (_, userId, reason, field) => {
     const name = await newCoupon(20);
     const answer = await stores.decide(name, [...users(9), userId]);
-    expect(wordsOf(answer)).toEqual([`refused: ${reason}`]);
+    expect(outcomesOf(answer)).toEqual([`refused: ${reason}`]);
     expect('fields' in answer ? answer.fields?.[0]?.field : undefined).toBe(field);
     expect(await stores.reader.findClaim(name, 'user-0')).toBeUndefined();
   });

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { BatchAnswer, ClaimBatch, MultiCouponAnswer } from '../../src/core/claims/ports.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 // A multi-coupon batch that waits for a lock gives up soon.
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await auditBooks(database.query)).toEqual([]);
+  expect(await auditRecords(database.query)).toEqual([]);
   await stores.close();
   await database.drop();
 });
@@ -54,8 +54,8 @@ function batchOf(
 }
 
 /** The outcome of each claim, or `undecided`; else the kind and reason of the whole answer. */
-function outcomesOf(answer: MultiCouponAnswer): string[] {
-  if (answer.kind !== 'decided') return wordsOf(answer);
+function multiCouponOutcomes(answer: MultiCouponAnswer): string[] {
+  if (answer.kind !== 'decided') return outcomesOf(answer);
   return answer.outcomes.map((outcome) => outcome?.outcome ?? 'undecided');
 }
 
@@ -124,7 +124,9 @@ describe('a multi-coupon batch', () => {
     const name = await newCoupon(1);
     const outcomes = [];
     for (const userId of ['ada', 'eve']) {
-      outcomes.push(...outcomesOf(await stores.claims.claimMultiCoupon([batchOf(name, userId)])));
+      outcomes.push(
+        ...multiCouponOutcomes(await stores.claims.claimMultiCoupon([batchOf(name, userId)])),
+      );
     }
     expect(outcomes).toEqual(['claimed', 'undecided']);
   });
@@ -157,20 +159,20 @@ describe('a multi-coupon batch', () => {
     const books = await booksOf([name]);
     const batches = [batchOf(before, 'ada'), batchOf(name, 'ada'), batchOf(behind, 'ada')];
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided', 'claimed']);
+    expect(multiCouponOutcomes(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     expect(await booksOf([name])).toEqual(books);
-    expect(wordsOf(await stores.decide(name, ['ada']))).toEqual([outcome]);
+    expect(outcomesOf(await stores.decide(name, ['ada']))).toEqual([outcome]);
   });
 
   it('leaves a claim undecided when there is no such coupon, alone or with others', async () => {
     const name = await newCoupon();
     const both = [batchOf('no such coupon', 'ada'), batchOf(name, 'ada')];
-    expect(outcomesOf(await stores.claims.claimMultiCoupon(both))).toEqual([
+    expect(multiCouponOutcomes(await stores.claims.claimMultiCoupon(both))).toEqual([
       'undecided',
       'claimed',
     ]);
     const nowhere = [batchOf('no such coupon', 'ada'), batchOf('nor this one', 'ada')];
-    expect(outcomesOf(await stores.claims.claimMultiCoupon(nowhere))).toEqual([
+    expect(multiCouponOutcomes(await stores.claims.claimMultiCoupon(nowhere))).toEqual([
       ...['undecided', 'undecided'],
     ]);
   });
@@ -181,12 +183,12 @@ describe('a multi-coupon batch', () => {
     await stores.claims.claimMultiCoupon([batchOf(name, claim), batchOf(other, claim.userId)]);
     const held = await stores.reader.findClaim(name, 'ada');
     const again = [batchOf(name, claim), batchOf(other, 'eve')];
-    expect(outcomesOf(await stores.claims.claimMultiCoupon(again))).toEqual([
+    expect(multiCouponOutcomes(await stores.claims.claimMultiCoupon(again))).toEqual([
       'undecided',
       'claimed',
     ]);
     const answer = await stores.decide(name, [claim]);
-    expect(wordsOf(answer)).toEqual(['claimed']);
+    expect(outcomesOf(answer)).toEqual(['claimed']);
     expect(claimsOf(answer)).toEqual([held]);
   });
 
@@ -201,7 +203,7 @@ describe('a multi-coupon batch', () => {
       const users = ['ada', user, 'bob'];
       const batches = names.map((name, index) => batchOf(name, users[index] ?? ''));
       const answer = await stores.claims.claimMultiCoupon(batches);
-      expect(outcomesOf(answer)).toEqual([`refused: ${reason}`]);
+      expect(multiCouponOutcomes(answer)).toEqual([`refused: ${reason}`]);
       expect(await booksOf(names)).toEqual(books);
     },
   );
@@ -217,10 +219,10 @@ describe('a multi-coupon batch with coupons that other sessions have locked', ()
     const books = await booksOf([held]);
     const batches = [batchOf(free, 'ada'), batchOf(held, 'ada'), batchOf(alsoFree, 'ada')];
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided', 'claimed']);
+    expect(multiCouponOutcomes(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     await client.end();
     expect(await booksOf([held])).toEqual(books);
-    expect(wordsOf(await stores.decide(held, ['ada']))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide(held, ['ada']))).toEqual(['claimed']);
   });
 
   it('never fails when others lock them in the opposite order, and the records agree', async () => {
@@ -235,7 +237,7 @@ describe('a multi-coupon batch with coupons that other sessions have locked', ()
       const isOver = () => performance.now() > untilMs && undecided.length > 0;
       for (let round = 0; !isOver() && round < 400; round += 1) {
         const batches = order.map((name) => batchOf(name, `${who}-${round}`));
-        const outcomes = outcomesOf(await from.claims.claimMultiCoupon(batches));
+        const outcomes = multiCouponOutcomes(await from.claims.claimMultiCoupon(batches));
         expect(outcomes.length).toBe(batches.length);
         expect(['claimed', 'undecided']).toEqual(expect.arrayContaining([...new Set(outcomes)]));
         undecided.push(...batches.filter((_, index) => outcomes[index] === 'undecided'));
@@ -253,13 +255,13 @@ describe('a multi-coupon batch with coupons that other sessions have locked', ()
       const left = undecided.filter((batch) => batch.couponName === couponName);
       const commands = left.flatMap((batch) => batch.commands);
       const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, commands });
-      expect(wordsOf(answer)).toEqual(commands.map(() => 'claimed'));
+      expect(outcomesOf(answer)).toEqual(commands.map(() => 'claimed'));
     }
     await other.close();
     const stored = await stores.coupons.readCoupons(names);
     const sold = names.map((name) => 2_000 - (stored.get(name)?.remainingAmount ?? 0));
     expect(sold).toEqual(names.map(() => sent / names.length));
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
   });
 });
 
@@ -272,12 +274,12 @@ describe('a void mark', () => {
     const books = await booksOf(names);
     for (const _ of range(2)) {
       const answer = await stores.claims.claimMultiCoupon(batches);
-      expect(outcomesOf(answer)).toEqual(['refused: broken']);
+      expect(multiCouponOutcomes(answer)).toEqual(['refused: broken']);
     }
     expect(await booksOf(names)).toEqual(books);
     // With other batch ids the same claims are new.
     const again = batches.map((batch) => ({ ...batch, batchId: newId() }));
-    expect(outcomesOf(await stores.claims.claimMultiCoupon(again))).toEqual([
+    expect(multiCouponOutcomes(await stores.claims.claimMultiCoupon(again))).toEqual([
       ...['claimed', 'claimed', 'claimed'],
     ]);
   });
@@ -301,7 +303,7 @@ describe('a void mark', () => {
     await client.query('begin');
     await client.query('select void_batch($1, $2)', [marked, batches[0]?.batchId]);
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(outcomesOf(answer)).toEqual(['undecided', 'claimed']);
+    expect(multiCouponOutcomes(answer)).toEqual(['undecided', 'claimed']);
     await client.query('commit');
     await client.end();
     expect(await stores.reader.findClaim(marked, 'ada')).toBeUndefined();
@@ -329,7 +331,7 @@ describe('the time of a decision in a multi-coupon batch', () => {
       batchOf(opened, 'ada'),
       batchOf(ended, 'ada'),
     ]);
-    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided']);
+    expect(multiCouponOutcomes(answer)).toEqual(['claimed', 'undecided']);
   });
 });
 
@@ -361,7 +363,7 @@ describe('a batch', () => {
       ...[keyed, sentBefore, 'n4', ...more],
     ]);
     const twice = more.map(() => 'already_claimed');
-    expect(wordsOf(answer)).toEqual([
+    expect(outcomesOf(answer)).toEqual([
       ...['claimed', 'already_claimed', 'claimed', 'claimed'],
       ...['replayed', 'claimed', 'claimed', ...twice],
     ]);

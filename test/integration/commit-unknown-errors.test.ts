@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { auditBooks, type Query } from '../support/audit.ts';
+import { auditRecords, type Query } from '../support/audit.ts';
 import { tally } from '../support/crowd.ts';
 import {
   type BatchKind,
@@ -313,6 +313,6 @@ describe('a synchronous standby that is not there', () => {
     expect(claim.answers.at(-1)?.status).toBe(200);
     await waitFor('stock that is added', async () => (await addStock()).status === 200);
     expect((await addStock()).body.amount).toBe(14);
-    expect(await auditBooks(query)).toEqual([]);
+    expect(await auditRecords(query)).toEqual([]);
   });
 });

@@ -3,11 +3,11 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { openDatabase } from '../support/open-database.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -96,7 +96,7 @@ describe('a batch', () => {
   });
 
   afterAll(async () => {
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
     await stores.close();
   });
 
@@ -144,7 +144,7 @@ describe('a batch', () => {
     await locking;
     await other.query('rollback');
     await other.end();
-    expect(wordsOf(await deciding)).toEqual(['claimed']);
+    expect(outcomesOf(await deciding)).toEqual(['claimed']);
     await patient.close();
     await database.query('drop trigger pass_gate on claims');
   });
@@ -177,7 +177,7 @@ describe('a batch', () => {
       await database.query('drop trigger fail_at_first on claims');
       await database.query('drop function fail_at_first');
       await database.query('drop sequence tries');
-      expect(wordsOf(answer)).toEqual([outcome]);
+      expect(outcomesOf(answer)).toEqual([outcome]);
       expect(tries).toEqual({ tries: outcome === 'claimed' ? times + 1 : times });
     },
   );

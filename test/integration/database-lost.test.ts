@@ -7,7 +7,7 @@ import { Crowd, type History, range, tally } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { startService } from '../support/service.ts';
-import { openStores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf } from '../support/stores.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const connectionsMax = 20;
@@ -147,7 +147,7 @@ describe('a service whose database has no free connection', () => {
     expect(answer.body).toMatchObject({ code: 'unavailable', effect: 'none' });
     expect(await healthStatus()).toBe(503);
     const stores = openStores(postgres.url(), { connectTimeoutMs: 500 });
-    expect(wordsOf(await stores.decide(couponName, ['ada']))).toEqual(['refused: not_sent']);
+    expect(outcomesOf(await stores.decide(couponName, ['ada']))).toEqual(['refused: not_sent']);
     await stores.close();
     await Promise.all(others.map((client) => client.end()));
     await waitFor('the recovery of the service', async () => (await healthStatus()) === 200);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { auditBooks } from '../support/audit.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { auditRecords } from '../support/audit.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
@@ -35,12 +35,12 @@ const decidedAt = async (name: string) => {
   return row?.at;
 };
 
-/** As if the last decision had been made at this time, so that the server's clock is behind it now. */
+/** Dates the last decision, so that the server's clock is now before it. */
 const clockWasAt = (name: string, time: string) =>
   database.query('update coupons set decided_at = $2 where name = $1', [name, time]);
 
 describe('the time of a decision', () => {
-  it('never goes back: after a clock that stepped back claims are dated as the last one', async () => {
+  it('never goes back: when the clock has stepped back, claims get the time of the last decision', async () => {
     await stores.createCoupon('back', 10);
     await clockWasAt('back', future);
     const answer = await stores.decide('back', ['ada']);
@@ -56,10 +56,10 @@ describe('the time of a decision', () => {
     });
     await stores.claims.voidBatch('back', newId());
     expect(await decidedAt('back')).toBe(future);
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
   });
 
-  it('is one for the whole batch, and that of the ledger and of the coupon', async () => {
+  it('is the same for the whole batch, its ledger row and the coupon', async () => {
     await stores.createCoupon('one', 20);
     await stores.decide('one', ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'a']);
     const times = await database.query(
@@ -79,8 +79,8 @@ describe('a sale', () => {
       '2090-01-01T00:00:00Z',
     ]);
     await clockWasAt('opened', future);
-    expect(wordsOf(await stores.decide('opened', ['ada']))).toEqual(['claimed']);
-    expect(wordsOf(await stores.decide('opened', ['eve']))).toEqual(['sold_out']);
+    expect(outcomesOf(await stores.decide('opened', ['ada']))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide('opened', ['eve']))).toEqual(['sold_out']);
     const coupons = await stores.coupons.readCoupons(['opened']);
     expect(coupons.get('opened')).toMatchObject({ state: 'open' });
     const list = await stores.coupons.listCoupons({ afterId: '0', limit: 50 });
@@ -93,13 +93,13 @@ describe('a sale', () => {
       '2090-01-01T00:00:00Z',
     ]);
     await clockWasAt('ended', future);
-    expect(wordsOf(await stores.decide('ended', ['ada']))).toEqual(['closed']);
+    expect(outcomesOf(await stores.decide('ended', ['ada']))).toEqual(['closed']);
   });
 
   it.each([
     ['closed', "closes_at = clock_timestamp() - interval '1 second'"],
     ['open', "opens_at = clock_timestamp() - interval '1 second'"],
-  ])('writes down that it was seen %s, also by a batch in which nobody wins', async (_, set) => {
+  ])('stores that it was seen %s, also by a batch without a claim', async (_, set) => {
     const name = `latch ${set}`;
     await stores.createCoupon(name, 1);
     await stores.decide(name, ['ada']);
@@ -112,19 +112,19 @@ describe('a sale', () => {
     await stores.decide(name, ['eve']);
     const after = await preciselyDecidedAt(name);
     expect(after).not.toBe(before);
-    // Nothing changes from then on, so nothing is written for each refusal.
+    // The state does not change again, so refusals write nothing.
     await stores.decide(name, ['eve']);
     expect(await preciselyDecidedAt(name)).toBe(after);
   });
 
-  it('that an operator changes is decided by the change from the next batch on', async () => {
+  it('that an operator has changed is decided by the change from the next batch on', async () => {
     await stores.createCoupon('changed', 5);
     await stores.coupons.changeCoupon('changed', { paused: true });
-    expect(wordsOf(await stores.decide('changed', ['ada']))).toEqual(['paused']);
+    expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['paused']);
     await stores.coupons.changeCoupon('changed', { paused: false, opensAt: future });
-    expect(wordsOf(await stores.decide('changed', ['ada']))).toEqual(['not_open']);
+    expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['not_open']);
     await stores.coupons.changeCoupon('changed', { opensAt: null });
-    expect(wordsOf(await stores.decide('changed', ['ada']))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['claimed']);
   });
 });
 
@@ -165,7 +165,7 @@ describe('the constraints of the tables', () => {
     ['stock_ledger_never_oversold', 'update stock_ledger set remaining_after = -1'],
     ['stock_ledger_units_match_kind', `update stock_ledger set units = 0 where kind = 'claimed'`],
     ['coupons_window_order', `update coupons set opens_at = now(), closes_at = now()`],
-  ])('%s refuses what the functions would never write', async (constraint, sql) => {
+  ])('%s refuses a row that the functions never write', async (constraint, sql) => {
     const alone = await createTestDatabase();
     const own = openStores(alone.url);
     try {

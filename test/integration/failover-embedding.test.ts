@@ -47,7 +47,7 @@ afterAll(async () => {
   await pair?.remove();
 });
 
-/** Waits until calls are served; a moment after a rejected connection the engine opens none. */
+/** Waits until calls are served: shortly after a rejected connection the engine opens no new one. */
 async function untilServed(name: string): Promise<void> {
   await waitFor('answers', async () => {
     await firstcome.readCoupon(name);
@@ -55,7 +55,7 @@ async function untilServed(name: string): Promise<void> {
   });
 }
 
-/** What each call of the engine comes to: `served`, or the code of its fault. */
+/** The result of each call of the engine: `served`, or the code of its fault. */
 async function callAll(name: string): Promise<string[]> {
   const calls = [
     () => firstcome.claim({ couponName: name, userId: `user-${++coupons}` }),
@@ -66,19 +66,19 @@ async function callAll(name: string): Promise<string[]> {
     () => firstcome.changeCoupon(name, { paused: false }),
     () => firstcome.createCoupon({ name: `${name}-${++coupons}`, amount: 1 }),
   ];
-  const words: string[] = [];
+  const results: string[] = [];
   for (const call of calls) {
-    words.push(
+    results.push(
       await call().then(
         () => 'served',
         (fault: { code: string }) => fault.code,
       ),
     );
   }
-  return words;
+  return results;
 }
 
-const all = (word: string) => Array(7).fill(word);
+const all = (result: string) => Array(7).fill(result);
 
 it('an embedded engine refuses every call on a standby, and serves again on the primary', async () => {
   const name = await start();
@@ -102,7 +102,7 @@ it('an embedded engine refuses every call on a standby, and serves again on the 
   }
 });
 
-it('an embedded engine does not start on a standby and says where it starts', async () => {
+it('an embedded engine does not start on a standby and names the server that it needs', async () => {
   const name = await start();
   await pair.untilSame();
   proxy.leadTo(pair.standby.url());

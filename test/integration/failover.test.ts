@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A service behind an address that leads to one server, then to the other, as behind a proxy during a failover. */
+/** A service whose address leads to one server and then to the other, as behind a proxy during a failover. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
@@ -30,10 +30,10 @@ const newName = () => `COUPON-${++coupons}`;
 const serviceAt = (url: string, env: Record<string, string> = {}) =>
   startService({
     DATABASE_URL: url,
-    // Half of it is for what comes after a lost answer.
+    // The second half is for resolving a batch in doubt.
     CLAIM_TIMEOUT_MS: '10000',
     DATABASE_STATEMENT_TIMEOUT_MS: '3000',
-    // Nothing but what the tests ask for takes a connection.
+    // Only the requests of the tests use connections.
     STOCK_CHECK_INTERVAL_MS: '0',
     DATABASE_CLAIM_CONNECTIONS: '2',
     DATABASE_QUERY_CONNECTIONS: String(queryConnections),
@@ -74,13 +74,13 @@ async function metric(name: string): Promise<number> {
   return Number(line?.split(' ')[1]);
 }
 
-/** Waits until the service is ready and decides claims; a moment after a rejected connection it opens none. */
+/** Waits until the service is ready and decides claims: shortly after a rejected connection it opens no new one. */
 async function untilServed(coupon: string): Promise<void> {
   await waitFor('readiness', async () => (await readiness()) === 200);
   await waitFor('decision', async () => (await claim(coupon, 'ada')).status === 409);
 }
 
-/** A coupon with units that ada holds one of. */
+/** Creates a coupon and lets ada claim one unit. */
 async function newCoupon(amount = 100): Promise<string> {
   const name = newName();
   await crowd.createCoupon(app.url, name, amount);
@@ -89,11 +89,21 @@ async function newCoupon(amount = 100): Promise<string> {
 }
 
 /** Waits until other users are refused from the cache. */
-async function remembered(name: string): Promise<void> {
+async function cached(name: string): Promise<void> {
   await waitFor('refusal without a batch', async () => {
     const before = await metric('firstcome_claim_batch_size_count');
     expect((await claim(name, 'stranger')).body.code).toBe('sold_out');
     return (await metric('firstcome_claim_batch_size_count')) === before;
+  });
+}
+
+/** Waits until the service has noticed that its idle connections are broken. */
+async function untilNoneIsIdle(): Promise<void> {
+  await waitFor('end of the connections', async () => {
+    const idle = ['batches', 'queries'].map((pool) =>
+      metric(`firstcome_database_connections{pool="${pool}",state="idle"}`),
+    );
+    return Math.max(...(await Promise.all(idle))) === 0;
   });
 }
 
@@ -103,7 +113,7 @@ async function sessionsOn(server: ReplicatedPostgres['primary']): Promise<number
   return (await server.query(sessions)).length;
 }
 
-/** Opens query connections, and leaves all but one of them idle at least. */
+/** Opens query connections; at most one of them is not idle afterwards. */
 async function warmUp(coupon: string): Promise<void> {
   proxy.slowWhen = (_, direction) => (direction === 'toServer' ? { delayMs: 50 } : undefined);
   await waitFor('connections', async () => {
@@ -114,26 +124,26 @@ async function warmUp(coupon: string): Promise<void> {
   proxy.slowWhen = () => undefined;
 }
 
-describe('a service whose address leads to a standby', () => {
-  it('refuses every call after a switchover, and serves again when the address leads to the primary', async () => {
+describe('on a standby', () => {
+  it('a service refuses every call after a switchover until its address leads to the primary', async () => {
     const coupon = await newCoupon();
     const all = { ...calls.reads, ...calls.writes };
     await pair.switchOver();
-    // The address still names the server that is the standby now.
+    // The address still leads to the server that is now the standby.
     expect(await answersOf(all, coupon)).toEqual(allAnswer(all, unavailable));
     const stranger = await claim('no such coupon', 'ada');
     expect(stranger.body).toMatchObject({ code: 'unavailable', effect: 'none' });
     expect(await readiness()).toBe(503);
     await waitFor('end of the sessions', async () => (await sessionsOn(pair.standby)) === 0);
-    // Connections are not broken: the service has dropped by itself what is of no use.
+    // The connections are not broken: the service has dropped those to the standby itself.
     proxy.leadTo(pair.primary.url());
     await untilServed(coupon);
     expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
   });
 
-  it('answers neither sold_out nor 404 from a standby that is stale', async () => {
+  it('a service answers neither sold_out nor 404 from a standby with old data', async () => {
     const gone = await newCoupon(1);
-    await remembered(gone);
+    await cached(gone);
     await pair.pauseReplay();
     const other = await serviceAt(pair.primary.url());
     try {
@@ -142,21 +152,15 @@ describe('a service whose address leads to a standby', () => {
       proxy.leadTo(pair.standby.url());
       proxy.breakAll();
       // A claim that is sent before its connection is known to be broken may be stored.
-      await waitFor('end of the connections', async () => {
-        const idle = ['batches', 'queries'].map((pool) =>
-          metric(`firstcome_database_connections{pool="${pool}",state="idle"}`),
-        );
-        return Math.max(...(await Promise.all(idle))) === 0;
-      });
-      // The cache is valid for half a second; then its look at the standby fails.
-      const early = await claim(gone, 'stranger');
-      expect(['sold_out', 'unavailable']).toContain(early.body.code);
+      await untilNoneIsIdle();
+      // The cache is empty, and the standby answers nothing.
+      expect((await claim(gone, 'stranger')).body.code).toBe('unavailable');
       const added = await crowd.send(other.url, {
         ...{ method: 'POST', path: `/api/coupons/${gone}/stock`, body: { add: 100 } },
       });
       expect(added.status).toBe(200);
-      const told = await Promise.all(range(20).map((user) => claim(gone, `new-${user}`)));
-      expect(tally(told)).toEqual({ '503 unavailable': 20 });
+      const answers = await Promise.all(range(20).map((user) => claim(gone, `new-${user}`)));
+      expect(tally(answers)).toEqual({ '503 unavailable': 20 });
       expect(await answersOf(all, fresh)).toEqual(allAnswer(all, unavailable));
       proxy.leadTo(pair.primary.url());
       await untilServed(fresh);
@@ -169,8 +173,8 @@ describe('a service whose address leads to a standby', () => {
   });
 });
 
-describe('a service that starts while its address leads to a standby', () => {
-  it('waits, and serves when the address leads to the primary', async () => {
+describe('at the start', () => {
+  it('a service whose address leads to a standby waits until it leads to the primary', async () => {
     const coupon = await newCoupon();
     await pair.untilSame();
     let tries = 0;
@@ -194,8 +198,8 @@ describe('a service that starts while its address leads to a standby', () => {
   });
 });
 
-describe('a statement that began on a standby', () => {
-  it('is refused also when the standby was promoted while it ran', async () => {
+describe('during a promotion', () => {
+  it('a statement that began on a standby is refused', async () => {
     const reader = new pg.Client({
       connectionString: pair.standby.url(),
       options: `-c search_path=${schema}`,
@@ -211,12 +215,12 @@ describe('a statement that began on a standby', () => {
   });
 });
 
-describe('a service whose connections lead nowhere', () => {
-  it('loses one read to all of them, not one read to each', async () => {
+describe('on silent connections', () => {
+  it('a service loses one read in all, not one per connection', async () => {
     const coupon = await newCoupon();
     await warmUp(coupon);
     proxy.blackHole(true);
-    // New connections get through; those that were open stay silent.
+    // New connections work; those that were open stay silent.
     proxy.blackHole(false);
     const answers: Answer[] = [];
     for (const _ of range(queryConnections + 1)) {
@@ -226,7 +230,16 @@ describe('a service whose connections lead nowhere', () => {
     expect(await readiness()).toBe(200);
   });
 
-  it('decides a claim within its time', async () => {
+  it('a service empties its sold-out cache when a statement gets no answer', async () => {
+    const coupon = await newCoupon(1);
+    await cached(coupon);
+    expect(await metric('firstcome_sold_out_coupons')).toBe(1);
+    proxy.blackHole(true);
+    expect((await get(`/api/coupons/${coupon}/claims/ada`)).status).toBe(503);
+    expect(await metric('firstcome_sold_out_coupons')).toBe(0);
+  });
+
+  it('a service decides a claim within its time', async () => {
     const coupon = await newCoupon();
     await warmUp(coupon);
     proxy.blackHole(true);
@@ -237,26 +250,28 @@ describe('a service whose connections lead nowhere', () => {
   });
 });
 
-describe('a failover that loses decisions', () => {
-  it('leaves no lost claim in the cache of sold out coupons', async () => {
+describe('after a failover that loses decisions', () => {
+  it('the sold-out cache refuses no holder of the new primary, however fast the failover was', async () => {
     const lost = await newCoupon(2);
     await pair.untilSame();
     await pair.standby.stop('fast');
     expect((await claim(lost, 'bob')).status).toBe(200);
-    await remembered(lost);
+    // The standby takes over without the claim of bob, and sells the unit to eve. The old primary runs on.
     await pair.primary.stop('immediate');
     await pair.standby.start();
     await pair.standby.promote();
-    // What was decided last is gone, and decided otherwise under the same numbers.
     const other = await serviceAt(pair.standby.url());
     try {
       expect((await crowd.claim(other.url, { couponName: lost, userId: 'eve' })).status).toBe(200);
+      await pair.primary.start();
+      await untilServed(lost);
+      await cached(lost);
+      // Now the connections break, and new ones lead to the new primary, within the TTL of the last snapshot.
       proxy.leadTo(pair.standby.url());
-      await waitFor('readiness', async () => (await readiness()) === 200);
-      // A snapshot of the lost history may still count for the rest of its half second.
-      await waitFor('answer of the holder', async () => {
-        return (await claim(lost, 'eve')).body.code === 'already_claimed';
-      });
+      await proxy.refuse();
+      await untilNoneIsIdle();
+      await proxy.accept();
+      expect((await claim(lost, 'eve')).body.code).toBe('already_claimed');
       expect((await claim(lost, 'bob')).body.code).toBe('sold_out');
     } finally {
       await other.stop();

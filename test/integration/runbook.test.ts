@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The SQL that the runbook gives to an operator, on a sale in which something is off. */
+/** The SQL that the runbook gives to operators, on records that disagree. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { consistencyRules } from '../../src/adapters/postgres/consistency-rules.ts';
 import { setSequenceSql } from '../../src/adapters/postgres/start/coupon-sequence.ts';
 import { runbookText } from '../observability/shipped-files.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let stores: Stores;
-/** An operator's session, whose role looks elsewhere until it chooses the schema as the runbook says. */
+/** A session of an operator: its search path leads elsewhere until it is set as the runbook says. */
 let session: pg.Client;
 
 beforeAll(async () => {
@@ -24,7 +25,8 @@ beforeAll(async () => {
     for (const user of ['ada', 'bob', 'eve']) await stores.decide(name, [user]);
   }
   const off = `coupon_id = (select id from coupons where name = 'OFF')`;
-  await database.query(`delete from claims where ${off} and position = 2`);
+  // The claim of eve, and the ledger row of bob.
+  await database.query(`delete from claims where ${off} and position = 3`);
   await database.query(`delete from stock_ledger where ${off} and seq = 3`);
 });
 
@@ -34,63 +36,55 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The statements of the runbook that hold the words, in a block or in a line of their own. */
-function statementWith(words: string): string {
+/** The one statement of the runbook that contains this text, in a block or inline. */
+function statementWith(text: string): string {
   const blocks = [...runbookText().matchAll(/```sql\n([\s\S]+?)```/g)].map(([, sql = '']) => sql);
   const inline = [...runbookText().matchAll(/`(select [^`]+)`/g)].map(([, sql = '']) => sql);
-  const found = [...blocks, ...inline].filter((sql) => sql.includes(words));
+  const found = [...blocks, ...inline].filter((sql) => sql.includes(text));
   expect(found).toHaveLength(1);
   return found[0] ?? '';
 }
 
-const about = async (words: string, coupon: string) =>
-  (await session.query(statementWith(words).replaceAll('NAME', coupon))).rows;
-
-it('compares stock, claims and ledger of a coupon', async () => {
-  const stock = { amount: 10, remaining_amount: 7 };
-  expect(await about('claims_missing', 'GOOD')).toEqual([
-    {
-      ...{ ...stock, claims_missing: '0', positions_missing: 0 },
-      ...{ ledger_missing: '0', ledger_rows_missing: '0' },
-    },
-  ]);
-  expect(await about('claims_missing', 'OFF')).toEqual([
-    {
-      ...{ ...stock, claims_missing: '1', positions_missing: 0 },
-      ...{ ledger_missing: '-1', ledger_rows_missing: '1' },
-    },
-  ]);
+it('gives exactly the consistency rules, with their names and sentences', () => {
+  const section = runbookText().split('### Consistency rules')[1]?.split('\n## ')[0] ?? '';
+  const shown = [...section.matchAll(/\*\*([\w-]+)\.\*\* (.+)\n\n```sql\n([\s\S]+?)\n```/g)];
+  expect(shown.map(([, name, sentence, sql]) => ({ name, sentence, sql }))).toEqual(
+    consistencyRules.map(({ name, sentence, sql }) => ({ name, sentence, sql })),
+  );
 });
 
-it('finds the positions without a claim', async () => {
-  expect(await about('as missing', 'GOOD')).toEqual([]);
-  expect(await about('as missing', 'OFF')).toEqual([{ missing: 2 }]);
+it('finds the missing claim and the missing ledger row, and nothing of the other coupon', async () => {
+  const broken: Record<string, unknown[]> = {};
+  for (const { name, sql } of consistencyRules) {
+    const { rows } = await session.query(sql);
+    if (rows.length > 0) broken[name] = rows;
+  }
+  expect(broken).toEqual({
+    'claims-have-a-ledger-row': [expect.objectContaining({ position: 2 })],
+    'claims-match-stock': [expect.objectContaining({ name: 'OFF', claims: '2' })],
+    'ledger-adds-up': [expect.objectContaining({ seq: '4', remaining_before: 9 })],
+    'ledger-complete': [expect.objectContaining({ name: 'OFF', ledger_seq: '4', rows: '3' })],
+    'ledger-positions-have-claims': [expect.objectContaining({ seq: '4', first_position: 3 })],
+  });
 });
 
-it('finds the row of the ledger that does not follow', async () => {
-  expect(await about('rows_missing,', 'GOOD')).toEqual([]);
-  const [row, ...others] = await about('rows_missing,', 'OFF');
-  expect(row).toMatchObject({ seq: '4', rows_missing: '1', units_missing: -1 });
-  expect(others).toEqual([]);
-});
-
-describe('where the database refuses', () => {
+describe('the statements of the runbook for a database that refuses', () => {
   const create = (name: string) => stores.createCoupon(name, 5);
 
-  it('moves the sequence behind all ids in use, as the log says too', async () => {
+  it('move the sequence past all ids in use, as the log advises too', async () => {
     const statement = statementWith('select setval(');
     await database.query('alter table coupons alter column id restart with 1');
     await expect(create('BEHIND')).rejects.toMatchObject({ code: 'unavailable' });
     await database.query(statement);
     await create('BEHIND');
-    // A second time it moves on, and never back.
+    // Running it again never moves the sequence back.
     await database.query(statement);
     await create('BEHIND AGAIN');
     const inOneLine = (sql: string) => sql.replaceAll(/\s+/g, '');
     expect(inOneLine(statement)).toBe(inOneLine(setSequenceSql(undefined)));
   });
 
-  it('finds and removes what a removed coupon left under a new one, and nothing else', async () => {
+  it('find and remove what a removed coupon left under a new one, and nothing else', async () => {
     await create('GONE');
     await stores.decide('GONE', ['ada', 'bob']);
     const [{ id }] = (await database.query(
@@ -117,10 +111,10 @@ describe('where the database refuses', () => {
     await database.query(statementWith('delete from claims using coupons'));
     await database.query(statementWith('delete from stock_ledger using coupons'));
     expect(await database.query(others)).toEqual(before);
-    expect(wordsOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
+    expect(outcomesOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
   });
 
-  it('lists the triggers of other programs', async () => {
+  it('list the triggers of other programs', async () => {
     const triggers = () => database.query(statementWith('from pg_trigger'));
     expect(await triggers()).toEqual([]);
     await database.query(
@@ -132,14 +126,14 @@ describe('where the database refuses', () => {
     expect(await triggers()).toEqual([{ table: 'claims', trigger: 'watch', function: 'watch()' }]);
   });
 
-  it('asks for the encoding', async () => {
+  it('show the encoding', async () => {
     expect(await database.query(statementWith('server_encoding'))).toEqual([
       { current_setting: 'UTF8' },
     ]);
   });
 });
 
-it('finds who keeps others waiting for a lock, and ends them', async () => {
+it('finds the session that others wait for, and ends it', async () => {
   const lock = 'lock table coupons in access exclusive mode';
   const held = database.query(`${lock}; select pg_sleep(60)`).catch(() => undefined);
   const locks = `select from pg_locks
@@ -149,7 +143,7 @@ it('finds who keeps others waiting for a lock, and ends them', async () => {
   type Holder = { pid: number; query: string };
   const holders = await waitFor('session that waits', async () => {
     const found = await database.query<Holder>(statementWith('pg_blocking_pids'));
-    // It looks at the whole server, in whose other databases other tests may wait as well.
+    // It shows the whole server: other tests may wait in other databases.
     const ours = found.filter(({ query }) => query.includes(lock));
     return ours.length > 0 ? ours : undefined;
   });
@@ -159,11 +153,11 @@ it('finds who keeps others waiting for a lock, and ends them', async () => {
   await Promise.all([held, waiting]);
 });
 
-it('shows what the connections do', async () => {
+it('shows the state of the connections', async () => {
   expect(await database.query(statementWith('wait_event_type, now()'))).not.toEqual([]);
 });
 
-it('names settings of PostgreSQL that there are', async () => {
+it('names only settings that PostgreSQL has', async () => {
   const rows = await database.query<{ name: string }>('select name from pg_settings');
   const known = rows.map(({ name }) => name);
   const named = ['max_connections', 'synchronous_standby_names', 'max_wal_size', 'fsync'];

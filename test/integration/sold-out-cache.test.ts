@@ -36,8 +36,8 @@ async function metric(name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String(body))?.[1]);
 }
 
-/** Waits until the first process refuses from memory. */
-async function remembered(name: string): Promise<void> {
+/** Waits until the first process refuses from its cache. */
+async function cached(name: string): Promise<void> {
   await waitFor('refusal without a batch', async () => {
     const batches = await metric('firstcome_claim_batch_size_count');
     expect((await claim(name, 'stranger')).body.code).toBe('sold_out');
@@ -45,11 +45,11 @@ async function remembered(name: string): Promise<void> {
   });
 }
 
-/** A coupon that is sold out and whose holders the first process remembers. */
+/** Creates a coupon and sells it out; the first process has its holders in the cache. */
 async function soldOut(name: string, units: number): Promise<void> {
   await crowd.createCoupon(urlOf(0), name, units);
   await Promise.all(range(units).map((user) => claim(name, `holder-${user}`, 0, `key-${user}`)));
-  await remembered(name);
+  await cached(name);
 }
 
 const addStock = (name: string, units: number, process: number, key?: string) =>
@@ -58,11 +58,11 @@ const addStock = (name: string, units: number, process: number, key?: string) =>
     ...(key !== undefined && { headers: { 'idempotency-key': key } }),
   });
 
-describe('a sold out coupon', () => {
-  it('refuses a crowd without a batch, and tells every holder that he holds', async () => {
+describe('a sold-out coupon', () => {
+  it('refuses a crowd without a batch, and answers each holder with the claim', async () => {
     await soldOut('CROWD', 100);
     let crowds = 0;
-    // A look that takes too long leaves a crowd to the database, as it should.
+    // When a snapshot takes too long, the database decides, as it should.
     await waitFor('crowd without a batch', async () => {
       const batches = await metric('firstcome_claim_batch_size_count');
       crowds += 1;
@@ -81,7 +81,7 @@ describe('a sold out coupon', () => {
     expect(await audit(database.query, replays)).toEqual([]);
   });
 
-  it('sells again at once when this process adds stock', async () => {
+  it('sells again as soon as this process has added stock', async () => {
     await soldOut('MORE', 3);
     for (const round of range(5)) {
       await addStock('MORE', 1, 0);
@@ -90,7 +90,7 @@ describe('a sold out coupon', () => {
     }
   });
 
-  it('hears of a pause and of the end of its sale as any other', async () => {
+  it('answers with a pause and with the end of its sale like any other coupon', async () => {
     await soldOut('PAUSED', 1);
     const change = (body: unknown) =>
       crowd.send(urlOf(0), { method: 'PATCH', path: '/api/coupons/PAUSED', body });
@@ -101,61 +101,61 @@ describe('a sold out coupon', () => {
   });
 });
 
-describe('stock that another process adds to a sold out coupon', () => {
-  /** What one user heard, and when he asked: `performance.now()`. */
-  type Heard = { begunMs: number; code: string };
+describe('stock that another process adds to a sold-out coupon', () => {
+  /** The answer to one claim, and when the claim was sent: `performance.now()`. */
+  type TimedAnswer = { sentMs: number; code: string };
 
-  it('is never denied by memory: neither to a newcomer, nor to whoever has just won at the other', async () => {
+  it('is never refused from the cache, neither to a new user nor to one who has just won at the other process', async () => {
     const name = 'LEASE';
-    const askers = 4;
+    const buyers = 4;
     await soldOut(name, 3);
-    let refusedFromMemory = 0;
+    let refusedFromCache = 0;
     for (const round of range(20)) {
-      await remembered(name);
-      /** When somebody first heard that there is stock: by the answer to the addition, or by a unit that he won. */
+      await cached(name);
+      /** When an answer first showed that there is stock: the answer to the addition, or a claim that was won. */
       let knownMs = Number.POSITIVE_INFINITY;
       const known = () => {
         knownMs = Math.min(knownMs, performance.now());
       };
-      const heard: Heard[] = [];
-      const ask = async (userId: string, process = 0) => {
-        const begunMs = performance.now();
+      const answers: TimedAnswer[] = [];
+      const claimAt = async (userId: string, process = 0) => {
+        const sentMs = performance.now();
         const { status, body } = await claim(name, userId, process);
-        heard.push({ begunMs, code: body.code ?? 'claimed' });
+        answers.push({ sentMs, code: body.code ?? 'claimed' });
         if (status === 200) known();
         return status === 200 ? 'claimed' : body.code;
       };
       // As many units as users who stay until they win: there is always one left for each of them.
-      const asking = range(askers).map(async (asker) => {
-        while ((await ask(`${round}-asker-${asker}`)) !== 'claimed');
+      const buying = range(buyers).map(async (buyer) => {
+        while ((await claimAt(`${round}-buyer-${buyer}`)) !== 'claimed');
       });
       const batches = await metric('firstcome_claim_batch_size_count');
-      const answer = await addStock(name, askers + 2, 1);
+      const answer = await addStock(name, buyers + 2, 1);
       known();
       expect(answer.status).toBe(200);
       const winner = `${round}-winner`;
-      expect(await ask(winner, 1)).toBe('claimed');
-      expect(await ask(winner)).toBe('already_claimed');
-      expect(await ask(`${round}-newcomer`)).toBe('claimed');
-      await Promise.all(asking);
-      const lies = heard.filter(({ begunMs, code }) => begunMs > knownMs && code === 'sold_out');
-      expect(lies).toEqual([]);
+      expect(await claimAt(winner, 1)).toBe('claimed');
+      expect(await claimAt(winner)).toBe('already_claimed');
+      expect(await claimAt(`${round}-newcomer`)).toBe('claimed');
+      await Promise.all(buying);
+      const wrong = answers.filter(({ sentMs, code }) => sentMs > knownMs && code === 'sold_out');
+      expect(wrong).toEqual([]);
       const decided = (await metric('firstcome_claim_batch_size_count')) - batches;
-      refusedFromMemory += Math.max(0, heard.length - decided);
+      refusedFromCache += Math.max(0, answers.length - decided);
     }
-    // Nobody would be denied anything where nothing is refused from memory.
-    expect(refusedFromMemory).toBeGreaterThan(100);
+    // Without refusals from the cache the test would prove nothing.
+    expect(refusedFromCache).toBeGreaterThan(100);
     expect(await audit(database.query, [])).toEqual([]);
   });
 
-  it('is added by all who add at the same time, while a crowd takes it at both', async () => {
+  it('is added by several requests at the same time, while a crowd claims at both processes', async () => {
     const name = 'TOGETHER';
     await soldOut(name, 2);
     let isOver = false;
     const answers: Answer[] = [];
-    const asking = range(8).map(async (asker) => {
+    const claiming = range(8).map(async (buyer) => {
       for (let turn = 0; !isOver; turn += 1) {
-        answers.push(await claim(name, `crowd-${asker}-${turn}`, asker % 2));
+        answers.push(await claim(name, `crowd-${buyer}-${turn}`, buyer % 2));
       }
     });
     const additions = await Promise.all(
@@ -167,13 +167,13 @@ describe('stock that another process adds to a sold out coupon', () => {
       return body.remaining_amount === 0;
     });
     isOver = true;
-    await Promise.all(asking);
+    await Promise.all(claiming);
     expect((await crowd.readCoupon(urlOf(1), name)).body.amount).toBe(2 + 21);
     expect(tally(answers)[200]).toBe(21);
     expect(await audit(database.query, answers)).toEqual([]);
   });
 
-  it('is added once under one key, whichever process is asked, and however often', async () => {
+  it('is added once under one key, at either process and however often', async () => {
     const name = 'ONCE';
     await soldOut(name, 2);
     const isReplay = ({ headers }: Answer) => headers['idempotency-replayed'] === 'true';
@@ -184,10 +184,10 @@ describe('stock that another process adds to a sold out coupon', () => {
     const again = await addStock(name, 1, 0, 'key');
     expect(isReplay(again)).toBe(true);
     expect(again.body).toMatchObject({ amount: 3, remaining_amount: 0 });
-    await remembered(name);
+    await cached(name);
   });
 
-  it('is left to the database where whoever announced it died, until somebody adds some', async () => {
+  it('is decided by the database after the announcing process died, until another one adds stock', async () => {
     const name = 'LEFT';
     await soldOut(name, 2);
     const stores = openStores(database.url);
@@ -206,14 +206,14 @@ describe('stock that another process adds to a sold out coupon', () => {
 
     expect((await addStock(name, 1, 1)).body.amount).toBe(3);
     expect((await claim(name, 'ada')).status).toBe(200);
-    await remembered(name);
+    await cached(name);
   });
 });
 
-describe('a service that is stopped while an addition waits', () => {
+describe('a service that stops while an addition of stock waits', () => {
   it.each([
-    ['answers it before it ends, if there is time', '20000', '200'],
-    ['cuts it off with nothing added, if there is not', '100', 'cut'],
+    ['answers it if there is time', '20000', '200'],
+    ['ends its connection with nothing added if there is not', '100', 'cut'],
   ])('%s', async (_, SHUTDOWN_TIMEOUT_MS, expected) => {
     const name = `STOP-${SHUTDOWN_TIMEOUT_MS}`;
     await soldOut(name, 1);
@@ -236,12 +236,12 @@ describe('a service that is stopped while an addition waits', () => {
     await app.stop();
     const tookMs = performance.now() - begunMs;
     expect(tookMs).toBeLessThan(15_000);
-    const told = await adding;
-    // What had been announced before the stop is added in its own time, be the stop held up or not.
-    if (!isAnnounced || (told === '200' && tookMs > 300)) {
+    const result = await adding;
+    // An addition that was announced before the stop may still be made if the stop takes long.
+    if (!isAnnounced || (result === '200' && tookMs > 300)) {
       if (expected === 'cut') missed('the service did not stop while the addition waited');
     }
-    expect(told).toBe(expected);
+    expect(result).toBe(expected);
     await delay(announcementWaitMs + 150);
     const { body } = await crowd.readCoupon(urlOf(0), name);
     expect(body.amount).toBe(expected === '200' ? 2 : 1);

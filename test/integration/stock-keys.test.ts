@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idFor, newId } from '../../src/adapters/system/ids.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -14,12 +14,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await auditBooks(database.query)).toEqual([]);
+  expect(await auditRecords(database.query)).toEqual([]);
   await stores.close();
   await database.drop();
 });
 
-/** Adds stock as a process of the release before does. */
+/** Adds stock as a process of the previous release does. */
 async function addAsBefore(name: string, units: number, batchId: string): Promise<string> {
   const [row] = await database.query<{ outcome: string }>(
     'select outcome from add_stock($1, $2, $3, null, 1000)',
@@ -31,8 +31,8 @@ async function addAsBefore(name: string, units: number, batchId: string): Promis
 const add = (name: string, units: number, batchId: string, announcement?: string) =>
   stores.coupons.addStock({ name, units, batchId, announcement });
 
-describe('a batch id of added stock', () => {
-  it('counts for a process of the release before as well, in both directions', async () => {
+describe('adding stock twice under one batch id', () => {
+  it('adds once, whether this release or the one before is called first', async () => {
     await stores.createCoupon('beside', 10);
     const [first, second] = [idFor('first'), idFor('second')];
     expect(await addAsBefore('beside', 5, first)).toBe('added');
@@ -43,7 +43,7 @@ describe('a batch id of added stock', () => {
     expect(await add('beside', 7, second)).toMatchObject({ coupon: { amount: 22 } });
   });
 
-  it('is judged before the amount that the units would come to', async () => {
+  it('is recognised before an amount that would be too large is refused', async () => {
     await stores.createCoupon('large', 2_147_483_000);
     const batchId = idFor('large');
     expect(await add('large', 1, batchId)).toMatchObject({ replayed: false });
@@ -51,7 +51,7 @@ describe('a batch id of added stock', () => {
     expect(await add('large', 2_147_483_000, newId())).toBe('too_much');
   });
 
-  it('is judged under the announcement of another number of units', async () => {
+  it('is recognised when two numbers of units share one announcement', async () => {
     await stores.createCoupon('gone', 1);
     await stores.decide('gone', ['ada']);
     const batchId = idFor('gone');
@@ -62,7 +62,7 @@ describe('a batch id of added stock', () => {
     expect(await add('gone', 2, batchId, one.announcement)).toMatchObject({ replayed: false });
     expect(await add('gone', 1, batchId, one.announcement)).toBe('idempotency_key_reused');
     await stores.decide('gone', ['bob', 'eve']);
-    // All is gone once more: a repeat announces nothing.
+    // The coupon is sold out again: a repeat announces nothing.
     expect(await add('gone', 1, batchId)).toBe('idempotency_key_reused');
     expect(await add('gone', 2, batchId)).toMatchObject({ coupon: { amount: 3 }, replayed: true });
   });

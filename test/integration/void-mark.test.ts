@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresClaimStore } from '../../src/adapters/postgres/claim-store.ts';
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, type Stores, wordsOf } from '../support/stores.ts';
+import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(await auditBooks(database.query)).toEqual([]);
+  expect(await auditRecords(database.query)).toEqual([]);
   await Promise.all([stores.close(), patient.close()]);
   await database.drop();
 });
@@ -54,9 +54,9 @@ describe('a void mark', () => {
     const batchId = newId();
     const claims = [{ userId: 'ada', claimId: newId() }];
     expect(await stores.claims.voidBatch('late', batchId)).toBe('void');
-    expect(wordsOf(await stores.decide('late', claims, batchId))).toEqual(['refused: broken']);
+    expect(outcomesOf(await stores.decide('late', claims, batchId))).toEqual(['refused: broken']);
     expect(await stores.reader.findClaim('late', 'ada')).toBeUndefined();
-    expect(wordsOf(await stores.decide('late', claims))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide('late', claims))).toEqual(['claimed']);
   });
 
   it('is written once, and returns void again when it is repeated', async () => {
@@ -74,14 +74,14 @@ describe('a void mark', () => {
     await stores.decide('committed', ['ada', 'eve'], batchId);
     expect(await stores.claims.voidBatch('committed', batchId)).toBe('committed');
     expect(await stores.claims.voidBatch('committed', batchId)).toBe('committed');
-    expect(wordsOf(await stores.decide('committed', ['ada']))).toEqual(['already_claimed']);
+    expect(outcomesOf(await stores.decide('committed', ['ada']))).toEqual(['already_claimed']);
   });
 
   it('returns void for a batch that committed without a winner, as it stored nothing', async () => {
     await stores.createCoupon('no winner', 1);
     await stores.decide('no winner', ['ada']);
     const batchId = newId();
-    expect(wordsOf(await stores.decide('no winner', ['eve'], batchId))).toEqual(['sold_out']);
+    expect(outcomesOf(await stores.decide('no winner', ['eve'], batchId))).toEqual(['sold_out']);
     expect(await stores.claims.voidBatch('no winner', batchId)).toBe('void');
   });
 
@@ -98,7 +98,7 @@ describe('a void mark', () => {
     const marking = patient.claims.voidBatch('at work', batchId);
     await waitForWaiters(2);
     await release();
-    expect(wordsOf(await deciding)).toEqual(['claimed']);
+    expect(outcomesOf(await deciding)).toEqual(['claimed']);
     expect(await marking).toBe('committed');
   });
 
@@ -118,7 +118,7 @@ describe('a void mark', () => {
     await client.query('commit');
     await client.end();
     expect(rows).toEqual([{ settled: 'void' }]);
-    expect(wordsOf(await lateBatch)).toEqual(['refused: broken']);
+    expect(outcomesOf(await lateBatch)).toEqual(['refused: broken']);
     expect(await stores.reader.findClaim('late batch', 'ada')).toBeUndefined();
   });
 });
@@ -131,23 +131,23 @@ describe("a coupon's row that another session locks", () => {
     const held = stores.decide('held', ['ada']);
     const free: string[] = [];
     for (const index of range(20))
-      free.push(...wordsOf(await stores.decide('free', [`u${index}`])));
+      free.push(...outcomesOf(await stores.decide('free', [`u${index}`])));
     expect(free).toEqual(range(20).map(() => 'claimed'));
-    expect(wordsOf(await held)).toEqual(['refused: busy']);
+    expect(outcomesOf(await held)).toEqual(['refused: busy']);
     // Long before the statement timeout, which would make it busy too.
     expect(performance.now() - startedMs).toBeLessThan(20 * lockTimeoutMs);
     await expect(stores.claims.voidBatch('held', newId())).rejects.toMatchObject({
       reason: 'busy',
     });
     await release();
-    expect(wordsOf(await stores.decide('held', ['ada']))).toEqual(['claimed']);
+    expect(outcomesOf(await stores.decide('held', ['ada']))).toEqual(['claimed']);
   });
 
   it('makes its batches end at the statement timeout without a lock timeout, with nothing stored', async () => {
     await stores.createCoupon('slow', 5);
     const hasty = openStores(database.url, { lockTimeoutMs: 0, statementTimeoutMs: 200 });
     const release = await holdLock('slow');
-    expect(wordsOf(await hasty.decide('slow', ['ada']))).toEqual(['refused: busy']);
+    expect(outcomesOf(await hasty.decide('slow', ['ada']))).toEqual(['refused: busy']);
     await release();
     await hasty.close();
     expect(await stores.reader.findClaim('slow', 'ada')).toBeUndefined();

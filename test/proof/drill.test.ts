@@ -62,8 +62,8 @@ function expectKept({ events, service }: DrillRun & { service: FakeService }): v
   const acknowledged = completions(events).filter(({ type }) => type === 'ok');
   expect(acknowledged.length).toBeGreaterThan(0);
   for (const { coupon, user = '', claim_id } of acknowledged) {
-    const held = service.coupons.get(coupon)?.claims.get(user);
-    expect(held?.claim.claim_id).toBe(claim_id);
+    const held = service.sale.coupons.get(coupon)?.claimsByUser.get(user);
+    expect(held?.claimId).toBe(claim_id);
   }
 }
 
@@ -74,7 +74,7 @@ describe('flash-sale', () => {
     expectKept(run);
     const users = new Set(completions(events).map(({ user }) => user));
     expect(users.size).toBe(400);
-    expect(service.coupons.get('c')?.claims.size).toBe(30);
+    expect(service.sale.coupons.get('c')?.claims.length).toBe(30);
     expect(outcomesOf(completions(events))).toContain('sold_out');
     expect(report.outcomes.claimed).toBe(30);
     expect(report.totals.answers.refused).toBeGreaterThan(300);
@@ -213,7 +213,7 @@ describe('flash-sale', () => {
       for (const file of Object.values(files)) {
         expect(readFileSync(file, 'utf8')).toBe('the last run');
       }
-      service.coupons.clear();
+      service.sale.coupons.clear();
       await play(service.urls);
       expect(readHistory(history).events[0]).toMatchObject({ i: 0, type: 'invoke', f: 'create' });
     },
@@ -226,7 +226,7 @@ describe('double-dip', () => {
     const run = await drill('double-dip', { users: 20, units: 15, rate: 800, seconds: 0.8 });
     expectKept(run);
     const { events, service } = run;
-    expect(service.coupons.get('c')?.claims.size).toBe(15);
+    expect(service.sale.coupons.get('c')?.claims.length).toBe(15);
     const outcomes = outcomesOf(completions(events));
     expect(outcomes).toEqual(new Set(['claimed', 'replayed', 'already_claimed', 'sold_out']));
     expect(concurrentOfOneUser(events)).toBeGreaterThan(1);
@@ -296,7 +296,12 @@ describe('mixed', () => {
       const run = await drill('mixed', { rate: 800, seconds: 1.5, units: 60, users: 300 });
       expectKept(run);
       const { events, service, report } = run;
-      expect([...service.coupons.keys()]).toEqual(['c-hot', 'c-small', 'c-windowed', 'c-growing']);
+      expect([...service.sale.coupons.keys()]).toEqual([
+        'c-hot',
+        'c-small',
+        'c-windowed',
+        'c-growing',
+      ]);
       const windowed = completions(events).filter(({ coupon }) => coupon === 'c-windowed');
       for (const outcome of ['not_open', 'claimed', 'closed']) {
         expect(outcomesOf(windowed)).toContain(outcome);
@@ -310,7 +315,7 @@ describe('mixed', () => {
       const unitsByKey = new Map(added.map(({ key, units = 0 }) => [key, units]));
       const grown = [...unitsByKey.values()].reduce((sum, units) => sum + units, 0);
       expect(added.length).toBeGreaterThan(unitsByKey.size);
-      expect(service.coupons.get('c-growing')?.amount).toBe(2 + grown);
+      expect(service.sale.coupons.get('c-growing')?.amount).toBe(2 + grown);
       expect(report.outcomes['read: read']).toBeGreaterThan(10);
       expect(report.outcomes['find_claim: claim_not_found']).toBeGreaterThan(10);
     });

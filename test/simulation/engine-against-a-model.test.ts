@@ -8,9 +8,9 @@ import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
 import type { ClaimStore } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
-import { auditBooks } from '../support/audit.ts';
+import { auditRecords } from '../support/audit.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
-import { SaleModel } from '../support/sale-model.ts';
+import { CouponModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -175,7 +175,7 @@ describe('the engine over connections that lose answers', () => {
         await lanes.drain(1_000);
 
         const models = new Map(
-          names.map((name, index) => [name, new SaleModel(amounts[index] ?? 0)]),
+          names.map((name, index) => [name, new CouponModel(amounts[index] ?? 0)]),
         );
         for (const [index, command] of commands.entries()) {
           const answer = received[index] ?? { name: 'nothing' };
@@ -184,9 +184,10 @@ describe('the engine over connections that lose answers', () => {
             continue;
           }
           const model = models.get(command.couponName);
-          expect(answer.name).toBe(model?.decide(command));
+          const claimId = answer.name === 'claimed' ? (answer.claimId ?? '') : newId();
+          expect(answer.name).toBe(model?.decide({ ...command, claimId }).outcome);
           if (answer.claimId === undefined) continue;
-          const held = model?.claims.find(({ userId }) => userId === command.userId);
+          const held = model?.claimsByUser.get(command.userId);
           expect(answer).toMatchObject({ claimId: held?.claimId, position: held?.position });
         }
         for (const [name, model] of models) {
@@ -206,7 +207,7 @@ describe('the engine over connections that lose answers', () => {
       }),
       { numRuns: runs },
     );
-    expect(await auditBooks(database.query)).toEqual([]);
+    expect(await auditRecords(database.query)).toEqual([]);
     // The runs must have met every case.
     expect([...answersSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'replayed', 'sold_out', 'unavailable'],

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Random } from '../../src/proof/drill/random.ts';
+import { type CouponModel, type ModelClaim, SaleModel } from './sale-model.ts';
 
 /** The probabilities of faults, each from 0 to 1. */
 export type Troubles = {
@@ -22,27 +23,10 @@ export type Troubles = {
   delayMs?: number;
 };
 
-type Claim = {
-  claim_id: string;
-  coupon_name: string;
-  user_id: string;
-  position: number;
-  claimed_at: string;
-};
-
-/** A coupon with its claims by user, and the keys that were used. */
-export type FakeCoupon = {
-  amount: number;
-  opensAt: number;
-  closesAt: number;
-  claims: Map<string, { claim: Claim; key: string | undefined }>;
-  stockKeys: Set<string>;
-};
-
 /** The state of the service for tests. */
 export type FakeService = {
   urls: string[];
-  coupons: Map<string, FakeCoupon>;
+  sale: SaleModel;
   /** Every request so far. */
   requests: { node: number; method: string; path: string; authorization: string | undefined }[];
   /** Delays all answers until so many milliseconds have passed. */
@@ -64,7 +48,7 @@ export async function startFakeService(
 ): Promise<FakeService> {
   const { nodes = 1, troubles = {} } = options;
   const random = new Random(troubles.seed ?? 1);
-  const coupons = new Map<string, FakeCoupon>();
+  const sale = new SaleModel();
   const requests: FakeService['requests'] = [];
   const sockets = new Set<Socket>();
   let stalledUntilMs = 0;
@@ -83,7 +67,7 @@ export async function startFakeService(
       }
       const isDropped = isChange && random.chance(troubles.drop ?? 0);
       if (isDropped && random.chance(0.5)) return void response.socket?.destroy();
-      const reply = answer(coupons, request, text);
+      const reply = answer(sale, request, text);
       if (isDropped) return void response.socket?.destroy();
       const claimId = 'claim_id' in reply.body ? reply.body.claim_id : undefined;
       if (url === '/api/coupons/claim' && random.chance(troubles.unknown ?? 0)) {
@@ -102,7 +86,7 @@ export async function startFakeService(
   const servers = await Promise.all(Array.from({ length: nodes }, (_, node) => listen(node)));
   return {
     urls: servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    ...{ coupons, requests },
+    ...{ sale, requests },
     stall: (ms) => {
       stalledUntilMs = Date.now() + ms;
     },
@@ -113,75 +97,72 @@ export async function startFakeService(
   };
 }
 
-function answer(coupons: Map<string, FakeCoupon>, request: IncomingMessage, text: string): Reply {
+function answer(sale: SaleModel, request: IncomingMessage, text: string): Reply {
   const { method, url = '' } = request;
   const key = request.headers['idempotency-key']?.toString();
   const body = text === '' ? {} : JSON.parse(text);
-  if (method === 'POST' && url === '/api/coupons') return create(coupons, body);
-  if (method === 'POST' && url === '/api/coupons/claim') return claim(coupons, body, key);
-  const [, name = '', rest, user = ''] =
+  if (method === 'POST' && url === '/api/coupons') return create(sale, body);
+  if (method === 'POST' && url === '/api/coupons/claim') return claim(sale, body, key);
+  const [, path = '', rest, user = ''] =
     /^\/api\/coupons\/([^/]+)(?:\/(stock|claims)(?:\/(.+))?)?$/.exec(url) ?? [];
-  const coupon = coupons.get(decodeURIComponent(name));
+  const name = decodeURIComponent(path);
+  const coupon = sale.coupons.get(name);
   if (coupon === undefined) return problem('coupon_not_found');
-  if (rest === 'stock') {
-    if (key === undefined || !coupon.stockKeys.has(key)) coupon.amount += body.add;
-    if (key !== undefined) coupon.stockKeys.add(key);
-  }
+  if (rest === 'stock') sale.addStock(name, { units: body.add, key, ms: Date.now() });
   if (rest === 'claims') {
-    const held = coupon.claims.get(decodeURIComponent(user));
-    return held === undefined ? problem('claim_not_found') : { status: 200, body: held.claim };
+    const held = coupon.claimsByUser.get(decodeURIComponent(user));
+    return held === undefined
+      ? problem('claim_not_found')
+      : { status: 200, body: shownClaim(name, held) };
   }
-  return { status: 200, body: shown(decodeURIComponent(name), coupon) };
+  return { status: 200, body: shownCoupon(name, coupon) };
 }
 
 function create(
-  coupons: Map<string, FakeCoupon>,
+  sale: SaleModel,
   body: { name: string; amount: number; opens_at?: string; closes_at?: string },
 ): Reply {
-  if (coupons.has(body.name)) return problem('coupon_exists');
-  const coupon: FakeCoupon = {
-    amount: body.amount,
-    opensAt: body.opens_at === undefined ? 0 : Date.parse(body.opens_at),
-    closesAt: body.closes_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(body.closes_at),
-    ...{ claims: new Map(), stockKeys: new Set() },
-  };
-  coupons.set(body.name, coupon);
-  return { status: 201, body: { message: 'coupon created', ...shown(body.name, coupon) } };
+  const { name, amount, opens_at: opensAt, closes_at: closesAt } = body;
+  if (sale.coupons.has(name)) return problem('coupon_exists');
+  const toMs = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time));
+  const window = { opensMs: toMs(opensAt), closesMs: toMs(closesAt) };
+  const coupon = sale.create(name, amount, Date.now(), window);
+  return { status: 201, body: { message: 'coupon created', ...shownCoupon(name, coupon) } };
 }
 
 function claim(
-  coupons: Map<string, FakeCoupon>,
+  sale: SaleModel,
   body: { user_id: string; coupon_name: string },
-  key: string | undefined,
+  idempotencyKey: string | undefined,
 ): Reply {
-  const coupon = coupons.get(body.coupon_name);
-  if (coupon === undefined) return problem('coupon_not_found');
-  const held = coupon.claims.get(body.user_id);
-  if (held !== undefined) {
-    return key !== undefined && held.key === key
-      ? { ...won(held.claim), headers: { 'Idempotency-Replayed': 'true' } }
-      : problem('already_claimed', { members: { claim: held.claim } });
+  const { user_id: userId, coupon_name: name } = body;
+  if (!sale.coupons.has(name)) return problem('coupon_not_found');
+  const request = { userId, claimId: sale.newId(), idempotencyKey };
+  const [decision] = sale.decide(name, [request], Date.now());
+  if (decision === undefined) throw new Error('a batch of its own is never refused');
+  const { outcome, claim: held } = decision;
+  if (held === undefined) {
+    return problem(outcome, outcome === 'not_open' ? { retryAfter: '1' } : {});
   }
-  if (Date.now() < coupon.opensAt) return problem('not_open', { retryAfter: '1' });
-  if (Date.now() >= coupon.closesAt) return problem('closed');
-  if (coupon.claims.size >= coupon.amount) return problem('sold_out');
-  const position = coupon.claims.size + 1;
-  const made = {
-    claim_id: `claim-${body.coupon_name}-${position}`,
-    ...{ coupon_name: body.coupon_name, user_id: body.user_id, position },
-    claimed_at: new Date().toISOString(),
+  const shown = shownClaim(name, held);
+  if (outcome === 'already_claimed') return problem(outcome, { members: { claim: shown } });
+  return {
+    ...{ status: 200, body: { message: 'coupon claimed', ...shown } },
+    ...(outcome === 'replayed' && { headers: { 'Idempotency-Replayed': 'true' } }),
   };
-  coupon.claims.set(body.user_id, { claim: made, key });
-  return won(made);
 }
 
-function won(made: Claim): Reply {
-  return { status: 200, body: { message: 'coupon claimed', ...made } };
+function shownClaim(couponName: string, { claimId, userId, position, claimedMs }: ModelClaim) {
+  const claimedAt = new Date(claimedMs).toISOString();
+  return {
+    ...{ claim_id: claimId, coupon_name: couponName, user_id: userId, position },
+    claimed_at: claimedAt,
+  };
 }
 
-function shown(name: string, coupon: FakeCoupon) {
-  const { amount, claims } = coupon;
-  return { name, amount, remaining_amount: amount - claims.size, claimed_by: [...claims.keys()] };
+function shownCoupon(name: string, { amount, remaining, claims }: CouponModel) {
+  const holders = claims.map(({ userId }) => userId);
+  return { name, amount, remaining_amount: remaining, claimed_by: holders };
 }
 
 function problem(

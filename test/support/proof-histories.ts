@@ -14,7 +14,8 @@ import {
   type Invocation,
   notFound,
 } from './proof-recorder.ts';
-import { type ClaimRequest, type Decision, ModelSale, type Window } from './proof-sale.ts';
+import { dumpOf } from './sale-dump.ts';
+import { type ClaimRequest, type Decision, SaleModel, type Window } from './sale-model.ts';
 
 export type GeneratedHistory = { events: HistoryEvent[]; faults: FaultEvent[]; dump: Dump };
 
@@ -56,7 +57,7 @@ type PendingClaim = ClaimRequest & { node: string; decision?: Decision };
 class Crowd {
   readonly #size: CrowdSize;
   readonly #random: () => number;
-  readonly #sale = new ModelSale();
+  readonly #sale = new SaleModel();
   readonly #recorder = new HistoryRecorder();
   readonly #schedule = new Schedule();
   readonly #faults: FaultEvent[] = [];
@@ -87,7 +88,7 @@ class Crowd {
     return {
       events: this.#recorder.events,
       faults: isFelt ? this.#faults : [],
-      dump: this.#sale.dump(this.#schedule.ms + 1),
+      dump: dumpOf(this.#sale, this.#schedule.ms + 1),
     };
   }
 
@@ -174,7 +175,9 @@ class Crowd {
     };
     const invoked = this.#recorder.invoke(this.#schedule.ms, invocation);
     const trouble = isCalm === true ? 'none' : this.#trouble();
-    const claim: PendingClaim = { user, key, claimId: this.#sale.newId(), node: from.node };
+    const claim: PendingClaim = {
+      ...{ userId: user, idempotencyKey: key, claimId: this.#sale.newId(), node: from.node },
+    };
     const decideIn = 1 + this.#random() * 12;
     const answerIn = 1 + this.#random() * 8;
     const again = (afterMs: number, withKey = key) => {
@@ -193,7 +196,7 @@ class Crowd {
       this.#pending.get(name)?.add(claim);
       this.#in(trouble === 'late' ? decideIn + 60 : decideIn, () => this.#decide(name, claim));
     } else if (this.#chance(0.5)) {
-      this.#in(decideIn, () => this.#sale.voidBatch(name, this.#schedule.ms));
+      this.#in(decideIn, () => this.#voidBatch(name));
     }
     if (trouble === 'open') return;
     this.#in(decideIn + answerIn, () => {
@@ -228,25 +231,28 @@ class Crowd {
       return false;
     });
     const decisions = this.#sale.decide(name, decided, ms);
-    for (const [place, one] of decided.entries()) one.decision = decisions[place] as Decision;
+    for (const [index, one] of decided.entries()) one.decision = decisions[index] as Decision;
+  }
+
+  #voidBatch(name: string): void {
+    this.#sale.coupon(name).voidBatch({ batchId: this.#sale.newId(), ms: this.#schedule.ms });
   }
 
   /** Whether this node still sees the stock from before an addition. */
-  #seesStaleStock(name: string, { user }: PendingClaim): boolean {
-    const { window, soldOutUntilMs, byUser, row } = this.#sale.coupon(name);
+  #seesStaleStock(name: string, { userId }: PendingClaim): boolean {
+    const { window, restockedMs, claimsByUser, remaining } = this.#sale.coupon(name);
     const ms = this.#schedule.ms;
     const isClosed = window.closesMs !== undefined && ms >= window.closesMs;
-    const isRecent = ms - soldOutUntilMs < this.#size.staleMs && row.remaining_amount > 0;
-    return (
-      isRecent && !isClosed && !byUser.has(user) && !user.includes('probe') && this.#chance(0.2)
-    );
+    const isRecent = ms - restockedMs < this.#size.staleMs && remaining > 0;
+    const isRefusable = !claimsByUser.has(userId) && !userId.includes('probe');
+    return isRecent && !isClosed && isRefusable && this.#chance(0.2);
   }
 
   #findClaim(name: string, user: string): void {
     const invoked = this.#invokeSimple({ f: 'find_claim', coupon: name, user });
     let answer: Answer = notFound;
     this.#in(this.#random() * 5, () => {
-      const claim = this.#sale.coupon(name).byUser.get(user);
+      const claim = this.#sale.coupon(name).claimsByUser.get(user);
       if (claim !== undefined)
         answer = { ...answerFor({ outcome: 'replayed', claim }), outcome: 'found' };
     });
@@ -257,8 +263,8 @@ class Crowd {
     const invoked = this.#invokeSimple({ f: 'read', coupon: name });
     let answer: Answer = timeout;
     this.#in(this.#random() * 5, () => {
-      const { amount, remaining_amount } = this.#sale.coupon(name).row;
-      answer = { type: 'ok', http: 200, outcome: 'read', amount, remaining_amount };
+      const { amount, remaining } = this.#sale.coupon(name);
+      answer = { type: 'ok', http: 200, outcome: 'read', amount, remaining_amount: remaining };
     });
     this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : answer));
   }
@@ -369,15 +375,15 @@ class Schedule {
     this.#turns += 1;
     const heap = this.#heap;
     const entry = { ms, turn: this.#turns, action };
-    let place = heap.length;
+    let index = heap.length;
     heap.push(entry);
-    while (place > 0) {
-      const parent = (place - 1) >> 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
       if (!isBefore(entry, heap[parent] as typeof entry)) break;
-      heap[place] = heap[parent] as typeof entry;
-      place = parent;
+      heap[index] = heap[parent] as typeof entry;
+      index = parent;
     }
-    heap[place] = entry;
+    heap[index] = entry;
   }
 
   run(): void {
@@ -392,17 +398,17 @@ class Schedule {
     const first = heap[0];
     const last = heap.pop();
     if (first === undefined || last === undefined || heap.length === 0) return first;
-    let place = 0;
+    let index = 0;
     for (;;) {
-      let child = 2 * place + 1;
+      let child = 2 * index + 1;
       const right = heap[child + 1];
       if (right !== undefined && isBefore(right, heap[child] as typeof right)) child += 1;
       const smaller = heap[child];
       if (smaller === undefined || !isBefore(smaller, last)) break;
-      heap[place] = smaller;
-      place = child;
+      heap[index] = smaller;
+      index = child;
     }
-    heap[place] = last;
+    heap[index] = last;
     return first;
   }
 }

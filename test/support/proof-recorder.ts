@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
-import { type Decision, ModelSale, timeAt, type Window } from './proof-sale.ts';
+import { dumpOf, timeAt } from './sale-dump.ts';
+import { type Decision, SaleModel, type Window } from './sale-model.ts';
 
 /** The content of a completion. */
 export type Answer = Partial<HistoryEvent> & { type: 'ok' | 'fail' | 'info' };
@@ -57,18 +58,18 @@ export function writeJsonLines(file: string, lines: readonly object[]): void {
 }
 
 /** The answer of the service for a decision. */
-export function answerFor({ outcome, claim, opensInSeconds }: Decision): Answer {
+export function answerFor({ outcome, claim, opensInMs }: Decision): Answer {
   const shown = claim && {
-    claim_id: claim.claim_id,
+    claim_id: claim.claimId,
     position: claim.position,
-    claimed_at: claim.claimed_at,
+    claimed_at: timeAt(claim.claimedMs),
   };
   if (outcome === 'claimed' || outcome === 'replayed') {
     return { type: 'ok', http: 200, outcome, ...shown };
   }
   const http = outcome === 'sold_out' ? 400 : 409;
   const answer: Answer = { type: 'fail', http, outcome, effect: 'none', ...shown };
-  if (opensInSeconds !== undefined) answer.retry_after_s = opensInSeconds;
+  if (opensInMs !== undefined) answer.retry_after_s = Math.ceil(opensInMs / 1000);
   return answer;
 }
 
@@ -83,7 +84,7 @@ type ClaimOptions = { key?: string; node?: string; answer?: Answer };
 
 /** Plays one request at a time: the model decides it at once and answers correctly, unless a test sets the answer. */
 export class SaleScript {
-  readonly sale = new ModelSale();
+  readonly sale = new SaleModel();
   readonly recorder = new HistoryRecorder();
   readonly faults: FaultEvent[] = [];
   ms = 0;
@@ -115,7 +116,11 @@ export class SaleScript {
 
   /** Decides the claim now and returns its answer. */
   decide({ coupon, user, key }: HistoryEvent, claimId = this.sale.newId()): Answer {
-    const [decision] = this.sale.decide(coupon, [{ user: user ?? '', key, claimId }], this.#next());
+    const [decision] = this.sale.decide(
+      coupon,
+      [{ userId: user ?? '', idempotencyKey: key, claimId }],
+      this.#next(),
+    );
     return answerFor(decision as Decision);
   }
 
@@ -125,16 +130,17 @@ export class SaleScript {
 
   findClaim(coupon: string, user: string, answer?: Answer): HistoryEvent {
     const invoked = this.#invoke({ f: 'find_claim', coupon, user }, {});
-    const claim = this.sale.coupon(coupon).byUser.get(user);
+    const claim = this.sale.coupon(coupon).claimsByUser.get(user);
     const found = claim && { ...answerFor({ outcome: 'replayed', claim }), outcome: 'found' };
     return this.#complete(invoked, answer ?? found ?? notFound);
   }
 
   read(coupon: string): HistoryEvent {
     const invoked = this.#invoke({ f: 'read', coupon }, {});
-    const { amount, remaining_amount } = this.sale.coupon(coupon).row;
-    const outcome = 'read';
-    return this.#complete(invoked, { type: 'ok', http: 200, outcome, amount, remaining_amount });
+    const { amount, remaining } = this.sale.coupon(coupon);
+    return this.#complete(invoked, {
+      ...{ type: 'ok', http: 200, outcome: 'read', amount, remaining_amount: remaining },
+    });
   }
 
   addStock(coupon: string, units: number, key: string): HistoryEvent {
@@ -154,7 +160,7 @@ export class SaleScript {
   }
 
   dump(): Dump {
-    return this.sale.dump(this.#next());
+    return dumpOf(this.sale, this.#next());
   }
 
   #invoke(

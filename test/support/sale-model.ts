@@ -1,109 +1,189 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a sale must do, as plainly as it can be said: no batches, no database, one claim after the other. */
+/**
+ * How a sale decides, as simply as possible: one claim after the other, without a database. Every test that needs a simulated
+ * sale uses this model. Times are milliseconds from a start that the caller chooses.
+ */
 
-/** One claim as the model sees it. */
-export type ModelAsk = { userId: string; claimId: string; idempotencyKey: string | undefined };
+/** One claim as it is sent. */
+export type ClaimRequest = { userId: string; claimId: string; idempotencyKey: string | undefined };
 
-/** A claim that the model has stored. */
-export type ModelClaim = ModelAsk & { position: number };
+/** A stored claim. */
+export type ModelClaim = ClaimRequest & { position: number; claimedMs: number };
 
-/** An entry of the ledger: what came in, or went out. */
-export type ModelEntry = {
+/** The outcome of a claim, with the claim that the user has. */
+export type Decision = { outcome: string; claim?: ModelClaim; opensInMs?: number };
+
+/** When a sale opens and closes; without limits where undefined. */
+export type Window = { opensMs?: number | undefined; closesMs?: number | undefined };
+
+/** A row of the ledger. */
+export type ModelLedgerRow = {
   kind: 'grant' | 'stock_added' | 'claimed' | 'void';
   units: number;
+  firstPosition: number | undefined;
   remaining: number;
+  batchId: string;
+  recordedMs: number;
 };
 
-/** Times are far enough from now that no test is slow enough to reach them. */
-export const windows = {
-  always: { opensAt: null, closesAt: null, state: 'open' },
-  scheduled: { opensAt: '2100-01-01T00:00:00Z', closesAt: null, state: 'scheduled' },
-  opened: { opensAt: '2000-01-01T00:00:00Z', closesAt: '2100-01-01T00:00:00Z', state: 'open' },
-  over: { opensAt: '2000-01-01T00:00:00Z', closesAt: '2001-01-01T00:00:00Z', state: 'closed' },
-} as const;
+type Moment = { batchId: string; ms: number };
 
-/** One coupon. */
-export class SaleModel {
+/** One coupon with its claims and its ledger. */
+export class CouponModel {
   amount: number;
   remaining: number;
   paused = false;
-  window: keyof typeof windows = 'always';
-  /** Somebody was told that his addition is announced, and no addition has come since. */
+  window: Window = {};
+  /** An addition of stock is announced, and none has been made since. */
   announced = false;
+  /** When units were last added while none was left. */
+  restockedMs = Number.NEGATIVE_INFINITY;
   readonly claims: ModelClaim[] = [];
-  readonly ledger: ModelEntry[];
-  /** Batch ids that the ledger holds. */
-  private readonly batches = new Map<string, ModelEntry['kind']>();
+  readonly claimsByUser = new Map<string, ModelClaim>();
+  readonly ledger: ModelLedgerRow[] = [];
+  readonly createdMs: number;
+  private readonly kinds = new Map<string, ModelLedgerRow['kind']>();
 
-  constructor(amount: number) {
+  constructor(amount: number, { batchId, ms }: Moment = { batchId: 'grant', ms: 0 }) {
     this.amount = amount;
     this.remaining = amount;
-    this.ledger = [{ kind: 'grant', units: amount, remaining: amount }];
+    this.createdMs = ms;
+    this.record('grant', amount, { batchId, ms });
+  }
+
+  /** Decides one claim, without a row of the ledger. */
+  decide(request: ClaimRequest, ms = 0): Decision {
+    const claim = this.claimsByUser.get(request.userId);
+    if (claim !== undefined) return { outcome: outcomeOfHolder(claim, request), claim };
+    const { opensMs, closesMs } = this.window;
+    if (opensMs !== undefined && ms < opensMs) {
+      return { outcome: 'not_open', opensInMs: opensMs - ms };
+    }
+    if (this.paused) return { outcome: 'paused' };
+    if (closesMs !== undefined && ms >= closesMs) return { outcome: 'closed' };
+    if (this.remaining === 0) return { outcome: 'sold_out' };
+    const won: ModelClaim = { ...request, position: this.nextPosition(), claimedMs: ms };
+    this.remaining -= 1;
+    this.claims.push(won);
+    this.claimsByUser.set(won.userId, won);
+    return { outcome: 'claimed', claim: won };
   }
 
   /**
-   * The words for the claims of a batch; undefined when the batch must be refused, since its id is
-   * settled and it would store something. One that stores nothing may be answered: nobody waits.
+   * Decides the claims of a batch in order. Returns undefined if the batch must be refused: its id is in the ledger already,
+   * and it would store something.
    */
-  decideBatch(batchId: string, asks: readonly ModelAsk[]): string[] | undefined {
+  decideBatch(requests: readonly ClaimRequest[], batch: Moment): Decision[] | undefined {
+    const firstPosition = this.nextPosition();
     const before = this.remaining;
-    const words = asks.map((ask) => this.decide(ask));
-    const won = before - this.remaining;
-    if (won === 0) return words;
-    if (this.batches.has(batchId)) {
-      this.claims.splice(-won);
+    const decisions = requests.map((request) => this.decide(request, batch.ms));
+    const units = before - this.remaining;
+    if (units === 0) return decisions;
+    if (this.kinds.has(batch.batchId)) {
+      for (const { userId } of this.claims.splice(-units)) this.claimsByUser.delete(userId);
       this.remaining = before;
       return undefined;
     }
-    this.write('claimed', won, batchId);
-    return words;
+    this.record('claimed', units, batch, firstPosition);
+    return decisions;
   }
 
-  /** The word for one claim. */
-  decide(ask: ModelAsk): string {
-    const held = this.claims.find(({ userId }) => userId === ask.userId);
-    if (held !== undefined) {
-      if (held.claimId === ask.claimId) return 'claimed';
-      const sameKey = held.idempotencyKey === ask.idempotencyKey;
-      return sameKey && ask.idempotencyKey !== undefined ? 'replayed' : 'already_claimed';
-    }
-    const { state } = windows[this.window];
-    if (state === 'scheduled') return 'not_open';
-    if (this.paused) return 'paused';
-    if (state === 'closed') return 'closed';
-    if (this.remaining === 0) return 'sold_out';
-    this.remaining -= 1;
-    this.claims.push({ ...ask, position: this.claims.length + 1 });
-    return 'claimed';
-  }
-
-  /** Where nothing is left, adds only under an announcement that nothing has come after. */
+  /** Adds units once per batch id. While no unit is left, only under the announcement that it returned last. */
   addStock(
-    batchId: string,
     units: number,
-    announcement: string | undefined,
+    batch: Moment & { announcement?: string | undefined },
   ): 'added' | 'replayed' | { announcement: string } {
-    if (this.batches.has(batchId)) return 'replayed';
-    const now = String(this.ledger.length);
-    if (this.remaining === 0 && !(this.announced && announcement === now)) {
+    if (this.kinds.has(batch.batchId)) return 'replayed';
+    const announcement = String(this.ledger.length);
+    if (this.remaining === 0 && !(this.announced && batch.announcement === announcement)) {
       this.announced = true;
-      return { announcement: now };
+      return { announcement };
     }
+    if (this.remaining === 0) this.restockedMs = batch.ms;
     this.announced = false;
     this.amount += units;
     this.remaining += units;
-    this.write('stock_added', units, batchId);
+    this.record('stock_added', units, batch);
     return 'added';
   }
 
-  voidBatch(batchId: string): 'committed' | 'void' {
-    const kind = this.batches.get(batchId);
-    if (kind === undefined) this.write('void', 0, batchId);
+  /** Adds units at one moment, as a caller sees it who does not see the announcement. */
+  addStockAtOnce(units: number, batch: Moment): 'added' | 'replayed' {
+    const added = this.addStock(units, batch);
+    if (typeof added === 'string') return added;
+    return this.addStock(units, { ...batch, ...added }) === 'replayed' ? 'replayed' : 'added';
+  }
+
+  /** Resolves a batch in doubt. */
+  voidBatch(batch: Moment): 'committed' | 'void' {
+    const kind = this.kinds.get(batch.batchId);
+    if (kind === undefined) this.record('void', 0, batch);
     return kind === 'claimed' ? 'committed' : 'void';
   }
 
-  private write(kind: ModelEntry['kind'], units: number, batchId: string): void {
-    this.ledger.push({ kind, units, remaining: this.remaining });
-    this.batches.set(batchId, kind);
+  /** Claims are final and positions have no gaps, so the next position is the number of claims and one. */
+  private nextPosition(): number {
+    return this.claims.length + 1;
   }
+
+  private record(
+    kind: ModelLedgerRow['kind'],
+    units: number,
+    { batchId, ms }: Moment,
+    firstPosition?: number,
+  ): void {
+    this.ledger.push({
+      ...{ kind, units, firstPosition, remaining: this.remaining, batchId, recordedMs: ms },
+    });
+    this.kinds.set(batchId, kind);
+  }
+}
+
+/** Coupons by name. Batches get ids of their own. */
+export class SaleModel {
+  readonly coupons = new Map<string, CouponModel>();
+  private readonly stockBatches = new Map<string, string>();
+  private ids = 0;
+
+  /** The next id, as a UUID. */
+  newId(): string {
+    this.ids += 1;
+    return `00000000-0000-7000-8000-${this.ids.toString(16).padStart(12, '0')}`;
+  }
+
+  /** The coupon of this name, which must exist. */
+  coupon(name: string): CouponModel {
+    const coupon = this.coupons.get(name);
+    if (coupon === undefined) throw new Error(`no coupon ${name}`);
+    return coupon;
+  }
+
+  create(name: string, amount: number, ms: number, window: Window = {}): CouponModel {
+    const coupon = new CouponModel(amount, { batchId: this.newId(), ms });
+    coupon.window = window;
+    this.coupons.set(name, coupon);
+    return coupon;
+  }
+
+  /** Decides claims as one batch. */
+  decide(name: string, requests: readonly ClaimRequest[], ms: number): Decision[] {
+    return this.coupon(name).decideBatch(requests, { batchId: this.newId(), ms }) ?? [];
+  }
+
+  /** Adds units at once, once per key. */
+  addStock(name: string, addition: { units: number; key?: string | undefined; ms: number }): void {
+    const { units, key, ms } = addition;
+    const intent = JSON.stringify([name, key]);
+    const known = key === undefined ? undefined : this.stockBatches.get(intent);
+    const batchId = known ?? this.newId();
+    this.stockBatches.set(intent, batchId);
+    this.coupon(name).addStockAtOnce(units, { batchId, ms });
+  }
+}
+
+function outcomeOfHolder(claim: ModelClaim, { claimId, idempotencyKey }: ClaimRequest): string {
+  // The same attempt, sent again after its answer was lost.
+  if (claim.claimId === claimId) return 'claimed';
+  const isSameKey = idempotencyKey !== undefined && claim.idempotencyKey === idempotencyKey;
+  return isSameKey ? 'replayed' : 'already_claimed';
 }

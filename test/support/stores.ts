@@ -80,7 +80,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
 }
 
 /** The outcomes of a decided batch, in order. For a batch that was not decided, its kind and reason. */
-export function wordsOf(answer: BatchAnswer): string[] {
+export function outcomesOf(answer: BatchAnswer): string[] {
   if (answer.kind === 'decided') return answer.outcomes.map(({ outcome }) => outcome);
   return [answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind];
 }

@@ -30,6 +30,8 @@ export type DatabaseListener = {
   failed(fault: DatabaseFault): void;
   /** The database refused the statement by a rule that no caller can satisfy. */
   refused(statement: Statement, refusal: Refusal): void;
+  /** A connection broke, idle or with a statement, or a statement got no answer in time. */
+  lostConnection(): void;
   /** The server of a connection is no primary; other connections may lead to it too. */
   notPrimary(): void;
   /** A connection got no answer in time; others may hang too. */
@@ -59,7 +61,13 @@ export class Database {
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
     this.installation = options.session?.installation;
-    this.connections = new ConnectionPool(options);
+    this.connections = new ConnectionPool({
+      ...options,
+      onIdleConnectionLost: (error) => {
+        options.onIdleConnectionLost(error);
+        this.listener?.lostConnection();
+      },
+    });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
@@ -176,6 +184,7 @@ export class Database {
     if (this.closing || fault.cause instanceof DifferentInstallationError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.listener?.failed(fault);
     else this.listener?.answered();
+    if (fault.reason === 'lost') this.listener?.lostConnection();
     if (!isNotPrimary(fault)) return;
     this.dropIdle();
     this.listener?.notPrimary();

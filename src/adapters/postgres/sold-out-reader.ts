@@ -20,7 +20,7 @@ type StockRow = {
 const readStock = statement('read-stock');
 const listHolders = statement('list-holders');
 
-/** Reads from PostgreSQL what the memory of sold out coupons needs. */
+/** Reads from PostgreSQL what the sold-out cache needs. */
 export function postgresSoldOutReader(database: Database): SoldOutReader {
   return {
     async readStock(names) {
@@ -42,9 +42,9 @@ export function postgresSoldOutReader(database: Database): SoldOutReader {
 
     async listHolders({ couponName, afterPosition, limit }) {
       const rows = await database
-        .run<{ user_id: string }>(listHolders, [couponName, afterPosition, limit])
+        .run<{ user_id: string; position: number }>(listHolders, [couponName, afterPosition, limit])
         .catch(throwAsReadError);
-      return rows.map((row) => row.user_id);
+      return { userIds: rows.map((row) => row.user_id), lastPosition: rows.at(-1)?.position };
     },
   };
 }

@@ -67,14 +67,14 @@ export type ClaimStore = {
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
-/** How a coupon's stock is at one moment. */
+/** The stock of a coupon at one moment. */
 export type StockSnapshot = {
-  /** Differs whenever the stock has changed in between, or the coupon is another one of the same name. */
+  /** Another one after each change of the stock, and for another coupon of the same name. */
   version: string;
   amount: number;
   remainingAmount: number;
   state: CouponState;
-  /** Stock is about to be added, as soon as no process relies on an older snapshot. */
+  /** A change that puts units back on sale is announced. It is made when all older snapshots have expired. */
   stockAnnounced: boolean;
   /** Milliseconds until the sale closes; null when it has no end. */
   closesInMs: number | null;
@@ -84,12 +84,15 @@ export type StockSnapshot = {
 export type SoldOutReader = {
   /** Each as of a moment after the call. Names of no coupon are absent. */
   readStock(names: readonly string[]): Promise<ReadonlyMap<string, StockSnapshot>>;
-  /** The users behind `afterPosition`, in order of position, at most `limit`. */
+  /**
+   * The holders after a position, in order of position, at most `limit`; positions may have gaps. `lastPosition` is that of
+   * the last one returned, or undefined if there is none.
+   */
   listHolders(query: {
     couponName: string;
     afterPosition: number;
     limit: number;
-  }): Promise<string[]>;
+  }): Promise<{ userIds: string[]; lastPosition: number | undefined }>;
 };
 
 /** A page of a coupon's claims, in order of position. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError } from '../errors.ts';
 
-/** What a coupon's sale does with a claim: waits for its opening, takes it, or refuses it. */
+/** The states of a sale: it refuses claims until it opens, takes them, or refuses them. */
 export const couponStates = ['scheduled', 'open', 'paused', 'closed'] as const;
 
-/** One of `couponStates`. Being sold out is no state: added stock ends it at any time. */
+/** One of `couponStates`. Sold out is not a state: stock can be added at any time. */
 export type CouponState = (typeof couponStates)[number];
 
 /** A named offer with a limited stock, as of one snapshot of the database. Times are RFC 3339, UTC. */
@@ -13,7 +13,7 @@ export type Coupon = {
   name: string;
   /** Units offered in all. */
   amount: number;
-  /** Units not yet claimed; `amount` minus this is the number of claims. */
+  /** Units not yet claimed. `claimCount` is the number of claims that follows from it. */
   remainingAmount: number;
   state: CouponState;
   opensAt: string | null;
@@ -21,10 +21,10 @@ export type Coupon = {
   paused: boolean;
 };
 
-/** A coupon with the users who hold it, in order of position: the first `holdersMax` of them. */
+/** A coupon with the first `holdersMax` users who hold it, in order of position. */
 export type CouponWithHolders = Coupon & { holders: string[] };
 
-/** How many holders a coupon shows by itself; the rest are read in pages. */
+/** How many holders a coupon shows; the list of claims has all of them, in pages. */
 export const holdersMax = 1000;
 
 /** The largest amount of a coupon: the range of the database's integer. */

@@ -6,33 +6,33 @@ import type { CouponStore } from './ports.ts';
 
 /** Reads coupons. An unknown name is the fault `coupon_not_found`. */
 export type ReadCoupons = {
-  /** As of a moment after the call: readers share a query that starts after they arrived. */
+  /** As of a moment after the call: readers share a query that starts after they have arrived. */
   read(name: string): Promise<CouponWithHolders>;
-  /** Resolves when there is such a coupon, as of a moment after the call. Reads no more of it than its name. */
+  /** Resolves if the coupon exists, as of a moment after the call. Reads its name only. */
   assertExists(name: string): Promise<void>;
   list(query: { afterId: string; limit: number }): Promise<{ coupons: Coupon[]; more: boolean }>;
 };
 
-// Each may come with a thousand holders; a few together keep one answer of the database small.
+// Each coupon may have a thousand holders: a few names per read keep the result of one query small.
 const namesPerReadMax = 16;
 const namesPerLookUpMax = 500;
 
-/** The use cases over stores. `readersMax` bounds those that wait at the same time. */
+/** Reads coupons from stores. At most `readersMax` callers wait at the same time. */
 export function readCouponsWith(
   store: Pick<CouponStore, 'readCoupons' | 'listCoupons'>,
   findCouponNames: ClaimStore['findCouponNames'],
   readersMax: number,
 ): ReadCoupons {
   const names = new SharedRead<true>({
-    load: async (asked) => {
-      const found = await findCouponNames(asked);
+    load: async (requested) => {
+      const found = await findCouponNames(requested);
       return new Map([...found].map((name) => [name, true]));
     },
     keysMax: namesPerLookUpMax,
     readersMax,
   });
   const coupons = new SharedRead<CouponWithHolders>({
-    load: (asked) => store.readCoupons(asked),
+    load: (requested) => store.readCoupons(requested),
     keysMax: namesPerReadMax,
     readersMax,
   });

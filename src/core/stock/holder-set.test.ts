@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { HolderSet } from './holder-set.ts';
 
 describe('HolderSet', () => {
-  it('knows every text that was added, and of a hundred thousand others none', () => {
+  it('has every text that was added, and none of a hundred thousand others', () => {
     const set = new HolderSet(100_000, 42);
     for (let index = 0; index < 100_000; index += 1) set.add(`user-${index}`);
     let missed = 0;
@@ -22,17 +22,17 @@ describe('HolderSet', () => {
         fc.array(fc.string({ unit: 'binary' }), { maxLength: 50 }),
         fc.array(fc.string({ unit: 'binary' }), { maxLength: 50 }),
         fc.integer(),
-        (added, asked, seed) => {
+        (added, others, seed) => {
           const set = new HolderSet(50, seed);
           const plain = new Set(added);
           for (const text of added) set.add(text);
-          return [...added, ...asked].every((text) => set.has(text) === plain.has(text));
+          return [...added, ...others].every((text) => set.has(text) === plain.has(text));
         },
       ),
     );
   });
 
-  it('tells texts apart that differ in one character anywhere, or in length only', () => {
+  it('distinguishes texts that differ in one character or in length only', () => {
     const texts = ['', 'a', 'aa', 'ab', 'ba', 'A', 'a\u0301', 'á', '😀', '😁'];
     for (const one of texts) {
       const set = new HolderSet(1, 7);
@@ -41,14 +41,14 @@ describe('HolderSet', () => {
     }
   });
 
-  it('takes a text twice without using room for it', () => {
+  it('uses no room for a text that is added twice', () => {
     const set = new HolderSet(1, 1);
     set.add('ada');
     set.add('ada');
     expect(set.size).toBe(1);
   });
 
-  it('refuses a text more than there is room for', () => {
+  it('throws when a text is added to a full set', () => {
     const set = new HolderSet(1, 1);
     set.add('ada');
     expect(() => set.add('bob')).toThrow('full');

@@ -4,8 +4,8 @@ const slotsMin = 16;
 const fillMax = 0.7;
 
 /**
- * Remembers texts by 64-bit hashes, 12 to 23 bytes a text. It never forgets one; it may take another text for a known
- * one, with a chance of about one in 2^64 for each pair, so a "yes" has to be made sure of elsewhere.
+ * A set of texts by their 64-bit hashes, 12 to 23 bytes per text. It never misses a text that was added. It may report
+ * another one, with a probability of about one in 2^64 for each pair, so the caller must verify a "yes".
  *
  * Open addressing with linear probing; the hashes are two 32-bit multiplicative ones over the UTF-16 units, finished
  * with the mixing steps of MurmurHash3.
@@ -20,7 +20,7 @@ export class HolderSet {
   /** Texts added. */
   size = 0;
 
-  /** Room for `sizeMax` texts. The seed keeps anybody from choosing texts that fall on the same slots. */
+  /** Room for `sizeMax` texts. Callers that do not know the seed cannot choose texts that use the same slots. */
   constructor(sizeMax: number, seed: number) {
     let slots = slotsMin;
     while (slots * fillMax < sizeMax) slots *= 2;
@@ -30,7 +30,7 @@ export class HolderSet {
     this.sizeMax = sizeMax;
   }
 
-  /** Adds a text. Throws when there is no room, as the slots are not moved. */
+  /** Adds a text. Throws when the set is full: it does not grow. */
   add(text: string): void {
     const slot = this.find(text);
     if (this.slots[slot] !== 0) return;
@@ -40,12 +40,12 @@ export class HolderSet {
     this.size += 1;
   }
 
-  /** False: the text was never added. True: it was, or another one has its hash. */
+  /** False: the text was not added. True: it was added, or one with the same hash. */
   has(text: string): boolean {
     return this.slots[this.find(text)] !== 0;
   }
 
-  /** The slot that holds the text's hash, or the free one where it belongs. */
+  /** The slot of the text's hash, or the free slot where it belongs. */
   private find(text: string): number {
     this.hash(text);
     let index = this.high & this.mask;
@@ -67,7 +67,7 @@ export class HolderSet {
       low ^= low >>> 15;
       high ^= high >>> 13;
     }
-    // Zero marks a free slot, so no hash may have it there.
+    // Zero marks a free slot, so the low half of a hash is never zero.
     this.low = (mix(low ^ (high >>> 7)) | 1) >>> 0;
     this.high = mix(high ^ low) >>> 0;
   }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** For so long after it was asked, a look that found nothing left may be believed. */
+/** How long a stock snapshot that shows a sold-out coupon stays valid, from the moment its query was sent. */
 export const snapshotTtlMs = 500;
 
 /**
- * So long after the announcement of an addition nobody believes a look any more that is older than the announcement.
- * Longer than a look holds: two machines' clocks do not run at quite the same rate, and a timer may be a little early.
+ * How long to wait after an announcement. No snapshot from before the announcement is valid then. Longer than the TTL,
+ * since the clocks of two machines do not run at exactly the same rate, and a timer may fire a little early.
  */
 export const announcementWaitMs = snapshotTtlMs + 50;

@@ -4,70 +4,73 @@ import type { ClaimOutcome } from '../claims/claim.ts';
 import type { ClaimCoupon } from '../claims/claim-coupon.ts';
 import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
-import type { ManageCoupon } from '../coupons/manage-coupon.ts';
+import type { ChangeCoupon } from '../coupons/change-coupon.ts';
 import { SharedRead } from '../shared-read.ts';
+import { claimCount } from './assumptions.ts';
 import { HolderSet } from './holder-set.ts';
+import { loadHolders } from './load-holders.ts';
 import { snapshotTtlMs } from './snapshot-ttl.ts';
+import { isSoldOut, validForMs } from './sold-out-snapshot.ts';
 
-/** What the memory works with, and its bounds. */
+/** What the cache works with, and its limits. */
 export type SoldOutCacheOptions = {
   reader: SoldOutReader;
   clock: Clock;
-  /** Holders remembered in all; a coupon that does not fit is left to the database. 0: nothing is remembered. */
+  /** Holders cached in all. The database decides for a coupon that does not fit. 0: nothing is cached. */
   holdersMax: number;
-  /** Claims that may wait for a look at the stock. */
+  /** Claims that may wait for a stock snapshot. */
   waitingMax: number;
   /** A number of 32 bits that callers cannot know. */
   seed: number;
 };
 
-type Memory = {
+type CachedCoupon = {
   holders: HolderSet;
-  amount: number;
+  claims: number;
+  /** The stock version that the holders belong to. */
   version: string;
-  /** Until when the last look holds. */
-  freshUntilMs: number;
+  validUntilMs: number;
   requestedAtMs: number;
-  /** The look that is under way, for all who need one. */
-  look: Promise<boolean> | undefined;
+  /** The refresh that is running, shared by all claims that need one. */
+  refresh: Promise<boolean> | undefined;
 };
 
-// A sale that nobody asks for any more gives its memory back.
+// A coupon without requests for this long is removed.
 const unrequestedMsMax = 60_000;
-// Not asked for during this, a coupon gives way to another.
+// A coupon without requests for this long makes room for another one.
 const unrequestedMsMin = 5_000;
-// A look that takes longer has met a database in trouble.
+// A snapshot that takes longer means that the database is in trouble.
 const snapshotMsMax = 500;
-const holdersPerPage = 5000;
 const namesPerSnapshotMax = 500;
 
 const soldOut: ClaimOutcome = { outcome: 'sold_out' };
 
 /**
- * Answers what nearly every request of a sale hears, `sold_out`, without the database. While a coupon is sold out, all
- * who hold it are known: nobody else can win until stock is added. Whoever is not among them is refused from memory;
- * whoever is, or seems to be, is decided by the database, so that a holder hears that he holds.
+ * Answers `sold_out` without the database, which is the answer to nearly every request of a sale. While a coupon is sold
+ * out, no user but its holders can get another answer. The cache knows the holders: it refuses all other users, and
+ * passes a holder, or a user that may be one, to the database.
  *
- * Whether that is still so is asked once for each coupon and 500 ms, only while somebody asks. Whoever adds stock to a
- * sold out coupon announces it and waits for longer than that before he adds, and a coupon that is announced is not
- * remembered. An answer from memory is therefore never given where stock was left when the request arrived, whichever
- * process added it.
+ * A stock snapshot confirms every 500 ms that the coupon is still sold out, only while there are requests. A change that
+ * puts units back on sale is announced and waits longer than that (`announced-change.ts`), and an announced coupon is
+ * not cached. So no claim is refused from the cache if units were left when the request arrived, whichever process has
+ * put them there.
  */
 export class SoldOutCache {
   private readonly options: SoldOutCacheOptions;
-  private readonly memories = new Map<string, Memory>();
-  /** Coupons whose holders are being read. What replaces or removes the token makes that reading void. */
-  private readonly learning = new Map<string, symbol>();
-  /** Coupons that this process is changing, with the number of changes under way. */
+  private readonly cached = new Map<string, CachedCoupon>();
+  /** Coupons that are being loaded. Replacing or removing the token cancels the load. */
+  private readonly loading = new Map<string, symbol>();
+  /** Coupons that this process is changing, with the number of changes in progress. */
   private readonly changing = new Map<string, number>();
-  private readonly looks: SharedRead<StockSnapshot>;
+  private readonly snapshots: SharedRead<StockSnapshot>;
   private holders = 0;
-  private reading = false;
+  private isLoading = false;
+  private noLoadUntilMs = Number.NEGATIVE_INFINITY;
   private readonly stopSweep: () => void;
 
   constructor(options: SoldOutCacheOptions) {
     this.options = options;
-    this.looks = new SharedRead<StockSnapshot>({
+    this.snapshots = new SharedRead<StockSnapshot>({
       load: (names) => options.reader.readStock(names),
       keysMax: namesPerSnapshotMax,
       readersMax: options.waitingMax,
@@ -75,66 +78,62 @@ export class SoldOutCache {
     this.stopSweep = options.clock.every(unrequestedMsMax / 4, () => this.sweep());
   }
 
-  /** Coupons and holders that are remembered. */
+  /** Cached coupons and holders. */
   size(): { coupons: number; holders: number } {
-    return { coupons: this.memories.size, holders: this.holders };
+    return { coupons: this.cached.size, holders: this.holders };
   }
 
-  /** Puts the memory in front of a claim. */
+  /** Puts the cache in front of a claim. */
   wrap(claimCoupon: ClaimCoupon): ClaimCoupon {
     return (command) => {
-      const memory = this.memories.get(command.couponName);
-      if (memory === undefined) return claimCoupon(command);
+      const coupon = this.cached.get(command.couponName);
+      if (coupon === undefined) return claimCoupon(command);
       const nowMs = this.options.clock.nowMs();
-      memory.requestedAtMs = nowMs;
-      if (memory.holders.has(command.userId)) return claimCoupon(command);
-      if (nowMs < memory.freshUntilMs) return Promise.resolve(soldOut);
-      memory.look ??= this.isStillSoldOut(command.couponName, memory);
-      // A look that began too long before this request arrived, or takes too long, says nothing about it.
-      return this.inTime(memory.look).then((still) =>
-        still && nowMs < memory.freshUntilMs ? soldOut : claimCoupon(command),
+      coupon.requestedAtMs = nowMs;
+      if (coupon.holders.has(command.userId)) return claimCoupon(command);
+      if (nowMs < coupon.validUntilMs) return Promise.resolve(soldOut);
+      coupon.refresh ??= this.refresh(command.couponName, coupon);
+      // A snapshot that was requested too long before this claim arrived, or takes too long, proves nothing about it.
+      return this.inTime(coupon.refresh).then((isValid) =>
+        isValid && nowMs < coupon.validUntilMs ? soldOut : claimCoupon(command),
       );
     };
   }
 
   /**
-   * To be called when the database has refused a claim because the coupon is sold out: reads who holds it. A failure,
-   * or too many holders, leaves the coupon to the database as before.
+   * Starts to load a coupon; call it when the database has refused a claim as sold out. If the load fails, or there are
+   * too many holders, the database goes on deciding.
    */
-  learn(couponName: string): void {
-    if (this.options.holdersMax === 0) return;
-    // One at a time: the holders that are being read count towards no bound yet.
-    if (this.reading || this.learning.has(couponName) || this.changing.has(couponName)) return;
-    if (this.memories.has(couponName)) return;
+  load(couponName: string): void {
+    const { clock, holdersMax } = this.options;
+    if (holdersMax === 0 || clock.nowMs() < this.noLoadUntilMs) return;
+    // One load at a time: holders that are being read do not count toward the limit yet.
+    if (this.isLoading || this.loading.has(couponName) || this.changing.has(couponName)) return;
+    if (this.cached.has(couponName)) return;
     const token = Symbol(couponName);
-    this.learning.set(couponName, token);
-    this.reading = true;
-    // Not tried again at once: under a crowd every refusal would begin anew.
-    void this.readHolders(couponName, token)
+    this.loading.set(couponName, token);
+    this.isLoading = true;
+    // The token stays for a while after a failed load: otherwise each refusal would start the next one.
+    void this.loadCoupon(couponName, token)
       .catch(() => undefined)
       .finally(() => {
-        this.reading = false;
+        this.isLoading = false;
       })
-      .then(() =>
-        this.memories.has(couponName) ? undefined : this.options.clock.sleep(snapshotTtlMs),
-      )
+      .then(() => (this.cached.has(couponName) ? undefined : clock.sleep(snapshotTtlMs)))
       .finally(() => {
-        if (this.learning.get(couponName) === token) this.learning.delete(couponName);
+        if (this.loading.get(couponName) === token) this.loading.delete(couponName);
       });
   }
 
-  /** Puts the memory behind the changes that make it untrue. */
-  wrapChanges(manageCoupon: ManageCoupon): ManageCoupon {
-    return {
-      ...manageCoupon,
-      change: (name, change) => this.whileChanging(name, () => manageCoupon.change(name, change)),
-    };
+  /** Removes a coupon from the cache before and while this process changes it. */
+  wrapChangeCoupon(changeCoupon: ChangeCoupon): ChangeCoupon {
+    return (name, change) => this.whileChanging(name, () => changeCoupon(name, change));
   }
 
-  /** Runs a change of a coupon during and before which nothing about it is remembered. */
+  /** Runs a change of a coupon. The coupon is not cached until the change has ended. */
   async whileChanging<Result>(couponName: string, change: () => Promise<Result>): Promise<Result> {
     this.changing.set(couponName, (this.changing.get(couponName) ?? 0) + 1);
-    this.forget(couponName);
+    this.remove(couponName);
     try {
       return await change();
     } finally {
@@ -145,116 +144,95 @@ export class SoldOutCache {
   }
 
   /**
-   * For when another server may have taken over, which may know of other claims and other stock. What is being read from
-   * the old one is not remembered, and a look at it that is under way refuses nobody.
+   * Empties the cache when another server may have taken over, with other claims and other stock. Loads and refreshes in
+   * progress have no effect. No load starts for the next 500 ms: a coupon with many holders must not be read again for
+   * each of several connections that break one after the other.
    */
   forgetAll(): void {
-    this.learning.clear();
-    this.memories.clear();
+    this.loading.clear();
+    this.cached.clear();
     this.holders = 0;
+    this.noLoadUntilMs = this.options.clock.nowMs() + snapshotTtlMs;
   }
 
-  /** Ends the sweeping. */
+  /** Stops the periodic sweep. */
   stop(): void {
     this.stopSweep();
   }
 
-  private async isStillSoldOut(couponName: string, memory: Memory): Promise<boolean> {
-    const lookedAtMs = this.options.clock.nowMs();
-    const look = await this.looks.read(couponName).catch(() => undefined);
-    memory.look = undefined;
-    // Forgotten meanwhile, as when this process paused the sale: then the look may be older than the change.
-    if (this.memories.get(couponName) !== memory) return false;
-    if (!isSoldOut(look) || look.version !== memory.version) {
-      this.forget(couponName);
+  /** Takes a new snapshot. Whether the coupon is still sold out, with the same holders. */
+  private async refresh(couponName: string, coupon: CachedCoupon): Promise<boolean> {
+    const requestedAtMs = this.options.clock.nowMs();
+    const snapshot = await this.snapshots.read(couponName).catch(() => undefined);
+    coupon.refresh = undefined;
+    // Removed in the meantime, as when this process has paused the sale: the snapshot may be older than that.
+    if (this.cached.get(couponName) !== coupon) return false;
+    if (!isSoldOut(snapshot) || snapshot.version !== coupon.version) {
+      this.remove(couponName);
       return false;
     }
-    memory.freshUntilMs = Math.max(memory.freshUntilMs, lookedAtMs + holdsMs(look));
+    coupon.validUntilMs = Math.max(coupon.validUntilMs, requestedAtMs + validForMs(snapshot));
     return true;
   }
 
-  /** Reads all holders between two looks that find the same stock sold out: then nobody came in between. */
-  private async readHolders(couponName: string, token: symbol): Promise<void> {
-    const before = await this.looks.read(couponName);
-    if (!isSoldOut(before) || !this.makeRoom(before.amount)) return;
-    const holders = new HolderSet(before.amount, this.options.seed);
-    let read = 0;
-    for (let position = 0; position < before.amount; position += holdersPerPage) {
-      const page = await this.options.reader.listHolders({
-        couponName,
-        afterPosition: position,
-        limit: holdersPerPage,
-      });
-      if (this.learning.get(couponName) !== token) return;
-      for (const userId of page) holders.add(userId);
-      read += page.length;
-    }
-    const lookedAtMs = this.options.clock.nowMs();
-    const after = await this.looks.read(couponName);
-    if (!isSoldOut(after) || after.version !== before.version || read !== before.amount) return;
-    if (this.learning.get(couponName) !== token || !this.makeRoom(before.amount)) return;
-    this.holders += before.amount;
-    this.memories.set(couponName, {
-      holders,
-      amount: before.amount,
-      version: before.version,
-      freshUntilMs: lookedAtMs + holdsMs(after),
-      requestedAtMs: lookedAtMs,
-      look: undefined,
+  /** Reads all holders between two snapshots with the same version: then there was no other claim in between. */
+  private async loadCoupon(couponName: string, token: symbol): Promise<void> {
+    const { reader, seed, clock } = this.options;
+    const isCancelled = () => this.loading.get(couponName) !== token;
+    const before = await this.snapshots.read(couponName);
+    if (!isSoldOut(before)) return;
+    const claims = claimCount(before);
+    if (!this.makeRoom(claims)) return;
+    const holders = new HolderSet(claims, seed);
+    const isComplete = await loadHolders({ reader, couponName, holders, claims, isCancelled });
+    if (!isComplete) return;
+    const requestedAtMs = clock.nowMs();
+    const after = await this.snapshots.read(couponName);
+    if (!isSoldOut(after) || after.version !== before.version) return;
+    if (isCancelled() || !this.makeRoom(claims)) return;
+    this.holders += claims;
+    this.cached.set(couponName, {
+      ...{ holders, claims, version: before.version, requestedAtMs, refresh: undefined },
+      validUntilMs: requestedAtMs + validForMs(after),
     });
   }
 
-  private forget(couponName: string): void {
-    this.learning.delete(couponName);
-    const memory = this.memories.get(couponName);
-    if (memory === undefined) return;
-    this.memories.delete(couponName);
-    this.holders -= memory.amount;
+  private remove(couponName: string): void {
+    this.loading.delete(couponName);
+    const coupon = this.cached.get(couponName);
+    if (coupon === undefined) return;
+    this.cached.delete(couponName);
+    this.holders -= coupon.claims;
   }
 
   /**
-   * Forgets what was not asked for longest until `count` holders fit. False when they do not, since what is asked for
-   * all the time stays: two crowds must not throw out each other's memory in turn.
+   * Removes the coupons without requests for the longest time until `count` holders fit. Returns false if they do not fit:
+   * a coupon with steady requests stays, or two crowds would remove each other's coupon in turn.
    */
   private makeRoom(count: number): boolean {
     const { holdersMax, clock } = this.options;
     if (count > holdersMax) return false;
     const before = clock.nowMs() - unrequestedMsMin;
-    const byAge = [...this.memories].sort(
+    const byAge = [...this.cached].sort(
       ([, one], [, other]) => one.requestedAtMs - other.requestedAtMs,
     );
     for (const [name, { requestedAtMs }] of byAge) {
       if (this.holders + count <= holdersMax || requestedAtMs > before) break;
-      this.forget(name);
+      this.remove(name);
     }
     return this.holders + count <= holdersMax;
   }
 
-  /** The answer of a look, or false when it does not come in time: then the database decides, in its own time. */
-  private inTime(look: Promise<boolean>): Promise<boolean> {
+  /** The result of a refresh, or false if it takes too long: then the database decides, in its own time. */
+  private inTime(refresh: Promise<boolean>): Promise<boolean> {
     const waiting = new AbortController();
     const late = this.options.clock.sleep(snapshotMsMax, waiting.signal).then(() => false);
-    return Promise.race([look, late]).finally(() => waiting.abort());
+    return Promise.race([refresh, late]).finally(() => waiting.abort());
   }
 
   private sweep(): void {
     const before = this.options.clock.nowMs() - unrequestedMsMax;
-    for (const [name, memory] of this.memories)
-      if (memory.requestedAtMs < before) this.forget(name);
+    for (const [name, { requestedAtMs }] of this.cached)
+      if (requestedAtMs < before) this.remove(name);
   }
-}
-
-function isSoldOut(look: StockSnapshot | undefined): look is StockSnapshot {
-  // What is announced may be added as soon as every older look has ended: none may be learned or renewed meanwhile.
-  return (
-    look !== undefined &&
-    look.state === 'open' &&
-    look.remainingAmount === 0 &&
-    !look.stockAnnounced
-  );
-}
-
-/** A look does not outlast the sale: after its end the answer is another one. */
-function holdsMs(look: StockSnapshot): number {
-  return Math.min(snapshotTtlMs, look.closesInMs ?? snapshotTtlMs);
 }

@@ -6,30 +6,33 @@ import { type CouponDifference, StockCheck, type StockCheckReader } from './stoc
 const differingBy = (units: number): CouponDifference[] =>
   units === 0 ? [] : [{ coupon: 'OFF', units }];
 
-/** Pages as a test scripts them; each read takes the next one. A difference is always that of one coupon. */
+/** Pages that a test sets; each read takes the next one. A difference is always of one coupon. */
 function scripted(pages: { coupons: [string | undefined, number][]; claims: number[] }) {
-  const asked: string[] = [];
+  const reads: string[] = [];
   const reader: StockCheckReader = {
     async checkCoupons(afterId) {
-      asked.push(`coupons after ${afterId}`);
+      reads.push(`coupons after ${afterId}`);
       const [next, difference] = pages.coupons.shift() ?? [undefined, 0];
       const differing = differingBy(difference);
       return { next, difference, differing, coupons: 2, amount: 10, remaining: 4 };
     },
-    async checkClaims({ couponId, number }) {
-      asked.push(`claims after ${couponId}:${number}`);
+    async checkClaims({ couponId, seq }) {
+      reads.push(`claims from ${couponId}:${seq}`);
       const difference = pages.claims.shift() ?? 0;
       return {
-        next: pages.claims.length > 0 ? { couponId: '7', number: 3 } : undefined,
+        next:
+          pages.claims.length > 0
+            ? { couponId: '7', seq: 3, batchId: 'batch', carried: 9 }
+            : undefined,
         ...{ difference, differing: differingBy(difference) },
       };
     },
-    async checkLedger({ couponId, number }) {
-      asked.push(`ledger from ${couponId}:${number}`);
+    async checkLedger({ couponId, seq }) {
+      reads.push(`ledger from ${couponId}:${seq}`);
       return { next: undefined, difference: 0, differing: [] };
     },
   };
-  return { reader, asked };
+  return { reader, reads };
 }
 
 function checking(reader: StockCheckReader) {
@@ -49,8 +52,8 @@ function checking(reader: StockCheckReader) {
   return { check, ticks, clock, log, lines };
 }
 
-it('goes round coupons, claims and ledger, a page a tick, and begins again', async () => {
-  const { reader, asked } = scripted({
+it('checks coupons, claims and ledger, one page per tick, and starts again', async () => {
+  const { reader, reads } = scripted({
     coupons: [
       ['5', 0],
       [undefined, 0],
@@ -67,13 +70,13 @@ it('goes round coupons, claims and ledger, a page a tick, and begins again', asy
     steps: { done: 5, failed: 0 },
   });
   await ticks(1);
-  expect(asked).toEqual([
-    ...['coupons after 0', 'coupons after 5', 'claims after 0:0', 'claims after 7:3'],
+  expect(reads).toEqual([
+    ...['coupons after 0', 'coupons after 5', 'claims from 0:0', 'claims from 7:3'],
     ...['ledger from 0:0', 'coupons after 0'],
   ]);
 });
 
-it('tells a difference at once, keeps it until a round is clean, and then drops it', async () => {
+it('shows a difference at once, and until a round has found none', async () => {
   const { reader } = scripted({ coupons: [], claims: [3] });
   const { check, ticks } = checking(reader);
   await ticks(2);
@@ -84,8 +87,8 @@ it('tells a difference at once, keeps it until a round is clean, and then drops 
   expect(check.state().difference).toBe(0);
 });
 
-it('tries a page again that cannot be read, and tells that no round was finished', async () => {
-  const { reader, asked } = scripted({ coupons: [], claims: [] });
+it('reads a page again that could not be read, and shows that no round has ended', async () => {
+  const { reader, reads } = scripted({ coupons: [], claims: [] });
   const claims = reader.checkClaims;
   let failures = 2;
   reader.checkClaims = (after) => {
@@ -96,24 +99,24 @@ it('tries a page again that cannot be read, and tells that no round was finished
   await ticks(3);
   expect(check.state().ageMs).toBe(3000);
   await ticks(2);
-  expect(asked).toEqual(['coupons after 0', 'claims after 0:0', 'ledger from 0:0']);
+  expect(reads).toEqual(['coupons after 0', 'claims from 0:0', 'ledger from 0:0']);
   expect(check.state()).toMatchObject({ ageMs: 0, steps: { done: 3, failed: 2 } });
 });
 
-it('reads nothing when it is turned off, and nothing more after its end', async () => {
-  const { reader, asked } = scripted({ coupons: [], claims: [] });
+it('reads nothing when it is off or stopped', async () => {
+  const { reader, reads } = scripted({ coupons: [], claims: [] });
   const { check, ticks, clock, log, lines } = checking(reader);
   const off = new StockCheck({ reader, clock, log, intervalMs: 0 });
   check.stop();
   clock.advance(10_000);
   await ticks(2);
-  expect(asked).toEqual([]);
+  expect(reads).toEqual([]);
   expect(lines).toEqual([]);
-  // Nothing that an alert could take for a check that stands still.
+  // No counts that an alert could mistake for a stalled check.
   expect(off.state().steps).toBeUndefined();
 });
 
-it('names the coupons that differ in the log, at once and then once a minute', async () => {
+it('logs the coupons that differ at once and then once a minute', async () => {
   const { reader } = scripted({ coupons: [], claims: [] });
   reader.checkClaims = async () => ({
     next: undefined,
@@ -122,16 +125,16 @@ it('names the coupons that differ in the log, at once and then once a minute', a
   });
   const { ticks, lines } = checking(reader);
   await ticks(2);
-  const told = ['error', { part: 'claims', difference: 3, coupons: [{ coupon: 'OFF', units: 3 }] }];
-  expect(lines).toEqual([told]);
+  const line = ['error', { part: 'claims', difference: 3, coupons: [{ coupon: 'OFF', units: 3 }] }];
+  expect(lines).toEqual([line]);
   // Each round finds it again.
   await ticks(59);
   expect(lines).toHaveLength(1);
   await ticks(3);
-  expect(lines).toEqual([told, told]);
+  expect(lines).toEqual([line, line]);
 });
 
-it('tells of another coupon, and of the same one in another part, without waiting for a minute', async () => {
+it('logs another coupon, and the same one in another part, within the minute', async () => {
   const { reader } = scripted({ coupons: [], claims: [2, 2] });
   let ledger = 0;
   reader.checkLedger = async () => {
@@ -148,7 +151,7 @@ it('tells of another coupon, and of the same one in another part, without waitin
   ]);
 });
 
-it('says why a page cannot be read, once a minute', async () => {
+it('logs why a page cannot be read once a minute', async () => {
   const { reader } = scripted({ coupons: [], claims: [] });
   const away = new Error('away');
   reader.checkClaims = () => Promise.reject(away);

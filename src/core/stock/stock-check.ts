@@ -4,13 +4,13 @@ import type { Clock } from '../clock.ts';
 /** By how many units the records of one coupon disagree. */
 export type CouponDifference = { coupon: string; units: number };
 
-/** What one page of a check has found. */
+/** What one page of the check has found. */
 export type CheckedPage<Cursor> = {
-  /** Where the next page begins; undefined when this was the last. */
+  /** Where the next page begins; undefined after the last page. */
   next: Cursor | undefined;
-  /** By how many units the rows of the page disagree; 0 when all agree. */
+  /** By how many units the rows of the page disagree; 0 if they agree. */
   difference: number;
-  /** Whose rows they are: the first few coupons of the page. A coupon that is gone is named by its id, as in `#7`. */
+  /** The first few coupons of the page that differ. A coupon that does not exist is named by its id, as in `#7`. */
   differing: readonly CouponDifference[];
 };
 
@@ -21,28 +21,41 @@ export type CheckedCoupons = CheckedPage<string> & {
   remaining: number;
 };
 
-/** The place of a row in a table that is read in order of coupon and number. */
-export type RowCursor = { couponId: string; number: number };
-
-/** Reads pages of what is stored, each in one snapshot. Rejects when the database cannot be read. */
-export type StockCheckReader = {
-  /** Coupons behind an id: their stock against the last row of their ledger, and against their highest position. */
-  checkCoupons(afterId: string): Promise<CheckedCoupons>;
-  /** Claims behind a position: positions without a gap. */
-  checkClaims(after: RowCursor): Promise<CheckedPage<RowCursor>>;
-  /** Rows of the ledger from one on: `seq` without a gap, and each row's stock that of the row before and its units. */
-  checkLedger(from: RowCursor): Promise<CheckedPage<RowCursor>>;
+/** A row of the ledger, at which the next page begins. The ledger is append-only, so the pages before it stay true. */
+export type LedgerCursor = {
+  couponId: string;
+  seq: number;
+  /** The batch id of the row: after a failover another row may have its seq. */
+  batchId: string | null;
+  /**
+   * A value of the coupon that the pages so far have found: the highest position named, or the units offered. Null if it
+   * is unknown.
+   */
+  carried: number | null;
 };
 
-/** What the check has found. */
+/** Reads pages of the stored records, each in one snapshot. Rejects when the database cannot be read. */
+export type StockCheckReader = {
+  /** Coupons after an id: their stock is that of their last ledger row, and every claim between their ids is of a coupon. */
+  checkCoupons(afterId: string): Promise<CheckedCoupons>;
+  /** Ledger rows from one on: each position that they name has one claim, and no other position has one. */
+  checkClaims(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
+  /**
+   * Ledger rows from one on: `seq` has no gaps, the stock of each row is that of the row before plus its own units, and
+   * the units that a coupon has offered are its amount.
+   */
+  checkLedger(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
+};
+
+/** What the check has found so far. */
 export type StockCheckState = {
-  /** Units of disagreement of the last whole round, or of the one under way if that is more. Must be 0. */
+  /** Units of disagreement in the last complete round, or in the current one if there are more. Must be 0. */
   difference: number;
-  /** Milliseconds since a round was finished; before the first, since the start. */
+  /** Milliseconds since the end of the last round; before the first, since the start. */
   ageMs: number;
-  /** Of the last whole round; undefined before the first. */
+  /** Of the last complete round; undefined before the first. */
   totals: { coupons: number; amount: number; remaining: number } | undefined;
-  /** Pages read, and tries that failed, since the start; undefined where it is switched off. */
+  /** Pages read, and attempts that failed, since the start; undefined if the check is off. */
   steps: { done: number; failed: number } | undefined;
 };
 
@@ -58,14 +71,19 @@ type Part = 'coupons' | 'claims' | 'ledger';
 type Step = (() => Promise<Step | undefined>) | undefined;
 
 const firstCoupon = '0';
-const firstRow: RowCursor = { couponId: '0', number: 0 };
-// What lasts is told again after this time, so that a look at the end of the log is enough.
+const firstRow: LedgerCursor = { couponId: '0', seq: 0, batchId: null, carried: 0 };
+// A lasting problem is logged again after this time, so that the end of the log shows it.
 const quietMs = 60_000;
-const toldMax = 1000;
+const reportedMax = 1000;
 
 /**
- * Goes round all that is stored, a bounded page at a time, and tells whether stock, claims and ledger agree. Each
- * comparison lies within one snapshot, so a sale that goes on meanwhile never looks like a difference.
+ * Compares stock, claims and ledger of all coupons, a bounded page at a time, in rounds without end. Each comparison is
+ * made in one snapshot, or with a value that follows from older rows of the append-only ledger. So a running sale never
+ * looks like a difference.
+ *
+ * A complete round without a difference shows that the units offered by the ledger are the amount, that those it counts
+ * as left are the stock, and that there is one claim for each position that it names. So the number of claims is amount
+ * minus remaining. Positions may have gaps.
  */
 export class StockCheck {
   private readonly reader: StockCheckReader;
@@ -79,11 +97,11 @@ export class StockCheck {
   private readonly steps = { done: 0, failed: 0 };
   private readonly isOn: boolean;
   private readonly log: StockCheckLog;
-  /** When a line was last written, by what it told. */
+  /** When each line was last logged. */
   private readonly reportedAtMs = new Map<string, number>();
   private readonly stopTicking: () => void;
 
-  /** Checks a page every `intervalMs`; 0 never checks. */
+  /** Checks a page every `intervalMs`; 0 turns the check off. */
   constructor(options: {
     reader: StockCheckReader;
     clock: Clock;
@@ -100,7 +118,7 @@ export class StockCheck {
       : () => undefined;
   }
 
-  /** What it has found until now. */
+  /** What the check has found so far. */
   state(): StockCheckState {
     return {
       difference: Math.max(this.found, this.lastRound?.difference ?? 0),
@@ -110,12 +128,12 @@ export class StockCheck {
     };
   }
 
-  /** Ends it; a page that is being read is not waited for. */
+  /** Stops the check. Does not wait for a page that is being read. */
   stop(): void {
     this.stopTicking();
   }
 
-  /** Checks the next page. A page that cannot be read is tried again at the next tick. */
+  /** Checks the next page. A page that cannot be read is read again at the next tick. */
   private async tick(): Promise<void> {
     if (this.isBusy) return;
     this.isBusy = true;
@@ -127,7 +145,7 @@ export class StockCheck {
     } catch (error) {
       this.steps.failed += 1;
       this.step = step;
-      if (this.isNews('failed')) {
+      if (this.shouldReport('failed')) {
         this.log.warn(
           { err: error },
           'a part of the stock could not be checked; it is tried again',
@@ -161,15 +179,15 @@ export class StockCheck {
     return () => this.checkClaims(firstRow);
   }
 
-  private async checkClaims(after: RowCursor): Promise<Step> {
-    const page = await this.reader.checkClaims(after);
+  private async checkClaims(from: LedgerCursor): Promise<Step> {
+    const page = await this.reader.checkClaims(from);
     const { next } = page;
     this.add('claims', page);
     if (next !== undefined) return () => this.checkClaims(next);
     return () => this.checkLedger(firstRow);
   }
 
-  private async checkLedger(from: RowCursor): Promise<Step> {
+  private async checkLedger(from: LedgerCursor): Promise<Step> {
     const page = await this.reader.checkLedger(from);
     const { next } = page;
     this.add('ledger', page);
@@ -179,23 +197,23 @@ export class StockCheck {
   private add(part: Part, { difference, differing }: CheckedPage<unknown>): void {
     this.found += difference;
     if (difference === 0) return;
-    const news = differing.filter(({ coupon }) => this.isNews(`${part} ${coupon}`));
-    if (news.length === 0) return;
+    const unreported = differing.filter(({ coupon }) => this.shouldReport(`${part} ${coupon}`));
+    if (unreported.length === 0) return;
     this.log.error(
       { part, difference, coupons: differing },
       'stock, claims and ledger of these coupons disagree',
     );
   }
 
-  /** Whether a line on this is due. It then counts as written; what was told long ago is forgotten first. */
-  private isNews(what: string): boolean {
+  /** Whether to log this now: not within a minute after the last time. The oldest entries are removed first. */
+  private shouldReport(what: string): boolean {
     const nowMs = this.clock.nowMs();
     const lastMs = this.reportedAtMs.get(what);
     if (lastMs !== undefined && nowMs - lastMs < quietMs) return false;
     this.reportedAtMs.delete(what);
     this.reportedAtMs.set(what, nowMs);
     for (const oldest of this.reportedAtMs.keys()) {
-      if (this.reportedAtMs.size <= toldMax) break;
+      if (this.reportedAtMs.size <= reportedMax) break;
       this.reportedAtMs.delete(oldest);
     }
     return true;

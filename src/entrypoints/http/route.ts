@@ -9,7 +9,9 @@ import type {
 } from 'fastify';
 import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
-import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
+import type { AddStock } from '../../core/coupons/add-stock.ts';
+import type { ChangeCoupon } from '../../core/coupons/change-coupon.ts';
+import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
@@ -49,7 +51,9 @@ export type HttpDependencies = {
   /** Counts a claim that was refused before `claimCoupon` was called. */
   claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
-  manageCoupon: ManageCoupon;
+  createCoupon: CreateCoupon;
+  changeCoupon: ChangeCoupon;
+  addStock: AddStock;
   readClaims: ReadClaims;
   /** The health at this moment. Never rejects. */
   checkHealth(): Promise<Health>;

@@ -63,11 +63,9 @@ const dependencies: HttpDependencies = {
       if (name !== 'some') throw couponNotFound();
     },
   },
-  manageCoupon: {
-    create: answers('create', undefined),
-    change: answers('change', undefined),
-    addStock: answers('add stock', undefined),
-  },
+  createCoupon: answers('create', undefined),
+  changeCoupon: answers('change', undefined),
+  addStock: answers('add stock', undefined),
   readClaims: {
     ...readClaims,
     exportAll: async (name) => untilEnd(await readClaims.exportAll(name)),

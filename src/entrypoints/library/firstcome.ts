@@ -4,8 +4,10 @@ import type { Claim, ClaimOutcome } from '../../core/claims/claim.ts';
 import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
+import type { AddStock } from '../../core/coupons/add-stock.ts';
+import type { ChangeCoupon } from '../../core/coupons/change-coupon.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
-import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
+import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
@@ -95,7 +97,9 @@ export type HostedEngine = {
   /** Counts a claim with invalid arguments. */
   claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
-  manageCoupon: ManageCoupon;
+  createCoupon: CreateCoupon;
+  changeCoupon: ChangeCoupon;
+  addStock: AddStock;
   readClaims: ReadClaims;
   durability: Durability;
   log: EngineLog;
@@ -116,13 +120,12 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
   return {
     durability: engine.durability,
     createCoupon: async (coupon) =>
-      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+      running().createCoupon(checkNewCoupon(coupon)).catch(inHostNames),
     claim: async (command) => claimWith(running(), command),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
-    addStock: async (addition) =>
-      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
+      running().changeCoupon(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) => running().addStock(checkAddition(addition)).catch(inHostNames),
     async findClaim(couponName, userId) {
       checkHolder(couponName, userId);
       return running().readClaims.find(couponName, userId);

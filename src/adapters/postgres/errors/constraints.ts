@@ -16,6 +16,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_state', 'claim_batch', 'claim_bundle', 'void_batch'],
   ...['coupon_holders', 'view_coupon', 'change_coupon', 'add_stock'],
   ...['installation_identity', 'require_primary', 'add_stock_2'],
+  ...['coupon_holders_2', 'coupon_holders_under_lock'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';

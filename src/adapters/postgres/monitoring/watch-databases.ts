@@ -15,11 +15,16 @@ export function watchDatabases(
     outage: OutageLog;
     refusals: RefusedStatementLog;
     installation: InstallationWatch;
+    /**
+     * Called when a connection broke or timed out, which may be the first sign of a failover. Several connections may break
+     * one after the other, so this must cost little.
+     */
+    onLostConnection(): void;
     /** Called when earlier reads may be wrong: the server is no primary, or the database is another one. */
     onOtherServer(): void;
   },
 ): void {
-  const { outage, refusals, installation, onOtherServer } = options;
+  const { outage, refusals, installation, onLostConnection, onOtherServer } = options;
   const dropIdle = () => {
     for (const database of databases) database.dropIdle();
   };
@@ -28,6 +33,7 @@ export function watchDatabases(
       answered: () => outage.answered(),
       failed: (fault) => outage.failed(fault),
       refused: (statement, refusal) => refusals.refused(statement, refusal),
+      lostConnection: onLostConnection,
       timedOut: dropIdle,
       notPrimary() {
         dropIdle();

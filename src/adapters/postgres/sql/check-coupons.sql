@@ -1,28 +1,47 @@
--- Compares the stock of coupons behind id $1, at most $2 of them, with the last row of their ledger and with their
--- highest position, and tells by how many units they disagree and which ones do, $3 of them at most.
--- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key, claims_one_per_position, each once a coupon.
-with page as (
+-- Compares the stock of coupons after id $1, at most $2 of them, with the last row of their ledger, and finds the claims of
+-- coupons that do not exist, between the same ids. Returns by how many units they disagree, and which coupons do, $3 of
+-- them at most.
+-- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key and claims_one_per_position, each once a coupon.
+with recursive page as (
   select id, name, amount, remaining_amount, ledger_seq from coupons
   where require_primary() and id > $1::bigint
   order by id
   limit $2::integer
 ),
+until as (
+  select case when count(*) < $2::integer then 9223372036854775807 else max(id) end as id from page
+),
+claimed (coupon_id, nth) as (
+  (select coupon_id, 1 from claims where coupon_id > $1::bigint order by coupon_id limit 1)
+  union all
+  select following.coupon_id, claimed.nth + 1
+  from claimed
+  cross join lateral (
+    select c.coupon_id from claims c where c.coupon_id > claimed.coupon_id order by c.coupon_id limit 1
+  ) following
+  -- More ids than that between those of the page are coupons that do not exist, and enough of them.
+  where claimed.nth < 2 * $2::integer and claimed.coupon_id < (select id from until)
+),
 compared as (
-  select
-    page.id, page.name, page.amount, page.remaining_amount,
-    abs(page.remaining_amount - coalesce(last_row.remaining_after, 0))
-    + abs(page.amount - page.remaining_amount - coalesce(last_claim.position, 0)) as units
+  select page.id, page.name,
+    case
+      when last_row.remaining_after is null then greatest(page.remaining_amount, 1)
+      else abs(page.remaining_amount - last_row.remaining_after)
+    end as units
   from page
   left join lateral (
     select l.remaining_after from stock_ledger l
     where l.coupon_id = page.id and l.seq = page.ledger_seq
   ) last_row on true
-  left join lateral (
-    select c.position from claims c
-    where c.coupon_id = page.id
-    order by c.position desc
-    limit 1
-  ) last_claim on true
+  union all
+  select claimed.coupon_id, '#' || claimed.coupon_id, (
+    select count(*) from (
+      select from claims c where c.coupon_id = claimed.coupon_id limit $2::integer
+    ) found
+  )
+  from claimed
+  where claimed.coupon_id <= (select id from until)
+    and not exists (select from page where page.id = claimed.coupon_id)
 ),
 differing as (
   select id, name, units from compared
@@ -31,13 +50,12 @@ differing as (
   limit $3::integer
 )
 select
-  count(*)::integer as coupons,
-  max(id) as last_id,
-  coalesce(sum(amount), 0)::double precision as amount,
-  coalesce(sum(remaining_amount), 0)::double precision as remaining,
-  coalesce(sum(units), 0)::double precision as difference,
+  (select count(*) from page)::integer as coupons,
+  (select max(id) from page) as last_id,
+  coalesce((select sum(amount) from page), 0)::double precision as amount,
+  coalesce((select sum(remaining_amount) from page), 0)::double precision as remaining,
+  coalesce((select sum(units) from compared), 0)::double precision as difference,
   (
     select json_agg(json_build_object('coupon', d.name, 'units', d.units) order by d.id)::text
     from differing d
   ) as differing
-from compared

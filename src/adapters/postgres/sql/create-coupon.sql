@@ -1,4 +1,4 @@
--- Creates a coupon and the first row of its ledger; no row when the name is taken, also by a creation under way.
+-- Creates a coupon and the first row of its ledger. Returns no row if the name is taken, also by a creation in progress.
 -- Locks: the new row. Index: coupons_name_unique.
 with created as (
   insert into coupons (name, amount, remaining_amount, opens_at, closes_at, ledger_seq, decided_at, created_at)

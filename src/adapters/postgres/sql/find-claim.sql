@@ -1,4 +1,4 @@
--- Reads the claim that a user holds of a coupon: no row when there is no such coupon, nulls when he holds none.
+-- Reads the claim of a user on a coupon. Returns no row if there is no such coupon, and nulls if the user has no claim.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_user.
 select claims.claim_id, claims.user_id, claims.position, claims.claimed_at
 from coupons

@@ -1,5 +1,5 @@
--- Reads a page of a coupon's claims in order of position, behind position $2: no row when there is no such coupon, one
--- row of nulls when there is no claim behind it.
+-- Reads a page of a coupon's claims, after position $2 and in order of position. Positions may have gaps. Returns no row if
+-- there is no such coupon, and one row of nulls if it has no claim after that position.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_position.
 select page.claim_id, page.user_id, page.position, page.claimed_at
 from coupons

@@ -1,6 +1,6 @@
--- Tells how the stock of coupons is now, and how long their sales go on: for answers that are given from memory.
--- One whose stock is announced must not be taken for sold out: it may be added to once all older looks have ended.
--- A failover may lose the last decisions and make others under the same numbers: decided_at tells them apart.
+-- Reads the stock of coupons and how long their sales go on: the snapshots of the sold-out cache.
+-- A coupon with stock_announced must not count as sold out: units may be added once all older snapshots have expired.
+-- A failover can lose the last decisions and make others under the same ledger_seq; decided_at distinguishes them.
 -- Locks: none. Index: coupons_name_unique.
 select name, id, ledger_seq, decided_at, amount, remaining_amount,
   coupon_state(opens_at, closes_at, paused, moment.at) as state, stock_announced,

@@ -11,7 +11,7 @@ import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/{name}/stock`: adds units to a coupon. */
-export const addStockRoute: Route = (app, { manageCoupon, log }) => {
+export const addStockRoute: Route = (app, { addStock, log }) => {
   app.post(
     '/api/coupons/:name/stock',
     {
@@ -33,7 +33,7 @@ export const addStockRoute: Route = (app, { manageCoupon, log }) => {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { coupon, replayed } = await manageCoupon.addStock({
+      const { coupon, replayed } = await addStock({
         name,
         units: request.body.add,
         idempotencyKey: request.headers['idempotency-key'],

@@ -7,7 +7,7 @@ import { toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
 /** `PATCH /api/coupons/{name}`: changes the sale window, pauses or resumes the sale. */
-export const changeCouponRoute: Route = (app, { manageCoupon, log }) => {
+export const changeCouponRoute: Route = (app, { changeCoupon, log }) => {
   app.patch(
     '/api/coupons/:name',
     {
@@ -39,7 +39,7 @@ export const changeCouponRoute: Route = (app, { manageCoupon, log }) => {
         paused: request.body.paused,
       };
       assertWindowOrder(change.opensAt, change.closesAt);
-      const coupon = await manageCoupon.change(name, change);
+      const coupon = await changeCoupon(name, change);
       log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
       return toCouponBody(coupon, true);
     },

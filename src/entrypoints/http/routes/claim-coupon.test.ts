@@ -22,7 +22,7 @@ async function send(body: object, claimCoupon: HttpDependencies['claimCoupon']) 
     newClaimId: () => 'new-claim-id',
     claimRefused: (code) => refused.push(code),
     readCoupons: { read: unused, assertExists: unused, list: unused },
-    manageCoupon: { create: unused, change: unused, addStock: unused },
+    ...{ createCoupon: unused, changeCoupon: unused, addStock: unused },
     readClaims: { find: unused, list: unused, exportAll: unused },
     checkHealth: unused,
     healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },

@@ -7,7 +7,7 @@ import { couponPath, toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
 /** `POST /api/coupons`: creates a coupon. */
-export const createCouponRoute: Route = (app, { manageCoupon, log }) => {
+export const createCouponRoute: Route = (app, { createCoupon, log }) => {
   app.post(
     '/api/coupons',
     {
@@ -31,7 +31,7 @@ export const createCouponRoute: Route = (app, { manageCoupon, log }) => {
       const opensAt = toWindowTime('opens_at', request.body.opens_at) ?? null;
       const closesAt = toWindowTime('closes_at', request.body.closes_at) ?? null;
       assertWindowOrder(opensAt, closesAt);
-      const coupon = await manageCoupon.create({ name, amount, opensAt, closesAt });
+      const coupon = await createCoupon({ name, amount, opensAt, closesAt });
       log.info(
         { requestId: request.id, coupon: name, amount, opensAt, closesAt },
         'coupon created',

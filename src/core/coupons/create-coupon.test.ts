@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { numbered } from '../../../test/support/scripted-claim-store.ts';
+import type { CouponWithHolders } from './coupon.ts';
+import { createCouponWith } from './create-coupon.ts';
+import type { CouponStore } from './ports.ts';
+
+const coupon: CouponWithHolders = {
+  ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
+  ...{ opensAt: null, closesAt: null, paused: false, holders: [] },
+};
+const newCoupon = { name: 'LAUNCH', amount: 5, opensAt: null, closesAt: null };
+
+const creatingWith = (createCoupon: CouponStore['createCoupon']) =>
+  createCouponWith({ store: { createCoupon }, newBatchId: numbered('new-') });
+
+describe('createCoupon', () => {
+  it('returns the created coupon, and creates each one under a batch id of its own', async () => {
+    const sent: unknown[] = [];
+    const createCoupon = creatingWith(async (coupons) => {
+      sent.push(coupons);
+      return coupon;
+    });
+    expect(await createCoupon(newCoupon)).toBe(coupon);
+    await createCoupon(newCoupon);
+    expect(sent).toEqual([
+      { ...newCoupon, batchId: 'new-1' },
+      { ...newCoupon, batchId: 'new-2' },
+    ]);
+  });
+
+  it('rejects a name that is taken with coupon_exists', async () => {
+    const createCoupon = creatingWith(async () => 'coupon_exists');
+    await expect(createCoupon(newCoupon)).rejects.toMatchObject({ code: 'coupon_exists' });
+  });
+});
