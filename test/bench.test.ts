@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DelayLine } from '../bench/delay-line.ts';
-import { compare, type DropAnswers } from '../bench/drop-audit.ts';
-import { retryOf, userNumber, userOutcomes } from '../bench/drop-messages.ts';
 import { goalLines } from '../bench/goals.ts';
+import { violationsIn } from '../bench/measured-drill.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { watchedLines } from '../bench/printing.ts';
 import { plotsOf } from '../bench/report-plots.ts';
@@ -16,7 +15,6 @@ import {
   type TargetSpec,
   watchedRatios,
 } from '../bench/results.ts';
-import { userOf } from '../bench/set-up.ts';
 import { median, ratio, shown } from '../bench/statistics.ts';
 import { svgFile } from '../bench/svg-file.ts';
 import { Histogram } from '../src/proof/drill/histogram.ts';
@@ -220,56 +218,29 @@ describe('the report', () => {
   });
 });
 
-describe('the crowd of the drop', () => {
-  it.each([1, 2, 77])(
-    'has distinct users, of whom five in a hundred claim twice (seed %d)',
-    (seed) => {
-      const users = range(20_000).map((index) => userOf(userNumber(index, seed)));
-      expect(new Set(users).size).toBe(users.length);
-      expect(users.every((user) => /^user-\d{11}$/.test(user))).toBe(true);
-      const twice = range(20_000).flatMap((index) => retryOf(index, seed) ?? []);
-      expect(twice.length / 20_000).toBeCloseTo(0.05, 2);
-      expect(twice.filter((when) => when === 'meanwhile').length / twice.length).toBeCloseTo(
-        0.5,
-        1,
-      );
-    },
-  );
-});
-
-describe('the audit of the drop', () => {
-  const user = (index: number) => userOf(userNumber(index, 1));
-  const row = (index: number, more: object = {}) => ({
-    ...{ user_id: user(index), claim_id: `c${index}`, position: index + 1 },
-    ...{ key: user(index).replace('user-', 'drop-'), ...more },
-  });
-  const answers: DropAnswers = {
-    seed: 1,
-    winners: [
-      { users: Int32Array.of(0, 1), positions: Int32Array.of(1, 2), claimIds: ['c0', 'c1'] },
-    ],
-    outcomes: Uint8Array.of(userOutcomes.claimed, userOutcomes.claimed, userOutcomes.refused),
-  };
-
-  it('finds nothing when the stored claims match every response', () => {
-    expect(compare(answers, [row(0), row(1)])).toEqual([]);
+describe('a measured drill', () => {
+  it('reports nothing for a drill whose audit passed', () => {
+    expect(violationsIn('R1    passed  2  no oversell\n\nverdict: passed\n')).toEqual([]);
   });
 
-  it.each([
-    ['acknowledged, but not stored', [row(0)]],
-    ['stored with another claim id or position', [row(0), row(1, { claim_id: 'other' })]],
-    ['stored with another claim id or position', [row(0), row(1, { position: 9 })]],
-    ['stored under another key', [row(0), row(1, { key: null })]],
-    ['stored, but not acknowledged', [row(0), row(1), row(7)]],
-    ['refused, but holding a claim', [row(0), row(1), row(2)]],
-  ])('finds a claim that is %s', (what, rows) => {
-    expect(compare(answers, rows).join('\n')).toContain(what);
+  it('reports the rules that did not pass, with their findings', () => {
+    const output = [
+      ...['R1    passed         270  nothing is oversold', 'R4    failed           9  stored'],
+      ...[
+        '      ! u-1 holds position 4',
+        'R18   unknown          9  enough',
+        'verdict: failed (R4)',
+      ],
+    ].join('\n');
+    expect(violationsIn(output)).toEqual([
+      ...['R4    failed           9  stored', '! u-1 holds position 4'],
+      ...['R18   unknown          9  enough', 'verdict: failed (R4)'],
+    ]);
   });
 
-  it('finds a user without a response', () => {
-    const outcomes = Uint8Array.of(userOutcomes.claimed, userOutcomes.unanswered);
-    expect(compare({ ...answers, outcomes }, [row(0), row(1)]).join('\n')).toContain(
-      'without an answer',
-    );
+  it('counts a drill without an audit as a violation', () => {
+    expect(violationsIn('not judged; a drill without a history')).toEqual([
+      'the drill was not audited',
+    ]);
   });
 });

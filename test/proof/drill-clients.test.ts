@@ -73,7 +73,7 @@ function setUp(url: string, more: { connections?: number; isFrozen?: boolean } =
   };
   const head = { history: 'firstcome', version: 1, scenario: '', seed: 1, nodes: [url] } as never;
   const history = new HistoryWriter(file, head, now);
-  const options = { urls: [url], connections: 1, timeoutMs, history, now, ...sizes };
+  const options = { urls: [url], connections: 1, timeoutMs, recorder: history, now, ...sizes };
   const clients = new Clients(options);
   cleanUps.push(() => clients.close());
   const send = (lateMs = 0) =>

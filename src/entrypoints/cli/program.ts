@@ -47,7 +47,7 @@ export type DrillArguments = {
   connections?: number;
   timeoutMs?: number;
   coupon?: string;
-  history: string;
+  history?: string;
   jsonReport?: string;
   htmlReport?: string;
   /** The file of what was broken on purpose meanwhile; it is there in the end at the latest. */

@@ -48,12 +48,12 @@ export class AnswerParser {
       if (head.status >= 200) this.head = head;
       else if (head.status === 101) return 'unreadable_status_line';
     }
-    const { bodyBytes, ...rest } = this.head;
+    const { bodyBytes, status, isReplay, retryAfterS, isLast } = this.head;
     if (this.text.length < bodyBytes) return undefined;
     if (this.text.length > bodyBytes) return 'unreadable_surplus';
     const body = toUtf8(this.text);
     this.reset();
-    return { ...rest, body };
+    return { status, isReplay, retryAfterS, isLast, body };
   }
 
   /** Discards all bytes so far, for a new connection. */

@@ -27,10 +27,12 @@ export type Scenario = {
   /** The requests of the next arrival, sent at once; undefined when every user has arrived. */
   draw(): RoutedRequest[] | undefined;
   retryPolicy: RetryPolicy;
+  /** Each connection sends its next request when the last one is complete, instead of at planned times. */
+  isClosedLoop?: true;
   /** Whether an arrival is skipped if the generator is more than a second late, so that phases end on time. */
-  isTimeBound: boolean;
-  /** How long the saturation is measured first; 0 for not at all. */
-  probeSeconds: number;
+  isTimeBound?: true;
+  /** How long the saturation is measured first; undefined for not at all. */
+  probeSeconds?: number;
 };
 
 /** The input of a scenario. `random` serves its plan alone. */

@@ -33,7 +33,7 @@ export function drillCommand(
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
-    .option('--history <file>', 'file for the history; overwritten', 'drill.jsonl')
+    .option('--history <file>', 'file for the history; overwritten (default: drill.jsonl)')
     .option('--json <file>', 'file for a JSON report')
     .option('--html <file>', 'file for an HTML report with plots')
     .option(

@@ -52,7 +52,5 @@ export function doubleDip({ settings, random }: ScenarioInput): Scenario {
     retryPolicy: retryUndecided({
       ...{ attemptsMax, nodes: urls.length, random: retryRandom(settings.seed) },
     }),
-    isTimeBound: false,
-    probeSeconds: 0,
   };
 }

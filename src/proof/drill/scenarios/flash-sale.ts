@@ -41,7 +41,5 @@ export function flashSale({ settings, random }: ScenarioInput): Scenario {
       return request && [{ node, request }];
     },
     retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
-    isTimeBound: false,
-    probeSeconds: 0,
   };
 }

@@ -77,7 +77,5 @@ export function mixed({ settings, random }: ScenarioInput): Scenario {
     phases: () => loadPhases(settings),
     draw: () => drawRequests().map((request) => ({ node: random.below(urls.length), request })),
     retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
-    isTimeBound: false,
-    probeSeconds: 0,
   };
 }

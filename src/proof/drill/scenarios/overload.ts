@@ -52,6 +52,6 @@ export function overload({ settings, random }: ScenarioInput): Scenario {
     },
     retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
     isTimeBound: true,
-    probeSeconds: isRateMeasured ? seconds * probeShare : 0,
+    ...(isRateMeasured && { probeSeconds: seconds * probeShare }),
   };
 }

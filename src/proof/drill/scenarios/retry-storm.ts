@@ -20,7 +20,5 @@ export function retryStorm({ settings, random }: ScenarioInput): Scenario {
       return [{ node: random.below(urls.length), request }];
     },
     retryPolicy: retryEveryAnswer({ attemptsMax, nodes: urls.length, seed }),
-    isTimeBound: false,
-    probeSeconds: 0,
   };
 }
