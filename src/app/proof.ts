@@ -106,7 +106,7 @@ export async function audit(
     dumpFile === undefined
       ? await dumpDatabase(config)
       : await readDump(dumpFile).catch(throwNaming(dumpFile));
-  if (keepIn !== undefined) await writeDump(keepIn, dump).catch(throwNaming(keepIn));
+  if (keepIn !== undefined) await writeDump(keepIn, dump).catch(throwNaming(keepIn, 'write'));
   return print(await auditHistory({ historyFile, faultsFile: faults, dump }), output);
 }
 
@@ -122,7 +122,7 @@ function print(report: AuditReport, output: Output): Verdict {
 async function assertWritable(files: string[]): Promise<void> {
   for (const file of files) {
     const isThere = existsSync(file);
-    const handle = await open(file, 'a').catch(throwNaming(file));
+    const handle = await open(file, 'a').catch(throwNaming(file, 'write'));
     await handle.close();
     if (!isThere) await rm(await realpath(file));
   }
