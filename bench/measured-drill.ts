@@ -19,6 +19,15 @@ const spec: TargetSpec = { kind: 'firstcome' };
 // Passed, failed and unknown. With another exit code the drill did not run.
 const verdictCodes = [0, 1, 3];
 
+/** The options that every bench with a drill has. */
+export type DrillBenchOptions = {
+  connections: number;
+  seed: number;
+  output?: string;
+  databaseUrl?: string;
+  folder?: string;
+};
+
 /** The service and its database. */
 export type DrilledService = { server: DatabaseServer; target: Target };
 
@@ -49,9 +58,14 @@ export async function startDrilledService(
   return { server, target: await startTarget(spec, { database }, cleanUp) };
 }
 
-/** Runs a scenario with these flags. `prefix` is a command that starts the drill, such as `taskset`. */
+/** Runs a scenario with these options. `prefix` is a command that starts the drill, such as `taskset`. */
 export async function measureDrill(
-  drill: { scenario: ScenarioName; flags: readonly string[]; prefix?: readonly string[] },
+  drill: {
+    scenario: ScenarioName;
+    options: Record<string, string | number>;
+    isAudited: boolean;
+    prefix?: readonly string[];
+  },
   { server, target }: DrilledService,
   cleanUp: CleanUp,
 ): Promise<MeasuredDrill> {
@@ -66,8 +80,10 @@ export async function measureDrill(
   const [command = '', ...args] = [
     ...[...(drill.prefix ?? []), process.execPath, ...nodeFlags()],
     ...[join(import.meta.dirname, '../dist/main.js'), 'drill', drill.scenario],
-    ...['--url', target.url ?? '', '--json', reportFile, ...drill.flags],
+    ...['--url', target.url ?? '', '--json', reportFile],
+    ...Object.entries(drill.options).flatMap(([name, value]) => [`--${name}`, String(value)]),
     ...(hasHistory(drill.scenario) ? ['--history', historyFile] : []),
+    ...(drill.isAudited ? [] : ['--no-audit']),
   ];
   const output = await runToEnd(command, args, cleanUp, {
     env: { DATABASE_URL: target.database?.url ?? '' },

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import {
   costLines,
+  type DrillBenchOptions,
   type DrilledService,
   machineOf,
   measureDrill,
@@ -16,15 +17,7 @@ import { saveResult } from './save-result.ts';
 import { shown } from './statistics.ts';
 import { missingBuild } from './targets.ts';
 
-type Options = {
-  users: number;
-  units: number;
-  connections: number;
-  seed: number;
-  output?: string;
-  databaseUrl?: string;
-  folder?: string;
-};
+type Options = DrillBenchOptions & { users: number; units: number };
 
 process.exitCode = await runCleanly(main);
 
@@ -67,12 +60,8 @@ async function runMillion(
   cleanUp: CleanUp,
 ): Promise<MillionResult> {
   const { users, units, connections, seed } = options;
-  const flags = Object.entries({ users, units, connections, seed }).flatMap(([name, value]) => [
-    `--${name}`,
-    String(value),
-  ]);
   const { report, output, cost } = await measureDrill(
-    { scenario: 'million', flags },
+    { scenario: 'million', options: { users, units, connections, seed }, isAudited: true },
     service,
     cleanUp,
   );

@@ -8,6 +8,7 @@ import { takeDump } from '../src/proof/audit/take-dump.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import {
   costLines,
+  type DrillBenchOptions,
   type DrilledService,
   machineOf,
   measureDrill,
@@ -19,16 +20,11 @@ import { saveResult } from './save-result.ts';
 import { shown } from './statistics.ts';
 import { missingBuild } from './targets.ts';
 
-type Options = {
+type Options = DrillBenchOptions & {
   times: string;
   seconds: number;
-  connections: number;
   timeout: number;
-  seed: number;
   neighbours: number;
-  output?: string;
-  databaseUrl?: string;
-  folder?: string;
 };
 
 process.exitCode = await runCleanly(main);
@@ -85,11 +81,10 @@ async function runOverload(
   cleanUp: CleanUp,
 ): Promise<OverloadResult> {
   const { times, seconds, connections, timeout, seed, neighbours } = options;
-  const load = { times, seconds, connections, timeout, seed };
-  const flags = Object.entries(load).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const { report, historyFile, cost } = await measureDrill(
     {
-      ...{ scenario: 'overload', flags: ['--no-audit', ...flags] },
+      ...{ scenario: 'overload', isAudited: false },
+      options: { times, seconds, connections, timeout, seed },
       ...(neighbours > 0 && { prefix: ['taskset', '--cpu-list', '1'] }),
     },
     service,

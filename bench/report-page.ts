@@ -174,8 +174,11 @@ function millionSection(million: MillionResult | undefined): string[] {
     million.violations.length === 0
       ? 'passed: every acknowledged claim is stored with its id, position and key, and no other claim is stored'
       : `**failed**: ${million.violations.join('; ')}`;
+  // Results from before the drill had this scenario name the client that they used.
+  const isDrill = machine.generator === 'firstcome drill';
+  const clients = isDrill ? 'with the drill' : `with ${machine.generator}, an earlier client`;
   const rows: [string, string][] = [
-    ['measured', `commit ${machine.commit}, with the clients of ${machine.generator}`],
+    ['measured', `commit ${machine.commit}, ${clients}`],
     [
       'users, units, connections',
       [options.users, options.units, options.connections].map(shown).join(', '),

@@ -93,7 +93,7 @@ describe('the audit of a drill without a history', () => {
     ['a claim that no answer showed', 'R4', [claimOf('u1', 1), claimOf('u3', 2)]],
     ['a user with two claims', 'R2', [claimOf('u1', 1), claimOf('u1', 2)]],
     ['a position that is given twice', 'R8', [claimOf('u1', 1), claimOf('u2', 1)]],
-  ])('finds %s', (_, rule, claims) => {
+  ])('finds %s after a drill without a history', (_, rule, claims) => {
     expect(failedRules(audit(seenBy(goodAnswers), claims))).toContain(rule);
   });
 
@@ -130,7 +130,7 @@ describe('the audit of a drill without a history', () => {
     ['a user got no decision', seenBy([...goodAnswers, ['u4', unknown]])],
     ['no claim was refused', seenBy(goodAnswers.filter(([user]) => user !== 'u3'))],
     ['a node did not answer the last read', seenBy(goodAnswers, { reads: [{ url }] })],
-  ])('is unknown when %s', (_, seen) => {
+  ])('gives the verdict unknown when %s', (_, seen) => {
     const report = audit(seen);
     expect(failedRules(report)).toEqual([]);
     expect(report.verdict).toBe('unknown');

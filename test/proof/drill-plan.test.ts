@@ -246,7 +246,7 @@ describe('a retry policy', () => {
   const first = routed as Parameters<ReturnType<typeof retryUndecided>>[0];
 
   it('retries a shed request after Retry-After and at most half of it more', () => {
-    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, seed: 1 });
     const shed = { type: 'fail', outcome: 'overloaded', effect: 'none', retryAfterS: 2 } as const;
     for (let count = 0; count < 50; count += 1) {
       const [retry, ...others] = follow(first, shed);
@@ -258,7 +258,7 @@ describe('a retry policy', () => {
   });
 
   it('plans no retry after a decision, or after the last attempt', () => {
-    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, seed: 1 });
     expect(follow(first, { type: 'ok', outcome: 'claimed' })).toEqual([]);
     expect(follow(first, { type: 'fail', outcome: 'sold_out' })).toEqual([]);
     const third = { ...first, request: { ...first.request, attempt: 3 } };

@@ -147,7 +147,8 @@ describe('flash-sale', () => {
       waitFor('load', () => service.requests.length > 40).finally(() => controller.abort()),
     ]);
     expect(report.isInterrupted).toBe(true);
-    expect(report.totals.seconds).toBeLessThan(30);
+    // 12,000 were planned.
+    expect(report.totals.asked).toBeLessThan(6_000);
     expect(completions(events).length).toBeGreaterThan(20);
     expect(flawsOf(events)).toEqual([]);
     expect(openOperations(events)).toEqual([]);

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { RoutedRequest } from '../request.ts';
 import { retryUndecided } from '../retry-policies.ts';
-import {
-  claimRequest,
-  retryRandom,
-  type Scenario,
-  type ScenarioInput,
-  userName,
-} from '../scenario.ts';
+import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
 
 const attemptsMax = 10;
 // The shares of users who send their claim twice under one key: at once, or after some other users.
@@ -57,7 +51,7 @@ export function million({ settings, random }: ScenarioInput): Scenario {
       const request = claimRequest(coupon, userName(user, seed), `k-${user}`);
       return [{ node: random.below(urls.length), request }];
     },
-    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, seed }),
     isClosedLoop: true,
   };
 }
