@@ -322,6 +322,7 @@ describe('the options of a drill', () => {
     [{ coupon: '' }, 'coupon'],
     [{ timeoutMs: 0 }, 'timeout must be a whole number from 1 to 600000'],
     [{ jsonReport: './h' }, 'different files'],
+    [{ history: undefined, jsonReport: 'drill.jsonl' }, 'different files'],
   ])('rejects the options %j', (more, mistake) => {
     expect(mistakesOf(more).join()).toContain(mistake);
   });

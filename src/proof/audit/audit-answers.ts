@@ -113,7 +113,8 @@ function everyUserIsDecided(seen: SeenAnswers, sale: Sale | undefined): RuleRepo
   const stored = sale?.held.length ?? 0;
   if (seen.refusals > 0 && stored < seen.units) {
     findings.violation(
-      () => `${counted(seen.refusals, 'claim')} refused with ${seen.units - stored} units left`,
+      () =>
+        `${counted(seen.refusals, 'claim')} refused, ${counted(seen.units - stored, 'unit')} left`,
     );
   }
   if (seen.undecided.size > 0) {

@@ -20,7 +20,7 @@ export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 
 /**
  * Whether the scenario records a history. That of a million users would have two million lines, and to write them
- * would slow down the load. The drill counts the answers instead; see `AnswersSeen`.
+ * would slow down the load. Such a drill keeps `SeenAnswers` instead.
  */
 export function hasHistory(scenario: ScenarioName): boolean {
   return scenario !== 'million';
@@ -239,7 +239,8 @@ function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
     .map(() => 'an API key must be printable ASCII without spaces');
 }
 
-function fileMistakes({ history, jsonReport, htmlReport }: DrillOptions): string[] {
+function fileMistakes({ scenario, jsonReport, htmlReport, ...options }: DrillOptions): string[] {
+  const history = hasHistory(scenario) ? (options.history ?? historyDefault) : undefined;
   const files = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   return new Set(files.map((file) => resolve(file))).size === files.length
     ? []
