@@ -12,8 +12,6 @@ import type { CleanUp } from './clean-up.ts';
 
 const here = import.meta.dirname;
 const root = join(here, '..');
-// Source files of the service that programs of the bench import.
-const sharedFiles = ['src/proof/drill/histogram.ts'];
 let folder: string | undefined;
 
 /** The path of a compiled bench file, such as `targets/bare-route.ts`. The first call compiles all of them. */
@@ -34,7 +32,6 @@ function compileAll(cleanUp: CleanUp): string {
     [
       join(compiler, 'bin/tsc'),
       ...files.filter((file) => file.endsWith('.ts')).map((file) => join(here, file)),
-      ...sharedFiles.map((file) => join(root, file)),
       // Without type checks, which `npm run types` does.
       ...['--ignoreConfig', '--noResolve', '--noCheck', '--module', 'nodenext'],
       ...['--target', 'es2023', '--verbatimModuleSyntax', '--rewriteRelativeImportExtensions'],

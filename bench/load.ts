@@ -46,7 +46,7 @@ export const wrkMissing = [
   '  Debian, Ubuntu   apt-get install wrk',
   '  macOS            brew install wrk',
   '  others           see github.com/wg/wrk',
-  'bench:drop and bench:overload work without it.',
+  'bench:million and bench:overload work without it.',
 ].join('\n');
 
 /** Finds wrk; undefined when it is not installed. */

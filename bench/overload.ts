@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `npm run bench:overload`: measures goodput while the load exceeds the capacity, and the recovery afterwards. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { auditHistory } from '../src/proof/audit/audit.ts';
 import { takeDump } from '../src/proof/audit/take-dump.ts';
-import type { DrillReport } from '../src/proof/drill/report.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
-import { type DatabaseServer, startDatabaseServer } from './database-server.ts';
-import { describeMachine } from './machine.ts';
+import {
+  costLines,
+  type DrillBenchOptions,
+  type DrilledService,
+  machineOf,
+  measureDrill,
+  startDrilledService,
+} from './measured-drill.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
-import { cpuSecondsOf, peakMemoryMbOf, resetPeakMemory } from './proc.ts';
-import { runToEnd } from './processes.ts';
-import type { OverloadResult, TargetSpec } from './results.ts';
-import { difference, saveResult } from './save-result.ts';
-import { memoryText, shown } from './statistics.ts';
-import { createDatabaseFor, missingBuild, nodeFlags, startTarget, type Target } from './targets.ts';
+import type { OverloadResult } from './results.ts';
+import { saveResult } from './save-result.ts';
+import { shown } from './statistics.ts';
+import { missingBuild } from './targets.ts';
 
-type Options = {
+type Options = DrillBenchOptions & {
   times: string;
   seconds: number;
-  connections: number;
   timeout: number;
-  seed: number;
   neighbours: number;
-  output?: string;
-  databaseUrl?: string;
-  folder?: string;
 };
-
-const spec: TargetSpec = { kind: 'firstcome' };
-// The exit code of a drill without an audit. This program audits instead.
-const exitCodeNotAudited = 3;
 
 process.exitCode = await runCleanly(main);
 
@@ -44,21 +36,18 @@ async function main(cleanUp: CleanUp): Promise<number> {
     say(missing);
     return 1;
   }
-  const { databaseUrl, folder } = options;
   const isPinned = options.neighbours > 0 && pinToCore(0);
   if (!isPinned) options.neighbours = 0;
   for (let count = 0; count < options.neighbours; count += 1) {
     cleanUp.add(startNeighbour());
   }
-  const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
-  const database = await createDatabaseFor(spec, server);
-  const target = await startTarget(spec, { database }, cleanUp);
+  const service = await startDrilledService(options, cleanUp);
   if (isPinned) say(`service and database share a core with ${options.neighbours} busy processes`);
   say(
     `measuring the peak, then sending ${options.times} times as much, then half of it: ` +
       `${options.seconds} s in all (seed ${options.seed})`,
   );
-  const result = await runOverload(options, { server, target }, cleanUp);
+  const result = await runOverload(options, service, cleanUp);
   return saveResult(result, { name: 'overload', output: options.output, lines: reportOf(result) });
 }
 
@@ -88,24 +77,22 @@ function readOptions(): Options {
 
 async function runOverload(
   options: Options,
-  { server, target }: { server: DatabaseServer; target: Target },
+  service: DrilledService,
   cleanUp: CleanUp,
 ): Promise<OverloadResult> {
   const { times, seconds, connections, timeout, seed, neighbours } = options;
-  const pid = target.pid ?? 0;
-  const isPeakMeasured = resetPeakMemory(pid);
-  const cpu = () => ({ server: cpuSecondsOf(pid), database: server.cpuSeconds() });
-  const before = cpu();
-  const { report, violations } = await drillAndAudit(options, target, cleanUp);
-  const after = cpu();
-  const peakMemoryMb = isPeakMeasured ? peakMemoryMbOf(pid) : undefined;
+  const { report, historyFile, cost } = await measureDrill(
+    {
+      ...{ scenario: 'overload', isAudited: false },
+      options: { times, seconds, connections, timeout, seed },
+      ...(neighbours > 0 && { prefix: ['taskset', '--cpu-list', '1'] }),
+    },
+    service,
+    cleanUp,
+  );
   const { saturation = 0, recoveredAfterS = 0, turnedAwayUntilS = 0, generator } = report;
   return {
-    machine: describeMachine({
-      postgres: `${server.version} (${server.bundled ? 'bundled' : 'given'})`,
-      generator: 'firstcome drill',
-      folder: options.folder,
-    }),
+    machine: machineOf(service, options.folder),
     options: { times, seconds, connections, timeoutMs: timeout, seed, neighbours },
     ...{ peak: saturation, recoveredAfterS, turnedAwayUntilS },
     generator: { lagMsMax: generator.lagMsMax, leftOut: generator.leftOut },
@@ -121,45 +108,13 @@ async function runOverload(
         decidedMs: { p50: phase.decidedMs.p50, p99: phase.decidedMs.p99 },
         shedMs: { p50: phase.shedMs.p50, p99: phase.shedMs.p99 },
       })),
-    ...(peakMemoryMb !== undefined && { peakMemoryMb }),
-    cpuSeconds: {
-      ...difference('server', before.server, after.server),
-      ...difference('database', before.database, after.database),
-      generator: generator.cpuSeconds,
-    },
-    violations,
+    ...cost,
+    violations: await auditOverload(service, historyFile),
   };
 }
 
-async function drillAndAudit(
-  { times, seconds, connections, timeout, seed, neighbours }: Options,
-  target: Target,
-  cleanUp: CleanUp,
-): Promise<{ report: DrillReport; violations: string[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'firstcome-overload-'));
-  cleanUp.add(() => rmSync(folder, { recursive: true, force: true }));
-  const [historyFile, reportFile] = [join(folder, 'history.jsonl'), join(folder, 'report.json')];
-  const load = { times, seconds, connections, timeout, seed };
-  const flags = { ...load, history: historyFile, json: reportFile };
-  await target.database?.checkpoint();
-  const [command = '', ...first] = neighbours > 0 ? onCore(1) : [process.execPath];
-  await runToEnd(
-    command,
-    [
-      ...[
-        ...first,
-        ...nodeFlags(),
-        join(import.meta.dirname, '../dist/main.js'),
-        'drill',
-        'overload',
-      ],
-      ...['--url', target.url ?? '', '--no-audit'],
-      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ],
-    cleanUp,
-    exitCodeNotAudited,
-  );
-  const report: DrillReport = JSON.parse(readFileSync(reportFile, 'utf8'));
+/** Audits here and not in the drill, whose core the audit would share with the neighbours. */
+async function auditOverload({ target }: DrilledService, historyFile: string): Promise<string[]> {
   await target.database?.quiet();
   const dump = await takeDump({
     config: { connectionString: target.database?.url ?? '' },
@@ -167,12 +122,11 @@ async function drillAndAudit(
   });
   // The default options fit: no coupon sells out here, and no user claims twice.
   const audit = await auditHistory({ historyFile, dump });
-  const violations = audit.rules
+  return audit.rules
     .filter(({ verdict }) => verdict !== 'passed')
     .flatMap(({ rule, violations: found, notes }) =>
       [...found, ...notes].slice(0, 5).map((text) => `${rule}: ${text}`),
     );
-  return { report, violations };
 }
 
 /** Pins this process, and all that it starts from now on, to one core. Returns whether that succeeded. */
@@ -182,10 +136,6 @@ function pinToCore(core: number): boolean {
   return spawnSync('taskset', args, { stdio: 'ignore' }).status === 0;
 }
 
-function onCore(core: number): string[] {
-  return ['taskset', '--cpu-list', String(core), process.execPath];
-}
-
 /** Starts a process that keeps the core busy. Returns a function that ends it. */
 function startNeighbour(): () => void {
   const child = spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' });
@@ -193,7 +143,7 @@ function startNeighbour(): () => void {
 }
 
 function reportOf(result: OverloadResult): string[] {
-  const { peak, loads, cpuSeconds, generator } = result;
+  const { peak, loads, generator } = result;
   const cells = (values: readonly string[]) => values.map((value) => value.padStart(13)).join('');
   return [
     '',
@@ -205,11 +155,6 @@ function reportOf(result: OverloadResult): string[] {
     `full goodput again ${shown(result.recoveredAfterS)} s after the overload, ` +
       `last shed claim ${shown(result.turnedAwayUntilS)} s after it`,
     `clients at most ${shown(generator.lagMsMax)} ms late, ${shown(generator.leftOut)} planned claims left out`,
-    `service: peak memory ${memoryText(result.peakMemoryMb)}; CPU seconds: ` +
-      `service ${shown(cpuSeconds.server)}, database ${shown(cpuSeconds.database)}, ` +
-      `clients ${shown(cpuSeconds.generator)}`,
-    ...(result.violations.length === 0
-      ? ['audit: passed']
-      : ['audit: FAILED', ...result.violations.map((violation) => `  ${violation}`)]),
+    ...costLines(result),
   ];
 }

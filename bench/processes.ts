@@ -19,7 +19,7 @@ export type Launched = {
 
 /** Starts a Node process and waits until its output matches `ready`, whose first group becomes `readyValue`. */
 export async function launch(
-  options: { args: string[]; env?: Record<string, string>; ready: RegExp; messages?: boolean },
+  options: { args: string[]; env?: Record<string, string>; ready: RegExp },
   cleanUp: CleanUp,
 ): Promise<Launched> {
   const { PATH = '', HOME = '' } = process.env;
@@ -27,8 +27,7 @@ export async function launch(
     // A folder without a configuration file.
     cwd: tmpdir(),
     env: { PATH, HOME, ...options.env },
-    stdio: options.messages ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
-    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe'],
     // In its own process group, so that Ctrl-C ends it through the clean-up, in order.
     detached: true,
   });
@@ -73,15 +72,17 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Runs a program and resolves to its whole output. Rejects when it ends with an exit code other than `codeWanted`. */
+/** Runs a program and resolves to its whole output. Rejects when it ends with an exit code that is not expected. */
 export function runToEnd(
   command: string,
   args: string[],
   cleanUp: CleanUp,
-  codeWanted = 0,
+  options: { env?: Record<string, string>; exitCodes?: readonly number[] } = {},
 ): Promise<string> {
+  const { exitCodes = [0] } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const env = { ...process.env, ...options.env };
+    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     cleanUp.add(() => end(child));
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -91,7 +92,7 @@ export function runToEnd(
     }
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === codeWanted) resolve(output);
+      if (code !== null && exitCodes.includes(code)) resolve(output);
       else reject(new Error(`${command} ended with ${code}:\n${output.slice(-2_000)}`));
     });
   });

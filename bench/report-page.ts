@@ -5,7 +5,7 @@ import { goalLines } from './goals.ts';
 import { watchedLines } from './printing.ts';
 import type { NamedPlot } from './report-plots.ts';
 import {
-  type DropResult,
+  type MillionResult,
   medianOf,
   nameOf,
   type OverloadResult,
@@ -21,7 +21,7 @@ const triedTitle = 'Optimisations';
 /** The input of the page. */
 export type PageInput = {
   results: Results;
-  drop: DropResult | undefined;
+  million: MillionResult | undefined;
   overload: OverloadResult | undefined;
   /** The run that measured scrapes and traces; the results themselves, unless that was another run. */
   watched: Results;
@@ -35,13 +35,13 @@ export type PageInput = {
 
 /** Writes the page as Markdown. */
 export function pageOf(input: PageInput): string {
-  const { results, drop, watched } = input;
+  const { results, million, watched } = input;
   const all = seriesOf(results.runs);
   const of = (phase: Run['phase'], isHot: boolean) =>
     all.filter((series) => series.phase === phase && (series.workload === 'hot coupon') === isHot);
   const sections = [
     introduction(input),
-    goals(results, drop, watched),
+    goals(results, million, watched),
     section('One hot coupon', [
       ...input.plots.map(({ file, plot }) => `![${plot.title}](performance/${file})\n`),
       'pgbench reports only the mean latency, which stands in all its percentile columns.\n',
@@ -65,7 +65,7 @@ export function pageOf(input: PageInput): string {
       ...table(of('growth', true), 'connections'),
     ]),
     watchedSection(watched),
-    dropSection(drop),
+    millionSection(million),
     overloadSection(input),
     input.tried === undefined ? [] : section(triedTitle, [input.tried]),
     finePrint(results),
@@ -84,8 +84,8 @@ function introduction({ results, sources }: PageInput): string[] {
     '',
     'The cost of a durable claim, compared with an empty handler of the same server and with the usual design. To measure',
     'it yourself, run `npm run bench -- --quick` (under two minutes), `npm run bench` (all measurements),',
-    '`npm run bench:drop` (a million users on one coupon) or `npm run bench:overload` (more claims than the service can',
-    'decide). The first two need wrk. Service, database and load generator share the cores of one machine, so the ratios',
+    '`npm run bench:million` (a million users on one coupon) or `npm run bench:overload` (more claims than the service',
+    'can decide). The first two need wrk. Service, database and load generator share the cores of one machine, so the ratios',
     'mean more than the rates.',
     '',
     '| Measured on | |',
@@ -99,12 +99,12 @@ function introduction({ results, sources }: PageInput): string[] {
   ];
 }
 
-function goals(results: Results, drop: DropResult | undefined, watched: Results): string[] {
+function goals(results: Results, million: MillionResult | undefined, watched: Results): string[] {
   const verdicts = { goal: 'goal met', required: 'required limit met', missed: '**missed**' };
   return section('Goals', [
     '| | required | goal | measured | | ÷ bare route |',
     '|---|---|---|---|---|---|',
-    ...goalLines(results, drop, watched).map((line) =>
+    ...goalLines(results, million, watched).map((line) =>
       row([
         line.what,
         line.required,
@@ -167,20 +167,24 @@ function watchedSection(results: Results): string[] {
   ]);
 }
 
-function dropSection(drop: DropResult | undefined): string[] {
-  if (drop === undefined) return [];
-  const { options, counts, latencyMs, cpuSeconds } = drop;
+function millionSection(million: MillionResult | undefined): string[] {
+  if (million === undefined) return [];
+  const { options, counts, latencyMs, cpuSeconds, machine } = million;
   const verdict =
-    drop.violations.length === 0
+    million.violations.length === 0
       ? 'passed: every acknowledged claim is stored with its id, position and key, and no other claim is stored'
-      : `**failed**: ${drop.violations.join('; ')}`;
+      : `**failed**: ${million.violations.join('; ')}`;
+  // Results from before the drill had this scenario name the client that they used.
+  const isDrill = machine.generator === 'firstcome drill';
+  const clients = isDrill ? 'with the drill' : `with ${machine.generator}, an earlier client`;
   const rows: [string, string][] = [
+    ['measured', `commit ${machine.commit}, ${clients}`],
     [
       'users, units, connections',
       [options.users, options.units, options.connections].map(shown).join(', '),
     ],
-    ['seconds', shown(drop.seconds)],
-    ['requests/s', shown(drop.rate)],
+    ['seconds', shown(million.seconds)],
+    ['requests/s', shown(million.rate)],
     ['claimed', shown(counts.claimed)],
     ['replayed under the same key', shown(counts.replayed)],
     ['refused', shown(counts.refused)],
@@ -191,16 +195,17 @@ function dropSection(drop: DropResult | undefined): string[] {
         .map(shown)
         .join(', '),
     ],
-    ['peak memory of the service', memoryText(drop.peakMemoryMb)],
+    ['peak memory of the service', memoryText(million.peakMemoryMb)],
     [
       'CPU seconds: service, database, clients',
       [cpuSeconds.server, cpuSeconds.database, cpuSeconds.generator].map(shown).join(', '),
     ],
     ['audit', verdict],
   ];
-  return section('The drop', [
+  return section('A million users', [
     `${shown(options.users)} users claim ${shown(options.units)} units of one coupon, each with an \`Idempotency-Key\`. Five in a`,
-    'hundred send their claim twice under the same key, half of these while the first request is in flight.',
+    'hundred send their claim twice under the same key, half of these while the first request is in flight. Each',
+    'connection sends the next claim as soon as it has a response.',
     '',
     '| | |',
     '|---|---|',

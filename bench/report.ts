@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * Writes `docs/performance.md` and its plots:
- * `npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]`
+ * `npm run bench:report -- <results.json> [<million.json> [<overload.json> [<watched.json>]]]`
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -9,24 +9,24 @@ import { drawLines } from '../src/proof/plot/line-plot.ts';
 import { say } from './clean-up.ts';
 import { pageOf } from './report-page.ts';
 import { overloadPlotsOf, plotsOf } from './report-plots.ts';
-import type { DropResult, OverloadResult, Results } from './results.ts';
+import type { MillionResult, OverloadResult, Results } from './results.ts';
 import { svgFile } from './svg-file.ts';
 
 const docs = join(import.meta.dirname, '../docs');
 const triedFile = join(import.meta.dirname, 'tried.md');
 
-const [resultsFile, dropFile, overloadFile, watchedFile] = process.argv.slice(2);
+const [resultsFile, millionFile, overloadFile, watchedFile] = process.argv.slice(2);
 if (resultsFile === undefined || resultsFile === '--help') {
   say(
-    'usage: npm run bench:report -- <results.json> [<drop.json> [<overload.json> [<watched.json>]]]',
+    'usage: npm run bench:report -- <results.json> [<million.json> [<overload.json> [<watched.json>]]]',
   );
   process.exitCode = resultsFile === undefined ? 2 : 0;
 } else {
   const results: Results = JSON.parse(readFileSync(resultsFile, 'utf8'));
-  const drop = readIfNamed<DropResult>(dropFile);
+  const million = readIfNamed<MillionResult>(millionFile);
   const overload = readIfNamed<OverloadResult>(overloadFile);
   const watched = readIfNamed<Results>(watchedFile) ?? results;
-  const files = [resultsFile, dropFile, overloadFile, watchedFile].filter(
+  const files = [resultsFile, millionFile, overloadFile, watchedFile].filter(
     (file) => file !== undefined,
   );
   const plots = plotsOf(results);
@@ -37,7 +37,7 @@ if (resultsFile === undefined || resultsFile === '--help') {
     say(`wrote docs/performance/${file}`);
   }
   const page = pageOf({
-    ...{ results, drop, overload, watched, plots, overloadPlots },
+    ...{ results, million, overload, watched, plots, overloadPlots },
     sources: files.map((file) => basename(file)),
     tried: readOrNothing(triedFile),
   });

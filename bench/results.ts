@@ -61,10 +61,10 @@ export type Watched = {
   cpuRatios?: number[];
 };
 
-/** The result of `npm run bench:drop`. */
-export type DropResult = {
+/** The result of `npm run bench:million`. */
+export type MillionResult = {
   machine: Machine;
-  options: { users: number; units: number; connections: number; workers: number; seed: number };
+  options: { users: number; units: number; connections: number; seed: number };
   seconds: number;
   rate: number;
   counts: Record<string, number>;

@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DelayLine } from '../bench/delay-line.ts';
-import { compare, type DropAnswers } from '../bench/drop-audit.ts';
-import { retryOf, userNumber, userOutcomes } from '../bench/drop-messages.ts';
 import { goalLines } from '../bench/goals.ts';
+import { violationsIn } from '../bench/measured-drill.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { watchedLines } from '../bench/printing.ts';
 import { plotsOf } from '../bench/report-plots.ts';
@@ -16,16 +15,14 @@ import {
   type TargetSpec,
   watchedRatios,
 } from '../bench/results.ts';
-import { userOf } from '../bench/set-up.ts';
 import { median, ratio, shown } from '../bench/statistics.ts';
 import { svgFile } from '../bench/svg-file.ts';
-import { Histogram } from '../src/proof/drill/histogram.ts';
 import { drawLines } from '../src/proof/plot/line-plot.ts';
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 describe('npm run bench', () => {
-  it('says how to install wrk when it is missing, and measures nothing', () => {
+  it('says in the bench how to install wrk when it is missing, and measures nothing', () => {
     const program = join(import.meta.dirname, '../bench/bench.ts');
     const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', program], {
       env: { PATH: '' },
@@ -37,60 +34,27 @@ describe('npm run bench', () => {
   });
 });
 
-describe('the histogram', () => {
-  it.each([50, 90, 99, 99.9, 100])('reports percentile %d at most 1/64 too high', (percent) => {
-    const values = range(20_000).map((index) => 0.01 * 1.0007 ** index);
-    const histogram = new Histogram();
-    for (const value of values) histogram.add(value);
-    const exact = values[Math.ceil((percent / 100) * values.length) - 1] ?? 0;
-    const reported = histogram.percentileMs(percent);
-    expect(reported).toBeGreaterThanOrEqual(exact - 0.0005);
-    expect(reported).toBeLessThanOrEqual(exact * (1 + 1 / 64) + 0.0005);
-  });
-
-  it('has the same counts after a merge as after counting everything itself', () => {
-    const [whole, odd, even] = [new Histogram(), new Histogram(), new Histogram()];
-    for (const index of range(1000)) {
-      whole.add(index / 7);
-      (index % 2 === 0 ? even : odd).add(index / 7);
-    }
-    const merged = new Histogram();
-    for (const half of [odd, even]) merged.merge(half.toPairs());
-    expect(merged.toPairs()).toEqual(whole.toPairs());
-    expect(merged.count).toBe(1000);
-    expect(merged.percentileMs(99)).toBe(whole.percentileMs(99));
-  });
-
-  it('reports 0 when it is empty, and counts hours in its last bucket', () => {
-    const histogram = new Histogram();
-    expect(histogram.percentileMs(99)).toBe(0);
-    histogram.add(10_000_000);
-    expect(histogram.percentileMs(100)).toBe(10_000_000);
-    expect(histogram.percentileMs(50)).toBeGreaterThan(880_000);
-  });
-});
-
 describe('the statistics', () => {
-  it('take the median of unsorted values', () => {
+  it('takes the median of unsorted values', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(median([])).toBeUndefined();
   });
 
-  it('give no ratio for a missing value or a divisor of 0', () => {
+  it('computes no ratio for a missing value or a divisor of 0', () => {
     expect(ratio(3, 2)).toBe(1.5);
     expect(ratio(undefined, 2)).toBeUndefined();
     expect(ratio(3, 0)).toBeUndefined();
   });
 
-  it('show three significant digits', () => {
+  it('shows numbers with three significant digits', () => {
     const values = [0.1234, 12.345, 123.45, 12_345.6, 5, undefined];
     expect(values.map(shown)).toEqual(['0.12', '12.3', '123', '12,346', '5', '']);
   });
 });
 
 describe('the delay line', () => {
-  it('delivers all items in order, each after its delay', () => {
+  it('delivers all items of a delay line in order, each after its delay', () => {
     const line = new DelayLine<number>(2);
     const arrived: [number, number][] = [];
     for (let now = 0; now <= 20; now += 1) {
@@ -101,7 +65,7 @@ describe('the delay line', () => {
     expect(line.nextDueMs).toBeUndefined();
   });
 
-  it('returns the time at which the next item is due', () => {
+  it('returns the time at which the next item of a delay line is due', () => {
     const line = new DelayLine<string>(0.25);
     line.add('a', 10);
     line.add('b', 11);
@@ -112,7 +76,7 @@ describe('the delay line', () => {
 });
 
 describe('the metrics', () => {
-  it('are summed over the labels that the bench does not use', () => {
+  it('sums metrics over the labels that the bench does not use', () => {
     const text = [
       '# TYPE firstcome_claims_total counter',
       'firstcome_claims_total{outcome="claimed",worker="1"} 5',
@@ -203,7 +167,7 @@ describe('the report', () => {
     ]);
   });
 
-  it('plots only measured values, under escaped names', () => {
+  it('plots only measured values of a bench, under escaped names', () => {
     const unmeasured = { ...results, runs: [...runs, run({ kind: 'usual design' }, 5)] };
     unmeasured.runs.push(run({ kind: 'usual design' }, 7, { connections: 16 }));
     const [rate] = plotsOf(unmeasured);
@@ -215,61 +179,34 @@ describe('the report', () => {
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  it('has no plot without a measured value', () => {
+  it('draws no plot without a measured value', () => {
     expect(plotsOf(results).map(({ file }) => file)).not.toContain('batch-size.svg');
   });
 });
 
-describe('the crowd of the drop', () => {
-  it.each([1, 2, 77])(
-    'has distinct users, of whom five in a hundred claim twice (seed %d)',
-    (seed) => {
-      const users = range(20_000).map((index) => userOf(userNumber(index, seed)));
-      expect(new Set(users).size).toBe(users.length);
-      expect(users.every((user) => /^user-\d{11}$/.test(user))).toBe(true);
-      const twice = range(20_000).flatMap((index) => retryOf(index, seed) ?? []);
-      expect(twice.length / 20_000).toBeCloseTo(0.05, 2);
-      expect(twice.filter((when) => when === 'meanwhile').length / twice.length).toBeCloseTo(
-        0.5,
-        1,
-      );
-    },
-  );
-});
-
-describe('the audit of the drop', () => {
-  const user = (index: number) => userOf(userNumber(index, 1));
-  const row = (index: number, more: object = {}) => ({
-    ...{ user_id: user(index), claim_id: `c${index}`, position: index + 1 },
-    ...{ key: user(index).replace('user-', 'drop-'), ...more },
-  });
-  const answers: DropAnswers = {
-    seed: 1,
-    winners: [
-      { users: Int32Array.of(0, 1), positions: Int32Array.of(1, 2), claimIds: ['c0', 'c1'] },
-    ],
-    outcomes: Uint8Array.of(userOutcomes.claimed, userOutcomes.claimed, userOutcomes.refused),
-  };
-
-  it('finds nothing when the stored claims match every response', () => {
-    expect(compare(answers, [row(0), row(1)])).toEqual([]);
+describe('a measured drill', () => {
+  it('reports nothing for a drill whose audit passed', () => {
+    expect(violationsIn('R1    passed  2  no oversell\n\nverdict: passed\n')).toEqual([]);
   });
 
-  it.each([
-    ['acknowledged, but not stored', [row(0)]],
-    ['stored with another claim id or position', [row(0), row(1, { claim_id: 'other' })]],
-    ['stored with another claim id or position', [row(0), row(1, { position: 9 })]],
-    ['stored under another key', [row(0), row(1, { key: null })]],
-    ['stored, but not acknowledged', [row(0), row(1), row(7)]],
-    ['refused, but holding a claim', [row(0), row(1), row(2)]],
-  ])('finds a claim that is %s', (what, rows) => {
-    expect(compare(answers, rows).join('\n')).toContain(what);
+  it('reports the rules that did not pass, with their findings', () => {
+    const output = [
+      ...['R1    passed         270  nothing is oversold', 'R4    failed           9  stored'],
+      ...[
+        '      ! u-1 holds position 4',
+        'R18   unknown          9  enough',
+        'verdict: failed (R4)',
+      ],
+    ].join('\n');
+    expect(violationsIn(output)).toEqual([
+      ...['R4    failed           9  stored', '! u-1 holds position 4'],
+      ...['R18   unknown          9  enough', 'verdict: failed (R4)'],
+    ]);
   });
 
-  it('finds a user without a response', () => {
-    const outcomes = Uint8Array.of(userOutcomes.claimed, userOutcomes.unanswered);
-    expect(compare({ ...answers, outcomes }, [row(0), row(1)]).join('\n')).toContain(
-      'without an answer',
-    );
+  it('counts a drill without an audit as a violation', () => {
+    expect(violationsIn('not judged; a drill without a history')).toEqual([
+      'the drill was not audited',
+    ]);
   });
 });

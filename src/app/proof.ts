@@ -13,14 +13,15 @@ import type {
   Output,
   Verdict,
 } from '../entrypoints/cli/program.ts';
-import { auditHistory } from '../proof/audit/audit.ts';
+import { type AuditReport, auditHistory } from '../proof/audit/audit.ts';
+import { auditAnswers } from '../proof/audit/audit-answers.ts';
 import { readDump, writeDump } from '../proof/audit/dump-file.ts';
 import { knowsCoupon } from '../proof/audit/knows-coupon.ts';
 import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { type DumpedDatabase, takeDump } from '../proof/audit/take-dump.ts';
-import { runDrill } from '../proof/drill/drill.ts';
-import { assertOptions, type DrillOptions, DrillOptionsError } from '../proof/drill/options.ts';
+import { type DrillRun, runDrill } from '../proof/drill/drill.ts';
+import { type DrillOptions, DrillOptionsError, resolveOptions } from '../proof/drill/options.ts';
 import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 import { schemaIn } from './prepare-database.ts';
@@ -40,8 +41,11 @@ export async function drill(
     claimApiKey: config.auth.claimApiKey?.reveal(),
     adminApiKey: config.auth.adminApiKey?.reveal(),
   } as DrillOptions;
-  assertOptions(drillOptions);
-  const { history, jsonReport, htmlReport } = drillOptions;
+  const { history } = resolveOptions(drillOptions, new Date());
+  const { jsonReport, htmlReport } = drillOptions;
+  if (faults !== undefined && history === undefined) {
+    throw new DrillOptionsError([`${options.scenario} has no history, so it takes no faults`]);
+  }
   const written = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   if (faults !== undefined && written.some((file) => resolve(file) === resolve(faults))) {
     throw new DrillOptionsError(['faults must be a file that the drill does not write']);
@@ -49,7 +53,7 @@ export async function drill(
   await assertWritable(written);
   const database = isAudited ? await findDatabase(config) : undefined;
   if (isAudited && database === undefined) output.stdout(`cannot audit: ${noDatabase}\n\n`);
-  const report = await runDrill(
+  const run = await runDrill(
     drillOptions,
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
@@ -57,20 +61,39 @@ export async function drill(
       if (database && name !== undefined) await assertSameDatabase(database, name, urls);
     },
   );
-  const historyFile = report.history.file;
-  const byHand = `firstcome audit ${historyFile}${faults === undefined ? '' : ` --faults ${faults}`}`;
+  const byHand = auditCommandFor(run, faults);
   if (database === undefined) {
-    output.stdout(`\nnot judged; to audit it, run: ${byHand}\n`);
+    const later = byHand === undefined ? noHistory : `to audit it, run: ${byHand}`;
+    output.stdout(`\nnot judged; ${later}\n`);
     return 'unknown';
   }
   try {
     // A bundled database may have restarted on another port.
     const dump = await dumpDatabase(config);
-    return await judge({ historyFile, faultsFile: faults, dump }, output);
+    return print(await judge(run, faults, dump), output);
   } catch (error) {
     if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
-    throw new StartError(`${error.message}\nThen audit with: ${byHand}`, { cause: error });
+    const later = byHand === undefined ? `Drill again: ${noHistory}` : `Then audit with: ${byHand}`;
+    throw new StartError(`${error.message}\n${later}`, { cause: error });
   }
+}
+
+/** The command that audits the drill later; undefined for a drill without a history. */
+function auditCommandFor({ report }: DrillRun, faults: string | undefined): string | undefined {
+  if (report.history === undefined) return undefined;
+  return `firstcome audit ${report.history.file}${faults === undefined ? '' : ` --faults ${faults}`}`;
+}
+
+async function judge(
+  { report, head, seen }: DrillRun,
+  faultsFile: string | undefined,
+  dump: Dump,
+): Promise<AuditReport> {
+  if (report.history !== undefined) {
+    return auditHistory({ historyFile: report.history.file, faultsFile, dump });
+  }
+  if (seen === undefined) throw new Error('the drill has neither a history nor answers');
+  return auditAnswers({ head, operations: report.totals.asked, seen, dump });
 }
 
 /** Judges a recorded history. */
@@ -83,15 +106,11 @@ export async function audit(
     dumpFile === undefined
       ? await dumpDatabase(config)
       : await readDump(dumpFile).catch(throwNaming(dumpFile));
-  if (keepIn !== undefined) await writeDump(keepIn, dump).catch(throwNaming(keepIn));
-  return judge({ historyFile, faultsFile: faults, dump }, output);
+  if (keepIn !== undefined) await writeDump(keepIn, dump).catch(throwNaming(keepIn, 'write'));
+  return print(await auditHistory({ historyFile, faultsFile: faults, dump }), output);
 }
 
-async function judge(
-  input: { historyFile: string; faultsFile?: string | undefined; dump: Dump },
-  output: Output,
-): Promise<Verdict> {
-  const report = await auditHistory(input);
+function print(report: AuditReport, output: Output): Verdict {
   output.stdout(`\n${reportLines(report, process.stdout.columns).join('\n')}\n`);
   return report.verdict;
 }
@@ -103,7 +122,7 @@ async function judge(
 async function assertWritable(files: string[]): Promise<void> {
   for (const file of files) {
     const isThere = existsSync(file);
-    const handle = await open(file, 'a').catch(throwNaming(file));
+    const handle = await open(file, 'a').catch(throwNaming(file, 'write'));
     await handle.close();
     if (!isThere) await rm(await realpath(file));
   }
@@ -133,6 +152,8 @@ async function dumpDatabase(config: Config): Promise<Dump> {
 function throwUnreadable(error: Error): never {
   throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
+
+const noHistory = 'a drill without a history cannot be audited later';
 
 // Each line fits into 80 columns, with its prefix.
 const noDatabase =

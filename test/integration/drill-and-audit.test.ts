@@ -177,7 +177,9 @@ it('the drill names a file that it cannot write before its first request, and ke
   const files = { history: join(folder, 'kept.jsonl'), jsonReport: join(folder, 'none/report') };
   await writeFile(files.history, 'kept');
   const refused = play('flash-sale', { files });
-  await expect(refused).rejects.toThrow(/none\/report: ENOENT: no such file or directory/);
+  await expect(refused).rejects.toThrow(
+    /none\/report: its folder does not exist: create the folder/,
+  );
   await expect(refused).rejects.toThrow(RecordingError);
   expect(await readFile(files.history, 'utf8')).toBe('kept');
 });
@@ -210,7 +212,7 @@ it('the drill says how to audit its history when it cannot do so itself', async 
   const faults = join(folder, 'never-written.jsonl');
   const unjudged = play('flash-sale', { urls: apps.map(({ url }) => url), faults });
   const byHand = `firstcome audit ${join(folder, 'flash-sale.jsonl')} --faults ${faults}`;
-  await expect(unjudged).rejects.toThrow(`${faults}: ENOENT`);
+  await expect(unjudged).rejects.toThrow(`${faults}: there is no such file`);
   await expect(unjudged).rejects.toThrow(`\nThen audit with: ${byHand}`);
 });
 
@@ -248,13 +250,16 @@ it('the audit names a file that it cannot use', async () => {
   const empty = join(folder, 'empty');
   await writeFile(empty, '{}');
   for (const [options, message] of [
-    [{ historyFile: none }, `${none}: ENOENT`],
-    [{ historyFile: folder }, `${folder}: EISDIR`],
-    [{ historyFile: text }, `${text}: line 1: is not JSON`],
-    [{ historyFile: text, dump: none }, `${none}: ENOENT`],
+    [{ historyFile: none }, `${none}: there is no such file`],
+    [{ historyFile: folder }, `${folder}: is a folder`],
+    [{ historyFile: text }, `${text}: line 1 is not JSON`],
+    [{ historyFile: text, dump: none }, `${none}: there is no such file`],
     [{ historyFile: text, dump: text }, `${text}: `],
     [{ historyFile: text, dump: empty }, `${empty}: this is not a dump`],
-    [{ historyFile: text, writeDump: join(none, 'x') }, `${join(none, 'x')}: ENOENT`],
+    [
+      { historyFile: text, writeDump: join(none, 'x') },
+      `${join(none, 'x')}: its folder does not exist`,
+    ],
   ] as const) {
     const judged = audit(config, options, output);
     await expect(judged).rejects.toThrow(message);

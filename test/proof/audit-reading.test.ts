@@ -92,7 +92,7 @@ describe('reading a history', () => {
     const lines = readFileSync(file, 'utf8').split('\n');
     lines[3] = '{"i":2,';
     writeFileSync(file, lines.join('\n'));
-    await expect(readHistory(file)).rejects.toThrow('line 4: is not JSON');
+    await expect(readHistory(file)).rejects.toThrow('line 4 is not JSON');
   });
 
   it('rejects a file that is not a history', async () => {

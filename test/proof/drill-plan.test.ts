@@ -5,10 +5,12 @@ import {
   type DrillOptions,
   DrillOptionsError,
   resolveOptions,
+  type ScenarioName,
   scenarioNames,
 } from '../../src/proof/drill/options.ts';
 import { planOf, scenarioOf } from '../../src/proof/drill/plan.ts';
 import { Random } from '../../src/proof/drill/random.ts';
+import type { ServiceRequest } from '../../src/proof/drill/request.ts';
 import { retryEveryAnswer, retryUndecided } from '../../src/proof/drill/retry-policies.ts';
 import { userName } from '../../src/proof/drill/scenario.ts';
 
@@ -21,6 +23,10 @@ function planned(more: Partial<DrillOptions> = {}) {
   const scenario = scenarioOf(settings);
   return [...planOf(settings, scenario, scenario.phases(200))];
 }
+
+// The other scenarios have planned times.
+const planless: ScenarioName = 'million';
+const plannedNames = scenarioNames.filter((name) => name !== planless);
 
 const timesOf = (phases: Phase[], spacing: 'poisson' | 'even', seed = 1) =>
   [...arrivalTimes(phases, spacing, new Random(seed))].map(({ atMs }) => atMs);
@@ -50,14 +56,14 @@ describe('the random numbers', () => {
 });
 
 describe('the plan of a drill', () => {
-  it.each(scenarioNames)('plans the same arrivals for the same seed: %s', (scenario) => {
+  it.each(plannedNames)('plans the same arrivals for the same seed: %s', (scenario) => {
     const plan = planned({ scenario, seconds: 3, rate: 200 });
     expect(plan.length).toBeGreaterThan(50);
     expect(planned({ scenario, seconds: 3, rate: 200 })).toEqual(plan);
     expect(planned({ scenario, seconds: 3, rate: 200, seed: 8 })).not.toEqual(plan);
   });
 
-  it.each(scenarioNames)('plans requests to every node, in order of time: %s', (scenario) => {
+  it.each(plannedNames)('plans requests to every node, in order of time: %s', (scenario) => {
     const plan = planned({ scenario, seconds: 3, rate: 200 });
     const nodes = new Set(plan.flatMap(({ requests }) => requests.map(({ node }) => node)));
     expect([...nodes].sort()).toEqual([0, 1]);
@@ -106,7 +112,7 @@ describe('the plan of a drill', () => {
 
   it('plans an overload of 2, 5 and 10 times, and half of the saturation after it', () => {
     const settings = resolveOptions({ scenario: 'overload', urls, seed: 1, history: 'h' }, at);
-    const { probeSeconds, phases } = scenarioOf(settings);
+    const { probeSeconds = 0, phases } = scenarioOf(settings);
     expect(phases(100).map(({ fromRate }) => fromRate)).toEqual([200, 500, 1000, 50]);
     const seconds = phases(100).reduce((sum, phase) => sum + phase.seconds, probeSeconds);
     expect(seconds).toBeCloseTo(settings.seconds, 6);
@@ -118,7 +124,7 @@ describe('the plan of a drill', () => {
       at,
     );
     const { probeSeconds, phases } = scenarioOf(settings);
-    expect(probeSeconds).toBe(0);
+    expect(probeSeconds).toBeUndefined();
     expect(phases(0).map(({ fromRate }) => fromRate)).toEqual([60, 150, 300, 15]);
   });
 
@@ -139,6 +145,34 @@ describe('the plan of a drill', () => {
       true,
       undefined,
     ]);
+  });
+
+  it('has every user of a million claim, and five in a hundred of them twice under one key', () => {
+    const users = 20_000;
+    const drawAll = (seed: number) => {
+      const settings = resolveOptions({ scenario: 'million', urls, seed, users }, at);
+      const { draw } = scenarioOf(settings);
+      const drawn: ServiceRequest[] = [];
+      for (let next = draw(); next !== undefined; next = draw()) {
+        drawn.push(...next.map(({ request }) => request));
+      }
+      return drawn;
+    };
+    const requests = drawAll(1);
+    expect(drawAll(1)).toEqual(requests);
+    expect(drawAll(2)).not.toEqual(requests);
+    const firstAt = new Map<string, number>();
+    const gaps: number[] = [];
+    for (const [index, { user = '', key = '' }] of requests.entries()) {
+      const first = firstAt.get(`${user} ${key}`);
+      if (first === undefined) firstAt.set(`${user} ${key}`, index);
+      else gaps.push(index - first);
+    }
+    expect(firstAt.size).toBe(users);
+    expect(new Set(requests.map(({ user }) => user)).size).toBe(users);
+    expect(gaps.length / users).toBeCloseTo(0.05, 2);
+    const atOnce = gaps.filter((gap) => gap === 1);
+    expect(atOnce.length / gaps.length).toBeCloseTo(0.5, 1);
   });
 
   it('mixes all operations, and uses one key for each addition of stock', () => {
@@ -212,7 +246,7 @@ describe('a retry policy', () => {
   const first = routed as Parameters<ReturnType<typeof retryUndecided>>[0];
 
   it('retries a shed request after Retry-After and at most half of it more', () => {
-    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, seed: 1 });
     const shed = { type: 'fail', outcome: 'overloaded', effect: 'none', retryAfterS: 2 } as const;
     for (let count = 0; count < 50; count += 1) {
       const [retry, ...others] = follow(first, shed);
@@ -224,7 +258,7 @@ describe('a retry policy', () => {
   });
 
   it('plans no retry after a decision, or after the last attempt', () => {
-    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, random: new Random(1) });
+    const follow = retryUndecided({ attemptsMax: 3, nodes: 2, seed: 1 });
     expect(follow(first, { type: 'ok', outcome: 'claimed' })).toEqual([]);
     expect(follow(first, { type: 'fail', outcome: 'sold_out' })).toEqual([]);
     const third = { ...first, request: { ...first.request, attempt: 3 } };
@@ -281,11 +315,14 @@ describe('the options of a drill', () => {
     [{ scenario: 'overload', times: [2, 0] }, 'times'],
     [{ scenario: 'overload', times: [1001] }, 'times'],
     [{ rate: Number.NaN }, 'a rate'],
+    [{ scenario: 'million', rate: 5 }, 'million has no rate'],
+    [{ scenario: 'million' }, 'million records no history'],
     [{ units: 2_147_483_648 }, 'units'],
     [{ claimApiKey: 'a\r\nb' }, 'API key'],
     [{ coupon: '' }, 'coupon'],
     [{ timeoutMs: 0 }, 'timeout must be a whole number from 1 to 600000'],
     [{ jsonReport: './h' }, 'different files'],
+    [{ history: undefined, jsonReport: 'drill.jsonl' }, 'different files'],
   ])('rejects the options %j', (more, mistake) => {
     expect(mistakesOf(more).join()).toContain(mistake);
   });

@@ -37,6 +37,13 @@ describe('the histogram', () => {
     expect(histogram.count).toBe(0);
   });
 
+  it('counts hours in the last bucket of a histogram', () => {
+    const histogram = new Histogram();
+    histogram.add(10_000_000);
+    expect(histogram.percentileMs(100)).toBe(10_000_000);
+    expect(histogram.percentileMs(50)).toBeGreaterThan(880_000);
+  });
+
   it('draws a curve that never falls and ends with the maximum', () => {
     const histogram = new Histogram();
     for (let ms = 1; ms <= 1000; ms += 1) histogram.add(ms);

@@ -246,6 +246,7 @@ describe('recovery from an overload', () => {
 describe('the display', () => {
   const progress: Progress = {
     ...{ scenario: 'flash-sale', phase: 'load', elapsedS: 5, totalS: 10, asked: 1_234_567 },
+    share: 0.5,
     answers: {
       won: 1_000_000,
       refused: 9_000_000,

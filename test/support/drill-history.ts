@@ -36,7 +36,7 @@ export async function runDrillHere(
   };
   try {
     const terminal = { write, isTerminal: false, columns: undefined };
-    const report = await runDrill({ ...options, ...files }, terminal, signal);
+    const { report } = await runDrill({ ...options, ...files }, terminal, signal);
     return {
       ...{ report, printed, ...readHistory(files.history) },
       json: JSON.parse(readFileSync(files.jsonReport, 'utf8')),

@@ -51,7 +51,7 @@ export type DrillArguments = {
   connections?: number;
   timeoutMs?: number;
   coupon?: string;
-  history: string;
+  history?: string;
   jsonReport?: string;
   htmlReport?: string;
   /** The file of the faults injected during the drill. It must exist when the drill ends. */

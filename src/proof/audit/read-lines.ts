@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { createReadStream } from 'node:fs';
+import { type FileUse, fileProblem } from '../file-problem.ts';
 
 /** A line of a file; `whole` is false for a last line without a newline. */
 export type Line = { number: number; text: string; whole: boolean };
@@ -28,13 +29,14 @@ export class RecordingError extends Error {
 }
 
 /** Adds the file's name to an error of the file or of its content. Rethrows any other error, since it is a bug. */
-export function throwNaming(file: string): (error: unknown) => never {
+export function throwNaming(file: string, use: FileUse = 'read'): (error: unknown) => never {
   return (error) => {
     const { code, syscall, message } = error as NodeJS.ErrnoException;
     const isOfFile = code !== undefined && syscall !== undefined;
     if (!isOfFile && !(error instanceof RecordingError || error instanceof SyntaxError))
       throw error;
-    throw new RecordingError(`${file}: ${message}`, { cause: error });
+    const problem = isOfFile ? fileProblem(error as NodeJS.ErrnoException, use) : message;
+    throw new RecordingError(`${file}: ${problem}`, { cause: error });
   };
 }
 
@@ -44,10 +46,10 @@ export function parseObject({ number, text }: Line): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new RecordingError(`line ${number}: is not JSON`);
+    throw new RecordingError(`line ${number} is not JSON`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new RecordingError(`line ${number}: is not a JSON object`);
+    throw new RecordingError(`line ${number} is not a JSON object`);
   }
   return value as Record<string, unknown>;
 }

@@ -28,6 +28,13 @@ type Head = Omit<Answer, 'body'> & { bodyBytes: number };
 const headBytesMax = 32 * 1024;
 const bodyBytesMax = 4 * 1024 * 1024;
 const endOfHead = '\r\n\r\n';
+// The lengths of the header names in `readHeader`. Most other headers are skipped by their length alone.
+const nameLengths = new Set(
+  [
+    ...['content-length', 'transfer-encoding', 'connection'],
+    ...['idempotency-replayed', 'retry-after'],
+  ].map((name) => name.length),
+);
 
 /** Parses the bytes of one connection, in chunks of any size. It expects one answer at a time. */
 export class AnswerParser {
@@ -48,12 +55,12 @@ export class AnswerParser {
       if (head.status >= 200) this.head = head;
       else if (head.status === 101) return 'unreadable_status_line';
     }
-    const { bodyBytes, ...rest } = this.head;
+    const { bodyBytes, status, isReplay, retryAfterS, isLast } = this.head;
     if (this.text.length < bodyBytes) return undefined;
     if (this.text.length > bodyBytes) return 'unreadable_surplus';
     const body = toUtf8(this.text);
     this.reset();
-    return { ...rest, body };
+    return { status, isReplay, retryAfterS, isLast, body };
   }
 
   /** Discards all bytes so far, for a new connection. */
@@ -70,8 +77,8 @@ export class AnswerParser {
 }
 
 function headOf(text: string): Head | Unreadable {
-  const lines = text.split('\r\n');
-  const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/.exec(lines[0] ?? '');
+  let end = endOfLine(text, 0);
+  const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/.exec(text.slice(0, end));
   if (statusLine === null) return 'unreadable_status_line';
   const status = Number(statusLine[2]);
   const head: Head = {
@@ -81,8 +88,10 @@ function headOf(text: string): Head | Unreadable {
     isLast: statusLine[1] === '0',
     bodyBytes: -1,
   };
-  for (let at = 1; at < lines.length; at += 1) {
-    const problem = readHeader(head, lines[at] ?? '');
+  while (end < text.length) {
+    const start = end + 2;
+    end = endOfLine(text, start);
+    const problem = readHeader(head, text.slice(start, end));
     if (problem !== undefined) return problem;
   }
   // These never have a body, whatever Content-Length says.
@@ -90,10 +99,16 @@ function headOf(text: string): Head | Unreadable {
   return head.bodyBytes < 0 ? 'unreadable_length' : head;
 }
 
+function endOfLine(text: string, start: number): number {
+  const end = text.indexOf('\r\n', start);
+  return end < 0 ? text.length : end;
+}
+
 function readHeader(head: Head, line: string): Unreadable | undefined {
   const colon = line.indexOf(':');
   // This also rejects a folded header line, which begins with white space.
   if (colon < 1 || line.charCodeAt(0) <= 32) return 'unreadable_header';
+  if (!nameLengths.has(colon)) return undefined;
   const name = line.slice(0, colon).toLowerCase();
   const value = () => line.slice(colon + 1).trim();
   switch (name) {

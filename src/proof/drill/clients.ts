@@ -8,7 +8,7 @@ import {
   refusedCompletion,
 } from './completion.ts';
 import { type Address, Connection, type ConnectionOwner } from './connection.ts';
-import type { HistoryWriter, RecordedOperation } from './history-writer.ts';
+import type { RecordedOperation, Recorder } from './history-writer.ts';
 import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
 
 /** A request and the callback for its completion. All times are those of the clock in `ClientsOptions`. */
@@ -35,7 +35,7 @@ export type ClientsOptions = {
   timeoutMs: number;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
-  history: HistoryWriter;
+  recorder: Recorder;
   /** Milliseconds of a monotonic clock. */
   now(): number;
 };
@@ -134,7 +134,7 @@ export class Clients {
     const { pending, operation, sentMs, pool } = client;
     if (pending === undefined || operation === undefined) return;
     client.pending = undefined;
-    this.options.history.complete(operation, completion);
+    this.options.recorder.complete(operation, completion);
     this.underWayNow -= 1;
     // An operation with an unknown outcome may still be running, so its client number is never used again.
     if (completion.type === 'info') client.proc = undefined;
@@ -154,7 +154,7 @@ export class Clients {
     client.sentMs = this.options.now();
     this.underWayNow += 1;
     const text = client.pool.write(pending.request);
-    client.operation = this.options.history.invoke(client.proc, pending.node, pending.request);
+    client.operation = this.options.recorder.invoke(client.proc, pending.node, pending.request);
     client.send(text);
   }
 

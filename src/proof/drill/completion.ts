@@ -119,11 +119,11 @@ function readSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | u
 
 function claimIn(body: Body): Pick<Completion, 'claimId' | 'position' | 'claimedAt'> {
   const { claim_id: claimId, position, claimed_at: claimedAt } = body;
-  return {
-    ...(typeof claimId === 'string' && { claimId }),
-    ...(typeof position === 'number' && { position }),
-    ...(typeof claimedAt === 'string' && { claimedAt }),
-  };
+  const claim: Pick<Completion, 'claimId' | 'position' | 'claimedAt'> = {};
+  if (typeof claimId === 'string') claim.claimId = claimId;
+  if (typeof position === 'number') claim.position = position;
+  if (typeof claimedAt === 'string') claim.claimedAt = claimedAt;
+  return claim;
 }
 
 function toObject(value: unknown): Body | undefined {

@@ -18,8 +18,10 @@ export type Progress = {
   scenario: string;
   phase: string;
   elapsedS: number;
-  /** The planned length of the load, without the wait for the last answers. */
-  totalS: number;
+  /** The planned length of the load, without the wait for the last answers; undefined for a closed loop. */
+  totalS?: number;
+  /** The share of the load that is done; may exceed 1. */
+  share: number;
   asked: number;
   /** In the last second. */
   askedPerSecond: number;
@@ -66,11 +68,11 @@ export class Display {
 
 function block(progress: Progress): string[] {
   const { elapsedS, totalS, answers } = progress;
-  const share = totalS > 0 ? Math.min(1, elapsedS / totalS) : 1;
-  const filled = Math.round(share * barCells);
+  const filled = Math.round(Math.min(1, progress.share) * barCells);
+  const length = totalS === undefined ? '' : ` of ${totalS.toFixed(0)}`;
   const bar = '#'.repeat(filled) + '-'.repeat(barCells - filled);
   return [
-    `${progress.scenario}  [${bar}] ${elapsedS.toFixed(0)} of ${totalS.toFixed(0)} s  ${progress.phase}`,
+    `${progress.scenario}  [${bar}] ${elapsedS.toFixed(0)}${length} s  ${progress.phase}`,
     `  requests ${whole(progress.asked)}   ${whole(progress.askedPerSecond)}/s   waiting ${whole(progress.waiting)}   under way ${whole(progress.underWay)}`,
     `  ${outcomesLine(answers)}`,
     `  p50 ${millis(progress.p50)} ms   p99 ${millis(progress.p99)} ms   generator late ${millis(progress.lagMs)} ms`,

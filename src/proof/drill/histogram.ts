@@ -16,12 +16,9 @@ export type Percentiles = {
   max: number;
 };
 
-/** A histogram in the form that is sent between processes. */
-export type HistogramPairs = { pairs: [bucket: number, count: number][]; maxMs: number };
-
 /**
  * Counts durations in 64 buckets for each power of two of microseconds, so a percentile is at most 1/64 too high. An
- * addition costs a shift and an increment, and two histograms merge by addition.
+ * addition costs a shift and an increment.
  */
 export class Histogram {
   private readonly counts = new Float64Array(bucketsPerPower * powers);
@@ -75,24 +72,6 @@ export class Histogram {
     }
     if (this.total > 0) points.push([100, this.largest]);
     return points;
-  }
-
-  /** The filled buckets, for another process. */
-  toPairs(): HistogramPairs {
-    const pairs: [number, number][] = [];
-    this.counts.forEach((count, bucket) => {
-      if (count > 0) pairs.push([bucket, count]);
-    });
-    return { pairs, maxMs: this.largest };
-  }
-
-  /** Adds the counts of another histogram. */
-  merge({ pairs, maxMs }: HistogramPairs): void {
-    for (const [bucket, count] of pairs) {
-      this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
-      this.total += count;
-    }
-    if (maxMs > this.largest) this.largest = maxMs;
   }
 
   clear(): void {

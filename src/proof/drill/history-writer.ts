@@ -7,6 +7,17 @@ import type { ServiceRequest } from './request.ts';
 /** An operation that is recorded as begun. `complete` needs it. */
 export type RecordedOperation = { op: number; proc: number; tail: string };
 
+/** Where the clients record their operations. */
+export type Recorder = Pick<HistoryWriter, 'invoke' | 'complete'>;
+
+/** Records nothing. */
+export const noRecorder: Recorder = {
+  invoke: () => unrecorded,
+  complete: () => undefined,
+};
+
+const unrecorded: RecordedOperation = { op: 0, proc: 0, tail: '' };
+
 const pendingCharactersMax = 256 * 1024;
 
 /**

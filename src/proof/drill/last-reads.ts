@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { type Completion, classOf } from './completion.ts';
+import { type Completion, classOf, type OutcomeClass } from './completion.ts';
 import type { Random } from './random.ts';
 import type { RoutedRequest } from './request.ts';
 import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
@@ -31,8 +31,9 @@ export class UserSample {
 
   add({ request }: RoutedRequest, completion: Completion): void {
     const { f, coupon, user } = request;
-    const outcomeClass = sampledClasses.find((one) => one === classOf(f, completion));
-    if (f !== 'claim' || user === undefined || outcomeClass === undefined) return;
+    if (f !== 'claim' || user === undefined) return;
+    const outcomeClass = classOf(f, completion);
+    if (!isSampled(outcomeClass)) return;
     let sample = this.samples.get(coupon);
     if (sample === undefined) {
       const none = (): Sample => ({ seen: 0, users: [] });
@@ -52,6 +53,10 @@ export class UserSample {
     if (sample === undefined) return [];
     return [...new Set(sampledClasses.flatMap((outcomeClass) => sample[outcomeClass].users))];
   }
+}
+
+function isSampled(outcomeClass: OutcomeClass): outcomeClass is SampledClass {
+  return sampledClasses.some((one) => one === outcomeClass);
 }
 
 /**

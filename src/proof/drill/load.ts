@@ -117,13 +117,26 @@ export class Load {
     });
   }
 
-  /** A closed loop: each client sends its next request when the last one is complete. No client retries. */
-  runClosedLoop(loop: { clients: number; seconds: number; draw(): RoutedRequest[] | undefined }) {
+  /**
+   * A closed loop: each client sends its next request when the last one is complete. Ends after `seconds`, or when `draw`
+   * returns no more. Retries come on top, if there are any.
+   */
+  runClosedLoop(loop: {
+    clients: number;
+    seconds: number;
+    draw(): RoutedRequest[] | undefined;
+    retries?: true;
+  }): Promise<void> {
     const { now, signal } = this.options;
     const endMs = now() + loop.seconds * 1000;
     const sendNext = () => {
       if (signal.aborted || now() >= endMs) return;
-      for (const routed of loop.draw() ?? []) this.send(routed, now(), sendNext);
+      for (const routed of loop.draw() ?? []) {
+        this.send(routed, now(), (completion) => {
+          if (loop.retries) this.planRetries(routed, completion);
+          sendNext();
+        });
+      }
     };
     for (let client = 0; client < loop.clients; client += 1) sendNext();
     return this.whenIdle();

@@ -9,6 +9,7 @@ export const scenarios = {
   'retry-storm': 'users who send each claim ten times under one key',
   overload: 'more than the service can decide, from users who retry',
   mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
+  million: 'a million users, as fast as the service answers; no history',
 } as const;
 
 /** One of `scenarios`. */
@@ -16,6 +17,14 @@ export type ScenarioName = keyof typeof scenarios;
 
 /** The names of all `scenarios`. */
 export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
+
+/**
+ * Whether the scenario records a history. That of a million users would have two million lines, and to write them
+ * would slow down the load. Such a drill keeps `SeenAnswers` instead.
+ */
+export function hasHistory(scenario: ScenarioName): boolean {
+  return scenario !== 'million';
+}
 
 /** The options of a drill. An undefined one has a default, which depends on the scenario. */
 export type DrillOptions = {
@@ -44,8 +53,8 @@ export type DrillOptions = {
   adminApiKey?: string | undefined;
   /** The name of the coupon. The default contains the seed and the time, so a database can be used again. */
   coupon?: string | undefined;
-  /** The file for the history. */
-  history: string;
+  /** The file for the history; `drill.jsonl` by default, where the scenario has a history. */
+  history?: string | undefined;
   jsonReport?: string | undefined;
   htmlReport?: string | undefined;
 };
@@ -68,6 +77,8 @@ export type DrillSettings = {
   connections: number;
   timeoutMs: number;
   coupon: string;
+  /** Undefined where the scenario has no history. */
+  history?: string;
 };
 
 /** Invalid options: all mistakes, one a line. */
@@ -89,6 +100,7 @@ type Defaults = Pick<DrillSettings, 'users' | 'units' | 'connections'> & {
 };
 
 const unitsMax = 2_147_483_647;
+const secondsMax = 86_400;
 const usersMax = 2 ** 32 - 1;
 
 const defaults: Record<ScenarioName, Defaults> = {
@@ -101,6 +113,10 @@ const defaults: Record<ScenarioName, Defaults> = {
     timeoutMs: 2_000,
   },
   mixed: { users: 5_000, units: 500, rate: 500, seconds: 15, connections: 256 },
+  // It has no rate, and ends when every user has an answer.
+  million: {
+    ...{ users: 1_000_000, units: 100_000, rate: 0, seconds: secondsMax, connections: 256 },
+  },
 };
 
 const limits = {
@@ -111,8 +127,8 @@ const limits = {
   timeoutMs: [1, 600_000],
 } as const;
 const rateMax = 1_000_000;
-const secondsMax = 86_400;
 const timeoutMsDefault = 10_000;
+const historyDefault = 'drill.jsonl';
 const timesDefault = [2, 5, 10];
 const [timesMax, factorMax] = [20, 1_000];
 
@@ -145,6 +161,7 @@ export function resolveOptions(options: DrillOptions, startedAt: Date): DrillSet
     connections: options.connections ?? fallback.connections,
     timeoutMs: options.timeoutMs ?? fallback.timeoutMs ?? timeoutMsDefault,
     coupon: options.coupon ?? `drill-${scenario}-${seed}-${startedAt.getTime().toString(36)}`,
+    ...(hasHistory(scenario) && { history: options.history ?? historyDefault }),
   };
 }
 
@@ -183,6 +200,7 @@ function mistakesIn(options: DrillOptions): string[] {
     mistakes.push('set rate or ramp, not both');
   }
   if (ramp !== undefined && scenario === 'overload') mistakes.push('overload has its own ramp');
+  mistakes.push(...millionMistakes(options));
   const { seconds } = options;
   if (seconds !== undefined && !(seconds >= 0.1 && seconds <= secondsMax)) {
     mistakes.push(`seconds must be a number from 0.1 to ${secondsMax}`);
@@ -193,6 +211,16 @@ function mistakesIn(options: DrillOptions): string[] {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
   mistakes.push(...keyMistakes(options), ...fileMistakes(options));
+  return mistakes;
+}
+
+function millionMistakes({ scenario, rate, ramp, history }: DrillOptions): string[] {
+  if (scenario !== 'million') return [];
+  const mistakes: string[] = [];
+  if (rate !== undefined || ramp !== undefined) {
+    mistakes.push('million has no rate: each connection sends a claim after the last answer');
+  }
+  if (history !== undefined) mistakes.push('million records no history');
   return mistakes;
 }
 
@@ -211,7 +239,8 @@ function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
     .map(() => 'an API key must be printable ASCII without spaces');
 }
 
-function fileMistakes({ history, jsonReport, htmlReport }: DrillOptions): string[] {
+function fileMistakes({ scenario, jsonReport, htmlReport, ...options }: DrillOptions): string[] {
+  const history = hasHistory(scenario) ? (options.history ?? historyDefault) : undefined;
   const files = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   return new Set(files.map((file) => resolve(file))).size === files.length
     ? []

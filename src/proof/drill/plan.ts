@@ -6,6 +6,7 @@ import type { RoutedRequest } from './request.ts';
 import type { Scenario, ScenarioInput } from './scenario.ts';
 import { doubleDip } from './scenarios/double-dip.ts';
 import { flashSale } from './scenarios/flash-sale.ts';
+import { million } from './scenarios/million.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { overload } from './scenarios/overload.ts';
 import { retryStorm } from './scenarios/retry-storm.ts';
@@ -19,6 +20,7 @@ const scenarios: Record<ScenarioName, (parts: ScenarioInput) => Scenario> = {
   'retry-storm': retryStorm,
   overload,
   mixed,
+  million,
 };
 
 const drawStream = 0;

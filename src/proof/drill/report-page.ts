@@ -92,7 +92,7 @@ function totalsTable(report: DrillReport): string {
         : [
             ['last shed, unsent or unknown, seconds after the overload', seconds(turnedAwayUntilS)],
           ]),
-      ['history', `${history.file}, ${counted(history.events, 'event')}`],
+      ['history', history ? `${history.file}, ${counted(history.events, 'event')}` : 'none'],
     ],
   );
 }

@@ -17,7 +17,8 @@ export type DrillReport = {
   /** All settings of the drill except the API keys. */
   options: DrillSettings;
   machine: Machine;
-  history: { file: string; events: number; operations: number };
+  /** Undefined where the scenario has no history. */
+  history?: { file: string; events: number; operations: number };
   coupons: CreatedCoupon[];
   /** Whether the drill ended before its plan did. */
   isInterrupted: boolean;

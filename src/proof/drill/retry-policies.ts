@@ -6,6 +6,7 @@ import type { PlannedRetry, RetryPolicy } from './scenario.ts';
 const firstDelayMs = 100;
 const delayMsMax = 5_000;
 const stormDelayMsMax = 400;
+const retryStream = 2;
 
 /**
  * Retries requests that were shed or have an unknown outcome, with the same key, on a random node. The delay is
@@ -14,9 +15,11 @@ const stormDelayMsMax = 400;
 export function retryUndecided(options: {
   attemptsMax: number;
   nodes: number;
-  random: Random;
+  seed: number;
 }): RetryPolicy {
-  const { attemptsMax, nodes, random } = options;
+  const { attemptsMax, nodes, seed } = options;
+  // Separate from the random numbers of the plan, so that no answer changes the arrivals.
+  const random = new Random(seed, retryStream);
   return ({ request }, completion) => {
     const { attempt } = request;
     if (!isUndecided(completion)) return [];

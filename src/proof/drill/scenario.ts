@@ -2,7 +2,7 @@
 import type { Phase } from './arrival-times.ts';
 import type { Completion } from './completion.ts';
 import type { DrillSettings } from './options.ts';
-import { Random } from './random.ts';
+import type { Random } from './random.ts';
 import type { RoutedRequest, ServiceRequest } from './request.ts';
 
 /** A coupon that a drill creates before the load. Window ends are seconds from the start of the load. */
@@ -27,21 +27,16 @@ export type Scenario = {
   /** The requests of the next arrival, sent at once; undefined when every user has arrived. */
   draw(): RoutedRequest[] | undefined;
   retryPolicy: RetryPolicy;
+  /** Each connection sends its next request when the last one is complete, instead of at planned times. */
+  isClosedLoop?: true;
   /** Whether an arrival is skipped if the generator is more than a second late, so that phases end on time. */
-  isTimeBound: boolean;
-  /** How long the saturation is measured first; 0 for not at all. */
-  probeSeconds: number;
+  isTimeBound?: true;
+  /** How long the saturation is measured first; undefined for not at all. */
+  probeSeconds?: number;
 };
 
 /** The input of a scenario. `random` serves its plan alone. */
 export type ScenarioInput = { settings: DrillSettings; random: Random };
-
-const retryStream = 2;
-
-/** Random numbers for retries. They are separate from those of the plan, so that no answer changes the arrivals. */
-export function retryRandom(seed: number): Random {
-  return new Random(seed, retryStream);
-}
 
 /** The name of a user. Names are in no order, as in reality, and distinct for distinct numbers. */
 export function userName(number: number, seed: number): string {
@@ -55,4 +50,16 @@ export function userName(number: number, seed: number): string {
 /** The first claim of a user. */
 export function claimRequest(coupon: string, user: string, key?: string): ServiceRequest {
   return { f: 'claim', coupon, user, attempt: 1, ...(key !== undefined && { key }) };
+}
+
+/** Draws one claim of each user, to a random node. */
+export function drawOneClaimEach({ settings, random }: ScenarioInput): Scenario['draw'] {
+  const { coupon, seed, users, urls } = settings;
+  let arrived = 0;
+  return () => {
+    if (arrived === users) return undefined;
+    arrived += 1;
+    const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
+    return [{ node: random.below(urls.length), request }];
+  };
 }

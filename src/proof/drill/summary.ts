@@ -40,7 +40,9 @@ export function summaryOf(report: DrillReport): string[] {
     '',
     ...lastReadLines(report),
     generatorLine(report),
-    `history: ${history.file} (${counted(history.events, 'event')})`,
+    history === undefined
+      ? 'history: none; the drill counted the answers'
+      : `history: ${history.file} (${counted(history.events, 'event')})`,
   ];
   return lines.map(fitted);
 }

@@ -33,7 +33,7 @@ export function drillCommand(
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
-    .option('--history <file>', 'file for the history; overwritten', 'drill.jsonl')
+    .option('--history <file>', 'file for the history; overwritten (default: drill.jsonl)')
     .option('--json <file>', 'file for a JSON report')
     .option('--html <file>', 'file for an HTML report with plots')
     .option(
@@ -43,8 +43,7 @@ export function drillCommand(
     .option('--no-audit', 'do not audit; run `firstcome audit` later')
     .addHelpText(
       'after',
-      () =>
-        `\nScenarios:\n${scenariosHelp(program.scenarios)}\nThe defaults of users, units and rate depend on the scenario.`,
+      () => `\nScenarios:\n${scenariosHelp(program.scenarios)}\n${scenariosNote}`,
     )
     .action(async (scenario: string, options: DrillFlags) => {
       const { url, timeout, json, html, ...others } = options;
@@ -61,6 +60,12 @@ export function drillCommand(
       onVerdict(verdict);
     });
 }
+
+const scenariosNote = `The defaults of users, units and rate depend on the scenario.
+
+million sends a claim on each connection as soon as the last one is answered. It
+writes no history, so it cannot be audited later. Its audit compares the claims
+that answers showed with the stored ones, and counts the other answers.`;
 
 function scenariosHelp(scenarios: Program['scenarios']): string {
   const entries = Object.entries(scenarios);

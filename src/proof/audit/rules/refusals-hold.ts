@@ -4,7 +4,7 @@ import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { stockMayComeAfter } from '../granted.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
-import { hasWindowAsAsked } from './window.ts';
+import { hasWindowAsRequested } from './window.ts';
 
 /**
  * R5. A refused attempt never owns a claim:
@@ -17,7 +17,7 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
   for (const sale of sales) {
     if (sale.isForeign) continue;
     const canStockCome = stockMayComeAfter(history, sale, options.soldOutDelayMs);
-    const closesForGood = hasWindowAsAsked(history, sale);
+    const closesForGood = hasWindowAsRequested(history, sale);
     eachUser(history, sale, (user, ops) => {
       const held = sale.heldBy.get(user)?.[0];
       for (const op of ops) {

@@ -16,7 +16,7 @@ export function windowIsKept(evidence: Evidence): RuleReport {
   const findings = new RuleFindings('R12', 'claims are decided within the sale window');
   for (const sale of sales) {
     if (sale.coupon === undefined) continue;
-    if (sale.isForeign || !hasWindowAsAsked(history, sale)) {
+    if (sale.isForeign || !hasWindowAsRequested(history, sale)) {
       const why = sale.isForeign
         ? 'other clients may have changed its window'
         : 'its window was changed';
@@ -30,7 +30,7 @@ export function windowIsKept(evidence: Evidence): RuleReport {
 }
 
 /** Whether the stored window is the one of the creation, and the sale is not paused. */
-export function hasWindowAsAsked(history: RecordedHistory, { coupon, ops }: Sale): boolean {
+export function hasWindowAsRequested(history: RecordedHistory, { coupon, ops }: Sale): boolean {
   if (coupon === undefined || coupon.paused) return false;
   // The service stores the ends of a window in milliseconds.
   const toMs = (time: string | null) =>

@@ -3,13 +3,7 @@
 import { loadPhases } from '../options.ts';
 import type { RoutedRequest } from '../request.ts';
 import { retryUndecided } from '../retry-policies.ts';
-import {
-  claimRequest,
-  retryRandom,
-  type Scenario,
-  type ScenarioInput,
-  userName,
-} from '../scenario.ts';
+import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
 
 const attemptsMax = 3;
 const claimsMax = 8;
@@ -49,10 +43,6 @@ export function doubleDip({ settings, random }: ScenarioInput): Scenario {
         toRate: phase.toRate / claimsMean,
       })),
     draw: drawClaims,
-    retryPolicy: retryUndecided({
-      ...{ attemptsMax, nodes: urls.length, random: retryRandom(settings.seed) },
-    }),
-    isTimeBound: false,
-    probeSeconds: 0,
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, seed }),
   };
 }

@@ -2,13 +2,7 @@
 
 import { loadPhases } from '../options.ts';
 import { retryUndecided } from '../retry-policies.ts';
-import {
-  claimRequest,
-  retryRandom,
-  type Scenario,
-  type ScenarioInput,
-  userName,
-} from '../scenario.ts';
+import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
 
 const attemptsMax = 5;
 // The shares of arrivals by a user who claimed before: with the same key, as a retry, or with another one.
@@ -40,8 +34,6 @@ export function flashSale({ settings, random }: ScenarioInput): Scenario {
       const request = drawClaim();
       return request && [{ node, request }];
     },
-    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
-    isTimeBound: false,
-    probeSeconds: 0,
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, seed }),
   };
 }

@@ -3,13 +3,7 @@
 import { loadPhases } from '../options.ts';
 import type { ServiceRequest } from '../request.ts';
 import { retryUndecided } from '../retry-policies.ts';
-import {
-  claimRequest,
-  retryRandom,
-  type Scenario,
-  type ScenarioInput,
-  userName,
-} from '../scenario.ts';
+import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
 
 const attemptsMax = 4;
 // After this many arrivals, the next one adds stock instead.
@@ -76,8 +70,6 @@ export function mixed({ settings, random }: ScenarioInput): Scenario {
     coupons: coupons.map(({ weight: _, ...planned }) => planned),
     phases: () => loadPhases(settings),
     draw: () => drawRequests().map((request) => ({ node: random.below(urls.length), request })),
-    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
-    isTimeBound: false,
-    probeSeconds: 0,
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, seed }),
   };
 }

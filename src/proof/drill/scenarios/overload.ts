@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { retryUndecided } from '../retry-policies.ts';
-import {
-  claimRequest,
-  retryRandom,
-  type Scenario,
-  type ScenarioInput,
-  userName,
-} from '../scenario.ts';
+import { drawOneClaimEach, type Scenario, type ScenarioInput } from '../scenario.ts';
 
 const attemptsMax = 4;
 const probeShare = 0.1;
@@ -25,9 +19,8 @@ export const quietPhase = 'quiet';
  * the service. After the overload the remaining retries come on top of the quiet load, as in reality. The service has
  * recovered when it decides as much as it can, even while it still sheds some of those retries.
  */
-export function overload({ settings, random }: ScenarioInput): Scenario {
-  const { coupon, seed, users, units, urls, seconds, isRateMeasured, fromRate, times } = settings;
-  let arrived = 0;
+export function overload(input: ScenarioInput): Scenario {
+  const { coupon, seed, units, urls, seconds, isRateMeasured, fromRate, times } = input.settings;
   return {
     coupons: [{ name: coupon, units }],
     phases: (saturation) => {
@@ -44,14 +37,9 @@ export function overload({ settings, random }: ScenarioInput): Scenario {
         phase(quietPhase, peak * quietLoad, quietShare),
       ];
     },
-    draw: () => {
-      if (arrived === users) return undefined;
-      arrived += 1;
-      const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
-      return [{ node: random.below(urls.length), request }];
-    },
-    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, random: retryRandom(seed) }),
+    draw: drawOneClaimEach(input),
+    retryPolicy: retryUndecided({ attemptsMax, nodes: urls.length, seed }),
     isTimeBound: true,
-    probeSeconds: isRateMeasured ? seconds * probeShare : 0,
+    ...(isRateMeasured && { probeSeconds: seconds * probeShare }),
   };
 }

@@ -2,25 +2,17 @@
 
 import { loadPhases } from '../options.ts';
 import { retryEveryAnswer } from '../retry-policies.ts';
-import { claimRequest, type Scenario, type ScenarioInput, userName } from '../scenario.ts';
+import { drawOneClaimEach, type Scenario, type ScenarioInput } from '../scenario.ts';
 
 const attemptsMax = 10;
 
 /** Each user sends one claim ten times under one key, whatever the answers: reordered, in parallel, to any node. */
-export function retryStorm({ settings, random }: ScenarioInput): Scenario {
-  const { coupon, seed, users, units, urls } = settings;
-  let arrived = 0;
+export function retryStorm(input: ScenarioInput): Scenario {
+  const { coupon, seed, units, urls } = input.settings;
   return {
     coupons: [{ name: coupon, units }],
-    phases: () => loadPhases(settings),
-    draw: () => {
-      if (arrived === users) return undefined;
-      arrived += 1;
-      const request = claimRequest(coupon, userName(arrived, seed), `k-${arrived}`);
-      return [{ node: random.below(urls.length), request }];
-    },
+    phases: () => loadPhases(input.settings),
+    draw: drawOneClaimEach(input),
     retryPolicy: retryEveryAnswer({ attemptsMax, nodes: urls.length, seed }),
-    isTimeBound: false,
-    probeSeconds: 0,
   };
 }
