@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditOptions } from '../../src/proof/audit/options.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
 import type { FaultEvent } from '../../src/proof/history.ts';
+import { lastFor } from '../support/last-for.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Rig } from './rig.ts';
 import type { Seen } from './seen.ts';
@@ -142,6 +142,6 @@ export class Injection {
   }
 
   pause(ms: number): Promise<void> {
-    return delay(ms);
+    return lastFor(ms);
   }
 }

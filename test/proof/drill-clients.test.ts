@@ -13,6 +13,7 @@ import type { ServiceRequest } from '../../src/proof/drill/request.ts';
 import type { PlannedRetry } from '../../src/proof/drill/scenario.ts';
 import { Tally } from '../../src/proof/drill/tally.ts';
 import { flawsOf, readHistory } from '../support/drill-history.ts';
+import { lastFor } from '../support/last-for.ts';
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -249,7 +250,7 @@ describe('the open loop', () => {
     };
     const server = await listen((socket) => {
       if (!isStalled) return won;
-      if (held.push(socket) === 1) setTimeout(endStall, stallMs);
+      if (held.push(socket) === 1) void lastFor(stallMs).then(endStall);
       return undefined;
     });
     const setup = setUp(server.url);

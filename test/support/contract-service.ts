@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a file of contract tests stands on: a service on a database of its own, and coupons to try things on. */
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { type Answer, type Client, clientOf } from './contract-client.ts';
 import { patience, startService } from './service.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { waitFor } from './wait-for.ts';
 
 /** Set while the tests of the file run. */
 export type ContractService = { app: App; client: Client; database: TestDatabase };
@@ -79,11 +79,13 @@ export async function until<Value>(
   ask: () => Promise<Value>,
   wished: (value: Value) => boolean,
 ): Promise<Value> {
-  const deadlineMs = Date.now() + 20_000;
-  for (;;) {
-    const value = await ask();
-    if (wished(value)) return value;
-    await setTimeout(5);
-    if (Date.now() > deadlineMs) throw new Error(`never as wished: ${JSON.stringify(value)}`);
-  }
+  let value: Value | undefined;
+  const isReached = async () => {
+    value = await ask();
+    return wished(value);
+  };
+  await waitFor('expected value', isReached, { everyMs: 5 }).catch((error) => {
+    throw new Error(`the last value was ${JSON.stringify(value)}`, { cause: error });
+  });
+  return value as Value;
 }
