@@ -27,6 +27,7 @@ import {
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { takeOwnership } from '../../src/adapters/bundled-postgres/owner-lock.ts';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { describeLong } from '../support/long.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -114,7 +115,7 @@ afterEach(async () => {
 const childProgram = `
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startBundledPostgres } from './dist/adapters/bundled-postgres/embedded-postgres.js';
+import { startBundledPostgres } from './dist/adapters/bundled-postgres/bundled-postgres.js';
 const tell = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
 const { haltsWith, ...options } = JSON.parse(process.argv[2]);
 // It halts itself, so that the start goes no further until it is killed, however late that comes.
@@ -462,7 +463,7 @@ describe('the bundled PostgreSQL', () => {
   });
 });
 
-describe('the links between its libraries', () => {
+describeLong('the links between its libraries', () => {
   it('are made at the start when an install has not made them, also by two starts at once', async () => {
     const copy = await copyPackage();
     const links = await removeLinks(copy);
@@ -506,7 +507,7 @@ describe('the links between its libraries', () => {
   });
 });
 
-describe('after a kill', () => {
+describeLong('after a kill', () => {
   it('of the service, the server shuts down cleanly and at once', async () => {
     const child = startChild({});
     const { url } = await child.next(isReady);
@@ -672,7 +673,7 @@ describe('after a kill', () => {
   );
 });
 
-describe('a data folder', () => {
+describeLong('a data folder', () => {
   it('has one owner: a second one is told who that is, and the first goes on', async () => {
     const child = startChild({});
     const { url, port } = await child.next(isReady);
@@ -826,7 +827,7 @@ describe('a data folder', () => {
   });
 });
 
-describe('started as root', () => {
+describeLong('started as root', () => {
   it.skipIf(!isRoot)('it runs as another user, which owns the database only', async () => {
     const server = await start();
     const { uid } = await fs.stat(`/proc/${postmasterPid()}`);
@@ -883,7 +884,7 @@ describe('started as root', () => {
   });
 });
 
-describe('stopping', () => {
+describeLong('stopping', () => {
   it('may be asked for twice, also at the same time', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
