@@ -23,7 +23,7 @@ type TestOptions = NonNullable<TestProjectInlineConfiguration['test']>;
 const onPostgres = (
   name: string,
   include: string[],
-  options: Pick<TestOptions, 'exclude' | 'env' | 'sequence'> = {},
+  options: Pick<TestOptions, 'exclude' | 'env' | 'sequence' | 'testTimeout'> = {},
 ) => ({
   test: {
     ...{ ...shared, ...waiting, name, include },
@@ -55,8 +55,8 @@ const longDatabaseTests = ['test/integration/failover.test.ts'];
 const longE2eTests = ['test/e2e/balancer.test.ts', 'test/e2e/container-image.test.ts'];
 
 // The same tests with more cases in `npm run test:long`.
-const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '500' };
-const long = { env: longEnv, sequence: { groupOrder: 3 } };
+const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
+const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 3 } };
 
 const onSystemPostgres: TestProjectInlineConfiguration[] =
   systemPostgresBinDir() === undefined
