@@ -16,8 +16,8 @@ it.each(Object.entries(isLong ? longRows : shortRows))(
   async (row, seed) => {
     const [result] = await playAll([{ row: rowOf(Number(row)), seed }], () => undefined);
     if (result === undefined) throw new Error('nothing was played');
-    const told = [lineOf(result), ...result.findings, `again: ${replayOf(result)}`].join('\n');
-    expect(result.verdict, told).toBe('passed');
+    const report = [lineOf(result), ...result.findings, `again: ${replayOf(result)}`].join('\n');
+    expect(result.verdict, report).toBe('passed');
   },
   timeoutMs,
 );

@@ -26,7 +26,7 @@ import { sleepsInTests } from './tidy-test-rules.ts';
 /** A rule finds nothing in a tidy tree. */
 export type TidyRule = (files: readonly TidyFile[]) => Finding[];
 
-/** Every rule, under the sentence that it keeps true. */
+/** Every rule, by the sentence that it keeps true. */
 export const tidyRules = {
   'imports point where the import table allows': importsOutsideTheTable,
   'shipped code imports declared packages only': importsOfUndeclaredPackages,

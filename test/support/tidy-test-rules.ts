@@ -2,8 +2,8 @@
 /** The rules about tests. */
 import { type Finding, findAll, findingAt, scanned, type TidyFile } from './tidy-files.ts';
 
-// They wait for a condition, or are slow on purpose: a slow network, a slow service, a fault that lasts.
-const slowOnPurpose = new Set([
+// They wait for a condition, or are slow by design: a slow network, a slow service, a fault that lasts.
+const slowByDesign = new Set([
   'test/support/wait-for.ts',
   'test/support/last-for.ts',
   'test/support/fault-proxy.ts',
@@ -41,5 +41,5 @@ export function sleepsInTests(files: readonly TidyFile[]): Finding[] {
 
 function isTestCode({ path }: TidyFile): boolean {
   const isTest = path.endsWith('.test.ts') || /^test\/.*\.m?ts$/.test(path);
-  return isTest && !slowOnPurpose.has(path) && !aboutTime.has(path);
+  return isTest && !slowByDesign.has(path) && !aboutTime.has(path);
 }
