@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { memoryFolder } from './test/support/memory-folder.ts';
 import { systemPostgresBinDir } from './test/support/system-postgres.ts';
 
 const cores = availableParallelism();
+
+// Tests put their databases into the temporary folder.
+const diskFolder = tmpdir();
+process.env.TMPDIR ??= memoryFolder() ?? diskFolder;
 
 // Limits that only end a test that hangs. On a busy machine a second of work may take twenty.
 const patient = {
@@ -117,8 +122,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...faults('long-faults'),
-          env: longEnv,
+          ...faults('long-faults', longEnv),
           sequence: { groupOrder: 4 },
         },
       },
@@ -146,10 +150,11 @@ export default defineConfig({
   },
 });
 
-/** Runs alone: a service that waits for a processor looks like one that does not recover. */
-function faults(name: string) {
+/** Runs alone, and on a disk: a service that waits for a processor looks like one that does not recover. */
+function faults(name: string, env: Record<string, string> = {}) {
   return {
     name,
+    env: { ...env, TMPDIR: diskFolder },
     include: ['test/faults/**/*.test.ts'],
     testTimeout: 180_000,
     fileParallelism: false,
