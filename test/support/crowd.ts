@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Many clients at once, over real HTTP. Knows the contract only, nothing of the engine. */
 import { Agent, request } from 'node:http';
-import { lastFor } from './last-for.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** What a client was told. */
 export type Answer = {
@@ -95,7 +95,7 @@ export class Crowd {
       if (answer.status !== 503 || performance.now() > giveUpMs) {
         return { userId: ask.userId, answers };
       }
-      await lastFor(comesBackAfterMs);
+      await delay(comesBackAfterMs);
     }
   }
 
@@ -111,7 +111,7 @@ export class Crowd {
         throw new Error(`not created: ${JSON.stringify(body)}`);
       }
       isUnknown ||= body.effect === 'unknown';
-      await lastFor(comesBackAfterMs);
+      await delay(comesBackAfterMs);
     }
   }
 

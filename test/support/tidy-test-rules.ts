@@ -2,10 +2,11 @@
 /** The rules about tests. */
 import { type Finding, findAll, findingAt, scanned, type TidyFile } from './tidy-files.ts';
 
-// They wait for a condition, or are slow by design: a slow network, a slow service, a fault that lasts.
+// They wait for a condition, or are slow by design: a slow network, a slow service, a client that pauses, a fault.
 const slowByDesign = new Set([
   'test/support/wait-for.ts',
   'test/support/last-for.ts',
+  'test/support/crowd.ts',
   'test/support/fault-proxy.ts',
   'test/support/drill-fake-service.ts',
 ]);
