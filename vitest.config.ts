@@ -57,7 +57,11 @@ const versionTests = [
 
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
 const longDatabaseTests = ['test/integration/failover.test.ts'];
-const longE2eTests = ['test/e2e/balancer.test.ts', 'test/e2e/container-image.test.ts'];
+const longE2eTests = [
+  'test/e2e/balancer.test.ts',
+  'test/e2e/bundled-postgres-*.test.ts',
+  'test/e2e/container-image.test.ts',
+];
 
 // The same tests with more cases in `npm run test:long`.
 const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
@@ -113,11 +117,7 @@ export default defineConfig({
         test: {
           ...{ ...patient, ...waiting, ...long },
           name: 'long-e2e',
-          include: [
-            ...longE2eTests,
-            'test/e2e/bundled-postgres.test.ts',
-            'test/e2e/kill-nine.test.ts',
-          ],
+          include: [...longE2eTests, 'test/e2e/kill-nine.test.ts'],
         },
       },
       {

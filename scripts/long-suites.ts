@@ -6,11 +6,11 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-// Each suite with the paths that it depends on, besides its own file.
+// The path of each suite, or how the paths of its files begin, with the paths that it depends on besides its own.
 const suites: Record<string, RegExp> = {
-  'test/e2e/bundled-postgres.test.ts': /^src\/adapters\/bundled-postgres\//,
+  'test/e2e/bundled-postgres': /^src\/adapters\/bundled-postgres\//,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
-  'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/[^/]+\.ts$)/,
+  'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
   'test/e2e/container-image.test.ts':
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
@@ -18,7 +18,7 @@ const suites: Record<string, RegExp> = {
   'test/faults/': /^src\/(?:core\/claims\/|adapters\/postgres\/)/,
 };
 
-/** All suites: a file, or a folder of files. */
+/** All suites, by the beginning of their paths. */
 export const allSuites: readonly string[] = Object.keys(suites);
 
 /** The suites that the change of these files affects. A unit test affects none. */

@@ -27,7 +27,6 @@ import {
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { takeOwnership } from '../../src/adapters/bundled-postgres/owner-lock.ts';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
-import { describeLong } from '../support/long.ts';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
@@ -115,7 +114,7 @@ afterEach(async () => {
 const childProgram = `
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startBundledPostgres } from './dist/adapters/bundled-postgres/bundled-postgres.js';
+import { startBundledPostgres } from './dist/adapters/bundled-postgres/embedded-postgres.js';
 const tell = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
 const { haltsWith, ...options } = JSON.parse(process.argv[2]);
 // It halts itself, so that the start goes no further until it is killed, however late that comes.
@@ -463,7 +462,7 @@ describe('the bundled PostgreSQL', () => {
   });
 });
 
-describeLong('the links between its libraries', () => {
+describe('the links between its libraries', () => {
   it('are made at the start when an install has not made them, also by two starts at once', async () => {
     const copy = await copyPackage();
     const links = await removeLinks(copy);
@@ -507,7 +506,7 @@ describeLong('the links between its libraries', () => {
   });
 });
 
-describeLong('after a kill', () => {
+describe('after a kill', () => {
   it('of the service, the server shuts down cleanly and at once', async () => {
     const child = startChild({});
     const { url } = await child.next(isReady);
@@ -673,7 +672,7 @@ describeLong('after a kill', () => {
   );
 });
 
-describeLong('a data folder', () => {
+describe('a data folder', () => {
   it('has one owner: a second one is told who that is, and the first goes on', async () => {
     const child = startChild({});
     const { url, port } = await child.next(isReady);
@@ -827,7 +826,7 @@ describeLong('a data folder', () => {
   });
 });
 
-describeLong('started as root', () => {
+describe('started as root', () => {
   it.skipIf(!isRoot)('it runs as another user, which owns the database only', async () => {
     const server = await start();
     const { uid } = await fs.stat(`/proc/${postmasterPid()}`);
@@ -884,7 +883,7 @@ describeLong('started as root', () => {
   });
 });
 
-describeLong('stopping', () => {
+describe('stopping', () => {
   it('may be asked for twice, also at the same time', async () => {
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
