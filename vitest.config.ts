@@ -1,53 +1,129 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { defineConfig } from 'vitest/config';
+import { availableParallelism, tmpdir } from 'node:os';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { memoryFolder } from './test/support/memory-folder.ts';
 import { systemPostgresBinDir } from './test/support/system-postgres.ts';
 
-/** What needs a database runs on the bundled PostgreSQL, and once more on the system's where there is one. */
-const onPostgres = (name: string) => ({
+const cores = availableParallelism();
+
+// Tests put their databases into the temporary folder.
+const diskFolder = tmpdir();
+process.env.TMPDIR ??= memoryFolder() ?? diskFolder;
+
+// Limits that only end a test that hangs. On a busy machine a second of work may take twenty.
+const patient = {
+  ...{ testTimeout: 120_000, hookTimeout: 120_000 },
+  expect: { poll: { timeout: 20_000 } },
+};
+
+// Saves a process, and loading all modules, for each file. A file must leave no global state behind.
+const shared = { pool: 'threads', isolate: false } as const;
+
+// Most of these tests wait: for a database, a process or a limit of time.
+const waiting = { maxWorkers: cores + 1, sequence: { groupOrder: 1 } };
+
+type TestOptions = NonNullable<TestProjectInlineConfiguration['test']>;
+
+/** Tests that need a database. Each file has its own database, and each project its own server. */
+const onPostgres = (
+  name: string,
+  include: string[],
+  options: Pick<TestOptions, 'exclude' | 'env' | 'sequence' | 'testTimeout'> = {},
+) => ({
   test: {
-    name,
-    include: ['test/{contract,integration,race,simulation}/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    ...{ ...shared, ...waiting, name, include },
+    ...{ testTimeout: 60_000, hookTimeout: 60_000 },
     globalSetup: ['test/support/bundled-postgres.ts'],
-    // Only what `missed` throws.
+    // Repeats only what `missed` throws.
     retry: { count: 5, condition: /^the moment was missed: / },
+    ...options,
   },
 });
+
+const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts'];
+
+// These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
+const versionTests = [
+  'test/integration/array-parameters.test.ts',
+  'test/integration/claim-batch.test.ts',
+  'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/migrate.test.ts',
+  'test/integration/plans.test.ts',
+  'test/integration/require-primary.test.ts',
+  'test/integration/schema.test.ts',
+  'test/integration/void-mark.test.ts',
+  'test/simulation/**/*.test.ts',
+];
+
+// Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
+const longDatabaseTests = ['test/integration/failover.test.ts'];
+const longE2eTests = [
+  'test/e2e/balancer.test.ts',
+  'test/e2e/bundled-postgres-*.test.ts',
+  'test/e2e/container-image.test.ts',
+];
+
+// The same tests with more cases in `npm run test:long`.
+const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
+const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 3 } };
+
+const onSystemPostgres: TestProjectInlineConfiguration[] =
+  systemPostgresBinDir() === undefined
+    ? []
+    : [
+        onPostgres('system-postgres', versionTests),
+        onPostgres('long-system-postgres', databaseTests, long),
+      ];
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/summary-reporter.ts'],
-    // Tests share two cores with the databases they start; more files at once only makes each slower.
-    maxWorkers: 2,
     projects: [
       {
         test: {
+          ...{ ...patient, ...shared },
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{deploy,proof}/*.test.ts'],
-          // They end what hangs, and measure nothing: beside others a second of work may take twenty.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          expect: { poll: { timeout: 20_000 } },
+          include: ['src/**/*.test.ts', 'test/tidy.test.ts'],
+          maxWorkers: cores,
         },
       },
       {
         test: {
+          ...{ ...patient, ...shared, ...waiting },
+          name: 'repository',
+          include: ['test/*.test.ts', 'test/{deploy,proof}/*.test.ts'],
+          exclude: ['test/tidy.test.ts'],
+        },
+      },
+      onPostgres('postgres', databaseTests, { exclude: longDatabaseTests }),
+      ...onSystemPostgres,
+      {
+        test: {
+          ...{ ...patient, ...waiting },
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
+          exclude: longE2eTests,
+          env: { KILL_ROUNDS: '1' },
         },
       },
       {
         test: {
-          name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
-          testTimeout: 180_000,
-          fileParallelism: false,
-          // After all others: what waits for a processor there would look like a service that does not come back.
-          sequence: { groupOrder: 1 },
+          ...faults('faults'),
+          sequence: { groupOrder: 2 },
+        },
+      },
+      onPostgres('long-postgres', [...longDatabaseTests, 'test/simulation/**/*.test.ts'], long),
+      {
+        test: {
+          ...{ ...patient, ...waiting, ...long },
+          name: 'long-e2e',
+          include: [...longE2eTests, 'test/e2e/kill-nine.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...faults('long-faults', longEnv),
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -56,7 +132,7 @@ export default defineConfig({
           include: ['test/observability/**/*.test.ts'],
           testTimeout: 120_000,
           globalSetup: ['test/observability/programs-ready.ts'],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 5 },
         },
       },
       {
@@ -67,11 +143,20 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 120_000,
           globalSetup: ['test/containers/engine-ready.ts'],
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 6 },
         },
       },
-      onPostgres('postgres'),
-      ...(systemPostgresBinDir() === undefined ? [] : [onPostgres('system-postgres')]),
     ],
   },
 });
+
+/** Runs alone, and on a disk: a service that waits for a processor looks like one that does not recover. */
+function faults(name: string, env: Record<string, string> = {}) {
+  return {
+    name,
+    env: { ...env, TMPDIR: diskFolder },
+    include: ['test/faults/**/*.test.ts'],
+    testTimeout: 180_000,
+    fileParallelism: false,
+  };
+}

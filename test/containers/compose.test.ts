@@ -12,7 +12,7 @@ const patience = { timeoutMs: 120_000, everyMs: 200 };
 
 type Json = Record<string, unknown>;
 
-async function ask(url: string, body?: Json, headers: Record<string, string> = {}) {
+async function send(url: string, body?: Json, headers: Record<string, string> = {}) {
   const answer = await fetch(url, {
     headers,
     ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
@@ -24,7 +24,7 @@ const claimOf = (user: string) => ({ user_id: user, coupon_name: 'LAUNCH' });
 
 /** What a Prometheus answers to a query: the value of each series. */
 async function valuesOf(url: string, query: string): Promise<number[]> {
-  const { body } = await ask(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
+  const { body } = await send(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
   const { result } = body.data as { result: { value: [number, string] }[] };
   return result.map(({ value }) => Number(value[1]));
 }
@@ -37,27 +37,27 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
   });
   afterAll(async () => compose.remove());
 
-  it('starts a service that can be claimed from, on a database that nobody else reaches', async () => {
+  it('starts a service that takes claims, on a database that no other process reaches', async () => {
     await compose.build();
     await compose.up('service');
     const service = await compose.url('service', 8080);
     expect(service).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    expect((await ask(`${service}/health`)).body).toMatchObject({
+    expect((await send(`${service}/health`)).body).toMatchObject({
       ...{ status: 'healthy', database: 'external', durability: 'local', anonymous_admin: true },
     });
-    await ask(`${service}/api/coupons`, { name: 'LAUNCH', amount: 3 });
-    expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
+    await send(`${service}/api/coupons`, { name: 'LAUNCH', amount: 3 });
+    expect((await send(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
       position: 1,
     });
     const { NetworkSettings } = await compose.inspect('postgres');
     expect(NetworkSettings.Ports['5432/tcp'] ?? []).toEqual([]);
   });
 
-  it('runs as nobody special, with nothing to write to', async () => {
+  it('runs as an ordinary user, with nothing to write to', async () => {
     const { Config, HostConfig } = await compose.inspect('service');
     expect(Config.User).toBe('node');
     expect(HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'] });
-    const told = await compose.compose(
+    const output = await compose.compose(
       'exec',
       '-T',
       'service',
@@ -65,22 +65,22 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
       '-c',
       'id -u; touch /x || echo no',
     );
-    expect(told).toBe('1000\nno\n');
+    expect(output).toBe('1000\nno\n');
   });
 
   it('passes a drill from inside, whose audit reads the database', async () => {
-    const told = await compose.compose(
+    const output = await compose.compose(
       ...['exec', '-T', 'service', '/app/dist/main.js', 'drill', 'flash-sale'],
       ...['--users', '500', '--seconds', '3', '--history', '/tmp/drill.jsonl'],
     );
-    expect(told).toContain('verdict: passed');
+    expect(output).toContain('verdict: passed');
   });
 
   it('has the claims, and the password for them, when it was taken down and comes up again', async () => {
     await compose.compose('down');
     await compose.up('service');
     const service = await compose.url('service', 8080);
-    expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
+    expect((await send(`${service}/api/coupons/claim`, claimOf('ada'))).body).toMatchObject({
       code: 'already_claimed',
       claim: { position: 1 },
     });
@@ -90,7 +90,7 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
     await compose.up('balancer');
     const balancer = await compose.url('balancer', 8080);
     const statuses = async () => {
-      const answers = Array.from({ length: 12 }, () => ask(`${balancer}/api/coupons/LAUNCH`));
+      const answers = Array.from({ length: 12 }, () => send(`${balancer}/api/coupons/LAUNCH`));
       return new Set((await Promise.all(answers)).map(({ status }) => status));
     };
     expect(await statuses()).toEqual(new Set([200]));
@@ -120,7 +120,7 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
       return units === 0;
     };
     await waitFor('a check that found no difference', agrees, patience);
-    const { groups } = (await ask(`${prometheus}/api/v1/rules`)).body.data as {
+    const { groups } = (await send(`${prometheus}/api/v1/rules`)).body.data as {
       groups: { rules: { name: string; type: string }[] }[];
     };
     const shipped = readFileSync(join(deploy, 'prometheus/alerts.yml'), 'utf8').match(
@@ -130,16 +130,16 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
     expect(alerts.map(({ name }) => `- alert: ${name}`).sort()).toEqual(shipped?.sort());
   });
 
-  it('has a Grafana with the dashboards in place, which asks that Prometheus', async () => {
+  it('has a Grafana with the dashboards in place, which queries that Prometheus', async () => {
     await compose.up('grafana');
     const grafana = await compose.url('grafana', 3000);
     const find = async () =>
-      (await ask(`${grafana}/api/search?type=dash-db`)).body as unknown as { uid: string }[];
+      (await send(`${grafana}/api/search?type=dash-db`)).body as unknown as { uid: string }[];
     const folder = join(deploy, 'grafana/dashboards');
     const shipped = readdirSync(folder).map(
       (file) => (JSON.parse(readFileSync(join(folder, file), 'utf8')) as { uid: string }).uid,
     );
-    // It is healthy before it has read them.
+    // Grafana is healthy before it has read them.
     const areThere = async () => (await find()).length >= shipped.length;
     await waitFor('dashboards', areThere, patience);
     expect((await find()).map(({ uid }) => uid).sort()).toEqual(shipped.sort());
@@ -158,17 +158,17 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.secure.yaml', ()
     );
   });
 
-  it('asks for them, of Prometheus too', async () => {
+  it('requires the keys, from Prometheus too', async () => {
     const keys = { ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
     const compose = await ComposeRun.of(files, ports, keys);
     try {
       await compose.up('service', 'prometheus');
       const service = await compose.url('service', 8080);
       const coupon = { name: 'LAUNCH', amount: 3 };
-      expect((await ask(`${service}/api/coupons`, coupon)).status).toBe(401);
+      expect((await send(`${service}/api/coupons`, coupon)).status).toBe(401);
       const authorization = `Bearer ${keys.ADMIN_API_KEY}`;
-      expect((await ask(`${service}/api/coupons`, coupon, { authorization })).status).toBe(201);
-      expect((await ask(`${service}/api/coupons/claim`, claimOf('ada'))).status).toBe(401);
+      expect((await send(`${service}/api/coupons`, coupon, { authorization })).status).toBe(201);
+      expect((await send(`${service}/api/coupons/claim`, claimOf('ada'))).status).toBe(401);
       const prometheus = await compose.url('prometheus', 9090);
       const isScraped = async () => {
         const ups = await valuesOf(prometheus, 'up{job="firstcome"}');

@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-/** Without an engine the tests are skipped; where `CI` is set that is an error, told apart from a failed test. */
+/** Without an engine the tests are skipped. Where `CI` is set, the run ends with an error that says that no test failed. */
 export default async function setup(project: TestProject): Promise<void> {
   const missing = await missingEngine();
   if (missing !== undefined) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Runs the compose files of the repository in a container engine, as a project of its own, on free ports. */
+/** Runs the compose files of the repository in a container engine, as a separate project, on free ports. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '../..');
 // Images are pulled and built, on a machine that may have none of their layers.
 const composeMsMax = 15 * 60_000;
 
-/** Why there is no engine here that runs compose files: one line. Undefined when there is one. */
+/** Returns in one line why there is no engine that runs compose files. Undefined when there is one. */
 export async function missingEngine(): Promise<string | undefined> {
   try {
     await run('docker', ['compose', 'version']);
@@ -25,7 +25,7 @@ export async function missingEngine(): Promise<string | undefined> {
   }
 }
 
-/** What the engine tells of a container, as far as the tests ask. */
+/** The facts of a container that the tests use. */
 export type Container = {
   Config: { User: string };
   HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[] };
@@ -33,7 +33,7 @@ export type Container = {
   State: { Health?: { Status: string } };
 };
 
-/** One run of the compose files, with volumes of its own. */
+/** One run of the compose files, with its own volumes. */
 export class ComposeRun {
   private readonly folder: string;
   private readonly files: string[];
@@ -57,12 +57,12 @@ export class ComposeRun {
       ([service, port]) => `  ${service}:\n    ports: !override ['127.0.0.1::${port}']\n`,
     );
     await writeFile(join(folder, 'ports.yaml'), `services:\n${ports.join('')}`);
-    // A file of settings that a developer keeps here is none of a newcomer's.
+    // A new user has no `.env`, even if a developer has one here.
     await writeFile(join(folder, 'empty.env'), '');
     return new ComposeRun(folder, files, env);
   }
 
-  /** What `docker compose` with these words writes to its standard output. Rejects with all it says. */
+  /** Runs `docker compose` with these arguments and returns its standard output. Rejects with all its output. */
   async compose(...words: string[]): Promise<string> {
     const { stdout } = await run(
       'docker',
@@ -93,7 +93,7 @@ export class ComposeRun {
     }
   }
 
-  /** Where a published port of a service is reached. */
+  /** The URL of a published port of a service. */
   async url(service: string, port: number): Promise<string> {
     return `http://${(await this.compose('port', service, String(port))).trim()}`;
   }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditOptions } from '../../src/proof/audit/options.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
 import type { FaultEvent } from '../../src/proof/history.ts';
+import { lastFor } from '../support/last-for.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Rig } from './rig.ts';
 import type { Seen } from './seen.ts';
 
-/** What a run of a row is made with: a machine's worth of servers, and chance. */
+/** What a row may use to prepare its run. */
 export type Workshop = {
-  /** A server of this run's own, in a folder of it, with settings besides those of the suite. */
+  /** Creates a server for this run in its folder, with settings besides those of the suite. */
   createServer(name: string, settings?: Record<string, string>): Promise<PostgresServer>;
   /** The folder of the run. */
   folder: string;
-  /** Called at the end of the run, last first. */
+  /** Registers a step for the end of the run. The last step runs first. */
   onEnd(undo: () => Promise<void>): void;
 };
 
-/** What a bound is checked against. */
+/** What a row checks after its run. */
 export type Outcome = {
   rig: Rig;
   seen: readonly Seen[];
@@ -27,37 +27,37 @@ export type Outcome = {
   note(figure: string): void;
 };
 
-/** What a row needs and this machine does not have. The run counts neither as passed nor as failed. */
+/** Thrown by a row that needs what this machine does not have. The run is neither passed nor failed. */
 export class SkipRow extends Error {
   override readonly name = 'SkipRow';
 }
 
-/** A fault from its beginning to its end, in milliseconds since the history's beginning. */
+/** A fault from start to end, in milliseconds since the start of the history. */
 export type FaultSpan = { fault: string; fromMs: number; toMs: number };
 
-/** One row of the failure table: what is broken how, under which load, and what must hold beyond the rules. */
+/** One row of the failure table: the injected faults, the load, and what must hold besides the rules of the audit. */
 export type FaultRow = {
   /** Its number in the table of `docs/guarantees.md`. */
   row: number;
   name: string;
-  /** How many nodes serve; 2 unless said otherwise. */
+  /** The number of nodes; 2 by default. */
   nodes?: number;
   /** Settings of the service besides those of the suite. */
   env?: Record<string, string>;
   /** Options of the drill besides those of the suite. */
   drill?: DrillArguments;
-  /** How long the faults take at most, in seconds. */
+  /** The longest time that the faults may take, in seconds. */
   faultSeconds: number;
-  /** Whether clients must have felt something; else the run must go without any sign of it. */
+  /** Whether clients must notice the faults. If false, no client may notice any. */
   isFelt: boolean;
   audit?: Partial<AuditOptions>;
-  /** Makes a server of the run's own, where the row breaks more than a restart mends. */
+  /** Creates a server for this run, if the row breaks more than a restart repairs. */
   server?(workshop: Workshop): Promise<PostgresServer>;
-  /** Changes the database of the run before the first node comes to it. */
+  /** Changes the database of the run before the first node connects. */
   prepare?(place: Pick<Rig, 'server' | 'database'>): Promise<void>;
   /** Injects the faults, and ends when the last of them has ended. */
   inject(injection: Injection): Promise<void>;
-  /** What does not hold beyond the rules; empty when all does. */
+  /** Returns the violations that the rules of the audit do not cover. */
   check?(outcome: Outcome): string[] | Promise<string[]>;
 };
 
@@ -69,13 +69,13 @@ export type DrillArguments = {
   users?: number;
   connections?: number;
   timeoutMs?: number;
-  /** Longer than the usual time before, during and after the faults. */
+  /** The length of the drill, if not the usual time before, during and after the faults. */
   seconds?: number;
   /** `overload` measures its own rate. */
   isRateMeasured?: boolean;
 };
 
-/** Chance that is the same for the same seed. */
+/** Random choices that are the same for the same seed. */
 export class Chance {
   private readonly random: () => number;
 
@@ -83,7 +83,7 @@ export class Chance {
     this.random = random;
   }
 
-  /** Whether something of this probability happens. */
+  /** Returns true with this probability. */
   happens(probability: number): boolean {
     return this.random() < probability;
   }
@@ -105,16 +105,16 @@ export class Chance {
   }
 }
 
-/** What a row works with while the load runs. */
+/** What a row uses while the load runs. */
 export class Injection {
   readonly rig: Rig;
   readonly chance: Chance;
   readonly workshop: Workshop;
   /** The coupons of the drill. */
   readonly coupon: string;
-  /** What was injected, by the wall clock. */
+  /** The injected faults, with times of the wall clock. */
   readonly events: (Omit<FaultEvent, 't_ms'> & { atMs: number })[] = [];
-  /** Whether the load and all its answers are over. */
+  /** Whether the load has ended and all requests are answered. */
   isDrillOver = false;
   private readonly row: number;
 
@@ -132,7 +132,7 @@ export class Injection {
     this.row = options.row;
   }
 
-  /** Runs one fault from its beginning to its end, healed. */
+  /** Records one fault from its start until `inject` has ended it. */
   async fault(name: string, inject: () => Promise<void>): Promise<void> {
     const record = (phase: FaultEvent['phase']) =>
       this.events.push({ fault: name, phase, rows: [this.row], atMs: Date.now() });
@@ -142,6 +142,6 @@ export class Injection {
   }
 
   pause(ms: number): Promise<void> {
-    return delay(ms);
+    return lastFor(ms);
   }
 }

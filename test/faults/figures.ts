@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Puts what a run of the suite has shown into the page that promises rest on. */
+/** Writes the results of a run of the suite into `docs/guarantees.md`. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -9,10 +9,10 @@ import type { RunResult } from './run.ts';
 const page = new URL('../../docs/guarantees.md', import.meta.url);
 const [begin, end] = ['<!-- figures -->', '<!-- /figures -->'];
 
-/** Where and when the runs took place. */
+/** When, where and with which version the runs took place. */
 export type Circumstances = { date: string; commit: string; machine: string };
 
-/** The circumstances of now. */
+/** The circumstances of a run that takes place now. */
 export function circumstances(): Circumstances {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   return {
@@ -31,7 +31,7 @@ export function recordFigures(results: readonly RunResult[], about: Circumstance
   writeFileSync(page, `${text.slice(0, from)}${begin}\n${figures}\n${text.slice(to)}`);
 }
 
-/** The figures in Markdown. */
+/** Returns the figures in Markdown. */
 export function figuresOf(results: readonly RunResult[], about: Circumstances): string[] {
   const played = results.filter(({ verdict }) => verdict !== 'skipped');
   const sum = (of: (result: RunResult) => number, among = played) =>
@@ -43,8 +43,8 @@ export function figuresOf(results: readonly RunResult[], about: Circumstances): 
   return [
     `${about.date}, commit \`${about.commit}\`, ${about.machine}: ${played.length} runs with the seeds`,
     `${Math.min(...seeds)} to ${Math.max(...seeds)}, of which ${passed} passed. Clients began ${sum(({ asked }) => asked)} operations and won`,
-    `${sum(({ wins }) => wins)} claims. ${sum(({ faults }) => faults)} faults were injected; ${sum(({ felt }) => felt)} operations were turned away or`,
-    `unanswered in or soon after them. The end of ${unknowns} claims was unknown to their clients:`,
+    `${sum(({ wins }) => wins)} claims. ${sum(({ faults }) => faults)} faults were injected; ${sum(({ felt }) => felt)} operations were refused or`,
+    `unanswered during or soon after them. The outcome of ${unknowns} claims was unknown to their clients:`,
     `${stored} turned out stored, ${unknowns - stored} not.`,
     '',
     '| Row | Runs | Passed | Faults | Felt | Unknown, stored | Unknown, not stored |',

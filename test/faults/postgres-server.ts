@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A real PostgreSQL that is stopped, killed and filled up on purpose, through its own `pg_ctl`. */
+/** A real PostgreSQL server for injected faults, controlled by its own `pg_ctl`. */
 import { execFile, spawn } from 'node:child_process';
 import { chmod, chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,10 +11,10 @@ import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server
 
 const run = promisify(execFile);
 const controlMsMax = 60_000;
-// Where nobody listens, that is told at once.
+// A port without a server refuses a connection at once.
 const connectMsMax = 10_000;
 
-// What the suite depends on; all else is as PostgreSQL comes, so that a killed backend restarts the whole server.
+// What the suite depends on. All else is PostgreSQL's default, so a killed backend restarts the whole server.
 const baseSettings: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -30,19 +30,19 @@ const baseSettings: Record<string, string> = {
 /** How a server is stopped: `immediate` is a crash, `fast` ends its sessions in order. */
 export type StopMode = 'immediate' | 'fast';
 
-/** Where programs and account come from; chosen once, for all servers of a run of the suite. */
+/** The programs and the account that runs them; chosen once for all servers of the suite. */
 export type Installation = { binDir: string; account: Account };
 
-/** Finds the bundled programs and who may run them in the folder. Throws when nobody may. */
+/** Finds the bundled programs and an account that may run them in the folder. Throws when there is none. */
 export async function findInstallation(folder: string): Promise<Installation> {
   await chmod(folder, 0o755);
   const binaries = await completeBinaries(findBinaries({}), folder, () => undefined);
   const account = await chooseAccount(folder, binaries.postgres);
-  if (account === undefined) throw new Error(`nobody may run PostgreSQL in ${folder}`);
+  if (account === undefined) throw new Error(`no account may run PostgreSQL in ${folder}`);
   return { binDir: dirname(binaries.postgres), account };
 }
 
-/** One cluster, which keeps its port over all restarts. */
+/** One database cluster. It keeps its port over restarts. */
 export class PostgresServer {
   readonly data: string;
   readonly port: number;
@@ -60,7 +60,7 @@ export class PostgresServer {
     this.settings = { ...baseSettings, port: String(place.port), ...settings };
   }
 
-  /** Makes a cluster in a new folder and starts it. */
+  /** Creates a cluster in a new folder and starts it. */
   static async create(
     installation: Installation,
     data: string,
@@ -81,7 +81,7 @@ export class PostgresServer {
     return server;
   }
 
-  /** A standby of this server, made from its files while it is stopped; both run afterwards. */
+  /** Creates a standby from the files of this server, which stops meanwhile. Both run afterwards. */
   async createStandby(data: string, name: string): Promise<PostgresServer> {
     const { max_connections = '60' } = this.settings;
     const standby = new PostgresServer(
@@ -102,12 +102,12 @@ export class PostgresServer {
     return standby;
   }
 
-  /** Makes a standby take writes, and waits until it does. */
+  /** Promotes this standby, and waits until it takes writes. */
   async promote(): Promise<void> {
     await this.runProgram('pg_ctl', ['promote', '-w', '-s', '-D', this.data]);
   }
 
-  /** Makes it, while it is stopped, a standby of another server from its next start on. */
+  /** Makes this stopped server a standby of another server from its next start on. */
   async follow(primary: PostgresServer): Promise<void> {
     this.settings.primary_conninfo = `host=127.0.0.1 port=${primary.port} user=postgres`;
     await writeFile(join(this.data, 'standby.signal'), '');
@@ -122,12 +122,12 @@ export class PostgresServer {
     ]);
   }
 
-  /** Disposers it and waits for that. Rejects when it does not run. */
+  /** Stops it and waits for the end. Rejects when it does not run. */
   async stop(mode: StopMode): Promise<void> {
     await this.runProgram('pg_ctl', ['stop', '-w', '-s', '-D', this.data, '-m', mode]);
   }
 
-  /** Ends it however it is, for the end of a run. */
+  /** Ends it in whatever state it is, at the end of a run. */
   async remove(): Promise<void> {
     for (const backend of await this.backends().catch(() => [])) signal(backend.pid, 'SIGCONT');
     await this.stop('immediate').catch(() => undefined);
@@ -141,7 +141,7 @@ export class PostgresServer {
     );
   }
 
-  /** The pid of the process that all others are children of. */
+  /** The pid of the server's main process. */
   async postmaster(): Promise<number> {
     return Number((await readFile(join(this.data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
   }
@@ -150,7 +150,7 @@ export class PostgresServer {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
   }
 
-  /** Rows of one statement, over a connection of its own. */
+  /** Runs one statement on a new connection and returns its rows. */
   async query<Row extends pg.QueryResultRow>(
     sql: string,
     options: { database?: string; values?: unknown[] } = {},
@@ -170,7 +170,7 @@ export class PostgresServer {
     }
   }
 
-  /** The sessions of a service that do something now, the one that is longest at it first. */
+  /** The sessions of services: active ones first, by the age of their transactions. */
   async backends(): Promise<{ pid: number; isLocking: boolean }[]> {
     return this.query(`
       select pid, coalesce(wait_event_type = 'Lock', false) as "isLocking" from pg_stat_activity
@@ -196,7 +196,7 @@ export class PostgresServer {
   private runProgram(name: string, args: string[]): Promise<void> {
     const { account, binDir } = this.installation;
     const [command = '', ...rest] = [...account.prefix, join(binDir, name), ...args];
-    // A pipe as its output would stay open as long as the server runs.
+    // With a pipe as its output, the program would not close before the server ends.
     const child = spawn(command, rest, {
       ...{ cwd: '/', stdio: 'ignore', timeout: controlMsMax, ...account.ids },
     });
@@ -210,7 +210,7 @@ export class PostgresServer {
   }
 }
 
-/** Sends a signal to a process, and tells whether it was there; 0 only asks. */
+/** Sends a signal to a process and returns whether the process exists. Signal 0 only checks. */
 export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a run breaks: nodes of the service as people run it, each behind a proxy of its own, on a real PostgreSQL. */
+/** The system under test: nodes of the service in processes, each with a proxy to a real PostgreSQL. */
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
@@ -9,7 +9,7 @@ import { type PostgresServer, signal } from './postgres-server.ts';
 const healthyMsMax = 30_000;
 const healthAnswerMsMax = 3000;
 
-/** One node of the service, which keeps its port over restarts. */
+/** One node of the service. It keeps its port over restarts. */
 export class ServiceNode {
   readonly url: string;
   readonly proxy: FaultProxy;
@@ -22,7 +22,7 @@ export class ServiceNode {
     this.env = env;
   }
 
-  /** A node that is yet to be started, behind a proxy that is there. */
+  /** Creates a node that is not started yet, with its proxy. */
   static async create(databaseUrl: string, env: Record<string, string>): Promise<ServiceNode> {
     const proxy = await FaultProxy.before(databaseUrl);
     const port = await chooseFreePort();
@@ -32,34 +32,34 @@ export class ServiceNode {
     });
   }
 
-  /** Starts it, and settles when it is healthy. */
+  /** Starts it and waits until it is healthy. */
   async start(): Promise<void> {
     this.process = await startServiceProcess(this.env);
     await this.healthy();
   }
 
-  /** Its id; throws while it does not run. */
+  /** Its process id. Throws while it does not run. */
   get pid(): number {
     if (this.process === undefined) throw new Error(`${this.url} does not run`);
     return this.process.pid;
   }
 
-  /** Whether it has not ended by itself. */
+  /** Whether its process runs. */
   get isRunning(): boolean {
     return this.process !== undefined && signal(this.process.pid, 0);
   }
 
-  /** All that it has written since it was started last. */
+  /** All output since its last start. */
   output(): string {
     return this.process?.output() ?? '';
   }
 
-  /** Kills it without a word of warning. To be called within a proxy's decision too, so it does not wait. */
+  /** Kills it without waiting, so that a proxy may call this when it decides about a piece. */
   kill(): void {
     signal(this.pid, 'SIGKILL');
   }
 
-  /** Settles when the process is gone. */
+  /** Resolves when the process has ended. */
   async gone(): Promise<Exit> {
     const { process: ended } = this;
     if (ended === undefined) return { code: null, signal: null };
@@ -86,7 +86,7 @@ export class ServiceNode {
     return answer?.status === 200;
   }
 
-  /** Ends it in order; the exit code is 0 when all that it had was answered. */
+  /** Stops it with SIGTERM. The exit code is 0 when it answered all requests that it had. */
   async stop(): Promise<Exit> {
     if (this.process === undefined) return { code: 0, signal: null };
     this.signal('SIGTERM');
@@ -94,7 +94,7 @@ export class ServiceNode {
   }
 }
 
-/** All that a row of the table may break. */
+/** All that a row may break. */
 export type Rig = {
   server: PostgresServer;
   nodes: ServiceNode[];
@@ -102,13 +102,13 @@ export type Rig = {
   database: string;
 };
 
-/** Starts the nodes of one run on a database of their own; those that it got to are in the rig if it fails. */
+/** Creates the database of one run and starts its nodes. After a failure the rig holds the nodes that were created. */
 export async function startRig(
   { server, database, nodes }: Rig,
   options: {
     nodes: number;
     env: Record<string, string>;
-    /** Called before the first node comes to the database. */
+    /** Called before the first node connects to the database. */
     prepare(): Promise<void>;
   },
 ): Promise<void> {
@@ -122,7 +122,7 @@ export async function startRig(
   }
 }
 
-/** Ends whatever fault is still there, and settles when every node serves again. */
+/** Ends all faults and waits until every node serves again. */
 export async function heal({ server, nodes }: Rig): Promise<void> {
   if (!(await server.isRunning())) await server.start();
   for (const node of nodes) {
@@ -133,7 +133,7 @@ export async function heal({ server, nodes }: Rig): Promise<void> {
   for (const node of nodes) await node.healthy();
 }
 
-/** Disposers the nodes in order, then waits until no session of theirs works on. Returns what was not in order. */
+/** Stops the nodes, then waits until their sessions have ended. Returns the violations. */
 export async function drain({ server, nodes, database }: Rig): Promise<string[]> {
   const findings: string[] = [];
   for (const node of nodes) {
@@ -142,7 +142,7 @@ export async function drain({ server, nodes, database }: Rig): Promise<string[]>
     await node.proxy.stop();
     if (exit.code !== 0) {
       findings.push(
-        `${node.url} ended with ${exit.code ?? exit.signal} when it was told to stop:\n${output.slice(-2000)}`,
+        `${node.url} ended with ${exit.code ?? exit.signal} after SIGTERM:\n${output.slice(-2000)}`,
       );
     }
   }
@@ -151,7 +151,7 @@ export async function drain({ server, nodes, database }: Rig): Promise<string[]>
   return findings;
 }
 
-/** Ends what a run that failed has left running. */
+/** Ends everything that a failed run has left running. */
 export async function abandon({ server, nodes }: Rig): Promise<void> {
   for (const node of nodes) {
     try {
@@ -161,6 +161,6 @@ export async function abandon({ server, nodes }: Rig): Promise<void> {
     }
     await node.proxy.stop();
   }
-  // One that stands still could not be ended with its database.
+  // A suspended process could not be ended with its database.
   for (const { pid } of await server.backends().catch(() => [])) signal(pid, 'SIGCONT');
 }

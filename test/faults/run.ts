@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** One run: a seed chooses what is broken when; the drill attacks, everything heals, and the audit judges. */
+/** One run: a seed chooses the faults and their times, a drill sends load, the faults end, and the audit judges. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { auditHistory } from '../../src/proof/audit/audit.ts';
@@ -29,7 +29,7 @@ import {
   type Unknowns,
 } from './seen.ts';
 
-/** What a run has shown. */
+/** The result of a run. */
 export type RunResult = {
   row: number;
   name: string;
@@ -41,25 +41,25 @@ export type RunResult = {
   wins: number;
   /** Faults that were injected. */
   faults: number;
-  /** From the beginning of the first of them to the end of the last. */
+  /** From the start of the first fault to the end of the last. */
   faultSeconds: number;
-  /** Operations that were not served, or whose end is unknown, while a fault lasted or soon after. */
+  /** Operations that were refused, slow or of unknown outcome, during a fault or soon after. */
   felt: number;
   unknowns: Unknowns;
   figures: string[];
-  /** What does not hold, or why the run was skipped. */
+  /** The violations, or why the run was skipped. */
   findings: string[];
 };
 
-/** Whether a run gives no cause for concern. */
+/** Whether a run passed, or was skipped. */
 export function isWell({ verdict }: RunResult): boolean {
   return verdict === 'passed' || verdict === 'skipped';
 }
 
-/** What a run takes place in. */
+/** The environment of a run. */
 export type Place = {
   installation: Installation;
-  /** The server of all rows that need none of their own. */
+  /** The server of all rows that need no server of their own. */
   server: PostgresServer;
   /** A folder for this run; removed unless it failed. */
   folder: string;
@@ -75,9 +75,9 @@ const drillDefaults = { scenario: 'mixed', rate: 400, users: 20_000, timeoutMs: 
 const [unitsMin, unitsMax] = [1000, 4000];
 
 /**
- * Plays one row with one seed. The drill is as long as the row's faults take at most; on a machine that is so slow that
- * they took longer, nothing could be compared, and the row is played once more with the time that they need there.
- * Rejects only when the suite itself is at fault.
+ * Plays one row with one seed. The drill covers the longest time that the row's faults may take. On a slow machine they
+ * may take longer; then nothing can be compared, and the row is played once more with the time that they need there.
+ * Rejects only when the suite itself fails.
  */
 export async function playRow(row: FaultRow, seed: number, place: Place): Promise<RunResult> {
   const result = await playOnce(row, seed, place);
@@ -133,7 +133,7 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   const database = `run_${row.row}_${seed}`;
   undo.push(() => dropDatabase(server, database));
   const rig: Rig = { server, database, nodes: [] };
-  // The drill too, where a fault could not be injected.
+  // Ends the drill too, if a fault could not be injected.
   undo.push(() => abandon(rig), endServiceProcesses);
   await startRig(rig, {
     ...{ nodes: row.nodes ?? 2, env: { ...serviceEnv, ...row.env } },
@@ -173,7 +173,7 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   result.felt = seen.filter((one) => isDisturbed(one) && isNear(one.endMs, faults)).length;
   result.unknowns = resolveUnknowns(seen, dump);
   result.verdict = broken.length > 0 ? 'failed' : audit.verdict;
-  // What the audit only notes when it judges a history of which nobody knows how long it was to be.
+  // The audit only notes these, since it does not know the planned length of a history.
   const uncompared = row.isFelt
     ? (audit.rules.find(({ rule }) => rule === 'R16')?.notes ?? [])
     : [];
@@ -200,7 +200,7 @@ type Attack = {
   chance: Chance;
 };
 
-/** Lets the drill attack the nodes, and injects the faults once there is something to compare with. */
+/** Runs the drill against the nodes, and injects the faults once there are answers to compare with. */
 async function drillWhile(attack: Attack, injection: Injection): Promise<DrillReport> {
   const { folder, row, rig } = attack;
   const reportFile = join(folder, 'report.json');
@@ -219,14 +219,14 @@ async function drillWhile(attack: Attack, injection: Injection): Promise<DrillRe
     throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
   });
   ended.catch(() => undefined);
-  // The answers before the fault are counted from the first question, which comes some time after the head.
+  // The answers before the fault are counted from the first request, which comes some time after the head.
   await Promise.race([waitFor('a history', () => hasBegun(historyFile)), ended]);
   if (row.faultSeconds > 0 && row.drill?.isRateMeasured !== true) {
     await injection.pause(calmSeconds * 1000);
   }
   await row.inject(injection);
   const { code, output } = await drill;
-  // 3: not judged yet.
+  // Exit code 3: the history is not judged yet.
   if (code !== 3) throw new Error(`the drill ended with ${code}:\n${output.slice(-2000)}`);
   return JSON.parse(await readFile(reportFile, 'utf8')) as DrillReport;
 }
@@ -258,7 +258,7 @@ function workshopIn({ installation, folder }: Place, undo: (() => Promise<void>)
   };
 }
 
-/** Writes the faults in the history's own time, and tells them. */
+/** Writes the faults in the time of the history, and returns their spans. */
 async function writeFaults(
   folder: string,
   { events }: Injection,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the clients of one run saw, as far as the bounds of single rows and the summary need it. */
+/** The operations of one run as its clients saw them, for the checks of rows and for the summary. */
 import { readFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
 
-/** An operation with its answer; `type` is undefined when the recording ended before. */
+/** An operation with its answer. `type` is undefined when the history ends before the answer. */
 export type Seen = {
   f: HistoryEvent['f'];
   node: string;
@@ -18,7 +18,7 @@ export type Seen = {
   claimId: string | undefined;
 };
 
-/** What became of the claims whose end their clients could not tell. */
+/** Claims whose outcome their clients do not know, by what the database shows. */
 export type Unknowns = { stored: number; notStored: number };
 
 const decisions = new Set([
@@ -26,7 +26,7 @@ const decisions = new Set([
   'claim_not_found',
 ]);
 
-/** The beginning of a history; undefined until it is written. */
+/** Reads the head of a history; undefined until it is written. */
 export function readHead(file: string): HistoryHead | undefined {
   try {
     const [line = '', ...others] = readFileSync(file, 'utf8').split('\n');
@@ -37,15 +37,15 @@ export function readHead(file: string): HistoryHead | undefined {
   }
 }
 
-/** Whether an operation is recorded as begun. */
+/** Whether the history holds an operation. */
 export function hasBegun(file: string): boolean {
   return readHead(file) !== undefined && readSeen(file).length > 0;
 }
 
-/** All operations of a history, in the order in which they began. */
+/** Reads all operations of a history, in the order in which they began. */
 export function readSeen(file: string): Seen[] {
   const seen: Seen[] = [];
-  // What stands behind the last end of a line is still being written.
+  // The last line may be incomplete: it is still being written.
   const lines = readFileSync(file, 'utf8').split('\n').slice(1, -1);
   for (const line of lines) {
     if (line === '') continue;
@@ -65,26 +65,26 @@ export function readSeen(file: string): Seen[] {
   return seen;
 }
 
-/** Whether the client was served: with success, or with a decision. */
+/** Whether the client got a success or another decision. */
 export function isServed({ type, outcome }: Seen): boolean {
   return type === 'ok' || (type === 'fail' && decisions.has(outcome ?? ''));
 }
 
 const slowMs = 1000;
 
-/** Whether the client was turned away, could not tell what became of what it asked, or had to wait long. */
+/** Whether the client was refused, does not know the outcome, or waited long. */
 export function isDisturbed({ type, http, outcome, begunMs, endMs }: Seen): boolean {
   if (type === 'info' || http === 503 || http === 429 || endMs - begunMs >= slowMs) return true;
   return type === 'fail' && outcome === 'refused';
 }
 
-/** Which share of those who asked within a time was served. */
+/** The share of the requests of a time span that were served. */
 export function servedShare(seen: readonly Seen[], span: { fromMs: number; toMs: number }): number {
   const asked = seen.filter(({ begunMs }) => begunMs >= span.fromMs && begunMs < span.toMs);
   return asked.length === 0 ? 0 : asked.filter(isServed).length / asked.length;
 }
 
-/** How the claims ended that their clients could not tell the end of. */
+/** Looks up in the tables which claims of unknown outcome are stored. */
 export function resolveUnknowns(seen: readonly Seen[], dump: Dump): Unknowns {
   const names = new Map(dump.coupons.map(({ id, name }) => [id, name]));
   const stored = new Set(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Plays rows one after the other on one machine, and tells each in a line. */
+/** Plays rows one after the other on one machine, and describes each run in a line. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { isWell, playRow, type RunResult } from './run.ts';
 /** One row with one seed. */
 export type PlannedRun = { row: FaultRow; seed: number };
 
-/** Goes through the rows in turn, each time with the next seed. */
+/** Takes the rows in turn, each time with the next seed. */
 export function plan(
   rows: readonly FaultRow[],
   options: { runs: number; seed: number },
@@ -23,7 +23,7 @@ export function plan(
   });
 }
 
-/** Plays all that is planned, until `signal` aborts; calls `onResult` after each run. */
+/** Plays the planned runs until `signal` aborts; calls `onResult` after each run. */
 export async function playAll(
   runs: readonly PlannedRun[],
   onResult: (result: RunResult) => void,
@@ -51,21 +51,21 @@ export async function playAll(
   return results;
 }
 
-/** A run in a line. */
+/** Describes a run in one line. */
 export function lineOf(result: RunResult): string {
   const { row, name, seed, verdict, seconds, asked, wins, faults, felt, unknowns, figures } =
     result;
-  const told = [
+  const facts = [
     `${faults} faults, ${felt} felt`,
     `${unknowns.stored + unknowns.notStored} unknown (${unknowns.stored} stored)`,
     `${wins} of ${asked} won`,
     ...figures,
     `${seconds.toFixed(0)} s`,
   ];
-  return `${verdict.padEnd(7)} row ${String(row).padStart(2)} ${name}, seed ${seed}: ${told.join('; ')}`;
+  return `${verdict.padEnd(7)} row ${String(row).padStart(2)} ${name}, seed ${seed}: ${facts.join('; ')}`;
 }
 
-/** How to play a run again. */
+/** The command that repeats a run. */
 export function replayOf({ row, seed }: RunResult): string {
   return `npm run test:faults -- --row ${row} --seed ${seed}`;
 }

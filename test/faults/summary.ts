@@ -2,7 +2,7 @@
 import { rows } from './rows.ts';
 import type { RunResult } from './run.ts';
 
-/** All runs by rows, and in sum. */
+/** Lists the runs of each row, and the totals. */
 export function summaryOf(results: readonly RunResult[]): string[] {
   const sum = (of: (result: RunResult) => number, among = results) =>
     among.reduce((total, result) => total + of(result), 0);
@@ -30,7 +30,7 @@ export function summaryOf(results: readonly RunResult[]): string[] {
     ...lines,
     '',
     `${results.length} runs, ${sum(({ asked }) => asked)} operations, ${sum(({ wins }) => wins)} claims won`,
-    `${stored + notStored} claims of unknown end: ${stored} turned out stored, ${notStored} not`,
+    `${stored + notStored} claims with unknown outcome: ${stored} turned out stored, ${notStored} not`,
     `${failed} failed, ${unknown} unknown, ${skipped} skipped`,
   ];
 }

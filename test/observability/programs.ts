@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { lastFor } from '../support/last-for.ts';
 
 const run = promisify(execFile);
 
@@ -86,7 +86,7 @@ async function retry(what: string, tryOnce: () => Promise<Found>): Promise<Found
     } catch (error) {
       reason = (error as Error).message.trim().split('\n').at(-1) ?? '';
     }
-    if (attempt < triesMax) await delay(pauseMs);
+    if (attempt < triesMax) await lastFor(pauseMs);
   }
   return { missing: `${what} in ${triesMax} tries: ${reason}` };
 }

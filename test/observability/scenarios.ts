@@ -3,9 +3,9 @@
  * The scenarios that make each alert fire. Each injects the smallest fault that the alert detects, and keeps it until
  * the alert has fired, so that the tests do not depend on the speed of the machine.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceNode } from '../faults/rig.ts';
 import { claimStatement } from '../faults/rows/service.ts';
+import { lastFor } from '../support/last-for.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -89,7 +89,7 @@ export const scenarios: Record<string, Scenario> = {
     for (let count = 0; !over.aborted; count += 1) {
       await query('alter table coupons alter column id restart with 1');
       await create(`refused ${count}`);
-      await delay(refuseEveryMs);
+      await lastFor(refuseEveryMs);
     }
     // The alert refers to the log, and the log has the statement that fixes the fault.
     const remedy = /"remedy":"(select setval.*?;)"/.exec(node.output())?.[1];
@@ -115,7 +115,7 @@ export const scenarios: Record<string, Scenario> = {
       while (!over.aborted) {
         const answer = await fetch(`${node.url}/api/coupons`).catch(() => undefined);
         await answer?.arrayBuffer().catch(() => undefined);
-        await delay(Math.random() * pauseMsMax);
+        await lastFor(Math.random() * pauseMsMax);
       }
     };
     const readers = Array.from({ length: readersMax }, read);
@@ -126,7 +126,7 @@ export const scenarios: Record<string, Scenario> = {
   FirstcomeEventLoopBlocked: async ({ node, over }) => {
     while (!over.aborted) {
       node.signal('SIGUSR2');
-      await delay(blockEveryMs);
+      await lastFor(blockEveryMs);
     }
   },
 

@@ -335,12 +335,12 @@ describe('million', () => {
 
   it('writes no history of a million users, and keeps each claim that an answer showed', async () => {
     const { service, report, seen } = await playMillion({});
-    const stored = service.coupons.get('c')?.claims ?? new Map();
+    const stored = service.sale.coupons.get('c')?.claimsByUser ?? new Map();
     expect(report.history).toBeUndefined();
     expect(report.outcomes.claimed).toBe(50);
     expect(seen?.claims.size).toBe(50);
     for (const [user, { claimId, key }] of seen?.claims ?? []) {
-      expect(stored.get(user)).toMatchObject({ claim: { claim_id: claimId }, key });
+      expect(stored.get(user)).toMatchObject({ claimId, idempotencyKey: key });
     }
     expect(seen?.refusals).toBeGreaterThanOrEqual(550);
     expect(seen?.reads.map(({ remainingAmount }) => remainingAmount)).toEqual([0, 0]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Tells code, text literals and comments of a source file apart, so that a rule about one does not trip on another. */
+/** Separates code, text literals and comments of a source file, so that a rule about one ignores the others. */
 
 /** A text or template literal: what is between its quotes, with `{}` for each expression in it. */
 export type Literal = { text: string; line: number; start: number };
@@ -7,14 +7,14 @@ export type Literal = { text: string; line: number; start: number };
 /** A comment with its marks; lines count from 1. */
 export type Comment = { text: string; line: number; endLine: number };
 
-/** A source taken apart. `code` is as long as the source: comments and literals are blanked, line ends kept. */
+/** The parts of a source. `code` is as long as the source: comments and literals are blank, line ends are kept. */
 export type ScannedSource = { code: string; literals: Literal[]; comments: Comment[] };
 
 // After these a slash begins a regular expression; after a name, a number or a closing bracket it divides.
 const beforeRegularExpression =
   /^(?:[(,=:[!&|?{;+\-*%<>~^]?|return|typeof|case|in|of|void|throw|await|yield|else|do)$/;
 
-/** Takes a TypeScript or JavaScript source apart. It must be one that compiles. */
+/** Splits a TypeScript or JavaScript source, which must compile. */
 export function scanTypeScript(source: string): ScannedSource {
   const scanner = new TypeScriptScanner(source);
   scanner.readCode(false);

@@ -37,7 +37,7 @@ function readText(path: string): string | undefined {
     const text = readFileSync(path, 'utf8');
     return text.includes('\0') ? undefined : text;
   } catch {
-    // Somebody works in the same tree: a file that was listed may be gone a moment later.
+    // Another process may remove a file after it was listed.
     return undefined;
   }
 }
@@ -58,8 +58,8 @@ export function findingAt(file: TidyFile, offset: number, message: string): Find
 }
 
 /**
- * One finding for each match of `pattern` in `text`, which must be as long as the file's own text. A match about which
- * `message` has nothing to say is left out.
+ * Returns a finding for each match of `pattern` in `text`, which must be as long as the file's own text. Skips a match
+ * for which `message` returns undefined.
  */
 export function findAll(
   file: TidyFile,
@@ -68,14 +68,14 @@ export function findAll(
   message: (match: RegExpMatchArray) => string | undefined,
 ): Finding[] {
   return [...text.matchAll(pattern)].flatMap((match) => {
-    const told = message(match);
-    return told === undefined ? [] : [findingAt(file, match.index, told)];
+    const text = message(match);
+    return text === undefined ? [] : [findingAt(file, match.index, text)];
   });
 }
 
 const scans = new WeakMap<TidyFile, ScannedSource>();
 
-/** The file taken apart; done once for all rules. */
+/** Splits a file into code, literals and comments; once for all rules. */
 export function scanned(file: TidyFile): ScannedSource {
   let scan = scans.get(file);
   if (scan === undefined) {

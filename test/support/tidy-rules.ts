@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rules of the code base that a program can check: each takes the files and tells every place that breaks it. */
+/** The rules that a program can check. Each takes the files and returns every place that breaks it. */
 import { blankSql } from './source-scanner.ts';
 import { type Finding, findAll, scanned, type TidyFile } from './tidy-files.ts';
+import { replacedWords } from './tidy-language.ts';
 import {
   consoleCalls,
   exportsWithoutComment,
@@ -21,11 +22,12 @@ import {
   unnamedConstraints,
   unusedStatements,
 } from './tidy-sql-rules.ts';
+import { sleepsInTests } from './tidy-test-rules.ts';
 
 /** A rule finds nothing in a tidy tree. */
 export type TidyRule = (files: readonly TidyFile[]) => Finding[];
 
-/** Every rule, under the sentence that it keeps true. */
+/** Every rule, by the sentence that it keeps true. */
 export const tidyRules = {
   'imports point where the import table allows': importsOutsideTheTable,
   'no file imports itself through others': importCycles,
@@ -44,7 +46,9 @@ export const tidyRules = {
   'released migrations are unchanged': editedMigrations,
   'every source file names its licence': filesWithoutLicence,
   'no note of unfinished work is left': unfinishedWork,
+  'no test sleeps': sleepsInTests,
   'one word has one meaning': wordsOutsideTheVocabulary,
+  'replaced words and names are gone': replacedWords,
   'dependencies are pinned exactly': loosePins,
   'the lock file names no registry': registriesInLockFile,
   'no path of one machine is written down': machinePaths,

@@ -19,7 +19,7 @@ type Zone = { path: RegExp; relative: RegExp; packages: boolean; builtins: boole
 const any = { packages: true, builtins: true };
 const none = { packages: false, builtins: false };
 
-// The first zone that a file lies in counts.
+// The first zone that contains a file counts.
 const zones: Zone[] = [
   { path: /^src\/core\//, relative: /^src\/core\//, ...none },
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
@@ -94,7 +94,7 @@ export function importsOfUndeclaredPackages(files: readonly TidyFile[]): Finding
   );
 }
 
-/** Only the configuration reads the environment; the embedded database may hand it on to the processes it starts. */
+/** Only the configuration reads the environment; the bundled database may pass it to the processes that it starts. */
 export function readsOfTheEnvironment(files: readonly TidyFile[]): Finding[] {
   const allowed = /^src\/(?:config\.ts$|adapters\/bundled-postgres\/)/;
   const pattern = /\bprocess\s*(?:\?\.|\.)\s*env\b|\{[^{}]*\benv\b[^{}]*\}\s*=\s*process\b/g;
@@ -137,7 +137,7 @@ export function consoleCalls(files: readonly TidyFile[]): Finding[] {
     );
 }
 
-/** Whatever another file can use says what it is, directly above it. */
+/** Every export has a doc comment directly above it. */
 export function exportsWithoutComment(files: readonly TidyFile[]): Finding[] {
   const pattern =
     /^export (?:default )?(?:declare )?(?:abstract )?(?:async )?(?:type|interface|function\*?|class|const|let|enum) (?!\{)\s*(\w+)/gm;
@@ -161,7 +161,7 @@ export function exportsWithoutComment(files: readonly TidyFile[]): Finding[] {
 
 const linesMax = 300;
 
-/** A file that nobody can hold in mind is parted. */
+/** A file that is too long is split. */
 export function longFiles(files: readonly TidyFile[]): Finding[] {
   return files.filter(isShipped).flatMap((file) => {
     const lines = file.text.trimEnd().split('\n').length;

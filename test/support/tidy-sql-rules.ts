@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rules about SQL: where it may stand, what a statement tells of itself, and what a migration must keep to. */
+/** The rules about SQL: where it may be, the header of a statement, and the form of a migration. */
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { blankSql } from './source-scanner.ts';
@@ -16,7 +16,7 @@ const statementsFolder = 'src/adapters/postgres/sql/';
 const migrationsFolder = 'src/adapters/postgres/migrations/';
 const releasedList = `${migrationsFolder}released.json`;
 
-// Each asks for the second word too, so that a sentence which begins with "update" or "select" is no statement.
+// Each needs the second word too, so that a sentence which begins with "update" or "select" is no statement.
 const sqlText = new RegExp(
   `^\\s*(?:${[
     String.raw`select\s+(?:[\d*'"$({]|(?:distinct|exists|all|null|true|false|not|case)\b|\w+\s*[(.,:]|.*\sfrom\s)`,
@@ -100,12 +100,12 @@ export function migrationsOutOfForm(files: readonly TidyFile[]): Finding[] {
   });
 }
 
-/** Every constraint has a name, since names are what errors are told apart by. */
+/** Every constraint has a name, since errors are identified by it. */
 export function unnamedConstraints(files: readonly TidyFile[]): Finding[] {
   const pattern =
     /(constraint\s+\w+\s+)?\b(foreign\s+key\s*\([^)]*\)\s*references|primary\s+key|unique|check|references|exclude)\b/gi;
   return migrationsIn(files).flatMap((file) => {
-    // In "create unique index" the word makes no constraint.
+    // In "create unique index" the word creates no constraint.
     const sql = blankSql(file.text).replaceAll(/\bcreate\s+unique\s+index\b/gi, (text) =>
       ' '.repeat(text.length),
     );

@@ -2,27 +2,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * For a test whose subject has its own limit of time, on a machine that was too slow to bring about in time what is to
- * be tested: nothing was learned, and the test runs again from its beginning.
+ * Repeats the test. For a test whose subject has a time limit of its own, when the machine was too slow to create the
+ * situation under test within it: the attempt shows nothing.
  */
 export function missed(what: string): never {
   throw new Error(`the moment was missed: ${what}`);
 }
 
-/** Asks again and again until the answer is truthy, and returns it. Rejects, naming what was waited for, when it never is. */
+/** Calls `check` until its result is truthy, and returns that. Rejects after the timeout; the error names `what`. */
 export async function waitFor<Value>(
   what: string,
-  look: () => Promise<Value> | Value,
+  check: () => Promise<Value> | Value,
   options: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<Value>> {
   const { timeoutMs = 20_000, everyMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   let failure: unknown;
   for (;;) {
-    // Taken before the look: there is always one after the time is over, though this process was halted meanwhile.
+    // Read before the check: one check always follows the deadline, even if this process was suspended meanwhile.
     const isLast = performance.now() >= deadline;
     try {
-      const value = await look();
+      const value = await check();
       if (value) return value;
       failure = undefined;
     } catch (error) {

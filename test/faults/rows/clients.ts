@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What clients do to the service: storms of retries, overload, and connections that are held open. */
+/** Faults of clients: retry storms, overload, and connections that are held open. */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { DrillReport } from '../../../src/proof/drill/report.ts';
 import type { FaultRow, Injection } from '../fault-row.ts';
 import { servedShare } from '../seen.ts';
 
-/** Row 30: each answer is asked for ten times, in parallel, reordered, on all nodes. */
+/** Row 30: clients send each claim ten times, in parallel, reordered, on all nodes. */
 export const retryStorm: FaultRow = {
   row: 30,
   name: 'storm of retries',
@@ -17,12 +17,12 @@ export const retryStorm: FaultRow = {
   inject: async () => undefined,
 };
 
-// What a claim takes on its way to the database: ids and key with their lengths. Two thousand of them pass in a second.
+// The bytes of a claim on its way to the database: ids and key with their lengths. Two thousand claims pass per second.
 const claimBytes = 66;
 const bytesPerSecond = 2000 * claimBytes;
-// By default a batch would hold half a second's claims, and a second have now one and now two of them.
+// With the default size a batch would hold the claims of half a second, and the rate per second would jump.
 const batchMax = 250;
-// Two thousand wait for up to a second, besides those who are turned away meanwhile.
+// Two thousand claims wait for up to a second, besides those that are refused meanwhile.
 const connections = 3000;
 const goodputShareMin = 0.9;
 const recoveryMsMax = 5000;
@@ -35,8 +35,8 @@ type Watch = { looks: Look[]; memoryMb: number[] };
 const watches = new WeakMap<Injection['rig'], Watch>();
 
 /**
- * Row 31: two, five and ten times what a slow database decides, from clients that come again. Each claim costs the
- * database half a millisecond.
+ * Row 31: two, five and ten times the load that a slow database can decide, from clients that retry. Each claim takes
+ * half a millisecond of the database.
  */
 export const overloaded: FaultRow = {
   row: 31,
@@ -46,7 +46,7 @@ export const overloaded: FaultRow = {
   drill: { scenario: 'overload', seconds: 30, connections, isRateMeasured: true },
   faultSeconds: 30,
   isFelt: false,
-  // Nothing sells out here.
+  // No coupon sells out.
   async inject(injection) {
     const { rig } = injection;
     for (const { proxy } of rig.nodes) {
@@ -72,14 +72,14 @@ function goodputOf(report: DrillReport, note: (figure: string) => void): string[
   const { saturation = 0, recoveredAfterS = 0, turnedAwayUntilS = 0, phases, generator } = report;
   const broken: string[] = [];
   const overloads = phases.filter(({ name }) => name.endsWith('times'));
-  const told = overloads.map(({ name, asked, seconds, decidedPerSecond }) => {
+  const shares = overloads.map(({ name, asked, seconds, decidedPerSecond }) => {
     const share = decidedPerSecond / saturation;
     if (!(share >= goodputShareMin)) {
       broken.push(`at ${name} the load, goodput was ${share.toFixed(2)} of the peak`);
     }
     return `${share.toFixed(2)} at ${(asked / seconds / saturation).toFixed(1)} times`;
   });
-  note(`peak ${saturation.toFixed(0)}/s, goodput ${told.join(', ')}`);
+  note(`peak ${saturation.toFixed(0)}/s, goodput ${shares.join(', ')}`);
   if (generator.isLimit) note(`the load came up to ${generator.lagMsMax.toFixed(0)} ms late`);
   note(
     `back after ${recoveredAfterS.toFixed(0)} s, last one turned away ${turnedAwayUntilS.toFixed(0)} s after`,
@@ -89,14 +89,14 @@ function goodputOf(report: DrillReport, note: (figure: string) => void): string[
   }
   const waits = Object.keys(report.retryAfterS);
   note(`Retry-After ${waits.join(', ')} s`);
-  if (waits.length < 2) broken.push('everybody was told to come back after the same time');
+  if (waits.length < 2) broken.push('all refused clients got the same Retry-After');
   return broken;
 }
 
 function watched({ looks, memoryMb }: Watch, note: (figure: string) => void): string[] {
   const broken: string[] = [];
   const worst = Math.max(...looks.map(({ ms }) => ms));
-  note(`${looks.length} looks at health and coupons, ${worst.toFixed(0)} ms at most`);
+  note(`${looks.length} reads of health and coupons, ${worst.toFixed(0)} ms at most`);
   const bad = looks.find(({ status, ms }) => status !== 200 || ms > snapshotMsMax);
   if (bad !== undefined || looks.length === 0) {
     broken.push(`during the overload ${bad?.path} was answered ${bad?.status} after ${bad?.ms} ms`);
@@ -141,7 +141,7 @@ const closedWithinMs = 8000;
 const honestShareMin = 0.95;
 const dripEveryMs = 200;
 
-/** Sends a request so slowly that it never ends. */
+/** Sends a request so slowly that it does not end during the run. */
 type Attack = (socket: Socket) => void;
 
 const attacks: Record<string, Attack> = {
@@ -168,7 +168,7 @@ const attacks: Record<string, Attack> = {
 const leftOpen = new WeakMap<Injection['rig'], string[]>();
 const connectedShareMin = 0.9;
 
-/** Row 33: hundreds hold connections open; they are closed in time, and honest clients notice nothing. */
+/** Row 33: hundreds of clients hold connections open. The service closes them in time; other clients are served. */
 export const slowClients: FaultRow = {
   row: 33,
   name: 'connections held open',

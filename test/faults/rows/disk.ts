@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Faults of what the database writes to: a standby that is gone, a full disk, a slow one. */
+/** Faults of the database's storage: a missing standby, a full disk, a slow disk. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 const standbys = new WeakMap<PostgresServer, PostgresServer>();
 
-/** Row 11: the standby that every commit waits for is gone for a while. */
+/** Row 11: the standby that every commit waits for is stopped for a while. */
 export const standbyGone: FaultRow = {
   row: 11,
   name: 'synchronous standby gone',
@@ -56,7 +56,7 @@ export const standbyGone: FaultRow = {
 };
 
 const standbyGoneMsMin = 3000;
-// It takes so long to stop at most.
+// The longest time that it takes to stop.
 const standbyStopMs = 1000;
 
 const diskMb = 160;
@@ -77,7 +77,7 @@ export const diskFull: FaultRow = {
     const filler = join(workshop.folder, 'disk', 'filler');
     await injection.fault('disk full', async () => {
       await fill(filler);
-      // First there is no room for more data, then none for more of the log: with that PostgreSQL goes down.
+      // First there is no space for data, then none for the write-ahead log. Then PostgreSQL stops.
       await failToStore(rig.server);
       await injection.pause(chance.between(500, 1500));
       await writeUntilFull(rig.server);
@@ -89,14 +89,14 @@ export const diskFull: FaultRow = {
   },
 };
 
-/** Makes sure that no table can grow. */
+/** Checks that no table can grow. */
 async function failToStore(server: PostgresServer): Promise<void> {
   const table = `create table filler as select repeat('x', 1000) from generate_series(1, 50000)`;
   const isStored = await server.query(table).then(
     () => true,
     () => false,
   );
-  if (isStored) throw new Error('there was room on the disk for a table');
+  if (isStored) throw new Error('there was space on the disk for a table');
 }
 
 async function mountSmallDisk({ onEnd }: Workshop, folder: string): Promise<void> {
@@ -111,7 +111,7 @@ async function mountSmallDisk({ onEnd }: Workshop, folder: string): Promise<void
   });
 }
 
-/** The log of a small sale fits into the segments that are there already; this makes it need another one. */
+/** Makes the write-ahead log need a new segment. A small sale alone fits into the existing ones. */
 async function writeUntilFull(server: PostgresServer): Promise<void> {
   const megabyte = `select pg_logical_emit_message(false, 'faults', repeat('x', 1000000))`;
   for (let written = 0; written < diskMb; written += 1) {
@@ -121,10 +121,10 @@ async function writeUntilFull(server: PostgresServer): Promise<void> {
     );
     if (failed) return;
   }
-  throw new Error('the disk took more than it has');
+  throw new Error('the disk took more than its size');
 }
 
-/** Writes a file until nothing more fits. */
+/** Writes a file until the disk is full. */
 async function fill(file: string): Promise<void> {
   const handle = await open(file, 'w');
   try {
@@ -144,7 +144,7 @@ async function fill(file: string): Promise<void> {
 // A claim cannot be answered before its commit is on the disk.
 const shareOfDelayMin = 0.8;
 
-/** Row 13: each flush of the write-ahead log takes long. */
+/** Row 13: each flush of the write-ahead log is slow. */
 export const diskSlow: FaultRow = {
   row: 13,
   name: 'disk of the database slow',
@@ -157,7 +157,7 @@ export const diskSlow: FaultRow = {
       const tracer = await slowFlushes(await pidsOf(rig.server), delayMs);
       const ended = once(tracer, 'exit');
       await injection.pause(chance.between(3500, 4500));
-      if (!tracer.kill('SIGTERM')) throw new Error('strace ended by itself');
+      if (!tracer.kill('SIGTERM')) throw new Error('strace ended too early');
       await ended;
     });
   },
@@ -179,7 +179,7 @@ function medianOfWins(seen: readonly Seen[], span: FaultSpan): number {
   return times[Math.floor(times.length / 2)] ?? 0;
 }
 
-/** The claims that were asked for and won within a time. */
+/** The claims that were sent and won within a time span. */
 function winsWithin(seen: readonly Seen[], { fromMs, toMs }: Omit<FaultSpan, 'fault'>): Seen[] {
   return seen
     .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
@@ -200,7 +200,7 @@ async function slowFlushes(pids: readonly number[], delayMs: number): Promise<Ch
   const tracer = spawn('strace', ['-f', '-e', 'trace=fdatasync', '-e', inject, ...processes], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  // With an error when there is no such program.
+  // Emits an error when the program is missing.
   const failed = once(tracer, 'exit').then(
     () => 'failed',
     () => 'failed',
@@ -220,7 +220,7 @@ async function slowFlushes(pids: readonly number[], delayMs: number): Promise<Ch
   return tracer;
 }
 
-/** Who traces the process; undefined when it is gone. */
+/** The pid of the tracer of a process; undefined when the process has ended. */
 async function tracerOf(pid: number): Promise<number | undefined> {
   if (!signal(pid, 0)) return undefined;
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');

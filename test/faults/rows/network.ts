@@ -11,13 +11,13 @@ const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence'];
 const cutsToSee: Cut[] = [...cuts, 'late'];
 const claimCutChance = 0.04;
 const voidCutChance = 0.3;
-// A batch that comes late does harm where its claims were refused meanwhile and there is stock again.
+// A late batch does harm if its claims were refused meanwhile and there is stock again.
 const restocked = '-growing';
 const lateChance = 0.25;
 const lateMsRange = [600, 2500] as const;
 const moreMsMax = 15_000;
 
-/** Row 7: answers of batches, and of the void marks that settle them, are lost in every way. */
+/** Row 7: answers of batches, and of the void marks that resolve them, are lost in every way. */
 export const answersLost: FaultRow = {
   row: 7,
   name: 'answers of batches lost',
@@ -42,7 +42,7 @@ export const answersLost: FaultRow = {
     }
     await injection.fault('connections cut around batches', async () => {
       await injection.pause(chance.between(3000, 5500));
-      // On a slow machine there are few batches, and each cut takes its time to meet one; the check says which has not.
+      // On a slow machine batches are rare, and a cut may meet none; the check reports such cuts.
       const isDone = async () =>
         missingCuts(rig).length === 0 && (await checkVoidMarks(rig)).length === 0;
       await waitFor('every cut', isDone, { timeoutMs: moreMsMax, everyMs: 200 }).catch(
@@ -59,18 +59,18 @@ export const answersLost: FaultRow = {
   },
 };
 
-/** The cuts that have met no batch. */
+/** The cuts that no batch has met. */
 function missingCuts(rig: Rig): string[] {
   return Object.entries(cutsOf(rig)).flatMap(([cut, count]) => (count === 0 ? [cut] : []));
 }
 
-/** How often each cut was made, at all nodes. */
+/** How often each cut took place, at all nodes. */
 function cutsOf({ nodes }: Rig): Record<string, number> {
   const made = (cut: Cut) => nodes.reduce((sum, { proxy }) => sum + proxy.cuts[cut], 0);
   return Object.fromEntries(cutsToSee.map((cut) => [cut, made(cut)]));
 }
 
-/** Row 29: the network between some nodes and the database swallows everything, or breaks it, or slows it. */
+/** Row 29: the network between some nodes and the database loses everything, or breaks connections, or is slow. */
 export const partitioned: FaultRow = {
   row: 29,
   name: 'network to the database parted',
@@ -96,7 +96,7 @@ export const partitioned: FaultRow = {
     });
   },
   async check({ rig }) {
-    // Taken before the nodes stop: sessions that lead nowhere must be gone by then.
+    // Read before the nodes stop: the sessions of broken connections must have ended by then.
     const linksMax = rig.nodes.length * linksPerNodeMax;
     const links = () => rig.nodes.reduce((sum, { proxy }) => sum + proxy.openLinks, 0);
     return waitFor('end of dead connections', () => links() <= linksMax).then(
@@ -106,5 +106,5 @@ export const partitioned: FaultRow = {
   },
 };
 
-// DATABASE_CLAIM_CONNECTIONS and DATABASE_QUERY_CONNECTIONS as they come.
+// The defaults of DATABASE_CLAIM_CONNECTIONS and DATABASE_QUERY_CONNECTIONS.
 const linksPerNodeMax = 8 + 4;

@@ -8,10 +8,10 @@ import type { Rig } from '../rig.ts';
 import { servedShare } from '../seen.ts';
 import { claimStatement } from './service.ts';
 
-// As soon as the database accepts connections, this long until something is answered.
+// The time from when the database accepts connections until the service answers.
 const firstAnswerMs = 2000;
 
-/** Row 4: a crash of the whole server, and its recovery. */
+/** Row 4: the whole server crashes and recovers. */
 export const postgresCrashed: FaultRow = {
   row: 4,
   name: 'PostgreSQL crashed',
@@ -31,7 +31,7 @@ export const postgresCrashed: FaultRow = {
   },
 };
 
-/** Row 5: one backend is killed, upon which PostgreSQL ends all others and recovers. */
+/** Row 5: one backend is killed; PostgreSQL then ends all others and recovers. */
 export const backendKilled: FaultRow = {
   row: 5,
   name: 'backend killed',
@@ -81,7 +81,7 @@ export const postgresStopped: FaultRow = {
   },
 };
 
-/** Row 8: a backend stands still with a batch, is given up, and wakes up later: before it has the lock, or holding it. */
+/** Row 8: a backend is suspended with a batch, before or after it takes the lock, and resumes after the batch is void. */
 export const zombieBackend: FaultRow = {
   row: 8,
   name: 'backend that wakes up later',
@@ -102,20 +102,20 @@ export const zombieBackend: FaultRow = {
   check: ({ rig }) => checkVoidMarks(rig),
 };
 
-/** A batch that was given up before it was decided leaves a mark; without one no answer was lost in earnest. */
+/** A batch that was resolved before it was decided leaves a void mark. Without a mark the fault had no effect. */
 export async function checkVoidMarks({ server, database }: Rig): Promise<string[]> {
   const marks = `select from stock_ledger where kind = 'void'`;
   return (await server.query(marks, { database })).length > 0 ? [] : ['no batch was given up'];
 }
 
 const arrivalMs = 300;
-// A timer may be early by a little.
+// A timer may fire a little early.
 const marginMs = 20;
 const frozenMax = 3;
 
 type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
 
-/** Disposers backends for which a batch is on its way: they find it when they wake up. */
+/** Suspends backends to which a batch is on its way. They read it when they resume. */
 const stopBeforeBatch: Stop = {
   where: 'before its batch',
   async stop({ rig, pause }) {
@@ -130,7 +130,7 @@ const stopBeforeBatch: Stop = {
       );
       for (const { pid } of rows) {
         if (!signal(pid, 'SIGSTOP')) continue;
-        // One that may have its batch already goes on; there will be others.
+        // A backend that may have its batch already is resumed; others follow.
         if (performance.now() < arrivesMs - marginMs) frozen.push(pid);
         else signal(pid, 'SIGCONT');
       }
@@ -139,7 +139,7 @@ const stopBeforeBatch: Stop = {
       proxy.slowWhen = (piece, direction, { clientPort }) => {
         const text = piece.toString('latin1');
         if (direction !== 'toServer' || !claimStatement.test(text)) return undefined;
-        // Claims of the coupon whose stock comes and goes: refused meanwhile, they could win when they come late.
+        // Claims of a coupon that gets new stock: refused meanwhile, they could win when they arrive late.
         if (!text.includes('-growing') || frozen.length + freezing.size >= frozenMax) {
           return undefined;
         }
@@ -160,7 +160,7 @@ const stopBeforeBatch: Stop = {
   },
 };
 
-/** Disposers one that has the lock of a coupon. */
+/** Suspends a backend that holds the lock of a coupon. */
 const stopAtWork: Stop = {
   where: 'that holds a lock',
   async stop({ rig }) {
@@ -174,7 +174,7 @@ const stopAtWork: Stop = {
         );
         const pid = rows[0]?.pid;
         if (pid === undefined || !signal(pid, 'SIGSTOP')) continue;
-        // Whoever writes nothing yet has locked nothing, and is missed by nobody.
+        // A transaction that has written nothing holds no lock of a coupon, and blocks no other.
         const isWriting = await client
           .query('select from pg_stat_activity where pid = $1 and backend_xid is not null', [pid])
           .then(({ rowCount }) => rowCount === 1)
@@ -194,12 +194,12 @@ const stopAtWork: Stop = {
 
 const looksMax = 2000;
 
-/** A connection that is there before it is needed. */
+/** A connection that is open before it is needed. */
 async function connectTo({ server }: Rig): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: server.url(),
     application_name: 'faults',
-    // A backend that stands still with what others need must not hold up who lets it go on.
+    // A suspended backend with a lock must not block the session that resumes it.
     query_timeout: 1000,
   });
   client.on('error', () => undefined);
@@ -207,7 +207,7 @@ async function connectTo({ server }: Rig): Promise<pg.Client> {
   return client;
 }
 
-/** Row 16: no connection is left for a service that has lost its own. */
+/** Row 16: no connection is free for a service that has lost its own. */
 export const slotsExhausted: FaultRow = {
   row: 16,
   name: 'connection slots exhausted',
@@ -218,7 +218,7 @@ export const slotsExhausted: FaultRow = {
     await injection.fault('all connection slots taken', async () => {
       const hogs = await takeSlots(rig.server);
       try {
-        // The service must not be back before what it lost is taken too.
+        // The service must not reconnect before its lost connections are taken too.
         await Promise.all(rig.nodes.map(({ proxy }) => proxy.refuse()));
         await waitFor('end of the sessions of the service', async () => {
           hogs.push(...(await takeSlots(rig.server)));
@@ -228,7 +228,7 @@ export const slotsExhausted: FaultRow = {
         for (const { proxy } of rig.nodes) await proxy.accept();
         await injection.pause(chance.between(2000, 3500));
         const sessions = await sessionsOf(rig, hogs);
-        if (sessions > 0) throw new Error(`the service got ${sessions} connections all the same`);
+        if (sessions > 0) throw new Error(`the service got ${sessions} connections nevertheless`);
       } finally {
         await Promise.all(hogs.map((hog) => hog.end().catch(() => undefined)));
       }
@@ -236,7 +236,7 @@ export const slotsExhausted: FaultRow = {
   },
 };
 
-/** How many sessions the service has, asked over a connection that is there already. */
+/** The number of the service's sessions, read over a connection that is open already. */
 async function sessionsOf({ database }: Rig, [hog]: readonly pg.Client[]): Promise<number> {
   const sessions = await hog?.query(
     `select from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
@@ -263,7 +263,7 @@ async function takeSlots(server: PostgresServer): Promise<pg.Client[]> {
 
 const otherCouponsShareMin = 0.9;
 
-/** Row 17: somebody holds the row of the hot coupon. */
+/** Row 17: another session locks the row of the hot coupon. */
 export const hotCouponLocked: FaultRow = {
   row: 17,
   name: 'long lock on the hot coupon',
@@ -297,12 +297,12 @@ export const hotCouponLocked: FaultRow = {
       return share >= otherCouponsShareMin
         ? []
         : [
-            `while the hot coupon was locked, ${share.toFixed(2)} of what was asked of others was served`,
+            `while the hot coupon was locked, ${share.toFixed(2)} of the requests for others were served`,
           ];
     }),
 };
 
-/** Row 28: the database's clock steps back, in the middle of a sale with a window. */
+/** Row 28: the clock of the database steps back during a sale with a window. */
 export const clockStepsBack: FaultRow = {
   row: 28,
   name: 'clock of the database steps back',
@@ -321,7 +321,7 @@ export const clockStepsBack: FaultRow = {
     });
   },
   async check({ rig }) {
-    // After the first step the time of decisions stands still: several of one coupon carry the same.
+    // After the first step the time of decisions does not advance: several of one coupon carry the same time.
     const still = await rig.server.query(
       `select from stock_ledger where kind = 'claimed' group by coupon_id, recorded_at having count(*) > 2`,
       { database: rig.database },
@@ -330,8 +330,8 @@ export const clockStepsBack: FaultRow = {
   },
 };
 
-// PostgreSQL looks for its own functions first only while the path does not name their schema. The functions that decide
-// get such a path of their own, since the service pins that of its sessions.
+// PostgreSQL searches its own functions first unless the path names their schema. The deciding functions get such a path,
+// since the service sets the path of its sessions.
 const steppingClockSql = `
   create schema faults;
   create table faults.clock (behind interval not null);

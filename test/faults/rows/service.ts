@@ -5,11 +5,11 @@ import type { FaultRow, Injection } from '../fault-row.ts';
 import type { ServiceNode } from '../rig.ts';
 import { servedShare } from '../seen.ts';
 
-/** The statements of the service that a failpoint waits for, as they show in what it sends. */
+/** The names of the statements that a failpoint waits for, as the service sends them. */
 export const claimStatement = /claim-b(?:atch|undle)/;
 export const voidStatement = /void-batch/;
 
-/** Named moments in the life of a batch at which a node is killed. */
+/** The moments in the life of a batch at which a node is killed. */
 const failpoints: Record<string, { statement: RegExp; cut: Cut }> = {
   'before the batch is sent': { statement: claimStatement, cut: 'before' },
   'while the batch is decided': { statement: claimStatement, cut: 'behind' },
@@ -19,7 +19,7 @@ const failpoints: Record<string, { statement: RegExp; cut: Cut }> = {
 const killsMin = 2;
 const failpointMsMax = 2000;
 
-/** Row 1: `kill -9`, idle or at a failpoint in the middle of a batch. */
+/** Row 1: `kill -9` of a node that is idle, or at a failpoint in the middle of a batch. */
 export const serviceKilled: FaultRow = {
   row: 1,
   name: 'service killed',
@@ -57,13 +57,13 @@ async function killAt({ pause }: Injection, node: ServiceNode, where: string): P
     node.proxy.afterCut = strike;
     node.proxy.cutWhen = (piece) => (statement.test(piece.toString('latin1')) ? cut : undefined);
   });
-  // Without a claim on this node there is no such moment; then it is killed idle.
+  // Without a claim on this node there is no such moment; then the idle node is killed.
   if ((await Promise.race([reached, pause(failpointMsMax).then(() => 'late')])) === 'late') {
     node.kill();
   }
 }
 
-/** Row 2: a deployment: SIGTERM under load, and a new process in its place. */
+/** Row 2: a deployment. A node gets SIGTERM under load, and a new process replaces it. */
 export const serviceStopped: FaultRow = {
   row: 2,
   name: 'service stopped in order',
@@ -90,7 +90,7 @@ export const serviceStopped: FaultRow = {
 
 const otherNodesShareMin = 0.9;
 
-/** Row 3: a node stands still for some seconds; the others hold no lock of it and go on. */
+/** Row 3: a node is suspended for some seconds. The others need no lock of it and go on. */
 export const serviceFrozen: FaultRow = {
   row: 3,
   name: 'service frozen',
@@ -114,21 +114,19 @@ export const serviceFrozen: FaultRow = {
       );
       return share >= otherNodesShareMin
         ? []
-        : [
-            `while one node stood still, the others served ${share.toFixed(2)} of what they were asked`,
-          ];
+        : [`while one node was suspended, the others served ${share.toFixed(2)} of their requests`];
     });
   },
 };
 
 const blockPreload = new URL('../block-event-loop.mjs', import.meta.url).href;
 
-/** Row 32: the event loop stands still again and again, in a process with little memory. */
+/** Row 32: the event loop stalls repeatedly, in a process with little memory. */
 export const eventLoopBlocked: FaultRow = {
   row: 32,
   name: 'event loop blocked, small heap',
   env: { NODE_OPTIONS: `--import=${blockPreload} --max-old-space-size=96` },
-  // So short that clients feel half a second.
+  // So short that clients notice half a second.
   drill: { timeoutMs: 400, rate: 800 },
   faultSeconds: 6,
   isFelt: true,

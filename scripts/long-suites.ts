@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/**
+ * Prints the files of `npm run test:long` that a change affects, for `.ci/run`. Compares with the point where the branch
+ * left `main`, and on `main` with the commit before. Prints nothing without a history: the nightly run has all suites.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+// The path of each suite, or how the paths of its files begin, with the paths that it depends on besides its own.
+const suites: Record<string, RegExp> = {
+  'test/e2e/bundled-postgres': /^src\/adapters\/bundled-postgres\//,
+  'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
+  'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
+  'test/e2e/container-image.test.ts':
+    /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
+  'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
+  'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
+  'test/faults/': /^src\/(?:core\/claims\/|adapters\/postgres\/)/,
+};
+
+/** All suites, by the beginning of their paths. */
+export const allSuites: readonly string[] = Object.keys(suites);
+
+/** The suites that the change of these files affects. A unit test affects none. */
+export function affectedSuites(changed: readonly string[]): string[] {
+  return Object.entries(suites)
+    .filter(([suite, dependsOn]) =>
+      changed.some(
+        (path) => path.startsWith(suite) || (dependsOn.test(path) && !path.endsWith('.test.ts')),
+      ),
+    )
+    .map(([suite]) => suite);
+}
+
+/** The changed files, with those that are not committed; undefined without a commit to compare with. */
+export function changedFiles(git: (...args: string[]) => string | undefined): string[] | undefined {
+  const head = git('rev-parse', 'HEAD');
+  const main = ['origin/main', 'main'].find((name) => git('rev-parse', '--verify', name));
+  const fork = main && git('merge-base', 'HEAD', main);
+  const base = fork === undefined || fork === head ? git('rev-parse', '--verify', 'HEAD~1') : fork;
+  if (base === undefined) return undefined;
+  return git('diff', '--name-only', base)?.split('\n');
+}
+
+/** What git prints; undefined when it fails, or is not there. */
+function runGit(...args: string[]): string | undefined {
+  try {
+    return execFileSync('git', args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const changed = changedFiles(runGit);
+  if (changed === undefined) process.stderr.write('no commit to compare with: no long suites\n');
+  process.stdout.write(
+    affectedSuites(changed ?? [])
+      .map((suite) => `${suite}\n`)
+      .join(''),
+  );
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { readdirSync } from 'node:fs';
+import { posix, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { affectedSuites, allSuites, changedFiles } from '../scripts/long-suites.ts';
+
+describe('the long suites of a change', () => {
+  it.each([
+    [
+      ['src/adapters/bundled-postgres/account.ts'],
+      ['test/e2e/bundled-postgres', 'test/e2e/kill-nine.test.ts'],
+    ],
+    [['Dockerfile'], ['test/e2e/container-image.test.ts']],
+    [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer.test.ts']],
+    [['test/faults/rows/disk.ts', 'README.md'], ['test/faults/']],
+    [
+      ['src/core/claims/claim-lane.ts'],
+      ['test/integration/failover.test.ts', 'test/simulation/', 'test/faults/'],
+    ],
+    [['src/core/claims/claim-lane.test.ts', 'src/core/errors.ts', ''], []],
+    [[], []],
+  ])('after a change of %j are %j', (changed, suites) => {
+    expect(affectedSuites(changed)).toEqual(suites);
+  });
+
+  it('exist', () => {
+    const names = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' });
+    const files = names.map((name) => posix.join('test', name.replaceAll(sep, '/')));
+    expect(allSuites.filter((suite) => !files.some((file) => file.startsWith(suite)))).toEqual([]);
+  });
+});
+
+describe('the changed files', () => {
+  /** A git that knows these commands and fails at all others. */
+  const git =
+    (outputs: Record<string, string>) =>
+    (...args: string[]) =>
+      outputs[args.join(' ')];
+
+  it('are those since the branch left main', () => {
+    const known = {
+      'rev-parse HEAD': 'c3',
+      'rev-parse --verify main': 'c2',
+      'merge-base HEAD main': 'c1',
+      'diff --name-only c1': 'a.ts\nb.ts',
+    };
+    expect(changedFiles(git(known))).toEqual(['a.ts', 'b.ts']);
+  });
+
+  it('are those of the last commit on main itself, and without a main', () => {
+    const last = { 'rev-parse --verify HEAD~1': 'c1', 'diff --name-only c1': 'a.ts' };
+    const onMain = {
+      'rev-parse HEAD': 'c2',
+      'rev-parse --verify origin/main': 'c2',
+      'merge-base HEAD origin/main': 'c2',
+    };
+    expect(changedFiles(git({ ...last, ...onMain }))).toEqual(['a.ts']);
+    expect(changedFiles(git({ ...last, 'rev-parse HEAD': 'c2' }))).toEqual(['a.ts']);
+  });
+
+  it('are unknown without git, and at the first commit', () => {
+    expect(changedFiles(git({}))).toBeUndefined();
+    expect(changedFiles(git({ 'rev-parse HEAD': 'c1' }))).toBeUndefined();
+  });
+});

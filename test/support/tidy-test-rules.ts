@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The rules about tests. */
+import { type Finding, findAll, findingAt, scanned, type TidyFile } from './tidy-files.ts';
+
+// They wait for a condition, or are slow by design: a slow network, a slow service, a client that pauses, a fault.
+const slowByDesign = new Set([
+  'test/support/wait-for.ts',
+  'test/support/last-for.ts',
+  'test/support/crowd.ts',
+  'test/support/fault-proxy.ts',
+  'test/support/drill-fake-service.ts',
+]);
+
+// In these a time that passes is the subject of the test, such as the life of a stock snapshot.
+const aboutTime = new Set([
+  'src/entrypoints/http/drain.test.ts',
+  'test/e2e/balancer.test.ts',
+  'test/e2e/bundled-postgres.test.ts',
+  'test/integration/commit-unknown-frozen.test.ts',
+  'test/integration/commit-unknown.test.ts',
+  'test/integration/embedding.test.ts',
+  'test/integration/lost-answers.test.ts',
+  'test/integration/sold-out-cache.test.ts',
+]);
+
+const onlySetImmediate = /\{\s*setImmediate\b[^,}]*\}\s*from\s*$/;
+
+/** A test waits for a condition with `waitFor`. A fault or a pause of given length uses `lastFor`. */
+export function sleepsInTests(files: readonly TidyFile[]): Finding[] {
+  return files.filter(isTestCode).flatMap((file) => {
+    const { code, literals } = scanned(file);
+    const imports = literals.filter(
+      ({ text, start }) =>
+        /^(?:node:)?timers\/promises$/.test(text) && !onlySetImmediate.test(code.slice(0, start)),
+    );
+    return [
+      ...imports.map(({ text, start }) => findingAt(file, start, `imports ${text}`)),
+      ...findAll(file, code, /(?<![.\w])setTimeout\s*\((?!\s*\))/g, () => 'calls setTimeout'),
+    ];
+  });
+}
+
+function isTestCode({ path }: TidyFile): boolean {
+  const isTest = path.endsWith('.test.ts') || /^test\/.*\.m?ts$/.test(path);
+  return isTest && !slowByDesign.has(path) && !aboutTime.has(path);
+}
