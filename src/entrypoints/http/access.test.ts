@@ -2,7 +2,7 @@
 import Fastify from 'fastify';
 import { expect, it } from 'vitest';
 import { type AccessRule, accessWith, enforceAccess } from './access.ts';
-import type { HttpApp } from './route.ts';
+import type { HttpApp } from './http-app.ts';
 
 const keys = { adminApiKey: 'the-admin-key', claimApiKey: 'the-claim-key' };
 

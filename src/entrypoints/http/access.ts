@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import type { HttpApp } from './route.ts';
+import type { HttpApp } from './http-app.ts';
 
 /**
  * Who may call a route. A rule whose key is not set lets every caller through.

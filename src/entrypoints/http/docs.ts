@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { HttpApp } from './route.ts';
+import type { HttpApp } from './http-app.ts';
 
 /** Generates OpenAPI from the routes that are added after this. */
 export async function describeRoutes(app: HttpApp, version: string): Promise<void> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { HttpApp, HttpDependencies } from './route.ts';
+import type { HttpApp } from './http-app.ts';
+import type { HttpDependencies } from './route.ts';
 
 // The engine counts claims by outcome, so they do not pay for a second count.
 const leftOut = new Set(['claimCoupon']);

@@ -21,6 +21,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { ClientConnections } from './connections/client-connections.ts';
 import { refuseBeyondLimit } from './connections/refuse-beyond-limit.ts';
+import type { HttpApp } from './http-app.ts';
 import { sendProblem } from './problems/problem.ts';
 import { toProblemDetails } from './problems/to-problem.ts';
 import { applyCors, corsHeaders } from './requests/cors.ts';
@@ -33,7 +34,7 @@ import { refuseForeignOrigins } from './requests/refuse-foreign-origins.ts';
 import { firstRefusal, type RequestCheck } from './requests/request-check.ts';
 import { refuseAmbiguousHead } from './requests/request-head.ts';
 import { runInTrace, traceStart } from './requests/trace-requests.ts';
-import type { HttpApp, HttpDependencies } from './route.ts';
+import type { HttpDependencies } from './route.ts';
 
 /** The rules and the parts of the server that the hooks use. */
 export type RequestHooksOptions = HostRuleOptions & {

@@ -1,12 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
 import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
 import type { AddStock } from '../../core/coupons/add-stock.ts';
@@ -17,15 +9,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
 import type { Access } from './access.ts';
-
-/** The Fastify server, typed by the schemas of its routes. */
-export type HttpApp = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression<RawServerDefault>,
-  RawReplyDefaultExpression<RawServerDefault>,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
+import type { HttpApp } from './http-app.ts';
 
 /** The log: bugs as errors, reached limits as warnings, changes by operators as info. */
 export type HttpLog = {

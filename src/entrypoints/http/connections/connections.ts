@@ -14,8 +14,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Connection, connectionOf } from './connection.ts';
-import { ConnectionList } from './connection-list.ts';
+import { Connection, ConnectionList, connectionOf } from './connection.ts';
 import { type CloseCounts, type CloseReason, ConnectionLog } from './connection-log.ts';
 import { Eviction } from './eviction.ts';
 

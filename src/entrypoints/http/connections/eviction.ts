@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Socket } from 'node:net';
-import type { Connection } from './connection.ts';
+import type { Connection, ConnectionList } from './connection.ts';
 import { isBeingAnswered } from './connection.ts';
-import type { ConnectionList } from './connection-list.ts';
 import type { CloseReason } from './connection-log.ts';
 
 // How long a new connection may take to send its first request, near the limit and at the limit.
