@@ -193,7 +193,7 @@ export class Limbo {
 
   /** How many batches' answers were lost. */
   losses(): Promise<number> {
-    return this.metric('firstcome_claim_batches_unknown_total');
+    return this.metric('firstcome_claim_batch_answers_lost_total');
   }
 
   /** Changes the coupons as somebody at a terminal would. */

@@ -21,7 +21,7 @@ export type WorkersOptions = {
   keys(): KeysMessage;
   /** Joins the metrics of the workers. A place, from 0, is one worker's, and after its death that of the next. */
   metrics: {
-    heard(place: number, snapshot: never): void;
+    receive(place: number, snapshot: never): void;
     ended(place: number): void;
     text(): Promise<MetricsText>;
   };
@@ -180,7 +180,7 @@ export class Workers {
     const wanted = this.snapshotsWanted.get(id);
     // Too late, or from beyond the grave: what that worker has counted is kept already.
     if (wanted === undefined) return;
-    this.options.metrics.heard(wanted.place, snapshot as never);
+    this.options.metrics.receive(wanted.place, snapshot as never);
     wanted.settle();
   }
 }
