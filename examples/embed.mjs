@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A program of one's own that hands out coupons with the engine inside: DATABASE_URL=... node embed.mjs */
+/** A program that embeds the engine and hands out coupons: DATABASE_URL=... node embed.mjs */
 import { AppError, createFirstcome, migrate } from 'firstcome';
 import pg from 'pg';
 
@@ -9,23 +9,23 @@ const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
   connectionTimeoutMillis: 2000,
 });
-// As for every pool: without a listener, the loss of an idle connection ends the process.
+// Every pool needs this listener: without it, the loss of an idle connection ends the process.
 pool.on('error', (error) => say(`an idle connection was lost: ${error.message}`));
 
-// A step of the deployment; it does nothing where the schema is up to date.
+// Usually a step of the deployment. It does nothing if the schema is up to date.
 await migrate({ pool });
 const firstcome = await createFirstcome({ pool });
 
 const couponName = `EMBED-${Date.now()}`;
 await firstcome.createCoupon({ name: couponName, amount: 2 });
 
-/** One try; what it throws tells by its code whether it may have changed something. */
+/** Claims, and retries while the outcome is unknown: the claim may be stored or not. */
 async function claim(userId, idempotencyKey) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await firstcome.claim({ couponName, userId, idempotencyKey });
     } catch (error) {
-      // The same key again: the answer then is the truth, whatever became of the first try.
+      // With the same key, the retry returns the true outcome.
       if (!(error instanceof AppError && error.code === 'outcome_unknown') || attempt === 3)
         throw error;
     }
@@ -39,6 +39,6 @@ for (const [index, { outcome }] of outcomes.entries()) say(`${users[index]}: ${o
 const { amount, remainingAmount, holders } = await firstcome.readCoupon(couponName);
 say(`${amount - remainingAmount} of ${amount} claimed, by ${holders.join(' and ')}`);
 
-// First the engine, which gives the pool its connections back, then the pool.
+// Stop the engine first: it releases its connections to the pool.
 await firstcome.stop();
 await pool.end();
