@@ -97,11 +97,11 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Coupons',
-          help: 'Coupons with claims in flight, and sold out coupons in the cache.',
+          help: 'Coupons with claims in progress, and sold out coupons in the cache.',
           kind: 'lines',
           unit: 'short',
           queries: [
-            query(`sum(${series('firstcome_claim_lanes')})`, 'claims in flight'),
+            query(`sum(${series('firstcome_claim_lanes')})`, 'claims in progress'),
             query(`sum(${series('firstcome_sold_out_coupons')})`, 'sold out, cached'),
           ],
         },

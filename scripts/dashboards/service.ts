@@ -120,7 +120,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Lanes',
-          help: 'Coupons with claims in flight, by instance. CLAIM_LANES_MAX is the limit.',
+          help: 'Coupons with claims in progress, by instance. CLAIM_LANES_MAX is the limit.',
           kind: 'lines',
           unit: 'short',
           queries: [query(series('firstcome_claim_lanes'), '{{instance}}')],
