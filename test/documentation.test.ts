@@ -14,6 +14,13 @@ describe('the documentation', () => {
     expect(pages.length).toBeGreaterThan(20);
     expect(brokenLinks(pages, (path) => existsSync(join(root, path)))).toEqual([]);
   });
+
+  it('begins with a README.md of at most 1,100 words', () => {
+    const readme = pages.find(({ path }) => path === 'README.md')?.text ?? '';
+    const words = readme.split(/\s+/).filter((word) => word !== '');
+    expect(words.length).toBeGreaterThan(300);
+    expect(words.length).toBeLessThanOrEqual(1_100);
+  });
 });
 
 describe('the search for broken links', () => {
