@@ -9,23 +9,23 @@ const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
   connectionTimeoutMillis: 2000,
 });
-// Every pool needs this listener: without it, the loss of an idle connection ends the process.
+// Every pool needs one: without it, the loss of an idle connection ends the process.
 pool.on('error', (error) => say(`an idle connection was lost: ${error.message}`));
 
-// Usually a step of the deployment. It does nothing if the schema is up to date.
+// A step of the deployment; it does nothing when the schema is up to date.
 await migrate({ pool });
 const firstcome = await createFirstcome({ pool });
 
 const couponName = `EMBED-${Date.now()}`;
 await firstcome.createCoupon({ name: couponName, amount: 2 });
 
-/** Claims, and retries while the outcome is unknown: the claim may be stored or not. */
+/** Claims, and retries when the outcome is unknown. */
 async function claim(userId, idempotencyKey) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await firstcome.claim({ couponName, userId, idempotencyKey });
     } catch (error) {
-      // With the same key, the retry returns the true outcome.
+      // The same key again gets the definite outcome, whether the first try was stored or not.
       if (!(error instanceof AppError && error.code === 'outcome_unknown') || attempt === 3)
         throw error;
     }
@@ -39,6 +39,6 @@ for (const [index, { outcome }] of outcomes.entries()) say(`${users[index]}: ${o
 const { amount, remainingAmount, holders } = await firstcome.readCoupon(couponName);
 say(`${amount - remainingAmount} of ${amount} claimed, by ${holders.join(' and ')}`);
 
-// Stop the engine first: it releases its connections to the pool.
+// First the engine, which ends the connections that the pool has lent, then the pool.
 await firstcome.stop();
 await pool.end();

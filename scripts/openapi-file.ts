@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
-import type { HttpParts } from '../src/entrypoints/http/parts.ts';
+import type { HttpDependencies } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
 
 const { version } = JSON.parse(
@@ -10,7 +10,7 @@ const { version } = JSON.parse(
 
 /** Returns the file as text. Its keys have the order in which the code declares routes and schemas. */
 export async function openapiFile(): Promise<string> {
-  const { app } = await createHttpServer(options, parts);
+  const { app } = await createHttpServer(options, dependencies);
   try {
     return `${JSON.stringify(app.swagger(), null, 2)}\n`;
   } finally {
@@ -35,7 +35,7 @@ const uncalled = () => {
   throw new Error('this server is not for requests');
 };
 
-const parts: HttpParts = {
+const dependencies: HttpDependencies = {
   claimCoupon: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },

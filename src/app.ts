@@ -2,8 +2,8 @@
 /** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
 import type { Logger } from 'pino';
 import type { Tracing } from './adapters/opentelemetry/tracing.ts';
-import { InstallationWatch } from './adapters/postgres/installation-watch.ts';
-import { openPools } from './adapters/postgres/pools.ts';
+import { openPools } from './adapters/postgres/connections/open-pools.ts';
+import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
@@ -20,7 +20,8 @@ import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import { AppError } from './core/errors.ts';
 import { StockCheck } from './core/stock/stock-check.ts';
-import { assertCanListen, leave, listen } from './entrypoints/http/listen.ts';
+import { drain } from './entrypoints/http/drain.ts';
+import { assertCanListen, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
 /** A service that runs. */
@@ -102,7 +103,7 @@ export async function startOnDatabase(
       },
       'service started',
     );
-    return { url, dataLocation: database.place };
+    return { url, dataLocation: database.location };
   });
 }
 
@@ -125,7 +126,7 @@ export async function startProcess(
     const url = await listen(server, config.http);
     disposers.push(() => {
       stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
-      return leave(server, {
+      return drain(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
         finishClaims: (timeoutMs) => lanes.stop(timeoutMs),
@@ -208,7 +209,7 @@ async function composeProcess(
     version,
     config: configFacts(config),
     lanes: () => lanes.depth(),
-    pools: () => ({ batches: forBatches.use(), queries: forQueries.use() }),
+    pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
     httpConnections: () => server.connections(),

@@ -46,8 +46,8 @@ function secretFile(content: string, mode = 0o600): string {
   return path;
 }
 
-describe('the defaults', () => {
-  it('hold when nothing is set, without a warning', () => {
+describe('default settings', () => {
+  it('uses the documented defaults, without a warning, when no variable is set', () => {
     const config = loadConfig({});
     expect(config.http).toEqual({
       host: '127.0.0.1',
@@ -95,26 +95,28 @@ describe('the defaults', () => {
     });
   });
 
-  it('hold for a variable that is set to the empty text', () => {
+  it('treats a variable with an empty text as unset', () => {
     const empty = Object.fromEntries(settings.map(({ variable }) => [variable, '']));
     expect(loadConfig({ ...empty, DATABASE_URL_FILE: '' })).toEqual(loadConfig({}));
   });
 
-  it('are what the table of settings says they are', () => {
-    const said = Object.fromEntries(settings.map((setting) => [setting.variable, setting.default]));
+  it('loads the defaults that the table of settings describes', () => {
+    const defaults = Object.fromEntries(
+      settings.map((setting) => [setting.variable, setting.default]),
+    );
     for (const { variable, value } of describeConfig(loadConfig({}))) {
-      expect([variable, value]).toEqual([variable, said[variable] ?? '']);
+      expect([variable, value]).toEqual([variable, defaults[variable] ?? '']);
     }
   });
 
-  it('let the lock timeout follow a shorter claim timeout, but not a longer one', () => {
+  it('lowers the lock timeout for a shorter claim timeout, and does not raise it for a longer one', () => {
     expect(loadConfig({ CLAIM_TIMEOUT_MS: '100' }).database.lockTimeoutMs).toBe(30);
     expect(loadConfig({ CLAIM_TIMEOUT_MS: '60000' }).database.lockTimeoutMs).toBe(1_500);
   });
 });
 
-describe('a configuration', () => {
-  it('cannot be changed once it is loaded, at any depth', () => {
+describe('a loaded configuration', () => {
+  it('freezes the configuration at every depth', () => {
     const config = loadConfig({ ADMIN_API_KEY: adminKey, CORS_ORIGINS: 'https://a.example' });
     expect(() => config.warnings.push('more')).toThrow(TypeError);
     expect(() => config.http.corsOrigins.push('https://b.example')).toThrow(TypeError);
@@ -122,7 +124,7 @@ describe('a configuration', () => {
     expect(Object.isFrozen(config.auth.adminApiKey)).toBe(true);
   });
 
-  it('takes each setting from its own variable', () => {
+  it('reads each setting from its own variable', () => {
     const env: Record<string, string> = {
       ...{
         HOST: '::1',
@@ -132,7 +134,7 @@ describe('a configuration', () => {
       },
       ...{ ALLOW_ANONYMOUS_ADMIN: 'true', DATA_DIR: '/data', LOG_LEVEL: 'trace' },
     };
-    // Each number is another one, so that two variables that were swapped would show.
+    // All numbers differ, so that two swapped variables would show.
     let next = 10_000;
     for (const setting of settings) {
       if (setting.kind === 'number' && setting.variable !== 'PORT')
@@ -146,12 +148,12 @@ describe('a configuration', () => {
     }
   });
 
-  it('leaves the environment that it was read from as it was', () => {
+  it('does not change the environment that it reads', () => {
     const env = Object.freeze({ PORT: '81', CORS_ORIGINS: 'https://a.example' });
     expect(loadConfig(env).http.port).toBe(81);
   });
 
-  it('reads true, false, 1 and 0', () => {
+  it('reads true, false, 1 and 0 as a yes or no', () => {
     const read = (text: string) =>
       loadConfig({ ALLOW_ANONYMOUS_ADMIN: text }).auth.allowAnonymousAdmin;
     expect(['true', 'false', '1', '0'].map(read)).toEqual([true, false, true, false]);
@@ -159,8 +161,8 @@ describe('a configuration', () => {
   });
 });
 
-describe('mistakes', () => {
-  it('are told all at once, each with the variable, the value and what is allowed', () => {
+describe('mistakes in the environment', () => {
+  it('reports all mistakes at once, each with the variable, the value and what is allowed', () => {
     const mistakes = mistakesIn({
       PORT: 'abc',
       LOG_LEVEL: 'loud',
@@ -175,7 +177,7 @@ describe('mistakes', () => {
     ]);
   });
 
-  it('include every text that is not a plain whole number within its bounds', () => {
+  it('refuses every text that is not a plain whole number within its bounds', () => {
     for (const text of [' 80', '80 ', '0x50', '8e1', '80.0', '+80', '080', '-1', '65536', 'NaN']) {
       expect(mistakesIn({ PORT: text })).toHaveLength(1);
     }
@@ -184,7 +186,7 @@ describe('mistakes', () => {
     expect(mistakesIn({ PORT: '65535' })).toEqual([]);
   });
 
-  it('include variables whose names are nearly those of settings', () => {
+  it('reports misspelt variables before wrong values, and no rule about what they were meant to set', () => {
     expect(
       mistakesIn({
         ...{ DATABASE_ULR: 'postgres://ada:hunter2@db/shop', CLAIM_TIMOUT_MS: '100' },
@@ -201,12 +203,12 @@ describe('mistakes', () => {
     ]);
   });
 
-  it('include no variable of another program, and none that is empty', () => {
+  it('ignores variables of other programs and misspelt variables that are empty', () => {
     const others = { HOSTNAME: 'shop', FIRSTCOME_PORT: 'tcp://10.0.0.1:8080', PORTS: '80' };
     expect(loadConfig({ ...others, DATABASE_ULR: '', PORT_FILE: '' })).toEqual(loadConfig({}));
   });
 
-  it('are found at every bound of every number, and one beyond it', () => {
+  it('accepts both bounds of every number and refuses one beyond them', () => {
     for (const { variable, kind, allowed } of settings) {
       if (kind !== 'number') continue;
       const [min = Number.NaN, max = Number.NaN] = allowed.match(/\d+/g)?.map(Number) ?? [];
@@ -217,11 +219,11 @@ describe('mistakes', () => {
     }
   });
 
-  it('show control characters escaped, so that a value cannot draw on the terminal', () => {
+  it('escapes control characters in a mistake, so that a value cannot draw on the terminal', () => {
     expect(mistakesIn({ LOG_LEVEL: 'in\u001bfo\n' })[0]).toMatch(/but is "in\\u001bfo\\n"$/);
   });
 
-  it('never show a secret, wherever it came from', () => {
+  it('never shows a wrong secret, from the environment or from a file', () => {
     const secret = 'pass word';
     const path = secretFile(secret);
     for (const env of [
@@ -240,12 +242,12 @@ describe('mistakes', () => {
     );
   });
 
-  it('are carried by an error that holds them one a line', () => {
+  it('throws an error with one line per mistake', () => {
     const error = new ConfigError(['first', 'second']);
     expect(error).toMatchObject({ name: 'ConfigError', message: 'first\nsecond' });
   });
 
-  it('are the only thing that any environment can bring about', () => {
+  it('throws nothing but mistakes for random environments', () => {
     const text = fc.oneof(
       fc.string(),
       fc.string({ unit: 'binary' }),
@@ -261,13 +263,13 @@ describe('mistakes', () => {
   });
 });
 
-describe('lists', () => {
-  it('are parted by commas, with spaces around the items and empty items left out', () => {
+describe('lists and texts', () => {
+  it('splits lists at commas and drops spaces around items and empty items', () => {
     const { http } = loadConfig({ ALLOWED_HOSTS: ' Shop.Example , ,[::1],0:0:0:0:0:0:0:1,' });
     expect(http.allowedHosts).toEqual(['shop.example', '[::1]', '[::1]']);
   });
 
-  it('hold origins in the form in which a browser sends them', () => {
+  it('converts origins to the form in which a browser sends them', () => {
     const given = 'HTTPS://Shop.Example:443, http://shop.example:8080';
     expect(loadConfig({ CORS_ORIGINS: given }).http.corsOrigins).toEqual([
       'https://shop.example',
@@ -279,7 +281,7 @@ describe('lists', () => {
     ...['capacitor://localhost', 'ionic://localhost', 'tauri://localhost', 'app://shop:3000'],
     ...['capacitor-electron://-', 'chrome-extension://abcdefghijklmnop', 'http://tauri.localhost'],
     ...['http://[::1]:8080', 'https://10.0.0.1', 'http://localhost', 'https://shop.example.'],
-  ])('take the origin %s as it is', (origin) => {
+  ])('accepts the origin %s unchanged', (origin) => {
     expect(loadConfig({ CORS_ORIGINS: origin }).http.corsOrigins).toEqual([origin]);
   });
 
@@ -288,7 +290,7 @@ describe('lists', () => {
     ['https://b\u00fccher.example', 'https://xn--bcher-kva.example'],
     ['http://[0:0:0:0:0:0:0:1]:80', 'http://[::1]'],
     ['app://shop:80', 'app://shop:80'],
-  ])('take the origin %s as %s, which is what is sent', (given, sent) => {
+  ])('converts the origin %s to %s, as a browser sends it', (given, sent) => {
     expect(loadConfig({ CORS_ORIGINS: given }).http.corsOrigins).toEqual([sent]);
   });
 
@@ -308,7 +310,7 @@ describe('lists', () => {
     ['https://', undefined],
     ['wss://a.example', 'no page comes by this scheme'],
     ['FILE://a.example', 'no page comes by this scheme'],
-  ])('refuse the origin %s and say why', (item, reason) => {
+  ])('refuses the origin %s and explains why', (item, reason) => {
     const [mistake, ...others] = mistakesIn({ CORS_ORIGINS: item });
     expect(others).toEqual([]);
     expect(mistake).toMatch(/^CORS_ORIGINS: each item must be an origin in full/);
@@ -316,7 +318,7 @@ describe('lists', () => {
     expect(mistake).toMatch(new RegExp(`, but one is "[^"]*"${end}$`));
   });
 
-  it('refuse what is not an origin and nothing more, naming the item', () => {
+  it('refuses only the wrong origins of a list, and names each', () => {
     const wrong = ['*', 'null', 'shop.example', 'https://a.example/', 'ftp://a.example'];
     wrong.push('https://a.example:99999', 'https://[::1]:99999', 'https://', 'localhost:80');
     for (const item of wrong) {
@@ -327,7 +329,7 @@ describe('lists', () => {
     }
   });
 
-  it('take a collector by its base URL', () => {
+  it('accepts the base URL of a collector and refuses other URLs', () => {
     const variable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
     for (const url of [
       'http://127.0.0.1:4318',
@@ -345,7 +347,7 @@ describe('lists', () => {
     }
   });
 
-  it('take a schema by a name that needs no quotes', () => {
+  it('accepts schema names that need no quotes and refuses others', () => {
     for (const schema of ['firstcome', 'public', '_', 'order', 'x'.repeat(63)]) {
       expect(loadConfig({ DATABASE_SCHEMA: schema }).database.schema).toBe(schema);
     }
@@ -358,7 +360,7 @@ describe('lists', () => {
     }
   });
 
-  it('refuse a host with a scheme, a port or a path', () => {
+  it('refuses a host with a scheme, a port or a path', () => {
     for (const item of [
       'http://a.example',
       'a.example:80',
@@ -372,8 +374,8 @@ describe('lists', () => {
   });
 });
 
-describe('a host that other machines can reach', () => {
-  it('needs an admin key or the explicit word that none is wanted, and the mistake says both', () => {
+describe('a HOST that other machines can reach', () => {
+  it('needs an admin key or ALLOW_ANONYMOUS_ADMIN, and the mistake names both', () => {
     const mistakes = mistakesIn({ HOST: '0.0.0.0' });
     expect(mistakes).toHaveLength(1);
     expect(mistakes[0]).toMatch(/ADMIN_API_KEY.*ALLOW_ANONYMOUS_ADMIN=true/);
@@ -381,19 +383,19 @@ describe('a host that other machines can reach', () => {
     expect(mistakesIn({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' })).toEqual([]);
   });
 
-  it('is warned about while anybody may claim or administer', () => {
+  it('warns about a reachable HOST while every client may claim or administer', () => {
     const keys = { ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey };
     expect(loadConfig({ HOST: '0.0.0.0', ...keys }).warnings).toEqual([]);
     expect(loadConfig({ HOST: '0.0.0.0', ADMIN_API_KEY: adminKey }).warnings).toEqual([
       expect.stringContaining('CLAIM_API_KEY is not set'),
     ]);
     expect(loadConfig({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: '1' }).warnings).toEqual([
-      expect.stringContaining('anybody who can reach the service can administer it'),
+      expect.stringContaining('every client that can reach the service can administer it'),
       expect.stringContaining('CLAIM_API_KEY is not set'),
     ]);
   });
 
-  it('is warned about where it ignores ALLOWED_HOSTS', () => {
+  it('warns when a reachable HOST with an admin key makes ALLOWED_HOSTS ineffective', () => {
     const env = { ALLOWED_HOSTS: 'shop.example', CLAIM_API_KEY: claimKey };
     expect(loadConfig({ ...env, HOST: '0.0.0.0', ADMIN_API_KEY: adminKey }).warnings).toEqual([
       expect.stringMatching(/^ALLOWED_HOSTS has no effect/),
@@ -404,14 +406,14 @@ describe('a host that other machines can reach', () => {
     }
   });
 
-  it('is every host but 127.0.0.0/8, ::1 and localhost', () => {
+  it('counts every host but 127.0.0.0/8, ::1 and localhost as reachable', () => {
     const near = ['127.0.0.1', '127.255.255.254', '::1', '0:0::1', 'localhost', 'LocalHost'];
     const far = ['0.0.0.0', '::', '128.0.0.1', '10.0.0.1', '::2', 'localhost.example', '127.1'];
     expect(near.map(isLoopback)).toEqual(near.map(() => true));
     expect(far.map(isLoopback)).toEqual(far.map(() => false));
   });
 
-  it('is not told of twice when the host itself is wrong', () => {
+  it('reports a wrong HOST once, without the rule about reachable hosts', () => {
     expect(mistakesIn({ HOST: 'http://0.0.0.0' })).toEqual([
       'HOST must be a host name or an IP address, without scheme or port, but is "http://0.0.0.0"',
     ]);
@@ -432,31 +434,31 @@ describe('rules between settings', () => {
     [{ CLAIM_WAITING_MAX: '9999' }, /^CLAIM_WAITING_MAX .* CLAIM_LANE_WAITING_MAX \(10000\)/],
     [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey }, undefined],
     [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: adminKey }, /^CLAIM_API_KEY must differ/],
-  ])('hold at the bound and fail one beyond it: %j', (env, expected) => {
+  ])('applies the rules between settings exactly at their bounds: %j', (env, expected) => {
     const mistakes = mistakesIn(env);
     expect(mistakes).toEqual(expected === undefined ? [] : [expect.stringMatching(expected)]);
   });
 
-  it('are not told when a setting that they compare has a mistake of its own', () => {
+  it('does not report a rule about a setting that has a mistake of its own', () => {
     expect(mistakesIn({ CLAIM_TIMEOUT_MS: 'x', DATABASE_LOCK_TIMEOUT_MS: '4000' })).toHaveLength(1);
   });
 });
 
 describe('secrets', () => {
-  it('are refused as keys when a header could not carry them', () => {
+  it('refuses keys that a header cannot carry', () => {
     for (const key of ['with space', 'tab\t', 'schlüssel', 'line\n']) {
       expect(mistakesIn({ ADMIN_API_KEY: key })).toHaveLength(1);
     }
   });
 
-  it('bring a warning when they are short enough to guess', () => {
+  it('warns about keys that are short enough to guess', () => {
     expect(loadConfig({ ADMIN_API_KEY: 'a'.repeat(32) }).warnings).toEqual([]);
     expect(loadConfig({ CLAIM_API_KEY: 'a'.repeat(31) }).warnings).toEqual([
       'CLAIM_API_KEY is shorter than 32 characters and may be guessed',
     ]);
   });
 
-  it('are read from a file, less one trailing newline', () => {
+  it('reads a secret from a file without one trailing newline', () => {
     for (const content of [adminKey, `${adminKey}\n`, `${adminKey}\r\n`]) {
       const config = loadConfig({ ADMIN_API_KEY_FILE: secretFile(content) });
       expect(config.auth.adminApiKey?.reveal()).toBe(adminKey);
@@ -469,35 +471,42 @@ describe('secrets', () => {
     expect(mistakesIn({ ADMIN_API_KEY_FILE: secretFile(`${adminKey}\n\n`) })).toHaveLength(1);
   });
 
-  it('may not be given twice', () => {
+  it('refuses a secret that is set both directly and by a file', () => {
     expect(mistakesIn({ CLAIM_API_KEY: claimKey, CLAIM_API_KEY_FILE: '/nowhere' })).toEqual([
       'CLAIM_API_KEY and CLAIM_API_KEY_FILE are both set, but only one of them may be',
     ]);
   });
 
-  it('may not come from a file that is missing, a folder, empty or huge; path and reason are told', () => {
-    const told = (path: string) => mistakesIn({ DATABASE_URL_FILE: path }).join('\n');
-    expect(told('/nowhere')).toBe(
+  it('refuses a secret file that is missing, a folder, empty or huge, and says why', () => {
+    const mistakesAbout = (path: string) => mistakesIn({ DATABASE_URL_FILE: path }).join('\n');
+    expect(mistakesAbout('/nowhere')).toBe(
       'DATABASE_URL_FILE must name a file that can be read, but "/nowhere" cannot: there is no such file',
     );
-    expect(told('hunter2')).toMatch(/can be read, but what it says cannot: there is no such file$/);
-    expect(told('hunter2'.repeat(60))).toMatch(
+    expect(mistakesAbout('hunter2')).toMatch(
+      /can be read, but what it says cannot: there is no such file$/,
+    );
+    expect(mistakesAbout('hunter2'.repeat(60))).toMatch(
       /can be read, but what it says cannot: ENAMETOOLONG$/,
     );
-    expect(told(tmpdir())).toMatch(/cannot: it is a folder$/);
-    expect(told(secretFile('\n'))).toMatch(/cannot: it is empty$/);
-    expect(told(secretFile('x'.repeat(65_537)))).toMatch(/cannot: it is over 65536 bytes$/);
+    expect(mistakesAbout(tmpdir())).toMatch(/cannot: it is a folder$/);
+    expect(mistakesAbout(secretFile('\n'))).toMatch(/cannot: it is empty$/);
+    expect(mistakesAbout(secretFile('x'.repeat(65_537)))).toMatch(
+      /cannot: it is over 65536 bytes$/,
+    );
   });
 
-  it.skipIf(process.platform === 'win32')('bring a warning when others can read the file', () => {
-    const warnings = (mode: number) =>
-      loadConfig({ ADMIN_API_KEY_FILE: secretFile(adminKey, mode) }).warnings.join('\n');
-    expect(warnings(0o600)).toBe('');
-    expect(warnings(0o640)).toMatch(/^ADMIN_API_KEY_FILE names ".*", which other users/);
-    expect(warnings(0o604)).toMatch(/^ADMIN_API_KEY_FILE/);
-  });
+  it.skipIf(process.platform === 'win32')(
+    'warns when other users can read the file of a secret',
+    () => {
+      const warnings = (mode: number) =>
+        loadConfig({ ADMIN_API_KEY_FILE: secretFile(adminKey, mode) }).warnings.join('\n');
+      expect(warnings(0o600)).toBe('');
+      expect(warnings(0o640)).toMatch(/^ADMIN_API_KEY_FILE names ".*", which other users/);
+      expect(warnings(0o604)).toMatch(/^ADMIN_API_KEY_FILE/);
+    },
+  );
 
-  it('take a database URL of either scheme, with a socket folder too', () => {
+  it('accepts a database URL of either scheme, also with a socket folder', () => {
     for (const url of [
       'postgres://db/shop',
       'postgresql://u:p@db:1/shop',
@@ -526,7 +535,7 @@ describe('the URL of the database', () => {
     ...{ PGDATABASE: 'sale', PGSSLMODE: 'require', PGAPPNAME: 'shop', PGOPTIONS: '-c a=b' },
   };
 
-  it('is completed by the variables of libpq, which decide nothing that it says itself', () => {
+  it('completes the URL of the database from the variables of libpq, which override nothing in it', () => {
     const rest = '?sslmode=require&application_name=shop&options=-c%20a%3Db';
     expect(revealed({ DATABASE_URL: 'postgres://', ...libpq })).toBe(
       `postgresql://ada:s%40f%2Fe@db.example:6543/sale${rest}`,
@@ -539,22 +548,22 @@ describe('the URL of the database', () => {
     ).toBe('postgres://db/shop');
   });
 
-  it('reports every mistake at once, by the name of where it stands', () => {
+  it('reports every mistake in the URL of the database at once, by the name of its source', () => {
     const url = 'postgres://db/shop?sslmod=require&port=x';
     expect(mistakesIn({ DATABASE_URL: url, PGSSLMODE: 'prefer' })).toEqual([
-      'DATABASE_URL has the parameter sslmod, which is not known: did you mean sslmode?',
+      'DATABASE_URL has the unknown parameter sslmod: did you mean sslmode?',
       'DATABASE_URL: port must be a whole number from 1 to 65535',
       expect.stringMatching(/^PGSSLMODE is prefer, which is not supported/),
     ]);
     expect(mistakesIn({ DATABASE_URL_FILE: secretFile(`${url}\n`) })).toEqual([
       expect.stringMatching(
-        /^DATABASE_URL \(read from DATABASE_URL_FILE\) has the parameter sslmod,/,
+        /^DATABASE_URL \(read from DATABASE_URL_FILE\) has the unknown parameter sslmod:/,
       ),
       'DATABASE_URL (read from DATABASE_URL_FILE): port must be a whole number from 1 to 65535',
     ]);
   });
 
-  it('names files that can be read', () => {
+  it('refuses a URL of the database whose files cannot be read', () => {
     const there = secretFile('x');
     const url = (root: string) => `postgres://db/shop?sslmode=verify-ca&sslrootcert=${root}`;
     expect(mistakesIn({ DATABASE_URL: url(there) })).toEqual([]);
@@ -569,7 +578,7 @@ describe('the URL of the database', () => {
     ).toEqual([]);
   });
 
-  it('is described with how the connection is encrypted', () => {
+  it('describes the URL of the database with its encryption and without its account', () => {
     const shown = (DATABASE_URL: string) =>
       describeConfig(loadConfig({ DATABASE_URL })).find((row) => row.variable === 'DATABASE_URL')
         ?.value;
@@ -589,12 +598,12 @@ describe('a password in a URL', () => {
   const password = fc
     .array(fc.constantFrom('hunter', ...special), { maxLength: 8 })
     .map((pieces) => `${pieces.join('')}hunter`);
-  // Whatever is set is the path of a folder.
+  // Every text is a valid DATA_DIR.
   const variables = settings
     .filter(({ variable, kind }) => ['text', 'list'].includes(kind) && variable !== 'DATA_DIR')
     .flatMap(({ variable, secret }) => (secret ? [variable, `${variable}_FILE`] : [variable]));
 
-  it('is shown by no mistake and no description, whatever it holds and wherever it is given', () => {
+  it('shows a password in a URL in no mistake and no description, in any setting', () => {
     const scheme = fc.constantFrom('http://', 'https://', 'postgres://', 'ftp://', '');
     const user = fc.constantFrom('ada:', 'ada:1', ':');
     const host = fc.constantFrom('@db.example/sale', '@db.example:port', '@[::1', '@');
@@ -603,8 +612,8 @@ describe('a password in a URL', () => {
       fc.property(variable, fc.tuple(scheme, user, password, host), (name, pieces) => {
         const env = { [name]: pieces.join('') };
         const mistakes = mistakesIn(env);
-        const told = mistakes.length > 0 ? mistakes.join('\n') : printConfig(loadConfig(env));
-        expect(told).not.toContain('hunter');
+        const printed = mistakes.length > 0 ? mistakes.join('\n') : printConfig(loadConfig(env));
+        expect(printed).not.toContain('hunter');
       }),
       { numRuns: 3_000 },
     );
@@ -616,7 +625,7 @@ describe('a password in a URL', () => {
     'postgres://ada:1?user=hunter@db.example/sale',
     'postgres://ada:/hunter?host=hunter&port=1@db.example/sale?sslmode=require',
     'postgres://ada:1/hunter?@db.example/sale?sslmode=require',
-  ])('is refused where its beginning looks like a host: %s', (DATABASE_URL) => {
+  ])('refuses a password in a URL whose beginning looks like a host: %s', (DATABASE_URL) => {
     expect(mistakesIn({ DATABASE_URL })).toEqual([
       expect.stringMatching(
         /^DATABASE_URL must be a URL .* percent-encoded, but is not; its value is kept hidden$/,
@@ -631,7 +640,7 @@ describe('a password in a URL', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'ada:hunter2@otel.example', '[hidden]'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://ada:hunter2', 'http://[hidden]'],
     ['CORS_ORIGINS', 'https://ada:a,hunter2@shop.example', 'https://[hidden]'],
-  ])('leaves of a wrong %s nothing but the scheme: %s', (variable, text, shown) => {
+  ])('shows only the scheme of a wrong %s: %s', (variable, text, shown) => {
     expect(mistakesIn({ [variable]: text })[0]).toMatch(new RegExp(` is "${escaped(shown)}"$`));
   });
 });
@@ -644,12 +653,12 @@ describe('a description of the configuration', () => {
     PORT: '9000',
   };
 
-  it('has one row a setting, in the order of the table', () => {
+  it('describes each setting in one row, in the order of the table', () => {
     const rows = describeConfig(loadConfig({}));
     expect(rows.map((row) => row.variable)).toEqual(settings.map((setting) => setting.variable));
   });
 
-  it('shows of the database where it is, and of other secrets nothing', () => {
+  it('describes the address of the database and hides other secrets', () => {
     const rows = describeConfig(loadConfig(env));
     expect(rows).toContainEqual({
       variable: 'DATABASE_URL',
@@ -662,7 +671,7 @@ describe('a description of the configuration', () => {
     }
   });
 
-  it('prints the rows, where they differ from the default, and the warnings', () => {
+  it('prints every setting, the source of those that are set, and the warnings', () => {
     const lines = printConfig(loadConfig(env)).split('\n');
     expect(lines).toContain('PORT=9000  # environment');
     expect(lines).toContain('HOST=127.0.0.1');
@@ -673,7 +682,7 @@ describe('a description of the configuration', () => {
 });
 
 describe('the help on settings', () => {
-  it('names every setting with its default, in lines of at most 80 columns', () => {
+  it('lists every setting with its default in lines of at most 80 columns', () => {
     const help = settingsHelp();
     for (const { variable, default: usual } of settings) {
       expect(help).toContain(`\n  ${variable}=${usual ?? ''}`);

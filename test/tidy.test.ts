@@ -47,11 +47,14 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/adapters/postgres/a.ts':
         "import '../../core/a.ts';\nimport './b.ts';\nimport 'pg';\nimport '../prometheus/a.ts';",
       'src/entrypoints/http/a.ts': "import '../cli/cli.ts';\nimport '../../config/settings.ts';",
+      'src/entrypoints/library/a.ts':
+        "import '../../core/a.ts';\nimport './b.ts';\nimport '../http/schemas.ts';\nimport '../../app/engine.ts';",
       'src/config.ts': "import './config/settings.ts';\nimport './app.ts';",
       'src/main.ts':
         "import './entrypoints/cli/cli.ts';\nimport './app/program.ts';\nimport './entrypoints/http/a.ts';",
       'src/app/program.ts': "import '../config.ts';\nimport '../adapters/a/b.ts';",
       'src/app.ts': "import './config.ts';\nimport './adapters/a/b.ts';\nimport 'pino';",
+      'src/library.ts': "import './app/engine.ts';\nimport './entrypoints/library/a.ts';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",
     },
@@ -65,9 +68,25 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/adapters/postgres/a.ts:4: may not import ../prometheus/a.ts',
       'src/entrypoints/http/a.ts:1: may not import ../cli/cli.ts',
       'src/entrypoints/http/a.ts:2: may not import ../../config/settings.ts',
+      'src/entrypoints/library/a.ts:3: may not import ../http/schemas.ts',
+      'src/entrypoints/library/a.ts:4: may not import ../../app/engine.ts',
       'src/config.ts:2: may not import ./app.ts',
       'src/main.ts:3: may not import ./entrypoints/http/a.ts',
       'src/elsewhere/a.ts:1: lies in no part',
+    ],
+  },
+  'no file imports itself through others': {
+    files: {
+      'src/core/a.ts': "import { b } from './b.ts';\nimport 'node:path';\nimport './alone.ts';",
+      'src/core/b.ts': "import type { C } from '../c.ts';",
+      'src/c.ts': "const a = await import('./core/a.ts');\nimport './d.ts';",
+      'src/d.ts': "export type { D } from './d.test.ts';",
+      'src/d.test.ts': "import './d.ts';",
+      'src/core/alone.ts': "// import './a.ts';",
+    },
+    finds: [
+      'src/c.ts:1: imports itself by src/core/a.ts, src/core/b.ts, src/c.ts',
+      'src/d.test.ts:1: imports itself by src/d.ts, src/d.test.ts',
     ],
   },
   'shipped code imports declared packages only': {

@@ -3,7 +3,7 @@
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
-import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
+import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
 import { createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const claimId = newId();
@@ -35,7 +35,7 @@ function couponNamed(name: string): CouponWithHolders {
 
 const unused = () => Promise.reject(new Error('the empty handler does not support this'));
 
-const parts: HttpParts = {
+const parts: HttpDependencies = {
   claimCoupon,
   readCoupons: {
     read: async (name) => couponNamed(name),

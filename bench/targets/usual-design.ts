@@ -7,7 +7,7 @@
 import pg from 'pg';
 import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
-import type { HttpParts } from '../../src/entrypoints/http/parts.ts';
+import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
 import { AppError, createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const pool = new pg.Pool({
@@ -107,7 +107,7 @@ function fail(error: unknown): never {
 
 const unused = () => Promise.reject(new Error('the usual design does not support this'));
 
-const parts: HttpParts = {
+const parts: HttpDependencies = {
   claimCoupon,
   readCoupons: { read: unused, assertExists: unused, list: unused },
   manageCoupon: {

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The API keys in force, which files can change while the service runs. */
+/** The current API keys: files can change them while the service runs. */
 import type { Logger } from 'pino';
-import { type Config, ConfigError, rereadApiKeys } from '../config.ts';
-import type { ApiKeys } from '../entrypoints/http/access.ts';
+import {
+  type ApiKeyName,
+  apiKeyVariables,
+  type Config,
+  ConfigError,
+  rereadApiKeys,
+} from '../config.ts';
 
-/** Where the parts of a process find the keys of now. */
+/** The text of each key; undefined for a key that is not set. */
+export type ApiKeyTexts = Record<ApiKeyName, string | undefined>;
+
+/** Holds the keys that a process accepts now. */
 export type CurrentKeys = {
-  now(): ApiKeys;
-  replace(keys: ApiKeys): void;
+  now(): ApiKeyTexts;
+  replace(keys: ApiKeyTexts): void;
 };
 
-/** Begins with the keys of the configuration. */
+/** Starts with the keys of the configuration. */
 export function currentKeys({ auth }: Config): CurrentKeys {
-  let keys: ApiKeys = {
-    adminApiKey: auth.adminApiKey?.reveal(),
-    claimApiKey: auth.claimApiKey?.reveal(),
-  };
+  let keys = toKeyTexts((name) => auth[name]?.reveal());
   return {
     now: () => keys,
     replace(given) {
@@ -24,12 +29,17 @@ export function currentKeys({ auth }: Config): CurrentKeys {
   };
 }
 
+/** The text of every key, from a function that returns the text of one. */
+export function toKeyTexts(textOf: (name: ApiKeyName) => string | undefined): ApiKeyTexts {
+  const entries = apiKeyVariables.map(({ name }) => [name, textOf(name)]);
+  return Object.fromEntries(entries) as ApiKeyTexts;
+}
+
 /**
- * Reads the files of the keys again, all of them or none: where one cannot be used, those before stay in force. Logs
- * which have changed, and never their values.
+ * Reads the files of the keys again. When one file cannot be used, all keys stay as they are. Logs which keys changed,
+ * and never their values.
  */
 export function rereadKeys(current: CurrentKeys, log: Logger): void {
-  const before = current.now();
   let read: ReturnType<typeof rereadApiKeys>;
   try {
     read = rereadApiKeys();
@@ -43,14 +53,12 @@ export function rereadKeys(current: CurrentKeys, log: Logger): void {
     return;
   }
   for (const warning of read.warnings) log.warn(warning);
-  const keys = {
-    adminApiKey: read.adminApiKey?.reveal() ?? before.adminApiKey,
-    claimApiKey: read.claimApiKey?.reveal() ?? before.claimApiKey,
-  };
+  const before = current.now();
+  const keys = toKeyTexts((name) => read.keys[name]?.reveal() ?? before[name]);
   current.replace(keys);
-  const changed = [
-    ...(keys.adminApiKey === before.adminApiKey ? [] : ['ADMIN_API_KEY']),
-    ...(keys.claimApiKey === before.claimApiKey ? [] : ['CLAIM_API_KEY']),
-  ];
-  log.info({ read: read.files, changed }, 'API keys read again');
+  const changed = apiKeyVariables.filter(({ name }) => keys[name] !== before[name]);
+  log.info(
+    { read: read.files, changed: changed.map(({ variable }) => variable) },
+    'API keys read again',
+  );
 }

@@ -2,30 +2,30 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startBundledPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { describeLocation } from '../adapters/postgres/connection-config.ts';
+import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
 import type { Config } from '../config.ts';
 
-/** A database that answers. */
+/** A database for this process and its workers. */
 export type OpenDatabase = {
   url: string;
   kind: 'bundled' | 'external';
-  /** Where the data lies, for people: a folder, or host and database. */
-  place: string;
-  /** Ends the bundled PostgreSQL; an external one is left alone. */
+  /** Where the data is, for people: a folder, or host and database. */
+  location: string;
+  /** Stops the bundled PostgreSQL; does nothing to an external one. */
   close(): Promise<void>;
 };
 
-/** Reports what takes time, stops a start, and registers what reads the API keys again. */
+/** Reports slow steps, aborts a start, and registers the function that reads the API keys again. */
 export type StartOptions = {
   say(line: string): void;
   signal?: AbortSignal;
   onReload?(reload: () => void): void;
 };
 
-// Migrations and people who look in need some too.
+// For migrations, commands and psql.
 const connectionsToSpare = 10;
 
-/** The database that the configuration names, or the bundled one, started for this process and its workers. */
+/** The database of the configuration, or the bundled one, which this starts. */
 export async function openDatabase(
   config: Config,
   log: Logger,
@@ -36,7 +36,7 @@ export async function openDatabase(
     return {
       url: given,
       kind: 'external',
-      place: `PostgreSQL at ${describeLocation(given)}`,
+      location: `PostgreSQL at ${describeLocation(given)}`,
       close: async () => undefined,
     };
   }
@@ -45,7 +45,7 @@ export async function openDatabase(
   const bundled = await startBundledPostgres({
     dataDir: config.dataDir,
     say: options.say,
-    // That it runs as it should is told by what it serves.
+    // Its normal events are of interest only while debugging.
     log: ({ level, message, ...event }) => log[level === 'info' ? 'debug' : level](event, message),
     settings: { max_connections: String(connections) },
     ...(options.signal && { signal: options.signal }),
@@ -53,7 +53,7 @@ export async function openDatabase(
   return {
     url: bundled.url,
     kind: 'bundled',
-    place: resolve(config.dataDir),
+    location: resolve(config.dataDir),
     close: () => bundled.stop(),
   };
 }

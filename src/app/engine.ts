@@ -5,12 +5,12 @@ import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
-import { DatabaseRefusals } from '../adapters/postgres/database-refusals.ts';
-import { postgresHealth } from '../adapters/postgres/health.ts';
-import type { InstallationWatch } from '../adapters/postgres/installation-watch.ts';
-import { OutageLog } from '../adapters/postgres/outage-log.ts';
+import type { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';
+import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
+import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
+import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
+import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
-import { watchDatabases } from '../adapters/postgres/watch-databases.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
 import type { Config } from '../config.ts';
@@ -62,7 +62,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     warn: (event, message) => options.log.warn(event, message),
     nowMs: systemClock.nowMs,
   });
-  const refusals = new DatabaseRefusals({
+  const refusals = new RefusedStatementLog({
     warn: (event, message) => options.log.warn(event, message),
     metrics,
     nowMs: systemClock.nowMs,

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { toHumanLine } from './human-log.ts';
 
-/** What a terminal shows of an event, without the time. */
+/** The line of an event on a terminal, without the time. */
 function shown(log: (logger: pino.Logger) => void): string {
   let text = '';
   const base = { service: 'firstcome' };
@@ -15,7 +15,7 @@ function shown(log: (logger: pino.Logger) => void): string {
   return text.slice('00:00:00 '.length);
 }
 
-it('an event is its message and its fields, in one line', () => {
+it('shows the message and the fields of an event in one line', () => {
   const event = { url: 'http://127.0.0.1:8080', workers: 2, applied: ['a', 'b'] };
   expect(shown((log) => log.info(event, 'started'))).toBe(
     'started url=http://127.0.0.1:8080 workers=2 applied=a, b\n',
@@ -23,7 +23,7 @@ it('an event is its message and its fields, in one line', () => {
   expect(shown((log) => log.info('nothing more'))).toBe('nothing more\n');
 });
 
-it('a warning and what is worse say so', () => {
+it('shows the level of warnings and errors', () => {
   expect(shown((log) => log.warn({ reason: 'two words' }, 'waiting'))).toBe(
     'WARN waiting reason="two words"\n',
   );
@@ -31,21 +31,21 @@ it('a warning and what is worse say so', () => {
   expect(shown((log) => log.fatal('over'))).toBe('FATAL over\n');
 });
 
-it('an error shows its message, and its stack where it is one of the service', () => {
+it('shows the message of an error, and its stack unless it is a warning', () => {
   const err = new Error('a bug');
   const text = shown((log) => log.error({ err }, 'unexpected'));
   expect(text).toMatch(/^ERROR unexpected reason="a bug"\n {2}Error: a bug\n {6}at /);
   expect(shown((log) => log.warn({ err }, 'lost'))).toBe('WARN lost reason="a bug"\n');
 });
 
-it('a text from outside cannot draw on the terminal, nor fill it', () => {
+it('escapes control characters in texts of clients and shortens long texts', () => {
   const text = shown((log) => log.warn({ reason: 'a\u001b[2J\u009bb\nc' }, 'x\u001b]0;y\u0007'));
   expect(text.trimEnd()).not.toMatch(/\p{Cc}/u);
   const long = shown((log) => log.warn({ reason: 'x'.repeat(100_000) }, 'long'));
   expect(long.length).toBeLessThan(300);
 });
 
-it('what does not fit into 80 columns goes on below the message', () => {
+it('wraps a line of more than 80 columns below the message', () => {
   const event = { reason: 'connect ECONNREFUSED 127.0.0.1:5432, and some more words', tries: 3 };
   expect(shown((log) => log.warn(event, 'waiting for the database at db.example/sale'))).toBe(
     [

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Lines of the log as a person reads them on a terminal. */
+/** Log lines for people who read them on a terminal. */
 import { inLines } from '../core/lines.ts';
 
 const columnsMax = 80;
 const warnLevel = 40;
 const errorLevel = 50;
 const valueLengthMax = 200;
-// The same in every line, or shown elsewhere in it.
-const leftOut = new Set(['level', 'time', 'service', 'msg', 'err']);
+// The same in every line, or shown elsewhere in the line.
+const hiddenFields = new Set(['level', 'time', 'service', 'msg', 'err']);
 
-const words: Record<number, string> = {
+const levelNames: Record<number, string> = {
   [warnLevel]: 'WARN',
   [errorLevel]: 'ERROR',
   60: 'FATAL',
 };
 
 /**
- * One line of JSON in plain words: when, how bad if it is, what, and the fields. What does not fit goes on below, and so
- * does the stack of an error.
+ * Converts a JSON line: the time, the level if it is a warning or worse, the message and the fields. A long line is
+ * wrapped, and the stack of an error follows it.
  */
 export function toHumanLine(json: string): string {
   const line = JSON.parse(json) as Record<string, unknown> & { level: number; time: number };
   const { err } = line as { err?: { message?: unknown; stack?: unknown } };
-  const fields = Object.entries(line).filter(([name]) => !leftOut.has(name));
+  const fields = Object.entries(line).filter(([name]) => !hiddenFields.has(name));
   if (err?.message !== undefined) fields.push(['reason', err.message]);
   const text = [
-    words[line.level],
+    levelNames[line.level],
     plain(String(line.msg ?? '')),
     ...fields.map(([name, value]) => `${name}=${shown(value)}`),
   ];
@@ -40,7 +40,7 @@ export function toHumanLine(json: string): string {
 function timeOfDay(ms: number): string {
   const date = new Date(ms);
   return [date.getHours(), date.getMinutes(), date.getSeconds()]
-    .map((part) => String(part).padStart(2, '0'))
+    .map((number) => String(number).padStart(2, '0'))
     .join(':');
 }
 
@@ -55,7 +55,7 @@ function quoted(text: string): string {
   return plain(JSON.stringify(text));
 }
 
-/** Without characters that could draw on the terminal: some of these texts come from outside. */
+/** Escapes control characters, which could draw on the terminal: some texts come from clients. */
 function plain(text: string): string {
   return text.replaceAll(
     /\p{Cc}/gu,

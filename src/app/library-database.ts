@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The database of a program that embeds the engine, before any part of the engine uses it. */
+/** Checks the database of a program that embeds the engine, before any part of the engine uses it. */
 import type { Pool } from 'pg';
-import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
-import { assertEncoding } from '../adapters/postgres/database-encoding.ts';
-import { canLoseClaims, readDurability } from '../adapters/postgres/durability.ts';
-import { findInstallation, readIdentity } from '../adapters/postgres/find-installation.ts';
-import { takeLentSession } from '../adapters/postgres/lent-session.ts';
-import { lacksTables } from '../adapters/postgres/pg-error.ts';
+import { takeLentSession } from '../adapters/postgres/connections/lent-session.ts';
+import { lacksTables } from '../adapters/postgres/errors/pg-error.ts';
+import {
+  findInstallation,
+  readIdentity,
+} from '../adapters/postgres/installation/find-installation.ts';
+import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
+import { canLoseClaims, readDurability } from '../adapters/postgres/start/durability.ts';
+import { assertEncoding } from '../adapters/postgres/start/encoding.ts';
 import { StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
 
-/** How advice names the place where the schema is set. */
-export const setting = 'the option schema';
+/** How advice names the setting of the schema. */
+export const schemaSetting = 'the option schema';
 
 /**
- * Refuses a database that has no installation, cannot keep claims, take every name, or give new coupons an id. Judged on
- * a session as the engine's own are: a role or a database may have settings of its own.
+ * Refuses a database without an installation, and one that can lose claims, cannot store every name, or cannot give new
+ * coupons an id. It uses a session like the engine's own, because a role or a database may have settings of its own.
  */
 export async function checkHostDatabase(
   {
@@ -28,26 +31,26 @@ export async function checkHostDatabase(
   const client = await takeSession(pool, {}, timeoutMs);
   try {
     await assertEncoding(client);
-    const place = await findInstallation(client, { schema: wanted, setting });
-    if (!place.isInstalled) throw notMigrated(place.schema, place.others);
+    const location = await findInstallation(client, { schema: wanted, setting: schemaSetting });
+    if (!location.isInstalled) throw notMigrated(location.schema, location.others);
     const { durability, unsafe } = await readDurability(client);
     if (durability === 'unsafe' && unsafeDurability !== true) {
       throw canLoseClaims(unsafe, 'set unsafeDurability');
     }
-    const identity = await readIdentity(client, place.schema).catch((error: unknown) => {
-      throw lacksTables(error) ? notMigrated(place.schema) : error;
+    const identity = await readIdentity(client, location.schema).catch((error: unknown) => {
+      throw lacksTables(error) ? notMigrated(location.schema) : error;
     });
-    // On the search path that the identity was read with.
+    // Reads with the search path that readIdentity has set.
     await assertSequence(client);
-    return { ...place, identity, durability };
+    return { ...location, identity, durability };
   } finally {
     client.release(true);
   }
 }
 
 /**
- * The schema has no installation, or one of another version. `others` are the schemas that have one: the name of this one
- * may be misspelt.
+ * The schema has no installation, or one of another version. `others` are the schemas that have one, since the name of
+ * the schema may be misspelt.
  */
 export function notMigrated(schema: string, others: readonly string[] = []): StartError {
   const lines = [
@@ -59,13 +62,13 @@ export function notMigrated(schema: string, others: readonly string[] = []): Sta
   return new StartError(lines.join('\n'));
 }
 
-/** A session of the pool for what is done once. Its search path is that of its role. Rejects with a `StartError`. */
+/** Takes a session of the pool for one task, with the search path of its role. Rejects with a `StartError`. */
 export async function takeSession(pool: Pool, settings: Record<string, string>, timeoutMs: number) {
   try {
     return await takeLentSession(pool, {
       settings,
       timeoutMs,
-      // Its statements tell of the loss.
+      // A lost connection makes the next statement fail, which reports it.
       onOpened: (client) => client.on('error', () => undefined),
     });
   } catch (error) {

@@ -7,11 +7,11 @@ import { toHumanLine } from './human-log.ts';
 
 const standardError = 2;
 const fullPipeMs = 10;
-const neverSet = new Int32Array(new SharedArrayBuffer(4));
+const neverNotified = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * The log, on standard error, since standard output is for answers: one JSON line an event for programs, and plain words
- * where standard error is a terminal.
+ * The log. It goes to standard error, since standard output is for results: one JSON line per event, or plain text if
+ * standard error is a terminal.
  */
 export function createLogger(config: Config): Logger {
   const write = isatty(standardError) ? (line: string) => writeLine(toHumanLine(line)) : writeLine;
@@ -26,8 +26,8 @@ export function createLogger(config: Config): Logger {
 }
 
 /**
- * Not the destination of the library, which throws in the middle of whatever has something to log: a line that cannot be
- * written, as the terminal has closed, the reader has gone or the disk is full, is lost, and the service goes on.
+ * Replaces the destination of pino, which throws into the code that logs. Here the service goes on, and a line is lost
+ * when the terminal has closed, the reader of the pipe has ended or the disk is full.
  */
 function writeLine(line: string): void {
   const bytes = Buffer.from(line);
@@ -36,8 +36,8 @@ function writeLine(line: string): void {
       at += writeSync(standardError, bytes, at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      // Somebody has made the pipe one that does not wait, and it is full.
-      Atomics.wait(neverSet, 0, 0, fullPipeMs);
+      // The pipe is full, and another process has made it non-blocking.
+      Atomics.wait(neverNotified, 0, 0, fullPipeMs);
     }
   }
 }

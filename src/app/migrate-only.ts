@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `firstcome migrate`. */
 import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import type { Migrated } from '../adapters/postgres/migrate.ts';
+import type { Migrated } from '../adapters/postgres/installation/migrate.ts';
 import { loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type { MigrateOptions } from '../entrypoints/cli/program.ts';
@@ -10,11 +10,13 @@ import { createLogger } from './logger.ts';
 import { migrateDatabase } from './prepare-database.ts';
 import { sayOnTerminal } from './terminal.ts';
 
-/** Brings the installation in the database up to date without serving, or makes one. */
+/** Migrates the installation in the database, or creates one, without serving. */
 export async function migrateOnly({ newInstallation = false }: MigrateOptions): Promise<Migrated> {
   const config = loadConfig();
   if (newInstallation && config.database.schema === undefined) {
-    throw new StartError('--new-installation makes one in DATABASE_SCHEMA: set that too');
+    throw new StartError(
+      '--new-installation creates the installation in DATABASE_SCHEMA: set that too',
+    );
   }
   const log = createLogger(config);
   const migrateAt = (url: string) => migrateDatabase(config, url, { log, newInstallation });

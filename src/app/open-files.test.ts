@@ -5,13 +5,15 @@ import { fewFilesWarning } from './open-files.ts';
 
 const config = loadConfig({ HTTP_CONNECTIONS_MAX: '10000' });
 
-it('a process that may open fewer files than connections gets a warning with the remedy', () => {
+it('warns a process that may open fewer files than connections, with the remedy', () => {
   const warning = fewFilesWarning(config, 4096) ?? '';
-  expect(warning).toMatch(/^HTTP_CONNECTIONS_MAX needs 11\d{3} open files, but 4096 .*ulimit -n$/);
+  expect(warning).toMatch(
+    /^HTTP_CONNECTIONS_MAX needs 11\d{3} open files; the limit is 4096: .*ulimit -n$/,
+  );
   expect(warning.length).toBeLessThanOrEqual(80);
 });
 
-it('a process with enough files, or with an unknown limit, gets no warning', () => {
+it('does not warn a process with enough files or with an unknown limit', () => {
   const needed = Number(/\d+/.exec(fewFilesWarning(config, 0) ?? '')?.[0]);
   expect(fewFilesWarning(config, needed)).toBeUndefined();
   expect(fewFilesWarning(config, needed - 1)).toBeDefined();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { openFilesMax } from '../adapters/system/open-files.ts';
 import type { Config } from '../config.ts';
-import { acceptedBeyond } from '../entrypoints/http/connections.ts';
+import { acceptedBeyond } from '../entrypoints/http/connections/connections.ts';
 
-// For what else a process has open: its program, the log, pipes, and channels to other processes.
-const others = 64;
+// The program, the log, pipes, and channels to other processes.
+const otherFiles = 64;
 
-/** A warning where a process cannot have as many connections open as its settings allow; undefined where it can. */
+/** A warning when the process may open fewer files than its settings need; otherwise undefined. */
 export function fewFilesWarning(
   { http, database }: Pick<Config, 'http' | 'database'>,
   available = openFilesMax(),
@@ -17,7 +17,7 @@ export function fewFilesWarning(
     acceptedBeyond(connectionsMax) +
     database.claimConnections +
     database.queryConnections +
-    others;
+    otherFiles;
   if (available === undefined || available >= needed) return undefined;
-  return `HTTP_CONNECTIONS_MAX needs ${needed} open files, but ${available} may be: raise ulimit -n`;
+  return `HTTP_CONNECTIONS_MAX needs ${needed} open files; the limit is ${available}: raise ulimit -n`;
 }

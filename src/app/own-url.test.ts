@@ -12,12 +12,12 @@ it.each([
   ['0.0.0.0', 'http://127.0.0.1:8080'],
   ['::', 'http://[::1]:8080'],
   ['0:0:0:0:0:0:0:0', 'http://[::1]:8080'],
-])('a service on %s is called at %s', (host, url) => {
+])('calls a service that listens on %s at %s', (host, url) => {
   expect(ownUrl(host, 8080)).toBe(url);
 });
 
 it.each(['http://127.0.0.1:80', 'http://[::1]:80', 'http://[fe80::1%eth0]:80'])(
-  'the port of %s is told',
+  'reads the port of %s',
   (url) => {
     expect(portOf(url)).toBe(80);
   },

@@ -1,37 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a start does on its database before anything serves: waits for it, checks it and brings it up to date. */
+/** Prepares the database at a start: waits for it, checks it and brings it up to date. */
 import type { Logger } from 'pino';
-import { type StartConnection, withStartConnection } from '../adapters/postgres/connect.ts';
-import { describeLocation } from '../adapters/postgres/connection-config.ts';
-import { checkConnectionLimit } from '../adapters/postgres/connection-limit.ts';
-import { assertSequence } from '../adapters/postgres/coupon-sequence.ts';
-import { checkDurability } from '../adapters/postgres/durability.ts';
-import { locateInstallation } from '../adapters/postgres/find-installation.ts';
-import { type Migrated, migrate, migrateWith } from '../adapters/postgres/migrate.ts';
+import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
+import { locateInstallation } from '../adapters/postgres/installation/find-installation.ts';
+import { type Migrated, migrate, migrateWith } from '../adapters/postgres/installation/migrate.ts';
+import { checkConnectionLimit } from '../adapters/postgres/start/connection-limit.ts';
+import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
+import { checkDurability } from '../adapters/postgres/start/durability.ts';
+import {
+  type StartConnection,
+  withStartConnection,
+} from '../adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
 
-/** A database that a service can serve from. */
+/** A database that is ready for a service. */
 export type PreparedDatabase = Migrated & {
   durability: Durability;
-  /** What an operator should know although it is allowed. */
+  /** What an operator should know although the start goes ahead. */
   warnings: string[];
 };
 
-type Waiting = { log: Logger; signal?: AbortSignal | undefined };
+type StartControls = { log: Logger; signal?: AbortSignal | undefined };
 
 /** Prepares the database for a service, on one connection. Rejects with a `StartError`. */
 export function prepareDatabase(
   config: Config,
   url: string,
-  waiting: Waiting,
+  controls: StartControls,
 ): Promise<PreparedDatabase> {
   const { workers, unsafeDurability } = config;
   const { claimConnections, queryConnections } = config.database;
   const pools = { processes: workers, claimConnections, queryConnections };
-  const connection = startConnection(config, url, waiting);
+  const connection = startConnection(config, url, controls);
   return withStartConnection(connection, async (client) => {
     const durability = await checkDurability(client, { unsafeAllowed: unsafeDurability });
     const scarce = await checkConnectionLimit(client, pools);
@@ -40,7 +43,7 @@ export function prepareDatabase(
       mayAddInstallation: false,
       onWait: connection.onWait,
     });
-    // On the search path of the installation.
+    // Needs the search path of the installation, which the migration has set.
     await assertSequence(client);
     const unsafe = durability === 'unsafe' ? ['this database can lose acknowledged claims'] : [];
     const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce])];
@@ -49,16 +52,16 @@ export function prepareDatabase(
 }
 
 /**
- * Brings the installation in a database up to date, or makes one. One that is made beside another has to be asked for:
- * a setting that names the wrong schema would hide every coupon.
+ * Brings the installation in a database up to date, or creates one. Beside another installation it creates one only
+ * with `newInstallation`: a setting that names the wrong schema would hide every coupon.
  */
 export function migrateDatabase(
   config: Config,
   url: string,
-  { newInstallation, ...waiting }: Waiting & { newInstallation: boolean },
+  { newInstallation, ...controls }: StartControls & { newInstallation: boolean },
 ): Promise<Migrated> {
   return migrate({
-    ...startConnection(config, url, waiting),
+    ...startConnection(config, url, controls),
     ...schemaWanted(config),
     mayAddInstallation: newInstallation,
   });
@@ -82,11 +85,11 @@ function schemaWanted({ database: { schema } }: Config) {
   return { schema, setting: 'DATABASE_SCHEMA' } as const;
 }
 
-function startConnection(config: Config, url: string, { log, signal }: Waiting) {
+function startConnection(config: Config, url: string, { log, signal }: StartControls) {
   const { connectTimeoutMs, waitMs } = config.database;
-  const place = describeLocation(url);
+  const location = describeLocation(url);
   return {
     ...{ url, connectTimeoutMs, waitMs, signal, sleep: systemClock.sleep },
-    onWait: (reason: string) => log.warn({ reason }, `waiting for the database at ${place}`),
+    onWait: (reason: string) => log.warn({ reason }, `waiting for the database at ${location}`),
   } satisfies StartConnection;
 }

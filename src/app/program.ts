@@ -4,11 +4,11 @@ import { scenarios } from '../proof/drill/options.ts';
 import { version } from './version.ts';
 
 /**
- * What the command line can do, over the configuration in the environment. Each command loads its own code when it
- * runs, so that `--version`, `--help` and `config` do not pay for that of the service.
+ * The commands, with the configuration of the environment. Each command loads its code when it runs, so that
+ * `--version`, `--help` and `config` do not load the service.
  */
 export function createProgram(): Program {
-  // By default Node opens a debugger at this signal, for anybody on this machine.
+  // By default Node opens a debugger at this signal, to which every user of this machine can connect.
   process.on('SIGUSR1', () => undefined);
   return {
     version,
@@ -30,9 +30,9 @@ export function createProgram(): Program {
       const [{ serve }, signals] = await loadService();
       return serve(options, signals);
     },
-    async work(database) {
+    async work(installation) {
       const [{ work }, signals] = await loadService();
-      return work(database, signals);
+      return work(installation, signals);
     },
     async drill(options, output) {
       const { listenToSignals } = await import('./signals.ts');
@@ -51,10 +51,10 @@ export function createProgram(): Program {
 }
 
 async function loadService() {
-  // Before the rest is loaded, which takes its time.
+  // First, because the rest takes time to load.
   const { listenToSignals } = await import('./signals.ts');
   const signals = listenToSignals({ reloads: true });
-  // Before the code of the service makes garbage.
+  // Before the first garbage collection.
   const { keepTickShape } = await import('./tick-shape.ts');
   keepTickShape();
   process.setSourceMapsEnabled(true);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The commands drill and audit: their keys, their database and their output. */
+/** The commands `drill` and `audit`: their keys, their database and their output. */
 import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { connectionConfig } from '../adapters/postgres/connection-config.ts';
+import { connectionConfig } from '../adapters/postgres/connections/connection-config.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type {
@@ -25,7 +25,7 @@ import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 import { schemaIn } from './prepare-database.ts';
 
-/** Plays a scenario and audits what the clients saw. */
+/** Runs a scenario, and audits what the clients saw. */
 export async function drill(
   config: Config,
   options: DrillArguments,
@@ -54,7 +54,7 @@ export async function drill(
     { write: output.stdout, isTerminal: isTTY === true, columns },
     signal,
     async ([name]) => {
-      if (database && name !== undefined) await assertJudgedHere(database, name, urls);
+      if (database && name !== undefined) await assertSameDatabase(database, name, urls);
     },
   );
   const historyFile = report.history.file;
@@ -64,7 +64,7 @@ export async function drill(
     return 'unknown';
   }
   try {
-    // Find the database again: a bundled one may have restarted on another port.
+    // A bundled database may have restarted on another port.
     const dump = await dumpDatabase(config);
     return await judge({ historyFile, faultsFile: faults, dump }, output);
   } catch (error) {
@@ -110,12 +110,12 @@ async function assertWritable(files: string[]): Promise<void> {
 }
 
 /** Fails early when the service uses another database, where every acknowledged claim would count as lost. */
-async function assertJudgedHere(
+async function assertSameDatabase(
   database: DumpedDatabase,
   coupon: string,
   urls: string[],
 ): Promise<void> {
-  if (await knowsCoupon(database, coupon).catch(cannotBeRead)) return;
+  if (await knowsCoupon(database, coupon).catch(throwUnreadable)) return;
   throw new StartError(
     `the service at ${urls.join(', ')} uses another database:\n` +
       `its new coupon ${coupon}\n` +
@@ -127,10 +127,10 @@ async function assertJudgedHere(
 async function dumpDatabase(config: Config): Promise<Dump> {
   const database = await findDatabase(config);
   if (database === undefined) throw new StartError(`cannot audit: ${noDatabase}`);
-  return takeDump(database).catch(cannotBeRead);
+  return takeDump(database).catch(throwUnreadable);
 }
 
-function cannotBeRead(error: Error): never {
+function throwUnreadable(error: Error): never {
   throw new StartError(`the database cannot be read: ${error.message}`, { cause: error });
 }
 

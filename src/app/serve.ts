@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** `firstcome serve`, and `firstcome worker`, which it starts. */
+/** `firstcome serve`, and `firstcome worker`, which the primary process starts. */
 import { type App, type ServedDatabase, startApp } from '../app.ts';
 import { type Config, loadConfig } from '../config.ts';
 import type { ServeOptions } from '../entrypoints/cli/program.ts';
@@ -9,7 +9,7 @@ import { sayOnTerminal } from './terminal.ts';
 import { version } from './version.ts';
 import { runWorker, startWithWorkers } from './workers.ts';
 
-const leftoverMsMax = 1_000;
+const abortMsMax = 1_000;
 
 /** Runs the service until a signal stops it. */
 export async function serve(
@@ -17,10 +17,10 @@ export async function serve(
   signals: Signals,
 ): Promise<void> {
   const { stopped, signal, onReload } = signals;
-  let doing = 'breaking off the start';
+  let activity = 'aborting the start';
   void stopped.then((name) => {
     const again = name === 'SIGINT' ? '; Ctrl-C again ends at once' : '';
-    sayOnTerminal(`stopping: ${doing}${again}`);
+    sayOnTerminal(`stopping: ${activity}${again}`);
   });
   const config = loadConfig(undefined, {
     ...(workers !== undefined && { WORKERS: workers }),
@@ -32,12 +32,12 @@ export async function serve(
     app = await start(config, { say: sayOnTerminal, signal, onReload });
   } catch (error) {
     if (!signal.aborted) throw error;
-    // What cannot be broken off, such as the look-up of a name, does not hold the process up.
-    setTimeout(() => process.exit(), leftoverMsMax).unref();
+    // Some steps cannot be aborted, such as the resolution of a host name, and must not delay the exit.
+    setTimeout(() => process.exit(), abortMsMax).unref();
     return;
   }
   try {
-    doing = 'answering what is under way';
+    activity = 'finishing requests in hand';
     sayOnTerminal(welcome(app, config));
     await stopped;
   } finally {
@@ -47,8 +47,8 @@ export async function serve(
 }
 
 /** Serves as one of the workers of a service on this installation. */
-export function work(database: Omit<ServedDatabase, 'url'>, signals: Signals): Promise<void> {
-  return runWorker(loadConfig(), database, signals.stopped);
+export function work(installation: Omit<ServedDatabase, 'url'>, signals: Signals): Promise<void> {
+  return runWorker(loadConfig(), installation, signals.stopped);
 }
 
 function welcome(app: App, config: Config): string {
@@ -66,6 +66,6 @@ Create a coupon, and claim it:
   curl ${url}/api/coupons/claim${key('CLAIM_API_KEY', claimApiKey !== undefined)} \\
     -d '{"user_id":"ada","coupon_name":"TRY"}'
 
-Read on: ${url}/docs   Stop: Ctrl-C
+API documentation: ${url}/docs   Stop: Ctrl-C
 `;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What signals mean: SIGINT and SIGTERM stop; SIGHUP stops with the terminal, and asks to read again without one. */
+/** Signals: SIGINT and SIGTERM stop. SIGHUP stops a process with a terminal, and makes others read the API keys again. */
 import { systemClock } from '../adapters/system/clock.ts';
 import { outliveTerminal } from './terminal.ts';
 
@@ -8,21 +8,21 @@ export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /** The signals of this process. */
 export type Signals = {
-  /** Resolves at the first signal that stops. */
+  /** Resolves at the first signal that stops the process. */
   stopped: Promise<StopSignal>;
   /** Aborts at the same time. */
   signal: AbortSignal;
-  /** From now on this is called at each SIGHUP that does not stop, and at once if one has come already. */
+  /** Sets the function for each SIGHUP that does not stop. Calls it at once if one has come already. */
   onReload(reload: () => void): void;
 };
 
-// A terminal sends its signal to npm and to the service, and npm sends it on: these are one wish, not two.
+// A terminal signals both npm and the service, and npm forwards the signal: these two are one request to stop.
 const secondSignalAfterMs = 1000;
 
 /**
- * Listens to the signals. After the first that stops, a later SIGINT or SIGTERM ends the process at once; a SIGHUP does
- * not, since a terminal that closes may send several. nohup cannot make Node ignore SIGHUP, but it takes the terminal
- * away, so that SIGHUP does not stop. Where nothing `reloads`, SIGHUP stops in any case.
+ * Handles the signals. After the first one that stops, a later SIGINT or SIGTERM ends the process at once. A later SIGHUP
+ * does not, since a closing terminal may send several. Under nohup a process has no terminal, so SIGHUP does not stop it.
+ * Without `reloads`, SIGHUP always stops.
  */
 export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
   const { hasTerminal } = outliveTerminal();
@@ -30,14 +30,13 @@ export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
   let reload: (() => void) | undefined;
   let isReloadDue = false;
   const stopped = new Promise<StopSignal>((resolve) => {
-    let firstMs: number | undefined;
+    const effectOf = stopSignalEffects(systemClock.nowMs);
     const onStop = (name: StopSignal) => {
-      const nowMs = systemClock.nowMs();
-      if (firstMs === undefined) {
-        firstMs = nowMs;
+      const effect = effectOf(name);
+      if (effect === 'stop') {
         stopping.abort();
         resolve(name);
-      } else if (name !== 'SIGHUP' && nowMs - firstMs >= secondSignalAfterMs) {
+      } else if (effect === 'exit') {
         process.exit(name === 'SIGINT' ? 130 : 143);
       }
     };
@@ -57,5 +56,19 @@ export function listenToSignals({ reloads }: { reloads: boolean }): Signals {
       if (isReloadDue) given();
       isReloadDue = false;
     },
+  };
+}
+
+/** Returns a function that decides for each signal: stop, exit at once, or ignore it during a stop. */
+export function stopSignalEffects(
+  nowMs: () => number,
+): (name: StopSignal) => 'stop' | 'exit' | 'none' {
+  let firstMs: number | undefined;
+  return (name) => {
+    if (firstMs === undefined) {
+      firstMs = nowMs();
+      return 'stop';
+    }
+    return name !== 'SIGHUP' && nowMs() - firstMs >= secondSignalAfterMs ? 'exit' : 'none';
   };
 }

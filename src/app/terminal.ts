@@ -4,8 +4,8 @@ import { devNull } from 'node:os';
 import { isatty } from 'node:tty';
 
 /**
- * Lets this process come to its end in order when its terminal has closed, or whoever read what it says has gone: what
- * cannot be said any more is lost. Says whether it has a terminal now.
+ * Lets this process stop normally after its terminal has closed or the reader of its output has ended. Later output is
+ * lost. Returns whether the process has a terminal now.
  */
 export function outliveTerminal(): { hasTerminal: boolean } {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -13,9 +13,9 @@ export function outliveTerminal(): { hasTerminal: boolean } {
   process.once('exit', () => {
     for (const descriptor of terminals) {
       if (isatty(descriptor)) continue;
-      // Node would put its modes back now, and abort as it cannot; what leads elsewhere it leaves alone.
+      // Node restores the modes of its terminal at exit, and aborts when the terminal is gone.
       closeSync(descriptor);
-      // Takes the lowest number that is free, which is this one.
+      // Gets the lowest free descriptor, which is the one just closed.
       openSync(devNull, 'r+');
     }
   });

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { keepTickShape } from './tick-shape.ts';
 
-it('keeps an object as process.nextTick makes them, with its symbols', async () => {
+it('keeps an object like those of process.nextTick, with its symbols', async () => {
   const kept = keepTickShape();
   expect(Object.keys(kept ?? {})).toEqual(['callback', 'args']);
   expect(Object.getOwnPropertySymbols(kept).length).toBeGreaterThanOrEqual(2);

@@ -4,12 +4,12 @@ import { createHook } from 'node:async_hooks';
 let kept: object | undefined;
 
 /**
- * Keeps one object of the kind that `process.nextTick` makes at each call, for as long as the process lives.
+ * Keeps one object like those that `process.nextTick` creates, as long as the process lives.
  *
- * Nothing else does: while no tick is pending, a full garbage collection also takes the hidden class of that object,
- * on which V8 holds only a weak reference. From then on each property of each such object is defined by a slow call of
- * the runtime, which does not recover. A request makes several, and with the bundled PostgreSQL, whose start leaves time
- * for such a collection, four processes of five spent 4 % of their main thread there (Node 20.20, `perf`).
+ * Without it, a full garbage collection while no tick is pending also collects the hidden class of these objects, to which
+ * V8 has only a weak reference. From then on a slow runtime call defines each property of each such object. Every request
+ * creates several. Four of five processes spent 4 % of their main thread there with the bundled PostgreSQL, whose start
+ * leaves time for such a collection (Node 20.20, `perf`).
  */
 export function keepTickShape(): object | undefined {
   const hook = createHook({

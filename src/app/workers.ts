@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service as several processes: the primary holds the database and the workers serve. */
+/** The service as several processes: the primary prepares the database, and the workers serve. */
 import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
-import { type Config, libpqVariableNames } from '../config.ts';
-import type { ApiKeys } from '../entrypoints/http/access.ts';
+import { apiKeyVariables, type Config, libpqVariableNames } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
-import { currentKeys, rereadKeys } from './api-keys.ts';
+import { type ApiKeyTexts, currentKeys, rereadKeys, toKeyTexts } from './api-keys.ts';
 import type { StartOptions } from './database.ts';
 import { createLogger } from './logger.ts';
 
-// A worker first answers what it has, which takes up to the shutdown's own time.
+// Added to the shutdown's own time, in which a worker drains.
 const exitMsMax = 1000;
 
-/** Starts the primary and its workers. Rejects, with nothing left running, when one of them cannot. */
+/** Starts the primary and its workers. When one of them cannot start, rejects and leaves nothing running. */
 export function startWithWorkers(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, async (database, log) => {
     const port = await portToShare(config.http);
@@ -41,40 +40,45 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
 }
 
 /**
- * The environment of a worker. It holds what the primary has read from files: these may have changed since, or be gone.
- * The URL is complete, and the variables of libpq must not change that of the bundled database.
+ * The environment of a worker. It contains what the primary has read from files, since these may have changed meanwhile.
+ * The URL is complete, so the variables of libpq are cleared.
  */
-function workerEnvironment(url: string, port: number, keys: ApiKeys): Record<string, string> {
+function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record<string, string> {
+  const keyVariables = apiKeyVariables.flatMap(({ name, variable }) => [
+    [variable, keys[name] ?? ''],
+    [`${variable}_FILE`, ''],
+  ]);
   return {
     ...Object.fromEntries(libpqVariableNames.map((name) => [name, ''])),
-    ...{ DATABASE_URL: url, DATABASE_URL_FILE: '', PORT: String(port) },
-    ...{ ADMIN_API_KEY: keys.adminApiKey ?? '', ADMIN_API_KEY_FILE: '' },
-    ...{ CLAIM_API_KEY: keys.claimApiKey ?? '', CLAIM_API_KEY_FILE: '' },
+    ...Object.fromEntries(keyVariables),
+    DATABASE_URL: url,
+    DATABASE_URL_FILE: '',
+    PORT: String(port),
   };
 }
 
-/** Serves as one of the workers until `stopped`. Without its primary a worker ends at once: Node sees to that. */
+/** Serves as one of the workers until `stopped`. When its primary dies, Node ends the worker at once. */
 export async function runWorker(
   config: Config,
-  place: Omit<ServedDatabase, 'url'>,
+  installation: Omit<ServedDatabase, 'url'>,
   stopped: Promise<unknown>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
   const url = config.database.url?.reveal();
   if (primary === undefined || url === undefined) {
-    throw new Error('a worker is started by `firstcome serve --workers`');
+    throw new Error('only `firstcome serve --workers` starts a worker');
   }
   const log = createLogger(config);
   const keys = currentKeys(config);
-  primary.onKeys(({ adminApiKey, claimApiKey }) => keys.replace({ adminApiKey, claimApiKey }));
+  primary.onKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
   try {
-    const database = { url, ...place };
+    const database = { url, ...installation };
     const service = await startProcess(config, log, { database, primary, keys });
-    primary.sayReady(service.url);
+    primary.reportReady(service.url);
     await stopped;
     await service.stop();
   } finally {
-    // Left open it keeps a process that could not start, and nobody takes its place.
+    // An open channel keeps a failed process alive, and the primary replaces only those that end.
     primary.close();
   }
 }

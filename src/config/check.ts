@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import {
-  type Setting,
-  type SettingValues,
-  type SettingVariable,
-  settingDefinitions,
-  settings,
-} from './settings.ts';
+import type { Setting } from './kinds.ts';
+import { mapSettings } from './setting-tree.ts';
+import { type SettingValues, type SettingVariable, settingTree } from './settings.ts';
 import type { GivenVariables } from './variables.ts';
 
-/** The outcome of the check: complete values, and what was wrong with those that were given. */
+/** The outcome of the check: complete values, and the mistakes in those that were given. */
 export type CheckedVariables = {
-  /** A setting that is wrong has its default here, so that rules about other settings can still be checked. */
+  /** A wrong setting has its default here, so that rules about other settings can still be checked. */
   values: SettingValues;
   /** The settings that have a mistake; rules between settings must leave these out. */
   wrong: Set<SettingVariable>;
@@ -19,41 +15,40 @@ export type CheckedVariables = {
 
 /** Checks every variable and fills in the defaults. Mistakes are collected, never thrown. */
 export function checkVariables(given: GivenVariables): CheckedVariables {
-  const values: Partial<Record<SettingVariable, unknown>> = {};
   const wrong = new Set(given.unreadable);
   const mistakes = [...given.mistakes];
-  for (const setting of settings) {
-    const { variable } = setting;
-    const definition = settingDefinitions[variable];
+  const values = mapSettings(settingTree, (setting) => {
+    const variable = setting.variable as SettingVariable;
     const text = given.texts.get(variable);
-    const reading = text === undefined ? { value: definition.unset } : definition.read(text);
-    if ('wrong' in reading) {
-      wrong.add(variable);
-      mistakes.push(...mistakesOf(setting, reading.wrong, given));
-      values[variable] = definition.unset;
-    } else {
-      values[variable] = reading.value;
-    }
-  }
-  return { values: values as SettingValues, wrong, mistakes };
+    if (text === undefined) return setting.unset;
+    const reading = setting.read(text);
+    if ('value' in reading) return reading.value;
+    wrong.add(variable);
+    const isFromFile = given.sources.get(variable) === 'file';
+    mistakes.push(...mistakesOf(setting, { text, isFromFile }, reading.wrong));
+    return setting.unset;
+  });
+  return { values, wrong, mistakes };
 }
 
-function mistakesOf(setting: Setting, wrong: string[], given: GivenVariables): string[] {
-  const { variable, allowed } = setting;
-  const text = given.texts.get(variable) ?? '';
-  if (setting.secret) {
-    const from = given.sources.get(variable) === 'file' ? ` (read from ${variable}_FILE)` : '';
+function mistakesOf(
+  { variable, allowed, secret, kind, explain }: Setting,
+  { text, isFromFile }: { text: string; isFromFile: boolean },
+  wrong: string[],
+): string[] {
+  if (secret) {
+    const from = isFromFile ? ` (read from ${variable}_FILE)` : '';
     return [`${variable}${from} must be ${allowed}, but is not; its value is kept hidden`];
   }
-  if (setting.kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
+  if (kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
   return wrong.map((item) => {
-    const reason = setting.whyNot?.(item);
+    const reason = explain?.(item);
     const found = `${variable}: each item must be ${allowed}, but one is ${quoted(item, text)}`;
     return reason === undefined ? found : `${found}: ${reason}`;
   });
 }
 
-/** As JSON, so that spaces and control characters show, and cut, since a mistake is one line. */
+/** As JSON, which shows spaces and control characters, and shortened, since a mistake is one line. */
 function quoted(text: string, whole = text): string {
   const shown = mayHoldPassword(whole) ? `${/^https?:\/\//i.exec(text)?.[0] ?? ''}[hidden]` : text;
   const json = JSON.stringify(shown);
@@ -61,8 +56,8 @@ function quoted(text: string, whole = text): string {
 }
 
 /**
- * Whether a text that is not what it should be may hold a password. Where that ends cannot be told, since it may hold
- * any character, also the comma that parts a list. So an `@` tells, and in a URL all but a host, a port and a path.
+ * Whether a wrong text may hold a password. A password can hold any character, even the comma that separates the items of
+ * a list, so its end is unknown. An `@` counts, and in a URL everything but a host, a port and a path.
  */
 function mayHoldPassword(text: string): boolean {
   return text.includes('@') || /:\/\/(?!(\[[\da-f:.]*\]|[^[:/?#]*)(:\d*)?(\/[^?#]*)?$)/i.test(text);

@@ -8,9 +8,9 @@ import {
   readConnectionUrl,
   writeConnectionUrl,
 } from '../core/connection-url.ts';
-import { reasonOf, shownPath } from './variables.ts';
+import { reasonOf, shownPath } from './file-mistakes.ts';
 
-/** The variables of libpq from which a parameter comes that the URL leaves out. */
+/** The variables of libpq that give the parameters missing in the URL. */
 const libpqVariables = {
   PGHOST: 'host',
   PGPORT: 'port',
@@ -28,12 +28,12 @@ const libpqVariables = {
 /** Their names. */
 export const libpqVariableNames = Object.keys(libpqVariables);
 
-/** A URL that leaves nothing to the environment, or what is wrong with it. */
+/** A URL that is complete without the environment, and the mistakes in it. */
 export type CompletedUrl = { url: string; mistakes: string[] };
 
 /**
- * Completes a URL by the variables of libpq, as `psql` would, and checks the parameters and the files that they name.
- * `label` is how a mistake names the URL.
+ * Completes a URL from the variables of libpq, as `psql` does, and checks the parameters and the files that they name. A
+ * mistake calls the URL `label`.
  */
 export function completeDatabaseUrl(
   text: string,
@@ -51,12 +51,12 @@ export function completeDatabaseUrl(
     variables.set(parameter, variable);
   }
   const found = [...read.mistakes];
-  const placed = locationFrom(given);
-  if ('place' in placed) found.push(...unreadableFiles(given, placed.place.tls));
-  else found.push(...placed.mistakes);
-  const toText = ({ parameter, words }: ConnectionMistake) => {
-    if (parameter === undefined) return `${label} ${words}`;
-    return `${variables.get(parameter) ?? `${label}: ${parameter}`} ${words}`;
+  const checked = locationFrom(given);
+  if ('location' in checked) found.push(...unreadableFiles(given, checked.location.tls));
+  else found.push(...checked.mistakes);
+  const toText = ({ parameter, message }: ConnectionMistake) => {
+    if (parameter === undefined) return `${label} ${message}`;
+    return `${variables.get(parameter) ?? `${label}: ${parameter}`} ${message}`;
   };
   const url = variables.size === 0 ? text : writeConnectionUrl(given);
   return { url, mistakes: found.map(toText) };
@@ -71,8 +71,8 @@ function unreadableFiles(
     const path = given.get(parameter);
     if (path === undefined || !named.includes(path)) return [];
     const reason = whyUnreadable(path);
-    const words = `must name a file that can be read, but ${shownPath(path)} cannot: ${reason}`;
-    return reason === undefined ? [] : [{ parameter, words }];
+    const message = `must name a file that can be read, but ${shownPath(path)} cannot: ${reason}`;
+    return reason === undefined ? [] : [{ parameter, message }];
   });
 }
 

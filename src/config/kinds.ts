@@ -1,72 +1,72 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The kinds of setting there are: each pairs the check of a value with the words that describe it. */
-import { type FormatName, formats } from './formats.ts';
+/** The kinds of settings. Each kind pairs the check of a value with the text that describes it. */
+import { Secret } from '../core/secret.ts';
 
-/** The headings under which settings are listed, in the order in which they are printed. */
-export const settingGroups = ['HTTP', 'Access', 'Database', 'Claims', 'Operation'] as const;
-
-/** One of the headings. */
-export type SettingGroup = (typeof settingGroups)[number];
-
-/** The units that a number can have; undefined where it is a plain count. */
-export type SettingUnit = 'milliseconds' | 'bytes' | undefined;
-
-/** What a reader must know of a setting: the help, the documentation and every complaint about it come from here. */
-export type SettingDescription = {
-  group: SettingGroup;
+/** A setting: the help, the documentation and every mistake about it are made from this entry. */
+export type Setting<Value = unknown, Variable extends string = string> = {
+  /** The name of its environment variable. */
+  variable: Variable;
   kind: 'number' | 'boolean' | 'text' | 'list' | 'choice';
-  /** As it would be written in the environment; undefined when the setting is absent, or a list empty, by default. */
+  /** As written in the environment; undefined when the setting is absent, or a list empty, by default. */
   default: string | undefined;
-  unit: SettingUnit;
-  /** What is allowed, in words that follow "must be"; for a list, what each item must be. */
+  /** What is allowed, in a phrase that follows "must be"; for a list, what each item must be. */
   allowed: string;
   /** What the setting does, in one or two sentences. */
   help: string;
-  /** Of a list: says more of an item that is not allowed, where that is a usual mistake. Never repeats the item. */
-  whyNot?: ((item: string) => string | undefined) | undefined;
+  /** Explains a common mistake in an item of a list. Never repeats the item, which may be secret. */
+  explain?: ((item: string) => string | undefined) | undefined;
   /** A secret is never printed, and `<variable>_FILE` may name a file that holds it. */
   secret: boolean;
-};
-
-/** A checked value, or what of the text is not allowed: the wrong items of a list, else the text itself. */
-export type Reading<Value> = { value: Value } | { wrong: string[] };
-
-/** A setting together with its check. */
-export type SettingDefinition<Value> = SettingDescription & {
-  /** The value while the setting is unset. */
+  /** The value while the variable is unset. */
   unset: Value;
   read(text: string): Reading<Value>;
+  /** The value as `firstcome config` prints it. */
+  show(value: Value): string;
 };
 
-type About = { group: SettingGroup; help: string };
-type NumberBounds = { min: number; max: number; unit?: SettingUnit };
-type Formatted = { format: FormatName; allowed: string };
+/** A checked value, or the texts that are not allowed: the wrong items of a list, otherwise the whole text. */
+export type Reading<Value> = { value: Value } | { wrong: string[] };
 
-const plain = { unit: undefined, secret: false } as const;
+/** What every entry contains. */
+type About<Variable extends string> = { variable: Variable; help: string };
+type NumberBounds = { min: number; max: number; unit?: 'milliseconds' | 'bytes' };
+type Format = { isValid(text: string): boolean; allowed: string };
+
+const plain = { secret: false, show: String };
+const wholeNumberForm = /^(0|[1-9]\d*)$/;
 
 /** A whole number from `min` to `max`. Spaces, signs, leading zeros, `0x50` and `8e1` are refused. */
-export function wholeNumber(
-  about: About & NumberBounds & { default: number },
-): SettingDefinition<number> {
-  const { group, help, min, max, unit } = about;
+export function wholeNumber<const Variable extends string>(
+  entry: About<Variable> & NumberBounds & { default: number },
+): Setting<number, Variable> {
+  const { variable, help, min, max, unit } = entry;
   const noun = unit === undefined ? 'a whole number' : `a whole number of ${unit}`;
   return {
     ...plain,
-    ...{ group, help, unit, kind: 'number', default: String(about.default) },
+    variable,
+    help,
+    kind: 'number',
+    default: String(entry.default),
     allowed: `${noun} from ${min} to ${max}`,
-    unset: about.default,
+    unset: entry.default,
     read(text) {
-      const value = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
+      const value = wholeNumberForm.test(text) ? Number(text) : Number.NaN;
       return value >= min && value <= max ? { value } : { wrong: [text] };
     },
   };
 }
 
-/** A whole number that follows another setting while it is unset; `usually` is what that comes to by default. */
-export function followingNumber(
-  about: About & NumberBounds & { usually: number },
-): SettingDefinition<number | undefined> {
-  return { ...wholeNumber({ ...about, default: about.usually }), unset: undefined };
+/** A whole number as above, or `auto`, for which the entry computes the number. */
+export function wholeNumberOrAuto<const Variable extends string>(
+  entry: About<Variable> & NumberBounds & { default: number; auto(): number; autoMeaning: string },
+): Setting<number, Variable> {
+  const number = wholeNumber(entry);
+  return {
+    ...number,
+    kind: 'text',
+    allowed: `${number.allowed}, or auto for ${entry.autoMeaning}`,
+    read: (text) => (text === 'auto' ? { value: entry.auto() } : number.read(text)),
+  };
 }
 
 const flags = new Map([
@@ -77,14 +77,16 @@ const flags = new Map([
 ]);
 
 /** A yes or no. */
-export function flag(about: About & { default: boolean }): SettingDefinition<boolean> {
+export function flag<const Variable extends string>(
+  entry: About<Variable> & { default: boolean },
+): Setting<boolean, Variable> {
   return {
     ...plain,
-    ...about,
+    ...entry,
     kind: 'boolean',
-    default: String(about.default),
+    default: String(entry.default),
     allowed: 'true, false, 1 or 0',
-    unset: about.default,
+    unset: entry.default,
     read(text) {
       const value = flags.get(text);
       return value === undefined ? { wrong: [text] } : { value };
@@ -92,74 +94,90 @@ export function flag(about: About & { default: boolean }): SettingDefinition<boo
   };
 }
 
-/** A text of one of the formats. */
-export function text(about: About & Formatted & { default: string }): SettingDefinition<string> {
-  const { format, ...described } = about;
+/** A text of a format. */
+export function text<const Variable extends string>(
+  entry: About<Variable> & Format & { default: string },
+): Setting<string, Variable> {
+  const { isValid, ...described } = entry;
   return {
     ...plain,
     ...described,
-    ...{ kind: 'text', unset: about.default },
-    read: readerOf(format),
+    kind: 'text',
+    unset: entry.default,
+    read: (given) => (isValid(given) ? { value: given } : { wrong: [given] }),
   };
 }
 
-/** A text of one of the formats that is absent unless set. */
-export function optionalText(about: About & Formatted): SettingDefinition<string | undefined> {
-  const { format, ...described } = about;
+/** A text of a format that is absent unless set. */
+export function optionalText<const Variable extends string>(
+  entry: About<Variable> & Format,
+): Setting<string | undefined, Variable> {
   return {
-    ...plain,
-    ...described,
-    ...{ kind: 'text', default: undefined, unset: undefined },
-    read: readerOf(format),
+    ...text({ ...entry, default: '' }),
+    default: undefined,
+    unset: undefined,
+    show: (value) => value ?? '',
   };
 }
 
-/** A text that must not be seen; absent unless set. */
-export function secret(about: About & Formatted): SettingDefinition<string | undefined> {
-  return { ...optionalText(about), secret: true };
-}
-
-/** Texts parted by commas; none unless set. */
-export function list(
-  about: About & Formatted & Pick<SettingDescription, 'whyNot'>,
-): SettingDefinition<string[]> {
-  const { format, ...described } = about;
+/** A text that must not be seen; absent unless set. `show` may print the harmless components of it. */
+export function secret<const Variable extends string>(
+  entry: About<Variable> & Format & { show?(value: string): string },
+): Setting<Secret | undefined, Variable> {
+  const { isValid, show, ...described } = entry;
   return {
-    ...plain,
     ...described,
-    ...{ kind: 'list', default: undefined, unset: [] },
-    read(text) {
-      const value = toItems(text);
-      const wrong = value.filter((item) => !formats[format](item));
-      return wrong.length === 0 ? { value } : { wrong: [...new Set(wrong)] };
+    kind: 'text',
+    default: undefined,
+    unset: undefined,
+    secret: true,
+    read: (given) => (isValid(given) ? { value: new Secret(given) } : { wrong: [given] }),
+    show(value) {
+      if (value === undefined) return '';
+      return show === undefined ? value.toString() : show(value.reveal());
     },
   };
 }
 
-/** One of a few words. */
-export function choice<const Choice extends string>(
-  about: About & { default: Choice; choices: readonly Choice[] },
-): SettingDefinition<Choice> {
-  const { choices, ...described } = about;
+/** Texts separated by commas, each converted to the form in which it is compared; none unless set. */
+export function list<const Variable extends string>(
+  entry: About<Variable> & Format & Pick<Setting, 'explain'> & { convert(item: string): string },
+): Setting<string[], Variable> {
+  const { isValid, convert, ...described } = entry;
+  return {
+    ...plain,
+    ...described,
+    kind: 'list',
+    default: undefined,
+    unset: [],
+    read(given) {
+      const items = toItems(given);
+      const wrong = items.filter((item) => !isValid(item));
+      return wrong.length === 0 ? { value: items.map(convert) } : { wrong: [...new Set(wrong)] };
+    },
+  };
+}
+
+/** One of a few names. */
+export function choice<const Variable extends string, const Choice extends string>(
+  entry: About<Variable> & { default: Choice; choices: readonly Choice[] },
+): Setting<Choice, Variable> {
+  const { choices, ...described } = entry;
   return {
     ...plain,
     ...described,
     kind: 'choice',
     allowed: `one of ${choices.join(', ')}`,
-    unset: about.default,
-    read(text) {
-      const value = choices.find((one) => one === text);
-      return value === undefined ? { wrong: [text] } : { value };
+    unset: entry.default,
+    read(given) {
+      const value = choices.find((one) => one === given);
+      return value === undefined ? { wrong: [given] } : { value };
     },
   };
 }
 
-function readerOf(format: FormatName): (text: string) => Reading<string> {
-  return (text) => (formats[format](text) ? { value: text } : { wrong: [text] });
-}
-
-function toItems(text: string): string[] {
-  return text
+function toItems(given: string): string[] {
+  return given
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');

@@ -11,12 +11,12 @@ const lettersOf = (name: string) => name.replaceAll('_', '').length;
 const long = names.filter((name) => lettersOf(name) >= 10);
 const short = names.filter((name) => lettersOf(name) < 10);
 
-/** What is said of one variable that is set. */
-function saidOf(name: string): string | undefined {
+/** The mistake about one variable that is set. */
+function mistakeAbout(name: string): string | undefined {
   return misspeltVariables({ [name]: 'x' })[0]?.mistake;
 }
 
-/** Every name that one slip of the keyboard makes of a name, by the kind of slip. */
+/** Every misspelling of a name by one typing error, by the kind of error. */
 function slipsOf(name: string): Record<string, string[]> {
   const at = Array.from(name, (_, index) => index);
   const swapped = (index: number) =>
@@ -44,18 +44,18 @@ function slipsOf(name: string): Record<string, string[]> {
 }
 
 function caught(name: string, slips: readonly string[]): string[] {
-  const said = ` is unknown; did you mean ${name}?`;
-  return slips.filter((slip) => saidOf(slip)?.endsWith(said));
+  const suggestion = ` is unknown; did you mean ${name}?`;
+  return slips.filter((slip) => mistakeAbout(slip)?.endsWith(suggestion));
 }
 
 describe('a misspelt variable', () => {
-  it.each(long)('%s is found after every slip, with the right suggestion', (name) => {
+  it.each(long)('suggests %s for every misspelling by one typing error', (name) => {
     for (const [kind, slips] of Object.entries(slipsOf(name))) {
       expect([kind, caught(name, slips)]).toEqual([kind, slips]);
     }
   });
 
-  it.each(short)('%s, a short name, is found after slips that make no common word', (name) => {
+  it.each(short)('suggests the short name %s for misspellings that are no common word', (name) => {
     const slips = Object.values(slipsOf(name)).flat();
     expect(caught(name, slips).length / slips.length).toBeGreaterThan(0.3);
   });
@@ -73,11 +73,13 @@ describe('a misspelt variable', () => {
     ['PROT', 'PORT'],
     ['HOSST', 'HOST'],
     ['WOKERS', 'WORKERS'],
-  ])('%j is found to mean %s', (name, meant) => {
-    expect(saidOf(name)).toMatch(new RegExp(`^"?${name}"? is unknown; did you mean ${meant}\\?$`));
+  ])('takes %j for %s', (name, meant) => {
+    expect(mistakeAbout(name)).toMatch(
+      new RegExp(`^"?${name}"? is unknown; did you mean ${meant}\\?$`),
+    );
   });
 
-  it('that names a file for a setting which is no secret says what to set instead', () => {
+  it('names the variable to set instead of a file for a setting that is no secret', () => {
     for (const { variable } of settings.filter(({ secret }) => !secret)) {
       expect(misspeltVariables({ [`${variable}_FILE`]: '/run/value' })).toEqual([
         {
@@ -88,21 +90,21 @@ describe('a misspelt variable', () => {
     }
   });
 
-  it('is none that is empty, and its value is never shown', () => {
+  it('ignores empty misspelt variables and never shows the values of others', () => {
     expect(misspeltVariables({ DATABASE_ULR: '', PORT_FILE: '', PROT: undefined })).toEqual([]);
     const values = { DATABASE_ULR: 'hunter2', PORT_FILE: 'hunter2' };
     expect(JSON.stringify(misspeltVariables(values))).not.toContain('hunter2');
   });
 
-  it('cannot draw on the terminal with its name', () => {
-    expect(saidOf('DATABASE_URL\u001b')).toBe(
+  it('escapes control characters in the name of a misspelt variable', () => {
+    expect(mistakeAbout('DATABASE_URL\u001b')).toBe(
       '"DATABASE_URL\\u001b" is unknown; did you mean DATABASE_URL?',
     );
   });
 });
 
 describe('a variable of another program', () => {
-  it('is never taken for a setting', () => {
+  it('takes no variable of another program for a misspelt setting', () => {
     const env = Object.fromEntries(foreignVariables.map((name) => [name, 'x']));
     expect(Object.keys(env).length).toBeGreaterThan(900);
     expect(misspeltVariables(env)).toEqual([]);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Finds variables whose names are misspelt names of settings. Most variables of an environment are other programs', so
- * a name counts only when it can hardly be meant otherwise.
+ * Finds variables with misspelt names of settings. Most variables belong to other programs, so a name counts only when
+ * another meaning is unlikely.
  */
 import { type IsNear, nearestName } from '../core/nearest-name.ts';
 import { type SettingVariable, settings } from './settings.ts';
 
-/** A variable that is set, and is not the setting that it seems to be meant for. */
+/** A misspelt variable: the setting that it is probably meant for, and the mistake. */
 export type MisspeltVariable = { about: SettingVariable; mistake: string };
 
-/** Every name that is read, with its setting. */
+/** Every name that the service reads, with its setting. */
 const known = new Map<string, SettingVariable>(
   settings.flatMap(({ variable, secret }) => [
     [variable, variable] as const,
@@ -22,25 +22,25 @@ const notFromFile = new Map(
 );
 
 /**
- * Whether a name is a slip of the keyboard away from a setting's, and not a word of its own. The shorter a name, the more
- * words are near it. Lengths are without separators.
+ * Whether a name is a typing error away from a setting's and not a name of its own. The shorter a name, the more words are
+ * near it. Lengths are without separators.
  */
-const isSlip: IsNear = (edits, setting, name) => {
-  // DATABASE_URL_2 is numbered on purpose.
+const isTypingError: IsNear = (edits, setting, name) => {
+  // The number in DATABASE_URL_2 is intended.
   if (without(/\D/g, setting) !== without(/\D/g, name)) return false;
-  // Also a missing unit, as in CLAIM_TIMEOUT.
+  // Two edits also cover a missing unit, as in CLAIM_TIMEOUT.
   if (setting.length >= 14) return edits <= 2;
   // DATABASE_SSL is two edits from DATABASE_URL.
   if (setting.length >= 10) return edits <= 1;
-  // LOGLEVEL, which differs in the separator alone, and GLOG_LEVEL are in use.
+  // Other programs use LOGLEVEL and GLOG_LEVEL.
   if (edits !== 1 || setting[0] !== name[0]) return false;
-  // So are WORKER and LOG_LEVELS.
+  // They also use WORKER and LOG_LEVELS.
   if (setting.length >= 7) return without(/s/g, setting) !== without(/s/g, name);
   // HOSTS and PART are words, PROT and PORTT are not.
   return sorted(setting) === sorted(name) || setting === name.replace(/(.)\1/, '$1');
 };
 
-/** The variables that are misspelt; one that is empty counts as unset. Their values, which may be secret, are not shown. */
+/** The misspelt variables. An empty one counts as unset. A mistake never shows the value, which may be secret. */
 export function misspeltVariables(env: NodeJS.ProcessEnv): MisspeltVariable[] {
   const misspelt: MisspeltVariable[] = [];
   for (const [name, value] of Object.entries(env)) {
@@ -51,7 +51,7 @@ export function misspeltVariables(env: NodeJS.ProcessEnv): MisspeltVariable[] {
       misspelt.push({ about: fileOf, mistake });
       continue;
     }
-    const meant = nearestName(name, known.keys(), isSlip);
+    const meant = nearestName(name, known.keys(), isTypingError);
     const about = meant === undefined ? undefined : known.get(meant);
     if (about === undefined) continue;
     misspelt.push({ about, mistake: `${shown(name)} is unknown; did you mean ${meant}?` });
@@ -67,7 +67,7 @@ function sorted(name: string): string {
   return [...name].sort().join('');
 }
 
-/** As it is, or quoted where a space or a control character would not show. */
+/** The name, quoted when it has a space or a control character. */
 function shown(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
 }

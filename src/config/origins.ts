@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Origins as an operator writes them and as browsers and web views send them. */
+/** Origins as operators write them, and as browsers and web views send them. */
 
 const originForm = /^([a-z][a-z\d+.-]*):\/\/[^/?#\\@\s]+$/i;
 
-// No request has such an origin: pages of files have the origin null.
-const withoutPages = new Set(['ftp', 'ws', 'wss', 'file']);
+// No page has an origin with these schemes: pages of files have the origin null.
+const schemesWithoutPages = new Set(['ftp', 'ws', 'wss', 'file']);
 
-/** Whether some page can have this origin: `https://shop.example`, or `capacitor://localhost` of an app shell. */
+/** Whether a page can have this origin, such as `https://shop.example` or, in an app shell, `capacitor://localhost`. */
 export function isOrigin(text: string): boolean {
   if (!originForm.test(text) || !URL.canParse(text)) return false;
   return !hasNoPages(text) && !toOrigin(text).includes('*');
 }
 
-/** The form in which it is sent: scheme and host name in lower case, without a default port. */
+/** The form in which browsers send it: scheme and host name in lower case, without a default port. */
 export function toOrigin(text: string): string {
   // Not `URL.origin`, which is "null" for the schemes of app shells.
   const { protocol, host } = new URL(text);
   return `${protocol}//${host}`;
 }
 
-/** What is wrong with a text that is no origin, where it is one of the usual mistakes. */
+/** Explains a common mistake in a text that is no origin. */
 export function whyNoOrigin(text: string): string | undefined {
   if (text.includes('*')) return 'a pattern matches nothing; list each origin in full';
   if (text === 'null') return 'any page can send it, so it cannot be let in';
@@ -32,5 +32,5 @@ export function whyNoOrigin(text: string): string | undefined {
 }
 
 function hasNoPages(text: string): boolean {
-  return withoutPages.has(text.split(':')[0]?.toLowerCase() ?? '');
+  return schemesWithoutPages.has(text.split(':')[0]?.toLowerCase() ?? '');
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { apiKeySettings } from './groups/access.ts';
 import { net } from './net.ts';
 import type { SettingValues, SettingVariable } from './settings.ts';
 
 const apiKeyLengthMin = 32;
 
-/** Whether only this machine can reach a service that listens on `host`. No name but `localhost` is looked up. */
+/** Whether only this machine can reach a service that listens on `host`. Names are not resolved. */
 export function isLoopback(host: string): boolean {
-  // The default.
+  // The usual hosts, for which `net` need not be loaded.
   if (host === '127.0.0.1' || host.toLowerCase() === 'localhost') return true;
   const { BlockList, isIP } = net();
   const family = isIP(host);
@@ -17,83 +18,80 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** One rule between settings, judged. */
+/** A rule between settings, checked. */
 export type Rule = {
-  broken: boolean;
+  isBroken: boolean;
   /** The settings that the rule compares. */
   about: SettingVariable[];
   mistake: string;
 };
 
-/** The rules that tie one setting to another. One that involves a setting with a mistake of its own is not told. */
-export function rulesBetween(values: SettingValues, lockTimeoutMs: number): Rule[] {
-  const { HOST, ADMIN_API_KEY, CLAIM_API_KEY } = values;
+/** The rules between settings. A rule about a setting that has a mistake of its own is not reported. */
+export function rulesBetween({ http, auth, database, claims }: SettingValues): Rule[] {
+  const adminApiKey = auth.adminApiKey?.reveal();
   return [
     {
-      broken: values.HTTP_REQUEST_TIMEOUT_MS < values.HTTP_HEADERS_TIMEOUT_MS,
+      isBroken: http.requestTimeoutMs < http.headersTimeoutMs,
       about: ['HTTP_REQUEST_TIMEOUT_MS', 'HTTP_HEADERS_TIMEOUT_MS'],
       mistake:
         'HTTP_REQUEST_TIMEOUT_MS must not be below HTTP_HEADERS_TIMEOUT_MS ' +
-        `(${values.HTTP_HEADERS_TIMEOUT_MS}), but is ${values.HTTP_REQUEST_TIMEOUT_MS}`,
+        `(${http.headersTimeoutMs}), but is ${http.requestTimeoutMs}`,
     },
     {
-      broken: lockTimeoutMs * 2 >= values.CLAIM_TIMEOUT_MS,
+      isBroken: database.lockTimeoutMs * 2 >= claims.timeoutMs,
       about: ['DATABASE_LOCK_TIMEOUT_MS', 'CLAIM_TIMEOUT_MS'],
       mistake:
         'DATABASE_LOCK_TIMEOUT_MS must be less than half of CLAIM_TIMEOUT_MS ' +
-        `(${values.CLAIM_TIMEOUT_MS}), but is ${lockTimeoutMs}`,
+        `(${claims.timeoutMs}), but is ${database.lockTimeoutMs}`,
     },
     {
-      broken: values.CLAIM_WAITING_MAX < values.CLAIM_LANE_WAITING_MAX,
+      isBroken: claims.waitingMax < claims.laneWaitingMax,
       about: ['CLAIM_WAITING_MAX', 'CLAIM_LANE_WAITING_MAX'],
       mistake:
         'CLAIM_WAITING_MAX must not be below CLAIM_LANE_WAITING_MAX ' +
-        `(${values.CLAIM_LANE_WAITING_MAX}), but is ${values.CLAIM_WAITING_MAX}`,
+        `(${claims.laneWaitingMax}), but is ${claims.waitingMax}`,
     },
     {
-      broken: ADMIN_API_KEY !== undefined && ADMIN_API_KEY === CLAIM_API_KEY,
+      isBroken: adminApiKey !== undefined && adminApiKey === auth.claimApiKey?.reveal(),
       about: ['ADMIN_API_KEY', 'CLAIM_API_KEY'],
       mistake:
-        'CLAIM_API_KEY must differ from ADMIN_API_KEY, but is the same: whoever claims could administer',
+        'CLAIM_API_KEY must differ from ADMIN_API_KEY, but is the same: every client that claims could administer',
     },
     {
-      broken: !isLoopback(HOST) && ADMIN_API_KEY === undefined && !values.ALLOW_ANONYMOUS_ADMIN,
+      isBroken: !isLoopback(http.host) && adminApiKey === undefined && !auth.allowAnonymousAdmin,
       about: ['HOST', 'ADMIN_API_KEY', 'ALLOW_ANONYMOUS_ADMIN'],
       mistake:
-        `HOST is "${HOST}", which other machines can reach, but nothing protects the admin calls: ` +
-        'set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true to let anybody administer',
+        `HOST is "${http.host}", which other machines can reach, but nothing protects the admin calls: ` +
+        'set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true to let every client administer',
     },
   ];
 }
 
-/** What is allowed but should be known: each warning is one line that names the variable. */
-export function warningsAbout(values: SettingValues): string[] {
+/** Warnings about allowed but risky settings: each is one line that names the variable. */
+export function warningsAbout({ http, auth }: SettingValues): string[] {
   const warnings: string[] = [];
-  for (const variable of ['ADMIN_API_KEY', 'CLAIM_API_KEY'] as const) {
-    const length = values[variable]?.length ?? apiKeyLengthMin;
-    if (length < apiKeyLengthMin) {
+  const isReachable = !isLoopback(http.host);
+  for (const [name, { variable }] of Object.entries(apiKeySettings)) {
+    const key = auth[name as keyof typeof apiKeySettings]?.reveal();
+    if (key !== undefined && key.length < apiKeyLengthMin) {
       warnings.push(`${variable} is shorter than ${apiKeyLengthMin} characters and may be guessed`);
     }
   }
-  if (values.ALLOW_ANONYMOUS_ADMIN) {
+  if (auth.allowAnonymousAdmin) {
     warnings.push(
-      values.ADMIN_API_KEY === undefined
-        ? 'ALLOW_ANONYMOUS_ADMIN is true: anybody who can reach the service can administer it'
+      auth.adminApiKey === undefined
+        ? 'ALLOW_ANONYMOUS_ADMIN is true: every client that can reach the service can administer it'
         : 'ALLOW_ANONYMOUS_ADMIN is true but has no effect, since ADMIN_API_KEY is set',
     );
   }
-  if (
-    !isLoopback(values.HOST) &&
-    values.ADMIN_API_KEY !== undefined &&
-    values.ALLOWED_HOSTS.length > 0
-  ) {
+  if (isReachable && auth.adminApiKey !== undefined && http.allowedHosts.length > 0) {
     warnings.push(
       'ALLOWED_HOSTS has no effect: with ADMIN_API_KEY every Host is allowed unless HOST is loopback',
     );
   }
-  if (!isLoopback(values.HOST) && values.CLAIM_API_KEY === undefined) {
+  if (isReachable && auth.claimApiKey === undefined) {
     warnings.push(
-      `HOST is "${values.HOST}" and CLAIM_API_KEY is not set: anybody can claim in any user's name`,
+      `HOST is "${http.host}" and CLAIM_API_KEY is not set: every client can claim in any user's name`,
     );
   }
   return warnings;

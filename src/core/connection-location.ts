@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ConnectionMistake, ConnectionParameter, GivenParameters } from './connection-url.ts';
 
-/** Which server and database a connection leads to, and how. */
+/** The server and database of a connection, and how it connects. */
 export type ConnectionLocation = {
   /** A name, an IP address, or the folder of a Unix socket. */
   host: string;
   port: number;
-  /** Undefined: that of the process. */
+  /** Undefined: the user of this process. */
   user: string | undefined;
   password: string | undefined;
   /** Undefined: named like the user. */
@@ -20,11 +20,11 @@ export type ConnectionLocation = {
 
 /** How a connection is encrypted. */
 export type ConnectionTls = {
-  /** What of the server's certificate is verified: nothing, who has signed it, or that and the name of the host. */
+  /** What is verified of the server's certificate: nothing, its signature, or its signature and the host name. */
   verify: 'nothing' | 'authority' | 'host';
-  /** A file with the authorities to trust; undefined: those that Node trusts. */
+  /** File of the trusted authorities; undefined: those of Node. */
   authoritiesFile: string | undefined;
-  /** The client's own certificate and its key, as files. */
+  /** Files of the client's certificate and key. */
   certificate: { certFile: string; keyFile: string } | undefined;
 };
 
@@ -34,43 +34,41 @@ const system = 'system';
 
 type Mode = (typeof modes)[number];
 
-/** The place that parameters name; mistakes where they do not fit together or hold what is not allowed. */
+type AddMistake = (parameter: ConnectionParameter, message: string) => void;
+
+/** The location that the parameters describe, or the mistakes in them. */
 export function locationFrom(
   given: GivenParameters,
-): { place: ConnectionLocation; mistakes: [] } | { mistakes: ConnectionMistake[] } {
+): { location: ConnectionLocation; mistakes: [] } | { mistakes: ConnectionMistake[] } {
   const mistakes: ConnectionMistake[] = [];
-  const wrong = (parameter: ConnectionParameter, words: string) =>
-    mistakes.push({ parameter, words });
+  const addMistake: AddMistake = (parameter, message) => mistakes.push({ parameter, message });
   const host = given.get('host') ?? 'localhost';
   const port = given.get('port') ?? '5432';
   if (host.includes(',') || port.includes(',')) {
-    wrong(
+    addMistake(
       'host',
       'must name one server: the one that takes writes, or an address that leads to it',
     );
   } else if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > portMax) {
-    wrong('port', `must be a whole number from 1 to ${portMax}`);
+    addMistake('port', `must be a whole number from 1 to ${portMax}`);
   }
-  // The start makes sure of it anyway, whatever is asked for.
+  // The start verifies it anyway.
   if (!['any', 'read-write', 'primary'].includes(given.get('target_session_attrs') ?? 'any')) {
-    wrong('target_session_attrs', 'must be any, read-write or primary: the service writes');
+    addMistake('target_session_attrs', 'must be any, read-write or primary: the service writes');
   }
-  const tls = tlsFrom(given, wrong);
+  const tls = tlsFrom(given, addMistake);
   if (mistakes.length > 0) return { mistakes };
-  const place = {
+  const location = {
     ...{ host, port: Number(port), user: given.get('user'), password: given.get('password') },
     ...{ database: given.get('dbname'), applicationName: given.get('application_name') },
     options: given.get('options'),
-    // As in libpq: what goes over a socket leaves no machine.
+    // As in libpq: a socket stays within the machine.
     tls: host.startsWith('/') ? undefined : tls,
   };
-  return { place, mistakes: [] };
+  return { location, mistakes: [] };
 }
 
-function tlsFrom(
-  given: GivenParameters,
-  wrong: (parameter: ConnectionParameter, words: string) => void,
-): ConnectionTls | undefined {
+function tlsFrom(given: GivenParameters, addMistake: AddMistake): ConnectionTls | undefined {
   const root = given.get('sslrootcert');
   const certFile = given.get('sslcert');
   const keyFile = given.get('sslkey');
@@ -79,25 +77,30 @@ function tlsFrom(
     const [file] = (['sslrootcert', 'sslcert', 'sslkey'] as const).filter((name) =>
       given.has(name),
     );
-    if (file !== undefined) wrong(file, 'needs an sslmode: require, verify-ca or verify-full');
+    if (file !== undefined) addMistake(file, 'needs an sslmode: require, verify-ca or verify-full');
     return undefined;
   }
   if (!isMode(mode)) {
-    wrong('sslmode', modeWords(mode));
+    addMistake('sslmode', modeMistake(mode));
     return undefined;
   }
   if (mode === 'disable') return undefined;
   if (root === system && mode !== 'verify-full') {
-    wrong(
+    addMistake(
       'sslrootcert',
-      `may be ${system} only with sslmode=verify-full: anybody can be certified`,
+      `may be ${system} only with sslmode=verify-full: these authorities certify every host`,
     );
   }
   if (mode === 'verify-ca' && root === undefined) {
-    wrong('sslmode', 'is verify-ca, which needs sslrootcert, a file with the authorities to trust');
+    addMistake(
+      'sslmode',
+      'is verify-ca, which needs sslrootcert, a file with the authorities to trust',
+    );
   }
-  if (certFile !== undefined && keyFile === undefined) wrong('sslcert', 'needs sslkey as well');
-  if (certFile === undefined && keyFile !== undefined) wrong('sslkey', 'needs sslcert as well');
+  if (certFile !== undefined && keyFile === undefined)
+    addMistake('sslcert', 'needs sslkey as well');
+  if (certFile === undefined && keyFile !== undefined)
+    addMistake('sslkey', 'needs sslcert as well');
   const certificate = certFile && keyFile ? { certFile, keyFile } : undefined;
   const authoritiesFile = root === system ? undefined : root;
   if (mode === 'verify-full') return { verify: 'host', authoritiesFile, certificate };
@@ -110,9 +113,9 @@ function isMode(text: string): text is Mode {
   return (modes as readonly string[]).includes(text);
 }
 
-function modeWords(mode: string): string {
+function modeMistake(mode: string): string {
   if (mode === 'prefer' || mode === 'allow') {
-    return `is ${mode}, which is not supported, since it gives up encryption unnoticed: write require, or disable`;
+    return `is ${mode}, which is not supported, since it falls back to no encryption unnoticed: write require, or disable`;
   }
   if (mode === 'no-verify') return 'is no-verify, which libpq calls require';
   return `must be one of ${modes.join(', ')}`;

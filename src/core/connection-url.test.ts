@@ -11,23 +11,23 @@ function given(url: string): Record<string, string> {
   return Object.fromEntries(read?.given ?? []);
 }
 
-/** What is wrong with a URL, as it is printed behind its name. */
+/** The mistakes in a URL, as they are printed after its name. */
 function mistakes(url: string): string[] {
   const read = readConnectionUrl(url);
   if (read === undefined) return ['no connection URL'];
-  return [...read.mistakes, ...locationFrom(read.given).mistakes].map(({ parameter, words }) =>
-    parameter === undefined ? words : `${parameter} ${words}`,
+  return [...read.mistakes, ...locationFrom(read.given).mistakes].map(({ parameter, message }) =>
+    parameter === undefined ? message : `${parameter} ${message}`,
   );
 }
 
-function place(url: string) {
-  const placed = locationFrom(new Map(Object.entries(given(url))) as never);
-  if (!('place' in placed)) throw new Error(JSON.stringify(placed.mistakes));
-  return placed.place;
+function location(url: string) {
+  const found = locationFrom(new Map(Object.entries(given(url))) as never);
+  if (!('location' in found)) throw new Error(JSON.stringify(found.mistakes));
+  return found.location;
 }
 
 describe('a connection URL', () => {
-  it('names server, account and database', () => {
+  it('reads server, account and database from a URL', () => {
     expect(given('postgresql://ada:s%40f%2Fe@db.example:6543/sale')).toEqual({
       ...{ user: 'ada', password: 's@f/e', host: 'db.example', port: '6543', dbname: 'sale' },
     });
@@ -39,16 +39,16 @@ describe('a connection URL', () => {
     expect(given('postgres://ada@/sale')).toEqual({ user: 'ada', dbname: 'sale' });
   });
 
-  it('names the folder of a socket, in the place of the host or in the query', () => {
+  it('reads the folder of a socket from the host or from the query', () => {
     const socket = { host: '/var/run/postgresql', dbname: 'sale' };
     expect(given('postgres://%2Fvar%2Frun%2Fpostgresql/sale')).toEqual(socket);
     expect(given('postgres:///sale?host=/var/run/postgresql')).toEqual(socket);
-    expect(place('postgres:///sale?host=/s&sslmode=verify-full')).toMatchObject({
+    expect(location('postgres:///sale?host=/s&sslmode=verify-full')).toMatchObject({
       ...{ host: '/s', port: 5432, database: 'sale', tls: undefined },
     });
   });
 
-  it('has each part in the query as well, and that counts', () => {
+  it('lets each parameter in the query override the rest of the URL', () => {
     const query = 'host=b&port=2&user=u&password=p%2B+q&dbname=d';
     expect(given(`postgres://ada:x@a:1/sale?${query}`)).toEqual({
       ...{ host: 'b', port: '2', user: 'u', password: 'p+ q', dbname: 'd' },
@@ -60,16 +60,16 @@ describe('a connection URL', () => {
 
   it.each([
     ...['db/sale', 'http://db/sale', 'Postgres://db', 'postgres:/db', 'postgres://a b/sale'],
-    // What is special in a password and not percent-encoded.
+    // Passwords with special characters that are not percent-encoded.
     ...['postgres://u:1/2@db/sale', 'postgres://u:1?2@db/sale', 'postgres://u:1#2@db/sale'],
     ...['postgres://u:1/2?user=3@db/sale', 'postgres://db/sale?user=ada@sale'],
     ...['postgres://u:1@2@db/sale', 'postgres://u:100%@db/sale', 'postgres://u:%zz@db/sale'],
     ...['postgres://db:port/sale', 'postgres://u:%00@db/sale', 'postgres://db/sale#x'],
-  ])('%s is none', (url) => {
+  ])('refuses %s as no connection URL', (url) => {
     expect(readConnectionUrl(url)).toBeUndefined();
   });
 
-  it('is the same when it is written anew', () => {
+  it('reads the same parameters from a URL that it has written', () => {
     const text = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1 }), fc.constant('5432'));
     const parameters = fc.dictionary(
       fc.constantFrom(...connectionParameters),
@@ -84,10 +84,10 @@ describe('a connection URL', () => {
   });
 });
 
-describe('a parameter', () => {
+describe('a parameter of a connection URL', () => {
   it.each([
-    ['sslmod=require', 'has the parameter sslmod, which is not known: did you mean sslmode?'],
-    ['sslMode=require', 'has the parameter sslMode, which is not known: did you mean sslmode?'],
+    ['sslmod=require', 'has the unknown parameter sslmod: did you mean sslmode?'],
+    ['sslMode=require', 'has the unknown parameter sslMode: did you mean sslmode?'],
     ['aplication_name=a', /did you mean application_name\?$/],
     ['sslrootcrt=a', /did you mean sslrootcert\?$/],
     ['connect_timout=3', /did you mean connect_timeout\?$/],
@@ -95,17 +95,17 @@ describe('a parameter', () => {
     ['channel_binding=require', /channel_binding, which is not supported: remove it$/],
     ['ssl=true', /write sslmode=require$/],
     ['ssl=0', /write sslmode=disable$/],
-    ['uselibpqcompat=true', /sslmode means here what it means to libpq$/],
+    ['uselibpqcompat=true', /sslmode has the same meaning as in libpq$/],
     ['sslmode=require&sslmode=disable', 'sslmode is given twice'],
-  ])('that is not understood is named, with what to do: %s', (query, message) => {
+  ])('refuses an unsupported parameter and says what to do: %s', (query, message) => {
     expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
       typeof message === 'string' ? message : expect.stringMatching(message),
     ]);
   });
 
-  it('that may be a piece of a password is not named', () => {
+  it('does not show an unknown parameter that may be a piece of a password', () => {
     expect(mistakes('postgres://db/sale?password=abc&hunter2&sslmode=require')).toEqual([
-      'has a parameter that is not known, the second behind the "?"; its name is kept hidden',
+      'has an unknown parameter, the second after the "?"; its name is kept hidden',
     ]);
   });
 
@@ -115,7 +115,10 @@ describe('a parameter', () => {
     ['port=5432,5433', /^host must name one server/],
     ['host=a,b', /^host must name one server/],
     ['target_session_attrs=standby', /^target_session_attrs must be any, read-write or primary/],
-    ['sslmode=prefer', /^sslmode is prefer, .*gives up encryption unnoticed: write require, or/],
+    [
+      'sslmode=prefer',
+      /^sslmode is prefer, .*falls back to no encryption unnoticed: write require, or/,
+    ],
     ['sslmode=allow', /^sslmode is allow, /],
     ['sslmode=no-verify', /^sslmode is no-verify, which libpq calls require$/],
     ['sslmode=hunter2', 'sslmode must be one of disable, require, verify-ca, verify-full'],
@@ -124,14 +127,14 @@ describe('a parameter', () => {
     ['sslrootcert=/ca', /^sslrootcert needs an sslmode/],
     ['sslmode=require&sslcert=/c', 'sslcert needs sslkey as well'],
     ['sslmode=require&sslkey=/c', 'sslkey needs sslcert as well'],
-  ])('with a value that is not allowed is refused: %s', (query, message) => {
+  ])('refuses a parameter with a value that is not allowed: %s', (query, message) => {
     expect(mistakes(`postgres://db/sale?${query}`)).toEqual([
       typeof message === 'string' ? message : expect.stringMatching(message),
     ]);
   });
 
-  it('sslmode says what is verified, as in libpq', () => {
-    const tls = (query: string) => place(`postgres://db/sale?${query}`).tls;
+  it('derives from sslmode what is verified, as libpq does', () => {
+    const tls = (query: string) => location(`postgres://db/sale?${query}`).tls;
     const file = { authoritiesFile: '/ca', certificate: undefined };
     const none = { authoritiesFile: undefined, certificate: undefined };
     expect(tls('')).toBeUndefined();
@@ -147,7 +150,7 @@ describe('a parameter', () => {
     });
   });
 
-  it.each(['any', 'read-write', 'primary'])('target_session_attrs may be %s', (value) => {
+  it.each(['any', 'read-write', 'primary'])('accepts target_session_attrs=%s', (value) => {
     expect(mistakes(`postgres://db/sale?target_session_attrs=${value}`)).toEqual([]);
   });
 });

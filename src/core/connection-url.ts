@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** How a connection URL of PostgreSQL is read: as libpq reads it, or refused. Nothing in it is ignored. */
+/** Reads connection URLs of PostgreSQL as libpq does. Unknown content is refused, never ignored. */
 import { type IsNear, nearestName } from './nearest-name.ts';
 
 /** The parameters that a connection URL may have, by their names in libpq. */
@@ -15,18 +15,18 @@ export type ConnectionParameter = (typeof connectionParameters)[number];
 /** Parameters that have a value. */
 export type GivenParameters = ReadonlyMap<ConnectionParameter, string>;
 
-/** Something wrong: the words follow the name of the parameter, or of the whole URL where there is none. */
-export type ConnectionMistake = { parameter?: ConnectionParameter; words: string };
+/** A mistake: the message follows the name of the parameter, or of the URL for a mistake without a parameter. */
+export type ConnectionMistake = { parameter?: ConnectionParameter; message: string };
 
-// Parameters of libpq and of other drivers, and what to do instead. Their names may be shown; any other could be a
-// piece of a password.
+// Parameters of libpq and other drivers, and what to do instead. A mistake may show these names. Any other name may be
+// a piece of a password.
 const refused: Record<string, string> = {
   connect_timeout: 'set DATABASE_CONNECT_TIMEOUT_MS instead',
   statement_timeout: 'set DATABASE_STATEMENT_TIMEOUT_MS instead',
   lock_timeout: 'set DATABASE_LOCK_TIMEOUT_MS instead',
-  uselibpqcompat: 'remove it: sslmode means here what it means to libpq',
+  uselibpqcompat: 'remove it: sslmode has the same meaning as in libpq',
   connection_limit: 'set DATABASE_CLAIM_CONNECTIONS and DATABASE_QUERY_CONNECTIONS instead',
-  pgbouncer: 'remove it, and lead the URL past the pooler',
+  pgbouncer: 'remove it, and set the URL of the database behind the pooler',
   ...Object.fromEntries(
     [
       ...['channel_binding', 'client_encoding', 'currentSchema', 'encoding'],
@@ -42,25 +42,25 @@ const refused: Record<string, string> = {
   ),
 };
 
-// An `@` behind the host may end a password with a `/` or `?`, whose beginning would be taken for a host and shown.
+// An `@` after the host is refused: it may end a password with a `/` or `?`, whose beginning would be shown as the host.
 const shape =
   /^postgres(?:ql)?:\/\/(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]\s]+\]|[^\s:@/?#[\]]*)(?::(?<port>\d*))?(?:\/(?<dbname>[^@?#]*))?(?:\?(?<query>[^@#]*))?$/;
 
 /**
- * What a URL says. Undefined where it has not the form of one, or something in it is not percent-encoded that must be.
- * Where a parameter stands in the query as well, that counts, as in libpq. There, a plus is a space, which libpq does not
- * know: programs write it so.
+ * The parameters of a URL. Undefined when the text is no connection URL or is not percent-encoded where it must be. A
+ * parameter in the query takes precedence, as in libpq. Unlike in libpq, a plus in the query is a space, since programs
+ * write it so.
  */
 export function readConnectionUrl(
   text: string,
 ): { given: GivenParameters; mistakes: ConnectionMistake[] } | undefined {
   const groups = shape.exec(text)?.groups;
   if (groups === undefined) return undefined;
-  const { query = '', ...parts } = groups;
+  const { query = '', ...components } = groups;
   const given = new Map<ConnectionParameter, string>();
   const mistakes: ConnectionMistake[] = [];
   try {
-    for (const [name, value = ''] of Object.entries(parts)) {
+    for (const [name, value = ''] of Object.entries(components)) {
       const decoded = decode(name === 'host' ? value.replace(/^\[(.+)\]$/, '$1') : value);
       if (decoded !== '') given.set(name as ConnectionParameter, decoded);
     }
@@ -84,9 +84,9 @@ function readQuery(
     const isTwice = seen.has(name);
     seen.add(name);
     if (!isParameter(name)) {
-      mistakes.push({ words: unknownName(name, value, index + 1) });
+      mistakes.push({ message: unknownName(name, value, index + 1) });
     } else if (isTwice) {
-      mistakes.push({ parameter: name, words: 'is given twice' });
+      mistakes.push({ parameter: name, message: 'is given twice' });
     } else if (value !== '') {
       given.set(name, value);
     }
@@ -95,8 +95,8 @@ function readQuery(
 
 function decode(text: string): string {
   const decoded = decodeURIComponent(text);
-  // The protocol ends a text there.
-  if (decoded.includes('\0')) throw new URIError('it holds a NUL');
+  // A NUL ends a text in the protocol.
+  if (decoded.includes('\0')) throw new URIError('it contains a NUL');
   return decoded;
 }
 
@@ -104,10 +104,11 @@ function isParameter(name: string): name is ConnectionParameter {
   return (connectionParameters as readonly string[]).includes(name);
 }
 
-// Nearer than a guess may be elsewhere: what is near is shown.
-const isSlip: IsNear = (edits, _known, given) => edits <= Math.min(2, Math.floor(given.length / 3));
+// Stricter than for other names, since a mistake shows a name that is near.
+const isTypingError: IsNear = (edits, _known, given) =>
+  edits <= Math.min(2, Math.floor(given.length / 3));
 
-function unknownName(name: string, value: string, place: number): string {
+function unknownName(name: string, value: string, position: number): string {
   if (name === 'ssl') {
     const mode = value === 'true' || value === '1' ? 'require' : 'disable';
     return `has the parameter ssl, which is not supported: write sslmode=${mode}`;
@@ -115,18 +116,18 @@ function unknownName(name: string, value: string, place: number): string {
   if (Object.hasOwn(refused, name)) {
     return `has the parameter ${name}, which is not supported: ${refused[name]}`;
   }
-  const near = nearestName(name, [...connectionParameters, ...Object.keys(refused)], isSlip);
+  const near = nearestName(name, [...connectionParameters, ...Object.keys(refused)], isTypingError);
   if (near === undefined) {
-    return `has a parameter that is not known, the ${ordinal(place)} behind the "?"; its name is kept hidden`;
+    return `has an unknown parameter, the ${ordinal(position)} after the "?"; its name is kept hidden`;
   }
-  return `has the parameter ${name}, which is not known: did you mean ${near}?`;
+  return `has the unknown parameter ${name}: did you mean ${near}?`;
 }
 
-function ordinal(place: number): string {
-  return ['', 'first', 'second', 'third'][place] ?? `${place}th`;
+function ordinal(position: number): string {
+  return ['', 'first', 'second', 'third'][position] ?? `${position}th`;
 }
 
-/** A URL that says the same. Names and addresses stand where they usually do; what cannot stands in the query. */
+/** A URL with these parameters. Address and account are in their usual positions if possible, the rest in the query. */
 export function writeConnectionUrl(given: GivenParameters): string {
   const rest = new Map(given);
   const take = (name: ConnectionParameter) => {
@@ -142,7 +143,7 @@ export function writeConnectionUrl(given: GivenParameters): string {
     authority = account === '' ? address : `${account}@${address}`;
   }
   const database = take('dbname');
-  // A folder is easier to read so.
+  // Slashes keep a folder readable.
   const pairs = [...rest.keys()].map((name) => `${name}=${take(name).replaceAll('%2F', '/')}`);
   return `postgresql://${authority}/${database}${pairs.length > 0 ? '?' : ''}${pairs.join('&')}`;
 }

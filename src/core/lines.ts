@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The text in lines of at most so many columns, each behind the indent; a longer word has a line of its own. */
+/** Wraps a text to lines of at most `columnsMax` columns, each with the indent. A longer word has its own line. */
 export function inLines(text: string, columnsMax: number, indent = ''): string {
   const lines: string[] = [];
   let line = '';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { editDistance, nearestName } from './nearest-name.ts';
 
-describe('the distance of two texts', () => {
+describe('the edit distance', () => {
   it.each([
     ['', '', 0],
     ['', 'abc', 3],
@@ -14,14 +14,14 @@ describe('the distance of two texts', () => {
     ['abc', 'ab', 1],
     ['abc', 'xbc', 1],
     ['kitten', 'sitting', 3],
-    // Two neighbours are swapped and nothing is put between them.
+    // A swap of two neighbours allows no insertion between them.
     ['ca', 'abc', 3],
-  ])('from "%s" to "%s" is %i, and the same back', (from, to, edits) => {
+  ])('finds the distance from "%s" to "%s" to be %i in both directions', (from, to, edits) => {
     expect(editDistance(from, to)).toBe(edits);
     expect(editDistance(to, from)).toBe(edits);
   });
 
-  it('is that of the plain definition', () => {
+  it('computes the distance of the plain definition for random texts', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 5 });
     fc.assert(
       fc.property(text, text, (from, to) => {
@@ -32,7 +32,7 @@ describe('the distance of two texts', () => {
   });
 });
 
-/** Every way to begin with one edit, tried out. */
+/** The plain definition: tries every first edit. */
 function byDefinition(from: string, to: string): number {
   if (from === '' || to === '') return from.length + to.length;
   const rest = (a: number, b: number) => byDefinition(from.slice(a), to.slice(b));
@@ -56,7 +56,7 @@ describe('the nearest name', () => {
     ['is_paused', 'paused'],
     ['adds', 'add'],
     ['limits', 'limit'],
-  ])('to %s is %s', (given, expected) => {
+  ])('suggests for %s the name %s', (given, expected) => {
     expect(nearestName(given, members)).toBe(expected);
   });
 
@@ -71,15 +71,15 @@ describe('the nearest name', () => {
     'price',
     'опенс',
     'remaining_amount',
-  ])('to "%s" is none', (given) => {
+  ])('suggests no name for "%s"', (given) => {
     expect(nearestName(given, members)).toBeUndefined();
   });
 
-  it('is the closest, and the first of two that are equally close', () => {
+  it('suggests the most similar name, and of equally similar ones the first', () => {
     expect(nearestName('abcdefg', ['abcdxx', 'abcdef', 'abcdeg'])).toBe('abcdef');
   });
 
-  it('to a very long text is none, found without comparing it', () => {
+  it('suggests nothing for a text of a million characters', () => {
     expect(nearestName('x'.repeat(1_000_000), members)).toBeUndefined();
   });
 });

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Whether two names are close enough to be one, misspelt. Both come without case and separators. */
+/** Whether one name is probably a misspelling of the other. Both are in lower case and without separators. */
 export type IsNear = (edits: number, known: string, given: string) => boolean;
 
-// No rule calls names near that differ by more, so a long text costs nothing.
+// No rule accepts more edits, so long texts need no comparison.
 const editsMax = 3;
 
-/** Up to a third of it is wrong: for a name that is refused in any case, so that a wrong guess does no harm. */
+/** Accepts edits of up to a third of the name: for names that are refused anyway, where a wrong guess does no harm. */
 export const isSimilar: IsNear = (edits, known) => edits <= Math.max(1, known.length / 3);
 
 /**
- * The known name that a given one is probably meant to be: the first of the closest. Case, spaces, hyphens, dots and
- * underscores do not count.
+ * The known name that is most similar to a given one; of equally similar ones the first. Ignores case, spaces, hyphens,
+ * dots and underscores.
  */
 export function nearestName(
   given: string,
@@ -33,10 +33,10 @@ export function nearestName(
 }
 
 /**
- * How many edits lead from one text to another: a character added, left out or replaced, or two neighbours swapped (the
- * optimal string alignment distance). Where more than `enough` are certain, it is infinite.
+ * The optimal string alignment distance: the edits from one text to another, each of which inserts, deletes or replaces a
+ * character or swaps two neighbours. Infinite when it is certainly above `limit`.
  */
-export function editDistance(from: string, to: string, enough = Number.POSITIVE_INFINITY): number {
+export function editDistance(from: string, to: string, limit = Number.POSITIVE_INFINITY): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row += 1) {
@@ -53,8 +53,8 @@ export function editDistance(from: string, to: string, enough = Number.POSITIVE_
       if (isSwap) least = Math.min(least, at(beforeLast, column - 2) + 1);
       edits.push(least);
     }
-    // A swap reaches back one row further, at the price of an edit.
-    if (Math.min(...edits) > enough && Math.min(...last) > enough) return Number.POSITIVE_INFINITY;
+    // A swap reads the row before the last and costs one edit.
+    if (Math.min(...edits) > limit && Math.min(...last) > limit) return Number.POSITIVE_INFINITY;
     beforeLast = last;
     last = edits;
   }

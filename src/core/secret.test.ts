@@ -7,11 +7,11 @@ import { Secret } from './secret.ts';
 const value = 'correct-horse-battery-staple';
 
 describe('a secret', () => {
-  it('gives its value to whoever asks for it by name', () => {
+  it('reveals the value of a secret only by an explicit call', () => {
     expect(new Secret(value).reveal()).toBe(value);
   });
 
-  it('prints as [hidden] wherever a value is printed', () => {
+  it('prints a secret as [hidden] in every form of output', () => {
     const secret = new Secret(value);
     expect(`${secret}`).toBe('[hidden]');
     expect(JSON.stringify({ secret })).toBe('{"secret":"[hidden]"}');
@@ -21,7 +21,7 @@ describe('a secret', () => {
     expect(Object.entries(secret)).toEqual([]);
   });
 
-  it('stays hidden in a log line', () => {
+  it('hides a secret in a log line', () => {
     const lines: string[] = [];
     const log = pino({}, { write: (line: string) => lines.push(line) });
     log.info({ secret: new Secret(value) }, 'started with %s', new Secret(value));

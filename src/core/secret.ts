@@ -2,7 +2,7 @@
 
 const hidden = '[hidden]';
 
-/** A value that must not reach a log, an answer or an error message: whatever prints a secret prints `[hidden]`. */
+/** A value that must not reach a log, a response or an error message: every way to print it prints `[hidden]`. */
 export class Secret {
   readonly #value: string;
 
@@ -10,7 +10,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself, for the one place that needs it; the result must not be kept or printed. */
+  /** The value itself. Callers must not keep or print it. */
   reveal(): string {
     return this.#value;
   }
@@ -23,7 +23,7 @@ export class Secret {
     return hidden;
   }
 
-  // The name by which console.log, util.inspect and a failed assertion ask an object how it prints.
+  // console.log, util.inspect and failed assertions print the result of this method.
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return hidden;
   }

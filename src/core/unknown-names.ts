@@ -2,22 +2,22 @@
 import type { FieldError } from './errors.ts';
 import { nearestName } from './nearest-name.ts';
 
-/** What is known about the place where names were given. */
+/** The names that a caller gave, and those that are known. */
 export type GivenNames = {
-  /** The field that stands for the whole place. */
+  /** The field in an error about all the names, such as `body`. */
   place: string;
   noun: 'member' | 'query parameter';
   known: readonly string[];
   given: readonly string[];
-  /** What to do instead, for unknown names that callers are likely to give. */
+  /** What to do instead of giving some unknown names that callers are likely to give. */
   instead?: Readonly<Record<string, string>> | undefined;
 };
 
-// A body may hold thousands of names, each as long as the body.
+// A body can contain thousands of names, or very long ones.
 const namedMax = 8;
 const shownLengthMax = 64;
 
-/** One error for each name that is given but not known; many are counted after the first few. */
+/** One error for each unknown name; after the first few only their number. */
 export function unknownNames(names: GivenNames): FieldError[] {
   const unknown = names.given.filter((name) => !names.known.includes(name));
   const errors = unknown.slice(0, namedMax).map((name) => aboutUnknown(name, names));
@@ -26,7 +26,7 @@ export function unknownNames(names: GivenNames): FieldError[] {
   return [...errors, { field: names.place, message: more }];
 }
 
-/** A name from a caller as a message shows it. */
+/** A name from a caller, shortened for a message. */
 export function shownName(name: string): string {
   if (name.length <= shownLengthMax) return name;
   const characters = [...name];

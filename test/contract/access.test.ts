@@ -2,15 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { startService } from '../support/service.ts';
 
 const adminKey = 'admin-key-of-thirty-two-characters!';
 const claimKey = 'claim-key-of-thirty-two-characters!';
@@ -24,7 +17,7 @@ const bearers = {
 
 type Bearer = keyof typeof bearers;
 
-/** Every call there is: who it is for, and how it is made for a coupon that `holder` holds. */
+/** Every call: which key it needs, and how it is made for a coupon that `holder` holds. */
 const calls: Record<string, { for: 'admin' | 'claim' | 'all'; make(coupon: string): Call }> = {
   'create a coupon': {
     for: 'admin',
@@ -106,13 +99,13 @@ describe.each([
   (_keys, env, allowed) => {
     const service = useService(env);
 
-    it.each(Object.keys(calls))('lets those %s who may, and nobody else', async (name) => {
+    it.each(Object.keys(calls))('only callers with an allowed key can %s', async (name) => {
       const call = calls[name];
       if (call === undefined) throw new Error(name);
       const coupon = await aHeldCoupon(service);
       for (const bearer of Object.keys(bearers) as Bearer[]) {
         const { headers, ...rest } = call.make(coupon);
-        const before = await storedCounts(service);
+        const before = await service.storedCounts();
         const answer = await service.client.call({
           ...rest,
           headers: { ...headers, ...bearers[bearer] },
@@ -122,12 +115,12 @@ describe.each([
         } else {
           if (rest.method === 'HEAD') expect(answer.status).toBe(401);
           else expectProblem(answer, 'unauthorized');
-          expect(await storedCounts(service)).toEqual(before);
+          expect(await service.storedCounts()).toEqual(before);
         }
       }
     });
 
-    it('shows who holds a coupon to those who may list claims, and to nobody else', async () => {
+    it('a coupon shows its holders only to callers that may list claims', async () => {
       const coupon = await aHeldCoupon(service);
       for (const bearer of Object.keys(bearers) as Bearer[]) {
         const { json, text } = await service.client.get(pathOf(coupon), bearers[bearer]);
@@ -149,9 +142,12 @@ describe('a key', () => {
   const service = useService({ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey });
   const listWith = (Authorization: string) => service.client.get('/api/coupons', { Authorization });
 
-  it.each(['Bearer', 'bearer', 'BEARER'])('may come under the scheme %s', async (scheme) => {
-    expect((await listWith(`${scheme} ${adminKey}`)).status).toBe(200);
-  });
+  it.each(['Bearer', 'bearer', 'BEARER'])(
+    'a key is accepted under the scheme %s',
+    async (scheme) => {
+      expect((await listWith(`${scheme} ${adminKey}`)).status).toBe(200);
+    },
+  );
 
   it.each([
     ...['', 'Bearer', 'Bearer ', adminKey, `Basic ${adminKey}`, `Bearer${adminKey}`, 'Bearer null'],
@@ -162,11 +158,11 @@ describe('a key', () => {
     ],
     ...[`Bearer ${adminKey} ${adminKey}`, `Bearer "${adminKey}"`, `Bearer Bearer ${adminKey}`],
     ...[`Basic ${Buffer.from(`:${adminKey}`).toString('base64')}`, 'Bearer \u00e9'],
-  ])('is not taken from "%s"', async (authorization) => {
+  ])('the header Authorization "%s" carries no valid key', async (authorization) => {
     expectProblem(await listWith(authorization), 'unauthorized');
   });
 
-  it('is not taken from the query or another header', async () => {
+  it('a key in the query or in another header is not accepted', async () => {
     for (const query of [`?api_key=${adminKey}`, `?access_token=${adminKey}`]) {
       expectProblem(await service.client.get(`/api/coupons${query}`), 'unauthorized');
     }
@@ -176,7 +172,7 @@ describe('a key', () => {
     }
   });
 
-  it('is asked for before anything else is said about a request', async () => {
+  it('a call without a key is 401 before its body or path is judged', async () => {
     for (const body of ['garbage', 'x'.repeat(20_000), { name: 5 }]) {
       expectProblem(await service.client.post('/api/coupons', body), 'unauthorized');
       expectProblem(await service.client.post('/api/coupons/claim', body), 'unauthorized');
@@ -185,42 +181,40 @@ describe('a key', () => {
     expectProblem(await service.client.get(pathOf(newName(), 'claims', 'ada')), 'unauthorized');
   });
 
-  it('is not needed to hear that a path or a method is wrong', async () => {
+  it('an unknown path and a wrong method need no key to be reported', async () => {
     expectProblem(await service.client.get('/nowhere'), 'route_not_found');
     const wrong = await service.client.call({ method: 'DELETE', path: '/api/coupons' });
     expectProblem(wrong, 'method_not_allowed');
   });
 
-  it('of the admin creates what the key of claims can claim', async () => {
-    const client = {
-      ...service.client,
-      post: (path: string, body: unknown) => service.client.post(path, body, bearers.admin),
-    };
-    const coupon = await aCoupon({ client });
+  it('the claim key claims a coupon that the admin key has created', async () => {
+    const coupon = newName();
+    const offer = { name: coupon, amount: 10 };
+    const created = await service.client.post('/api/coupons', offer, bearers.admin);
+    expect(created.status, created.text).toBe(201);
     const body = { user_id: 'ada', coupon_name: coupon };
     const answer = await service.client.post('/api/coupons/claim', body, bearers.claim);
     expect(answer.status).toBe(200);
   });
 });
 
-describe('a service whose admin is anonymous', () => {
+describe('a service without an admin key', () => {
   const service = useService({ HOST: '0.0.0.0', ALLOW_ANONYMOUS_ADMIN: 'true' });
 
-  it('says so in /health', async () => {
+  it('/health reports anonymous_admin where administration needs no key', async () => {
     expect((await service.client.get('/health')).json.anonymous_admin).toBe(true);
   });
 
-  it('lets anybody create, list and see who holds', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
+  it('where administration needs no key, every caller can create, list and read holders', async () => {
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada' });
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
     expect((await service.client.get('/api/coupons')).status).toBe(200);
   });
 });
 
 describe('a service that other machines can reach', () => {
-  it('does not start without a key, unless it is told to let anybody administer', async () => {
-    const { startService } = await import('../support/service.ts');
+  it('a service that other machines can reach does not start without an admin key or ALLOW_ANONYMOUS_ADMIN', async () => {
     const env = { HOST: '0.0.0.0', DATABASE_URL: 'postgres://127.0.0.1:1/none' };
     await expect(startService(env)).rejects.toThrow(/ADMIN_API_KEY.*ALLOW_ANONYMOUS_ADMIN/);
   });

@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('POST /api/coupons/{name}/stock', () => {
   const service = useService();
@@ -21,9 +14,9 @@ describe('POST /api/coupons/{name}/stock', () => {
     );
   const amountOf = async (name: string) => (await service.client.get(pathOf(name))).json.amount;
 
-  it('answers 200 with the coupon, which has that many units more', async () => {
-    const name = await aCoupon(service, { amount: 2 });
-    await aClaim(service, name, { user: 'ada' });
+  it('adding stock answers 200 with the coupon and its new amount', async () => {
+    const name = await service.createCoupon({ amount: 2 });
+    await service.mustClaim(name, { user: 'ada' });
     const answer = await add(name, 5);
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual((await service.client.get(pathOf(name))).json);
@@ -32,23 +25,23 @@ describe('POST /api/coupons/{name}/stock', () => {
     expectApiHeaders(answer);
   });
 
-  it('adds each time when there is no key', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+  it('each addition without a key adds its units', async () => {
+    const name = await service.createCoupon({ amount: 1 });
     await add(name, 1);
     await add(name, 1);
     expect(await amountOf(name)).toBe(3);
   });
 
-  it('ends being sold out', async () => {
-    const name = await aCoupon(service, { amount: 1 });
-    await aClaim(service, name, { user: 'first' });
+  it('an addition puts a sold out coupon on sale again', async () => {
+    const name = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(name, { user: 'first' });
     expectProblem(await service.client.claim('second', name), 'sold_out');
     await add(name, 1);
-    expect((await aClaim(service, name, { user: 'second' })).json.position).toBe(2);
+    expect((await service.mustClaim(name, { user: 'second' })).json.position).toBe(2);
   });
 
-  it('adds once under one key, and says that the repeat is one', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+  it('a repeated addition with the same key adds nothing and is marked as a replay', async () => {
+    const name = await service.createCoupon({ amount: 1 });
     expect((await add(name, 5, 'k')).headers).not.toHaveProperty('idempotency-replayed');
     const again = await add(name, 5, 'k');
     expect(again.status).toBe(200);
@@ -57,8 +50,8 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(6);
   });
 
-  it('adds once when ten come at the same time under one key', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+  it('ten simultaneous additions with the same key add their units once', async () => {
+    const name = await service.createCoupon({ amount: 1 });
     const answers = await Promise.all(Array.from({ length: 10 }, () => add(name, 5, 'k')));
     expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
     expect(answers.filter((answer) => answer.headers['idempotency-replayed'])).toHaveLength(9);
@@ -66,23 +59,23 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(6);
   });
 
-  it('refuses the same key for another number of units, and adds nothing', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+  it('the same key with another number of units is refused and adds nothing', async () => {
+    const name = await service.createCoupon({ amount: 1 });
     await add(name, 5, 'k');
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     for (const units of [4, 6, 2_147_483_647]) {
       const answer = await add(name, units, 'k');
       expectProblem(answer, 'idempotency_key_reused');
       expect(answer.headers).not.toHaveProperty('idempotency-replayed');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await add(name, 5, 'k')).headers['idempotency-replayed']).toBe('true');
   });
 
-  it('takes one of several numbers of units that come together under one key', async () => {
-    const name = await aCoupon(service, { amount: 1 });
+  it('of simultaneous additions with the same key and different units, exactly one is accepted', async () => {
+    const name = await service.createCoupon({ amount: 1 });
     const units = [1, 2, 3];
-    // All of them have begun before one of them can be decided.
+    // The lock lets all of them begin before the first is decided.
     const held = await holdCoupon(service.database, name);
     const adding = Promise.all(units.map((one) => add(name, one, 'k')));
     try {
@@ -99,9 +92,9 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
   });
 
-  it('takes one of several numbers of units for a sold out coupon, under one key', async () => {
-    const name = await aCoupon(service, { amount: 1 });
-    await aClaim(service, name);
+  it('of simultaneous additions to a sold out coupon with the same key, one number of units is accepted', async () => {
+    const name = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(name);
     const units = [3, 4, 3, 4];
     const answers = await Promise.all(units.map((one) => add(name, one, 'k')));
     const taken = units.filter((_, index) => answers[index]?.status === 200);
@@ -115,8 +108,8 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(name)).toBe(1 + (taken[0] ?? 0));
   });
 
-  it('keeps one key for two coupons, and other keys, apart', async () => {
-    const [one, two] = [await aCoupon(service), await aCoupon(service)];
+  it('the same key on two coupons, and different keys on one, are separate additions', async () => {
+    const [one, two] = [await service.createCoupon(), await service.createCoupon()];
     for (const [name, key] of [
       [one, 'k'],
       [two, 'k'],
@@ -129,19 +122,19 @@ describe('POST /api/coupons/{name}/stock', () => {
     expect(await amountOf(two)).toBe(11);
   });
 
-  it('keeps the key of an addition and that of a claim apart', async () => {
-    const name = await aCoupon(service);
-    await aClaim(service, name, { user: 'ada', key: 'k' });
+  it('an addition and a claim with the same key are independent', async () => {
+    const name = await service.createCoupon();
+    await service.mustClaim(name, { user: 'ada', key: 'k' });
     expect((await add(name, 1, 'k')).json.amount).toBe(11);
     expect((await service.client.claim('bob', name, 'k')).headers).not.toHaveProperty(
       'idempotency-replayed',
     );
   });
 
-  it('decides a key anew when its first attempt was refused', async () => {
+  it('a key whose first attempt was refused can be used again', async () => {
     const name = newName();
     expectProblem(await add(name, 2, 'k'), 'coupon_not_found');
-    await aCoupon(service, { name, amount: 1 });
+    await service.createCoupon({ name, amount: 1 });
     expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
     const answer = await add(name, 2, 'k');
     expect(answer.headers).not.toHaveProperty('idempotency-replayed');
@@ -149,12 +142,12 @@ describe('POST /api/coupons/{name}/stock', () => {
   });
 
   it.each([0, -1, 1.5, '5', null, true, [], {}, 2_147_483_648])(
-    'refuses to add %j and changes nothing',
+    'an addition of %j units is refused and changes nothing',
     async (units) => {
-      const name = await aCoupon(service);
-      const before = await storedCounts(service);
+      const name = await service.createCoupon();
+      const before = await service.storedCounts();
       expectInvalid(await add(name, units), 'add');
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     },
   );
 
@@ -164,41 +157,44 @@ describe('POST /api/coupons/{name}/stock', () => {
     ['amount', 'is unknown; give the units to add as `add`'],
     ['idempotency_key', 'is unknown; send it as the header Idempotency-Key'],
     ['dry_run', 'is unknown; this call takes add'],
-  ])('refuses the unknown member %s and adds nothing', async (member, message) => {
-    const name = await aCoupon(service);
-    const before = await storedCounts(service);
-    const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
-    expectInvalid(answer, member, 'add');
-    expect(answer.json.errors).toContainEqual({ field: member, message });
-    if (member !== 'adds') {
-      const beside = await service.client.post(pathOf(name, 'stock'), { add: 5, [member]: 5 });
-      expect(beside.json.errors).toEqual([{ field: member, message }]);
-    }
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'an addition with the unknown member %s is refused and adds nothing',
+    async (member, message) => {
+      const name = await service.createCoupon();
+      const before = await service.storedCounts();
+      const answer = await service.client.post(pathOf(name, 'stock'), { [member]: 5 });
+      expectInvalid(answer, member, 'add');
+      expect(answer.json.errors).toContainEqual({ field: member, message });
+      if (member !== 'adds') {
+        const beside = await service.client.post(pathOf(name, 'stock'), { add: 5, [member]: 5 });
+        expect(beside.json.errors).toEqual([{ field: member, message }]);
+      }
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it('refuses a query parameter and adds nothing', async () => {
-    const path = pathOf(await aCoupon(service), 'stock');
-    const before = await storedCounts(service);
+  it('an addition with a query parameter is refused and adds nothing', async () => {
+    const path = pathOf(await service.createCoupon(), 'stock');
+    const before = await service.storedCounts();
     for (const query of ['dry_run=true', 'add=5', 'dry_run', '=', '=1', '%zz=1']) {
       expectProblem(await service.client.post(`${path}?${query}`, { add: 5 }), 'invalid_request');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await service.client.post(`${path}?`, { add: 5 })).status).toBe(200);
   });
 
-  it('asks for what is missing', async () => {
-    const answer = await service.client.post(pathOf(await aCoupon(service), 'stock'), {});
+  it('an addition without units is refused because add is required', async () => {
+    const answer = await service.client.post(pathOf(await service.createCoupon(), 'stock'), {});
     expect(answer.json.error).toBe('invalid request: add is required');
   });
 
-  it('fills the amount up to 2,147,483,647 and not one further', async () => {
-    const name = await aCoupon(service, { amount: 2_147_483_640 });
-    await aClaim(service, name);
-    const before = await storedCounts(service);
+  it('additions raise the amount up to 2,147,483,647 and no further', async () => {
+    const name = await service.createCoupon({ amount: 2_147_483_640 });
+    await service.mustClaim(name);
+    const before = await service.storedCounts();
     expectInvalid(await add(name, 8), 'add');
     expectInvalid(await add(name, 2_147_483_647, 'k'), 'add');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await add(name, 7)).json).toMatchObject({
       amount: 2_147_483_647,
       remaining_amount: 2_147_483_646,
@@ -206,9 +202,9 @@ describe('POST /api/coupons/{name}/stock', () => {
     expectInvalid(await add(name, 1), 'add');
   });
 
-  it('answers 404 for a name that is no coupon, and stores nothing', async () => {
-    const before = await storedCounts(service);
+  it('an addition to an unknown coupon answers 404 and stores nothing', async () => {
+    const before = await service.storedCounts();
     expectProblem(await add(newName(), 1, 'k'), 'coupon_not_found');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const bodyBytesMax = 16 * 1024;
 
@@ -16,7 +16,7 @@ describe('a body', () => {
     ...['application/json', 'text/plain', 'application/x-www-form-urlencoded', 'text/html'],
     ...['application/json; charset=utf-16', 'APPLICATION/JSON', 'application/vnd.api+json'],
     ...['multipart/form-data; boundary=x', 'json', '/', ';;;', 'application/', '*/*', '\u00e9', ''],
-  ])('is read as JSON under Content-Type "%s"', async (type) => {
+  ])('a body with the Content-Type "%s" is read as JSON', async (type) => {
     const name = newName();
     const headers = { 'Content-Type': type };
     expect((await create({ name, amount: 2 }, headers)).status).toBe(201);
@@ -27,7 +27,7 @@ describe('a body', () => {
     expect(stock.status).toBe(200);
   });
 
-  it('is read as JSON without any Content-Type', async () => {
+  it('a body without a Content-Type is read as JSON', async () => {
     const body = JSON.stringify({ name: newName(), amount: 1 });
     const bytes = await service.client.raw(
       `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
@@ -36,7 +36,7 @@ describe('a body', () => {
     expect(parseAnswer(bytes).status, bytes).toBe(201);
   });
 
-  it('may come in chunks', async () => {
+  it('a body in chunks is read', async () => {
     const body = JSON.stringify({ name: newName(), amount: 1 });
     const bytes = await service.client.raw(
       `POST /api/coupons HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n` +
@@ -45,7 +45,7 @@ describe('a body', () => {
     expect(parseAnswer(bytes).status, bytes).toBe(201);
   });
 
-  it('may have white space around its object, and any order and escapes in it', async () => {
+  it('white space, escapes and the order of members do not matter in a body', async () => {
     const name = newName();
     const answer = await create(` \r\n\t{ "amount" : 1 , "n\\u0061me" : "${name}" }\n `);
     expect(answer.status).toBe(201);
@@ -84,15 +84,15 @@ describe('a body', () => {
     ['a number', '5'],
     ['a text', '"name"'],
     ['true', 'true'],
-  ])('that is %s is 400 on every route and stores nothing', async (_what, body) => {
-    const before = await storedCounts(service);
+  ])('a body that is %s is 400 on every route and stores nothing', async (_what, body) => {
+    const before = await service.storedCounts();
     for (const [method, path] of routes) {
       expectInvalid(await service.client.call({ method, path, body }), 'body');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('that is missing is 400 on every route', async () => {
+  it('a missing body is 400 on every route', async () => {
     for (const [method, path] of routes) {
       expectInvalid(await service.client.call({ method, path }), 'body');
       const bytes = await service.client.raw(
@@ -113,13 +113,13 @@ describe('a body', () => {
     '{"name":"n","amount":1,"constructor":{"prototype":{"amount":5}}}',
     '{"name":"n","amount":1,"\\u0063onstructor":{"prototyp\\u0065":{}}}',
     '{"name":"n","amount":1,"x":[{"constructor":{"prototype":null}}]}',
-  ])('that reaches for a prototype is 400: %s', async (body) => {
-    const before = await storedCounts(service);
+  ])('a body that would change a prototype is 400: %s', async (body) => {
+    const before = await service.storedCounts();
     expectInvalid(await create(body), 'body');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('may hold those words where they reach for nothing', async () => {
+  it('__proto__, constructor and prototype are accepted where they change no prototype', async () => {
     for (const name of ['__proto__', 'constructor', 'prototype', '"__proto__":']) {
       expect((await create({ name, amount: 1 })).status).toBe(201);
       const claim = { user_id: '__proto__', coupon_name: name, prototype: 1, constructor: 'x' };
@@ -138,19 +138,19 @@ describe('a body', () => {
     ['a surrogate', [0xed, 0xa0, 0x80]],
     ['a code point beyond Unicode', [0xf4, 0x90, 0x80, 0x80]],
     ['Latin-1', [0xe9]],
-  ])('that is no UTF-8 is 400: %s', async (_what, bytes) => {
-    const before = await storedCounts(service);
+  ])('a body that is not UTF-8 is 400: %s', async (_what, bytes) => {
+    const before = await service.storedCounts();
     const body = Buffer.concat([
       Buffer.from('{"name":"'),
       Buffer.from(bytes),
       Buffer.from('","amount":1}'),
     ]);
     expectInvalid(await create(body), 'body');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['gzip', 'deflate', 'br', 'identity, gzip', 'nonsense'])(
-    'with Content-Encoding %s is 400, compressed or not',
+    'a body with Content-Encoding %s is 400, compressed or not',
     async (encoding) => {
       const headers = { 'Content-Encoding': encoding };
       expectInvalid(await create(gzipSync(valid), headers), 'body');
@@ -158,33 +158,36 @@ describe('a body', () => {
     },
   );
 
-  it.each(['identity', 'Identity'])('with Content-Encoding %s is a plain one', async (encoding) => {
-    const answer = await create({ name: newName(), amount: 1 }, { 'Content-Encoding': encoding });
-    expect(answer.status).toBe(201);
-  });
+  it.each(['identity', 'Identity'])(
+    'a body with Content-Encoding %s is read as plain JSON',
+    async (encoding) => {
+      const answer = await create({ name: newName(), amount: 1 }, { 'Content-Encoding': encoding });
+      expect(answer.status).toBe(201);
+    },
+  );
 
-  it('may have 16 KiB and not one byte more, with a length or in chunks', async () => {
+  it('a body of 16 KiB is accepted and one more byte is 413, with a length or in chunks', async () => {
     const padded = (name: string, bytes: number) => {
       const [head, tail] = [`{"name":"${name}","amount":1`, '}'];
       return head + ' '.repeat(bytes - head.length - tail.length) + tail;
     };
     for (const headers of [{}, { 'Transfer-Encoding': 'chunked', 'Content-Length': undefined }]) {
       expect((await create(padded(newName(), bodyBytesMax), headers)).status).toBe(201);
-      const before = await storedCounts(service);
+      const before = await service.storedCounts();
       expectProblem(await create(padded(newName(), bodyBytesMax + 1), headers), 'body_too_large');
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     }
   });
 
-  it('that only announces to be too large is refused before it is sent', async () => {
+  it('a body that is announced as too large is refused before it is sent', async () => {
     const bytes = await service.client.raw(
       'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n',
     );
     expectProblem(parseAnswer(bytes), 'body_too_large');
   });
 
-  it('may be nested eight deep and not nine', async () => {
-    const coupon = await aCoupon(service);
+  it('a body may be nested eight levels deep and not nine', async () => {
+    const coupon = await service.createCoupon();
     const claim = (x: string) =>
       service.client.post(
         '/api/coupons/claim',
@@ -197,7 +200,7 @@ describe('a body', () => {
     expectInvalid(await create(objects), 'body');
   });
 
-  it('that is nested as deep as its size allows is refused like any other', async () => {
+  it('a body with thousands of nested levels is 400 like any other', async () => {
     const arrays = '['.repeat(bodyBytesMax / 2) + ']'.repeat(bodyBytesMax / 2);
     expectInvalid(await create(arrays), 'body');
     expectInvalid(await create('['.repeat(bodyBytesMax)), 'body');
@@ -218,18 +221,18 @@ describe('a body', () => {
     ['{"paused":true,"paused":false}', 'paused'],
     ['{"a\\"b":1,"a\\u0022b":2}', 'a"b'],
     ['{"":1,"":2}', 'body'],
-  ])('that holds a member twice is 400 on every route: %s', async (body, field) => {
-    const before = await storedCounts(service);
+  ])('a body that repeats a member is 400 on every route: %s', async (body, field) => {
+    const before = await service.storedCounts();
     for (const [method, path] of routes) {
       const answer = await service.client.call({ method, path, body });
       expectInvalid(answer, field);
       expect(answer.json.error).toMatch(/ must not (?:be repeated|repeat the member)/);
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('may hold a member in each of two objects, and colons, braces and quotes in texts', async () => {
-    const coupon = await aCoupon(service, { name: 'a":{"a\\":1,"a\\":2}' });
+  it('a body may use the same member in different objects, and colons, braces and quotes in strings', async () => {
+    const coupon = await service.createCoupon({ name: 'a":{"a\\":1,"a\\":2}' });
     const claim = { user_id: '{"x":1,"x":2}:\\', coupon_name: coupon };
     const more = { x: [{ a: 1 }, { a: 1, user_id: { a: 1 } }], y: { x: ':', coupon_name: '"' } };
     const answer = await service.client.post('/api/coupons/claim', { ...claim, ...more });
@@ -237,8 +240,8 @@ describe('a body', () => {
     expect(answer.json).toMatchObject(claim);
   });
 
-  it('may come with a GET, where nobody reads it', async () => {
-    const name = await aCoupon(service);
+  it('the body of a GET request is ignored', async () => {
+    const name = await service.createCoupon();
     for (const body of ['garbage', '{"__proto__":1}']) {
       const answer = await service.client.call({ method: 'GET', path: pathOf(name), body });
       expect(answer.status).toBe(200);

@@ -2,18 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 const shop = 'https://shop.example';
 
-/** Every call that changes something, each on its own. */
+/** Every call that changes something. */
 const changes = (coupon: string) =>
   [
     ['POST', '/api/coupons', { name: newName(), amount: 1 }],
@@ -26,34 +19,34 @@ async function expectChangesRefused(
   service: ContractService,
   headers: Record<string, string>,
 ): Promise<void> {
-  const coupon = await aCoupon(service);
-  const before = await storedCounts(service);
+  const coupon = await service.createCoupon();
+  const before = await service.storedCounts();
   for (const [method, path, body] of changes(coupon)) {
     expectProblem(await service.client.call({ method, path, body, headers }), 'cross_origin');
   }
-  expect(await storedCounts(service)).toEqual(before);
+  expect(await service.storedCounts()).toEqual(before);
 }
 
-async function expectChangesTaken(
+async function expectChangesAccepted(
   service: ContractService,
   headers: Record<string, string>,
 ): Promise<void> {
-  for (const [method, path, body] of changes(await aCoupon(service))) {
+  for (const [method, path, body] of changes(await service.createCoupon())) {
     const answer = await service.client.call({ method, path, body, headers });
     expect(answer.status, answer.text).toBeLessThan(300);
   }
 }
 
-describe('a changing request of a browser', () => {
+describe('a request of a browser that changes something', () => {
   const service = useService({ ALLOWED_HOSTS: 'coupons.test, b\u00fccher.test' });
 
-  it('is taken from a page of the service itself', async () => {
+  it('a change from a page of the service itself is accepted', async () => {
     const { port } = service.client;
     for (const origin of [`http://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]) {
-      await expectChangesTaken(service, { Origin: origin });
+      await expectChangesAccepted(service, { Origin: origin });
     }
-    await expectChangesTaken(service, { Origin: 'https://coupons.test', Host: 'coupons.test' });
-    await expectChangesTaken(service, {
+    await expectChangesAccepted(service, { Origin: 'https://coupons.test', Host: 'coupons.test' });
+    await expectChangesAccepted(service, {
       Origin: `http://localhost:${port}`,
       Host: `localhost:${port}`,
       'Sec-Fetch-Site': 'same-origin',
@@ -70,9 +63,12 @@ describe('a changing request of a browser', () => {
     ['http://[::1]:8080', '[0:0:0:0:0:0:0:1]:8080'],
     ['http://[::1]', '[::1]:80'],
     ['https://xn--bcher-kva.test', 'xn--bcher-kva.test'],
-  ])('is taken from %s where the Host is %s, which is the same origin', async (origin, host) => {
-    await expectChangesTaken(service, { Origin: origin, Host: host });
-  });
+  ])(
+    'a change from %s is accepted where the Host is %s, since both are the same origin',
+    async (origin, host) => {
+      await expectChangesAccepted(service, { Origin: origin, Host: host });
+    },
+  );
 
   it.each([
     ['https://coupons.test', 'coupons.test:80'],
@@ -89,32 +85,32 @@ describe('a changing request of a browser', () => {
     ['//coupons.test', 'coupons.test'],
     ['http://', 'coupons.test'],
     ['http:coupons.test', 'coupons.test'],
-  ])('is refused from %s where the Host is %s', async (origin, host) => {
+  ])('a change from %s is refused where the Host is %s', async (origin, host) => {
     await expectChangesRefused(service, { Origin: origin, Host: host });
   });
 
   it.each([shop, 'null', 'http://127.0.0.1:1'])(
-    'is taken from %s when the browser calls it same-origin, as behind a proxy',
+    'a change from %s is accepted when Sec-Fetch-Site is same-origin, as behind a proxy',
     async (origin) => {
-      await expectChangesTaken(service, { Origin: origin, 'Sec-Fetch-Site': 'same-origin' });
+      await expectChangesAccepted(service, { Origin: origin, 'Sec-Fetch-Site': 'same-origin' });
     },
   );
 
   it.each(['same-site', 'none', 'Same-Origin', 'same-origin, cross-site', ''])(
-    'is refused from another origin when the browser calls it "%s"',
+    'a change from another origin is refused when Sec-Fetch-Site is "%s"',
     async (site) => {
       await expectChangesRefused(service, { Origin: shop, 'Sec-Fetch-Site': site });
     },
   );
 
-  it('is refused with a detail that names the setting', async () => {
+  it('the refusal of a cross-origin change names CORS_ORIGINS', async () => {
     const body = { name: newName(), amount: 1 };
     const answer = await service.client.post('/api/coupons', body, { Origin: shop });
     expect(answer.json.detail).toContain('CORS_ORIGINS');
     expect(answer.text).not.toContain(shop);
   });
 
-  it('is refused from a page of any other origin, and changes nothing', async () => {
+  it('a change from a page of any other origin is refused and changes nothing', async () => {
     const { port } = service.client;
     for (const origin of [
       ...[shop, 'null', '', 'http://127.0.0.1', `http://127.0.0.1:${port + 1}`, 'file://'],
@@ -126,7 +122,7 @@ describe('a changing request of a browser', () => {
     }
   });
 
-  it('is refused when the browser calls it cross-site, also without an Origin', async () => {
+  it('a change with Sec-Fetch-Site cross-site is refused, also without an Origin', async () => {
     await expectChangesRefused(service, { 'Sec-Fetch-Site': 'cross-site' });
     await expectChangesRefused(service, {
       'Sec-Fetch-Site': 'cross-site',
@@ -135,13 +131,13 @@ describe('a changing request of a browser', () => {
   });
 
   it.each(['same-origin', 'same-site', 'none'])(
-    'is taken without an Origin when the browser calls it %s',
+    'a change without an Origin is accepted when Sec-Fetch-Site is %s',
     async (site) => {
-      await expectChangesTaken(service, { 'Sec-Fetch-Site': site });
+      await expectChangesAccepted(service, { 'Sec-Fetch-Site': site });
     },
   );
 
-  it('is refused before its body is looked at, and on paths that do not exist', async () => {
+  it('a cross-origin change is refused before its body is read, and on unknown paths', async () => {
     const headers = { Origin: shop };
     const { client } = service;
     expectProblem(await client.post('/api/coupons', 'garbage', headers), 'cross_origin');
@@ -150,8 +146,8 @@ describe('a changing request of a browser', () => {
     expectProblem(await client.call(wrong), 'cross_origin');
   });
 
-  it('that only reads is answered, but shown to no page of another origin', async () => {
-    const coupon = await aCoupon(service);
+  it('a cross-origin read is answered without CORS headers', async () => {
+    const coupon = await service.createCoupon();
     for (const path of [pathOf(coupon), '/api/coupons', '/health']) {
       const headers = { Origin: shop, 'Sec-Fetch-Site': 'cross-site' };
       const answer = await service.client.get(path, headers);
@@ -160,7 +156,7 @@ describe('a changing request of a browser', () => {
     }
   });
 
-  it('is not invited by a preflight', async () => {
+  it('a preflight is refused without CORS_ORIGINS', async () => {
     const answer = await service.client.call({
       method: 'OPTIONS',
       path: '/api/coupons/claim',
@@ -196,7 +192,7 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     );
 
   it.each([shop, other, ...shells, 'ionic://localhost', 'app://shop:3000'])(
-    'is invited from %s',
+    'a preflight from the allowed origin %s succeeds',
     async (origin) => {
       for (const method of ['POST', 'PATCH']) {
         const answer = await preflight(origin, method);
@@ -215,7 +211,7 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
   );
 
   it.each([shop, other, ...shells])(
-    'is decided from %s, which may read the answer',
+    'a claim from the allowed origin %s is decided, and its page may read the response',
     async (origin) => {
       const answer = await claimFrom(origin);
       expectProblem(answer, 'coupon_not_found');
@@ -234,9 +230,9 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     ...['https://shop.example.evil.example', 'https://sub.shop.example', 'https://SHOP.example'],
     ...['https://shop.example/', 'capacitor://localhost:80', 'capacitor://evil', 'tauri://'],
     ...['ionic://localhost.evil.example', 'http://tauri.localhost', 'CAPACITOR://localhost'],
-  ])('is neither invited nor decided from %s', async (origin) => {
-    const invitation = await preflight(origin, 'POST');
-    expect(invitation.headers).not.toHaveProperty('access-control-allow-origin');
+  ])('a preflight and a claim from the foreign origin %s are refused', async (origin) => {
+    const refused = await preflight(origin, 'POST');
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
     for (const site of ['cross-site', 'same-site']) {
       const answer = await claimFrom(origin, site);
       expectProblem(answer, 'cross_origin');
@@ -248,7 +244,7 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     ['invalid_request', 'GET', '/api/coupons/100%'],
     ['uri_too_long', 'GET', `/api/coupons/${'x'.repeat(5000)}`],
     ['method_not_allowed', 'OPTIONS', '/api/coupons'],
-  ] as const)('may be read where no route takes it: %s to %s', async (code, method, path) => {
+  ] as const)('an allowed origin may read the error %s to %s', async (code, method, path) => {
     const answer = await service.client.call({ method, path, headers: { Origin: shop } });
     expectProblem(answer, code);
     expect(answer.headers).toMatchObject({
@@ -260,7 +256,7 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     expect(foreign.headers).not.toHaveProperty('access-control-allow-origin');
   });
 
-  it('is invited by every method of every route, and with every header that a route reads', async () => {
+  it('a preflight allows every method of every route and every header that a route reads', async () => {
     const document = (await service.client.get('/openapi.json')).json;
     const methods = Object.values<object>(document.paths).flatMap((item) => Object.keys(item));
     expect(methods).toEqual(expect.arrayContaining(['get', 'post', 'patch']));
@@ -269,15 +265,15 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
     expect(allowed).toEqual(
       [...new Set(['HEAD', ...methods.map((method) => method.toUpperCase())])].sort(),
     );
-    const taken = String(headers['access-control-allow-headers']).toLowerCase().split(', ');
-    expect(taken).toEqual(
+    const accepted = String(headers['access-control-allow-headers']).toLowerCase().split(', ');
+    expect(accepted).toEqual(
       expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'prefer']),
     );
-    // The star stands for all but Authorization, such as those that a library adds.
-    expect(taken).toContain('*');
+    // The star stands for other headers, such as those that a library adds.
+    expect(accepted).toContain('*');
   });
 
-  it('is invited without naming headers, and on paths that do not exist', async () => {
+  it('a preflight succeeds without requested headers, and on unknown paths', async () => {
     for (const path of ['/api/coupons', '/nowhere']) {
       const headers = { Origin: shop, 'Access-Control-Request-Method': 'GET' };
       const answer = await service.client.call({ method: 'OPTIONS', path, headers });
@@ -289,28 +285,34 @@ describe('a request of a browser to a service with CORS_ORIGINS', () => {
 
   it.each([
     ['without an Origin', { 'Access-Control-Request-Method': 'POST' }],
-    ['without a method that it asks for', { Origin: shop }],
+    ['without Access-Control-Request-Method', { Origin: shop }],
     ['without both', {}],
-  ])('is no preflight %s, and is answered like any other OPTIONS', async (_what, headers) => {
-    const call = { method: 'OPTIONS', path: '/api/coupons', headers };
-    const answer = await service.client.call(call);
-    expectProblem(answer, 'method_not_allowed');
-    expect(answer.headers.allow).toBe('GET, HEAD, POST');
-    expectProblem(await service.client.call({ ...call, path: '/nowhere' }), 'route_not_found');
-  });
+  ])(
+    'an OPTIONS request %s is no preflight and answered like any other',
+    async (_what, headers) => {
+      const call = { method: 'OPTIONS', path: '/api/coupons', headers };
+      const answer = await service.client.call(call);
+      expectProblem(answer, 'method_not_allowed');
+      expect(answer.headers.allow).toBe('GET, HEAD, POST');
+      expectProblem(await service.client.call({ ...call, path: '/nowhere' }), 'route_not_found');
+    },
+  );
 
-  it.each(['GET', 'POST'])('may be read by its page alone, and caches know: %s', async (method) => {
-    for (const origin of [shop, 'https://evil.example', undefined]) {
-      const headers = origin === undefined ? {} : { Origin: origin };
-      const answer = await service.client.call({ method, path: '/api/coupons/x', headers });
-      expect(answer.headers.vary).toMatch(/\bOrigin\b/);
-      expect(answer.headers['access-control-allow-origin']).toBe(
-        origin === shop ? shop : undefined,
-      );
-    }
-  });
+  it.each(['GET', 'POST'])(
+    'a response names its allowed origin only and varies by Origin: %s',
+    async (method) => {
+      for (const origin of [shop, 'https://evil.example', undefined]) {
+        const headers = origin === undefined ? {} : { Origin: origin };
+        const answer = await service.client.call({ method, path: '/api/coupons/x', headers });
+        expect(answer.headers.vary).toMatch(/\bOrigin\b/);
+        expect(answer.headers['access-control-allow-origin']).toBe(
+          origin === shop ? shop : undefined,
+        );
+      }
+    },
+  );
 
-  it('is decided from the service itself', async () => {
+  it('a claim from a page of the service itself is decided where CORS_ORIGINS is set', async () => {
     const own = `http://127.0.0.1:${service.client.port}`;
     expectProblem(await claimFrom(own, 'same-origin'), 'coupon_not_found');
   });
@@ -325,10 +327,10 @@ describe('the Host of a request to a service on loopback', () => {
     ...['127.1.2.3', '127.255.255.254:9', '[::1]', '[::1]:8080', 'coupons.test'],
     ...['coupons.test:8443', 'COUPONS.test', '[2001:db8::1]', '[2001:db8::1]:8080'],
     ...['localhost.', 'LOCALHOST.:8080', 'coupons.test.', '127.0.0.1.', 'localhost:'],
-    // All of these are 127.0.0.1 or ::1, as a browser reads them.
+    // A browser reads all of these as 127.0.0.1 or ::1.
     ...['127.1', '2130706433', '0x7f000001', '0177.0.0.1', '[0:0:0:0:0:0:0:1]', '[::1%lo]'],
     ...['[::ffff:127.0.0.1]', '[2001:0DB8::0001]'],
-  ])('may be %s', async (host) => {
+  ])('a service on loopback accepts the Host %s', async (host) => {
     for (const path of paths) {
       expect((await service.client.get(path, { Host: host })).status).toBe(200);
     }
@@ -359,25 +361,25 @@ describe('the Host of a request to a service on loopback', () => {
     ...['localhost,localhost', 'localhost evil.example', 'localhost?', 'localhost#', 'localhost\\'],
     ...['x:y@localhost', 'coupons.test..', '*', 'l\u00f6calhost'],
     ...[':8080', 'localhost:80:80', 'localhost/', 'localhost:x', '[2001:db8::2]', '2001:db8::1'],
-  ])('may not be "%s"', async (host) => {
+  ])('a service on loopback refuses the Host "%s"', async (host) => {
     const headers = { Host: host };
     for (const path of [...paths, '/nowhere']) {
       expectProblem(await service.client.get(path, headers), 'host_not_allowed');
     }
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     const body = { name: newName(), amount: 1 };
     expectProblem(await service.client.post('/api/coupons', body, headers), 'host_not_allowed');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('may not be empty', async () => {
+  it('a service on loopback refuses an empty Host', async () => {
     const bytes = await service.client.raw(
       'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n',
     );
     expectProblem(parseAnswer(bytes), 'host_not_allowed');
   });
 
-  it('must be there in HTTP/1.1, and need not in HTTP/1.0', async () => {
+  it('a Host is required in HTTP/1.1 and optional in HTTP/1.0', async () => {
     const missing = await service.client.raw('GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n');
     expectInvalid(parseAnswer(missing), 'Host');
     const old = await service.client.raw('GET /livez HTTP/1.0\r\n\r\n');
@@ -390,7 +392,7 @@ describe('the Host of a request to a service on loopback', () => {
     ['HTTP/1.1', 'Host: evil.example', 'Host: localhost'],
     ['HTTP/1.1', 'Host:', 'Host: localhost'],
     ['HTTP/1.0', 'Host: localhost', 'Host: localhost'],
-  ])('may not stand twice: %s, %s, %s', async (version, ...lines) => {
+  ])('a repeated Host is refused: %s, %s, %s', async (version, ...lines) => {
     const head = [`GET /livez ${version}`, ...lines, 'Connection: close', '', ''];
     const answer = parseAnswer(await service.client.raw(head.join('\r\n')));
     expectInvalid(answer, 'Host');

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('PATCH /api/coupons/{name}', () => {
   const service = useService();
   const change = (name: string, body: unknown) => service.client.patch(pathOf(name), body);
   const read = async (name: string) => (await service.client.get(pathOf(name))).json;
 
-  it('answers 200 with the coupon as it is now', async () => {
-    const name = await aCoupon(service);
-    await aClaim(service, name, { user: 'ada' });
+  it('a change answers 200 with the changed coupon', async () => {
+    const name = await service.createCoupon();
+    await service.mustClaim(name, { user: 'ada' });
     const answer = await change(name, {
       opens_at: '2020-01-01T00:00:00Z',
       closes_at: '2999-01-01T00:00:00Z',
@@ -33,8 +26,8 @@ describe('PATCH /api/coupons/{name}', () => {
     expectApiHeaders(answer);
   });
 
-  it('leaves alone what it is not told', async () => {
-    const name = await aCoupon(service, {
+  it('a change keeps the members that it leaves out', async () => {
+    const name = await service.createCoupon({
       opens_at: '2020-01-01T00:00:00Z',
       closes_at: '2999-01-01T00:00:00Z',
     });
@@ -45,8 +38,8 @@ describe('PATCH /api/coupons/{name}', () => {
     expect(answer.json).toEqual(before);
   });
 
-  it('refuses an empty change, and says what can be changed', async () => {
-    const name = await aCoupon(service);
+  it('an empty change is refused with the members that can be changed', async () => {
+    const name = await service.createCoupon();
     const before = await read(name);
     const answer = await change(name, {});
     expectInvalid(answer, 'body');
@@ -74,19 +67,22 @@ describe('PATCH /api/coupons/{name}', () => {
     ['amount', 'cannot be changed here; add units with POST /api/coupons/{name}/stock'],
     ['add', 'is unknown here; add units with POST /api/coupons/{name}/stock'],
     ['remaining_amount', 'cannot be changed; add units with POST /api/coupons/{name}/stock'],
-  ])('refuses %s, alone or beside a change, and changes nothing', async (member, message) => {
-    const name = await aCoupon(service);
-    const before = await read(name);
-    for (const others of [{}, { closes_at: '2999-01-01T00:00:00Z' }]) {
-      const answer = await change(name, { ...others, [member]: true });
-      expectInvalid(answer, member);
-      expect(answer.json.errors[0].message).toBe(message);
-    }
-    expect(await read(name)).toEqual(before);
-  });
+  ])(
+    'a change of %s is refused, alone or beside another change, and changes nothing',
+    async (member, message) => {
+      const name = await service.createCoupon();
+      const before = await read(name);
+      for (const others of [{}, { closes_at: '2999-01-01T00:00:00Z' }]) {
+        const answer = await change(name, { ...others, [member]: true });
+        expectInvalid(answer, member);
+        expect(answer.json.errors[0].message).toBe(message);
+      }
+      expect(await read(name)).toEqual(before);
+    },
+  );
 
-  it('refuses a query parameter, which could not change anything', async () => {
-    const name = await aCoupon(service);
+  it('a change with a query parameter is refused', async () => {
+    const name = await service.createCoupon();
     const before = await read(name);
     const answer = await service.client.patch(`${pathOf(name)}?paused=true`, { closes_at: null });
     expectInvalid(answer, 'paused');
@@ -101,14 +97,14 @@ describe('PATCH /api/coupons/{name}', () => {
       'opens_at',
       'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
     ],
-  ])('calls no optional member required in %j', async (body, field, message) => {
-    const answer = await change(await aCoupon(service), body);
+  ])('a wrong optional member is not reported as required: %j', async (body, field, message) => {
+    const answer = await change(await service.createCoupon(), body);
     expect(answer.json.errors).toEqual([{ field, message }]);
   });
 
-  it('takes a limit of the window away with null, and the other stays', async () => {
+  it('null removes one limit of the sale window and keeps the other', async () => {
     const window = { opens_at: '2998-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' };
-    const name = await aCoupon(service, window);
+    const name = await service.createCoupon(window);
     expect((await change(name, { opens_at: null })).json).toMatchObject({
       ...{ opens_at: null, closes_at: window.closes_at, state: 'open' },
     });
@@ -117,8 +113,8 @@ describe('PATCH /api/coupons/{name}', () => {
     });
   });
 
-  it('refuses a window that would end before it begins, together with what is stored', async () => {
-    const name = await aCoupon(service, {
+  it('a change after which the sale window would end before it begins is refused', async () => {
+    const name = await service.createCoupon({
       opens_at: '2030-06-01T00:00:00Z',
       closes_at: '2030-07-01T00:00:00Z',
     });
@@ -144,17 +140,17 @@ describe('PATCH /api/coupons/{name}', () => {
     ['opens_at', 'tomorrow'],
     ['closes_at', true],
     ['closes_at', ['2030-01-01T00:00:00Z']],
-  ])('refuses %s: %j and changes nothing', async (field, value) => {
-    const name = await aCoupon(service);
+  ])('a change of %s to %j is refused and changes nothing', async (field, value) => {
+    const name = await service.createCoupon();
     const before = await read(name);
     expectInvalid(await change(name, { [field]: value }), field);
     expect(await read(name)).toEqual(before);
   });
 
-  it('answers 404 for a name that is no coupon, and creates none', async () => {
-    const before = await storedCounts(service);
+  it('a change of an unknown coupon answers 404 and creates none', async () => {
+    const before = await service.storedCounts();
     expectProblem(await change(newName(), { paused: true }), 'coupon_not_found');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
@@ -175,10 +171,10 @@ describe('POST /api/coupons with a sale window', () => {
     ['2032-02-29T00:00:00Z', '2032-02-29T00:00:00Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
-  ])('takes the time %s', async (given, told) => {
+  ])('a coupon can be created with the time %s', async (given, shown) => {
     const answer = await create({ opens_at: given });
     expect(answer.status, answer.text).toBe(201);
-    expect(answer.json.opens_at).toBe(told);
+    expect(answer.json.opens_at).toBe(shown);
   });
 
   it.each([
@@ -193,14 +189,14 @@ describe('POST /api/coupons with a sale window', () => {
     ...['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+01:00', '9999-12-31T23:59:59-01:00'],
     ...['+012030-01-31T18:00:00Z', '12030-01-31T18:00:00Z', '-2030-01-31T18:00:00Z'],
     ...['now', 'infinity', 'epoch', '', 'null', 0, 1_893_456_000, true, {}, []],
-  ])('refuses the time %j and stores nothing', async (time) => {
-    const before = await storedCounts(service);
+  ])('a coupon with the time %j is refused and nothing is stored', async (time) => {
+    const before = await service.storedCounts();
     expectInvalid(await create({ opens_at: time }), 'opens_at');
     expectInvalid(await create({ closes_at: time }), 'closes_at');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('takes null for a limit that there is not', async () => {
+  it('null creates a coupon without a limit of its sale window', async () => {
     const answer = await create({ opens_at: null, closes_at: null });
     expect(answer.json).toMatchObject({ opens_at: null, closes_at: null, state: 'open' });
   });
@@ -209,13 +205,16 @@ describe('POST /api/coupons with a sale window', () => {
     ['2030-01-02T00:00:00Z', '2030-01-01T00:00:00Z'],
     ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00Z'],
     ['2030-01-01T01:00:00Z', '2030-01-01T02:00:00+02:00'],
-  ])('refuses a window from %s to %s, and stores nothing', async (opens_at, closes_at) => {
-    const before = await storedCounts(service);
-    expectInvalid(await create({ opens_at, closes_at }), 'closes_at');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a sale window from %s to %s is refused and nothing is stored',
+    async (opens_at, closes_at) => {
+      const before = await service.storedCounts();
+      expectInvalid(await create({ opens_at, closes_at }), 'closes_at');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it('takes a window of which the offsets decide the order', async () => {
+  it('the offsets of times count in the order of a sale window', async () => {
     const window = { opens_at: '2030-01-01T02:00:00+02:00', closes_at: '2030-01-01T01:00:00Z' };
     expect((await create(window)).json).toMatchObject({
       opens_at: '2030-01-01T00:00:00Z',

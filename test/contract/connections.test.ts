@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** How many connections may be open, and which are closed or refused when there are more. */
+/** The limit of open connections, and which of them are closed or refused beyond it. */
 import dns from 'node:dns';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Answer, clientOf } from '../support/contract-client.ts';
+import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
-import { patience, startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const opened: RawConnection[] = [];
@@ -31,32 +30,32 @@ async function openOne(port: number, host?: string): Promise<RawConnection> {
   return connection as RawConnection;
 }
 
-/** Connections that were answered, one after the other, and wait for their next request. */
+/** Opens connections that were answered one after the other and wait for their next request. */
 async function openIdle(port: number, count: number, host?: string): Promise<RawConnection[]> {
   const idle: RawConnection[] = [];
   for (const _ of range(count)) {
     const connection = await openOne(port, host);
-    expect((await connection.ask(get('/livez')))?.status).toBe(200);
+    expect((await connection.send(get('/livez')))?.status).toBe(200);
     idle.push(connection);
   }
   return idle;
 }
 
-/** Asks on a connection of its own. */
-async function askAlone(port: number, request: string): Promise<Answer | undefined> {
+/** Sends a request on a new connection. */
+async function sendAlone(port: number, request: string): Promise<Answer | undefined> {
   const connection = await openOne(port);
-  const answer = await connection.ask(request);
+  const answer = await connection.send(request);
   connection.end();
   return answer;
 }
 
-/** The metrics at one moment, asked for on a connection of its own: the value of each by its series. */
+/** Reads the metrics on a new connection. Returns the value of each series. */
 async function metricsOf(port: number): Promise<(series: string) => number> {
-  const lines = (await askAlone(port, get('/metrics')))?.text.split('\n') ?? [];
+  const lines = (await sendAlone(port, get('/metrics')))?.text.split('\n') ?? [];
   return (series) => Number(lines.find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
 }
 
-/** Waits until the connections of tests before are gone, but idle ones, which are in no one's way. */
+/** Waits until all connections of earlier tests are closed or idle. */
 async function untilIdle(port: number): Promise<void> {
   await waitFor('end of other connections', async () => {
     const value = await metricsOf(port);
@@ -73,41 +72,41 @@ describe('idle connections', () => {
   const max = 50;
   const service = useService({ HTTP_CONNECTIONS_MAX: String(max) });
 
-  it('are closed when nine tenths of the limit are open, those that wait longest first', async () => {
+  it('at nine tenths of the limit, the connections that have waited longest are closed', async () => {
     const { port } = service.client;
     const idle = await openIdle(port, max);
-    await waitFor('end of five', () => openNow(idle) === max - 5);
+    await waitFor('end of five connections', () => openNow(idle) === max - 5);
     expect(idle.map(({ isClosed }) => isClosed)).toEqual(idle.map((_, index) => index < 5));
 
-    // What counts is the last answer, not the opening.
+    // The time since the last response counts, not the time since the opening.
     const [oldest, second] = idle.slice(5) as [RawConnection, RawConnection];
-    expect((await oldest.ask(get('/livez')))?.status).toBe(200);
+    expect((await oldest.send(get('/livez')))?.status).toBe(200);
     const newest = await openOne(port);
-    expect((await newest.ask(get('/livez')))?.headers.connection).toBe('keep-alive');
+    expect((await newest.send(get('/livez')))?.headers.connection).toBe('keep-alive');
     await second.closed;
     expect(oldest.isClosed).toBe(false);
-    // Without an answer: a 408 would look like the answer to the next request.
+    // No response: a client would take a 408 for the response to its next request.
     expect(second.received).toBe('');
   });
 
-  it('lock no one out, however many are opened, and cost no busy client its connection', async () => {
+  it('any number of idle connections shuts out no client and ends no busy connection', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1100 });
+    const coupon = await service.createCoupon({ amount: 1100 });
     const busy = await openOne(port);
     const users = range(60);
     for (const user of users) {
-      // All rounds together open six times as many as there may be.
+      // All rounds together open six times the limit.
       await openIdle(port, 5);
-      const answer = await busy.ask(claim(`user-${user}`, coupon));
+      const answer = await busy.send(claim(`user-${user}`, coupon));
       expect(answer?.status).toBe(200);
       expect(answer?.headers.connection).toBe('keep-alive');
       const path = monitored[user % monitored.length] ?? '';
-      expect((await askAlone(port, get(path)))?.status).toBe(200);
+      expect((await sendAlone(port, get(path)))?.status).toBe(200);
     }
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toHaveLength(users.length);
   });
 
-  it('are counted, and so are those that were closed', async () => {
+  it('the metrics count idle connections and those that were closed', async () => {
     const { port } = service.client;
     await openIdle(port, max + 10);
     const metrics = await metricsOf(port);
@@ -131,9 +130,9 @@ describe('connections that are all in use', () => {
 
   beforeEach(() => untilIdle(service.client.port));
 
-  /** Lets a claim wait on each connection that there may be, until `release`. */
+  /** Opens connections up to the limit, each with a claim that waits until `release`. */
   async function fill() {
-    const coupon = await aCoupon(service, { amount: 100 });
+    const coupon = await service.createCoupon({ amount: 100 });
     const held = await holdCoupon(service.database, coupon);
     const busy = await open(service.client.port, max);
     for (const [index, connection] of busy.entries()) {
@@ -145,67 +144,67 @@ describe('connections that are all in use', () => {
     return { coupon, busy, release: held.release };
   }
 
-  it('leave room for health checks and metrics, and refuse other requests as overloaded', async () => {
+  it('while all connections are in use, only health checks and metrics are served and others are overloaded', async () => {
     const { port } = service.client;
     const { coupon, busy, release } = await fill();
     try {
-      const before = await storedCounts(service);
+      const before = await service.storedCounts();
       for (const path of monitored) {
-        const answer = await askAlone(port, get(path));
+        const answer = await sendAlone(port, get(path));
         expect([path, answer?.status]).toEqual([path, 200]);
         expect(answer?.headers.connection).toBe('close');
       }
       for (const request of [claim('late', coupon), get(pathOf(coupon)), get('/api/coupons')]) {
-        const answer = await askAlone(port, request);
+        const answer = await sendAlone(port, request);
         expect(answer).toBeDefined();
         if (answer !== undefined) expectProblem(answer, 'overloaded');
         expect(answer?.headers.connection).toBe('close');
       }
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     } finally {
       await release();
     }
     const answers = await Promise.all(busy.map((connection) => connection.answer()));
     expect(answers.map((answer) => answer?.status)).toEqual(range(max).map(() => 200));
-    // More than nine tenths are in use until some have ended with their answer.
+    // Some connections end with their response, until at most nine tenths are in use.
     const ends = answers.filter((answer) => answer?.headers.connection === 'close').length;
     expect(ends).toBeGreaterThan(0);
-    expect((await askAlone(port, claim('late', coupon)))?.status).toBe(200);
+    expect((await sendAlone(port, claim('late', coupon)))?.status).toBe(200);
   });
 
-  it('serve on a connection beyond the limit as on any other once there is room', async () => {
+  it('a connection beyond the limit serves every request once there is room', async () => {
     const { port } = service.client;
     const { coupon, busy, release } = await fill();
     const waiting = await openOne(port);
-    // It is there: the service has answered one that came later.
-    expect((await askAlone(port, get('/livez')))?.status).toBe(200);
+    // The service has accepted it, since it has answered a later connection.
+    expect((await sendAlone(port, get('/livez')))?.status).toBe(200);
     await release();
     await Promise.all(busy.map((connection) => connection.answer()));
     for (const connection of busy.slice(0, 5)) connection.end();
     await waitFor('room', async () => {
       return (await metricsOf(port))('firstcome_http_connections') < max - 2;
     });
-    const answer = await waiting.ask(claim('late', coupon));
+    const answer = await waiting.send(claim('late', coupon));
     expect(answer?.status).toBe(200);
     expect(answer?.headers.connection).toBe('keep-alive');
   });
 
-  it('cannot be joined by silent ones so that health checks find no room', async () => {
+  it('silent connections beyond the limit do not shut out health checks', async () => {
     const { port } = service.client;
     const { release } = await fill();
     try {
       const silent: RawConnection[] = [];
       for (const _ of range(3)) {
         silent.push(...(await open(port, beyond)));
-        for (const path of monitored) expect((await askAlone(port, get(path)))?.status).toBe(200);
+        for (const path of monitored) expect((await sendAlone(port, get(path)))?.status).toBe(200);
       }
-      await waitFor('end of most', () => openNow(silent) <= beyond);
+      await waitFor('end of most connections', () => openNow(silent) <= beyond);
     } finally {
       await release();
     }
   });
 
-  it('are freed by a request that does not arrive within a second, which is 408', async () => {
+  it('at the limit, a request that does not arrive within a second is 408 and frees its connection', async () => {
     const { port } = service.client;
     const slow = await open(port, max);
     const head = claim('slow', 'none').slice(0, -5);
@@ -213,7 +212,7 @@ describe('connections that are all in use', () => {
       connection.write(index % 2 === 0 ? 'GET /livez HTTP/1.1\r\nHost: local' : head);
     }
     const served = await waitFor('room', async () => {
-      const answer = await askAlone(port, get('/api/coupons'));
+      const answer = await sendAlone(port, get('/api/coupons'));
       return answer?.status === 200 ? answer : undefined;
     });
     expect(served.headers.connection).toBe('close');
@@ -224,7 +223,7 @@ describe('connections that are all in use', () => {
     expect(late?.headers.connection).toBe('close');
   });
 
-  it('are freed by a client that goes on sending a body behind its answer', async () => {
+  it('at the limit, a client that still sends a body after its response loses its connection', async () => {
     const { port } = service.client;
     const slowCount = async () =>
       (await metricsOf(port))('firstcome_http_connections_closed_total{reason="slow"}');
@@ -244,7 +243,7 @@ describe('connections that are all in use', () => {
     try {
       await waitFor(
         'room',
-        async () => (await askAlone(port, get('/api/coupons')))?.status === 200,
+        async () => (await sendAlone(port, get('/api/coupons')))?.status === 200,
       );
     } finally {
       clearInterval(timer);
@@ -253,9 +252,9 @@ describe('connections that are all in use', () => {
     expect(await slowCount()).toBeGreaterThan(before);
   });
 
-  it('end with the answer to a path that cannot be read, as with any other', async () => {
+  it('near the limit, the response to a malformed path ends its connection like any other', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 100 });
+    const coupon = await service.createCoupon({ amount: 100 });
     const held = await holdCoupon(service.database, coupon);
     try {
       const busy = await open(port, max - 2);
@@ -263,7 +262,7 @@ describe('connections that are all in use', () => {
       await waitFor('all claims', async () => {
         return (await metricsOf(port))('firstcome_claims_waiting') === max - 2;
       });
-      const answer = await askAlone(port, get('/api/coupons/%zz'));
+      const answer = await sendAlone(port, get('/api/coupons/%zz'));
       expect(answer?.status).toBe(400);
       expect(answer?.headers.connection).toBe('close');
     } finally {
@@ -271,14 +270,14 @@ describe('connections that are all in use', () => {
     }
   });
 
-  it('are freed by one that has sent nothing since it was opened, but not at once', async () => {
+  it('at the limit, a connection that has sent nothing is closed after a moment', async () => {
     const { port } = service.client;
     const silent = await open(port, max);
-    // All of them may be about to send.
-    const first = await askAlone(port, get('/api/coupons'));
+    // At first the service assumes that all of them are about to send a request.
+    const first = await sendAlone(port, get('/api/coupons'));
     if (first?.status === 503) expectProblem(first, 'overloaded');
     await waitFor('room', async () => {
-      const answer = await askAlone(port, get('/api/coupons'));
+      const answer = await sendAlone(port, get('/api/coupons'));
       return answer?.status === 200;
     });
     await waitFor('end of a silent one', () => openNow(silent) < max);
@@ -291,7 +290,7 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
   const further = '127.0.0.2';
   const { lookup } = dns;
   beforeAll(() => {
-    // A name with two addresses, as most machines have it: here one that every Linux has.
+    // Most machines have two addresses for localhost. Every Linux has this second one.
     const both = (
       host: string,
       options: dns.LookupAllOptions,
@@ -310,7 +309,7 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
   });
   const service = useService({ HOST: 'localhost', HTTP_CONNECTIONS_MAX: String(max) });
 
-  it('count with all others', async () => {
+  it('connections to a second address of localhost count towards the limit', async () => {
     const { port } = service.client;
     const first = await openIdle(port, max);
     const second = await openIdle(port, max, further);
@@ -318,25 +317,25 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
     expect(openNow(second)).toBe(max - 1);
   });
 
-  it('follow the same rules for heads, and get the same errors', async () => {
+  it('a second address of localhost checks heads and answers errors like the first', async () => {
     const { port } = service.client;
-    const ask = async (request: string) => {
-      const answer = await (await openOne(port, further)).ask(request);
+    const send = async (request: string) => {
+      const answer = await (await openOne(port, further)).send(request);
       expect(answer, request.slice(0, 60)).toBeDefined();
       return answer as Answer;
     };
-    // Behind more lines than Node keeps by default, where a second one would be dropped silently.
+    // Node keeps a thousand header lines by default and would drop the second Host after them.
     const lines = 'X:\r\n'.repeat(2000);
     const repeated = `GET /livez HTTP/1.1\r\nHost: localhost\r\n${lines}Host: other\r\n\r\n`;
-    expectProblem(await ask(repeated), 'invalid_request');
-    expectProblem(await ask('no request\r\n\r\n'), 'invalid_request');
+    expectProblem(await send(repeated), 'invalid_request');
+    expectProblem(await send('no request\r\n\r\n'), 'invalid_request');
     expectProblem(
-      await ask(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+      await send(`GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
       'header_too_large',
     );
     const expecting = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n';
-    expect((await ask(expecting)).status).toBe(200);
-    const large = await ask(
+    expect((await send(expecting)).status).toBe(200);
+    const large = await send(
       'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n' +
         'Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n',
     );
@@ -345,25 +344,23 @@ describe.runIf(process.platform === 'linux')('connections to a second address of
 });
 
 describe('a stop', () => {
-  // Longer than the test may last.
+  // Longer than the timeout of the test.
   const service = useService({ SHUTDOWN_TIMEOUT_MS: '600000' });
 
-  it('waits for no connection that has sent nothing', async () => {
+  it('a stop does not wait for a connection that has sent nothing', async () => {
     const { port } = service.client;
     const silent = await openOne(port);
-    // Accepted by now: the service has answered on one that was opened later.
-    expect((await askAlone(port, get('/livez')))?.status).toBe(200);
+    // The service has accepted it, since it has answered a later connection.
+    expect((await sendAlone(port, get('/livez')))?.status).toBe(200);
     await service.app.stop();
     await silent.closed;
     expect(silent.received).toBe('');
   });
 
-  it('answers every request that was pipelined before it', async () => {
-    const database = service.database;
-    const app = await startService({ ...patience, DATABASE_URL: database.url });
-    const client = clientOf(app.url);
-    try {
-      const coupon = await aCoupon({ client });
+  it('a stop answers every request that was pipelined before it', async () => {
+    await service.withAnother({}, async (other) => {
+      const { app, client, database } = other;
+      const coupon = await other.createCoupon();
       const held = await holdCoupon(database, coupon);
       const connection = await openOne(client.port);
       const users = ['ada', 'bob', 'eve'];
@@ -385,10 +382,7 @@ describe('a stop', () => {
       expect(answers.at(-1)?.headers.connection).toBe('close');
       await connection.closed;
       await stopped;
-    } finally {
-      client.close();
-      await app.stop();
-    }
+    });
   });
 });
 
@@ -396,9 +390,9 @@ describe('requests that are pipelined on one connection', () => {
   const service = useService();
   const pipelinedMax = 1000;
 
-  it('are refused beyond a thousand under way, and all are answered in order', async () => {
+  it('pipelined requests beyond a thousand are refused, and all are answered in order', async () => {
     const { port } = service.client;
-    const coupon = await aCoupon(service, { amount: 1100 });
+    const coupon = await service.createCoupon({ amount: 1100 });
     const held = await holdCoupon(service.database, coupon);
     const connection = await openOne(port);
     const users = range(pipelinedMax + 20).map((index) => `user-${index}`);
@@ -417,7 +411,7 @@ describe('requests that are pipelined on one connection', () => {
     }
     const claims = (await service.client.get(pathOf(coupon))).json.claimed_by;
     expect(claims).toEqual(users.slice(0, pipelinedMax));
-    // The connection serves on.
-    expect((await connection.ask(claim('later', coupon)))?.status).toBe(200);
+    // The connection still serves requests.
+    expect((await connection.send(claim('later', coupon)))?.status).toBe(200);
   });
 });

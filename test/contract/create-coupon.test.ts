@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, newName, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('POST /api/coupons', () => {
   const service = useService();
   const create = (body: unknown) => service.client.post('/api/coupons', body);
 
-  it('answers 201 with the whole coupon and its place', async () => {
+  it('creating a coupon answers 201 with the whole coupon and its Location', async () => {
     const answer = await create({ name: 'launch day', amount: 3 });
     expect(answer.status).toBe(201);
     expect(answer.json).toEqual({
@@ -27,7 +27,7 @@ describe('POST /api/coupons', () => {
     expectApiHeaders(answer);
   });
 
-  it('answers what a read answers afterwards, but for the message', async () => {
+  it('the response to a creation equals a later read, except for its message', async () => {
     const created = await create({ name: newName(), amount: 3, opens_at: '2999-01-01T00:00:00Z' });
     const { message, ...coupon } = created.json;
     const read = await service.client.get(String(created.headers.location));
@@ -35,8 +35,8 @@ describe('POST /api/coupons', () => {
     expect(read.json).toEqual(coupon);
   });
 
-  it('writes the grant of the first units to the ledger', async () => {
-    const name = await aCoupon(service, { amount: 7 });
+  it('creating a coupon writes the grant of its units to the ledger', async () => {
+    const name = await service.createCoupon({ amount: 7 });
     const rows = await service.database.query(
       'select kind, units from stock_ledger where coupon_id = (select id from coupons where name = $1)',
       [name],
@@ -44,14 +44,14 @@ describe('POST /api/coupons', () => {
     expect(rows).toEqual([{ kind: 'grant', units: 7 }]);
   });
 
-  it.each([1, 2_147_483_647])('takes the amount %i', async (amount) => {
+  it.each([1, 2_147_483_647])('a coupon can be created with the amount %i', async (amount) => {
     const answer = await create({ name: newName(), amount });
     expect(answer.status).toBe(201);
     expect(answer.json).toMatchObject({ amount, remaining_amount: amount });
   });
 
   it.each(['1.0', '1e2', '100.000'])(
-    'takes %s, which is a whole number in JSON',
+    'the amount %s is accepted, since it is a whole number in JSON',
     async (amount) => {
       const answer = await create(`{"name":"${newName()}","amount":${amount}}`);
       expect(answer.status).toBe(201);
@@ -59,15 +59,15 @@ describe('POST /api/coupons', () => {
     },
   );
 
-  it('says that a taken name is taken, and leaves the coupon of that name as it is', async () => {
-    const name = await aCoupon(service, { amount: 5 });
-    const before = await storedCounts(service);
+  it('a second coupon of the same name is refused and the first stays unchanged', async () => {
+    const name = await service.createCoupon({ amount: 5 });
+    const before = await service.storedCounts();
     expectProblem(await create({ name, amount: 9 }), 'coupon_exists');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect((await service.client.get(pathOf(name))).json.amount).toBe(5);
   });
 
-  it('creates one of twenty that come at once under one name', async () => {
+  it('of twenty simultaneous creations with the same name, exactly one succeeds', async () => {
     const name = newName();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => create({ name, amount: index + 1 })),
@@ -90,15 +90,18 @@ describe('POST /api/coupons', () => {
     ['id', 'is unknown; this call takes name, amount, opens_at, closes_at'],
     ['constructor', 'is unknown; this call takes name, amount, opens_at, closes_at'],
     ['a"b\\u0000\ud800', 'is unknown; this call takes name, amount, opens_at, closes_at'],
-  ])('refuses the unknown member %s, and stores nothing', async (member, message) => {
-    const before = await storedCounts(service);
-    const answer = await create({ name: newName(), amount: 4, [member]: '2999-01-01T00:00:00Z' });
-    expectInvalid(answer, member);
-    expect(answer.json.errors[0].message).toBe(message);
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a creation with the unknown member %s is refused and stores nothing',
+    async (member, message) => {
+      const before = await service.storedCounts();
+      const answer = await create({ name: newName(), amount: 4, [member]: '2999-01-01T00:00:00Z' });
+      expectInvalid(answer, member);
+      expect(answer.json.errors[0].message).toBe(message);
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it('names a misspelt member beside what is missing because of it', async () => {
+  it('a misspelt member is reported together with the member that is missing', async () => {
     const answer = await create({ nmae: newName(), ammount: 4 });
     expectInvalid(answer, 'name', 'amount', 'nmae', 'ammount');
     expect(answer.json.errors).toContainEqual({
@@ -108,14 +111,14 @@ describe('POST /api/coupons', () => {
     expect(answer.json.error).toContain('name is required');
   });
 
-  it('calls a member without a name what it is', async () => {
+  it('a member with an empty name is reported as such', async () => {
     const answer = await create({ name: newName(), amount: 4, '': 1 });
     expect(answer.json.errors).toEqual([
       { field: 'body', message: 'must not have a member with an empty name' },
     ]);
   });
 
-  it('names the first of many unknown members, cut to what can be read', async () => {
+  it('of many unknown members the first are named, and long names are shortened', async () => {
     const many = Object.fromEntries(Array.from({ length: 1500 }, (_, n) => [`x${n}`, 1]));
     const answer = await create({ name: newName(), amount: 4, ...many });
     expectProblem(answer, 'invalid_request');
@@ -128,8 +131,8 @@ describe('POST /api/coupons', () => {
     expectInvalid(long, `${'🎟'.repeat(64)}…`);
   });
 
-  it('refuses a query parameter, and stores nothing', async () => {
-    const before = await storedCounts(service);
+  it('a creation with a query parameter is refused and stores nothing', async () => {
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons?opens_at=2999-01-01T00:00:00Z', {
       ...{ name: newName(), amount: 4 },
     });
@@ -137,11 +140,11 @@ describe('POST /api/coupons', () => {
     expect(answer.json.errors[0].message).toBe(
       'is an unknown query parameter; this call takes none',
     );
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
-describe('POST /api/coupons with an amount that is none', () => {
+describe('POST /api/coupons with an invalid amount', () => {
   const service = useService();
 
   it.each(
@@ -156,15 +159,15 @@ describe('POST /api/coupons with an amount that is none', () => {
       '"abc"',
       '{"valueOf":1}',
     ]),
-  )('refuses %s and stores nothing', async (amount) => {
-    const before = await storedCounts(service);
+  )('a coupon with the amount %s is refused and nothing is stored', async (amount) => {
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons', `{"name":"n","amount":${amount}}`);
     expectInvalid(answer, 'amount');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['{"name":"n"}', '{"name":"n","amount":null}'])(
-    'calls it required in %s',
+    'a missing amount is reported as required: %s',
     async (body) => {
       const answer = await service.client.post('/api/coupons', body);
       expect(answer.json.error).toBe('invalid request: amount is required');
@@ -172,7 +175,7 @@ describe('POST /api/coupons with an amount that is none', () => {
     },
   );
 
-  it('tells of all fields that are wrong, in one answer', async () => {
+  it('one response reports every wrong field', async () => {
     const answer = await service.client.post('/api/coupons', {});
     expectInvalid(answer, 'name', 'amount');
     expect(answer.json.error).toContain('name is required');
@@ -180,7 +183,7 @@ describe('POST /api/coupons with an amount that is none', () => {
   });
 });
 
-describe('POST /api/coupons with a name that is none', () => {
+describe('POST /api/coupons with an invalid name', () => {
   const service = useService();
 
   it.each([
@@ -202,15 +205,15 @@ describe('POST /api/coupons with a name that is none', () => {
     ['a lone high surrogate', '"a\\ud800"'],
     ['a lone low surrogate', '"\\udc00a"'],
     ['surrogates the wrong way round', '"\\udc00\\ud800"'],
-  ])('refuses %s and stores nothing', async (_what, name) => {
-    const before = await storedCounts(service);
+  ])('a coupon with %s as its name is refused and nothing is stored', async (_what, name) => {
+    const before = await service.storedCounts();
     const answer = await service.client.post('/api/coupons', `{"name":${name},"amount":5}`);
     expectInvalid(answer, 'name');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
   it.each(['{"amount":5}', '{"name":null,"amount":5}', '{"name":"","amount":5}'])(
-    'calls it required in %s',
+    'a missing name is reported as required: %s',
     async (body) => {
       const answer = await service.client.post('/api/coupons', body);
       expect(answer.json.error).toBe('invalid request: name is required');

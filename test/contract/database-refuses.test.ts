@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a client sees when the database refuses a request that keeps every rule of the API. */
+/** What a client sees when the database refuses a request that is valid for the API. */
 import { describe, expect, it } from 'vitest';
-import { constraintMeanings } from '../../src/adapters/postgres/constraints.ts';
+import { constraintMeanings } from '../../src/adapters/postgres/errors/constraints.ts';
 import { type Answer, clientOf } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  until,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, until, useService } from '../support/contract-service.ts';
 import { range } from '../support/crowd.ts';
 
 const service = useService({ CLAIM_BATCH_MAX: '1000' });
@@ -26,14 +18,14 @@ const setSequence = () =>
        (select max(coupon_id) from claims), (select max(coupon_id) from stock_ledger)))`,
   );
 
-/** How often the database has refused, by the rule that it names, as `/metrics` counts it. */
+/** How often a rule of the database has refused a request, as `/metrics` counts it. */
 async function refusals(rule: string): Promise<number> {
   const { text } = await service.client.get('/metrics');
   const line = new RegExp(`^firstcome_database_refusals_total\\{rule="${rule}"\\} (\\d+)`, 'm');
   return Number(line.exec(text)?.[1]);
 }
 
-/** The claims of these users, sent while the coupon is held so that one batch takes all but the first. */
+/** Sends the claims of these users while the coupon is locked, so that one batch takes all but the first claim. */
 async function claimTogether(coupon: string, users: readonly string[]): Promise<Answer[]> {
   const clients = range(Math.ceil(users.length / 25)).map(() => clientOf(service.app.url));
   const held = await holdCoupon(service.database, coupon);
@@ -57,26 +49,26 @@ async function claimTogether(coupon: string, users: readonly string[]): Promise<
   }
 }
 
-describe('a coupon that is created while the sequence is behind its table', () => {
-  it('is unavailable, changes nothing, and is counted; after setval it is created', async () => {
-    for (const name of range(8).map(() => newName())) await aCoupon(service, { name });
+describe('a coupon that is created while the id sequence is behind', () => {
+  it('a coupon is unavailable while the id sequence is behind, and can be created after setval', async () => {
+    for (const name of range(8).map(() => newName())) await service.createCoupon({ name });
     await service.database.query('alter table coupons alter column id restart with 1');
-    const [before, counted] = [await storedCounts(service), await refusals('sequence')];
+    const [before, counted] = [await service.storedCounts(), await refusals('sequence')];
     for (const name of range(8).map(() => newName('refused'))) {
       const answer = await create(name);
       expectProblem(answer, 'unavailable');
       expectProblem(await service.client.get(pathOf(name)), 'coupon_not_found');
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
     expect(await refusals('sequence')).toBe(counted + 8);
     await setSequence();
     expect((await create()).status).toBe(201);
   });
 });
 
-describe('a coupon that meets rows which a removed coupon left', () => {
-  it('in the ledger is unavailable, and is created after setval', async () => {
-    await aCoupon(service);
+describe('a coupon whose id has rows of a removed coupon', () => {
+  it('a coupon whose id has ledger rows of a removed coupon is unavailable until setval', async () => {
+    await service.createCoupon();
     await service.database.query('truncate coupons restart identity');
     const answer = await create();
     expectProblem(answer, 'unavailable');
@@ -85,8 +77,8 @@ describe('a coupon that meets rows which a removed coupon left', () => {
     expect((await create()).status).toBe(201);
   });
 
-  it('at a position has the claims before it decided, and tells its holders that they hold', async () => {
-    const coupon = await aCoupon(service, { amount: 100 });
+  it('a leftover claim at a position refuses the claims from there on, and holders still get already_claimed', async () => {
+    const coupon = await service.createCoupon({ amount: 100 });
     await service.database.query(
       `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
        select id, 'of another sale', 4, gen_random_uuid(), created_at - interval '1 day'
@@ -100,14 +92,14 @@ describe('a coupon that meets rows which a removed coupon left', () => {
     expectProblem(await service.client.claim('user-5', coupon), 'unavailable');
     expectProblem(await service.client.claim('first', coupon), 'already_claimed');
     await service.database.query(`delete from claims where user_id = 'of another sale'`);
-    expect((await aClaim(service, coupon, { user: 'user-5' })).json.position).toBe(4);
+    expect((await service.mustClaim(coupon, { user: 'user-5' })).json.position).toBe(4);
   });
 });
 
-describe('a coupon whose ledger has a row that a removed coupon left', () => {
-  it('refuses claims and stock for certain, and its holders are still told that they hold', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
+describe('a coupon whose ledger has a row of a removed coupon', () => {
+  it('a leftover ledger row refuses claims and stock without effect, and holders still get already_claimed', async () => {
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada' });
     await service.database.query(
       `insert into stock_ledger
          (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
@@ -115,46 +107,49 @@ describe('a coupon whose ledger has a row that a removed coupon left', () => {
        from coupons where name = $1`,
       [coupon],
     );
-    const before = await storedCounts(service);
+    const before = await service.storedCounts();
     expectProblem(await service.client.claim('eve', coupon), 'unavailable');
     expectProblem(await service.client.post(pathOf(coupon, 'stock'), { add: 1 }), 'unavailable');
     expectProblem(await service.client.claim('ada', coupon), 'already_claimed');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
 describe('a claim that a constraint of the service refuses', () => {
-  // The void mark of a batch is settled before its claims are answered: test/integration/commit-unknown.test.ts.
+  // Void marks are tested in test/integration/commit-unknown.test.ts.
   const constraints = [...constraintMeanings].filter(([, meaning]) => !('isVoid' in meaning));
 
-  it.each(constraints)('(%s) is refused alone, with the field or none', async (name, meaning) => {
-    const coupon = await aCoupon(service, { amount: 100 });
-    const { query } = service.database;
-    await query(
-      `create function refuse() returns trigger language plpgsql as $$ begin
+  it.each(constraints)(
+    'a claim that the constraint %s refuses does not affect the other claims of its batch',
+    async (name, meaning) => {
+      const coupon = await service.createCoupon({ amount: 100 });
+      const { query } = service.database;
+      await query(
+        `create function refuse() returns trigger language plpgsql as $$ begin
          if new.user_id = 'refused' then
            raise 'no' using errcode = '23514', constraint = '${name}';
          end if;
          return new;
        end $$`,
-    );
-    await query(
-      'create trigger refuse before insert on claims for each row execute function refuse()',
-    );
-    try {
-      const users = range(10).map((user) => (user === 7 ? 'refused' : `user-${user}`));
-      const answers = await claimTogether(coupon, users);
-      const [refused] = answers.splice(7, 1) as [Answer];
-      if ('field' in meaning) expectInvalid(refused, meaning.field);
-      else expectProblem(refused, 'unavailable');
-      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    } finally {
-      await query('drop function refuse() cascade');
-    }
-  });
+      );
+      await query(
+        'create trigger refuse before insert on claims for each row execute function refuse()',
+      );
+      try {
+        const users = range(10).map((user) => (user === 7 ? 'refused' : `user-${user}`));
+        const answers = await claimTogether(coupon, users);
+        const [refused] = answers.splice(7, 1) as [Answer];
+        if ('field' in meaning) expectInvalid(refused, meaning.field);
+        else expectProblem(refused, 'unavailable');
+        expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      } finally {
+        await query('drop function refuse() cascade');
+      }
+    },
+  );
 });
 
-/** What a trigger does that refuses users and names that begin with `refused`, and the error in which it ends. */
+/** The bodies of a trigger that refuses users and names that begin with `refused`, with the error of each. */
 const ofAnotherProgram: [sqlState: string, what: string, body: string][] = [
   ['P0001', 'raise exception', `raise exception 'no %', who`],
   ['P0002', 'no row in select into strict', `select who into strict who from pg_class where false`],
@@ -214,9 +209,9 @@ describe('a rule of another program in the database', () => {
   };
 
   it.each(ofAnotherProgram)(
-    '(%s: %s) refuses its claim and no other of the batch',
+    'the foreign rule %s (%s) refuses its claim and no other of the batch',
     async (_, __, body) => {
-      const coupon = await aCoupon(service, { amount: 100 });
+      const coupon = await service.createCoupon({ amount: 100 });
       const counted = (await refusals('foreign')) + (await refusals('value'));
       await withRule(body, async () => {
         const users = range(20).map((user) => (user === 7 ? 'refused' : `user-${user}`));
@@ -226,26 +221,26 @@ describe('a rule of another program in the database', () => {
         expect(others.map(({ status }) => status)).toEqual(others.map(() => 200));
       });
       expect((await refusals('foreign')) + (await refusals('value'))).toBeGreaterThan(counted);
-      expect((await aClaim(service, coupon, { user: 'refused' })).json.position).toBe(21);
+      expect((await service.mustClaim(coupon, { user: 'refused' })).json.position).toBe(21);
     },
   );
 
   it.each(ofAnotherProgram)(
-    '(%s: %s) refuses to create and to change a coupon, and nothing is stored',
+    'the foreign rule %s (%s) refuses to create and change a coupon, and nothing is stored',
     async (_, __, body) => {
-      const name = await aCoupon(service, { name: newName('refused') });
-      const before = await storedCounts(service);
+      const name = await service.createCoupon({ name: newName('refused') });
+      const before = await service.storedCounts();
       await withRule(body, async () => {
         expectProblem(await create(newName('refused')), 'unavailable');
         expectProblem(await service.client.patch(pathOf(name), { paused: true }), 'unavailable');
         expectProblem(await service.client.post(pathOf(name, 'stock'), { add: 1 }), 'unavailable');
       });
-      expect(await storedCounts(service)).toEqual(before);
+      expect(await service.storedCounts()).toEqual(before);
     },
   );
 
-  it('that refuses every claim refuses all of a crowd, with a bounded number of statements', async () => {
-    const coupon = await aCoupon(service, { amount: 1000 });
+  it('a foreign rule that refuses every claim costs a bounded number of statements', async () => {
+    const coupon = await service.createCoupon({ amount: 1000 });
     await withRule(`raise exception 'no'`, async () => {
       const counted = await refusals('foreign');
       const answers = await claimTogether(

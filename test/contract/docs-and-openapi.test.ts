@@ -4,40 +4,43 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import type { Answer, Call } from '../support/contract-client.ts';
-import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: a document that the tests are about to look into.
+// biome-ignore lint/suspicious/noExplicitAny: the tests read a document of any shape.
 type Json = any;
 
 describe('GET /docs', () => {
   const service = useService();
   const outside = /^(?:[a-z][a-z\d+.-]*:)?\/\//i;
 
-  /** Every address in the page, as a browser would resolve it. */
+  /** Every link in the page, resolved as a browser does. */
   function linksIn(html: string, base: string): URL[] {
     const found = [...html.matchAll(/\b(?:src|href|action|data)\s*=\s*["']([^"']+)["']/g)];
     return found.map(([, link = '']) => new URL(link, base));
   }
 
-  it.each(['/docs', '/docs/'])('%s and all that it loads comes from this host', async (page) => {
-    const { client } = service;
-    const html = await client.get(page);
-    expect(html.status).toBe(200);
-    expect(html.headers['content-type']).toMatch(/^text\/html/);
-    const links = linksIn(html.text, client.url + page);
-    expect(links.length).toBeGreaterThan(4);
-    for (const link of links) {
-      expect(link.origin).toBe(client.url);
-      const answer = await client.get(link.pathname);
-      expect(answer.status, link.href).toBe(200);
-      expect(answer.headers['x-content-type-options']).toBe('nosniff');
-      if (!link.pathname.endsWith('.css')) continue;
-      const loaded = [...answer.text.matchAll(/url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)/g)];
-      for (const [, url, imported] of loaded) expect(url ?? imported).not.toMatch(outside);
-    }
-  });
+  it.each(['/docs', '/docs/'])(
+    '%s and everything that it loads comes from this host',
+    async (page) => {
+      const { client } = service;
+      const html = await client.get(page);
+      expect(html.status).toBe(200);
+      expect(html.headers['content-type']).toMatch(/^text\/html/);
+      const links = linksIn(html.text, client.url + page);
+      expect(links.length).toBeGreaterThan(4);
+      for (const link of links) {
+        expect(link.origin).toBe(client.url);
+        const answer = await client.get(link.pathname);
+        expect(answer.status, link.href).toBe(200);
+        expect(answer.headers['x-content-type-options']).toBe('nosniff');
+        if (!link.pathname.endsWith('.css')) continue;
+        const loaded = [...answer.text.matchAll(/url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)/g)];
+        for (const [, url, imported] of loaded) expect(url ?? imported).not.toMatch(outside);
+      }
+    },
+  );
 
-  it('holds no script of its own, which the policy forbids', async () => {
+  it('/docs has no inline script, which its policy forbids', async () => {
     const { text } = await service.client.get('/docs');
     for (const [, inside] of text.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)) {
       expect(inside?.trim()).toBe('');
@@ -45,7 +48,7 @@ describe('GET /docs', () => {
     expect(text).not.toMatch(/\son\w+\s*=/i);
   });
 
-  it('lets the browser load nothing from any other host', async () => {
+  it('the policy of /docs lets the browser load nothing from other hosts', async () => {
     const policy = String((await service.client.get('/docs')).headers['content-security-policy']);
     const directives = new Map(
       policy.split(';').map((directive) => {
@@ -61,7 +64,7 @@ describe('GET /docs', () => {
     }
   });
 
-  it('shows the description that /openapi.json gives', async () => {
+  it('/docs shows the same description as /openapi.json', async () => {
     const { client } = service;
     const script = await client.get('/docs/static/swagger-initializer.js');
     expect(script.text).toContain("resolveUrl('./json')");
@@ -78,7 +81,7 @@ describe('GET /openapi.json', () => {
       Object.entries<Json>(item).map(([method, operation]) => ({ path, method, operation })),
     );
 
-  it('describes each call of the service, under its own operationId', async () => {
+  it('/openapi.json describes each call with its own operationId', async () => {
     const found = operations(await read()).map(({ path, method, operation }) => [
       `${method.toUpperCase()} ${path}`,
       operation.operationId,
@@ -102,7 +105,7 @@ describe('GET /openapi.json', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('has the form of OpenAPI 3.1', async () => {
+  it('/openapi.json is a valid OpenAPI 3.1 document', async () => {
     const document = await read();
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
     expect(document.info).toMatchObject({ title: 'firstcome', version: expect.any(String) });
@@ -138,7 +141,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('asks for no key where none counts', async () => {
+  it('/openapi.json requires no key for health checks only', async () => {
     const document = await read();
     const open = Object.entries<Json>(document.paths).filter(
       ([, { get }]) => get?.security?.length === 0,
@@ -148,7 +151,7 @@ describe('GET /openapi.json', () => {
     ]);
   });
 
-  it('refers only to what it holds, and uses no word of OpenAPI 3.0', async () => {
+  it('/openapi.json has no broken references and no keywords of OpenAPI 3.0', async () => {
     const document = await read();
     const visit = (value: Json): void => {
       if (typeof value !== 'object' || value === null) return;
@@ -160,7 +163,7 @@ describe('GET /openapi.json', () => {
     visit(document);
   });
 
-  it('lets no body but that of a claim have unknown members, and no change be empty', async () => {
+  it('/openapi.json allows unknown members in claims only, and no empty change', async () => {
     const document = await read();
     const bodies = Object.values<Json>(document.paths)
       .flatMap((methods) => Object.values<Json>(methods))
@@ -177,14 +180,17 @@ describe('GET /openapi.json', () => {
     expect(Object.fromEntries(bodies).changeCoupon.minProperties).toBe(1);
   });
 
-  it('tells of every answer what it looks like, and of no field too few', async () => {
+  it('/openapi.json describes every response with all of its members', async () => {
     const { client } = service;
     const document = await read();
-    const coupon = await aCoupon(service, { opens_at: null, closes_at: '2999-01-01T00:00:00Z' });
-    await aClaim(service, coupon, { user: 'ada', key: 'k' });
-    const full = await aCoupon(service, { amount: 1 });
-    await aClaim(service, full);
-    const later = await aCoupon(service, { opens_at: '2999-01-01T00:00:00Z' });
+    const coupon = await service.createCoupon({
+      opens_at: null,
+      closes_at: '2999-01-01T00:00:00Z',
+    });
+    await service.mustClaim(coupon, { user: 'ada', key: 'k' });
+    const full = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(full);
+    const later = await service.createCoupon({ opens_at: '2999-01-01T00:00:00Z' });
     const claim = (user_id: string, coupon_name: string, key?: string): Call => ({
       ...{ method: 'POST', path: '/api/coupons/claim', body: { user_id, coupon_name } },
       ...(key !== undefined && { headers: { 'Idempotency-Key': key } }),
@@ -244,7 +250,7 @@ function resolve(document: Json, reference: string): Json {
   return keys.reduce((value, key) => value?.[key], document);
 }
 
-/** The answer's media type and body are those of the response that the operation describes for its status. */
+/** Expects the media type and the body that the operation describes for the status of the answer. */
 function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
   const response = operation.responses[answer.status] ?? operation.responses.default;
   const type = String(answer.headers['content-type']).split(';')[0] ?? '';
@@ -258,7 +264,7 @@ function expectAsDescribed(document: Json, operation: Json, answer: Answer): voi
   expect(validate(answer.json), JSON.stringify(validate.errors)).toBe(true);
 }
 
-/** The schemas, with every field that they do not name forbidden: an answer must not hold what nobody described. */
+/** The schemas with every undescribed member forbidden. */
 function closed(value: Json): Json {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;

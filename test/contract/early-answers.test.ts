@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Answers that go out while the client still sends its body: real clients must get them. */
+/** Responses that are sent while the client still sends its body: real clients must receive them. */
 import { describe, expect, it } from 'vitest';
 import { useService } from '../support/contract-service.ts';
 import {
@@ -13,7 +13,7 @@ import {
 const mebibyte = 1024 * 1024;
 const adminKey = 'the-key-of-the-administrator';
 
-/** One test for each client, which is skipped with the reason where its program is missing. */
+/** Defines one test for each client. Without the program of a client it is skipped, with the reason in its name. */
 function forEachClient(
   names: readonly string[],
   title: (name: string) => string,
@@ -33,7 +33,7 @@ describe('a body of 8 MiB where 16 KiB are allowed', () => {
 
   forEachClient(
     Object.keys(uploadClients),
-    (name) => `is answered with 413 to ${name}, ${count} times of ${count}`,
+    (name) => `a body of 8 MiB from ${name} is answered with 413, ${count} times of ${count}`,
     async (send) => {
       const url = `${service.client.url}/api/coupons/claim`;
       const answers = await send([{ url, method: 'POST', bytes: 8 * mebibyte }], count);
@@ -66,7 +66,8 @@ describe('a body of 4 MiB that no route reads', () => {
   for (const connection of ['keep-alive', 'close']) {
     forEachClient(
       ['Python with a length', 'node:http with chunks'],
-      (name) => `is answered in every case to ${name} with Connection: ${connection}`,
+      (name) =>
+        `a body that no route reads gets its response from ${name} with Connection: ${connection}`,
       async (send) => {
         const uploads = cases.map(
           ({ method, path, headers = {} }): Upload => ({
@@ -82,7 +83,7 @@ describe('a body of 4 MiB that no route reads', () => {
     );
   }
 
-  it('is answered with 400 where the head is at fault', async () => {
+  it('a large body after an invalid head is answered with 400', async () => {
     const heads = [
       'Host: localhost\r\nHost: localhost\r\nContent-Length: 4194304\r\nConnection: close',
       'Content-Length: 4194304\r\nConnection: close',

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { problemBody, toProblemDetails } from '../../src/entrypoints/http/problem.ts';
-import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { problemBody } from '../../src/entrypoints/http/problems/problem.ts';
+import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
+import { toProblemDetails } from '../../src/entrypoints/http/problems/to-problem.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectProblem, problemTable, retryAfterOf } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  until,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, until, useService } from '../support/contract-service.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 describe('the table of errors', () => {
-  it('has the codes, statuses, texts and effects of the contract, and no others', () => {
+  it('the table of errors has exactly the codes, statuses, texts and effects of the contract', () => {
     const rows = Object.entries(problems).map(([code, { status, error, effect }]) => [
       code,
       { status, error, effect },
@@ -30,9 +23,9 @@ describe('the table of errors', () => {
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(expected));
   });
 
-  it('has Retry-After where the contract asks for one: with jitter, of some seconds', () => {
+  it('the table of errors has a Retry-After of a few seconds with jitter where the contract requires one', () => {
     for (const [code, { retryAfterSeconds }] of Object.entries(problems)) {
-      // That of not_open is the time until the opening, which no table can know.
+      // The Retry-After of not_open is the time until the opening.
       const { retryAfter } = problemTable[code as keyof typeof problemTable];
       expect(retryAfterSeconds !== undefined, code).toBe(retryAfter && code !== 'not_open');
       if (retryAfterSeconds === undefined) continue;
@@ -42,7 +35,7 @@ describe('the table of errors', () => {
     }
   });
 
-  it('writes the code into the type of every problem', () => {
+  it('the type of every problem ends with its code', () => {
     for (const code of Object.keys(problems) as (keyof typeof problems)[]) {
       const { type } = JSON.parse(problemBody('id', { code, detail: 'd' }));
       expect(type).toMatch(new RegExp(`^https://[^#]+/errors#${code}$`));
@@ -50,8 +43,8 @@ describe('the table of errors', () => {
   });
 });
 
-describe('an error that nobody foresaw', () => {
-  it('tells that there was one, and nothing else', () => {
+describe('an unexpected error', () => {
+  it('an unexpected error reveals no details', () => {
     const secret = 'select secret from places at line 5';
     for (const error of [
       new Error(secret),
@@ -71,7 +64,7 @@ describe('an error that nobody foresaw', () => {
 describe('an error', () => {
   const service = useService();
 
-  it('names its request, and no two requests have one name', async () => {
+  it('each error carries an id that no other request has', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => service.client.get('/nowhere')),
     );
@@ -81,7 +74,7 @@ describe('an error', () => {
     expect(json.instance).not.toContain('mine');
   });
 
-  it('says nothing of what was asked for', async () => {
+  it('an error does not repeat what the request contained', async () => {
     const canary = 'canary-in-the-request';
     for (const answer of [
       await service.client.get(pathOf(canary)),
@@ -97,8 +90,8 @@ describe('an error', () => {
 describe('a claim that cannot be decided', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '30000', DATABASE_LOCK_TIMEOUT_MS: '700' });
 
-  it('because its coupon is locked is unavailable, and nothing of it is stored', async () => {
-    const coupon = await aCoupon(service);
+  it('a claim of a locked coupon is unavailable and stores nothing', async () => {
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     const answer = await service.client.claim('ada', coupon, 'k');
     await held.release();
@@ -111,16 +104,16 @@ describe('a claim that cannot be decided', () => {
   });
 });
 
-describe('a claim whose time ends before it is known what became of it', () => {
+describe('a claim whose time ends while its outcome is in doubt', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1100' });
 
-  it('because the database was lost meanwhile is unknown, and tells the id it would have', async () => {
-    const coupon = await aCoupon(service);
+  it('a claim whose answer from the database was lost is outcome_unknown and carries its claim_id', async () => {
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     try {
       const claim = service.client.claim('ada', coupon, 'k');
       await held.untilWaiting();
-      if ((await held.cutWaiting()) === 0) missed('the claim has given up the lock before');
+      if ((await held.cutWaiting()) === 0) missed('the claim stopped waiting for the lock');
       const answer = await claim;
       expectProblem(answer, 'outcome_unknown');
       expect(answer.json.claim_id).toMatch(/^[0-9a-f-]{36}$/);
@@ -137,15 +130,15 @@ describe('a claim whose time ends before it is known what became of it', () => {
   });
 });
 
-describe('a claim for which there is no room', () => {
+describe('a claim beyond the limit of waiting claims', () => {
   const service = useService({
     CLAIM_TIMEOUT_MS: '20000',
     DATABASE_LOCK_TIMEOUT_MS: '9000',
     CLAIM_LANE_WAITING_MAX: '2',
   });
 
-  it('is overloaded at once, and nothing of it is stored', async () => {
-    const coupon = await aCoupon(service, { amount: 50 });
+  it('a claim that finds its lane full is overloaded at once and stores nothing', async () => {
+    const coupon = await service.createCoupon({ amount: 50 });
     const held = await holdCoupon(service.database, coupon);
     try {
       const underWay = service.client.claim('under way', coupon);
@@ -157,7 +150,7 @@ describe('a claim for which there is no room', () => {
           return answer;
         }),
       );
-      // Two have room to wait. The others hear it while the coupon is still held.
+      // Two claims have room to wait. The others are refused while the coupon is still locked.
       await until(
         async () => refused.length,
         (count) => count === 10,
@@ -176,10 +169,10 @@ describe('a claim for which there is no room', () => {
   });
 });
 
-describe('a request that meets a database unlike the one it was written for', () => {
+describe('a request to a database with other tables', () => {
   const service = useService();
 
-  /** Every call that needs the tables, each answered with this problem. */
+  /** Expects this problem for every call that needs the tables. */
   async function expectEachAnswered(coupon: string, code: 'internal' | 'unavailable') {
     const { client } = service;
     for (const answer of [
@@ -193,8 +186,8 @@ describe('a request that meets a database unlike the one it was written for', ()
     }
   }
 
-  it('is an internal error that says nothing of the database, and works again after it', async () => {
-    const coupon = await aCoupon(service);
+  it('a renamed column is an internal error without details, and claims work again after it', async () => {
+    const coupon = await service.createCoupon();
     const { database } = service;
     await database.query('alter table coupons rename column name to elsewhere');
     try {
@@ -202,11 +195,11 @@ describe('a request that meets a database unlike the one it was written for', ()
     } finally {
       await database.query('alter table coupons rename column elsewhere to name');
     }
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 
-  it('is refused while the tables are gone, and works again when they are back', async () => {
-    const coupon = await aCoupon(service);
+  it('requests are unavailable while the tables are missing, and work again when they are back', async () => {
+    const coupon = await service.createCoupon();
     const { client, database } = service;
     await database.query('alter table coupons rename to elsewhere');
     try {
@@ -215,11 +208,11 @@ describe('a request that meets a database unlike the one it was written for', ()
       await database.query('alter table elsewhere rename to coupons');
     }
     await waitFor('claims', async () => (await client.get('/readyz')).status === 200);
-    await aClaim(service, coupon, { user: 'ada' });
+    await service.mustClaim(coupon, { user: 'ada' });
   });
 });
 
-describe('a request of any shape', () => {
+describe('a random request', () => {
   const service = useService();
   const key = fc.constantFrom(
     'name',
@@ -262,15 +255,15 @@ describe('a request of any shape', () => {
     { requiredKeys: [] },
   );
 
-  it('is never an internal error, and stores only what it was told that it stored', async () => {
+  it('a random request is never an internal error, and only acknowledged changes are stored', async () => {
     let created = 0;
-    // Both are most unlikely, and yet allowed where a name that was created is hit by chance.
+    // Unlikely, but a random request may hit a coupon that was created before.
     let claimed = 0;
     let added = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('POST', 'PATCH', 'GET', 'DELETE'),
-        fc.tuple(path, query).map((parts) => parts.join('')),
+        fc.tuple(path, query).map((pieces) => pieces.join('')),
         body,
         headers,
         async (method, target, bytes, sent) => {
@@ -284,7 +277,7 @@ describe('a request of any shape', () => {
             if ('claim_id' in answer.json) claimed += 1;
             else added += 1;
           }
-          expectDecent(answer);
+          expectServedOrRefused(answer);
         },
       ),
       { numRuns: 1500 },
@@ -298,7 +291,7 @@ describe('a request of any shape', () => {
       expect(row.name).toMatch(/^[^\p{Cc}\p{Cs}]{1,255}$/u);
       expect(row.amount).toBeGreaterThanOrEqual(1);
     }
-    expect(await storedCounts(service)).toMatchObject({
+    expect(await service.storedCounts()).toMatchObject({
       ...{ coupons: String(created), claims: String(claimed) },
       ledger: String(created + claimed + added),
     });
@@ -309,8 +302,8 @@ function asHeader(text: string): string {
   return text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
 }
 
-/** Success, or a refusal that blames the request. */
-function expectDecent(answer: Answer): void {
+/** Expects success, or a refusal for a reason in the request. */
+function expectServedOrRefused(answer: Answer): void {
   expect([200, 201, 400, 404, 405, 409, 413, 422], answer.text).toContain(answer.status);
   if (answer.status >= 400) expectProblem(answer, answer.json.code);
 }

@@ -28,11 +28,11 @@ describe('Expect: 100-continue', () => {
     ['invalid_request', 'POST /api/coupons/claim', [small, `Idempotency-Key: ${'k'.repeat(256)}`]],
     ['uri_too_long', 'POST /api/coupons/{too-long}/stock', [small, key]],
     ['coupon_not_found', 'GET /api/coupons/none', [small]],
-  ])('is answered at once with %s to %s', async (code, line, headers) => {
+  ])('Expect: 100-continue is answered at once with %s to %s', async (code, line, headers) => {
     const connection = connectTo(service);
     const request = requestOf(line, ['Expect: 100-continue', ...headers]);
     connection.socket.write(request.replace('{too-long}', 'x'.repeat(4097)));
-    // Nothing of the body is sent: the service closes its side by itself.
+    // The client sends no body, and the service closes its side.
     await once(connection.socket, 'end');
     expect(connection.answers()).toHaveLength(1);
     const [answer] = connection.answers();
@@ -43,7 +43,7 @@ describe('Expect: 100-continue', () => {
     expect(connection.failed).toBeUndefined();
   });
 
-  it('gets 100 Continue before a body that is read, and the connection stays open', async () => {
+  it('a client that expects it gets 100 Continue before a body that is read, and the connection stays open', async () => {
     const { client } = service;
     const name = 'expected';
     const body = JSON.stringify({ name, amount: 5 });
@@ -63,7 +63,7 @@ describe('Expect: 100-continue', () => {
     expect((await client.claim('ada', name)).status).toBe(409);
   });
 
-  it('gets 100 Continue before chunks, and 413 when they are too many', async () => {
+  it('a client that expects it gets 100 Continue before chunks, and 413 if they are too large', async () => {
     const connection = connectTo(service);
     const headers = ['Expect: 100-continue', 'Transfer-Encoding: chunked'];
     connection.socket.write(requestOf('POST /api/coupons/claim', headers));
@@ -76,7 +76,7 @@ describe('Expect: 100-continue', () => {
   });
 
   it.each(['GET /livez', 'POST /api/coupons/claim', 'HEAD /livez'])(
-    'without a body is answered without 100 Continue: %s',
+    'a request without a body is answered without 100 Continue: %s',
     async (line) => {
       const connection = connectTo(service);
       connection.socket.write(requestOf(line, ['Expect: 100-continue', 'Connection: close']));

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../support/contract-client.ts';
 import { expectApiHeaders } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
-// What only the content of a list gives, what belongs to one connection, and what is the time.
+// Headers that depend on the content of a list, on the connection or on the time.
 const leftOut = ['content-length', 'transfer-encoding', 'link', 'date', 'connection', 'keep-alive'];
 
 function headersOf({ headers }: Answer): Record<string, unknown> {
@@ -14,7 +14,7 @@ function headersOf({ headers }: Answer): Record<string, unknown> {
 describe('HEAD', () => {
   const service = useService();
 
-  /** The answer to HEAD, which has the status and the headers of that to GET. */
+  /** Expects HEAD to have the status and the headers of GET. */
   async function expectHead(path: string, status: number, headers = {}): Promise<[Answer, Answer]> {
     const get = await service.client.get(path, headers);
     const head = await service.client.call({ method: 'HEAD', path, headers });
@@ -24,9 +24,9 @@ describe('HEAD', () => {
     return [head, get];
   }
 
-  it('has the status and the headers of GET, and no body', async () => {
-    const coupon = await aCoupon(service);
-    for (const user of ['ada', 'bob', 'cy']) await aClaim(service, coupon, { user });
+  it('HEAD has the status and the headers of GET, and no body', async () => {
+    const coupon = await service.createCoupon();
+    for (const user of ['ada', 'bob', 'cy']) await service.mustClaim(coupon, { user });
     const claims = pathOf(coupon, 'claims');
     const paths = [
       ...['/api/coupons', '/api/coupons?limit=1', pathOf(coupon), claims, `${claims}?limit=2`],
@@ -39,9 +39,9 @@ describe('HEAD', () => {
     }
   });
 
-  it('tells the length of the body where it reads no more for it', async () => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada' });
+  it('HEAD has a Content-Length only where it costs no further read', async () => {
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada' });
     for (const path of [pathOf(coupon, 'claims', 'ada'), '/health', '/livez', '/openapi.json']) {
       const [head, get] = await expectHead(path, 200);
       expect(head.headers['content-length']).toBe(get.headers['content-length']);
@@ -53,8 +53,8 @@ describe('HEAD', () => {
     }
   });
 
-  it('keeps the connection open: the next request on it is answered', async () => {
-    const coupon = await aCoupon(service);
+  it('HEAD keeps the connection open for the next request', async () => {
+    const coupon = await service.createCoupon();
     const claims = pathOf(coupon, 'claims');
     const lines = [pathOf(coupon), claims, '/api/coupons', '/metrics'].map(
       (path) => `HEAD ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/csv\r\n\r\n`,
@@ -65,8 +65,8 @@ describe('HEAD', () => {
     expect(received).toMatch(/\r\n\r\n\{"status":"alive"\}$/);
   });
 
-  it('fails as GET does', async () => {
-    const coupon = await aCoupon(service);
+  it('HEAD fails with the same status as GET', async () => {
+    const coupon = await service.createCoupon();
     const claims = pathOf(coupon, 'claims');
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
       await expectHead('/api/coupons/none/claims', 404, { Accept: accept });

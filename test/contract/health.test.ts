@@ -3,17 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
-import { type Client, clientOf, parseAnswer } from '../support/contract-client.ts';
+import { parseAnswer } from '../support/contract-client.ts';
 import { expectApiHeaders, expectProblem, retryAfterOf } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  until,
-  useService,
-} from '../support/contract-service.ts';
-import { patience, startService } from '../support/service.ts';
+import { newName, pathOf, until, useService } from '../support/contract-service.ts';
 
 const checks = ['/health', '/api/health', '/readyz'];
 
@@ -32,7 +24,7 @@ describe('GET /health, /api/health and /readyz', () => {
     expectApiHeaders(answer);
   });
 
-  it('/livez looks at the process alone', async () => {
+  it('/livez answers 200 without checking the database', async () => {
     const answer = await service.client.get('/livez');
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({ status: 'alive' });
@@ -42,7 +34,7 @@ describe('GET /health, /api/health and /readyz', () => {
 describe('GET /health while the database is gone', () => {
   const service = useService({ CLAIM_TIMEOUT_MS: '4000' });
 
-  /** From another database of the same server, since nobody can be in the one that is closed. */
+  /** Runs on another database of the same server, since the closed one accepts no session. */
   async function onServer(run: (client: pg.Client, name: string) => Promise<unknown>) {
     const client = new pg.Client({ connectionString: inject('postgresUrl') });
     await client.connect();
@@ -56,7 +48,7 @@ describe('GET /health while the database is gone', () => {
     onServer(async (client, name) => {
       await client.query(`alter database ${name} with allow_connections false`);
       const cut = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1';
-      // A session that ends later, or was just beginning, would still decide something.
+      // A session that ends later, or has just begun, could still decide a claim.
       await until(
         () => client.query(cut, [name]),
         ({ rows }) => rows.length === 0,
@@ -66,10 +58,10 @@ describe('GET /health while the database is gone', () => {
     onServer((client, name) => client.query(`alter database ${name} with allow_connections true`));
   const statusOf = async (path: string) => (await service.client.get(path)).status;
 
-  it('says 503 unhealthy, refuses without effect, and recovers by itself', async () => {
+  it('without its database the service is unhealthy, refuses without effect, and recovers', async () => {
     const { client } = service;
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, { user: 'ada', key: 'k' });
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, { user: 'ada', key: 'k' });
     await takeAway();
     try {
       await until(
@@ -98,7 +90,7 @@ describe('GET /health while the database is gone', () => {
         expectProblem(answer, 'unavailable');
         expect(retryAfterOf(answer)).toBeLessThanOrEqual(3);
       }
-      // What needs no database is still answered as ever.
+      // Responses that need no database stay the same.
       expectProblem(await client.post('/api/coupons', { name: '' }), 'invalid_request');
       expectProblem(await client.get('/nowhere'), 'route_not_found');
       expect(await statusOf('/openapi.json')).toBe(200);
@@ -113,10 +105,10 @@ describe('GET /health while the database is gone', () => {
       ...{ amount: 10, remaining_amount: 9, claimed_by: ['ada'], paused: false },
     });
     expect((await client.claim('ada', coupon, 'k')).headers['idempotency-replayed']).toBe('true');
-    expect((await aClaim(service, coupon, { user: 'bob' })).json.position).toBe(2);
+    expect((await service.mustClaim(coupon, { user: 'bob' })).json.position).toBe(2);
   });
 
-  it('says 503 when the database takes no writes', async () => {
+  it('/health answers 503 while the database accepts no writes', async () => {
     await onServer((client, name) =>
       client.query(`alter database ${name} set default_transaction_read_only = on`),
     );
@@ -144,40 +136,27 @@ describe('GET /health while the database is gone', () => {
 });
 
 describe('GET /readyz while the service stops', () => {
-  const other = useService();
+  const service = useService();
 
-  async function stoppingService(
-    env: Record<string, string>,
-    during: (client: Client, stop: () => Promise<void>) => Promise<void>,
-  ) {
-    const app = await startService({ ...patience, DATABASE_URL: other.database.url, ...env });
-    const client = clientOf(app.url);
-    try {
-      await during(client, () => app.stop());
-    } finally {
-      client.close();
-      await app.stop();
-    }
-  }
-
-  it('says 503 before anything else does, and requests are still served', async () => {
-    await stoppingService({ SHUTDOWN_DELAY_MS: '4000' }, async (client, stop) => {
-      const coupon = await aCoupon({ client });
-      const stopped = stop();
+  it('a stop makes /readyz return 503 first, while requests are still served', async () => {
+    await service.withAnother({ SHUTDOWN_DELAY_MS: '4000' }, async (other) => {
+      const { app, client } = other;
+      const coupon = await other.createCoupon();
+      const stopped = app.stop();
       const answer = await client.get('/readyz');
       expect(answer.status).toBe(503);
       expect(answer.json.status).toBe('unhealthy');
       expect((await client.get('/health')).status).toBe(200);
       expect((await client.get('/livez')).status).toBe(200);
-      await aClaim({ client }, coupon);
+      await other.mustClaim(coupon);
       await stopped;
       await expect(client.get('/livez')).rejects.toThrow();
     });
   });
 
-  it('refuses a request that arrives after the delay, and ends its connection', async () => {
+  it('a request that arrives after the delay of a stop is refused and ends its connection', async () => {
     const env = { SHUTDOWN_TIMEOUT_MS: '20000', CORS_ORIGINS: 'https://shop.example' };
-    await stoppingService(env, async (client, stop) => {
+    await service.withAnother(env, async ({ app, client }) => {
       const socket = net.connect({ port: client.port, host: '127.0.0.1' });
       let received = '';
       socket.on('data', (chunk) => {
@@ -189,7 +168,7 @@ describe('GET /readyz while the service stops', () => {
       // A request that has begun keeps its connection open.
       socket.write('GET /api/coupons HTTP/1.1\r\nHost: local');
       await client.get('/livez');
-      const stopped = stop();
+      const stopped = app.stop();
       await until(
         () => client.get('/livez').catch(() => undefined),
         (answer) => answer === undefined,
@@ -199,7 +178,7 @@ describe('GET /readyz while the service stops', () => {
       const answer = parseAnswer(received);
       expectProblem(answer, 'unavailable');
       expect(answer.headers.connection).toBe('close');
-      // A page that may call can read when to come back.
+      // A page of an allowed origin can read Retry-After.
       expect(answer.headers['access-control-allow-origin']).toBe('https://shop.example');
       await stopped;
     });
@@ -209,9 +188,9 @@ describe('GET /readyz while the service stops', () => {
 describe('GET /metrics', () => {
   const service = useService();
 
-  it('answers in the text format of Prometheus, and counts claims without naming users', async () => {
-    const coupon = await aCoupon(service, { name: 'coupon-canary' });
-    await aClaim(service, coupon, { user: 'user-canary' });
+  it('/metrics has the Prometheus text format and counts claims without names of users', async () => {
+    const coupon = await service.createCoupon({ name: 'coupon-canary' });
+    await service.mustClaim(coupon, { user: 'user-canary' });
     const answer = await service.client.get('/metrics');
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);

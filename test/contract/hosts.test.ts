@@ -2,19 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import {
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 const healthPaths = ['/health', '/api/health', '/readyz', '/livez', '/api/../health'];
 const otherPaths = ['/api/coupons', '/metrics', '/docs', '/openapi.json', '/nowhere'];
 
-/** Sends a request whose target is a whole URL. */
+/** Sends a request whose target is a full URL. */
 async function sendAbsolute(
   { client }: ContractService,
   target: string,
@@ -27,8 +20,8 @@ async function sendAbsolute(
 
 async function expectRefused(service: ContractService, host: string): Promise<void> {
   const headers = { Host: host };
-  const coupon = await aCoupon(service);
-  const before = await storedCounts(service);
+  const coupon = await service.createCoupon();
+  const before = await service.storedCounts();
   for (const [method, path, body] of [
     ...otherPaths.map((one) => ['GET', one, undefined] as const),
     ['POST', '/api/coupons', { name: newName(), amount: 1 }],
@@ -44,10 +37,10 @@ async function expectRefused(service: ContractService, host: string): Promise<vo
     expectProblem(answer, 'host_not_allowed');
     expect(answer.json.detail).toContain('ALLOWED_HOSTS');
   }
-  expect(await storedCounts(service)).toEqual(before);
+  expect(await service.storedCounts()).toEqual(before);
 }
 
-describe('a service that everybody may administer, on an address that others can reach', () => {
+describe('a service without an admin key, on an address that others can reach', () => {
   const service = useService({
     HOST: '0.0.0.0',
     ALLOW_ANONYMOUS_ADMIN: 'true',
@@ -58,12 +51,12 @@ describe('a service that everybody may administer, on an address that others can
     ...['localhost', 'LocalHost:8080', 'localhost.', '127.0.0.1', '127.9.9.9:1', '[::1]:8080'],
     ...['10.0.0.1:80', '192.168.0.1', '203.0.113.7:8080', '0.0.0.0', '169.254.169.254'],
     ...['[2001:db8::1]', '[fe80::1%eth0]:8080', '[fe80::1%25eth0]', '[::ffff:10.0.0.1]'],
-    // Addresses, as a browser reads them.
+    // A browser reads these as addresses.
     ...['2130706433', '0x0a000001', '012.0.0.1', '10.1', '10.0.0.1.'],
     ...['service', 'service:8080', 'my_service-2', 'SERVICE', 'xn--bcher-kva', '123456789012'],
     ...['host.docker.internal', 'HOST.docker.internal:8080', 'host.docker.internal.'],
     ...['coupons.test', 'Coupons.Test:8443', 'coupons.test.', 'xn--bcher-kva.test', 'dotted.test'],
-  ])('answers to the Host %s', async (host) => {
+  ])('a service that needs no admin key answers to the Host %s', async (host) => {
     const headers = { Host: host };
     for (const path of ['/api/coupons', ...healthPaths, '/docs']) {
       expect((await service.client.get(path, headers)).status).toBe(200);
@@ -81,32 +74,35 @@ describe('a service that everybody may administer, on an address that others can
     ...['evil%2eexample', '%65vil', 'b\u00fccher', 'evil\u00e3\u0080\u0082example', '*', ':8080'],
     ...['sub.coupons.test', 'coupons.test.evil.example', 'xcoupons.test', 'docker.internal'],
     ...['host.docker.internal.evil.example', 'x.host.docker.internal', 'service:x'],
-  ])('refuses the Host "%s" on all but health routes', async (host) => {
-    await expectRefused(service, host);
-    for (const path of [...healthPaths, '/health?full']) {
-      expect((await service.client.get(path, { Host: host })).status).toBe(200);
-      const head = { method: 'HEAD', path, headers: { Host: host } };
-      expect((await service.client.call(head)).status).toBe(200);
-    }
-  });
+  ])(
+    'a service that needs no admin key refuses the Host "%s" on all but health routes',
+    async (host) => {
+      await expectRefused(service, host);
+      for (const path of [...healthPaths, '/health?full']) {
+        expect((await service.client.get(path, { Host: host })).status).toBe(200);
+        const head = { method: 'HEAD', path, headers: { Host: host } };
+        expect((await service.client.call(head)).status).toBe(200);
+      }
+    },
+  );
 
-  it('refuses an empty Host', async () => {
+  it('a service that needs no admin key refuses an empty Host', async () => {
     const bytes = 'GET /api/coupons HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n';
     expectProblem(parseAnswer(await service.client.raw(bytes)), 'host_not_allowed');
   });
 
-  it('answers HTTP/1.0 without a Host, which no browser sends', async () => {
+  it('HTTP/1.0 without a Host is answered, since no browser sends it', async () => {
     const bytes = 'GET /api/coupons HTTP/1.0\r\n\r\n';
     expect(parseAnswer(await service.client.raw(bytes)).status).toBe(200);
   });
 
-  it('names both ways out of a refusal', async () => {
+  it('the refusal of a Host names both settings that would allow it', async () => {
     const { json } = await service.client.get('/api/coupons', { Host: 'evil.example' });
     expect(json.detail).toContain('ADMIN_API_KEY');
     expect(json.detail).not.toContain('evil');
   });
 
-  it('judges the host in a target that is a whole URL like a Host', async () => {
+  it('the host in a target that is a full URL counts like the Host header', async () => {
     const path = '/api/coupons';
     for (const [target, host, status] of [
       [`http://service${path}`, 'localhost', 200],
@@ -139,7 +135,7 @@ describe('a service that needs a key for administration', () => {
     const service = useService({ HOST: '0.0.0.0', ADMIN_API_KEY, ALLOW_ANONYMOUS_ADMIN: 'true' });
 
     it.each(['coupons.test', 'evil.example:80', '10.0.0.1', '', 'a.b.c.'])(
-      'answers to any Host, as to "%s"',
+      'a service that needs an admin key answers to any Host, such as "%s"',
       async (host) => {
         const headers = { Host: host, Authorization: `Bearer ${ADMIN_API_KEY}` };
         expect((await service.client.get('/api/coupons', headers)).status).toBe(200);
@@ -147,7 +143,7 @@ describe('a service that needs a key for administration', () => {
       },
     );
 
-    it('answers to any host in a target that is a whole URL', async () => {
+    it('a service that needs an admin key answers to any host in a target that is a full URL', async () => {
       const answer = await sendAbsolute(service, 'http://evil.example/livez', { host: 'other' });
       expect(answer.status).toBe(200);
     });
@@ -157,7 +153,7 @@ describe('a service that needs a key for administration', () => {
     const service = useService({ ADMIN_API_KEY, ALLOWED_HOSTS: 'coupons.test' });
 
     it.each(['evil.example', 'service', '10.0.0.1', 'host.docker.internal'])(
-      'answers to loopback and ALLOWED_HOSTS alone, also on health routes, and not to %s',
+      'a service on loopback answers only to loopback and ALLOWED_HOSTS, not to %s',
       async (host) => {
         const headers = { Host: host, Authorization: `Bearer ${ADMIN_API_KEY}` };
         for (const path of [...healthPaths, ...otherPaths]) {
@@ -168,7 +164,7 @@ describe('a service that needs a key for administration', () => {
       },
     );
 
-    it('judges the host in a target that is a whole URL like a Host', async () => {
+    it('on loopback the host in a target that is a full URL counts like the Host header', async () => {
       for (const target of ['http://evil.example/livez', 'http://service/livez']) {
         const answer = await sendAbsolute(service, target, { host: 'localhost' });
         expectProblem(answer, 'host_not_allowed');

@@ -2,16 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
-/** The repeat is told as one, and says word for word what the first answer said. */
+/** The repeat is marked as a replay and has exactly the body of the first answer. */
 function expectReplay(again: Answer, first: Answer): void {
   expect(again.status, again.text).toBe(200);
   expect(again.headers['idempotency-replayed']).toBe('true');
@@ -22,9 +15,9 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
   const service = useService();
   const change = (coupon: string, body: object) => service.client.patch(pathOf(coupon), body);
 
-  it('gives the same answer again, marked as a replay, and takes nothing more', async () => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { key: 'k' });
+  it('a repeated claim with its key gets the same response as a replay and takes no further unit', async () => {
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { key: 'k' });
     expect(first.headers).not.toHaveProperty('idempotency-replayed');
     for (let count = 0; count < 3; count += 1) {
       expectReplay(await service.client.claim('holder', coupon, 'k'), first);
@@ -32,8 +25,8 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
   });
 
-  it('gives ten that come at once under one key one claim', async () => {
-    const coupon = await aCoupon(service);
+  it('ten simultaneous claims with the same key make one claim', async () => {
+    const coupon = await service.createCoupon();
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => service.client.claim('ada', coupon, 'k')),
     );
@@ -43,9 +36,9 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     expect((await service.client.get(pathOf(coupon))).json.remaining_amount).toBe(9);
   });
 
-  it('replays after everything is sold', async () => {
-    const coupon = await aCoupon(service, { amount: 1 });
-    const first = await aClaim(service, coupon, { key: 'k' });
+  it('a claim is replayed after the coupon has sold out', async () => {
+    const coupon = await service.createCoupon({ amount: 1 });
+    const first = await service.mustClaim(coupon, { key: 'k' });
     expectReplay(await service.client.claim('holder', coupon, 'k'), first);
   });
 
@@ -53,41 +46,34 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['the sale is over', { closes_at: '2020-01-01T00:00:00Z' }],
     ['the sale is paused', { paused: true }],
     ['the opening was moved into the future', { opens_at: '2999-01-01T00:00:00Z' }],
-  ])('replays when %s', async (_when, body) => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { key: 'k' });
+  ])('a claim is replayed when %s', async (_when, body) => {
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { key: 'k' });
     expect((await change(coupon, body)).status).toBe(200);
     expectReplay(await service.client.claim('holder', coupon, 'k'), first);
   });
 
-  it('replays from the stored claim: another service on the same database does too', async () => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { key: 'k' });
-    const { patience, startService } = await import('../support/service.ts');
-    const { clientOf } = await import('../support/contract-client.ts');
-    const other = await startService({ ...patience, DATABASE_URL: service.database.url });
-    const client = clientOf(other.url);
-    try {
+  it('another service on the same database replays the claim', async () => {
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { key: 'k' });
+    await service.withAnother({}, async ({ client }) => {
       expectReplay(await client.claim('holder', coupon, 'k'), first);
-    } finally {
-      client.close();
-      await other.stop();
-    }
+    });
   });
 
-  it('belongs to its user: under the key of somebody else a user claims for himself', async () => {
-    const coupon = await aCoupon(service);
-    const ada = await aClaim(service, coupon, { user: 'ada', key: 'k' });
-    const bob = await aClaim(service, coupon, { user: 'bob', key: 'k' });
+  it('the key of one user does not replay the claim of another user', async () => {
+    const coupon = await service.createCoupon();
+    const ada = await service.mustClaim(coupon, { user: 'ada', key: 'k' });
+    const bob = await service.mustClaim(coupon, { user: 'bob', key: 'k' });
     expect(bob.headers).not.toHaveProperty('idempotency-replayed');
     expect(bob.json.claim_id).not.toBe(ada.json.claim_id);
     expect(bob.json).toMatchObject({ user_id: 'bob', position: 2 });
   });
 
-  it('belongs to its coupon: the same key claims another coupon', async () => {
-    const coupons = [await aCoupon(service), await aCoupon(service)];
+  it('the same key claims another coupon', async () => {
+    const coupons = [await service.createCoupon(), await service.createCoupon()];
     for (const coupon of coupons) {
-      const answer = await aClaim(service, coupon, { user: 'ada', key: 'k' });
+      const answer = await service.mustClaim(coupon, { user: 'ada', key: 'k' });
       expect(answer.headers).not.toHaveProperty('idempotency-replayed');
     }
   });
@@ -99,26 +85,26 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['no key', 'k', undefined],
     ['a key where the claim has none', undefined, 'k'],
     ['no key, twice', undefined, undefined],
-  ])('is no replay with %s', async (_what, first, second) => {
-    const coupon = await aCoupon(service);
-    await aClaim(service, coupon, first === undefined ? {} : { key: first });
+  ])('a second claim with %s is already_claimed and no replay', async (_what, first, second) => {
+    const coupon = await service.createCoupon();
+    await service.mustClaim(coupon, first === undefined ? {} : { key: first });
     const answer = await service.client.claim('holder', coupon, second);
     expectProblem(answer, 'already_claimed');
     expect(answer.headers).not.toHaveProperty('idempotency-replayed');
   });
 
-  it('is decided anew when the first attempt was refused', async () => {
+  it('a claim whose first attempt was refused is decided again with the same key', async () => {
     const coupon = newName();
     const claim = () => service.client.claim('late', coupon, 'k');
     expectProblem(await claim(), 'coupon_not_found');
-    await aCoupon(service, { name: coupon, amount: 1, opens_at: '2999-01-01T00:00:00Z' });
+    await service.createCoupon({ name: coupon, amount: 1, opens_at: '2999-01-01T00:00:00Z' });
     expectProblem(await claim(), 'not_open');
     await change(coupon, { opens_at: null, paused: true });
     expectProblem(await claim(), 'paused');
     await change(coupon, { paused: false, closes_at: '2020-01-01T00:00:00Z' });
     expectProblem(await claim(), 'closed');
     await change(coupon, { closes_at: null });
-    await aClaim(service, coupon, { user: 'early' });
+    await service.mustClaim(coupon, { user: 'early' });
     expectProblem(await claim(), 'sold_out');
     await service.client.post(pathOf(coupon, 'stock'), { add: 1 });
     const won = await claim();
@@ -135,9 +121,9 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['a JSON text', '{"a":"\\u0000"}'],
     ['words of SQL', `'; drop table claims; --`],
     ['quotes, which are part of it', '"quoted"'],
-  ])('takes %s literally', async (_what, key) => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { key });
+  ])('the Idempotency-Key is compared byte by byte: %s', async (_what, key) => {
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { key });
     expectReplay(await service.client.claim('holder', coupon, key), first);
     const [row] = await service.database.query<{ idempotency_key: string }>(
       'select idempotency_key from claims join coupons on id = coupon_id where name = $1',
@@ -152,9 +138,9 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
     ['not ASCII', 'caf\u00e9'],
     ['a tab inside', 'a\tb'],
     ['bytes of UTF-8', Buffer.from('🎟').toString('latin1')],
-  ])('refuses a key that is %s, and stores nothing', async (_what, key) => {
-    const coupon = await aCoupon(service);
-    const before = await storedCounts(service);
+  ])('an Idempotency-Key that is %s is refused and nothing is stored', async (_what, key) => {
+    const coupon = await service.createCoupon();
+    const before = await service.storedCounts();
     const stock = { 'Idempotency-Key': key };
     for (const answer of [
       await service.client.claim('ada', coupon, key),
@@ -165,11 +151,11 @@ describe('POST /api/coupons/claim with an Idempotency-Key', () => {
         errors: [{ message: 'must be a text of 1 to 255 visible ASCII characters or spaces' }],
       });
     }
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 });
 
 function printableAscii(): string {
-  // A space at either end would not be part of the header's value.
+  // No space: at either end it would not be part of the header value.
   return String.fromCharCode(...Array.from({ length: 94 }, (_, index) => 0x21 + index));
 }

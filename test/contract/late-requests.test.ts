@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** When a request counts as late, and what becomes of a connection without one. */
+/** When a request is late, and what happens to a connection without one. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, useService } from '../support/contract-service.ts';
+import { useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
 
 const opened: RawConnection[] = [];
@@ -20,10 +20,10 @@ async function openOne(port: number): Promise<RawConnection> {
 describe('a connection that sends nothing at first', () => {
   const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '300' });
 
-  /** A silent connection for which the time for headers is over, and after which the service has looked. */
+  /** A silent connection for which the service has checked the time for headers after it was over. */
   async function openLongAgo(): Promise<RawConnection> {
     const silent = await openOne(service.client.port);
-    // Opened later and closed for being slow, so that the time of the silent one was over as well.
+    // This one is opened later and closed as slow, so the time of the silent one is over too.
     const slow = await openOne(service.client.port);
     slow.write('G');
     await slow.closed;
@@ -31,16 +31,16 @@ describe('a connection that sends nothing at first', () => {
     return silent;
   }
 
-  it('is served when it sends its request later than headers may take', async () => {
+  it('a connection is served although its first request comes later than headers may take', async () => {
     const silent = await openLongAgo();
-    const coupon = await aCoupon(service);
-    const answer = await silent.ask(claim('ada', coupon));
+    const coupon = await service.createCoupon();
+    const answer = await silent.send(claim('ada', coupon));
     expect(answer?.status, answer?.text).toBe(200);
-    expect((await silent.ask(get('/livez')))?.status).toBe(200);
+    expect((await silent.send(get('/livez')))?.status).toBe(200);
     expect(silent.received).toBe('');
   });
 
-  it('has from its first byte on no longer than any other', async () => {
+  it('a late first request has no more time from its first byte than any other', async () => {
     const silent = await openLongAgo();
     silent.write('G');
     const answer = await silent.answer();
@@ -56,39 +56,42 @@ describe('a connection that never sends anything', () => {
     HTTP_KEEP_ALIVE_TIMEOUT_MS: '100',
   });
 
-  it('is closed without an answer when it may be idle no longer', async () => {
+  it('a connection that never sends anything is closed without a response', async () => {
     const silent = await openOne(service.client.port);
     await silent.closed;
     expect(silent.received).toBe('');
   });
 });
 
-describe('a request that is there when the service looks at the time', () => {
+describe('a request that has arrived when the service checks the time', () => {
   const [timeoutMs, checkMs] = [500, 1000];
   const service = useService({
     HTTP_HEADERS_TIMEOUT_MS: String(timeoutMs),
     HTTP_REQUEST_TIMEOUT_MS: String(timeoutMs),
   });
 
-  /** Keeps the service, which runs in this process, from reading what arrives until all times are over. */
-  function standStill(): void {
+  /** Blocks this process, and with it the service, until all timeouts are over and unread bytes have arrived. */
+  function pauseService(): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs + 2 * checkMs);
   }
 
   it.each([
     ['headers', 30],
     ['body', -5],
-  ])('is decided, though the rest of its %s was read too late', async (_part, cut) => {
-    const coupon = await aCoupon(service);
-    const request = claim('ada', coupon);
-    const connection = await openOne(service.client.port);
-    connection.write(request.slice(0, cut));
-    // A call on another connection is answered, so the first part has been read.
-    expect((await service.client.get('/livez')).status).toBe(200);
-    connection.write(request.slice(cut));
-    standStill();
-    const answer = await connection.answer();
-    expect(answer?.status, answer?.text).toBe(200);
-    expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
-  });
+  ])(
+    'a request that arrived in time is decided although its %s is read late',
+    async (_part, cut) => {
+      const coupon = await service.createCoupon();
+      const request = claim('ada', coupon);
+      const connection = await openOne(service.client.port);
+      connection.write(request.slice(0, cut));
+      // The first part is read, since a later call on another connection is answered.
+      expect((await service.client.get('/livez')).status).toBe(200);
+      connection.write(request.slice(cut));
+      pauseService();
+      const answer = await connection.answer();
+      expect(answer?.status, answer?.text).toBe(200);
+      expect(answer?.json).toMatchObject({ user_id: 'ada', position: 1 });
+    },
+  );
 });

@@ -1,31 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { once } from 'node:events';
-import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, storedCounts, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
+import { claim, RawConnection } from '../support/raw-connection.ts';
 import { missed } from '../support/wait-for.ts';
 
 const head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n';
 
-function claimOf(coupon: string): string {
-  const body = JSON.stringify({ user_id: 'ada', coupon_name: coupon });
-  return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-/** A connection on which bytes can be written at any time. */
-function connectTo(port: number) {
-  const socket = net.connect({ port, host: '127.0.0.1' });
-  const connection = { socket, received: '', closed: once(socket, 'close') };
-  socket.on('data', (chunk) => {
-    connection.received += chunk;
-  });
-  return connection;
-}
-
-describe('a request that is no HTTP', () => {
+describe('a request that is not HTTP', () => {
   const service = useService();
 
   it.each([
@@ -33,43 +17,43 @@ describe('a request that is no HTTP', () => {
     ['bytes of TLS', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03])],
     ['the greeting of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['NUL', Buffer.alloc(64)],
-    ['a version that there is not', 'GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n'],
+    ['an unknown version', 'GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n'],
     ['a path without a slash', 'GET health HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['a space in the path', 'GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['a header without a colon', 'GET /health HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n'],
     ['a space before the colon', 'GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n'],
     ['NUL in a header', 'GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n'],
-    ['a length that is none', `${head}Content-Length: many\r\n\r\n`],
+    ['an invalid length', `${head}Content-Length: many\r\n\r\n`],
     ['a negative length', `${head}Content-Length: -1\r\n\r\n`],
     ['two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`],
     ['a length and chunks', `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`],
-    ['a chunk of no size', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
-    ['a transfer coding that there is not', `${head}Transfer-Encoding: nonsense\r\n\r\n{}`],
-  ])('is 400 and ends the connection: %s', async (_what, bytes) => {
+    ['a chunk without a size', `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n`],
+    ['an unknown transfer coding', `${head}Transfer-Encoding: nonsense\r\n\r\n{}`],
+  ])('a request that is not HTTP is 400 and ends the connection: %s', async (_what, bytes) => {
     const answer = parseAnswer(await service.client.raw(bytes));
     expectProblem(answer, 'invalid_request');
     expect(answer.headers.connection).toBe('close');
     expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
   });
 
-  it('takes nothing away from the claim that came in the same bytes before it', async () => {
-    const coupon = await aCoupon(service);
-    const bytes = await service.client.raw(`${claimOf(coupon)}and more than that\r\n\r\n`);
+  it('garbage after a claim in the same bytes does not affect the claim', async () => {
+    const coupon = await service.createCoupon();
+    const bytes = await service.client.raw(`${claim('ada', coupon)}and more than that\r\n\r\n`);
     const answer = parseAnswer(bytes);
     expect(answer.status, bytes).toBe(200);
     expect(answer.headers.connection).toBe('close');
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
   });
 
-  it('takes nothing away from the claim that is being decided when it comes', async () => {
-    const coupon = await aCoupon(service);
+  it('garbage that follows while a claim is decided does not affect the claim', async () => {
+    const coupon = await service.createCoupon();
     const held = await holdCoupon(service.database, coupon);
     try {
-      const connection = connectTo(service.client.port);
-      connection.socket.write(claimOf(coupon));
+      const connection = await RawConnection.open(service.client.port);
+      connection.write(claim('ada', coupon));
       await held.untilWaiting();
-      for (let count = 0; count < 20; count += 1) connection.socket.write('garbage\r\n\r\n');
-      // A call on another connection is answered, so the garbage has been read by then as well.
+      for (let count = 0; count < 20; count += 1) connection.write('garbage\r\n\r\n');
+      // The garbage is read, since a later call on another connection is answered.
       expect((await service.client.get('/health')).status).toBe(200);
       await held.release();
       await connection.closed;
@@ -85,8 +69,8 @@ describe('a request that is no HTTP', () => {
 describe('an expectation', () => {
   const service = useService();
 
-  it('of 100-continue is met, and any other is ignored', async () => {
-    const coupon = await aCoupon(service);
+  it('Expect: 100-continue is met and any other expectation is ignored', async () => {
+    const coupon = await service.createCoupon();
     const body = JSON.stringify({ user_id: 'ada', coupon_name: coupon });
     const request = (expectation: string) =>
       `${head}Connection: close\r\nExpect: ${expectation}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -99,7 +83,7 @@ describe('an expectation', () => {
 describe('headers', () => {
   const service = useService();
 
-  it('may have almost 16 KiB, and are 431 beyond', async () => {
+  it('headers of almost 16 KiB are accepted and larger ones are 431', async () => {
     const { client } = service;
     expect((await client.get('/livez', { X: 'x'.repeat(16_000) })).status).toBe(200);
     const request = (bytes: number) =>
@@ -111,7 +95,7 @@ describe('headers', () => {
     }
   });
 
-  it('are 431 also when there are many of them, or when the path is what is too large', async () => {
+  it('too many headers and a path that is too long are 431', async () => {
     const { client } = service;
     const many = Array.from({ length: 3000 }, (_, index) => `X-${index}: ${index}\r\n`).join('');
     const answer = await client.raw(`GET /livez HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`);
@@ -120,7 +104,7 @@ describe('headers', () => {
     expectProblem(parseAnswer(long), 'header_too_large');
   });
 
-  it('say neither what the service is made of nor which version it is', async () => {
+  it('response headers name neither the software nor its version', async () => {
     for (const path of ['/livez', '/nowhere', '/api/coupons']) {
       const { headers } = await service.client.get(path);
       expect(headers).not.toHaveProperty('server');
@@ -130,7 +114,7 @@ describe('headers', () => {
 });
 
 describe('a slow request', () => {
-  // Looked after once in a second, so that less would not end the tests sooner.
+  // The service checks once a second, so shorter timeouts would not end the tests sooner.
   const service = useService({ HTTP_HEADERS_TIMEOUT_MS: '700', HTTP_REQUEST_TIMEOUT_MS: '800' });
 
   it.each([
@@ -138,20 +122,22 @@ describe('a slow request', () => {
     ['of one byte', 'G'],
     ['whose body does not end', `${head}Content-Length: 100\r\n\r\n{"user_id":`],
     ['whose chunks do not end', `${head}Transfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n`],
-  ])('is 408 and ends the connection: one %s', async (_what, bytes) => {
-    const before = await storedCounts(service);
+  ])('a slow request is 408 and ends the connection: one %s', async (_what, bytes) => {
+    const before = await service.storedCounts();
     const answer = parseAnswer(await service.client.raw(bytes));
     expectProblem(answer, 'request_timeout');
     expect(answer.headers.connection).toBe('close');
-    expect(await storedCounts(service)).toEqual(before);
+    expect(await service.storedCounts()).toEqual(before);
   });
 
-  it('keeps nobody else waiting, even in numbers', async () => {
-    const slow = Array.from({ length: 200 }, () => connectTo(service.client.port));
-    for (const { socket } of slow) socket.write(`${head}X: `);
+  it('many slow requests delay no other client', async () => {
+    const slow = await Promise.all(
+      Array.from({ length: 200 }, () => RawConnection.open(service.client.port)),
+    );
+    for (const connection of slow) connection.write(`${head}X: `);
     expect((await service.client.get('/health')).status).toBe(200);
-    // Otherwise nobody was in the way any more.
-    if (slow.some(({ socket }) => socket.closed)) missed('the slow ones have ended before');
+    // Otherwise this test shows nothing.
+    if (slow.some(({ isClosed }) => isClosed)) missed('the slow requests had already ended');
     await Promise.all(slow.map((connection) => connection.closed));
     for (const { received } of slow) expectProblem(parseAnswer(received), 'request_timeout');
   });
@@ -160,15 +146,15 @@ describe('a slow request', () => {
 describe('connections', () => {
   const service = useService();
 
-  it('carry as many requests as come, also before the answer to the first, in order', async () => {
-    const connection = connectTo(service.client.port);
+  it('one connection answers 300 pipelined requests in order', async () => {
+    const connection = await RawConnection.open(service.client.port);
     const paths = Array.from({ length: 300 }, (_, index) =>
       index % 2 === 0 ? '/livez' : `/api/coupons/none-${index}`,
     );
-    connection.socket.write(
+    connection.write(
       paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(''),
     );
-    connection.socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    connection.write('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     await connection.closed;
     const statuses = [...connection.received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(
       ([, one]) => one,
@@ -180,9 +166,9 @@ describe('connections', () => {
 describe('answers of every kind', () => {
   const service = useService();
 
-  it('forbid sniffing and storing', async () => {
+  it('every response forbids sniffing and storing', async () => {
     const { client } = service;
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     for (const path of [
       ...[
         '/api/coupons',

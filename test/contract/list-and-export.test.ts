@@ -2,14 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  type ContractService,
-  newName,
-  pathOf,
-  useService,
-} from '../support/contract-service.ts';
+import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
 /** Follows `Link: rel=next` from `path` to the last page. */
 async function allPages(client: Client, path: string): Promise<Answer[]> {
@@ -25,7 +18,7 @@ async function allPages(client: Client, path: string): Promise<Answer[]> {
   return pages;
 }
 
-/** Claims in the service's own way, but without a request for each. */
+/** Claims units with the database function of the service, without a request for each. */
 async function claimMany({ database }: ContractService, coupon: string, count: number) {
   const [row] = await database.query<{ claimed: string }>(
     `select sum(claims) as claimed from claim_batch(
@@ -40,7 +33,7 @@ async function claimMany({ database }: ContractService, coupon: string, count: n
 describe('GET /api/coupons', () => {
   const service = useService();
 
-  it('answers an empty page while there is nothing', async () => {
+  it('listing coupons answers an empty page while there are none', async () => {
     const answer = await service.client.get('/api/coupons');
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({ coupons: [], next_cursor: null });
@@ -48,10 +41,10 @@ describe('GET /api/coupons', () => {
     expectApiHeaders(answer);
   });
 
-  it('lists every coupon once, in order of creation, whatever the size of the page', async () => {
+  it('pages of any size list every coupon once, in order of creation', async () => {
     const names: string[] = [];
-    for (let count = 0; count < 23; count += 1) names.push(await aCoupon(service));
-    await aClaim(service, String(names[0]));
+    for (let count = 0; count < 23; count += 1) names.push(await service.createCoupon());
+    await service.mustClaim(String(names[0]));
     for (const limit of [1, 7, 22, 23, 24, 1000]) {
       const pages = await allPages(service.client, `/api/coupons?limit=${limit}`);
       expect(pages).toHaveLength(Math.ceil(names.length / limit));
@@ -64,25 +57,25 @@ describe('GET /api/coupons', () => {
     }
   });
 
-  it('holds back who claimed', async () => {
+  it('the list of coupons does not show holders', async () => {
     const { text } = await service.client.get('/api/coupons');
     expect(text).not.toContain('claimed_by');
   });
 
-  it('gives 100 to a page that does not say how many', async () => {
-    for (let count = 0; count < 101; count += 1) await aCoupon(service);
+  it('a page has 100 coupons unless limit says otherwise', async () => {
+    for (let count = 0; count < 101; count += 1) await service.createCoupon();
     expect((await service.client.get('/api/coupons')).json.coupons).toHaveLength(100);
   });
 
   it.each(['0', '-1', '1001', '1.5', 'abc', '', 'null', '1&limit=2', '99999999999999999999'])(
-    'refuses limit=%s',
+    'the list of coupons refuses limit=%s',
     async (limit) => {
       expectInvalid(await service.client.get(`/api/coupons?limit=${limit}`), 'limit');
     },
   );
 
   it.each(['abc', '-1', '', '1.5', '0x10', '%00', "1'--", '9'.repeat(19), '1&cursor=2'])(
-    'refuses cursor=%s',
+    'the list of coupons refuses cursor=%s',
     async (cursor) => {
       expectInvalid(await service.client.get(`/api/coupons?cursor=${cursor}`), 'cursor');
     },
@@ -105,17 +98,23 @@ describe('GET /api/coupons', () => {
     ['__proto__=5', '__proto__', 'is an unknown query parameter; this call takes limit, cursor'],
     ['=5', 'query', 'must not have a query parameter with an empty name'],
     ['=', 'query', 'must not have a query parameter with an empty name'],
-  ])('refuses ?%s, and says what is wrong', async (query, field, message) => {
-    const answer = await service.client.get(`/api/coupons?${query}`);
-    expectInvalid(answer, field);
-    expect(answer.json.errors).toEqual([{ field, message }]);
-  });
+  ])(
+    'the list of coupons refuses ?%s and reports the wrong parameter',
+    async (query, field, message) => {
+      const answer = await service.client.get(`/api/coupons?${query}`);
+      expectInvalid(answer, field);
+      expect(answer.json.errors).toEqual([{ field, message }]);
+    },
+  );
 
-  it.each(['', '&', '&&', 'l%69mit=1&', 'limit=1&&cursor=0'])('takes ?%s', async (query) => {
-    expect((await service.client.get(`/api/coupons?${query}`)).status).toBe(200);
-  });
+  it.each(['', '&', '&&', 'l%69mit=1&', 'limit=1&&cursor=0'])(
+    'the list of coupons accepts ?%s',
+    async (query) => {
+      expect((await service.client.get(`/api/coupons?${query}`)).status).toBe(200);
+    },
+  );
 
-  it('answers an empty page behind the last coupon', async () => {
+  it('the page after the last coupon is empty', async () => {
     const answer = await service.client.get(`/api/coupons?cursor=${'9'.repeat(18)}`);
     expect(answer.json).toEqual({ coupons: [], next_cursor: null });
   });
@@ -124,8 +123,8 @@ describe('GET /api/coupons', () => {
 describe('GET /api/coupons/{name}/claims', () => {
   const service = useService();
 
-  it('lists every claim once, in order of position, whatever the size of the page', async () => {
-    const coupon = await aCoupon(service, { name: 'a list/of claims', amount: 100 });
+  it('pages of any size list every claim once, in order of position', async () => {
+    const coupon = await service.createCoupon({ name: 'a list/of claims', amount: 100 });
     await claimMany(service, coupon, 23);
     for (const limit of [1, 11, 23, 1000]) {
       const pages = await allPages(service.client, `${pathOf(coupon, 'claims')}?limit=${limit}`);
@@ -138,23 +137,23 @@ describe('GET /api/coupons/{name}/claims', () => {
     }
   });
 
-  it('shows the claims as they were answered', async () => {
-    const coupon = await aCoupon(service);
-    const { message: _, ...claim } = (await aClaim(service, coupon)).json;
+  it('the list shows claims as their responses did', async () => {
+    const coupon = await service.createCoupon();
+    const { message: _, ...claim } = (await service.mustClaim(coupon)).json;
     const answer = await service.client.get(pathOf(coupon, 'claims'));
     expect(answer.json).toEqual({ claims: [claim], next_cursor: null });
     expectApiHeaders(answer);
   });
 
-  it('answers an empty page for a coupon that nobody holds, and behind the last claim', async () => {
-    const path = pathOf(await aCoupon(service), 'claims');
+  it('the page of claims is empty for a coupon without claims and after the last claim', async () => {
+    const path = pathOf(await service.createCoupon(), 'claims');
     for (const query of ['', '?cursor=2147483647']) {
       const answer = await service.client.get(path + query);
       expect(answer.json).toEqual({ claims: [], next_cursor: null });
     }
   });
 
-  it('says that an unknown coupon is not found, also to an export', async () => {
+  it('the list and the exports of an unknown coupon are coupon_not_found', async () => {
     const path = pathOf(newName(), 'claims');
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
       expectProblem(await service.client.get(path, { Accept: accept }), 'coupon_not_found');
@@ -164,8 +163,8 @@ describe('GET /api/coupons/{name}/claims', () => {
   it.each([
     ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
     ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
-  ])('refuses %s, also for an export', async (query) => {
-    const path = `${pathOf(await aCoupon(service), 'claims')}?${query}`;
+  ])('the list and the exports of claims refuse %s', async (query) => {
+    const path = `${pathOf(await service.createCoupon(), 'claims')}?${query}`;
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
       const answer = await service.client.get(path, { Accept: accept });
       expectInvalid(answer, query.split('=')[0] ?? '');
@@ -178,11 +177,11 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
   const exported = (coupon: string, accept: string) =>
     service.client.get(pathOf(coupon, 'claims'), { Accept: accept });
 
-  it('gives CSV with a header, quoted as RFC 4180 asks', async () => {
-    const coupon = await aCoupon(service);
+  it('the CSV export has a header and quotes as RFC 4180 requires', async () => {
+    const coupon = await service.createCoupon();
     const users = ['plain', 'a,b', 'say "hi"', ' spaces ', '"', 'ünï 🎟', "it's; fine", '=1+1'];
     const claims = [];
-    for (const user of users) claims.push((await aClaim(service, coupon, { user })).json);
+    for (const user of users) claims.push((await service.mustClaim(coupon, { user })).json);
     const answer = await exported(coupon, 'text/csv');
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8');
@@ -194,11 +193,11 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     expect(answer.text).toBe(`position,user_id,claim_id,claimed_at\r\n${lines.join('')}`);
   });
 
-  it('gives NDJSON, one claim a line', async () => {
-    const coupon = await aCoupon(service);
+  it('the NDJSON export has one claim on each line', async () => {
+    const coupon = await service.createCoupon();
     const claims = [];
     for (const user of ['a', 'b"\\', '\u2028']) {
-      const { message: _, ...claim } = (await aClaim(service, coupon, { user })).json;
+      const { message: _, ...claim } = (await service.mustClaim(coupon, { user })).json;
       claims.push(claim);
     }
     const answer = await exported(coupon, 'application/x-ndjson');
@@ -213,8 +212,8 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     ).toEqual(claims);
   });
 
-  it('gives the header alone, or nothing, for a coupon that nobody holds', async () => {
-    const coupon = await aCoupon(service);
+  it('the export of a coupon without claims is the CSV header only, or empty', async () => {
+    const coupon = await service.createCoupon();
     expect((await exported(coupon, 'text/csv')).text).toBe(
       'position,user_id,claim_id,claimed_at\r\n',
     );
@@ -234,19 +233,19 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     ['image/png', 'application/json'],
     ['nonsense', 'application/json'],
     ['', 'application/json'],
-  ])('answers Accept "%s" with %s', async (accept, type) => {
-    const answer = await exported(await aCoupon(service), accept);
+  ])('the list of claims answers Accept "%s" with %s', async (accept, type) => {
+    const answer = await exported(await service.createCoupon(), accept);
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']?.split(';')[0]).toBe(type);
   });
 
-  it('answers a page when there is no Accept', async () => {
-    const answer = await service.client.get(pathOf(await aCoupon(service), 'claims'));
+  it('the list of claims answers a page without Accept', async () => {
+    const answer = await service.client.get(pathOf(await service.createCoupon(), 'claims'));
     expect(answer.json).toHaveProperty('claims');
   });
 
-  it('brings all of 25,000 claims, each once and in order', async () => {
-    const coupon = await aCoupon(service, { amount: 25_000 });
+  it('the exports return all of 25,000 claims, each once and in order', async () => {
+    const coupon = await service.createCoupon({ amount: 25_000 });
     await claimMany(service, coupon, 25_000);
     const lines = (await exported(coupon, 'text/csv')).text.split('\r\n').slice(1, -1);
     expect(lines).toHaveLength(25_000);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 const awkward = [
   ...['a/b', '/', '//', 'a%b', '%', '%2F', '%252F', '%zz', 'a?b', '?', 'a#b', '#', '"', "'", '\\'],
@@ -17,14 +17,14 @@ const awkward = [
 describe('a name', () => {
   const service = useService();
 
-  /** Everything that can be done with a coupon, under this name. */
+  /** Makes every call for a coupon of this name. */
   async function expectUsable(name: string, user: string): Promise<void> {
     const { client } = service;
     const created = await client.post('/api/coupons', { name, amount: 9 });
     expect(created.status, created.text).toBe(201);
     expect(created.json.name).toBe(name);
     expect(created.headers.location).toBe(pathOf(name));
-    expect((await aClaim(service, name, { user })).json).toMatchObject({
+    expect((await service.mustClaim(name, { user })).json).toMatchObject({
       ...{ coupon_name: name, user_id: user },
     });
     const read = await client.get(String(created.headers.location));
@@ -46,18 +46,18 @@ describe('a name', () => {
     });
   }
 
-  it.each(awkward)('works everywhere when it is %j', async (name) => {
+  it.each(awkward)('every call accepts the name %j', async (name) => {
     await expectUsable(name, name);
   });
 
-  it('is kept as it is: each of these is a coupon of its own, in the list as it was given', async () => {
+  it('names are stored without change: each of them is a coupon of its own', async () => {
     const { json } = await service.client.get('/api/coupons?limit=1000');
     const listed = json.coupons.map((coupon: { name: string }) => coupon.name);
     expect(listed).toEqual(expect.arrayContaining(awkward));
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  it('may have 255 characters of four bytes: created, claimed, read, listed and exported', async () => {
+  it('a name of 255 characters of four bytes can be created, claimed, read, listed and exported', async () => {
     const name = '🎟'.repeat(255);
     const user = '🦊'.repeat(255);
     await expectUsable(name, user);
@@ -69,40 +69,40 @@ describe('a name', () => {
     }
   });
 
-  it('may be one character long', async () => {
+  it('a name may have one character', async () => {
     await expectUsable('n', 'u');
   });
 
-  it('of a user who claims is not . or .., which no client can send in a path', async () => {
-    const coupon = await aCoupon(service);
+  it('a user id of . or .. is refused, since no client can send it in a path', async () => {
+    const coupon = await service.createCoupon();
     for (const user of ['.', '..']) {
       expectInvalid(await service.client.claim(user, coupon), 'user_id');
     }
-    expect((await aClaim(service, coupon, { user: '...' })).json.position).toBe(1);
+    expect((await service.mustClaim(coupon, { user: '...' })).json.position).toBe(1);
   });
 
-  it('may be claim, whose path belongs to no call that reads or changes', async () => {
+  it('a coupon may be named claim', async () => {
     const { client } = service;
     expect((await client.get('/api/coupons/claim')).json.name).toBe('claim');
     expect((await client.patch('/api/coupons/claim', { paused: false })).json.name).toBe('claim');
     expect((await client.get('/api/coupons/claim/claims')).status).toBe(200);
     expect((await client.post('/api/coupons/claim/stock', { add: 1 })).json.name).toBe('claim');
-    await aClaim(service, 'claim', { user: 'somebody else' });
+    await service.mustClaim('claim', { user: 'another user' });
   });
 
-  it('that no coupon can have is only not found in a path', async () => {
+  it('a name in a path that no coupon can have is just not found', async () => {
     for (const name of ['a\u0001b', 'x'.repeat(256), '\u0085']) {
       expectProblem(await service.client.get(pathOf(name)), 'coupon_not_found');
       expectProblem(await service.client.get(pathOf(name, 'claims')), 'coupon_not_found');
     }
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const path = pathOf(coupon, 'claims', 'x'.repeat(256));
     expectProblem(await service.client.get(path), 'claim_not_found');
   });
 
-  it('with NUL is refused in every path', async () => {
+  it('a name with NUL is refused in every path', async () => {
     const { client } = service;
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     expectInvalid(await client.get('/api/coupons/a%00b'), 'name');
     expectInvalid(await client.get('/api/coupons/a%00b/claims'), 'name');
     expectInvalid(await client.get(`/api/coupons/${coupon}/claims/%00`), 'user_id');
@@ -110,14 +110,14 @@ describe('a name', () => {
     expectInvalid(await client.post('/api/coupons/%00/stock', { add: 1 }), 'name');
   });
 
-  it('works everywhere whatever Unicode it is made of', async () => {
+  it('every call accepts random Unicode names', async () => {
     const text = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 60 })
       .filter((value) => !/[\p{Cc}\p{Cs}]/u.test(value) && !/^\.{1,2}$/.test(value));
     const taken = new Set(awkward);
     await fc.assert(
       fc.asyncProperty(text, text, async (name, user) => {
-        // Names of one letter belong to other tests.
+        // Other tests use names of one letter.
         fc.pre(!taken.has(name) && name.length > 1);
         taken.add(name);
         await expectUsable(name, user);

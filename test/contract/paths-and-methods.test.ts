@@ -3,7 +3,7 @@ import { METHODS } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
 const routes = [
   ['/api/coupons', 'GET, HEAD, POST'],
@@ -24,13 +24,13 @@ const routes = [
   ['/docs/static/swagger-ui.css', 'GET, HEAD'],
 ] as const;
 
-// CONNECT asks for a tunnel and never becomes a request.
+// CONNECT requests a tunnel and never becomes a request.
 const methods = METHODS.filter((method) => method !== 'CONNECT');
 
 describe('a path', () => {
   const service = useService();
 
-  /** Creates the coupon where an earlier test has not. */
+  /** Creates the coupon unless an earlier test has done so. */
   async function aCouponNamed(name: string): Promise<void> {
     const { status } = await service.client.post('/api/coupons', { name, amount: 5 });
     expect([201, 409]).toContain(status);
@@ -51,11 +51,11 @@ describe('a path', () => {
     ],
     ...['/api/%2e%2e/health', '/x/../health', '/health/../health', '/..', '/.env', '/admin', '*'],
     ...['/docs/static/nothing.js', '/docs/../openapi.json', '/openapi', '/swagger', '/v1/coupons'],
-  ])('%s leads nowhere', async (path) => {
+  ])('the path %s is unknown', async (path) => {
     expectProblem(await service.client.get(path), 'route_not_found');
   });
 
-  // Each is sent by hand: most clients resolve such a path first.
+  // Most clients would resolve such a path first, so this client does not normalise it.
   it.each([
     ...['/api/coupons/', '/api/coupons/?limit=1', '/api/coupons//', '/api/coupons//claims'],
     ...['/api/coupons//claims/ada', '/api/coupons//stock', '/api/coupons//claim'],
@@ -72,7 +72,7 @@ describe('a path', () => {
     ...['/%68ealth', '/api/%63oupons', '/api/%63oupons/claim', '/api/coupons/some/%63laims'],
     ...['/api%2Fcoupons', '/api/coupons%2Fsome', '/health#x', '/api/coupons/some#x'],
     ...['/api/coupons/some/claims/a#b', '/api/coupons#', '/docs/static/../../x', '/docs/static/'],
-  ])('%s leads nowhere, whatever the method', async (path) => {
+  ])('the path %s is unknown with every method', async (path) => {
     await aCouponNamed('some');
     const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'];
     const calls = [
@@ -104,7 +104,7 @@ describe('a path', () => {
     ['/api/coupons/some/claims/..;', 'claim_not_found', 'GET, HEAD'],
     ['/api/coupons/some/claims/a%2F..', 'claim_not_found', 'GET, HEAD'],
     ['/api/coupons/some/claims/claims', 'claim_not_found', 'GET, HEAD'],
-  ] as const)('%s holds a name as it is', async (path, code, allow) => {
+  ] as const)('the path %s contains a name and is not normalised', async (path, code, allow) => {
     await aCouponNamed('some');
     expectProblem(await service.client.get(path), code);
     const wrong = await service.client.call({ method: 'DELETE', path });
@@ -120,21 +120,21 @@ describe('a path', () => {
     expectProblem(wrong, 'method_not_allowed');
   });
 
-  it('may carry a query that nobody asked for', async () => {
+  it('a read ignores an unknown query', async () => {
     expect((await service.client.get('/health?a=b&c')).status).toBe(200);
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     expect((await service.client.get(`${pathOf(coupon)}?x=%00`)).status).toBe(200);
   });
 
   it.each(['/api/coupons/%', '/api/coupons/%zz', '/api/coupons/a%2', '/api/coupons/%ff'])(
-    'that is wrongly percent-encoded is 400: %s',
+    'a path with wrong percent-encoding is 400: %s',
     async (path) => {
       expectProblem(await service.client.get(path), 'invalid_request');
       expectProblem(await service.client.get(`${path}/claims`), 'invalid_request');
     },
   );
 
-  it('may hold a name of 4,096 characters, and is too long beyond', async () => {
+  it('a path may contain a name of 4,096 characters, and a longer one is 414', async () => {
     const { client } = service;
     expectProblem(await client.get(`/api/coupons/${'x'.repeat(4096)}`), 'coupon_not_found');
     expectProblem(await client.get(`/api/coupons/${'x'.repeat(4097)}`), 'uri_too_long');
@@ -142,18 +142,18 @@ describe('a path', () => {
     expectProblem(await client.get(path), 'uri_too_long');
   });
 
-  it('may be written as a whole URL', async () => {
-    const ask = async (method: string, path: string) => {
+  it('a request target may be a full URL', async () => {
+    const send = async (method: string, path: string) => {
       const target = service.client.url + path;
       const head = `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
       return parseAnswer(await service.client.raw(head));
     };
-    expect((await ask('GET', '/livez')).status).toBe(200);
-    const wrong = await ask('DELETE', '/api/coupons?x');
+    expect((await send('GET', '/livez')).status).toBe(200);
+    const wrong = await send('DELETE', '/api/coupons?x');
     expectProblem(wrong, 'method_not_allowed');
     expect(wrong.headers.allow).toBe('GET, HEAD, POST');
     for (const path of ['', '/', '/livez/', '/api/../health', '/api/coupons/.']) {
-      expectProblem(await ask('GET', path), 'route_not_found');
+      expectProblem(await send('GET', path), 'route_not_found');
     }
   });
 });
@@ -161,7 +161,7 @@ describe('a path', () => {
 describe('a method', () => {
   const service = useService();
 
-  it.each(routes)('that %s does not take is 405 and told which it takes', async (path, allow) => {
+  it.each(routes)('a method that %s does not support is 405 with Allow', async (path, allow) => {
     for (const method of methods) {
       if (allow.split(', ').includes(method)) continue;
       const answer = await service.client.call({ method, path });
@@ -171,21 +171,18 @@ describe('a method', () => {
     }
   });
 
-  it.each(routes)(
-    'that %s does not take is 405 whatever body comes with it',
-    async (path, allow) => {
-      const bodies = ['{}', 'garbage', '{"__proto__":1}', Buffer.from([0xff]), 'x'.repeat(20_000)];
-      for (const body of bodies) {
-        for (const headers of [{}, { 'Content-Type': 'nonsense' }]) {
-          const answer = await service.client.call({ method: 'DELETE', path, body, headers });
-          expectProblem(answer, 'method_not_allowed');
-          expect(answer.headers.allow).toBe(allow);
-        }
+  it.each(routes)('a method that %s does not support is 405 with any body', async (path, allow) => {
+    const bodies = ['{}', 'garbage', '{"__proto__":1}', Buffer.from([0xff]), 'x'.repeat(20_000)];
+    for (const body of bodies) {
+      for (const headers of [{}, { 'Content-Type': 'nonsense' }]) {
+        const answer = await service.client.call({ method: 'DELETE', path, body, headers });
+        expectProblem(answer, 'method_not_allowed');
+        expect(answer.headers.allow).toBe(allow);
       }
-    },
-  );
+    }
+  });
 
-  it('of any kind, with any body, is 404 on an unknown path', async () => {
+  it('an unknown path is 404 with any method and any body', async () => {
     for (const method of methods) {
       for (const body of [undefined, 'garbage', 'x'.repeat(20_000)]) {
         const answer = await service.client.call({ method, path: '/nowhere', body });
@@ -196,8 +193,13 @@ describe('a method', () => {
     }
   });
 
-  it.each(['BREW', 'get', 'GETT', 'X'])('that HTTP does not have is 400: %s', async (method) => {
-    const bytes = await service.client.raw(`${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    expectProblem(parseAnswer(bytes), 'invalid_request');
-  });
+  it.each(['BREW', 'get', 'GETT', 'X'])(
+    'a method that HTTP does not have is 400: %s',
+    async (method) => {
+      const bytes = await service.client.raw(
+        `${method} /health HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      );
+      expectProblem(parseAnswer(bytes), 'invalid_request');
+    },
+  );
 });

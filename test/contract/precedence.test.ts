@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const future = '2999-01-01T00:00:00Z';
 const past = '2020-01-01T00:00:00Z';
 
-/** Ways to bring a coupon into a state in which an answer applies. */
+/** Changes after which the outcome of this name applies to a coupon. */
 const states = {
   not_open: { opens_at: future },
   paused: { paused: true },
   closed: { closes_at: past },
 };
 
-describe('POST /api/coupons/claim when several answers apply', () => {
+describe('POST /api/coupons/claim when several outcomes apply', () => {
   const service = useService();
 
-  /** A coupon on which all of these apply to a newcomer. */
+  /** A coupon on which all of these outcomes apply to a new user. */
   async function couponWith(applies: readonly string[], holderKey?: string): Promise<string> {
-    const coupon = await aCoupon(service, { amount: applies.includes('sold_out') ? 1 : 5 });
-    await aClaim(service, coupon, {
+    const coupon = await service.createCoupon({ amount: applies.includes('sold_out') ? 1 : 5 });
+    await service.mustClaim(coupon, {
       user: 'holder',
       ...(holderKey !== undefined && { key: holderKey }),
     });
-    // Both limits of a window: one that is over and yet not open would end before it begins.
+    // No case has both not_open and closed: such a window would end before it begins.
     for (const state of ['not_open', 'paused', 'closed'] as const) {
       if (!applies.includes(state)) continue;
       expect((await service.client.patch(pathOf(coupon), states[state])).status).toBe(200);
@@ -31,19 +31,19 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     return coupon;
   }
 
-  it('tells a replay and not that the coupon is already claimed', async () => {
+  it('a replay comes before already_claimed', async () => {
     const coupon = await couponWith([], 'k');
     const answer = await service.client.claim('holder', coupon, 'k');
     expect(answer.status).toBe(200);
     expect(answer.headers['idempotency-replayed']).toBe('true');
   });
 
-  it('tells that the coupon is not found, and nothing of a claim under that key elsewhere', async () => {
+  it('an unknown coupon is coupon_not_found although the key was used for another coupon', async () => {
     await couponWith([], 'k');
     expectProblem(await service.client.claim('holder', newName(), 'k'), 'coupon_not_found');
   });
 
-  it('tells that the coupon is not found, and nothing of what the user holds elsewhere', async () => {
+  it('an unknown coupon is coupon_not_found although the user holds another coupon', async () => {
     await couponWith([]);
     expectProblem(await service.client.claim('holder', newName()), 'coupon_not_found');
   });
@@ -55,7 +55,7 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     [['sold_out']],
     [['not_open', 'paused', 'sold_out']],
     [['paused', 'closed', 'sold_out']],
-  ])('tells a holder that he holds, and not %j', async (applies) => {
+  ])('a holder gets already_claimed and not %j', async (applies) => {
     const coupon = await couponWith(applies, 'k');
     const other = await service.client.claim('holder', coupon, 'other');
     expectProblem(other, 'already_claimed');
@@ -73,23 +73,23 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     ['paused', ['sold_out']],
     ['paused', ['closed', 'sold_out']],
     ['closed', ['sold_out']],
-  ])('tells a newcomer %s and not %j', async (wins, loses) => {
+  ])('a new user gets %s and not %j', async (wins, loses) => {
     const coupon = await couponWith([wins, ...loses]);
-    expectProblem(await service.client.claim('newcomer', coupon), wins);
+    expectProblem(await service.client.claim('new user', coupon), wins);
   });
 
-  it('tells a newcomer that all is sold, and gives nothing', async () => {
+  it('a new user of a sold out coupon gets sold_out and no unit', async () => {
     const coupon = await couponWith(['sold_out']);
-    expectProblem(await service.client.claim('newcomer', coupon), 'sold_out');
+    expectProblem(await service.client.claim('new user', coupon), 'sold_out');
     expect((await service.client.get(pathOf(coupon))).json.claimed_by).toEqual(['holder']);
   });
 
-  it('lets a newcomer claim when nothing speaks against it', async () => {
-    await aClaim(service, await couponWith([]), { user: 'newcomer' });
+  it('a new user gets a unit when no refusal applies', async () => {
+    await service.mustClaim(await couponWith([]), { user: 'new user' });
   });
 
-  it('decides users of one moment in the order in which they came', async () => {
-    const coupon = await aCoupon(service, { amount: 1 });
+  it('simultaneous claims are decided in the order of their arrival', async () => {
+    const coupon = await service.createCoupon({ amount: 1 });
     const answers = await Promise.all(
       ['a', 'b', 'a', 'b'].map((user) => service.client.claim(user, coupon)),
     );
@@ -100,7 +100,7 @@ describe('POST /api/coupons/claim when several answers apply', () => {
     });
   });
 
-  it('refuses what is no claim before it looks for the coupon', async () => {
+  it('an invalid claim is refused before its coupon is looked up', async () => {
     const body = { user_id: '', coupon_name: newName() };
     expectProblem(await service.client.post('/api/coupons/claim', body), 'invalid_request');
   });

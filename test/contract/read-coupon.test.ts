@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
-import { aClaim, aCoupon, newName, pathOf, useService } from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 describe('GET /api/coupons/{name}', () => {
   const service = useService();
   const read = (name: string) => service.client.get(pathOf(name));
 
-  it('answers 200 with the coupon and who holds it', async () => {
-    const name = await aCoupon(service, { amount: 4, closes_at: '2999-01-01T00:00:00Z' });
-    await aClaim(service, name, { user: 'ada' });
+  it('reading a coupon answers 200 with the coupon and its holders', async () => {
+    const name = await service.createCoupon({ amount: 4, closes_at: '2999-01-01T00:00:00Z' });
+    await service.mustClaim(name, { user: 'ada' });
     const answer = await read(name);
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({
@@ -26,15 +26,15 @@ describe('GET /api/coupons/{name}', () => {
     expectApiHeaders(answer);
   });
 
-  it('answers 404 for a name that is no coupon', async () => {
+  it('reading an unknown coupon answers 404', async () => {
     expectProblem(await read(newName()), 'coupon_not_found');
   });
 
   it.each(['utm_source=mail', '_=1738', 'a=1&a=2', '=', '%zz'])(
-    'ignores the query ?%s, so that a tracked link works',
+    'a read ignores the query ?%s, so that links with tracking parameters work',
     async (query) => {
-      const name = await aCoupon(service);
-      await aClaim(service, name, { user: 'ada' });
+      const name = await service.createCoupon();
+      await service.mustClaim(name, { user: 'ada' });
       for (const path of [pathOf(name), pathOf(name, 'claims', 'ada'), '/health', '/metrics']) {
         expect((await service.client.get(`${path}?${query}`)).status).toBe(200);
       }
@@ -45,24 +45,24 @@ describe('GET /api/coupons/{name}', () => {
     ['scheduled', { opens_at: '2999-01-01T00:00:00Z' }],
     ['open', { opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z' }],
     ['closed', { closes_at: '2020-01-01T00:00:00Z' }],
-  ])('tells the state %s', async (state, window) => {
-    expect((await read(await aCoupon(service, window))).json.state).toBe(state);
+  ])('a coupon shows the state %s', async (state, window) => {
+    expect((await read(await service.createCoupon(window))).json.state).toBe(state);
   });
 
-  it('tells the state paused', async () => {
-    const name = await aCoupon(service);
+  it('a paused coupon shows the state paused', async () => {
+    const name = await service.createCoupon();
     await service.client.patch(pathOf(name), { paused: true });
     expect((await read(name)).json).toMatchObject({ state: 'paused', paused: true });
   });
 
-  it('keeps the state open when everything is sold', async () => {
-    const name = await aCoupon(service, { amount: 1 });
-    await aClaim(service, name);
+  it('a sold out coupon keeps the state open', async () => {
+    const name = await service.createCoupon({ amount: 1 });
+    await service.mustClaim(name);
     expect((await read(name)).json).toMatchObject({ state: 'open', remaining_amount: 0 });
   });
 
-  it('shows the first 1,000 of 1,001 holders in order of position', async () => {
-    const name = await aCoupon(service, { amount: 1001 });
+  it('a coupon shows the first 1,000 of its 1,001 holders in order of position', async () => {
+    const name = await service.createCoupon({ amount: 1001 });
     const users = Array.from({ length: 1001 }, (_, index) => `user ${index}`);
     const answers = await Promise.all(users.map((user) => service.client.claim(user, name)));
     const inOrder = answers
@@ -75,8 +75,8 @@ describe('GET /api/coupons/{name}', () => {
     expect(new Set(inOrder)).toEqual(new Set(users));
   });
 
-  it('shows as many holders as units are gone, also while claims come in', async () => {
-    const name = await aCoupon(service, { amount: 400 });
+  it('a coupon shows as many holders as units are taken, also while claims arrive', async () => {
+    const name = await service.createCoupon({ amount: 400 });
     let claiming = true;
     const claims = Promise.all(
       Array.from({ length: 400 }, (_, index) => service.client.claim(`u${index}`, name)),
@@ -88,7 +88,7 @@ describe('GET /api/coupons/{name}', () => {
     while (claiming || reads < 3) {
       const { json } = await read(name);
       expect(json.amount - json.remaining_amount).toBe(json.claimed_by.length);
-      // What was shown once stays, and at its place.
+      // Holders that were shown once keep their place.
       expect(json.claimed_by.slice(0, seen.length)).toEqual(seen);
       seen = json.claimed_by;
       reads += 1;
@@ -97,10 +97,10 @@ describe('GET /api/coupons/{name}', () => {
     expect((await read(name)).json.claimed_by).toHaveLength(400);
   });
 
-  it('shows a claim to a read that is sent after the claim was answered', async () => {
-    const name = await aCoupon(service, { amount: 20 });
+  it('a read that is sent after the response to a claim shows the claim', async () => {
+    const name = await service.createCoupon({ amount: 20 });
     for (let count = 1; count <= 20; count += 1) {
-      await aClaim(service, name, { user: `u${count}` });
+      await service.mustClaim(name, { user: `u${count}` });
       expect((await read(name)).json.claimed_by).toHaveLength(count);
     }
   });
@@ -109,19 +109,19 @@ describe('GET /api/coupons/{name}', () => {
 describe('GET /api/coupons/{name}/claims/{user_id}', () => {
   const service = useService();
 
-  it('answers 200 with the claim that the claiming was answered with', async () => {
-    const name = await aCoupon(service);
-    const { message: _, ...claim } = (await aClaim(service, name, { user: 'ada' })).json;
+  it('reading a claim answers 200 with the claim as its response showed it', async () => {
+    const name = await service.createCoupon();
+    const { message: _, ...claim } = (await service.mustClaim(name, { user: 'ada' })).json;
     const answer = await service.client.get(pathOf(name, 'claims', 'ada'));
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual(claim);
     expectApiHeaders(answer);
   });
 
-  it('tells an unknown coupon from a user who holds no claim', async () => {
-    const name = await aCoupon(service);
+  it('an unknown coupon is coupon_not_found and a user without a claim is claim_not_found', async () => {
+    const name = await service.createCoupon();
     const { client } = service;
-    expectProblem(await client.get(pathOf(name, 'claims', 'nobody')), 'claim_not_found');
+    expectProblem(await client.get(pathOf(name, 'claims', 'eve')), 'claim_not_found');
     expectProblem(await client.get(pathOf(newName(), 'claims', 'ada')), 'coupon_not_found');
   });
 });

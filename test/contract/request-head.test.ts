@@ -2,18 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Answer, parseAnswer } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  newName,
-  pathOf,
-  storedCounts,
-  useService,
-} from '../support/contract-service.ts';
+import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const service = useService();
 
-/** Sends a request on a connection of its own, its header lines exactly as they stand here. */
+/** Sends a request on a new connection, with exactly these header lines. */
 async function send(
   requestLine: string,
   lines: readonly string[],
@@ -43,35 +36,38 @@ describe('a header that is sent twice', () => {
     ['Sec-Fetch-Site', ['Sec-Fetch-Site: same-origin', 'sec-fetch-site: cross-site']],
   ];
 
-  it.each(repeats)('is 400 on every route and changes nothing: %s, %j', async (field, lines) => {
-    const coupon = await aCoupon(service);
-    const before = await storedCounts(service);
-    for (const [method, path, body] of [
-      ['POST', '/api/coupons/claim', claimBody('ada', coupon)],
-      ['POST', pathOf(coupon, 'stock'), '{"add":1}'],
-      ['POST', '/api/coupons', JSON.stringify({ name: newName(), amount: 1 })],
-      ['PATCH', pathOf(coupon), '{"paused":true}'],
-      ['GET', pathOf(coupon), undefined],
-      ['GET', '/livez', undefined],
-      ['GET', '/nowhere', undefined],
-      ['DELETE', '/api/coupons', undefined],
-    ] as const) {
-      const answer = await send(`${method} ${path} HTTP/1.1`, lines, body);
-      expectInvalid(answer, field);
-      expect(answer.json.errors).toEqual([{ field, message: 'must be sent only once' }]);
-    }
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  it.each(repeats)(
+    'a repeated header is 400 on every route and changes nothing: %s, %j',
+    async (field, lines) => {
+      const coupon = await service.createCoupon();
+      const before = await service.storedCounts();
+      for (const [method, path, body] of [
+        ['POST', '/api/coupons/claim', claimBody('ada', coupon)],
+        ['POST', pathOf(coupon, 'stock'), '{"add":1}'],
+        ['POST', '/api/coupons', JSON.stringify({ name: newName(), amount: 1 })],
+        ['PATCH', pathOf(coupon), '{"paused":true}'],
+        ['GET', pathOf(coupon), undefined],
+        ['GET', '/livez', undefined],
+        ['GET', '/nowhere', undefined],
+        ['DELETE', '/api/coupons', undefined],
+      ] as const) {
+        const answer = await send(`${method} ${path} HTTP/1.1`, lines, body);
+        expectInvalid(answer, field);
+        expect(answer.json.errors).toEqual([{ field, message: 'must be sent only once' }]);
+      }
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it('is 400 before a key is asked for, and each such header is named', async () => {
+  it('repeated headers are 400 before the access key is checked, and each is named', async () => {
     const lines = ['Origin: a', 'Origin: b', 'Idempotency-Key: k', 'Idempotency-Key: k', 'Host: x'];
     const answer = await send('GET /api/coupons HTTP/1.1', lines);
     expectInvalid(answer, 'Host', 'Idempotency-Key', 'Origin');
   });
 
-  it('never becomes a key of its own: neither its claim nor its stock is stored', async () => {
-    const coupon = await aCoupon(service);
-    const first = await aClaim(service, coupon, { user: 'ada', key: 'k' });
+  it('a repeated Idempotency-Key stores neither a claim nor stock', async () => {
+    const coupon = await service.createCoupon();
+    const first = await service.mustClaim(coupon, { user: 'ada', key: 'k' });
     const twice = ['Idempotency-Key: k', 'Idempotency-Key: k'];
     const claim = 'POST /api/coupons/claim HTTP/1.1';
     expectInvalid(await send(claim, twice, claimBody('ada', coupon)), 'Idempotency-Key');
@@ -83,18 +79,18 @@ describe('a header that is sent twice', () => {
     expect((await service.client.get(pathOf(coupon))).json.amount).toBe(10);
   });
 
-  it('is found behind as many other headers as fit', async () => {
+  it('a repeated header is found after thousands of other headers', async () => {
     const others = Array.from({ length: 2_500 }, () => 'a:b');
     const lines = ['Idempotency-Key: k', ...others, 'Idempotency-Key: other'];
     expectInvalid(await send('GET /livez HTTP/1.1', lines), 'Idempotency-Key');
-    const coupon = await aCoupon(service);
+    const coupon = await service.createCoupon();
     const late = [...others, 'Idempotency-Key: k'];
     const claim = () => send('POST /api/coupons/claim HTTP/1.1', late, claimBody('ada', coupon));
     expect((await claim()).status).toBe(200);
     expect((await claim()).headers['idempotency-replayed']).toBe('true');
   });
 
-  it('is answered on a connection that goes on', async () => {
+  it('a repeated header leaves its connection open', async () => {
     const bytes = await service.client.raw(
       'GET /livez HTTP/1.1\r\nHost: localhost\r\nAuthorization: a\r\nAuthorization: a\r\n\r\n' +
         'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
@@ -104,8 +100,8 @@ describe('a header that is sent twice', () => {
     ]);
   });
 
-  it('is taken where it is a list, or is not read at all', async () => {
-    const coupon = await aCoupon(service);
+  it('a repeated header is accepted where it is a list or is not read', async () => {
+    const coupon = await service.createCoupon();
     const lists = [
       ...['Accept: text/html', 'Accept: application/json', 'Accept-Encoding: a'],
       ...['Accept-Encoding: b', 'Cookie: a=b', 'Cookie: c=d', 'Prefer: wait=1', 'Prefer: x'],
@@ -119,13 +115,13 @@ describe('a header that is sent twice', () => {
   });
 });
 
-describe('a request whose length could be read in two ways', () => {
+describe('a request with two possible lengths', () => {
   const body = '{"name":"smuggled","amount":1}';
   const length = `Content-Length: ${body.length}`;
   const chunked = 'Transfer-Encoding: chunked';
   const asChunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
-  /** What would be a request of its own if the body before it ended early. */
-  const behind = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  /** Becomes a request if the body before it ends early. */
+  const smuggled = 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
   it.each<[field: string, lines: string[], bytes: string, version?: string]>([
     ['Content-Length', [length, length], body],
@@ -145,18 +141,21 @@ describe('a request whose length could be read in two ways', () => {
     ['Transfer-Encoding', [chunked], asChunks, '1.0'],
     ['Transfer-Encoding', [chunked], asChunks, '0.9'],
     ['Transfer-Encoding', [chunked], asChunks, '2.0'],
-  ])('is 400 and ends its connection: %s, %j', async (field, lines, bytes, version = '1.1') => {
-    const before = await storedCounts(service);
-    const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
-    const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${behind}`);
-    expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
-    const answer = parseAnswer(received);
-    expectInvalid(answer, field);
-    expect(answer.headers.connection).toBe('close');
-    expect(await storedCounts(service)).toEqual(before);
-  });
+  ])(
+    'a request with two possible lengths is 400 and ends its connection: %s, %j',
+    async (field, lines, bytes, version = '1.1') => {
+      const before = await service.storedCounts();
+      const head = [`POST /api/coupons HTTP/${version}`, 'Host: localhost', ...lines];
+      const received = await service.client.raw(`${head.join('\r\n')}\r\n\r\n${bytes}${smuggled}`);
+      expect(received.match(/HTTP\/1\.1 \d/g)).toHaveLength(1);
+      const answer = parseAnswer(received);
+      expectInvalid(answer, field);
+      expect(answer.headers.connection).toBe('close');
+      expect(await service.storedCounts()).toEqual(before);
+    },
+  );
 
-  it.each(['chunked', 'CHUNKED'])('is not one that comes in chunks: %s', async (coding) => {
+  it.each(['chunked', 'CHUNKED'])('a request in plain chunks is accepted: %s', async (coding) => {
     const name = newName();
     const json = JSON.stringify({ name, amount: 1 });
     const bytes = await service.client.raw(
@@ -167,8 +166,8 @@ describe('a request whose length could be read in two ways', () => {
   });
 });
 
-describe('a request head that is no HTTP', () => {
-  it('is 400 without a field, since none is known', async () => {
+describe('a request head that is not HTTP', () => {
+  it('a head that is not HTTP is 400 without a field', async () => {
     const answer = parseAnswer(await service.client.raw('nonsense\r\n\r\n'));
     expectProblem(answer, 'invalid_request');
     expect(answer.json.errors).toEqual([]);

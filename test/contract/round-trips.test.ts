@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectInvalid } from '../support/contract-problems.ts';
-import { aCoupon, pathOf, useService } from '../support/contract-service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 
-// What paths, percent-encoding and proxies have rules for.
+// Text that is special in paths, in percent-encoding or for proxies.
 const awkward = [
   ...['/', '//', '/a', 'a/', './.', '../..', '/..', '../', 'a/../b', '%', '%%', '%2', '%2F', '%2f'],
   ...[
@@ -75,10 +75,10 @@ const awkward = [
   ],
 ];
 
-describe('what is claimed', () => {
+describe('a claim', () => {
   const service = useService();
 
-  /** The claim, as two clients of different habits look it up. */
+  /** The claim, read by two clients that build paths differently. */
   async function lookUp(coupon: string, user: string): Promise<unknown[]> {
     const path = pathOf(coupon, 'claims', user);
     const byFetch = await fetch(service.client.url + path);
@@ -87,7 +87,7 @@ describe('what is claimed', () => {
     return [await byFetch.json(), byNode.json];
   }
 
-  /** A claim that is accepted can be looked up; only these two users cannot claim. */
+  /** Expects that a claim is accepted and can be read. Only the users `.` and `..` cannot claim. */
   async function expectRoundTrip(coupon: string, user: string): Promise<void> {
     const answer = await service.client.claim(user, coupon);
     if (user === '.' || user === '..') return expectInvalid(answer, 'user_id');
@@ -97,13 +97,13 @@ describe('what is claimed', () => {
     expect(await lookUp(coupon, user)).toEqual([claim, claim]);
   }
 
-  it('can be looked up by fetch and by node:http under an id that paths have rules for', async () => {
-    const coupon = await aCoupon(service, { amount: 1000 });
+  it('a claim can be read by fetch and by node:http under an id with characters that are special in paths', async () => {
+    const coupon = await service.createCoupon({ amount: 1000 });
     await Promise.all(['.', '..', ...awkward].map((user) => expectRoundTrip(coupon, user)));
   });
 
-  it('can be looked up under any id of the allowed characters', async () => {
-    const coupon = await aCoupon(service, { amount: 1000 });
+  it('a claim can be read under any id of the allowed characters', async () => {
+    const coupon = await service.createCoupon({ amount: 1000 });
     const dots = fc.constantFrom('.', '..', '%', '2', 'e', 'E', 'F', '/', '\\', ';', '?', '#', ' ');
     const anything = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 60 })
@@ -116,15 +116,15 @@ describe('what is claimed', () => {
         for (const id of fresh) claimed.add(id);
         await Promise.all(fresh.map((id) => expectRoundTrip(coupon, id)));
       }),
-      // A smaller case would find its users claimed already.
+      // A smaller case would repeat users that have claimed already.
       { numRuns: 15, endOnFailure: true },
     );
   });
 
-  it('can be looked up under a coupon whose name paths have rules for', async () => {
+  it('a claim can be read under a coupon name with characters that are special in paths', async () => {
     await Promise.all(
       awkward.map(async (name) => {
-        await aCoupon(service, { name });
+        await service.createCoupon({ name });
         const read = await fetch(service.client.url + pathOf(name));
         expect([name, read.status]).toEqual([name, 200]);
         await expectRoundTrip(name, name);
@@ -133,9 +133,9 @@ describe('what is claimed', () => {
   });
 
   it.each(['\t', 'a\tb', '\n', '\u007f', '\u0085', '\0', 'x'.repeat(256), '\ud800', ''])(
-    'is not claimed under an id that is not allowed: %j',
+    'a claim under an id that is not allowed is refused: %j',
     async (user) => {
-      const coupon = await aCoupon(service);
+      const coupon = await service.createCoupon();
       expectInvalid(await service.client.claim(user, coupon), 'user_id');
     },
   );

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What becomes of a connection when an answer goes out before the body of its request has arrived. */
+/** What happens to a connection when a response is sent before the body of its request has arrived. */
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chunked, claimOf, connectTo, requestOf } from '../support/byte-connection.ts';
 import { type Answer, type Client, clientOf } from '../support/contract-client.ts';
 import { expectProblem, type ProblemCode } from '../support/contract-problems.ts';
-import {
-  aClaim,
-  aCoupon,
-  type ContractService,
-  pathOf,
-  useService,
-} from '../support/contract-service.ts';
-import { patience, startService } from '../support/service.ts';
+import { pathOf, useService } from '../support/contract-service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const adminKey = 'the-key-of-the-administrator';
@@ -33,7 +26,7 @@ describe('a connection', () => {
     ['method_not_allowed', 'PUT /api/coupons', ''],
     ['invalid_request', 'POST /api/coupons/%zz/stock', ''],
   ])(
-    'stays open when %s is answered before a small body arrives, and serves the next request',
+    'a connection stays open when %s is answered before a small body arrives, and serves the next request',
     async (code, line, header) => {
       const connection = connectTo(service);
       const headers = ['Content-Length: 16384', ...(header === '' ? [] : [header])];
@@ -55,9 +48,9 @@ describe('a connection', () => {
     ['a large body', 'Content-Length: 16385', 'x'.repeat(16_385)],
     ['chunks', 'Transfer-Encoding: chunked', chunked(100)],
   ])(
-    'closes when the answer goes out before %s, and serves no later request',
+    'a connection closes when the response is sent before %s, and serves no later request',
     async (_what, header, body) => {
-      const coupon = await aCoupon({ client: admin });
+      const coupon = await service.with(admin).createCoupon();
       for (const first of ['POST /api/coupons', 'POST /nowhere', 'POST /api/coupons/%zz/stock']) {
         const connection = connectTo(service);
         connection.socket.write(requestOf(first, [header], body) + claimOf(coupon, 'pipelined'));
@@ -68,14 +61,14 @@ describe('a connection', () => {
         expect(connection.answers()).toHaveLength(1);
         expect(connection.failed).toBeUndefined();
       }
-      // Also that the claim is not still on its way.
-      expect((await aClaim(service, coupon, { user: 'ada' })).json.position).toBe(1);
+      // A claim that still arrives would take position 1.
+      expect((await service.mustClaim(coupon, { user: 'ada' })).json.position).toBe(1);
       expect((await admin.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
     },
   );
 
-  it('closes after 413 in the middle of chunks, and serves no later request', async () => {
-    const coupon = await aCoupon({ client: admin });
+  it('a connection closes after 413 in the middle of chunks, and serves no later request', async () => {
+    const coupon = await service.with(admin).createCoupon();
     const connection = connectTo(service);
     connection.socket.write(
       requestOf('POST /api/coupons/claim', ['Transfer-Encoding: chunked'], chunked(20_000)) +
@@ -87,12 +80,12 @@ describe('a connection', () => {
     connection.socket.end();
     await connection.closed;
     expect(connection.answers()).toHaveLength(1);
-    expect((await aClaim(service, coupon, { user: 'ada' })).json.position).toBe(1);
+    expect((await service.mustClaim(coupon, { user: 'ada' })).json.position).toBe(1);
     expect((await admin.get(pathOf(coupon))).json.claimed_by).toEqual(['ada']);
   });
 
-  it('stays open after a complete body that is refused, and the next claim is answered', async () => {
-    const coupon = await aCoupon({ client: admin });
+  it('a connection stays open after a complete body that is refused, and serves the next claim', async () => {
+    const coupon = await service.with(admin).createCoupon();
     for (const [index, body] of ['garbage', '{"user_id":1}', '\xff', ''].entries()) {
       const connection = connectTo(service);
       const bytes = Buffer.from(body, 'latin1');
@@ -107,7 +100,7 @@ describe('a connection', () => {
     }
   });
 
-  it('carries no second answer when the body of an answered request turns out to be broken', async () => {
+  it('an answered request whose body turns out to be broken gets no second response', async () => {
     const connection = connectTo(service);
     connection.socket.write(requestOf('POST /nowhere', ['Transfer-Encoding: chunked'], '5\r\nab'));
     await connection.untilAnswers(1);
@@ -118,25 +111,28 @@ describe('a connection', () => {
 });
 
 describe('a body that never ends', () => {
-  // Checked once in a second, so that less would not end the tests sooner.
+  // The service checks once a second, so shorter timeouts would not end the tests sooner.
   const strict = useService({ HTTP_HEADERS_TIMEOUT_MS: '700', HTTP_REQUEST_TIMEOUT_MS: '800' });
 
   it.each([
     ['a small one', 'Content-Length: 100'],
     ['a large one', 'Content-Length: 5000000'],
     ['one in chunks', 'Transfer-Encoding: chunked'],
-  ])('gets one answer, and its connection closes: %s', async (_what, header) => {
-    const connection = connectTo(strict);
-    connection.socket.write(requestOf('POST /nowhere', [header], '1'));
-    const [answer] = await connection.untilAnswers(1);
-    expectProblem(answer as Answer, 'route_not_found');
-    if (!connection.socket.readableEnded) await once(connection.socket, 'end');
-    connection.socket.end();
-    await connection.closed;
-    expect(connection.answers()).toHaveLength(1);
-  });
+  ])(
+    'a body that never ends gets one response, and its connection closes: %s',
+    async (_what, header) => {
+      const connection = connectTo(strict);
+      connection.socket.write(requestOf('POST /nowhere', [header], '1'));
+      const [answer] = await connection.untilAnswers(1);
+      expectProblem(answer as Answer, 'route_not_found');
+      if (!connection.socket.readableEnded) await once(connection.socket, 'end');
+      connection.socket.end();
+      await connection.closed;
+      expect(connection.answers()).toHaveLength(1);
+    },
+  );
 
-  it('does not hold the connection by sending a byte now and then', async () => {
+  it('a client that sends a byte now and then does not hold its connection', async () => {
     const connection = connectTo(strict);
     connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
     await connection.untilAnswers(1);
@@ -148,42 +144,28 @@ describe('a body that never ends', () => {
 });
 
 describe('a service that stops', () => {
-  async function whileOneRuns(
-    env: Record<string, string>,
-    run: (other: Pick<ContractService, 'client'>, stop: () => Promise<void>) => Promise<void>,
-  ) {
-    const app = await startService({ ...patience, DATABASE_URL: service.database.url, ...env });
-    const client = clientOf(app.url);
-    try {
-      await run({ client }, () => app.stop());
-    } finally {
-      client.close();
-      await app.stop();
-    }
-  }
-
-  it('does not wait for a client that goes on sending after its answer', async () => {
-    await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '300' }, async (other, stop) => {
+  it('a stop does not wait for a client that still sends after its response', async () => {
+    await service.withAnother({ SHUTDOWN_TIMEOUT_MS: '300' }, async (other) => {
       const connection = connectTo(other);
       connection.socket.write(requestOf('POST /nowhere', ['Content-Length: 5000000']));
       await connection.untilAnswers(1);
       const timer = setInterval(() => connection.socket.write('x'), 5);
-      // Closed by the stop or before it, and in no case left to the limits of the drain.
-      await stop();
+      // The stop closes it, long before the limits for unread bodies would.
+      await other.app.stop();
       await connection.closed;
       clearInterval(timer);
       expect(connection.answers()).toHaveLength(1);
     });
   });
 
-  it('answers 503 to a request whose large body is under way, and the client gets it', async () => {
-    await whileOneRuns({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (other, stop) => {
+  it('a stop answers 503 to a request with a large body, and the client receives it', async () => {
+    await service.withAnother({ SHUTDOWN_TIMEOUT_MS: '20000' }, async (other) => {
       const { client } = other;
       const connection = connectTo(other);
       // A request that has begun keeps its connection open.
       connection.socket.write('POST /api/coupons/claim HTTP/1.1\r\nHost: localhost\r\n');
       await client.get('/livez');
-      const stopped = stop();
+      const stopped = other.app.stop();
       await waitFor('refused connection', () =>
         client.get('/livez').then(
           () => false,

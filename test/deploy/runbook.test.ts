@@ -78,9 +78,12 @@ it('the runbook calls only existing routes', () => {
 
 it('the runbook quotes log lines exactly', () => {
   const source = [
-    ...['core/stock/stock-check.ts', 'adapters/postgres/outage-log.ts', 'app.ts'],
-    ...['adapters/postgres/installation-watch.ts', 'adapters/postgres/database-refusals.ts'],
-    'entrypoints/http/connection-log.ts',
+    ...['core/stock/stock-check.ts', 'adapters/postgres/monitoring/outage-log.ts', 'app.ts'],
+    ...[
+      'adapters/postgres/installation/installation-watch.ts',
+      'adapters/postgres/monitoring/refused-statement-log.ts',
+    ],
+    'entrypoints/http/connections/connection-log.ts',
   ]
     .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
     .join('\n');

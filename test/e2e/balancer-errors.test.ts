@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the balancer answers itself, and how long it keeps the connections of clients. */
+/** The errors of the balancer itself, and how long it keeps connections of clients. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
-import { problems } from '../../src/entrypoints/http/problem-kinds.ts';
+import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
 import type { Answer } from '../support/contract-client.ts';
 import { type Balancer, findHaproxy, startBalancer } from '../support/haproxy.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const found = findHaproxy();
 
-/** What the balancer may answer itself: rows of the contract's table of errors, and two codes of its own. */
+/** The errors of the balancer itself: rows of the table of errors in the contract, and codes of its own. */
 const errors = {
   400: { code: 'invalid_request', error: 'invalid request: the request is not valid HTTP' },
   403: { code: 'forbidden', error: 'forbidden', title: 'Forbidden', effect: 'none' },
@@ -77,7 +77,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
     folder = mkdtempSync(join(tmpdir(), 'firstcome-balancer-'));
     denyingPort = await chooseFreePort();
     const denying = join(folder, 'denying.cfg');
-    // Rules as an operator may add them, behind the defaults that are shipped.
+    // Rules that an operator may add after the shipped defaults.
     const rules = Object.keys(errors).map(
       (status) => `  http-request deny deny_status ${status} if { path /${status} }`,
     );
@@ -95,30 +95,30 @@ describe.skipIf(found === undefined)('the balancer', () => {
   });
 
   it.each(Object.keys(errors).map(Number) as (keyof typeof errors)[])(
-    'answers %i in the form of the contract',
+    'the balancer answers %i in the form of the contract',
     async (status) => {
       const connection = await RawConnection.open(denyingPort);
-      expectError(await connection.ask(get(`/${status}`)), status);
+      expectError(await connection.send(get(`/${status}`)), status);
       connection.end();
     },
   );
 
-  it('answers 502 when a node breaks off and 400 to a body that is no HTTP', async () => {
+  it('the balancer answers 502 when a node closes its connection and 400 to a body that is not HTTP', async () => {
     const cut = await RawConnection.open(port);
     const post = 'POST /cut HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}';
-    expectError(await cut.ask(post), 502);
+    expectError(await cut.send(post), 502);
     const broken = await RawConnection.open(port);
     broken.write('POST /chunks HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
     await waitFor('request at the node', () => begun.includes('/chunks'));
-    expectError(await broken.ask('no size\r\n'), 400);
+    expectError(await broken.send('no size\r\n'), 400);
     for (const connection of [cut, broken]) connection.end();
   });
 
-  it('closes a connection without a request after some seconds, without an answer', async () => {
+  it('the balancer closes a connection without a request after some seconds, without a response', async () => {
     const silent = await RawConnection.open(port);
     const idle = await RawConnection.open(port);
-    expect((await idle.ask(get('/livez')))?.status).toBe(200);
-    // Far more than is set, for a machine that has much else to do.
+    expect((await idle.send(get('/livez')))?.status).toBe(200);
+    // Much longer than the configured time, for a busy machine.
     const areClosed = () => silent.isClosed && idle.isClosed;
     await waitFor('end of both', areClosed, { timeoutMs: 30_000 });
     expect([silent.received, idle.received]).toEqual(['', '']);

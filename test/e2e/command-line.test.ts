@@ -8,39 +8,42 @@ const printLoads = pathToFileURL(join(import.meta.dirname, '../support/print-loa
 
 afterEach(endServiceProcesses);
 
-/** What a command loads: the packages, and the parts of the program by their folders or files. */
-async function loadsOf(args: string[]): Promise<{ packages: string[]; parts: string[] }> {
+/** The packages and the modules of the program that a command loads; modules by folder or file. */
+async function loadsOf(args: string[]): Promise<{ packages: string[]; modules: string[] }> {
   const { code, output } = await runToEnd({ NODE_OPTIONS: `--import=${printLoads}` }, args);
   expect(code, output).toBe(0);
   const urls = [...output.matchAll(/^loads file:(\S+)$/gm)].map(([, path = '']) => path);
   const found = (pattern: RegExp) =>
     [...new Set(urls.flatMap((path) => pattern.exec(path)?.[1] ?? []))].sort();
   return {
-    // Where the source runs without a build, what compiles it is loaded too.
+    // Without a build, the compiler is loaded too.
     packages: found(/\/node_modules\/((?:@[^/]+\/)?[^/]+)/).filter(
       (name) => !['tsx', 'esbuild', 'get-tsconfig'].includes(name),
     ),
-    parts: found(/\/(?:dist|src)\/(config|app\.|(?:adapters|proof|entrypoints)\/[^/.]+)/),
+    modules: found(/\/(?:dist|src)\/(config|app\.|(?:adapters|proof|entrypoints)\/[^/.]+)/),
   };
 }
 
 describe('a command that only prints', () => {
   const light = ['entrypoints/cli', 'proof/drill'];
 
-  it.each([[['--version']], [['--help']]])('%j loads no package', async (args) => {
-    expect(await loadsOf(args)).toEqual({ packages: [], parts: light });
+  it.each([[['--version']], [['--help']]])('loads no package for %j', async (args) => {
+    expect(await loadsOf(args)).toEqual({ packages: [], modules: light });
   });
 
-  it.each([[['config']], [['help', 'settings']]])('%j loads the settings alone', async (args) => {
-    expect(await loadsOf(args)).toEqual({
-      ...{ packages: [], parts: ['config', ...light] },
-    });
-  });
+  it.each([[['config']], [['help', 'settings']]])(
+    'loads only the settings for %j',
+    async (args) => {
+      expect(await loadsOf(args)).toEqual({
+        ...{ packages: [], modules: ['config', ...light] },
+      });
+    },
+  );
 
   it.each([[['serve', '--help']], [['drill', '--help']]])(
-    '%j loads the parser and nothing of the service',
+    'loads the parser and nothing of the service for %j',
     async (args) => {
-      expect(await loadsOf(args)).toEqual({ packages: ['commander'], parts: light });
+      expect(await loadsOf(args)).toEqual({ packages: ['commander'], modules: light });
     },
   );
 });

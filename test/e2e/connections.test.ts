@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Idle connections in numbers against a real service, as clients, monitors and operators see it. */
+/** Many idle connections to a real service, as clients, monitors and operators see them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { CloseCounts } from '../../src/entrypoints/http/connection-log.ts';
+import type { CloseCounts } from '../../src/entrypoints/http/connections/connection-log.ts';
 import { Crowd, range, tally } from '../support/crowd.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import {
@@ -29,16 +29,16 @@ afterAll(() => {
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
 
-function lines(service: ServiceProcess, part: string): Record<string, unknown>[] {
+function logLines(service: ServiceProcess, text: string): Record<string, unknown>[] {
   return service
     .output()
     .split('\n')
-    .filter((line) => line.includes(part) && line.startsWith('{'))
+    .filter((line) => line.includes(text) && line.startsWith('{'))
     .map((line) => JSON.parse(line));
 }
 
 describe('a service with two workers', () => {
-  it('serves everyone while idle connections are opened in numbers, and logs it', async () => {
+  it('a service with two workers serves every client while many idle connections are opened, and logs it', async () => {
     const service = await startServiceProcess({
       ...{ ...patience, DATA_DIR: dataDir, WORKERS: String(workers) },
       HTTP_CONNECTIONS_MAX: String(max),
@@ -51,7 +51,7 @@ describe('a service with two workers', () => {
     const attack = async () => {
       for (const _ of range(attackers)) {
         const connection = await RawConnection.open(port);
-        expect((await connection.ask(get('/livez')))?.status).toBe(200);
+        expect((await connection.send(get('/livez')))?.status).toBe(200);
         idle.push(connection);
       }
     };
@@ -63,13 +63,13 @@ describe('a service with two workers', () => {
     const health = async () => {
       for (const _ of range(50)) {
         const connection = await RawConnection.open(port);
-        expect((await connection.ask(get('/readyz')))?.status).toBe(200);
+        expect((await connection.send(get('/readyz')))?.status).toBe(200);
         connection.end();
       }
     };
     const [histories] = await Promise.all([Promise.all(claims), attack(), health()]);
     const answers = histories.flatMap(({ answers: [...all] }) => all);
-    // None was refused or broken off.
+    // No claim was refused or lost.
     expect(tally(answers)).toEqual({ '200': 200 });
 
     await waitFor('end of most', () => {
@@ -92,7 +92,7 @@ describe('a service with two workers', () => {
     expect(value('_ratio')).toBeLessThanOrEqual(0.9);
     expect(value('_closed_total{reason="idle"}')).toBeGreaterThan(100);
     const [line] = await waitFor('line of the log', () => {
-      const found = lines(service, 'HTTP_CONNECTIONS_MAX');
+      const found = logLines(service, 'HTTP_CONNECTIONS_MAX');
       return found.length > 0 ? found : undefined;
     });
     expect(line).toMatchObject({ level: 40, max, closed: { refused: 0, dropped: 0 } });
@@ -103,12 +103,12 @@ describe('a service with two workers', () => {
 });
 
 describe.runIf(process.platform === 'linux')('a service that may open few files', () => {
-  it('warns at its start that more connections are allowed than files', async () => {
+  it('a service warns at its start if it may open fewer files than connections', async () => {
     const command = ['bash', '-c', 'ulimit -n 1000 && exec "$0" "$@"', ...commandOf(['serve'])];
     const service = await startServiceProcess({ DATA_DIR: dataDir }, command);
-    const [line] = lines(service, 'HTTP_CONNECTIONS_MAX');
+    const [line] = logLines(service, 'HTTP_CONNECTIONS_MAX');
     expect(line).toMatchObject({
-      ...{ level: 40, msg: expect.stringContaining('but 1000 may be: raise ulimit -n') },
+      ...{ level: 40, msg: expect.stringContaining('the limit is 1000: raise ulimit -n') },
     });
   });
 });

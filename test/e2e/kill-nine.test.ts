@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +15,7 @@ import {
   startServiceProcess,
   stillAlive,
 } from '../support/service-process.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const rounds = Number(process.env.KILL_ROUNDS ?? 3);
@@ -28,16 +27,14 @@ let folder: string;
 const seen: ProcessEntry[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'firstcome-kill-'));
-  // The bundled PostgreSQL may run as another user.
-  await chmod(folder, 0o755);
+  folder = await createTemporaryFolder('kill');
 });
 
 afterAll(async () => {
   await endServiceProcesses();
-  const over = () => stillAlive(seen).length === 0;
-  if (isLinux) await waitFor('end of every process', over, { timeoutMs: 30_000 });
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  const haveEnded = () => stillAlive(seen).length === 0;
+  if (isLinux) await waitFor('end of every process', haveEnded, { timeoutMs: 30_000 });
+  await removeTemporaryFolder(folder);
 });
 
 async function start(): Promise<ServiceProcess> {
@@ -46,22 +43,22 @@ async function start(): Promise<ServiceProcess> {
   return service;
 }
 
-/** The books of the bundled PostgreSQL, looked at behind the service's back. */
-async function lookInto<Value>(look: (query: Query) => Promise<Value>): Promise<Value> {
+/** Queries the bundled PostgreSQL directly, without the service. */
+async function queryDatabase<Value>(run: (query: Query) => Promise<Value>): Promise<Value> {
   const server = await findRunningServer(join(folder, 'data'));
   const client = new pg.Client({ connectionString: server?.url });
   await client.connect();
   try {
-    return await look(async (sql, values) => (await client.query(sql, values)).rows);
+    return await run(async (sql, values) => (await client.query(sql, values)).rows);
   } finally {
     await client.end();
   }
 }
 
-/** What clients were told until their connections broke, and who was left without an answer. */
+/** The answers that clients got until their connections broke, and the users without an answer. */
 type Load = { answers: Answer[]; unanswered: string[]; ended: Promise<void> };
 
-/** Clients who claim, each for a new user every time, until their connection breaks. */
+/** Clients that claim, each time for a new user, until their connection breaks. */
 function claimWithoutEnd(crowd: Crowd, url: string, round: number): Load {
   const load: Omit<Load, 'ended'> = { answers: [], unanswered: [] };
   const client = async (index: number) => {
@@ -80,36 +77,36 @@ function claimWithoutEnd(crowd: Crowd, url: string, round: number): Load {
 }
 
 describe('kill -9 of the service, with and without its database, under load', () => {
-  it(`loses no claim that was answered, ${rounds} times in a row`, async () => {
-    const told: Answer[] = [];
+  it(`loses no acknowledged claim in ${rounds} kills of the service under load`, async () => {
+    const received: Answer[] = [];
     for (const round of range(rounds)) {
       const crowd = new Crowd();
       const service = await start();
       if (round === 0) await crowd.createCoupon(service.url, couponName, 1_000_000);
       const load = claimWithoutEnd(crowd, service.url, round);
-      // Each round ends somewhere else in the life of a service.
+      // Each round kills the service after another number of answers.
       await waitFor('answers', () => load.answers.length > 100 + 400 * round);
-      // The database is in a group of its own. Left alone it stops in good order; here it dies as well, in turn.
+      // The database has its own process group and shuts down cleanly. In every second round the test kills it too.
       if (isLinux && round % 2 === 0) killFamily(service.pid);
       await service.killGroup();
       await load.ended;
       crowd.leave();
       expect(load.answers.every(({ status }) => status === 200)).toBe(true);
       expect(load.unanswered.length).toBe(clients);
-      told.push(...load.answers);
+      received.push(...load.answers);
 
       const again = await start();
-      expect(await lookInto((query) => audit(query, told))).toEqual([]);
-      told.push(...(await resolve(again.url, load)));
-      expect(await lookInto((query) => audit(query, told))).toEqual([]);
+      expect(await queryDatabase((query) => audit(query, received))).toEqual([]);
+      received.push(...(await sendAgain(again.url, load)));
+      expect(await queryDatabase((query) => audit(query, received))).toEqual([]);
       await again.killGroup();
     }
   });
 });
 
-/** Whoever was left without an answer asks again with the same key, and is told what became of the first try. */
-async function resolve(url: string, load: Load): Promise<Answer[]> {
-  const stored = await lookInto((query) => claimIdsByUser(query, couponName));
+/** Users without an answer send the request again with the same key, and get the outcome of the first one. */
+async function sendAgain(url: string, load: Load): Promise<Answer[]> {
+  const stored = await queryDatabase((query) => claimIdsByUser(query, couponName));
   const crowd = new Crowd();
   const answers = await Promise.all(
     load.unanswered.map((userId) => crowd.claim(url, { couponName, userId, key: userId })),

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service and the library on one database, with the role, the URL and the program that the documents print. */
+/** The service and the library on one database, with the role, the URL and the program of the documentation. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +16,7 @@ import {
   type ServiceProcess,
   startServiceProcess,
 } from '../support/service-process.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -27,7 +27,7 @@ let server: PostgresServer;
 let url: string;
 let service: ServiceProcess | undefined;
 
-/** The statements that the README gives for a PostgreSQL of one's own, and the URL that it prints below them. */
+/** The statements in the README for an external PostgreSQL, and the URL below them. */
 async function readmeSetup(): Promise<{ statements: string[]; databaseUrl: string }> {
   const readme = await readFile(join(root, 'README.md'), 'utf8');
   const sql = /```sql\n(create role [\s\S]+?)```/.exec(readme)?.[1] ?? '';
@@ -38,13 +38,13 @@ async function readmeSetup(): Promise<{ statements: string[]; databaseUrl: strin
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'firstcome-one-'));
+  folder = await createTemporaryFolder('one');
   server = await PostgresServer.create(await findInstallation(folder), join(folder, 'data'));
 });
 
 afterAll(async () => {
   await server.remove();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await removeTemporaryFolder(folder);
 });
 
 beforeEach(async () => {
@@ -75,7 +75,7 @@ const claim = async (userId: string) =>
 const runExample = () =>
   run(process.execPath, [join(root, 'examples/embed.mjs')], { env: { DATABASE_URL: url } });
 
-/** A sale of two units, with a program that embeds the engine on the same database in the middle of it. */
+/** A sale of two units, during which a program with the embedded engine uses the same database. */
 async function sellTwoUnits(): Promise<void> {
   service = await startServiceProcess({ ...patience, DATABASE_URL: url });
   expect(await call('/api/coupons', { name: 'SALE', amount: 2 })).toMatchObject({ status: 201 });
@@ -100,19 +100,19 @@ const schemasWithCoupons = () =>
     { database: 'firstcome' },
   );
 
-describe('a service with the role of the README, and the embedded example beside it', () => {
-  it('sell each unit once on a new database', async () => {
+describe('a service with the role of the README next to the embedded example', () => {
+  it('sells each unit once on a new database', async () => {
     await sellTwoUnits();
     expect(await schemasWithCoupons()).toEqual([{ schema: 'firstcome' }]);
   });
 
-  it('sell each unit once where the tables of an earlier release lie in public', async () => {
+  it('sells each unit once on the tables of an earlier release in the schema public', async () => {
     await migrateAsReleased(url);
     await sellTwoUnits();
     expect(await schemasWithCoupons()).toEqual([{ schema: 'public' }]);
   });
 
-  it('share one installation where the example runs first', async () => {
+  it('shares the installation that the example has created', async () => {
     await runExample();
     service = await startServiceProcess({ ...patience, DATABASE_URL: url });
     expect(await call('/api/coupons')).toMatchObject({
@@ -123,7 +123,7 @@ describe('a service with the role of the README, and the embedded example beside
 
 describe('a service with two workers whose tables are replaced', () => {
   const reasons = async () => {
-    // A connection each, so that both workers answer.
+    // Each request has its own connection, so that both workers answer.
     const answers = await Promise.all(range(8).map(() => call('/health')));
     return answers.map(({ body }) => (body as { reason?: string }).reason);
   };
@@ -134,7 +134,7 @@ describe('a service with two workers whose tables are replaced', () => {
       (await reasons()).every((reason) => reason === 'installation_changed'),
     );
 
-  it('stops in both, also in one that takes the place of another, until the service is restarted', async () => {
+  it('stops claims in both workers and in a replaced one until the service restarts', async () => {
     const env = { ...patience, DATABASE_URL: url, WORKERS: '2' };
     service = await startServiceProcess(env);
     expect(await call('/api/coupons', { name: 'SALE', amount: 1 })).toMatchObject({ status: 201 });

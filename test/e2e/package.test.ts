@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The package as others get it: packed, installed in an empty folder, and run from there. */
+/** The package as a user gets it: packed, installed in an empty folder, and run from there. */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundle
 import { waitFor } from '../support/wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
-// From the registry, with what npm itself tries again.
+// npm downloads from the registry, and retries.
 const installMsMax = 400_000;
 const packedBytesMax = 300_000;
 const unpackedBytesMax = 1_000_000;
@@ -18,16 +18,16 @@ type Packed = { filename: string; size: number; unpackedSize: number; files: { p
 
 let folder: string;
 let packed: Packed;
-/** Undefined where everything is installed; else what npm said when it could not reach the registry. */
+/** npm's output when it could not reach the registry; undefined when the package is installed. */
 let unreachable: string | undefined;
 
 type Ended = { code: number | null; output: string };
 
-/** What a page prints as JavaScript. */
+/** The JavaScript programs of a page. */
 const programsIn = (page: string) =>
   [...page.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, program = '']) => program);
 
-/** A command that runs in the folder of the installation, with nothing of this process's configuration. */
+/** Runs a command in the folder of the installation, without the environment of this process. */
 function launch(command: string, args: string[], env: Record<string, string> = {}, cwd = folder) {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(command, args, {
@@ -67,7 +67,7 @@ beforeAll(async () => {
   ]);
   const isOffline =
     /\b(?:ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT)\b/;
-  // What npm has tried again with success it tells as well.
+  // npm also prints errors after which a retry succeeded.
   if (install.code !== 0 && isOffline.test(install.output)) unreachable = install.output;
   else expect(install).toMatchObject({ code: 0 });
 }, installMsMax);
@@ -81,10 +81,10 @@ describe('the package', () => {
     /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|openapi\.json|docs\/embedding\.md|examples\/embed\.mjs)$/,
     /^dist\/.*\.js$/,
     /^dist\/(?:adapters|proof)\/[a-z0-9_/-]+\.sql$/,
-    /^dist\/(?:app\/library[a-z-]*|core\/.*)\.d\.ts$/,
+    /^dist\/(?:library|entrypoints\/library\/[a-z-]+|core\/.*)\.d\.ts$/,
   ];
 
-  it('holds the compiled source, its SQL and its papers, and nothing else', async () => {
+  it('holds the compiled source, its SQL and its documents, and nothing else', async () => {
     const paths = packed.files.map(({ path }) => path);
     expect(paths.filter((path) => !shipped.some((pattern) => pattern.test(path)))).toEqual([]);
     const source = (await readdir(join(root, 'src'), { recursive: true }))
@@ -93,24 +93,24 @@ describe('the package', () => {
     expect(paths.filter((path) => /\.(?:js|sql)$/.test(path)).sort()).toEqual(source.sort());
   });
 
-  it('is small', () => {
+  it('stays below its size limits', () => {
     expect(packed.size).toBeLessThan(packedBytesMax);
     expect(packed.unpackedSize).toBeLessThan(unpackedBytesMax);
   });
 });
 
-describe('installed in an empty folder', () => {
+describe('the package in an empty folder', () => {
   beforeEach(({ skip }) => {
     skip(unreachable !== undefined, 'the registry cannot be reached');
   });
 
-  it('helps', async () => {
+  it('prints its help', async () => {
     const { code, output } = await run('npx', ['firstcome', '--help']);
     expect(output).toContain('Usage: firstcome');
     expect(code).toBe(0);
   });
 
-  it('serves with the bundled PostgreSQL, and stops when it is told to', async () => {
+  it('serves with the bundled PostgreSQL, and stops on SIGTERM', async () => {
     const env = { PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' };
     const service = launch('npx', ['firstcome', 'serve'], env);
     try {
@@ -134,7 +134,7 @@ describe('installed in an empty folder', () => {
     expect((await service.ended).output).toContain('stopped');
   });
 
-  it('runs what the pages about embedding print', async () => {
+  it('runs the programs of the pages about embedding', async () => {
     await mkdir(join(folder, 'postgres'));
     await chmod(join(folder, 'postgres'), 0o755);
     const postgres = await startBundledPostgres({
@@ -167,7 +167,7 @@ describe('installed in an empty folder', () => {
 
       const [readme = ''] = programsIn(await installed('README.md'));
       const pool = `import pg from 'pg';\nconst pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });`;
-      // The program of the page before has claimed that coupon for this user.
+      // The program of the previous page has claimed that coupon for this user.
       expect(
         await runText(
           'readme.mjs',
@@ -179,16 +179,16 @@ describe('installed in an empty folder', () => {
     }
   });
 
-  it('tells its types to a strict program, without any of the repository', async () => {
+  it('has types for a strict program outside the repository', async () => {
     const lines = [
       `import { AppError, type ClaimOutcome, createFirstcome, type FirstcomeOptions } from 'firstcome';`,
       `import pg from 'pg';`,
       `const options: FirstcomeOptions = { pool: new pg.Pool(), claimTimeoutMs: 2_000 };`,
       'const firstcome = await createFirstcome(options);',
-      `const told: ClaimOutcome = await firstcome.claim({ couponName: 'A', userId: 'b' });`,
-      `if (told.outcome === 'claimed') told.claim.position.toFixed();`,
+      `const result: ClaimOutcome = await firstcome.claim({ couponName: 'A', userId: 'b' });`,
+      `if (result.outcome === 'claimed') result.claim.position.toFixed();`,
       '// @ts-expect-error: a refusal holds no claim',
-      `if (told.outcome === 'sold_out') told.claim;`,
+      `if (result.outcome === 'sold_out') result.claim;`,
       '// @ts-expect-error: there is no such option',
       'await createFirstcome({ ...options, lanes: 1 });',
       `new AppError('internal', { detail: '' }).code;`,

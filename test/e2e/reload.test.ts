@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -10,6 +9,7 @@ import {
   startServiceProcess,
   stillAlive,
 } from '../support/service-process.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const isLinux = process.platform === 'linux';
@@ -19,8 +19,7 @@ let adminFile: string;
 let claimFile: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'firstcome-reload-'));
-  await chmod(folder, 0o755);
+  folder = await createTemporaryFolder('reload');
   adminFile = join(folder, 'admin-key');
   claimFile = join(folder, 'claim-key');
   await write(adminFile, key('admin1'));
@@ -29,7 +28,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await endServiceProcesses();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await removeTemporaryFolder(folder);
 });
 
 const write = (file: string, text: string) => writeFile(file, `${text}\n`, { mode: 0o600 });
@@ -49,7 +48,7 @@ const events = (service: ServiceProcess): Event[] =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line));
 
-/** Sends SIGHUP, and resolves with the event that the service logs then. */
+/** Sends SIGHUP and returns the event that the service then logs. */
 async function reload(service: ServiceProcess, message: string): Promise<Event> {
   const matching = () => events(service).filter(({ msg }) => msg.includes(message));
   const before = matching().length;
@@ -57,17 +56,17 @@ async function reload(service: ServiceProcess, message: string): Promise<Event> 
   return waitFor('log of the reload', () => matching()[before]);
 }
 
-/** Which of the keys open the admin calls; each over connections of its own, so that every worker is asked. */
-async function opening(service: ServiceProcess, keys: string[]): Promise<string[]> {
+/** The keys that admin calls accept. Each request has its own connection, so that every worker gets some. */
+async function acceptedKeys(service: ServiceProcess, keys: string[]): Promise<string[]> {
   const statuses = await Promise.all(
     Array.from({ length: 12 }, async (_, index) => {
-      const asked = keys[index % keys.length] ?? '';
+      const key = keys[index % keys.length] ?? '';
       const answer = await fetch(`${service.url}/api/coupons`, {
-        headers: { Authorization: `Bearer ${asked}`, Connection: 'close' },
+        headers: { Authorization: `Bearer ${key}`, Connection: 'close' },
       });
       await answer.text();
       expect([200, 401]).toContain(answer.status);
-      return answer.status === 200 ? asked : '';
+      return answer.status === 200 ? key : '';
     }),
   );
   return [...new Set(statuses.filter(Boolean))].sort();
@@ -82,17 +81,17 @@ const claim = async (service: ServiceProcess, bearer: string) => {
 };
 
 describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s processes', (workers) => {
-  it('takes over the keys in the files, and stops nothing', async () => {
+  it('accepts the new keys in the files after SIGHUP, and does not stop', async () => {
     const service = await start(workers);
     const all = [key('admin1'), key('admin2')];
-    expect(await opening(service, all)).toEqual([key('admin1')]);
+    expect(await acceptedKeys(service, all)).toEqual([key('admin1')]);
     await write(adminFile, key('admin2'));
     expect(await reload(service, 'API keys read again')).toMatchObject({
       ...{ level: 30, read: ['ADMIN_API_KEY_FILE', 'CLAIM_API_KEY_FILE'] },
       changed: ['ADMIN_API_KEY'],
     });
     await waitFor('new key in every process', async () => {
-      const open = await opening(service, all);
+      const open = await acceptedKeys(service, all);
       return open.length === 1 && open[0] === key('admin2');
     });
     expect(await claim(service, key('claim1'))).toBe(404);
@@ -103,39 +102,39 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
     expect(service.output()).not.toMatch(/stopping|admin2|claim2/);
   });
 
-  it('keeps the keys before while a file cannot be used, and says which', async () => {
+  it('keeps the old keys while a file cannot be used, and names the file', async () => {
     const service = await start(workers);
     await write(claimFile, key('claim2'));
-    for (const [spoil, mistake] of [
+    for (const [breakFile, mistake] of [
       [() => writeFile(adminFile, ''), 'it is empty'],
       [() => writeFile(adminFile, 'with space\n'), 'ADMIN_API_KEY (read from ADMIN_API_KEY_FILE)'],
       [() => write(adminFile, key('claim2')), 'CLAIM_API_KEY must differ'],
       [() => rm(adminFile), 'there is no such file'],
     ] as const) {
-      await spoil();
+      await breakFile();
       const event = await reload(service, 'the API keys were not changed');
       expect(event).toMatchObject({ level: 50, mistakes: [expect.stringContaining(mistake)] });
     }
-    expect(await opening(service, [key('admin1'), key('claim2')])).toEqual([key('admin1')]);
+    expect(await acceptedKeys(service, [key('admin1'), key('claim2')])).toEqual([key('admin1')]);
     expect(await claim(service, key('claim1'))).toBe(404);
     expect(service.output()).not.toMatch(/claim2/);
 
     if (workers === '1' || !isLinux) return;
-    // Those that take the places of others have them too.
+    // Workers that replace dead ones have the keys too.
     const workersOf = () =>
       familyOf(service.pid).filter(({ command }) => /main\.[jt]s worker /.test(command));
     for (const { pid } of workersOf()) process.kill(pid, 'SIGKILL');
     await waitFor('answer of another worker', async () => {
-      const open = await opening(service, [key('admin1')]);
+      const open = await acceptedKeys(service, [key('admin1')]);
       return open[0] === key('admin1');
     });
   });
 });
 
-it('SIGHUP to every process of a service without files of keys stops none', async () => {
+it('stops no process at SIGHUP without files of keys', async () => {
   const service = await startServiceProcess({ DATA_DIR: join(folder, 'data'), WORKERS: '2' });
   const family = isLinux ? familyOf(service.pid) : [];
-  // A postgres that gets it reads its own configuration again.
+  // PostgreSQL reads its configuration again at SIGHUP.
   for (const { pid } of family) process.kill(pid, 'SIGHUP');
   service.signal('SIGHUP');
   await waitFor('log of the signal', () => service.output().includes('SIGHUP has no effect'));
@@ -143,20 +142,17 @@ it('SIGHUP to every process of a service without files of keys stops none', asyn
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
 });
 
-it.runIf(isLinux)(
-  'SIGUSR1 to every process of a service opens no debugger and ends none',
-  async () => {
-    const service = await startServiceProcess({ DATA_DIR: join(folder, 'data'), WORKERS: '2' });
-    const family = familyOf(service.pid);
-    for (let count = 0; count < 3; count += 1) {
-      for (const { pid } of family) process.kill(pid, 'SIGUSR1');
-      // A process that answers has received the signal.
-      for (let asked = 0; asked < 20; asked += 1) {
-        const headers = { Connection: 'close' };
-        expect((await fetch(`${service.url}/readyz`, { headers })).status).toBe(200);
-      }
+it.runIf(isLinux)('opens no debugger and ends no process at SIGUSR1', async () => {
+  const service = await startServiceProcess({ DATA_DIR: join(folder, 'data'), WORKERS: '2' });
+  const family = familyOf(service.pid);
+  for (let count = 0; count < 3; count += 1) {
+    for (const { pid } of family) process.kill(pid, 'SIGUSR1');
+    // A process that answers has received the signal.
+    for (let requests = 0; requests < 20; requests += 1) {
+      const headers = { Connection: 'close' };
+      expect((await fetch(`${service.url}/readyz`, { headers })).status).toBe(200);
     }
-    expect(stillAlive(family)).toEqual(family);
-    expect(service.output()).not.toMatch(/debugger|inspector/i);
-  },
-);
+  }
+  expect(stillAlive(family)).toEqual(family);
+  expect(service.output()).not.toMatch(/debugger|inspector/i);
+});

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
@@ -11,84 +9,86 @@ import {
   runToEnd,
   startServiceProcess,
 } from '../support/service-process.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let folder: string;
 let primary: PostgresServer;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'firstcome-start-'));
+  folder = await createTemporaryFolder('start');
   primary = await PostgresServer.create(await findInstallation(folder), join(folder, 'primary'));
 });
 
 afterAll(async () => {
   await primary.remove();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await removeTemporaryFolder(folder);
 });
 
 afterEach(endServiceProcesses);
 
-/** Starts a command, and does what it waits for once it says that it waits. */
-async function whileItWaits(
+/** Starts a command, and makes the database usable once the command reports that it waits. */
+async function startAndWait(
   args: string[],
   env: Record<string, string>,
-  mend: () => Promise<void>,
+  makeUsable: () => Promise<void>,
 ): Promise<ReturnType<typeof launch>> {
   const started = launch({ DATABASE_WAIT_MS: '600000', ...env }, args);
-  await waitFor('wait for the database', () =>
-    started.output().includes('waiting for the database'),
-  );
-  await mend();
+  await waitFor('report of the wait', () => started.output().includes('waiting for the database'));
+  await makeUsable();
   return started;
 }
 
-describe.runIf(process.platform === 'linux')('a database that starts later', () => {
-  it.each(['1', '2'])('is waited for by a service of %s processes', async (workers) => {
-    await primary.stop('fast');
-    const env = { DATABASE_URL: primary.url(), WORKERS: workers };
-    const service = await whileItWaits(['serve'], env, () => primary.start());
-    const url = await waitFor(
-      'address of the service',
-      () => /serves on (http:\S+)/.exec(service.output())?.[1],
-      { timeoutMs: 60_000 },
-    );
-    const crowd = new Crowd();
-    expect((await crowd.ask(url, { path: '/health' })).status).toBe(200);
-    crowd.leave();
-    const [line = ''] = service.output().split('\n');
-    expect(JSON.parse(line)).toMatchObject({
-      level: 40,
-      msg: `waiting for the database at 127.0.0.1:${primary.port}/postgres`,
-      reason: expect.stringContaining('ECONNREFUSED'),
-    });
-  });
+describe.runIf(process.platform === 'linux')('a database that starts after the service', () => {
+  it.each(['1', '2'])(
+    'starts a service of %s processes once its database starts',
+    async (workers) => {
+      await primary.stop('fast');
+      const env = { DATABASE_URL: primary.url(), WORKERS: workers };
+      const service = await startAndWait(['serve'], env, () => primary.start());
+      const url = await waitFor(
+        'address of the service',
+        () => /serves on (http:\S+)/.exec(service.output())?.[1],
+        { timeoutMs: 60_000 },
+      );
+      const crowd = new Crowd();
+      expect((await crowd.ask(url, { path: '/health' })).status).toBe(200);
+      crowd.leave();
+      const [line = ''] = service.output().split('\n');
+      expect(JSON.parse(line)).toMatchObject({
+        level: 40,
+        msg: `waiting for the database at 127.0.0.1:${primary.port}/postgres`,
+        reason: expect.stringContaining('ECONNREFUSED'),
+      });
+    },
+  );
 
-  it('is waited for by migrate, too', async () => {
+  it('migrates once the database starts', async () => {
     await primary.stop('fast');
     const env = { DATABASE_URL: primary.url() };
-    const migrate = await whileItWaits(['migrate'], env, () => primary.start());
+    const migrate = await startAndWait(['migrate'], env, () => primary.start());
     expect(await migrate.exited).toEqual({ code: 0, signal: null });
     expect(migrate.output()).toMatch(/up to date|applied/);
   });
 
-  it('is waited for no longer once a signal stops the start', async () => {
+  it('stops waiting for the database at a signal', async () => {
     await primary.stop('fast');
     const env = { DATABASE_URL: primary.url() };
-    const service = await whileItWaits(['serve'], env, async () => undefined);
+    const service = await startAndWait(['serve'], env, async () => undefined);
     service.signal('SIGINT');
     expect(await service.exited).toEqual({ code: 0, signal: null });
     expect(service.output()).not.toContain('serves on');
-    const migrate = await whileItWaits(['migrate'], env, async () => undefined);
+    const migrate = await startAndWait(['migrate'], env, async () => undefined);
     migrate.signal('SIGINT');
     expect(await migrate.exited).toEqual({ code: null, signal: 'SIGINT' });
     await primary.start();
   });
 });
 
-it('a standby is waited for until it is promoted', async () => {
+it('starts once a standby is promoted', async () => {
   const standby = await primary.createStandby(join(folder, 'standby'), 'standby');
   try {
-    const service = await whileItWaits(['serve'], { DATABASE_URL: standby.url() }, async () => {
+    const service = await startAndWait(['serve'], { DATABASE_URL: standby.url() }, async () => {
       await standby.query('select pg_promote()');
     });
     await waitFor('address of the service', () => service.output().includes('serves on'), {
@@ -100,7 +100,7 @@ it('a standby is waited for until it is promoted', async () => {
   }
 });
 
-it('a database that does not come is given up, in words that fit a terminal', async () => {
+it('gives up on a missing database with lines of at most 80 columns', async () => {
   await primary.stop('fast');
   const env = { DATABASE_URL: primary.url(), DATABASE_WAIT_MS: '1' };
   for (const command of ['serve', 'migrate']) {
@@ -113,7 +113,7 @@ it('a database that does not come is given up, in words that fit a terminal', as
   await primary.start();
 });
 
-it('the bundled database is used as it is, whatever the variables of libpq say', async () => {
+it('ignores the variables of libpq with the bundled PostgreSQL', async () => {
   const service = await startServiceProcess({
     ...{ DATA_DIR: join(folder, 'data'), WORKERS: '2' },
     ...{ PGHOST: '192.0.2.1', PGPORT: '1', PGUSER: 'eve', PGPASSWORD: 'x', PGDATABASE: 'other' },

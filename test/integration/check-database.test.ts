@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a start refuses before it serves: a database that cannot take every name, or gives an id twice. */
+/** A start refuses a database whose encoding cannot store every name, or whose sequence would give an id twice. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { createFirstcome, migrate as migrateSchema } from '../../src/app/library.ts';
+import { createFirstcome, migrate as migrateSchema } from '../../src/library.ts';
 import { startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const refusedWith = (lines: unknown[]) => ({ name: 'StartError', message: lines.join('\n') });
 
@@ -16,10 +16,10 @@ function expectShortLines(message: string): void {
   for (const line of `firstcome: ${message}`.split('\n')) expect(line.length).toBeLessThan(81);
 }
 
-describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encoding) => {
+describe.each(['LATIN1', 'SQL_ASCII'])('the encoding %s', (encoding) => {
   const name = `shop_${randomBytes(4).toString('hex')}`;
   const urlOf = (database: string) => new URL(`/${database}`, inject('postgresUrl')).href;
-  const made: string[] = [];
+  const created: string[] = [];
   let server: pg.Client;
 
   beforeAll(async () => {
@@ -28,11 +28,11 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     await server.query(
       `create database ${name} encoding '${encoding}' template template0 lc_collate 'C' lc_ctype 'C'`,
     );
-    made.push(name);
+    created.push(name);
   });
 
   afterAll(async () => {
-    for (const database of made) await server.query(`drop database ${database} with (force)`);
+    for (const database of created) await server.query(`drop database ${database} with (force)`);
     await server.end();
   });
 
@@ -54,13 +54,13 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     return rows.length;
   };
 
-  it('is refused by the service, which leaves no table in it', async () => {
+  it('makes the service refuse the database and create no table in it', async () => {
     await expect(startService({ DATABASE_URL: urlOf(name) })).rejects.toMatchObject(refusal);
     expect(await tables()).toBe(0);
     expectShortLines(refusal.message);
   });
 
-  it('is refused by the migration alone, which leaves no table in it', async () => {
+  it('makes firstcome migrate refuse the database and create no table in it', async () => {
     const options = {
       ...{ connectTimeoutMs: 10_000, sleep: systemClock.sleep },
       ...{ schema: undefined, setting: 'DATABASE_SCHEMA' as const, mayAddInstallation: false },
@@ -69,7 +69,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     expect(await tables()).toBe(0);
   });
 
-  it('is refused by the library, which leaves no schema in it', async () => {
+  it('makes the library refuse the database and create no schema in it', async () => {
     const pool = new pg.Pool({ connectionString: urlOf(name) });
     try {
       await expect(migrateSchema({ pool })).rejects.toMatchObject(refusal);
@@ -82,16 +82,16 @@ describe.each(['LATIN1', 'SQL_ASCII'])('a database with the encoding %s', (encod
     }
   });
 
-  it('is replaced by the one that the refusal says how to create', async () => {
+  it('is refused with a statement that creates a database which the service accepts', async () => {
     const creation = refusal.message.split('\n').slice(3).join(' ');
     await server.query(creation);
-    made.push(`${name}_utf8`);
+    created.push(`${name}_utf8`);
     const app = await startService({ DATABASE_URL: urlOf(`${name}_utf8`) });
     await app.stop();
   });
 });
 
-describe('a sequence', () => {
+describe('a start', () => {
   let database: TestDatabase;
 
   beforeEach(async () => {
@@ -114,7 +114,7 @@ describe('a sequence', () => {
       `  select setval('firstcome.coupons_id_seq', ${used});`,
     ]);
 
-  it('behind its table is refused with the statement that helps, exactly as it is printed', async () => {
+  it('refuses a sequence that is behind its table, and prints a statement that repairs it', async () => {
     await database.query('alter table coupons alter column id restart with 1');
     const refusal = refusalAt(1, 8);
     await expect(start()).rejects.toMatchObject(refusal);
@@ -128,26 +128,26 @@ describe('a sequence', () => {
     expect(id).toBe('9');
   });
 
-  it('that has given fewer ids than are in use is refused', async () => {
+  it('refuses a sequence that has given fewer ids than are in use', async () => {
     await database.query(`select setval('coupons_id_seq', 7)`);
     await expect(start()).rejects.toMatchObject(refusalAt(8, 8));
   });
 
   it.each(["setval('coupons_id_seq', 8)", "setval('coupons_id_seq', 9, false)"])(
-    'that gives a free id next is taken: %s',
+    'accepts a sequence whose next id is free: %s',
     async (set) => {
       await database.query(`select ${set}`);
       await start();
     },
   );
 
-  it('of another name is found by its column', async () => {
+  it('finds a renamed sequence by its column', async () => {
     await database.query('alter sequence coupons_id_seq rename to "Ids of coupons"');
     await database.query('alter table coupons alter column id restart with 1');
     await expect(start()).rejects.toThrow(`  select setval('firstcome."Ids of coupons"', 8);`);
   });
 
-  it('that would meet claims or ledger rows of a removed coupon is refused', async () => {
+  it('refuses a sequence whose next id has claims or ledger rows of a removed coupon', async () => {
     await database.query(
       `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
        values (11, 'ada', 1, gen_random_uuid(), now())`,
@@ -162,26 +162,22 @@ describe('a sequence', () => {
     await expect(start()).rejects.toMatchObject(refusalAt(1, 12));
   });
 
-  it('that the role may not read keeps no start back', async () => {
+  it('accepts a sequence that the role may not read', async () => {
     await database.query('alter table coupons alter column id restart with 1');
-    const role = `reader_${randomBytes(4).toString('hex')}`;
-    await database.query(`create role ${role} login password 'secret'`);
+    const role = await createRole(database);
     try {
-      await database.query(`grant usage on schema firstcome to ${role}`);
+      await database.query(`grant usage on schema firstcome to ${role.name}`);
       await database.query(
-        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role}`,
+        `grant select, insert, update on coupons, claims, stock_ledger, schema_migrations, installation to ${role.name}`,
       );
-      const url = new URL(database.url);
-      [url.username, url.password] = [role, 'secret'];
-      const app = await startService({ DATABASE_URL: url.href });
+      const app = await startService({ DATABASE_URL: role.urlOn(database.url).href });
       await app.stop();
     } finally {
-      await database.query(`drop owned by ${role}`);
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 
-  it('behind its table is refused by the library too, in its schema', async () => {
+  it('refuses a sequence of the library that is behind its table, in its own schema', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     try {
       await migrateSchema({ pool, schema: 'sale' });

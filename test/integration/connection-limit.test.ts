@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withStartConnection } from '../../src/adapters/postgres/connect.ts';
-import { checkConnectionLimit } from '../../src/adapters/postgres/connection-limit.ts';
+import { checkConnectionLimit } from '../../src/adapters/postgres/start/connection-limit.ts';
+import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
@@ -32,17 +32,17 @@ const check = (claimConnections: number, queryConnections = 1, processes = 1) =>
     checkConnectionLimit(client, { claimConnections, queryConnections, processes }),
   );
 
-describe('a database that admits few connections', () => {
-  it('serves pools that just fit', async () => {
+describe('a start with few connections', () => {
+  it('accepts pools that just fit into the limit', async () => {
     expect(await check(connectionsMax - reserved - 1)).toBeUndefined();
   });
 
-  it('is refused by pools that never fit, and what the superuser has is not theirs', async () => {
+  it('refuses pools that never fit, and does not count the slots of the superuser', async () => {
     await expect(check(connectionsMax - reserved)).rejects.toThrow('this role may have 17\n');
     await expect(check(5, 4, 2)).rejects.toThrow(/may take 18 connections.*\n\(2 processes/);
   });
 
-  it('is warned of while others have the rest', async () => {
+  it('warns while other sessions hold the connections that the pools may need', async () => {
     const others = Array.from(
       { length: 5 },
       () => new pg.Client({ connectionString: postgres.url() }),
@@ -50,7 +50,7 @@ describe('a database that admits few connections', () => {
     await Promise.all(others.map((other) => other.connect()));
     try {
       expect(await check(12)).toMatch(
-        /of the 17 that the database admits of this role 12 are free/,
+        /of the 17 that the database admits for this role 12 are free/,
       );
       expect(await check(11)).toBeUndefined();
     } finally {
@@ -58,13 +58,13 @@ describe('a database that admits few connections', () => {
     }
   });
 
-  it('holds to the limits of the role and of the database too', async () => {
+  it('respects the limits of the role and of the database', async () => {
     await postgres.query(`alter role ${role} connection limit 9`);
     await expect(check(9)).rejects.toThrow('this role may have 9\n');
     await postgres.query(`alter role ${role} connection limit -1`);
     await postgres.query(`alter database ${role} connection limit 8`);
     await expect(check(8)).rejects.toThrow('this role may have 8\n');
-    // What others have elsewhere takes nothing from it.
+    // A session in another database does not count against its limit.
     const other = new pg.Client({ connectionString: postgres.url() });
     await other.connect();
     expect(await check(7)).toBeUndefined();
@@ -72,15 +72,15 @@ describe('a database that admits few connections', () => {
     await postgres.query(`alter database ${role} connection limit -1`);
   });
 
-  it('keeps the service from starting, with what to do, and leaves nothing behind', async () => {
-    const asked = startService({ ...patience, DATABASE_URL: url, WORKERS: '2' });
-    await expect(asked).rejects.toMatchObject({
+  it('fails with advice and leaves no session behind when the pools do not fit', async () => {
+    const started = startService({ ...patience, DATABASE_URL: url, WORKERS: '2' });
+    await expect(started).rejects.toMatchObject({
       name: 'StartError',
       message: expect.stringMatching(
         /may take 24 connections, .* have 17\n(.*\n)+.*DATABASE_CLAIM_/,
       ),
     });
-    await waitFor('end of its sessions', async () => {
+    await waitFor('the end of its sessions', async () => {
       const sessions = `select from pg_stat_activity where usename = '${role}'`;
       return (await postgres.query(sessions)).length === 0;
     });
@@ -89,10 +89,11 @@ describe('a database that admits few connections', () => {
   });
 });
 
-describe('a pooler before the database', () => {
-  it('keeps the service from starting, with what to do', async () => {
+describe('a start behind a pooler', () => {
+  it('fails and advises to connect to PostgreSQL directly', async () => {
     const proxy = await FaultProxy.before(url);
-    // A pooler greets with a process of its own. BackendKeyData: a K, its length of 12, process and secret key.
+    // A pooler sends a process id of its own in its greeting. BackendKeyData: a K, its length of 12, process and secret
+    // key.
     proxy.editReply = (piece) => {
       const at = piece.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
       if (at >= 0) piece.writeInt32BE(1, at + 5);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Each parameter of a connection URL, on a real server. */
+/** The parameters of a connection URL, tried on a real server. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withStartConnection } from '../../src/adapters/postgres/connect.ts';
-import { ownConnections } from '../../src/adapters/postgres/connections.ts';
+import { driverPool } from '../../src/adapters/postgres/connections/connection-source.ts';
+import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience, startService } from '../support/service.ts';
@@ -45,31 +45,36 @@ const overTcp = () => ({
 });
 
 describe('a connection URL', () => {
-  it('may say everything in front of the query, or behind it', async () => {
+  it('a connection URL has the same effect with its parameters before or in the query', async () => {
     const { host, port, user, password, database } = parts;
     expect(await session(`postgres://${user}:${password}@${host}:${port}/${database}`)).toEqual({
       ...{ ...overTcp(), name: 'firstcome start', zone: expect.anything() },
     });
     const query = `host=${host}&port=${port}&user=${user}&password=${password}&dbname=${database}`;
-    expect(await session(`postgres://nobody@nowhere:1/nothing?${query}`)).toMatchObject(overTcp());
+    expect(await session(`postgres://other@other.example:1/other?${query}`)).toMatchObject(
+      overTcp(),
+    );
   });
 
-  it.each(['in the place of the host', 'in the query'])('leads to a socket, %s', async (where) => {
-    const { port, user, password, database } = parts;
-    const url =
-      where === 'in the query'
-        ? `postgres:///${database}?host=${folder}&port=${port}&user=${user}&password=${password}`
-        : `postgres://${user}:${password}@${encodeURIComponent(folder)}:${port}/${database}`;
-    expect(await session(url)).toMatchObject({ database, user, port: null, address: null });
-    const app = await startService({ ...patience, DATABASE_URL: `${url}` });
-    expect((await fetch(`${app.url}/health`)).status).toBe(200);
-    await app.stop();
-  });
+  it.each(['as the host', 'in the query'])(
+    'connects to a socket that it names %s',
+    async (where) => {
+      const { port, user, password, database } = parts;
+      const url =
+        where === 'in the query'
+          ? `postgres:///${database}?host=${folder}&port=${port}&user=${user}&password=${password}`
+          : `postgres://${user}:${password}@${encodeURIComponent(folder)}:${port}/${database}`;
+      expect(await session(url)).toMatchObject({ database, user, port: null, address: null });
+      const app = await startService({ ...patience, DATABASE_URL: `${url}` });
+      expect((await fetch(`${app.url}/health`)).status).toBe(200);
+      await app.stop();
+    },
+  );
 
-  it('names the sessions, and sets what the service does not set itself', async () => {
+  it('a connection URL names the sessions, and sets what the service does not set', async () => {
     const url = `${postgres.url()}?application_name=shop%20one&options=-c%20TimeZone%3DAsia%2FTokyo%20-c%20geqo%3Doff`;
     expect(await session(url)).toMatchObject({ name: 'shop one', zone: 'Asia/Tokyo' });
-    const connections = ownConnections(
+    const connections = driverPool(
       { url, schema: 'firstcome' },
       {
         ...{ connectionsMax: 1, connectTimeoutMs: 20_000 },
@@ -83,11 +88,11 @@ describe('a connection URL', () => {
          current_setting('geqo') as geqo`,
     );
     expect(rows).toEqual([{ name: 'shop one', zone: 'UTC', geqo: 'off' }]);
-    connections.giveBack(client, true);
+    connections.release(client, true);
     await connections.end();
   });
 
-  it.each(['any', 'read-write', 'primary'])('may ask for a server that is %s', async (wanted) => {
+  it.each(['any', 'read-write', 'primary'])('accepts target_session_attrs=%s', async (wanted) => {
     expect(await session(`${postgres.url()}?target_session_attrs=${wanted}`)).toMatchObject(
       overTcp(),
     );

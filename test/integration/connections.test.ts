@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openDatabase } from '../support/open-database.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
-import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -20,7 +21,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('a connection whose server takes its leave', () => {
+describe('a connection that the server ends', () => {
   let proxy: FaultProxy;
   let connection: Database;
   let lost: Error[];
@@ -28,11 +29,10 @@ describe('a connection whose server takes its leave', () => {
   beforeEach(async () => {
     proxy = await FaultProxy.before(database.url);
     lost = [];
-    connection = new Database({
-      ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
-      ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
-      onIdleConnectionLost: (error) => lost.push(error),
-    });
+    connection = openDatabase(
+      { url: proxy.urlOf(database.url) },
+      { onIdleConnectionLost: (error) => lost.push(error) },
+    );
   });
 
   afterEach(async () => {
@@ -40,10 +40,10 @@ describe('a connection whose server takes its leave', () => {
     await proxy.stop();
   });
 
-  const askNames = () => connection.run(statement('find-coupon-names'), [['LAUNCH']]);
+  const findNames = () => connection.run(statement('find-coupon-names'), [['LAUNCH']]);
 
-  /** What the server says before it ends a session on its own account. */
-  const farewell = (() => {
+  /** The error that the server sends before it ends a session. */
+  const terminated = (() => {
     const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection', ''];
     const body = Buffer.from(`${fields.join('\0')}\0`);
     const head = Buffer.from([0x45, 0, 0, 0, 0]);
@@ -51,44 +51,44 @@ describe('a connection whose server takes its leave', () => {
     return Buffer.concat([head, body]);
   })();
   const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
-  const addFarewell = (piece: Buffer) =>
-    piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, farewell]) : piece;
+  const addTermination = (piece: Buffer) =>
+    piece.subarray(-ready.length).equals(ready) ? Buffer.concat([piece, terminated]) : piece;
 
-  it('in the same piece as its welcome fails the statement, and never the process', async () => {
-    proxy.editReply = addFarewell;
-    await expect(askNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
+  it('an error of the server together with its greeting fails the statement, and never the process', async () => {
+    proxy.editReply = addTermination;
+    await expect(findNames()).rejects.toMatchObject({ name: 'DatabaseFault' });
     proxy.editReply = (piece) => piece;
-    expect(await askNames()).toEqual([]);
+    expect(await findNames()).toEqual([]);
   });
 
-  it('in the same piece as an answer keeps the answer, and is not used again', async () => {
-    await askNames();
-    proxy.editReply = addFarewell;
-    expect(await askNames()).toEqual([]);
+  it('an error of the server together with an answer ends the connection, and the answer counts', async () => {
+    await findNames();
+    proxy.editReply = addTermination;
+    expect(await findNames()).toEqual([]);
     proxy.editReply = (piece) => piece;
-    expect(await askNames()).toEqual([]);
+    expect(await findNames()).toEqual([]);
   });
 
-  it('while nobody uses it is told, and the next statement has another one', async () => {
-    await askNames();
+  it('the loss of an idle connection is logged, and the next statement gets another one', async () => {
+    await findNames();
     await database.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'firstcome'`,
     );
-    await waitFor('lost connection', () => lost.length > 0);
-    expect(await askNames()).toEqual([]);
-    expect(connection.use()).toMatchObject({ total: 1, waiting: 0 });
+    await waitFor('the lost connection', () => lost.length > 0);
+    expect(await findNames()).toEqual([]);
+    expect(connection.usage()).toMatchObject({ total: 1, waiting: 0 });
   });
 
-  it('with many statements waiting serves all of them, on the connections there may be', async () => {
-    const answers = await Promise.all(range(50).map(askNames));
+  it('many statements at once run on no more connections than the limit', async () => {
+    const answers = await Promise.all(range(50).map(findNames));
     expect(answers.flat()).toEqual([]);
-    expect(connection.use().total).toBeLessThanOrEqual(2);
-    expect(connection.use().waiting).toBe(0);
+    expect(connection.usage().total).toBeLessThanOrEqual(2);
+    expect(connection.usage().waiting).toBe(0);
   });
 });
 
-describe('a batch that loses against another transaction', () => {
+describe('a batch', () => {
   let stores: Stores;
 
   beforeAll(() => {
@@ -100,9 +100,10 @@ describe('a batch that loses against another transaction', () => {
     await stores.close();
   });
 
-  it('by a deadlock is tried again, and decided', async () => {
+  it('a batch that loses in a deadlock is retried and decided', async () => {
     await stores.createCoupon('deadlock', 5);
-    // Who closes the circle looks for one soon, and loses: the batch, which waits at a gate until the other waits for it.
+    // The session that closes the circle detects the deadlock after 50 ms, and loses. A gate makes that the batch: it
+    // waits there until the other session waits for it.
     await database.query(
       `do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '50ms'); end $$`,
     );
@@ -128,7 +129,7 @@ describe('a batch that loses against another transaction', () => {
     );
     const deciding = patient.decide('deadlock', ['ada']);
     const untilWaiting = (sessions: number) =>
-      waitFor('sessions that wait', async () => {
+      waitFor('sessions that wait for a lock', async () => {
         const waiting = await database.query(
           `select from pg_stat_activity
            where datname = current_database() and wait_event_type = 'Lock'`,
@@ -136,7 +137,7 @@ describe('a batch that loses against another transaction', () => {
         return waiting.length === sessions;
       });
     await untilWaiting(1);
-    // Granted when the batch has lost; its second try then waits for this transaction alone.
+    // Granted after the batch has lost; its retry then waits for this transaction alone.
     const locking = other.query(`select from coupons where name = 'deadlock' for update`);
     await untilWaiting(2);
     await gate.end();
@@ -155,26 +156,29 @@ describe('a batch that loses against another transaction', () => {
     ['23514', 1, 'refused: refused'],
     ['57014', 1, 'refused: busy'],
     ['XX000', 1, 'unknown'],
-  ])('by %s, %i times in a row, ends as %s', async (code, times, word) => {
-    const name = `conflict ${code} ${times}`;
-    await stores.createCoupon(name, 5);
-    await database.query('create sequence tries');
-    await database.query(
-      `create function fail_at_first() returns trigger language plpgsql as $$
+  ])(
+    'a batch that the database refuses with %s, %i times in a row, ends as %s',
+    async (code, times, outcome) => {
+      const name = `conflict ${code} ${times}`;
+      await stores.createCoupon(name, 5);
+      await database.query('create sequence tries');
+      await database.query(
+        `create function fail_at_first() returns trigger language plpgsql as $$
        begin
          if nextval('tries') <= ${times} then raise 'not now' using errcode = '${code}'; end if;
          return new;
        end $$`,
-    );
-    await database.query(
-      'create trigger fail_at_first before insert on claims for each row execute function fail_at_first()',
-    );
-    const answer = await stores.decide(name, ['ada']);
-    const [tries] = await database.query('select last_value::integer as tries from tries');
-    await database.query('drop trigger fail_at_first on claims');
-    await database.query('drop function fail_at_first');
-    await database.query('drop sequence tries');
-    expect(wordsOf(answer)).toEqual([word]);
-    expect(tries).toEqual({ tries: word === 'claimed' ? times + 1 : times });
-  });
+      );
+      await database.query(
+        'create trigger fail_at_first before insert on claims for each row execute function fail_at_first()',
+      );
+      const answer = await stores.decide(name, ['ada']);
+      const [tries] = await database.query('select last_value::integer as tries from tries');
+      await database.query('drop trigger fail_at_first on claims');
+      await database.query('drop function fail_at_first');
+      await database.query('drop sequence tries');
+      expect(wordsOf(answer)).toEqual([outcome]);
+      expect(tries).toEqual({ tries: outcome === 'claimed' ? times + 1 : times });
+    },
+  );
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
   app = await startService({
     DATABASE_URL: proxy.urlOf(postgres.url()),
     CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
-    // Nothing but what the tests ask for takes a connection.
+    // Only the requests of the tests take a connection.
     STOCK_CHECK_INTERVAL_MS: '0',
     DATABASE_CLAIM_CONNECTIONS: '2',
     DATABASE_QUERY_CONNECTIONS: '2',
@@ -64,29 +64,29 @@ async function newCoupon(amount: number): Promise<string> {
   return `coupon-${coupons}`;
 }
 
-describe('a database that stops and starts under load', () => {
-  it.each(['in good order', 'by a crash of all its backends'])(
-    '%s: every answer is true, and the service recovers without a restart',
+describe('a service under load whose database stops and starts', () => {
+  it.each(['a shutdown', 'a crash of all backends'])(
+    'after %s of its database a service has given only true answers, and recovers without a restart',
     async (how) => {
       const couponName = await newCoupon(2_000);
-      let told = 0;
+      let decided = 0;
       let isOver = false;
       const histories: Promise<History>[] = [];
       const claimMore = () => {
         const userId = `user-${histories.length}`;
-        const ask = { couponName, userId, key: userId };
-        const history = crowd.claimUntilDecided(app.url, ask);
+        const claim = { couponName, userId, key: userId };
+        const history = crowd.claimUntilDecided(app.url, claim);
         histories.push(history);
         void history.then(() => {
-          told += 1;
+          decided += 1;
           if (histories.length < 3_000 || !isOver) claimMore();
         });
       };
       for (const _ of range(50)) claimMore();
-      await waitFor('claims', () => told > 200);
+      await waitFor('the first claims', () => decided > 200);
       if (how === 'in good order') {
         await postgres.stop();
-        await waitFor('unhealthy', async () => (await healthStatus()) === 503);
+        await waitFor('the service to be unhealthy', async () => (await healthStatus()) === 503);
         const alive = await crowd.ask(app.url, { path: '/livez' });
         expect(alive.status).toBe(200);
         await postgres.start();
@@ -94,10 +94,12 @@ describe('a database that stops and starts under load', () => {
       } else {
         await crashBackends();
       }
-      await waitFor('recovery', async () => (await healthStatus()) === 200, { timeoutMs: 60_000 });
-      // The crowd has gone on all the time, so the trouble was in the middle of the sale.
+      await waitFor('the recovery of the service', async () => (await healthStatus()) === 200, {
+        timeoutMs: 60_000,
+      });
+      // The crowd claimed all the time, so the outage was in the middle of the sale.
       isOver = true;
-      await waitFor('end of the sale', () => told >= 3_000 && told === histories.length, {
+      await waitFor('the end of the sale', () => decided >= 3_000 && decided === histories.length, {
         timeoutMs: 60_000,
       });
       const all = await Promise.all(histories);
@@ -109,7 +111,7 @@ describe('a database that stops and starts under load', () => {
     180_000,
   );
 
-  /** What kill -9 of one backend does to all: the server ends every session and recovers from its log. */
+  /** Kills one backend with SIGKILL, so that the server ends every session and recovers from its log. */
   async function crashBackends(): Promise<void> {
     const [row] = await postgres.query<{ pid: number }>(
       `select pid from pg_stat_activity where application_name = 'firstcome' limit 1`,
@@ -119,13 +121,13 @@ describe('a database that stops and starts under load', () => {
   }
 });
 
-describe('a database without a free connection', () => {
-  it('refuses claims for certain and says so to those who ask for health, until one is free', async () => {
+describe('a service whose database has no free connection', () => {
+  it('refuses claims with a definite answer and is unhealthy, until a connection is free', async () => {
     const couponName = await newCoupon(10);
     const others: pg.Client[] = [];
     await proxy.refuse();
-    // A session that ended later would leave a connection to the service.
-    await waitFor('end of the sessions of the service', async () => {
+    // A session that ended later would free a connection for the service.
+    await waitFor('the end of the sessions of the service', async () => {
       const sessions = `select from pg_stat_activity where application_name like 'firstcome%'`;
       return (await query(sessions)).length === 0;
     });
@@ -148,7 +150,7 @@ describe('a database without a free connection', () => {
     expect(wordsOf(await stores.decide(couponName, ['ada']))).toEqual(['refused: not_sent']);
     await stores.close();
     await Promise.all(others.map((client) => client.end()));
-    await waitFor('recovery', async () => (await healthStatus()) === 200);
+    await waitFor('the recovery of the service', async () => (await healthStatus()) === 200);
     expect((await crowd.claim(app.url, { couponName, userId: 'ada' })).status).toBe(200);
   });
 });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the stores, and a program that embeds the engine, get when the database refuses a statement by a rule. */
+/** The faults of the stores and of an embedded engine when the database refuses a statement by a rule. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { createFirstcome, type Firstcome, migrate } from '../../src/app/library.ts';
+import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-describe('a store that is handed what the API would have refused', () => {
+describe('a store that gets values which the API would refuse', () => {
   let stores: Stores;
 
   beforeAll(() => {
@@ -33,7 +33,7 @@ describe('a store that is handed what the API would have refused', () => {
     ['name', { ...coupon, name: '' }],
     ['amount', { ...coupon, name: 'none', amount: 0 }],
     ['closes_at', { ...coupon, name: 'late', opensAt: late, closesAt: early }],
-  ])('names the field %s that its caller can correct', async (field, wrong) => {
+  ])('a store names the field %s for the caller to correct', async (field, wrong) => {
     await expect(stores.coupons.createCoupon({ ...wrong, batchId: newId() })).rejects.toMatchObject(
       {
         code: 'invalid_request',
@@ -43,14 +43,14 @@ describe('a store that is handed what the API would have refused', () => {
     );
   });
 
-  it('blames no caller for what is read', async () => {
+  it('reports a refused read as unavailable, not as an error of the caller', async () => {
     const code = 'unavailable';
     await expect(stores.reader.findClaim('any', 'eve\0')).rejects.toMatchObject({ code });
     await expect(stores.coupons.readCoupons(['any\0'])).rejects.toMatchObject({ code });
   });
 });
 
-describe('an embedded engine whose database refuses', () => {
+describe('an embedded engine', () => {
   const schema = 'sale';
   const warnings: { event: Record<string, unknown>; message: string }[] = [];
   let pool: pg.Pool;
@@ -76,7 +76,7 @@ describe('an embedded engine whose database refuses', () => {
 
   afterAll(() => pool.end());
 
-  it('new coupons, as the sequence is behind, is logged once with the statement that helps', async () => {
+  it('logs once, with the statement that repairs it, that a sequence which is behind refuses new coupons', async () => {
     for (const name of range(3).map(newName)) await engine.createCoupon({ name, amount: 1 });
     await database.query(`alter table ${schema}.coupons alter column id restart with 1`);
     const names = range(3).map(newName);
@@ -102,7 +102,7 @@ describe('an embedded engine whose database refuses', () => {
     for (const name of names) await engine.createCoupon({ name, amount: 1 });
   });
 
-  it('a claim by a trigger decides all others, and logs the function without a value', async () => {
+  it('decides all other claims of a batch when a trigger refuses one, and logs the function without a value', async () => {
     const name = newName();
     await engine.createCoupon({ name, amount: 20 });
     await database.query(
@@ -149,7 +149,7 @@ describe('an embedded engine whose database refuses', () => {
     }
   });
 
-  it('what a caller can correct names the fields as the package does', async () => {
+  it('an embedded engine names the fields of a fault as the package does', async () => {
     const name = newName();
     const opensAt = new Date('2030-01-31T18:00:00Z');
     await engine.createCoupon({ name, amount: 1, opensAt });

@@ -10,7 +10,7 @@ import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
 import { patience, startService } from '../support/service.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),
@@ -42,7 +42,7 @@ type Place = {
   files?: { history?: string; jsonReport?: string };
 };
 
-/** Plays a small scenario, on both nodes unless told otherwise, and tells the verdict, and what was said. */
+/** Runs a small scenario, by default on both nodes, and returns the verdict and the output. */
 async function play(scenario: string, place: Place = { urls: apps.map(({ url }) => url) }) {
   let said = '';
   const output = {
@@ -70,7 +70,7 @@ async function play(scenario: string, place: Place = { urls: apps.map(({ url }) 
   return { verdict, said, judgeAgain };
 }
 
-/** A way to the service on which a hundred requests are cut off, inside of a fault that is told. */
+/** A proxy that cuts off a hundred requests during a fault that its file lists. */
 async function startBreakingProxy(
   url: string,
   onPhase: (phase: 'start' | 'end') => Promise<void>,
@@ -132,7 +132,7 @@ it.each(['127.0.0.2', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
   },
 );
 
-it('judges nobody by a database that the service does not use', async () => {
+it('the audit refuses a database that the service does not use', async () => {
   const other = await createTestDatabase();
   const env = { DATABASE_URL: other.url };
   await (await startService(env)).stop();
@@ -146,16 +146,13 @@ it('judges nobody by a database that the service does not use', async () => {
   }
 });
 
-it('judges by the schema of the service, whatever the role of the audit looks at', async () => {
-  const role = `auditor_${new URL(database.url).pathname.slice(1)}`;
-  await database.query('create schema elsewhere');
-  await database.query('create table elsewhere.coupons (like coupons)');
-  await database.query(`create role ${role} superuser login password 'secret'`);
+it('the audit reads the schema of the service, whatever its own search path is', async () => {
+  await database.query('create schema other');
+  await database.query('create table other.coupons (like coupons)');
+  const role = await createRole(database, 'superuser');
   try {
-    await database.query(`alter role ${role} set search_path = elsewhere`);
-    const url = new URL(database.url);
-    url.username = role;
-    url.password = 'secret';
+    await database.query(`alter role ${role.name} set search_path = other`);
+    const url = role.urlOn(database.url);
     const urls = apps.slice(0, 1).map((app) => app.url);
     const { verdict, judgeAgain } = await play('flash-sale', {
       ...{ urls, env: { DATABASE_URL: url.href } },
@@ -163,12 +160,12 @@ it('judges by the schema of the service, whatever the role of the audit looks at
     expect(verdict).toBe('passed');
     expect(await judgeAgain()).toBe('passed');
   } finally {
-    await database.query(`drop role ${role}`);
-    await database.query('drop schema elsewhere cascade');
+    await role.drop();
+    await database.query('drop schema other cascade');
   }
 });
 
-it('judges by no schema without an installation, and says where there is one', async () => {
+it('the audit refuses a schema without an installation, and says where there is one', async () => {
   const urls = apps.slice(0, 1).map((app) => app.url);
   const env = { DATABASE_SCHEMA: 'sale' };
   await expect(play('flash-sale', { urls, env })).rejects.toThrow(
@@ -176,7 +173,7 @@ it('judges by no schema without an installation, and says where there is one', a
   );
 });
 
-it('names a file that it cannot write before it asks anything, and leaves the last history', async () => {
+it('the drill names a file that it cannot write before its first request, and keeps the last history', async () => {
   const files = { history: join(folder, 'kept.jsonl'), jsonReport: join(folder, 'none/report') };
   await writeFile(files.history, 'kept');
   const refused = play('flash-sale', { files });
@@ -185,23 +182,23 @@ it('names a file that it cannot write before it asks anything, and leaves the la
   expect(await readFile(files.history, 'utf8')).toBe('kept');
 });
 
-it('does not write over the file that tells of the faults', async () => {
-  const history = join(folder, 'told.jsonl');
-  await writeFile(history, 'told');
+it('the drill does not overwrite the file of injected faults', async () => {
+  const history = join(folder, 'kept.jsonl');
+  await writeFile(history, 'kept');
   const refused = play('flash-sale', {
     files: { history },
-    faults: join(folder, '.', 'told.jsonl'),
+    faults: join(folder, '.', 'kept.jsonl'),
   });
   await expect(refused).rejects.toThrow('faults must be a file that the drill does not write');
-  expect(await readFile(history, 'utf8')).toBe('told');
+  expect(await readFile(history, 'utf8')).toBe('kept');
 });
 
-it('tells what is wrong with the command line before what is wrong with a file', async () => {
+it('the drill reports mistakes of the command line before those of a file', async () => {
   const refused = play('storm', { files: { history: join(folder, 'none/history') } });
   await expect(refused).rejects.toThrow(/^scenario must be one of flash-sale, /);
 });
 
-it('says before it begins that there is nothing to judge by, and in the end how to judge', async () => {
+it('the drill says first that it cannot audit, and last how to audit', async () => {
   const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
   const { verdict, said } = await play('flash-sale', { urls: apps.map(({ url }) => url), env });
   expect(verdict).toBe('unknown');
@@ -209,7 +206,7 @@ it('says before it begins that there is nothing to judge by, and in the end how 
   expect(said).toMatch(/\nnot judged; to audit it, run: firstcome audit \S+flash-sale\.jsonl\n$/);
 });
 
-it('says how to judge what it has recorded when it cannot do so itself', async () => {
+it('the drill says how to audit its history when it cannot do so itself', async () => {
   const faults = join(folder, 'never-written.jsonl');
   const unjudged = play('flash-sale', { urls: apps.map(({ url }) => url), faults });
   const byHand = `firstcome audit ${join(folder, 'flash-sale.jsonl')} --faults ${faults}`;
@@ -217,7 +214,7 @@ it('says how to judge what it has recorded when it cannot do so itself', async (
   await expect(unjudged).rejects.toThrow(`\nThen audit with: ${byHand}`);
 });
 
-it('leaves no file behind when it does not begin', async () => {
+it('the drill leaves no file behind when it does not start', async () => {
   const files = {
     history: join(folder, 'unbegun.jsonl'),
     jsonReport: join(folder, 'unbegun.json'),
@@ -227,7 +224,7 @@ it('leaves no file behind when it does not begin', async () => {
   for (const file of Object.values(files)) expect(existsSync(file)).toBe(false);
 });
 
-it('holds a connection that breaks against the service, unless somebody told that he broke it', async () => {
+it('the audit blames a broken connection on the service, unless the fault file lists it', async () => {
   const faults = join(folder, 'faults.jsonl');
   const proxy = await startBreakingProxy(apps[0]?.url ?? '', (phase) =>
     appendFile(faults, `${JSON.stringify({ fault: 'cut', phase, at: new Date() })}\n`),
@@ -250,7 +247,7 @@ it('the audit names a file that it cannot use', async () => {
   await writeFile(text, '# A page');
   const empty = join(folder, 'empty');
   await writeFile(empty, '{}');
-  for (const [options, told] of [
+  for (const [options, message] of [
     [{ historyFile: none }, `${none}: ENOENT`],
     [{ historyFile: folder }, `${folder}: EISDIR`],
     [{ historyFile: text }, `${text}: line 1: is not JSON`],
@@ -260,12 +257,12 @@ it('the audit names a file that it cannot use', async () => {
     [{ historyFile: text, writeDump: join(none, 'x') }, `${join(none, 'x')}: ENOENT`],
   ] as const) {
     const judged = audit(config, options, output);
-    await expect(judged).rejects.toThrow(told);
+    await expect(judged).rejects.toThrow(message);
     await expect(judged).rejects.toThrow(RecordingError);
   }
 });
 
-it('the audit finds an acknowledged claim that is gone', async () => {
+it('the audit finds an acknowledged claim that is missing', async () => {
   const { verdict, judgeAgain } = await play('flash-sale');
   expect(verdict).toBe('passed');
   await database.query('delete from claims where position = 3');

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Connections that are given up although they work: those of a server that was demoted, and those that are old. */
+/** Working connections are ended when their server was demoted or when their lifetime is over. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Database } from '../../src/adapters/postgres/database.ts';
+import type { Database } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
 import type { App } from '../../src/app.ts';
 import { Crowd, range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openDatabase } from '../support/open-database.ts';
 import { startService } from '../support/service.ts';
 import { allAnswer, answersOf, callsOf } from '../support/service-calls.ts';
-import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
+import {
+  createRole,
+  createTestDatabase,
+  schema,
+  type TestDatabase,
+} from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
@@ -45,11 +51,7 @@ function open(options: {
   connectionLifetimeMs?: number;
   random?: () => number;
 }): Database {
-  const connections = new Database({
-    ...{ url: proxy.urlOf(database.url), schema, connectionsMax: 2, connectTimeoutMs: 20_000 },
-    ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
-    ...{ onIdleConnectionLost: () => undefined, ...options },
-  });
+  const connections = openDatabase({ url: proxy.urlOf(database.url) }, options);
   ends.push(() => connections.close());
   return connections;
 }
@@ -63,7 +65,7 @@ describe('a server that is demoted without ending its sessions', () => {
 
   afterAll(() => crowd.leave());
 
-  /** Makes all sessions of now those of a server in recovery; later ones are on a primary. */
+  /** Makes all current sessions behave as on a server in recovery; later ones are on a primary. */
   async function demote(): Promise<number[]> {
     const demoted = await backends();
     await database.query(
@@ -78,7 +80,7 @@ describe('a server that is demoted without ending its sessions', () => {
     return demoted;
   }
 
-  it('fails no read, and loses all sessions at the first one', async () => {
+  it('a server that is demoted without ending its sessions fails no read, and the first read ends all sessions', async () => {
     app = await startService({
       DATABASE_URL: database.url,
       STOCK_CHECK_INTERVAL_MS: '0',
@@ -93,7 +95,7 @@ describe('a server that is demoted without ending its sessions', () => {
       const demoted = await demote();
       expect(demoted.length).toBeGreaterThanOrEqual(2);
       expect((await call('DEMOTED')).status, name).toBe(200);
-      await waitFor('end of the sessions', async () => {
+      await waitFor('the end of the sessions', async () => {
         const left = new Set(await backends());
         return !demoted.some((pid) => left.has(pid));
       });
@@ -104,16 +106,16 @@ describe('a server that is demoted without ending its sessions', () => {
   });
 });
 
-describe('a connection whose lifetime is over', () => {
-  it('is ended while it is idle, and the next statement gets a new one', async () => {
+describe('a connection at the end of its lifetime', () => {
+  it('a connection at the end of its lifetime is ended while idle, and the next statement gets a new one', async () => {
     const connections = open({ connectionLifetimeMs: 20 });
     expect(await findNames(connections)).toEqual([]);
-    await waitFor('end of the connection', async () => (await backends()).length === 0);
+    await waitFor('the end of the connection', async () => (await backends()).length === 0);
     expect(await findNames(connections)).toEqual([]);
   });
 
-  it('ends after the statement that is under way', async () => {
-    // The same for both, so that the time of the one that is used first is over first.
+  it('a connection at the end of its lifetime ends after its running statement', async () => {
+    // Both have the same lifetime, so the one that is used first ends first.
     const connections = open({ connectionLifetimeMs: 50, random: () => 0.5 });
     let isHeld = false;
     proxy.cutWhen = (piece) => {
@@ -122,43 +124,38 @@ describe('a connection whose lifetime is over', () => {
       return 'hold';
     };
     const held = findNames(connections);
-    await waitFor('statement under way', () => proxy.held.length === 1);
+    await waitFor('the running statement', () => proxy.held.length === 1);
     await findNames(connections);
-    await waitFor('end of the other one', () => connections.use().total === 1);
+    await waitFor('the end of the other connection', () => connections.usage().total === 1);
     proxy.release();
     expect(await held).toEqual([]);
-    await waitFor('end of the connection', () => connections.use().total === 0);
+    await waitFor('the end of the connection', () => connections.usage().total === 0);
   });
 
-  it('stays where there is no limit', async () => {
+  it('a connection without a lifetime stays open', async () => {
     const connections = open({ connectionLifetimeMs: 0, connectionsMax: 1 });
     await findNames(connections);
     const before = await backends();
     const aged = open({ connectionLifetimeMs: 20, connectionsMax: 1 });
     for (const _ of range(3)) {
       await findNames(aged);
-      await waitFor('end of the aged one', async () => (await backends()).length === 1);
+      await waitFor(
+        'the end of the connection with a lifetime',
+        async () => (await backends()).length === 1,
+      );
     }
     await findNames(connections);
     expect(await backends()).toEqual(before);
   });
 
-  it('leaves its place to the next one where the database admits no more than there are', async () => {
-    const role = `limited_${new URL(database.url).pathname.slice(1)}`;
+  it('a connection at the end of its lifetime frees its slot before the next one opens, when the database admits no more connections', async () => {
     const connectionsMax = 4;
-    await database.query(
-      `create role ${role} login password 'secret' connection limit ${connectionsMax}`,
-    );
-    await database.query(`grant usage on schema ${schema} to ${role}`);
-    await database.query(`grant select on all tables in schema ${schema} to ${role}`);
-    ends.push(async () => {
-      await database.query(`drop owned by ${role}`);
-      await database.query(`drop role ${role}`);
-    });
-    const url = new URL(database.url);
-    url.username = role;
-    url.password = 'secret';
-    const connections = open({ url: url.href, connectionsMax, connectionLifetimeMs: 1 });
+    const role = await createRole(database, `connection limit ${connectionsMax}`);
+    ends.push(() => role.drop());
+    await database.query(`grant usage on schema ${schema} to ${role.name}`);
+    await database.query(`grant select on all tables in schema ${schema} to ${role.name}`);
+    const { href: url } = role.urlOn(database.url);
+    const connections = open({ url, connectionsMax, connectionLifetimeMs: 1 });
     const callers = range(2 * connectionsMax).map(async () => {
       for (const _ of range(25)) expect(await findNames(connections)).toEqual([]);
     });

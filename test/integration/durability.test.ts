@@ -7,7 +7,7 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  // For every session in this database, as somebody in a hurry would do it; the server itself is as it should be.
+  // A setting of the database, which every session in it gets; the server's own setting is safe.
   const [row] = await database.query<{ name: string }>('select current_database() as name');
   await database.query(`alter database ${row?.name} set synchronous_commit = off`);
 });
@@ -16,14 +16,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('a database that can lose claims is refused, with what to do', async () => {
+it('a start refuses a database that can lose claims, and says what to do', async () => {
   await expect(startService({ DATABASE_URL: database.url })).rejects.toMatchObject({
     name: 'StartError',
     message: expect.stringMatching(/synchronous_commit is off\nTurn it on; .*--unsafe-durability/),
   });
 });
 
-it('is used all the same where that is allowed, and the health says so', async () => {
+it('a start accepts an unsafe database when that is allowed, and its health says so', async () => {
   const app = await startService({ DATABASE_URL: database.url, UNSAFE_DURABILITY: 'true' });
   try {
     const answer = await fetch(`${app.url}/health`);

@@ -7,9 +7,9 @@ import {
   type Firstcome,
   type FirstcomeOptions,
   migrate,
-} from '../../src/app/library.ts';
+} from '../../src/library.ts';
 import { type Cut, FaultProxy } from '../support/fault-proxy.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const schema = 'sale';
@@ -21,7 +21,7 @@ let firstcome: Firstcome | undefined;
 let coupons = 0;
 const newName = () => `COUPON-${++coupons}`;
 
-/** A pool as a host has one: with listeners of its own, and nothing set for the engine. */
+/** A pool of a host, with an error listener of its own and no options for the engine. */
 function openPool(options: pg.PoolConfig = {}): pg.Pool {
   const opened = new pg.Pool({ connectionString: proxy.urlOf(database.url), ...options });
   opened.on('error', () => undefined);
@@ -57,8 +57,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('a schema', () => {
-  it('is migrated once, beside tables of the host that have the same names', async () => {
+describe('migrate', () => {
+  it('migrates a schema once, beside tables of the host with the same names', async () => {
     expect(await migrate({ pool, schema: 'twice' })).toHaveLength(
       (await database.query('select from twice.schema_migrations')).length,
     );
@@ -72,19 +72,16 @@ describe('a schema', () => {
     ).toHaveLength(1);
   });
 
-  it('that an administrator has made is enough for a role that may make none', async () => {
-    const role = `owner_of_${(await database.query<{ name: string }>('select current_database() as name'))[0]?.name}`;
-    await database.query(`create role ${role} login password 'secret'`);
-    await database.query(`create schema lent authorization ${role}`);
-    const url = new URL(proxy.urlOf(database.url));
-    url.username = role;
-    url.password = 'secret';
-    const modest = openPool({ connectionString: url.href });
+  it('works in a schema of an administrator, for a role that may not create schemas', async () => {
+    const role = await createRole(database);
+    await database.query(`create schema lent authorization ${role.name}`);
+    const connectionString = role.urlOn(proxy.urlOf(database.url)).href;
+    const modest = openPool({ connectionString });
     try {
       await expect(migrate({ pool: modest, schema: 'other' })).rejects.toMatchObject({
         name: 'StartError',
         message: expect.stringMatching(
-          /^the database could not be migrated: permission denied for database .*\n(?:.*\n)*`create schema "other" authorization "owner_of_/,
+          /^the database could not be migrated: permission denied for database .*\n(?:.*\n)*`create schema "other" authorization "role_/,
         ),
       });
       expect(await migrate({ pool: modest, schema: 'lent' })).not.toEqual([]);
@@ -93,17 +90,16 @@ describe('a schema', () => {
       await engine.stop();
     } finally {
       await modest.end();
-      await database.query(`drop owned by ${role} cascade`);
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 
-  it('that was not migrated is refused, and so is a name that would need quotes', async () => {
+  it('createFirstcome refuses a schema that was not migrated, and a name that needs quotes', async () => {
     await expect(start({ schema: 'empty' })).rejects.toMatchObject({
       name: 'StartError',
       message: expect.stringContaining('migrate()'),
     });
-    // With a name that is misspelt, migrate() would make a second installation.
+    // migrate() would create a second installation for a misspelt name.
     await expect(start({ schema: 'empty' })).rejects.toThrow(
       /there is an installation in schema .*firstcome/,
     );
@@ -112,8 +108,8 @@ describe('a schema', () => {
   });
 });
 
-describe('a schema of an earlier version', () => {
-  it('is refused before the first call that it could not answer', async () => {
+describe('createFirstcome on a schema of an earlier version', () => {
+  it('createFirstcome refuses a schema of an earlier version before any call', async () => {
     await migrate({ pool, schema: 'earlier' });
     await database.query('drop function earlier.add_stock_2(text, integer, uuid, bigint, integer)');
     await expect(start({ schema: 'earlier' })).rejects.toMatchObject({
@@ -124,7 +120,7 @@ describe('a schema of an earlier version', () => {
 });
 
 describe('an embedded engine', () => {
-  it('gives a crowd the units there are, and answers as the service does', async () => {
+  it('gives a crowd exactly the units there are, with the outcomes of the service', async () => {
     const { claim, createCoupon, readCoupon, addStock, changeCoupon, findClaim, listClaims } =
       await start();
     const name = newName();
@@ -160,7 +156,7 @@ describe('an embedded engine', () => {
     expect(page).toMatchObject({ claims: [{ position: 5 }], more: true });
   });
 
-  it('adds stock once under a key, and refuses the key for another number of units', async () => {
+  it('adds stock once for a key, and refuses the key for another number of units', async () => {
     const { addStock, createCoupon, readCoupon } = await start();
     const name = newName();
     await createCoupon({ name, amount: 1 });
@@ -173,7 +169,7 @@ describe('an embedded engine', () => {
     expect(await readCoupon(name)).toMatchObject({ amount: 3 });
   });
 
-  it('tells every mistake of a call, and changes nothing', async () => {
+  it('reports every mistake of a call, and changes nothing', async () => {
     const { claim, createCoupon } = await start();
     await expect(claim({ couponName: '', userId: 'a\0b' })).rejects.toMatchObject({
       code: 'invalid_request',
@@ -248,7 +244,7 @@ describe('an embedded engine', () => {
     await expect(readCoupon(other)).rejects.toMatchObject({ code: 'coupon_not_found' });
   });
 
-  it('counts members that are undefined as absent, also unknown ones', async () => {
+  it('treats undefined members as absent, also unknown ones', async () => {
     const { createCoupon, changeCoupon, addStock, listClaims, claim } = await start();
     const nothing = { opensAt: undefined, unknown: undefined };
     const name = newName();
@@ -261,7 +257,7 @@ describe('an embedded engine', () => {
     expect((await claim(extra)).outcome).toBe('claimed');
   });
 
-  it('claims for no user whose claim the HTTP API could not look up', async () => {
+  it('refuses a claim for a user whose claim the HTTP API could not read', async () => {
     const { claim, createCoupon, findClaim, readCoupon } = await start();
     const name = newName();
     await createCoupon({ name, amount: 5 });
@@ -270,14 +266,14 @@ describe('an embedded engine', () => {
         code: 'invalid_request',
         fields: [{ field: 'userId', message: expect.stringContaining('not . or ..') }],
       });
-      // Earlier versions let them claim; what they claimed can be found.
+      // Earlier versions accepted claims for these users, so they can be read.
       await expect(findClaim(name, userId)).rejects.toMatchObject({ code: 'claim_not_found' });
     }
     expect((await claim({ couponName: name, userId: '...' })).outcome).toBe('claimed');
     expect(await readCoupon(name)).toMatchObject({ remainingAmount: 4, holders: ['...'] });
   });
 
-  it('reads numbers and times by its own rules, whatever the host has set for its process', async () => {
+  it('parses numbers and times by its own rules, whatever parsers the host has set', async () => {
     const { INT8, INT4, TIMESTAMPTZ } = pg.types.builtins;
     const types = [INT8, INT4, TIMESTAMPTZ];
     const parsers = types.map((type) => pg.types.getTypeParser(type));
@@ -302,7 +298,7 @@ describe('an embedded engine', () => {
     }
   });
 
-  it('stops once, lets the host end its pool, and refuses from then on', async () => {
+  it('stops once, lets the host end its pool, and refuses later calls', async () => {
     const { createCoupon, claim, stop, ...others } = await start();
     const name = newName();
     await createCoupon({ name, amount: 2 });
@@ -333,7 +329,7 @@ describe("the host's sessions", () => {
     'TimeZone',
   ];
 
-  it("never have the engine's settings", async () => {
+  it("the host's sessions never get the engine's settings", async () => {
     const show = async (client: pg.PoolClient) => {
       const values: string[] = [];
       for (const name of settings) values.push((await client.query(`show ${name}`)).rows[0][name]);
@@ -359,7 +355,7 @@ describe("the host's sessions", () => {
     expect(await seen()).toEqual(Array(4).fill(expected));
   });
 
-  it('leave nothing to the engine: settings, prepared statements, temporary tables', async () => {
+  it("the host's sessions pass no settings, prepared statements or temporary tables to the engine", async () => {
     const clients = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
     for (const client of clients) {
       await client.query('create temporary table coupons ()');
@@ -379,23 +375,25 @@ describe("the host's sessions", () => {
     expect(warnings).toEqual([]);
   });
 
-  it('may have left a transaction open: that connection is ended, and the next one used', async () => {
+  it("the engine ends a host's session with an open transaction, and uses the next one", async () => {
     const { createCoupon } = await start();
-    // All that are idle: those that come out of the pool next.
+    // All idle connections, which the pool lends next.
     const clients = await Promise.all(Array.from({ length: 2 }, () => pool.connect()));
     for (const client of clients) {
       await client.query('begin');
       client.release();
     }
     const names = Array.from({ length: 2 }, newName);
-    const told = await Promise.allSettled(names.map((name) => createCoupon({ name, amount: 1 })));
-    for (const { status, ...rest } of told) {
+    const results = await Promise.allSettled(
+      names.map((name) => createCoupon({ name, amount: 1 })),
+    );
+    for (const { status, ...rest } of results) {
       if (status === 'rejected') expect(rest).toMatchObject({ reason: { code: 'unavailable' } });
     }
     await createCoupon({ name: newName(), amount: 1 });
-    const left = clients.length - told.filter((one) => one.status === 'rejected').length;
-    // The server needs a moment to see that a connection was ended.
-    await waitFor('end of the others', async () => {
+    const left = clients.length - results.filter((one) => one.status === 'rejected').length;
+    // The server notices the end of a connection a little later.
+    await waitFor('the end of the other sessions', async () => {
       const open = await database.query(
         `select from pg_stat_activity where datname = current_database() and state like 'idle in trans%'`,
       );
@@ -404,32 +402,32 @@ describe("the host's sessions", () => {
   });
 });
 
-describe('a pool is refused', () => {
+describe('createFirstcome', () => {
   const refused = (options: Partial<FirstcomeOptions>) =>
     expect(createFirstcome({ pool, schema, ...options })).rejects;
 
-  it('that is smaller than what the engine keeps', async () => {
+  it('refuses a pool that is smaller than the engine needs', async () => {
     const small = openPool({ max: 5 });
     await refused({ pool: small }).toThrow('the pool has at most 5 connections');
     await small.end();
   });
 
-  it('that is something else, or nothing', async () => {
-    const told = 'pool must be a Pool of the package pg';
+  it('refuses a pool that is something else, or missing', async () => {
+    const message = 'pool must be a Pool of the package pg';
     const given: unknown[] = [undefined, null, {}, new pg.Client(), database.url];
     for (const other of given) {
-      await refused({ pool: other as pg.Pool }).toThrow(told);
-      await expect(migrate({ pool: other as pg.Pool, schema })).rejects.toThrow(told);
+      await refused({ pool: other as pg.Pool }).toThrow(message);
+      await expect(migrate({ pool: other as pg.Pool, schema })).rejects.toThrow(message);
     }
   });
 
-  it('that asks for binary results', async () => {
+  it('refuses a pool that requests binary results', async () => {
     const binary = openPool({ binary: true } as pg.PoolConfig);
     await refused({ pool: binary }).toThrow('binary');
     await binary.end();
   });
 
-  it('that leads through a pooler, whose sessions are not those that answer', async () => {
+  it('refuses a pool that leads through a pooler', async () => {
     proxy.editReply = (piece) => {
       // BackendKeyData: a K, its length of 12, the process and the secret key.
       const at = piece.indexOf(Buffer.from([0x4b, 0, 0, 0, 12]));
@@ -440,7 +438,7 @@ describe('a pool is refused', () => {
     expect(pool.totalCount).toBe(0);
   });
 
-  it('that lends nothing in time, and a late connection goes back to it', async () => {
+  it('refuses a pool that lends nothing in time, and returns a late connection to it', async () => {
     const busy = openPool({ max: 6 });
     const clients = await Promise.all(Array.from({ length: 6 }, () => busy.connect()));
     await refused({ pool: busy, connectTimeoutMs: 100 }).toThrow('no connection in time');
@@ -449,7 +447,7 @@ describe('a pool is refused', () => {
     await busy.end();
   });
 
-  it('whose database can lose claims, unless that is allowed', async () => {
+  it('refuses a database that can lose claims, unless that is allowed', async () => {
     const hasty = openPool({ options: '-c synchronous_commit=off' });
     await refused({ pool: hasty }).toThrow(/synchronous_commit is off\nTurn it on; or set unsafe/);
     const allowed = await createFirstcome({ pool: hasty, schema, unsafeDurability: true });
@@ -458,14 +456,14 @@ describe('a pool is refused', () => {
     await hasty.end();
   });
 
-  it('with limits that contradict each other, each named as the option it is', async () => {
+  it('refuses limits that contradict each other, and names their options', async () => {
     await refused({ claimTimeoutMs: 1_000, lockTimeoutMs: 500, batchMax: 0 }).toThrow(
       /^batchMax .*\nlockTimeoutMs must be less than half of claimTimeoutMs/,
     );
     await refused({ lanes: 1 } as Partial<FirstcomeOptions>).toThrow('there is no option lanes');
   });
 
-  it('with an option that is unknown, and the nearest one is suggested', async () => {
+  it('refuses an unknown option, and suggests the nearest one', async () => {
     const { schema: _, ...others } = { pool, schema };
     const rows = [
       [{ shcema: schema }, 'there is no option shcema; did you mean schema?'],
@@ -486,13 +484,13 @@ describe('a pool is refused', () => {
   });
 });
 
-describe('an option', () => {
-  it('of the engine may be given to migrate, which takes the same object', async () => {
+describe('the options', () => {
+  it('migrate accepts the options of createFirstcome', async () => {
     const options = { pool, schema, claimConnections: 1, logger: { warn: () => undefined } };
     expect(await migrate(options)).toEqual([]);
   });
 
-  it('that stop does not know is logged, and the engine stops all the same', async () => {
+  it('stop logs unknown options, and stops the engine', async () => {
     const warnings: unknown[] = [];
     const { stop, claim } = await start({
       logger: { warn: (_event, message) => warnings.push(message) },
@@ -503,7 +501,7 @@ describe('an option', () => {
     await expect(claim({ couponName: 'a', userId: 'b' })).rejects.toThrow('stopped');
   });
 
-  it('is not looked for in what a listener is called with', async () => {
+  it('stop finds no options in the arguments of a listener', async () => {
     const warnings: unknown[] = [];
     const { stop, claim } = await start({
       logger: { warn: (_event, message) => warnings.push(message) },
@@ -518,44 +516,47 @@ describe('an option', () => {
 describe('a claim whose answer is lost', () => {
   const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence', 'late'];
 
-  it.each(cuts)('(%s) is decided once, and its connection never goes back', async (cut) => {
-    const warnings: string[] = [];
-    const { createCoupon, claim } = await start({
-      ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 6_000 },
-      logger: { warn: (_event, message) => warnings.push(message) },
-    });
-    const name = newName();
-    await createCoupon({ name, amount: 3 });
-    await claim({ couponName: name, userId: 'first' });
-    let isCut = false;
-    proxy.lateMs = 200;
-    proxy.cutWhen = (piece) => {
-      if (isCut || !piece.includes('claim-batch')) return undefined;
-      isCut = true;
-      return cut;
-    };
-    const outcomes = await Promise.all(
-      ['ada', 'bob', 'eve'].map((userId) => claim({ couponName: name, userId })),
-    );
-    expect(isCut).toBe(true);
-    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual([
-      'claimed',
-      'claimed',
-      'sold_out',
-    ]);
-    expect(warnings.length).toBeGreaterThan(0);
-    // One that is late is there by now, and must not be decided a second time.
-    await new Promise((resolve) => setTimeout(resolve, cut === 'late' ? 500 : 0));
-    const [coupon] = await database.query<{ claims: number; remaining_amount: number }>(
-      `select remaining_amount, (select count(*)::integer from ${schema}.claims where coupon_id = id) as claims
+  it.each(cuts)(
+    'a claim whose answer is lost (%s) is decided once, and its connection never returns to the host',
+    async (cut) => {
+      const warnings: string[] = [];
+      const { createCoupon, claim } = await start({
+        ...{ claimConnections: 1, queryConnections: 1, claimTimeoutMs: 6_000 },
+        logger: { warn: (_event, message) => warnings.push(message) },
+      });
+      const name = newName();
+      await createCoupon({ name, amount: 3 });
+      await claim({ couponName: name, userId: 'first' });
+      let isCut = false;
+      proxy.lateMs = 200;
+      proxy.cutWhen = (piece) => {
+        if (isCut || !piece.includes('claim-batch')) return undefined;
+        isCut = true;
+        return cut;
+      };
+      const outcomes = await Promise.all(
+        ['ada', 'bob', 'eve'].map((userId) => claim({ couponName: name, userId })),
+      );
+      expect(isCut).toBe(true);
+      expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual([
+        'claimed',
+        'claimed',
+        'sold_out',
+      ]);
+      expect(warnings.length).toBeGreaterThan(0);
+      // The database must not decide a late statement a second time.
+      await waitFor('the answer to a late statement', () => proxy.lateUnanswered === 0);
+      const [coupon] = await database.query<{ claims: number; remaining_amount: number }>(
+        `select remaining_amount, (select count(*)::integer from ${schema}.claims where coupon_id = id) as claims
        from ${schema}.coupons where name = $1`,
-      [name],
-    );
-    expect(coupon).toEqual({ claims: 3, remaining_amount: 0 });
-    expect(pool.idleCount).toBe(0);
-  });
+        [name],
+      );
+      expect(coupon).toEqual({ claims: 3, remaining_amount: 0 });
+      expect(pool.idleCount).toBe(0);
+    },
+  );
 
-  it('(a warning at its commit) counts as lost also where the host has silenced warnings', async () => {
+  it('an answer after a warning at the commit counts as lost even when the host has turned warnings off', async () => {
     await database.query(
       `create function ${schema}.warn() returns trigger language plpgsql as
        $$ begin raise warning 'not confirmed'; return null; end $$`,
@@ -580,8 +581,8 @@ describe('a claim whose answer is lost', () => {
   });
 });
 
-describe('a database that hangs', () => {
-  it('is told once, and once that it is back', async () => {
+describe('an embedded engine whose database hangs', () => {
+  it('logs once that the database is gone, and once that it is back', async () => {
     const warnings: string[] = [];
     const impatient = openPool({ connectionTimeoutMillis: 500 });
     const { createCoupon, listClaims, stop } = await start({
@@ -600,10 +601,13 @@ describe('a database that hangs', () => {
         () => 'failed',
       );
     proxy.blackHole(true);
-    await waitFor('line', async () => (await read()) === 'failed' && warnings.length > 0);
+    await waitFor(
+      'the line in the log',
+      async () => (await read()) === 'failed' && warnings.length > 0,
+    );
     expect(await read()).toBe('failed');
     proxy.heal();
-    await waitFor('answer', async () => (await read()) === 'read');
+    await waitFor('an answer', async () => (await read()) === 'read');
     expect(await read()).toBe('read');
     expect(warnings).toEqual([
       expect.stringMatching(/^the database is gone: /),
@@ -615,7 +619,7 @@ describe('a database that hangs', () => {
 });
 
 describe('a read whose connection breaks', () => {
-  it('is unavailable, and who waits for the connection gets another one', async () => {
+  it('a read whose connection breaks is unavailable, and a waiting read gets another connection', async () => {
     const { createCoupon, listClaims } = await start({ queryConnections: 1 });
     const name = newName();
     await createCoupon({ name, amount: 1 });
@@ -626,8 +630,8 @@ describe('a read whose connection breaks', () => {
       return 'behind';
     };
     const query = { couponName: name };
-    const told = await Promise.allSettled([listClaims(query), listClaims(query)]);
-    expect(told).toMatchObject([
+    const results = await Promise.allSettled([listClaims(query), listClaims(query)]);
+    expect(results).toMatchObject([
       { status: 'rejected', reason: { code: 'unavailable' } },
       { status: 'fulfilled', value: { claims: [], more: false } },
     ]);

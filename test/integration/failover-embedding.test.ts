@@ -2,7 +2,7 @@
 /** An embedded engine on a host's pool, whose address leads to one server, then to the other. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createFirstcome, type Firstcome, migrate } from '../../src/app/library.ts';
+import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { migrate } from '../../src/adapters/postgres/migrate.ts';
+import { migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import {
   createTestDatabase,
@@ -42,7 +42,7 @@ const advice = (onSchema: string) => [
   `\`alter database "${url.pathname.slice(1)}" owner to "${role}"\``,
   'or of the schema:',
   onSchema,
-  'Where another role has made the tables, run this as that role.',
+  'If another role created the tables, run this as that role.',
 ];
 
 it('a migration that has to wait for another one says so', async () => {

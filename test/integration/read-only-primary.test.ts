@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A primary that an operator has made read-only, as for maintenance: what it returns is true, and it decides nothing. */
+/** A service on a primary that is read-only, for example during maintenance: reads are correct, claims are refused. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
   await postgres?.remove();
 });
 
-/** From a session that may write, whatever the default. */
+/** Runs a statement in a session that may write, whatever the default is. */
 async function administer(sql: string): Promise<void> {
   const options = '-c default_transaction_read_only=off';
   const client = new pg.Client({ connectionString: postgres.url(), options });
@@ -70,26 +70,29 @@ async function expectMaintenance(): Promise<void> {
 
 async function expectService(): Promise<void> {
   expect(await readiness()).toBe(200);
-  // A moment after a rejected connection for batches none is opened.
-  await waitFor('decision', async () => (await calls.writes.claim?.(coupon))?.status === 200);
+  // After a rejected connection the pool for batches opens no other for a moment.
+  await waitFor(
+    'a decided claim',
+    async () => (await calls.writes.claim?.(coupon))?.status === 200,
+  );
   const all = { ...calls.writes, ...calls.reads };
   expect(await answersOf(all, coupon)).toEqual(allAnswer(all, 'served'));
 }
 
-it('a read-only primary serves reads, refuses writes, and serves both as soon as it takes writes', async () => {
+it('a service on a read-only primary serves reads, refuses writes, and serves both once it takes writes', async () => {
   await crowd.createCoupon(app.url, coupon, 100);
   await crowd.claim(app.url, { couponName: coupon, userId: 'ada' });
   await postgres.query('alter system set default_transaction_read_only = on');
   await postgres.query('select pg_reload_conf()');
-  await waitFor('read-only server', isReadOnly);
+  await waitFor('the server to be read-only', isReadOnly);
   await expectMaintenance();
   await postgres.query('alter system reset default_transaction_read_only');
   await postgres.query('select pg_reload_conf()');
-  await waitFor('server that takes writes', async () => !(await isReadOnly()));
+  await waitFor('the server to take writes', async () => !(await isReadOnly()));
   await expectService();
 });
 
-it('sessions that began while the database was read-only are replaced when it takes writes', async () => {
+it('a service replaces sessions that began while the database was read-only when it takes writes', async () => {
   const [row] = await postgres.query<{ name: string }>('select current_database() as name');
   await administer(`alter database ${row?.name} set default_transaction_read_only = on`);
   await postgres.query(

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A service, and an embedded engine, whose database becomes another one under the same URL. */
+/** A service and an embedded engine whose URL leads to another database than at the start. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { createFirstcome, type Firstcome } from '../../src/app/library.ts';
+import { InstallationWatch } from '../../src/adapters/postgres/installation/installation-watch.ts';
 import type { App } from '../../src/app.ts';
+import { createFirstcome, type Firstcome } from '../../src/library.ts';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { binDirOfProject } from '../support/own-postgres.ts';
 import { patience, startService } from '../support/service.ts';
+import { openStores } from '../support/stores.ts';
 import { migrateDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** Databases of this test on the project's server, reached from one that none of them is. */
+/** The databases of one test on the project's server, managed from a connection to another database. */
 class Databases {
   readonly name = `replaced_${randomBytes(6).toString('hex')}`;
   readonly url: string;
@@ -46,7 +48,7 @@ class Databases {
     await this.admin.query(`drop database if exists ${this.name}${suffix} with (force)`);
   }
 
-  /** Gives a database another name. Sessions on it are ended, and kept out until it is done. */
+  /** Renames a database. Its sessions are ended, and no new ones are admitted until it is renamed. */
   async rename(from: string, to: string): Promise<void> {
     const name = `${this.name}${from}`;
     await this.admin.query(`alter database ${name} allow_connections false`);
@@ -61,7 +63,7 @@ class Databases {
     await this.admin.query(`alter database ${this.name}${to} allow_connections true`);
   }
 
-  /** Rows of one statement, on a database that may be another one at the next call. */
+  /** Runs a statement on a new connection, since the name may lead to another database by the next call. */
   async query(sql: string, suffix = ''): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.urlOf(suffix) });
     await client.connect();
@@ -111,15 +113,19 @@ const create = (name: string, amount: number) => call('/api/coupons', { name, am
 const claim = (name: string, userId: string) =>
   call('/api/coupons/claim', { user_id: userId, coupon_name: name });
 
-const untilStopped = () =>
-  waitFor('stop', async () => (await call('/health')).body.reason === 'installation_changed');
+const untilRefused = () =>
+  waitFor(
+    'the service to refuse calls',
+    async () => (await call('/health')).body.reason === 'installation_changed',
+  );
 
-const untilHealthy = () => waitFor('health', async () => (await call('/health')).status === 200);
+const untilHealthy = () =>
+  waitFor('the service to be healthy', async () => (await call('/health')).status === 200);
 
 const refusal = { status: 503, body: { code: 'unavailable', effect: 'none' } };
 
-/** Nothing but the health of the process is answered, and every refusal says why. */
-async function expectStop(): Promise<void> {
+/** Every call but the liveness check is refused, and the refusal says why. */
+async function expectRefusals(): Promise<void> {
   const calls = [
     () => claim('SALE', 'eve'),
     () => claim('UNKNOWN', 'eve'),
@@ -142,13 +148,13 @@ async function expectStop(): Promise<void> {
   expect(await call('/livez')).toEqual({ status: 200, body: { status: 'alive' } });
 }
 
-/** A sale of one unit, which ada has. */
+/** Creates a coupon with one unit, which ada claims. */
 async function sellOne(): Promise<void> {
   expect((await create('SALE', 1)).status).toBe(201);
   expect((await claim('SALE', 'ada')).status).toBe(200);
 }
 
-/** Puts another installation in the place of the one in use, in one commit and under the connections that live. */
+/** Replaces the installation in use by another one, in one commit, while connections stay open. */
 async function replaceTables(): Promise<void> {
   await migrateDatabase(databases.url, { schema: 'other', newInstallation: true });
   await swapTables();
@@ -161,16 +167,16 @@ const swapTables = () =>
     alter schema aside rename to other;
     commit`);
 
-describe('a service stops deciding and reading', () => {
-  it('when another installation takes the name of its database, and goes on when its own is back', async () => {
+describe('a service', () => {
+  it('refuses claims and reads when another installation takes the name of its database, and continues when its own is back', async () => {
     await start();
     await sellOne();
     await databases.create('_new', 'template1');
     await migrateDatabase(databases.urlOf('_new'));
     await databases.rename('', '_old');
     await databases.rename('_new', '');
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
     expect(await databases.query('select from coupons')).toEqual([]);
 
     await databases.rename('', '_new');
@@ -179,13 +185,13 @@ describe('a service stops deciding and reading', () => {
     expect((await claim('SALE', 'ada')).status).toBe(409);
   });
 
-  it('when a copy of its database takes its name, and a restart accepts the copy', async () => {
+  it('refuses claims and reads when a copy of its database takes its name, and a restart accepts the copy', async () => {
     await start();
     await sellOne();
     await databases.rename('', '_old');
     await databases.create('', `${databases.name}_old`);
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
 
     await start();
     expect(await call('/health')).toMatchObject({ status: 200, body: { status: 'healthy' } });
@@ -193,33 +199,36 @@ describe('a service stops deciding and reading', () => {
     expect((await claim('SALE', 'eve')).body.code).toBe('sold_out');
   });
 
-  it('when its database is dropped and created again, empty and then with another installation', async () => {
+  it('refuses claims and reads when its database is dropped and created again, empty and then with another installation', async () => {
     await start();
     await sellOne();
     await databases.drop();
-    await waitFor('loss', async () => (await call('/health')).status === 503);
+    await waitFor(
+      'the service to be unhealthy',
+      async () => (await call('/health')).status === 503,
+    );
     expect((await call('/health')).body).not.toHaveProperty('reason');
     await databases.create('', 'template1');
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
     await migrateDatabase(databases.url);
-    await expectStop();
+    await expectRefusals();
     expect(await databases.query('select from coupons')).toEqual([]);
 
     await start();
     await sellOne();
   });
 
-  it('when its tables are replaced under connections that live on', async () => {
+  it('refuses claims and reads when its tables are replaced while its connections stay open', async () => {
     await start();
     await sellOne();
     await replaceTables();
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
     expect(await databases.query('select from firstcome.claims')).toEqual([]);
   });
 
-  it('when its tables are restored from a copy under connections that live on', async () => {
+  it('refuses claims and reads when its tables are restored from a copy while its connections stay open', async () => {
     await start();
     await sellOne();
     await databases.query(`begin;
@@ -227,28 +236,28 @@ describe('a service stops deciding and reading', () => {
       create table coupons (like coupons_before including all);
       insert into coupons overriding system value select * from coupons_before;
       commit`);
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
   });
 
-  it('and answers nothing from memory: no sold out coupon, and no coupon that it knows', async () => {
+  it('answers nothing from its caches when its database is replaced', async () => {
     await start();
     await sellOne();
-    await waitFor('memory of the holders', async () => {
+    await waitFor('the sold-out cache', async () => {
       expect((await claim('SALE', 'eve')).body.code).toBe('sold_out');
       const metrics = await (await fetch(`${app?.url}/metrics`)).text();
       return /^firstcome_sold_out_coupons 1$/m.test(metrics);
     });
     await replaceTables();
-    await untilStopped();
-    await expectStop();
+    await untilRefused();
+    await expectRefusals();
     const metrics = await (await fetch(`${app?.url}/metrics`)).text();
     expect(metrics).toMatch(/^firstcome_sold_out_coupons 0$/m);
     expect(metrics).toMatch(/^firstcome_database_up 0$/m);
   });
 });
 
-it('a service goes on through changes of its role and database that concern its sessions', async () => {
+it('a service continues through changes of its role and database that affect its sessions', async () => {
   await start();
   await sellOne();
   await databases.query('create schema evil');
@@ -258,11 +267,11 @@ it('a service goes on through changes of its role and database that concern its 
     `select pg_terminate_backend(pid) from pg_stat_activity
      where datname = current_database() and pid <> pg_backend_pid()`,
   );
-  await waitFor('claim', async () => (await claim('SALE', 'ada')).status === 409);
+  await waitFor('a decided claim', async () => (await claim('SALE', 'ada')).status === 409);
   expect((await call('/health')).status).toBe(200);
 });
 
-it('a role that may not read the identifier of the cluster still identifies an installation', async () => {
+it('a service whose role may not read the identifier of the cluster still identifies its installation', async () => {
   const role = `guest_${databases.name}`;
   await databases.query(`create role ${role}`);
   try {
@@ -280,6 +289,21 @@ it('a role that may not read the identifier of the cluster still identifies an i
   } finally {
     await databases.query(`drop owned by ${role}`);
     await databases.query(`drop role ${role}`);
+  }
+});
+
+it('a claim and a read get the same reason when a new connection finds another installation', async () => {
+  await migrateDatabase(databases.url);
+  for (const first of ['claim', 'read']) {
+    const installation = new InstallationWatch({ identity: 'before', warn: () => undefined });
+    const stores = openStores(databases.url, { installation });
+    const detail =
+      'the database is not the one that was there at the start: it was replaced or restored';
+    const refused = { kind: 'refused', reason: 'not_sent', detail };
+    if (first === 'claim') expect(await stores.decide('SALE', ['ada'])).toMatchObject(refused);
+    await expect(stores.coupons.readCoupons(['SALE'])).rejects.toMatchObject({ detail });
+    expect(await stores.decide('SALE', ['ada'])).toMatchObject(refused);
+    await stores.close();
   }
 });
 
@@ -306,7 +330,7 @@ describe('an embedded engine', () => {
     return engine;
   };
 
-  it('stops when its tables are replaced, warns once, and goes on when they are back', async () => {
+  it('refuses calls when its tables are replaced, warns once, and continues when they are back', async () => {
     const { createCoupon, claim: take, readCoupon, listClaims } = await startEngine();
     await createCoupon({ name: 'SALE', amount: 1 });
     const command = { couponName: 'SALE', userId: 'ada' };
@@ -317,7 +341,7 @@ describe('an embedded engine', () => {
         () => false,
         ({ code }) => code === 'unavailable',
       );
-    await waitFor('stop', isRefused);
+    await waitFor('the engine to refuse calls', isRefused);
     for (const later of [
       () => take(command),
       () => createCoupon({ name: 'NEW', amount: 1 }),
@@ -328,7 +352,7 @@ describe('an embedded engine', () => {
     }
     expect(warnings).toEqual([expect.stringContaining('is not the one of the start')]);
     await swapTables();
-    await waitFor('way on', () =>
+    await waitFor('the engine to continue', () =>
       take(command).then(
         ({ outcome }) => outcome === 'already_claimed',
         () => false,
@@ -363,23 +387,23 @@ describe('behind a proxy that leads to another server', () => {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  it('a service stops with the first new connection, though older ones live on, and goes on when led back', async () => {
+  it('a service refuses claims and reads after the first new connection, though older ones stay open, and continues when the proxy leads back', async () => {
     const [one, two] = servers.map((server) => server.url()) as [string, string];
     await start({ DATABASE_URL: proxy.urlOf(one) });
     await sellOne();
     await migrateDatabase(two);
     proxy.leadTo(two);
-    // Reads of their own, which need more connections than are open.
-    await waitFor('stop', async () => {
+    // Separate reads, which need more connections than are open.
+    await waitFor('the service to refuse calls', async () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => call('/api/coupons')));
       return answers.every(({ status }) => status === 503);
     });
-    await expectStop();
-    // Each look opens a connection anew: an old one would show the right database.
+    await expectRefusals();
+    // Each health check opens a new connection: an old one would show the right database.
     for (let look = 0; look < 5; look += 1) {
       expect((await call('/health')).body.reason).toBe('installation_changed');
     }
-    await expectStop();
+    await expectRefusals();
     proxy.leadTo(one);
     await untilHealthy();
     expect((await claim('SALE', 'ada')).status).toBe(409);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The filter that keeps reads off a standby: where it stands in the plans, and how often it runs. */
+/** The plans of reads run require_primary(), which fails on a standby, exactly once. */
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/test-database.
 
 const folder = new URL('../../src/adapters/postgres/sql/', import.meta.url);
 
-/** For each type of a parameter a value that finds nothing, so that no row is ever fetched. */
+/** A value for each type of parameter that finds no row. */
 const nothing: Record<string, unknown> = {
   bigint: '999',
   integer: 10,
@@ -22,7 +22,7 @@ const guarded = readdirSync(folder)
   })
   .filter(({ text }) => /^(?!--).*require_primary\(\)/m.test(text));
 
-/** The types of a statement's parameters, in their order. */
+/** The types of a statement's parameters, in order. */
 function typesOf(text: string): string[] {
   const types: string[] = [];
   for (const [, number, type = ''] of text.matchAll(/\$(\d+)::(\w+(?:\[\])?)/g)) {
@@ -47,7 +47,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** How often the function ran, as far as that is not yet passed on to the server's statistics. */
+/** How often the function ran in this transaction. */
 async function calls(): Promise<number> {
   const { rows } = await client.query<{ calls: string }>(
     `select calls from pg_stat_xact_user_functions where funcname = 'require_primary'`,
@@ -59,7 +59,7 @@ it.each(guarded)(
   'require_primary() runs once in $name, also where no row matches',
   async ({ name, text, types }) => {
     const values = types.map((type) => nothing[type]);
-    // More often than a plan for these values alone is made: the last ones run on the plan for all values.
+    // PostgreSQL makes custom plans for the first five runs; the last runs use the generic plan.
     for (let time = 1; time <= 7; time += 1) {
       await client.query('begin');
       const before = await calls();

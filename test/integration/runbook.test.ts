@@ -2,7 +2,7 @@
 /** The SQL that the runbook gives to an operator, on a sale in which something is off. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { setSequenceSql } from '../../src/adapters/postgres/coupon-sequence.ts';
+import { setSequenceSql } from '../../src/adapters/postgres/start/coupon-sequence.ts';
 import { runbookText } from '../observability/shipped-files.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The rule that says in which schema of a database the service and the library find their tables. */
+/** The schema in which the service and the library find or create their tables. */
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrationFiles } from '../../src/adapters/postgres/migration-files.ts';
-import { createFirstcome, migrate as migrateLibrary } from '../../src/app/library.ts';
+import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
 import type { App } from '../../src/app.ts';
+import { createFirstcome, migrate as migrateLibrary } from '../../src/library.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import { patience, startService } from '../support/service.ts';
 import {
   createEmptyDatabase,
+  createRole,
   migrateDatabase,
   type TestDatabase,
 } from '../support/test-database.ts';
@@ -72,18 +73,18 @@ const couponsIn = async (schema: string) =>
     ({ name }) => name,
   );
 
-/** What Ruby on Rails leaves in a database. */
+/** The table that Ruby on Rails has in a database. */
 const railsTables = `create table public.schema_migrations (version varchar primary key);
   create table public.coupons (id bigint primary key, code text)`;
 
-describe('on a database without an installation', () => {
-  it('the service creates one in the schema firstcome', async () => {
+describe('a start on a database without an installation', () => {
+  it('creates one in the schema firstcome', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
     expect(await schemasWith('coupons')).toEqual(['firstcome']);
   });
 
-  it('tables of another program in public stay untouched', async () => {
+  it('leaves the tables of another program in public as they are', async () => {
     await database.query(railsTables);
     await start();
     expect(await create('SALE')).toBe(201);
@@ -102,14 +103,14 @@ describe('on a database without an installation', () => {
     },
   );
 
-  it('several that start at once make one installation', async () => {
+  it('creates one installation when several services start together', async () => {
     const holder = new pg.Client({ connectionString: database.url });
     await holder.connect();
-    // The lock of all migrations, by any release.
+    // The lock for migrations, which every release takes.
     await holder.query('select pg_advisory_lock(7241865325823964)');
     const starting = [migrateAs(), migrateAs('public'), migrateAs('sale'), migrateAs()];
     const ended = Promise.allSettled(starting);
-    await waitFor('four that wait for the lock', async () => {
+    await waitFor('four services to wait for the lock', async () => {
       const waiting = await database.query(
         `select from pg_locks where locktype = 'advisory' and not granted
          and database = (select oid from pg_database where datname = current_database())`,
@@ -137,7 +138,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('is brought up to date where it is, and goes on', async () => {
+  it('an installation of release 0.1 in public is brought up to date in its schema, with all of its data', async () => {
     await start();
     expect(await claim('OLD', 'ada')).toBe(200);
     await restart();
@@ -149,7 +150,7 @@ describe('an installation of release 0.1 in public', () => {
     );
   });
 
-  it('stays the only one when a schema firstcome appears under the running service', async () => {
+  it('an installation of release 0.1 in public stays the only one when a schema firstcome appears later', async () => {
     await start();
     await database.query('create schema firstcome');
     await database.query('create table firstcome.coupons (id bigint)');
@@ -157,7 +158,7 @@ describe('an installation of release 0.1 in public', () => {
     expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 2 });
   });
 
-  it('is used by the library too, which makes no other', async () => {
+  it('an installation of release 0.1 in public is used by the library too, which creates no other', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     await migrateLibrary({ pool });
     const engine = await createFirstcome({ pool });
@@ -169,21 +170,21 @@ describe('an installation of release 0.1 in public', () => {
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not left for a new one where another program has a table installation beside it', async () => {
+  it('an installation of release 0.1 in public is not replaced by a new one when another program has a table named installation beside it', async () => {
     await database.query('create table public.installation (name text)');
     expect(await refusalOf(start())).toBe(
-      'StartError: beside the installation in schema public, another program has\n' +
-        'taken names that this version needs: installation\n' +
-        'Rename what has these names, or move it to another schema.',
+      'StartError: beside the installation in schema public, another program uses\n' +
+        'names that this version needs: installation\n' +
+        'Rename its objects, or move them to another schema.',
     );
     expect(await schemasWith('coupons')).toEqual(['public']);
   });
 
-  it('is not hidden by a DATABASE_SCHEMA without one: the service refuses to start', async () => {
+  it('an installation of release 0.1 in public is not hidden by a DATABASE_SCHEMA without an installation: the service refuses to start', async () => {
     expect(await refusalOf(start({ DATABASE_SCHEMA: 'firstcome' }))).toBe(
       'StartError: schema firstcome has no installation, but schema public has one\n' +
-        'To go on with that one, set DATABASE_SCHEMA=public.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set DATABASE_SCHEMA=public.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
@@ -193,21 +194,21 @@ describe('an installation of release 0.1 in public', () => {
     expect(await claim('OLD', 'ada')).toBe(200);
   });
 
-  it('stands beside a new one that was asked for, and neither sees the other', async () => {
+  it('an installation of release 0.1 in public is independent of a new one that migrate --new-installation creates', async () => {
     await migrateAs('sale', true);
     await start({ DATABASE_SCHEMA: 'sale' });
     expect((await call('/api/coupons/OLD')).status).toBe(404);
     expect(await create('OLD', 1)).toBe(201);
     expect(await claim('OLD', 'ada')).toBe(200);
     expect(await database.query('select from public.claims')).toEqual([]);
-    // Out of the reach of a service that is not given a schema, so nothing is ambiguous.
+    // A service without a configured schema does not search this one, so its choice is clear.
     await restart();
     expect((await call('/api/coupons/OLD')).body).toMatchObject({ remaining_amount: 3 });
   });
 });
 
-describe('an installation of release 0.1 that followed a search path', () => {
-  it('of a role with a schema of its own is found, with its list of migrations in public', async () => {
+describe('an installation of release 0.1 in the first schema of a search path', () => {
+  it('an installation in the search path of the role is found, with its list of migrations in public', async () => {
     await database.query('create schema firstcome');
     await migrateAsReleased(database.url);
     expect(await schemasWith('coupons')).toEqual(['firstcome']);
@@ -219,7 +220,7 @@ describe('an installation of release 0.1 that followed a search path', () => {
     expect(await schemasWith('schema_migrations')).toEqual(['public']);
   });
 
-  it('of the URL is found, whatever its name', async () => {
+  it('an installation in the search path of the URL is found, whatever its name', async () => {
     await database.query('create schema "Shop \\ one"');
     const url = new URL(database.url);
     url.searchParams.set('options', '-c search_path="Shop\\ one"');
@@ -232,26 +233,26 @@ describe('an installation of release 0.1 that followed a search path', () => {
   });
 });
 
-describe('an installation in a schema that a service does not find by itself', () => {
+describe('an installation outside the search path', () => {
   beforeEach(() => migrateAs('sale'));
 
-  it('is not hidden by a DATABASE_SCHEMA that was forgotten: the service refuses to start', async () => {
+  it('an installation outside the search path is not hidden when DATABASE_SCHEMA is missing: the service refuses to start', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
-        'To go on with that one, set DATABASE_SCHEMA=sale.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set DATABASE_SCHEMA=sale.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'run once with DATABASE_SCHEMA=firstcome:\n' +
         '  firstcome migrate --new-installation',
     );
     expect(await schemasWith('coupons')).toEqual(['sale']);
   });
 
-  it('stays alone until a program that embeds the engine names another schema', async () => {
+  it('an installation outside the search path stays the only one until an embedding program sets another schema', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
-        'To go on with that one, set the option schema to sale.\n' +
-        'To make a new one, which shares no coupon with it,\n' +
+        'To continue with that one, set the option schema to sale.\n' +
+        'To create a new one, which shares no coupon with it,\n' +
         'set the option schema to firstcome.',
     );
     await migrateLibrary({ pool, schema: 'firstcome' });
@@ -272,7 +273,7 @@ describe('two installations', () => {
     await migrateAs('firstcome', true);
   });
 
-  it('are refused by their names until DATABASE_SCHEMA chooses one', async () => {
+  it('two installations are refused with their names until DATABASE_SCHEMA selects one', async () => {
     expect(await refusalOf(start())).toBe(
       'StartError: this database has 2 installations, in the schemas\nfirstcome and public\n' +
         'Set DATABASE_SCHEMA to the one that holds your coupons.',
@@ -284,7 +285,7 @@ describe('two installations', () => {
     }
   });
 
-  it('are refused by the library until the option schema chooses one', async () => {
+  it('two installations are refused by the library until the option schema selects one', async () => {
     const pool = new pg.Pool({ connectionString: database.url });
     const message = 'Set the option schema to the one that holds your coupons.';
     await expect(migrateLibrary({ pool })).rejects.toThrow(message);
@@ -297,34 +298,37 @@ describe('two installations', () => {
   });
 });
 
-describe('names that another program has taken', () => {
+describe('names that another program uses', () => {
   it.each<[string, string]>([
     ['its coupons', 'create table sale.coupons (id bigint)'],
     ['its claims', 'create table sale.claims (id bigint)'],
     ['its list of migrations', 'create table sale.schema_migrations (version text)'],
     ['a view called installation', 'create view sale.installation as select 1 as id'],
-  ])('are refused and left as they are: %s', async (_, statement) => {
-    await database.query('create schema sale');
-    await database.query(statement);
-    const name = /sale\.(\w+)/.exec(statement)?.[1];
-    const message = new RegExp(
-      `^StartError: schema sale holds something else under names that\\n` +
-        `firstcome needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
-    );
-    expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
-    const pool = new pg.Pool({ connectionString: database.url });
-    expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
-    expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
-    await pool.end();
-    const there = await database.query(
-      `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
-    );
-    expect(there).toEqual([{ relname: name }]);
-  });
+  ])(
+    'names that another program uses are refused and left as they are: %s',
+    async (_, statement) => {
+      await database.query('create schema sale');
+      await database.query(statement);
+      const name = /sale\.(\w+)/.exec(statement)?.[1];
+      const message = new RegExp(
+        `^StartError: in schema sale another program uses names that firstcome\\n` +
+          `needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
+      );
+      expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
+      const pool = new pg.Pool({ connectionString: database.url });
+      expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
+      expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
+      await pool.end();
+      const there = await database.query(
+        `select relname from pg_class c where relnamespace = 'sale'::regnamespace and relkind in ('r', 'v')`,
+      );
+      expect(there).toEqual([{ relname: name }]);
+    },
+  );
 });
 
-describe('an installation that lacks a part is refused', () => {
-  it('its id, with the statement that writes a new one', async () => {
+describe('a start refuses an installation', () => {
+  it('a start refuses an installation without its id, and prints a statement that writes a new one', async () => {
     await migrateAs();
     await database.query('delete from firstcome.installation');
     const message = await refusalOf(start());
@@ -334,7 +338,7 @@ describe('an installation that lacks a part is refused', () => {
     await start();
   });
 
-  it('a table', async () => {
+  it('a start refuses an installation without one of its tables', async () => {
     await migrateAs();
     await database.query('drop table firstcome.stock_ledger');
     expect(await refusalOf(start())).toMatch(
@@ -343,19 +347,16 @@ describe('an installation that lacks a part is refused', () => {
   });
 });
 
-describe('a session of ours', () => {
+describe('a session of the service', () => {
   it('works in its schema, whatever the URL and the role set', async () => {
     await start();
     expect(await create('SALE')).toBe(201);
-    const role = `hostile_${new URL(database.url).pathname.slice(1)}`;
     await database.query('create schema other');
     await database.query('create table other.coupons (like firstcome.coupons)');
-    await database.query(`create role ${role} superuser login password 'secret'`);
+    const role = await createRole(database, 'superuser');
     try {
-      await database.query(`alter role ${role} set search_path = other, pg_catalog`);
-      const url = new URL(database.url);
-      url.username = role;
-      url.password = 'secret';
+      await database.query(`alter role ${role.name} set search_path = other, pg_catalog`);
+      const url = role.urlOn(database.url);
       url.searchParams.set('options', '-c search_path=other');
       await restart({ DATABASE_URL: url.href, WORKERS: '1', STOCK_CHECK_INTERVAL_MS: '20' });
       expect((await call('/api/coupons/SALE')).status).toBe(200);
@@ -365,11 +366,11 @@ describe('a session of ours', () => {
     } finally {
       await app?.stop();
       app = undefined;
-      await database.query(`drop role ${role}`);
+      await role.drop();
     }
   });
 
-  it('works in its schema also over a pool whose connections look elsewhere', async () => {
+  it('works in its schema also on a host pool with another search path', async () => {
     await migrateAs();
     await database.query('create schema other');
     await database.query('create table other.coupons (like firstcome.coupons)');

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { withStartConnection } from '../../src/adapters/postgres/connect.ts';
-import { ownConnections } from '../../src/adapters/postgres/connections.ts';
+import { driverPool } from '../../src/adapters/postgres/connections/connection-source.ts';
+import { withStartConnection } from '../../src/adapters/postgres/start/start-connection.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../support/certificates.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 afterEach(endServiceProcesses);
 
-/** A client that takes any certificate. */
+/** Options of a client that accepts any certificate. */
 async function withTls<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
   const client = new pg.Client({
     connectionString: postgres.url(),
@@ -56,7 +56,7 @@ async function withTls<Result>(work: (client: pg.Client) => Promise<Result>): Pr
   }
 }
 
-/** Gives the server this certificate, and waits until it shows it to clients. */
+/** Gives the server this certificate, and waits until it uses it. */
 async function present({ cert, key }: Certificate): Promise<void> {
   const { uid, gid } = await stat(dataFolder);
   for (const [from, to] of [
@@ -73,7 +73,7 @@ async function present({ cert, key }: Certificate): Promise<void> {
   await postgres.query(`alter system set ssl_ca_file = 'root.crt'`);
   await postgres.query('select pg_reload_conf()');
   const expected = (await readFile(cert, 'utf8')).replaceAll(/-----.*-----|\s/g, '');
-  await waitFor('certificate of the server', () =>
+  await waitFor('the new certificate of the server', () =>
     withTls(async (client) => {
       const { stream } = (client as unknown as { connection: { stream: TLSSocket } }).connection;
       return stream.getPeerCertificate().raw.toString('base64') === expected;
@@ -87,7 +87,7 @@ const urlWith = (query: string, host = 'localhost') => {
   return `${url.href}?${query}`;
 };
 
-/** Whether the session is encrypted; rejects with the refusal to start, which must not wait. */
+/** Whether the session is encrypted; rejects when the start is refused, which must happen without a wait. */
 const encrypted = (query: string, host?: string) =>
   withStartConnection(
     {
@@ -105,8 +105,8 @@ const encrypted = (query: string, host?: string) =>
     },
   );
 
-/** Words that may stand over several lines. */
-const spread = (words: string) => new RegExp(words.replaceAll(' ', '\\s+'));
+/** A pattern for a text whose spaces may be line breaks. */
+const acrossLines = (text: string) => new RegExp(text.replaceAll(' ', '\\s+'));
 
 const refused = (query: string) =>
   encrypted(query).then(
@@ -114,21 +114,21 @@ const refused = (query: string) =>
     () => true,
   );
 
-describe('sslmode', () => {
+describe('a connection', () => {
   const withCa = (mode: string) => `sslmode=${mode}&sslrootcert=${authority.cert}`;
   const withStranger = (mode: string) => `sslmode=${mode}&sslrootcert=${stranger.cert}`;
 
-  it('that is not given, or is disable, does not encrypt', async () => {
+  it('a connection without sslmode, or with disable, is not encrypted', async () => {
     expect(await encrypted('')).toBe(false);
     expect(await encrypted('sslmode=disable')).toBe(false);
   });
 
-  it('require encrypts, and verifies nothing', async () => {
+  it('a connection with sslmode=require is encrypted and verifies nothing', async () => {
     expect(await encrypted('sslmode=require')).toBe(true);
   });
 
   it.each(['require', 'verify-ca', 'verify-full'])(
-    '%s with an authority takes a certificate that it has signed, and no other',
+    'a connection with %s and an authority accepts only certificates of that authority',
     async (mode) => {
       expect(await encrypted(withCa(mode))).toBe(true);
       expect(await encrypted(withCa(mode), '127.0.0.1')).toBe(true);
@@ -139,34 +139,34 @@ describe('sslmode', () => {
     },
   );
 
-  it('verify-full without an authority trusts those that Node trusts', async () => {
+  it('a connection with verify-full and no authority trusts those that Node trusts', async () => {
     await expect(encrypted('sslmode=verify-full')).rejects.toThrow(/certificate/);
   });
 
-  it('verify-full alone looks at the name of the host', async () => {
+  it('a connection verifies the name of the host with verify-full only', async () => {
     await present(makeCertificate(folder, authority, { name: 'other', hosts: 'DNS:db.example' }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
       expect(await encrypted(withCa('verify-ca'))).toBe(true);
-      await expect(encrypted(withCa('verify-full'))).rejects.toThrow(spread('does not match'));
+      await expect(encrypted(withCa('verify-full'))).rejects.toThrow(acrossLines('does not match'));
     } finally {
       await present(usual);
     }
   });
 
-  it('that verifies refuses a certificate that has expired', async () => {
+  it('a connection that verifies the server refuses an expired certificate', async () => {
     await present(makeCertificate(folder, authority, { name: 'expired', days: -1 }));
     try {
       expect(await encrypted('sslmode=require')).toBe(true);
       for (const mode of ['require', 'verify-ca', 'verify-full']) {
-        await expect(encrypted(withCa(mode))).rejects.toThrow(spread('has expired'));
+        await expect(encrypted(withCa(mode))).rejects.toThrow(acrossLines('has expired'));
       }
     } finally {
       await present(usual);
     }
   });
 
-  it('with a certificate of the client proves who it is', async () => {
+  it('a connection authenticates with a client certificate', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const [{ usename = '' } = {}] = await postgres.query<{ usename: string }>(
@@ -179,10 +179,10 @@ describe('sslmode', () => {
     try {
       const as = ({ cert, key }: Certificate) =>
         `${withCa('verify-full')}&sslcert=${cert}&sslkey=${key}`;
-      await waitFor('rule of the server', () => refused(withCa('require')));
+      await waitFor('the new rule of the server', () => refused(withCa('require')));
       expect(await encrypted(as(ours))).toBe(true);
       await expect(encrypted(as(theirs))).rejects.toThrow(
-        spread('certificate authentication failed'),
+        acrossLines('certificate authentication failed'),
       );
       await expect(encrypted(as({ cert: ours.cert, key: theirs.key }))).rejects.toThrow(
         /^the certificates that DATABASE_URL names cannot be used/,
@@ -190,16 +190,16 @@ describe('sslmode', () => {
     } finally {
       await writeFile(hba, before);
       await postgres.query('select pg_reload_conf()');
-      await waitFor('rule of the server', () => encrypted(withCa('require')));
+      await waitFor('the new rule of the server', () => encrypted(withCa('require')));
     }
   });
 });
 
-describe('files of certificates', () => {
-  it('are read anew for each connection, and a broken one does not count', async () => {
+describe('certificate files', () => {
+  it('certificate files are read again for each connection, and a broken file is ignored', async () => {
     const root = join(folder, 'root.crt');
     await copyFile(authority.cert, root);
-    const connections = ownConnections(
+    const connections = driverPool(
       { url: urlWith(`sslmode=verify-full&sslrootcert=${root}`), schema },
       {
         ...{ connectionsMax: 9, connectTimeoutMs: 20_000 },
@@ -211,7 +211,7 @@ describe('files of certificates', () => {
       },
     );
     try {
-      const connect = async () => connections.giveBack(await connections.connect(), true);
+      const connect = async () => connections.release(await connections.connect(), true);
       await connect();
       await writeFile(root, 'half of a certif');
       await connect();
@@ -226,9 +226,9 @@ describe('files of certificates', () => {
   });
 
   it.each([
-    ['that holds none', 'no certificate'],
-    ['that is empty', ''],
-  ])('%s keeps a service from starting', async (_what, text) => {
+    ['a certificate file without a certificate', 'no certificate'],
+    ['an empty certificate file', ''],
+  ])('a service does not start with %s', async (_what, text) => {
     const path = join(folder, 'broken.crt');
     await writeFile(path, text);
     await expect(encrypted(`sslmode=verify-ca&sslrootcert=${path}`)).rejects.toMatchObject({
@@ -239,7 +239,7 @@ describe('files of certificates', () => {
 });
 
 describe('a service', () => {
-  it('has every one of its sessions encrypted', async () => {
+  it('a service encrypts all of its sessions', async () => {
     const url = urlWith(`sslmode=verify-full&sslrootcert=${authority.cert}&application_name=shop`);
     const app = await startService({ ...patience, DATABASE_URL: url });
     try {
@@ -255,31 +255,33 @@ describe('a service', () => {
     }
   });
 
-  it('whose server insists on TLS does not start without, with what to do', async () => {
+  it('a service without sslmode does not start on a server that requires TLS, and says what to do', async () => {
     const hba = join(dataFolder, 'pg_hba.conf');
     const before = await readFile(hba, 'utf8');
     const reload = () => withTls((client) => client.query('select pg_reload_conf()'));
     await writeFile(hba, before.replaceAll(/^host /gm, 'hostssl '));
     await reload();
     try {
-      await waitFor('rule of the server', () => refused(''));
+      await waitFor('the new rule of the server', () => refused(''));
       await expect(encrypted('')).rejects.toThrow(
-        spread('no encryption The server wants TLS: add sslmode'),
+        acrossLines('no encryption The server wants TLS: add sslmode'),
       );
     } finally {
       await writeFile(hba, before);
       await reload();
-      await waitFor('rule of the server', () => refused('').then((isRefused) => !isRefused));
+      await waitFor('the new rule of the server', () =>
+        refused('').then((isRefused) => !isRefused),
+      );
     }
   });
 
-  it('whose server has TLS off does not start with it, with what to do', async () => {
+  it('a service with sslmode does not start on a server without TLS, and says what to do', async () => {
     await postgres.query('alter system set ssl = off');
     await postgres.query('select pg_reload_conf()');
     try {
-      await waitFor('end of TLS', () => refused('sslmode=require'));
+      await waitFor('the end of TLS', () => refused('sslmode=require'));
       await expect(encrypted('sslmode=require')).rejects.toThrow(
-        spread(
+        acrossLines(
           'does not support SSL connections Turn TLS on in the server, or write sslmode=disable',
         ),
       );
@@ -293,7 +295,7 @@ describe('a command', () => {
   const migrate = (query: string, env: Record<string, string> = {}) =>
     runToEnd({ DATABASE_URL: urlWith(query), NODE_EXTRA_CA_CERTS: '', ...env }, ['migrate']);
 
-  it('says nothing but what it has to say, whatever the mode', async () => {
+  it('a command prints nothing besides its own output, in any sslmode', async () => {
     for (const query of ['sslmode=require', `sslmode=verify-ca&sslrootcert=${authority.cert}`]) {
       const { code, output } = await migrate(query);
       expect({ code, output }).toEqual({
@@ -303,7 +305,7 @@ describe('a command', () => {
     }
   });
 
-  it('with sslrootcert=system trusts the authorities that Node is given', async () => {
+  it('a command with sslrootcert=system trusts the authorities that Node has', async () => {
     expect(await migrate('sslrootcert=system')).toMatchObject({
       ...{ code: 1, output: expect.stringContaining('certificate') },
     });
@@ -312,7 +314,7 @@ describe('a command', () => {
     ).toMatchObject({ code: 0 });
   });
 
-  it('takes from the variables of libpq what the URL leaves out', async () => {
+  it('a command takes parameters that the URL lacks from the variables of libpq', async () => {
     const { hostname, port, username, password, pathname } = new URL(postgres.url());
     const variables = {
       ...{ PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: password },

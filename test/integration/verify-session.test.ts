@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A new connection is verified before it is handed out, whether it is the service's own or lent by a host's pool. */
+/** A new connection is verified before its first use, both from the service's pool and from a host's pool. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Database, type DatabaseOptions } from '../../src/adapters/postgres/database.ts';
+import type { Database, DatabaseOptions } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
-import { migrate } from '../../src/app/library.ts';
+import { migrate } from '../../src/library.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openDatabase } from '../support/open-database.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { migrateDatabase, schema } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -43,17 +44,14 @@ function open(kind: 'own' | 'lent', options: Partial<DatabaseOptions> = {}): Dat
     pool = new pg.Pool({ connectionString: url });
     pool.on('error', () => undefined);
   }
-  connections = new Database({
-    ...(pool === undefined ? { url } : { hostPool: pool }),
-    ...{ schema, connectionsMax: 1, connectTimeoutMs: 20_000, answerTimeoutMs: 20_000 },
-    ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000 },
-    onIdleConnectionLost: () => undefined,
+  connections = openDatabase(pool === undefined ? { url } : { hostPool: pool }, {
+    connectionsMax: 1,
     ...options,
-  } as DatabaseOptions);
+  });
   return connections;
 }
 
-// A statement that a standby answers.
+// A statement that works on a standby.
 const readSettings = (database: Database) => database.run(statement('read-durability'), []);
 
 const openSessions = async () =>
@@ -64,19 +62,19 @@ const openSessions = async () =>
   ).length;
 
 describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
-  it('to a standby is ended before any statement runs', async () => {
+  it('a new connection to a standby is ended before it runs any statement', async () => {
     proxy.leadTo(pair.standby.url());
     const database = open(kind);
     await expect(readSettings(database)).rejects.toMatchObject({
       ...{ name: 'DatabaseFault', reason: 'not_sent', effect: 'none', code: '25006' },
       cause: { message: expect.stringContaining('not a writable primary') },
     });
-    await waitFor('end of the session', async () => (await openSessions()) === 0);
+    await waitFor('the end of the session', async () => (await openSessions()) === 0);
     proxy.leadTo(pair.primary.url());
-    await waitFor('answer', async () => (await readSettings(database)).length === 1);
+    await waitFor('an answer', async () => (await readSettings(database)).length === 1);
   });
 
-  it('is not opened right after another one was rejected', async () => {
+  it('a new connection is not opened shortly after another one was rejected', async () => {
     proxy.leadTo(pair.standby.url());
     let checks = 0;
     proxy.cutWhen = (piece) => {
@@ -90,7 +88,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     expect(checks).toBe(1);
   });
 
-  it('to a read-only server is accepted for reads and rejected for batches', async () => {
+  it('a new connection to a read-only server is accepted for reads and rejected for batches', async () => {
     const [database, url] = ['read_only', proxy.urlOf(pair.primary.url('read_only'))];
     await pair.primary.query(`create database ${database}`);
     await migrateDatabase(pair.primary.url(database));
@@ -115,7 +113,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     }
   });
 
-  it('is given up when the server does not answer the check in time', async () => {
+  it('a new connection is ended when the server does not answer the check in time', async () => {
     proxy.cutWhen = (piece) => (piece.includes('pg_is_in_recovery') ? 'silence' : undefined);
     const database = open(kind, { connectTimeoutMs: 2_000 });
     await expect(readSettings(database)).rejects.toMatchObject({
@@ -132,7 +130,7 @@ it('the audit takes no dump from a standby', async () => {
   await expect(dumpOf(pair.standby.url())).rejects.toThrow('it is a standby');
 });
 
-it('a migration on a standby is refused and says where to run it', async () => {
+it('a migration refuses a standby and says where to run it', async () => {
   await pair.primary.query('create database fresh');
   await pair.untilSame();
   await expect(migrateDatabase(pair.standby.url('fresh'))).rejects.toMatchObject({

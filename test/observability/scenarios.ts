@@ -135,7 +135,7 @@ export const scenarios: Record<string, Scenario> = {
     const idle: RawConnection[] = [];
     while (idle.length < connectionsMax * idleShare && !over.aborted) {
       const connection = await RawConnection.open(port);
-      await connection.ask(get('/livez'));
+      await connection.send(get('/livez'));
       idle.push(connection);
     }
     await until(over);

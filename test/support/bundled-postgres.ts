@@ -9,12 +9,12 @@ import { prepareTemplate } from './test-database.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** A PostgreSQL of this run's own: the URL of a database from which others can be created. */
+    /** The URL of a database on this run's own PostgreSQL, from which test databases are created. */
     postgresUrl: string;
   }
 }
 
-/** Runs a PostgreSQL for a whole project of tests: the bundled one, or the one that the system has. */
+/** Runs a PostgreSQL for a project of tests: the bundled one, or the one installed on the system. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'firstcome-test-'));
   const binDir = project.name.includes('system') ? systemPostgresBinDir() : undefined;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Connections for tests that write requests byte by byte. */
+/** Connections for tests that write requests byte by byte, and requests as bytes. */
 import net from 'node:net';
 import { type Answer, type Client, parseAnswer } from './contract-client.ts';
 import { waitFor } from './wait-for.ts';
 
-/** A connection on which bytes can be written at any time. It stays open until the service closes it. */
+/** A connection on which a test can write bytes at any time. It stays open until the service closes it. */
 export function connectTo({ client }: { client: Client }) {
   const socket = net.connect({ port: client.port, host: '127.0.0.1', allowHalfOpen: true });
   const connection = {
@@ -14,7 +14,7 @@ export function connectTo({ client }: { client: Client }) {
     closed: new Promise((resolve) => socket.once('close', resolve)),
     /** The answers so far; the last one may not be complete. */
     answers: (): Answer[] => textsOf(connection.received).map(parseAnswer),
-    /** Waits for as many answers, with their bodies. */
+    /** Waits for this many answers with their bodies. */
     untilAnswers: (count: number) =>
       waitFor(`answer ${count}`, () => {
         const texts = textsOf(connection.received);
@@ -51,7 +51,7 @@ export function claimOf(coupon: string, user: string, ...headers: string[]): str
   return requestOf('POST /api/coupons/claim', [`Content-Length: ${body.length}`, ...headers], body);
 }
 
-/** A body of so many bytes in one chunk, and the end of it. */
+/** A complete body of this many bytes in one chunk. */
 export function chunked(bytes: number): string {
   return `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n0\r\n\r\n`;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Certificates for tests, made by `openssl`: authorities, and what they sign. */
+/** Certificates for tests, created with `openssl`. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export type Certificate = { cert: string; key: string };
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** Makes an authority in the folder. */
+/** Creates a certificate authority in the folder. */
 export function makeAuthority(folder: string, name: string): Certificate {
   const files = filesOf(folder, name);
   const out = ['-keyout', files.key, '-out', files.cert];
@@ -17,7 +17,7 @@ export function makeAuthority(folder: string, name: string): Certificate {
   return files;
 }
 
-/** Makes a certificate that the authority has signed; `days` below 0 makes one that has expired. */
+/** Creates a certificate signed by the authority; with `days` below 0 it has expired. */
 export function makeCertificate(
   folder: string,
   authority: Certificate,

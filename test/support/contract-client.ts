@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A client that sends what it is told, byte for byte where need be, and gives back all that was answered. */
+/** An HTTP client that sends exactly what a test specifies, byte by byte if needed, and returns the whole answer. */
 import http from 'node:http';
 import net from 'node:net';
 
-/** What a service answered. */
+/** The answer of a service. */
 export type Answer = {
   status: number;
   headers: http.IncomingHttpHeaders;
   text: string;
-  /** The text as JSON; throws when it is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  /** The text parsed as JSON; throws if it is not JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: the tests read answers of every shape.
   readonly json: any;
 };
 
-/** A request; the body goes out as it is when it is a text or bytes, else as JSON. */
+/** A request. A body that is a string or bytes is sent unchanged, any other as JSON. */
 export type Call = {
   method: string;
   path: string;
@@ -23,7 +23,7 @@ export type Call = {
 
 type Headers = http.OutgoingHttpHeaders;
 
-/** Calls one service over connections that stay open. Nothing is normalised, neither paths nor headers. */
+/** Calls one service over kept connections. Normalises neither paths nor headers. */
 export type Client = {
   url: string;
   port: number;
@@ -33,12 +33,12 @@ export type Client = {
   patch(path: string, body: unknown, headers?: Headers): Promise<Answer>;
   /** Claims one unit; `key` is the `Idempotency-Key`. */
   claim(user: string, coupon: string, key?: string): Promise<Answer>;
-  /** Writes bytes to a connection of their own and gives back all that is answered until it ends. */
+  /** Writes bytes to a new connection and returns everything that is received until it closes. */
   raw(bytes: string | Buffer): Promise<string>;
   close(): void;
 };
 
-/** A client of the service at `url`; each request carries `headers`. */
+/** A client of the service at `url` that adds `headers` to each request. */
 export function clientOf(url: string, headers: Headers = {}): Client {
   const port = Number(new URL(url).port);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
@@ -119,14 +119,14 @@ function exchange(port: number, bytes: string | Buffer): Promise<string> {
     const socket = net.connect({ port, host: '127.0.0.1' });
     const chunks: Buffer[] = [];
     socket.on('data', (chunk) => chunks.push(chunk));
-    // With bytes of ours that it did not read, the service ends the connection by a reset behind its answer.
+    // If the service has not read all bytes, it resets the connection after its answer.
     socket.on('error', (error) => chunks.length === 0 && reject(error));
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
     socket.write(bytes);
   });
 }
 
-/** The single answer in the bytes of a connection that has ended. */
+/** Parses the only answer in the bytes of a closed connection. */
 export function parseAnswer(bytes: string): Answer {
   const [head = '', ...rest] = bytes.split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');

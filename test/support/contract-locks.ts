@@ -3,17 +3,17 @@ import pg from 'pg';
 import { until } from './contract-service.ts';
 import type { TestDatabase } from './test-database.ts';
 
-/** A coupon whose row another transaction holds: nothing can be decided on it until `release`. */
+/** A coupon whose row another transaction has locked: no claim of it can be decided before `release`. */
 export type HeldCoupon = {
-  /** Resolves when as many statements as this wait for the row. */
+  /** Resolves when this many statements wait for the row. */
   untilWaiting(statements?: number): Promise<void>;
-  /** Ends, from outside, the connections of the statements that wait for the row; tells how many. */
+  /** Terminates the sessions that wait for the row, and returns how many there were. */
   cutWaiting(): Promise<number>;
   /** May be called twice. */
   release(): Promise<void>;
 };
 
-/** Takes the lock of a coupon's row and keeps it. */
+/** Locks the row of a coupon until `release`. */
 export async function holdCoupon(database: TestDatabase, name: string): Promise<HeldCoupon> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();

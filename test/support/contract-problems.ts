@@ -18,7 +18,7 @@ const row = (status: number, error: string, more: Partial<ProblemRow> = {}): Pro
   ...more,
 });
 
-/** The table of errors as the contract prints it: the texts are those that clients compare with. */
+/** The table of errors in the contract. Clients compare with these texts. */
 export const problemTable = {
   invalid_request: row(400, 'invalid request'),
   sold_out: row(400, 'coupon out of stock'),
@@ -49,11 +49,11 @@ export const problemTable = {
 /** A code of the table. */
 export type ProblemCode = keyof typeof problemTable;
 
-// What a client must never read: SQL, the database's words, stacks, files and addresses.
+// What no client may read: SQL, messages of the database, stacks, files and addresses.
 const leaks =
   /\b(?:select|insert|update|delete)\b.+\b(?:from|into|set)\b|SQLSTATE|postgres|constraint|relation|\bpg_|node_modules|\.ts:|\.js:|\bat \S+ \(|(?<![-\w.])5432(?![-\w])|ECONN|FST_ERR|HPE_/i;
 
-/** The answer is this problem, whole: status, members and headers as the contract's table has them. */
+/** Expects exactly this problem: status, members and headers as in the table of the contract. */
 export function expectProblem(answer: Answer, code: ProblemCode): void {
   const { status, error, effect, retryAfter } = problemTable[code];
   expect(`${answer.status} ${answer.text}`).toContain(`${status} {`);
@@ -84,14 +84,14 @@ export function expectProblem(answer: Answer, code: ProblemCode): void {
   expectApiHeaders(answer);
 }
 
-/** The answer says that these fields are wrong, and no others. */
+/** Expects a 400 that names exactly these fields. */
 export function expectInvalid(answer: Answer, ...fields: string[]): void {
   expectProblem(answer, 'invalid_request');
   const named = answer.json.errors.map((wrong: { field: string }) => wrong.field);
   expect(named.sort()).toEqual([...fields].sort());
 }
 
-/** What every answer of the API carries. */
+/** Expects the headers that every answer of the API has. */
 export function expectApiHeaders(answer: Answer): void {
   expect(answer.headers['x-content-type-options']).toBe('nosniff');
   expect(answer.headers['cache-control']).toBe('no-store');

@@ -1,89 +1,116 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What a file of contract tests stands on: a service on a database of its own, and coupons to try things on. */
-import { setTimeout } from 'node:timers/promises';
+/** The set-up of contract tests: a service on a database of its own, and the requests that most tests begin with. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { type Answer, type Client, clientOf } from './contract-client.ts';
 import { patience, startService } from './service.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { waitFor } from './wait-for.ts';
 
-/** Set while the tests of the file run. */
-export type ContractService = { app: App; client: Client; database: TestDatabase };
+/** A running service, its database, and a client of it. Set while the tests of the file run. */
+export class ContractService {
+  app!: App;
+  client!: Client;
+  database!: TestDatabase;
+
+  /** The same service with another client, such as one that sends a key. */
+  with(client: Client): ContractService {
+    return Object.assign(new ContractService(), this, { client });
+  }
+
+  /** Creates a coupon and returns its name. By default it has 10 units and is open. */
+  async createCoupon(fields: Record<string, unknown> = {}): Promise<string> {
+    const body = { name: newName(), amount: 10, ...fields };
+    const answer = await this.client.post('/api/coupons', body);
+    expect(answer.status, answer.text).toBe(201);
+    return body.name;
+  }
+
+  /** Claims a unit, which must succeed, and returns the answer. */
+  async mustClaim(coupon: string, claim: { user?: string; key?: string } = {}): Promise<Answer> {
+    const answer = await this.client.claim(claim.user ?? 'holder', coupon, claim.key);
+    expect(answer.status, answer.text).toBe(200);
+    return answer;
+  }
+
+  /** The numbers of coupons, claims and ledger rows, and the stock: equal before and after a call that stores nothing. */
+  async storedCounts(): Promise<unknown> {
+    const [counts] = await this.database.query(
+      `select (select count(*) from coupons) as coupons, (select count(*) from claims) as claims,
+         (select count(*) from stock_ledger) as ledger, (select sum(remaining_amount) from coupons) as remaining`,
+    );
+    return counts;
+  }
+
+  /** Starts another service on the same database, and stops it after `run`. */
+  async withAnother(
+    env: Record<string, string>,
+    run: (other: ContractService) => Promise<void>,
+  ): Promise<void> {
+    const other = Object.assign(new ContractService(), { database: this.database });
+    await other.start({ ...patience, ...env });
+    try {
+      await run(other);
+    } finally {
+      await other.stop();
+    }
+  }
+
+  /** Starts the service on its database. */
+  async start(env: Record<string, string>): Promise<void> {
+    this.app = await startService({ DATABASE_URL: this.database.url, ...env });
+    this.client = clientOf(this.app.url);
+  }
+
+  /** Stops the service, also when its start has failed. */
+  async stop(): Promise<void> {
+    this.client?.close();
+    await this.app?.stop();
+  }
+}
 
 /**
- * Starts a service before the tests of this file, or of this `describe`, and ends it after them. Where they do not say how
- * long a claim may take they are not about time.
+ * Starts a service before the tests of this file, or of this `describe`, and stops it after them. Unless `env` limits the
+ * time of a claim, the service has limits that no test reaches.
  */
 export function useService(env: Record<string, string> = {}): ContractService {
-  const service = {} as ContractService;
+  const service = new ContractService();
   beforeAll(async () => {
     service.database = await createTestDatabase();
-    const limits = env.CLAIM_TIMEOUT_MS === undefined ? patience : {};
-    service.app = await startService({ DATABASE_URL: service.database.url, ...limits, ...env });
-    service.client = clientOf(service.app.url);
+    await service.start({ ...(env.CLAIM_TIMEOUT_MS === undefined ? patience : {}), ...env });
   });
   afterAll(async () => {
-    service.client?.close();
-    await service.app?.stop();
+    await service.stop();
     await service.database?.drop();
   });
   return service;
 }
 
-let couponCount = 0;
+let nameCount = 0;
 
 /** A name that no other coupon of this file has. */
 export function newName(prefix = 'coupon'): string {
-  couponCount += 1;
-  return `${prefix}-${couponCount}`;
+  nameCount += 1;
+  return `${prefix}-${nameCount}`;
 }
 
-/** Creates a coupon and gives back its name: 10 units, open, unless told otherwise. */
-export async function aCoupon(
-  { client }: Pick<ContractService, 'client'>,
-  fields: Record<string, unknown> = {},
-): Promise<string> {
-  const body = { name: newName(), amount: 10, ...fields };
-  const answer = await client.post('/api/coupons', body);
-  expect(answer.status, answer.text).toBe(201);
-  return body.name;
-}
-
-/** Claims for this user, who must win, and gives back the answer. */
-export async function aClaim(
-  { client }: Pick<ContractService, 'client'>,
-  coupon: string,
-  claim: { user?: string; key?: string } = {},
-): Promise<Answer> {
-  const answer = await client.claim(claim.user ?? 'holder', coupon, claim.key);
-  expect(answer.status, answer.text).toBe(200);
-  return answer;
-}
-
-/** The path of a coupon, and of what lies below it. */
+/** The path of a coupon, or of something below it. */
 export function pathOf(coupon: string, ...below: string[]): string {
   return ['/api/coupons', ...[coupon, ...below].map(encodeURIComponent)].join('/');
 }
 
-/** The number of coupons, claims and ledger rows: equal before and after what must store nothing. */
-export async function storedCounts({ database }: ContractService): Promise<unknown> {
-  const [counts] = await database.query(
-    `select (select count(*) from coupons) as coupons, (select count(*) from claims) as claims,
-       (select count(*) from stock_ledger) as ledger, (select sum(remaining_amount) from coupons) as remaining`,
-  );
-  return counts;
-}
-
-/** Asks again, every few milliseconds, until the answer is as wished, and gives that answer back. */
+/** Reads a value again and again until it is as expected, and returns it. */
 export async function until<Value>(
-  ask: () => Promise<Value>,
-  wished: (value: Value) => boolean,
+  read: () => Promise<Value>,
+  isExpected: (value: Value) => boolean,
 ): Promise<Value> {
-  const deadlineMs = Date.now() + 20_000;
-  for (;;) {
-    const value = await ask();
-    if (wished(value)) return value;
-    await setTimeout(5);
-    if (Date.now() > deadlineMs) throw new Error(`never as wished: ${JSON.stringify(value)}`);
-  }
+  let value: Value | undefined;
+  const isReached = async () => {
+    value = await read();
+    return isExpected(value);
+  };
+  await waitFor('expected value', isReached, { everyMs: 5 }).catch((error) => {
+    throw new Error(`the last value was ${JSON.stringify(value)}`, { cause: error });
+  });
+  return value as Value;
 }

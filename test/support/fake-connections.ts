@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A limit of connections under clients and a clock that the test moves, without sockets. */
+/** The limit of connections with fake clients and a clock that the test sets, without sockets. */
 import { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Connections } from '../../src/entrypoints/http/connections.ts';
+import { Connections } from '../../src/entrypoints/http/connections/connections.ts';
 
 type Response = EventEmitter & { req: { complete: boolean }; headersSent: boolean };
 
@@ -12,9 +12,9 @@ export class FakeClient extends EventEmitter {
   bytesRead = 0;
   writable = true;
   isClosed = false;
-  /** Where Node keeps the response that is under way. */
+  /** Node keeps the response under way here. */
   _httpMessage: Response | null = null;
-  /** Whether the answer to the last request leaves it open. */
+  /** Whether the last response leaves it open. */
   shouldKeepAlive = true;
 
   setTimeout(): this {
@@ -34,7 +34,7 @@ export class FakeClient extends EventEmitter {
 /** The connections of a server with a limit. */
 export class FakeServer {
   nowMs = 0;
-  /** Those whose request was answered as late. */
+  /** The sockets whose request was answered as late. */
   readonly late: Socket[] = [];
   readonly connections: Connections;
   private readonly server = new EventEmitter();
@@ -51,7 +51,7 @@ export class FakeServer {
     this.connections.watch(this.server as unknown as Server);
   }
 
-  /** Ends the turn of the event loop: all that was sent is read by now. */
+  /** Ends the turn of the event loop: everything that was sent is read. */
   endTurn(): void {
     const run = this.atEndOfTurn;
     this.atEndOfTurn = undefined;
@@ -70,8 +70,8 @@ export class FakeServer {
     return client;
   }
 
-  /** Sends a request, whose body may be missing yet. */
-  ask(client: FakeClient, { complete = true } = {}): FakeClient {
+  /** Sends a request, with or without its complete body. */
+  request(client: FakeClient, { complete = true } = {}): FakeClient {
     const response = Object.assign(new EventEmitter(), {
       ...{ req: { complete }, headersSent: false, shouldKeepAlive: true },
     });
@@ -92,7 +92,7 @@ export class FakeServer {
   }
 
   openBusy(): FakeClient {
-    return this.ask(this.open());
+    return this.request(this.open());
   }
 
   openIdle(): FakeClient {
@@ -100,12 +100,12 @@ export class FakeServer {
   }
 }
 
-/** As many as asked for, made one after the other. */
+/** Makes `count` values, one after the other. */
 export function times<Value>(count: number, make: () => Value): Value[] {
   return Array.from({ length: count }, make);
 }
 
-/** Which of them are closed, in their order. */
+/** Whether each of the clients is closed. */
 export function closedAmong(clients: FakeClient[]): boolean[] {
   return clients.map(({ isClosed }) => isClosed);
 }

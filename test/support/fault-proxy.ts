@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** A TCP proxy in front of a database that slows and loses what it is told to, at the worst moments there are. */
+/** A TCP proxy in front of a database that delays, cuts or holds chosen messages. */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 
 /**
  * What happens to a connection that carries a chosen statement.
- * - `before`: it breaks before the statement reaches the database.
- * - `behind`: it breaks when the statement has been passed on, so the database works on for nobody.
- * - `before_reply`: it breaks when the database has answered, and the answer does not get through.
- * - `silence`: it stays open, but no answer ever gets through.
- * - `late`: it breaks for the client at once, and the statement reaches the database after `lateMs`.
- * - `hold`: it stays open, and the answer gets through at `release`.
+ * - `before`: it is cut before the statement reaches the database.
+ * - `behind`: it is cut after the statement was passed on, so the database runs it without a client.
+ * - `before_reply`: it is cut when the database answers, and the answer is lost.
+ * - `silence`: it stays open, but no answer ever arrives.
+ * - `late`: it is cut for the client at once, and the statement reaches the database after `lateMs`.
+ * - `hold`: it stays open, and the answer arrives after `release`.
  */
 export type Cut = 'before' | 'behind' | 'before_reply' | 'silence' | 'late' | 'hold';
 
-/** How long pieces are held back; what comes behind a piece waits with it. */
+/** The delay of pieces; later pieces wait behind a delayed one. */
 export type Slowness = {
   /** Milliseconds for each piece of this direction. */
   delayMs: number;
-  /** Undefined: as fast as it goes. */
+  /** Undefined: without a limit. */
   bytesPerSecond?: number | undefined;
 };
 
-/** Which way a piece goes. */
+/** The direction of a piece. */
 export type Direction = 'toServer' | 'toClient';
 
-/** Which connection a piece goes over. */
-export type LinkPlace = {
-  /** The port by which the database knows it: `client_port` in `pg_stat_activity`. */
+/** The connection that carries a piece. */
+export type LinkInfo = {
+  /** Its port as the database sees it: `client_port` in `pg_stat_activity`. */
   clientPort: number | undefined;
 };
 
-// Long enough for a statement that came late to be decided.
-const lateEndMs = 1000;
+// The database may never answer a late statement, for example because it was stopped.
+const lateAnswerMsMax = 1000;
 const portAttemptsMax = 20;
 
 type Link = {
@@ -41,27 +41,29 @@ type Link = {
   server: Socket;
   losesReply: boolean;
   silent: boolean;
-  /** When the last piece that was held back is passed on, by `performance.now`. */
+  /** When the last delayed piece is passed on, by `performance.now`. */
   readonly freeAtMs: Record<Direction, number>;
 };
 
-/** Passes everything through until it is told otherwise. */
+/** Passes everything through until a test sets a fault. */
 export class FaultProxy {
-  /** Called for each piece that a client sends; what it returns happens to the connection. */
+  /** Called for each piece that a client sends; returns the cut to make, if any. */
   cutWhen: (piece: Buffer) => Cut | undefined = () => undefined;
-  /** Changes what the database sends, piece by piece. */
+  /** Changes each piece that the database sends. */
   editReply: (piece: Buffer) => Buffer = (piece) => piece;
-  /** Called when a connection was broken by a cut. */
+  /** Called after a cut has closed a connection. */
   afterCut: () => void = () => undefined;
   /** How slow a piece is; undefined lets it pass at once. */
-  slowWhen: (piece: Buffer, direction: Direction, link: LinkPlace) => Slowness | undefined = () =>
+  slowWhen: (piece: Buffer, direction: Direction, link: LinkInfo) => Slowness | undefined = () =>
     undefined;
-  /** When a statement arrives that is cut off `late`. */
+  /** The delay of a statement with the cut `late`. */
   lateMs = 1000;
   /** How often each cut was made. */
   readonly cuts: Record<Cut, number> = {
     ...{ before: 0, behind: 0, before_reply: 0, silence: 0, late: 0, hold: 0 },
   };
+  /** Late statements that the database has not answered yet. */
+  lateUnanswered = 0;
   private target: { host: string; port: number };
   private listener: Server | undefined;
   private port = 0;
@@ -75,28 +77,28 @@ export class FaultProxy {
 
   /** Starts a proxy in front of the server that the URL leads to. */
   static async before(databaseUrl: string): Promise<FaultProxy> {
-    const proxy = new FaultProxy(placeOf(databaseUrl));
+    const proxy = new FaultProxy(addressOf(databaseUrl));
     await proxy.accept();
     return proxy;
   }
 
-  /** Connections that are open now. */
+  /** The number of open connections. */
   get openLinks(): number {
     return this.links.size;
   }
 
-  /** The connections that are held, and that nobody has given up. */
-  get held(): LinkPlace[] {
-    return [...this.heldLinks].map(placeOfLink);
+  /** The connections that are held and still open. */
+  get held(): LinkInfo[] {
+    return [...this.heldLinks].map(infoOf);
   }
 
-  /** Lets the answers through that were held. */
+  /** Passes the held answers on. */
   release(): void {
     for (const { server } of this.heldLinks) server.resume();
     this.heldLinks.clear();
   }
 
-  /** The URL of a database of the same server, by way of the proxy. */
+  /** The URL of a database of the same server, through the proxy. */
   urlOf(databaseUrl: string): string {
     const url = new URL(databaseUrl);
     url.hostname = '127.0.0.1';
@@ -104,18 +106,18 @@ export class FaultProxy {
     return url.href;
   }
 
-  /** New connections lead to this server from now on. */
+  /** Leads new connections to this server. */
   leadTo(databaseUrl: string): void {
-    this.target = placeOf(databaseUrl);
+    this.target = addressOf(databaseUrl);
   }
 
-  /** Keeps connections open and lets nothing through; those that it met stay dead when it ends. */
+  /** Keeps connections open and passes nothing; connections of that time stay silent afterwards. */
   blackHole(isBlack: boolean): void {
     this.holeIsBlack = isBlack;
     if (isBlack) for (const link of this.links) link.silent = true;
   }
 
-  /** Passes everything through again; what is broken or silent stays so. */
+  /** Passes everything through again; connections that are cut or silent stay so. */
   heal(): void {
     this.cutWhen = () => undefined;
     this.slowWhen = () => undefined;
@@ -124,7 +126,7 @@ export class FaultProxy {
     this.blackHole(false);
   }
 
-  /** Breaks all connections and refuses new ones until `accept`. */
+  /** Closes all connections and refuses new ones until `accept`. */
   async refuse(): Promise<void> {
     const listener = this.listener;
     this.listener = undefined;
@@ -134,14 +136,14 @@ export class FaultProxy {
     await closed;
   }
 
-  /** Takes connections, on the same port as ever. */
+  /** Accepts connections, always on the same port. */
   async accept(): Promise<void> {
     if (this.listener !== undefined) return;
     const listener = createServer((client) => this.connect(client));
     this.listener = listener;
     const hasPort = this.port !== 0;
     for (let attempt = 1; ; attempt += 1) {
-      // No port for outgoing connections: one of these would take it while the proxy refuses.
+      // Not a port of the range for outgoing connections, which one of them could take while the proxy refuses.
       if (!hasPort) this.port = await chooseFreePort();
       listener.listen(this.port, '127.0.0.1');
       try {
@@ -153,7 +155,7 @@ export class FaultProxy {
     }
   }
 
-  /** Breaks all connections at once; new ones are taken. */
+  /** Closes all connections at once, and still accepts new ones. */
   breakAll(): void {
     for (const link of this.links) this.break(link);
   }
@@ -178,7 +180,7 @@ export class FaultProxy {
     for (const socket of [client, server]) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        // In a black hole nobody learns that the other side is gone.
+        // A black hole hides from the client that the server has closed.
         if (!link.silent || socket === client) this.break(link);
       });
     }
@@ -209,15 +211,20 @@ export class FaultProxy {
 
   private deliverLate(link: Link, piece: Buffer): void {
     const { client, server } = link;
-    // From now on the server's side is on its own.
+    // From now on the two sides are independent.
     link.silent = true;
     this.links.delete(link);
     client.removeAllListeners('close');
     client.destroy();
+    this.lateUnanswered += 1;
+    server.once('close', () => {
+      this.lateUnanswered -= 1;
+    });
     this.afterCut();
     setTimeout(() => {
       server.write(piece);
-      setTimeout(() => server.destroy(), lateEndMs);
+      server.once('data', () => server.destroy());
+      setTimeout(() => server.destroy(), lateAnswerMsMax);
     }, this.lateMs);
   }
 
@@ -229,8 +236,7 @@ export class FaultProxy {
   ): void {
     const socket = direction === 'toServer' ? link.server : link.client;
     const nowMs = performance.now();
-    const { delayMs = 0, bytesPerSecond } =
-      this.slowWhen(piece, direction, placeOfLink(link)) ?? {};
+    const { delayMs = 0, bytesPerSecond } = this.slowWhen(piece, direction, infoOf(link)) ?? {};
     const beginMs = Math.max(nowMs, link.freeAtMs[direction]);
     const takesMs = delayMs + (bytesPerSecond ? (piece.length * 1000) / bytesPerSecond : 0);
     if (beginMs + takesMs <= nowMs) {
@@ -254,7 +260,7 @@ export class FaultProxy {
   }
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed. */
+/** Random numbers from 0 to 1 that are the same for the same seed. */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -265,11 +271,11 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-function placeOfLink({ server }: Link): LinkPlace {
+function infoOf({ server }: Link): LinkInfo {
   return { clientPort: server.localPort };
 }
 
-function placeOf(databaseUrl: string): { host: string; port: number } {
+function addressOf(databaseUrl: string): { host: string; port: number } {
   const { hostname, port } = new URL(databaseUrl);
   return { host: hostname, port: Number(port || 5432) };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../src/core/clock.ts';
 
 type Timer = { atMs: number; everyMs: number | undefined; run(): void };
 
-/** Time that stands still until a test moves it. */
+/** A clock that stands still until a test advances it. */
 export class FixedClock implements Clock {
   private ms = 0;
   private readonly timers = new Set<Timer>();
@@ -27,13 +27,13 @@ export class FixedClock implements Clock {
     });
   }
 
-  /** At once, as if each event had a turn of its own, unless the turn is held. */
+  /** Runs it at once, as if each event had its own turn of the event loop, unless a test holds the turn. */
   atEndOfTurn(run: () => void): void {
     if (this.heldTurn === undefined) run();
     else this.heldTurn.push(run);
   }
 
-  /** Lets all that happens from now on happen in one turn, until the returned function ends it. */
+  /** Puts everything from now on into one turn of the event loop, until the returned function ends it. */
   holdTurn(): () => void {
     this.heldTurn = [];
     return () => {
@@ -49,12 +49,12 @@ export class FixedClock implements Clock {
     return () => this.timers.delete(timer);
   }
 
-  /** Sleepers and tickers that are set. */
+  /** The number of pending sleeps and intervals. */
   get pending(): number {
     return this.timers.size;
   }
 
-  /** Lets `ms` pass: everything due runs in order of time, and what follows from it, before the rest. */
+  /** Advances by `ms`: due timers run in order of time, each with its consequences before the next. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.ms + ms;
     await settled();
@@ -71,7 +71,7 @@ export class FixedClock implements Clock {
   }
 }
 
-/** Resolves when all that follows from what has happened so far has happened, without any time passing. */
+/** Resolves when all pending promise callbacks have run; no time passes. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Environment variables of other programs that may stand beside the settings: none of them may stop a start. */
+/** Environment variables of other programs. None of them may count as a misspelt setting. */
 
 const byProgram: Record<string, string> = {
   shells: `_ HOME PWD OLDPWD PATH SHELL SHLVL USER LOGNAME MAIL TERM TERM_PROGRAM TERM_PROGRAM_VERSION COLORTERM

@@ -10,18 +10,18 @@ import {
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { systemPostgresBinDir } from './system-postgres.ts';
 
-/** A PostgreSQL for one test file, which may do with it what would disturb others. */
+/** A PostgreSQL for one test file, which may stop it or change its settings without disturbing others. */
 export type OwnPostgres = {
   /** Changes at each start. */
   url(): string;
   query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]>;
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Disposers it for good and removes its files. */
+  /** Stops it for good and removes its files. */
   remove(): Promise<void>;
 };
 
-/** Starts one of the same version as the project's own. */
+/** Starts one of the same version as the project's PostgreSQL. */
 export async function startOwnPostgres(settings: Record<string, string>): Promise<OwnPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'firstcome-own-'));
   await chmod(folder, 0o755);
@@ -46,7 +46,7 @@ export async function startOwnPostgres(settings: Record<string, string>): Promis
   };
 }
 
-/** The programs of the project's own version; undefined: the bundled ones. */
+/** The folder of PostgreSQL programs of the project's version; undefined: the bundled ones. */
 export async function binDirOfProject(): Promise<string | undefined> {
   const systemBinDir = systemPostgresBinDir();
   const [row] = await queryOnce<{ version: string }>(

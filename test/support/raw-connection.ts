@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** One connection to a service, on which requests can be written in whole or in part. */
+/** One connection to a service, on which a test can write requests as a whole or in pieces. */
 import { once } from 'node:events';
 import net from 'node:net';
 import { type Answer, parseAnswer } from './contract-client.ts';
 
-/** A connection that is open, until either side ends it. */
+/** A connection that stays open until either side closes it. */
 export class RawConnection {
   readonly socket: net.Socket;
-  /** What has arrived and was not read by `answer` yet. */
+  /** What has arrived and `answer` has not returned yet. */
   received = '';
-  /** Resolves when the connection has ended, in whatever way. */
+  /** Resolves when the connection is closed for any reason. */
   readonly closed: Promise<void>;
   isClosed = false;
 
@@ -18,7 +18,7 @@ export class RawConnection {
     this.socket.setEncoding('utf8').on('data', (text: string) => {
       this.received += text;
     });
-    // With bytes of ours that it has not read, the service ends a connection by a reset.
+    // If the service has not read all bytes, it resets the connection.
     this.socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => {
       this.socket.once('close', () => {
@@ -36,8 +36,8 @@ export class RawConnection {
     return connection;
   }
 
-  /** Sends a request and waits for its answer; undefined where the connection ends without one. */
-  async ask(request: string): Promise<Answer | undefined> {
+  /** Sends a request and waits for its answer; undefined if the connection closes without one. */
+  async send(request: string): Promise<Answer | undefined> {
     this.write(request);
     return this.answer();
   }
@@ -46,7 +46,7 @@ export class RawConnection {
     this.socket.write(bytes);
   }
 
-  /** The next answer; undefined where the connection ends without one. */
+  /** Waits for the next answer; undefined if the connection closes without one. */
   async answer(): Promise<Answer | undefined> {
     let length = lengthOfFirst(this.received);
     while (length === 0 && !this.isClosed) {
@@ -78,7 +78,7 @@ export function claim(user: string, coupon: string): string {
   );
 }
 
-/** The characters of the first answer, 0 while it is not complete. Every answer here has a length, and is ASCII. */
+/** The length of the first answer, 0 while it is not complete. Every answer has a Content-Length and is ASCII. */
 function lengthOfFirst(text: string): number {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd < 0) return 0;

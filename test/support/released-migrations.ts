@@ -9,8 +9,8 @@ const migrations = join(import.meta.dirname, '../../src/adapters/postgres/migrat
 const released = ['0001_coupons_claims_stock_ledger', '0002_decide_claims', '0003_manage_coupons'];
 
 /**
- * Brings a database to where the release 0.1.0 leaves it: the list of migrations in `public`, and everything else in the
- * first schema of the role's search path.
+ * Migrates a database as release 0.1.0 does: the list of migrations is in `public`, and everything else in the first
+ * schema of the role's search path.
  */
 export async function migrateAsReleased(databaseUrl: string): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'firstcome-migrations-'));

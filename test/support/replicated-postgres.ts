@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Two servers in streaming replication, which swap their roles, for tests of what a service does meanwhile. */
+/** Two servers in streaming replication that can swap their roles, for tests of a failover. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export class ReplicatedPostgres {
     this.standby = standby;
   }
 
-  /** Starts both, of the same version as the project's own server. */
+  /** Starts both, of the same version as the project's PostgreSQL. */
   static async start(): Promise<ReplicatedPostgres> {
     const folder = await mkdtemp(join(tmpdir(), 'firstcome-pair-'));
     await chmod(folder, 0o755);
@@ -34,12 +34,12 @@ export class ReplicatedPostgres {
     return pair;
   }
 
-  /** Waits until the standby shows what the primary has committed. */
+  /** Waits until the standby shows all commits of the primary. */
   async untilSame(): Promise<void> {
     const [row] = await this.primary.query<{ lsn: string }>(
       'select pg_current_wal_lsn()::text as lsn',
     );
-    await waitFor('standby that has caught up', async () => {
+    await waitFor('the standby to catch up', async () => {
       const reached = await this.standby.query(
         'select where pg_last_wal_replay_lsn() >= $1::pg_lsn',
         { values: [row?.lsn] },
@@ -48,11 +48,11 @@ export class ReplicatedPostgres {
     });
   }
 
-  /** Keeps the standby as it is, while the primary goes on. */
+  /** Stops the replay on the standby, while the primary continues. */
   async pauseReplay(): Promise<void> {
     await this.untilSame();
     await this.standby.query('select pg_wal_replay_pause()');
-    await waitFor('paused replay', async () => {
+    await waitFor('the pause of the replay', async () => {
       const [row] = await this.standby.query<{ state: string }>(
         'select pg_get_wal_replay_pause_state() as state',
       );
@@ -66,7 +66,7 @@ export class ReplicatedPostgres {
     await this.untilSame();
   }
 
-  /** Swaps the roles without losing anything: the primary stops, the standby is promoted, and the old primary follows. */
+  /** Swaps the roles without a loss: the primary stops, the standby is promoted, and the old primary follows it. */
   async switchOver(): Promise<void> {
     const { primary: old, standby: next } = this;
     await old.stop('fast');
@@ -78,7 +78,7 @@ export class ReplicatedPostgres {
     await this.untilSame();
   }
 
-  /** Disposers both and removes their files. */
+  /** Stops both and removes their files. */
   async remove(): Promise<void> {
     await Promise.all([this.primary.remove(), this.standby.remove()]);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

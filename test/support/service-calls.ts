@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Each call of a service once, for tests of what all of them answer while something is wrong with the database. */
+/** Every call of a service, for tests of their answers while the database has a fault. */
 import type { Answer, Crowd } from './crowd.ts';
 
-/** Makes one call about a coupon. */
+/** Makes one call for a coupon. */
 export type Call = (coupon: string) => Promise<Answer>;
 
-/** The calls of a service, by their names. */
+/** The calls of a service, by name. */
 export type ServiceCalls = {
-  /** Those that only read; ada holds the coupon. */
+  /** Calls that only read. The user ada must hold the coupon. */
   reads: Record<string, Call>;
-  /** Those that write. */
+  /** Calls that write. */
   writes: Record<string, Call>;
 };
 
@@ -40,7 +40,7 @@ export function callsOf(crowd: Crowd, url: string): ServiceCalls {
   };
 }
 
-/** What each call answers, one after the other: `served`, or the status, code and effect of the refusal. */
+/** Makes the calls one after the other. Each is `served`, or the status, code and effect of its refusal. */
 export async function answersOf(
   calls: Record<string, Call>,
   coupon: string,
@@ -53,10 +53,10 @@ export async function answersOf(
   return answers;
 }
 
-/** The same answer to each call, to compare with. */
+/** The expectation that each call gets the same answer. */
 export function allAnswer(calls: Record<string, Call>, answer: string): Record<string, string> {
   return Object.fromEntries(Object.keys(calls).map((name) => [name, answer]));
 }
 
-/** How a call is refused that changed nothing, while the database is not there. */
+/** The refusal without effect while there is no database. */
 export const unavailable = '503 unavailable none';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service as people run it: a process of its own, started from the command line. */
+/** The service as users run it: a process that is started from the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,12 +10,12 @@ import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
 const startTimeoutMs = 60_000;
-// The watcher of a database interrupts it for ten seconds before it ends it by force.
+// The watcher of a bundled PostgreSQL gives it ten seconds to stop before it kills it.
 const endTimeoutMs = 30_000;
 
 /**
- * For a service of which is asked what it decides, not how soon: on a machine that has much else to do it turns nobody
- * away and gives nothing up.
+ * Limits for tests of what a service decides and not how soon: on a busy machine it refuses no claim and does not time
+ * out.
  */
 export const patience = {
   ...{ CLAIM_TIMEOUT_MS: '60000', CLAIM_WAIT_MAX_MS: '60000' },
@@ -25,15 +25,15 @@ export const patience = {
 /** How a process ended. */
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** A process that was started; it leads a process group of its own. */
+/** A started process. It leads its own process group. */
 export type ServiceProcess = {
   pid: number;
-  /** Where it answers. */
+  /** Its URL. */
   url: string;
-  /** All that it wrote so far. */
+  /** Everything that it has written so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
-  /** Ends it and its process group at once, as a power cut would. */
+  /** Kills it and its process group at once, as a power failure would. */
   killGroup(): Promise<Exit>;
   exited: Promise<Exit>;
 };
@@ -41,8 +41,8 @@ export type ServiceProcess = {
 const running = new Set<ChildProcess>();
 
 /**
- * Starts a service, by another `command` where one is given, and waits until it says where it answers. Rejects with its
- * output when it ends before.
+ * Starts a service, with another `command` if one is given, and waits until it prints its URL. Rejects with its output
+ * if it exits before that.
  */
 export async function startServiceProcess(
   env: Record<string, string>,
@@ -56,9 +56,9 @@ export async function startServiceProcess(
   const url = await waitFor(
     'address of the service',
     () => {
-      const told = /serves on (http:\S+)/.exec(started.output())?.[1];
-      if (told === undefined && ended) return 'ended';
-      return told;
+      const printed = /serves on (http:\S+)/.exec(started.output())?.[1];
+      if (printed === undefined && ended) return 'ended';
+      return printed;
     },
     { timeoutMs: startTimeoutMs },
   );
@@ -67,8 +67,7 @@ export async function startServiceProcess(
 }
 
 /**
- * Runs a command that is expected to end by itself, or when `over` aborts; `output` is all that it wrote, on `stdout`
- * and `stderr`.
+ * Runs a command until it exits, or until `over` aborts. `output` is everything that it wrote to `stdout` and `stderr`.
  */
 export async function runToEnd(
   env: Record<string, string>,
@@ -84,7 +83,7 @@ export async function runToEnd(
   return { ...exit, output: started.output() };
 }
 
-/** Ends whatever is still running, for the end of a test, and waits until their databases have ended too. */
+/** Kills all services that still run, for the end of a test, and waits until their databases have ended too. */
 export async function endServiceProcesses(): Promise<void> {
   const isLinux = process.platform === 'linux';
   const families = [...running].flatMap(({ pid = 0 }) => (isLinux ? familyOf(pid) : []));
@@ -101,12 +100,12 @@ export async function endServiceProcesses(): Promise<void> {
   });
 }
 
-/** What runs a command of the service, for a program that starts it in its own way. */
+/** The command line of a command of the service, for a program that starts it in its own way. */
 export function commandOf(args: string[]): string[] {
   return [process.execPath, ...program(), ...args];
 }
 
-/** Starts a command, and does not wait for anything. */
+/** Starts a command without waiting. */
 export function launch(
   env: Record<string, string>,
   args: string[],
@@ -114,7 +113,7 @@ export function launch(
 ): Omit<ServiceProcess, 'url'> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(file, rest, {
-    // A folder without a configuration of its own.
+    // A folder without a configuration file.
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -155,12 +154,12 @@ function killGroupOf(child: ChildProcess): void {
   if (child.pid !== undefined) signalIfThere(-child.pid, 'SIGKILL');
 }
 
-/** The built program; while the source is newer than the build, the source itself. */
+/** The built program, or the source if it is newer than the build. */
 function program(): string[] {
   const built = join(root, 'dist/main.js');
   const source = join(root, 'src');
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
-  // With the options that its first line names.
+  // With the options of its first line.
   if (builtMs > newestMs(source)) {
     return ['--max-semi-space-size=32', built];
   }
@@ -177,10 +176,10 @@ function newestMs(folder: string): number {
   );
 }
 
-/** A process as `/proc` tells it; `start` parts it from a later one of the same pid. */
+/** A process as `/proc` shows it. `start` distinguishes it from a later process with the same pid. */
 export type ProcessEntry = { pid: number; parent: number; start: string; command: string };
 
-/** All living processes. Linux only. */
+/** All running processes. Linux only. */
 export function processes(): ProcessEntry[] {
   return readdirSync('/proc').flatMap((name): ProcessEntry[] => {
     if (!/^\d+$/.test(name)) return [];
@@ -196,7 +195,7 @@ export function processes(): ProcessEntry[] {
   });
 }
 
-/** The process, its children, and theirs. */
+/** The process and all of its descendants. */
 export function familyOf(pid: number): ProcessEntry[] {
   const all = processes();
   const family = all.filter((entry) => entry.pid === pid);
@@ -207,20 +206,20 @@ export function familyOf(pid: number): ProcessEntry[] {
 }
 
 /**
- * Ends the process and all that it has started, at once: the nearest to a power cut that a test can do. They are halted
- * first, so that none of them still acts on the end of another, or starts one more.
+ * Kills the process and all of its descendants at once, as a power failure would. Suspends them first, so that none of
+ * them reacts to the end of another or starts a new process.
  */
 export function killFamily(pid: number): void {
-  const halted = new Set<number>();
+  const suspended = new Set<number>();
   for (;;) {
-    const others = familyOf(pid).filter((member) => !halted.has(member.pid));
+    const others = familyOf(pid).filter((member) => !suspended.has(member.pid));
     if (others.length === 0) break;
     for (const member of others) {
       signalIfThere(member.pid, 'SIGSTOP');
-      halted.add(member.pid);
+      suspended.add(member.pid);
     }
   }
-  for (const member of halted) signalIfThere(member, 'SIGKILL');
+  for (const member of suspended) signalIfThere(member, 'SIGKILL');
 }
 
 function signalIfThere(pid: number, signal: NodeJS.Signals): void {
@@ -231,7 +230,7 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Those of the processes that still live. */
+/** The processes of this list that still run. */
 export function stillAlive(entries: readonly ProcessEntry[]): ProcessEntry[] {
   const now = new Map(processes().map((entry) => [entry.pid, entry.start]));
   return entries.filter((entry) => now.get(entry.pid) === entry.start);

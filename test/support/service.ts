@@ -2,7 +2,7 @@
 import { type App, startApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 
-/** Limits that no test meets on a busy machine, for services of which something else is tested. */
+/** Limits that no test reaches on a busy machine, for tests of something else. */
 export const patience = {
   CLAIM_TIMEOUT_MS: '30000',
   CLAIM_WAIT_MAX_MS: '30000',
@@ -15,7 +15,7 @@ export const patience = {
 export async function startService(env: Record<string, string>): Promise<App> {
   const config = loadConfig({
     ...{ PORT: '0', LOG_LEVEL: 'silent' },
-    // The pools wait no longer than half of a claim's time in any case; a start may wait this long.
+    // The pools never wait longer than half of CLAIM_TIMEOUT_MS, but a start may wait this long.
     DATABASE_CONNECT_TIMEOUT_MS: '10000',
     ...env,
   });

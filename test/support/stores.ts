@@ -3,8 +3,8 @@ import {
   postgresClaimReader,
   postgresClaimStore,
 } from '../../src/adapters/postgres/claim-store.ts';
+import { openPools, type PoolOptions } from '../../src/adapters/postgres/connections/open-pools.ts';
 import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
-import { openPools, type PoolOptions } from '../../src/adapters/postgres/pools.ts';
 import { postgresSoldOutReader } from '../../src/adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
@@ -17,16 +17,16 @@ import type {
 import type { CouponStore } from '../../src/core/coupons/ports.ts';
 import { schema } from './test-database.ts';
 
-/** The stores on a real database, without the service around them. */
+/** The stores on a real database, without a service. */
 export type Stores = {
   claims: ClaimStore;
   reader: ClaimReader;
   coupons: CouponStore;
   soldOut: SoldOutReader;
-  /** Decides a batch of claims on one coupon, given as user ids or as parts of attempts, under a batch id of its own. */
+  /** Decides a batch of claims of one coupon, given as user ids or as attempts, by default with a new batch id. */
   decide(
     couponName: string,
-    asks: readonly (string | Ask)[],
+    claims: readonly (string | Attempt)[],
     batchId?: string,
   ): Promise<BatchAnswer>;
   /** Creates a coupon that is on sale at once. */
@@ -34,10 +34,10 @@ export type Stores = {
   close(): Promise<void>;
 };
 
-/** What a batch holds for one claim; a claim id is made up when there is none. */
-export type Ask = { userId: string; claimId?: string; idempotencyKey?: string };
+/** One claim in a batch. Without a claim id it gets a new one. */
+export type Attempt = { userId: string; claimId?: string; idempotencyKey?: string };
 
-/** Opens the stores; without options with few connections, and limits that no test meets on a busy machine. */
+/** Opens the stores, by default with few connections and with limits that no test reaches on a busy machine. */
 export function openStores(url: string, options: Partial<PoolOptions> = {}): Stores {
   const { forBatches, forQueries } = openPools({
     ...{ url, schema },
@@ -57,16 +57,16 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
     reader: postgresClaimReader(forQueries),
     coupons,
     soldOut: postgresSoldOutReader(forQueries),
-    decide: (couponName, asks, batchId = newId()) =>
+    decide: (couponName, batch, batchId = newId()) =>
       claims.claimBatch({
         batchId,
         couponName,
-        attempts: asks.map((ask) => {
+        attempts: batch.map((one) => {
           const {
             userId,
             claimId = newId(),
             idempotencyKey,
-          } = typeof ask === 'string' ? { userId: ask } : ask;
+          } = typeof one === 'string' ? { userId: one } : one;
           return { couponName, userId, claimId, idempotencyKey };
         }),
       }),
@@ -79,7 +79,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
   };
 }
 
-/** The words of a decided batch, in order; a batch that was not decided is told by its kind and reason. */
+/** The outcomes of a decided batch, in order. For a batch that was not decided, its kind and reason. */
 export function wordsOf(answer: BatchAnswer): string[] {
   if (answer.kind === 'decided') return answer.outcomes.map(({ outcome }) => outcome);
   return [answer.kind === 'refused' ? `refused: ${answer.reason}` : answer.kind];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const root = '/usr/lib/postgresql';
 
-/** The folder of the newest PostgreSQL (15 or later) that Debian's packages have installed here, if there is one. */
+/** The folder of the newest PostgreSQL (15 or later) from Debian's packages; undefined without one. */
 export function systemPostgresBinDir(): string | undefined {
   if (!existsSync(root)) return undefined;
   return readdirSync(root)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The service in a terminal of its own, for what it does there only. */
+/** Starts the service in its own terminal, to test its behaviour there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -17,7 +17,7 @@ export const hasTerminals = process.platform === 'linux' && existsSync(scriptPro
 /** A service in a terminal. */
 export type TerminalService = {
   url: string;
-  /** All that the terminal has shown, in lines. */
+  /** The output of the terminal so far. */
   output(): string;
   /** Sends a signal to the service itself. */
   signal(name: NodeJS.Signals): void;
@@ -27,19 +27,19 @@ export type TerminalService = {
   terminal: ServiceProcess;
 };
 
-/** Starts a service in a terminal; `folder` takes a file with its exit code. */
+/** Starts a service in a terminal; its exit code is stored in `folder`. */
 export async function startInTerminal(
   folder: string,
   env: Record<string, string>,
 ): Promise<TerminalService> {
   const statusFile = join(folder, 'status');
   const serve = commandOf(['serve'])
-    .map((part) => `'${part}'`)
+    .map((word) => `'${word}'`)
     .join(' ');
-  // A shell hands the signal on to all of the terminal, as the kernel does when the shell ends. This one writes down how
-  // the service has ended.
-  const handOn = `trap "trap '' HUP; kill -HUP 0" HUP`;
-  const shell = `${handOn}; ${serve} & wait $!; wait $!; echo $? >'${statusFile}'`;
+  // The shell forwards SIGHUP to all processes of the terminal, as the kernel does when the shell ends. It stores the exit
+  // code of the service.
+  const forward = `trap "trap '' HUP; kill -HUP 0" HUP`;
+  const shell = `${forward}; ${serve} & wait $!; wait $!; echo $? >'${statusFile}'`;
   const terminal = await startServiceProcess({ SHELL: '/bin/sh', ...env }, [
     ...[scriptProgram, '--quiet', '--command', shell, '/dev/null'],
   ]);

@@ -2,21 +2,25 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { type Migrated, migrate } from '../../src/adapters/postgres/migrate.ts';
+import { type Migrated, migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 
-/** The schema of the tables in these databases. The role of the tests is called so too and finds them by it. */
+/**
+ * The schema of the tables in these databases. It has the name of the tests' role, so the role's search path finds it.
+ */
 export const schema = 'firstcome';
 
 const template = 'firstcome_template';
 
-/** Creates the migrated database that the tests' own ones are copies of. */
+/** Creates the migrated database that the test databases are copies of. */
 export async function prepareTemplate(url: string): Promise<void> {
   await runOn(url, `create database ${template}`);
   await migrateDatabase(urlOf(url, template));
 }
 
-/** Migrates as the service does: in the schema that is named, or the one that it finds, and beside another if asked. */
+/**
+ * Migrates as the service does: in the given schema or the one that it finds, on request beside another installation.
+ */
 export function migrateDatabase(
   url: string,
   options: { schema?: string; newInstallation?: boolean } = {},
@@ -31,29 +35,59 @@ export function migrateDatabase(
 /** A database for one test file: migrated, empty, and dropped by `drop`. */
 export type TestDatabase = {
   url: string;
-  /** Rows of a statement, for a look behind the service's back. */
+  /** Runs a statement past the service and returns its rows. */
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   drop(): Promise<void>;
 };
+
+/** A role that can log in, for one test. */
+export type TestRole = {
+  name: string;
+  /** The URL with the name and password of this role. */
+  urlOn(databaseUrl: string): URL;
+  /** Drops the role and what it owns in its test database. */
+  drop(): Promise<void>;
+};
+
+/** Creates a role on the server of a test database, with attributes such as `superuser`. */
+export async function createRole(
+  { query }: Pick<TestDatabase, 'query'>,
+  attributes = '',
+): Promise<TestRole> {
+  const name = `role_${randomBytes(6).toString('hex')}`;
+  await query(`create role ${name} ${attributes} login password 'secret'`);
+  return {
+    name,
+    urlOn(databaseUrl) {
+      const url = new URL(databaseUrl);
+      [url.username, url.password] = [name, 'secret'];
+      return url;
+    },
+    async drop() {
+      await query(`drop owned by ${name} cascade`);
+      await query(`drop role ${name}`);
+    },
+  };
+}
 
 /** Copies the template. */
 export function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(template);
 }
 
-/** A database without any table of ours, as an administrator creates it. */
+/** Creates a database without our tables, as an administrator does. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template1');
 }
 
-async function createDatabase(copied: string): Promise<TestDatabase> {
+async function createDatabase(source: string): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runOn(serverUrl, `create database ${name} template ${copied}`);
+  await runOn(serverUrl, `create database ${name} template ${source}`);
   const url = urlOf(serverUrl, name);
   const pool = new pg.Pool({ connectionString: url, max: 4 });
   pool.on('error', () => undefined);
-  // While it says farewell a connection is no longer the pool's, and the drop of the database may cut it off.
+  // A connection that is closing no longer belongs to the pool, and the drop of the database may break it.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return {
     url,

@@ -5,6 +5,7 @@ import { type Finding, findAll, scanned, type TidyFile } from './tidy-files.ts';
 import {
   consoleCalls,
   exportsWithoutComment,
+  importCycles,
   importsOfUndeclaredPackages,
   importsOutsideTheTable,
   impureCore,
@@ -27,6 +28,7 @@ export type TidyRule = (files: readonly TidyFile[]) => Finding[];
 /** Every rule, under the sentence that it keeps true. */
 export const tidyRules = {
   'imports point where the import table allows': importsOutsideTheTable,
+  'no file imports itself through others': importCycles,
   'shipped code imports declared packages only': importsOfUndeclaredPackages,
   'only the configuration reads the environment': readsOfTheEnvironment,
   'the core reads no clock, no chance and no process': impureCore,

@@ -23,7 +23,7 @@ const none = { packages: false, builtins: false };
 const zones: Zone[] = [
   { path: /^src\/core\//, relative: /^src\/core\//, ...none },
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
-  { path: /^src\/app[./]/, relative: /^src\//, ...any },
+  { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
@@ -38,6 +38,44 @@ export function importsOutsideTheTable(files: readonly TidyFile[]): Finding[] {
       .filter((one) => !isAllowed(file, zone, one.specifier))
       .map((one) => findingAt(file, one.start, `may not import ${one.specifier}`));
   });
+}
+
+/** No file imports itself through others: imports of types count too. Each cycle is found at its first file. */
+export function importCycles(files: readonly TidyFile[]): Finding[] {
+  const sources = files.filter(isSource);
+  const paths = new Set(sources.map(({ path }) => path));
+  const targetsOf = new Map(
+    sources.map((file) => [file.path, importsOf(file).map((one) => targetOf(file, one.specifier))]),
+  );
+  return sources.flatMap((file) =>
+    importsOf(file).flatMap(({ specifier, start }) => {
+      const target = targetOf(file, specifier);
+      const chain = paths.has(target) ? chainOfImports(target, file.path, targetsOf) : undefined;
+      if (chain === undefined || chain.some((path) => path < file.path)) return [];
+      return [findingAt(file, start, `imports itself by ${chain.join(', ')}`)];
+    }),
+  );
+}
+
+/** The shortest chain of files in which each imports the next; undefined without one. */
+function chainOfImports(
+  from: string,
+  to: string,
+  targetsOf: ReadonlyMap<string, readonly string[]>,
+): string[] | undefined {
+  const importerOf = new Map<string, string | undefined>([[from, undefined]]);
+  // A map yields the keys that are added during the loop, so this is a search in breadth.
+  for (const path of importerOf.keys()) {
+    for (const target of targetsOf.get(path) ?? []) {
+      if (!importerOf.has(target)) importerOf.set(target, path);
+    }
+  }
+  if (!importerOf.has(to)) return undefined;
+  const chain: string[] = [];
+  for (let path: string | undefined = to; path !== undefined; path = importerOf.get(path)) {
+    chain.unshift(path);
+  }
+  return chain;
 }
 
 /** A package that shipped code needs at run time is a dependency, not one that only development has. */
@@ -142,8 +180,12 @@ function isAllowed(file: TidyFile, zone: Zone, specifier: string): boolean {
   const isTest = file.path.endsWith('.test.ts');
   if (specifier.startsWith('node:')) return zone.builtins || isTest;
   if (!specifier.startsWith('.')) return zone.packages || isTest;
-  const target = posix.join(posix.dirname(file.path), specifier);
+  const target = targetOf(file, specifier);
   return zone.relative.test(target) || (isTest && target.startsWith('test/support/'));
+}
+
+function targetOf(file: TidyFile, specifier: string): string {
+  return posix.join(posix.dirname(file.path), specifier);
 }
 
 function packageOf(specifier: string): string {

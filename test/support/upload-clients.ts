@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Real HTTP clients that send large bodies, each in its own way, and report the answers that they got. */
+/** Real HTTP clients that send large bodies, each in its own way, and report the answers that they received. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,22 +7,22 @@ import { join } from 'node:path';
 
 /** What a client sends. */
 export type Upload = {
-  /** The whole address, sent as it is. */
+  /** The full URL, sent unchanged. */
   url: string;
   method: string;
   bytes: number;
   headers?: Record<string, string>;
-  /** For the client that writes bytes: all that comes before the body. */
+  /** For the client that writes bytes: everything before the body. */
   head?: string;
 };
 
 /**
- * Sends each of the uploads `count` times, on a connection of its own each time. The answers of an upload are texts
- * such as `413 application/problem+json body_too_large`, and how often each of them came.
+ * Sends each upload `count` times, each time on a new connection. Returns for each upload how often each answer came,
+ * such as `413 application/problem+json body_too_large`.
  */
 export type UploadClient = (uploads: Upload[], count: number) => Promise<Record<string, number>[]>;
 
-/** The clients, by what they are and how they send. */
+/** The clients, by program and by the way they send. */
 export const uploadClients: Record<string, UploadClient> = {
   'fetch with a buffer': sendWithNode('fetch with a buffer'),
   'fetch with a stream': sendWithNode('fetch with a stream'),
@@ -35,10 +35,10 @@ export const uploadClients: Record<string, UploadClient> = {
   'Python with chunks': sendWithPython({ 'Transfer-Encoding': 'chunked' }),
 };
 
-/** Writes a head, whatever it is, and a body behind it. */
+/** Writes any head, and a body after it. */
 export const sendBytes: UploadClient = sendWithNode('bytes on a socket');
 
-/** Why this client cannot run here; undefined where it can. */
+/** Why this client cannot run on this machine; undefined if it can. */
 export function missingProgramOf(client: string): string | undefined {
   const program = { curl: 'curl', Python: 'python3' }[client.split(' ')[0] ?? ''];
   if (program === undefined || spawnSync(program, ['--version']).status === 0) return undefined;
@@ -81,14 +81,14 @@ async function runCurl(
     ...['-w', '\\n%{http_code} %{content_type};%{errormsg}\\n'],
     ...Array<string>(count).fill(url),
   ]);
-  // Each answer is its body, which is one line, and the line of `-w`.
+  // Each answer is one line with its body and one line from `-w`.
   return [...output.matchAll(/(.*)\n(\d{3}) ([^;]*);(.*)\n/g)].map(
     ([, body = '', status, type, error]) =>
       `${status} ${type} ${/"code":"(\w+)"/.exec(body)?.[1] ?? error}`,
   );
 }
 
-// Many requests in one process: to start it takes longer than to send them.
+// Sends many requests in one process: starting it takes longer than sending them.
 const pythonScript = `
 import http.client, json, sys, urllib.parse
 uploads, framing, count = json.loads(sys.argv[1])
@@ -119,13 +119,13 @@ function sendWithPython(framing: Record<string, string>): UploadClient {
   };
 }
 
-/** A line for each answer, `count` of them for each upload. */
+/** Counts the lines of `output`, one for each answer and `count` for each upload. */
 function talliesOf(output: string, count: number): Record<string, number>[] {
   const tallies: Record<string, number>[] = [];
   for (const [index, answer] of output.trim().split('\n').entries()) {
-    const place = Math.floor(index / count);
-    tallies[place] ??= {};
-    tallies[place][answer] = (tallies[place][answer] ?? 0) + 1;
+    const upload = Math.floor(index / count);
+    tallies[upload] ??= {};
+    tallies[upload][answer] = (tallies[upload][answer] ?? 0) + 1;
   }
   return tallies;
 }

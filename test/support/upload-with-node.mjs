@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Sends large bodies with fetch or node:http and prints one line for each answer. It runs in a process of its own: in
-// that of the service the two would take turns, and no body would be on its way when the answer comes.
+// Sends large bodies with fetch or node:http and prints one line for each answer. It runs in its own process: in the
+// process of the service the two would take turns, and no body would still arrive when the answer is sent.
 import http from 'node:http';
 import net from 'node:net';
 
@@ -38,7 +38,7 @@ async function sendWithFetch({ url, method, headers }, body) {
   return { status: answer.status, type, text: await answer.text() };
 }
 
-/** Writes the head as it is, and the body behind it. */
+/** Writes the head unchanged, and the body after it. */
 function sendOnSocket(upload) {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port: Number(new URL(upload.url).port), host: '127.0.0.1' });

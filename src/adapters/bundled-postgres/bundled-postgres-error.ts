@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The bundled PostgreSQL cannot run here. The message tells a person what is wrong and what to do about it. */
+/** The bundled PostgreSQL cannot run here. The message says what is wrong and what to do. */
 export class BundledPostgresError extends Error {
   override readonly name = 'BundledPostgresError';
 }
 
-/** What the launcher tells its caller's log; further members are details for a machine. */
+/** An entry for the caller's log; further members are details for programs. */
 export type LogEvent = {
   level: 'info' | 'warn' | 'error';
   message: string;
@@ -18,7 +18,7 @@ export function errorCodeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** Puts a failed file operation on `path` into words, with what to do. An error already in words is kept as it is. */
+/** Explains a failed file operation on `path` and what to do. Returns a `BundledPostgresError` unchanged. */
 export function toBundledPostgresError(error: unknown, path: string): BundledPostgresError {
   if (error instanceof BundledPostgresError) return error;
   return new BundledPostgresError(describe(error, path), { cause: error });
@@ -31,12 +31,12 @@ function describe(error: unknown, path: string): string {
       return `The disk that holds ${path} is full. Free some space, or set DATA_DIR to a folder on another disk.`;
     case 'EACCES':
     case 'EPERM':
-      return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it and all in it to that user (\`chown -R\`), or set DATA_DIR to a folder that it may write.`;
+      return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it and its contents to that user (\`chown -R\`), or set DATA_DIR to a folder that it may write.`;
     case 'EROFS':
       return `${path} is on a read-only file system. Mount it writable, or set DATA_DIR to another folder.`;
     case 'ENOTDIR':
     case 'EEXIST':
-      return `${path} is a file, or lies below one, where a folder is needed. Set DATA_DIR to another folder.`;
+      return `${path} is a file, or below a file, but must be a folder. Set DATA_DIR to another folder.`;
     default: {
       const reason = error instanceof Error ? error.message : String(error);
       return `The database folder ${path} cannot be used: ${reason}. Set DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL 15 or later.`;

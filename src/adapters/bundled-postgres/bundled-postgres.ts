@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * The PostgreSQL that comes with firstcome, for those who have none: finds its programs, creates its database, runs it
- * on 127.0.0.1 for as long as this process lives, starts it again if it dies, and leaves nothing running behind.
+ * The PostgreSQL that comes with firstcome. Finds its programs, creates its database, runs it on 127.0.0.1 as long as
+ * this process lives, restarts it when it crashes, and leaves no process behind.
  */
 import { join, resolve } from 'node:path';
 import { type Account, chooseAccount, noAccountError } from './account.ts';
@@ -18,59 +18,59 @@ import {
   toBundledPostgresError,
 } from './bundled-postgres-error.ts';
 import { databaseName, openCluster, prepareDataDir } from './data-folder.ts';
-import { keepRunning } from './keep-running.ts';
-import { endLeftovers } from './leftovers.ts';
-import { OwnedByAnother, takeOwnership } from './owner-lock.ts';
+import { DataFolderLockedError, lockDataFolder } from './data-folder-lock.ts';
+import { endOrphanedProcesses } from './orphaned-processes.ts';
 import { readServerFile, removeServerFile, writeServerFile } from './server-file.ts';
+import { superviseServer } from './server-supervisor.ts';
 import { chooseFreePort, type Server, type ServerPlan, startServer } from './start-server.ts';
 
 export { BundledPostgresError } from './bundled-postgres-error.ts';
 export { findRunningServer } from './server-file.ts';
 
-// A recovery after power was lost reads 2 GB of log at most, which a slow disk does in less.
+// Crash recovery reads at most 2 GB of log, for which a slow disk needs less time.
 const startTimeoutMsDefault = 120_000;
 const stopMsMax = 2_000;
 
-/** Where the data lies, and who hears of what happens. */
+/** The data folder, the receivers of messages, and what tests replace. */
 export type BundledPostgresOptions = {
-  /** DATA_DIR: the database, its password and what other commands need to find it. Created if missing. */
+  /** DATA_DIR: holds the database, its password and the file by which other commands find it. Created if missing. */
   dataDir: string;
-  /** Told in a short line, for a person, what takes time or is noteworthy. */
+  /** Receives short lines for people about steps that take time. */
   say(line: string): void;
-  /** Told what happens to the server, and its own warnings and errors. */
+  /** Receives the starts and stops of the server, and its own warnings and errors. */
   log(event: LogEvent): void;
   /** Folder with `postgres` and `initdb` of an installed PostgreSQL 15 or later, instead of the bundled one. */
   binDir?: string;
   /** Folder of the bundled package, instead of the one found in node_modules. */
   packageDir?: string;
-  /** Further server settings. They win over the launcher's own, but cannot make the server less durable. */
+  /** Further server settings. They override the defaults, but cannot make the server less durable. */
   settings?: Record<string, string>;
-  /** From the start of the server until it accepts connections, recovery included; 120 s by default. */
+  /** Limit from the start of the server until it accepts connections, recovery included; 120 s by default. */
   startTimeoutMs?: number;
-  /** Chooses the port to try next, instead of a random free one. */
+  /** Returns the port to try next, instead of a random free one. */
   choosePort?: () => Promise<number>;
-  /** Disposers a start that has not finished: it rejects, and nothing is left. No effect later. */
+  /** Aborts a start that has not finished: it rejects, and leaves nothing running. No effect later. */
   signal?: AbortSignal;
 };
 
-/** A running PostgreSQL with an empty or an existing database for the service. */
+/** A running PostgreSQL with the database of the service. */
 export type BundledPostgres = {
-  /** Address with password; the same for the whole life of this object. */
+  /** Contains the password; never changes. */
   url: string;
   port: number;
   /** Absolute path. */
   dataDir: string;
   /** Such as 18.4. */
   version: string;
-  /** Whether the server accepts connections; false while it is started again after it died. */
+  /** Whether the server accepts connections; false while it restarts after a crash. */
   alive(): boolean;
-  /** Ends the server: cleanly within 4 s, else by force. Never rejects for a server that is gone; may be called again. */
+  /** Stops the server: cleanly within 4 s, otherwise by force. Does not reject when the server is gone; may be called again. */
   stop(): Promise<void>;
 };
 
 /**
- * Starts the bundled PostgreSQL on a data folder that no other process uses. Rejects with an BundledPostgresError that
- * says what is wrong and what to do, and then leaves no process behind.
+ * Starts the bundled PostgreSQL on a data folder that no other process uses. When it fails, it rejects with a
+ * `BundledPostgresError` and leaves no process behind.
  */
 export async function startBundledPostgres(
   options: BundledPostgresOptions,
@@ -81,26 +81,27 @@ export async function startBundledPostgres(
     signal.throwIfAborted();
     const binaries = findBinaries(options);
     await prepareDataDir(dataDir);
-    const lock = await takeOwnership(dataDir, options.say);
+    const lock = await lockDataFolder(dataDir, options.say);
     try {
-      return await startOwned({ ...options, dataDir, signal }, binaries, lock.release);
+      return await startLocked({ ...options, dataDir, signal }, binaries, lock.release);
     } catch (error) {
       await lock.release();
       throw error;
     }
   } catch (error) {
-    if (error instanceof OwnedByAnother) throw await inUseError(dataDir, error);
+    if (error instanceof DataFolderLockedError) throw await inUseError(dataDir, error);
     if (!signal.aborted) throw toBundledPostgresError(error, dataDir);
-    throw new BundledPostgresError('The start of PostgreSQL was stopped before it had finished.', {
+    throw new BundledPostgresError('The start of PostgreSQL was stopped before it finished.', {
       cause: error,
     });
   }
 }
 
-type OwnedOptions = BundledPostgresOptions & { signal: AbortSignal };
+type LockedOptions = BundledPostgresOptions & { signal: AbortSignal };
 
-async function startOwned(
-  options: OwnedOptions,
+/** Starts the server on a data folder that this process has locked. */
+async function startLocked(
+  options: LockedOptions,
   found: Binaries,
   release: () => Promise<void>,
 ): Promise<BundledPostgres> {
@@ -123,16 +124,20 @@ async function startOwned(
   });
   log({ level: 'info', message: 'PostgreSQL started', version, port, account: account.name });
 
-  const kept = keepRunning({
+  const supervised = superviseServer({
     server,
     log,
     restart: (stopSignal): Promise<Server> => startServer(plan, { port, signal: stopSignal }),
   });
   const stopOnce = async () => {
-    await kept.stop();
-    // Only after a stop by force is there anything left; the next start would wait for it as well.
-    const leftovers = { data: cluster.data, clusterName: cluster.name, onWait: () => {} };
-    await endLeftovers({ ...leftovers, signal: AbortSignal.timeout(stopMsMax) }).catch((error) =>
+    await supervised.stop();
+    // Only a stop by force leaves processes. The next start would end them too.
+    await endOrphanedProcesses({
+      data: cluster.data,
+      clusterName: cluster.name,
+      onWait: () => {},
+      signal: AbortSignal.timeout(stopMsMax),
+    }).catch((error) =>
       log({ level: 'warn', message: 'PostgreSQL left processes behind', reason: String(error) }),
     );
     await removeServerFile(dataDir);
@@ -144,19 +149,19 @@ async function startOwned(
     stopped ??= stopOnce();
     return stopped;
   };
-  return { url, port, dataDir, version, alive: kept.alive, stop };
+  return { url, port, dataDir, version, alive: supervised.alive, stop };
 }
 
 async function chooseProgramAndAccount(
   found: Binaries,
-  options: OwnedOptions,
+  options: LockedOptions,
 ): Promise<{ binaries: Binaries; account: Account }> {
   const { dataDir, say } = options;
   let binaries = await completeBinaries(found, dataDir, say);
   let account = await chooseAccount(dataDir, binaries.postgres);
   const isCopied = binaries.postgres.startsWith(join(dataDir, '/'));
   if (!account && binaries.nativeDir !== undefined && !isCopied) {
-    // The folder of the package may be closed to every account that can be had, such as below /root.
+    // No account can reach some folders of packages, such as one in the home of root.
     binaries = await copyBinaries(binaries.nativeDir, dataDir, say);
     account = await chooseAccount(dataDir, binaries.postgres);
   }
@@ -164,11 +169,14 @@ async function chooseProgramAndAccount(
   return { binaries, account };
 }
 
-async function inUseError(dataDir: string, owner: OwnedByAnother): Promise<BundledPostgresError> {
+async function inUseError(
+  dataDir: string,
+  holder: DataFolderLockedError,
+): Promise<BundledPostgresError> {
   const server = await readServerFile(dataDir).catch(() => undefined);
-  const place = owner.isElsewhere ? ' in another container or on another host' : '';
-  const address = server?.pid === owner.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
+  const location = holder.isElsewhere ? ' in another container or on another host' : '';
+  const address = server?.pid === holder.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
   return new BundledPostgresError(
-    `The data folder ${dataDir} is in use by process ${owner.pid}${place}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
+    `The data folder ${dataDir} is in use by process ${holder.pid}${location}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
   );
 }

@@ -1,3 +1,3 @@
--- Creates the service's own database in a cluster that initdb has just made. The name is that of the cluster's first
--- user, and stands in the connection URL.
+-- Creates the database of the service in a new cluster. It has the name of the first user of the cluster, and the
+-- connection URL contains it.
 create database firstcome;

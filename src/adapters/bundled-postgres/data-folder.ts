@@ -23,14 +23,14 @@ import {
   toBundledPostgresError,
 } from './bundled-postgres-error.ts';
 import { explainServerLines } from './server-log.ts';
-import { supervise } from './supervise.ts';
+import { startWatchedProcess } from './watched-process.ts';
 
 /** The role and the database that the service uses. */
 export const databaseName = 'firstcome';
 
 const createDatabaseSql = readFileSync(new URL('./create-database.sql', import.meta.url), 'utf8');
 
-// Everything that is not finished has such a name, so whatever a kill left behind is known as such.
+// Unfinished files and folders have this prefix, so that a later start recognizes what a kill has left.
 const draftPrefix = 'new-';
 
 /** A database cluster on disk. */
@@ -38,11 +38,11 @@ export type Cluster = {
   /** PostgreSQL's own data folder. */
   data: string;
   password: string;
-  /** `cluster_name` of the server, different for each folder, by which its processes are recognised. */
+  /** `cluster_name` of the server, unique for each folder. Its processes are recognized by it. */
   name: string;
 };
 
-/** What a cluster is opened, or made, with. */
+/** What opening or creating a cluster needs. */
 export type ClusterOptions = {
   dataDir: string;
   binaries: Binaries;
@@ -53,7 +53,7 @@ export type ClusterOptions = {
   say(line: string): void;
 };
 
-/** Makes DATA_DIR, closed to other users, if it does not exist; the mode of an existing folder is its owner's matter. */
+/** Creates DATA_DIR, closed to other users, if it does not exist. Does not change the mode of an existing folder. */
 export async function prepareDataDir(dataDir: string): Promise<void> {
   try {
     await mkdir(dirname(dataDir), { recursive: true });
@@ -67,7 +67,7 @@ export async function prepareDataDir(dataDir: string): Promise<void> {
   }
 }
 
-/** Opens the cluster, which is created on first use. Only the owner of the data folder may call this. */
+/** Opens the cluster, and creates it on first use. Only the process that has locked the data folder may call this. */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { dataDir, account } = options;
   await removeDrafts(dataDir);
@@ -77,7 +77,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   if (account.files) await giveTo(folder, account.files);
   const data = join(folder, 'data');
   await assertVersion(data, options);
-  // A copy or a restored backup often loses the mode, without which the server refuses to start.
+  // Copies and restored backups often lose the mode that the server requires.
   await chmod(data, 0o700);
   const password = (await readFile(join(folder, 'password'), 'utf8')).trim();
   const digest = createHash('sha256')
@@ -94,7 +94,7 @@ async function removeDrafts(dataDir: string): Promise<void> {
   }
 }
 
-/** Makes a complete cluster beside its final place and then moves it there, so a kill leaves either none or a whole one. */
+/** Creates the cluster under another name and then renames it, so that a kill leaves a complete one or none. */
 async function createCluster(options: ClusterOptions, folder: string): Promise<void> {
   const { dataDir, account, version, say } = options;
   say(`Creating the database with PostgreSQL ${version} (first start only):\n  ${dataDir}`);
@@ -122,12 +122,12 @@ async function runInitdb(options: ClusterOptions, data: string, passwordFile: st
   await runToEnd(options, [
     options.binaries.initdb,
     ...['-D', data, '-U', databaseName, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`],
-    // The C locale is the same on every system, so an upgraded C library cannot make indexes wrong.
+    // The C locale is the same on every system, so an upgrade of the C library cannot corrupt indexes.
     ...['--encoding=UTF8', '--locale=C', '--data-checksums', '--no-instructions'],
   ]);
 }
 
-/** Uses the single-user server: no port is open yet, and the statement is on disk when it ends. */
+/** Uses the single-user server, which opens no port. The statement is on disk when it ends. */
 async function createDatabase(options: ClusterOptions, data: string, statementFile: string) {
   const { postgres } = options.binaries;
   const command = [postgres, '--single', '-D', data, '-c', 'exit_on_error=on', 'postgres'];
@@ -139,7 +139,12 @@ async function runToEnd(options: ClusterOptions, command: string[], input?: stri
   signal.throwIfAborted();
   const lines: string[] = [];
   const onLine = (line: string) => void lines.push(line);
-  const running = supervise({ command, account, onLine, ...(input ? { input } : {}) });
+  const running = startWatchedProcess({
+    command,
+    account,
+    onLine,
+    ...(input ? { input } : {}),
+  });
   const end = () => void running.end();
   signal.addEventListener('abort', end);
   const code = await running.exited;
@@ -150,19 +155,19 @@ async function runToEnd(options: ClusterOptions, command: string[], input?: stri
 
 async function assertVersion(data: string, options: ClusterOptions): Promise<void> {
   const { dataDir, version, major } = options;
-  const made = await readFile(join(data, 'PG_VERSION'), 'utf8').catch((error) => {
+  const created = await readFile(join(data, 'PG_VERSION'), 'utf8').catch((error) => {
     if (errorCodeOf(error) !== 'ENOENT') throw toBundledPostgresError(error, data);
     throw new BundledPostgresError(
-      `${data} is not a PostgreSQL database: its PG_VERSION is missing. Restore it from a backup, move ${dataDir} away to begin with an empty one, or set DATA_DIR to another folder.`,
+      `${data} is not a PostgreSQL database: its PG_VERSION is missing. Restore it from a backup, move ${dataDir} away to start with an empty one, or set DATA_DIR to another folder.`,
     );
   });
-  if (made.trim() === String(major)) return;
+  if (created.trim() === String(major)) return;
   throw new BundledPostgresError(
-    `The database in ${dataDir} was made by PostgreSQL ${made.trim()}, and this is PostgreSQL ${version}, which cannot read it. Dump it with the firstcome release that made it and load the dump here, or run a PostgreSQL ${made.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to begin with an empty database.`,
+    `The database in ${dataDir} was created by PostgreSQL ${created.trim()}, and this is PostgreSQL ${version}, which cannot read it. Dump it with the firstcome release that created it and load the dump here, or run a PostgreSQL ${created.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to start with an empty database.`,
   );
 }
 
-/** Gives a folder and all in it to an account. The folder itself comes last, so an interrupted pass is done again. */
+/** Gives a folder and its contents to an account. The folder itself is last, so an interrupted change is repeated. */
 async function giveTo(folder: string, files: { uid: number; gid: number }): Promise<void> {
   const { uid } = await stat(folder);
   if (uid === files.uid) return;

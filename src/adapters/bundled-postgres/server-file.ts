@@ -6,16 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BundledPostgresError, errorCodeOf } from './bundled-postgres-error.ts';
 import { isSameProcess, processStart } from './processes.ts';
 
-// A server that was killed is back within this time.
+// A crashed server has restarted within this time.
 const connectMsMax = 3_000;
 
-/** What the owner of a data folder tells other commands, in `DATA_DIR/server.json`, readable by its user only. */
+/** The content of `DATA_DIR/server.json`, by which other commands find the server. Only its user can read it. */
 export type ServerFile = {
-  /** Holds the password. */
+  /** Contains the password. */
   url: string;
-  /** The process that owns the server. */
+  /** The firstcome process that runs the server. */
   pid: number;
-  /** Tells the owner from a later process with the same pid. */
+  /** Distinguishes that process from a later one with the same pid. */
   processStart: string;
   port: number;
   version: string;
@@ -23,7 +23,7 @@ export type ServerFile = {
   startedAt: string;
 };
 
-/** Writes the file for this process; a reader sees the old one or the whole new one. */
+/** Writes the file for this process. A reader sees the old file or the complete new one. */
 export async function writeServerFile(
   dataDir: string,
   server: { url: string; port: number; version: string },
@@ -45,7 +45,7 @@ export async function removeServerFile(dataDir: string): Promise<void> {
   await rm(pathIn(dataDir), { force: true });
 }
 
-/** What the last owner wrote, whether it lives or not; undefined when there is nothing readable. */
+/** The file of the last process, which may be dead; undefined when there is none that can be read. */
 export async function readServerFile(dataDir: string): Promise<ServerFile | undefined> {
   try {
     const file: ServerFile = JSON.parse(await readFile(pathIn(dataDir), 'utf8'));
@@ -60,8 +60,8 @@ export async function readServerFile(dataDir: string): Promise<ServerFile | unde
 }
 
 /**
- * The server that another firstcome process runs on this folder, for commands that want to use it. Undefined when
- * there is none: the owner is gone, or its server has not answered for 3 s.
+ * The server that another firstcome process runs on this folder. Undefined when that process is gone, or its server has
+ * not answered for 3 s.
  */
 export async function findRunningServer(
   dataDir: string,
@@ -77,11 +77,11 @@ export async function findRunningServer(
 }
 
 function answers(port: number): Promise<boolean> {
-  return new Promise((settle) => {
+  return new Promise((resolveAnswer) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 });
     const end = (answer: boolean) => {
       socket.destroy();
-      settle(answer);
+      resolveAnswer(answer);
     };
     socket.once('connect', () => end(true));
     socket.once('error', () => end(false));

@@ -7,12 +7,12 @@ function eventsOf(phase: ServerPhase, lines: string[]): LogEvent[] {
   const events: LogEvent[] = [];
   const serverLog = new ServerLog((event) => events.push(event));
   serverLog.phase = phase;
-  for (const line of lines) serverLog.take(line);
+  for (const line of lines) serverLog.add(line);
   return events;
 }
 
-describe('server log', () => {
-  it('is silent about an ordinary start and stop', () => {
+describe('the log of the bundled server', () => {
+  it('logs nothing about a normal start and stop', () => {
     const start = [
       'LOG:  starting PostgreSQL 18.4 on x86_64-pc-linux-gnu',
       'LOG:  listening on IPv4 address "127.0.0.1", port 21000',
@@ -27,7 +27,7 @@ describe('server log', () => {
     expect(eventsOf('stopping', stop)).toEqual([]);
   });
 
-  it('passes on warnings, errors and crashes while the server runs, with their details', () => {
+  it('logs warnings, errors and crashes of a running server, with their details', () => {
     const events = eventsOf('running', [
       'WARNING:  there is no transaction in progress',
       'ERROR:  could not extend file "base/5/1": No space left on device',
@@ -39,25 +39,25 @@ describe('server log', () => {
     expect(events[2]?.message).toBe('PostgreSQL: Check free disk space.');
   });
 
-  it('tells while it runs that a session was ended from outside', () => {
+  it('logs that an administrator ended a session of a running server', () => {
     const line = 'FATAL:  terminating connection due to administrator command';
     expect(eventsOf('running', [line])).toHaveLength(1);
   });
 
-  it('keeps the last 30 lines only', () => {
+  it('keeps only the last 30 lines of a server', () => {
     const serverLog = new ServerLog(() => {});
-    for (let number = 1; number <= 31; number += 1) serverLog.take(`LOG:  line ${number}`);
+    for (let number = 1; number <= 31; number += 1) serverLog.add(`LOG:  line ${number}`);
     expect(serverLog.lastLines).toHaveLength(30);
     expect(serverLog.lastLines[0]).toBe('LOG:  line 2');
   });
 
-  it('reads a line without a severity as text', () => {
+  it('reads a log line without a severity as text', () => {
     expect(readServerLine('Killed')).toEqual({ severity: undefined, text: 'Killed' });
     expect(readServerLine('FATAL:  no')).toEqual({ severity: 'FATAL', text: 'no' });
   });
 });
 
-describe('explaining why a server did not run', () => {
+describe('the explanation of a failed start', () => {
   it.each([
     ['FATAL:  could not write: No space left on device', 'is full'],
     ['FATAL:  data directory "/d" has wrong ownership', 'belong to another user'],
@@ -66,13 +66,13 @@ describe('explaining why a server did not run', () => {
     ['FATAL:  could not map anonymous shared memory: Cannot allocate memory', 'memory'],
     ['PANIC:  could not locate a valid checkpoint record at 0/1', 'damaged'],
     ['postgres: error while loading shared libraries: libicui18n.so.60', 'DATABASE_URL'],
-  ])('%s', (line, words) => {
+  ])('explains the server line %s', (line, explanation) => {
     const text = explainServerLines(['LOG:  starting', line], '/d');
-    expect(text).toContain(words);
+    expect(text).toContain(explanation);
     expect(text).toContain(line);
   });
 
-  it('names the folder and quotes the server when it knows no better', () => {
+  it('names the folder and quotes the server for an unknown failure', () => {
     expect(explainServerLines(['FATAL:  bogus'], '/d')).toBe(
       'PostgreSQL could not start in /d. PostgreSQL said: FATAL:  bogus',
     );

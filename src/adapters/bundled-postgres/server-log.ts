@@ -3,10 +3,10 @@ import type { LogEvent } from './bundled-postgres-error.ts';
 
 const linesKeptMax = 30;
 
-/** Where a server is in its life, as far as its log is read differently. */
+/** The phases of a server in which its log lines mean different things. */
 export type ServerPhase = 'starting' | 'running' | 'stopping';
 
-/** Takes the lines that a server writes: keeps the last ones for an error message, and passes on what matters. */
+/** Reads the lines of a server: keeps the last ones for an error message, and logs the important ones. */
 export class ServerLog {
   phase: ServerPhase = 'starting';
   readonly lastLines: string[] = [];
@@ -17,18 +17,18 @@ export class ServerLog {
     this.#log = log;
   }
 
-  take(line: string): void {
+  add(line: string): void {
     if (line.trim() === '') return;
     this.lastLines.push(line);
     if (this.lastLines.length > linesKeptMax) this.lastLines.shift();
     const { severity, text } = readServerLine(line);
-    // DETAIL, HINT and the like belong to the line before them, and go where it went.
+    // DETAIL, HINT and the like belong to the line before them and get its level.
     if (!isDetail(severity)) this.#level = levelOf(severity, text, this.phase);
     if (this.#level) this.#log({ level: this.#level, message: `PostgreSQL: ${text}`, severity });
   }
 }
 
-/** Splits `ERROR:  text` into its parts; the severity is undefined for a line without one. */
+/** Splits `ERROR:  text` into severity and text; the severity is undefined for a line without one. */
 export function readServerLine(line: string): { severity: string | undefined; text: string } {
   const [, severity, text] = /^([A-Z]+):\s+(.*)$/.exec(line) ?? [];
   return severity === undefined || text === undefined
@@ -42,17 +42,17 @@ function isDetail(severity: string | undefined): boolean {
   );
 }
 
-/** Undefined: the line tells of the normal course of things, and is not passed on. */
+/** The level to log a line with; undefined for a line about normal operation, which is not logged. */
 export function levelOf(
   severity: string | undefined,
   text: string,
   phase: ServerPhase,
 ): LogEvent['level'] | undefined {
-  // A start that fails throws these lines; one that succeeds has nothing to complain about but an unclean end before.
+  // A failed start throws these lines. A successful one has only an unclean shutdown to report.
   if (phase === 'starting') return /not properly shut down/.test(text) ? 'warn' : undefined;
   if (severity === 'LOG')
     return /terminated|crash|reinitializ|could not/.test(text) ? 'warn' : undefined;
-  // Each connection that a stop ends is told of as fatal, and so is one that comes while the server cannot serve.
+  // The server logs as fatal each connection that a stop ends, and each that it cannot accept yet.
   if (phase === 'stopping' && /administrator command/.test(text)) return undefined;
   if (/^the database system is /.test(text)) return undefined;
   if (severity === 'WARNING') return 'warn';
@@ -73,7 +73,7 @@ const explanations: [RegExp, (folder: string) => string][] = [
   [
     /Permission denied|wrong ownership|Operation not permitted/i,
     (folder) =>
-      `PostgreSQL may not use files in ${folder}: they belong to another user. Start firstcome as that user, or set DATA_DIR to another folder.`,
+      `PostgreSQL cannot use files in ${folder}: they belong to another user. Start firstcome as that user, or set DATA_DIR to another folder.`,
   ],
   [
     /invalid locale|locale .* could not|not compatible with locale/i,
@@ -82,7 +82,8 @@ const explanations: [RegExp, (folder: string) => string][] = [
   ],
   [
     /Cannot allocate memory|could not map anonymous shared memory|out of memory/i,
-    () => 'There is not enough free memory for PostgreSQL, which needs about 200 MB. Free some.',
+    () =>
+      'PostgreSQL needs about 200 MB of memory, which is not free. Stop other programs or add memory.',
   ],
   [
     /error while loading shared libraries|version `?GLIBC|Library not loaded/i,
@@ -97,7 +98,7 @@ const explanations: [RegExp, (folder: string) => string][] = [
   [
     /could not look up effective user/i,
     () =>
-      'PostgreSQL does not run as a user that the system does not know by name. Start firstcome as another user, or set DATABASE_URL.',
+      'PostgreSQL does not run as a user without a name on this system. Start firstcome as another user, or set DATABASE_URL.',
   ],
   [
     /valid checkpoint record|invalid data in file|could not open file "(global|pg_)/i,
@@ -106,12 +107,12 @@ const explanations: [RegExp, (folder: string) => string][] = [
   ],
 ];
 
-/** Says in words why a server did not run, with its last lines. */
+/** Explains why a server did not start, with its last lines. */
 export function explainServerLines(lines: string[], folder: string): string {
   const text = lines.join('\n');
   const explain = explanations.find(([pattern]) => pattern.test(text))?.[1];
-  const words = explain?.(folder) ?? `PostgreSQL could not start in ${folder}.`;
+  const explanation = explain?.(folder) ?? `PostgreSQL could not start in ${folder}.`;
   const severe = lines.filter((line) => /error|fatal|panic|hint|detail|could not/i.test(line));
-  const said = (severe.length > 0 ? severe : lines).slice(-4).join(' | ');
-  return said === '' ? words : `${words} PostgreSQL said: ${said}`;
+  const lastLines = (severe.length > 0 ? severe : lines).slice(-4).join(' | ');
+  return lastLines === '' ? explanation : `${explanation} PostgreSQL said: ${lastLines}`;
 }

@@ -15,15 +15,15 @@ function settingsOf(options: {
   return Object.fromEntries(pairs);
 }
 
-describe('server settings', () => {
-  it('cannot be made less durable by further settings', () => {
+describe('the settings of the bundled server', () => {
+  it('refuses further settings that make the server less durable', () => {
     const extra = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
     expect(settingsOf({ extra })).toMatchObject({
       ...{ fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' },
     });
   });
 
-  it('let further settings win over the others', () => {
+  it('lets further settings override the other defaults', () => {
     expect(settingsOf({ extra: { max_connections: '7' } })).toMatchObject({ max_connections: '7' });
   });
 
@@ -31,17 +31,17 @@ describe('server settings', () => {
     ['128MB', 512],
     ['256MB', 4_096],
     ['1024MB', 131_072],
-  ])('keep %s of %i MB for what is used most', (shared_buffers, memoryMb) => {
+  ])('gives shared buffers %s on a machine with %i MB', (shared_buffers, memoryMb) => {
     expect(settingsOf({ memoryBytes: memoryMb * 2 ** 20 })).toMatchObject({ shared_buffers });
   });
 
-  it('listen on the loopback address only, without a socket file', () => {
+  it('makes the server listen on the loopback address only, without a socket file', () => {
     expect(settingsOf({})).toMatchObject({
       ...{ listen_addresses: '127.0.0.1', unix_socket_directories: '', port: '21000' },
     });
   });
 
-  it('leave out what an older server does not know', () => {
+  it('sets io_method only on a server that knows it', () => {
     expect(settingsOf({ major: 17 })).not.toHaveProperty('io_method');
     expect(settingsOf({ major: 18 })).toHaveProperty('io_method', 'worker');
   });

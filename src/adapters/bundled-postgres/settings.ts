@@ -3,20 +3,20 @@
 /** What the settings depend on. */
 export type SettingsOptions = {
   port: number;
-  /** Name that the processes of this cluster carry in their titles. */
+  /** Shown in the titles of the processes of this cluster. */
   clusterName: string;
-  /** Major version of the server, since not every setting exists in all. */
+  /** Major version of the server: some settings exist only in later ones. */
   major: number;
-  /** What this process may use at most: of the machine, or of the container that it is in. */
+  /** The memory of the machine or the container. */
   memoryBytes: number;
-  /** Further settings; they win over ours, except over those that durability rests on. */
+  /** Further settings; they override all but the durability settings. */
   extra: Record<string, string>;
 };
 
-/** The `-c` arguments of the server. The command line wins over any configuration file in the data folder. */
+/** The `-c` arguments of the server, which override any configuration file in the data folder. */
 export function serverArguments(options: SettingsOptions): string[] {
   const settings: Record<string, string> = {
-    ...placeSettings(options),
+    ...addressSettings(options),
     shared_buffers: `${buffersMb(options.memoryBytes)}MB`,
     ...workSettings,
     // io_uring is faster on some kernels, but many containers forbid it.
@@ -29,43 +29,43 @@ export function serverArguments(options: SettingsOptions): string[] {
 }
 
 /**
- * The index of the users of a coupon with five million claims is 300 MB, and each claim goes to another place in it.
- * What does not fit has to come through the kernel each time. The memory is taken as it is used.
+ * A coupon with five million claims has an index of 300 MB on its users, and each claim reads another page of it. Pages
+ * that do not fit come from the kernel each time. The server takes the memory only as it uses it.
  */
 function buffersMb(memoryBytes: number): number {
   const share = Math.floor(memoryBytes / 2 ** 20 / 16);
   return Math.max(128, Math.min(1024, share));
 }
 
-function placeSettings(options: SettingsOptions): Record<string, string> {
+function addressSettings(options: SettingsOptions): Record<string, string> {
   return {
-    // Never reachable from another machine: the server has no TLS.
+    // Only this machine can reach the server, which has no TLS.
     listen_addresses: '127.0.0.1',
     port: String(options.port),
-    // A socket path has a limit of about 100 bytes, which a long DATA_DIR would exceed.
+    // The path of a socket is limited to about 100 bytes, which a long DATA_DIR exceeds.
     unix_socket_directories: '',
     cluster_name: options.clusterName,
   };
 }
 
 const workSettings: Record<string, string> = {
-  // The pool of the service, its commands and a person with psql; each connection costs memory.
+  // For the pools of the service, its commands and psql; each connection costs memory.
   max_connections: '50',
-  // A sale writes much in little time: fewer checkpoints write fewer full pages. Recovery stays within seconds.
+  // A sale writes a lot in a short time: fewer checkpoints write fewer full pages. Recovery still takes seconds.
   max_wal_size: '2GB',
   checkpoint_timeout: '10min',
-  // The only compression that is built in costs more time than the log that it saves: see docs/performance.md.
+  // The only built-in compression costs more time than the smaller log saves: see docs/performance.md.
   wal_compression: 'off',
-  // The row of a hot coupon leaves a dead version with each batch; they are cheap to remove early.
+  // Each batch leaves a dead version of its coupon's row; early removal is cheap.
   autovacuum_naptime: '10s',
-  // Every statement of the service is shorter than compiling or sharing it out would take, and parallel workers need
-  // more /dev/shm than a container has.
+  // The statements of the service are too short for compilation or parallel workers, and parallel workers need more
+  // /dev/shm than a container has.
   jit: 'off',
   max_parallel_workers_per_gather: '0',
   max_logical_replication_workers: '0',
-  // A statement whose client was killed ends, and does not hold its locks until it is done.
+  // The statement of a killed client ends and releases its locks.
   client_connection_check_interval: '1s',
-  // The same on every machine, whatever its own zone.
+  // The same on every machine.
   timezone: 'UTC',
 };
 
@@ -73,16 +73,16 @@ const logSettings: Record<string, string> = {
   log_destination: 'stderr',
   logging_collector: 'off',
   log_line_prefix: '',
-  // The lines are read by a program.
+  // A program reads the lines.
   lc_messages: 'C',
   log_timezone: 'UTC',
   log_min_messages: 'warning',
-  // Whoever sent a statement logs its failure, and the text may hold data of users.
+  // The client logs the failure of its statement, and the text may contain data of users.
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',
 };
 
-/** An answer given must survive the loss of power, so nothing may turn these off. */
+/** An acknowledged claim must survive a power failure, so these settings cannot be overridden. */
 const durabilitySettings: Record<string, string> = {
   fsync: 'on',
   full_page_writes: 'on',

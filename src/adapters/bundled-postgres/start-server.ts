@@ -7,18 +7,18 @@ import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { BundledPostgresError, type LogEvent } from './bundled-postgres-error.ts';
 import type { Cluster } from './data-folder.ts';
-import { endLeftovers } from './leftovers.ts';
+import { endOrphanedProcesses } from './orphaned-processes.ts';
 import { explainServerLines, ServerLog, type ServerPhase } from './server-log.ts';
 import { serverArguments } from './settings.ts';
-import { type Supervised, supervise } from './supervise.ts';
+import { startWatchedProcess, type WatchedProcess } from './watched-process.ts';
 
 const portAttemptsMax = 20;
-const heldMsMax = 30_000;
-const heldPollMs = 200;
-// Below the range from which systems take ports for outgoing connections, so that ours is still free for a restart.
+const lockedMsMax = 30_000;
+const lockedPollMs = 200;
+// Below the range of ports for outgoing connections, so that the port stays free for a restart.
 const [portMin, portMax] = [20_000, 32_000];
 
-/** All that is needed to start the server of a cluster, at first and again. */
+/** What starts and restarts of a server need. */
 export type ServerPlan = {
   dataDir: string;
   cluster: Cluster;
@@ -27,18 +27,18 @@ export type ServerPlan = {
   major: number;
   settings: Record<string, string>;
   startTimeoutMs: number;
-  /** Chooses a port that seems free. */
+  /** Returns a port that seems free. */
   choosePort(): Promise<number>;
   say(line: string): void;
   log(event: LogEvent): void;
 };
 
 /** A server that accepts connections. */
-export type Server = Supervised & { port: number; setPhase(phase: ServerPhase): void };
+export type Server = WatchedProcess & { port: number; setPhase(phase: ServerPhase): void };
 
 /**
- * Starts the server and settles when it accepts connections. Waits out what an earlier run has left. With no `port` it
- * takes a free one, and another one if that is taken meanwhile. Leaves no process when it fails.
+ * Starts the server and resolves when it accepts connections. First ends the processes that an earlier run has left.
+ * Without `port` it takes a free one, and another one if that gets taken meanwhile. Leaves no process when it fails.
  */
 export async function startServer(
   plan: ServerPlan,
@@ -47,24 +47,24 @@ export async function startServer(
   const { data, name } = plan.cluster;
   const { signal } = options;
   const onWait = once(() =>
-    plan.say('The database of an earlier run is still ending; waiting for it, 30 s at most.'),
+    plan.say('The database of an earlier run is still stopping; waiting for at most 30 s.'),
   );
-  let heldSince: number | undefined;
+  let lockedSince: number | undefined;
   for (let portAttempt = 1; ; ) {
-    const recycledPid = await endLeftovers({ data, clusterName: name, signal, onWait });
+    const recycledPid = await endOrphanedProcesses({ data, clusterName: name, signal, onWait });
     const port = options.port ?? (await plan.choosePort());
     const started = await tryStart(plan, { port, recycledPid, signal });
     if ('server' in started) return started.server;
 
     const reason = started.lines.join('\n');
     const isPortTaken = /Address already in use/.test(reason);
-    const isHeld = /pre-existing shared memory block|lock file "postmaster.pid" already/.test(
+    const isLocked = /pre-existing shared memory block|lock file "postmaster.pid" already/.test(
       reason,
     );
-    heldSince ??= isHeld ? Date.now() : undefined;
-    if (isHeld && Date.now() - (heldSince ?? 0) < heldMsMax) {
+    lockedSince ??= isLocked ? Date.now() : undefined;
+    if (isLocked && Date.now() - (lockedSince ?? 0) < lockedMsMax) {
       onWait();
-      await delay(heldPollMs, undefined, { signal });
+      await delay(lockedPollMs, undefined, { signal });
     } else if (isPortTaken && options.port === undefined && portAttempt < portAttemptsMax) {
       portAttempt += 1;
     } else {
@@ -86,7 +86,7 @@ async function tryStart(
   const ready = new Promise<'ready'>((resolve) => {
     onReady = () => resolve('ready');
   });
-  const program = supervise({
+  const program = startWatchedProcess({
     account,
     command: [
       ...[plan.binaries.postgres, '-D', cluster.data],
@@ -95,11 +95,11 @@ async function tryStart(
         memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
       }),
     ],
-    // The lock file of a server that was killed holds a pid. When that now belongs to a process which is known not to
-    // be a server on this folder, this is how the server is told not to mind it.
+    // The lock file of a killed server contains a pid. If another program has that pid now, this variable makes the
+    // server ignore the file.
     environment: recycledPid === undefined ? {} : { PG_GRANDPARENT_PID: String(recycledPid) },
     onLine(line) {
-      serverLog.take(line);
+      serverLog.add(line);
       if (line.includes('database system is ready to accept connections')) onReady();
     },
   });
@@ -124,20 +124,20 @@ async function tryStart(
 }
 
 function tooSlowError(plan: ServerPlan, serverLog: ServerLog): BundledPostgresError {
-  const said = serverLog.lastLines.slice(-2).join(' | ');
+  const lastLines = serverLog.lastLines.slice(-2).join(' | ');
   return new BundledPostgresError(
-    `PostgreSQL did not accept connections within ${plan.startTimeoutMs / 1000} s. Try again: a recovery goes on where it was. PostgreSQL said: ${said}`,
+    `PostgreSQL did not accept connections within ${plan.startTimeoutMs / 1000} s. Try again: a recovery continues where it stopped. PostgreSQL said: ${lastLines}`,
   );
 }
 
-/** A random port that is free now; it may be taken before the server has it. */
+/** A random port that is free now; another program may take it before the server does. */
 export async function chooseFreePort(): Promise<number> {
   for (let attempt = 1; attempt <= portAttemptsMax; attempt += 1) {
     const port = randomInt(portMin, portMax);
     if (await isFree(port)) return port;
   }
   throw new BundledPostgresError(
-    `No free port was found between ${portMin} and ${portMax} on 127.0.0.1. Stop a program that listens there.`,
+    `There is no free port between ${portMin} and ${portMax} on 127.0.0.1. Stop a program that listens there.`,
   );
 }
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Metrics as text, as they are scraped. */
+/** Metrics in the text format of a scrape. */
 export type MetricsText = { contentType: string; text: string };
 
-/** The API keys in force; what is undefined is not there, since messages are JSON. */
-export type KeysMessage = { adminApiKey?: string | undefined; claimApiKey?: string | undefined };
+/** The current API keys by name. A key that is not set is missing, since messages are JSON. */
+export type KeysMessage = Readonly<Record<string, string | undefined>>;
 
-/** What a worker tells the primary. */
+/** A message from a worker to the primary. */
 export type FromWorker =
   | { type: 'firstcome:ready'; url: string }
-  | { type: 'firstcome:metrics-wanted'; id: number }
+  | { type: 'firstcome:metrics-request'; id: number }
   | { type: 'firstcome:snapshot'; id: number; snapshot: unknown };
 
-/** What the primary tells a worker. */
+/** A message from the primary to a worker. */
 export type FromPrimary =
   | { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null }
-  | { type: 'firstcome:snapshot-wanted'; id: number }
+  | { type: 'firstcome:snapshot-request'; id: number }
   | { type: 'firstcome:keys'; keys: KeysMessage };
 
-/** Whether a message on the channel, which others use too, has this type. */
+/** Whether a message on the channel, which Node uses too, has this type. */
 export function isMessage<Message extends { type: string }, Type extends Message['type']>(
   message: unknown,
   type: Type,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Several processes on one port: the primary starts the workers, replaces those that die, and ends them all. */
+/** Several processes on one port: the primary starts the workers, replaces those that die, and stops them. */
 import cluster, { type Worker } from 'node:cluster';
 import { StartError } from '../../core/errors.ts';
 import {
@@ -10,19 +10,19 @@ import {
   type MetricsText,
 } from './messages.ts';
 
-/** How many workers, what they run, and who hears of their deaths. */
+/** The number of workers, what they run, and what the primary needs for them. */
 export type WorkersOptions = {
   count: number;
-  /** Arguments of the executable that make it a worker. */
+  /** Arguments that make the executable a worker. */
   args: string[];
-  /** Variables for a worker, over those of this process. The port among them is one that all can find again. */
+  /** Variables for a worker, over those of this process. They name a fixed port, since all workers share it. */
   env(): Record<string, string>;
-  /** The API keys of now. */
+  /** The current API keys. */
   keys(): KeysMessage;
-  /** Joins the metrics of the workers. A place, from 0, is one worker's, and after its death that of the next. */
+  /** Adds up the metrics of the workers. A slot, from 0, is that of a worker and of those that replace it. */
   metrics: {
-    receive(place: number, snapshot: never): void;
-    ended(place: number): void;
+    receive(slot: number, snapshot: never): void;
+    ended(slot: number): void;
     text(): Promise<MetricsText>;
   };
   warn(event: Record<string, unknown>, message: string): void;
@@ -30,41 +30,41 @@ export type WorkersOptions = {
   nowMs(): number;
 };
 
-// A worker that lives shorter than this counts as one that cannot start, and the next waits longer.
+// After a shorter life than this a worker counts as unable to start, and the delay of the next one doubles.
 const shortLifeMs = 10_000;
-const replaceWaitMsMin = 100;
-const replaceWaitMsMax = 5000;
-// Less than the worker waits that was asked by a scrape.
+const replaceDelayMsMin = 100;
+const replaceDelayMsMax = 5000;
+// Less than the time for which the scraped worker waits.
 const snapshotMsMax = 1500;
 
 type Exit = { code: number | null; signal: string | null };
-type SnapshotWanted = { place: number; settle(): void };
+type SnapshotRequest = { slot: number; resolve(): void };
 
 /** The workers of one service. */
 export class Workers {
   private readonly options: WorkersOptions;
   private readonly startedMs = new Map<Worker, number>();
-  /** Those that serve, by their place. */
+  /** The workers that serve, by slot. */
   private readonly ready = new Map<number, Worker>();
-  private readonly snapshotsWanted = new Map<number, SnapshotWanted>();
+  private readonly snapshotRequests = new Map<number, SnapshotRequest>();
   private lastId = 0;
-  private replaceWaitMs = replaceWaitMsMin;
+  private replaceDelayMs = replaceDelayMsMin;
   private serving = false;
   private stopping = false;
 
   constructor(options: WorkersOptions) {
     this.options = options;
-    // The kernel hands a connection to a worker that accepts it. Dealt out by the primary, it could wait for a worker that
-    // just died, and one beyond a worker's bound would be dealt out for ever.
+    // The kernel gives each connection to a worker that accepts it. If the primary distributed connections, one could go to
+    // a worker that has just died, and one above the limit of a worker would be passed on forever.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ args: options.args });
   }
 
-  /** Starts them all and returns the address that they share. Rejects, with none left, when one ends before it serves. */
+  /** Starts all workers and returns their shared address. When one ends before it serves, rejects and leaves none. */
   async start(): Promise<string> {
     try {
       const urls = await Promise.all(
-        Array.from({ length: this.options.count }, (_, place) => this.startOne(place)),
+        Array.from({ length: this.options.count }, (_, slot) => this.startOne(slot)),
       );
       this.serving = true;
       return urls[0] as string;
@@ -74,7 +74,7 @@ export class Workers {
     }
   }
 
-  /** Lets every worker answer what it has, and kills what is left after `timeoutMs`. May be called again. */
+  /** Drains every worker, and kills those that still run after `timeoutMs`. May be called again. */
   async stop(timeoutMs: number): Promise<void> {
     const { nowMs, sleep } = this.options;
     this.stopping = true;
@@ -85,7 +85,7 @@ export class Workers {
     while (this.startedMs.size > 0) await sleep(10);
   }
 
-  /** Sends the API keys to every worker; one that starts gets them when it is ready. */
+  /** Sends the API keys to every worker; a starting worker gets them when it is ready. */
   sendKeys(): void {
     for (const worker of this.ready.values()) this.sendKeysTo(worker);
   }
@@ -95,55 +95,56 @@ export class Workers {
     if (worker.isConnected()) worker.send(message);
   }
 
-  private startOne(place: number): Promise<string> {
+  private startOne(slot: number): Promise<string> {
     const worker = cluster.fork(this.options.env());
     this.startedMs.set(worker, this.options.nowMs());
     return new Promise((resolve, reject) => {
       worker.on('message', (message: unknown) => {
         if (isMessage<FromWorker, 'firstcome:ready'>(message, 'firstcome:ready')) {
-          this.ready.set(place, worker);
-          // They may have changed since it was started.
+          this.ready.set(slot, worker);
+          // The keys may have changed since the worker started.
           this.sendKeysTo(worker);
           resolve(message.url);
         } else if (isMessage<FromWorker, 'firstcome:snapshot'>(message, 'firstcome:snapshot')) {
           this.onSnapshot(message.id, message.snapshot);
         } else if (
-          isMessage<FromWorker, 'firstcome:metrics-wanted'>(message, 'firstcome:metrics-wanted')
+          isMessage<FromWorker, 'firstcome:metrics-request'>(message, 'firstcome:metrics-request')
         ) {
           void this.sendMetrics(worker, message.id);
         }
       });
       worker.on('error', (err) => {
-        this.options.warn({ pid: worker.process.pid, err }, 'a worker cannot be reached');
+        this.options.warn({ pid: worker.process.pid, err }, 'cannot send to a worker');
       });
       worker.once('exit', (code, signal) => {
-        this.onExit(worker, place, { code, signal });
-        reject(new StartError('a worker ended before it could serve; it has said why above'));
+        this.onExit(worker, slot, { code, signal });
+        reject(new StartError('a worker ended before it could serve; see its error above'));
       });
     });
   }
 
-  private onExit(worker: Worker, place: number, exit: Exit): void {
+  private onExit(worker: Worker, slot: number, exit: Exit): void {
     const livedMs = this.options.nowMs() - (this.startedMs.get(worker) ?? 0);
     this.startedMs.delete(worker);
-    this.ready.delete(place);
-    for (const wanted of this.snapshotsWanted.values()) if (wanted.place === place) wanted.settle();
-    this.options.metrics.ended(place);
+    this.ready.delete(slot);
+    for (const request of this.snapshotRequests.values()) {
+      if (request.slot === slot) request.resolve();
+    }
+    this.options.metrics.ended(slot);
     if (this.serving && !this.stopping) {
-      this.options.warn(
-        { pid: worker.process.pid, ...exit },
-        'a worker died; another takes its place',
-      );
-      void this.replace(place, livedMs);
+      this.options.warn({ pid: worker.process.pid, ...exit }, 'a worker died; starting another');
+      void this.replace(slot, livedMs);
     }
   }
 
-  private async replace(place: number, livedMs: number): Promise<void> {
-    this.replaceWaitMs =
-      livedMs < shortLifeMs ? Math.min(this.replaceWaitMs * 2, replaceWaitMsMax) : replaceWaitMsMin;
-    await this.options.sleep(this.replaceWaitMs);
-    // One that cannot start is replaced in its turn, by its own death.
-    if (!this.stopping) await this.startOne(place).catch(() => undefined);
+  private async replace(slot: number, livedMs: number): Promise<void> {
+    this.replaceDelayMs =
+      livedMs < shortLifeMs
+        ? Math.min(this.replaceDelayMs * 2, replaceDelayMsMax)
+        : replaceDelayMsMin;
+    await this.options.sleep(this.replaceDelayMs);
+    // A worker that cannot start is replaced again when it exits.
+    if (!this.stopping) await this.startOne(slot).catch(() => undefined);
   }
 
   private async sendMetrics(worker: Worker, id: number): Promise<void> {
@@ -152,35 +153,35 @@ export class Workers {
     if (worker.isConnected()) worker.send(answer);
   }
 
-  /** Rejects when a worker that serves does not tell what it has counted: a sum without it would be too small. */
+  /** Rejects when a serving worker does not send its metrics: the sum without them would be too small. */
   private async metricsText(): Promise<MetricsText> {
-    await Promise.all([...this.ready].map(([place, worker]) => this.hear(place, worker)));
+    await Promise.all([...this.ready].map(([slot, worker]) => this.requestSnapshot(slot, worker)));
     return this.options.metrics.text();
   }
 
-  /** Resolves when the worker has told its snapshot, or is gone. */
-  private hear(place: number, worker: Worker): Promise<void> {
+  /** Resolves when the worker has sent its snapshot, or has ended. */
+  private requestSnapshot(slot: number, worker: Worker): Promise<void> {
     this.lastId += 1;
     const id = this.lastId;
     return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => () => {
+      const finish = (settlePromise: () => void) => () => {
         clearTimeout(timer);
-        this.snapshotsWanted.delete(id);
-        settle();
+        this.snapshotRequests.delete(id);
+        settlePromise();
       };
-      const late = end(() => reject(new Error('a worker does not tell its metrics')));
-      const timer = setTimeout(late, snapshotMsMax);
-      this.snapshotsWanted.set(id, { place, settle: end(resolve) });
-      const question: FromPrimary = { type: 'firstcome:snapshot-wanted', id };
-      if (worker.isConnected()) worker.send(question);
+      const onTimeout = finish(() => reject(new Error('a worker does not send its metrics')));
+      const timer = setTimeout(onTimeout, snapshotMsMax);
+      this.snapshotRequests.set(id, { slot, resolve: finish(resolve) });
+      const request: FromPrimary = { type: 'firstcome:snapshot-request', id };
+      if (worker.isConnected()) worker.send(request);
     });
   }
 
   private onSnapshot(id: number, snapshot: unknown): void {
-    const wanted = this.snapshotsWanted.get(id);
-    // Too late, or from beyond the grave: what that worker has counted is kept already.
-    if (wanted === undefined) return;
-    this.options.metrics.receive(wanted.place, snapshot as never);
-    wanted.settle();
+    const request = this.snapshotRequests.get(id);
+    // Too late: the request has failed, or the worker has ended and its last snapshot counts.
+    if (request === undefined) return;
+    this.options.metrics.receive(request.slot, snapshot as never);
+    request.resolve();
   }
 }

@@ -9,15 +9,15 @@ import {
 
 /** A worker's side of the channel to its primary. */
 export type PrimaryChannel = {
-  /** Says that this worker serves. */
-  sayReady(url: string): void;
-  /** The metrics of all workers; undefined when the primary does not answer. */
+  /** Reports that this worker serves. */
+  reportReady(url: string): void;
+  /** The metrics of all workers; undefined when the primary does not answer in time. */
   metricsOfAll(): Promise<MetricsText | undefined>;
-  /** From now on the primary is told what this worker has counted, whenever it asks. */
+  /** Sets the function that returns the metrics of this worker; the primary requests them for each scrape. */
   setSnapshotSource(snapshot: () => Promise<unknown>): void;
-  /** From now on this is called with the API keys whenever they may have changed. */
+  /** Sets the function that receives the API keys whenever they may have changed. */
   onKeys(replace: (keys: KeysMessage) => void): void;
-  /** Lets this process end. */
+  /** Closes the channel, so that this process can end. */
   close(): void;
 };
 
@@ -30,7 +30,7 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
   let lastId = 0;
   let snapshotNow: () => Promise<unknown> = async () => [];
   let replaceKeys: (keys: KeysMessage) => void = () => undefined;
-  const tell = (message: FromWorker) => void (process.connected && process.send?.(message));
+  const send = (message: FromWorker) => void (process.connected && process.send?.(message));
 
   process.on('message', (message: unknown) => {
     if (isMessage<FromPrimary, 'firstcome:metrics'>(message, 'firstcome:metrics')) {
@@ -38,19 +38,19 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
     } else if (isMessage<FromPrimary, 'firstcome:keys'>(message, 'firstcome:keys')) {
       replaceKeys(message.keys);
     } else if (
-      isMessage<FromPrimary, 'firstcome:snapshot-wanted'>(message, 'firstcome:snapshot-wanted')
+      isMessage<FromPrimary, 'firstcome:snapshot-request'>(message, 'firstcome:snapshot-request')
     ) {
       const { id } = message;
-      // The primary misses an answer that does not come, and says so.
+      // Without an answer the primary reports that the metrics are incomplete.
       snapshotNow().then(
-        (snapshot) => tell({ type: 'firstcome:snapshot', id, snapshot }),
+        (snapshot) => send({ type: 'firstcome:snapshot', id, snapshot }),
         () => undefined,
       );
     }
   });
 
   return {
-    sayReady: (url) => tell({ type: 'firstcome:ready', url }),
+    reportReady: (url) => send({ type: 'firstcome:ready', url }),
     close: () => void (process.connected && process.disconnect()),
     setSnapshotSource(snapshot) {
       snapshotNow = snapshot;
@@ -69,7 +69,7 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
         };
         const timer = setTimeout(() => done(null), answerMsMax);
         waiting.set(id, done);
-        tell({ type: 'firstcome:metrics-wanted', id });
+        send({ type: 'firstcome:metrics-request', id });
       });
     },
   };

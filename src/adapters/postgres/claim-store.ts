@@ -12,10 +12,11 @@ import type {
   RefusalReason,
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
-import { throwAsReadError } from './app-error.ts';
 import { textArray } from './array-parameters.ts';
 import type { Database } from './database.ts';
-import { DatabaseFault, type FaultReason } from './pg-error.ts';
+import { throwAsReadError } from './errors/app-error.ts';
+import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
+import { DifferentInstallationError } from './installation/installation-watch.ts';
 import { statement, withArrayRows } from './statements.ts';
 
 /** In the order of the columns in `sql/claim-batch.sql`. */
@@ -162,6 +163,7 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
     reason: refusalReasons[error.reason],
     cause: error,
     ...(error.field !== undefined && { fields: [error.field] }),
+    ...(error.cause instanceof DifferentInstallationError && { detail: error.cause.message }),
   };
 }
 

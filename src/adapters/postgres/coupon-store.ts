@@ -6,9 +6,9 @@ import {
   holdersMax,
 } from '../../core/coupons/coupon.ts';
 import type { CouponStore } from '../../core/coupons/ports.ts';
-import { throwAsReadError, throwAsWriteError } from './app-error.ts';
 import type { Database } from './database.ts';
-import { DatabaseFault } from './pg-error.ts';
+import { throwAsReadError, throwAsWriteError } from './errors/app-error.ts';
+import { DatabaseFault } from './errors/pg-error.ts';
 import { statement } from './statements.ts';
 
 type CouponRow = {

@@ -2,53 +2,56 @@
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
-import { destroySocket, type PoolUse } from './connections.ts';
-import { type InstallationWatch, OtherInstallationError } from './installation-watch.ts';
-import { KeptConnections, type KeptConnectionsOptions } from './kept-connections.ts';
-import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
-import type { Refusal } from './refusal.ts';
+import { ConnectionPool, type ConnectionPoolOptions } from './connections/connection-pool.ts';
+import { destroySocket, type PoolUsage } from './connections/connection-source.ts';
+import { types } from './connections/value-types.ts';
+import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
+import { DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
+import type { Refusal } from './errors/refusal.ts';
+import {
+  DifferentInstallationError,
+  type InstallationWatch,
+} from './installation/installation-watch.ts';
 import type { Statement } from './statements.ts';
-import { types } from './value-types.ts';
-import { isNoPrimary, NoPrimaryError } from './verify-session.ts';
 
 /** Where the database is, and how long to wait for it. */
-export type DatabaseOptions = KeptConnectionsOptions & {
-  /** After this without an answer the connection is given up for lost, whatever the server says later. */
+export type DatabaseOptions = ConnectionPoolOptions & {
+  /** After this time without an answer the statement counts as lost, and its connection is destroyed. */
   answerTimeoutMs: number;
-  /** Undefined: nobody looks at single statements. */
+  /** Undefined: statements are not traced. */
   trace?: TraceStatement | undefined;
 };
 
-/** Is called with what statements reveal about the server. */
-export type DatabaseWatcher = {
-  /** A statement was answered, be it with a refusal. */
+/** Receives what statements show about the server. */
+export type DatabaseListener = {
+  /** The server answered a statement, perhaps with a refusal. */
   answered(): void;
   /** A statement could not be run, or its answer was lost. */
   failed(fault: DatabaseFault): void;
-  /** The database refused the statement by a rule that no caller can keep. */
+  /** The database refused the statement by a rule that no caller can satisfy. */
   refused(statement: Statement, refusal: Refusal): void;
-  /** A connection leads to a server that is no primary; other connections may lead there too. */
-  foundNoPrimary(): void;
-  /** A connection is silent; others may be too. */
-  foundSilence(): void;
+  /** The server of a connection is no primary; other connections may lead to it too. */
+  notPrimary(): void;
+  /** A connection got no answer in time; others may hang too. */
+  timedOut(): void;
 };
 
 const attemptsMax = 3;
-// A standby may be about to be promoted: callers must not keep it busy with new connections.
+// Callers must not load a standby with new connections while it is being promoted.
 const rejectionHoldsMs = 100;
 
-/** Runs statements on a pool of connections, each as a transaction of its own. */
+/** Runs statements on a pool of connections, each in its own transaction. */
 export class Database {
-  /** Connections kept at most. */
+  /** The largest number of open connections. */
   readonly connectionsMax: number;
-  private readonly connections: KeptConnections;
+  private readonly connections: ConnectionPool;
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
-  private watcher: DatabaseWatcher | undefined;
+  private listener: DatabaseListener | undefined;
   private closing = false;
-  /** Why the last connection was rejected, for a moment after that. */
-  private rejection: NoPrimaryError | undefined;
+  /** Why the last connection was rejected; undefined again after `rejectionHoldsMs`. */
+  private rejection: NotPrimaryError | undefined;
   private readonly onConflict: IPolicy;
 
   constructor(options: DatabaseOptions) {
@@ -56,32 +59,33 @@ export class Database {
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
     this.installation = options.session?.installation;
-    this.connections = new KeptConnections(options);
+    this.connections = new ConnectionPool(options);
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
   }
 
-  /** Calls the watcher from now on. */
-  watch(watcher: DatabaseWatcher): void {
-    this.watcher = watcher;
+  /** Calls the listener from now on. */
+  listen(listener: DatabaseListener): void {
+    this.listener = listener;
   }
 
   /**
-   * The rows of one statement, after its commit. Rejects with a `DatabaseFault`; at once while the database is not the
-   * one of the start.
+   * Runs one statement and returns its rows after the commit. Rejects with a `DatabaseFault`; at once while the
+   * database is not the one of the start.
    */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    if (this.installation?.isOther) return Promise.reject(notSent(new OtherInstallationError()));
+    if (this.installation?.isDifferent)
+      return Promise.reject(notSent(new DifferentInstallationError()));
     if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
     return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
   }
 
-  /** The rows of a statement that finds out about the server, whichever database it leads to. */
-  look<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
-    // What was opened before may lead elsewhere.
-    if (this.installation?.isOther) this.dropIdle();
+  /** Runs a health check, also while the database is not the one of the start. */
+  probe<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    // Open connections may still lead to the other database.
+    if (this.installation?.isDifferent) this.dropIdle();
     return this.runWithRetries<Row>(statement, []);
   }
 
@@ -89,28 +93,28 @@ export class Database {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    // The first try starts within this call: on a connection in hand the statement is on its way when it returns.
+    // The first try starts now: on an idle connection the statement is sent before this call returns.
     const firstTry = this.runOnce<Row>(statement, values);
     try {
       return await firstTry;
     } catch (error) {
-      // Nothing of it is stored, and the idle connections are gone: the next one is new, and verified.
-      if (isRefusedByNoPrimary(error)) return await this.runOnce<Row>(statement, values);
+      // Nothing was stored, and the idle connections are dropped: the retry gets a new, verified connection.
+      if (isRefusedByNonPrimary(error)) return await this.runOnce<Row>(statement, values);
       if (!isConflict(error)) throw error;
       return await this.onConflict.execute(() => this.runOnce<Row>(statement, values));
     }
   }
 
-  use(): PoolUse & { max: number } {
-    return { ...this.connections.use(), max: this.connectionsMax };
+  usage(): PoolUsage & { max: number } {
+    return { ...this.connections.usage(), max: this.connectionsMax };
   }
 
-  /** Ends every connection that runs nothing now. Statements under way go on; the next ones get new connections. */
+  /** Ends every idle connection. Running statements continue; later ones get new connections. */
   dropIdle(): void {
     this.connections.dropIdle();
   }
 
-  /** Ends all connections when their statements have ended; those that have not after half a second are cut. */
+  /** Ends all connections when their statements have ended; after half a second the rest is destroyed. */
   async close(): Promise<void> {
     this.closing = true;
     await this.connections.close();
@@ -120,43 +124,43 @@ export class Database {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    const client = this.connections.takeAtHand() ?? (await this.connect());
+    const client = this.connections.takeIdle() ?? (await this.connect());
     let fault: DatabaseFault | undefined;
-    // A wait for the standby that was cut short ends in a normal answer with this warning before it.
+    // When the server stops waiting for its standby, it sends this warning before a normal answer.
     const onNotice = (notice: { code?: string | undefined }) => {
       if (notice.code === '01000') {
-        fault = new DatabaseFault('lost', new Error('the commit was not confirmed in full'));
+        fault = new DatabaseFault('lost', new Error('the standby did not confirm the commit'));
       }
     };
     client.on('notice', onNotice);
     const timer = setTimeout(() => {
       fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
       destroySocket(client);
-      this.onSilence();
+      this.onTimeout();
     }, this.answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
-      this.watcher?.answered();
+      this.listener?.answered();
       return result.rows;
     } catch (error) {
       fault ??= toDatabaseFault(error);
       this.onFault(fault);
-      if (fault.refusal !== undefined) this.watcher?.refused(statement, fault.refusal);
+      if (fault.refusal !== undefined) this.listener?.refused(statement, fault.refusal);
       throw fault;
     } finally {
       clearTimeout(timer);
       client.removeListener('notice', onNotice);
-      // It is or may be broken, or leads to a server that takes no writes.
-      const mustEnd = fault?.reason === 'lost' || fault?.reason === 'not_sent';
-      this.connections.giveBack(client, mustEnd);
+      // The connection may be broken, or its server accepts no writes.
+      const destroy = fault?.reason === 'lost' || fault?.reason === 'not_sent';
+      this.connections.release(client, destroy);
     }
   }
 
   private async connect(): Promise<pg.PoolClient> {
     if (this.rejection !== undefined) throw notSent(this.rejection);
     return await this.connections.connect().catch((error: unknown) => {
-      if (error instanceof NoPrimaryError) {
+      if (error instanceof NotPrimaryError) {
         this.rejection = error;
         setTimeout(() => {
           this.rejection = undefined;
@@ -169,18 +173,18 @@ export class Database {
   }
 
   private onFault(fault: DatabaseFault): void {
-    if (this.closing || fault.cause instanceof OtherInstallationError) return;
-    if (fault.reason === 'lost' || fault.reason === 'not_sent') this.watcher?.failed(fault);
-    else this.watcher?.answered();
-    if (!isNoPrimary(fault)) return;
+    if (this.closing || fault.cause instanceof DifferentInstallationError) return;
+    if (fault.reason === 'lost' || fault.reason === 'not_sent') this.listener?.failed(fault);
+    else this.listener?.answered();
+    if (!isNotPrimary(fault)) return;
     this.dropIdle();
-    this.watcher?.foundNoPrimary();
+    this.listener?.notPrimary();
   }
 
-  private onSilence(): void {
+  private onTimeout(): void {
     if (this.closing) return;
     this.dropIdle();
-    this.watcher?.foundSilence();
+    this.listener?.timedOut();
   }
 }
 
@@ -192,9 +196,11 @@ function isConflict(error: unknown): boolean {
   return error instanceof DatabaseFault && error.reason === 'conflict';
 }
 
-/** Whether the server refused the statement, on a connection that had been verified. */
-function isRefusedByNoPrimary(error: unknown): boolean {
+/** Whether a server that is no primary refused the statement, on a connection that had been verified before. */
+function isRefusedByNonPrimary(error: unknown): boolean {
   return (
-    error instanceof DatabaseFault && isNoPrimary(error) && !(error.cause instanceof NoPrimaryError)
+    error instanceof DatabaseFault &&
+    isNotPrimary(error) &&
+    !(error.cause instanceof NotPrimaryError)
   );
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { SoldOutReader } from '../../core/claims/ports.ts';
 import type { CouponState } from '../../core/coupons/coupon.ts';
-import { throwAsReadError } from './app-error.ts';
 import type { Database } from './database.ts';
+import { throwAsReadError } from './errors/app-error.ts';
 import { statement } from './statements.ts';
 
 type StockRow = {

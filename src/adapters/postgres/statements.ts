@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A statement as it is prepared on each connection that uses it. */
+/** A statement, prepared on each connection that uses it. */
 export type Statement = { name: string; text: string; rowMode?: 'array' };
 
 const folder = new URL('./sql/', import.meta.url);
@@ -9,17 +9,17 @@ const folder = new URL('./sql/', import.meta.url);
 const statements = new Map<string, Statement>(
   readdirSync(folder).map((file) => {
     const name = file.replace(/\.sql$/, '');
-    // A session may have been somebody else's before, with prepared statements of the same name.
+    // A host's session may have prepared statements too; the prefix keeps the names apart.
     return [name, { name: `firstcome ${name}`, text: readFileSync(new URL(file, folder), 'utf8') }];
   }),
 );
 
-/** The same statement, whose rows come as arrays: for many rows, since an object a row costs more to make and to drop. */
+/** The same statement with rows as arrays, which cost less than objects when there are many rows. */
 export function withArrayRows(plain: Statement): Statement {
   return { ...plain, rowMode: 'array' };
 }
 
-/** The statement in `sql/<name>.sql`. Throws at start, not at the first use, when there is no such file. */
+/** The statement in `sql/<name>.sql`. Modules call it when they load, so a missing file fails the start. */
 export function statement(name: string): Statement {
   const found = statements.get(name);
   if (found === undefined) throw new Error(`there is no statement ${name}`);

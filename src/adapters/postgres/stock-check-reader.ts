@@ -5,8 +5,8 @@ import type {
   RowCursor,
   StockCheckReader,
 } from '../../core/stock/stock-check.ts';
-import { throwAsReadError } from './app-error.ts';
 import type { Database } from './database.ts';
+import { throwAsReadError } from './errors/app-error.ts';
 import { type Statement, statement } from './statements.ts';
 
 const checkCoupons = statement('check-coupons');

@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 describe('the clock', () => {
-  it('does not follow the time of day, which may be set back', () => {
+  it('does not go back when the time of day does', () => {
     const before = systemClock.nowMs();
     vi.setSystemTime(0);
     expect(systemClock.nowMs()).toBeGreaterThanOrEqual(before);
@@ -29,7 +29,7 @@ describe('sleeping', () => {
     return done;
   }
 
-  it('ends when its time is over, and not before', async () => {
+  it('wakes when its time is over, and not before', async () => {
     const sleep = systemClock.sleep(100);
     vi.advanceTimersByTime(99);
     expect(await isDone(sleep)).toBe(false);
@@ -37,23 +37,23 @@ describe('sleeping', () => {
     expect(await isDone(sleep)).toBe(true);
   });
 
-  it('ends at once, and leaves no timer, when it is called off', async () => {
-    const calling = new AbortController();
-    const sleep = systemClock.sleep(100, calling.signal);
-    calling.abort();
+  it('wakes at once and leaves no timer when it is aborted', async () => {
+    const aborting = new AbortController();
+    const sleep = systemClock.sleep(100, aborting.signal);
+    aborting.abort();
     expect(await isDone(sleep)).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('does not begin when it was called off before', async () => {
+  it('does not sleep when the signal is already aborted', async () => {
     expect(await isDone(systemClock.sleep(100, AbortSignal.abort()))).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('takes its listener off the signal, which may live long', async () => {
-    const calling = new AbortController();
-    const removed = vi.spyOn(calling.signal, 'removeEventListener');
-    const sleep = systemClock.sleep(100, calling.signal);
+  it('removes its listener from the signal, which may live long', async () => {
+    const aborting = new AbortController();
+    const removed = vi.spyOn(aborting.signal, 'removeEventListener');
+    const sleep = systemClock.sleep(100, aborting.signal);
     vi.advanceTimersByTime(100);
     await sleep;
     expect(removed).toHaveBeenCalledOnce();
@@ -61,7 +61,7 @@ describe('sleeping', () => {
 });
 
 describe('ticking', () => {
-  it('goes on at its interval until it is stopped', () => {
+  it('ticks at its interval until it is stopped', () => {
     const tick = vi.fn();
     const stop = systemClock.every(10, tick);
     vi.advanceTimersByTime(35);

@@ -2,7 +2,7 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import { V7Generator } from 'uuidv7';
 
-/** A new UUID of version 7 (RFC 9562, 5.7): later ones sort behind earlier ones of the same process. */
+/** A new UUID of version 7 (RFC 9562, 5.7): later ones of a process sort after earlier ones. */
 export function newId(): string {
   return toText(generator.generate().bytes);
 }
@@ -12,8 +12,8 @@ const hyphen = 0x2d;
 const text = Buffer.alloc(36);
 
 /**
- * The usual form of a UUID, written at once. Put together from its digits, as the library does it, it would be a chain
- * of dozens of pieces, which cost half a microsecond a claim to make, to join and to collect.
+ * Formats a UUID in one buffer. The library concatenates it from dozens of strings, which costs half a microsecond per
+ * claim.
  */
 function toText(bytes: Readonly<Uint8Array>): string {
   let end = 0;
@@ -30,7 +30,7 @@ function toText(bytes: Readonly<Uint8Array>): string {
   return text.toString('latin1');
 }
 
-// A call to the system's random source costs more than the id around it, so many ids share one.
+// A call of the system's random source costs more than the rest of an id, so many ids share one call.
 const random = { words: new Uint32Array(1024), next: 1024 };
 
 const generator = new V7Generator({
@@ -44,7 +44,7 @@ const generator = new V7Generator({
   },
 });
 
-/** The same UUID for the same text, of version 8 (RFC 9562, 5.8), so never one that `newId` gives: from its SHA-256. */
+/** A UUID of version 8 (RFC 9562, 5.8) from the SHA-256 of a text: never equal to one of `newId`. */
 export function idFor(text: string): string {
   const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);

@@ -10,12 +10,12 @@ const limits = (soft: string) =>
     'Max locked memory         8388608              8388608              bytes     ',
   ].join('\n');
 
-it('the limit of open files is the soft one, and none where there is no limit', () => {
+it('reads the soft limit of open files, and none if it is unlimited', () => {
   expect(readLimit(limits('4096'))).toBe(4096);
   expect(readLimit(limits('unlimited'))).toBeUndefined();
   expect(readLimit('')).toBeUndefined();
 });
 
-it.runIf(process.platform === 'linux')('the limit of this process is known', () => {
+it.runIf(process.platform === 'linux')('finds the limit of this process', () => {
   expect(openFilesMax()).toBeGreaterThan(0);
 });

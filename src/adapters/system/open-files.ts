@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * How many files and connections this process may have open. Node raises it to the hard limit at its start. Undefined
- * on a system without `/proc`.
+ * The number of files and connections that this process may open. Node raises it to the hard limit at its start.
+ * Undefined on a system without `/proc`.
  */
 export function openFilesMax(): number | undefined {
   try {
@@ -13,7 +13,7 @@ export function openFilesMax(): number | undefined {
   }
 }
 
-/** The limit in the text of `/proc/PID/limits`; undefined where there is none. */
+/** Reads the limit from the text of `/proc/PID/limits`; undefined when there is none. */
 export function readLimit(limits: string): number | undefined {
   const soft = /^Max open files +(\d+) /m.exec(limits)?.[1];
   return soft === undefined ? undefined : Number(soft);

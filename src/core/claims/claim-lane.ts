@@ -137,7 +137,8 @@ export class ClaimLane {
     }
     const [code, detail] = refusals[reason];
     const wrong = reason === 'invalid' ? fields : [];
-    for (const claim of claims) claim.fail(code, detailOf(wrong) || detail, cause, wrong);
+    for (const claim of claims)
+      claim.fail(code, detailOf(wrong) || answer.detail || detail, cause, wrong);
   }
 
   /**

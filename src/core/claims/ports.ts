@@ -26,7 +26,14 @@ export type ClaimBatch = {
  */
 export type BatchAnswer =
   | { kind: 'decided'; outcomes: ClaimOutcome[]; commitSeconds: number }
-  | { kind: 'refused'; reason: RefusalReason; cause: unknown; fields?: FieldError[] }
+  | {
+      kind: 'refused';
+      reason: RefusalReason;
+      cause: unknown;
+      fields?: FieldError[];
+      /** What to say to the caller, where the store knows more than the reason. */
+      detail?: string;
+    }
   | { kind: 'unknown'; cause: unknown };
 
 /**

@@ -4,10 +4,10 @@ import { type Program, runCli } from './cli.ts';
 
 type Run = { code: number; stdout: string; stderr: string; calls: string[] };
 
-/** Runs one command line against a program that records what it is asked to do. */
+/** Runs one command line against a program that records its calls. */
 async function run(
   args: string[],
-  parts: Partial<Program> = {},
+  overrides: Partial<Program> = {},
   errorColumns?: number,
 ): Promise<Run> {
   const seen = { stdout: '', stderr: '' };
@@ -41,7 +41,7 @@ async function run(
   };
   const code = await runCli(
     args,
-    { ...recorded, ...parts },
+    { ...recorded, ...overrides },
     {
       stdout: (text) => {
         seen.stdout += text;
@@ -68,19 +68,19 @@ function named(name: string, message: string): Error {
 }
 
 describe('a command', () => {
-  it('runs the one part that it names', async () => {
+  it('runs the command that the arguments name', async () => {
     for (const name of ['serve', 'migrate', 'config']) {
       expect(await run([name])).toMatchObject({ code: 0, calls: [name], stderr: '' });
     }
   });
 
-  it('serve hands on what is said about workers and durability', async () => {
+  it('passes the options of serve to the program', async () => {
     expect(await run(['serve', '--workers', '4', '--unsafe-durability'])).toMatchObject({
       ...{ code: 0, calls: ['serve 4 unsafe'] },
     });
   });
 
-  it('drill and audit leave by the verdict', async () => {
+  it('exits drill and audit with the code of their verdict', async () => {
     const nodes = ['--url', 'http://a', '--url', 'http://b'];
     for (const args of [
       ['flash-sale', ...nodes],
@@ -100,7 +100,7 @@ describe('a command', () => {
     );
   });
 
-  it('drill and audit exit with 2 for what cannot be asked of them, and say so in their help', async () => {
+  it('exits drill and audit with 2 for wrong arguments, as their help says', async () => {
     for (const args of [
       ['drill'],
       ['drill', 'x', '--rate', 'fast'],
@@ -127,11 +127,11 @@ describe('a command', () => {
     }
   });
 
-  it('is serve when none is given', async () => {
+  it('runs serve without a command', async () => {
     expect(await run([])).toEqual({ code: 0, stdout: '', stderr: '', calls: ['serve'] });
   });
 
-  it('ends only when the part that it runs has ended', async () => {
+  it('resolves only when the command has ended', async () => {
     let stop = () => {};
     const stopped = new Promise<void>((resolve) => {
       stop = resolve;
@@ -147,7 +147,7 @@ describe('a command', () => {
     expect(ended).toBe(true);
   });
 
-  it('migrate prints each migration that it applied, or that there was none, and the schema', async () => {
+  it('prints the migrations that migrate applied, or that there were none, and the schema', async () => {
     expect((await run(['migrate'])).stdout).toBe(
       'applied 0001_coupons\napplied 0002_claims\nschema sale\n',
     );
@@ -155,18 +155,18 @@ describe('a command', () => {
     expect((await run(['migrate'], done)).stdout).toBe('up to date\nschema sale\n');
   });
 
-  it('migrate makes a further installation only when it is asked for one', async () => {
+  it('creates a further installation only with --new-installation', async () => {
     expect((await run(['migrate'])).calls).toEqual(['migrate']);
     expect((await run(['migrate', '--new-installation'])).calls).toEqual(['migrate new']);
   });
 
-  it('config prints the settings in force', async () => {
+  it('prints the effective settings with config', async () => {
     expect((await run(['config'])).stdout).toBe('PORT=8080\n');
   });
 });
 
 describe('the help', () => {
-  it('lists the commands on one screen of 80 columns and 24 lines, and runs nothing', async () => {
+  it('lists the commands in 80 columns and 24 lines, and runs none', async () => {
     for (const args of [['--help'], ['-h'], ['help']]) {
       const { code, stdout, stderr, calls } = await run(args);
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
@@ -182,20 +182,20 @@ describe('the help', () => {
     }
   });
 
-  it('lists the settings when asked for them', async () => {
+  it('lists the settings with help settings', async () => {
     expect(await run(['help', 'settings'])).toEqual({
       ...{ code: 0, stderr: '', calls: [] },
       stdout: 'HTTP\n  PORT=8080\n      Port to listen on.\n',
     });
   });
 
-  it('on a command is the same by either spelling', async () => {
+  it('prints the same help for `help <command>` and `<command> --help`', async () => {
     for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'help']) {
       expect(await run(['help', name])).toEqual(await run([name, '--help']));
     }
   });
 
-  it('on what there is none of names what there is, and exits with 2', async () => {
+  it('names the topics of the help for an unknown one, and exits with 2', async () => {
     expect(await run(['help', 'prices'])).toMatchObject({
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
@@ -206,7 +206,7 @@ describe('the help', () => {
     });
   });
 
-  it('of a command says what that one does, in 80 columns', async () => {
+  it('describes each command in 80 columns', async () => {
     for (const name of ['serve', 'migrate', 'config', 'drill', 'audit']) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });
@@ -216,12 +216,12 @@ describe('the help', () => {
     }
   });
 
-  it('of drill tells what each scenario plays', async () => {
+  it('describes each scenario in the help of drill', async () => {
     const { stdout } = await run(['drill', '--help']);
     expect(stdout).toContain('\n  flash-sale  many users for few units\n  mixed       all kinds\n');
   });
 
-  it('is not needed to learn the version', async () => {
+  it('prints the version', async () => {
     for (const flag of ['--version', '-V']) {
       expect(await run([flag])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '', calls: [] });
     }
@@ -238,16 +238,19 @@ describe('a wrong command line', () => {
     [['serve', '--worker', '2'], /'--worker'\n\(Did you mean --workers\?\)/],
     [['serve', '--unsafe-durabilty'], /\n\(Did you mean --unsafe-durability\?\)/],
     [[''], /^firstcome: unknown command ''/],
-  ])('%j exits with 2, names the word, points to the help and runs nothing', async (args, told) => {
-    const { code, stdout, stderr, calls } = await run(args);
-    expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
-    expect(stderr).toMatch(told);
-    expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help shows the usage\)/);
-  });
+  ])(
+    'exits with 2 for %j, names the mistake, points to the help and runs nothing',
+    async (args, mistake) => {
+      const { code, stdout, stderr, calls } = await run(args);
+      expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
+      expect(stderr).toMatch(mistake);
+      expect(stderr).toMatch(/\(firstcome (?:serve |migrate |config )?--help shows the usage\)/);
+    },
+  );
 });
 
 describe('an error', () => {
-  it('with mistakes is told one mistake a line, without a stack, and exits with 1', async () => {
+  it('prints each mistake of an error on a line, without a stack, and exits with 1', async () => {
     const error = Object.assign(new Error('two'), { mistakes: ['PORT must be', 'HOST must be'] });
     expect(await run(['serve'], failing(error))).toMatchObject({
       code: 1,
@@ -257,7 +260,7 @@ describe('an error', () => {
   });
 
   it.each(['ConfigError', 'BundledPostgresError', 'StartError'])(
-    'named %s is told by its message alone and exits with 1',
+    'prints only the message of a %s and exits with 1',
     async (name) => {
       const { code, stderr } = await run([], failing(named(name, 'port is taken\nfree it')));
       expect({ code, stderr }).toEqual({
@@ -267,7 +270,7 @@ describe('an error', () => {
     },
   );
 
-  it('on a terminal has lines of at most 80 columns, and leaves commands to copy as they are', async () => {
+  it('wraps an error to 80 columns on a terminal, except commands to copy', async () => {
     const long = `PORT must be ${'a whole number '.repeat(8)}`.trim();
     const command = `  ${'run this '.repeat(12)}`.trimEnd();
     const error = named('StartError', `${long}\n${command}`);
@@ -282,7 +285,7 @@ describe('an error', () => {
     );
   });
 
-  it('that nobody expected is told with its stack and its cause, and exits with 70', async () => {
+  it('prints an unexpected error with its stack and its cause, and exits with 70', async () => {
     const cause = new RangeError('the cause');
     const { code, stderr } = await run([], failing(new TypeError('a bug', { cause })));
     expect(code).toBe(70);
@@ -290,12 +293,12 @@ describe('an error', () => {
     expect(stderr).toMatch(/RangeError: the cause/);
   });
 
-  it('that is not even an Error exits with 70', async () => {
+  it('exits with 70 for a thrown value that is no Error', async () => {
     expect(await run([], failing('a text'))).toMatchObject({ code: 70 });
     expect(await run([], failing(undefined))).toMatchObject({ code: 70 });
   });
 
-  it('in config is reported in the same way', async () => {
+  it('reports an error of config like that of other commands', async () => {
     const config = async () => {
       throw named('ConfigError', 'PORT must be');
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The command line: turns arguments into one call of the program, and what happens into text and an exit code. */
+/** The command line: turns arguments into one call of the program, and its result into text and an exit code. */
 import { errorLine } from './error-line.ts';
 import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
@@ -7,8 +7,8 @@ import type { Output, Program, Verdict } from './program.ts';
 export type { Output, Program };
 
 /**
- * The exit codes: 1 is for the operator to fix, or an audit that failed; 2 a wrong command line; 3 an audit that saw too
- * little; 70 (EX_SOFTWARE) a bug.
+ * The exit codes: 1 for a failed audit or an error that the operator can fix; 2 for a wrong command line; 3 for an audit
+ * with too little evidence; 70 (EX_SOFTWARE) for a bug.
  */
 export const exitCodes = { done: 0, cannotRun: 1, wrongUsage: 2, unknown: 3, bug: 70 } as const;
 
@@ -29,8 +29,8 @@ const processOutput: Output = {
 };
 
 /**
- * Runs one command and resolves to the exit code; never rejects. `args` are those after the name of the program, and
- * none at all means `serve`.
+ * Runs one command and resolves to the exit code; never rejects. `args` are the arguments after the name of the program;
+ * without any it runs `serve`.
  */
 export async function runCli(
   args: readonly string[],
@@ -38,16 +38,16 @@ export async function runCli(
   output: Output = processOutput,
 ): Promise<number> {
   try {
-    const plain = plainLines.get(args.join(' '));
-    if (plain !== undefined) {
-      output.stdout(`${await plain(program)}\n`);
+    const answer = linesWithoutParser.get(args.join(' '));
+    if (answer !== undefined) {
+      output.stdout(`${await answer(program)}\n`);
       return exitCodes.done;
     }
     const { parse } = await import('./parse.ts');
     const verdict = await parse(args.length === 0 ? ['serve'] : args, program, output);
     return verdict === undefined ? exitCodes.done : exitCodeOf[verdict];
   } catch (error) {
-    // The parser has already said what was wrong, or shown the help that was asked for.
+    // The parser has already shown the mistake or the help.
     if (error instanceof Error && error.name === 'CommanderError') {
       return (error as { exitCode?: number }).exitCode === 0
         ? exitCodes.done
@@ -60,8 +60,8 @@ export async function runCli(
 const version = (program: Program) => program.version;
 const help = () => rootHelp.trimEnd();
 
-/** Command lines that need no parser: to load it takes longer than to answer them. */
-const plainLines = new Map<string, (program: Program) => Promise<string> | string>([
+/** Command lines that need no parser: loading it takes longer than they do. */
+const linesWithoutParser = new Map<string, (program: Program) => Promise<string> | string>([
   ['--version', version],
   ['-V', version],
   ['--help', help],
@@ -84,7 +84,7 @@ async function report(error: unknown, output: Output): Promise<number> {
   return exitCodes.wrongUsage;
 }
 
-/** The lines of an error that the operator can fix; undefined for a bug, which needs its stack. */
+/** The lines of an error that the operator can fix; undefined for a bug, which is shown with its stack. */
 function expectedLines(error: unknown): string[] | undefined {
   if (!(error instanceof Error)) return undefined;
   if ('mistakes' in error && Array.isArray(error.mistakes)) return error.mistakes.map(String);

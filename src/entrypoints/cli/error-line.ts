@@ -5,11 +5,11 @@ import type { Output } from './program.ts';
 const prefix = 'firstcome: ';
 
 /**
- * A line of an error behind the name of the program. On a terminal a long line is wrapped; the rest has an indent and no
- * prefix, so that a statement in it can be copied.
+ * A line of an error after the name of the program. On a terminal a long line is wrapped. The lines that follow have an
+ * indent instead of the prefix, so that a statement in them can be copied.
  */
 export function errorLine(line: string, { errorColumns }: Output): string {
-  // A line that begins with spaces is there to be copied.
+  // A line that starts with spaces is a command or statement to copy.
   if (errorColumns === undefined || line.startsWith('  ')) return prefix + line;
   return prefix + inLines(line, errorColumns, ' '.repeat(prefix.length)).trimStart();
 }

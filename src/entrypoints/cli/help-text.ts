@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What `firstcome --help` shows: one screen of 80 columns and 24 lines. */
+/** The text of `firstcome --help`: one screen of 80 columns and 24 lines. */
 export const rootHelp = `Usage: firstcome [command]
 
-Flash-sale coupon claims that are first come, first served, exactly.
+Flash-sale coupon claims, first come, first served, exactly.
 
 Commands:
   serve [options]             run the service; also without a command
-  migrate                     bring the database up to date
-  config                      check the settings and show those in force
-  drill [options] <scenario>  send a crowd at a service and judge the answers
-  audit [options] <history>   judge a drill by what is stored
+  migrate                     migrate the database to this version
+  config                      check the settings and print their values
+  drill [options] <scenario>  run a crowd of clients against a service
+  audit [options] <history>   audit a drill against the stored tables
   help [topic]                show the help on a command, or on the settings
 
 Options:
@@ -18,11 +18,11 @@ Options:
   -h, --help                  show this help
 
 Settings are environment variables; DATABASE_URL names the database to use:
-  firstcome help settings     lists them all, with their defaults
-  firstcome config            shows those in force
+  firstcome help settings     lists all settings with their defaults
+  firstcome config            prints their effective values
 `;
 
-/** Where to read on after a mistake in the arguments of this command. */
+/** Points to the help of a command after a mistake in its arguments. */
 export function helpHint(command: string | undefined): string {
   return `(${['firstcome', command, '--help'].filter(Boolean).join(' ')} shows the usage)`;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The parser of the command line, and what each command is made of. */
+/** The parser of the command line and its commands. */
 import { Command } from 'commander';
 import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
@@ -13,8 +13,8 @@ import { helpHint, rootHelp } from './help-text.ts';
 import type { Output, Program, Verdict } from './program.ts';
 
 /**
- * Runs the command that the arguments name, and resolves to its verdict where it has one. Rejects with a
- * `CommanderError` after it has shown a help or said what is wrong with the arguments.
+ * Runs the command that the arguments name. Resolves to the verdict of a command that has one. Rejects with a
+ * `CommanderError` after it has shown the help or the mistake in the arguments.
  */
 export async function parse(
   args: readonly string[],

@@ -1,47 +1,51 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What the command line can set in motion. The command line knows only these; the application hands them in. */
+/** The functions that the command line calls. The application implements them. */
 export type Program = {
   version: string;
-  /** Runs the service, with what is said here over the configuration; resolves once it has stopped in good order. */
+  /** Runs the service; the options override the configuration. Resolves when the service has stopped normally. */
   serve(options: ServeOptions): Promise<void>;
-  /** Serves as one of the workers of a service; only a primary process asks for it, and says which tables are its. */
-  work(database: { kind: 'bundled' | 'external'; schema: string; identity: string }): Promise<void>;
-  /** Brings the database up to date; resolves to the schema, and the names of the migrations applied, in order. */
+  /** Serves as one of the workers of a service, on the installation that the primary process names. */
+  work(installation: {
+    kind: 'bundled' | 'external';
+    schema: string;
+    identity: string;
+  }): Promise<void>;
+  /** Migrates the database. Resolves to the schema, and the names of the applied migrations in order. */
   migrate(options: MigrateOptions): Promise<{ schema: string; applied: string[] }>;
-  /** The scenarios that a drill can play, each with what it is. */
+  /** The scenarios of a drill, each with a description. */
   scenarios: Readonly<Record<string, string>>;
-  /** Sends a crowd at a service and resolves to the verdict on what it was told. */
+  /** Runs a crowd of clients against a service. Resolves to the verdict on the answers that they got. */
   drill(options: DrillArguments, output: Output): Promise<Verdict>;
-  /** Judges a recorded history against what is stored. */
+  /** Audits a recorded history against the stored tables. */
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
-  /** The configuration in force as lines of text, secrets hidden. */
+  /** The effective configuration as lines of text, with secrets hidden. */
   config(): Promise<string>;
   /** Every setting with its default and what it does, in lines of at most 80 columns. */
   settingsHelp(): Promise<string>;
 };
 
-/** What `serve` can be told on the command line; what is not told is as configured. */
+/** The options of `serve`. A missing one is as configured. */
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
 
 /** The options of `migrate`. */
 export type MigrateOptions = { newInstallation?: boolean };
 
-/** How a history was judged; `unknown` where it shows too little to be called passed. */
+/** The verdict on a history; `unknown` when it shows too little to pass. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
 
-/** What `drill` can be told; what is not told depends on the scenario. */
+/** The arguments of `drill`. The defaults depend on the scenario. */
 export type DrillArguments = {
   scenario: string;
-  /** By default where the settings say that the service listens. */
+  /** By default the address on which the configured service listens. */
   urls?: string[];
   seed: number;
   users?: number;
   units?: number;
-  /** Arrivals a second. */
+  /** Arrivals per second. */
   rate?: number;
   ramp?: { fromRate: number; toRate: number };
-  /** Loads of `overload`, as multiples of what the service can take. */
+  /** Loads of `overload`, as multiples of the saturation of the service. */
   times?: number[];
   seconds?: number;
   connections?: number;
@@ -50,13 +54,13 @@ export type DrillArguments = {
   history: string;
   jsonReport?: string;
   htmlReport?: string;
-  /** The file of what was broken on purpose meanwhile; it is there in the end at the latest. */
+  /** The file of the faults injected during the drill. It must exist when the drill ends. */
   faults?: string;
-  /** Whether to judge the history at once. */
+  /** Whether to audit the history at once. */
   audit: boolean;
 };
 
-/** What `audit` can be told. */
+/** The arguments of `audit`. */
 export type AuditArguments = {
   historyFile: string;
   faults?: string;
@@ -64,10 +68,10 @@ export type AuditArguments = {
   writeDump?: string;
 };
 
-/** Where the command line writes; both take text that brings its own newlines. */
+/** The output of the command line. Texts include their newlines. */
 export type Output = {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** The width that error lines are wrapped to: set where standard error is a terminal. */
+  /** The width for error lines; undefined unless standard error is a terminal. */
   errorColumns?: number | undefined;
 };

@@ -2,36 +2,71 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
+import type { HttpApp } from './route.ts';
 
-/** Who may call what. A rule without its key lets everybody through. */
-export type Access = {
-  /** For what creates, changes, lists or exports. */
-  admin: onRequestHookHandler;
-  /** For claiming, and for one user's claim; the admin's key opens these too. */
-  claim: onRequestHookHandler;
-  /** Whether the caller may see who holds a coupon. */
-  isAdmin(request: FastifyRequest): boolean;
-};
+/**
+ * Who may call a route. A rule whose key is not set lets every caller through.
+ *
+ * - `public`: every caller.
+ * - `claim`: callers with the claim key or the admin key. For claims, and for reading one user's claim.
+ * - `view`: callers with the admin key. For lists, exports and metrics, which change nothing.
+ * - `admin`: callers with the admin key. For all that creates or changes.
+ */
+export type AccessRule = 'public' | 'claim' | 'view' | 'admin';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Every route of the API declares it; `enforceAccess` applies it. */
+    access?: AccessRule;
+  }
+}
 
 /** The keys that callers send; undefined where none is needed. */
 export type ApiKeys = { adminApiKey: string | undefined; claimApiKey: string | undefined };
 
-/** The rules for the keys of now, which may change at any time. Keys are compared by their digests, in constant time. */
+/** Decides for one request. */
+export type Access = Record<
+  'mayClaim' | 'mayView' | 'mayAdminister',
+  (request: FastifyRequest) => boolean
+>;
+
+/** Decides by the current keys, which may change at any time. Compares digests of keys, in constant time. */
 export function accessWith(keys: () => ApiKeys): Access {
   const hasAdminKey = keyTest(() => keys().adminApiKey);
   const hasClaimKey = keyTest(() => keys().claimApiKey);
-  const isAdmin = (request: FastifyRequest) => hasAdminKey(request) ?? true;
+  const mayAdminister = (request: FastifyRequest) => hasAdminKey(request) ?? true;
   return {
-    isAdmin,
-    admin: ruleOf(isAdmin),
-    claim: ruleOf((request) => {
-      const isClaimer = hasClaimKey(request) ?? true;
-      return isClaimer || (hasAdminKey(request) ?? false);
-    }),
+    mayAdminister,
+    mayView: mayAdminister,
+    mayClaim: (request) => (hasClaimKey(request) ?? true) || (hasAdminKey(request) ?? false),
   };
 }
 
-function ruleOf(allows: (request: FastifyRequest) => boolean): onRequestHookHandler {
+/** In OpenAPI: the call needs a key if the service has one. */
+const keyWhereSet = [{ key: [] }, {}];
+
+/**
+ * Applies the access rule of each route that is added after this, and describes it in OpenAPI. A route without a rule
+ * fails the start of the server, unless OpenAPI hides it as it hides the pages of the documentation.
+ */
+export function enforceAccess(app: HttpApp, access: Access): void {
+  const guards: Record<Exclude<AccessRule, 'public'>, onRequestHookHandler> = {
+    claim: guardOf(access.mayClaim),
+    view: guardOf(access.mayView),
+    admin: guardOf(access.mayAdminister),
+  };
+  app.addHook('onRoute', (route) => {
+    const rule = route.config?.access;
+    if (rule === undefined && !route.schema?.hide) {
+      throw new Error(`the route ${route.method} ${route.url} declares no access rule`);
+    }
+    if (rule === undefined || rule === 'public') return;
+    route.onRequest = [guards[rule], ...[route.onRequest ?? []].flat()];
+    route.schema = { ...route.schema, security: keyWhereSet };
+  });
+}
+
+function guardOf(allows: (request: FastifyRequest) => boolean): onRequestHookHandler {
   return (request, _reply, done) => {
     if (allows(request)) done();
     else
@@ -41,13 +76,13 @@ function ruleOf(allows: (request: FastifyRequest) => boolean): onRequestHookHand
   };
 }
 
-/** Whether a request has the key of now; undefined where there is none to have. */
+/** Whether a request carries the current key; undefined while there is no key. */
 function keyTest(
-  keyOfNow: () => string | undefined,
+  currentKey: () => string | undefined,
 ): (request: FastifyRequest) => boolean | undefined {
   let known: { key: string; digest: Buffer } | undefined;
   return (request) => {
-    const key = keyOfNow();
+    const key = currentKey();
     if (key === undefined) return undefined;
     if (known?.key !== key) known = { key, digest: digest(key) };
     const header = request.headers.authorization;

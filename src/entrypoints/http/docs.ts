@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { HttpApp } from './parts.ts';
+import type { HttpApp } from './route.ts';
 
-/** Generates OpenAPI from the routes that are registered after this. */
+/** Generates OpenAPI from the routes that are added after this. */
 export async function describeRoutes(app: HttpApp, version: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -12,22 +12,22 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         title: 'firstcome',
         version,
         description:
-          'Flash-sale coupon claims: first come, first served, exactly. Every answer is sent after its commit.',
+          'Flash-sale coupon claims: first come, first served, exactly. Every response is sent after its commit.',
         license: { name: 'GPL-3.0-or-later', identifier: 'GPL-3.0-or-later' },
       },
       tags: [
-        { name: 'coupons', description: 'Offer, read and change coupons' },
-        { name: 'claims', description: 'Claim, and see who claimed' },
-        { name: 'health', description: 'Whether it works, and how' },
+        { name: 'coupons', description: 'Create, read and change coupons' },
+        { name: 'claims', description: 'Claim a unit, and read claims' },
+        { name: 'health', description: 'Health and metrics' },
       ],
-      // Either or: keys are asked for only where they are set.
+      // One of the two: a key is required only where the service has one.
       security: [{}, { key: [] }],
       components: {
         securitySchemes: {
           key: {
             type: 'http',
             scheme: 'bearer',
-            description: 'ADMIN_API_KEY or CLAIM_API_KEY, where they are set',
+            description: 'ADMIN_API_KEY or CLAIM_API_KEY, if the service has them',
           },
         },
       },
@@ -36,7 +36,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
   });
 }
 
-// Only from here; the page's own style attributes are what needs `unsafe-inline`.
+// Everything from this host only. The style attributes of the page need `unsafe-inline`.
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -48,7 +48,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves `/openapi.json`, and `/docs` for reading it; neither loads anything from another host. */
+/** Serves `/openapi.json` and `/docs`, a page that shows it. Neither loads anything from another host. */
 export async function serveDocs(app: HttpApp): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   await app.register(swaggerUi, {

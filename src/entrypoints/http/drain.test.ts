@@ -4,42 +4,42 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { leave } from './listen.ts';
+import { drain } from './drain.ts';
 import type { HttpServer } from './server.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
 
-it('a request that came in time is answered, also by a process that was halted until the time was over', async () => {
+it('a request that arrived in time is answered although the process was paused until the time was over', async () => {
   const http = createServer((_, response) => response.end('answered'));
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const client = connect((http.address() as AddressInfo).port, '127.0.0.1');
-  let heard = '';
+  let received = '';
   client.setEncoding('utf8').on('data', (text: string) => {
-    heard += text;
+    received += text;
   });
   const closed = once(client, 'close');
   client.write(request);
   await once(client, 'data');
-  heard = '';
+  received = '';
 
   const server = {
-    ...{ sayNotReady() {}, stopTakingRequests() {}, closeSilentConnections() {} },
+    ...{ reportNotReady() {}, stopTakingRequests() {}, closeSilentConnections() {} },
     app: { server: http, close() {} },
   };
   let sleeps = 0;
-  await leave(server as unknown as HttpServer, {
+  await drain(server as unknown as HttpServer, {
     delayMs: 0,
     timeoutMs: 10_000,
     finishClaims: async () => undefined,
     async sleep() {
       sleeps += 1;
       await delay(0);
-      // The first is before the port closes; at the end of the second the request is there, and not read.
+      // The first sleep is before the port closes. At the end of the second the request has arrived and is not read.
       if (sleeps === 2) client.write(request);
     },
   });
   await closed;
   expect(sleeps).toBe(2);
-  expect(heard).toContain('answered');
+  expect(received).toContain('answered');
 });

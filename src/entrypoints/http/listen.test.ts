@@ -13,7 +13,7 @@ async function takePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Ports that were free a moment ago. Anybody may have taken one of them since, but hardly all. */
+/** Ports that were free a moment ago. Another program may have taken one since, but hardly all. */
 async function freePorts(): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < 10) {
@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 it.each(['127.0.0.1', '0.0.0.0', 'localhost'])(
-  'a port of %s that is taken is told, and one that is free is not',
+  'a taken port of %s is reported and a free one is not',
   async (host) => {
     const port = await takePort();
     await expect(assertCanListen({ host, port })).rejects.toMatchObject({
@@ -51,14 +51,17 @@ it.each(['127.0.0.1', '0.0.0.0', 'localhost'])(
   },
 );
 
-// An address for documentation, and a name of which no server needs to be asked whether there is such a host.
-it.each(['203.0.113.7', 'no..host'])('%s is no address of this machine', async (host) => {
-  await expect(assertCanListen({ host, port: 8080 })).rejects.toMatchObject({
-    message: expect.stringContaining(`${host} is no address of this machine`),
-  });
-});
+// An address reserved for documentation, and a name that is invalid without a DNS query.
+it.each(['203.0.113.7', 'no..host'])(
+  'the host %s is reported as no address of this machine',
+  async (host) => {
+    await expect(assertCanListen({ host, port: 8080 })).rejects.toMatchObject({
+      message: expect.stringContaining(`${host} is no address of this machine`),
+    });
+  },
+);
 
-it('nobody is let in by the question, only to be cut off', async () => {
+it('the check of a port accepts no connection', async () => {
   const ports = await freePorts();
   const listen = vi.spyOn(Server.prototype, 'listen');
   expect(await canListenOnOne('127.0.0.1', ports)).toBe(true);

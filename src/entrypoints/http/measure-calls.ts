@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { HttpApp, HttpParts } from './parts.ts';
+import type { HttpApp, HttpDependencies } from './route.ts';
 
-// Counted by the engine, by what they heard; they shall not pay for a second count.
+// The engine counts claims by outcome, so they do not pay for a second count.
 const leftOut = new Set(['claimCoupon']);
 
-/** Has every call of an operation counted but claims. To be called before the routes are added. */
-export function measureCalls(app: HttpApp, callAnswered: HttpParts['callAnswered']): void {
+/** Counts the calls of each operation but claims. Must run before the routes are added. */
+export function measureCalls(app: HttpApp, callAnswered: HttpDependencies['callAnswered']): void {
   app.addHook('onRoute', (route) => {
     const operation = route.schema?.operationId;
     if (operation === undefined || leftOut.has(operation)) return;

@@ -1,6 +1,6 @@
--- Returns the identity of the installation, whether this server can decide claims, which is when it takes writes and has
--- the functions that this version calls, and the settings that durability rests on. Fails on a standby, and where a
--- function is missing that every session or read needs.
+-- Returns the identity of the installation, the settings that decide durability, and whether this server can decide
+-- claims: it accepts writes and has the functions that this version calls. Fails on a standby, and when a function is
+-- missing that every session or read needs.
 -- Locks: none.
 select installation_identity() as identity,
   current_setting('transaction_read_only') = 'off'

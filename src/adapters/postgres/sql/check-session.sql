@@ -1,5 +1,5 @@
--- Reads what a new connection is judged by, before any other statement uses it: one row, always.
--- A standby is in recovery, and what it returns may be old. A primary may refuse writes, as during maintenance.
+-- Reads the facts that decide whether a new connection may be used: always one row, before any other statement on it.
+-- A standby is in recovery, and its data may be old. A primary may refuse writes, for example during maintenance.
 -- Fails where the tables are missing, as in a database that was replaced.
 -- Locks: none.
 select installation_identity() as identity,

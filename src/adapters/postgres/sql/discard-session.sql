@@ -1,4 +1,4 @@
--- Empties a session that was somebody else's: settings, temporary tables, prepared statements, advisory locks, listeners.
--- Fails inside of a transaction, which nobody may have left open.
+-- Resets a session that a host has used: settings, temporary tables, prepared statements, advisory locks, listeners.
+-- Fails inside a transaction; the host must not have left one open.
 -- Locks: none.
 discard all

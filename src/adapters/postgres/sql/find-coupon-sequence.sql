@@ -1,7 +1,7 @@
--- Returns the statement that reads the sequence of coupons.id: the id that it gives next, the largest id in use (also of
--- coupons of which only claims or rows of the ledger are left), and what to run where that is too large. No row where
--- there is no such table, and where this role may not read the sequence. That statement takes its snapshot before it
--- reads the sequence, so a coupon that is created meanwhile never looks like an id in use.
+-- Returns a statement that reads the sequence of coupons.id: its next id, the largest id in use (also of coupons of
+-- which only claims or ledger rows are left), and the statement that repairs a sequence that is behind. Returns no row
+-- when the table does not exist or this role may not read the sequence. The returned statement takes its snapshot
+-- before it reads the sequence, so a coupon that is created in between is never mistaken for an id in use.
 -- Locks: none. Indexes: coupons_primary_key, claims_one_per_user and stock_ledger_primary_key, the last entry of each.
 with named as (
   select case when to_regclass('coupons') is not null then pg_get_serial_sequence('coupons', 'id') end as sequence

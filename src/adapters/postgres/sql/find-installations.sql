@@ -1,7 +1,7 @@
--- Reads what schemas hold of the names in $2: those in $1 that exist, and every other one that holds a ledger of ours.
--- `has_marks`: there is such a ledger; a constraint shows it, so no right on the table is needed. `tables` are tables,
--- `taken` is whatever has the name. The list of migrations, $3, is readable where it has a column `name` and this role
--- may read it.
+-- Reads which of the names in $2 the schemas in $1 hold, and also every other schema with a ledger of this service.
+-- `has_marks`: the schema has such a ledger. A constraint shows it, so no privilege on the table is needed. `tables`
+-- are tables, `taken` are objects of any kind. The list of migrations, $3, is readable when it has a column `name` and
+-- this role may read it.
 -- Locks: none. Index: pg_constraint_conname_nsp_index.
 select n.nspname::text as schema,
   array(

@@ -1,3 +1,3 @@
--- Reads the names in the list of migrations, first in the search path, which the caller has set.
+-- Reads the names of the applied migrations. The caller has put their schema first in the search path.
 -- Locks: none.
 select name::text from schema_migrations

@@ -1,4 +1,4 @@
--- Tells the settings that durability rests on, as they hold for this session: a role or a database may have its own.
+-- Returns the settings that decide durability, as they are in this session: a role or a database may have its own.
 -- Locks: none.
 select current_setting('fsync') as fsync,
   current_setting('synchronous_commit') as synchronous_commit,

@@ -1,3 +1,3 @@
--- Reads the identity of the installation in the search path, which sessions are compared with from then on.
+-- Reads the identity of the installation in the search path. The identity of each later session must be the same.
 -- Locks: none.
 select installation_identity() as identity

@@ -1,4 +1,4 @@
--- Reads the schemas that unqualified names of this session are looked up in, by the role's and the URL's own settings.
--- The function is qualified: the search path decides nothing here.
+-- Reads the schemas in which unqualified names are looked up, by the settings of the role and the URL.
+-- The function is qualified, so that no search path can replace it.
 -- Locks: none.
 select pg_catalog.current_schemas(false)::pg_catalog.text[] as schemas

@@ -1,3 +1,3 @@
--- Tells the major version of the server, before anything else is asked of it.
+-- Returns the major version of the server; it runs before any statement that needs a certain version.
 -- Locks: none.
 select current_setting('server_version_num')::integer / 10000 as major

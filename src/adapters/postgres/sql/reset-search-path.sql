@@ -1,3 +1,3 @@
--- Makes the search path of the session that of its role, its database and its URL again.
+-- Resets the search path of the session to that of its role, its database and its URL.
 -- Locks: none.
 reset search_path

@@ -1,5 +1,5 @@
--- Moves the sequence of coupons.id behind every id that is in use, also those of coupons of which only claims or rows of
--- the ledger are left, and never back. The log shows this to an operator; the service itself never runs it.
+-- Moves the sequence of coupons.id past every id in use, also of coupons of which only claims or ledger rows are left,
+-- and never back. The service only shows this statement to an operator, in an error or in the log.
 -- Locks: none. Indexes: coupons_primary_key, claims_one_per_user and stock_ledger_primary_key, the last entry of each.
 select setval(
   pg_get_serial_sequence('coupons', 'id'),

@@ -1,6 +1,6 @@
--- Sets what every statement relies on, by names and values, for as long as the session lives. Tells the process of the
--- server that did so, which differs from the one that answered the connection where a pooler stands in between.
--- All names are qualified: the search path may be any.
+-- Applies the settings that all statements rely on, by names and values, until the session ends. Returns the process id
+-- of the server; behind a pooler it differs from the one in the connection's greeting.
+-- All names are qualified, because the search path may be any.
 -- Locks: none.
 select pg_catalog.pg_backend_pid()::pg_catalog.text as backend,
   pg_catalog.count(pg_catalog.set_config(given.name, given.setting, false)) as settings

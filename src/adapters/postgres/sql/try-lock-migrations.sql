@@ -1,5 +1,5 @@
--- Takes the lock under which migrations run where it is free, and returns whether it did. Returns the process of the
--- session that has it otherwise; null where that has just given it back. The session keeps the lock until it ends.
+-- Takes the lock for migrations if it is free, and returns whether it did. Otherwise returns the server process that
+-- holds it, or null when that has just released it. The session holds the lock until it ends.
 -- Locks: the advisory lock $1, which every release takes.
 select pg_try_advisory_lock($1::bigint) as is_taken,
   (

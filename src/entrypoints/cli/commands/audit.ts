@@ -2,22 +2,22 @@
 import { Command, Option } from 'commander';
 import type { AuditArguments, Output, Program, Verdict } from '../program.ts';
 
-/** `firstcome audit`: judges a recorded history by the stored tables. */
+/** `firstcome audit`: audits a recorded history against the stored tables. */
 export function auditCommand(
   program: Program,
   output: Output,
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('audit')
-    .summary('judge a drill by what is stored')
+    .summary('audit a drill against the stored tables')
     .description(
-      'Judges the history of a `firstcome drill` by the stored tables: those of DATABASE_URL, ' +
+      'Audits the history of a `firstcome drill` against the stored tables: those of DATABASE_URL, ' +
         'of the bundled PostgreSQL in DATA_DIR while it runs here, or of a dump. ' +
         'Exit code 0: passed; 1: failed, or could not be run; 2: wrong usage; 3: unknown.',
     )
     .argument('<history>', 'history file of a drill')
     .option('--faults <file>', 'faults injected during the drill; see below')
-    .option('--dump <file>', 'judge by this dump instead of a database')
+    .option('--dump <file>', 'audit against this dump instead of a database')
     .addOption(
       new Option('--write-dump <file>', 'write the tables of the database to a file').conflicts(
         'dump',

@@ -9,7 +9,7 @@ export function drillCommand(
   onVerdict: (verdict: Verdict) => void,
 ): Command {
   return new Command('drill')
-    .summary('send a crowd at a service and judge the answers')
+    .summary('run a crowd of clients against a service')
     .description(
       'Simulates a crowd of clients of a running service, records what each of them saw, and ' +
         'audits it against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR ' +
@@ -17,7 +17,7 @@ export function drillCommand(
         'Exit code 0: passed; 1: failed, or ' +
         'could not be run; 2: wrong usage; 3: unknown.',
     )
-    .argument('<scenario>', 'the scenario to play; see below')
+    .argument('<scenario>', 'the scenario to run; see below')
     .option(
       '--url <url>',
       'URL of a node; repeat it for each node (default: HOST and PORT)',
@@ -26,8 +26,8 @@ export function drillCommand(
     .option('--seed <number>', 'equal seeds plan equal arrivals', wholeNumber, 1)
     .option('--users <count>', 'number of users', wholeNumber)
     .option('--units <count>', 'units of the coupon', wholeNumber)
-    .option('--rate <number>', 'arrivals a second, however slow the answers are', oneNumber)
-    .option('--ramp <from:to>', 'arrivals a second at the start and at the end', ramp)
+    .option('--rate <number>', 'arrivals per second, however slow the answers are', oneNumber)
+    .option('--ramp <from:to>', 'arrivals per second at the start and at the end', ramp)
     .option('--times <list>', 'loads of overload, as multiples of the saturation', numbers)
     .option('--seconds <number>', 'how long users arrive', oneNumber)
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
@@ -65,7 +65,7 @@ export function drillCommand(
 function scenariosHelp(scenarios: Program['scenarios']): string {
   const entries = Object.entries(scenarios);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, plays]) => `  ${name.padEnd(width)}  ${plays}\n`).join('');
+  return entries.map(([name, description]) => `  ${name.padEnd(width)}  ${description}\n`).join('');
 }
 
 type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
@@ -90,7 +90,7 @@ function number(text: string, what: string): number {
 }
 
 function numbers(text: string): number[] {
-  return text.split(',').map((part) => number(part, 'numbers, such as 2,5,10'));
+  return text.split(',').map((item) => number(item, 'numbers, such as 2,5,10'));
 }
 
 function ramp(text: string): { fromRate: number; toRate: number } {

@@ -2,17 +2,17 @@
 import { Command } from 'commander';
 import type { MigrateOptions, Output, Program } from '../program.ts';
 
-/** `firstcome migrate`: brings the database up to date and says what it did. */
+/** `firstcome migrate`: applies the missing migrations and prints them. */
 export function migrateCommand(program: Program, output: Output): Command {
   return new Command('migrate')
-    .summary('bring the database up to date')
+    .summary('migrate the database to this version')
     .description(
       'Applies the migrations that the database lacks, in order. Running it again, or in ' +
         'two places at once, applies nothing twice.',
     )
     .option(
       '--new-installation',
-      'make one in DATABASE_SCHEMA although the database has another one',
+      'create an installation in DATABASE_SCHEMA next to an existing one',
     )
     .action(async (options: MigrateOptions) => {
       const { schema, applied } = await program.migrate(options);

@@ -11,7 +11,7 @@ export function serveCommand(program: Program): Command {
         'Without a terminal, SIGHUP reads the files of API keys again. Without DATABASE_URL it ' +
         'starts a bundled PostgreSQL and keeps the data in DATA_DIR.',
     )
-    .option('--workers <count>', 'processes that share the port, or auto (over WORKERS)')
+    .option('--workers <count>', 'processes that share the port, or auto (overrides WORKERS)')
     .option('--unsafe-durability', 'start also on a database that can lose acknowledged claims')
     .action((options: ServeOptions) => program.serve(options));
 }

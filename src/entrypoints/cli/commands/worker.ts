@@ -2,7 +2,7 @@
 import { Argument, Command } from 'commander';
 import type { Program } from '../program.ts';
 
-/** `firstcome worker`: what the primary of a service with several workers starts; not for people, and not in the help. */
+/** `firstcome worker`: only the primary process of a service with several workers starts it. The help omits it. */
 export function workerCommand(program: Program): Command {
   return new Command('worker')
     .addArgument(new Argument('<database>').choices(['bundled', 'external']))

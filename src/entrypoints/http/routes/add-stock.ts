@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Route } from '../parts.ts';
+import type { Route } from '../route.ts';
 import {
-  CouponBody,
   CouponParams,
   IdempotencyKeyHeader,
-  keyWhereSet,
   NoQuery,
   onlyObject,
-  problemResponses,
-  ref,
   Units,
-} from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
+} from '../schemas/fields.ts';
+import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toCouponBody } from '../schemas/views.ts';
 
-/** `POST /api/coupons/{name}/stock`: offers more units. */
-export const addStockRoute: Route = (app, { manageCoupon, access, log }) => {
+/** `POST /api/coupons/{name}/stock`: adds units to a coupon. */
+export const addStockRoute: Route = (app, { manageCoupon, log }) => {
   app.post(
     '/api/coupons/:name/stock',
     {
-      onRequest: access.admin,
+      config: { access: 'admin' },
       schema: {
         operationId: 'addStock',
-        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Add units to a coupon',
         description:
-          'With an `Idempotency-Key` a repeat adds nothing, and the same key with another number of units is 422. Where ' +
-          'all is sold out this takes about half a second: the units are added when no process can refuse from memory ' +
-          'any more.',
+          'With an `Idempotency-Key` a repeat adds nothing, and the same key with another number of units is 422. If the ' +
+          'coupon is sold out, the call takes about half a second: the units are added once no process refuses claims ' +
+          'from its sold-out cache.',
         params: CouponParams,
         headers: IdempotencyKeyHeader,
         querystring: NoQuery,

@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import type { Route } from '../parts.ts';
-import {
-  CouponBody,
-  CouponParams,
-  keyWhereSet,
-  NoQuery,
-  onlyObject,
-  problemResponses,
-  ref,
-  WindowTime,
-} from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
-import { assertWindowOrder, toWindowTime } from '../window-time.ts';
+import type { Route } from '../route.ts';
+import { CouponParams, NoQuery, onlyObject, WindowTime } from '../schemas/fields.ts';
+import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toCouponBody } from '../schemas/views.ts';
+import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
-/** `PATCH /api/coupons/{name}`: changes the sale window or the pause. */
-export const changeCouponRoute: Route = (app, { manageCoupon, access, log }) => {
+/** `PATCH /api/coupons/{name}`: changes the sale window, pauses or resumes the sale. */
+export const changeCouponRoute: Route = (app, { manageCoupon, log }) => {
   app.patch(
     '/api/coupons/:name',
     {
-      onRequest: access.admin,
+      config: { access: 'admin' },
       schema: {
         operationId: 'changeCoupon',
-        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Change the sale window, pause or resume',
         description:
-          'What is left out stays as it is; null removes a limit of the window. An empty change is refused.',
+          'Members that are left out stay unchanged; null removes a limit of the window. An empty change is refused.',
         params: CouponParams,
         querystring: NoQuery,
         body: onlyObject(

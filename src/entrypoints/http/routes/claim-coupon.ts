@@ -3,28 +3,20 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { Route } from '../parts.ts';
-import { fixedProblem, sendProblem } from '../problem.ts';
-import {
-  ClaimBody,
-  CouponName,
-  IdempotencyKeyHeader,
-  keyWhereSet,
-  problemResponses,
-  ref,
-  UserId,
-} from '../schemas.ts';
-import { toClaimBody } from '../views.ts';
+import { fixedProblem, sendProblem } from '../problems/problem.ts';
+import type { Route } from '../route.ts';
+import { CouponName, IdempotencyKeyHeader, UserId } from '../schemas/fields.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toClaimBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
-export const claimCouponRoute: Route = (app, { claimCoupon, access }) => {
+export const claimCouponRoute: Route = (app, { claimCoupon }) => {
   app.post(
     '/api/coupons/claim',
     {
-      onRequest: access.claim,
+      config: { access: 'claim' },
       schema: {
         operationId: 'claimCoupon',
-        security: keyWhereSet,
         tags: ['claims'],
         summary: 'Claim one unit of a coupon for a user',
         description:

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import type { Route } from '../parts.ts';
-import {
-  CouponBody,
-  keyWhereSet,
-  NewCouponName,
-  NoQuery,
-  onlyObject,
-  problemResponses,
-  ref,
-  Units,
-  WindowTime,
-} from '../schemas.ts';
-import { couponPath, toCouponBody } from '../views.ts';
-import { assertWindowOrder, toWindowTime } from '../window-time.ts';
+import type { Route } from '../route.ts';
+import { NewCouponName, NoQuery, onlyObject, Units, WindowTime } from '../schemas/fields.ts';
+import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { couponPath, toCouponBody } from '../schemas/views.ts';
+import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
-/** `POST /api/coupons`: offers a new coupon. */
-export const createCouponRoute: Route = (app, { manageCoupon, access, log }) => {
+/** `POST /api/coupons`: creates a coupon. */
+export const createCouponRoute: Route = (app, { manageCoupon, log }) => {
   app.post(
     '/api/coupons',
     {
-      onRequest: access.admin,
+      config: { access: 'admin' },
       schema: {
         operationId: 'createCoupon',
-        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'Create a coupon',
         querystring: NoQuery,

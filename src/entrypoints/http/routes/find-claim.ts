@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Route } from '../parts.ts';
-import { ClaimBody, ClaimParams, keyWhereSet, problemResponses, ref } from '../schemas.ts';
-import { toClaimBody } from '../views.ts';
+import type { Route } from '../route.ts';
+import { ClaimParams } from '../schemas/fields.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toClaimBody } from '../schemas/views.ts';
 
-/** `GET /api/coupons/{name}/claims/{user_id}`: the claim that one user holds. */
-export const findClaimRoute: Route = (app, { readClaims, access }) => {
+/** `GET /api/coupons/{name}/claims/{user_id}`: the claim of one user. */
+export const findClaimRoute: Route = (app, { readClaims }) => {
   app.get(
     '/api/coupons/:name/claims/:user_id',
     {
-      onRequest: access.claim,
+      config: { access: 'claim' },
       schema: {
         operationId: 'findClaim',
-        security: keyWhereSet,
         tags: ['claims'],
         summary: "Read one user's claim",
         params: ClaimParams,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
 import { durabilityLevels, type Health, unhealthyReasons } from '../../../core/health.ts';
-import type { HealthFacts, Route } from '../parts.ts';
+import type { HealthFacts, Route } from '../route.ts';
 
 const HealthBody = Type.Object({
   status: Type.Enum(['healthy', 'unhealthy']),
@@ -10,42 +10,45 @@ const HealthBody = Type.Object({
   durability: Type.Optional(
     Type.Enum([...durabilityLevels], {
       description:
-        'What an acknowledged claim outlives: the loss of the primary (replicated), a crash and the loss of power ' +
-        '(local), or neither (unsafe). Absent while the database does not answer.',
+        'What an acknowledged claim survives: the loss of the primary (replicated), a crash and a power failure ' +
+        '(local), or neither (unsafe). Absent while the database does not respond.',
     }),
   ),
   reason: Type.Optional(
     Type.Enum([...unhealthyReasons], {
       description:
-        'Why it is unhealthy, where more is known than that the database cannot decide claims. installation_changed: the ' +
-        'database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
-        'unavailable until the right one is back, or a restart of the service accepts this one.',
+        'Why the service is unhealthy, if it is more than a database that cannot decide claims. installation_changed: ' +
+        'the database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
+        'unavailable until the right database is back, or until a restart of the service accepts this one.',
     }),
   ),
   anonymous_admin: Type.Optional(
-    Type.Boolean({ description: 'Present and true where anybody may create and list.' }),
+    Type.Boolean({ description: 'Present and true if administration needs no key.' }),
   ),
 });
 
 const response = { 200: HealthBody, 503: HealthBody };
 
-/** `/health` and `/readyz`: whether claims can be decided. `/livez`: whether the process answers at all. */
+/** `/health` and `/readyz`: whether claims can be decided. `/livez`: whether the process responds. */
 export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) => {
   const routes = [
-    { path: '/health', operationId: 'readHealth', whileStopping: true },
-    { path: '/api/health', operationId: 'readApiHealth', whileStopping: true },
-    { path: '/readyz', operationId: 'readReadiness', whileStopping: false },
+    { path: '/health', operationId: 'readHealth', duringDrain: true },
+    { path: '/api/health', operationId: 'readApiHealth', duringDrain: true },
+    { path: '/readyz', operationId: 'readReadiness', duringDrain: false },
   ];
-  for (const { path, operationId, whileStopping } of routes) {
-    const summary = whileStopping
+  for (const { path, operationId, duringDrain } of routes) {
+    const summary = duringDrain
       ? 'Whether claims can be decided now'
-      : 'The same; unhealthy while the service stops';
+      : 'Whether claims can be decided now; unhealthy while the service stops';
     app.get(
       path,
-      { schema: { operationId, security: [], tags: ['health'], summary, response } },
+      {
+        config: { access: 'public' },
+        schema: { operationId, security: [], tags: ['health'], summary, response },
+      },
       async (_, reply) => {
         const health = await checkHealth();
-        const healthy = health.healthy && (whileStopping || isReady());
+        const healthy = health.healthy && (duringDrain || isReady());
         reply.code(healthy ? 200 : 503);
         return toHealthBody(healthFacts, { ...health, healthy });
       },
@@ -55,11 +58,12 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
   app.get(
     '/livez',
     {
+      config: { access: 'public' },
       schema: {
         operationId: 'readLiveness',
         security: [],
         tags: ['health'],
-        summary: 'Whether the process answers',
+        summary: 'Whether the process responds',
         response: { 200: Type.Object({ status: Type.Literal('alive') }) },
       },
     },

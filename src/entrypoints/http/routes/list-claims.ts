@@ -3,32 +3,25 @@ import { Readable } from 'node:stream';
 import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
-import { jsonType, sendHead } from '../head.ts';
-import { linkNextPage, pageLimitDefault, positionOf } from '../pages.ts';
-import type { Route } from '../parts.ts';
-import {
-  ClaimBody,
-  CouponParams,
-  keyWhereSet,
-  PageQuery,
-  problemResponses,
-  ref,
-} from '../schemas.ts';
-import { couponPath, toClaimBody } from '../views.ts';
+import type { Route } from '../route.ts';
+import { CouponParams, PageQuery } from '../schemas/fields.ts';
+import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { couponPath, toClaimBody } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
 
 const csv = 'text/csv';
 const ndjson = 'application/x-ndjson';
 const mediaTypes = { [csv]: `${csv}; charset=utf-8`, [ndjson]: ndjson };
 
-/** `GET /api/coupons/{name}/claims`: who holds a coupon, in pages, or all of it as a stream. */
-export const listClaimsRoute: Route = (app, { readClaims, readCoupons, access }) => {
+/** `GET /api/coupons/{name}/claims`: the claims of a coupon, in pages or as one stream. */
+export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
   app.get(
     '/api/coupons/:name/claims',
     {
-      onRequest: access.admin,
+      config: { access: 'view' },
       schema: {
         operationId: 'listClaims',
-        security: keyWhereSet,
         tags: ['claims'],
         summary: 'List the claims of a coupon, in order of position',
         description:
@@ -69,7 +62,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons, access })
       if (exported) {
         const pages = await readClaims.exportAll(name);
         const lines = Readable.from(accepted === csv ? csvLines(pages) : jsonLines(pages));
-        // A stream goes out as it is; the schema's type is that of its text.
+        // Fastify sends a stream as it is; the schema has the type of its text.
         return reply.send(lines as unknown as string);
       }
       const page = await readClaims.list({ couponName: name, afterPosition, limit });
@@ -95,7 +88,7 @@ async function* csvLines(pages: AsyncGenerator<Claim[]>): AsyncGenerator<string>
   }
 }
 
-/** Quoted where RFC 4180 asks for it; the text itself stays as it is. */
+/** Quotes the text where RFC 4180 requires it and changes nothing else. */
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

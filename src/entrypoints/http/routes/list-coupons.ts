@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { jsonType, sendHead } from '../head.ts';
-import { linkNextPage, pageLimitDefault } from '../pages.ts';
-import type { Route } from '../parts.ts';
-import { CouponSummaryBody, keyWhereSet, PageQuery, problemResponses, ref } from '../schemas.ts';
-import { toCouponSummary } from '../views.ts';
+import type { Route } from '../route.ts';
+import { PageQuery } from '../schemas/fields.ts';
+import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
+import { CouponSummaryBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toCouponSummary } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
 
-/** `GET /api/coupons`: all coupons, a page at a time, in order of creation. */
-export const listCouponsRoute: Route = (app, { readCoupons, access }) => {
+/** `GET /api/coupons`: all coupons in order of creation, in pages. */
+export const listCouponsRoute: Route = (app, { readCoupons }) => {
   app.get(
     '/api/coupons',
     {
-      onRequest: access.admin,
+      config: { access: 'view' },
       schema: {
         operationId: 'listCoupons',
-        security: keyWhereSet,
         tags: ['coupons'],
         summary: 'List coupons',
         description: 'Unknown query parameters are refused.',

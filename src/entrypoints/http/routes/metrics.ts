@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { sendHead } from '../head.ts';
-import type { Route } from '../parts.ts';
-import { keyWhereSet, problemResponses } from '../schemas.ts';
+import type { Route } from '../route.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { sendHead } from '../send-head.ts';
 
-/** `GET /metrics`: what Prometheus scrapes. */
-export const metricsRoute: Route = (app, { metricsText, metricsType, access }) => {
+/** `GET /metrics`: the metrics that Prometheus scrapes. */
+export const metricsRoute: Route = (app, { metricsText, metricsType }) => {
   app.get(
     '/metrics',
     {
-      onRequest: access.admin,
+      config: { access: 'view' },
       schema: {
         operationId: 'readMetrics',
-        security: keyWhereSet,
         tags: ['health'],
         summary: 'Metrics in the Prometheus text format',
         produces: ['text/plain'],

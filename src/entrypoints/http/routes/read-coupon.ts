@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { jsonType, sendHead } from '../head.ts';
-import type { Route } from '../parts.ts';
-import { CouponBody, CouponParams, problemResponses, ref } from '../schemas.ts';
-import { toCouponBody } from '../views.ts';
 
-/** `GET /api/coupons/{name}`: a coupon as of a moment after the request arrived. */
+import type { Route } from '../route.ts';
+import { CouponParams } from '../schemas/fields.ts';
+import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toCouponBody } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
+
+/** `GET /api/coupons/{name}`: the coupon at a moment after the request arrived. */
 export const readCouponRoute: Route = (app, { readCoupons, access }) => {
   app.get(
     '/api/coupons/:name',
     {
+      config: { access: 'public' },
       schema: {
         operationId: 'readCoupon',
         tags: ['coupons'],
         summary: 'Read a coupon',
-        description: 'One snapshot: amount minus remaining_amount is the number of claims.',
+        description:
+          'All members come from one snapshot: amount minus remaining_amount is the number of claims.',
         params: CouponParams,
         response: { 200: ref(CouponBody), ...problemResponses(400, 404, 503) },
       },
@@ -24,7 +28,7 @@ export const readCouponRoute: Route = (app, { readCoupons, access }) => {
         await readCoupons.assertExists(name);
         return sendHead(reply, jsonType);
       }
-      return toCouponBody(await readCoupons.read(name), access.isAdmin(request));
+      return toCouponBody(await readCoupons.read(name), access.mayView(request));
     },
   );
 };

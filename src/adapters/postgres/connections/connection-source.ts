@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Where connections come from: a pool of the driver for a URL here, or a pool of the host in host-pool.ts. */
+import pg from 'pg';
+import { connectionConfig } from './connection-config.ts';
+import { searchPathOf } from './search-path.ts';
+import { type SessionRequirements, verifySession } from './verify-session.ts';
+
+/** Where the tables are: in a database that a URL names, or in the database of a host's pool. */
+export type DatabaseLocation = {
+  /** The schema that holds the tables and functions. A session's search path has no other one. */
+  schema: string;
+} & (
+  | {
+      /** A connection URL; may hold a password. */
+      url: string;
+    }
+  | {
+      /** A pool that lends connections. */
+      hostPool: pg.Pool;
+    }
+);
+
+/** How many connections there may be, and what is set in each session. */
+export type ConnectionOptions = {
+  /** The largest number of open connections. */
+  connectionsMax: number;
+  connectTimeoutMs: number;
+  /** How long a statement waits for a lock. */
+  lockTimeoutMs: number;
+  /** After this time the server cancels a statement. */
+  statementTimeoutMs: number;
+  /** Checked for each session before its first use; by default only that its server is a primary. */
+  session?: SessionRequirements;
+};
+
+/** Receives the events of connections. */
+export type ConnectionListener = {
+  /** Called in the same turn of the event loop in which the connection opens, before it can receive anything else. */
+  onOpened(client: pg.PoolClient): void;
+  /** Called when a connection breaks that nothing uses. */
+  onIdleLost(error: Error): void;
+};
+
+/** All connections, those that are idle, and callers that wait for one. */
+export type PoolUsage = { total: number; idle: number; waiting: number };
+
+/** Provides connections whose sessions have the settings that all statements rely on. */
+export type ConnectionSource = {
+  /** Rejects with the driver's error when there is none in time. */
+  connect(): Promise<pg.PoolClient>;
+  /** Takes a connection back; with `destroy` it is ended and never handed out again. */
+  release(client: pg.PoolClient, destroy: boolean): void;
+  usage(): PoolUsage;
+  /** Resolves when all connections have been released and ended. */
+  end(): Promise<void>;
+};
+
+/**
+ * Settings that all statements rely on. Plans must not depend on what a table held when they were made, and the warning
+ * that the standby did not confirm a commit must arrive.
+ */
+export function sessionSettings(
+  schema: string,
+  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
+): Record<string, string> {
+  return {
+    search_path: searchPathOf(schema),
+    client_min_messages: 'warning',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO',
+    default_transaction_isolation: 'read committed',
+    enable_seqscan: 'off',
+    lock_timeout: String(options.lockTimeoutMs),
+    statement_timeout: String(options.statementTimeoutMs),
+  };
+}
+
+/** Connections from a pool of the driver. */
+export function driverPool(
+  { url, schema }: { url: string; schema: string },
+  options: ConnectionOptions,
+  listener: ConnectionListener,
+): ConnectionSource {
+  const pool = new pg.Pool({
+    ...connectionConfig(url, { name: 'firstcome', settings: sessionSettings(schema, options) }),
+    max: options.connectionsMax,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    verify: (client, done) => {
+      const verified = verifySession(client, options.session ?? {});
+      withTimeout(client, options.connectTimeoutMs, verified).then(() => done(), done);
+    },
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  });
+  // Without a listener, the loss of an idle connection would end the process.
+  pool.on('error', (error) => listener.onIdleLost(error));
+  // 'connect', not later: one packet of the server may hold both its greeting and its error.
+  pool.on('connect', (client) => listener.onOpened(client));
+  return {
+    connect: () => pool.connect(),
+    release: (client, destroy) => client.release(destroy),
+    usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    end: () => pool.end(),
+  };
+}
+
+/** Waits for `work` on a connection, and destroys the connection when it takes longer than `timeoutMs`. */
+export async function withTimeout<Result>(
+  client: pg.ClientBase,
+  timeoutMs: number,
+  work: Promise<Result>,
+): Promise<Result> {
+  let isTooLate = false;
+  const timer = setTimeout(() => {
+    isTooLate = true;
+    destroySocket(client);
+  }, timeoutMs);
+  try {
+    return await work;
+  } catch (error) {
+    if (!isTooLate) throw error;
+    throw new Error(`the server did not answer within ${timeoutMs} ms`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Ends a connection by the protocol, and destroys it when the server does not close it within `timeoutMs`. */
+export async function endWithin(client: pg.Client, timeoutMs: number): Promise<void> {
+  const timer = setTimeout(() => destroySocket(client), timeoutMs);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}
+
+/** Closes a connection at once; to end it by the protocol would wait for a server that may never answer. */
+export function destroySocket(client: pg.ClientBase): void {
+  (
+    client as unknown as { connection: { stream: { destroy(): void } } }
+  ).connection.stream.destroy();
+}

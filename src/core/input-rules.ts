@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What callers may pass, as keywords of JSON Schema: every entrypoint checks the same rules. */
+import { amountMax } from './coupons/coupon.ts';
+
+/**
+ * A text that names something. No control characters and no lone surrogates: such a name cannot be typed, logged or
+ * passed on safely.
+ */
+export const textRule = { minLength: 1, maxLength: 255, pattern: '^[^\\p{Cc}\\p{Cs}]*$' };
+
+/** A text that can be a segment of a path. HTTP clients resolve `.` and `..` before they send a path. */
+export const pathTextRule = { ...textRule, not: { enum: ['.', '..'] } };
+
+/** An idempotency key. */
+export const idempotencyKeyRule = { pattern: '^[\\x20-\\x7e]{1,255}$' };
+
+/** A number of units. */
+export const unitsRule = { minimum: 1, maximum: amountMax };

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** Turns errors of the schemas into `invalid_request`, which names each wrong field and what is allowed in it. */
+import type { FastifyRequest, FastifySchema, FastifySchemaValidationError } from 'fastify';
+import type { AppError, FieldError } from '../../../core/errors.ts';
+import { unknownNames } from '../../../core/unknown-names.ts';
+import { allowedIn } from '../schemas/fields.ts';
+import { invalidRequest } from '../schemas/validation.ts';
+
+type Part = 'body' | 'params' | 'querystring' | 'headers';
+
+/** The schema of one part of a request. */
+type PartSchema = { properties?: Record<string, unknown>; required?: string[] };
+
+const addUnits = 'add units with POST /api/coupons/{name}/stock';
+const asAdd = 'is unknown; give the units to add as `add`';
+const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
+
+/** Hints for unknown names that callers are likely to send, by `operationId`. */
+const insteadOf: Record<string, Record<string, string>> = {
+  changeCoupon: {
+    name: 'cannot be changed',
+    amount: `cannot be changed here; ${addUnits}`,
+    remaining_amount: `cannot be changed; ${addUnits}`,
+    add: `is unknown here; ${addUnits}`,
+  },
+  addStock: {
+    amount: asAdd,
+    units: asAdd,
+    idempotency_key: 'is unknown; send it as the header Idempotency-Key',
+  },
+  listCoupons: asCursor,
+  listClaims: asCursor,
+};
+
+/** The fault for a request of which one part breaks its schema. Names each field once. */
+export function toInvalidRequest(
+  errors: readonly FastifySchemaValidationError[],
+  context: Part = 'body',
+  request: FastifyRequest,
+): AppError {
+  const { schema = {} } = request.routeOptions;
+  const input = request[context === 'querystring' ? 'query' : context];
+  const given = isObject(input) ? input : {};
+  const partSchema = (schema[context] ?? {}) as PartSchema;
+  const fields = new Map<string, string>();
+  for (const error of errors) {
+    if (error.keyword === 'additionalProperties') continue;
+    const field = fieldOf(error, context);
+    const message = isRepeated(given[field], context)
+      ? 'must not be repeated'
+      : messageOf(error, given[field], field, partSchema);
+    fields.set(field, message);
+  }
+  const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties')
+    ? unknownIn(context, Object.keys(given), partSchema, schema)
+    : [];
+  return invalidRequest([
+    ...[...fields].map(([field, message]) => ({ field, message })),
+    ...unknown,
+  ]);
+}
+
+/** The fault that validation will find in the path, query or headers of a request, before its body is read. */
+export function headFault(request: FastifyRequest): AppError | undefined {
+  const { params, query, headers } = request;
+  for (const [part, input] of Object.entries({ params, querystring: query, headers })) {
+    const context = part as Exclude<Part, 'body'>;
+    const validate = request.getValidationFunction(context);
+    if (validate === undefined || validate(input)) continue;
+    return toInvalidRequest(validate.errors ?? [], context, request);
+  }
+  return undefined;
+}
+
+function unknownIn(
+  context: Part,
+  given: string[],
+  { properties = {} }: PartSchema,
+  schema: FastifySchema & { operationId?: string },
+): FieldError[] {
+  const isQuery = context === 'querystring';
+  return unknownNames({
+    place: isQuery ? 'query' : context,
+    noun: isQuery ? 'query parameter' : 'member',
+    known: Object.keys(properties),
+    given,
+    instead: insteadOf[schema.operationId ?? ''],
+  });
+}
+
+function fieldOf(error: FastifySchemaValidationError, context: Part): string {
+  const [, first] = error.instancePath.split('/');
+  if (first !== undefined) return first === 'idempotency-key' ? 'Idempotency-Key' : first;
+  const missing = error.params.missingProperty;
+  return typeof missing === 'string' ? missing : context;
+}
+
+/** Whether a query parameter is repeated: the parser of the query then makes a list of its values. */
+function isRepeated(value: unknown, context: Part): boolean {
+  return context === 'querystring' && Array.isArray(value);
+}
+
+function messageOf(
+  error: FastifySchemaValidationError,
+  value: unknown,
+  field: string,
+  { properties = {}, required = [] }: PartSchema,
+): string {
+  // Only the schema of a change has this rule.
+  if (error.keyword === 'minProperties') {
+    return `must change at least one of ${Object.keys(properties).join(', ')}`;
+  }
+  const isMissing = value === undefined || value === null || value === '';
+  return isMissing && required.includes(field)
+    ? 'is required'
+    : (allowedIn[field] ?? 'is not valid');
+}
+
+function isObject(input: unknown): input is Record<string, unknown> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
+}

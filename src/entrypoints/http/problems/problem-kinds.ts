@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { ErrorCode } from '../../../core/errors.ts';
+
+/** How HTTP presents a code. */
+export type ProblemKind = {
+  status: number;
+  title: string;
+  /** The text that clients of this API family compare with; for `invalid_request` the reason follows it. */
+  error: string;
+  /** `none`: the call changed nothing. `unknown`: it may have changed something. */
+  effect: 'none' | 'unknown';
+  /** The range of `Retry-After`. Each response draws from it, so that clients do not all return at once. */
+  retryAfterSeconds?: { min: number; max: number };
+  /** For the documentation: what the code means and what a client can do. */
+  meaning: string;
+};
+
+/** The HTTP form of every code. */
+export const problems: Record<ErrorCode, ProblemKind> = {
+  invalid_request: {
+    status: 400,
+    title: 'Invalid request',
+    error: 'invalid request',
+    effect: 'none',
+    meaning:
+      'The request breaks a rule; `errors` names each field and what is allowed. Fix it and send it again. ' +
+      'Calls of operators also refuse unknown members and query parameters. No body may repeat a member.',
+  },
+  sold_out: {
+    status: 400,
+    title: 'Coupon out of stock',
+    error: 'coupon out of stock',
+    effect: 'none',
+    meaning:
+      'No unit was left when the claim was decided. A later claim may succeed if stock is added.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'Unauthorized',
+    error: 'unauthorized',
+    effect: 'none',
+    meaning: 'The call needs a valid key, sent as `Authorization: Bearer`.',
+  },
+  cross_origin: {
+    status: 403,
+    title: 'Cross-origin request',
+    error: 'forbidden',
+    effect: 'none',
+    meaning:
+      'A page of another origin sent the call, and such pages may not change anything. Add the origin to `CORS_ORIGINS` ' +
+      'to allow it.',
+  },
+  host_not_allowed: {
+    status: 403,
+    title: 'Host not allowed',
+    error: 'forbidden',
+    effect: 'none',
+    meaning:
+      'The service does not answer under this `Host`; `detail` says which it allows. Add the name to `ALLOWED_HOSTS`.',
+  },
+  coupon_not_found: {
+    status: 404,
+    title: 'Coupon not found',
+    error: 'coupon not found',
+    effect: 'none',
+    meaning: 'There is no coupon of this name.',
+  },
+  claim_not_found: {
+    status: 404,
+    title: 'Claim not found',
+    error: 'claim not found',
+    effect: 'none',
+    meaning: 'The user holds no claim of this coupon.',
+  },
+  route_not_found: {
+    status: 404,
+    title: 'Not found',
+    error: 'not found',
+    effect: 'none',
+    meaning: 'No route has this path.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    error: 'method not allowed',
+    effect: 'none',
+    meaning: 'The path does not support this method. `Allow` lists those it supports.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    error: 'request timeout',
+    effect: 'none',
+    meaning: 'The request was not complete in time.',
+  },
+  coupon_exists: {
+    status: 409,
+    title: 'Coupon already exists',
+    error: 'coupon already exists',
+    effect: 'none',
+    meaning: 'The name is taken.',
+  },
+  already_claimed: {
+    status: 409,
+    title: 'Coupon already claimed by user',
+    error: 'coupon already claimed by user',
+    effect: 'none',
+    meaning:
+      'The user holds this coupon, as `claim` shows. After an `outcome_unknown`, a `claim_id` equal to ' +
+      'the one in that error means that the first call succeeded.',
+  },
+  not_open: {
+    status: 409,
+    title: 'Coupon not open',
+    error: 'coupon not open',
+    effect: 'none',
+    meaning: 'The sale opens at `opens_at`, which is in `Retry-After` seconds.',
+  },
+  paused: {
+    status: 409,
+    title: 'Coupon paused',
+    error: 'coupon paused',
+    effect: 'none',
+    meaning: 'An operator has paused the sale.',
+  },
+  closed: {
+    status: 409,
+    title: 'Coupon closed',
+    error: 'coupon closed',
+    effect: 'none',
+    meaning: 'The sale is over.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'Body too large',
+    error: 'body too large',
+    effect: 'none',
+    meaning: 'The body is larger than 16 KiB.',
+  },
+  uri_too_long: {
+    status: 414,
+    title: 'URI too long',
+    error: 'uri too long',
+    effect: 'none',
+    meaning: 'A segment of the path is longer than any name can be.',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'Idempotency key reused',
+    error: 'idempotency key reused',
+    effect: 'none',
+    meaning:
+      'This `Idempotency-Key` was used to add another number of units to this coupon. Nothing changed. Send the first ' +
+      'number to get the first response again, or use a new key.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    error: 'too many requests',
+    effect: 'none',
+    retryAfterSeconds: { min: 1, max: 5 },
+    meaning: 'The client sends too many requests.',
+  },
+  header_too_large: {
+    status: 431,
+    title: 'Header too large',
+    error: 'header too large',
+    effect: 'none',
+    meaning: 'The headers are larger than `HTTP_HEADER_BYTES_MAX`.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    error: 'internal error',
+    effect: 'unknown',
+    meaning: 'A bug in the service. The log has details under the request id in `instance`.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Service overloaded',
+    error: 'service overloaded',
+    effect: 'none',
+    retryAfterSeconds: { min: 1, max: 3 },
+    meaning:
+      'More requests arrive than the service can decide in time, or too many connections are open. Nothing is stored; ' +
+      'retry later.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'Service unavailable',
+    error: 'service unavailable',
+    effect: 'none',
+    retryAfterSeconds: { min: 1, max: 3 },
+    meaning:
+      'The database cannot be used now, is not the one that the service was started on, or refuses the request by a ' +
+      'rule that no caller can meet; or the service is stopping; or a coupon keeps selling out before stock can be ' +
+      'added to it. Nothing is stored; retry later.',
+  },
+  outcome_unknown: {
+    status: 503,
+    title: 'Outcome unknown',
+    error: 'outcome unknown',
+    effect: 'unknown',
+    retryAfterSeconds: { min: 1, max: 3 },
+    meaning:
+      'The connection to the database was lost while it decided. Send the call again with the same ' +
+      '`Idempotency-Key`: that response is final. `claim_id` is the id of the claim, if it is stored.',
+  },
+};

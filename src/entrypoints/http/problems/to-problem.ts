@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { AppError } from '../../../core/errors.ts';
+import type { ProblemDetails } from './problem.ts';
+
+/** Turns a fault of the core or an error of Fastify into a problem. All that is neither is a bug: `internal`. */
+export function toProblemDetails(error: unknown): ProblemDetails {
+  if (error instanceof AppError) {
+    return {
+      code: error.code,
+      detail: error.detail,
+      fields: error.fields,
+      ...(error.claimId !== undefined && { members: { claim_id: error.claimId } }),
+    };
+  }
+  const { code, statusCode } = error as { code?: string; statusCode?: number };
+  const known = code === undefined ? undefined : fastifyErrors[code];
+  if (known !== undefined) return known;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return { code: 'invalid_request', detail: 'the request cannot be read' };
+  }
+  return { code: 'internal', detail: 'an unexpected error occurred' };
+}
+
+const notJson: ProblemDetails = {
+  code: 'invalid_request',
+  detail: 'body must be valid JSON',
+  fields: [{ field: 'body', message: 'must be valid JSON' }],
+};
+
+const fastifyErrors: Record<string, ProblemDetails> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', detail: 'the body is larger than 16 KiB' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: notJson,
+  FST_ERR_CTP_INVALID_JSON_BODY: notJson,
+  FST_ERR_BAD_URL: {
+    code: 'invalid_request',
+    detail: 'path must be correctly percent-encoded',
+    fields: [{ field: 'path', message: 'must be correctly percent-encoded' }],
+  },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    code: 'uri_too_long',
+    detail: 'a segment of the path is longer than any name can be',
+  },
+};

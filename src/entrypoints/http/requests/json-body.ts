@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AppError } from '../../../core/errors.ts';
+import { shownName } from '../../../core/unknown-names.ts';
+import { invalidRequest } from '../schemas/validation.ts';
+import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
+
+/** The largest body, in bytes. */
+export const bodyBytesMax = 16 * 1024;
+
+/** How deep objects and arrays may be nested. */
+const depthMax = 8;
+
+/**
+ * Reads every body as JSON. Refuses what JSON does not allow, members that would change the prototype of an object,
+ * bytes that are not UTF-8, since their replacement could make two ids one, and repeated members, of which another
+ * reader may take the other one.
+ */
+export function readJsonBodies(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit: bodyBytesMax },
+    (request, body, done) => {
+      const fault = encodingFault(request);
+      if (fault !== undefined) return done(fault);
+      if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
+      if (body.length === 0 && isEveryMemberOptional(request)) return done(null, {});
+      const text = body.toString('utf8');
+      parseJson(request, text, (error, value) => {
+        done(error ?? faultOf(text, value), value);
+      });
+    },
+  );
+}
+
+/**
+ * Makes a request count as JSON whatever its Content-Type is, also without one: clients of this API family send all
+ * sorts, and Fastify would answer 415. Where no route takes the request, a type without a parser leaves the body unread.
+ */
+export function treatBodyAsJson(request: FastifyRequest): void {
+  if (request.method === 'GET') return;
+  request.raw.headers['content-type'] = request.is404 ? 'text/plain' : 'application/json';
+}
+
+/** Whether an absent body may count as an empty object. */
+function isEveryMemberOptional(request: FastifyRequest): boolean {
+  const body = request.routeOptions.schema?.body as { required?: string[] } | undefined;
+  return body !== undefined && (body.required ?? []).length === 0;
+}
+
+/** The fault of a body whose head says that it is compressed. */
+export function encodingFault({ headers }: FastifyRequest): AppError | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return undefined;
+  return invalidBody('must not be compressed');
+}
+
+function invalidBody(message: string) {
+  return invalidRequest([{ field: 'body', message }]);
+}
+
+/** The fault of valid JSON that is nested too deep or repeats a member. */
+function faultOf(text: string, value: unknown): Error | null {
+  const members = membersInValue(value, depthMax);
+  if (Number.isNaN(members)) return invalidBody(`must not be nested deeper than ${depthMax}`);
+  if (members === membersInText(text)) return null;
+  const name = repeatedMember(text);
+  return name
+    ? invalidRequest([{ field: shownName(name), message: 'must not be repeated' }])
+    : invalidBody('must not repeat the member ""');
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Route } from './route.ts';
+import { addStockRoute } from './routes/add-stock.ts';
+import { changeCouponRoute } from './routes/change-coupon.ts';
+import { claimCouponRoute } from './routes/claim-coupon.ts';
+import { createCouponRoute } from './routes/create-coupon.ts';
+import { findClaimRoute } from './routes/find-claim.ts';
+import { healthRoute } from './routes/health.ts';
+import { listClaimsRoute } from './routes/list-claims.ts';
+import { listCouponsRoute } from './routes/list-coupons.ts';
+import { metricsRoute } from './routes/metrics.ts';
+import { readCouponRoute } from './routes/read-coupon.ts';
+
+/** Every route of the API, in the order of `openapi.json`. A new route is a file in `routes/` and a line here. */
+export const routes: readonly Route[] = [
+  createCouponRoute,
+  claimCouponRoute,
+  readCouponRoute,
+  listCouponsRoute,
+  changeCouponRoute,
+  addStockRoute,
+  listClaimsRoute,
+  findClaimRoute,
+  healthRoute,
+  metricsRoute,
+];

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The fields that requests hold, and what is allowed in each. */
+import { type TProperties, Type } from 'typebox';
+import { amountMax } from '../../../core/coupons/coupon.ts';
+import {
+  idempotencyKeyRule,
+  pathTextRule,
+  textRule,
+  unitsRule,
+} from '../../../core/input-rules.ts';
+
+/** What is allowed in each field, as the message of a 400. */
+export const allowedIn: Record<string, string> = {
+  name: 'must be a text of 1 to 255 characters without control characters, and not . or ..',
+  coupon_name: 'must be a text of 1 to 255 characters without control characters',
+  user_id: 'must be a text of 1 to 255 characters without control characters, and not . or ..',
+  amount: `must be a whole number from 1 to ${amountMax}`,
+  add: `must be a whole number from 1 to ${amountMax}`,
+  opens_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
+  closes_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
+  paused: 'must be true or false',
+  limit: 'must be a whole number from 1 to 1000',
+  cursor: 'must be the next_cursor of the page before',
+  'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  body: 'must be a JSON object',
+};
+
+/** The name of a new coupon. */
+export const NewCouponName = Type.String({
+  ...pathTextRule,
+  description: 'Unique. Any Unicode without control characters; nothing is normalised.',
+  examples: ['LAUNCH-2030'],
+});
+
+/** The name of an existing coupon. */
+export const CouponName = Type.String({ ...textRule, examples: ['LAUNCH-2030'] });
+
+/** The user who claims. */
+export const UserId = Type.String({
+  ...pathTextRule,
+  description: 'An opaque id that the caller chooses, the same for the same person.',
+  examples: ['user-17'],
+});
+
+/** The user whose claim is read. Early versions accepted claims of `.` and `..`, so these stay readable. */
+export const HolderId = Type.String(textRule);
+
+/** Units of a coupon. */
+export const Units = Type.Integer({ ...unitsRule, examples: [100] });
+
+/** The start or the end of the sale window. */
+export const WindowTime = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  format: 'date-time',
+  examples: ['2030-01-31T18:00:00Z'],
+});
+
+/** The key of one intended change, compared byte by byte. */
+export const IdempotencyKeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      ...idempotencyKeyRule,
+      description:
+        'Identifies one intended change. A repeat with the same key gets the same response and changes nothing.',
+    }),
+  ),
+});
+
+/** A name in a path. One that no coupon or user can have is just not found; only NUL is refused, as PostgreSQL does. */
+export const PathText = Type.String({ pattern: '^[^\\u0000]*$' });
+
+/** The path of one coupon. */
+export const CouponParams = Type.Object({ name: PathText });
+
+/** The path of one user's claim. */
+export const ClaimParams = Type.Object({ name: PathText, user_id: PathText });
+
+/** An object that refuses unknown members: a misspelt one would have no effect. */
+export function onlyObject<Properties extends TProperties>(
+  properties: Properties,
+  options: { minProperties?: number } = {},
+) {
+  return Type.Object(properties, { additionalProperties: false, ...options });
+}
+
+/** The page of a list. */
+export const PageQuery = onlyObject({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(
+    Type.String({
+      pattern: '^[0-9]{1,18}$',
+      description: 'The `next_cursor` of the previous page.',
+    }),
+  ),
+});
+
+/** No query parameters. */
+export const NoQuery = onlyObject({});

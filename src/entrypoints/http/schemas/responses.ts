@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The bodies of responses. */
+import { type Static, type TSchema, Type } from 'typebox';
+import { couponStates } from '../../../core/coupons/coupon.ts';
+import { errorCodes } from '../../../core/errors.ts';
+import { problemMediaType } from '../problems/problem.ts';
+import { WindowTime } from './fields.ts';
+
+const couponFields = {
+  name: Type.String(),
+  amount: Type.Integer({ description: 'Units offered in total.' }),
+  remaining_amount: Type.Integer({ description: 'Units not yet claimed.' }),
+  state: Type.Enum([...couponStates]),
+  opens_at: WindowTime,
+  closes_at: WindowTime,
+  paused: Type.Boolean(),
+  claims_url: Type.String({ description: 'The path of the claims of this coupon.' }),
+};
+
+/** A coupon in a list. */
+export const CouponSummaryBody = Type.Object(couponFields, { $id: 'CouponSummary' });
+
+/** A single coupon, from one snapshot of the database. */
+export const CouponBody = Type.Object(
+  {
+    message: Type.Optional(Type.String()),
+    ...couponFields,
+    claimed_by: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'The users who hold a unit, in order of position: the first 1,000.',
+      }),
+    ),
+    claimed_by_hidden: Type.Optional(
+      Type.Boolean({ description: 'Replaces claimed_by where the caller has no admin key.' }),
+    ),
+  },
+  { $id: 'Coupon' },
+);
+
+/** A stored claim. */
+export const ClaimBody = Type.Object(
+  {
+    message: Type.Optional(Type.String()),
+    claim_id: Type.String({ format: 'uuid' }),
+    coupon_name: Type.String(),
+    user_id: Type.String(),
+    position: Type.Integer({
+      minimum: 1,
+      description: 'The number of the claim in the order of its coupon.',
+    }),
+    claimed_at: Type.String({ format: 'date-time' }),
+  },
+  { $id: 'Claim' },
+);
+
+/** The body of every error. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String(),
+    code: Type.Enum([...errorCodes], { description: 'The code, for programs.' }),
+    error: Type.String({ description: 'The text that clients of this API family compare with.' }),
+    effect: Type.Enum(['none', 'unknown'], {
+      description: 'none: the call changed nothing. unknown: it may have changed something.',
+    }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
+    ),
+    claim: Type.Optional(ref(ClaimBody)),
+    claim_id: Type.Optional(Type.String()),
+    opens_at: Type.Optional(Type.String()),
+    trace_id: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{32}$',
+        description: 'The trace of this request, if traces are enabled.',
+      }),
+    ),
+  },
+  { $id: 'Problem', additionalProperties: true },
+);
+
+/** The schemas that other schemas refer to by `$id`. */
+export const sharedSchemas = [CouponSummaryBody, CouponBody, ClaimBody, ProblemSchema];
+
+/** A reference to a shared schema, with its type. */
+export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
+  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` });
+}
+
+/** The errors of a route, for its schema. */
+export function problemResponses(...statuses: number[]) {
+  const response = (description: string) => ({
+    description,
+    content: { [problemMediaType]: { schema: ref(ProblemSchema) } },
+  });
+  return Object.fromEntries([
+    ...statuses.map((status) => [status, response('Problem')]),
+    ['default', response('Any other problem')],
+  ]);
+}

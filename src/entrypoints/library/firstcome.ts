@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The engine as a host calls it: checks each argument, and returns outcomes and faults under the package's names. */
+import type { Claim } from '../../core/claims/claim.ts';
+import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
+import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
+import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
+import type { ReadClaims } from '../../core/claims/read-claims.ts';
+import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
+import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
+import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
+import { AppError } from '../../core/errors.ts';
+import type { Durability } from '../../core/health.ts';
+import {
+  checkAddition,
+  checkChange,
+  checkClaim,
+  checkCouponName,
+  checkHolder,
+  checkNewCoupon,
+  checkPage,
+  inHostNames,
+  type Window,
+} from './checks.ts';
+import { unknownStopOptions } from './options.ts';
+
+/**
+ * A running engine. A claim returns its outcome, also when it is refused. Every failure is thrown as an `AppError` with
+ * a `code`: after `outcome_unknown` and `internal` the call may have changed something, after all others it changed
+ * nothing.
+ */
+export type Firstcome = {
+  /** Which crashes an acknowledged claim survives, as the database was at the start. */
+  readonly durability: Durability;
+  /** Faults: `invalid_request`, `coupon_exists`, `unavailable`, `outcome_unknown`. */
+  createCoupon(
+    coupon: {
+      name: string;
+      /** Units, 1 to 2,147,483,647. */
+      amount: number;
+    } & Window,
+  ): Promise<CouponWithHolders>;
+  /**
+   * Takes one unit for the user, and resolves after the commit. With an idempotency key (1 to 255 visible ASCII
+   * characters or spaces) the same call again gets the same claim. Faults: `invalid_request`, `overloaded`,
+   * `unavailable`, `outcome_unknown`; after the last one, call again with the same key.
+   */
+  claim(command: {
+    couponName: string;
+    userId: string;
+    idempotencyKey?: string | undefined;
+  }): Promise<ClaimOutcome>;
+  /**
+   * The state at a moment after the call. Faults: `invalid_request`, `coupon_not_found`, `overloaded`, `unavailable`.
+   */
+  readCoupon(name: string): Promise<CouponWithHolders>;
+  /**
+   * Members left out stay as they are; null removes a limit. Faults: those of `createCoupon`, and `coupon_not_found`.
+   */
+  changeCoupon(
+    name: string,
+    change: Window & { paused?: boolean | undefined },
+  ): Promise<CouponWithHolders>;
+  /**
+   * Adds units; with an idempotency key once, however often it is called. For a sold out coupon it takes half a second.
+   * Faults: `invalid_request`, `coupon_not_found`, `unavailable`, `outcome_unknown`, and `idempotency_key_reused` when
+   * the key has added another number of units before.
+   */
+  addStock(addition: {
+    name: string;
+    units: number;
+    idempotencyKey?: string | undefined;
+  }): Promise<{ coupon: CouponWithHolders; replayed: boolean }>;
+  /** Faults: `invalid_request`, `coupon_not_found`, `claim_not_found`, `unavailable`. */
+  findClaim(couponName: string, userId: string): Promise<Claim>;
+  /** A page of claims in order of position. Faults: `invalid_request`, `coupon_not_found`, `unavailable`. */
+  listClaims(query: {
+    couponName: string;
+    /** The last position of the page before; 0 or undefined for the first page. */
+    afterPosition?: number | undefined;
+    /** 1 to 1,000, default 100. */
+    limit?: number | undefined;
+  }): Promise<ClaimPage>;
+  /**
+   * Refuses further calls, answers waiting claims, and ends the connections that the pool has lent. Call it before the
+   * pool's own `end`. Claims without an answer after `timeoutMs` (default 4,000) get a fault. A second call has no
+   * effect.
+   */
+  stop(options?: { timeoutMs?: number }): Promise<void>;
+};
+
+/** What a host's calls reach. */
+export type HostedEngine = {
+  claimCoupon: ClaimCoupon;
+  readCoupons: ReadCoupons;
+  manageCoupon: ManageCoupon;
+  readClaims: ReadClaims;
+  durability: Durability;
+  log: EngineLog;
+  /** Drains the lanes within the time, and ends everything. */
+  stop(timeoutMs: number): Promise<void>;
+};
+
+const stopTimeoutMsDefault = 4_000;
+
+/** Offers an engine to a host. */
+export function firstcomeOn(engine: HostedEngine): Firstcome {
+  let stopped: Promise<void> | undefined;
+  // A later call would borrow connections of a pool that the host is about to end.
+  const running = () => {
+    if (stopped === undefined) return engine;
+    throw new AppError('unavailable', { detail: 'the engine was stopped' });
+  };
+  return {
+    durability: engine.durability,
+    createCoupon: async (coupon) =>
+      running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
+    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
+    readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
+    changeCoupon: async (name, change) =>
+      running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
+    addStock: async (addition) =>
+      running().manageCoupon.addStock(checkAddition(addition)).catch(inHostNames),
+    async findClaim(couponName, userId) {
+      checkHolder(couponName, userId);
+      return running().readClaims.find(couponName, userId);
+    },
+    listClaims: async (query) => running().readClaims.list(checkPage(query)),
+    stop(options = {}) {
+      const { timeoutMs = stopTimeoutMsDefault } = options;
+      for (const message of unknownStopOptions(options)) engine.log.warn({}, message);
+      stopped ??= engine.stop(timeoutMs);
+      return stopped;
+    },
+  };
+}
