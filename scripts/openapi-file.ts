@@ -37,6 +37,8 @@ const uncalled = () => {
 
 const dependencies: HttpDependencies = {
   claimCoupon: uncalled,
+  newClaimId: uncalled,
+  claimRefused: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   manageCoupon: { create: uncalled, change: uncalled, addStock: uncalled },
   readClaims: { find: uncalled, list: uncalled, exportAll: uncalled },

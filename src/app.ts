@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The composition root: joins the parts of one process that serves, and takes them apart in reverse order. */
+/** The composition root: creates what one process of the service runs, and stops it in reverse order. */
 import type { Logger } from 'pino';
-import type { Tracing } from './adapters/opentelemetry/tracing.ts';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
 import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
@@ -14,7 +13,7 @@ import { createEngine } from './app/engine.ts';
 import { createLogger } from './app/logger.ts';
 import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
-import { openTracing } from './app/tracing.ts';
+import { openTracing, type ProcessTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
@@ -24,29 +23,29 @@ import { drain } from './entrypoints/http/drain.ts';
 import { assertCanListen, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
-/** A service that runs. */
+/** A running service. */
 export type App = {
-  /** Where it answers, such as `http://127.0.0.1:8080`. */
+  /** Its base URL, such as `http://127.0.0.1:8080`. */
   url: string;
-  /** Where the data lies, for people: a folder, or the place of the database. */
+  /** Where the data is, for people: a folder, or the location of the database. */
   dataLocation: string;
-  /** Answers what is under way, ends all parts in order, and leaves nothing running. Twice is the same as once. */
+  /** Drains the service and stops everything it started, in order. A second call does no harm. */
   stop(): Promise<void>;
 };
 
-/** A database that is up to date: the schema of its tables, and their identity, as all processes of a service know it. */
+/** A migrated database: the schema of its tables and their identity, which all processes of the service share. */
 export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & {
   schema: string;
   identity: string;
 };
 
-/** What a process of the service works with when it does not start everything itself. */
+/** What a process of the service gets from its start or from its primary process. */
 export type ProcessOptions = {
   database: ServedDatabase;
   keys: CurrentKeys;
-  /** Where the service is several processes: the one that joins their metrics. */
+  /** The primary process, which merges the metrics, when the service has several processes. */
   primary?: {
-    /** Undefined when they cannot be had. */
+    /** Undefined when a process does not answer. */
     metricsOfAll(): Promise<{ contentType: string; text: string } | undefined>;
     setSnapshotSource(snapshot: () => Promise<unknown>): void;
   };
@@ -57,10 +56,10 @@ const healthMsMax = 1000;
 
 type Disposers = (() => Promise<void>)[];
 
-// Also when the requests in hand took all the time there was: workers have a second more before they are killed.
+// Even when the requests in hand took all the time: workers have a second more before they are killed.
 const flushMsMin = 250;
 
-/** Starts the service in this process. Rejects, with nothing left running, when it cannot. */
+/** Starts the service in this process. When that fails it rejects, and nothing is left running. */
 export function startApp(config: Config, options: StartOptions): Promise<App> {
   return startOnDatabase(config, options, (database, log) => {
     const keys = currentKeys(config);
@@ -69,7 +68,7 @@ export function startApp(config: Config, options: StartOptions): Promise<App> {
   });
 }
 
-/** Opens the database and brings it up to date, then starts what serves on it. */
+/** Opens and migrates the database, then starts what serves on it. */
 export async function startOnDatabase(
   config: Config,
   options: StartOptions,
@@ -119,9 +118,7 @@ export async function startProcess(
       warn: (event, message) => log.warn(event, message),
     });
     let stopByMs = 0;
-    if (tracing !== undefined) {
-      disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
-    }
+    disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
     const { server, lanes } = await composeProcess(config, log, { ...options, tracing }, disposers);
     const url = await listen(server, config.http);
     disposers.push(() => {
@@ -129,7 +126,7 @@ export async function startProcess(
       return drain(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
-        finishClaims: (timeoutMs) => lanes.stop(timeoutMs),
+        finishClaims: (timeoutMs) => lanes.drain(timeoutMs),
       });
     });
     return { url };
@@ -137,8 +134,8 @@ export async function startProcess(
 }
 
 /**
- * Runs a start whose parts leave in `stops` how they are ended. A start that fails ends what it had started, last
- * first; one that succeeds returns that as `stop`.
+ * Runs a start, which adds to `disposers` what stops its components. `stop` runs the disposers, last first; so does a
+ * start that fails.
  */
 async function startOrUndo<Started>(
   start: (disposers: Disposers) => Promise<Started>,
@@ -147,7 +144,7 @@ async function startOrUndo<Started>(
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= (async () => {
-      for (const stopPart of disposers.reverse()) await stopPart();
+      for (const dispose of disposers.reverse()) await dispose();
     })();
     return stopped;
   };
@@ -159,11 +156,11 @@ async function startOrUndo<Started>(
   }
 }
 
-/** Joins core, adapters and the HTTP entrypoint; what must be ended goes to `stops`. */
+/** Creates the engine, its adapters and the HTTP server. What stops them is added to `disposers`. */
 async function composeProcess(
   config: Config,
   log: Logger,
-  options: ProcessOptions & { tracing: Tracing | undefined },
+  options: ProcessOptions & { tracing: ProcessTracing },
   disposers: Disposers,
 ): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
   const installation = new InstallationWatch({
@@ -175,10 +172,10 @@ async function composeProcess(
     installation,
     ...options.database,
     claimTimeoutMs: config.claims.timeoutMs,
-    // Not the whole error: the driver hangs the connection on it, with its statements and its cancel key.
+    // Only the message: the driver attaches the connection to the error, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
-    trace: options.tracing?.traceStatement,
+    trace: options.tracing.traceStatement,
   });
   disposers.push(async () => {
     await Promise.all([forBatches.close(), forQueries.close()]);
@@ -191,7 +188,7 @@ async function composeProcess(
       limits: config.claims,
       metrics,
       log,
-      tracing: options.tracing?.claims,
+      tracing: options.tracing.claims,
     },
     disposers,
   );
@@ -230,11 +227,12 @@ async function composeProcess(
     metricsText: metricsTextOf(metrics, options),
     metricsType: metricsContentType,
     callAnswered: metrics.callAnswered,
-    traceRequest: options.tracing?.traceRequest,
+    traceRequest: options.tracing.traceRequest,
     log: {
       error: (event, message) => log.error(event, message),
       warn: (event, message) => log.warn(event, message),
-      info: (event, message) => log.info({ ...event, ...options.tracing?.idOfNow() }, message),
+      info: (event, message) =>
+        log.info({ ...event, ...options.tracing.currentTraceId() }, message),
       debug: log.isLevelEnabled('debug')
         ? (event, message) => log.debug(event, message)
         : undefined,
@@ -243,18 +241,18 @@ async function composeProcess(
   return { server, lanes };
 }
 
-/** The metrics of the whole service. Those of one process among several would look like counters that start anew. */
+/** The metrics of the whole service. Those of changing processes would look like counters that restart. */
 function metricsTextOf(metrics: PrometheusMetrics, { primary }: ProcessOptions) {
   if (primary === undefined) return () => metrics.text();
   primary.setSnapshotSource(() => metrics.snapshot());
   return async () => {
     const all = await primary.metricsOfAll();
     if (all !== undefined) return all;
-    throw new AppError('unavailable', { detail: 'not all processes tell their metrics now' });
+    throw new AppError('unavailable', { detail: 'not all processes report their metrics now' });
   };
 }
 
-/** Settings that explain the other metrics. */
+/** The settings that explain other metrics. */
 function configFacts({ claims, database, workers }: Config): MetricSources['config'] {
   return {
     workers: String(workers),

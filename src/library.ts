@@ -22,8 +22,7 @@ import {
   type HostDatabase,
 } from './entrypoints/library/options.ts';
 
-export type { Claim } from './core/claims/claim.ts';
-export type { ClaimOutcome } from './core/claims/claim-outcome.ts';
+export type { Claim, ClaimOutcome } from './core/claims/claim.ts';
 export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
@@ -111,7 +110,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   return firstcomeOn({
     ...{ ...engine, durability, log },
     async stop(timeoutMs) {
-      await engine.lanes.stop(timeoutMs);
+      await engine.lanes.drain(timeoutMs);
       await disposeAll(disposers);
     },
   });

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The ceiling: the server, schemas, hooks and responses of the service, on top of a store that does nothing. */
+
+import type { ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
-import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
 import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
 import { createHttpServer, httpOptions, newId, serve } from './built.ts';
 
-const claimId = newId();
 const claimedAt = '2030-01-31T18:00:00.123456Z';
 const holders = Array.from({ length: 1000 }, (_, index) => `user-${10_000_000_000 + index}`);
 let received = 0;
 
 /** The prefix of the coupon's name selects the outcome; see `workloads.ts`. */
-const claimCoupon: ClaimCoupon = ({ couponName, userId }) => {
+const claimCoupon: ClaimCoupon = ({ couponName, userId, claimId }) => {
   received += 1;
   const claim = { claimId, couponName, userId, position: received, claimedAt };
   let outcome: ClaimOutcome;
@@ -37,6 +37,8 @@ const unused = () => Promise.reject(new Error('the empty handler does not suppor
 
 const parts: HttpDependencies = {
   claimCoupon,
+  newClaimId: newId,
+  claimRefused: () => undefined,
   readCoupons: {
     read: async (name) => couponNamed(name),
     assertExists: async () => undefined,

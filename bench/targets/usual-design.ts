@@ -5,8 +5,7 @@
  * trips. It uses prepared statements, caches the ids of coupons, and has the pool size with the highest rate.
  */
 import pg from 'pg';
-import type { ClaimCommand } from '../../src/core/claims/claim.ts';
-import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
+import type { ClaimCommand, ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
 import { AppError, createHttpServer, httpOptions, newId, serve } from './built.ts';
 
@@ -65,9 +64,8 @@ async function decide(command: ClaimCommand): Promise<ClaimOutcome> {
 async function decideOn(
   client: pg.PoolClient,
   couponId: string,
-  { couponName, userId, idempotencyKey }: ClaimCommand,
+  { couponName, userId, idempotencyKey, claimId }: ClaimCommand,
 ): Promise<ClaimOutcome> {
-  const claimId = newId();
   await client.query('begin');
   const inserted = await client.query({
     ...insertClaim,
@@ -109,6 +107,8 @@ const unused = () => Promise.reject(new Error('the usual design does not support
 
 const parts: HttpDependencies = {
   claimCoupon,
+  newClaimId: newId,
+  claimRefused: () => undefined,
   readCoupons: { read: unused, assertExists: unused, list: unused },
   manageCoupon: {
     async create({ name, amount }) {

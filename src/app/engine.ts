@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Joins the core and its adapters to the engine, for the service and for a program that embeds it alike. */
+/** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
 import { randomInt } from 'node:crypto';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
@@ -14,17 +14,18 @@ import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
 import type { Config } from '../config.ts';
-import { type ClaimCoupon, claimCouponWith } from '../core/claims/claim-coupon.ts';
+import { type ClaimCoupon, withMetrics } from '../core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../core/claims/claim-lanes.ts';
-import { KnownCoupons } from '../core/claims/known-coupons.ts';
-import type { ClaimMetrics, EngineLog } from '../core/claims/ports.ts';
+import { KnownCoupons, withKnownCoupons } from '../core/claims/known-coupons.ts';
+import type { ClaimMetrics, ClaimStore, EngineLog } from '../core/claims/ports.ts';
 import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
-import { withMetrics } from '../core/claims/with-metrics.ts';
 import { type ManageCoupon, manageCouponWith } from '../core/coupons/manage-coupon.ts';
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
+import { stack } from './stack.ts';
 
 /** What the engine works with. */
 export type EngineOptions = {
@@ -39,9 +40,13 @@ export type EngineOptions = {
   tracing?: ClaimSpans | undefined;
 };
 
-/** The use cases, and the parts that tell how full they are. */
+/** The use cases, and the components whose state the metrics show. */
 export type Engine = {
   claimCoupon: ClaimCoupon;
+  /** Returns a new UUID for a `ClaimCommand`. */
+  newClaimId(): string;
+  /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
+  claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
@@ -51,52 +56,22 @@ export type Engine = {
   checkHealth(): Promise<Health>;
 };
 
-const couponNamesRememberedMax = 100_000;
-// How long a process may go on deciding after its tables were replaced under connections that live on.
-const lookMs = 1_000;
+const couponNamesMax = 100_000;
+// How long a process may go on deciding after its tables were replaced under connections that stay open.
+const healthCheckMs = 1_000;
 
-/** Starts the engine; how its parts are ended, last first, goes to `stops`. */
+/** Starts the engine, and adds to `disposers` what stops its components; they run in reverse order. */
 export function createEngine(options: EngineOptions, disposers: (() => Promise<void>)[]): Engine {
-  const { forBatches, forQueries, installation, limits, metrics, tracing } = options;
-  const outage = new OutageLog({
-    warn: (event, message) => options.log.warn(event, message),
-    nowMs: systemClock.nowMs,
-  });
-  const refusals = new RefusedStatementLog({
-    warn: (event, message) => options.log.warn(event, message),
-    metrics,
-    nowMs: systemClock.nowMs,
-  });
-  const forgetAll = () => {
-    knownCoupons.forgetAll();
-    soldOut.forgetAll();
-  };
-  watchDatabases([forBatches, forQueries], {
-    ...{ outage, refusals, installation, onOtherServer: forgetAll },
-  });
-  const checkHealth = postgresHealth(forQueries, installation);
-  const stopLooking = systemClock.every(lookMs, () => void checkHealth());
-  disposers.push(async () => stopLooking());
-  const store = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
-  const claimStore = tracing === undefined ? store : tracing.wrapStore(store);
-  const log = tracing === undefined ? options.log : tracing.wrapLog(options.log);
-  const couponStore = postgresCouponStore(forQueries);
+  const { forBatches, forQueries, limits, metrics, tracing } = options;
+  const claimStore = stack<ClaimStore>(
+    postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs }),
+    [tracing?.traceStore],
+  );
   const knownCoupons = new KnownCoupons({
     store: claimStore,
-    namesMax: couponNamesRememberedMax,
+    namesMax: couponNamesMax,
     waitingMax: limits.waitingMax,
   });
-  const lanes = new ClaimLanes({
-    store: claimStore,
-    limits: { ...limits, commitsUnderWayMax: forBatches.connectionsMax },
-    clock: systemClock,
-    metrics,
-    log,
-    newBatchId: newId,
-    couponGone: (name) => knownCoupons.forget(name),
-    soldOut: (name) => soldOut.learn(name),
-  });
-  disposers.push(() => lanes.stop(0));
   const soldOut = new SoldOutCache({
     reader: postgresSoldOutReader(forQueries),
     clock: systemClock,
@@ -104,25 +79,48 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     waitingMax: limits.waitingMax,
     seed: randomInt(2 ** 32),
   });
-  disposers.push(async () => soldOut.stop());
-
-  const claimCoupon = claimCouponWith({
-    knownCoupons,
-    lanes: tracing === undefined ? lanes : tracing.wrapLanes(lanes),
-    newClaimId: newId,
+  const checkHealth = watchHealth(options, disposers, () => {
+    knownCoupons.forgetAll();
+    soldOut.forgetAll();
   });
-  const ending = new AbortController();
+  const lanes = new ClaimLanes({
+    store: claimStore,
+    limits: { ...limits, commitsUnderWayMax: forBatches.connectionsMax },
+    clock: systemClock,
+    metrics,
+    log: stack<EngineLog>(options.log, [tracing?.traceLog]),
+    newBatchId: newId,
+    onCouponNotFound: (name) => knownCoupons.forget(name),
+    onSoldOut: (name) => soldOut.learn(name),
+  });
+  disposers.push(() => lanes.drain(0));
+  disposers.push(async () => soldOut.stop());
+  const stopping = new AbortController();
+  const couponStore = postgresCouponStore(forQueries);
   const manageCoupon = manageCouponWith({
     store: couponStore,
     clock: systemClock,
     newBatchId: newId,
     batchIdFor: idFor,
-    ending: ending.signal,
+    ending: stopping.signal,
   });
-  disposers.push(async () => ending.abort());
-  const counted = withMetrics(soldOut.wrap(claimCoupon), metrics, systemClock);
+  disposers.push(async () => stopping.abort());
+
+  // The path of a claim, innermost first.
+  const claimCoupon = stack<ClaimCoupon>(
+    (command) => lanes.claim(command),
+    [
+      tracing?.traceWait,
+      (next) => withKnownCoupons(next, knownCoupons),
+      (next) => soldOut.wrap(next),
+      (next) => withMetrics(next, metrics, systemClock),
+      tracing?.traceOutcome,
+    ],
+  );
   return {
-    claimCoupon: tracing === undefined ? counted : tracing.wrapClaimCoupon(counted),
+    claimCoupon,
+    newClaimId: newId,
+    claimRefused: (code) => metrics.answered(code, 0),
     readCoupons: readCouponsWith(
       couponStore,
       (names) => claimStore.findCouponNames(names),
@@ -132,4 +130,26 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     ...{ lanes, soldOut, checkHealth },
   };
+}
+
+/**
+ * Watches the databases of both pools, also while no request comes. `onOtherServer` is called when another server may
+ * have taken over.
+ */
+function watchHealth(
+  { forBatches, forQueries, installation, metrics, log }: EngineOptions,
+  disposers: (() => Promise<void>)[],
+  onOtherServer: () => void,
+): () => Promise<Health> {
+  const warn: EngineLog['warn'] = (event, message) => log.warn(event, message);
+  const { nowMs } = systemClock;
+  watchDatabases([forBatches, forQueries], {
+    outage: new OutageLog({ warn, nowMs }),
+    refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
+    ...{ installation, onOtherServer },
+  });
+  const checkHealth = postgresHealth(forQueries, installation);
+  const stopChecks = systemClock.every(healthCheckMs, () => void checkHealth());
+  disposers.push(async () => stopChecks());
+  return checkHealth;
 }

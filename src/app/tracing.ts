@@ -3,18 +3,23 @@ import type { Tracing } from '../adapters/opentelemetry/tracing.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 
-// A collector that is away is tried once more within this, and holds a stop up for no longer.
+// An export to a collector that does not respond is repeated within this time, and delays a stop by no more.
 const exportMsMax = 2_000;
 
+/** The tracing of one process. The parts that trace something are absent when no collector is configured. */
+export type ProcessTracing = Pick<Tracing, 'currentTraceId' | 'stop'> & Partial<Tracing>;
+
+const noTracing: ProcessTracing = { currentTraceId: () => ({}), stop: async () => undefined };
+
 /**
- * Starts the tracing of this process; undefined, with nothing loaded, when no collector is configured. Rejects with a
- * `StartError` when the packages are not installed.
+ * Starts the tracing of this process. Without a configured collector nothing is loaded and nothing is traced. Rejects
+ * with a `StartError` when the packages are not installed.
  */
 export async function openTracing(
   { otlpEndpoint, shutdown }: Config,
   options: { version: string; warn(event: Record<string, unknown>, message: string): void },
-): Promise<Tracing | undefined> {
-  if (otlpEndpoint === undefined) return undefined;
+): Promise<ProcessTracing> {
+  if (otlpEndpoint === undefined) return noTracing;
   const { startTracing } = await import('../adapters/opentelemetry/tracing.ts').catch(toStartError);
   return startTracing({
     ...options,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * Every code that a caller of the service can hear as an error. The first group are faults that the core throws; the
- * second are outcomes of a claim that the HTTP contract tells as errors; the third only an entrypoint can find.
+ * Every error code that a caller of the service can get. First the faults that the core throws, up to `internal`; then
+ * the outcomes of a claim that are errors over HTTP, up to `closed`; then the faults that only an entrypoint finds.
  */
 export const errorCodes = [
   'invalid_request',
@@ -34,19 +34,19 @@ export const errorCodes = [
 /** One of `errorCodes`. */
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** One thing wrong with a request: the field as the client names it, and what is allowed in words. */
+/** An invalid field of a request: its name as the client knows it, and what is allowed in it. */
 export type FieldError = { field: string; message: string };
 
-/** What is wrong with the fields, in one text. */
+/** One text that describes all invalid fields. */
 export function detailOf(fields: readonly FieldError[]): string {
   return fields.map(({ field, message }) => `${field} ${message}`).join('; ');
 }
 
-/** What an `AppError` tells besides its code. */
+/** The details of an `AppError`. */
 export type AppErrorOptions = {
-  /** What went wrong, for the caller; holds no SQL, host name or stack. */
+  /** What went wrong, for the caller; contains no SQL, host name or stack. */
   detail: string;
-  /** For `invalid_request`: each wrong field. */
+  /** For `invalid_request`: each invalid field. */
   fields?: FieldError[];
   /** For `outcome_unknown` of a claim: the id under which the claim is stored, if it was. */
   claimId?: string;
@@ -54,7 +54,7 @@ export type AppErrorOptions = {
   cause?: unknown;
 };
 
-/** A fault: this call cannot be served. Expected answers to a claim are returned as outcomes instead. */
+/** A fault: this call cannot be served. Expected answers to a claim are outcomes, which are returned. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -71,7 +71,7 @@ export class AppError extends Error {
   }
 }
 
-/** The service cannot start as it is. The message tells an operator, in lines, what is wrong and what to do. */
+/** The service cannot start. The message says in lines, for an operator, what is wrong and what to do. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }

@@ -40,7 +40,7 @@ function setup(limits: { keysMax?: number; readersMax?: number; unchanging?: boo
 }
 
 describe('a reader', () => {
-  it('who comes first is served at once', async () => {
+  it('is served at once when no load is under way', async () => {
     const { shared, load } = setup();
     const read = shared.read('a');
     expect(load(0).keys).toEqual(['a']);
@@ -48,7 +48,7 @@ describe('a reader', () => {
     expect(await read).toBe(1);
   });
 
-  it('never joins a load that had started before he came', async () => {
+  it('never shares a load that had started before it arrived', async () => {
     const { shared, loads, load } = setup();
     const early = shared.read('a');
     const late = shared.read('a');
@@ -60,7 +60,7 @@ describe('a reader', () => {
     expect(await late).toBe(2);
   });
 
-  it('is told what never changes when it is known, and what is absent by a load of his own', async () => {
+  it('gets what never changes from the load under way, and what is absent from the next load', async () => {
     const { shared, loads, load } = setup({ unchanging: true });
     const known = [shared.read('a'), shared.read('a')];
     await load(0).end({ a: 1 });
@@ -72,7 +72,7 @@ describe('a reader', () => {
     expect(await Promise.all(absent)).toEqual([undefined, 2]);
   });
 
-  it('hears nothing but undefined for a key that does not exist', async () => {
+  it('gets undefined for a key that does not exist', async () => {
     const { shared, load } = setup();
     const read = shared.read('a');
     await load(0).end({});
@@ -80,8 +80,8 @@ describe('a reader', () => {
   });
 });
 
-describe('readers who come together', () => {
-  it('share one load, a thousand of them, besides the one under way', async () => {
+describe('readers that arrive together', () => {
+  it('share one load, even a thousand of them, after the one under way', async () => {
     const { shared, loads, load } = setup();
     const first = shared.read('a');
     const reads = Array.from({ length: 1_000 }, (_, index) => shared.read(`key ${index % 2}`));
@@ -110,21 +110,21 @@ describe('readers who come together', () => {
 });
 
 describe('a load that fails', () => {
-  it('is told to exactly its own readers; those behind are served by the next', async () => {
+  it('fails exactly its own readers, and the next load serves the others', async () => {
     const { shared, load } = setup();
     const failing = shared.read('a');
     const fine = shared.read('a');
     const error = new Error('down');
-    const [told] = await Promise.all([
+    const [failure] = await Promise.all([
       failing.catch((caught: unknown) => caught),
       load(0).fail(error),
     ]);
-    expect(told).toBe(error);
+    expect(failure).toBe(error);
     await load(1).end({ a: 2 });
     expect(await fine).toBe(2);
   });
 
-  it('at its very start is told in the same way, and later readers are served', async () => {
+  it('fails its readers also when it throws at once, and later readers are served', async () => {
     let isDown = true;
     const shared = new SharedRead<number>({
       ...{ keysMax: 1, readersMax: 1 },
@@ -140,7 +140,7 @@ describe('a load that fails', () => {
 });
 
 describe('readersMax', () => {
-  it('readers may wait, those of the load under way too; one more hears overloaded', async () => {
+  it('readers may wait, with those of the load under way, and one more gets overloaded', async () => {
     const { shared, load } = setup({ readersMax: 3 });
     const reads = [shared.read('a'), shared.read('b'), shared.read('b')];
     await expect(shared.read('a')).rejects.toMatchObject({ code: 'overloaded' });
@@ -149,7 +149,7 @@ describe('readersMax', () => {
     expect(await Promise.all(reads)).toEqual([1, 2, 2]);
   });
 
-  it('counts readers out when they were answered, also by a failure', async () => {
+  it('does not count readers that are answered, also by a failure', async () => {
     const { shared, load } = setup({ readersMax: 1 });
     const failing = shared.read('a').catch(() => 'failed');
     await load(0).fail(new Error('down'));

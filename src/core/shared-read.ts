@@ -7,9 +7,9 @@ export type SharedReadOptions<Value> = {
   load(keys: readonly string[]): Promise<ReadonlyMap<string, Value>>;
   /** Keys in one load. */
   keysMax: number;
-  /** Readers that may wait; the next one hears `overloaded`. */
+  /** Readers that may wait; one more gets `overloaded`. */
   readersMax: number;
-  /** That what exists never changes: it is then told also to those who came while it was read. */
+  /** What exists never changes: a value also answers the readers that arrived during its load. */
   unchanging?: boolean;
 };
 
@@ -21,13 +21,13 @@ type Entry<Value> = {
 };
 
 /**
- * Lets readers share queries without reading anything stale: a reader joins a load that starts after the reader
- * arrived, never one that is under way, unless what it reads never changes. One load runs at a time; the next one
- * gathers meanwhile.
+ * Lets readers share loads without reading anything stale: a reader shares a load that starts after the reader arrived,
+ * never one under way, unless what it reads never changes. One load runs at a time; its successor collects readers
+ * meanwhile.
  */
 export class SharedRead<Value> {
   private readonly options: SharedReadOptions<Value>;
-  private gathering = new Map<string, Entry<Value>>();
+  private nextLoad = new Map<string, Entry<Value>>();
   private loading = false;
   private readers = 0;
 
@@ -42,10 +42,10 @@ export class SharedRead<Value> {
         new AppError('overloaded', { detail: 'too many reads are waiting for the database' }),
       );
     }
-    let entry = this.gathering.get(key);
+    let entry = this.nextLoad.get(key);
     if (entry === undefined) {
       entry = newEntry<Value>();
-      this.gathering.set(key, entry);
+      this.nextLoad.set(key, entry);
     }
     entry.readers += 1;
     this.readers += 1;
@@ -55,7 +55,7 @@ export class SharedRead<Value> {
 
   private async loadAll(): Promise<void> {
     this.loading = true;
-    while (this.gathering.size > 0) {
+    while (this.nextLoad.size > 0) {
       const batch = this.takeBatch();
       let values: ReadonlyMap<string, Value> | undefined;
       let failure: unknown;
@@ -69,32 +69,33 @@ export class SharedRead<Value> {
         if (values === undefined) entry.reject(failure);
         else {
           entry.resolve(values.get(key));
-          if (this.options.unchanging === true && values.has(key)) this.tellGathered(key, values);
+          if (this.options.unchanging === true && values.has(key)) this.answerEarly(key, values);
         }
       }
     }
     this.loading = false;
   }
 
-  private tellGathered(key: string, values: ReadonlyMap<string, Value>): void {
-    const entry = this.gathering.get(key);
+  /** Answers readers of the next load with a value of this one. */
+  private answerEarly(key: string, values: ReadonlyMap<string, Value>): void {
+    const entry = this.nextLoad.get(key);
     if (entry === undefined) return;
-    this.gathering.delete(key);
+    this.nextLoad.delete(key);
     this.readers -= entry.readers;
     entry.resolve(values.get(key));
   }
 
   private takeBatch(): Map<string, Entry<Value>> {
-    if (this.gathering.size <= this.options.keysMax) {
-      const batch = this.gathering;
-      this.gathering = new Map();
+    if (this.nextLoad.size <= this.options.keysMax) {
+      const batch = this.nextLoad;
+      this.nextLoad = new Map();
       return batch;
     }
     const batch = new Map<string, Entry<Value>>();
-    for (const [key, entry] of this.gathering) {
+    for (const [key, entry] of this.nextLoad) {
       if (batch.size === this.options.keysMax) break;
       batch.set(key, entry);
-      this.gathering.delete(key);
+      this.nextLoad.delete(key);
     }
     return batch;
   }

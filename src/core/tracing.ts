@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What a trace tells of a request before it is answered. */
+/** What a trace shows of a request before it is answered. */
 export type TracedRequest = {
   id: string;
   method: string;
   url: string;
-  /** The pattern of its route; undefined where none fits. */
+  /** The pattern of its route; undefined when no route matches. */
   route: string | undefined;
   httpVersion: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -15,16 +15,16 @@ export type TracedRequest = {
 export type RequestTrace = {
   /** 32 hexadecimal digits. */
   traceId: string;
-  /** Calls `next` so that whatever follows from it counts as part of the request. */
+  /** Calls `next`; all work that it starts belongs to the request's trace. */
   run(next: () => void): void;
-  /** The answer has left; `status` is undefined when the client went before it. */
+  /** The response is sent; `status` is undefined when the client disconnected before it. */
   end(status: number | undefined): void;
 };
 
 /** Starts the trace of a request, or continues that of its caller. */
 export type TraceRequest = (request: TracedRequest) => RequestTrace;
 
-/** Runs a statement of the database so that its trace tells when it began, how long it took and whether it failed. */
+/** Runs a database statement, and records when it started, how long it took and whether it failed. */
 export type TraceStatement = <Result>(
   statement: { name: string },
   run: () => Promise<Result>,

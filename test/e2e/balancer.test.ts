@@ -209,8 +209,8 @@ describe.skipIf(found === undefined)('the balancer before nodes that break off',
     // On a new connection: the balancer closes a used one without a response.
     const client = new Crowd();
     const claim = { method: 'POST', path: '/api/coupons/claim', body: {} };
-    const { status, headers, body } = await client.ask(balancer.url, claim);
-    client.leave();
+    const { status, headers, body } = await client.send(balancer.url, claim);
+    client.close();
     expect(received).toEqual(['POST /api/coupons/claim']);
     expect([status, headers['content-type']]).toEqual([502, 'application/problem+json']);
     expect(body).toMatchObject({ status: 502, effect: 'unknown' });

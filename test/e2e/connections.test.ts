@@ -77,7 +77,7 @@ describe('a service with two workers', () => {
       return open > 0 && open <= workers * max * 0.9;
     });
     const metrics = await waitFor('metrics of all workers', async () => {
-      const { status, body } = await crowd.ask(service.url, { path: '/metrics' });
+      const { status, body } = await crowd.send(service.url, { path: '/metrics' });
       return status === 200 ? String(body) : undefined;
     });
     const value = (series: string) =>
@@ -98,7 +98,7 @@ describe('a service with two workers', () => {
     expect(line).toMatchObject({ level: 40, max, closed: { refused: 0, dropped: 0 } });
     expect((line as { closed: CloseCounts } | undefined)?.closed.idle).toBeGreaterThan(0);
     for (const connection of idle) connection.end();
-    crowd.leave();
+    crowd.close();
   });
 });
 

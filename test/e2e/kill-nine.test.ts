@@ -90,7 +90,7 @@ describe('kill -9 of the service, with and without its database, under load', ()
       if (isLinux && round % 2 === 0) killFamily(service.pid);
       await service.killGroup();
       await load.ended;
-      crowd.leave();
+      crowd.close();
       expect(load.answers.every(({ status }) => status === 200)).toBe(true);
       expect(load.unanswered.length).toBe(clients);
       received.push(...load.answers);
@@ -111,7 +111,7 @@ async function sendAgain(url: string, load: Load): Promise<Answer[]> {
   const answers = await Promise.all(
     load.unanswered.map((userId) => crowd.claim(url, { couponName, userId, key: userId })),
   );
-  crowd.leave();
+  crowd.close();
   for (const [index, { status, headers, body }] of answers.entries()) {
     const before = stored.get(load.unanswered[index] ?? '');
     expect(status).toBe(200);

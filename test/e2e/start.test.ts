@@ -52,8 +52,8 @@ describe.runIf(process.platform === 'linux')('a database that starts after the s
         { timeoutMs: 60_000 },
       );
       const crowd = new Crowd();
-      expect((await crowd.ask(url, { path: '/health' })).status).toBe(200);
-      crowd.leave();
+      expect((await crowd.send(url, { path: '/health' })).status).toBe(200);
+      crowd.close();
       const [line = ''] = service.output().split('\n');
       expect(JSON.parse(line)).toMatchObject({
         level: 40,
@@ -121,5 +121,5 @@ it('ignores the variables of libpq with the bundled PostgreSQL', async () => {
   });
   const crowd = new Crowd();
   await crowd.createCoupon(service.url, 'LAUNCH', 1);
-  crowd.leave();
+  crowd.close();
 });

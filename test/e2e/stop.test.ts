@@ -85,7 +85,7 @@ describe('a stop under load', () => {
       load.isSignalled = true;
       service.signal(signal);
       const [exit] = await Promise.all([service.exited, ended]);
-      crowd.leave();
+      crowd.close();
 
       expect(exit).toEqual({ code: 0, signal: null });
       expect(load.failed.filter(({ isLate }) => !isLate)).toEqual([]);
@@ -150,9 +150,9 @@ describe.skipIf(!isLinux)('a log that cannot be written', () => {
     ]);
     const crowd = new Crowd();
     for (let count = 0; count < 20; count += 1) {
-      expect((await crowd.ask(service.url, { path: '/livez' })).status).toBe(200);
+      expect((await crowd.send(service.url, { path: '/livez' })).status).toBe(200);
     }
-    crowd.leave();
+    crowd.close();
   });
 });
 
@@ -164,8 +164,8 @@ describe('a failed start', () => {
     expect(second.output).toMatch(/^firstcome: The data folder .* is in use by process \d+/m);
     expect(second.output).toContain(`process ${first.pid}`);
     const crowd = new Crowd();
-    expect((await crowd.ask(first.url, { path: '/health' })).status).toBe(200);
-    crowd.leave();
+    expect((await crowd.send(first.url, { path: '/health' })).status).toBe(200);
+    crowd.close();
   });
 
   it('reports that the port is taken, and leaves no database running', async () => {

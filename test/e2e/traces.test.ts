@@ -17,8 +17,8 @@ import {
 import { waitFor } from '../support/wait-for.ts';
 
 const claimRoute = 'POST /api/coupons/claim';
-// SHUTDOWN_TIMEOUT_MS for requests and traces, and as long for the database. The packages left to themselves would try
-// for ten seconds to send what is left.
+// SHUTDOWN_TIMEOUT_MS for requests and traces, and as long for the database. By default the packages would try for ten
+// seconds to send the remaining spans.
 const stopMsMax = 8_000;
 
 let folder: string;
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  crowd.leave();
+  crowd.close();
   await endServiceProcesses();
   await receiver.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -41,14 +41,14 @@ afterEach(async () => {
 const environment = (env: Record<string, string>) => ({ DATA_DIR: join(folder, 'data'), ...env });
 
 async function stop(service: ServiceProcess): Promise<number> {
-  crowd.leave();
+  crowd.close();
   const startedMs = performance.now();
   service.signal('SIGTERM');
   expect(await service.exited).toMatchObject({ code: 0 });
   return performance.now() - startedMs;
 }
 
-/** The packages of OpenTelemetry of which a process has run any code, as Node's own coverage tells. */
+/** The packages of OpenTelemetry of which a process has run any code, according to Node's own coverage. */
 async function packagesLoaded(env: Record<string, string>): Promise<string[]> {
   const coverage = join(folder, `coverage-${Object.keys(env).length}`);
   const service = await startServiceProcess(environment({ ...env, NODE_V8_COVERAGE: coverage }));
@@ -66,13 +66,13 @@ async function packagesLoaded(env: Record<string, string>): Promise<string[]> {
 
 describe('tracing', () => {
   it('loads nothing unless a collector is configured', async () => {
-    // The library of the metrics brings the API by itself.
+    // The metrics library loads the API.
     expect(await packagesLoaded({})).toEqual(['@opentelemetry/api']);
     const all = await packagesLoaded({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
     expect(all).toEqual(expect.arrayContaining(['@opentelemetry/sdk-trace-base', 'ours']));
   });
 
-  it('is done by each worker for itself', async () => {
+  it('is done by each worker on its own', async () => {
     const service = await startServiceProcess(
       environment({
         ...{ ...patience, WORKERS: '2', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
@@ -82,30 +82,30 @@ describe('tracing', () => {
     const processes = () =>
       new Set(receiver.named(claimRoute).map(({ resource }) => resource['service.instance.id']));
     await crowd.createCoupon(service.url, 'CROWD', 50);
-    let asked = 0;
-    const askOnNewConnections = async () => {
-      crowd.leave();
-      const users = range(100).map((user) => `user-${asked + user}`);
-      asked += users.length;
+    let sent = 0;
+    const claimOnNewConnections = async () => {
+      crowd.close();
+      const users = range(100).map((user) => `user-${sent + user}`);
+      sent += users.length;
       await Promise.all(
         users.map((userId) => crowd.claim(service.url, { couponName: 'CROWD', userId })),
       );
     };
-    // A worker that is held up takes no connection: the other one gets them all.
+    // A busy worker accepts no connection, and the other one gets them all.
     await waitFor(
       'traces of both',
       async () => {
-        await askOnNewConnections();
+        await claimOnNewConnections();
         return processes().size === 2;
       },
       { timeoutMs: 60_000, everyMs: 200 },
     );
     await stop(service);
-    expect(receiver.named(claimRoute)).toHaveLength(asked);
+    expect(receiver.named(claimRoute)).toHaveLength(sent);
     expect(processes().size).toBe(2);
   });
 
-  it('tells its id in the log of the request', async () => {
+  it('logs the trace id with the request', async () => {
     const service = await startServiceProcess(
       environment({ LOG_LEVEL: 'debug', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
     );
@@ -129,7 +129,7 @@ describe('tracing', () => {
     expect(created?.trace_id).toBe(receiver.named('POST /api/coupons')[0]?.traceId);
   });
 
-  it('goes by the standard variables of its service and its sampler', async () => {
+  it('uses the standard variables for the service name and the sampler', async () => {
     const service = await startServiceProcess(
       environment({
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -156,7 +156,7 @@ describe('tracing', () => {
 });
 
 describe('a variable of OpenTelemetry that is not understood', () => {
-  it('is told of at the start, which says where traces go', async () => {
+  it('is logged at the start, which also logs where traces are sent', async () => {
     const service = await startServiceProcess(
       environment({
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -173,13 +173,13 @@ describe('a variable of OpenTelemetry that is not understood', () => {
 
 describe('a collector that cannot be reached', () => {
   it.each(['refuses', 'is silent'])(
-    'disturbs no claim when it %s, and is told of once',
+    'affects no claim when it %s, and is logged once',
     async (how) => {
       const open = new Set<{ destroy(): void }>();
-      const deaf = createServer((socket) => open.add(socket)).listen(0, '127.0.0.1');
-      await waitFor('port', () => deaf.address() ?? undefined);
-      const { port } = deaf.address() as { port: number };
-      if (how === 'refuses') deaf.close();
+      const collector = createServer((socket) => open.add(socket)).listen(0, '127.0.0.1');
+      await waitFor('port', () => collector.address() ?? undefined);
+      const { port } = collector.address() as { port: number };
+      if (how === 'refuses') collector.close();
       const service = await startServiceProcess(
         environment({
           ...patience,
@@ -196,20 +196,20 @@ describe('a collector that cannot be reached', () => {
       );
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
       expect(answers.filter(({ status }) => status === 400)).toHaveLength(300);
-      const told = () => service.output().match(/traces cannot be sent/g)?.length;
-      await waitFor('word of the lost traces', told);
+      const linesOf = () => service.output().match(/traces cannot be sent/g)?.length;
+      await waitFor('log line about the lost traces', linesOf);
       const more = await crowd.claim(service.url, { couponName: 'CROWD', userId: 'late' });
       expect(more.status).toBe(400);
       expect(await stop(service)).toBeLessThan(stopMsMax);
-      expect(told()).toBe(1);
+      expect(linesOf()).toBe(1);
       for (const socket of open) socket.destroy();
-      deaf.close();
+      collector.close();
     },
   );
 });
 
 describe('a collector that is too slow', () => {
-  it('loses spans, which is told of once, and disturbs no claim', async () => {
+  it('loses spans, is logged once, and affects no claim', async () => {
     const service = await startServiceProcess(
       environment({
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -217,7 +217,7 @@ describe('a collector that is too slow', () => {
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '10',
       }),
     );
-    const told = () => service.output().match(/some are dropped; claims go on/g)?.length;
+    const linesOf = () => service.output().match(/some spans are dropped/g)?.length;
     for (const couponName of ['FIRST', 'SECOND']) {
       let answer = () => {};
       receiver.held = new Promise((resolve) => {
@@ -230,21 +230,21 @@ describe('a collector that is too slow', () => {
       const answers = await Promise.all(claims);
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(100);
       answer();
-      // A span that is taken again is what the packages tell of those before it at.
+      // The packages log dropped spans when they accept the next one.
       const taken = receiver.named('GET /api/coupons/:name').length;
-      await waitFor('span behind those that were dropped', async () => {
-        await crowd.ask(service.url, { path: `/api/coupons/${couponName}` });
+      await waitFor('span after the dropped ones', async () => {
+        await crowd.send(service.url, { path: `/api/coupons/${couponName}` });
         return receiver.named('GET /api/coupons/:name').length > taken;
       });
-      expect(told()).toBe(1);
+      expect(linesOf()).toBe(1);
     }
     expect(service.output()).toMatch(/"reason":"Dropped \d+ spans/);
     await stop(service);
-    expect(told()).toBe(1);
+    expect(linesOf()).toBe(1);
   });
 });
 
-describe('a collector that asks for a key', () => {
+describe('a collector that requires a key', () => {
   const serveWith = (headers: string) =>
     startServiceProcess(
       environment({
@@ -254,7 +254,7 @@ describe('a collector that asks for a key', () => {
       }),
     );
 
-  it('gets it, and nobody else does', async () => {
+  it('receives it, and it appears nowhere else', async () => {
     const service = await serveWith('authorization=Bearer%20hunter2,hunter3,x-key=%zzhunter4');
     await crowd.createCoupon(service.url, 'SOME', 1);
     await waitFor('spans', () => receiver.spans.length > 0);
@@ -265,17 +265,17 @@ describe('a collector that asks for a key', () => {
     expect(service.output()).not.toContain('hunter');
   });
 
-  it('cannot be sent one that is no header, which is told without it', async () => {
+  it('cannot be sent a key that is no valid header, and the log line does not contain it', async () => {
     const service = await serveWith('authorization=Bearer%20hunter2%0A');
     await crowd.createCoupon(service.url, 'SOME', 1);
-    await waitFor('word of it', () => service.output().includes('traces cannot be sent'));
+    await waitFor('log line', () => service.output().includes('traces cannot be sent'));
     await stop(service);
     expect(service.output()).not.toContain('hunter');
   });
 });
 
 describe('packages that are not installed', () => {
-  it('are named by the start, with what to do', async () => {
+  it('are named at the start, with what to do', async () => {
     const without = join(folder, 'without.mjs');
     const hooks = `export async function resolve(specifier, context, next) {
       if (specifier.startsWith('@opentelemetry/sdk-trace-base')) {

@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  crowd.leave();
+  crowd.close();
   await endServiceProcesses();
   await removeTemporaryFolder(dataDir);
 });
@@ -68,7 +68,7 @@ function canListen(server: Server, port: number): Promise<boolean> {
 /** The series of `/metrics` with their values, as soon as all workers have sent theirs: until then the status is 503. */
 async function metrics(): Promise<Record<string, number>> {
   const { body } = await waitFor('metrics of all workers', async () => {
-    const answer = await crowd.ask(service.url, { path: '/metrics' });
+    const answer = await crowd.send(service.url, { path: '/metrics' });
     expect([200, 503]).toContain(answer.status);
     return answer.status === 200 ? answer : undefined;
   });
@@ -157,7 +157,7 @@ describe('a service with several workers', () => {
     const [victim = 0, ...others] = workerPids();
     process.kill(victim, 'SIGKILL');
     expect(
-      (await crowd.ask(service.url, { path: '/health' }).catch(() => undefined))?.status ?? 200,
+      (await crowd.send(service.url, { path: '/health' }).catch(() => undefined))?.status ?? 200,
     ).toBe(200);
     await waitFor('new worker', () => {
       const now = workerPids();
@@ -165,7 +165,7 @@ describe('a service with several workers', () => {
     });
     expect(workerPids()).toEqual(expect.arrayContaining(others));
     await waitFor('answer', async () => {
-      const answer = await crowd.ask(service.url, { path: '/health' }).catch(() => undefined);
+      const answer = await crowd.send(service.url, { path: '/health' }).catch(() => undefined);
       return answer?.status === 200;
     });
   });

@@ -37,34 +37,30 @@ const setWindow = (name: string, set: string) =>
   database.query(`update coupons set ${set} where name = $1`, [name]);
 
 describe('a batch', () => {
-  // One statement writes them all.
-  it.each([1, 7, 8, 100])(
-    'of %i claims gives each his place in the order of arrival',
-    async (size) => {
-      const name = await newCoupon(size);
-      const claimIds = range(size).map(() => newId());
-      const answer = await stores.decide(
-        name,
-        users(size).map((userId, index) => ({ userId, claimId: claimIds[index] ?? '' })),
-      );
-      expect(wordsOf(answer)).toEqual(range(size).map(() => 'claimed'));
-      expect(claimsOf(answer)).toEqual(
-        range(size).map((index) => ({
-          claimId: claimIds[index],
-          couponName: name,
-          userId: `user-${index}`,
-          position: index + 1,
-          claimedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/),
-        })),
-      );
-      expect((await database.query('select idempotency_key from claims limit 1'))[0]).toEqual({
-        idempotency_key: null,
-      });
-    },
-  );
+  it.each([1, 7, 8, 100])('gives %i claims positions in their order of arrival', async (size) => {
+    const name = await newCoupon(size);
+    const claimIds = range(size).map(() => newId());
+    const answer = await stores.decide(
+      name,
+      users(size).map((userId, index) => ({ userId, claimId: claimIds[index] ?? '' })),
+    );
+    expect(wordsOf(answer)).toEqual(range(size).map(() => 'claimed'));
+    expect(claimsOf(answer)).toEqual(
+      range(size).map((index) => ({
+        claimId: claimIds[index],
+        couponName: name,
+        userId: `user-${index}`,
+        position: index + 1,
+        claimedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/),
+      })),
+    );
+    expect((await database.query('select idempotency_key from claims limit 1'))[0]).toEqual({
+      idempotency_key: null,
+    });
+  });
 
   it.each([3, 12])(
-    'gives the last units to the first who ask (%i claims before)',
+    'gives the last units to the first claims (%i claims before)',
     async (before) => {
       const name = await newCoupon(before + 2);
       await stores.decide(name, users(before));
@@ -74,7 +70,7 @@ describe('a batch', () => {
     },
   );
 
-  it.each([2, 10])('in which a user asks twice gives him one claim (%i claims)', async (size) => {
+  it.each([2, 10])('gives a user who claims twice in it one claim (%i claims)', async (size) => {
     const name = await newCoupon(50);
     const key = { userId: 'ada', idempotencyKey: 'one intent' };
     const others = users(size - 2);
@@ -89,7 +85,7 @@ describe('a batch', () => {
   });
 
   it.each([1, 9])(
-    'tells a holder what he holds: replayed by the same key alone (%i others)',
+    'returns a holder the claim that is stored, replayed only with the same key (%i others)',
     async (others) => {
       const name = await newCoupon(50);
       const [held] = claimsOf(
@@ -104,30 +100,30 @@ describe('a batch', () => {
       expect(wordsOf(again).slice(0, 2)).toEqual(['replayed', 'already_claimed']);
       expect(wordsOf(again).at(-1)).toBe('already_claimed');
       expect(claimsOf(again).filter(({ userId }) => userId === 'ada')).toEqual([held, held, held]);
-      // Without a key on either side there is nothing to recognise him by.
+      // Without a key there is nothing that identifies a replay.
       expect(wordsOf(await stores.decide(name, ['user-0']))).toEqual(['already_claimed']);
     },
   );
 
-  it('takes the key of one user for nothing when another user sends it', async () => {
+  it('does not replay the claim of one user to another with the same key', async () => {
     const name = await newCoupon(5);
-    const asks = ['ada', 'eve'].map((userId) => ({ userId, idempotencyKey: 'the same' }));
-    expect(wordsOf(await stores.decide(name, asks))).toEqual(['claimed', 'claimed']);
+    const claims = ['ada', 'eve'].map((userId) => ({ userId, idempotencyKey: 'the same' }));
+    expect(wordsOf(await stores.decide(name, claims))).toEqual(['claimed', 'claimed']);
   });
 
   it.each([1, 8])(
-    'of claims that were sent before under the same ids says claimed again (%i claims)',
+    'returns claimed again for claims that are sent again with the same ids (%i claims)',
     async (size) => {
       const name = await newCoupon(size);
-      const asks = users(size).map((userId) => ({ userId, claimId: newId() }));
-      const first = await stores.decide(name, asks);
-      const second = await stores.decide(name, asks);
+      const claims = users(size).map((userId) => ({ userId, claimId: newId() }));
+      const first = await stores.decide(name, claims);
+      const second = await stores.decide(name, claims);
       expect(wordsOf(second)).toEqual(range(size).map(() => 'claimed'));
       expect(claimsOf(second)).toEqual(claimsOf(first));
     },
   );
 
-  it('for a coupon that is gone says so for each claim, and stores nothing', async () => {
+  it('returns coupon_not_found for each claim of a coupon that does not exist, and stores nothing', async () => {
     expect(wordsOf(await stores.decide('no such coupon', ['ada', 'eve']))).toEqual([
       'coupon_not_found',
       'coupon_not_found',
@@ -140,7 +136,7 @@ describe('a batch', () => {
     ["closes_at = clock_timestamp() - interval '1 hour'", 'closed'],
     ["paused = true, closes_at = clock_timestamp() - interval '1 hour'", 'paused'],
     ["paused = true, opens_at = clock_timestamp() + interval '1 hour'", 'not_open'],
-  ])('while %s tells a holder that he holds, and everybody else %s', async (set, word) => {
+  ])('while %s, returns a holder the stored claim, and all others %s', async (set, outcome) => {
     const name = await newCoupon(20);
     await stores.decide(name, [{ userId: 'ada', idempotencyKey: 'one intent' }]);
     await setWindow(name, set);
@@ -149,10 +145,14 @@ describe('a batch', () => {
       ...users(9),
       { userId: 'ada', idempotencyKey: 'one intent' },
     ]);
-    expect(wordsOf(answer)).toEqual(['already_claimed', ...range(9).map(() => word), 'replayed']);
+    expect(wordsOf(answer)).toEqual([
+      'already_claimed',
+      ...range(9).map(() => outcome),
+      'replayed',
+    ]);
   });
 
-  it('before the opening tells when it opens, and in how many seconds', async () => {
+  it('returns when the sale opens, and in how many seconds, before it opens', async () => {
     const name = await newCoupon(1);
     await setWindow(name, "opens_at = '2100-01-01 00:00:00.5+00'");
     expect(await stores.decide(name, ['ada'])).toMatchObject({
@@ -170,14 +170,14 @@ describe('a batch', () => {
     });
   });
 
-  it('that says closed rather than sold out when both are so', async () => {
+  it('returns closed rather than sold_out when both apply', async () => {
     const name = await newCoupon(1);
     await stores.decide(name, ['ada']);
     await setWindow(name, "closes_at = clock_timestamp() - interval '1 hour'");
     expect(wordsOf(await stores.decide(name, ['eve']))).toEqual(['closed']);
   });
 
-  it('keeps every text as it is, whatever characters it holds', async () => {
+  it('stores every text unchanged, whatever characters it has', async () => {
     const name = 'a "coupon" {with}, \\ and NULL \u{1f39f}';
     await stores.createCoupon(name, 20);
     const userIds = [
@@ -202,7 +202,7 @@ describe('a batch', () => {
   });
 });
 
-describe('a value that the database does not take', () => {
+describe('a value that the database does not accept', () => {
   it.each([
     ['a NUL', 'eve\0', 'refused', undefined],
     ['256 characters', 'x'.repeat(256), 'invalid', 'user_id'],

@@ -2,18 +2,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
-import type {
-  BatchAnswer,
-  ClaimAttempt,
-  ClaimBatch,
-  MultiCouponAnswer,
-} from '../../src/core/claims/ports.ts';
+import type { ClaimCommand } from '../../src/core/claims/claim.ts';
+import type { BatchAnswer, ClaimBatch, MultiCouponAnswer } from '../../src/core/claims/ports.ts';
 import { auditBooks } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores, wordsOf } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
-// A bundle that waits for a lock gives up soon.
+// A multi-coupon batch that waits for a lock gives up soon.
 const lockTimeoutMs = 300;
 
 let database: TestDatabase;
@@ -47,23 +43,23 @@ async function newCoupons(count: number, amount?: number): Promise<string[]> {
 const setCoupon = (name: string, set: string) =>
   database.query(`update coupons set ${set} where name = $1`, [name]);
 
-/** A batch with one claim, under a claim id of its own where none is given. */
+/** A batch with one claim, with a new claim id unless one is given. */
 function batchOf(
   couponName: string,
-  ask: string | (Pick<ClaimAttempt, 'userId'> & Partial<ClaimAttempt>),
+  claim: string | (Pick<ClaimCommand, 'userId'> & Partial<ClaimCommand>),
 ): ClaimBatch {
-  const part = typeof ask === 'string' ? { userId: ask } : ask;
-  const attempt = { claimId: newId(), idempotencyKey: undefined, couponName, ...part };
-  return { batchId: newId(), couponName, attempts: [attempt] };
+  const part = typeof claim === 'string' ? { userId: claim } : claim;
+  const command = { claimId: newId(), idempotencyKey: undefined, couponName, ...part };
+  return { batchId: newId(), couponName, commands: [command] };
 }
 
-/** The word for each claim, `undecided` where there is none; else the bundle's kind and reason. */
-function bundleWords(answer: MultiCouponAnswer): string[] {
+/** The outcome of each claim, or `undecided`; else the kind and reason of the whole answer. */
+function outcomesOf(answer: MultiCouponAnswer): string[] {
   if (answer.kind !== 'decided') return wordsOf(answer);
   return answer.outcomes.map((outcome) => outcome?.outcome ?? 'undecided');
 }
 
-/** Each coupon with the number of its claims and of its entries in the ledger. */
+/** Each coupon with the numbers of its claims and of its ledger entries. */
 const booksOf = (names: readonly string[]) =>
   database.query(
     `select c.*, (select count(*) from claims k where k.coupon_id = c.id) as claims,
@@ -79,8 +75,8 @@ const claimsOf = (answer: BatchAnswer) =>
 
 const microseconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
-describe('a bundle', () => {
-  it('gives each winner his next position and a time, and stores all of it', async () => {
+describe('a multi-coupon batch', () => {
+  it('gives each winner the next position and a time, and stores everything', async () => {
     const [first = '', second = ''] = await newCoupons(2);
     await stores.decide(second, ['x', 'y', 'z']);
     const batches = [
@@ -91,10 +87,10 @@ describe('a bundle', () => {
     expect(answer).toEqual({
       kind: 'decided',
       commitSeconds: expect.any(Number),
-      outcomes: batches.map(({ couponName, attempts }, index) => ({
+      outcomes: batches.map(({ couponName, commands }, index) => ({
         outcome: 'claimed',
         claim: {
-          ...{ claimId: attempts[0]?.claimId, couponName, userId: 'ada' },
+          ...{ claimId: commands[0]?.claimId, couponName, userId: 'ada' },
           ...{ position: [1, 4][index], claimedAt: expect.stringMatching(microseconds) },
         },
       })),
@@ -110,9 +106,9 @@ describe('a bundle', () => {
       [batches.map(({ batchId }) => batchId)],
     );
     expect(entries).toEqual(
-      batches.map(({ batchId, couponName, attempts: [attempt] }, index) => ({
-        ...{ name: couponName, user_id: 'ada', claim_id: attempt?.claimId, batch_id: batchId },
-        ...{ idempotency_key: attempt?.idempotencyKey ?? null, kind: 'claimed', units: 1 },
+      batches.map(({ batchId, couponName, commands: [command] }, index) => ({
+        ...{ name: couponName, user_id: 'ada', claim_id: command?.claimId, batch_id: batchId },
+        ...{ idempotency_key: command?.idempotencyKey ?? null, kind: 'claimed', units: 1 },
         ...{ first_position: [1, 4][index], remaining_after: [9, 6][index] },
         ...{ remaining_amount: [9, 6][index], is_last: true, is_one_time: true },
       })),
@@ -126,11 +122,11 @@ describe('a bundle', () => {
 
   it('gives the last unit of a coupon once', async () => {
     const name = await newCoupon(1);
-    const words = [];
+    const outcomes = [];
     for (const userId of ['ada', 'eve']) {
-      words.push(...bundleWords(await stores.claims.claimMultiCoupon([batchOf(name, userId)])));
+      outcomes.push(...outcomesOf(await stores.claims.claimMultiCoupon([batchOf(name, userId)])));
     }
-    expect(words).toEqual(['claimed', 'undecided']);
+    expect(outcomes).toEqual(['claimed', 'undecided']);
   });
 
   it.each<[string, string, (name: string) => Promise<unknown>]>([
@@ -155,41 +151,41 @@ describe('a bundle', () => {
       (name) => setCoupon(name, "closes_at = clock_timestamp() - interval '1 hour'"),
     ],
     ['the sale is paused', 'paused', (name) => setCoupon(name, 'paused = true')],
-  ])('leaves a claim undecided when %s, and writes nothing of it', async (_, word, prepare) => {
+  ])('leaves a claim undecided when %s, and writes nothing of it', async (_, outcome, prepare) => {
     const [before = '', name = '', behind = ''] = await newCoupons(3);
     await prepare(name);
     const books = await booksOf([name]);
     const batches = [batchOf(before, 'ada'), batchOf(name, 'ada'), batchOf(behind, 'ada')];
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
+    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     expect(await booksOf([name])).toEqual(books);
-    expect(wordsOf(await stores.decide(name, ['ada']))).toEqual([word]);
+    expect(wordsOf(await stores.decide(name, ['ada']))).toEqual([outcome]);
   });
 
-  it('leaves a claim undecided when there is no such coupon, also with no other', async () => {
+  it('leaves a claim undecided when there is no such coupon, alone or with others', async () => {
     const name = await newCoupon();
     const both = [batchOf('no such coupon', 'ada'), batchOf(name, 'ada')];
-    expect(bundleWords(await stores.claims.claimMultiCoupon(both))).toEqual([
+    expect(outcomesOf(await stores.claims.claimMultiCoupon(both))).toEqual([
       'undecided',
       'claimed',
     ]);
     const nowhere = [batchOf('no such coupon', 'ada'), batchOf('nor this one', 'ada')];
-    expect(bundleWords(await stores.claims.claimMultiCoupon(nowhere))).toEqual([
+    expect(outcomesOf(await stores.claims.claimMultiCoupon(nowhere))).toEqual([
       ...['undecided', 'undecided'],
     ]);
   });
 
-  it('leaves a claim undecided that is stored already, and a batch finds it by id', async () => {
+  it('leaves a claim undecided that is stored already, and a batch finds it by its id', async () => {
     const [name = '', other = ''] = await newCoupons(2);
-    const ask = { userId: 'ada', claimId: newId() };
-    await stores.claims.claimMultiCoupon([batchOf(name, ask), batchOf(other, ask.userId)]);
+    const claim = { userId: 'ada', claimId: newId() };
+    await stores.claims.claimMultiCoupon([batchOf(name, claim), batchOf(other, claim.userId)]);
     const held = await stores.reader.findClaim(name, 'ada');
-    const again = [batchOf(name, ask), batchOf(other, 'eve')];
-    expect(bundleWords(await stores.claims.claimMultiCoupon(again))).toEqual([
+    const again = [batchOf(name, claim), batchOf(other, 'eve')];
+    expect(outcomesOf(await stores.claims.claimMultiCoupon(again))).toEqual([
       'undecided',
       'claimed',
     ]);
-    const answer = await stores.decide(name, [ask]);
+    const answer = await stores.decide(name, [claim]);
     expect(wordsOf(answer)).toEqual(['claimed']);
     expect(claimsOf(answer)).toEqual([held]);
   });
@@ -198,21 +194,21 @@ describe('a bundle', () => {
     ['eve\0', 'refused'],
     ['x'.repeat(256), 'invalid'],
   ])(
-    'with a value that the database does not take is refused, with nothing stored',
+    'is refused with nothing stored when a value is not accepted by the database',
     async (user, reason) => {
       const names = await newCoupons(3);
       const books = await booksOf(names);
       const users = ['ada', user, 'bob'];
       const batches = names.map((name, index) => batchOf(name, users[index] ?? ''));
       const answer = await stores.claims.claimMultiCoupon(batches);
-      expect(bundleWords(answer)).toEqual([`refused: ${reason}`]);
+      expect(outcomesOf(answer)).toEqual([`refused: ${reason}`]);
       expect(await booksOf(names)).toEqual(books);
     },
   );
 });
 
-describe('a bundle over coupons that others have locked', () => {
-  it('leaves those undecided at once, while the others win', async () => {
+describe('a multi-coupon batch with coupons that other sessions have locked', () => {
+  it('leaves their claims undecided at once, while the others win', async () => {
     const [free = '', held = '', alsoFree = ''] = await newCoupons(3);
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
@@ -221,13 +217,13 @@ describe('a bundle over coupons that others have locked', () => {
     const books = await booksOf([held]);
     const batches = [batchOf(free, 'ada'), batchOf(held, 'ada'), batchOf(alsoFree, 'ada')];
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(bundleWords(answer)).toEqual(['claimed', 'undecided', 'claimed']);
+    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided', 'claimed']);
     await client.end();
     expect(await booksOf([held])).toEqual(books);
     expect(wordsOf(await stores.decide(held, ['ada']))).toEqual(['claimed']);
   });
 
-  it('never fails when others take them in the opposite order, and the books agree', async () => {
+  it('never fails when others lock them in the opposite order, and the records agree', async () => {
     const names = await newCoupons(12, 2_000);
     const other = openStores(database.url, { lockTimeoutMs });
     const orders = [names, names.toReversed()];
@@ -235,14 +231,14 @@ describe('a bundle over coupons that others have locked', () => {
     const untilMs = performance.now() + 1_000;
     let sent = 0;
     const sendOn = async (from: Stores, order: readonly string[], who: string) => {
-      // Until they have met, which takes longer on a machine on which one at a time gets on.
+      // Until two have met, which takes longer on a machine that runs one process at a time.
       const isOver = () => performance.now() > untilMs && undecided.length > 0;
       for (let round = 0; !isOver() && round < 400; round += 1) {
         const batches = order.map((name) => batchOf(name, `${who}-${round}`));
-        const words = bundleWords(await from.claims.claimMultiCoupon(batches));
-        expect(words.length).toBe(batches.length);
-        expect(['claimed', 'undecided']).toEqual(expect.arrayContaining([...new Set(words)]));
-        undecided.push(...batches.filter((_, index) => words[index] === 'undecided'));
+        const outcomes = outcomesOf(await from.claims.claimMultiCoupon(batches));
+        expect(outcomes.length).toBe(batches.length);
+        expect(['claimed', 'undecided']).toEqual(expect.arrayContaining([...new Set(outcomes)]));
+        undecided.push(...batches.filter((_, index) => outcomes[index] === 'undecided'));
         sent += batches.length;
       }
     };
@@ -251,13 +247,13 @@ describe('a bundle over coupons that others have locked', () => {
         ['one', 'two'].map((loop) => sendOn(from, orders[index] ?? [], `${index}-${loop}`)),
       ),
     );
-    // Otherwise they never met.
+    // Otherwise no two of them met.
     expect(undecided.length).toBeGreaterThan(0);
     for (const couponName of names) {
       const left = undecided.filter((batch) => batch.couponName === couponName);
-      const attempts = left.flatMap((batch) => batch.attempts);
-      const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, attempts });
-      expect(wordsOf(answer)).toEqual(attempts.map(() => 'claimed'));
+      const commands = left.flatMap((batch) => batch.commands);
+      const answer = await stores.claims.claimBatch({ batchId: newId(), couponName, commands });
+      expect(wordsOf(answer)).toEqual(commands.map(() => 'claimed'));
     }
     await other.close();
     const stored = await stores.coupons.readCoupons(names);
@@ -268,7 +264,7 @@ describe('a bundle over coupons that others have locked', () => {
 });
 
 describe('a void mark', () => {
-  it('of one batch refuses the whole bundle for good, with nothing stored', async () => {
+  it('of one batch refuses the whole multi-coupon batch for good, with nothing stored', async () => {
     const names = await newCoupons(3);
     const batches = names.map((name) => batchOf(name, 'ada'));
     const [, marked] = batches;
@@ -276,28 +272,28 @@ describe('a void mark', () => {
     const books = await booksOf(names);
     for (const _ of range(2)) {
       const answer = await stores.claims.claimMultiCoupon(batches);
-      expect(bundleWords(answer)).toEqual(['refused: broken']);
+      expect(outcomesOf(answer)).toEqual(['refused: broken']);
     }
     expect(await booksOf(names)).toEqual(books);
-    // Under other batch ids the same claims are new.
+    // With other batch ids the same claims are new.
     const again = batches.map((batch) => ({ ...batch, batchId: newId() }));
-    expect(bundleWords(await stores.claims.claimMultiCoupon(again))).toEqual([
+    expect(outcomesOf(await stores.claims.claimMultiCoupon(again))).toEqual([
       ...['claimed', 'claimed', 'claimed'],
     ]);
   });
 
-  it('tells of each batch of a bundle what became of it', async () => {
+  it('returns for each batch of a multi-coupon batch whether it had committed', async () => {
     const [won = '', left = ''] = await newCoupons(2);
     await stores.decide(left, ['ada']);
     const batches = [batchOf(won, 'ada'), batchOf(left, 'ada')];
     await stores.claims.claimMultiCoupon(batches);
-    const settled = batches.map(({ couponName, batchId }) =>
+    const resolutions = batches.map(({ couponName, batchId }) =>
       stores.claims.voidBatch(couponName, batchId),
     );
-    expect(await Promise.all(settled)).toEqual(['committed', 'void']);
+    expect(await Promise.all(resolutions)).toEqual(['committed', 'void']);
   });
 
-  it('that is not committed yet leaves its claim undecided', async () => {
+  it('leaves the claim undecided while it is not committed', async () => {
     const [marked = '', other = ''] = await newCoupons(2);
     const batches = [batchOf(marked, 'ada'), batchOf(other, 'ada')];
     const client = new pg.Client({ connectionString: database.url });
@@ -305,17 +301,17 @@ describe('a void mark', () => {
     await client.query('begin');
     await client.query('select void_batch($1, $2)', [marked, batches[0]?.batchId]);
     const answer = await stores.claims.claimMultiCoupon(batches);
-    expect(bundleWords(answer)).toEqual(['undecided', 'claimed']);
+    expect(outcomesOf(answer)).toEqual(['undecided', 'claimed']);
     await client.query('commit');
     await client.end();
     expect(await stores.reader.findClaim(marked, 'ada')).toBeUndefined();
   });
 });
 
-describe('the time of a decision in a bundle', () => {
+describe('the time of a decision in a multi-coupon batch', () => {
   const future = '2100-01-01T00:00:00.000000Z';
 
-  it("is never before the coupon's last one, and is each coupon's own", async () => {
+  it("is never before the coupon's last decision, and differs by coupon", async () => {
     const [back = '', other = ''] = await newCoupons(2);
     await setCoupon(back, `decided_at = '${future}'`);
     await stores.claims.claimMultiCoupon([batchOf(back, 'ada'), batchOf(other, 'ada')]);
@@ -325,7 +321,7 @@ describe('the time of a decision in a bundle', () => {
     expect(await booksOf([back])).toMatchObject([{ decided_at: new Date(future) }]);
   });
 
-  it('keeps open what was seen open, and closed what was seen closed', async () => {
+  it('keeps a sale open that was seen open, and closed that was seen closed', async () => {
     const [opened = '', ended = ''] = await newCoupons(2);
     await setCoupon(opened, `opens_at = '2090-01-01T00:00:00Z', decided_at = '${future}'`);
     await setCoupon(ended, `closes_at = '2090-01-01T00:00:00Z', decided_at = '${future}'`);
@@ -333,12 +329,12 @@ describe('the time of a decision in a bundle', () => {
       batchOf(opened, 'ada'),
       batchOf(ended, 'ada'),
     ]);
-    expect(bundleWords(answer)).toEqual(['claimed', 'undecided']);
+    expect(outcomesOf(answer)).toEqual(['claimed', 'undecided']);
   });
 });
 
 describe('a batch', () => {
-  it('in which all win gives positions in the order of the batch', async () => {
+  it('gives positions in its order when all claims win', async () => {
     const name = await newCoupon(700);
     const users = range(700).map((user) => `user-${(user * 37) % 700}`);
     const answers = [
@@ -353,34 +349,31 @@ describe('a batch', () => {
   });
 
   it.each([
-    ['each asks once', []],
-    ['one asks twice', [{ userId: 'n1' }]],
-  ])(
-    'of holders, of replays and of newcomers, of whom %s, gives each his word',
-    async (_, more) => {
-      const name = await newCoupon(50);
-      const sentBefore = { userId: 'resent', claimId: newId() };
-      const keyed = { userId: 'keyed', idempotencyKey: 'one intent' };
-      const before = await stores.decide(name, ['holder', sentBefore, keyed]);
-      const answer = await stores.decide(name, [
-        ...['n1', 'holder', 'n2', 'n3'],
-        ...[keyed, sentBefore, 'n4', ...more],
-      ]);
-      const twice = more.map(() => 'already_claimed');
-      expect(wordsOf(answer)).toEqual([
-        ...['claimed', 'already_claimed', 'claimed', 'claimed'],
-        ...['replayed', 'claimed', 'claimed', ...twice],
-      ]);
-      const claims = claimsOf(answer);
-      expect(claims.map(({ position }) => position)).toEqual([
-        ...[4, 1, 5, 6, 3, 2, 7],
-        ...more.map(() => 4),
-      ]);
-      expect([claims[1], claims[5], claims[4]]).toEqual(claimsOf(before));
-    },
-  );
+    ['each user claims once', []],
+    ['one user claims twice', [{ userId: 'n1' }]],
+  ])('decides holders, replays and new users in one batch when %s', async (_, more) => {
+    const name = await newCoupon(50);
+    const sentBefore = { userId: 'resent', claimId: newId() };
+    const keyed = { userId: 'keyed', idempotencyKey: 'one intent' };
+    const before = await stores.decide(name, ['holder', sentBefore, keyed]);
+    const answer = await stores.decide(name, [
+      ...['n1', 'holder', 'n2', 'n3'],
+      ...[keyed, sentBefore, 'n4', ...more],
+    ]);
+    const twice = more.map(() => 'already_claimed');
+    expect(wordsOf(answer)).toEqual([
+      ...['claimed', 'already_claimed', 'claimed', 'claimed'],
+      ...['replayed', 'claimed', 'claimed', ...twice],
+    ]);
+    const claims = claimsOf(answer);
+    expect(claims.map(({ position }) => position)).toEqual([
+      ...[4, 1, 5, 6, 3, 2, 7],
+      ...more.map(() => 4),
+    ]);
+    expect([claims[1], claims[5], claims[4]]).toEqual(claimsOf(before));
+  });
 
-  it('told wrongly that nobody asks twice in it stores nothing', async () => {
+  it('stores nothing when it is sent with a wrong flag that all users differ', async () => {
     const name = await newCoupon();
     const books = await booksOf([name]);
     const users = ['ada', 'eve', 'ada'];

@@ -3,21 +3,27 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { auditBooks, type Query } from '../support/audit.ts';
 import { tally } from '../support/crowd.ts';
-import { historiesOf, Limbo, lastOf, type Way, ways } from '../support/in-doubt.ts';
+import {
+  type BatchKind,
+  batchKinds,
+  historiesOf,
+  InDoubtService,
+  lastAnswers,
+} from '../support/in-doubt.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let postgres: OwnPostgres;
 let pool: pg.Pool;
-let limbo: Limbo;
+let service: InDoubtService;
 
 const query: Query = async (sql, values) => (await pool.query(sql, values)).rows;
 
 beforeAll(async () => {
   postgres = await startOwnPostgres({});
   pool = new pg.Pool({ connectionString: postgres.url(), max: 4 });
-  // The server's end may meet a connection that still says farewell.
+  // The server may stop while a connection is still closing.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
 });
@@ -28,16 +34,16 @@ afterAll(async () => {
 });
 
 async function start(env: Record<string, string> = patience, url = postgres.url()): Promise<void> {
-  limbo = await Limbo.start({ url, query }, env);
+  service = await InDoubtService.start({ url, query }, env);
 }
 
 afterEach(async () => {
-  await limbo.stop();
+  await service.stop();
 });
 
 type Trouble = {
   code: string;
-  /** Whether the error comes with the claim, or only at the commit. */
+  /** Whether the error is raised with the insert, or only at the commit. */
   at: 'insert' | 'commit';
   /** How many claims fail. */
   times: number;
@@ -45,7 +51,7 @@ type Trouble = {
   user?: string;
 };
 
-/** Makes claims fail in the database; the returned function ends that. */
+/** Makes claims fail in the database, until the returned function is called. */
 async function makeClaimsFail({
   code,
   at,
@@ -75,8 +81,8 @@ async function makeClaimsFail({
   };
 }
 
-describe.each(ways)('a %s that meets an error', (way) => {
-  const lanes = way === 'claim_batch' ? 1 : 3;
+describe.each(batchKinds)('a %s that meets an error', (kind) => {
+  const lanes = kind === 'claim_batch' ? 1 : 3;
 
   it.each([
     ['XX000', 'insert', 'lost'],
@@ -87,85 +93,91 @@ describe.each(ways)('a %s that meets an error', (way) => {
     ['40001', 'commit', 'known'],
     ['57014', 'commit', 'known'],
   ] as const)(
-    '%s at %s, once, is decided all the same, and nobody is told a lie',
+    'decides every claim and gives no wrong answer after one error %s at %s',
     async (code, at, fate) => {
       await start();
       const end = await makeClaimsFail({ code, at, times: 1 });
-      const { asks, told } = await limbo.lose(way, undefined, limbo.untilDecided);
-      const histories = await Promise.all(told);
+      const { claims, pending } = await service.loseAnswer(kind, undefined, service.untilDecided);
+      const histories = await Promise.all(pending);
       await end();
-      expect(tally(lastOf(histories))).toEqual({ 200: 3 });
-      expect(await limbo.losses()).toBe(fate === 'lost' ? lanes : 0);
-      expect(await limbo.marks(asks)).toBe(fate === 'lost' ? lanes : 0);
-      expect(await limbo.lies(asks, histories)).toEqual([]);
+      expect(tally(lastAnswers(histories))).toEqual({ 200: 3 });
+      expect(await service.losses()).toBe(fate === 'lost' ? lanes : 0);
+      expect(await service.voidMarks(claims)).toBe(fate === 'lost' ? lanes : 0);
+      expect(await service.wrongAnswers(claims, histories)).toEqual([]);
     },
   );
 
   it.each(['insert', 'commit'] as const)(
-    '23514 at %s, of one claim, refuses that claim alone',
+    'refuses only the claim that fails with 23514 at %s',
     async (at) => {
       await start();
       const end = await makeClaimsFail({ code: '23514', at, times: 1_000, user: 'user-1' });
-      const { asks, told } = await limbo.lose(way, undefined, limbo.once);
-      const answers = await Promise.all(told);
-      const histories = historiesOf(asks, answers);
+      const { claims, pending } = await service.loseAnswer(kind, undefined, service.once);
+      const answers = await Promise.all(pending);
+      const histories = historiesOf(claims, answers);
       expect(tally(answers)).toEqual({ 200: 2, '503 unavailable': 1 });
-      await limbo.waitForRest();
-      expect(await limbo.holders(asks)).toEqual(['user-0', 'user-2']);
+      await service.waitUntilIdle();
+      expect(await service.holders(claims)).toEqual(['user-0', 'user-2']);
       await end();
-      expect(await limbo.losses()).toBe(0);
-      expect(await limbo.lies(asks, histories)).toEqual([]);
+      expect(await service.losses()).toBe(0);
+      expect(await service.wrongAnswers(claims, histories)).toEqual([]);
     },
   );
 
-  it('XX000 each time it is sent writes few marks, and is decided when that ends', async () => {
+  it('writes few void marks while each try fails with XX000, and decides the claims after that', async () => {
     await start({ CLAIM_TIMEOUT_MS: '1000', DATABASE_LOCK_TIMEOUT_MS: '200' });
     const end = await makeClaimsFail({ code: 'XX000', at: 'commit', times: 1_000_000 });
-    const { asks, told } = await limbo.lose(way, undefined, limbo.once);
-    const answers = await Promise.all(told);
+    const { claims, pending } = await service.loseAnswer(kind, undefined, service.once);
+    const answers = await Promise.all(pending);
     await end();
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 503]);
-    expect(await limbo.lies(asks, historiesOf(asks, answers))).toEqual([]);
-    const marks = (await limbo.marks(asks)) / lanes;
-    expect(marks).toBeGreaterThanOrEqual(1);
-    expect(marks).toBeLessThan(12);
+    expect(await service.wrongAnswers(claims, historiesOf(claims, answers))).toEqual([]);
+    const voidMarks = (await service.voidMarks(claims)) / lanes;
+    expect(voidMarks).toBeGreaterThanOrEqual(1);
+    expect(voidMarks).toBeLessThan(12);
   });
 
-  it('57P01, ended by somebody in the middle of it, is decided all the same', async () => {
+  it('decides the claims after their backend was terminated (57P01)', async () => {
     await start();
-    const asks = await limbo.newAsks(way);
-    const holder = await limbo.holdUp(way, asks);
-    const { told } = await limbo.lose(way, undefined, limbo.untilDecided, undefined, asks);
-    const backend = await limbo.waitUntilHeldUp(way);
+    const claims = await service.newClaims(kind);
+    const holder = await service.block(kind, claims);
+    const { pending } = await service.loseAnswer(
+      kind,
+      undefined,
+      service.untilDecided,
+      undefined,
+      claims,
+    );
+    const backend = await service.waitUntilBlocked(kind);
     await query('select pg_terminate_backend($1)', [backend]);
-    await limbo.waitForLosses(lanes, 0);
+    await service.waitForLosses(lanes, 0);
     await holder.end();
-    const histories = await Promise.all(told);
-    expect(tally(lastOf(histories))).toEqual({ 200: 3 });
-    expect(await limbo.marks(asks)).toBe(lanes);
-    expect(await limbo.lies(asks, histories)).toEqual([]);
+    const histories = await Promise.all(pending);
+    expect(tally(lastAnswers(histories))).toEqual({ 200: 3 });
+    expect(await service.voidMarks(claims)).toBe(lanes);
+    expect(await service.wrongAnswers(claims, histories)).toEqual([]);
   });
 
-  it('57014, cancelled by somebody while it waits, is refused for certain', async () => {
+  it('refuses the claims when their statement is cancelled while it waits (57014)', async () => {
     await start();
-    const asks = await limbo.newAsks(way);
-    const holder = await limbo.holdUp(way, asks);
-    const { told } = await limbo.lose(way, undefined, limbo.once, undefined, asks);
-    await query('select pg_cancel_backend($1)', [await limbo.waitUntilHeldUp(way)]);
-    if (way === 'claim_bundle') {
-      // Each of its claims now goes by itself, and one of them waits again.
-      await query('select pg_cancel_backend($1)', [await limbo.waitUntilHeldUp('claim_batch')]);
+    const claims = await service.newClaims(kind);
+    const holder = await service.block(kind, claims);
+    const { pending } = await service.loseAnswer(kind, undefined, service.once, undefined, claims);
+    await query('select pg_cancel_backend($1)', [await service.waitUntilBlocked(kind)]);
+    if (kind === 'claim_bundle') {
+      // Each claim is now sent alone, and one of them waits again.
+      await query('select pg_cancel_backend($1)', [await service.waitUntilBlocked('claim_batch')]);
     }
-    const answers = await Promise.all(told);
-    const refused = { '503 unavailable': way === 'claim_batch' ? 3 : 1 };
-    expect(tally(answers)).toEqual(way === 'claim_batch' ? refused : { 200: 2, ...refused });
+    const answers = await Promise.all(pending);
+    const refused = { '503 unavailable': kind === 'claim_batch' ? 3 : 1 };
+    expect(tally(answers)).toEqual(kind === 'claim_batch' ? refused : { 200: 2, ...refused });
     await holder.end();
-    expect(await limbo.losses()).toBe(0);
-    expect(await limbo.lies(asks, historiesOf(asks, answers))).toEqual([]);
+    expect(await service.losses()).toBe(0);
+    expect(await service.wrongAnswers(claims, historiesOf(claims, answers))).toEqual([]);
   });
 });
 
-describe('a standby that must confirm, but is not there', () => {
+describe('a synchronous standby that is not there', () => {
   const short = { CLAIM_TIMEOUT_MS: '3000' };
 
   async function setStandby(name: string): Promise<void> {
@@ -175,11 +187,11 @@ describe('a standby that must confirm, but is not there', () => {
       const [row] = await postgres.query(`show synchronous_standby_names`);
       return row?.synchronous_standby_names === name;
     });
-    // Sessions wait from when the checkpointer has taken the setting over, which is later than that they show it.
+    // Sessions show the setting before the checkpointer applies it, and wait only from then on.
     if (name !== '') await waitFor('commits that wait', doesCommitWait);
   }
 
-  /** Whether a commit waits for a standby now; the one that is tried is then cancelled. */
+  /** Whether a commit waits for a standby now; the commit that tries it is cancelled. */
   async function doesCommitWait(): Promise<boolean> {
     let isEnded = false;
     const probe = query(`select pg_logical_emit_message(true, 'probe', '')`)
@@ -200,11 +212,11 @@ describe('a standby that must confirm, but is not there', () => {
   }
 
   /** Sends claims whose commit then waits for the standby. */
-  async function sendToNobody(way: Way) {
-    const asks = await limbo.newAsks(way);
-    limbo.whileHeld = () => setStandby('nobody');
-    const { told } = await limbo.lose(way, undefined, limbo.once, undefined, asks);
-    return { asks, told };
+  async function sendUnconfirmed(kind: BatchKind) {
+    const claims = await service.newClaims(kind);
+    service.whileHeld = () => setStandby('absent');
+    const { pending } = await service.loseAnswer(kind, undefined, service.once, undefined, claims);
+    return { claims, pending };
   }
 
   const quiet = () => {
@@ -214,20 +226,20 @@ describe('a standby that must confirm, but is not there', () => {
   };
 
   it.each(
-    ways.flatMap((way) =>
-      (['pg_cancel_backend', 'pg_terminate_backend'] as const).map((end) => [end, way] as const),
+    batchKinds.flatMap((kind) =>
+      (['pg_cancel_backend', 'pg_terminate_backend'] as const).map((end) => [end, kind] as const),
     ),
-  )('is not waited out by %s: what a %s then answers is not believed', async (end, way) => {
-    // Also where somebody wants to hear of errors only.
+  )('leaves claims unknown when %s ends the wait of their %s', async (end, kind) => {
+    // Even when the session's client_min_messages suppresses warnings.
     await start(short, quiet());
     try {
-      const { asks, told } = await sendToNobody(way);
-      let isTold = false;
-      const telling = Promise.all(told).finally(() => {
-        isTold = true;
+      const { claims, pending } = await sendUnconfirmed(kind);
+      let isAnswered = false;
+      const answering = Promise.all(pending).finally(() => {
+        isAnswered = true;
       });
       const ended = new Set<string>();
-      // What is sent again meets a claim that is stored but not replicated, and must not be believed either.
+      // A batch that is sent again meets a claim that is stored but not replicated, and is no proof either.
       await waitFor('answers', async () => {
         const rows = await query<{ query: string }>(
           `select ${end}(pid), query from pg_stat_activity
@@ -235,17 +247,17 @@ describe('a standby that must confirm, but is not there', () => {
         );
         for (const row of rows)
           ended.add(row.query.includes('bundle') ? 'claim_bundle' : 'claim_batch');
-        return isTold;
+        return isAnswered;
       });
-      const answers = await telling;
+      const answers = await answering;
       expect(tally(answers)).toEqual({ '503 outcome_unknown': 3 });
-      expect(ended).toContain(way);
-      expect(await limbo.holders(asks)).toEqual(['user-0', 'user-1', 'user-2']);
+      expect(ended).toContain(kind);
+      expect(await service.holders(claims)).toEqual(['user-0', 'user-1', 'user-2']);
       await setStandby('');
-      const histories = historiesOf(asks, answers);
-      expect(await limbo.lies(asks, histories)).toEqual([]);
-      for (const [index, ask] of asks.entries()) {
-        const again = (await limbo.untilDecided(ask)).answers.at(-1);
+      const histories = historiesOf(claims, answers);
+      expect(await service.wrongAnswers(claims, histories)).toEqual([]);
+      for (const [index, claim] of claims.entries()) {
+        const again = (await service.untilDecided(claim)).answers.at(-1);
         expect(again?.headers['idempotency-replayed']).toBe('true');
         expect(again?.body.claim_id).toBe(answers[index]?.body.claim_id);
       }
@@ -254,27 +266,27 @@ describe('a standby that must confirm, but is not there', () => {
     }
   });
 
-  it('keeps every answer that rests on stored rows from being given, and they are given when it ends', async () => {
+  it('delays every answer that relies on stored rows until the standby confirms', async () => {
     await start({
       ...short,
       DATABASE_CLAIM_CONNECTIONS: '4',
       DATABASE_STATEMENT_TIMEOUT_MS: '10000',
     });
-    const { app, crowd } = limbo;
+    const { app, crowd } = service;
     const newCoupon = async (name: string) => {
       await crowd.createCoupon(app.url, name, 9);
       return name;
     };
-    // One coupon for each question: who waits for the standby holds the coupon's lock meanwhile.
+    // One coupon for each request, since a commit that waits for the standby holds the coupon's lock.
     const [replayed, held, added] = [
       await newCoupon('replayed'),
       await newCoupon('held'),
       await newCoupon('added'),
     ];
     const again = { couponName: replayed, userId: 'ada', key: 'one intent' };
-    const fresh = { couponName: await newCoupon('fresh'), userId: 'eve', key: 'her intent' };
+    const fresh = { couponName: await newCoupon('fresh'), userId: 'eve', key: 'another intent' };
     const addStock = () =>
-      crowd.ask(app.url, {
+      crowd.send(app.url, {
         ...{ method: 'POST', path: `/api/coupons/${added}/stock`, body: { add: 5 } },
         headers: { 'idempotency-key': 'one addition' },
       });
@@ -282,7 +294,7 @@ describe('a standby that must confirm, but is not there', () => {
     await crowd.claim(app.url, { couponName: held, userId: 'ada' });
     expect((await addStock()).status).toBe(200);
 
-    await setStandby('nobody');
+    await setStandby('absent');
     try {
       const answers = await Promise.all([
         crowd.claim(app.url, again),
@@ -299,7 +311,7 @@ describe('a standby that must confirm, but is not there', () => {
     expect(replay.answers.at(-1)?.body.claim_id).toBe(first.body.claim_id);
     const claim = await crowd.claimUntilDecided(app.url, fresh);
     expect(claim.answers.at(-1)?.status).toBe(200);
-    await waitFor('answer about the stock', async () => (await addStock()).status === 200);
+    await waitFor('stock that is added', async () => (await addStock()).status === 200);
     expect((await addStock()).body.amount).toBe(14);
     expect(await auditBooks(query)).toEqual([]);
   });

@@ -5,15 +5,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Query } from '../support/audit.ts';
 import { type History, range, tally } from '../support/crowd.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
-import { type Asks, couponNames, historiesOf, Limbo, lastOf, ways } from '../support/in-doubt.ts';
+import {
+  batchKinds,
+  type Claims,
+  couponNames,
+  historiesOf,
+  InDoubtService,
+  lastAnswers,
+} from '../support/in-doubt.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 let postgres: OwnPostgres;
 let pool: pg.Pool;
-let limbo: Limbo;
-/** Processes of the server that stand still. */
+let service: InDoubtService;
+/** Suspended backends of the server. */
 const frozen = new Set<number>();
 
 const query: Query = async (sql, values) => (await pool.query(sql, values)).rows;
@@ -21,7 +28,7 @@ const query: Query = async (sql, values) => (await pool.query(sql, values)).rows
 beforeAll(async () => {
   postgres = await startOwnPostgres({});
   pool = new pg.Pool({ connectionString: postgres.url(), max: 4 });
-  // The server's end may meet a connection that still says farewell.
+  // The server may stop while a connection is still closing.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
 });
@@ -32,16 +39,16 @@ afterAll(async () => {
 });
 
 async function start(env: Record<string, string>): Promise<void> {
-  limbo = await Limbo.start(
+  service = await InDoubtService.start(
     { url: postgres.url(), query },
-    // Who wakes up in time goes on, and is not ended by a limit of his own.
+    // A backend that is resumed in time goes on, and meets no limit of its own.
     { DATABASE_STATEMENT_TIMEOUT_MS: '10000', ...env },
   );
 }
 
 afterEach(async () => {
   for (const backend of frozen) wake(backend);
-  await limbo.stop();
+  await service.stop();
 });
 
 function freeze(backend: number): void {
@@ -49,12 +56,12 @@ function freeze(backend: number): void {
   frozen.add(backend);
 }
 
-/** False when it has ended since somebody saw it. */
+/** False when the backend has ended meanwhile. */
 function freezeIfThere(backend: number): boolean {
   return isThere(() => freeze(backend));
 }
 
-/** One that was about to end when it was frozen may have ended. */
+/** The backend may have ended, if it was about to when it was frozen. */
 function wake(backend: number): void {
   frozen.delete(backend);
   isThere(() => process.kill(backend, 'SIGCONT'));
@@ -70,7 +77,7 @@ function isThere(signal: () => void): boolean {
   }
 }
 
-/** Wakes a process that works for nobody, and waits until it has noticed. */
+/** Wakes a backend whose client is gone, and waits until it has ended. */
 async function wakeAndWaitForEnd(backend: number): Promise<void> {
   wake(backend);
   await waitFor('end of the process', async () => {
@@ -79,128 +86,136 @@ async function wakeAndWaitForEnd(backend: number): Promise<void> {
   });
 }
 
-/** Claims of another coupon, one behind the other; most of them wait for nothing that stands still. */
-async function goOnElsewhere(): Promise<void> {
-  const couponName = `elsewhere ${performance.now()}`;
-  await limbo.crowd.createCoupon(limbo.app.url, couponName, 100);
+/** Claims another coupon several times; most claims wait for no suspended backend. */
+async function claimAnotherCoupon(): Promise<void> {
+  const couponName = `other ${performance.now()}`;
+  await service.crowd.createCoupon(service.app.url, couponName, 100);
   const tookMs: number[] = [];
   for (const index of range(9)) {
     const startedMs = performance.now();
-    const history = await limbo.untilDecided({
+    const history = await service.untilDecided({
       ...{ couponName, userId: `user-${index}`, key: `key-${index}` },
     });
-    expect(tally(lastOf([history]))).toEqual({ 200: 1 });
+    expect(tally(lastAnswers([history]))).toEqual({ 200: 1 });
     tookMs.push(performance.now() - startedMs);
   }
   const median = tookMs.sort((a, b) => a - b)[4];
   expect(median, String(tookMs)).toBeLessThan(1_000);
 }
 
-describe('a server process that stands still before it has a lock', () => {
+describe('a backend that is suspended before it has a lock', () => {
   beforeEach(() => start(patience));
 
-  /** Its claims are lost and refused; then it wakes up in a sale in which it could claim. */
-  async function expectFenced(asks: Asks, told: Promise<History>[], backend: number) {
-    limbo.proxy.breakAll();
-    const histories = await Promise.all(told);
-    expect(tally(lastOf(histories))).toEqual({ '409 paused': 3 });
-    await limbo.setCoupons(asks, 'paused = false');
+  /** Its claims are in doubt and then refused; it wakes up in a sale in which it could commit them. */
+  async function expectFenced(claims: Claims, pending: Promise<History>[], backend: number) {
+    service.proxy.breakAll();
+    const histories = await Promise.all(pending);
+    expect(tally(lastAnswers(histories))).toEqual({ '409 paused': 3 });
+    await service.setCoupons(claims, 'paused = false');
     await wakeAndWaitForEnd(backend);
-    expect(await limbo.holders(asks)).toEqual([]);
-    expect(await limbo.marks(asks)).toBe(couponNames(asks).length);
-    expect(await limbo.lies(asks, histories)).toEqual([]);
+    expect(await service.holders(claims)).toEqual([]);
+    expect(await service.voidMarks(claims)).toBe(couponNames(claims).length);
+    expect(await service.wrongAnswers(claims, histories)).toEqual([]);
   }
 
-  it.each(ways)('and has not read its %s meets the mark when it wakes up', async (way) => {
-    const { asks, told, backend } = await limbo.lose(
-      way,
-      (pid) => void freeze(pid),
-      limbo.untilDecided,
-    );
-    await limbo.setCoupons(asks, 'paused = true');
-    await expectFenced(asks, told, backend);
-  });
+  it.each(batchKinds)(
+    'fails at the void mark when it wakes up before it has read its %s',
+    async (kind) => {
+      const { claims, pending, backend } = await service.loseAnswer(
+        kind,
+        (pid) => void freeze(pid),
+        service.untilDecided,
+      );
+      await service.setCoupons(claims, 'paused = true');
+      await expectFenced(claims, pending, backend);
+    },
+  );
 
-  it('and waits for it meets the mark when it wakes up', async () => {
-    const asks = await limbo.newAsks('claim_batch');
-    const holder = await limbo.holdUp('claim_batch', asks);
-    const { told } = await limbo.lose(
-      ...(['claim_batch', undefined, limbo.untilDecided, undefined, asks] as const),
+  it('fails at the void mark when it wakes up while it waits for the lock', async () => {
+    const claims = await service.newClaims('claim_batch');
+    const holder = await service.block('claim_batch', claims);
+    const { pending } = await service.loseAnswer(
+      ...(['claim_batch', undefined, service.untilDecided, undefined, claims] as const),
     );
-    const backend = await limbo.waitUntilHeldUp('claim_batch');
+    const backend = await service.waitUntilBlocked('claim_batch');
     freeze(backend);
-    await holder.run('update coupons set paused = true where name = any($1)', [couponNames(asks)]);
+    await holder.run('update coupons set paused = true where name = any($1)', [
+      couponNames(claims),
+    ]);
     await holder.run('commit');
     await holder.end();
-    await expectFenced(asks, told, backend);
+    await expectFenced(claims, pending, backend);
   });
 });
 
-describe.each(ways)('a server process that stands still in a %s, with its locks in hand', (way) => {
-  async function freezeWithLocks<Told>(ask: (ask: Asks[number]) => Promise<Told>) {
-    const asks = await limbo.newAsks(way);
-    const holder = await limbo.byHand();
-    await limbo.occupy(holder, asks);
-    const { told } = await limbo.lose(way, undefined, ask, undefined, asks);
-    const backend = await limbo.waitUntilHeldUp(way);
-    freeze(backend);
-    await holder.end();
-    return { asks, told, backend };
-  }
+describe.each(batchKinds)(
+  'a backend that is suspended in a %s while it holds its locks',
+  (kind) => {
+    async function freezeWithLocks<Result>(claim: (claim: Claims[number]) => Promise<Result>) {
+      const claims = await service.newClaims(kind);
+      const holder = await service.beginManually();
+      await service.insertUncommitted(holder, claims);
+      const { pending } = await service.loseAnswer(kind, undefined, claim, undefined, claims);
+      const backend = await service.waitUntilBlocked(kind);
+      freeze(backend);
+      await holder.end();
+      return { claims, pending, backend };
+    }
 
-  it('stops its coupons only, and who wakes up in time has claimed', async () => {
-    await start(patience);
-    const { asks, told, backend } = await freezeWithLocks(limbo.untilDecided);
-    limbo.proxy.breakAll();
-    await limbo.waitForLosses(couponNames(asks).length, 0);
-    await goOnElsewhere();
-    wake(backend);
-    const histories = await Promise.all(told);
-    expect(tally(lastOf(histories))).toEqual({ 200: 3 });
-    expect(await limbo.marks(asks)).toBe(0);
-    expect(await limbo.lies(asks, histories)).toEqual([]);
-  });
+    it('stops only its coupons, and its claims are stored when it wakes up in time', async () => {
+      await start(patience);
+      const { claims, pending, backend } = await freezeWithLocks(service.untilDecided);
+      service.proxy.breakAll();
+      await service.waitForLosses(couponNames(claims).length, 0);
+      await claimAnotherCoupon();
+      wake(backend);
+      const histories = await Promise.all(pending);
+      expect(tally(lastAnswers(histories))).toEqual({ 200: 3 });
+      expect(await service.voidMarks(claims)).toBe(0);
+      expect(await service.wrongAnswers(claims, histories)).toEqual([]);
+    });
 
-  it('past the time of its claims leaves them unknown, and refuses others for certain', async () => {
-    await start({ CLAIM_TIMEOUT_MS: '2500', DATABASE_LOCK_TIMEOUT_MS: '900' });
-    const { asks, told, backend } = await freezeWithLocks(limbo.once);
-    await limbo.waitForLosses(couponNames(asks).length, 0);
-    const couponName = asks[0]?.couponName as string;
-    const late = limbo.once({ couponName, userId: 'late', key: 'late' });
-    const elsewhere = goOnElsewhere();
-    for (const one of [late, elsewhere]) one.catch(() => undefined);
-    const answers = await Promise.all(told);
-    expect(tally(answers)).toEqual({ '503 outcome_unknown': 3 });
-    await elsewhere;
-    const { code, effect } = (await late).body;
-    expect(effect).toBe('none');
-    // The wait for the lock has to end before the claim is too old for it.
-    if (code === 'overloaded') missed('nobody tried to settle while the late claim waited');
-    expect(code).toBe('unavailable');
-    await wakeAndWaitForEnd(backend);
-    const histories = historiesOf(asks, answers);
-    expect(await limbo.lies(asks, histories)).toEqual([]);
-  });
-});
+    it('leaves its claims unknown after their timeout, and lets others of its coupons be refused', async () => {
+      await start({ CLAIM_TIMEOUT_MS: '2500', DATABASE_LOCK_TIMEOUT_MS: '900' });
+      const { claims, pending, backend } = await freezeWithLocks(service.once);
+      await service.waitForLosses(couponNames(claims).length, 0);
+      const couponName = claims[0]?.couponName as string;
+      const late = service.once({ couponName, userId: 'late', key: 'late' });
+      const others = claimAnotherCoupon();
+      for (const one of [late, others]) one.catch(() => undefined);
+      const answers = await Promise.all(pending);
+      expect(tally(answers)).toEqual({ '503 outcome_unknown': 3 });
+      await others;
+      const { code, effect } = (await late).body;
+      expect(effect).toBe('none');
+      // The void mark must fail before the claim expires.
+      if (code === 'overloaded') missed('no void mark failed while the late claim waited');
+      expect(code).toBe('unavailable');
+      await wakeAndWaitForEnd(backend);
+      const histories = historiesOf(claims, answers);
+      expect(await service.wrongAnswers(claims, histories)).toEqual([]);
+    });
+  },
+);
 
-describe('server processes that stand still at any moment of a sale', () => {
-  it('lose nothing and let nobody be told a lie', async () => {
+describe('backends that are suspended at any moment of a sale', () => {
+  it('lose no claim and cause no wrong answer', async () => {
     await start({ DATABASE_CLAIM_CONNECTIONS: '2', CLAIM_TIMEOUT_MS: '600' });
     const random = seededRandom(7);
     const names = range(6).map((index) => `sale ${index}`);
-    // More than can be sold while it lasts.
-    for (const name of names) await limbo.crowd.createCoupon(limbo.app.url, name, 1_000_000);
-    const asks: Asks[number][] = [];
+    // More than can be sold during the test.
+    for (const name of names) await service.crowd.createCoupon(service.app.url, name, 1_000_000);
+    const claims: Claims[number][] = [];
     const histories: Promise<History>[] = [];
     let isOver = false;
     const client = async () => {
       while (!isOver) {
-        const index = asks.length;
-        // Every other claim is of one coupon, so that there are batches and bundles.
+        const index = claims.length;
+        // Every other claim is of one coupon, so that there are batches and multi-coupon batches.
         const couponName = names[index % 2 === 0 ? 0 : index % names.length] as string;
-        const ask = { couponName, userId: `user-${index}`, key: `key-${index}` };
-        asks.push(ask);
-        const history = limbo.untilDecided(ask);
+        const claim = { couponName, userId: `user-${index}`, key: `key-${index}` };
+        claims.push(claim);
+        const history = service.untilDecided(claim);
         histories.push(history);
         await history;
       }
@@ -209,7 +224,7 @@ describe('server processes that stand still at any moment of a sale', () => {
     const seen = { withLocks: 0, withoutLocks: 0 };
     const giveUpMs = performance.now() + 40_000;
     const hasSeenAll = async () =>
-      Math.min(...Object.values(seen)) >= 2 && (await limbo.losses()) > 0;
+      Math.min(...Object.values(seen)) >= 2 && (await service.losses()) > 0;
     while (!(await hasSeenAll()) && performance.now() < giveUpMs) {
       await delay(random() * 20);
       const busy = await query<{ pid: number }>(
@@ -218,24 +233,24 @@ describe('server processes that stand still at any moment of a sale', () => {
       );
       const backend = busy[0]?.pid;
       if (backend === undefined || !freezeIfThere(backend)) continue;
-      // It may also hold what the whole server needs; then nothing is learned before it wakes up.
+      // It may hold a lock that the whole server needs; then no query returns before it wakes up.
       let isAsleep = true;
-      const look = query('select from coupons where name = any($1) for update skip locked', [
+      const locking = query('select from coupons where name = any($1) for update skip locked', [
         names,
       ]).then((free) => {
         if (isAsleep) seen[free.length < names.length ? 'withLocks' : 'withoutLocks'] += 1;
       });
-      // Beyond half the time of a claim the service gives the process up.
+      // After half the claim timeout the service gives the connection up.
       await delay(random() * 500);
       isAsleep = false;
       wake(backend);
-      await look;
+      await locking;
     }
     isOver = true;
     await Promise.all(clients);
     expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(1);
-    await limbo.waitForRest();
-    expect(await limbo.audit(asks, await Promise.all(histories))).toEqual([]);
-    expect(await limbo.losses()).toBeGreaterThan(0);
+    await service.waitUntilIdle();
+    expect(await service.audit(claims, await Promise.all(histories))).toEqual([]);
+    expect(await service.losses()).toBeGreaterThan(0);
   });
 });

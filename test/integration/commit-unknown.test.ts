@@ -3,13 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Answer, type History, range, tally } from '../support/crowd.ts';
 import { type Cut, seededRandom } from '../support/fault-proxy.ts';
 import {
-  type Asks,
+  batchKinds,
+  type Claims,
   carries,
   couponNames,
   historiesOf,
-  Limbo,
-  lastOf,
-  ways,
+  InDoubtService,
+  lastAnswers,
 } from '../support/in-doubt.ts';
 import { patience } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -18,7 +18,7 @@ import { missed, waitFor } from '../support/wait-for.ts';
 const lockTimeoutMs = 300;
 
 let database: TestDatabase;
-let limbo: Limbo;
+let service: InDoubtService;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -29,192 +29,212 @@ afterAll(async () => {
 });
 
 async function start(env: Record<string, string> = {}): Promise<void> {
-  limbo = await Limbo.start(database, { DATABASE_LOCK_TIMEOUT_MS: String(lockTimeoutMs), ...env });
+  service = await InDoubtService.start(database, {
+    DATABASE_LOCK_TIMEOUT_MS: String(lockTimeoutMs),
+    ...env,
+  });
 }
 
 afterEach(async () => {
-  await limbo.stop();
+  await service.stop();
 });
 
-const lanesOf = (asks: Asks) => couponNames(asks).length;
+const lanesOf = (claims: Claims) => couponNames(claims).length;
 
-/** The sale is paused while nobody knows what became of its claims: those that are not stored are then refused. */
-const pause = (asks: Asks) => limbo.setCoupons(asks, 'paused = true');
+/** Pauses the sale while its batches are in doubt: claims that are not stored are refused after that. */
+const pause = (claims: Claims) => service.setCoupons(claims, 'paused = true');
 
-/** The sale goes on, and so would a batch of which nobody has made sure. */
-async function expectTruth(asks: Asks, told: Promise<History>[], expected: object): Promise<void> {
-  const histories = await Promise.all(told);
-  expect(tally(lastOf(histories))).toEqual(expected);
-  await limbo.setCoupons(asks, 'paused = false');
-  expect(await limbo.lies(asks, histories)).toEqual([]);
+/** Resumes the sale, in which a batch that was not resolved could still commit, and checks every answer. */
+async function expectTruth(
+  claims: Claims,
+  pending: Promise<History>[],
+  expected: object,
+): Promise<void> {
+  const histories = await Promise.all(pending);
+  expect(tally(lastAnswers(histories))).toEqual(expected);
+  await service.setCoupons(claims, 'paused = false');
+  expect(await service.wrongAnswers(claims, histories)).toEqual([]);
 }
 
 const fates = ['before', 'before_reply'] as const;
-const bothWays = ways.flatMap((way) => fates.map((fate) => [way, fate] as const));
+const kindsAndFates = batchKinds.flatMap((kind) => fates.map((fate) => [kind, fate] as const));
 const truths = { before: { '409 paused': 3 }, before_reply: { 200: 3 } };
 
-describe.each(bothWays)('claims in a %s whose connection was cut %s', (way, fate) => {
-  /** How often it was tried to settle a batch. */
+describe.each(kindsAndFates)('claims in a %s whose connection is cut %s', (kind, fate) => {
+  /** Void marks that were tried. */
   let tries = 0;
 
   beforeEach(() => start());
 
-  /** Loses the claims, and calls `meanwhile` when they are lost; nothing can settle them before it lets go. */
-  async function loseAnd(
-    settling: (Cut | undefined)[],
-    meanwhile = async (_asks: Asks, letGo: () => void) => letGo(),
+  /** Brings the claims in doubt and calls `meanwhile`; no void mark succeeds before that calls `release`. */
+  async function doubtAnd(
+    voidCuts: (Cut | undefined)[],
+    meanwhile = async (_claims: Claims, release: () => void) => release(),
   ): Promise<void> {
-    const before = await limbo.losses();
+    const before = await service.losses();
     let isHeld = true;
     const onVoid = () => {
       tries += 1;
-      return isHeld ? 'before' : settling.shift();
+      return isHeld ? 'before' : voidCuts.shift();
     };
-    const { asks, told } = await limbo.lose(way, fate, limbo.untilDecided, onVoid);
-    await limbo.waitForLosses(lanesOf(asks), before);
-    await pause(asks);
-    await meanwhile(asks, () => {
+    const { claims, pending } = await service.loseAnswer(kind, fate, service.untilDecided, onVoid);
+    await service.waitForLosses(lanesOf(claims), before);
+    await pause(claims);
+    await meanwhile(claims, () => {
       isHeld = false;
     });
-    await expectTruth(asks, told, truths[fate]);
+    await expectTruth(claims, pending, truths[fate]);
   }
 
-  it('are decided once', () => loseAnd([]));
+  it('decides each claim once', () => doubtAnd([]));
 
-  it('are decided once although the settling is cut in every way, one behind the other', async () => {
+  it('decides each claim once although the void marks are cut in every way, one after the other', async () => {
     const cuts = ['before_reply', 'silence', 'behind'] as const;
-    const settling = [...cuts];
-    await loseAnd(settling);
-    expect(settling).toEqual([]);
+    const voidCuts = [...cuts];
+    await doubtAnd(voidCuts);
+    expect(voidCuts).toEqual([]);
   });
 
-  it("are decided once although somebody has the coupons' locks during the settling", () =>
-    loseAnd([], async (asks, letGo) => {
-      const holder = await limbo.byHand();
-      await limbo.lockCoupons(holder, asks);
-      letGo();
-      const enough = tries + lanesOf(asks) + 1;
-      // One of them at least has given up the lock, and comes again.
-      await waitFor('settling that comes again', () => tries >= enough);
+  it('decides each claim once although another session holds the locks of the coupons', () =>
+    doubtAnd([], async (claims, release) => {
+      const holder = await service.beginManually();
+      await service.lockCoupons(holder, claims);
+      release();
+      const enough = tries + lanesOf(claims) + 1;
+      // At least one void mark has waited for the lock in vain, and is repeated.
+      await waitFor('repeated void mark', () => tries >= enough);
       await holder.end();
     }));
 
-  it('are decided once although the database is away during the settling', () =>
-    loseAnd([], async (_asks, letGo) => {
-      await limbo.proxy.refuse();
-      letGo();
-      // Longer than between two tries to settle, so that one at least has met it.
+  it('decides each claim once although the database is unreachable for a while', () =>
+    doubtAnd([], async (_claims, release) => {
+      await service.proxy.refuse();
+      release();
+      // Longer than the wait between two void marks, so that at least one of them fails.
       await new Promise((resolve) => setTimeout(resolve, 1_100));
-      await limbo.proxy.accept();
+      await service.proxy.accept();
     }));
 });
 
-describe.each(ways)(
+describe.each(batchKinds)(
   'claims in a %s that wait in the database when the connection is cut',
-  (way) => {
-    /** The claims wait, nobody waits for them any more, and the settling waits behind them. */
-    async function loseWaiting() {
-      const asks = await limbo.newAsks(way);
-      const holder = await limbo.holdUp(way, asks);
-      // A bundle that comes behind the settling of one of its claims passes that over.
+  (kind) => {
+    /** The claims wait in the database, their connection is cut, and their void mark waits behind them. */
+    async function cutWhileWaiting() {
+      const claims = await service.newClaims(kind);
+      const holder = await service.block(kind, claims);
+      // A multi-coupon batch skips a coupon that a void mark has locked before it.
       let isHeld = true;
       const onVoid = () => (isHeld ? 'before' : undefined);
-      const { told } = await limbo.lose(way, 'behind', limbo.untilDecided, onVoid, asks);
-      await limbo.waitUntilHeldUp(way);
-      await limbo.waitForLosses(lanesOf(asks), 0);
+      const { pending } = await service.loseAnswer(
+        kind,
+        'behind',
+        service.untilDecided,
+        onVoid,
+        claims,
+      );
+      await service.waitUntilBlocked(kind);
+      await service.waitForLosses(lanesOf(claims), 0);
       isHeld = false;
-      return { asks, holder, told };
+      return { claims, holder, pending };
     }
 
-    it('and go on soon are stored for those who sent them', async () => {
+    it('answers their clients with the stored claims when the claims go on soon', async () => {
       await start(patience);
-      const { asks, holder, told } = await loseWaiting();
-      await waitFor('settling that waits', async () => (await limbo.waiters()).length > 1);
+      const { claims, holder, pending } = await cutWhileWaiting();
+      await waitFor(
+        'void mark that waits',
+        async () => (await service.blockedSessions()).length > 1,
+      );
       await holder.end();
-      await expectTruth(asks, told, { 200: 3 });
-      // Had they been decided a second time, there would be marks.
-      expect(await limbo.marks(asks)).toBe(0);
+      await expectTruth(claims, pending, { 200: 3 });
+      // A second decision would have left void marks.
+      expect(await service.voidMarks(claims)).toBe(0);
     });
 
-    it('and give up are decided again', async () => {
+    it('decides the claims again when they give up', async () => {
       await start({ DATABASE_LOCK_TIMEOUT_MS: '2000', DATABASE_STATEMENT_TIMEOUT_MS: '10000' });
-      const { asks, holder, told } = await loseWaiting();
+      const { claims, holder, pending } = await cutWhileWaiting();
       await waitFor('end of the claims', async () => {
-        return !(await limbo.waiters()).some(({ query }) => query.includes(way));
+        return !(await service.blockedSessions()).some(({ query }) => query.includes(kind));
       });
       await holder.end();
-      await expectTruth(asks, told, { 200: 3 });
-      expect(await limbo.marks(asks)).toBe(lanesOf(asks));
+      await expectTruth(claims, pending, { 200: 3 });
+      expect(await service.voidMarks(claims)).toBe(lanesOf(claims));
     });
   },
 );
 
-describe.each(bothWays)('claims in a %s that are lost (%s) past their time', (way, fate) => {
-  const claimTimeoutMs = 2_000;
-  const stored = fate === 'before_reply';
+describe.each(kindsAndFates)(
+  'claims in a %s that stay in doubt (cut %s) beyond their timeout',
+  (kind, fate) => {
+    const claimTimeoutMs = 2_000;
+    const stored = fate === 'before_reply';
 
-  beforeEach(() =>
-    start({ CLAIM_TIMEOUT_MS: String(claimTimeoutMs), DATABASE_LOCK_TIMEOUT_MS: '600' }),
-  );
+    beforeEach(() =>
+      start({ CLAIM_TIMEOUT_MS: String(claimTimeoutMs), DATABASE_LOCK_TIMEOUT_MS: '600' }),
+    );
 
-  /** What is asked later is not to be lost again: then its own id would be the one that counts. */
-  const expectKnown = (answers: readonly Answer[]) => {
-    if (answers.some(({ body }) => body.effect === 'unknown')) missed('a later claim was lost too');
-  };
+    /** A later claim must not be in doubt itself: then its own id would count. */
+    const expectKnown = (answers: readonly Answer[]) => {
+      if (answers.some(({ body }) => body.effect === 'unknown'))
+        missed('a later claim was in doubt too');
+    };
 
-  it('are unknown, with their ids, and asking again tells the truth later', async () => {
-    let isAway = true;
-    const onVoid = () => (isAway ? 'before' : undefined);
-    const { asks, told } = await limbo.lose(way, fate, limbo.once, onVoid);
-    const answers = await Promise.all(told);
-    for (const { status, headers, body } of answers) {
-      expect(status).toBe(503);
-      expect(body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
-      expect(body.claim_id).toMatch(/^[0-9a-f-]{36}$/);
-      expect(headers['retry-after']).toMatch(/^[1-9]/);
-    }
-    isAway = false;
+    it('are answered as unknown with their ids, and a repeat gets the true answer later', async () => {
+      let isAway = true;
+      const onVoid = () => (isAway ? 'before' : undefined);
+      const { claims, pending } = await service.loseAnswer(kind, fate, service.once, onVoid);
+      const answers = await Promise.all(pending);
+      for (const { status, headers, body } of answers) {
+        expect(status).toBe(503);
+        expect(body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
+        expect(body.claim_id).toMatch(/^[0-9a-f-]{36}$/);
+        expect(headers['retry-after']).toMatch(/^[1-9]/);
+      }
+      isAway = false;
 
-    const histories = historiesOf(asks, answers);
-    const [first, ...others] = asks;
-    // One of them has forgotten his key.
-    const keyless = { couponName: first?.couponName as string, userId: first?.userId as string };
-    const heard: Answer[] = [];
-    const again = await waitFor('decision', async () => {
-      const answer = await limbo.once(keyless);
-      heard.push(answer);
-      return answer.status === 503 ? undefined : answer;
+      const histories = historiesOf(claims, answers);
+      const [first, ...others] = claims;
+      // One client repeats its claim without the key.
+      const keyless = { couponName: first?.couponName as string, userId: first?.userId as string };
+      const received: Answer[] = [];
+      const again = await waitFor('decision', async () => {
+        const answer = await service.once(keyless);
+        received.push(answer);
+        return answer.status === 503 ? undefined : answer;
+      });
+      expectKnown(received);
+      expect(tally([again])).toEqual(stored ? { '409 already_claimed': 1 } : { 200: 1 });
+      const id = stored ? again.body.claim.claim_id : again.body.claim_id;
+      expect(id === answers[0]?.body.claim_id).toBe(stored);
+      for (const [index, claim] of others.entries()) {
+        const { answers: later } = await service.untilDecided(claim);
+        expectKnown(later);
+        const last = later.at(-1);
+        expect(last?.body.claim_id === answers[index + 1]?.body.claim_id).toBe(stored);
+        expect(last?.headers['idempotency-replayed']).toBe(stored ? 'true' : undefined);
+        histories[index + 1]?.answers.push(...later);
+      }
+      await service.waitUntilIdle();
+      expect(await service.holders(claims)).toEqual(claims.map(({ userId }) => userId));
+      expect(await service.wrongAnswers(others, histories.slice(1))).toEqual([]);
     });
-    expectKnown(heard);
-    expect(tally([again])).toEqual(stored ? { '409 already_claimed': 1 } : { 200: 1 });
-    const id = stored ? again.body.claim.claim_id : again.body.claim_id;
-    expect(id === answers[0]?.body.claim_id).toBe(stored);
-    for (const [index, ask] of others.entries()) {
-      const { answers: later } = await limbo.untilDecided(ask);
-      expectKnown(later);
-      const last = later.at(-1);
-      expect(last?.body.claim_id === answers[index + 1]?.body.claim_id).toBe(stored);
-      expect(last?.headers['idempotency-replayed']).toBe(stored ? 'true' : undefined);
-      histories[index + 1]?.answers.push(...later);
-    }
-    await limbo.waitForRest();
-    expect(await limbo.holders(asks)).toEqual(asks.map(({ userId }) => userId));
-    expect(await limbo.lies(others, histories.slice(1))).toEqual([]);
-  });
-});
+  },
+);
 
-describe('a crowd whose claims travel in bundles and batches', () => {
+describe('a crowd whose claims go in batches and multi-coupon batches', () => {
   beforeEach(() => start({ CLAIM_TIMEOUT_MS: '2000' }));
 
   it.each([1, 2])(
-    'is told no lie, whatever statement is cut in whatever way (seed %i)',
+    'gets no wrong answer, whichever statement is cut in whichever way (seed %i)',
     async (seed) => {
       const random = seededRandom(seed);
       const kinds: Cut[] = ['before', 'behind', 'before_reply'];
       const chains = 12;
       const names = range(12).map((index) => `crowd ${seed} ${index}`);
-      for (const name of names) await limbo.crowd.createCoupon(limbo.app.url, name, 6);
-      const asks = range(12 * 9).map((index) => ({
+      for (const name of names) await service.crowd.createCoupon(service.app.url, name, 6);
+      const claims = range(12 * 9).map((index) => ({
         ...{
           couponName: names[index % 12] as string,
           userId: `user-${index}`,
@@ -223,7 +243,7 @@ describe('a crowd whose claims travel in bundles and batches', () => {
       }));
       const shares = { 'claim-batch': 0.2, 'claim-multi-coupon': 0.7, 'void-batch': 0.3 };
       const cut = { 'claim-batch': 0, 'claim-multi-coupon': 0, 'void-batch': 0 };
-      limbo.proxy.cutWhen = (piece) => {
+      service.proxy.cutWhen = (piece) => {
         for (const [name, share] of Object.entries(shares)) {
           if (!carries(piece, name) || random() > share) continue;
           cut[name as keyof typeof cut] += 1;
@@ -231,20 +251,20 @@ describe('a crowd whose claims travel in bundles and batches', () => {
         }
         return undefined;
       };
-      // One of each coupon at a time: they travel in bundles, and in batches when they are sent again.
-      const histories = asks.map(({ userId }): History => ({ userId, answers: [] }));
+      // One of each coupon at a time: they go in multi-coupon batches, and in batches when they are sent again.
+      const histories = claims.map(({ userId }): History => ({ userId, answers: [] }));
       const chain = async (first: number) => {
-        for (let index = first; index < asks.length; index += chains) {
-          const ask = asks[index] as (typeof asks)[number];
-          histories[index] = await limbo.untilDecided(ask);
+        for (let index = first; index < claims.length; index += chains) {
+          const claim = claims[index] as (typeof claims)[number];
+          histories[index] = await service.untilDecided(claim);
         }
       };
       await Promise.all(range(chains).map(chain));
-      limbo.proxy.cutWhen = () => undefined;
+      service.proxy.cutWhen = () => undefined;
       expect(Math.min(...Object.values(cut)), JSON.stringify(cut)).toBeGreaterThan(2);
-      await limbo.waitForRest();
-      expect(await limbo.audit(asks, histories), `seed ${seed}`).toEqual([]);
-      expect(tally(lastOf(histories))).toEqual({ 200: 72, '400 sold_out': 36 });
+      await service.waitUntilIdle();
+      expect(await service.audit(claims, histories), `seed ${seed}`).toEqual([]);
+      expect(tally(lastAnswers(histories))).toEqual({ 200: 72, '400 sold_out': 36 });
     },
   );
 });

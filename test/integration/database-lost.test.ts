@@ -42,7 +42,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  crowd.leave();
+  crowd.close();
   await app.stop();
 });
 
@@ -56,7 +56,7 @@ const query: Query = async (sql, values) => {
   }
 };
 
-const healthStatus = async () => (await crowd.ask(app.url, { path: '/health' })).status;
+const healthStatus = async () => (await crowd.send(app.url, { path: '/health' })).status;
 
 async function newCoupon(amount: number): Promise<string> {
   coupons += 1;
@@ -87,7 +87,7 @@ describe('a service under load whose database stops and starts', () => {
       if (how === 'in good order') {
         await postgres.stop();
         await waitFor('the service to be unhealthy', async () => (await healthStatus()) === 503);
-        const alive = await crowd.ask(app.url, { path: '/livez' });
+        const alive = await crowd.send(app.url, { path: '/livez' });
         expect(alive.status).toBe(200);
         await postgres.start();
         proxy.leadTo(postgres.url());

@@ -63,7 +63,7 @@ describe('a server that is demoted without ending its sessions', () => {
   let app: App;
   const crowd = new Crowd();
 
-  afterAll(() => crowd.leave());
+  afterAll(() => crowd.close());
 
   /** Makes all current sessions behave as on a server in recovery; later ones are on a primary. */
   async function demote(): Promise<number[]> {
@@ -102,7 +102,7 @@ describe('a server that is demoted without ending its sessions', () => {
       expect(await answersOf(all, 'DEMOTED')).toEqual(allAnswer(all, 'served'));
     }
     await demote();
-    expect((await crowd.ask(app.url, { path: '/readyz' })).status).toBe(200);
+    expect((await crowd.send(app.url, { path: '/readyz' })).status).toBe(200);
   });
 });
 

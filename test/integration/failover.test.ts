@@ -54,7 +54,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   proxy.heal();
-  crowd.leave();
+  crowd.close();
   await app.stop();
 });
 
@@ -63,7 +63,7 @@ afterAll(async () => {
   await pair?.remove();
 });
 
-const get = (path: string) => crowd.ask(app.url, { path });
+const get = (path: string) => crowd.send(app.url, { path });
 const claim = (couponName: string, userId: string) => crowd.claim(app.url, { couponName, userId });
 const readiness = async () => (await get('/readyz')).status;
 
@@ -151,7 +151,7 @@ describe('a service whose address leads to a standby', () => {
       // The cache is valid for half a second; then its look at the standby fails.
       const early = await claim(gone, 'stranger');
       expect(['sold_out', 'unavailable']).toContain(early.body.code);
-      const added = await crowd.ask(other.url, {
+      const added = await crowd.send(other.url, {
         ...{ method: 'POST', path: `/api/coupons/${gone}/stock`, body: { add: 100 } },
       });
       expect(added.status).toBe(200);

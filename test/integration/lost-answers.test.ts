@@ -28,7 +28,7 @@ async function start(claimTimeoutMs: number): Promise<void> {
     DATABASE_URL: proxy.urlOf(database.url),
     CLAIM_TIMEOUT_MS: String(claimTimeoutMs),
     CLAIM_BATCH_MAX: '10',
-    // What waits behind batches that are lost is not to be refused, and to come again, all the time.
+    // Claims that wait behind batches in doubt must not be refused and repeated all the time.
     CLAIM_WAIT_MAX_MS: '60000',
   });
   crowd = new Crowd();
@@ -36,7 +36,7 @@ async function start(claimTimeoutMs: number): Promise<void> {
 }
 
 afterEach(async () => {
-  crowd.leave();
+  crowd.close();
   await proxy.accept();
   await app.stop();
   await proxy.stop();
@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 const carriesClaims = (piece: Buffer) => piece.includes('claim-batch');
-/** A statement begins by being parsed or bound; what comes before opens the connection. */
+/** A statement starts with Parse or Bind; the messages before it open the connection. */
 const carriesStatement = (piece: Buffer) => piece[0] === 0x50 || piece[0] === 0x42;
 
 function claimAll(): Promise<History[]> {
@@ -56,9 +56,9 @@ function claimAll(): Promise<History[]> {
   );
 }
 
-const healthStatus = async () => (await crowd.ask(app.url, { path: '/health' })).status;
+const healthStatus = async () => (await crowd.send(app.url, { path: '/health' })).status;
 
-/** All units are sold to those who were told so, and nobody was told anything that is not so. */
+/** All units are sold to the clients that got them, and no client got a wrong answer. */
 async function expectTruth(histories: History[], message?: string): Promise<void> {
   await waitFor('end of all statements', async () => {
     const busy = await database.query(
@@ -72,11 +72,11 @@ async function expectTruth(histories: History[], message?: string): Promise<void
   expect(tally(last), message).toEqual({ 200: units, '400 sold_out': users - units });
 }
 
-const codesTold = (histories: History[]) =>
+const codesOf = (histories: History[]) =>
   new Set(histories.flatMap(({ answers }) => answers.map(({ body }) => body.code)));
 
 describe('a connection that breaks around a batch of claims', () => {
-  // No shorter, or a slow machine would lose more than the test does.
+  // With a shorter timeout a slow machine would lose more answers than the test does.
   beforeEach(() => start(4_000));
 
   const cuts: [Cut, number][] = [
@@ -85,55 +85,62 @@ describe('a connection that breaks around a batch of claims', () => {
     ['before_reply', 10],
     ['silence', 2],
   ];
-  it.each(cuts)('(%s) costs nobody his claim and tells nobody a lie', async (cut, times) => {
-    proxy.cutWhen = (piece) => (carriesClaims(piece) && proxy.cuts[cut] < times ? cut : undefined);
-    const histories = await claimAll();
-    expect(proxy.cuts[cut]).toBe(times);
-    await expectTruth(histories);
-    expect(await healthStatus()).toBe(200);
-  });
+  it.each(cuts)(
+    'loses no claim and causes no wrong answer when it is cut %s',
+    async (cut, times) => {
+      proxy.cutWhen = (piece) =>
+        carriesClaims(piece) && proxy.cuts[cut] < times ? cut : undefined;
+      const histories = await claimAll();
+      expect(proxy.cuts[cut]).toBe(times);
+      await expectTruth(histories);
+      expect(await healthStatus()).toBe(200);
+    },
+  );
 
-  it.each([1, 2])('or any statement, in any way, tells nobody a lie (seed %i)', async (seed) => {
-    const random = seededRandom(seed);
-    const kinds: Cut[] = ['before', 'behind', 'before_reply'];
-    let made = 0;
-    proxy.cutWhen = (piece) => {
-      if (!carriesStatement(piece) || made === 20 || random() > 0.4) return undefined;
-      made += 1;
-      return made % 12 === 6 ? 'silence' : kinds[Math.floor(random() * kinds.length)];
-    };
-    const histories = await claimAll();
-    expect(made).toBeGreaterThan(10);
-    await expectTruth(histories, `seed ${seed}`);
-  });
+  it.each([1, 2])(
+    'causes no wrong answer when it is cut around any statement in any way (seed %i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const kinds: Cut[] = ['before', 'behind', 'before_reply'];
+      let made = 0;
+      proxy.cutWhen = (piece) => {
+        if (!carriesStatement(piece) || made === 20 || random() > 0.4) return undefined;
+        made += 1;
+        return made % 12 === 6 ? 'silence' : kinds[Math.floor(random() * kinds.length)];
+      };
+      const histories = await claimAll();
+      expect(made).toBeGreaterThan(10);
+      await expectTruth(histories, `seed ${seed}`);
+    },
+  );
 });
 
 describe('a database that is lost for longer than a claim may take', () => {
   const claimTimeoutMs = 2_000;
   beforeEach(() => start(claimTimeoutMs));
 
-  it('a second time, after a claim turned out to be committed, never has it denied', async () => {
-    let settled = false;
+  it('never has a claim denied that is known to be committed when it is lost a second time', async () => {
+    let isResolving = false;
     proxy.cutWhen = (piece) => {
       if (carriesStatement(piece)) {
-        settled ||= piece.includes('void-batch');
-        return carriesClaims(piece) && !settled ? 'before_reply' : undefined;
+        isResolving ||= piece.includes('void-batch');
+        return carriesClaims(piece) && !isResolving ? 'before_reply' : undefined;
       }
       // The claim cannot be sent again: no new connection can be opened.
-      return settled ? 'before' : undefined;
+      return isResolving ? 'before' : undefined;
     };
-    const ask = { couponName, userId: 'ada', key: 'one intent' };
-    const answer = await crowd.claim(app.url, ask);
-    if (!settled) missed('the claim was too old when its batch was to be settled');
+    const claim = { couponName, userId: 'ada', key: 'one intent' };
+    const answer = await crowd.claim(app.url, claim);
+    if (!isResolving) missed('the claim expired before its batch was to be resolved');
     expect(answer.body).toMatchObject({ code: 'outcome_unknown', effect: 'unknown' });
     proxy.cutWhen = () => undefined;
-    const again = await crowd.claimUntilDecided(app.url, ask);
+    const again = await crowd.claimUntilDecided(app.url, claim);
     const history = { userId: 'ada', answers: [answer, ...again.answers] };
     expect(await auditHistories(database.query, couponName, [history])).toEqual([]);
     expect(again.answers.at(-1)?.body.claim_id).toBe(answer.body.claim_id);
   });
 
-  it('refuses claims at once with effect none, and takes them when it is back', async () => {
+  it('has claims refused at once with effect none, and decided when it is back', async () => {
     await proxy.refuse();
     const histories = claimAll();
     await waitFor('unhealthy', async () => (await healthStatus()) === 503);
@@ -145,19 +152,19 @@ describe('a database that is lost for longer than a claim may take', () => {
       expect(answer.headers['retry-after']).toMatch(/^[1-9]/);
       tookMs.push(performance.now() - startedMs);
     }
-    // One of them at least met no other delay.
+    // At least one of them met no other delay.
     expect(Math.min(...tookMs)).toBeLessThan(claimTimeoutMs / 2);
     await proxy.accept();
     await waitFor('recovery', async () => (await healthStatus()) === 200);
-    expect(codesTold(await histories)).toContain('unavailable');
+    expect(codesOf(await histories)).toContain('unavailable');
     await expectTruth(await histories);
   });
 
-  it('as in a black hole answers every claim in time, and recovers without a restart', async () => {
+  it('has every claim answered in time when its packets vanish, and recovers without a restart', async () => {
     proxy.blackHole(true);
     const first: Answer[] = [];
     let tookMs = Number.POSITIVE_INFINITY;
-    // The sweep of the lanes comes on top; so does a slow machine, but not each time.
+    // The sweep of the lanes adds to the timeout. A slow machine may too, but not each time.
     for (let tries = 0; tookMs > 1.5 * claimTimeoutMs && tries < 4; tries += 1) {
       const startedMs = performance.now();
       const answers = await Promise.all(
@@ -180,18 +187,18 @@ describe('a database that is lost for longer than a claim may take', () => {
   });
 });
 
-describe('backends that are killed', () => {
+describe('terminated backends', () => {
   beforeEach(() => start(4_000));
 
-  it('under load cost nobody his claim and tell nobody a lie', async () => {
+  it('lose no claim and cause no wrong answer under load', async () => {
     const claiming = claimAll();
     let ended = false;
     void claiming.then(() => {
       ended = true;
     });
     let killed = 0;
-    // So often that a sale that ends soon meets many losses, then more and more seldom: on a busy machine no connection
-    // would ever live for as long as a decision takes.
+    // Often at first, so that a short sale meets many of them, then less often: on a busy machine no connection would
+    // live as long as a decision takes.
     for (let pauseMs = 10; !ended; pauseMs = Math.min(pauseMs * 1.1, 1000)) {
       const rows = await database.query(
         `select pg_terminate_backend(pid) from pg_stat_activity

@@ -29,7 +29,7 @@ const decideBundle = (stores: Stores, ...claims: [couponName: string, userId: st
   stores.claims.claimMultiCoupon(
     claims.map(([couponName, userId]) => ({
       ...{ batchId: newId(), couponName },
-      attempts: [{ couponName, userId, claimId: newId(), idempotencyKey: undefined }],
+      commands: [{ couponName, userId, claimId: newId(), idempotencyKey: undefined }],
     })),
   );
 

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  crowd.leave();
+  crowd.close();
   await app.stop();
 });
 
@@ -60,7 +60,7 @@ const isReadOnly = async () => {
   return row?.setting === 'on';
 };
 
-const readiness = async () => (await crowd.ask(app.url, { path: '/readyz' })).status;
+const readiness = async () => (await crowd.send(app.url, { path: '/readyz' })).status;
 
 async function expectMaintenance(): Promise<void> {
   expect(await answersOf(calls.writes, coupon)).toEqual(allAnswer(calls.writes, unavailable));

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  crowd.leave();
+  crowd.close();
   await Promise.all((apps ?? []).map((app) => app.stop()));
   await database?.drop();
 });
@@ -32,7 +32,7 @@ const claim = (couponName: string, userId: string, process = 0, key?: string) =>
   crowd.claim(urlOf(process), { couponName, userId, ...(key !== undefined && { key }) });
 
 async function metric(name: string): Promise<number> {
-  const { body } = await crowd.ask(urlOf(0), { path: '/metrics' });
+  const { body } = await crowd.send(urlOf(0), { path: '/metrics' });
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String(body))?.[1]);
 }
 
@@ -53,7 +53,7 @@ async function soldOut(name: string, units: number): Promise<void> {
 }
 
 const addStock = (name: string, units: number, process: number, key?: string) =>
-  crowd.ask(urlOf(process), {
+  crowd.send(urlOf(process), {
     ...{ method: 'POST', path: `/api/coupons/${name}/stock`, body: { add: units } },
     ...(key !== undefined && { headers: { 'idempotency-key': key } }),
   });
@@ -93,7 +93,7 @@ describe('a sold out coupon', () => {
   it('hears of a pause and of the end of its sale as any other', async () => {
     await soldOut('PAUSED', 1);
     const change = (body: unknown) =>
-      crowd.ask(urlOf(0), { method: 'PATCH', path: '/api/coupons/PAUSED', body });
+      crowd.send(urlOf(0), { method: 'PATCH', path: '/api/coupons/PAUSED', body });
     await change({ paused: true });
     expect((await claim('PAUSED', 'eve')).body.code).toBe('paused');
     await change({ paused: false, closes_at: new Date(Date.now() - 1000).toISOString() });
@@ -221,7 +221,7 @@ describe('a service that is stopped while an addition waits', () => {
       ...{ ...patience, DATABASE_URL: database.url, SHUTDOWN_TIMEOUT_MS },
     });
     const path = `/api/coupons/${name}/stock`;
-    const adding = crowd.ask(app.url, { method: 'POST', path, body: { add: 1 } }).then(
+    const adding = crowd.send(app.url, { method: 'POST', path, body: { add: 1 } }).then(
       ({ status }) => String(status),
       () => 'cut',
     );

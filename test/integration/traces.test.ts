@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
-import { type ClaimAsk, Crowd, range } from '../support/crowd.ts';
+import { type ClaimRequest, Crowd, range } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { OtlpReceiver, type ReceivedSpan, spanKinds } from '../support/otlp-receiver.ts';
 import { patience, startService } from '../support/service.ts';
@@ -30,7 +30,7 @@ beforeEach(async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     ...patience,
     DATABASE_LOCK_TIMEOUT_MS: '1500',
-    // While it is taken, claims gather.
+    // While it is occupied, claims wait.
     DATABASE_CLAIM_CONNECTIONS: '1',
   });
   crowd = new Crowd();
@@ -38,16 +38,16 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  crowd.leave();
+  crowd.close();
   await app.stop();
   await proxy.stop();
   await receiver.stop();
   await database.drop();
 });
 
-/** What the collector has when the service has stopped, which sends all that is left. */
-async function tracesAtTheEnd(): Promise<OtlpReceiver> {
-  crowd.leave();
+/** Stops the service, which sends all spans that are left, and returns what the collector has. */
+async function stopAndReadTraces(): Promise<OtlpReceiver> {
+  crowd.close();
   await app.stop();
   return receiver;
 }
@@ -65,39 +65,39 @@ function claim(
   });
 }
 
-/** The answer to the first statement of claims gets through at `proxy.release`. */
+/** Holds the answer to the first statement with claims until `proxy.release`. */
 function holdFirstAnswer(): void {
   let isHeld = false;
   proxy.cutWhen = (piece) => {
-    if (isHeld || !piece.includes('claim-b')) return undefined;
+    if (isHeld || !/claim-(?:batch|multi-coupon)/.test(piece.toString('latin1'))) return undefined;
     isHeld = true;
     return 'hold';
   };
 }
 
-/** Makes these claims while nothing is answered until all of them wait. */
-async function together(asks: ClaimAsk[]): Promise<void> {
+/** Sends these claims, and holds every answer until all of them wait. */
+async function claimTogether(claims: ClaimRequest[]): Promise<void> {
   holdFirstAnswer();
-  const told = asks.map((ask) => crowd.claim(app.url, ask));
+  const answers = claims.map((one) => crowd.claim(app.url, one));
   await waitFor('claims that wait', async () => {
-    const { body } = await crowd.ask(app.url, { path: '/metrics' });
-    return String(body).includes(`\nfirstcome_claims_waiting ${asks.length}\n`);
+    const { body } = await crowd.send(app.url, { path: '/metrics' });
+    return String(body).includes(`\nfirstcome_claims_waiting ${claims.length}\n`);
   });
   proxy.release();
-  await Promise.all(told);
+  await Promise.all(answers);
 }
 
 const within = (outer: ReceivedSpan, inner: ReceivedSpan) =>
   outer.startMs <= inner.startMs && inner.endMs <= outer.endMs + 1;
 
 describe('the traces of a crowd', () => {
-  it('have a span for each request, linked to the batch that decided it, and tell no value', async () => {
+  it('have a span for each request, linked to the batch that decided it, and contain no value', async () => {
     await Promise.all(
       range(50).map((index) =>
         crowd.claim(app.url, { couponName, userId: `secret-user-${index}` }),
       ),
     );
-    const { spans, text } = await tracesAtTheEnd();
+    const { spans, text } = await stopAndReadTraces();
     const requests = spans.filter(({ name }) => name === claimRoute);
     const batches = spans.filter(({ name }) => name === 'claim batch');
     const waits = spans.filter(({ name }) => name === 'wait in lane');
@@ -112,7 +112,7 @@ describe('the traces of a crowd', () => {
       expect(batch?.parentSpanId).toBeUndefined();
       expect(batch?.traceId).not.toBe(request?.traceId);
       expect(request && within(request, wait)).toBe(true);
-      // The wait ends where its batch is sent, and the answer comes behind that.
+      // The wait ends when the batch is sent, before the answer.
       expect(batch && batch.endMs + 1).toBeGreaterThanOrEqual(wait.endMs);
       expect(batch && request && request.endMs + 1).toBeGreaterThan(batch?.endMs ?? 0);
     }
@@ -144,9 +144,9 @@ describe('the traces of a crowd', () => {
     expect(text).not.toContain('secret-user');
   });
 
-  it('keep the links of a large batch within a bound', async () => {
-    await together(range(300).map((index) => ({ couponName, userId: `user-${index}` })));
-    const batches = (await tracesAtTheEnd()).named('claim batch');
+  it('limit the links of a large batch', async () => {
+    await claimTogether(range(300).map((index) => ({ couponName, userId: `user-${index}` })));
+    const batches = (await stopAndReadTraces()).named('claim batch');
     const largest = batches.reduce((a, b) => (b.links.length > a.links.length ? b : a));
     expect(largest.attributes['firstcome.batch.claims']).toBeGreaterThan(128);
     expect(largest.links).toHaveLength(128);
@@ -154,16 +154,16 @@ describe('the traces of a crowd', () => {
 });
 
 describe('the traces of single claims of many coupons', () => {
-  it('lead to the bundle that decided them, or to the batch of who was left undecided there', async () => {
+  it('link to their multi-coupon batch, and to the batch after it where that left them undecided', async () => {
     const names = range(30).map((index) => `COUPON-${index}`);
     for (const name of names) await crowd.createCoupon(app.url, name, 1);
-    const everybody = (userId: string) =>
-      together(names.map((name) => ({ couponName: name, userId })));
-    await everybody('first');
-    await everybody('late');
-    const received = await tracesAtTheEnd();
-    const bundles = received.named('claim bundle');
-    const largest = bundles.reduce((a, b) => (b.links.length > a.links.length ? b : a));
+    const claimAll = (userId: string) =>
+      claimTogether(names.map((name) => ({ couponName: name, userId })));
+    await claimAll('first');
+    await claimAll('late');
+    const received = await stopAndReadTraces();
+    const multiCoupon = received.named('claim multi-coupon batch');
+    const largest = multiCoupon.reduce((a, b) => (b.links.length > a.links.length ? b : a));
     expect(largest.links.length).toBeGreaterThan(5);
     expect(largest.attributes['firstcome.batch.claims']).toBe(largest.links.length);
     expect(String(largest.attributes['firstcome.batch.id']).split(' ')).toHaveLength(
@@ -174,17 +174,17 @@ describe('the traces of single claims of many coupons', () => {
     );
     expect(statement?.name).toBe('claim-multi-coupon');
     const idsOf = (spans: ReceivedSpan[]) => new Set(spans.map(({ spanId }) => spanId));
-    const [ofBundles, ofBatches] = [idsOf(bundles), idsOf(received.named('claim batch'))];
+    const [multiCouponIds, batchIds] = [idsOf(multiCoupon), idsOf(received.named('claim batch'))];
     const requests = received.named(claimRoute);
     expect(requests).toHaveLength(60);
     const undecided = requests.filter(({ links }) => links.length === 2);
     expect(undecided.length).toBeGreaterThan(5);
     for (const { links, attributes } of undecided) {
       expect(attributes['firstcome.claim.outcome']).toBe('sold_out');
-      expect(ofBundles).toContain(links[0]?.spanId);
-      expect(ofBatches).toContain(links[1]?.spanId);
+      expect(multiCouponIds).toContain(links[0]?.spanId);
+      expect(batchIds).toContain(links[1]?.spanId);
     }
-    // Whoever was left undecided has waited twice.
+    // A claim that was left undecided has waited twice.
     const waits = received.named('wait in lane');
     for (const { spanId, links } of requests) {
       expect(waits.filter(({ parentSpanId }) => parentSpanId === spanId)).toHaveLength(
@@ -197,12 +197,12 @@ describe('the traces of single claims of many coupons', () => {
 describe('the trace of a request', () => {
   const traceId = '0af7651916cd43dd8448eb211c80319c';
 
-  it('is that of its caller, and its id is told in the problem', async () => {
+  it('is that of its caller, and the problem shows its id', async () => {
     await claim('ada', { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
     const again = await claim('ada', { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
     expect(again.status).toBe(409);
     expect(await again.json()).toMatchObject({ code: 'already_claimed', trace_id: traceId });
-    const requests = (await tracesAtTheEnd()).named(claimRoute);
+    const requests = (await stopAndReadTraces()).named(claimRoute);
     expect(requests.map((span) => [span.traceId, span.parentSpanId])).toEqual([
       [traceId, 'b7ad6b7169203331'],
       [traceId, 'b7ad6b7169203331'],
@@ -216,37 +216,37 @@ describe('the trace of a request', () => {
     `00-${traceId}-b7ad6b7169203331`,
     `00-${traceId}-b7ad6b7169203331-01-more`,
     'nothing',
-  ])('is one of its own when the caller says %s', async (traceparent) => {
+  ])('is a new one when the traceparent of the caller is %s', async (traceparent) => {
     expect((await claim('ada', { traceparent })).status).toBe(200);
-    const [request] = (await tracesAtTheEnd()).named(claimRoute);
+    const [request] = (await stopAndReadTraces()).named(claimRoute);
     expect(request?.traceId).not.toBe(traceId);
     expect(request?.traceId).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
     expect(request?.parentSpanId).toBeUndefined();
   });
 
-  it('is not recorded when the caller says so, but has an id all the same', async () => {
+  it('has an id even when the caller does not sample it, and is not recorded then', async () => {
     const traceparent = `00-${traceId}-b7ad6b7169203331-00`;
     await claim('ada', { traceparent });
     const again = await claim('ada', { traceparent });
     expect(await again.json()).toMatchObject({ trace_id: traceId });
-    const received = await tracesAtTheEnd();
+    const received = await stopAndReadTraces();
     expect(received.named(claimRoute)).toEqual([]);
     expect(received.named('claim batch')).toEqual([]);
   });
 
-  it('is told by each kind of refusal', async () => {
-    const told = async (answer: Promise<Response>) => {
+  it('is shown by each kind of refusal', async () => {
+    const idIn = async (answer: Promise<Response>) => {
       const { trace_id: id } = (await (await answer).json()) as { trace_id?: string };
       return id;
     };
     const ids = [
-      await told(fetch(`${app.url}/nowhere`)),
-      await told(fetch(`${app.url}/api/coupons/claim`, { method: 'POST', body: '{' })),
-      await told(fetch(`${app.url}/api/coupons/NONE`)),
+      await idIn(fetch(`${app.url}/nowhere`)),
+      await idIn(fetch(`${app.url}/api/coupons/claim`, { method: 'POST', body: '{' })),
+      await idIn(fetch(`${app.url}/api/coupons/NONE`)),
     ];
     for (const user of range(20)) await claim(`user-${user}`);
-    ids.push(await told(claim('late')));
-    const { spans } = await tracesAtTheEnd();
+    ids.push(await idIn(claim('late')));
+    const { spans } = await stopAndReadTraces();
     const traced = new Set(
       spans.filter(({ kind }) => kind === spanKinds.server).map((s) => s.traceId),
     );
@@ -254,9 +254,9 @@ describe('the trace of a request', () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  it('holds the statements that were run for it', async () => {
+  it('contains the statements that ran for it', async () => {
     await fetch(`${app.url}/api/coupons/${couponName}`);
-    const { spans } = await tracesAtTheEnd();
+    const { spans } = await stopAndReadTraces();
     const read = spans.find(({ name }) => name === 'GET /api/coupons/:name');
     const statements = spans.filter(({ parentSpanId }) => parentSpanId === read?.spanId);
     expect(statements.map(({ kind }) => kind)).toEqual([spanKinds.client]);
@@ -265,14 +265,14 @@ describe('the trace of a request', () => {
 });
 
 describe('the trace of a batch that the database refuses', () => {
-  it('has the word of the service and the SQLSTATE of the server', async () => {
-    const somebody = new pg.Client({ connectionString: database.url });
-    await somebody.connect();
-    await somebody.query('begin');
-    await somebody.query('select from coupons where name = $1 for update', [couponName]);
+  it('has the reason of the service and the SQLSTATE of the server', async () => {
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select from coupons where name = $1 for update', [couponName]);
     expect((await claim('ada')).status).toBe(503);
-    await somebody.end();
-    const received = await tracesAtTheEnd();
+    await holder.end();
+    const received = await stopAndReadTraces();
     const [batch] = received.named('claim batch');
     const [statement] = received.named('claim-batch');
     expect(batch).toMatchObject({ failed: true, attributes: { 'error.type': 'busy' } });
@@ -283,19 +283,19 @@ describe('the trace of a batch that the database refuses', () => {
   });
 });
 
-describe('the trace of a client who leaves', () => {
-  it('is ended all the same, and says so', async () => {
+describe('the trace of a client that disconnects', () => {
+  it('ends, and shows that the client is gone', async () => {
     holdFirstAnswer();
-    const leaving = new AbortController();
-    const gone = claim('ada', {}, leaving.signal);
-    await waitFor('claim on its way', () => proxy.held.length > 0);
-    leaving.abort();
+    const disconnect = new AbortController();
+    const gone = claim('ada', {}, disconnect.signal);
+    await waitFor('claim under way', () => proxy.held.length > 0);
+    disconnect.abort();
     await expect(gone).rejects.toThrow();
-    // The service hears of it before it hears of what comes later.
+    // The service handles these requests after the disconnect.
     for (const _ of range(2)) expect((await fetch(`${app.url}/livez`)).status).toBe(200);
     proxy.release();
     expect((await claim('bob')).status).toBe(200);
-    const requests = (await tracesAtTheEnd()).named(claimRoute);
+    const requests = (await stopAndReadTraces()).named(claimRoute);
     expect(requests).toHaveLength(2);
     expect(requests.map(({ attributes }) => attributes['error.type']).sort()).toEqual([
       'client_gone',
@@ -305,7 +305,7 @@ describe('the trace of a client who leaves', () => {
 });
 
 describe('the span of a request without a route', () => {
-  /** Sends bytes to a service that it has no route for, and gives back the problems that they met. */
+  /** Sends request lines without a route, and returns the problems in the responses. */
   async function problemsOf(...lines: string[]): Promise<Record<string, unknown>[]> {
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
     for (const line of lines) socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
@@ -314,12 +314,12 @@ describe('the span of a request without a route', () => {
     return answers.match(/\{"type".*?\}(?=HTTP|$)/g)?.map((body) => JSON.parse(body)) ?? [];
   }
 
-  it('is named by its method alone, also when its path cannot be read, and is told in the problem', async () => {
+  it('is named by its method alone, even when its path cannot be read, and its id is in the problem', async () => {
     const problems = await problemsOf(
       ...['OPTIONS *', 'GET /api/coupons/%zz', `GET /api/coupons/${'x'.repeat(5_000)}`],
       ...['OPTIONS /api/coupons', 'GET /nowhere'],
     );
-    const { spans } = await tracesAtTheEnd();
+    const { spans } = await stopAndReadTraces();
     expect(problems.map(({ status }) => status)).toEqual([404, 400, 414, 405, 404]);
     const found = problems.map(({ trace_id: id }) => spans.find(({ traceId }) => traceId === id));
     const [path] = found.map((span) => span?.attributes['url.path']);
@@ -331,32 +331,32 @@ describe('the span of a request without a route', () => {
     for (const span of found) expect(span?.attributes).not.toHaveProperty('http.route');
   });
 
-  it('is named by its method alone when it asks for a page of another origin', async () => {
+  it('is named by its method alone when it is a preflight of another origin', async () => {
     await app.stop();
     app = await startService({
       ...{ DATABASE_URL: database.url, CORS_ORIGINS: 'https://shop.example' },
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     });
     const headers = { Origin: 'https://shop.example', 'Access-Control-Request-Method': 'POST' };
-    const asked = await fetch(`${app.url}/api/coupons/claim`, { method: 'OPTIONS', headers });
-    expect(asked.status).toBe(204);
+    const preflight = await fetch(`${app.url}/api/coupons/claim`, { method: 'OPTIONS', headers });
+    expect(preflight.status).toBe(204);
     await problemsOf('OPTIONS *');
-    const { spans } = await tracesAtTheEnd();
+    const { spans } = await stopAndReadTraces();
     const names = spans.filter(({ name }) => name.startsWith('OPTIONS')).map(({ name }) => name);
     expect(names).toEqual(['OPTIONS', 'OPTIONS']);
   });
 });
 
 describe('the path of a request', () => {
-  it('is told without a password and without an end', async () => {
+  it('is recorded without a password, and up to a limited length', async () => {
     const { port } = new URL(app.url);
-    const asked = (path: string) =>
+    const get = (path: string) =>
       new Promise<void>((resolve) => {
         request({ port, path }, (answer) => answer.resume().on('end', resolve)).end();
       });
-    await asked(`http://ada:secret@127.0.0.1:${port}/nowhere?secret#secret`);
-    await asked(`/${'long'.repeat(2000)}`);
-    const received = await tracesAtTheEnd();
+    await get(`http://ada:secret@127.0.0.1:${port}/nowhere?secret#secret`);
+    await get(`/${'long'.repeat(2000)}`);
+    const received = await stopAndReadTraces();
     expect(received.text).not.toContain('secret');
     for (const { attributes } of received.spans) {
       expect(String(attributes['url.path'] ?? '').length).toBeLessThanOrEqual(2048);
@@ -364,12 +364,12 @@ describe('the path of a request', () => {
   });
 });
 
-describe('what has no trace', () => {
-  it('is asked again and again by machines, or asked by the service itself', async () => {
+describe('a trace', () => {
+  it('is not recorded for health checks and scrapes, nor for statements of the service itself', async () => {
     for (const path of ['/health', '/api/health', '/readyz', '/livez', '/metrics']) {
       expect((await fetch(app.url + path)).status).toBe(200);
     }
-    const { spans } = await tracesAtTheEnd();
+    const { spans } = await stopAndReadTraces();
     expect(spans.filter(({ kind }) => kind === spanKinds.server).map(({ name }) => name)).toEqual([
       'POST /api/coupons',
     ]);
@@ -384,8 +384,8 @@ describe('what has no trace', () => {
   });
 });
 
-describe('the trace of a batch whose answer was lost', () => {
-  it('is marked, holds the settling, and its claim waits again for the batch that answers it', async () => {
+describe('the trace of a batch in doubt', () => {
+  it('is marked, contains the resolution, and its claim waits again for the batch that answers it', async () => {
     let cut = false;
     proxy.cutWhen = (piece) => {
       if (cut || !piece.includes('claim-batch')) return undefined;
@@ -393,17 +393,17 @@ describe('the trace of a batch whose answer was lost', () => {
       return 'before_reply';
     };
     expect((await claim('ada')).status).toBe(200);
-    const received = await tracesAtTheEnd();
+    const received = await stopAndReadTraces();
     const [lost, decided] = received.named('claim batch').sort((a, b) => a.startMs - b.startMs);
-    const [settling] = received.named('settle batch');
+    const [resolution] = received.named('resolve batch');
     const waits = received.named('wait in lane').sort((a, b) => a.startMs - b.startMs);
     expect(lost).toMatchObject({ failed: true, attributes: { 'error.type': 'answer_lost' } });
-    expect(settling).toMatchObject({
+    expect(resolution).toMatchObject({
       ...{ parentSpanId: lost?.spanId, traceId: lost?.traceId, failed: false },
-      attributes: { 'firstcome.batch.settled': 'committed' },
+      attributes: { 'firstcome.batch.resolution': 'committed' },
     });
     const [mark] = received.named('void-batch');
-    expect(mark?.parentSpanId).toBe(settling?.spanId);
+    expect(mark?.parentSpanId).toBe(resolution?.spanId);
     expect(decided?.failed).toBe(false);
     expect(waits).toHaveLength(2);
     const [request] = received.named(claimRoute);
@@ -412,10 +412,10 @@ describe('the trace of a batch whose answer was lost', () => {
     expect(statements.map(({ failed }) => failed)).toEqual([true, false]);
   });
 
-  it('shows on the request when nobody could tell: a failure with its status', async () => {
+  it('marks the request as failed with its status when no decision was possible', async () => {
     await proxy.refuse();
     expect((await claim('ada')).status).toBe(503);
-    const [request] = (await tracesAtTheEnd()).named(claimRoute);
+    const [request] = (await stopAndReadTraces()).named(claimRoute);
     expect(request).toMatchObject({
       failed: true,
       attributes: { 'http.response.status_code': 503, 'error.type': '503' },

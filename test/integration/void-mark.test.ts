@@ -13,9 +13,9 @@ import { waitFor } from '../support/wait-for.ts';
 const lockTimeoutMs = 300;
 
 let database: TestDatabase;
-/** Gives up soon, as the service does. */
+/** Gives up soon, like the service. */
 let stores: Stores;
-/** Waits long, as a batch that nobody waits for any more. */
+/** Waits long, like a batch whose client is gone. */
 let patient: Stores;
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Holds the coupon's row as somebody at a terminal would, until the returned function is called. */
+/** Locks the coupon's row in a session of its own, until the returned function is called. */
 async function holdLock(couponName: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: database.url, application_name: 'by hand' });
   await client.connect();
@@ -49,17 +49,17 @@ const waitForWaiters = (count: number) =>
   });
 
 describe('a void mark', () => {
-  it('refuses its batch for good when that arrives late, and another id is decided as new', async () => {
+  it('refuses its batch for good when that arrives late, and not the same claims with another batch id', async () => {
     await stores.createCoupon('late', 10);
     const batchId = newId();
-    const ask = [{ userId: 'ada', claimId: newId() }];
+    const claims = [{ userId: 'ada', claimId: newId() }];
     expect(await stores.claims.voidBatch('late', batchId)).toBe('void');
-    expect(wordsOf(await stores.decide('late', ask, batchId))).toEqual(['refused: broken']);
+    expect(wordsOf(await stores.decide('late', claims, batchId))).toEqual(['refused: broken']);
     expect(await stores.reader.findClaim('late', 'ada')).toBeUndefined();
-    expect(wordsOf(await stores.decide('late', ask))).toEqual(['claimed']);
+    expect(wordsOf(await stores.decide('late', claims))).toEqual(['claimed']);
   });
 
-  it('is void again when asked again, and is written once', async () => {
+  it('is written once, and returns void again when it is repeated', async () => {
     await stores.createCoupon('twice', 10);
     const batchId = newId();
     expect(await stores.claims.voidBatch('twice', batchId)).toBe('void');
@@ -68,7 +68,7 @@ describe('a void mark', () => {
     expect(marks.length).toBe(1);
   });
 
-  it('of a batch that had committed says so and changes nothing', async () => {
+  it('returns that its batch had committed, and changes nothing then', async () => {
     await stores.createCoupon('committed', 10);
     const batchId = newId();
     await stores.decide('committed', ['ada', 'eve'], batchId);
@@ -77,7 +77,7 @@ describe('a void mark', () => {
     expect(wordsOf(await stores.decide('committed', ['ada']))).toEqual(['already_claimed']);
   });
 
-  it('of a batch that committed without a winner is void, for there is nothing to find', async () => {
+  it('returns void for a batch that committed without a winner, as it stored nothing', async () => {
     await stores.createCoupon('no winner', 1);
     await stores.decide('no winner', ['ada']);
     const batchId = newId();
@@ -85,45 +85,45 @@ describe('a void mark', () => {
     expect(await stores.claims.voidBatch('no winner', batchId)).toBe('void');
   });
 
-  it('for a coupon that does not exist is void', async () => {
+  it('returns void for a coupon that does not exist', async () => {
     expect(await stores.claims.voidBatch('nowhere', newId())).toBe('void');
   });
 
-  it('waits for a batch that is still at work, and then tells what became of it', async () => {
+  it('waits for a batch that still runs, and then returns whether it committed', async () => {
     await stores.createCoupon('at work', 10);
     const release = await holdLock('at work');
     const batchId = newId();
     const deciding = patient.decide('at work', ['ada'], batchId);
     await waitForWaiters(1);
-    const settling = patient.claims.voidBatch('at work', batchId);
+    const marking = patient.claims.voidBatch('at work', batchId);
     await waitForWaiters(2);
     await release();
     expect(wordsOf(await deciding)).toEqual(['claimed']);
-    expect(await settling).toBe('committed');
+    expect(await marking).toBe('committed');
   });
 
-  it('committed while its batch waits for the lock refuses that batch once the lock is free', async () => {
-    await stores.createCoupon('zombie', 10);
+  it('refuses its batch after the wait for the lock when it committed meanwhile', async () => {
+    await stores.createCoupon('late batch', 10);
     const batchId = newId();
     // The mark holds the lock that the batch waits for, and commits while it waits.
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
     await client.query('begin');
     const { rows } = await client.query('select void_batch($1, $2) as settled', [
-      'zombie',
+      'late batch',
       batchId,
     ]);
-    const zombie = patient.decide('zombie', ['ada'], batchId);
+    const lateBatch = patient.decide('late batch', ['ada'], batchId);
     await waitForWaiters(1);
     await client.query('commit');
     await client.end();
     expect(rows).toEqual([{ settled: 'void' }]);
-    expect(wordsOf(await zombie)).toEqual(['refused: broken']);
-    expect(await stores.reader.findClaim('zombie', 'ada')).toBeUndefined();
+    expect(wordsOf(await lateBatch)).toEqual(['refused: broken']);
+    expect(await stores.reader.findClaim('late batch', 'ada')).toBeUndefined();
   });
 });
 
-describe("a coupon's row that is locked by hand", () => {
+describe("a coupon's row that another session locks", () => {
   it('makes its batches busy within the lock timeout, and leaves other coupons alone', async () => {
     await Promise.all([stores.createCoupon('held', 5), stores.createCoupon('free', 1_000)]);
     const release = await holdLock('held');
@@ -143,7 +143,7 @@ describe("a coupon's row that is locked by hand", () => {
     expect(wordsOf(await stores.decide('held', ['ada']))).toEqual(['claimed']);
   });
 
-  it('ends at the statement timeout where no lock timeout does, with nothing stored', async () => {
+  it('makes its batches end at the statement timeout without a lock timeout, with nothing stored', async () => {
     await stores.createCoupon('slow', 5);
     const hasty = openStores(database.url, { lockTimeoutMs: 0, statementTimeoutMs: 200 });
     const release = await holdLock('slow');
@@ -153,7 +153,7 @@ describe("a coupon's row that is locked by hand", () => {
     expect(await stores.reader.findClaim('slow', 'ada')).toBeUndefined();
   });
 
-  it('leaves a batch unknown when the server says nothing in time, and the mark settles it for good', async () => {
+  it('leaves a batch in doubt when the server does not answer in time, and a void mark resolves it for good', async () => {
     await stores.createCoupon('silent', 5);
     const deaf = new Database({
       ...{ url: database.url, schema, connectionsMax: 1, connectTimeoutMs: 20_000 },
@@ -164,17 +164,17 @@ describe("a coupon's row that is locked by hand", () => {
     const release = await holdLock('silent');
     const [batchId, claimId] = [newId(), newId()];
     const attempt = { couponName: 'silent', userId: 'ada', claimId, idempotencyKey: undefined };
-    const answer = await store.claimBatch({ batchId, couponName: 'silent', attempts: [attempt] });
+    const answer = await store.claimBatch({ batchId, couponName: 'silent', commands: [attempt] });
     expect(answer.kind).toBe('unknown');
-    // The server works on for nobody, and still waits for the lock: nothing can be made sure of yet.
+    // The server still waits for the lock, for a client that is gone: the batch cannot be resolved yet.
     await expect(stores.claims.voidBatch('silent', batchId)).rejects.toMatchObject({
       reason: 'busy',
     });
     await release();
-    const settled = await stores.claims.voidBatch('silent', batchId);
+    const resolution = await stores.claims.voidBatch('silent', batchId);
     await waitForWaiters(0);
     const held = await stores.reader.findClaim('silent', 'ada');
-    expect(held).toEqual(settled === 'void' ? undefined : expect.objectContaining({ claimId }));
+    expect(held).toEqual(resolution === 'void' ? undefined : expect.objectContaining({ claimId }));
     await deaf.close();
   });
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  crowd.leave();
+  crowd.close();
   await endServiceProcesses();
   await server.query(`drop database if exists ${name} with (force)`);
   await server.end();

@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  crowd.leave();
+  crowd.close();
   await endServiceProcesses();
   await database?.drop();
 });
@@ -59,7 +59,7 @@ describe.each([
   it.each([
     { users: 2_000, units: 200 },
     { users: 50, units: 5 },
-  ])('of $users users gets exactly the $units units there are', async ({ users, units }) => {
+  ])('sells exactly $units units to $users users', async ({ users, units }) => {
     const couponName = await newCoupon(units);
     const answers = await claimAll(
       couponName,
@@ -71,7 +71,7 @@ describe.each([
     expect(positions.sort((a, b) => a - b)).toEqual(range(units).map((index) => index + 1));
   });
 
-  it.each([500, 10])('of one user who asks %i times holds one claim', async (times) => {
+  it.each([500, 10])('gives one claim to one user who claims %i times', async (times) => {
     const couponName = await newCoupon(100);
     const answers = await claimAll(
       couponName,
@@ -83,7 +83,7 @@ describe.each([
     expect(await remainingOf(couponName)).toBe(99);
   });
 
-  it('that retries with one key, 400 times at once, gets one claim and one answer', async () => {
+  it('gives one claim and one answer to a user who retries with one key, 400 times at once', async () => {
     const couponName = await newCoupon(3);
     const answers = await Promise.all(
       range(400).map((index) =>
@@ -98,12 +98,12 @@ describe.each([
     expect(await audit(database.query, answers)).toEqual([]);
   });
 
-  it('that claims 500 coupons in every order at once is served', async () => {
+  it('serves a crowd that claims 500 coupons in every order at once', async () => {
     const names = range(500).map((index) => `MANY-${processCount}-${index}`);
     await Promise.all(names.map((name, index) => crowd.createCoupon(urlOf(index), name, 3)));
     const answers = await Promise.all(
       range(4).flatMap((user) =>
-        // Each user walks the coupons from another end, so that the processes meet at different ones.
+        // Each user starts at another coupon, so that the processes meet at different ones.
         (user % 2 === 0 ? names : [...names].reverse()).map((couponName) =>
           crowd.claim(urlOf(user), { couponName, userId: `user-${user}` }),
         ),
@@ -115,11 +115,11 @@ describe.each([
 });
 
 describe('two processes on one database', () => {
-  it('know a coupon at once that the other has just created', async () => {
+  it('accept claims at once of a coupon that the other has just created', async () => {
     const [first, second] = services.map(({ url }) => url) as [string, string];
     for (const index of range(50)) {
       const couponName = `FRESH-${index}`;
-      // Asked for in vain before, so that the second process has had every chance to remember a no.
+      // Claimed before its creation, so that the second process could have cached that it does not exist.
       const early = await crowd.claim(second, { couponName, userId: 'ada' });
       expect(tally([early])).toEqual({ '404 coupon_not_found': 1 });
       await crowd.createCoupon(first, couponName, 1);
@@ -128,7 +128,7 @@ describe('two processes on one database', () => {
     }
   });
 
-  it('decide in the order of real time: who claims after an answer has a later position', async () => {
+  it('decide in the order of real time: a claim that is sent after an answer has a later position', async () => {
     const couponName = await newCoupon(60);
     const answers: Answer[] = [];
     for (const index of range(60)) {
@@ -141,7 +141,7 @@ describe('two processes on one database', () => {
   });
 });
 
-it('all of that met no deadlock, as the server counts them when its sessions have ended', async () => {
+it('the server has counted no deadlock when its sessions have ended', async () => {
   await endServiceProcesses();
   const sessions = `select from pg_stat_activity
     where datname = current_database() and application_name like 'firstcome%'`;

@@ -13,7 +13,7 @@ const couponsPerRun = 3;
 let database: TestDatabase;
 let stores: Stores;
 let runCount = 0;
-const wordsSeen = new Set<string>();
+const outcomesSeen = new Set<string>();
 const additionsSeen = new Set<string>();
 
 beforeAll(async () => {
@@ -26,17 +26,17 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** One coupon of a run: the model, and what was sent for it so far. */
+/** One coupon of a run: its model, and what was sent for it so far. */
 type Sale = {
   name: string;
   model: SaleModel;
-  batches: { id: string; asks: ModelAsk[] }[];
+  batches: { id: string; requests: ModelAsk[] }[];
   announcements: string[];
 };
 
 const aCoupon = fc.nat(couponsPerRun - 1);
-const anAsk = fc.record({ user: fc.nat(9), key: fc.option(fc.nat(1), { nil: undefined }) });
-// Users who are all new and all different take another way through the SQL than those who ask twice.
+const aRequest = fc.record({ user: fc.nat(9), key: fc.option(fc.nat(1), { nil: undefined }) });
+// Users who are all new and all different take another path through the SQL than users who repeat a claim.
 const aCrowd = fc
   .record({ first: fc.nat(30), size: fc.integer({ min: 1, max: 15 }) })
   .map(({ first, size }) =>
@@ -47,14 +47,16 @@ const aPast = fc.nat(50);
 const aStep = fc.oneof(
   {
     weight: 6,
-    arbitrary: step('claim', { asks: fc.array(anAsk, { minLength: 1, maxLength: 12 }) }),
+    arbitrary: step('claim', { requests: fc.array(aRequest, { minLength: 1, maxLength: 12 }) }),
   },
-  { weight: 4, arbitrary: step('claim', { asks: aCrowd }) },
+  { weight: 4, arbitrary: step('claim', { requests: aCrowd }) },
   { weight: 2, arbitrary: step('send again', { past: aPast, sameBatch: fc.boolean() }) },
   { weight: 2, arbitrary: step('void', { past: fc.option(aPast, { nil: undefined }) }) },
   {
     weight: 1,
-    arbitrary: step('arrive late', { asks: fc.array(anAsk, { minLength: 1, maxLength: 9 }) }),
+    arbitrary: step('arrive late', {
+      requests: fc.array(aRequest, { minLength: 1, maxLength: 9 }),
+    }),
   },
   {
     weight: 3,
@@ -84,24 +86,24 @@ function step<Kind extends string, Parts extends object>(
 
 type Step = typeof aStep extends fc.Arbitrary<infer Value> ? Value : never;
 
-const toAsks = (asks: { user: number; key: number | undefined }[]): ModelAsk[] =>
-  asks.map(({ user, key }) => ({
+const toRequests = (requests: { user: number; key: number | undefined }[]): ModelAsk[] =>
+  requests.map(({ user, key }) => ({
     ...{ userId: `user-${user}`, claimId: newId() },
     idempotencyKey: key === undefined ? undefined : `key-${key}`,
   }));
 
-async function sendBatch(sale: Sale, batchId: string, asks: ModelAsk[]): Promise<void> {
+async function sendBatch(sale: Sale, batchId: string, requests: ModelAsk[]): Promise<void> {
   const answer = await stores.claims.claimBatch({
     ...{ batchId, couponName: sale.name },
-    attempts: asks.map((ask) => ({ ...ask, couponName: sale.name })),
+    commands: requests.map((request) => ({ ...request, couponName: sale.name })),
   });
-  const expected = sale.model.decideBatch(batchId, asks);
+  const expected = sale.model.decideBatch(batchId, requests);
   expect(wordsOf(answer)).toEqual(expected ?? ['refused: broken']);
-  for (const word of wordsOf(answer)) wordsSeen.add(word);
+  for (const outcome of wordsOf(answer)) outcomesSeen.add(outcome);
   if (answer.kind !== 'decided') return;
   for (const [index, outcome] of answer.outcomes.entries()) {
     if (!('claim' in outcome)) continue;
-    const held = sale.model.claims.find(({ userId }) => userId === asks[index]?.userId);
+    const held = sale.model.claims.find(({ userId }) => userId === requests[index]?.userId);
     expect(outcome.claim).toMatchObject({ claimId: held?.claimId, position: held?.position });
   }
 }
@@ -114,12 +116,12 @@ async function take(sale: Sale, next: Step): Promise<void> {
       : undefined;
   switch (next.kind) {
     case 'claim': {
-      const batch = { id: newId(), asks: toAsks(next.asks) };
+      const batch = { id: newId(), requests: toRequests(next.requests) };
       batches.push(batch);
-      return sendBatch(sale, batch.id, batch.asks);
+      return sendBatch(sale, batch.id, batch.requests);
     }
     case 'send again':
-      return past && sendBatch(sale, next.sameBatch ? past.id : newId(), past.asks);
+      return past && sendBatch(sale, next.sameBatch ? past.id : newId(), past.requests);
     case 'void': {
       const id = past?.id ?? newId();
       expect(await stores.claims.voidBatch(name, id)).toBe(model.voidBatch(id));
@@ -128,7 +130,7 @@ async function take(sale: Sale, next: Step): Promise<void> {
     case 'arrive late': {
       const id = newId();
       expect(await stores.claims.voidBatch(name, id)).toBe(model.voidBatch(id));
-      return sendBatch(sale, id, toAsks(next.asks));
+      return sendBatch(sale, id, toRequests(next.requests));
     }
     case 'add stock': {
       const batchId = newId();
@@ -193,20 +195,20 @@ async function expectTables({ name, model }: Sale): Promise<void> {
   });
 }
 
-/** Additions under an announcement, and again, and under one that is used up: runs of chance seldom meet them. */
+/** Additions under an announcement, repeated, and under one that is used up: random runs seldom meet them. */
 const announcedTwice = {
   amounts: [1, 1, 1],
   steps: [
-    { kind: 'claim', coupon: 0, asks: [{ user: 1, key: undefined }] },
+    { kind: 'claim', coupon: 0, requests: [{ user: 1, key: undefined }] },
     { kind: 'add stock', coupon: 0, units: 1, again: false, announcement: undefined },
     { kind: 'add stock', coupon: 0, units: 1, again: true, announcement: 0 },
-    { kind: 'claim', coupon: 0, asks: [{ user: 2, key: undefined }] },
+    { kind: 'claim', coupon: 0, requests: [{ user: 2, key: undefined }] },
     { kind: 'add stock', coupon: 0, units: 1, again: false, announcement: 0 },
   ] satisfies Step[],
 };
 
-describe('any sequence of batches, changes, additions and void marks', () => {
-  it('is decided as the model decides it, and leaves the books in order', async () => {
+describe('a random sequence of batches, changes, additions and void marks', () => {
+  it('is decided like the model decides it, and leaves consistent records', async () => {
     const aRun = fc.record({
       amounts: fc.array(fc.integer({ min: 1, max: 20 }), {
         ...{ minLength: couponsPerRun, maxLength: couponsPerRun },
@@ -231,8 +233,8 @@ describe('any sequence of batches, changes, additions and void marks', () => {
       { numRuns: runs, examples: [[announcedTwice]] },
     );
     expect(await auditBooks(database.query)).toEqual([]);
-    // A run that met nothing proves nothing.
-    expect([...wordsSeen].sort()).toEqual([
+    // The runs must have met every case.
+    expect([...outcomesSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'closed', 'not_open', 'paused', 'refused: broken'],
       ...['replayed', 'sold_out'],
     ]);

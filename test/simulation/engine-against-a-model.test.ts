@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
-import { type ClaimCoupon, claimCouponWith } from '../../src/core/claims/claim-coupon.ts';
+import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
-import { KnownCoupons } from '../../src/core/claims/known-coupons.ts';
+import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
 import type { ClaimStore } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { auditBooks } from '../support/audit.ts';
@@ -19,9 +19,9 @@ const runs = Number(process.env.SIMULATION_RUNS ?? 60);
 let database: TestDatabase;
 let stores: Stores;
 let runCount = 0;
-const wordsSeen = new Set<string>();
-/** What befell bundles, and claims in them. */
-const bundles = { sent: 0, lost: 0, decided: 0, refused: 0, claimsWon: 0, claimsLeft: 0 };
+const answersSeen = new Set<string>();
+/** Multi-coupon batches by what happened to them, and their claims. */
+const multiCoupon = { sent: 0, lost: 0, decided: 0, refused: 0, claimsWon: 0, claimsUndecided: 0 };
 const couponsMax = 6;
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The real store, whose answers get lost by chance: before the batch arrives, after its commit, or of a void mark. */
+/** The real store, with answers that are lost by chance: before the batch arrives, after its commit, or of a void mark. */
 function losing(store: ClaimStore, chance: number, random: () => number): ClaimStore {
   const isLost = () => random() < chance;
   const lost = { kind: 'unknown', cause: new Error('lost') } as const;
@@ -46,26 +46,26 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       return isLost() ? lost : answer;
     },
     async claimMultiCoupon(batches) {
-      bundles.sent += 1;
+      multiCoupon.sent += 1;
       const isLostBefore = isLost();
       const answer = isLostBefore ? lost : await store.claimMultiCoupon(batches);
       if (isLostBefore || isLost() || answer.kind === 'unknown') {
-        bundles.lost += 1;
+        multiCoupon.lost += 1;
         return lost;
       }
-      bundles[answer.kind] += 1;
+      multiCoupon[answer.kind] += 1;
       if (answer.kind === 'decided') {
         const won = answer.outcomes.filter((outcome) => outcome !== undefined).length;
-        bundles.claimsWon += won;
-        bundles.claimsLeft += answer.outcomes.length - won;
+        multiCoupon.claimsWon += won;
+        multiCoupon.claimsUndecided += answer.outcomes.length - won;
       }
       return answer;
     },
     async voidBatch(couponName, batchId) {
       if (isLost()) throw new Error('lost');
-      const settled = await store.voidBatch(couponName, batchId);
+      const resolution = await store.voidBatch(couponName, batchId);
       if (isLost()) throw new Error('lost');
-      return settled;
+      return resolution;
     },
   };
 }
@@ -85,7 +85,7 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
       },
       ...limits,
     },
-    // Between two tries of a void mark it waits a twentieth of the time.
+    // Waits between two void marks take a twentieth of the time.
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
     metrics: {
       ...{ answered: ignore, shed: ignore, batchDecided: ignore },
@@ -93,17 +93,17 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
     },
     log: { warn: ignore },
     newBatchId: newId,
-    couponGone: ignore,
-    soldOut: ignore,
+    onCouponNotFound: ignore,
+    onSoldOut: ignore,
   });
   return {
     knownCoupons,
     lanes,
-    claimCoupon: claimCouponWith({ knownCoupons, lanes, newClaimId: newId }),
+    claimCoupon: withKnownCoupons((command) => lanes.claim(command), knownCoupons),
   };
 }
 
-/** A claim in order of arrival; `pause` lets what is under way go on before the next one. */
+/** A claim in order of arrival; `pause` lets claims under way proceed before the next one. */
 const aClaim = fc.record({
   coupon: fc.nat(couponsMax - 1),
   user: fc.oneof({ weight: 3, arbitrary: fc.nat(12) }, { weight: 1, arbitrary: fc.nat(500) }),
@@ -117,7 +117,7 @@ const aClaim = fc.record({
 });
 
 const aRun = fc.record({
-  // Of one coupon claims gather in batches, of several they go in bundles.
+  // Claims of one coupon go in batches, those of several coupons in multi-coupon batches.
   amounts: fc.array(fc.oneof(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 60 })), {
     ...{ minLength: 1, maxLength: couponsMax },
   }),
@@ -128,23 +128,23 @@ const aRun = fc.record({
   seed: fc.integer(),
 });
 
-type Told = { word: string; claimId?: string; position?: number };
+type Answer = { name: string; claimId?: string; position?: number };
 
-const telling = (claim: ReturnType<ClaimCoupon>): Promise<Told> =>
+const answerOf = (claim: ReturnType<ClaimCoupon>): Promise<Answer> =>
   claim.then(
     (outcome) =>
       'claim' in outcome
         ? {
-            word: outcome.outcome,
+            name: outcome.outcome,
             claimId: outcome.claim.claimId,
             position: outcome.claim.position,
           }
-        : { word: outcome.outcome },
-    (error: AppError) => ({ word: error.code }),
+        : { name: outcome.outcome },
+    (error: AppError) => ({ name: error.code }),
   );
 
-describe('claims that arrive in any order, together or apart, over connections that lose answers', () => {
-  it('are decided as if one came after the other, and those refused leave no trace', async () => {
+describe('the engine over connections that lose answers', () => {
+  it('decides claims in any order and grouping like the model, and stores nothing of refused ones', async () => {
     await fc.assert(
       fc.asyncProperty(aRun, async ({ amounts, claims, chance, seed, ...limits }) => {
         runCount += 1;
@@ -156,37 +156,37 @@ describe('claims that arrive in any order, together or apart, over connections t
         const { knownCoupons, lanes, claimCoupon } = engineOver(store, limits);
         for (const name of names) await knownCoupons.find(name);
 
-        const asks = claims.map(({ coupon, user, key, bad }) => ({
+        const commands = claims.map(({ coupon, user, key, bad }) => ({
           couponName: names[coupon % names.length] ?? '',
           // The database refuses a NUL; the entrypoints let none through.
           userId: bad ? `user-${user}\0` : `user-${user}`,
           idempotencyKey: key === undefined ? undefined : `key-${key}`,
+          claimId: newId(),
         }));
-        const answers: Promise<Told>[] = [];
-        for (const [index, ask] of asks.entries()) {
-          answers.push(telling(claimCoupon(ask)));
+        const answers: Promise<Answer>[] = [];
+        for (const [index, command] of commands.entries()) {
+          answers.push(answerOf(claimCoupon(command)));
           const pause = claims[index]?.pause;
           if (pause === 'a turn') await new Promise((resolve) => setImmediate(resolve));
           if (pause === 'until all are answered') await Promise.all(answers);
         }
-        const told = await Promise.all(answers);
-        for (const { word } of told) wordsSeen.add(word);
-        await lanes.stop(1_000);
+        const received = await Promise.all(answers);
+        for (const { name } of received) answersSeen.add(name);
+        await lanes.drain(1_000);
 
         const models = new Map(
           names.map((name, index) => [name, new SaleModel(amounts[index] ?? 0)]),
         );
-        for (const [index, ask] of asks.entries()) {
-          const answer = told[index] ?? { word: 'nothing' };
-          if (answer.word === 'unavailable' || claims[index]?.bad) {
-            expect(answer.word).toBe('unavailable');
+        for (const [index, command] of commands.entries()) {
+          const answer = received[index] ?? { name: 'nothing' };
+          if (answer.name === 'unavailable' || claims[index]?.bad) {
+            expect(answer.name).toBe('unavailable');
             continue;
           }
-          const model = models.get(ask.couponName);
-          const claimId = answer.word === 'claimed' ? (answer.claimId ?? '') : newId();
-          expect(answer.word).toBe(model?.decide({ ...ask, claimId }));
+          const model = models.get(command.couponName);
+          expect(answer.name).toBe(model?.decide(command));
           if (answer.claimId === undefined) continue;
-          const held = model?.claims.find(({ userId }) => userId === ask.userId);
+          const held = model?.claims.find(({ userId }) => userId === command.userId);
           expect(answer).toMatchObject({ claimId: held?.claimId, position: held?.position });
         }
         for (const [name, model] of models) {
@@ -207,12 +207,12 @@ describe('claims that arrive in any order, together or apart, over connections t
       { numRuns: runs },
     );
     expect(await auditBooks(database.query)).toEqual([]);
-    // A run that met nothing proves nothing.
-    expect([...wordsSeen].sort()).toEqual([
+    // The runs must have met every case.
+    expect([...answersSeen].sort()).toEqual([
       ...['already_claimed', 'claimed', 'replayed', 'sold_out', 'unavailable'],
     ]);
-    for (const [what, count] of Object.entries(bundles)) {
-      expect(count, `bundles: ${what}`).toBeGreaterThan(0);
+    for (const [what, count] of Object.entries(multiCoupon)) {
+      expect(count, `multi-coupon batches: ${what}`).toBeGreaterThan(0);
     }
   });
 });

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Many clients at once, over real HTTP. Knows the contract only, nothing of the engine. */
+/** Many clients at once, over real HTTP. Uses the HTTP contract only, nothing of the engine. */
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a client was told. */
+/** A response that a client received. */
 export type Answer = {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  // biome-ignore lint/suspicious/noExplicitAny: the body is whatever the service says; tests look into it.
+  // biome-ignore lint/suspicious/noExplicitAny: tests read bodies of every shape.
   body: any;
 };
 
 /** One request; the path begins with `/`. */
-export type Ask = {
+export type CrowdRequest = {
   method?: string;
   path: string;
   body?: unknown;
@@ -20,14 +20,14 @@ export type Ask = {
 };
 
 /** A claim as a client sends it. */
-export type ClaimAsk = { couponName: string; userId: string; key?: string };
+export type ClaimRequest = { couponName: string; userId: string; key?: string };
 
-/** All that one client was told about one intent, in order; the last is a decision unless he gave up. */
+/** All answers to one intent of a client, in order; the last is a decision unless the client gave up. */
 export type History = { userId: string; answers: Answer[] };
 
-const comesBackAfterMs = 25;
+const retryAfterMs = 25;
 
-/** A crowd keeps its connections open between requests; `leave` closes them. */
+/** A crowd keeps its connections open between requests; `close` closes them. */
 export class Crowd {
   private readonly agent: Agent;
   private readonly timeoutMs: number;
@@ -40,11 +40,11 @@ export class Crowd {
     this.timeoutMs = options.timeoutMs ?? 30_000;
   }
 
-  /** Resolves with any answer; rejects when the connection was lost, or nothing came in time. */
-  ask(url: string, { method = 'GET', path, body, headers = {} }: Ask): Promise<Answer> {
+  /** Resolves with any answer; rejects when the connection was lost, or no answer came in time. */
+  send(url: string, { method = 'GET', path, body, headers = {} }: CrowdRequest): Promise<Answer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
-      const asking = request(
+      const sent = request(
         url + path,
         {
           agent: this.agent,
@@ -71,13 +71,13 @@ export class Crowd {
           });
         },
       );
-      asking.on('error', reject);
-      asking.end(text);
+      sent.on('error', reject);
+      sent.end(text);
     });
   }
 
-  claim(url: string, { couponName, userId, key }: ClaimAsk): Promise<Answer> {
-    return this.ask(url, {
+  claim(url: string, { couponName, userId, key }: ClaimRequest): Promise<Answer> {
+    return this.send(url, {
       method: 'POST',
       path: '/api/coupons/claim',
       body: { user_id: userId, coupon_name: couponName },
@@ -85,46 +85,46 @@ export class Crowd {
     });
   }
 
-  /** Claims under one key, and asks again with it for as long as the service cannot decide. */
-  async claimUntilDecided(url: string, ask: ClaimAsk & { key: string }): Promise<History> {
+  /** Claims with one key, and repeats the claim with it until the service decides or the time is over. */
+  async claimUntilDecided(url: string, claim: ClaimRequest & { key: string }): Promise<History> {
     const answers: Answer[] = [];
     const giveUpMs = performance.now() + this.timeoutMs;
     for (;;) {
-      const answer = await this.claim(url, ask);
+      const answer = await this.claim(url, claim);
       answers.push(answer);
       if (answer.status !== 503 || performance.now() > giveUpMs) {
-        return { userId: ask.userId, answers };
+        return { userId: claim.userId, answers };
       }
-      await delay(comesBackAfterMs);
+      await delay(retryAfterMs);
     }
   }
 
-  /** Creates a coupon, and asks again for as long as the service cannot tell; rejects unless it was created. */
+  /** Creates a coupon, and retries while the outcome is unknown; rejects unless it was created. */
   async createCoupon(url: string, name: string, amount: number): Promise<void> {
-    const ask = { method: 'POST', path: '/api/coupons', body: { name, amount } };
+    const creation = { method: 'POST', path: '/api/coupons', body: { name, amount } };
     const giveUpMs = performance.now() + this.timeoutMs;
     let isUnknown = false;
     for (;;) {
-      const { status, body } = await this.ask(url, ask);
+      const { status, body } = await this.send(url, creation);
       if (status === 201 || (status === 409 && isUnknown)) return;
       if (status !== 503 || performance.now() > giveUpMs) {
         throw new Error(`not created: ${JSON.stringify(body)}`);
       }
       isUnknown ||= body.effect === 'unknown';
-      await delay(comesBackAfterMs);
+      await delay(retryAfterMs);
     }
   }
 
   readCoupon(url: string, name: string): Promise<Answer> {
-    return this.ask(url, { path: `/api/coupons/${encodeURIComponent(name)}` });
+    return this.send(url, { path: `/api/coupons/${encodeURIComponent(name)}` });
   }
 
-  leave(): void {
+  close(): void {
     this.agent.destroy();
   }
 }
 
-/** How many answers there are of each kind: the status, and the code of an error. */
+/** Counts answers by their status, and by the code of an error. */
 export function tally(answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, body } of answers) {
@@ -134,7 +134,7 @@ export function tally(answers: readonly Answer[]): Record<string, number> {
   return counts;
 }
 
-/** Whole numbers from 0, as many as asked for. */
+/** The whole numbers from 0 to `count - 1`. */
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ClaimOutcome } from '../../src/core/claims/claim-outcome.ts';
+import type { ClaimCommand, ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type {
   BatchAnswer,
-  ClaimAttempt,
+  BatchResolution,
   ClaimBatch,
   ClaimStore,
   MultiCouponAnswer,
@@ -10,25 +10,23 @@ import type {
 } from '../../src/core/claims/ports.ts';
 import { settled } from './fixed-clock.ts';
 
-type Settlement = 'committed' | 'void';
-
-/** A store that does nothing by itself: a test sees what it is asked, and says what it answers. */
+/** A store without behaviour: a test sees each call, and decides what it returns and when. */
 export class ScriptedClaimStore implements ClaimStore {
-  /** Every call in order: `batch <id>: <users>`, `bundle <ids>: <users>`, `void <id>`. */
+  /** Every call in order: `batch <id>: <users>`, `multi-coupon <ids>: <users>`, `void <id>`. */
   readonly calls: string[] = [];
   readonly sent: ClaimBatch[] = [];
-  readonly bundles: (readonly ClaimBatch[])[] = [];
+  readonly multiCouponBatches: (readonly ClaimBatch[])[] = [];
   readonly lookUps: (readonly string[])[] = [];
   private readonly answers: ((answer: BatchAnswer) => void)[] = [];
-  private readonly bundleAnswers: ((answer: MultiCouponAnswer) => void)[] = [];
-  private readonly settlements: {
-    resolve(how: Settlement): void;
+  private readonly multiCouponAnswers: ((answer: MultiCouponAnswer) => void)[] = [];
+  private readonly resolutions: {
+    resolve(resolution: BatchResolution): void;
     reject(error: unknown): void;
   }[] = [];
   coupons = new Set<string>();
 
   claimBatch(batch: ClaimBatch): Promise<BatchAnswer> {
-    const users = batch.attempts.map(({ userId }) => userId).join(' ');
+    const users = batch.commands.map(({ userId }) => userId).join(' ');
     this.calls.push(`batch ${batch.batchId}: ${users}`);
     this.sent.push(batch);
     return new Promise((resolve) => this.answers.push(resolve));
@@ -36,15 +34,15 @@ export class ScriptedClaimStore implements ClaimStore {
 
   claimMultiCoupon(batches: readonly ClaimBatch[]): Promise<MultiCouponAnswer> {
     const ids = batches.map(({ batchId }) => batchId).join(' ');
-    const users = batches.map(({ attempts }) => attempts.map(({ userId }) => userId)).join(' ');
-    this.calls.push(`bundle ${ids}: ${users}`);
-    this.bundles.push(batches);
-    return new Promise((resolve) => this.bundleAnswers.push(resolve));
+    const users = batches.map(({ commands }) => commands.map(({ userId }) => userId)).join(' ');
+    this.calls.push(`multi-coupon ${ids}: ${users}`);
+    this.multiCouponBatches.push(batches);
+    return new Promise((resolve) => this.multiCouponAnswers.push(resolve));
   }
 
-  voidBatch(_couponName: string, batchId: string): Promise<Settlement> {
+  voidBatch(_couponName: string, batchId: string): Promise<BatchResolution> {
     this.calls.push(`void ${batchId}`);
-    return new Promise((resolve, reject) => this.settlements.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.resolutions.push({ resolve, reject }));
   }
 
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>> {
@@ -52,65 +50,65 @@ export class ScriptedClaimStore implements ClaimStore {
     return Promise.resolve(new Set(names.filter((name) => this.coupons.has(name))));
   }
 
-  /** Users of the batches that were sent, a list for each. */
+  /** The users of each batch that was sent. */
   get users(): string[][] {
-    return this.sent.map(({ attempts }) => attempts.map(({ userId }) => userId));
+    return this.sent.map(({ commands }) => commands.map(({ userId }) => userId));
   }
 
-  /** Answers the batch sent as number `index`, counted from 0. */
+  /** Answers the batch with this index, counted from 0. */
   async answer(index: number, answer: BatchAnswer): Promise<void> {
     nth(this.answers, index, 'batch')(answer);
     await settled();
   }
 
-  /** All of the batch have won. */
+  /** Answers that every claim of the batch has won. */
   decide(index: number): Promise<void> {
-    const attempts = this.sent[index]?.attempts ?? [];
+    const commands = this.sent[index]?.commands ?? [];
     return this.answer(index, {
       kind: 'decided',
-      outcomes: attempts.map((attempt, place) => claimed(attempt, place + 1)),
+      outcomes: commands.map((command, place) => claimed(command, place + 1)),
       commitSeconds: 0.001,
     });
   }
 
-  /** Answers the bundle sent as number `index`, counted from 0. */
-  async answerBundle(index: number, answer: MultiCouponAnswer): Promise<void> {
-    nth(this.bundleAnswers, index, 'bundle')(answer);
+  /** Answers the multi-coupon batch with this index, counted from 0. */
+  async answerMultiCoupon(index: number, answer: MultiCouponAnswer): Promise<void> {
+    nth(this.multiCouponAnswers, index, 'multi-coupon batch')(answer);
     await settled();
   }
 
-  /** Of the bundle these users have won; the others are left undecided. */
-  decideBundle(index: number, winners: string): Promise<void> {
-    const outcomes = (this.bundles[index] ?? []).map(({ attempts: [attempt] }) =>
-      attempt && winners.includes(attempt.userId) ? claimed(attempt, 1) : undefined,
+  /** Answers that these users of the multi-coupon batch have won, and leaves the others undecided. */
+  decideMultiCoupon(index: number, winners: string): Promise<void> {
+    const outcomes = (this.multiCouponBatches[index] ?? []).map(({ commands: [command] }) =>
+      command && winners.includes(command.userId) ? claimed(command, 1) : undefined,
     );
-    return this.answerBundle(index, { kind: 'decided', outcomes, commitSeconds: 0.001 });
+    return this.answerMultiCoupon(index, { kind: 'decided', outcomes, commitSeconds: 0.001 });
   }
 
   refuse(index: number, reason: RefusalReason): Promise<void> {
     return this.answer(index, { kind: 'refused', reason, cause: new Error(reason) });
   }
 
-  lose(index: number): Promise<void> {
+  loseAnswer(index: number): Promise<void> {
     return this.answer(index, { kind: 'unknown', cause: new Error('connection lost') });
   }
 
-  /** Answers the void mark that was asked as number `index`: how it settled, or a failure. */
-  async settle(index: number, how: Settlement | Error): Promise<void> {
-    const { resolve, reject } = nth(this.settlements, index, 'void mark');
-    if (how instanceof Error) reject(how);
-    else resolve(how);
+  /** Answers the call to void a batch with this index: how the batch is resolved, or a failure. */
+  async resolve(index: number, resolution: BatchResolution | Error): Promise<void> {
+    const { resolve, reject } = nth(this.resolutions, index, 'void mark');
+    if (resolution instanceof Error) reject(resolution);
+    else resolve(resolution);
     await settled();
   }
 }
 
 function nth<Item>(items: readonly Item[], index: number, what: string): Item {
   const item = items[index];
-  if (item === undefined) throw new Error(`${what} ${index} was not asked for`);
+  if (item === undefined) throw new Error(`there was no call for ${what} ${index}`);
   return item;
 }
 
-/** A maker of ids: the prefix, and a number that grows from 1. */
+/** A source of ids: the prefix, and a number that grows from 1. */
 export function numbered(prefix: string): () => string {
   let count = 0;
   return () => {
@@ -119,16 +117,16 @@ export function numbered(prefix: string): () => string {
   };
 }
 
-/** The outcome of an attempt that has won a place. */
-export function claimed(attempt: ClaimAttempt, position: number): ClaimOutcome {
-  const { claimId, couponName, userId } = attempt;
+/** The outcome of a command that has won this position. */
+export function claimed(command: ClaimCommand, position: number): ClaimOutcome {
+  const { claimId, couponName, userId } = command;
   return {
     outcome: 'claimed',
     claim: { claimId, couponName, userId, position, claimedAt: '2030-01-01T00:00:00Z' },
   };
 }
 
-/** An attempt of a user at a coupon, under a claim id that tells both. */
-export function anAttempt(userId: string, couponName = 'LAUNCH'): ClaimAttempt {
+/** A command of a user for a coupon, with a claim id that names the user. */
+export function aCommand(userId: string, couponName = 'LAUNCH'): ClaimCommand {
   return { userId, couponName, claimId: `claim-of-${userId}`, idempotencyKey: undefined };
 }

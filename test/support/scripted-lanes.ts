@@ -2,16 +2,16 @@
 import { type ClaimLaneLimits, ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { FixedClock, settled } from './fixed-clock.ts';
-import { anAttempt, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
+import { aCommand, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
 
-/** Lanes whose store, time and ids are in the hands of a test. */
+/** Lanes whose store, time and ids a test controls. */
 export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   const clock = new FixedClock();
   const store = new ScriptedClaimStore();
-  const told = new Map<string, string>();
+  const answered = new Map<string, string>();
   const metrics: string[] = [];
   const warnings: string[] = [];
-  const gone: string[] = [];
+  const notFound: string[] = [];
   const soldOut: string[] = [];
   const lanes = new ClaimLanes({
     store,
@@ -26,24 +26,26 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
       shed: () => undefined,
       batchDecided: ({ size }) => metrics.push(`decided ${size}`),
       batchUnknown: () => metrics.push('unknown'),
-      batchResolved: (how) => metrics.push(`settled ${how}`),
+      batchResolved: (resolution) => metrics.push(`resolved ${resolution}`),
     },
     log: { warn: (_, message) => warnings.push(message) },
     newBatchId: numbered('#'),
-    couponGone: (name) => gone.push(name),
-    soldOut: (name) => soldOut.push(name),
+    onCouponNotFound: (name) => notFound.push(name),
+    onSoldOut: (name) => soldOut.push(name),
   });
+  /** One claim for each character, which is the user's id. */
   const claim = (userIds: string, couponName = 'LAUNCH') => {
     for (const userId of userIds) {
-      lanes.claim(anAttempt(userId, couponName)).then(
-        (outcome) => told.set(userId, outcome.outcome),
-        (error: AppError) => told.set(userId, `${error.code} ${error.claimId ?? ''}`.trim()),
+      lanes.claim(aCommand(userId, couponName)).then(
+        (outcome) => answered.set(userId, outcome.outcome),
+        (error: AppError) => answered.set(userId, `${error.code} ${error.claimId ?? ''}`.trim()),
       );
     }
   };
-  const heard = async () => {
+  /** The answers so far, by user. */
+  const answers = async () => {
     await settled();
-    return Object.fromEntries(told);
+    return Object.fromEntries(answered);
   };
-  return { clock, store, lanes, claim, heard, metrics, warnings, gone, soldOut };
+  return { clock, store, lanes, claim, answers, metrics, warnings, notFound, soldOut };
 }

@@ -18,9 +18,9 @@ let users = 0;
 /** The calls of the service at a URL. */
 export function callsOf(crowd: Crowd, url: string): ServiceCalls {
   const get = (path: string, headers: Record<string, string> = {}) =>
-    crowd.ask(url, { path, headers });
+    crowd.send(url, { path, headers });
   const send = (method: string, path: string, body: unknown) =>
-    crowd.ask(url, { method, path, body });
+    crowd.send(url, { method, path, body });
   const newUser = () => `user-${++users}`;
   return {
     reads: {

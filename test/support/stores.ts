@@ -61,7 +61,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
       claims.claimBatch({
         batchId,
         couponName,
-        attempts: batch.map((one) => {
+        commands: batch.map((one) => {
           const {
             userId,
             claimId = newId(),

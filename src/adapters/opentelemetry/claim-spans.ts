@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Span, type SpanContext, SpanKind, type Tracer } from '@opentelemetry/api';
 import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
-import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type {
   BatchAnswer,
-  ClaimAttempt,
   ClaimBatch,
   ClaimStore,
   EngineLog,
@@ -12,34 +10,32 @@ import type {
 } from '../../core/claims/ports.ts';
 import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
 
-type Lanes = { claim(attempt: ClaimAttempt): Promise<ClaimOutcome> };
-
-/** A claim that is traced, until it is answered; `wait` is its span in the lane while it is not under way. */
+/** A traced claim until it is answered; `wait` is its span in the lane while it is not under way. */
 type TracedClaim = { request: Span; wait: Span | undefined };
 
-// Beyond these the oldest is settled without a trace.
-const lostMax = 1_000;
+// Batches in doubt beyond these are resolved without a trace, oldest first.
+const inDoubtMax = 1_000;
 
 /**
- * Spans of the engine, by wrapping what it is joined from; the core knows nothing of them. A claim's wait in its lane is
- * a child of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its
- * batch, and the batch to its requests, as many as the limits of a span allow.
+ * Spans of the engine, as wrappers around its parts; the core does not know them. A claim's wait in its lane is a child
+ * of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its batch, and
+ * the batch to its requests, as many as the limits of a span allow.
  */
 export class ClaimSpans {
   private readonly tracer: Tracer;
   private readonly batchTracer: Tracer;
   private readonly claims = new Map<string, TracedClaim>();
-  /** Batches whose answer was lost, the last 1,000. */
-  private readonly lost = new Map<string, Span>();
+  /** The spans of batches in doubt, at most the last `inDoubtMax`. */
+  private readonly inDoubt = new Map<string, Span>();
 
-  /** `batchTracer` records whatever it is asked for: a batch is traced when one of its requests is. */
+  /** `batchTracer` samples every span: a batch is traced when one of its requests is. */
   constructor(tracer: Tracer, batchTracer: Tracer) {
     this.tracer = tracer;
     this.batchTracer = batchTracer;
   }
 
-  /** Tells on the request's span what its claim heard. */
-  wrapClaimCoupon(claimCoupon: ClaimCoupon): ClaimCoupon {
+  /** Sets the outcome of the claim on the request's span. */
+  readonly traceOutcome = (claimCoupon: ClaimCoupon): ClaimCoupon => {
     return async (command) => {
       const span = currentSpan.getStore();
       try {
@@ -51,73 +47,71 @@ export class ClaimSpans {
         throw error;
       }
     };
-  }
+  };
 
   /** Traces how long each claim waits in its lane. */
-  wrapLanes(lanes: Lanes): Lanes {
-    return {
-      claim: async (attempt) => {
-        const request = currentSpan.getStore();
-        if (!request?.isRecording()) return lanes.claim(attempt);
-        const claim: TracedClaim = { request, wait: undefined };
-        this.claims.set(attempt.claimId, claim);
-        this.startWait(claim);
-        try {
-          return await lanes.claim(attempt);
-        } catch (error) {
-          if (claim.wait !== undefined) markFailed(claim.wait, errorType(error));
-          throw error;
-        } finally {
-          claim.wait?.end();
-          this.claims.delete(attempt.claimId);
-        }
-      },
+  readonly traceWait = (claimCoupon: ClaimCoupon): ClaimCoupon => {
+    return async (command) => {
+      const request = currentSpan.getStore();
+      if (!request?.isRecording()) return claimCoupon(command);
+      const claim: TracedClaim = { request, wait: undefined };
+      this.claims.set(command.claimId, claim);
+      this.startWait(claim);
+      try {
+        return await claimCoupon(command);
+      } catch (error) {
+        if (claim.wait !== undefined) markFailed(claim.wait, errorType(error));
+        throw error;
+      } finally {
+        claim.wait?.end();
+        this.claims.delete(command.claimId);
+      }
     };
-  }
+  };
 
-  /** Traces each batch or bundle from its sending to its answer, and how a lost one is settled. */
-  wrapStore(store: ClaimStore): ClaimStore {
+  /** Traces each batch and multi-coupon batch from its sending to its answer, and how a batch in doubt is resolved. */
+  readonly traceStore = (store: ClaimStore): ClaimStore => {
     return {
       ...store,
       claimBatch: async (batch) => {
         const span = this.startBatch('claim batch', [batch]);
         if (span === undefined) return currentSpan.exit(() => store.claimBatch(batch));
         const answer = await this.endAfter(span, () => store.claimBatch(batch));
-        this.tellAnswer(span, [batch], answer);
+        this.recordAnswer(span, [batch], answer);
         return answer;
       },
       claimMultiCoupon: async (batches) => {
-        const span = this.startBatch('claim bundle', batches);
+        const span = this.startBatch('claim multi-coupon batch', batches);
         if (span === undefined) return currentSpan.exit(() => store.claimMultiCoupon(batches));
         const answer = await this.endAfter(span, () => store.claimMultiCoupon(batches));
-        this.tellAnswer(span, batches, answer);
+        this.recordAnswer(span, batches, answer);
         return answer;
       },
       voidBatch: async (couponName, batchId) => {
-        const batch = this.lost.get(batchId);
+        const batch = this.inDoubt.get(batchId);
         if (batch === undefined) {
           return currentSpan.exit(() => store.voidBatch(couponName, batchId));
         }
         const attributes = { 'firstcome.batch.id': batchId };
-        const span = this.batchTracer.startSpan('settle batch', { attributes }, contextOf(batch));
+        const span = this.batchTracer.startSpan('resolve batch', { attributes }, contextOf(batch));
         return this.endAfter(span, async () => {
-          const settled = await store.voidBatch(couponName, batchId);
-          span.setAttribute('firstcome.batch.settled', settled);
-          return settled;
+          const resolution = await store.voidBatch(couponName, batchId);
+          span.setAttribute('firstcome.batch.resolution', resolution);
+          return resolution;
         });
       },
     };
-  }
+  };
 
-  /** Adds to what is told of a lost batch the trace that it has. */
-  wrapLog(log: EngineLog): EngineLog {
+  /** Adds its trace id to a log line about a batch in doubt. */
+  readonly traceLog = (log: EngineLog): EngineLog => {
     return {
       warn: (event, message) => {
-        const batch = this.lost.get(String(event.batchId));
+        const batch = this.inDoubt.get(String(event.batchId));
         log.warn(batch ? { ...event, trace_id: batch.spanContext().traceId } : event, message);
       },
     };
-  }
+  };
 
   private startWait(claim: TracedClaim): void {
     claim.wait = this.tracer.startSpan('wait in lane', {}, contextOf(claim.request));
@@ -128,7 +122,7 @@ export class ClaimSpans {
     const claims = this.tracedClaimsOf(batches);
     if (claims.length === 0) return undefined;
     const links = claims.map(({ request }) => toLink(request.spanContext()));
-    const size = batches.reduce((sum, { attempts }) => sum + attempts.length, 0);
+    const size = batches.reduce((sum, { commands }) => sum + commands.length, 0);
     const span = this.batchTracer.startSpan(name, {
       ...{ kind: SpanKind.INTERNAL, root: true, links },
       attributes: {
@@ -145,13 +139,14 @@ export class ClaimSpans {
     return span;
   }
 
-  private tellAnswer(
+  /** Starts a new wait for the claims that the answer leaves undecided. */
+  private recordAnswer(
     span: Span,
     batches: readonly ClaimBatch[],
     answer: BatchAnswer | MultiCouponAnswer,
   ): void {
     if (answer.kind === 'unknown') {
-      for (const { batchId } of batches) this.keepLost(batchId, span);
+      for (const { batchId } of batches) this.keepInDoubt(batchId, span);
       this.waitAgain(batches);
     } else if (answer.kind === 'decided') {
       if (batches.length > 1) {
@@ -166,12 +161,12 @@ export class ClaimSpans {
     }
   }
 
-  /** A span that somebody reads later keeps its ids when it has ended. */
-  private keepLost(batchId: string, span: Span): void {
-    this.lost.set(batchId, span);
-    if (this.lost.size <= lostMax) return;
-    for (const oldest of this.lost.keys()) {
-      this.lost.delete(oldest);
+  /** The span has ended, but its ids can still be read. */
+  private keepInDoubt(batchId: string, span: Span): void {
+    this.inDoubt.set(batchId, span);
+    if (this.inDoubt.size <= inDoubtMax) return;
+    for (const oldest of this.inDoubt.keys()) {
+      this.inDoubt.delete(oldest);
       return;
     }
   }
@@ -181,12 +176,12 @@ export class ClaimSpans {
   }
 
   private tracedClaimsOf(batches: readonly ClaimBatch[]): TracedClaim[] {
-    return batches.flatMap(({ attempts }) =>
-      attempts.flatMap(({ claimId }) => this.claims.get(claimId) ?? []),
+    return batches.flatMap(({ commands }) =>
+      commands.flatMap(({ claimId }) => this.claims.get(claimId) ?? []),
     );
   }
 
-  /** Runs something in the span and ends it, marked when it failed or its answer is none that was wanted. */
+  /** Runs a call in the span and ends it; a failure, a refusal or a lost answer marks the span as failed. */
   private async endAfter<Result>(span: Span, run: () => Promise<Result>): Promise<Result> {
     try {
       const result = await currentSpan.run(span, run);

@@ -16,7 +16,7 @@ const knownMethods = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'],
 ]);
 
-/** A SERVER span for each request, in the trace of its `traceparent` if that is well formed, else in one of its own. */
+/** A SERVER span for each request: in the trace of its `traceparent` if that is well formed, else in a new trace. */
 export function requestSpans(tracer: Tracer): TraceRequest {
   const propagator = new W3CTraceContextPropagator();
   return ({ id, method: given, url, route, httpVersion, headers }) => {
@@ -52,10 +52,10 @@ export function requestSpans(tracer: Tracer): TraceRequest {
   };
 }
 
-// A name of 128 characters, each of them escaped, and the rest of any route.
+// Enough for a name of 128 characters, each of them percent-encoded, and the rest of any route.
 const pathLengthMax = 2048;
 
-/** Without what stands before the path in an absolute form, which may hold a password, and behind it. */
+/** The path alone. An absolute URL may hold a password before it, and a query may hold values after it. */
 function pathOf(url: string): string {
   const path = url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
   return path.slice(0, pathLengthMax);

@@ -3,23 +3,23 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Context, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 
-/** The span of the request, the batch or the settling that the code which runs now belongs to. */
+/** The span of the request, the batch or its resolution that the running code belongs to. */
 export const currentSpan = new AsyncLocalStorage<Span>();
 
-/** The context whose spans become children of this one. */
+/** Returns the context whose spans become children of this span. */
 export function contextOf(span: Span): Context {
   return trace.setSpan(ROOT_CONTEXT, span);
 }
 
-/** Marks a span as failed. `type` is one of few words; no message is told, as it could hold a value. */
+/** Marks a span as failed. `type` is one of few names; no message is recorded, as it could hold a value. */
 export function markFailed(span: Span, type: string): void {
   span.setAttribute(ATTR_ERROR_TYPE, type);
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** One word for an error: its code (ours, an SQLSTATE, Node's), else the reason of a database fault, else its name. */
+/** A short name for an error: its code (ours, an SQLSTATE, Node's), else the reason of a database fault, else its name. */
 export function errorType(error: unknown): string {
   const { code, reason, name } = error as { code?: unknown; reason?: unknown; name?: unknown };
-  for (const word of [code, reason, name]) if (typeof word === 'string') return word;
+  for (const type of [code, reason, name]) if (typeof type === 'string') return type;
   return '_OTHER';
 }

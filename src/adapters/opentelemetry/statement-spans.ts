@@ -11,13 +11,13 @@ import type { TraceStatement } from '../../core/tracing.ts';
 import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
 
 /**
- * A span for each statement that is run for a request, a batch or a settling. What the service asks for its own sake, as
- * the stock check does, has none. A span holds the name of its statement, never a value.
+ * A span for each statement that runs for a request, for a batch or for its resolution. Statements that no request
+ * caused, such as those of the stock check, have none. A span holds the name of its statement, never a value.
  */
 export function statementSpans(tracer: Tracer): TraceStatement {
   return async (statement, run) => {
     const parent = currentSpan.getStore();
-    // One that has ended is only what a timer was once started in.
+    // A span that has ended is only the one in which a timer was started.
     if (!parent?.isRecording()) return run();
     const name = statement.name.replace(/^firstcome /, '');
     const attributes = {
@@ -39,7 +39,7 @@ export function statementSpans(tracer: Tracer): TraceStatement {
   };
 }
 
-/** The SQLSTATE that the server has sent; undefined where the connection was lost, whose errors have codes of Node's. */
+/** The SQLSTATE that the server sent; undefined when the connection was lost, as those errors have codes of Node. */
 function sqlStateOf(error: unknown): string | undefined {
   const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
   return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;

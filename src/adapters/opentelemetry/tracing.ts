@@ -27,70 +27,70 @@ import { requestSpans } from './request-spans.ts';
 import { currentSpan } from './spans.ts';
 import { statementSpans } from './statement-spans.ts';
 
-/** Where traces go, and who hears that they do not arrive. */
+/** Where traces are sent, and where failures are logged. */
 export type TracingOptions = {
   /** Base URL of the collector. */
   endpoint: string;
   version: string;
-  /** How long one export may take, its repetitions included. */
+  /** How long one export may take, including its retries. */
   exportTimeoutMs: number;
   warn(event: Record<string, unknown>, message: string): void;
 };
 
-/** What traces the parts of one process. */
+/** Traces one process. */
 export type Tracing = {
   traceRequest: TraceRequest;
   traceStatement: TraceStatement;
   claims: ClaimSpans;
-  /** The trace id for what is logged now; nothing outside of a traced request. */
-  idOfNow(): { trace_id?: string };
-  /** Sends what is left, for at most `timeoutMs`. Never rejects. */
+  /** The trace id for a log line of the running code; nothing outside of a traced request. */
+  currentTraceId(): { trace_id?: string };
+  /** Sends the remaining spans, for at most `timeoutMs`. Never rejects. */
   stop(timeoutMs: number): Promise<void>;
 };
 
 /**
  * Starts the tracing of this process. The queue of ended spans is bounded, and spans beyond it are dropped: a collector
- * that is slow or away never makes a claim wait.
+ * that is slow or unreachable never delays a claim.
  */
 export function startTracing(options: TracingOptions): Tracing {
-  const told = reportDiagnostics(options.warn);
+  const diagnostics = logDiagnostics(options.warn);
   try {
     const tracing = createTracing(options);
-    told.started();
+    diagnostics.started();
     return {
       ...tracing,
       async stop(timeoutMs) {
         await tracing.stop(timeoutMs);
-        told.end();
+        diagnostics.end();
       },
     };
   } catch (error) {
-    told.end();
+    diagnostics.end();
     throw error;
   }
 }
 
 /**
- * Logs what the packages do not understand of their variables, which they read while they are set up, and after
- * `started` once that spans were dropped. Else they would tell of every export that fails and every link too many.
+ * Logs the environment variables that the packages do not understand, which they read while they are set up; after
+ * `started` only the first time that spans are dropped. The packages report every failed export and every surplus link.
  */
-function reportDiagnostics(warn: TracingOptions['warn']): { started(): void; end(): void } {
+function logDiagnostics(warn: TracingOptions['warn']): { started(): void; end(): void } {
   let starting = true;
-  let toldOfDrops = false;
-  const tell = (reason: string) => {
+  let isDropLogged = false;
+  const log = (reason: string) => {
     if (starting) {
       warn({ reason }, 'a variable of OpenTelemetry is not understood and has no effect');
-    } else if (!toldOfDrops && /^Dropped \d+ spans /.test(reason)) {
-      toldOfDrops = true;
+    } else if (!isDropLogged && /^Dropped \d+ spans /.test(reason)) {
+      isDropLogged = true;
       warn(
         { reason },
-        'spans end faster than the collector takes them, and some are dropped; claims go on',
+        'the collector is slower than the service, and some spans are dropped; claims are not affected',
       );
     }
   };
   const ignore = () => undefined;
   diag.setLogger(
-    { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
+    { error: log, warn: log, info: ignore, debug: ignore, verbose: ignore },
     { suppressOverrideMessage: true, logLevel: DiagLogLevel.WARN },
   );
   return {
@@ -114,22 +114,22 @@ function createTracing(options: TracingOptions): Tracing {
   const url = `${options.endpoint.replace(/\/+$/, '')}/v1/traces`;
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: options.exportTimeoutMs });
   const processor = new BatchSpanProcessor(
-    tellingOnce(exporter, (reason) =>
+    reportingOnce(exporter, (reason) =>
       options.warn(
         { url, reason },
-        'traces cannot be sent to the collector and are dropped; claims go on',
+        'traces cannot be sent to the collector and are dropped; claims are not affected',
       ),
     ),
   );
   const provider = new BasicTracerProvider({ resource, spanProcessors: [processor] });
   const sampler = new AlwaysOnSampler();
-  const ofBatches = new BasicTracerProvider({ resource, sampler, spanProcessors: [processor] });
+  const batchProvider = new BasicTracerProvider({ resource, sampler, spanProcessors: [processor] });
   const tracer = provider.getTracer('firstcome', options.version);
   return {
     traceRequest: requestSpans(tracer),
     traceStatement: statementSpans(tracer),
-    claims: new ClaimSpans(tracer, ofBatches.getTracer('firstcome', options.version)),
-    idOfNow() {
+    claims: new ClaimSpans(tracer, batchProvider.getTracer('firstcome', options.version)),
+    currentTraceId() {
       const span = currentSpan.getStore();
       return span === undefined ? {} : { trace_id: span.spanContext().traceId };
     },
@@ -144,18 +144,18 @@ function createTracing(options: TracingOptions): Tracing {
   };
 }
 
-/** Tells of an export that failed, and then of none until one has succeeded. */
-function tellingOnce(
+/** Reports an export that failed, and then no other until one has succeeded. */
+function reportingOnce(
   exporter: SpanExporter,
-  tell: (reason: string | undefined) => void,
+  report: (reason: string | undefined) => void,
 ): SpanExporter {
-  let told = false;
+  let isReported = false;
   return {
     export(spans, onResult) {
       exporter.export(spans, (result: ExportResult) => {
         const failed = result.code === ExportResultCode.FAILED;
-        if (failed && !told) tell(result.error?.message);
-        told = failed;
+        if (failed && !isReported) report(result.error?.message);
+        isReported = failed;
         onResult({ code: ExportResultCode.SUCCESS });
       });
     },

@@ -19,7 +19,7 @@ describe('an array of texts in the binary format', () => {
     );
   });
 
-  it('tells that it holds no null when it holds none', () => {
+  it('has no null flag when it has no null', () => {
     expect(hex(['a'])).toBe(
       [...['00000001', '00000000', '00000019', '00000001', '00000001'], ...['00000001', '61']].join(
         '',
@@ -32,7 +32,7 @@ describe('an array of texts in the binary format', () => {
     expect(hex([''])).toBe('000000010000000000000019000000010000000100000000');
   });
 
-  it('has the replacement character where half of a surrogate pair stands alone', () => {
+  it('has the replacement character for a lone surrogate', () => {
     expect(hex(['\ud800']).slice(-14)).toBe('00000003efbfbd');
   });
 });

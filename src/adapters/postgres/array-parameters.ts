@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * A `text[]` as a parameter in the binary format of the protocol, which the driver passes on as it is. Its own way, a
- * text with quotes that the server parses, costs both sides several times as much for each element.
+ * A `text[]` as a parameter in the binary format of the protocol, which the driver sends unchanged. The driver's own
+ * form, a quoted text that the server parses, costs both sides several times as much for each element.
  *
  * The format is that of `array_recv` in PostgreSQL's `src/backend/utils/adt/arrayfuncs.c`: the number of dimensions,
- * whether there are nulls, the type of the elements, for each dimension its length and lower bound; then each element
- * as its length in bytes, -1 for null, and its bytes. All numbers have 32 bits, the highest byte first.
+ * whether there are nulls, the type of the elements, and for each dimension its length and lower bound; then each
+ * element as its length in bytes, -1 for null, and its bytes. All numbers have 32 bits, the highest byte first.
  */
 import pg from 'pg';
 
@@ -15,8 +15,8 @@ const lengthBytes = 4;
 const unitBytesMax = 3;
 
 /**
- * A `text[]` of what `textOf` gives for each item, undefined for null. Lone surrogates become U+FFFD, as everywhere in
- * UTF-8.
+ * Returns a `text[]` of the texts that `textOf` returns for the items; undefined stands for null. Lone surrogates become
+ * U+FFFD, as everywhere in UTF-8.
  */
 export function textArray<Item>(
   items: readonly Item[],

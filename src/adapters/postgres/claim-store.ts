@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { bulkhead } from 'cockatiel';
-import type { Claim } from '../../core/claims/claim.ts';
-import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
+import type { Claim, ClaimCommand, ClaimOutcome } from '../../core/claims/claim.ts';
 import type {
   BatchAnswer,
-  ClaimAttempt,
   ClaimBatch,
   ClaimReader,
   ClaimStore,
@@ -22,9 +20,9 @@ import { statement, withArrayRows } from './statements.ts';
 /** In the order of the columns in `sql/claim-batch.sql`. */
 type DecisionRow = [
   outcome: ClaimOutcome['outcome'],
-  /** How many claims of the batch, one behind the other, hear this; their positions count up. */
+  /** How many consecutive claims of the batch have this outcome; their positions count up. */
   claims: number,
-  /** Of the claim that the user holds; null where it is the one that was sent. */
+  /** Of the claim that the user holds; null when it is the one that was sent. */
   claimId: string | null,
   position: number | null,
   claimedAt: string | null,
@@ -39,8 +37,8 @@ type ClaimRow = {
   claimed_at: string;
 };
 
-/** In the order of the columns in `sql/claim-multi-coupon.sql`; places are counted from 1. */
-type WinnerRow = [place: number, position: number, claimedAt: string];
+/** In the order of the columns in `sql/claim-multi-coupon.sql`; `number` counts the claims of the batch from 1. */
+type WinnerRow = [number: number, position: number, claimedAt: string];
 
 const claimBatch = withArrayRows(statement('claim-batch'));
 const claimMultiCoupon = withArrayRows(statement('claim-multi-coupon'));
@@ -49,27 +47,28 @@ const findCouponNames = statement('find-coupon-names');
 const findClaim = statement('find-claim');
 const listClaims = statement('list-claims');
 
-/** Decides claims in PostgreSQL. Batches have connections of their own, so that readers never make them wait. */
+/** Decides claims in PostgreSQL. Batches have connections of their own, so they never wait for readers. */
 export function postgresClaimStore(databases: {
   forBatches: Database;
   forQueries: Database;
   nowMs(): number;
 }): ClaimStore {
   const { forBatches, forQueries, nowMs } = databases;
-  // A try to settle may wait for a lock, and one frozen process can hold those of a whole bundle: readers keep the rest.
-  const settling = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
+  // A void mark may wait for a lock, and one frozen process can hold the locks of a whole multi-coupon batch. Readers
+  // keep the other connections.
+  const voidMarks = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
   return {
     async claimBatch(batch): Promise<BatchAnswer> {
-      const { attempts } = batch;
+      const { commands } = batch;
       const startedMs = nowMs();
       try {
         const rows = await forBatches.run<DecisionRow>(claimBatch, [
           batch.batchId,
           batch.couponName,
-          textArray(attempts, userIdOf),
-          textArray(attempts, claimIdOf),
-          textArray(attempts, keyOf),
-          doUsersDiffer(attempts),
+          textArray(commands, userIdOf),
+          textArray(commands, claimIdOf),
+          textArray(commands, keyOf),
+          doUsersDiffer(commands),
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
         return { kind: 'decided', outcomes: toOutcomes(batch, rows), commitSeconds };
@@ -79,22 +78,22 @@ export function postgresClaimStore(databases: {
     },
 
     async claimMultiCoupon(batches): Promise<MultiCouponAnswer> {
-      const attempts = batches.map((batch) => onlyAttemptOf(batch));
+      const commands = batches.map((batch) => onlyCommandOf(batch));
       const startedMs = nowMs();
       try {
         const rows = await forBatches.run<WinnerRow>(claimMultiCoupon, [
           textArray(batches, (batch) => batch.batchId),
           textArray(batches, (batch) => batch.couponName),
-          textArray(attempts, userIdOf),
-          textArray(attempts, claimIdOf),
-          textArray(attempts, keyOf),
+          textArray(commands, userIdOf),
+          textArray(commands, claimIdOf),
+          textArray(commands, keyOf),
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
-        const outcomes = attempts.map((): ClaimOutcome | undefined => undefined);
-        for (const [place, position, claimedAt] of rows) {
-          const attempt = attempts[place - 1];
-          invariant(attempt, 'winners are claims of the bundle');
-          outcomes[place - 1] = won(attempt, position, claimedAt);
+        const outcomes = commands.map((): ClaimOutcome | undefined => undefined);
+        for (const [number, position, claimedAt] of rows) {
+          const command = commands[number - 1];
+          invariant(command, 'winners are claims of the multi-coupon batch');
+          outcomes[number - 1] = won(command, position, claimedAt);
         }
         return { kind: 'decided', outcomes, commitSeconds };
       } catch (error) {
@@ -103,10 +102,10 @@ export function postgresClaimStore(databases: {
     },
 
     async voidBatch(couponName, batchId) {
-      const [row] = await settling.execute(() =>
+      const [row] = await voidMarks.execute(() =>
         forQueries.run<{ settled: string | null }>(voidBatch, [couponName, batchId]),
       );
-      // Without the coupon the batch has nothing that it could commit to.
+      // Without the coupon there is nothing that the batch could commit to.
       return row?.settled === 'claimed' ? 'committed' : 'void';
     },
 
@@ -150,7 +149,7 @@ const refusalReasons: Record<Exclude<FaultReason, 'lost'>, RefusalReason> = {
   conflict: 'busy',
   invalid: 'invalid',
   refused: 'refused',
-  // A batch that was given up for lost: no claim waits for this answer.
+  // The batch was in doubt and is marked void: no claim waits for this answer.
   void: 'broken',
   broken: 'broken',
 };
@@ -167,48 +166,48 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
   };
 }
 
-const userIdOf = (attempt: ClaimAttempt) => attempt.userId;
-const claimIdOf = (attempt: ClaimAttempt) => attempt.claimId;
-const keyOf = (attempt: ClaimAttempt) => attempt.idempotencyKey;
+const userIdOf = (command: ClaimCommand) => command.userId;
+const claimIdOf = (command: ClaimCommand) => command.claimId;
+const keyOf = (command: ClaimCommand) => command.idempotencyKey;
 
-function doUsersDiffer(attempts: readonly ClaimAttempt[]): boolean {
+function doUsersDiffer(commands: readonly ClaimCommand[]): boolean {
   const users = new Set<string>();
-  for (const { userId } of attempts) users.add(userId);
-  return users.size === attempts.length;
+  for (const { userId } of commands) users.add(userId);
+  return users.size === commands.length;
 }
 
-function onlyAttemptOf({ attempts: [attempt, ...others] }: ClaimBatch): ClaimAttempt {
-  invariant(attempt && others.length === 0, 'a batch in a bundle has one claim');
-  return attempt;
+function onlyCommandOf({ commands: [command, ...others] }: ClaimBatch): ClaimCommand {
+  invariant(command && others.length === 0, 'a batch in a multi-coupon batch has one claim');
+  return command;
 }
 
 function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
-  if (rows.length === 0) return batch.attempts.map(() => ({ outcome: 'coupon_not_found' }));
+  if (rows.length === 0) return batch.commands.map(() => ({ outcome: 'coupon_not_found' }));
   const outcomes: ClaimOutcome[] = [];
   for (const row of rows) {
     for (let index = 0; index < row[1]; index += 1) {
-      const attempt = batch.attempts[outcomes.length];
-      invariant(attempt, 'a decision for each claim of a batch, and no more');
-      outcomes.push(toOutcome(attempt, row, index));
+      const command = batch.commands[outcomes.length];
+      invariant(command, 'a decision for each claim of a batch, and no more');
+      outcomes.push(toOutcome(command, row, index));
     }
   }
   return outcomes;
 }
 
-/** What the claim at `index` of the row's run hears. */
-function toOutcome(attempt: ClaimAttempt, row: DecisionRow, index: number): ClaimOutcome {
+/** The outcome of the claim at `index` among those that the row stands for. */
+function toOutcome(command: ClaimCommand, row: DecisionRow, index: number): ClaimOutcome {
   const [outcome, , claimId, position, claimedAt, opensAt, opensInSeconds] = row;
   switch (outcome) {
     case 'claimed':
-      return won(attempt, (position as number) + index, claimedAt as string);
+      return won(command, (position as number) + index, claimedAt as string);
     case 'replayed':
     case 'already_claimed':
       return {
         outcome,
         claim: {
           claimId: claimId as string,
-          couponName: attempt.couponName,
-          userId: attempt.userId,
+          couponName: command.couponName,
+          userId: command.userId,
           position: position as number,
           claimedAt: toMicroseconds(claimedAt as string),
         },
@@ -224,14 +223,14 @@ function toOutcome(attempt: ClaimAttempt, row: DecisionRow, index: number): Clai
   }
 }
 
-/** The claim is stored under the id it was sent with. */
-function won(attempt: ClaimAttempt, position: number, claimedAt: string): ClaimOutcome {
+/** The claim is stored under the id that it was sent with. */
+function won(command: ClaimCommand, position: number, claimedAt: string): ClaimOutcome {
   return {
     outcome: 'claimed',
     claim: {
-      claimId: attempt.claimId,
-      couponName: attempt.couponName,
-      userId: attempt.userId,
+      claimId: command.claimId,
+      couponName: command.couponName,
+      userId: command.userId,
       position,
       claimedAt: toMicroseconds(claimedAt),
     },
@@ -248,7 +247,7 @@ function toClaim(couponName: string, row: ClaimRow): Claim {
   };
 }
 
-/** The time with all six digits of its fraction, of which the database leaves out zeros: as texts they sort by time. */
+/** Adds the zeros that the database leaves out of the fraction, so that times sort as texts. */
 function toMicroseconds(time: string): string {
   if (time.length === fullTimeLength) return time;
   const [seconds, fraction = ''] = time.slice(0, -1).split('.');

@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ClaimCommand } from './claim.ts';
-import type { ClaimLanes } from './claim-lanes.ts';
-import type { ClaimOutcome } from './claim-outcome.ts';
-import type { KnownCoupons } from './known-coupons.ts';
+import type { Clock } from '../clock.ts';
+import { AppError } from '../errors.ts';
+import type { ClaimCommand, ClaimOutcome } from './claim.ts';
+import type { ClaimMetrics } from './ports.ts';
 
 /**
- * Claims one unit of a coupon for a user. Resolves with a decision that is committed; rejects with an `AppError` that
- * tells whether anything may have changed.
+ * Claims one unit of a coupon for a user. Resolves with a decision that is committed; rejects with an `AppError` whose
+ * code says whether anything may have changed. Each optional part of the engine wraps a function of this type.
  */
 export type ClaimCoupon = (command: ClaimCommand) => Promise<ClaimOutcome>;
 
-/** Refuses what needs no lock (a coupon that does not exist), then lets the claim wait in its coupon's lane. */
-export function claimCouponWith(parts: {
-  knownCoupons: KnownCoupons;
-  lanes: Pick<ClaimLanes, 'claim'>;
-  newClaimId(): string;
-}): ClaimCoupon {
-  const { knownCoupons, lanes, newClaimId } = parts;
-  // Each member by name: a spread would be copied member by member at every claim.
-  const claim = ({ couponName, userId, idempotencyKey }: ClaimCommand) =>
-    lanes.claim({ couponName, userId, idempotencyKey, claimId: newClaimId() });
+/** Counts every answer, and the time to it, by its outcome or by the code of its fault. */
+export function withMetrics(
+  claimCoupon: ClaimCoupon,
+  metrics: Pick<ClaimMetrics, 'answered'>,
+  clock: Pick<Clock, 'nowMs'>,
+): ClaimCoupon {
   return (command) => {
-    if (knownCoupons.has(command.couponName)) return claim(command);
-    return knownCoupons
-      .find(command.couponName)
-      .then((found) => (found ? claim(command) : { outcome: 'coupon_not_found' }));
+    const arrivedMs = clock.nowMs();
+    const count = (outcome: string) =>
+      metrics.answered(outcome, (clock.nowMs() - arrivedMs) / 1000);
+    return claimCoupon(command).then(
+      (outcome) => {
+        count(outcome.outcome);
+        return outcome;
+      },
+      (error: unknown) => {
+        count(error instanceof AppError ? error.code : 'internal');
+        throw error;
+      },
+    );
   };
 }

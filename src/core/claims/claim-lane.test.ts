@@ -1,46 +1,132 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { anAttempt, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
+import { settled } from '../../../test/support/fixed-clock.ts';
+import { aCommand, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { AppError, FieldError } from '../errors.ts';
 import { ClaimLane } from './claim-lane.ts';
 import { PendingClaim } from './pending-claim.ts';
-import type { RefusalReason } from './ports.ts';
+import type { BatchResolution, RefusalReason } from './ports.ts';
 
 function setup(users = '') {
-  const lane = new ClaimLane('LAUNCH');
+  const events: string[] = [];
+  const lane = new ClaimLane('LAUNCH', {
+    onReady: () => events.push('ready'),
+    onIdle: () => events.push('idle'),
+  });
   const newBatchId = numbered('batch-');
-  const told = new Map<string, string>();
+  const answered = new Map<string, string>();
   const add = (userIds: string, arrivedMs = 0) => {
     for (const userId of userIds) {
-      const claim = new PendingClaim(anAttempt(userId), arrivedMs, () => undefined);
+      const claim = new PendingClaim(aCommand(userId), arrivedMs, () => undefined);
       claim.answer.then(
-        (outcome) => told.set(userId, outcome.outcome),
-        (error: AppError) => told.set(userId, error.code),
+        (outcome) => answered.set(userId, outcome.outcome),
+        (error: AppError) => answered.set(userId, error.code),
       );
       lane.add(claim);
     }
   };
+  /** Sends the next batch, and returns its id and users; undefined when the lane has none. */
   const take = (sizeMax = 100) => {
+    if (lane.stateKind === 'idle') return undefined;
     const batch = lane.takeBatch(newBatchId, sizeMax);
-    return batch && `${batch.batchId}: ${batch.attempts.map(({ userId }) => userId).join('')}`;
+    return batch && `${batch.batchId}: ${batch.commands.map(({ userId }) => userId).join('')}`;
   };
   const decideAll = () => {
-    const attempts = lane.sent?.attempts ?? [];
-    const outcomes = attempts.map((attempt, index) => claimed(attempt, index + 1));
-    lane.apply({ kind: 'decided', outcomes, commitSeconds: 0 });
+    const commands = lane.batch?.commands ?? [];
+    lane.decide(commands.map((command, index) => claimed(command, index + 1)));
   };
   const refuse = (reason: RefusalReason, fields?: FieldError[]) =>
-    lane.apply({ kind: 'refused', reason, cause: undefined, ...(fields && { fields }) });
-  /** Everything told so far, a line for each word, users in order of the telling. */
-  const heard = async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    const lines: Record<string, string> = {};
-    for (const [userId, word] of told) lines[word] = (lines[word] ?? '') + userId;
-    return lines;
+    lane.refuse({ kind: 'refused', reason, cause: undefined, ...(fields && { fields }) });
+  const loseAndResolve = (resolution: BatchResolution) => {
+    lane.answerLost();
+    lane.batchResolved(resolution);
+  };
+  /** The users by their answers so far, in order of the answers. */
+  const answers = async () => {
+    await settled();
+    const usersByAnswer: Record<string, string> = {};
+    for (const [userId, answer] of answered) {
+      usersByAnswer[answer] = (usersByAnswer[answer] ?? '') + userId;
+    }
+    return usersByAnswer;
   };
   add(users);
-  return { lane, add, take, decideAll, refuse, heard };
+  return { lane, events, add, take, decideAll, refuse, loseAndResolve, answers };
 }
+
+describe('the state of a lane', () => {
+  it('goes from idle over ready and sending back to idle for a single claim', () => {
+    const { lane, events, add, take, decideAll } = setup();
+    const states = [lane.stateKind];
+    for (const step of [() => add('a'), take, decideAll]) {
+      step();
+      states.push(lane.stateKind);
+    }
+    expect(states).toEqual(['idle', 'ready', 'sending', 'idle']);
+    expect(events).toEqual(['ready', 'idle']);
+  });
+
+  it('becomes ready once, however many claims arrive before the next batch is sent', () => {
+    const { events, add, take, decideAll } = setup('abc');
+    expect(events).toEqual(['ready']);
+    take();
+    add('de');
+    expect(events).toEqual(['ready']);
+    decideAll();
+    expect(events).toEqual(['ready', 'ready']);
+  });
+
+  it('stays in doubt until the batch is resolved, and is ready then', () => {
+    const { lane, events, add, take } = setup('a');
+    take();
+    lane.answerLost();
+    add('b');
+    expect(lane.stateKind).toBe('in doubt');
+    expect(events).toEqual(['ready']);
+    lane.batchResolved('void');
+    expect(lane.stateKind).toBe('ready');
+    expect(events).toEqual(['ready', 'ready']);
+  });
+
+  it('becomes idle when every claim of the next batch has expired', () => {
+    const { lane, events, take } = setup('a');
+    lane.expire(1);
+    expect(lane.stateKind).toBe('ready');
+    expect(take()).toBeUndefined();
+    expect(lane.stateKind).toBe('idle');
+    expect(events).toEqual(['ready', 'idle']);
+  });
+
+  it('allows no answer to a batch that is not under way', () => {
+    const { lane, take, decideAll, refuse } = setup('a');
+    const isSending = 'a batch of the lane is sending';
+    for (const step of [decideAll, () => refuse('busy'), () => lane.retryUndecided()]) {
+      expect(step).toThrow(isSending);
+    }
+    take();
+    lane.answerLost();
+    expect(decideAll).toThrow(isSending);
+    expect(() => lane.answerLost()).toThrow(isSending);
+  });
+
+  it('allows no resolution of a batch that is not in doubt', () => {
+    const { lane, take } = setup('a');
+    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+    take();
+    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+  });
+
+  it('allows no new batch while one is under way or in doubt, or when no claim waits', () => {
+    const { lane, add, take } = setup('a');
+    take();
+    add('b');
+    const onlyReady = 'only a ready lane sends a batch';
+    expect(take).toThrow(onlyReady);
+    lane.answerLost();
+    expect(take).toThrow(onlyReady);
+    expect(() => setup().lane.takeBatch(numbered(''), 1)).toThrow(onlyReady);
+  });
+});
 
 describe('a batch', () => {
   it('takes claims in order of arrival, at most as many as allowed', () => {
@@ -54,40 +140,26 @@ describe('a batch', () => {
     expect(take(2)).toBeUndefined();
   });
 
-  it('leaves out whom an answer has reached already, and is not sent for them alone', async () => {
-    const { lane, add, take, heard } = setup('ab');
+  it('leaves out claims that are answered already, and is not sent for them alone', async () => {
+    const { lane, add, take, answers } = setup('ab');
     lane.expire(1);
     add('c', 5);
     expect(take()).toBe('batch-1: c');
-    expect(await heard()).toEqual({ overloaded: 'ab' });
-  });
-
-  it('is never taken while another one is under way', () => {
-    const { add, take } = setup('a');
-    take();
-    add('b');
-    expect(() => take()).toThrow('a lane has one batch under way');
+    expect(await answers()).toEqual({ overloaded: 'ab' });
   });
 
   it('answers each claim with its own outcome', async () => {
-    const { lane, take, heard } = setup('abc');
+    const { lane, take, answers } = setup('abc');
     take();
-    const outcomes = [
-      { outcome: 'sold_out' },
-      claimed(anAttempt('b'), 1),
-      { outcome: 'closed' },
-    ] as const;
-    lane.apply({ kind: 'decided', outcomes: [...outcomes], commitSeconds: 0 });
-    expect(await heard()).toEqual({ sold_out: 'a', claimed: 'b', closed: 'c' });
-    expect(lane.sent).toBeUndefined();
+    lane.decide([{ outcome: 'sold_out' }, claimed(aCommand('b'), 1), { outcome: 'closed' }]);
+    expect(await answers()).toEqual({ sold_out: 'a', claimed: 'b', closed: 'c' });
+    expect(lane.batch).toBeUndefined();
   });
 
-  it('whose answer has too few outcomes is a bug that is not passed over', () => {
+  it('fails an invariant when its answer has too few outcomes', () => {
     const { lane, take } = setup('ab');
     take();
-    expect(() => lane.apply({ kind: 'decided', outcomes: [], commitSeconds: 0 })).toThrow(
-      'one outcome for each claim of a batch',
-    );
+    expect(() => lane.decide([])).toThrow('one outcome for each claim of a batch');
   });
 
   it.each([
@@ -96,33 +168,33 @@ describe('a batch', () => {
     ['broken', 'internal'],
     ['refused', 'unavailable'],
     ['invalid', 'invalid_request'],
-  ] as const)('refused as %s is told to each as %s', async (reason, code) => {
-    const { take, refuse, heard } = setup('ab');
+  ] as const)('turns a refusal as %s into %s for each claim', async (reason, code) => {
+    const { take, refuse, answers } = setup('ab');
     while (take()) refuse(reason);
-    expect(await heard()).toEqual({ [code]: 'ab' });
+    expect(await answers()).toEqual({ [code]: 'ab' });
   });
 });
 
-describe('a claim that the database refuses', () => {
+describe('halving a refused batch', () => {
   it.each(['abcdX', 'Xbcde', 'abXde', 'X', 'abXcdXe', 'abcdefghijklmnopXrstuvwxyz'])(
-    'is found by halving in %s: it alone is refused, and the others are decided in order',
+    'finds the refused claims in %s: only they are refused, and the others are decided in order',
     async (users) => {
-      const { add, take, decideAll, refuse, heard } = setup(users);
+      const { add, take, decideAll, refuse, answers } = setup(users);
       add('12');
       for (let batch = take(users.length); batch; batch = take(users.length)) {
         if (batch.includes('X')) refuse('refused');
         else decideAll();
       }
       const bad = users.replaceAll(/[^X]/g, '');
-      expect(await heard()).toEqual({
-        // Users of one name share a line here.
+      expect(await answers()).toEqual({
+        // Two users named X have one entry.
         ...(bad !== '' && { unavailable: 'X' }),
         claimed: `${users.replaceAll('X', '')}12`,
       });
     },
   );
 
-  it('costs no more batches than twice the halvings that find it', () => {
+  it('finds one refused claim among 32 with two batches for each halving', () => {
     const users = 'abcdefghijklmnopqrstuvwxyz0123X4'.slice(0, 32);
     const { take, decideAll, refuse } = setup(users);
     let batches = 0;
@@ -134,9 +206,9 @@ describe('a claim that the database refuses', () => {
     expect(batches).toBe(1 + 2 * Math.log2(32));
   });
 
-  it('for a value that its caller can correct gets the field, and no other claim does', async () => {
+  it('reports the invalid field to the one claim that has it', async () => {
     const { lane, take, decideAll, refuse } = setup('ab');
-    const claim = new PendingClaim(anAttempt('X'), 0, () => undefined);
+    const claim = new PendingClaim(aCommand('X'), 0, () => undefined);
     const fault = claim.answer.catch((error: AppError) => error);
     lane.add(claim);
     const fields = [{ field: 'user_id', message: 'must be shorter' }];
@@ -149,7 +221,7 @@ describe('a claim that the database refuses', () => {
     });
   });
 
-  /** Sends until nothing waits; refuses each batch that holds an X. Returns how many batches it took. */
+  /** Sends until no claim waits, and refuses each batch with an X. Returns the number of batches. */
   const sendAll = (
     { take, decideAll, refuse }: ReturnType<typeof setup>,
     reason: 'refused' | 'invalid' = 'refused',
@@ -162,10 +234,10 @@ describe('a claim that the database refuses', () => {
     }
     return batches;
   };
-  /** Claims of users of their own: `X` and a number, or a number alone. */
+  /** Adds claims of different users: `X` and a number where it is to be refused, else a number. */
   const addMany = ({ lane }: ReturnType<typeof setup>, refused: readonly boolean[]) =>
     refused.map((isRefused, index) => {
-      const claim = new PendingClaim(anAttempt(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
+      const claim = new PendingClaim(aCommand(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
       lane.add(claim);
       return claim.answer.then(
         ({ outcome }): string => outcome,
@@ -173,7 +245,7 @@ describe('a claim that the database refuses', () => {
       );
     });
 
-  it('leaves every other claim decided, however many are refused among them', async () => {
+  it('decides every other claim, however many are refused among them', async () => {
     const parts = setup();
     const isRefused = Array.from({ length: 1_000 }, (_, index) => index % 3 !== 0);
     const answers = addMany(parts, isRefused);
@@ -183,7 +255,7 @@ describe('a claim that the database refuses', () => {
     );
   });
 
-  it('like all of its batch costs few batches, and the next batch is halved again', async () => {
+  it('takes few batches when every claim is refused, and halves the next batch again', async () => {
     const parts = setup();
     const answers = addMany(parts, Array(1_000).fill(true));
     expect(sendAll(parts)).toBeLessThan(60);
@@ -193,7 +265,7 @@ describe('a claim that the database refuses', () => {
     expect(await Promise.all(later)).toEqual(['claimed', 'unavailable', 'claimed']);
   });
 
-  it('together with others is never blamed for a value that may be that of another claim', async () => {
+  it('blames no claim for a field that may be that of another claim', async () => {
     const parts = setup();
     const pending = addMany(parts, Array(100).fill(true));
     sendAll(parts, 'invalid');
@@ -203,98 +275,113 @@ describe('a claim that the database refuses', () => {
   });
 });
 
-describe('a batch whose answer was lost', () => {
-  it('is sent again before newer claims, as one batch under a new id', () => {
-    const { lane, add, take, decideAll } = setup('ab');
+describe('a batch in doubt', () => {
+  it('counts as lost in a row until a batch is decided', () => {
+    const { lane, take, decideAll, loseAndResolve } = setup('a');
+    const counts = [lane.lostInARow];
+    for (let loss = 0; loss < 2; loss += 1) {
+      take();
+      loseAndResolve('void');
+      counts.push(lane.lostInARow);
+    }
+    take();
+    decideAll();
+    counts.push(lane.lostInARow);
+    expect(counts).toEqual([0, 1, 2, 0]);
+  });
+
+  it('is sent again before newer claims, as one batch with a new id', () => {
+    const { add, take, decideAll, loseAndResolve } = setup('ab');
     expect(take()).toBe('batch-1: ab');
     add('cd');
-    lane.sendAgain('void');
+    loseAndResolve('void');
     expect(take()).toBe('batch-2: ab');
     decideAll();
     expect(take()).toBe('batch-3: cd');
   });
 
-  it('keeps its claim ids, by which a stored claim is recognised', () => {
-    const { lane, take } = setup('ab');
+  it('keeps its claim ids, which identify the stored claims', () => {
+    const { lane, take, loseAndResolve } = setup('ab');
     take();
-    const before = lane.sent?.attempts;
-    lane.sendAgain('committed');
+    const before = lane.batch?.commands;
+    loseAndResolve('committed');
     take();
-    expect(lane.sent?.attempts).toEqual(before);
+    expect(lane.batch?.commands).toEqual(before);
   });
 
-  it('leaves a claim unknown while it is not settled', async () => {
-    const { lane, take, heard } = setup('a');
+  it('leaves a claim that expires unknown while it is not resolved', async () => {
+    const { lane, take, answers } = setup('a');
     take();
     lane.expire(1);
-    expect(await heard()).toEqual({ outcome_unknown: 'a' });
+    expect(await answers()).toEqual({ outcome_unknown: 'a' });
   });
 
-  it('leaves a claim refused for certain once it is void', async () => {
-    const { lane, take, heard } = setup('a');
+  it('lets a claim that expires be refused once it is void', async () => {
+    const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    lane.sendAgain('void');
+    loseAndResolve('void');
     lane.expire(1);
-    expect(await heard()).toEqual({ overloaded: 'a' });
+    expect(await answers()).toEqual({ overloaded: 'a' });
   });
 
-  it('leaves a claim unknown for good once it is known to be committed', async () => {
-    const { lane, take, heard } = setup('a');
+  it('leaves a claim that expires unknown once it is known to be committed', async () => {
+    const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    lane.sendAgain('committed');
+    loseAndResolve('committed');
     lane.expire(1);
-    expect(await heard()).toEqual({ outcome_unknown: 'a' });
+    expect(await answers()).toEqual({ outcome_unknown: 'a' });
   });
 
   it.each(['not_sent', 'busy', 'broken', 'refused', 'invalid'] as const)(
-    'and was committed is never denied when its claims are sent again and refused as %s',
+    'never denies a committed claim that is sent again and refused as %s',
     async (reason) => {
-      const { lane, take, refuse, heard } = setup('a');
+      const { take, refuse, loseAndResolve, answers } = setup('a');
       take();
-      lane.sendAgain('committed');
+      loseAndResolve('committed');
       take();
       refuse(reason);
-      expect(await heard()).toEqual({ outcome_unknown: 'a' });
+      expect(await answers()).toEqual({ outcome_unknown: 'a' });
     },
   );
 
-  it('and was committed is never denied when a later batch with its claims is void', async () => {
-    const { lane, take, refuse, heard } = setup('ab');
+  it('never denies a committed claim when a later batch with it is void', async () => {
+    const { lane, take, refuse, loseAndResolve, answers } = setup('ab');
     take();
-    lane.sendAgain('committed');
+    loseAndResolve('committed');
     take();
-    lane.sendAgain('void');
+    loseAndResolve('void');
     lane.expire(1);
     take();
-    expect(lane.sent).toBeUndefined();
-    expect(() => refuse('busy')).toThrow('a batch is under way');
-    expect(await heard()).toEqual({ outcome_unknown: 'ab' });
+    expect(lane.batch).toBeUndefined();
+    expect(() => refuse('busy')).toThrow('a batch of the lane is sending');
+    expect(await answers()).toEqual({ outcome_unknown: 'ab' });
   });
 
-  it('refuses at once whoever was not sent, and nobody who was', async () => {
-    const { lane, add, take, heard } = setup('ab');
+  it('lets the claims that were not sent be refused at once, and no other', async () => {
+    const { lane, add, take, answers } = setup('ab');
     take();
+    lane.answerLost();
     add('cd');
-    lane.refuseUnsent('the database cannot be reached', undefined);
-    expect(await heard()).toEqual({ unavailable: 'cd' });
+    lane.failUnsent('the database cannot be reached', undefined);
+    expect(await answers()).toEqual({ unavailable: 'cd' });
     expect(lane.waiting).toBe(0);
   });
 });
 
 describe('the age of a claim', () => {
-  it('ends its wait from the limit on, not before', async () => {
-    const { lane, add, heard } = setup();
+  it('ends its wait above the limit, and not at it', async () => {
+    const { lane, add, answers } = setup();
     add('a', 10);
     add('b', 20);
     lane.expire(10);
-    expect(await heard()).toEqual({});
+    expect(await answers()).toEqual({});
     lane.expire(11);
-    expect(await heard()).toEqual({ overloaded: 'a' });
+    expect(await answers()).toEqual({ overloaded: 'a' });
     lane.expire(21);
-    expect(await heard()).toEqual({ overloaded: 'ab' });
+    expect(await answers()).toEqual({ overloaded: 'ab' });
   });
 
-  it('is told of the longest waiting one, under way or not, and of none that was answered', () => {
+  it('is reported of the oldest claim that is not answered, under way or not', () => {
     const { lane, add, take, decideAll } = setup();
     expect(lane.oldestArrivedMs).toBeUndefined();
     add('a', 10);
@@ -309,11 +396,11 @@ describe('the age of a claim', () => {
 });
 
 describe('abandoning a lane', () => {
-  it('tells those under way that the outcome is unknown, and all others that they were refused', async () => {
-    const { lane, add, take, heard } = setup('ab');
+  it('answers claims under way as unknown, and refuses all others', async () => {
+    const { lane, add, take, answers } = setup('ab');
     take();
     add('cd');
     lane.abandon();
-    expect(await heard()).toEqual({ outcome_unknown: 'ab', unavailable: 'cd' });
+    expect(await answers()).toEqual({ outcome_unknown: 'ab', unavailable: 'cd' });
   });
 });

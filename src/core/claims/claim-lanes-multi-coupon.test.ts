@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { anAttempt, claimed } from '../../../test/support/scripted-claim-store.ts';
+import { aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
 import { scriptedLanes } from '../../../test/support/scripted-lanes.ts';
 import type { ClaimLaneLimits } from './claim-lanes.ts';
 
@@ -9,7 +9,7 @@ const lost = { kind: 'unknown', cause: new Error('connection lost') } as const;
 
 function setup(limits: Partial<ClaimLaneLimits> = {}) {
   const scripted = scriptedLanes(limits);
-  /** In one turn a claim by each of the users, each of a coupon of his own. */
+  /** In one turn a claim by each of the users, each of a different coupon. */
   const claimApart = (users: string) => {
     const endTurn = scripted.clock.holdTurn();
     for (const user of users) scripted.claim(user, couponOf(user));
@@ -36,20 +36,20 @@ describe('claims that arrive in one turn', () => {
     expect(store.calls).toEqual(['batch #1: a b c']);
   });
 
-  it('go in one bundle when each is of another coupon, as a batch of its own each', () => {
+  it('go in one multi-coupon batch when they are of different coupons, as one batch for each', () => {
     const { claimApart, store } = setup();
     claimApart('abc');
-    expect(store.calls).toEqual(['bundle #1 #2 #3: a b c']);
-    expect(store.bundles).toEqual([
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c']);
+    expect(store.multiCouponBatches).toEqual([
       [
-        { batchId: '#1', couponName: couponOf('a'), attempts: [anAttempt('a', couponOf('a'))] },
-        { batchId: '#2', couponName: couponOf('b'), attempts: [anAttempt('b', couponOf('b'))] },
-        { batchId: '#3', couponName: couponOf('c'), attempts: [anAttempt('c', couponOf('c'))] },
+        { batchId: '#1', couponName: couponOf('a'), commands: [aCommand('a', couponOf('a'))] },
+        { batchId: '#2', couponName: couponOf('b'), commands: [aCommand('b', couponOf('b'))] },
+        { batchId: '#3', couponName: couponOf('c'), commands: [aCommand('c', couponOf('c'))] },
       ].map((batch) => expect.objectContaining(batch)),
     ]);
   });
 
-  it('leave a coupon with two of them out of the bundle, whichever came first', () => {
+  it('go in a batch of their coupon, and not in the multi-coupon batch, when two are of one coupon', () => {
     const { claim, clock, store } = setup({ commitsUnderWayMax: 10 });
     const endTurn = clock.holdTurn();
     claim('ab', 'first');
@@ -57,29 +57,29 @@ describe('claims that arrive in one turn', () => {
     claim('de', 'third');
     claim('f', 'fourth');
     endTurn();
-    expect(store.calls).toEqual(['batch #1: a b', 'bundle #2 #3: c f', 'batch #4: d e']);
+    expect(store.calls).toEqual(['batch #1: a b', 'multi-coupon #2 #3: c f', 'batch #4: d e']);
   });
 });
 
-describe('a bundle', () => {
-  it('tells each claim its own outcome, and drops the lanes when they are idle', async () => {
+describe('a multi-coupon batch', () => {
+  it('answers each claim with its own outcome, and leaves no idle lane behind', async () => {
     const { lanes, clock, store } = setup();
-    const attempts = [...'abc'].map((user) => anAttempt(user, couponOf(user)));
+    const commands = [...'abc'].map((user) => aCommand(user, couponOf(user)));
     const endTurn = clock.holdTurn();
-    const answers = attempts.map((attempt) => lanes.claim(attempt));
+    const answers = commands.map((command) => lanes.claim(command));
     endTurn();
-    const outcomes = attempts.map((attempt, index) => claimed(attempt, 30 - index));
-    await store.answerBundle(0, { kind: 'decided', outcomes, commitSeconds: 0.001 });
+    const outcomes = commands.map((command, index) => claimed(command, 30 - index));
+    await store.answerMultiCoupon(0, { kind: 'decided', outcomes, commitSeconds: 0.001 });
     expect(await Promise.all(answers)).toEqual(outcomes);
     expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
   });
 
-  it('gathers lone claims also while commits are under way', async () => {
+  it('collects single claims while commits are under way', async () => {
     const { claim, store } = setup({ commitsUnderWayMax: 1 });
     for (const user of 'abc') claim(user, couponOf(user));
     expect(store.calls).toEqual(['batch #1: a']);
     await store.decide(0);
-    expect(store.calls).toEqual(['batch #1: a', 'bundle #2 #3: b c']);
+    expect(store.calls).toEqual(['batch #1: a', 'multi-coupon #2 #3: b c']);
   });
 
   it('holds at most 64 claims', () => {
@@ -87,165 +87,175 @@ describe('a bundle', () => {
     const endTurn = clock.holdTurn();
     for (let coupon = 1; coupon <= 70; coupon += 1) claim('a', `coupon ${coupon}`);
     endTurn();
-    expect(store.bundles.map((batches) => batches.length)).toEqual([64, 6]);
-    const names = store.bundles.flat().map(({ couponName }) => couponName);
+    expect(store.multiCouponBatches.map((batches) => batches.length)).toEqual([64, 6]);
+    const names = store.multiCouponBatches.flat().map(({ couponName }) => couponName);
     expect(new Set(names).size).toBe(70);
   });
 
-  it('counts as one among the commits under way', async () => {
+  it('counts as one of the commits under way', async () => {
     const { claim, claimApart, store } = setup({ commitsUnderWayMax: 2 });
     claimApart('abc');
     claimApart('de');
     claim('f', couponOf('f'));
-    expect(store.calls).toEqual(['bundle #1 #2 #3: a b c', 'bundle #4 #5: d e']);
-    await store.decideBundle(0, 'abc');
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c', 'multi-coupon #4 #5: d e']);
+    await store.decideMultiCoupon(0, 'abc');
     expect(store.calls.at(-1)).toBe('batch #6: f');
   });
 
-  it('is told to the metrics as one commit of the claims that it decided', async () => {
+  it('is counted as one commit of the claims that it decided', async () => {
     const { claimApart, metrics, store } = setup();
     claimApart('abc');
-    await store.decideBundle(0, 'ac');
+    await store.decideMultiCoupon(0, 'ac');
     expect(metrics).toEqual(['decided 2']);
     claimApart('de');
-    await store.decideBundle(1, '');
+    await store.decideMultiCoupon(1, '');
     expect(metrics).toEqual(['decided 2']);
   });
 
-  it('leaves its claims unknown, with their ids, when they expire before its answer', async () => {
-    const { claimApart, clock, heard } = setup({ timeoutMs: 1_000 });
+  it('leaves claims that expire before its answer unknown, with their ids', async () => {
+    const { claimApart, clock, answers } = setup({ timeoutMs: 1_000 });
     claimApart('ab');
     await clock.advance(1_100);
-    expect(await heard()).toEqual({
+    expect(await answers()).toEqual({
       ...{ a: 'outcome_unknown claim-of-a', b: 'outcome_unknown claim-of-b' },
     });
   });
 });
 
-describe('a claim that a bundle left undecided', () => {
-  it('goes again by itself under its claim id and a new batch id, and hears that', async () => {
-    const { claimApart, heard, store } = setup();
+describe('a claim that a multi-coupon batch left undecided', () => {
+  it('is sent again alone with its claim id and a new batch id, and gets that answer', async () => {
+    const { claimApart, answers, store } = setup();
     claimApart('abc');
-    await store.decideBundle(0, 'ac');
-    expect(store.calls).toEqual(['bundle #1 #2 #3: a b c', 'batch #4: b']);
-    expect(store.sent[0]?.attempts).toEqual(store.bundles[0]?.[1]?.attempts);
-    expect(await heard()).toEqual({ a: 'claimed', c: 'claimed' });
+    await store.decideMultiCoupon(0, 'ac');
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c', 'batch #4: b']);
+    expect(store.sent[0]?.commands).toEqual(store.multiCouponBatches[0]?.[1]?.commands);
+    expect(await answers()).toEqual({ a: 'claimed', c: 'claimed' });
     await store.answer(0, {
       ...{ kind: 'decided', outcomes: [{ outcome: 'paused' }], commitSeconds: 0.001 },
     });
-    expect(await heard()).toEqual({ a: 'claimed', b: 'paused', c: 'claimed' });
+    expect(await answers()).toEqual({ a: 'claimed', b: 'paused', c: 'claimed' });
   });
 
-  it('goes in no bundle again, also when a newer one of its coupon waits alone', async () => {
+  it('is sent in no multi-coupon batch again, even when one newer claim of its coupon waits', async () => {
     const { claim, claimApart, store } = setup({ commitsUnderWayMax: 1 });
     claimApart('ab');
     for (const user of 'cd') claim(user, couponOf(user));
     claim('e', couponOf('a'));
-    await store.decideBundle(0, '');
-    await store.decideBundle(1, 'cd');
+    await store.decideMultiCoupon(0, '');
+    await store.decideMultiCoupon(1, 'cd');
     for (const index of [0, 1, 2]) await store.decide(index);
     expect(store.calls).toEqual([
-      ...['bundle #1 #2: a b', 'bundle #3 #4: c d', 'batch #5: a', 'batch #6: b', 'batch #7: e'],
+      ...[
+        'multi-coupon #1 #2: a b',
+        'multi-coupon #3 #4: c d',
+        'batch #5: a',
+        'batch #6: b',
+        'batch #7: e',
+      ],
     ]);
   });
 
-  it('goes before newer claims of its coupon, and not together with them', async () => {
+  it('is sent before newer claims of its coupon, and not together with them', async () => {
     const { claim, claimApart, store } = setup();
     claimApart('ab');
     claim('cd', couponOf('a'));
-    await store.decideBundle(0, 'b');
+    await store.decideMultiCoupon(0, 'b');
     await store.decide(0);
-    expect(store.calls).toEqual(['bundle #1 #2: a b', 'batch #3: a', 'batch #4: c d']);
+    expect(store.calls).toEqual(['multi-coupon #1 #2: a b', 'batch #3: a', 'batch #4: c d']);
   });
 
-  it('is refused for certain when it expires before it goes again', async () => {
-    const { claim, claimApart, clock, heard, store } = setup({
+  it('is refused when it expires before it is sent again', async () => {
+    const { claim, claimApart, clock, answers, store } = setup({
       ...{ commitsUnderWayMax: 1, timeoutMs: 1_000 },
     });
     claimApart('ab');
     claim('cd', 'busy');
-    await store.decideBundle(0, 'b');
-    expect(store.calls).toEqual(['bundle #1 #2: a b', 'batch #3: c d']);
+    await store.decideMultiCoupon(0, 'b');
+    expect(store.calls).toEqual(['multi-coupon #1 #2: a b', 'batch #3: c d']);
     await clock.advance(1_100);
-    expect(await heard()).toMatchObject({ a: 'overloaded', b: 'claimed' });
+    expect(await answers()).toMatchObject({ a: 'overloaded', b: 'claimed' });
   });
 });
 
-describe('a bundle that is refused', () => {
+describe('a multi-coupon batch that is refused', () => {
   it.each(['refused', 'busy', 'broken'] as const)(
-    'as %s makes each claim go by itself, and only the one at fault hears of it',
+    'as %s has each claim sent again alone, and only the claim at fault fails',
     async (reason) => {
-      const { claimApart, heard, metrics, store } = setup();
+      const { claimApart, answers, metrics, store } = setup();
       claimApart('abX');
-      await store.answerBundle(0, { kind: 'refused', reason, cause: new Error(reason) });
+      await store.answerMultiCoupon(0, { kind: 'refused', reason, cause: new Error(reason) });
       expect(store.calls).toEqual([
-        ...['bundle #1 #2 #3: a b X', 'batch #4: a', 'batch #5: b', 'batch #6: X'],
+        ...['multi-coupon #1 #2 #3: a b X', 'batch #4: a', 'batch #5: b', 'batch #6: X'],
       ]);
       expect(metrics).toEqual([]);
-      expect(await heard()).toEqual({});
+      expect(await answers()).toEqual({});
       await store.decide(0);
       await store.decide(1);
       await store.refuse(2, 'refused');
-      expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', X: 'unavailable' });
+      expect(await answers()).toEqual({ a: 'claimed', b: 'claimed', X: 'unavailable' });
     },
   );
 
-  it('because it was not sent refuses all its claims, and is logged once', async () => {
-    const { claimApart, heard, lanes, store, warnings } = setup();
+  it('has all its claims refused when it was not sent, and is logged once', async () => {
+    const { claimApart, answers, lanes, store, warnings } = setup();
     claimApart('abc');
-    await store.answerBundle(0, { kind: 'refused', reason: 'not_sent', cause: new Error('down') });
-    expect(await heard()).toEqual({ a: 'unavailable', b: 'unavailable', c: 'unavailable' });
-    expect(store.calls).toEqual(['bundle #1 #2 #3: a b c']);
+    await store.answerMultiCoupon(0, {
+      kind: 'refused',
+      reason: 'not_sent',
+      cause: new Error('down'),
+    });
+    expect(await answers()).toEqual({ a: 'unavailable', b: 'unavailable', c: 'unavailable' });
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c']);
     expect(warnings).toEqual(['a batch of claims was refused; nothing of it is stored']);
     expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
   });
 });
 
-describe('a bundle whose answer was lost', () => {
-  it('stops its lanes alone: each is settled by its own void mark and goes by itself', async () => {
-    const { claim, claimApart, heard, metrics, store } = setup();
+describe('a multi-coupon batch in doubt', () => {
+  it('stops only its lanes: each is resolved by its own void mark and goes on alone', async () => {
+    const { claim, claimApart, answers, metrics, store } = setup();
     claimApart('abc');
     claim('d', couponOf('a'));
-    await store.answerBundle(0, lost);
+    await store.answerMultiCoupon(0, lost);
     const marks = ['void #1', 'void #2', 'void #3'];
-    expect(store.calls).toEqual(['bundle #1 #2 #3: a b c', ...marks]);
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c', ...marks]);
     claim('e', couponOf('e'));
     expect(store.calls.at(-1)).toBe('batch #4: e');
-    await store.settle(1, 'void');
+    await store.resolve(1, 'void');
     expect(store.calls.at(-1)).toBe('batch #5: b');
-    await store.settle(0, 'committed');
-    await store.settle(2, 'void');
+    await store.resolve(0, 'committed');
+    await store.resolve(2, 'void');
     expect(store.calls.slice(-2)).toEqual(['batch #6: a', 'batch #7: c']);
-    expect(store.sent[2]?.attempts).toEqual(store.bundles[0]?.[0]?.attempts);
+    expect(store.sent[2]?.commands).toEqual(store.multiCouponBatches[0]?.[0]?.commands);
     for (const index of [0, 1, 2, 3, 4]) await store.decide(index);
     expect(store.calls.at(-1)).toBe('batch #8: d');
-    expect(await heard()).toEqual({
+    expect(await answers()).toEqual({
       ...{ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed', e: 'claimed' },
     });
     expect(metrics.slice(0, 6)).toEqual([
-      ...['unknown', 'unknown', 'unknown', 'settled void', 'settled committed', 'settled void'],
+      ...['unknown', 'unknown', 'unknown', 'resolved void', 'resolved committed', 'resolved void'],
     ]);
   });
 
-  it('keeps no place among the commits under way', async () => {
+  it('does not count among the commits under way', async () => {
     const { claim, claimApart, store } = setup({ commitsUnderWayMax: 1 });
     claimApart('ab');
     claim('c', couponOf('c'));
-    await store.answerBundle(0, lost);
-    expect(store.calls).toEqual(['bundle #1 #2: a b', 'void #1', 'void #2', 'batch #3: c']);
+    await store.answerMultiCoupon(0, lost);
+    expect(store.calls).toEqual(['multi-coupon #1 #2: a b', 'void #1', 'void #2', 'batch #3: c']);
   });
 
-  it('leaves unknown whoever expires before his batch is void, and nobody else', async () => {
-    const { claim, claimApart, clock, heard, store } = setup({
+  it('leaves exactly the claims unknown that expire before their batch is void', async () => {
+    const { claim, claimApart, clock, answers, store } = setup({
       ...{ commitsUnderWayMax: 1, timeoutMs: 1_000 },
     });
     claimApart('abc');
-    await store.answerBundle(0, lost);
+    await store.answerMultiCoupon(0, lost);
     claim('x', 'busy');
-    await store.settle(0, 'void');
-    await store.settle(1, 'committed');
+    await store.resolve(0, 'void');
+    await store.resolve(1, 'committed');
     await clock.advance(1_100);
-    expect(await heard()).toMatchObject({
+    expect(await answers()).toMatchObject({
       a: 'overloaded',
       ...{ b: 'outcome_unknown claim-of-b', c: 'outcome_unknown claim-of-c' },
     });
@@ -254,21 +264,21 @@ describe('a bundle whose answer was lost', () => {
 
 describe('a store that rejects', () => {
   it.each([
-    ['bundle', 'ab', ['void #1', 'void #2']],
+    ['multi-coupon batch', 'ab', ['void #1', 'void #2']],
     ['batch', 'a', ['void #1']],
-  ])('counts as one that lost the answer of its %s', async (_, users, marks) => {
-    const { claimApart, heard, metrics, store } = setup();
+  ])('has its %s treated like one whose answer was lost', async (_, users, marks) => {
+    const { claimApart, answers, metrics, store } = setup();
     store.claimBatch = () => Promise.reject(new Error('a bug'));
     store.claimMultiCoupon = () => Promise.reject(new Error('a bug'));
     claimApart(users);
-    expect(await heard()).toEqual({});
+    expect(await answers()).toEqual({});
     expect(store.calls).toEqual(marks);
     expect(metrics).toEqual(marks.map(() => 'unknown'));
   });
 });
 
 describe('after an answer the next batch is sent', () => {
-  it('at once when 48 wait, so that the database works while answers are written', async () => {
+  it('at once when 48 claims wait, so that the database works while answers are written', async () => {
     const { claim, clock, store } = setup();
     claim('a');
     claim('x'.repeat(48));
@@ -277,16 +287,16 @@ describe('after an answer the next batch is sent', () => {
     expect(store.users.map((users) => users.length)).toEqual([1, 48]);
   });
 
-  it('at once when they wait for several coupons', async () => {
+  it('at once when 48 claims of several coupons wait', async () => {
     const { claim, clock, store } = setup({ commitsUnderWayMax: 1 });
     claim('a');
     for (let coupon = 1; coupon <= 48; coupon += 1) claim('x', `coupon ${coupon}`);
     clock.holdTurn();
     await store.decide(0);
-    expect(store.bundles.map((batches) => batches.length)).toEqual([48]);
+    expect(store.multiCouponBatches.map((batches) => batches.length)).toEqual([48]);
   });
 
-  it('at the end of the turn when fewer wait, with all who come until then', async () => {
+  it('at the end of the turn when fewer wait, with all claims that arrive until then', async () => {
     const { claim, clock, store } = setup();
     claim('a');
     claim('x'.repeat(47));
@@ -312,8 +322,8 @@ describe('after an answer the next batch is sent', () => {
   });
 });
 
-describe('somebody who hears that a coupon is sold out', () => {
-  it('is reason to tell so, once for his batch', async () => {
+describe('a claim that is refused as sold out', () => {
+  it('has its coupon reported as sold out, once for a batch', async () => {
     const { claim, clock, soldOut, store } = setup();
     const endTurn = clock.holdTurn();
     claim('abc', 'short');
@@ -324,17 +334,17 @@ describe('somebody who hears that a coupon is sold out', () => {
     await store.answer(0, {
       ...{ kind: 'decided', commitSeconds: 0.001 },
       outcomes: [
-        claimed(anAttempt('a', 'short'), 1),
+        claimed(aCommand('a', 'short'), 1),
         ...[{ outcome: 'sold_out' } as const, { outcome: 'sold_out' } as const],
       ],
     });
     expect(soldOut).toEqual(['short']);
   });
 
-  it('was left undecided by the bundle that he came with', async () => {
+  it('has its coupon reported when the batch after the multi-coupon batch decides it', async () => {
     const { claimApart, soldOut, store } = setup();
     claimApart('ab');
-    await store.decideBundle(0, 'a');
+    await store.decideMultiCoupon(0, 'a');
     expect(soldOut).toEqual([]);
     await store.answer(0, {
       ...{ kind: 'decided', outcomes: [{ outcome: 'sold_out' }], commitSeconds: 0.001 },

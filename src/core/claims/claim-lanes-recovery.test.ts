@@ -4,199 +4,199 @@ import { scriptedLanes as setup } from '../../../test/support/scripted-lanes.ts'
 
 const down = new Error('no connection');
 
-describe('a batch whose answer was lost', () => {
-  it('stops its lane: nothing is sent before its void mark is committed', async () => {
+describe('a batch in doubt', () => {
+  it('stops its lane: no batch is sent before it is resolved', async () => {
     const { claim, store, clock } = setup();
     claim('ab');
-    await store.lose(0);
+    await store.loseAnswer(0);
     claim('c');
     await clock.advance(500);
     expect(store.calls).toEqual(['batch #1: a', 'void #1']);
   });
 
-  it('is then sent again with the same claim ids under a new batch id, before newer claims', async () => {
-    const { claim, store, heard, metrics } = setup();
+  it('is sent again after that with the same claim ids and a new batch id, before newer claims', async () => {
+    const { claim, store, answers, metrics } = setup();
     claim('a');
     claim('bc');
     await store.decide(0);
-    await store.lose(1);
+    await store.loseAnswer(1);
     claim('d');
-    await store.settle(0, 'void');
+    await store.resolve(0, 'void');
     expect(store.calls).toEqual(['batch #1: a', 'batch #2: b c', 'void #2', 'batch #3: b c']);
-    expect(store.sent[2]?.attempts).toEqual(store.sent[1]?.attempts);
+    expect(store.sent[2]?.commands).toEqual(store.sent[1]?.commands);
     await store.decide(2);
     await store.decide(3);
     expect(store.users.at(-1)).toEqual(['d']);
-    expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed' });
+    expect(await answers()).toEqual({ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed' });
     expect(metrics).toContain('unknown');
-    expect(metrics).toContain('settled void');
+    expect(metrics).toContain('resolved void');
   });
 
-  it('does not stop the lanes of other coupons, nor keep a place among the batches under way', async () => {
+  it('does not stop the lanes of other coupons, nor count among the commits under way', async () => {
     const { claim, store } = setup({ commitsUnderWayMax: 1 });
     claim('a', 'lost');
     claim('b', 'other');
-    await store.lose(0);
+    await store.loseAnswer(0);
     expect(store.users).toEqual([['a'], ['b']]);
   });
 
-  it('is settled by trying on, with growing waits, until a mark is committed', async () => {
+  it('is resolved by repeated void marks, with growing waits, until one succeeds', async () => {
     const { claim, store, clock } = setup({ timeoutMs: 60_000 });
     claim('a');
-    await store.lose(0);
+    await store.loseAnswer(0);
     const triedAtMs: number[] = [];
     for (let attempt = 0; attempt < 9; attempt += 1) {
-      await store.settle(attempt, down);
+      await store.resolve(attempt, down);
       const before = store.calls.length;
       while (store.calls.length === before) await clock.advance(1);
       triedAtMs.push(clock.nowMs());
     }
     const waits = triedAtMs.map((atMs, index) => atMs - (triedAtMs[index - 1] ?? 0));
     expect(waits).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000, 1_000]);
-    await store.settle(9, 'void');
+    await store.resolve(9, 'void');
     expect(store.calls.at(-1)).toBe('batch #2: a');
   });
 
-  it('is settled also when nobody waits for it any more', async () => {
-    const { claim, store, clock, heard, lanes } = setup({ timeoutMs: 1_000 });
+  it('is resolved even when no client waits for it any more', async () => {
+    const { claim, store, clock, answers, lanes } = setup({ timeoutMs: 1_000 });
     claim('a');
-    await store.lose(0);
-    await store.settle(0, down);
+    await store.loseAnswer(0);
+    await store.resolve(0, down);
     await clock.advance(1_100);
-    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a' });
+    expect(await answers()).toEqual({ a: 'outcome_unknown claim-of-a' });
     expect(lanes.depth()).toMatchObject({ waiting: 0, lanes: 1 });
-    await store.settle(1, down);
+    await store.resolve(1, down);
     await clock.advance(1_100);
-    await store.settle(2, 'void');
-    // There is nobody left to send.
+    await store.resolve(2, 'void');
+    // No claim is left to send.
     expect(store.sent.length).toBe(1);
     expect(lanes.depth()).toEqual({ waiting: 0, lanes: 0, oldestMs: 0 });
   });
 
-  it('lets claims that were not sent hear at once when the database cannot be reached', async () => {
-    const { claim, store, heard } = setup();
+  it('lets claims that were not sent be refused at once when the database cannot be reached', async () => {
+    const { claim, store, answers } = setup();
     claim('abc');
-    await store.lose(0);
-    expect(await heard()).toEqual({});
-    await store.settle(0, down);
-    expect(await heard()).toEqual({ b: 'unavailable', c: 'unavailable' });
+    await store.loseAnswer(0);
+    expect(await answers()).toEqual({});
+    await store.resolve(0, down);
+    expect(await answers()).toEqual({ b: 'unavailable', c: 'unavailable' });
   });
 
-  it('and is void tells a claim that expires that it was refused for certain', async () => {
-    const { claim, store, clock, heard } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
+  it('lets a claim that expires be refused once it is void', async () => {
+    const { claim, store, clock, answers } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
     claim('a', 'lost');
     claim('b', 'busy');
-    await store.lose(0);
-    await store.settle(0, 'void');
+    await store.loseAnswer(0);
+    await store.resolve(0, 'void');
     await clock.advance(1_100);
-    expect(await heard()).toMatchObject({ a: 'overloaded' });
+    expect(await answers()).toMatchObject({ a: 'overloaded' });
   });
 
-  it('and was committed leaves a claim that expires unknown, with its claim id', async () => {
-    const { claim, store, clock, heard, metrics } = setup({
+  it('leaves a claim that expires unknown, with its claim id, once it is known to be committed', async () => {
+    const { claim, store, clock, answers, metrics } = setup({
       ...{ commitsUnderWayMax: 1, timeoutMs: 1_000 },
     });
     claim('a', 'lost');
     claim('b', 'busy');
-    await store.lose(0);
-    await store.settle(0, 'committed');
+    await store.loseAnswer(0);
+    await store.resolve(0, 'committed');
     await clock.advance(1_100);
-    expect(await heard()).toMatchObject({ a: 'outcome_unknown claim-of-a' });
-    expect(metrics).toContain('settled committed');
+    expect(await answers()).toMatchObject({ a: 'outcome_unknown claim-of-a' });
+    expect(metrics).toContain('resolved committed');
   });
 
-  it('and was committed is not denied when the database refuses its claims the second time', async () => {
-    const { claim, store, heard } = setup();
+  it('is not denied when it had committed and the database refuses its claims the second time', async () => {
+    const { claim, store, answers } = setup();
     claim('a');
-    await store.lose(0);
-    await store.settle(0, 'committed');
+    await store.loseAnswer(0);
+    await store.resolve(0, 'committed');
     await store.refuse(1, 'not_sent');
-    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a' });
+    expect(await answers()).toEqual({ a: 'outcome_unknown claim-of-a' });
   });
 
-  it('may be lost again, and is settled again under its new id', async () => {
-    const { claim, store, clock, heard } = setup();
+  it('may be in doubt again, and is resolved again under its new id', async () => {
+    const { claim, store, clock, answers } = setup();
     claim('a');
-    await store.lose(0);
-    await store.settle(0, 'void');
-    await store.lose(1);
+    await store.loseAnswer(0);
+    await store.resolve(0, 'void');
+    await store.loseAnswer(1);
     await clock.advance(20);
-    await store.settle(1, 'void');
+    await store.resolve(1, 'void');
     await store.decide(2);
     expect(store.calls).toEqual([
       ...['batch #1: a', 'void #1', 'batch #2: a', 'void #2', 'batch #3: a'],
     ]);
-    expect(await heard()).toEqual({ a: 'claimed' });
+    expect(await answers()).toEqual({ a: 'claimed' });
   });
 
-  it('and is lost each time it is sent is settled after growing waits, until one is decided', async () => {
+  it('is resolved after growing waits when each batch of the coupon is lost, until one is decided', async () => {
     const { claim, store, clock } = setup({ timeoutMs: 60_000 });
     claim('a');
     const waits: number[] = [];
     for (let loss = 0; loss < 9; loss += 1) {
-      await store.lose(loss);
+      await store.loseAnswer(loss);
       const lostAtMs = clock.nowMs();
       const voids = () => store.calls.filter((call) => call.startsWith('void')).length;
       while (voids() === loss) await clock.advance(1);
       waits.push(clock.nowMs() - lostAtMs);
-      await store.settle(loss, 'void');
+      await store.resolve(loss, 'void');
     }
     expect(waits).toEqual([0, 20, 40, 80, 160, 200, 200, 200, 200]);
     claim('b');
     await store.decide(9);
-    await store.lose(10);
+    await store.loseAnswer(10);
     expect(store.calls.at(-1)).toBe('void #11');
   });
 });
 
-describe('stopping', () => {
-  it('answers what is under way and what waits, and refuses newcomers', async () => {
-    const { claim, store, clock, heard, lanes } = setup();
+describe('draining', () => {
+  it('answers claims under way and waiting claims, and refuses new ones', async () => {
+    const { claim, store, clock, answers, lanes } = setup();
     claim('ab');
-    const stopped = lanes.stop(4_000);
+    const drained = lanes.drain(4_000);
     claim('c');
-    expect(await heard()).toEqual({ c: 'unavailable' });
+    expect(await answers()).toEqual({ c: 'unavailable' });
     await store.decide(0);
     await store.decide(1);
     await clock.advance(5);
-    await stopped;
-    expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', c: 'unavailable' });
+    await drained;
+    expect(await answers()).toEqual({ a: 'claimed', b: 'claimed', c: 'unavailable' });
     expect(clock.pending).toBe(0);
   });
 
-  it('tells whoever is left after its time what can be told, and sends nothing more', async () => {
-    const { claim, store, clock, heard, lanes } = setup();
+  it('fails the claims that are left after its time, and sends no more batches', async () => {
+    const { claim, store, clock, answers, lanes } = setup();
     claim('ab');
-    const stopped = lanes.stop(1_000);
+    const drained = lanes.drain(1_000);
     await clock.advance(1_005);
-    await stopped;
-    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a', b: 'unavailable' });
+    await drained;
+    expect(await answers()).toEqual({ a: 'outcome_unknown claim-of-a', b: 'unavailable' });
     await store.decide(0);
     expect(store.sent.length).toBe(1);
     expect(clock.pending).toBe(0);
   });
 
-  it('ends the wait for a void mark, and does not try again', async () => {
-    const { claim, store, clock, heard, lanes } = setup();
+  it('ends the wait before a void mark, and does not try again', async () => {
+    const { claim, store, clock, answers, lanes } = setup();
     claim('a');
-    await store.lose(0);
-    await store.settle(0, down);
-    const stopped = lanes.stop(10);
+    await store.loseAnswer(0);
+    await store.resolve(0, down);
+    const drained = lanes.drain(10);
     await clock.advance(15);
-    await stopped;
+    await drained;
     const tried = store.calls.filter((call) => call.startsWith('void')).length;
     await clock.advance(10_000);
     expect(store.calls.filter((call) => call.startsWith('void')).length).toBe(tried);
-    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a' });
+    expect(await answers()).toEqual({ a: 'outcome_unknown claim-of-a' });
   });
 
-  it('twice is the same as once, and before any claim is done at once', async () => {
-    const { lanes, clock, claim, heard } = setup();
-    await Promise.all([lanes.stop(1_000), lanes.stop(1_000)]);
-    await lanes.stop(1_000);
+  it('has no effect the second time, and ends at once when there is no claim', async () => {
+    const { lanes, clock, claim, answers } = setup();
+    await Promise.all([lanes.drain(1_000), lanes.drain(1_000)]);
+    await lanes.drain(1_000);
     expect(clock.nowMs()).toBe(0);
     expect(clock.pending).toBe(0);
     claim('a');
-    expect(await heard()).toEqual({ a: 'unavailable' });
+    expect(await answers()).toEqual({ a: 'unavailable' });
   });
 });

@@ -4,14 +4,14 @@ import { settled } from '../../../test/support/fixed-clock.ts';
 import { scriptedLanes as setup } from '../../../test/support/scripted-lanes.ts';
 
 describe('claims of one coupon', () => {
-  it('are sent at once when nothing is under way', () => {
+  it('are sent at once when no batch is under way', () => {
     const { claim, store } = setup();
     claim('a');
     expect(store.calls).toEqual(['batch #1: a']);
   });
 
-  it('gather while a batch is under way, and leave together in order when it is answered', async () => {
-    const { claim, store, heard } = setup();
+  it('wait while a batch is under way, and are sent together in order when it is answered', async () => {
+    const { claim, store, answers } = setup();
     claim('abc');
     await settled();
     expect(store.calls).toEqual(['batch #1: a']);
@@ -21,17 +21,17 @@ describe('claims of one coupon', () => {
     await store.decide(1);
     await store.decide(2);
     expect(store.users).toEqual([['a'], ['b', 'c'], ['d']]);
-    expect(await heard()).toEqual({ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed' });
+    expect(await answers()).toEqual({ a: 'claimed', b: 'claimed', c: 'claimed', d: 'claimed' });
   });
 
-  it('leave in batches of the allowed size', async () => {
+  it('are sent in batches of the allowed size', async () => {
     const { claim, store } = setup({ batchMax: 2 });
     claim('abcdef');
     for (const index of [0, 1, 2, 3]) await store.decide(index);
     expect(store.users).toEqual([['a'], ['b', 'c'], ['d', 'e'], ['f']]);
   });
 
-  it('do not wait for those of another coupon', async () => {
+  it('do not wait for claims of another coupon', async () => {
     const { claim, store } = setup();
     claim('ab', 'one');
     claim('cd', 'other');
@@ -40,20 +40,20 @@ describe('claims of one coupon', () => {
     expect(store.users).toEqual([['a'], ['c'], ['d']]);
   });
 
-  it('are counted and timed by batch, and a coupon that is gone is told', async () => {
-    const { claim, store, metrics, gone, heard } = setup();
+  it('are counted by batch, and a coupon that no longer exists is reported', async () => {
+    const { claim, store, metrics, notFound, answers } = setup();
     claim('a');
     await store.answer(0, {
       ...{ kind: 'decided', commitSeconds: 0.01, outcomes: [{ outcome: 'coupon_not_found' }] },
     });
     expect(metrics).toEqual(['decided 1']);
-    expect(gone).toEqual(['LAUNCH']);
-    expect(await heard()).toEqual({ a: 'coupon_not_found' });
+    expect(notFound).toEqual(['LAUNCH']);
+    expect(await answers()).toEqual({ a: 'coupon_not_found' });
   });
 });
 
-describe('the bounds', () => {
-  it('let as many batches be under way as there are connections, in order of the lanes', async () => {
+describe('the limits', () => {
+  it('allow commitsUnderWayMax batches under way, in the order in which lanes became ready', async () => {
     const { claim, store } = setup({ commitsUnderWayMax: 2 });
     for (const users of ['a', 'b', 'cd', 'ef']) claim(users, `coupon of ${users}`);
     expect(store.users).toEqual([['a'], ['b']]);
@@ -63,7 +63,7 @@ describe('the bounds', () => {
     expect(store.users).toEqual([['a'], ['b'], ['c', 'd'], ['e', 'f']]);
   });
 
-  it('let no lane wait twice in the line while another waits', async () => {
+  it('let no lane send twice while another is ready', async () => {
     const { claim, store } = setup({ commitsUnderWayMax: 1 });
     claim('ab', 'busy');
     claim('cd', 'quiet');
@@ -73,35 +73,35 @@ describe('the bounds', () => {
     expect(store.users).toEqual([['a'], ['c', 'd'], ['b']]);
   });
 
-  it('take laneWaitingMax claims of one coupon besides the batch under way, and refuse one more', async () => {
-    const { claim, heard } = setup({ laneWaitingMax: 2 });
+  it('allow laneWaitingMax claims of one coupon besides the batch under way, and refuse one more', async () => {
+    const { claim, answers } = setup({ laneWaitingMax: 2 });
     claim('abcd');
     claim('e', 'other');
-    expect(await heard()).toEqual({ d: 'overloaded' });
+    expect(await answers()).toEqual({ d: 'overloaded' });
   });
 
-  it('take lanesMax coupons, and refuse one more until a lane is idle', async () => {
-    const { claim, heard, store } = setup({ lanesMax: 2 });
+  it('allow lanesMax coupons, and refuse one more until a lane is idle', async () => {
+    const { claim, answers, store } = setup({ lanesMax: 2 });
     claim('a', 'one');
     claim('b', 'two');
     claim('c', 'three');
-    expect(await heard()).toEqual({ c: 'overloaded' });
+    expect(await answers()).toEqual({ c: 'overloaded' });
     await store.decide(0);
     claim('d', 'three');
-    expect(await heard()).toEqual({ a: 'claimed', c: 'overloaded' });
+    expect(await answers()).toEqual({ a: 'claimed', c: 'overloaded' });
   });
 
-  it('take waitingMax claims in all, those under way too, and refuse one more until one is answered', async () => {
-    const { claim, heard, store } = setup({ waitingMax: 3 });
+  it('allow waitingMax claims in all, with those under way, and refuse one more until one is answered', async () => {
+    const { claim, answers, store } = setup({ waitingMax: 3 });
     claim('ab', 'one');
     claim('cd', 'two');
-    expect(await heard()).toEqual({ d: 'overloaded' });
+    expect(await answers()).toEqual({ d: 'overloaded' });
     await store.decide(0);
     claim('ef', 'two');
-    expect(await heard()).toEqual({ a: 'claimed', d: 'overloaded', f: 'overloaded' });
+    expect(await answers()).toEqual({ a: 'claimed', d: 'overloaded', f: 'overloaded' });
   });
 
-  it('drop a lane as soon as it is idle', async () => {
+  it('keep no lane that is idle', async () => {
     const { claim, lanes, store } = setup();
     claim('ab');
     expect(lanes.depth()).toMatchObject({ lanes: 1, waiting: 2 });
@@ -113,7 +113,7 @@ describe('the bounds', () => {
 });
 
 describe('the expected wait', () => {
-  /** A lane of batches of two whose last one took `ms`, and for which two claims wait besides one under way. */
+  /** A lane with batches of two, whose last one took `ms`; two claims wait besides the one under way. */
   async function laneThatTakes(ms: number) {
     const scripted = setup({ batchMax: 2, waitMaxMs: 1_000 });
     scripted.claim('ab');
@@ -123,30 +123,30 @@ describe('the expected wait', () => {
     return scripted;
   }
 
-  it('refuses at once whom the next batch has no room for and who would wait too long', async () => {
-    const { claim, heard } = await laneThatTakes(400);
+  it('refuses at once a claim that does not fit into the next batch and would wait too long', async () => {
+    const { claim, answers } = await laneThatTakes(400);
     claim('e');
-    expect(await heard()).toEqual({ a: 'claimed', e: 'overloaded' });
+    expect(await answers()).toEqual({ a: 'claimed', e: 'overloaded' });
   });
 
-  it('lets wait whom a fast lane reaches in time', async () => {
-    const { claim, heard, store } = await laneThatTakes(300);
+  it('admits a claim that a fast lane sends in time', async () => {
+    const { claim, answers, store } = await laneThatTakes(300);
     claim('e');
     for (const index of [1, 2, 3]) await store.decide(index);
-    expect(await heard()).toMatchObject({ d: 'claimed', e: 'claimed' });
+    expect(await answers()).toMatchObject({ d: 'claimed', e: 'claimed' });
   });
 
-  it('lets wait whom the next batch has room for, however slow the lane is', async () => {
-    const { claim, heard, clock, store } = setup({ batchMax: 2, waitMaxMs: 1_000 });
+  it('admits a claim that fits into the next batch, however slow the lane is', async () => {
+    const { claim, answers, clock, store } = setup({ batchMax: 2, waitMaxMs: 1_000 });
     claim('ab');
     await clock.advance(3_000);
     await store.decide(0);
     claim('cd');
-    expect(await heard()).toEqual({ a: 'claimed' });
+    expect(await answers()).toEqual({ a: 'claimed' });
   });
 
-  it('is forgiven when the lane has become fast again', async () => {
-    const { claim, heard, clock, store } = await laneThatTakes(400);
+  it('falls when the lane becomes fast again', async () => {
+    const { claim, answers, clock, store } = await laneThatTakes(400);
     // Each batch counts for three tenths.
     for (const index of [1, 2, 3]) {
       await clock.advance(10);
@@ -154,39 +154,39 @@ describe('the expected wait', () => {
       claim('fg'.charAt(index - 1));
     }
     claim('hij');
-    expect(await heard()).not.toMatchObject({ j: 'overloaded' });
+    expect(await answers()).not.toMatchObject({ j: 'overloaded' });
   });
 });
 
 describe('the age limit', () => {
-  it('is not reached a moment before, and refuses whoever was not sent', async () => {
-    const { claim, clock, heard, lanes } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
-    claim('a', 'under way');
-    claim('b', 'waits');
+  it('is not reached a moment before, and refuses claims that were not sent', async () => {
+    const { claim, clock, answers, lanes } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
+    claim('a', 'sent');
+    claim('b', 'waiting');
     await clock.advance(999);
-    expect(await heard()).toEqual({});
+    expect(await answers()).toEqual({});
     expect(lanes.depth().oldestMs).toBe(999);
-    // The sweep comes ten times in the time that a claim has.
+    // The sweep runs ten times within the timeout.
     await clock.advance(101);
-    expect(await heard()).toEqual({ a: 'outcome_unknown claim-of-a', b: 'overloaded' });
+    expect(await answers()).toEqual({ a: 'outcome_unknown claim-of-a', b: 'overloaded' });
     expect(lanes.depth()).toMatchObject({ waiting: 0 });
   });
 
-  it('makes an answer that comes later fall silent, and the lane goes on', async () => {
-    const { claim, clock, heard, store, lanes } = setup({ timeoutMs: 1_000 });
+  it('ignores an answer that arrives later, and the lane goes on', async () => {
+    const { claim, clock, answers, store, lanes } = setup({ timeoutMs: 1_000 });
     claim('ab');
     await clock.advance(1_100);
     claim('c');
     await store.decide(0);
     expect(store.users).toEqual([['a'], ['c']]);
     await store.decide(1);
-    expect(await heard()).toEqual({
+    expect(await answers()).toEqual({
       ...{ a: 'outcome_unknown claim-of-a', b: 'overloaded', c: 'claimed' },
     });
     expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
   });
 
-  it('drops a lane in the line whose claims have all expired', async () => {
+  it('removes a ready lane whose claims have all expired', async () => {
     const { claim, clock, lanes, store } = setup({ commitsUnderWayMax: 1, timeoutMs: 1_000 });
     claim('a', 'one');
     claim('b', 'two');
@@ -198,16 +198,16 @@ describe('the age limit', () => {
 });
 
 describe('a refused batch', () => {
-  it('is told to its claims, and the lane goes on with the next', async () => {
-    const { claim, store, heard } = setup();
+  it('fails its claims, and the lane goes on with the next batch', async () => {
+    const { claim, store, answers } = setup();
     claim('ab');
     await store.refuse(0, 'busy');
     await store.decide(1);
-    expect(await heard()).toEqual({ a: 'unavailable', b: 'claimed' });
+    expect(await answers()).toEqual({ a: 'unavailable', b: 'claimed' });
   });
 
-  it('that holds a claim which the database refuses is halved until that claim stands alone', async () => {
-    const { claim, store, heard } = setup();
+  it('is halved until the claim that the database refuses is alone', async () => {
+    const { claim, store, answers } = setup();
     claim('0abXcd');
     await store.decide(0);
     for (let index = 1; index < store.sent.length; index += 1) {
@@ -223,11 +223,11 @@ describe('a refused batch', () => {
       ['c', 'd'],
     ]);
     expect(new Set(store.sent.map(({ batchId }) => batchId)).size).toBe(store.sent.length);
-    expect(await heard()).toMatchObject({ a: 'claimed', X: 'unavailable', d: 'claimed' });
+    expect(await answers()).toMatchObject({ a: 'claimed', X: 'unavailable', d: 'claimed' });
   });
 
   it.each(['refused', 'invalid'] as const)(
-    'as %s is not logged: the store logs the rule, and a mistake of a caller is no news',
+    'is not logged when the reason is %s: the store logs rules, and mistakes of callers are expected',
     async (reason) => {
       const { claim, store, warnings } = setup();
       claim('a');
@@ -236,7 +236,7 @@ describe('a refused batch', () => {
     },
   );
 
-  it('is logged once a second for each reason, and never by the hundred', async () => {
+  it('is logged at most once a second for each reason', async () => {
     const { claim, store, clock, warnings } = setup();
     for (const index of [0, 1, 2]) {
       claim('a');

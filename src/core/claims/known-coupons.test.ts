@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
-import { numbered, ScriptedClaimStore } from '../../../test/support/scripted-claim-store.ts';
-import { claimCouponWith } from './claim-coupon.ts';
+import { aCommand, ScriptedClaimStore } from '../../../test/support/scripted-claim-store.ts';
 import { ClaimLanes } from './claim-lanes.ts';
-import { KnownCoupons } from './known-coupons.ts';
+import { KnownCoupons, withKnownCoupons } from './known-coupons.ts';
 
 function setup(limits: { namesMax?: number; waitingMax?: number } = {}) {
   const store = new ScriptedClaimStore();
@@ -12,8 +11,8 @@ function setup(limits: { namesMax?: number; waitingMax?: number } = {}) {
   return { store, known };
 }
 
-describe('the names of coupons', () => {
-  it('that are found are remembered, and not looked up again by who asks first', async () => {
+describe('the coupon names cache', () => {
+  it('keeps a name that is found', async () => {
     const { store, known } = setup();
     store.coupons.add('LAUNCH');
     expect(known.has('LAUNCH')).toBe(false);
@@ -21,7 +20,7 @@ describe('the names of coupons', () => {
     expect(known.has('LAUNCH')).toBe(true);
   });
 
-  it('that are not found are not remembered, so that a coupon works from its creation on', async () => {
+  it('keeps no name that is not found, so that a coupon works from its creation on', async () => {
     const { store, known } = setup();
     expect(await known.find('LAUNCH')).toBe(false);
     expect(known.has('LAUNCH')).toBe(false);
@@ -29,13 +28,13 @@ describe('the names of coupons', () => {
     expect(await known.find('LAUNCH')).toBe(true);
   });
 
-  it('are looked up together, at most 500 at a time', async () => {
+  it('looks names up together, at most 500 at a time', async () => {
     const { store, known } = setup({ waitingMax: 2_000 });
     await Promise.all(Array.from({ length: 1_101 }, (_, index) => known.find(`name-${index}`)));
     expect(store.lookUps.map((names) => names.length)).toEqual([1, 500, 500, 100]);
   });
 
-  it('are remembered up to a bound; the longest remembered gives way', async () => {
+  it('keeps namesMax names, and drops the oldest for one more', async () => {
     const { store, known } = setup({ namesMax: 2 });
     for (const name of ['a', 'b', 'a', 'c']) {
       store.coupons.add(name);
@@ -44,7 +43,7 @@ describe('the names of coupons', () => {
     expect(['a', 'b', 'c'].filter((name) => known.has(name))).toEqual(['b', 'c']);
   });
 
-  it('can be forgotten', async () => {
+  it('drops a name that is to be forgotten', async () => {
     const { store, known } = setup();
     store.coupons.add('LAUNCH');
     await known.find('LAUNCH');
@@ -52,7 +51,7 @@ describe('the names of coupons', () => {
     expect(known.has('LAUNCH')).toBe(false);
   });
 
-  it('can be forgotten all at once, those that are being looked up as well', async () => {
+  it('drops all names at once, and keeps none of a look-up that is under way', async () => {
     const { store, known } = setup();
     for (const name of ['a', 'b']) store.coupons.add(name);
     await known.find('a');
@@ -64,7 +63,7 @@ describe('the names of coupons', () => {
     expect(known.has('b')).toBe(true);
   });
 
-  it('keep as many claims waiting as allowed, and one more hears that it is too many', async () => {
+  it('lets waitingMax claims wait for a look-up, and refuses one more', async () => {
     const { known } = setup({ waitingMax: 2 });
     const answers = await Promise.allSettled([known.find('a'), known.find('b'), known.find('c')]);
     expect(answers).toMatchObject([
@@ -75,7 +74,7 @@ describe('the names of coupons', () => {
   });
 });
 
-describe('claiming', () => {
+describe('claiming with the coupon names cache', () => {
   function claiming() {
     const { store, known } = setup();
     const lanes = new ClaimLanes({
@@ -91,27 +90,22 @@ describe('claiming', () => {
       },
       log: { warn: () => undefined },
       newBatchId: () => 'batch',
-      soldOut: () => undefined,
-      couponGone: (name) => known.forget(name),
+      onSoldOut: () => undefined,
+      onCouponNotFound: (name) => known.forget(name),
     });
-    const claimCoupon = claimCouponWith({
-      knownCoupons: known,
-      lanes,
-      newClaimId: numbered('claim-'),
-    });
-    const claim = (couponName: string, userId = 'ada') =>
-      claimCoupon({ couponName, userId, idempotencyKey: 'one intent' });
+    const claimCoupon = withKnownCoupons((command) => lanes.claim(command), known);
+    const claim = (couponName: string, userId = 'ada') => claimCoupon(aCommand(userId, couponName));
     return { store, known, lanes, claim };
   }
 
-  it('a coupon that does not exist says so, and opens no lane', async () => {
+  it('refuses a claim of a coupon that does not exist, and opens no lane', async () => {
     const { store, lanes, claim } = claiming();
     expect(await claim('nowhere')).toEqual({ outcome: 'coupon_not_found' });
     expect(store.sent).toEqual([]);
     expect(lanes.depth()).toMatchObject({ lanes: 0 });
   });
 
-  it('a coupon looks its name up once, and gives each claim an id of its own', async () => {
+  it('looks the name of a coupon up once, and passes each command on unchanged', async () => {
     const { store, claim } = claiming();
     store.coupons.add('LAUNCH');
     const first = claim('LAUNCH');
@@ -122,32 +116,29 @@ describe('claiming', () => {
     await store.decide(1);
     await second;
     expect(store.lookUps.length).toBe(1);
-    expect(store.sent.flatMap(({ attempts }) => attempts)).toEqual(
-      ['claim-1', 'claim-2'].map((claimId) => ({
-        ...{ couponName: 'LAUNCH', userId: 'ada', idempotencyKey: 'one intent', claimId },
-      })),
-    );
+    expect(store.sent.flatMap(({ commands }) => commands)).toEqual([
+      aCommand('ada', 'LAUNCH'),
+      aCommand('ada', 'LAUNCH'),
+    ]);
   });
 
-  it('a coupon that nobody has claimed yet keeps the order in which the claims came', async () => {
+  it('keeps the order of arrival while the name of a coupon is looked up', async () => {
     const { store, claim } = claiming();
     const ends: (() => void)[] = [];
     store.findCouponNames = (names) =>
       new Promise((resolve) => ends.push(() => resolve(new Set(names))));
     void claim('LAUNCH', 'first');
-    void claim('LAUNCH', 'while the name is looked up');
+    void claim('LAUNCH', 'during the look-up');
     ends[0]?.();
     await settled();
-    void claim('LAUNCH', 'when it is known');
+    void claim('LAUNCH', 'after the look-up');
     ends[1]?.();
     await settled();
     await store.decide(0);
-    expect(store.users.flat()).toEqual([
-      ...['first', 'while the name is looked up', 'when it is known'],
-    ]);
+    expect(store.users.flat()).toEqual([...['first', 'during the look-up', 'after the look-up']]);
   });
 
-  it('a coupon that is gone forgets its name, so that the next claim looks it up again', async () => {
+  it('forgets the name of a coupon that no longer exists, so that the next claim looks it up again', async () => {
     const { store, known, claim } = claiming();
     store.coupons.add('LAUNCH');
     await known.find('LAUNCH');

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SharedRead } from '../shared-read.ts';
+import type { ClaimCoupon } from './claim-coupon.ts';
 import type { ClaimStore } from './ports.ts';
 
 /** The limits of `KnownCoupons`. */
 export type KnownCouponsOptions = {
   store: Pick<ClaimStore, 'findCouponNames'>;
-  /** Names that are remembered; the longest remembered gives way. */
+  /** Names in the cache; the oldest one makes room. */
   namesMax: number;
-  /** Claims that may wait for a look-up; the next one hears `overloaded`. */
+  /** Claims that may wait for a look-up; one more gets `overloaded`. */
   waitingMax: number;
 };
 
 const namesPerLookUpMax = 500;
 
 /**
- * Keeps names of no coupon away from the lanes, which anybody could open otherwise. All names not known are looked up
- * together. A name that was found is remembered, since coupons are never deleted; one that was not found is not, so
- * that a claim right after the coupon's creation works.
+ * The coupon names cache. It keeps names of no coupon away from the lanes, which any caller could open otherwise. Names
+ * that are not in the cache are looked up together. A name that is found stays in the cache, since coupons are never
+ * deleted; a name that is not found does not, so that a claim right after the coupon's creation works.
  */
 export class KnownCoupons {
   private names = new Set<string>();
@@ -32,31 +33,31 @@ export class KnownCoupons {
       },
       keysMax: namesPerLookUpMax,
       readersMax: options.waitingMax,
-      // Nobody who waits here may be overtaken by a claim that comes when the name is known and waits no more.
+      // A claim that waits here must not be overtaken by a later one that finds the name in the cache.
       unchanging: true,
     });
   }
 
-  /** Whether the name is remembered. */
+  /** Whether the name is in the cache. */
   has(name: string): boolean {
     return this.names.has(name);
   }
 
-  /** Whether there is such a coupon, as of a moment after this call; those who ask for one name are told in order. */
+  /** Whether there is such a coupon, as of a moment after this call. Callers that look for one name resolve in order. */
   async find(name: string): Promise<boolean> {
     const { names } = this;
     const found = (await this.lookUp.read(name)) === true;
-    // Forgotten meanwhile: then another server may have answered than the one that is asked now.
+    // When the cache was emptied meanwhile, the answer may be that of another server.
     if (found && names === this.names) this.remember(name);
     return found;
   }
 
-  /** For a name that turned out to be gone, as after a restore of the database under a running service. */
+  /** For a coupon that no longer exists, as after a restore of the database under a running service. */
   forget(name: string): void {
     this.names.delete(name);
   }
 
-  /** For when another server may have taken over, which may lack the last coupons. */
+  /** For when another server may have taken over, which may lack the newest coupons. */
   forgetAll(): void {
     this.names = new Set();
   }
@@ -70,4 +71,17 @@ export class KnownCoupons {
     }
     this.names.add(name);
   }
+}
+
+/** Refuses claims of coupons that do not exist. */
+export function withKnownCoupons(
+  claimCoupon: ClaimCoupon,
+  knownCoupons: Pick<KnownCoupons, 'has' | 'find'>,
+): ClaimCoupon {
+  return (command) => {
+    if (knownCoupons.has(command.couponName)) return claimCoupon(command);
+    return knownCoupons
+      .find(command.couponName)
+      .then((found) => (found ? claimCoupon(command) : { outcome: 'coupon_not_found' }));
+  };
 }

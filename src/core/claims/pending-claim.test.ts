@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { anAttempt, claimed } from '../../../test/support/scripted-claim-store.ts';
+import { aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
 import { AppError } from '../errors.ts';
 import { PendingClaim } from './pending-claim.ts';
 
 function setup() {
   let answers = 0;
-  const claim = new PendingClaim(anAttempt('ada'), 0, () => {
+  const claim = new PendingClaim(aCommand('ada'), 0, () => {
     answers += 1;
   });
   return { claim, answers: () => answers };
 }
 
-describe('a claim that somebody waits for', () => {
-  it('hears its outcome', async () => {
+describe('a pending claim', () => {
+  it('resolves with its outcome', async () => {
     const { claim, answers } = setup();
-    const outcome = claimed(claim.attempt, 1);
+    const outcome = claimed(claim.command, 1);
     claim.decide(outcome);
     expect(await claim.answer).toBe(outcome);
     expect(answers()).toBe(1);
   });
 
-  it('hears a fault by its code, with the cause for the log, when it cannot be stored', async () => {
+  it('rejects with a fault by its code, with the cause for the log, when it cannot be stored', async () => {
     const { claim } = setup();
     const cause = new Error('refused');
     claim.fail('overloaded', 'too late', cause);
@@ -31,25 +31,61 @@ describe('a claim that somebody waits for', () => {
     expect(error).toHaveProperty('claimId', undefined);
   });
 
-  it('hears any fault as unknown, with its claim id, when it may be stored', async () => {
-    const { claim } = setup();
-    claim.maybeStored = true;
-    claim.fail('overloaded', 'too late');
-    await expect(claim.answer).rejects.toMatchObject({
-      ...{ code: 'outcome_unknown', claimId: 'claim-of-ada' },
-    });
-  });
+  it.each([
+    ['while a batch with it is under way', (claim: PendingClaim) => claim.markSent(), true],
+    [
+      'no more after a batch that stored nothing',
+      (claim: PendingClaim) => {
+        claim.markSent();
+        claim.markNotStored();
+      },
+      false,
+    ],
+    [
+      'no more after a batch that is void',
+      (claim: PendingClaim) => {
+        claim.markSent();
+        claim.markResolved('void');
+      },
+      false,
+    ],
+    [
+      'for good after a batch that is committed, whatever happens to later ones',
+      (claim: PendingClaim) => {
+        claim.markSent();
+        claim.markResolved('committed');
+        claim.markSent();
+        claim.markResolved('void');
+        claim.markSent();
+        claim.markNotStored();
+      },
+      true,
+    ],
+  ])(
+    'may be stored %s, and every fault becomes outcome_unknown then',
+    async (_, mark, isUnknown) => {
+      const { claim } = setup();
+      mark(claim);
+      expect(claim.maybeStored).toBe(isUnknown);
+      claim.fail('overloaded', 'too late');
+      await expect(claim.answer).rejects.toMatchObject(
+        isUnknown
+          ? { code: 'outcome_unknown', claimId: 'claim-of-ada' }
+          : { code: 'overloaded', claimId: undefined },
+      );
+    },
+  );
 
-  it('is answered once: what comes later falls silent', async () => {
+  it('is answered once, and drops later answers', async () => {
     const { claim, answers } = setup();
     claim.fail('overloaded', 'too late');
-    claim.decide(claimed(claim.attempt, 1));
+    claim.decide(claimed(claim.command, 1));
     claim.fail('unavailable', 'even later');
     await expect(claim.answer).rejects.toMatchObject({ code: 'overloaded' });
     expect(answers()).toBe(1);
 
     const other = setup();
-    other.claim.decide(claimed(other.claim.attempt, 1));
+    other.claim.decide(claimed(other.claim.command, 1));
     other.claim.fail('overloaded', 'too late');
     expect(await other.claim.answer).toMatchObject({ outcome: 'claimed' });
     expect(other.answers()).toBe(1);

@@ -1,56 +1,83 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
-import type { ClaimOutcome } from './claim-outcome.ts';
-import type { ClaimAttempt } from './ports.ts';
+import type { ClaimCommand, ClaimOutcome } from './claim.ts';
+import type { BatchResolution } from './ports.ts';
 
-/** A claim that somebody waits for. It is answered once; later answers fall silent. */
+/**
+ * A claim whose caller waits for the answer. It is answered once; later answers are dropped. It keeps track of whether
+ * it may be stored, so that no failure is reported as a refusal while it may be.
+ */
 export class PendingClaim {
-  readonly attempt: ClaimAttempt;
+  readonly command: ClaimCommand;
   readonly arrivedMs: number;
   readonly answer: Promise<ClaimOutcome>;
-  answered = false;
-  /** True from the sending of a batch that may have stored this claim until that batch is known to be void. */
-  maybeStored = false;
-  /** True once a batch with this claim is known to be committed; what befalls a later batch does not undo that. */
-  sentInCommitted = false;
   private readonly onAnswered: () => void;
-  private onOutcome!: (outcome: ClaimOutcome) => void;
-  private onFault!: (error: AppError) => void;
+  private isAnswered = false;
+  /** From the sending of a batch with this claim until it is known that the batch stored nothing. */
+  private isMaybeStored = false;
+  /** A batch with this claim is known to be committed; no failure of a later batch can undo that. */
+  private isCommitted = false;
+  private resolve!: (outcome: ClaimOutcome) => void;
+  private reject!: (error: AppError) => void;
 
-  constructor(attempt: ClaimAttempt, arrivedMs: number, onAnswered: () => void) {
-    this.attempt = attempt;
+  constructor(command: ClaimCommand, arrivedMs: number, onAnswered: () => void) {
+    this.command = command;
     this.arrivedMs = arrivedMs;
     this.onAnswered = onAnswered;
     this.answer = new Promise((resolve, reject) => {
-      this.onOutcome = resolve;
-      this.onFault = reject;
+      this.resolve = resolve;
+      this.reject = reject;
     });
   }
 
-  /** Tells the outcome. */
-  decide(outcome: ClaimOutcome): void {
-    if (this.settle()) this.onOutcome(outcome);
+  get answered(): boolean {
+    return this.isAnswered;
   }
 
-  /** Rejects with a fault that changed nothing, or with `outcome_unknown` when this claim may be stored all the same. */
+  get maybeStored(): boolean {
+    return this.isMaybeStored;
+  }
+
+  /** A batch with this claim is about to be sent. */
+  markSent(): void {
+    this.isMaybeStored = true;
+  }
+
+  /** The batch stored nothing. */
+  markNotStored(): void {
+    this.isMaybeStored = this.isCommitted;
+  }
+
+  /** The batch was in doubt, and is resolved. */
+  markResolved(resolution: BatchResolution): void {
+    this.isCommitted ||= resolution === 'committed';
+    this.isMaybeStored = this.isCommitted;
+  }
+
+  /** Answers with the outcome. */
+  decide(outcome: ClaimOutcome): void {
+    if (this.endWait()) this.resolve(outcome);
+  }
+
+  /** Answers with a fault that changed nothing, or with `outcome_unknown` while the claim may be stored. */
   fail(code: ErrorCode, detail: string, cause?: unknown, fields: FieldError[] = []): void {
-    if (!this.settle()) return;
-    this.onFault(
-      this.maybeStored
+    if (!this.endWait()) return;
+    this.reject(
+      this.isMaybeStored
         ? new AppError('outcome_unknown', {
             detail:
-              'the database was lost before it could tell whether this claim is stored; ' +
-              'ask again with the same Idempotency-Key',
-            claimId: this.attempt.claimId,
+              'the database was lost before it answered, so this claim may be stored; ' +
+              'send it again with the same Idempotency-Key',
+            claimId: this.command.claimId,
             cause,
           })
         : new AppError(code, { detail, cause, fields }),
     );
   }
 
-  private settle(): boolean {
-    if (this.answered) return false;
-    this.answered = true;
+  private endWait(): boolean {
+    if (this.isAnswered) return false;
+    this.isAnswered = true;
     this.onAnswered();
     return true;
   }

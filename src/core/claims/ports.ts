@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CouponState } from '../coupons/coupon.ts';
 import type { FieldError } from '../errors.ts';
-import type { Claim, ClaimCommand } from './claim.ts';
-import type { ClaimOutcome } from './claim-outcome.ts';
+import type { Claim, ClaimCommand, ClaimOutcome } from './claim.ts';
 
-/** A claim on its way through the engine: the command, and the id it is stored under if it wins. */
-export type ClaimAttempt = ClaimCommand & { claimId: string };
-
-/** The claims that one transaction decides. The id makes the batch recognisable should its answer get lost. */
+/** The claims that one transaction decides. The id identifies the batch if its answer is lost. */
 export type ClaimBatch = {
   batchId: string;
   couponName: string;
   /** In order of arrival, which is the order of decision. */
-  attempts: readonly ClaimAttempt[];
+  commands: readonly ClaimCommand[];
 };
 
 /**
  * What became of a batch.
- * - `decided`: committed; one outcome for each attempt, in the same order.
- * - `refused`: nothing of it is stored, and nothing ever will be. `reason` tells whether it was not sent at all, gave
- *   up waiting for a lock or ran out of time (`busy`), holds a value that its caller can correct (`invalid`, with the
- *   `fields`), is refused by a rule of the database that no caller can keep (`refused`), or met a fault of ours
- *   (`broken`).
- * - `unknown`: it may have been committed, or may still be.
+ * - `decided`: committed; one outcome for each command, in the same order.
+ * - `refused`: nothing of the batch is stored, and nothing ever will be.
+ * - `unknown`: the answer was lost. The batch may have committed, or may still commit.
  */
 export type BatchAnswer =
   | { kind: 'decided'; outcomes: ClaimOutcome[]; commitSeconds: number }
@@ -37,31 +30,40 @@ export type BatchAnswer =
   | { kind: 'unknown'; cause: unknown };
 
 /**
- * What became of a bundle, in one commit for all of it. `decided`: committed; for each batch the outcome of its claim,
- * or undefined where it was left undecided and nothing of it is stored. The other two are as for a batch.
+ * What became of a multi-coupon batch, in one commit for all of it. `decided`: committed; for each batch the outcome of
+ * its claim, or undefined where the claim was left undecided and nothing of it is stored. The other two are as for a
+ * batch.
  */
 export type MultiCouponAnswer =
   | { kind: 'decided'; outcomes: (ClaimOutcome | undefined)[]; commitSeconds: number }
   | Exclude<BatchAnswer, { kind: 'decided' }>;
 
-/** Why a batch was refused as a whole. */
+/**
+ * Why a batch was refused as a whole.
+ * - `not_sent`: the database could not be reached.
+ * - `busy`: the wait for a lock, or the statement, took too long.
+ * - `invalid`: it holds a value that its caller can correct; the answer names the `fields`.
+ * - `refused`: a rule of the database forbids it, and no caller can comply with it.
+ * - `broken`: a defect of this program.
+ */
 export type RefusalReason = 'not_sent' | 'busy' | 'invalid' | 'refused' | 'broken';
+
+/** How a batch in doubt was resolved: it had committed, or a void mark now prevents that it ever commits. */
+export type BatchResolution = 'committed' | 'void';
 
 /** Where claims are decided and stored. */
 export type ClaimStore = {
   /** Decides a batch in one round trip and one commit. Never rejects; answers within the store's own time limit. */
   claimBatch(batch: ClaimBatch): Promise<BatchAnswer>;
   /**
-   * Decides a bundle, which is batches of one claim each on different coupons, in one round trip and one commit. A
-   * claim that does not simply win may be left undecided. Never rejects; answers within the store's own time limit.
+   * Decides a multi-coupon batch, which is batches of one claim each on different coupons, in one round trip and one
+   * commit. A claim that does not simply win may be left undecided. Never rejects; answers within the store's own time
+   * limit.
    */
   claimMultiCoupon(batches: readonly ClaimBatch[]): Promise<MultiCouponAnswer>;
-  /**
-   * Settles a batch whose answer was lost. After it resolves the batch either had committed (`committed`) or never
-   * will (`void`). Rejects when that could not be made sure; asking again is safe.
-   */
-  voidBatch(couponName: string, batchId: string): Promise<'committed' | 'void'>;
-  /** Those of the names that are coupons now. */
+  /** Resolves a batch in doubt. Rejects when that failed; the call can be repeated safely. */
+  voidBatch(couponName: string, batchId: string): Promise<BatchResolution>;
+  /** Returns those of the names that are coupons now. */
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
@@ -72,13 +74,13 @@ export type StockSnapshot = {
   amount: number;
   remainingAmount: number;
   state: CouponState;
-  /** Somebody is about to add stock, and waits until no older look is believed any more. */
+  /** Stock is about to be added, as soon as no process relies on an older snapshot. */
   stockAnnounced: boolean;
   /** Milliseconds until the sale closes; null when it has no end. */
   closesInMs: number | null;
 };
 
-/** What the memory of sold out coupons reads. Rejects with an `AppError` when the database cannot be read. */
+/** What the sold-out cache reads. Rejects with an `AppError` when the database cannot be read. */
 export type SoldOutReader = {
   /** Each as of a moment after the call. Names of no coupon are absent. */
   readStock(names: readonly string[]): Promise<ReadonlyMap<string, StockSnapshot>>;
@@ -95,7 +97,7 @@ export type ClaimPage = { claims: Claim[]; more: boolean };
 
 /** Reads claims that are stored. */
 export type ClaimReader = {
-  /** The claim that a user holds; undefined when he holds none. */
+  /** The claim that a user holds; undefined when the user holds none. */
   findClaim(couponName: string, userId: string): Promise<Claim | 'coupon_not_found' | undefined>;
   /** Claims behind `afterPosition`, at most `limit`. */
   listClaims(query: {
@@ -105,20 +107,20 @@ export type ClaimReader = {
   }): Promise<ClaimPage | 'coupon_not_found'>;
 };
 
-/** What the engine tells about its work. Called on the hot path: an implementation adds to a number and returns. */
+/** What the engine counts. Called on the hot path: an implementation adds to a number and returns. */
 export type ClaimMetrics = {
-  /** An answer left the engine: an outcome, or the code of a fault, so many seconds after the claim came. */
+  /** A claim was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
   answered(outcome: string, seconds: number): void;
-  /** A claim was refused at its arrival, for one of the reasons of `laneRefusals`. */
+  /** A claim was refused on arrival; `reason` is a key of `admissionRefusals`. */
   shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;
-  /** A batch's answer was lost. */
+  /** The answer of a batch was lost. */
   batchUnknown(): void;
-  /** How a batch whose answer was lost was settled. */
-  batchResolved(how: 'committed' | 'void'): void;
+  /** A batch in doubt was resolved. */
+  batchResolved(resolution: BatchResolution): void;
 };
 
-/** Where the engine reports what an operator should know: losses of the database and what was done about them. */
+/** Where the engine reports what an operator should know: failures of the database, and how they were handled. */
 export type EngineLog = {
   warn(event: Record<string, unknown>, message: string): void;
 };

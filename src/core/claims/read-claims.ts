@@ -9,15 +9,15 @@ export type ReadClaims = {
   find(couponName: string, userId: string): Promise<Claim>;
   list(query: { couponName: string; afterPosition: number; limit: number }): Promise<ClaimPage>;
   /**
-   * All claims of a coupon in order of position, a page at a time, in bounded memory. Positions are handed out and
-   * committed in order, so the pages join without a gap; claims that come meanwhile are at the end, or left out.
+   * All claims of a coupon in order of position, a page at a time, in bounded memory. Positions are given and committed
+   * in order, so no claim is missing between two pages; claims that are stored meanwhile are at the end, or left out.
    */
   exportAll(couponName: string): Promise<AsyncGenerator<Claim[]>>;
 };
 
 const exportPageSize = 1000;
 
-/** The use cases over a store. */
+/** Creates the use cases over a reader. */
 export function readClaimsWith(reader: ClaimReader): ReadClaims {
   const list: ReadClaims['list'] = async (query) => {
     const page = await reader.listClaims(query);
@@ -37,7 +37,7 @@ export function readClaimsWith(reader: ClaimReader): ReadClaims {
       return claim;
     },
     async exportAll(couponName) {
-      // The first page is read before the first byte is sent, so that an unknown coupon is still told as one.
+      // Read before the first byte is sent, so that an unknown coupon still becomes a fault.
       const first = await list({ couponName, afterPosition: 0, limit: exportPageSize });
       return pages(couponName, first);
     },

@@ -2,37 +2,37 @@
 import type { Clock } from '../clock.ts';
 import type { BatchAnswer, ClaimBatch, EngineLog, RefusalReason } from './ports.ts';
 
-const quietMs = 1000;
+const intervalMs = 1000;
 
 /**
- * Logs batches that were refused: without a database every batch ends like this, so not each. Not those that hold a
- * caller's mistake, nor those that the database refuses by a rule, which the store logs with that rule.
+ * A log throttle for batches that were refused: without a database every batch ends like this. Batches with a mistake
+ * of a caller are not logged, nor those that a rule of the database forbids, which the store logs with the rule.
  */
 export class RefusalLog {
   private readonly log: EngineLog;
-  private readonly clock: Clock;
-  private readonly told = new Map<RefusalReason, { atMs: number; unsaid: number }>();
+  private readonly clock: Pick<Clock, 'nowMs'>;
+  private readonly lastLines = new Map<RefusalReason, { atMs: number; claimsSince: number }>();
 
-  constructor(log: EngineLog, clock: Clock) {
+  constructor(log: EngineLog, clock: Pick<Clock, 'nowMs'>) {
     this.log = log;
     this.clock = clock;
   }
 
-  /** One line for the first of a kind, then at most one a second. */
-  tell(batch: ClaimBatch, answer: BatchAnswer & { kind: 'refused' }): void {
+  /** Logs the first batch refused for a reason at once, and then at most one a second. */
+  report(batch: ClaimBatch, answer: BatchAnswer & { kind: 'refused' }): void {
     if (answer.reason === 'invalid' || answer.reason === 'refused') return;
     const nowMs = this.clock.nowMs();
-    const last = this.told.get(answer.reason);
-    if (last !== undefined && nowMs - last.atMs < quietMs) {
-      last.unsaid += batch.attempts.length;
+    const last = this.lastLines.get(answer.reason);
+    if (last !== undefined && nowMs - last.atMs < intervalMs) {
+      last.claimsSince += batch.commands.length;
       return;
     }
-    this.told.set(answer.reason, { atMs: nowMs, unsaid: 0 });
+    this.lastLines.set(answer.reason, { atMs: nowMs, claimsSince: 0 });
     this.log.warn(
       {
         batchId: batch.batchId,
-        claims: batch.attempts.length,
-        claimsSinceLastLine: last?.unsaid ?? 0,
+        claims: batch.commands.length,
+        claimsSinceLastLine: last?.claimsSince ?? 0,
         reason: answer.reason,
         err: answer.cause,
       },

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../test/support/fault-proxy.ts';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
-import type { ClaimOutcome } from '../claims/claim-outcome.ts';
+import type { ClaimOutcome } from '../claims/claim.ts';
 import type { SoldOutReader } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { CouponWithHolders } from '../coupons/coupon.ts';
@@ -112,7 +112,7 @@ async function run(seed: number): Promise<void> {
     const ask = async (userId: string, idempotencyKey: string) => {
       const watcher = { wasSoldOut: sale.remaining === 0 };
       sale.watchers.add(watcher);
-      const claimed = claimCoupon({ couponName, userId, idempotencyKey });
+      const claimed = claimCoupon({ couponName, userId, idempotencyKey, claimId: 'id' });
       const answer = await claimed.catch(() => undefined);
       sale.watchers.delete(watcher);
       if (answer?.outcome !== 'sold_out') return;

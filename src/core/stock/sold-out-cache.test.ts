@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
-import type { ClaimOutcome } from '../claims/claim-outcome.ts';
+import type { ClaimOutcome } from '../claims/claim.ts';
 import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import { AppError } from '../errors.ts';
 import { SoldOutCache } from './sold-out-cache.ts';
@@ -53,7 +53,9 @@ function setup(options: { holders?: string[]; holdersMax?: number } = {}) {
     return { outcome: 'already_claimed', claim };
   });
   const claim = (userId: string, couponName = 'C') =>
-    claimCoupon({ couponName, userId, idempotencyKey: undefined }).then(({ outcome }) => outcome);
+    claimCoupon({ couponName, userId, idempotencyKey: undefined, claimId: 'id' }).then(
+      ({ outcome }) => outcome,
+    );
   /** Lets the memory hear of the first refusal and read all that it wants. */
   const learn = async (couponName = 'C') => {
     await claim('first', couponName);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { ClaimOutcome } from '../claims/claim.ts';
 import type { ClaimCoupon } from '../claims/claim-coupon.ts';
-import type { ClaimOutcome } from '../claims/claim-outcome.ts';
 import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { ManageCoupon } from '../coupons/manage-coupon.ts';

@@ -11,6 +11,7 @@ import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
 import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
 import type { Access } from './access.ts';
@@ -43,6 +44,10 @@ export type HealthFacts = {
 /** The use cases behind the routes, and what the server reports to. */
 export type HttpDependencies = {
   claimCoupon: ClaimCoupon;
+  /** Returns a new UUID for a claim. */
+  newClaimId(): string;
+  /** Counts a claim that was refused before `claimCoupon` was called. */
+  claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;

@@ -53,6 +53,8 @@ async function* untilEnd(pages: AsyncGenerator<Claim[]>): AsyncGenerator<Claim[]
 
 const dependencies: HttpDependencies = {
   claimCoupon: answers('claim', undefined),
+  newClaimId: answers('new claim id', undefined),
+  claimRefused: () => undefined,
   readCoupons: {
     read: answers('read a coupon', undefined),
     list: answers('list coupons', { coupons: [], more: false }),

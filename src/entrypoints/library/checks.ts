@@ -94,7 +94,7 @@ export function checkClaim(command: {
   couponName: string;
   userId: string;
   idempotencyKey?: string | undefined;
-}): ClaimCommand {
+}): Omit<ClaimCommand, 'claimId'> {
   assertClaim(command);
   const { couponName, userId, idempotencyKey } = command;
   return { couponName, userId, idempotencyKey };

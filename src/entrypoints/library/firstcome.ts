@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The engine as a host calls it: checks each argument, and returns outcomes and faults under the package's names. */
-import type { Claim } from '../../core/claims/claim.ts';
+import type { Claim, ClaimOutcome } from '../../core/claims/claim.ts';
 import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
-import type { ClaimOutcome } from '../../core/claims/claim-outcome.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
 import type { ReadClaims } from '../../core/claims/read-claims.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
 import type { ManageCoupon } from '../../core/coupons/manage-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
-import { AppError } from '../../core/errors.ts';
+import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
 import {
   checkAddition,
@@ -91,6 +90,10 @@ export type Firstcome = {
 /** What a host's calls reach. */
 export type HostedEngine = {
   claimCoupon: ClaimCoupon;
+  /** Returns a new UUID for a `ClaimCommand`. */
+  newClaimId(): string;
+  /** Counts a claim with invalid arguments. */
+  claimRefused(code: ErrorCode): void;
   readCoupons: ReadCoupons;
   manageCoupon: ManageCoupon;
   readClaims: ReadClaims;
@@ -114,7 +117,7 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
     durability: engine.durability,
     createCoupon: async (coupon) =>
       running().manageCoupon.create(checkNewCoupon(coupon)).catch(inHostNames),
-    claim: async (command) => running().claimCoupon(checkClaim(command)).catch(inHostNames),
+    claim: async (command) => claimWith(running(), command),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
       running().manageCoupon.change(checkCouponName(name), checkChange(change)).catch(inHostNames),
@@ -132,4 +135,19 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
       return stopped;
     },
   };
+}
+
+/** A claim with invalid arguments does not reach the engine, so it is counted here. */
+async function claimWith(
+  { claimCoupon, claimRefused, newClaimId }: HostedEngine,
+  given: Parameters<Firstcome['claim']>[0],
+): Promise<ClaimOutcome> {
+  let checked: ReturnType<typeof checkClaim>;
+  try {
+    checked = checkClaim(given);
+  } catch (error) {
+    claimRefused('invalid_request');
+    throw error;
+  }
+  return claimCoupon({ ...checked, claimId: newClaimId() }).catch(inHostNames);
 }

@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, RouteShorthandOptions } from 'fastify';
 import { Type } from 'typebox';
-import type { Claim } from '../../../core/claims/claim.ts';
+import type { Claim, ClaimOutcome } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
 import { fixedProblem, sendProblem } from '../problems/problem.ts';
-import type { Route } from '../route.ts';
+import { toProblemDetails } from '../problems/to-problem.ts';
+import type { HttpDependencies, Route } from '../route.ts';
 import { CouponName, IdempotencyKeyHeader, UserId } from '../schemas/fields.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
-export const claimCouponRoute: Route = (app, { claimCoupon }) => {
+export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRefused }) => {
+  const engineFaults = new WeakSet<object>();
+  const toOverloaded = (error: unknown): AppError => {
+    if (error instanceof AppError && error.code === 'overloaded') return error;
+    if (typeof error === 'object' && error !== null) engineFaults.add(error);
+    throw error;
+  };
   app.post(
     '/api/coupons/claim',
     {
       config: { access: 'claim' },
+      errorHandler: countRefusals(claimRefused, (error) => engineFaults.has(error)),
       schema: {
         operationId: 'claimCoupon',
         tags: ['claims'],
@@ -28,39 +36,45 @@ export const claimCouponRoute: Route = (app, { claimCoupon }) => {
       },
     },
     async (request, reply) => {
-      const decision = await claimCoupon({
+      const answer = await claimCoupon({
         couponName: request.body.coupon_name,
         userId: request.body.user_id,
         idempotencyKey: request.headers['idempotency-key'],
+        claimId: newClaimId(),
       }).catch(toOverloaded);
-      if (decision instanceof AppError) return tellOverloaded(decision, reply);
-      switch (decision.outcome) {
-        case 'replayed':
-          reply.header('Idempotency-Replayed', 'true');
-          return toWonBody(decision.claim);
-        case 'claimed':
-          return toWonBody(decision.claim);
-        case 'already_claimed':
-          return sendProblem(reply, {
-            code: decision.outcome,
-            detail: 'this user holds the coupon already',
-            members: { claim: toClaimBody(decision.claim) },
-          });
-        case 'not_open':
-          return sendProblem(reply, {
-            code: decision.outcome,
-            detail: `the sale opens at ${decision.opensAt}`,
-            members: { opens_at: decision.opensAt },
-            retryAfterSeconds: decision.opensInSeconds,
-          });
-        default:
-          return refusals[decision.outcome](reply);
-      }
+      return answer instanceof AppError
+        ? sendOverloaded(reply, answer)
+        : sendOutcome(reply, answer);
     },
   );
 };
 
-/** Each member by name, as this is made for every claim that wins. */
+function sendOutcome(reply: FastifyReply, answer: ClaimOutcome) {
+  switch (answer.outcome) {
+    case 'replayed':
+      reply.header('Idempotency-Replayed', 'true');
+      return toWonBody(answer.claim);
+    case 'claimed':
+      return toWonBody(answer.claim);
+    case 'already_claimed':
+      return sendProblem(reply, {
+        code: answer.outcome,
+        detail: 'this user holds the coupon already',
+        members: { claim: toClaimBody(answer.claim) },
+      });
+    case 'not_open':
+      return sendProblem(reply, {
+        code: answer.outcome,
+        detail: `the sale opens at ${answer.opensAt}`,
+        members: { opens_at: answer.opensAt },
+        retryAfterSeconds: answer.opensInSeconds,
+      });
+    default:
+      return sendRefusal[answer.outcome](reply);
+  }
+}
+
+/** Each member is written by name, since this runs for every claim that wins. */
 function toWonBody(claim: Claim) {
   return {
     message: 'coupon claimed',
@@ -72,27 +86,36 @@ function toWonBody(claim: Claim) {
   };
 }
 
-/** In an overload nearly every request hears this, and the way of all other faults is longer than that of a claim. */
-function toOverloaded(error: unknown): AppError {
-  if (error instanceof AppError && error.code === 'overloaded') return error;
-  throw error;
-}
-
-// The core has a handful of reasons.
-const overloads = new Map<string, ReturnType<typeof fixedProblem>>();
-
-function tellOverloaded({ code, detail }: AppError, reply: FastifyReply): void {
-  let tell = overloads.get(detail);
-  if (tell === undefined) {
-    tell = fixedProblem(code, detail);
-    overloads.set(detail, tell);
-  }
-  tell(reply);
-}
-
-const refusals = {
+const sendRefusal = {
   coupon_not_found: fixedProblem('coupon_not_found', 'there is no coupon of this name'),
   paused: fixedProblem('paused', 'the sale is paused'),
   closed: fixedProblem('closed', 'the sale is over'),
   sold_out: fixedProblem('sold_out', 'no stock available'),
 };
+
+// By detail, of which the core has a handful.
+const overloads = new Map<string, ReturnType<typeof fixedProblem>>();
+
+/** In an overload nearly every request ends here, and a fixed problem costs less than the path of other faults. */
+function sendOverloaded(reply: FastifyReply, { code, detail }: AppError): void {
+  let send = overloads.get(detail);
+  if (send === undefined) {
+    send = fixedProblem(code, detail);
+    overloads.set(detail, send);
+  }
+  send(reply);
+}
+
+/**
+ * Counts claims that a hook, the parser or the schema refuses: the engine counts only what reaches it. Then the error
+ * goes on to the server's own handler.
+ */
+function countRefusals(
+  claimRefused: HttpDependencies['claimRefused'],
+  isCounted: (error: object) => boolean,
+): NonNullable<RouteShorthandOptions['errorHandler']> {
+  return (error, _request, reply) => {
+    if (!isCounted(error)) claimRefused(toProblemDetails(error).code);
+    reply.send(error);
+  };
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { FixedClock } from '../../../test/support/fixed-clock.ts';
+import { aCommand } from '../../../test/support/scripted-claim-store.ts';
+import { AppError } from '../errors.ts';
+import { type ClaimCoupon, withMetrics } from './claim-coupon.ts';
+
+const overloaded = new AppError('overloaded', { detail: 'full' });
+const defect = new Error('a defect');
+
+describe('withMetrics', () => {
+  it.each<[string, ClaimCoupon, object]>([
+    ['sold_out', () => Promise.resolve({ outcome: 'sold_out' }), { outcome: 'sold_out' }],
+    ['overloaded', () => Promise.reject(overloaded), overloaded],
+    ['internal', () => Promise.reject(defect), defect],
+  ])('counts one answer as %s with its seconds, and passes it on', async (name, next, expected) => {
+    const clock = new FixedClock();
+    const counted: [string, number][] = [];
+    const slow: ClaimCoupon = (command) => clock.sleep(250).then(() => next(command));
+    const claimCoupon = withMetrics(slow, { answered: (...call) => counted.push(call) }, clock);
+    const answer = claimCoupon(aCommand('ada')).catch((error: unknown) => error);
+    await clock.advance(250);
+    expect(await answer).toEqual(expected);
+    expect(counted).toEqual([[name, 0.25]]);
+  });
+});
