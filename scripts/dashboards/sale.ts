@@ -25,7 +25,7 @@ export const saleDashboard: Dashboard = {
           queries: [query(`sum(${perSecond(claims, claimed)}) or vector(0)`, 'claimed')],
         },
         {
-          title: 'Units claimed in the time shown',
+          title: 'Units claimed in this time range',
           help: 'Counted by the scraped instances. The ledger in the database is authoritative.',
           kind: 'number',
           unit: 'short',
@@ -34,7 +34,7 @@ export const saleDashboard: Dashboard = {
           ],
         },
         {
-          title: 'Units remaining in all',
+          title: 'Units remaining',
           help: 'Of all coupons, as of the last round of the stock check.',
           kind: 'number',
           unit: 'short',
@@ -72,7 +72,7 @@ export const saleDashboard: Dashboard = {
           title: 'Refused a second, and why',
           help:
             'sold_out is the normal end of a sale. not_open and paused mean that callers came at ' +
-            'another time than planned, already_claimed that they claim twice.',
+            'another time than planned; already_claimed means that they claim twice.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -97,11 +97,11 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Coupons',
-          help: 'Coupons with claims in flight, and sold out coupons in the cache.',
+          help: 'Coupons with claims in progress, and sold out coupons in the cache.',
           kind: 'lines',
           unit: 'short',
           queries: [
-            query(`sum(${series('firstcome_claim_lanes')})`, 'claims in flight'),
+            query(`sum(${series('firstcome_claim_lanes')})`, 'claims in progress'),
             query(`sum(${series('firstcome_sold_out_coupons')})`, 'sold out, cached'),
           ],
         },

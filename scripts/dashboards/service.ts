@@ -55,7 +55,7 @@ export const serviceDashboard: Dashboard = {
           kind: 'number',
           unit: 'none',
           turnsAt: [1, 10],
-          queries: [query(`sum(${series('firstcome_claim_batches_unsettled')})`, 'in doubt')],
+          queries: [query(`sum(${series('firstcome_claim_batches_in_doubt')})`, 'in doubt')],
         },
       ],
     },
@@ -120,7 +120,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Lanes',
-          help: 'Coupons with claims in flight, by instance. CLAIM_LANES_MAX is the limit.',
+          help: 'Coupons with claims in progress, by instance. CLAIM_LANES_MAX is the limit.',
           kind: 'lines',
           unit: 'short',
           queries: [query(series('firstcome_claim_lanes'), '{{instance}}')],
@@ -144,10 +144,10 @@ export const serviceDashboard: Dashboard = {
           kind: 'lines',
           unit: 'perSecond',
           queries: [
-            query(`sum(${perSecond('firstcome_claim_batches_unknown_total')})`, 'lost'),
+            query(`sum(${perSecond('firstcome_claim_batch_answers_lost_total')})`, 'lost'),
             query(
-              `sum by (settled) (${perSecond('firstcome_claim_batches_settled_total')})`,
-              '{{settled}}',
+              `sum by (resolution) (${perSecond('firstcome_claim_batches_resolved_total')})`,
+              '{{resolution}}',
             ),
           ],
         },
@@ -173,7 +173,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Connections to the database',
-          help: 'Used and idle, by pool. A waiting one means that the pool has no free connection.',
+          help: 'Used and idle, by pool. Statements wait when the pool has no free connection.',
           kind: 'lines',
           unit: 'short',
           queries: [
@@ -193,7 +193,7 @@ export const serviceDashboard: Dashboard = {
         },
         {
           title: 'Refused by the database a second',
-          help: 'Correct requests, by the rule that refuses them. Anything but 0 is an alarm.',
+          help: 'Correct requests, by the rule that refuses them. Any value but 0 is an alarm.',
           kind: 'lines',
           unit: 'perSecond',
           queries: [
@@ -201,7 +201,7 @@ export const serviceDashboard: Dashboard = {
           ],
         },
         {
-          title: 'The stock check: steps a second',
+          title: 'Stock check: steps a second',
           help: 'Each step compares stock, claims and ledger of some coupons. The service retries failed steps.',
           kind: 'lines',
           unit: 'perSecond',
@@ -215,12 +215,12 @@ export const serviceDashboard: Dashboard = {
       ],
     },
     {
-      title: 'Connections of clients',
+      title: 'Client connections',
       height: 8,
       panels: [
         {
-          title: 'Open connections of clients',
-          help: 'Open, idle ones among them, and HTTP_CONNECTIONS_MAX. From nine tenths of it on idle ones are closed.',
+          title: 'Open client connections',
+          help: 'Open and idle ones, and HTTP_CONNECTIONS_MAX. From nine tenths of it on the service closes idle ones.',
           kind: 'lines',
           unit: 'short',
           queries: [
@@ -244,11 +244,11 @@ export const serviceDashboard: Dashboard = {
       ],
     },
     {
-      title: 'Other calls than claims',
+      title: 'Requests other than claims',
       height: 8,
       panels: [
         {
-          title: 'Calls a second',
+          title: 'Requests a second',
           help: 'By operation and status. 500 is a bug in the service; the log has the stack trace.',
           kind: 'lines',
           unit: 'perSecond',
@@ -260,7 +260,7 @@ export const serviceDashboard: Dashboard = {
           ],
         },
         {
-          title: 'How long calls take',
+          title: 'How long requests take',
           help: 'The 99th percentile, from the arrival of a request to the end of its response.',
           kind: 'lines',
           unit: 's',

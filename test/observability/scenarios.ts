@@ -62,9 +62,9 @@ export const scenarios: Record<string, Scenario> = {
     }),
 
   // The lock must have no gap: one step of the check would end the alert.
-  FirstcomeCheckStandsStill: (context) => withLockedTable('stock_ledger', context),
+  FirstcomeStockCheckStalled: (context) => withLockedTable('stock_ledger', context),
 
-  FirstcomeBatchesUnsettled: (context) =>
+  FirstcomeBatchesInDoubt: (context) =>
     withDrill(context, async ({ node, over }) => {
       await loseOneAnswer(node, over);
       await node.proxy.refuse();

@@ -194,7 +194,7 @@ export class InDoubtService {
 
   /** How many batches were in doubt so far. */
   losses(): Promise<number> {
-    return this.metric('firstcome_claim_batches_unknown_total');
+    return this.metric('firstcome_claim_batch_answers_lost_total');
   }
 
   /** Changes the coupons in the database directly. */

@@ -3,11 +3,11 @@
 type Times = { counts: Float64Array; sum: number };
 
 /**
- * A histogram of seconds for each outcome. It is counted on the way of every claim, so that is an addition in an array;
- * what a scrape reads is only made then.
+ * A histogram of seconds for each outcome. Every claim adds to it, so adding is one increment in an array; the cumulative
+ * counts are computed at a scrape.
  */
 export class AnswerTimes {
-  /** Upper bounds of the buckets, in seconds, ascending; what is above the last one is counted too. */
+  /** Upper bounds of the buckets, in seconds, ascending. Larger values are counted too. */
   private readonly bounds: readonly number[];
   private readonly byOutcome = new Map<string, Times>();
 
@@ -28,7 +28,7 @@ export class AnswerTimes {
     times.sum += seconds;
   }
 
-  /** Of each outcome: how many, their seconds in all, and how many of them each bound is not below; the last has none. */
+  /** For each outcome: count, sum of seconds, and the count up to each bound. The last entry of `below` has no bound. */
   read(): { outcome: string; count: number; sum: number; below: number[] }[] {
     return [...this.byOutcome].map(([outcome, { counts, sum }]) => {
       let count = 0;

@@ -4,7 +4,7 @@ import type { MetricSources } from './metric-sources.ts';
 
 type State = ReturnType<MetricSources['httpConnections']>;
 
-/** The metrics of the clients' connections, read at each scrape. */
+/** Registers the metrics of client connections, which are read at each scrape. */
 export function registerHttpConnections(registry: Registry, read: () => State): void {
   const registers = [registry];
   const gauge = (suffix: string, help: string, value: (state: State) => number) => ({
@@ -13,20 +13,22 @@ export function registerHttpConnections(registry: Registry, read: () => State): 
       this.set(value(read()));
     },
   });
-  new Gauge(gauge('', 'Connections of clients that are open.', ({ open }) => open));
-  new Gauge(gauge('_idle', 'Connections that wait for their next request.', ({ idle }) => idle));
-  new Gauge(gauge('_max', 'Connections of clients that may be open.', ({ max }) => max));
+  new Gauge(gauge('', 'Open client connections.', ({ open }) => open));
+  new Gauge(
+    gauge('_idle', 'Client connections that wait for their next request.', ({ idle }) => idle),
+  );
+  new Gauge(gauge('_max', 'Limit of open client connections.', ({ max }) => max));
   new Gauge({
     ...gauge(
       '_ratio',
-      'Open connections as a part of those that may be, in the process where it is largest.',
+      'Open client connections as a share of the limit; with several workers, the largest share.',
       ({ open, max }) => open / max,
     ),
     aggregator: 'max',
   });
   new Counter({
     name: 'firstcome_http_connections_closed_total',
-    help: 'Connections closed, or requests on them refused, to stay within HTTP_CONNECTIONS_MAX, by reason.',
+    help: 'Client connections closed, or requests on them refused, to stay within HTTP_CONNECTIONS_MAX, by reason.',
     labelNames: ['reason'],
     registers,
     collect() {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** What the metrics are made from and what they can do, without a word of the library behind them. */
+/** The values that the metrics read, and their interface, without types of the metrics library. */
 import type { ClaimMetrics } from '../../core/claims/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
-/** Connections of one pool. */
+/** Connections of one pool to the database. */
 export type PoolUse = { total: number; idle: number; waiting: number; max: number };
 
-/** The labels of `firstcome_config_info`: settings that explain the other numbers. */
+/** The labels of `firstcome_config_info`: settings that explain other metrics. */
 export const configFactNames = [
   'workers',
   'claim_batch_max',
@@ -17,25 +17,25 @@ export const configFactNames = [
   'query_connections',
 ] as const;
 
-/** What is read at the moment of a scrape. */
+/** The values that are read at each scrape. */
 export type MetricSources = {
   version: string;
-  /** Each a text of few values, and no secret. */
+  /** Settings with few possible values, and no secrets. */
   config: { [name in (typeof configFactNames)[number]]?: string };
-  /** Claims not answered, lanes open, age of the longest waiting claim in milliseconds, batches not settled. */
+  /** Unanswered claims, open lanes, and the age of the claim that has waited longest. */
   lanes(): { waiting: number; lanes: number; oldestMs: number };
-  /** Connections by the pool they belong to. */
+  /** Connections to the database, by pool. */
   pools(): Record<string, PoolUse>;
-  /** Sold out coupons whose holders are remembered, and those holders. */
+  /** Coupons and holders in the sold-out cache. */
   soldOut(): { coupons: number; holders: number };
   stockCheck(): StockCheckState;
-  /** Connections of clients: open, idle, how many may be open, and how many were closed for that, by reason. */
+  /** Client connections: open, idle, their limit, and how many were closed to stay within it, by reason. */
   httpConnections(): { open: number; idle: number; max: number; closed: Record<string, number> };
-  /** Whether the database, bundled or not, can decide claims; settles within a second. */
+  /** Whether the database can decide claims; resolves within a second. */
   databaseUp(): Promise<boolean>;
 };
 
-/** What one process counted and measured; survives JSON. */
+/** The metrics of one process; can be sent as JSON. */
 export type MetricsSnapshot = {
   name: string;
   help: string;
@@ -44,17 +44,17 @@ export type MetricsSnapshot = {
   values: { labels: Record<string, string | number>; value: number; metricName?: string }[];
 }[];
 
-/** The metrics as Prometheus reads them. */
+/** The metrics of one service, in the form of Prometheus. */
 export type PrometheusMetrics = ClaimMetrics & {
   /** The database refused a statement. */
   statementRefused(rule: RefusalRule): void;
-  /** A call other than a claim was answered, by the name of its operation. */
+  /** A request other than a claim was answered. `operation` is its `operationId`. */
   callAnswered(call: { operation: string; status: number; seconds: number }): void;
-  /** Sets what is read at each scrape; before it those metrics are absent. */
+  /** Registers the metrics that are read at each scrape. Until then they are absent. */
   read(sources: MetricSources): void;
   text(): Promise<{ contentType: string; text: string }>;
-  /** The same numbers, to be sent to another process. */
+  /** The same metrics, to send to another process. */
   snapshot(): Promise<MetricsSnapshot>;
-  /** Names, kinds and help texts, for the documentation. */
+  /** Names, types and help texts, for the documentation. */
   describe(): Promise<{ name: string; type: string; help: string }[]>;
 };

@@ -22,11 +22,11 @@ async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<s
   return text.split('\n').filter((line) => line.startsWith('firstcome_'));
 }
 
-describe('the metrics', () => {
-  it('count answers by their word', async () => {
+describe('the metrics registry', () => {
+  it('counts answers by outcome', async () => {
     const metrics = prometheusMetrics();
-    for (const word of ['claimed', 'sold_out', 'claimed', 'overloaded']) {
-      metrics.answered(word, 0.002);
+    for (const outcome of ['claimed', 'sold_out', 'claimed', 'overloaded']) {
+      metrics.answered(outcome, 0.002);
     }
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
@@ -35,12 +35,12 @@ describe('the metrics', () => {
         'firstcome_claims_total{outcome="overloaded"} 1',
       ]),
     );
-    // A second scrape counts nothing twice.
+    // A second scrape adds no count twice.
     metrics.answered('claimed', 0.02);
     expect(await linesOf(metrics)).toContain('firstcome_claims_total{outcome="claimed"} 3');
   });
 
-  it('tell the sizes and the times of batches, and what was lost and settled', async () => {
+  it('measures sizes and commit times of batches, and counts lost answers and resolutions', async () => {
     const metrics = prometheusMetrics();
     metrics.batchDecided({ size: 3, commitSeconds: 0.002 });
     metrics.batchUnknown();
@@ -52,13 +52,13 @@ describe('the metrics', () => {
         'firstcome_claim_batch_size_sum 3',
         'firstcome_claim_commit_seconds_bucket{le="0.001"} 0',
         'firstcome_claim_commit_seconds_bucket{le="0.002"} 1',
-        'firstcome_claim_batches_unknown_total 1',
-        'firstcome_claim_batches_settled_total{settled="void"} 1',
+        'firstcome_claim_batch_answers_lost_total 1',
+        'firstcome_claim_batches_resolved_total{resolution="void"} 1',
       ]),
     );
   });
 
-  it('tell how long answers took, by outcome', async () => {
+  it('measures how long answers take, by outcome', async () => {
     const metrics = prometheusMetrics();
     for (const seconds of [0.001, 0.0011, 0.2, 60]) metrics.answered('claimed', seconds);
     metrics.answered('sold_out', 0.0001);
@@ -80,7 +80,7 @@ describe('the metrics', () => {
     );
   });
 
-  it('tell why claims were shed, and which batches wait to be settled', async () => {
+  it('counts shed claims by reason, and the batches in doubt', async () => {
     const metrics = prometheusMetrics();
     metrics.shed('wait');
     metrics.shed('wait');
@@ -90,12 +90,12 @@ describe('the metrics', () => {
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
         'firstcome_claims_shed_total{reason="wait"} 2',
-        'firstcome_claim_batches_unsettled 1',
+        'firstcome_claim_batches_in_doubt 1',
       ]),
     );
   });
 
-  it('count what the database refused by its rule, from the start', async () => {
+  it('counts statements that the database refused by rule, each from 0', async () => {
     const metrics = prometheusMetrics();
     metrics.statementRefused('sequence');
     metrics.statementRefused('sequence');
@@ -109,7 +109,7 @@ describe('the metrics', () => {
     );
   });
 
-  it('tell calls by operation and status, and how long they took', async () => {
+  it('measures requests by operation and status', async () => {
     const metrics = prometheusMetrics();
     metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0.002 });
     metrics.callAnswered({ operation: 'readCoupon', status: 404, seconds: 0.2 });
@@ -123,7 +123,7 @@ describe('the metrics', () => {
     );
   });
 
-  it('leave out what there is none of', async () => {
+  it('omits the metrics of a stock check that has no results', async () => {
     const metrics = prometheusMetrics();
     metrics.read({
       ...sources,
@@ -134,7 +134,7 @@ describe('the metrics', () => {
     expect(lines).not.toContain('stock_check_steps');
   });
 
-  it('read depths and pools at each scrape, in the units of their names', async () => {
+  it('reads the sources at each scrape, and converts them to the units in the names', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     expect(await linesOf(metrics)).toEqual(
@@ -167,13 +167,13 @@ describe('the metrics', () => {
     );
   });
 
-  it('are not shared by two services in one process', async () => {
+  it('shares no counts between two services in one process', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()];
     first.answered('claimed', 0);
     expect(await linesOf(second)).not.toContainEqual(expect.stringContaining('claimed'));
   });
 
-  it('carry no label that a caller could invent', async () => {
+  it('has no label whose values a client can choose', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     metrics.answered('claimed', 0);
@@ -184,12 +184,12 @@ describe('the metrics', () => {
     );
     const allowed = [
       ...['claim_batch_max', 'kind', 'le', 'node', 'operation', 'outcome', 'pool', 'reason'],
-      ...['result', 'rule', 'settled', 'state', 'status', 'version', 'workers'],
+      ...['resolution', 'result', 'rule', 'state', 'status', 'version', 'workers'],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
 
-  it('have a help text each, and the content type of Prometheus', async () => {
+  it('has a help text for each metric, and the content type of Prometheus', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Every metric, its help text and its labels. Only this folder knows the library behind them. No coupon and no user is
- * ever a label: anyone could invent more.
+ * Every metric, its help text and its labels. Only this folder imports the metrics library. No label holds a coupon or a
+ * user: clients choose those values, so the number of series would have no limit.
  */
 import { performance } from 'node:perf_hooks';
 import {
@@ -23,17 +23,17 @@ import {
   type PrometheusMetrics,
 } from './metric-sources.ts';
 
-/** The media type of the metrics, also where nothing is collected. */
+/** The media type of the Prometheus text format. */
 export const metricsContentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 const answerBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A registry of its own, so that several services in one process do not share numbers. */
+/** Creates metrics with a registry of their own, so that two services in one process do not share counts. */
 export function prometheusMetrics(): PrometheusMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  // Else left out where there are several workers: they started when the first of them did.
+  // With several workers the service started when the first of them did. Without an aggregator the metric is left out.
   Object.assign(registry.getSingleMetric('process_start_time_seconds') ?? {}, {
     aggregator: 'min',
   });
@@ -42,7 +42,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   registry.registerMetric(answerSeconds(answers) as unknown as Metric);
   new Counter({
     name: 'firstcome_claims_total',
-    help: 'Claims answered, by outcome or by the code of the fault.',
+    help: 'Claims answered, by outcome or error code.',
     labelNames: ['outcome'],
     registers,
     collect() {
@@ -52,49 +52,49 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
   const shed = new Counter({
     name: 'firstcome_claims_shed_total',
-    help: 'Claims refused at their arrival because too much was waiting, by what it was.',
+    help: 'Claims shed: refused on arrival to limit the load, by reason.',
     labelNames: ['reason'],
     registers,
   });
   const batchSize = new Histogram({
     name: 'firstcome_claim_batch_size',
-    help: 'Claims decided by one commit.',
+    help: 'Number of claims that one commit decides.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
     registers,
   });
   const commitSeconds = new Histogram({
     name: 'firstcome_claim_commit_seconds',
-    help: 'From the sending of a batch of claims to its answer, the commit included.',
+    help: 'Time from sending a batch of claims to its answer, including the commit.',
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  const unknown = new Counter({
-    name: 'firstcome_claim_batches_unknown_total',
+  const answersLost = new Counter({
+    name: 'firstcome_claim_batch_answers_lost_total',
     help: 'Batches of claims whose answer was lost.',
     registers,
   });
-  const settled = new Counter({
-    name: 'firstcome_claim_batches_settled_total',
-    help: 'Batches whose answer was lost, by how they were settled: committed before, or void.',
-    labelNames: ['settled'],
+  const resolved = new Counter({
+    name: 'firstcome_claim_batches_resolved_total',
+    help: 'Batches in doubt that were resolved, by resolution.',
+    labelNames: ['resolution'],
     registers,
   });
-  const unsettled = new Gauge({
-    name: 'firstcome_claim_batches_unsettled',
-    help: 'Batches whose answer was lost and that are not settled yet; their coupons wait.',
+  const inDoubt = new Gauge({
+    name: 'firstcome_claim_batches_in_doubt',
+    help: 'Batches in doubt: their answer was lost and they are not resolved yet. Their coupons wait.',
     registers,
   });
   const refusals = new Counter({
     name: 'firstcome_database_refusals_total',
-    help: 'Statements that the database refused by a rule that no caller can keep, by that rule.',
+    help: 'Correct statements that the database refused, by the rule that refused them.',
     labelNames: ['rule'],
     registers,
   });
-  // From the start: the first increase of a series that was not there before is not seen.
+  // Every series exists from the start, because Prometheus does not see the first increase of a new one.
   for (const rule of refusalRules) refusals.inc({ rule }, 0);
   const callSeconds = new Histogram({
     name: 'firstcome_http_request_seconds',
-    help: 'From the arrival of a request to the end of its answer, by operation and status. Claims, paths that are none, and calls whose client left before are not in it.',
+    help: 'Time from the arrival of a request to the end of its response, by operation and status. Without claims, unknown paths, and requests whose client disconnected.',
     labelNames: ['operation', 'status'],
     buckets: answerBuckets,
     registers,
@@ -110,12 +110,12 @@ export function prometheusMetrics(): PrometheusMetrics {
     callAnswered: ({ operation, status, seconds }) =>
       callSeconds.observe({ operation, status }, seconds),
     batchUnknown() {
-      unknown.inc();
-      unsettled.inc();
+      answersLost.inc();
+      inDoubt.inc();
     },
-    batchResolved(how) {
-      settled.inc({ settled: how });
-      unsettled.dec();
+    batchResolved(resolution) {
+      resolved.inc({ resolution });
+      inDoubt.dec();
     },
     statementRefused: (rule) => refusals.inc({ rule }),
     read: (sources) => registerSources(registry, sources),
@@ -130,10 +130,10 @@ export function prometheusMetrics(): PrometheusMetrics {
   };
 }
 
-/** The time from a claim's arrival to its answer, in the form in which the library takes a metric. */
+/** The time from a claim's arrival to its answer, as a metric that the library can register. */
 function answerSeconds(answers: AnswerTimes) {
   const [name, type, aggregator] = ['firstcome_claim_answer_seconds', 'histogram', 'sum'];
-  const help = 'From the arrival of a claim to its answer, by outcome or by the code of the fault.';
+  const help = 'Time from the arrival of a claim to its answer, by outcome or error code.';
   const get = () => {
     const values = answers.read().flatMap(({ outcome, below, sum, count }) => [
       ...below.map((value, index) => ({
@@ -172,37 +172,35 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   const [first, max] = [{ aggregator: 'first' }, { aggregator: 'max' }] as const;
 
   gauge(
-    ['build_info', 'Always 1; the labels tell what runs.'],
+    ['build_info', 'Always 1. The labels show the versions of the service and of Node.'],
     () => [{ labels: { version: sources.version, node: process.version }, value: 1 }],
     { ...first, labelNames: ['version', 'node'] },
   );
   gauge(
-    ['config_info', 'Always 1; the labels tell settings that explain other numbers.'],
+    ['config_info', 'Always 1. The labels show the settings that explain other metrics.'],
     () => [{ labels: sources.config, value: 1 }],
     { ...first, labelNames: [...configFactNames] },
   );
-  gauge(['claims_waiting', 'Claims that are not answered yet.'], () =>
-    one(sources.lanes().waiting),
-  );
-  gauge(['claim_lanes', 'Coupons with claims under way.'], () => one(sources.lanes().lanes));
+  gauge(['claims_waiting', 'Claims without an answer yet.'], () => one(sources.lanes().waiting));
+  gauge(['claim_lanes', 'Coupons with claims in progress.'], () => one(sources.lanes().lanes));
   gauge(
-    ['claim_oldest_seconds', 'Age of the longest waiting claim.'],
+    ['claim_oldest_seconds', 'Age of the claim that has waited longest.'],
     () => one(sources.lanes().oldestMs / 1000),
     max,
   );
-  // Each worker remembers the same coupons for itself.
+  // Each worker caches the same coupons, so a sum would count them several times.
   gauge(
-    ['sold_out_coupons', 'Sold out coupons whose holders are remembered.'],
+    ['sold_out_coupons', 'Sold-out coupons in the cache.'],
     () => one(sources.soldOut().coupons),
     max,
   );
   gauge(
-    ['sold_out_holders', 'Holders of sold out coupons that are remembered.'],
+    ['sold_out_holders', 'Holders in the sold-out cache.'],
     () => one(sources.soldOut().holders),
     max,
   );
   gauge(
-    ['database_connections', 'Connections to the database, by pool and whether they are in use.'],
+    ['database_connections', 'Connections to the database, by pool and state.'],
     byPool(({ total, idle }) => [
       { labels: { state: 'idle' }, value: idle },
       { labels: { state: 'used' }, value: total - idle },
@@ -210,7 +208,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     { labelNames: ['pool', 'state'] },
   );
   gauge(
-    ['database_connections_max', 'Connections to the database that a pool may have.'],
+    ['database_connections_max', 'Limit of the connections to the database, by pool.'],
     byPool((use) => one(use.max)),
     { labelNames: ['pool'] },
   );
@@ -221,7 +219,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   );
   registerHttpConnections(registry, () => sources.httpConnections());
   gauge(
-    ['database_up', 'Whether the database, bundled or not, can decide claims.'],
+    ['database_up', '1 if the database can decide claims, else 0.'],
     async () => one(Number(await sources.databaseUp())),
     { aggregator: 'min' },
   );
@@ -229,7 +227,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   gauge(
     [
       'event_loop_utilization_ratio',
-      'Share of the time since the last scrape in which it was busy.',
+      'Share of the time since the last scrape in which the event loop was busy.',
     ],
     () => {
       const now = performance.eventLoopUtilization();
@@ -240,17 +238,20 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     max,
   );
   gauge(
-    ['stock_difference_units', 'By how many units stock, claims and ledger disagree. Must be 0.'],
+    ['stock_difference_units', 'Units by which stock, claims and ledger disagree. Must be 0.'],
     () => one(sources.stockCheck().difference),
     max,
   );
   gauge(
-    ['stock_check_age_seconds', 'Since the stock of all coupons was last checked.'],
+    [
+      'stock_check_age_seconds',
+      'Time since the stock check last completed a round over all coupons.',
+    ],
     () => one(sources.stockCheck().ageMs / 1000),
     max,
   );
   gauge(
-    ['stock_units', 'Units of all coupons as of the last check: offered in all, and remaining.'],
+    ['stock_units', 'Units of all coupons at the last round of the stock check, by kind.'],
     () => {
       const { totals } = sources.stockCheck();
       if (totals === undefined) return [];
@@ -263,13 +264,13 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   );
   new Counter({
     name: 'firstcome_stock_check_steps_total',
-    help: 'Parts of the stored stock that were checked, or could not be read.',
+    help: 'Steps of the stock check, by result.',
     labelNames: ['result'],
     registers: [registry],
     collect() {
       this.reset();
       const { steps } = sources.stockCheck();
-      // A counter that stands at 0 would look like a check that stands still.
+      // The check is switched off. A counter at 0 would look like a check that has stalled.
       if (steps === undefined) return;
       this.inc({ result: 'done' }, steps.done);
       this.inc({ result: 'failed' }, steps.failed);

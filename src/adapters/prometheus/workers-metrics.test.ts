@@ -4,7 +4,7 @@ import type { MetricsSnapshot } from './metric-sources.ts';
 import { prometheusMetrics } from './metrics.ts';
 import { WorkersMetrics } from './workers-metrics.ts';
 
-/** What a worker tells, after its way to the primary. */
+/** The snapshot of a worker as the primary process receives it: sent as JSON. */
 async function snapshotOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<MetricsSnapshot> {
   return JSON.parse(JSON.stringify(await metrics.snapshot()));
 }
@@ -15,7 +15,7 @@ function worker(claims: number, seconds = 0.002) {
   return metrics;
 }
 
-async function told(all: WorkersMetrics, series: string): Promise<number | undefined> {
+async function metricValue(all: WorkersMetrics, series: string): Promise<number | undefined> {
   const { text } = await all.text();
   const line = text.split('\n').find((one) => one.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length));
@@ -24,49 +24,49 @@ async function told(all: WorkersMetrics, series: string): Promise<number | undef
 const claimed = 'firstcome_claims_total{outcome="claimed"}';
 const answersIn = 'firstcome_claim_answer_seconds';
 
-describe('the metrics of several workers', () => {
-  it('are the sums of their counts, in counters and in each bucket', async () => {
+describe('aggregation of the metrics of several workers', () => {
+  it('adds up the counts of all workers, in counters and in each bucket', async () => {
     const all = new WorkersMetrics();
     const [one, other] = [worker(2, 0.002), worker(3, 0.02)];
     other.answered('sold_out', 7);
     all.receive(0, await snapshotOf(one));
     all.receive(1, await snapshotOf(other));
-    expect(await told(all, claimed)).toBe(5);
-    expect(await told(all, `${answersIn}_bucket{le="0.0025",outcome="claimed"}`)).toBe(2);
-    expect(await told(all, `${answersIn}_bucket{le="+Inf",outcome="claimed"}`)).toBe(5);
-    expect(await told(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5);
-    expect(await told(all, `${answersIn}_sum{outcome="claimed"}`)).toBeCloseTo(0.064);
-    expect(await told(all, `${answersIn}_bucket{le="10",outcome="sold_out"}`)).toBe(1);
+    expect(await metricValue(all, claimed)).toBe(5);
+    expect(await metricValue(all, `${answersIn}_bucket{le="0.0025",outcome="claimed"}`)).toBe(2);
+    expect(await metricValue(all, `${answersIn}_bucket{le="+Inf",outcome="claimed"}`)).toBe(5);
+    expect(await metricValue(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5);
+    expect(await metricValue(all, `${answersIn}_sum{outcome="claimed"}`)).toBeCloseTo(0.064);
+    expect(await metricValue(all, `${answersIn}_bucket{le="10",outcome="sold_out"}`)).toBe(1);
   });
 
-  it('keep what a dead worker has counted, and add what the next one counts', async () => {
+  it('keeps the counts of a worker that died, and adds those of the next one', async () => {
     const all = new WorkersMetrics();
     all.receive(0, await snapshotOf(worker(2)));
     all.receive(1, await snapshotOf(worker(3)));
     for (const deaths of [1, 2]) {
       all.ended(1);
-      expect(await told(all, claimed)).toBe(2 + 3 * deaths);
+      expect(await metricValue(all, claimed)).toBe(2 + 3 * deaths);
       all.receive(1, await snapshotOf(worker(3)));
-      expect(await told(all, claimed)).toBe(2 + 3 * (deaths + 1));
-      expect(await told(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5 + 3 * deaths);
+      expect(await metricValue(all, claimed)).toBe(2 + 3 * (deaths + 1));
+      expect(await metricValue(all, `${answersIn}_count{outcome="claimed"}`)).toBe(5 + 3 * deaths);
     }
   });
 
-  it('lose none of a sum to rounding when a worker dies', async () => {
+  it('loses nothing of a sum to rounding when a worker dies', async () => {
     const all = new WorkersMetrics();
     const sum = `${answersIn}_sum{outcome="claimed"}`;
     // In floating point 0.1 + 0.2 + 0.3 is more than 0.2 + 0.3 + 0.1.
     for (const [index, seconds] of [0.1, 0.2, 0.3].entries()) {
       all.receive(index, await snapshotOf(worker(1, seconds)));
     }
-    const before = await told(all, sum);
+    const before = await metricValue(all, sum);
     all.ended(0);
-    expect(await told(all, sum)).toBe(before);
+    expect(await metricValue(all, sum)).toBe(before);
     all.receive(0, await snapshotOf(worker(0)));
-    expect(await told(all, sum)).toBe(before);
+    expect(await metricValue(all, sum)).toBe(before);
   });
 
-  it('forget what a dead worker has measured', async () => {
+  it('drops the gauges of a worker that died', async () => {
     const all = new WorkersMetrics();
     const waiting = (claims: number) => ({
       ...{ name: 'waiting', help: 'Claims that wait.', type: 'gauge', aggregator: 'sum' },
@@ -74,12 +74,12 @@ describe('the metrics of several workers', () => {
     });
     all.receive(0, [waiting(2)]);
     all.receive(1, [waiting(3)]);
-    expect(await told(all, 'waiting')).toBe(5);
+    expect(await metricValue(all, 'waiting')).toBe(5);
     all.ended(1);
-    expect(await told(all, 'waiting')).toBe(2);
+    expect(await metricValue(all, 'waiting')).toBe(2);
   });
 
-  it('tell the start of the worker that has run longest', async () => {
+  it('shows the start time of the oldest worker', async () => {
     const all = new WorkersMetrics();
     const name = 'process_start_time_seconds';
     for (const [index, later] of [50, 0, 100].entries()) {
@@ -88,12 +88,12 @@ describe('the metrics of several workers', () => {
       if (start !== undefined) start.value = 1_000 + later;
       all.receive(index, snapshot);
     }
-    expect(await told(all, name)).toBe(1_000);
+    expect(await metricValue(all, name)).toBe(1_000);
     all.ended(1);
-    expect(await told(all, name)).toBe(1_050);
+    expect(await metricValue(all, name)).toBe(1_050);
   });
 
-  it('are none while nobody has told any', async () => {
+  it('returns no metrics before a worker has sent any', async () => {
     const all = new WorkersMetrics();
     all.ended(3);
     expect((await all.text()).text.trim()).toBe('');

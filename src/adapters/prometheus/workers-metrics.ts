@@ -2,42 +2,42 @@
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricsSnapshot } from './metric-sources.ts';
 
-/** The place of one worker: what those before it had counted, and what it tells itself. */
-type Place = { past: MetricsSnapshot; now: MetricsSnapshot };
+/** The metrics of one worker slot: the counts of earlier workers in it, and the last snapshot of the current one. */
+type Slot = { past: MetricsSnapshot; current: MetricsSnapshot };
 
 /**
- * The metrics of several workers as one, added up or joined as each metric says. A count never falls while the primary
- * lives: to Prometheus that would be a restart of all, and everything counted so far would count once more.
+ * Aggregates the metrics of all workers, each metric by its own aggregator. A count never falls while the primary process
+ * lives: Prometheus would take a lower value for a restart and count everything before it again.
  */
 export class WorkersMetrics {
-  private readonly places: Place[] = [];
+  private readonly slots: Slot[] = [];
 
-  /** The worker at this place, from 0, tells what it has counted. */
+  /** Receives a snapshot from the worker in this slot. Slots count from 0. */
   receive(index: number, snapshot: MetricsSnapshot): void {
-    this.placeAt(index).now = snapshot;
+    this.slotAt(index).current = snapshot;
   }
 
-  /** The worker at this place is gone. What it was last heard to have counted stays, what it measured does not. */
+  /** Keeps the last known counts of a worker that has ended, and drops its gauges. */
   ended(index: number): void {
-    const place = this.placeAt(index);
-    place.past = joined([place.past, place.now.filter(isCounted)]);
-    place.now = [];
+    const slot = this.slotAt(index);
+    slot.past = aggregate([slot.past, slot.current.filter(isCounted)]);
+    slot.current = [];
   }
 
   async text(): Promise<{ contentType: string; text: string }> {
-    // First each place by itself: in any other order a sum of fractions could be rounded to less than before a death.
-    const places = Object.values(this.places).map(({ past, now }) => joined([past, now]));
-    const all = AggregatorRegistry.aggregate(places);
+    // Each slot is summed first. In another order, rounding could make a sum of fractions smaller after a worker died.
+    const slots = Object.values(this.slots).map(({ past, current }) => aggregate([past, current]));
+    const all = AggregatorRegistry.aggregate(slots);
     return { contentType: all.contentType, text: await all.metrics() };
   }
 
-  private placeAt(index: number): Place {
-    this.places[index] ??= { past: [], now: [] };
-    return this.places[index];
+  private slotAt(index: number): Slot {
+    this.slots[index] ??= { past: [], current: [] };
+    return this.slots[index];
   }
 }
 
-function joined(snapshots: MetricsSnapshot[]): MetricsSnapshot {
+function aggregate(snapshots: MetricsSnapshot[]): MetricsSnapshot {
   return AggregatorRegistry.aggregate(snapshots).getMetricsAsArray() as unknown as MetricsSnapshot;
 }
 
