@@ -4,17 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { scanTypeScript } from './support/source-scanner.ts';
 import { readTidyFiles } from './support/tidy-files.ts';
-import { isLanguageEnforced } from './support/tidy-language.ts';
 import { type TidyRule, type TidyRuleName, tidyRules } from './support/tidy-rules.ts';
 
 const rules = Object.entries(tidyRules) as [TidyRuleName, TidyRule][];
 const files = readTidyFiles(join(import.meta.dirname, '..'));
 
 describe('the code base', () => {
-  const enforced = rules.filter(
-    ([name]) => isLanguageEnforced || name !== 'replaced words and names are gone',
-  );
-  it.each(enforced)('%s', (_name, rule) => {
+  it.each(rules)('%s', (_name, rule) => {
     expect(rule(files)).toEqual([]);
   });
 

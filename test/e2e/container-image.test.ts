@@ -96,13 +96,13 @@ afterAll(async () => {
 });
 
 describe('the image', () => {
-  it('holds the program and what it needs, and nothing that only development needs', () => {
+  it('contains the program and its dependencies, and no development dependency', () => {
     const { dependencies, devDependencies } = JSON.parse(
       readFileSync(join(root, 'package.json'), 'utf8'),
     );
     const has = (name: string) => existsSync(join(imageRoot, 'app/node_modules', name));
     expect(Object.keys(dependencies).filter((name) => !has(name))).toEqual([]);
-    // What a dependency itself depends on is there, whoever else names it.
+    // What a dependency itself depends on is there, even if a development dependency uses it too.
     const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
     const only = Object.keys(devDependencies).filter((name) => lock[`node_modules/${name}`].dev);
     expect(only).toContain('vitest');
@@ -112,56 +112,55 @@ describe('the image', () => {
     ]);
   });
 
-  it('refuses to start for everybody without a key', async () => {
+  it('refuses to start on an open address without a key', async () => {
     const { child: refused, output } = startImage({ PORT: String(await chooseFreePort()) });
     const [code] = await once(refused, 'close');
     expect(code).toBe(1);
     expect(output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
   });
 
-  it.runIf(isRoot)(
-    'serves as process 1 from a root that nobody can write to, and ends on SIGTERM',
-    async () => {
-      const database = join(folder, 'postgres');
-      await mkdir(database);
-      await chmod(database, 0o755);
-      const postgres = await startBundledPostgres({
-        ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
+  it.runIf(isRoot)('serves as process 1 on a read-only root, and stops on SIGTERM', async () => {
+    const database = join(folder, 'postgres');
+    await mkdir(database);
+    await chmod(database, 0o755);
+    const postgres = await startBundledPostgres({
+      ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
+    });
+    try {
+      const port = String(await chooseFreePort());
+      const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
+      const container = startReadOnly(env);
+      const url = `http://127.0.0.1:${port}`;
+      const ready = () => {
+        if (container.child.exitCode !== null) throw new Error(container.output());
+        return fetch(`${url}/readyz`);
+      };
+      await waitFor('answer', ready, { timeoutMs: startMsMax });
+      const body = JSON.stringify({ name: 'LAUNCH', amount: 1 });
+      const created = await fetch(`${url}/api/coupons`, { method: 'POST', body });
+      expect(created.status).toBe(201);
+      // The page of the API is read from the image at the first request.
+      expect((await fetch(`${url}/docs/`)).status).toBe(200);
+      const service = familyOf(container.child.pid ?? 0).find(({ command }) =>
+        /^node /.test(command),
+      );
+      const status = readFileSync(`/proc/${service?.pid}/status`, 'utf8');
+      expect(status).toMatch(/^NSpid:\t\d+\t1$/m);
+      expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
+      expect(status).toMatch(/^CapBnd:\t0+$/m);
+      process.kill(service?.pid ?? 0, 'SIGTERM');
+      const [code] = await once(container.child, 'close');
+      expect({ code, output: container.output() }).toMatchObject({
+        ...{ code: 0, output: expect.stringMatching(/stopped\n$/) },
       });
-      try {
-        const port = String(await chooseFreePort());
-        const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
-        const told = startReadOnly(env);
-        const url = `http://127.0.0.1:${port}`;
-        const ready = () => {
-          if (told.child.exitCode !== null) throw new Error(told.output());
-          return fetch(`${url}/readyz`);
-        };
-        await waitFor('answer', ready, { timeoutMs: startMsMax });
-        const body = JSON.stringify({ name: 'LAUNCH', amount: 1 });
-        const created = await fetch(`${url}/api/coupons`, { method: 'POST', body });
-        expect(created.status).toBe(201);
-        // The page of the API is read from the image only when somebody asks for it.
-        expect((await fetch(`${url}/docs/`)).status).toBe(200);
-        const service = familyOf(told.child.pid ?? 0).find(({ command }) => /^node /.test(command));
-        const status = readFileSync(`/proc/${service?.pid}/status`, 'utf8');
-        expect(status).toMatch(/^NSpid:\t\d+\t1$/m);
-        expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
-        expect(status).toMatch(/^CapBnd:\t0+$/m);
-        process.kill(service?.pid ?? 0, 'SIGTERM');
-        const [code] = await once(told.child, 'close');
-        expect({ code, output: told.output() }).toMatchObject({
-          ...{ code: 0, output: expect.stringMatching(/stopped\n$/) },
-        });
-        expect(told.output()).toContain("'probe': Read-only file system");
-      } finally {
-        if (child?.pid !== undefined && child.exitCode === null) killFamily(child.pid);
-        await postgres.stop();
-      }
-    },
-  );
+      expect(container.output()).toContain("'probe': Read-only file system");
+    } finally {
+      if (child?.pid !== undefined && child.exitCode === null) killFamily(child.pid);
+      await postgres.stop();
+    }
+  });
 
-  it('starts with a database of its own, without a right to change the program, and ends on SIGTERM', async () => {
+  it('starts its own database, has no right to change the program, and stops on SIGTERM', async () => {
     const port = String(await chooseFreePort());
     const env = { PORT: port, ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
     const { child: service, output } = startImage(env);
@@ -185,7 +184,7 @@ describe('the image', () => {
     const elsewhere = { PATH: path, PORT: String(await chooseFreePort()) };
     await expect(run(program, args, { ...asked, env: elsewhere })).rejects.toThrow();
 
-    // The process that a container would begin with is node itself, which hears signals.
+    // The process that a container would begin with is node itself, which receives signals.
     const [first] = familyOf(service.pid ?? 0);
     expect(first?.command).toMatch(/^node .*main\.js serve$/);
     service.kill('SIGTERM');

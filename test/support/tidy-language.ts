@@ -7,9 +7,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Finding, findAll, readTidyFiles, type TidyFile } from './tidy-files.ts';
 
-/** Whether a use fails `test/tidy.test.ts`; false only while a rename is still under way. */
-export const isLanguageEnforced = false;
-
 // Each word with the words that say the same plainly.
 const replacements: Record<string, string> = {
   'tell tells told telling': 'return, report, set, pass or show',
