@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyReply, RouteShorthandOptions } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Claim, ClaimOutcome } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
@@ -12,6 +12,7 @@ import { toClaimBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
 export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRefused }) => {
+  const { errorHandler: answerError } = app;
   const engineFaults = new WeakSet<object>();
   const toOverloaded = (error: unknown): AppError => {
     if (error instanceof AppError && error.code === 'overloaded') return error;
@@ -22,7 +23,11 @@ export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRef
     '/api/coupons/claim',
     {
       config: { access: 'claim' },
-      errorHandler: countRefusals(claimRefused, (error) => engineFaults.has(error)),
+      // The engine counts only what reaches it, so claims that a hook, the parser or the schema refuses are counted here.
+      errorHandler(error, request, reply) {
+        if (!engineFaults.has(error)) claimRefused(toProblemDetails(error).code);
+        answerError(error, request, reply);
+      },
       schema: {
         operationId: 'claimCoupon',
         tags: ['claims'],
@@ -104,18 +109,4 @@ function sendOverloaded(reply: FastifyReply, { code, detail }: AppError): void {
     overloads.set(detail, send);
   }
   send(reply);
-}
-
-/**
- * Counts claims that a hook, the parser or the schema refuses: the engine counts only what reaches it. Then the error
- * goes on to the server's own handler.
- */
-function countRefusals(
-  claimRefused: HttpDependencies['claimRefused'],
-  isCounted: (error: object) => boolean,
-): NonNullable<RouteShorthandOptions['errorHandler']> {
-  return (error, _request, reply) => {
-    if (!isCounted(error)) claimRefused(toProblemDetails(error).code);
-    reply.send(error);
-  };
 }
