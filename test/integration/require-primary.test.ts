@@ -12,6 +12,7 @@ const nothing: Record<string, unknown> = {
   bigint: '999',
   integer: 10,
   text: 'none',
+  uuid: '00000000-0000-0000-0000-000000000000',
   'text[]': ['none'],
 };
 

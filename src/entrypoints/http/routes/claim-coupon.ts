@@ -5,7 +5,7 @@ import type { Claim, ClaimOutcome } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
 import { fixedProblem, sendProblem } from '../problems/problem.ts';
 import { toProblemDetails } from '../problems/to-problem.ts';
-import type { HttpDependencies, Route } from '../route.ts';
+import type { Route } from '../route.ts';
 import { CouponName, IdempotencyKeyHeader, UserId } from '../schemas/fields.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
