@@ -13,7 +13,6 @@ const slowByDesign = new Set([
 
 // In these a time that passes is the subject of the test, such as the life of a stock snapshot.
 const aboutTime = new Set([
-  'src/entrypoints/http/drain.test.ts',
   'test/e2e/balancer.test.ts',
   'test/e2e/bundled-postgres.test.ts',
   'test/integration/commit-unknown-frozen.test.ts',
