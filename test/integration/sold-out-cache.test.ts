@@ -90,6 +90,26 @@ describe('a sold-out coupon', () => {
     }
   });
 
+  it('stays in the cache when the server reports a full disk, which breaks no connection', async () => {
+    await soldOut('FULL-DISK', 1);
+    await crowd.createCoupon(urlOf(0), 'OTHER', 1);
+    await database.query(
+      `create sequence failures;
+       create function fail() returns trigger language plpgsql as $$
+       begin
+         if new.user_id = 'unlucky' and nextval('failures') = 1 then
+           raise 'no space left on device' using errcode = '53100';
+         end if;
+         return new;
+       end $$;
+       create trigger fail before insert on claims for each row execute function fail()`,
+    );
+    expect((await claim('OTHER', 'unlucky')).status).toBe(200);
+    expect(await metric('firstcome_claim_batch_answers_lost_total')).toBe(1);
+    expect(await metric('firstcome_sold_out_coupons')).toBeGreaterThan(0);
+    await database.query('drop trigger fail on claims; drop function fail; drop sequence failures');
+  });
+
   it('answers with a pause and with the end of its sale like any other coupon', async () => {
     await soldOut('PAUSED', 1);
     const change = (body: unknown) =>
