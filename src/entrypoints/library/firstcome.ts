@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The engine as a host calls it: checks each argument, and returns outcomes and faults under the package's names. */
 import type { Claim, ClaimOutcome } from '../../core/claims/claim.ts';
-import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
-import type { ReadClaims } from '../../core/claims/read-claims.ts';
-import type { AddStock } from '../../core/coupons/add-stock.ts';
-import type { ChangeCoupon } from '../../core/coupons/change-coupon.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
-import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
-import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
-import { AppError, type ErrorCode } from '../../core/errors.ts';
+import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
+import type { UseCases } from '../../core/use-cases.ts';
 import {
   checkAddition,
   checkChange,
@@ -90,17 +85,7 @@ export type Firstcome = {
 };
 
 /** What a host's calls reach. */
-export type HostedEngine = {
-  claimCoupon: ClaimCoupon;
-  /** Returns a new UUID for a `ClaimCommand`. */
-  newClaimId(): string;
-  /** Counts a claim with invalid arguments. */
-  claimRefused(code: ErrorCode): void;
-  readCoupons: ReadCoupons;
-  createCoupon: CreateCoupon;
-  changeCoupon: ChangeCoupon;
-  addStock: AddStock;
-  readClaims: ReadClaims;
+export type HostedEngine = UseCases & {
   durability: Durability;
   log: EngineLog;
   /** Drains the lanes within the time, and ends everything. */
