@@ -33,8 +33,8 @@ export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRef
         tags: ['claims'],
         summary: 'Claim one unit of a coupon for a user',
         description:
-          'Answered after the commit. Asking again with the same `Idempotency-Key` gives the same answer, with ' +
-          '`Idempotency-Replayed: true`; without one a repeat is 409 with the claim that is held.',
+          'The response is sent after the commit. A repeat with the same `Idempotency-Key` gets the same response, with ' +
+          '`Idempotency-Replayed: true`; a repeat without a key is 409 with the claim that the user holds.',
         headers: IdempotencyKeyHeader,
         body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
         response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 409, 503) },
