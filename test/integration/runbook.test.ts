@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let stores: Stores;
-/** A session of an operator: its search path leads elsewhere until it is set as the runbook says. */
+/** A session of an operator: its search path leads to other tables until it is set as the runbook says. */
 let session: pg.Client;
 
 beforeAll(async () => {

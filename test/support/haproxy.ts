@@ -47,8 +47,8 @@ export async function checkConfiguration(haproxy: string, urls: string[]): Promi
 }
 
 /**
- * Starts it before three nodes, and settles when it passes calls on. Its port may be taken before it has it. The files
- * `further` are read behind the configuration that is shipped.
+ * Starts it before three nodes, and resolves when it passes calls on. Another program may take its port first. It reads
+ * the files `further` after the configuration that is shipped.
  */
 export async function startBalancer(
   haproxy: string,
