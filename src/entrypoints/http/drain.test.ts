@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { drain } from './drain.ts';
 import type { HttpServer } from './server.ts';
@@ -34,7 +34,7 @@ it('a request that arrived in time is answered although the process was paused u
     finishClaims: async () => undefined,
     async sleep() {
       sleeps += 1;
-      await delay(0);
+      await nextTurn();
       // The first sleep is before the port closes. At the end of the second the request has arrived and is not read.
       if (sleeps === 2) client.write(request);
     },
