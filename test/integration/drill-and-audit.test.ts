@@ -277,10 +277,10 @@ it('the audit names a file that it cannot use', async () => {
   for (const [options, message] of [
     [{ historyFile: none }, `${none}: there is no such file`],
     [{ historyFile: folder }, `${folder}: is a folder`],
-    [{ historyFile: text }, `${text}: line 1 is not JSON`],
+    [{ historyFile: text }, `${text}: line 1 is not JSON: name the history of a`],
     [{ historyFile: text, dump: none }, `${none}: there is no such file`],
-    [{ historyFile: text, dump: text }, `${text}: `],
-    [{ historyFile: text, dump: empty }, `${empty}: this is not a dump`],
+    [{ historyFile: text, dump: text }, `${text}: this is not a dump: name a file that`],
+    [{ historyFile: text, dump: empty }, `${empty}: this is not a dump: name a file that`],
     [
       { historyFile: text, writeDump: join(none, 'x') },
       `${join(none, 'x')}: its folder does not exist`,
