@@ -10,7 +10,7 @@ const colours = Object.fromEntries(
 /** A text of at most this length is not wrapped. */
 const shortMax = 12;
 
-/** The style of the page. On a narrow screen a table shows each row as a list, and a plot scrolls. */
+/** The style of the page. On a narrow screen a wide table shows each row as a list, and the texts of plots are larger. */
 export const reportStyle = `
 :root { color-scheme: light dark; --back: #fff; --text: #1c1f23; --soft: #5b636d; --grid: #d8dce1;
   --won: #1a7f4b; --refused: #3b6fb6; --shed: #c77700; --unsent: #8e5bb5; --unknown: #c0392b;
@@ -26,7 +26,7 @@ th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(-
 th:first-child, td:first-child, .text td, .text th { text-align: left; vertical-align: top; }
 th { overflow-wrap: normal; color: var(--soft); font-weight: 600; }
 .short { white-space: nowrap; overflow-wrap: normal; }
-figure { margin: 1rem 0; overflow-x: auto; }
+figure { margin: 1rem 0; }
 svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 13px; }
 .grid { stroke: var(--grid); }
 ${plotRules(colours).join('\n')}
@@ -40,7 +40,7 @@ td ul { margin: 0; padding-left: 1.2rem; color: var(--soft); }
 @media (max-width: 560px) {
   body { margin: 1rem auto; }
   th, td { padding: .2rem .15rem; font-size: 13px; }
-  figure svg { min-width: 560px; }
+  svg text { font-size: 19px; }
   table.wide, .wide tbody, .wide tr, .wide td { display: block; }
   .wide tr { padding: .4rem 0; border-bottom: 1px solid var(--grid); }
   .wide tr:first-child:has(th) { display: none; }

@@ -93,7 +93,7 @@ function curvePlot({ latencyCurve }: DrillReport): string {
   const finite = latencyCurve.filter(([percent]) => percent < 100);
   const nines = (percent: number) => -Math.log10(1 - percent / 100);
   const end = Math.max(1, ...finite.map(([percent]) => nines(percent)));
-  const xTicks = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
+  const xTicks = [50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
     .filter((percent) => nines(percent) <= end)
     .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
   const points = finite.map(([percent, ms]): [number, number] => [nines(percent), ms]);
