@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
 import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
+import { postgresRemainingStock } from './adapters/postgres/monitoring/remaining-stock.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
@@ -202,6 +203,7 @@ async function composeProcess(
     intervalMs: config.stockCheckIntervalMs,
   });
   disposers.push(async () => stockCheck.stop());
+  const remainingStock = postgresRemainingStock(forQueries);
   metrics.read({
     version,
     config: configFacts(config),
@@ -209,6 +211,8 @@ async function composeProcess(
     pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
+    remainingStock: () =>
+      Promise.race([remainingStock(), systemClock.sleep(healthMsMax).then(() => [])]),
     httpConnections: () => server.connections(),
     databaseUp: () =>
       Promise.race([

@@ -163,6 +163,7 @@ describe('GET /api/coupons/{name}/claims', () => {
   it.each([
     ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
     ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
+    ...['for=', 'for=excel', 'for=Spreadsheet', 'for=spreadsheet&for=spreadsheet'],
   ])('the list and the exports of claims refuse %s', async (query) => {
     const path = `${pathOf(await service.createCoupon(), 'claims')}?${query}`;
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
@@ -188,9 +189,12 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     expectApiHeaders(answer);
     const fields = ['plain', '"a,b"', '"say ""hi"""', ' spaces ', '""""', ...users.slice(5)];
     const lines = claims.map(
-      (claim, index) => `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at}\r\n`,
+      (claim, index) =>
+        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon}\r\n`,
     );
-    expect(answer.text).toBe(`position,user_id,claim_id,claimed_at\r\n${lines.join('')}`);
+    expect(answer.text).toBe(
+      `position,user_id,claim_id,claimed_at,coupon_name\r\n${lines.join('')}`,
+    );
   });
 
   it('the NDJSON export has one claim on each line', async () => {
@@ -215,7 +219,7 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
   it('the export of a coupon without claims is the CSV header only, or empty', async () => {
     const coupon = await service.createCoupon();
     expect((await exported(coupon, 'text/csv')).text).toBe(
-      'position,user_id,claim_id,claimed_at\r\n',
+      'position,user_id,claim_id,claimed_at,coupon_name\r\n',
     );
     expect((await exported(coupon, 'application/x-ndjson')).text).toBe('');
   });

@@ -3,9 +3,9 @@
  * The drill: many simulated clients send requests to a service and record what each of them sees. It knows the HTTP
  * contract and shares no code with the engine, so that its findings do not depend on what it tests.
  */
-import { writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileProblem } from '../file-problem.ts';
 import type { HistoryHead } from '../history.ts';
 import type { SeenAnswers } from '../seen-answers.ts';
 import { AnswerCollector } from './answer-collector.ts';
@@ -14,16 +14,17 @@ import type { Completion } from './completion.ts';
 import { createCoupons, DrillError } from './create-coupons.ts';
 import { Display, type Terminal } from './display.ts';
 import { HistoryWriter, noRecorder } from './history-writer.ts';
+import { notJudged } from './judgement.ts';
 import { type LastRead, readFinalState, UserSample } from './last-reads.ts';
 import { type DrillOptions, type DrillSettings, resolveOptions } from './options.ts';
 import { scenarioOf } from './plan.ts';
 import { play } from './play.ts';
 import { Random } from './random.ts';
 import { type DrillReport, readMachine } from './report.ts';
-import { reportPage } from './report-page.ts';
 import type { RoutedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 import { summaryOf } from './summary.ts';
+import { writeReports } from './write-reports.ts';
 
 const flushEveryMs = 500;
 const sampleStream = 3;
@@ -98,9 +99,11 @@ export async function runDrill(
     );
     history?.close();
     if (history?.failure !== undefined) {
-      throw new DrillError(`${file} is not complete: ${history.failure.message}`);
+      const problem = fileProblem(history.failure, 'write');
+      throw new DrillError(`${file} is not complete: ${problem}`);
     }
-    writeReports(options, report);
+    // A later audit writes them again, with its verdict.
+    writeReports(options, report, notJudged('the audit has not ended'));
     terminal.write(`${summaryOf(report).join('\n')}\n`);
     return { report, head, ...(collector && { seen: seenBy(collector, report) }) };
   } finally {
@@ -144,17 +147,4 @@ async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Pro
       }),
     ...{ coupons, lastReads },
   };
-}
-
-function writeReports({ jsonReport, htmlReport }: DrillOptions, report: DrillReport): void {
-  if (jsonReport !== undefined) write(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
-  if (htmlReport !== undefined) write(htmlReport, reportPage(report));
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new DrillError(`${file} cannot be written: ${(error as Error).message}`);
-  }
 }

@@ -21,6 +21,7 @@ export const allowedIn: Record<string, string> = {
   paused: 'must be true or false',
   limit: 'must be a whole number from 1 to 1000',
   cursor: 'must be the next_cursor of the page before',
+  for: 'must be spreadsheet',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
 };
