@@ -113,7 +113,7 @@ export class KeyFiles {
     this.knownMistakes = text;
     log[cause === 'signal' ? 'error' : 'warn'](
       { mistakes },
-      'the API keys were not changed: a file cannot be used; correct it, and it is read again',
+      'the API keys were not changed: a file cannot be used. Correct it: the service reads it again',
     );
   }
 }
