@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { fileStates, watchFiles } from './watch-files.ts';
 
 /** A watch of one pretended file, whose state is its content. `whileReading` runs between reading and the check after. */
@@ -120,6 +130,20 @@ describe('the state of files', () => {
     const states = fileStates([path('key'), path('absent')]);
     const before = await states();
     change();
+    expect(await states()).not.toBe(before);
+  });
+
+  it('changes when a file is written in place and its old time is set again', async () => {
+    writeFileSync(path('key'), 'one');
+    const { mtime, ctimeMs } = statSync(path('key'));
+    const states = fileStates([path('key')]);
+    utimesSync(path('key'), mtime, mtime);
+    const before = await states();
+    await waitFor('later time of the change', () => {
+      writeFileSync(path('key'), 'two');
+      utimesSync(path('key'), mtime, mtime);
+      return statSync(path('key')).ctimeMs > ctimeMs + 50;
+    });
     expect(await states()).not.toBe(before);
   });
 
