@@ -82,6 +82,16 @@ it('a next key comes and goes with its file, and the key beside it stays', async
   await stop();
 });
 
+it('a next key that is moved to the main file replaces the main key in one change', async () => {
+  write('admin-next', key('admin2'));
+  const { current, lines, pass, stop } = follow();
+  renameSync(path('admin-next'), path('admin'));
+  await pass('log line', () => lines.length > 0);
+  expect(lines[0]?.changed).toEqual(['ADMIN_API_KEY', 'ADMIN_API_KEY_NEXT']);
+  expect(current.now()).toMatchObject({ adminApiKey: key('admin2'), adminApiKeyNext: undefined });
+  await stop();
+});
+
 it.each<[string, () => void, RegExp]>([
   ['is empty', () => write('admin', ''), /^ADMIN_API_KEY_FILE .* it is empty$/],
   ['holds no key', () => write('admin', 'two words'), /^ADMIN_API_KEY \(read from .* must be/],
