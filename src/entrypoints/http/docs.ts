@@ -27,7 +27,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
           key: {
             type: 'http',
             scheme: 'bearer',
-            description: 'ADMIN_API_KEY or CLAIM_API_KEY, if the service has them',
+            description: 'ADMIN_API_KEY, CLAIM_API_KEY or VIEWER_API_KEY, if the service has them',
           },
         },
       },

@@ -37,7 +37,7 @@ export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRef
           '`Idempotency-Replayed: true`; a repeat without a key is 409 with the claim that the user holds.',
         headers: IdempotencyKeyHeader,
         body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
-        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 409, 503) },
+        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 409, 503) },
       },
     },
     async (request, reply) => {

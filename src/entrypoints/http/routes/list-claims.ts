@@ -64,7 +64,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
               [ndjson]: { schema: Type.String() },
             },
           },
-          ...problemResponses(400, 401, 404, 503),
+          ...problemResponses(400, 401, 403, 404, 503),
         },
       },
     },

@@ -24,7 +24,7 @@ export const listCouponsRoute: Route = (app, { readCoupons }) => {
             coupons: Type.Array(ref(CouponSummaryBody)),
             next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
           }),
-          ...problemResponses(400, 401, 503),
+          ...problemResponses(400, 401, 403, 503),
         },
       },
     },
