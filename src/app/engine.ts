@@ -10,6 +10,7 @@ import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
 import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
 import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
 import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
+import { postgresOperatorLog } from '../adapters/postgres/operator-log.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
@@ -25,6 +26,7 @@ import { type CreateCoupon, createCouponWith } from '../core/coupons/create-coup
 import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
+import type { ReadOperatorLog } from '../core/operator-log/operator-log.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
 import { stack } from './stack.ts';
@@ -54,6 +56,7 @@ export type Engine = {
   changeCoupon: ChangeCoupon;
   addStock: AddStock;
   readClaims: ReadClaims;
+  readOperatorLog: ReadOperatorLog;
   lanes: ClaimLanes;
   soldOut: SoldOutCache;
   /** How the service is now. Never rejects. */
@@ -133,6 +136,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ newBatchId: newId, batchIdFor: idFor },
     }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
+    readOperatorLog: postgresOperatorLog(forQueries),
     ...{ lanes, soldOut, checkHealth },
   };
 }

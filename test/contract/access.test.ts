@@ -43,6 +43,18 @@ const calls: Record<string, { for: 'admin' | 'claim' | 'all'; make(coupon: strin
     }),
   },
   'list coupons by HEAD': { for: 'admin', make: () => ({ method: 'HEAD', path: '/api/coupons' }) },
+  "list one user's claims of all coupons": {
+    for: 'admin',
+    make: () => ({ method: 'GET', path: '/api/claims?user_id=holder' }),
+  },
+  'read the operator log': {
+    for: 'admin',
+    make: () => ({ method: 'GET', path: '/api/operator-log' }),
+  },
+  'archive a coupon': {
+    for: 'admin',
+    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { archived: true } }),
+  },
   'read the metrics': { for: 'admin', make: () => ({ method: 'GET', path: '/metrics' }) },
   claim: {
     for: 'claim',

@@ -3,8 +3,9 @@ import { expect, it } from 'vitest';
 import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
+import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
+import { allCoupons, openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -60,13 +61,13 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.soldOut.readStock(['hot', 'sold out', 'nowhere']);
     await stores.soldOut.listHolders({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
-    await stores.coupons.listCoupons({ afterId: '0', limit: 10 });
-    await stores.coupons.changeCoupon('hot', { paused: false });
+    await stores.coupons.listCoupons({ ...allCoupons, limit: 10 });
+    await stores.coupons.changeCoupon('hot', { paused: false }, byTest);
     for (const name of ['hot', 'sold out']) {
-      await stores.coupons.addStock({
-        ...{ name, units: 1, batchId: newId() },
-        announcement: undefined,
-      });
+      await stores.coupons.addStock(
+        { name, units: 1, batchId: newId(), announcement: undefined },
+        byTest,
+      );
     }
   }
 }

@@ -5,6 +5,7 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import type { App } from '../../src/app.ts';
 import { announcementWaitMs } from '../../src/core/stock/snapshot-ttl.ts';
 import { audit } from '../support/audit.ts';
+import { byTest } from '../support/by-test.ts';
 import { type Answer, Crowd, range, tally } from '../support/crowd.ts';
 import { patience, startService } from '../support/service.ts';
 import { openStores } from '../support/stores.ts';
@@ -192,7 +193,7 @@ describe('stock that another process adds to a sold-out coupon', () => {
     await soldOut(name, 2);
     const stores = openStores(database.url);
     const addition = { name, units: 1, batchId: newId(), announcement: undefined };
-    expect(await stores.coupons.addStock(addition)).toHaveProperty('announcement');
+    expect(await stores.coupons.addStock(addition, byTest)).toHaveProperty('announcement');
     await stores.close();
 
     await delay(announcementWaitMs);

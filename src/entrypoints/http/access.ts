@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
+import type { Actor } from '../../core/operator-log/operator-log.ts';
 import type { HttpApp } from './http-app.ts';
 
 /**
@@ -28,7 +29,10 @@ export type ApiKeys = { adminApiKey: string | undefined; claimApiKey: string | u
 export type Access = Record<
   'mayClaim' | 'mayView' | 'mayAdminister',
   (request: FastifyRequest) => boolean
->;
+> & {
+  /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
+  actorOf(request: FastifyRequest): Actor;
+};
 
 /** Decides by the current keys, which may change at any time. Compares digests of keys, in constant time. */
 export function accessWith(keys: () => ApiKeys): Access {
@@ -38,6 +42,7 @@ export function accessWith(keys: () => ApiKeys): Access {
   return {
     mayAdminister,
     mayView: mayAdminister,
+    actorOf: (request) => (hasAdminKey(request) ? 'admin' : 'anonymous'),
     mayClaim: (request) => (hasClaimKey(request) ?? true) || (hasAdminKey(request) ?? false),
   };
 }

@@ -7,6 +7,7 @@ import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
 import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
+import type { ReadOperatorLog } from '../../core/operator-log/operator-log.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
@@ -39,6 +40,7 @@ export type HttpDependencies = {
   changeCoupon: ChangeCoupon;
   addStock: AddStock;
   readClaims: ReadClaims;
+  readOperatorLog: ReadOperatorLog;
   /** The health at this moment. Never rejects. */
   checkHealth(): Promise<Health>;
   healthFacts: HealthFacts;

@@ -4,7 +4,7 @@ import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
 import type { Route } from '../route.ts';
-import { CouponParams, PageQuery } from '../schemas/fields.ts';
+import { CouponParams, NextCursor, PageQuery } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { couponPath, toClaimBody } from '../schemas/views.ts';
@@ -36,7 +36,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
               'application/json': {
                 schema: Type.Object({
                   claims: Type.Array(ref(ClaimBody)),
-                  next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+                  next_cursor: NextCursor,
                 }),
               },
               [csv]: { schema: Type.String() },
