@@ -82,3 +82,33 @@ it('two operators who archive and take back at the same time leave the window as
     expect(body.state).toBe(body.archived ? 'closed' : 'scheduled');
   }
 });
+
+it('changes of operators at the same time are all kept, and the log has them in the order in which they were made', async () => {
+  const opens_at = '2998-01-01T00:00:00Z';
+  for (const round of range(20)) {
+    const name = `ALL ${round}`;
+    await crowd.createCoupon(urlOf(0), name, 5);
+    const path = `/api/coupons/${encodeURIComponent(name)}`;
+    const changes = [
+      ...[{ archived: true }, { opens_at }, { paused: true }],
+      ...[{ closes_at: '2999-01-01T00:00:00Z' }],
+    ];
+    const patched = changes.map((body, index) =>
+      crowd.send(urlOf(index), { method: 'PATCH', path, body }),
+    );
+    const add = { method: 'POST', path: `${path}/stock`, body: { add: 2 } };
+    for (const { status } of await Promise.all([...patched, crowd.send(urlOf(round), add)])) {
+      expect(status).toBe(200);
+    }
+    const { body } = await crowd.send(urlOf(1), { path });
+    expect(body).toMatchObject(Object.assign({ amount: 7, state: 'closed' }, ...changes));
+    const log = await database.query<{ before: object | null; after: object }>(
+      'select before, after from operator_log where coupon_name = $1 order by at',
+      [name],
+    );
+    expect(log).toHaveLength(1 + changes.length + 1);
+    for (const [index, { before }] of log.entries()) {
+      expect(before).toEqual(log[index - 1]?.after ?? null);
+    }
+  }
+});

@@ -12,7 +12,7 @@ with page as (
   from (
     select *, coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state
     from coupons
-    where require_primary() and id > $1::bigint
+    where id > $1::bigint
     order by id
     limit $2::integer
   ) walked
@@ -26,10 +26,11 @@ select page.*,
   -- Evaluated only where the page is not full, so a full page walks no further than its last coupon.
   case when (select count(*) from page) <= $6::integer then (
     select max(id) from (
-      select id from coupons where require_primary() and id > $1::bigint order by id limit $2::integer
+      select id from coupons where id > $1::bigint order by id limit $2::integer
     ) walked
     having count(*) = $2::integer
   ) end as walked_to
 from (values (true)) one
 left join page on true
+where require_primary()
 order by page.id

@@ -6,7 +6,7 @@
 with page as (
   select walked.id as coupon_id, walked.name as coupon_name, held.*
   from (
-    select id, name from coupons where require_primary() and id > $2::bigint order by id limit $3::integer
+    select id, name from coupons where id > $2::bigint order by id limit $3::integer
   ) walked
   -- The limit keeps this a look-up by the primary key; as a join, a plan could walk all claims of a coupon.
   cross join lateral (
@@ -21,10 +21,11 @@ with page as (
 select page.*,
   case when (select count(*) from page) <= $4::integer then (
     select max(id) from (
-      select id from coupons where require_primary() and id > $2::bigint order by id limit $3::integer
+      select id from coupons where id > $2::bigint order by id limit $3::integer
     ) walked
     having count(*) = $3::integer
   ) end as walked_to
 from (values (true)) one
 left join page on true
+where require_primary()
 order by page.coupon_id
