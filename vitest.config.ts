@@ -52,6 +52,7 @@ const versionTests = [
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/require-primary.test.ts',
+  'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',
   'test/integration/void-mark.test.ts',
   'test/simulation/**/*.test.ts',
