@@ -10,6 +10,7 @@ import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
 import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
 import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
 import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
+import { postgresOperatorLog } from '../adapters/postgres/operator-log.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
@@ -123,6 +124,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ newBatchId: newId, batchIdFor: idFor },
     }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
+    readOperatorLog: postgresOperatorLog(forQueries),
     ...{ lanes, soldOut, checkHealth },
   };
 }

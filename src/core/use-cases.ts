@@ -6,6 +6,7 @@ import type { ChangeCoupon } from './coupons/change-coupon.ts';
 import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
 import type { ErrorCode } from './errors.ts';
+import type { ReadOperatorLog } from './operator-log/operator-log.ts';
 
 /** The use cases of the core: what every entrypoint can call. */
 export type UseCases = {
@@ -19,4 +20,5 @@ export type UseCases = {
   changeCoupon: ChangeCoupon;
   addStock: AddStock;
   readClaims: ReadClaims;
+  readOperatorLog: ReadOperatorLog;
 };

@@ -52,7 +52,12 @@ describe('GET /api/coupons', () => {
       expect(listed.map((coupon) => coupon.name)).toEqual(names);
       expect(listed[0]).toEqual({
         ...{ name: names[0], amount: 10, remaining_amount: 9, state: 'open', paused: false },
-        ...{ opens_at: null, closes_at: null, claims_url: `/api/coupons/${names[0]}/claims` },
+        ...{
+          archived: false,
+          opens_at: null,
+          closes_at: null,
+          claims_url: `/api/coupons/${names[0]}/claims`,
+        },
       });
     }
   });
@@ -93,9 +98,16 @@ describe('GET /api/coupons', () => {
     ['limit=5&limits=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
     ['next_cursor=5', 'next_cursor', 'is unknown; send it as `cursor`'],
     ['%6cim%69ts=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
-    ['state=open', 'state', 'is an unknown query parameter; this call takes limit, cursor'],
-    ['%zz=5', '%zz', 'is an unknown query parameter; this call takes limit, cursor'],
-    ['__proto__=5', '__proto__', 'is an unknown query parameter; this call takes limit, cursor'],
+    [
+      '%zz=5',
+      '%zz',
+      'is an unknown query parameter; this call takes limit, cursor, state, name_prefix, order, archived',
+    ],
+    [
+      '__proto__=5',
+      '__proto__',
+      'is an unknown query parameter; this call takes limit, cursor, state, name_prefix, order, archived',
+    ],
     ['=5', 'query', 'must not have a query parameter with an empty name'],
     ['=', 'query', 'must not have a query parameter with an empty name'],
   ])(

@@ -113,6 +113,11 @@ it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
     const { verdict, said, judgeAgain } = await play(scenario);
     expect(said).toContain('verdict: passed');
     expect(verdict).toBe('passed');
+    const left = await database.query(
+      `select name from coupons where name like $1 and not archived`,
+      [`drill-${scenario}-%`],
+    );
+    expect(left).toEqual([]);
     expect(await judgeAgain()).toBe('passed');
   },
 );

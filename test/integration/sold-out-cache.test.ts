@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { App } from '../../src/app.ts';
 import { audit } from '../support/audit.ts';
+import { byTest } from '../support/by-test.ts';
 import { type Answer, Crowd, range, tally } from '../support/crowd.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { patience, startService } from '../support/service.ts';
@@ -241,7 +242,7 @@ describe('stock that another process adds to a sold-out coupon', () => {
     };
     const stores = openStores(database.url);
     const addition = { name, units: 1, batchId: newId(), announcement: undefined };
-    expect(await stores.coupons.addStock(addition)).toHaveProperty('announcement');
+    expect(await stores.coupons.addStock(addition, byTest)).toHaveProperty('announcement');
     await stores.close();
 
     await waitFor('refusal by the database', async () => !(await refusedFromCache(name, process)));

@@ -72,6 +72,21 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'HEAD', path: '/api/coupons' }),
   },
+  "list one user's claims of all coupons": {
+    route: 'GET /api/claims',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/claims?user_id=holder' }),
+  },
+  'read the operator log': {
+    route: 'GET /api/operator-log',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/operator-log' }),
+  },
+  'archive a coupon': {
+    route: 'PATCH /api/coupons/{name}',
+    for: 'change',
+    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { archived: true } }),
+  },
   'read the metrics': {
     route: 'GET /metrics',
     for: 'view',

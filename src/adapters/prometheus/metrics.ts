@@ -251,7 +251,10 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     max,
   );
   gauge(
-    ['stock_units', 'Units of all coupons at the last round of the stock check, by kind.'],
+    [
+      'stock_units',
+      'Units of coupons that are not archived, at the last round of the stock check, by kind.',
+    ],
     () => {
       const { totals } = sources.stockCheck();
       if (totals === undefined) return [];

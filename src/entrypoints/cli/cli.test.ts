@@ -29,6 +29,9 @@ async function run(
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
       return 'passed';
     },
+    log: async ({ url, limit, json }) => {
+      calls.push(`log ${url} ${limit} ${json}`);
+    },
     audit: async ({ historyFile, dump }) => {
       calls.push(`audit ${historyFile} ${dump}`);
       return 'failed';
@@ -98,6 +101,15 @@ describe('a command', () => {
         code: 3,
       },
     );
+  });
+
+  it('passes the options of log, and refuses a number of entries that is none', async () => {
+    expect(await run(['log'])).toMatchObject({ code: 0, calls: ['log undefined 50 undefined'] });
+    const all = ['log', '--url', 'http://node', '--limit', '7', '--json'];
+    expect(await run(all)).toMatchObject({ code: 0, calls: ['log http://node 7 true'] });
+    for (const limit of ['0', '-1', '1.5', 'x', '']) {
+      expect(await run(['log', '--limit', limit])).toMatchObject({ code: 2, calls: [] });
+    }
   });
 
   it('exits drill and audit with 2 for wrong arguments, as their help says', async () => {
@@ -172,7 +184,7 @@ describe('the help', () => {
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
       expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
-        ...['serve', 'migrate', 'config', 'drill', 'audit', 'help'],
+        ...['serve', 'migrate', 'config', 'drill', 'audit', 'log', 'help'],
       ]);
       expect(stdout).toContain('firstcome help settings');
       const lines = stdout.trimEnd().split('\n');
@@ -190,7 +202,7 @@ describe('the help', () => {
   });
 
   it('prints the same help for `help <command>` and `<command> --help`', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'help']) {
+    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'log', 'help']) {
       expect(await run(['help', name])).toEqual(await run([name, '--help']));
     }
   });
@@ -200,14 +212,14 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, settings',
+        'There is help on: serve, migrate, config, drill, audit, log, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
   });
 
   it('describes each command in 80 columns', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit']) {
+    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'log']) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });
       expect(stdout).toMatch(new RegExp(`^Usage: firstcome ${name}`));

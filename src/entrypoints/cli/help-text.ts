@@ -11,6 +11,7 @@ Commands:
   config                      check the settings and print their values
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
+  log [options]               show what operators created and changed
   help [topic]                show the help on a command, or on the settings
 
 Options:

@@ -5,6 +5,7 @@ import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
 import { drillCommand } from './commands/drill.ts';
 import { helpCommand } from './commands/help.ts';
+import { logCommand } from './commands/log.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { serveCommand } from './commands/serve.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -44,6 +45,7 @@ function buildCommand(
     configCommand(program, output),
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
+    logCommand(program, output),
     helpCommand(program, output),
     workerCommand(program),
   ];

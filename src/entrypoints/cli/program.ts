@@ -19,6 +19,8 @@ export type Program = {
   drill(options: DrillArguments, output: Output): Promise<Verdict>;
   /** Audits a recorded history against the stored tables. */
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
+  /** Prints the operator log of a running service. */
+  log(options: LogOptions, output: Output): Promise<void>;
   /** The effective configuration as lines of text, with secrets hidden. */
   config(): Promise<string>;
   /** Every setting with its default and what it does, in lines of at most 80 columns. */
@@ -66,6 +68,14 @@ export type AuditArguments = {
   faults?: string;
   dump?: string;
   writeDump?: string;
+};
+
+/** The options of `log`. */
+export type LogOptions = {
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  limit: number;
+  json?: boolean;
 };
 
 /** The output of the command line. Texts include their newlines. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Fastify from 'fastify';
 import { expect, it } from 'vitest';
-import { type AccessRule, accessWith, actorOf, enforceAccess } from './access.ts';
+import { type AccessRule, accessWith, enforceAccess } from './access.ts';
 import type { ApiKeys } from './api-keys.ts';
 import type { HttpApp } from './http-app.ts';
 
@@ -31,18 +31,18 @@ it.each<[AccessRule, string[]]>([
   ['claim-or-view', [...claimers, 'viewer']],
   ['view', ['admin', 'admin-next', 'viewer']],
   ['admin', ['admin', 'admin-next']],
-])('a route with the access rule %s serves the actors %j', async (access, allowed) => {
+])('a route with the access rule %s serves the callers %j', async (access, allowed) => {
   const app = appWith(() => keys);
-  app.get('/route', { config: { access } }, (request) => actorOf(request));
+  app.get('/route', { config: { access } }, (request) => request.caller);
   const sent = Object.values(keys).map((key) => ({ authorization: `Bearer ${key}` }));
-  const actors = ['anonymous', ...claimers, 'viewer'];
+  const callers = ['anonymous', ...claimers, 'viewer'];
   const served: string[] = [];
   for (const [index, headers] of [{}, ...sent].entries()) {
     for (const method of ['GET', 'HEAD'] as const) {
       const { statusCode, body } = await app.inject({ method, url: '/route', headers });
-      const actor = actors[index] ?? '';
-      if (statusCode === 200) served.push(actor);
-      if (method === 'GET' && statusCode === 200 && access !== 'public') expect(body).toBe(actor);
+      const caller = callers[index] ?? '';
+      if (statusCode === 200) served.push(caller);
+      if (method === 'GET' && statusCode === 200 && access !== 'public') expect(body).toBe(caller);
     }
   }
   expect(served).toEqual(allowed.flatMap((key) => [key, key]));
@@ -51,7 +51,7 @@ it.each<[AccessRule, string[]]>([
 
 it('every caller is anonymous where no key is set', async () => {
   const app = appWith(() => ({}));
-  app.get('/route', { config: { access: 'admin' } }, (request) => actorOf(request));
+  app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);
   const headers = { authorization: `Bearer ${keys.adminApiKey}` };
   expect((await app.inject({ url: '/route', headers })).body).toBe('anonymous');
   await app.close();
@@ -60,7 +60,7 @@ it('every caller is anonymous where no key is set', async () => {
 it('a replaced key is refused from the next request on, and a next key is accepted', async () => {
   let current: ApiKeys = { adminApiKey: 'old' };
   const app = appWith(() => current);
-  app.get('/route', { config: { access: 'admin' } }, (request) => actorOf(request));
+  app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);
   const bodyFor = async (key: string) => {
     const headers = { authorization: `Bearer ${key}` };
     const { statusCode, body } = await app.inject({ url: '/route', headers });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import { type Actor, type ApiKeys, keyFinder } from './api-keys.ts';
+import type { Actor } from '../../core/operator-log/operator-log.ts';
+import { type ApiKeys, type Caller, keyFinder } from './api-keys.ts';
 import type { HttpApp } from './http-app.ts';
 
 /**
@@ -24,8 +25,8 @@ declare module 'fastify' {
     access?: AccessRule;
   }
   interface FastifyRequest {
-    /** Set when the route needs a key; `actorOf` returns it. */
-    actor: Actor;
+    /** Whose key it carries, set when the route needs a key. `anonymous` without one. */
+    caller: Caller;
   }
 }
 
@@ -35,6 +36,8 @@ export type Access = {
   refusalOf(rule: KeyRule, request: FastifyRequest): 'unauthorized' | 'forbidden' | undefined;
   /** Whether a request may see what lists and exports show. */
   mayView(request: FastifyRequest): boolean;
+  /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
+  actorOf(request: FastifyRequest): Actor;
 };
 
 /** A rule applies while this key is set. */
@@ -45,9 +48,9 @@ const keyOfRule: Record<KeyRule, keyof ApiKeys> = {
   admin: 'adminApiKey',
 };
 
-const claimers: readonly Actor[] = ['claim', 'claim-next', 'admin', 'admin-next'];
-const admins: readonly Actor[] = ['admin', 'admin-next'];
-const allowedActors: Record<KeyRule, readonly Actor[]> = {
+const claimers: readonly Caller[] = ['claim', 'claim-next', 'admin', 'admin-next'];
+const admins: readonly Caller[] = ['admin', 'admin-next'];
+const allowedCallers: Record<KeyRule, readonly Caller[]> = {
   claim: claimers,
   'claim-or-view': [...claimers, 'viewer'],
   view: [...admins, 'viewer'],
@@ -59,17 +62,18 @@ export function accessWith(keys: () => ApiKeys): Access {
   const findKey = keyFinder(keys);
   const refusalOf: Access['refusalOf'] = (rule, request) => {
     if (keys()[keyOfRule[rule]] === undefined) return undefined;
-    const actor = findKey(request.headers.authorization);
-    if (actor === 'anonymous') return 'unauthorized';
-    request.actor = actor;
-    return allowedActors[rule].includes(actor) ? undefined : 'forbidden';
+    const caller = findKey(request.headers.authorization);
+    if (caller === 'anonymous') return 'unauthorized';
+    request.caller = caller;
+    return allowedCallers[rule].includes(caller) ? undefined : 'forbidden';
   };
-  return { refusalOf, mayView: (request) => refusalOf('view', request) === undefined };
-}
-
-/** Whose key a request carries. `anonymous` without one, and where the route needs none. */
-export function actorOf(request: FastifyRequest): Actor {
-  return request.actor;
+  return {
+    refusalOf,
+    mayView: (request) => refusalOf('view', request) === undefined,
+    actorOf({ caller }) {
+      return caller === 'admin' || caller === 'admin-next' ? caller : 'anonymous';
+    },
+  };
 }
 
 /** In OpenAPI: the call needs a key if the service has one. */
@@ -86,7 +90,7 @@ export function enforceAccess(app: HttpApp, access: Access): void {
     view: guardOf('view', access),
     admin: guardOf('admin', access),
   };
-  app.decorateRequest('actor', 'anonymous');
+  app.decorateRequest('caller', 'anonymous');
   app.addHook('onRoute', (route) => {
     const rule = route.config?.access;
     if (rule === undefined && !route.schema?.hide) {

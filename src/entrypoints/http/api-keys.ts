@@ -3,15 +3,15 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Whose key a request carries. The keys named `next` replace those before them. */
-export type Actor = 'anonymous' | 'claim' | 'claim-next' | 'admin' | 'admin-next' | 'viewer';
+export type Caller = 'anonymous' | 'claim' | 'claim-next' | 'admin' | 'admin-next' | 'viewer';
 
 /** The keys that callers send. One that is missing or undefined is not set. */
 export type ApiKeys = {
-  readonly [Name in (typeof keyActors)[number][0]]?: string | undefined;
+  readonly [Name in (typeof keyCallers)[number][0]]?: string | undefined;
 };
 
 // In the order of the comparisons. Claims are the most frequent calls.
-const keyActors = [
+const keyCallers = [
   ['claimApiKey', 'claim'],
   ['claimApiKeyNext', 'claim-next'],
   ['adminApiKey', 'admin'],
@@ -19,15 +19,15 @@ const keyActors = [
   ['viewerApiKey', 'viewer'],
 ] as const;
 
-type KnownKey = { actor: Actor; digest: Buffer };
+type KnownKey = { caller: Caller; digest: Buffer };
 
 const scheme = 'bearer ';
 
 /**
- * Returns a function that finds the actor of an `Authorization` header. It compares digests in constant time. The digests
+ * Returns a function that finds the caller of an `Authorization` header. It compares digests in constant time. The digests
  * of the keys are computed again only when `keys` returns another object.
  */
-export function keyFinder(keys: () => ApiKeys): (header: string | undefined) => Actor {
+export function keyFinder(keys: () => ApiKeys): (header: string | undefined) => Caller {
   let source: ApiKeys | undefined;
   let known: KnownKey[] = [];
   return (header) => {
@@ -39,17 +39,17 @@ export function keyFinder(keys: () => ApiKeys): (header: string | undefined) => 
       known = knownKeys(current);
     }
     const sent = digestOf(header.slice(scheme.length).trim());
-    for (const { actor, digest } of known) {
-      if (timingSafeEqual(sent, digest)) return actor;
+    for (const { caller, digest } of known) {
+      if (timingSafeEqual(sent, digest)) return caller;
     }
     return 'anonymous';
   };
 }
 
 function knownKeys(keys: ApiKeys): KnownKey[] {
-  return keyActors.flatMap(([name, actor]) => {
+  return keyCallers.flatMap(([name, caller]) => {
     const key = keys[name];
-    return key === undefined ? [] : [{ actor, digest: digestOf(key) }];
+    return key === undefined ? [] : [{ caller, digest: digestOf(key) }];
   });
 }
 

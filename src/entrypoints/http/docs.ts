@@ -18,6 +18,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
       tags: [
         { name: 'coupons', description: 'Create, read and change coupons' },
         { name: 'claims', description: 'Claim a unit, and read claims' },
+        { name: 'operators', description: 'What operators did' },
         { name: 'health', description: 'Health and metrics' },
       ],
       // One of the two: a key is required only where the service has one.

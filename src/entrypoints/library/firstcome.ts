@@ -5,6 +5,7 @@ import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
+import type { ActedBy } from '../../core/operator-log/operator-log.ts';
 import type { UseCases } from '../../core/use-cases.ts';
 import {
   checkAddition,
@@ -50,11 +51,12 @@ export type Firstcome = {
    */
   readCoupon(name: string): Promise<CouponWithHolders>;
   /**
-   * Members left out stay as they are; null removes a limit. Faults: those of `createCoupon`, and `coupon_not_found`.
+   * Members left out stay as they are; null removes a limit. An archived coupon is closed, whatever its window and
+   * pause. Faults: those of `createCoupon`, and `coupon_not_found`.
    */
   changeCoupon(
     name: string,
-    change: Window & { paused?: boolean | undefined },
+    change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
   ): Promise<CouponWithHolders>;
   /**
    * Adds units; with an idempotency key once, however often it is called. For a sold out coupon it takes half a second.
@@ -93,6 +95,8 @@ export type HostedEngine = UseCases & {
 };
 
 const stopTimeoutMsDefault = 4_000;
+/** How the operator log names the host. */
+const byHost: ActedBy = { actor: 'library', requestId: null };
 
 /** Offers an engine to a host. */
 export function firstcomeOn(engine: HostedEngine): Firstcome {
@@ -105,12 +109,13 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
   return {
     durability: engine.durability,
     createCoupon: async (coupon) =>
-      running().createCoupon(checkNewCoupon(coupon)).catch(inHostNames),
+      running().createCoupon(checkNewCoupon(coupon), byHost).catch(inHostNames),
     claim: async (command) => claimWith(running(), command),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().changeCoupon(checkCouponName(name), checkChange(change)).catch(inHostNames),
-    addStock: async (addition) => running().addStock(checkAddition(addition)).catch(inHostNames),
+      running().changeCoupon(checkCouponName(name), checkChange(change), byHost).catch(inHostNames),
+    addStock: async (addition) =>
+      running().addStock(checkAddition(addition), byHost).catch(inHostNames),
     async findClaim(couponName, userId) {
       checkHolder(couponName, userId);
       return running().readClaims.find(couponName, userId);

@@ -9,6 +9,7 @@ import { fileProblem } from '../file-problem.ts';
 import type { HistoryHead } from '../history.ts';
 import type { SeenAnswers } from '../seen-answers.ts';
 import { AnswerCollector } from './answer-collector.ts';
+import { archiveCoupons } from './archive-coupons.ts';
 import { Clients } from './clients.ts';
 import type { Completion } from './completion.ts';
 import { createCoupons, DrillError } from './create-coupons.ts';
@@ -40,6 +41,8 @@ type DrillContext = {
   now(): number;
   signal: AbortSignal;
   onCreated(names: string[]): Promise<void>;
+  /** Archives the coupons, and reports those that stay. */
+  archive(names: string[]): Promise<void>;
 };
 
 /** The results of a drill: its report, and what its audit needs. */
@@ -54,7 +57,8 @@ export type DrillRun = {
  * Plays a scenario and writes its history and the requested reports. When `signal` aborts, the load ends early, waits
  * for the requests under way, and writes everything as after a full run. Throws `DrillOptionsError` for invalid
  * options, and `DrillError` when the service cannot be drilled. Calls `onCreated` with the names of the coupons before
- * the load starts; the drill ends if that throws. Until then no file is written.
+ * the load starts; the drill ends if that throws. Until then no file is written. However the drill ends, it archives its
+ * coupons.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -88,11 +92,15 @@ export async function runDrill(
   const recorder = history ?? noRecorder;
   const clients = new Clients({ ...settings, claimApiKey, adminApiKey, recorder, now });
   const display = new Display(terminal);
+  const archive = async (names: string[]) => {
+    const left = await archiveCoupons(names, { ...settings, adminApiKey });
+    if (left.length > 0) terminal.write(`could not archive ${left.join(', ')}\n`);
+  };
   try {
     terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
     const report = await createCouponsAndPlay(
       {
-        ...{ settings, scenario, clients, history, collector, display, now, onCreated },
+        ...{ settings, scenario, clients, history, collector, display, now, onCreated, archive },
         signal: AbortSignal.any([signal, failing.signal]),
       },
       startedAt,
@@ -120,13 +128,28 @@ function seenBy(collector: AnswerCollector, { options, lastReads }: DrillReport)
 }
 
 async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Promise<DrillReport> {
-  const { settings, scenario, clients, history, now, signal } = context;
+  const { settings, scenario, clients, now, signal } = context;
   // A node that accepts connections and never answers must not delay the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const sendContext = { clients, nodes: settings.urls.length, now, signal };
   const coupons = await createCoupons(sendContext, settings.urls, scenario.coupons);
   const names = coupons.map(({ name }) => name);
-  await context.onCreated(names);
+  try {
+    await context.onCreated(names);
+    const played = await playAndRead(context, startedAt, names);
+    return { ...played, coupons };
+  } finally {
+    await context.archive(names);
+  }
+}
+
+async function playAndRead(
+  context: DrillContext,
+  startedAt: Date,
+  names: string[],
+): Promise<Omit<DrillReport, 'coupons'>> {
+  const { settings, clients, history, now, signal } = context;
+  const sendContext = { clients, nodes: settings.urls.length, now, signal };
   history?.open();
   const sample = new UserSample(new Random(settings.seed, sampleStream));
   const onCompleted = (routed: RoutedRequest, completion: Completion) => {
@@ -145,6 +168,6 @@ async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Pro
       file !== undefined && {
         history: { file, events: history.events, operations: history.operations },
       }),
-    ...{ coupons, lastReads },
+    lastReads,
   };
 }

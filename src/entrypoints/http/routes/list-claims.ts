@@ -6,7 +6,7 @@ import type { Claim } from '../../../core/claims/claim.ts';
 import { csvLines } from '../exports/claims-csv.ts';
 import { attachmentOf } from '../exports/content-disposition.ts';
 import type { Route } from '../route.ts';
-import { CouponParams, onlyObject, PageQuery } from '../schemas/fields.ts';
+import { CouponParams, NextCursor, onlyObject, PageQuery } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { couponPath, toClaimBody } from '../schemas/views.ts';
@@ -57,7 +57,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
               'application/json': {
                 schema: Type.Object({
                   claims: Type.Array(ref(ClaimBody)),
-                  next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+                  next_cursor: NextCursor,
                 }),
               },
               [csv]: { schema: Type.String() },
