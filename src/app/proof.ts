@@ -158,9 +158,9 @@ const noHistory = 'a drill without a history cannot be audited later';
 // Each line fits into 80 columns, with its prefix.
 const noDatabase =
   'there is no database here.\n' +
-  'Set DATABASE_URL to the database of the service. If the service uses the\n' +
-  'bundled PostgreSQL, run this command with the same DATA_DIR while the\n' +
-  'service runs.';
+  'Set DATABASE_URL to the database of the service. If the service uses\n' +
+  'the bundled PostgreSQL, run this command with the same DATA_DIR while\n' +
+  'the service runs.';
 
 async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {
   const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
