@@ -194,7 +194,7 @@ function mistakesIn(options: DrillOptions): string[] {
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
     mistakes.push(`a rate must be a number from 0 to ${rateMax}`);
   } else if (options.rate === 0 || (ramp !== undefined && ramp.fromRate + ramp.toRate === 0)) {
-    mistakes.push('with a rate of 0 no user ever arrives');
+    mistakes.push('rate must be more than 0, or no user arrives');
   }
   if (ramp !== undefined && options.rate !== undefined) {
     mistakes.push('set rate or ramp, not both');
