@@ -44,7 +44,9 @@ export async function drill(
   const { history } = resolveOptions(drillOptions, new Date());
   const { jsonReport, htmlReport } = drillOptions;
   if (faults !== undefined && history === undefined) {
-    throw new DrillOptionsError([`${options.scenario} has no history, so it takes no faults`]);
+    throw new DrillOptionsError([
+      `${options.scenario} has no history, so it takes no faults: omit --faults`,
+    ]);
   }
   const written = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   if (faults !== undefined && written.some((file) => resolve(file) === resolve(faults))) {

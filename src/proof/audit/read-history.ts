@@ -25,7 +25,8 @@ export async function readHistory(file: string): Promise<RecordedHistory> {
 function toHead(line: Line): HistoryHead {
   const value = parseObject(line);
   const head = new Members(line.number, value);
-  if (value.history !== 'firstcome') head.fail('is not the head of a history');
+  if (value.history !== 'firstcome')
+    head.fail('is not the head of a history; name the history file of a drill');
   if (value.version !== 1) head.fail('version is not 1');
   head.text('scenario');
   head.number('seed');

@@ -220,7 +220,7 @@ function millionMistakes({ scenario, rate, ramp, history }: DrillOptions): strin
   if (rate !== undefined || ramp !== undefined) {
     mistakes.push('million has no rate: each connection sends a claim after the last answer');
   }
-  if (history !== undefined) mistakes.push('million records no history');
+  if (history !== undefined) mistakes.push('million records no history: omit --history');
   return mistakes;
 }
 
