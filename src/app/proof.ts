@@ -46,7 +46,9 @@ export async function drill(
   const { history } = resolveOptions(drillOptions, new Date());
   const { jsonReport, htmlReport } = drillOptions;
   if (faults !== undefined && history === undefined) {
-    throw new DrillOptionsError([`${options.scenario} has no history, so it takes no faults`]);
+    throw new DrillOptionsError([
+      `${options.scenario} has no history, so it takes no faults: omit --faults`,
+    ]);
   }
   const written = [history, jsonReport, htmlReport].filter((file) => file !== undefined);
   if (faults !== undefined && written.some((file) => resolve(file) === resolve(faults))) {
@@ -166,9 +168,9 @@ const noHistory = 'a drill without a history cannot be audited later';
 // Each line fits into 80 columns, with its prefix.
 const noDatabase =
   'there is no database here.\n' +
-  'Set DATABASE_URL to the database of the service. If the service uses the\n' +
-  'bundled PostgreSQL, run this command with the same DATA_DIR while the\n' +
-  'service runs.';
+  'Set DATABASE_URL to the database of the service. If the service uses\n' +
+  'the bundled PostgreSQL, run this command with the same DATA_DIR while\n' +
+  'the service runs.';
 
 async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {
   const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;

@@ -132,10 +132,14 @@ describe('the data folder of the bundled PostgreSQL', () => {
   it.skipIf(!isRoot)('names a folder that its user cannot write', async () => {
     const closed = join(testFolder(), 'closed');
     await fs.mkdir(closed);
-    for (const dataDir of [closed, join(closed, 'data')]) {
+    const missing = join(closed, 'data');
+    for (const [dataDir, mistake] of [
+      [closed, `User 65534 may not write in ${closed}. Give it and its contents to that user`],
+      [missing, `User 65534 may not create the folder ${missing}. Create it and give it to`],
+    ] as const) {
       const { error } = await startChild({ dataDir }, otherUser).next(isError);
       expect(error?.name).toBe('BundledPostgresError');
-      expect(error?.message).toContain(`User 65534 may not write in ${dataDir}`);
+      expect(error?.message).toContain(mistake);
     }
   });
 

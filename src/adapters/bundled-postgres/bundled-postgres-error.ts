@@ -31,6 +31,9 @@ function describe(error: unknown, path: string): string {
       return `The disk that holds ${path} is full. Free some space, or set DATA_DIR to a folder on another disk.`;
     case 'EACCES':
     case 'EPERM':
+      if (couldNotCreate(error, path)) {
+        return `User ${process.getuid?.() ?? ''} may not create the folder ${path}. Create it and give it to that user (\`chown\`), or set DATA_DIR to a folder that it may write.`;
+      }
       return `User ${process.getuid?.() ?? ''} may not write in ${path}. Give it and its contents to that user (\`chown -R\`), or set DATA_DIR to a folder that it may write.`;
     case 'EROFS':
       return `${path} is on a read-only file system. Mount it writable, or set DATA_DIR to another folder.`;
@@ -39,7 +42,13 @@ function describe(error: unknown, path: string): string {
       return `${path} is a file, or below a file, but must be a folder. Set DATA_DIR to another folder.`;
     default: {
       const reason = error instanceof Error ? error.message : String(error);
-      return `The database folder ${path} cannot be used: ${reason}. Set DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL 15 or later.`;
+      return `The data folder ${path} cannot be used: ${reason}. Set DATA_DIR to another folder, or DATABASE_URL to a PostgreSQL 15 or later.`;
     }
   }
+}
+
+/** Whether the operation failed because it could not create the folder itself or one above it. */
+function couldNotCreate(error: unknown, path: string): boolean {
+  const { syscall, path: tried } = error as NodeJS.ErrnoException;
+  return syscall === 'mkdir' && tried !== undefined && path.startsWith(tried);
 }

@@ -31,9 +31,8 @@ export const httpGroup = {
         convert: toHostname,
         allowed: 'a host name or an IP address in full, without scheme or port',
         help:
-          'Host names, separated by commas, under which the service answers besides loopback ones and, where HOST is not ' +
-          'loopback, IP addresses and names without a dot. Where HOST is not loopback and ADMIN_API_KEY is set, it ' +
-          'answers under every name.',
+          'Host names, separated by commas, that requests may name besides loopback names. If HOST is not loopback, they ' +
+          'may also name IP addresses and names without a dot, and any host if ADMIN_API_KEY is set.',
       }),
       /** In the form in which browsers and web views send them: lower case, no default port. */
       corsOrigins: list({

@@ -194,7 +194,7 @@ function mistakesIn(options: DrillOptions): string[] {
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
     mistakes.push(`a rate must be a number from 0 to ${rateMax}`);
   } else if (options.rate === 0 || (ramp !== undefined && ramp.fromRate + ramp.toRate === 0)) {
-    mistakes.push('with a rate of 0 no user ever arrives');
+    mistakes.push('rate must be more than 0, or no user arrives');
   }
   if (ramp !== undefined && options.rate !== undefined) {
     mistakes.push('set rate or ramp, not both');
@@ -220,7 +220,7 @@ function millionMistakes({ scenario, rate, ramp, history }: DrillOptions): strin
   if (rate !== undefined || ramp !== undefined) {
     mistakes.push('million has no rate: each connection sends a claim after the last answer');
   }
-  if (history !== undefined) mistakes.push('million records no history');
+  if (history !== undefined) mistakes.push('million records no history: omit --history');
   return mistakes;
 }
 

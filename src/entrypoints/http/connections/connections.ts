@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Tracks every connection and keeps to the limit of `HTTP_CONNECTIONS_MAX`. ADR 0019 gives the reasons.
+ * Tracks every connection and keeps to the limit of `HTTP_CONNECTIONS_MAX`. ADR 19 gives the reasons.
  *
  * - Up to nine tenths of the limit, every connection stays open as long as its timeouts allow.
  * - Above that, connections that wait for a request are closed, the one that has waited longest first. A connection that
