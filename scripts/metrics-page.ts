@@ -52,7 +52,7 @@ export async function metricsPage(): Promise<string> {
     ...own.map((row) => toTableRow({ ...row, labels: labelsOf(row.name, text) })),
     '',
     '`outcome` is an outcome of a claim, such as `claimed` or `sold_out`, or the code of an [error](errors.md), such as',
-    '`overloaded`. Claims that are refused before they are decided, such as invalid or unauthorized ones, are counted too,',
+    '`overloaded`. Claims that are refused before they reach the engine, such as invalid ones, are in `firstcome_claims_total` alone,',
     'by the code of their error. `pool` is `batches` for the connections that decide claims and `queries` for the others.',
     '`state` is `idle` or `used`. `resolution` is `committed` or `void`: see [batch in doubt](glossary.md#deciding). `kind`',
     'is `amount` (units offered) or `remaining`. `result` is `done` or `failed`. `operation` is the `operationId` of the',

@@ -120,6 +120,7 @@ const noMetrics = {
   statementRefused: () => undefined,
   shed: () => undefined,
   answered: () => undefined,
+  refusedEarly: () => undefined,
   batchDecided: () => undefined,
   batchUnknown: () => undefined,
   batchResolved: () => undefined,

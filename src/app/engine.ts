@@ -18,7 +18,12 @@ import type { Config } from '../config.ts';
 import { type ClaimCoupon, withMetrics } from '../core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../core/claims/known-coupons.ts';
-import type { ClaimMetrics, ClaimStore, EngineLog } from '../core/claims/ports.ts';
+import type {
+  ClaimMetrics,
+  ClaimStore,
+  EarlyRefusalMetrics,
+  EngineLog,
+} from '../core/claims/ports.ts';
 import { readClaimsWith } from '../core/claims/read-claims.ts';
 import { addStockWith } from '../core/coupons/add-stock.ts';
 import { changeCouponWith } from '../core/coupons/change-coupon.ts';
@@ -37,7 +42,7 @@ export type EngineOptions = {
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
   limits: Config['claims'];
-  metrics: ClaimMetrics & RefusalMetrics;
+  metrics: ClaimMetrics & EarlyRefusalMetrics & RefusalMetrics;
   log: EngineLog;
   /** Undefined: nothing is traced. */
   tracing?: ClaimSpans | undefined;
@@ -111,7 +116,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
   return {
     claimCoupon,
     newClaimId: newId,
-    claimRefused: (code) => metrics.answered(code, 0),
+    claimRefused: (code) => metrics.refusedEarly(code),
     readCoupons: readCouponsWith(
       couponStore,
       (names) => claimStore.findCouponNames(names),

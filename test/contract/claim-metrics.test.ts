@@ -56,14 +56,27 @@ describe('the metrics of claims', () => {
     return new Map([...lines].map(([, outcome = '', count]) => [outcome, Number(count)]));
   };
 
+  const total = 'firstcome_claims_total';
+  const times = 'firstcome_claim_answer_seconds_count';
+  const plusOne = (before: Map<string, number>, outcome: string) =>
+    new Map([...before, [outcome, (before.get(outcome) ?? 0) + 1]]);
+
   it.each(cases)('count a claim %s once, as %s', async (_, outcome, status, claim) => {
     const coupon = await service.createCoupon();
-    for (const name of ['firstcome_claims_total', 'firstcome_claim_answer_seconds_count']) {
-      const before = await counts(name);
-      const answer = await service.client.call(claim(coupon));
-      expect(answer.status, answer.text).toBe(status);
-      const after = await counts(name);
-      expect(after).toEqual(new Map([...before, [outcome, (before.get(outcome) ?? 0) + 1]]));
-    }
+    const before = await counts(total);
+    const answer = await service.client.call(claim(coupon));
+    expect(answer.status, answer.text).toBe(status);
+    expect(await counts(total)).toEqual(plusOne(before, outcome));
+  });
+
+  it('measure the time of a claim that the engine answers, and not of one that is refused before', async () => {
+    const coupon = await service.createCoupon();
+    const before = await counts(times);
+    await service.client.call(aClaimOf(coupon));
+    const after = await counts(times);
+    expect(after).toEqual(plusOne(before, 'claimed'));
+    const refused = await service.client.call({ ...aClaimOf(coupon), headers: {} });
+    expect(refused.status).toBe(401);
+    expect(await counts(times)).toEqual(after);
   });
 });

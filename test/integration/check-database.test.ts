@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A start refuses a database whose encoding cannot store every name, or whose sequence would give an id twice. */
+
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { createFirstcome, migrate as migrateSchema } from '../../src/library.ts';
+import { openPool } from '../support/open-pool.ts';
 import { startService } from '../support/service.ts';
 import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -70,7 +72,7 @@ describe.each(['LATIN1', 'SQL_ASCII'])('the encoding %s', (encoding) => {
   });
 
   it('makes the library refuse the database and create no schema in it', async () => {
-    const pool = new pg.Pool({ connectionString: urlOf(name) });
+    const pool = openPool({ connectionString: urlOf(name) });
     try {
       await expect(migrateSchema({ pool })).rejects.toMatchObject(refusal);
       await expect(createFirstcome({ pool })).rejects.toMatchObject(refusal);
@@ -178,7 +180,7 @@ describe('a start', () => {
   });
 
   it('refuses a sequence of the library that is behind its table, in its own schema', async () => {
-    const pool = new pg.Pool({ connectionString: database.url });
+    const pool = openPool({ connectionString: database.url });
     try {
       await migrateSchema({ pool, schema: 'sale' });
       const engine = await createFirstcome({ pool, schema: 'sale' });

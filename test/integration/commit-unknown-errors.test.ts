@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { auditRecords, type Query } from '../support/audit.ts';
 import { tally } from '../support/crowd.ts';
@@ -10,6 +10,7 @@ import {
   InDoubtService,
   lastAnswers,
 } from '../support/in-doubt.ts';
+import { openPool } from '../support/open-pool.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -22,10 +23,7 @@ const query: Query = async (sql, values) => (await pool.query(sql, values)).rows
 
 beforeAll(async () => {
   postgres = await startOwnPostgres({});
-  pool = new pg.Pool({ connectionString: postgres.url(), max: 4 });
-  // The server may stop while a connection is still closing.
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool = openPool({ connectionString: postgres.url(), max: 4 });
 });
 
 afterAll(async () => {

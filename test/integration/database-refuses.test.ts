@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The faults of the stores and of an embedded engine when the database refuses a statement by a rule. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
 import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
+import { openPool } from '../support/open-pool.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -60,8 +61,7 @@ describe('an embedded engine', () => {
   const newName = () => `COUPON-${++coupons}`;
 
   beforeAll(async () => {
-    pool = new pg.Pool({ connectionString: database.url });
-    pool.on('error', () => undefined);
+    pool = openPool({ connectionString: database.url });
     await migrate({ pool, schema });
   });
 

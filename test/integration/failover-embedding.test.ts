@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** An embedded engine on a host's pool, whose address leads to one server, then to the other. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openPool } from '../support/open-pool.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -21,8 +22,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   proxy.leadTo(pair.primary.url());
-  pool = new pg.Pool({ connectionString: proxy.urlOf(pair.primary.url()) });
-  pool.on('error', () => undefined);
+  pool = openPool({ connectionString: proxy.urlOf(pair.primary.url()) });
   await migrate({ pool });
 });
 
@@ -106,7 +106,7 @@ it('an embedded engine does not start on a standby and names the server that it 
   const name = await start();
   await pair.untilSame();
   proxy.leadTo(pair.standby.url());
-  const other = new pg.Pool({ connectionString: proxy.urlOf(pair.primary.url()) });
+  const other = openPool({ connectionString: proxy.urlOf(pair.primary.url()) });
   try {
     await expect(createFirstcome({ pool: other })).rejects.toMatchObject({
       name: 'StartError',

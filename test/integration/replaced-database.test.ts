@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A service and an embedded engine whose URL leads to another database than at the start. */
+
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import type { App } from '../../src/app.ts';
 import { createFirstcome, type Firstcome } from '../../src/library.ts';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { openPool } from '../support/open-pool.ts';
 import { binDirOfProject } from '../support/own-postgres.ts';
 import { patience, startService } from '../support/service.ts';
 import { openStores } from '../support/stores.ts';
@@ -313,8 +315,7 @@ describe('an embedded engine', () => {
   let warnings: string[];
 
   beforeEach(() => {
-    pool = new pg.Pool({ connectionString: databases.url });
-    pool.on('error', () => undefined);
+    pool = openPool({ connectionString: databases.url });
     warnings = [];
   });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
 import type { App } from '../../src/app.ts';
 import { createFirstcome, migrate as migrateLibrary } from '../../src/library.ts';
+import { openPool } from '../support/open-pool.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import { patience, startService } from '../support/service.ts';
 import {
@@ -159,7 +160,7 @@ describe('an installation of release 0.1 in public', () => {
   });
 
   it('an installation of release 0.1 in public is used by the library too, which creates no other', async () => {
-    const pool = new pg.Pool({ connectionString: database.url });
+    const pool = openPool({ connectionString: database.url });
     await migrateLibrary({ pool });
     const engine = await createFirstcome({ pool });
     expect(await engine.claim({ couponName: 'OLD', userId: 'ada' })).toMatchObject({
@@ -248,7 +249,7 @@ describe('an installation outside the search path', () => {
   });
 
   it('an installation outside the search path stays the only one until an embedding program sets another schema', async () => {
-    const pool = new pg.Pool({ connectionString: database.url });
+    const pool = openPool({ connectionString: database.url });
     expect(await refusalOf(migrateLibrary({ pool }))).toBe(
       'StartError: schema firstcome has no installation, but schema sale has one\n' +
         'To continue with that one, set the option schema to sale.\n' +
@@ -286,7 +287,7 @@ describe('two installations', () => {
   });
 
   it('two installations are refused by the library until the option schema selects one', async () => {
-    const pool = new pg.Pool({ connectionString: database.url });
+    const pool = openPool({ connectionString: database.url });
     const message = 'Set the option schema to the one that holds your coupons.';
     await expect(migrateLibrary({ pool })).rejects.toThrow(message);
     await expect(createFirstcome({ pool })).rejects.toThrow(message);
@@ -315,7 +316,7 @@ describe('names that another program uses', () => {
           `needs: ${name}\\nSet (DATABASE_SCHEMA|the option schema) to another schema\\.`,
       );
       expect(await refusalOf(start({ DATABASE_SCHEMA: 'sale' }))).toMatch(message);
-      const pool = new pg.Pool({ connectionString: database.url });
+      const pool = openPool({ connectionString: database.url });
       expect(await refusalOf(migrateLibrary({ pool, schema: 'sale' }))).toMatch(message);
       expect(await refusalOf(createFirstcome({ pool, schema: 'sale' }))).toMatch(message);
       await pool.end();
@@ -374,7 +375,7 @@ describe('a session of the service', () => {
     await migrateAs();
     await database.query('create schema other');
     await database.query('create table other.coupons (like firstcome.coupons)');
-    const pool = new pg.Pool({
+    const pool = openPool({
       connectionString: database.url,
       options: '-c search_path=other,firstcome',
     });

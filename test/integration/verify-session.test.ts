@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A new connection is verified before its first use, both from the service's pool and from a host's pool. */
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, DatabaseOptions } from '../../src/adapters/postgres/database.ts';
 import { statement } from '../../src/adapters/postgres/statements.ts';
@@ -8,6 +8,7 @@ import { migrate } from '../../src/library.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { openDatabase } from '../support/open-database.ts';
+import { openPool } from '../support/open-pool.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { migrateDatabase, schema } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -41,8 +42,7 @@ afterAll(async () => {
 function open(kind: 'own' | 'lent', options: Partial<DatabaseOptions> = {}): Database {
   const url = proxy.urlOf(pair.primary.url());
   if (kind === 'lent') {
-    pool = new pg.Pool({ connectionString: url });
-    pool.on('error', () => undefined);
+    pool = openPool({ connectionString: url });
   }
   connections = openDatabase(pool === undefined ? { url } : { hostPool: pool }, {
     connectionsMax: 1,
@@ -96,7 +96,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     try {
       const place = () => {
         if (kind === 'own') return { url };
-        pool = new pg.Pool({ connectionString: url });
+        pool = openPool({ connectionString: url });
         return { hostPool: pool };
       };
       const forQueries = open(kind, place());
@@ -137,7 +137,7 @@ it('a migration refuses a standby and says where to run it', async () => {
     name: 'StartError',
     message: expect.stringMatching(/it is in recovery, .*\nLet DATABASE_URL lead to the server/),
   });
-  pool = new pg.Pool({ connectionString: pair.standby.url('fresh') });
+  pool = openPool({ connectionString: pair.standby.url('fresh') });
   await expect(migrate({ pool })).rejects.toMatchObject({
     name: 'StartError',
     message: expect.stringMatching(/read-only transaction\nMigrate on the primary/),

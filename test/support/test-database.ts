@@ -4,6 +4,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { type Migrated, migrate } from '../../src/adapters/postgres/installation/migrate.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { openPool } from './open-pool.ts';
 
 /**
  * The schema of the tables in these databases. It has the name of the tests' role, so the role's search path finds it.
@@ -85,10 +86,7 @@ async function createDatabase(source: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await runOn(serverUrl, `create database ${name} template ${source}`);
   const url = urlOf(serverUrl, name);
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
-  pool.on('error', () => undefined);
-  // A connection that is closing no longer belongs to the pool, and the drop of the database may break it.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  const pool = openPool({ connectionString: url, max: 4 });
   return {
     url,
     query: async (sql, values) => (await pool.query(sql, values)).rows,

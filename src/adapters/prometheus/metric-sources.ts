@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The values that the metrics read, and their interface, without types of the metrics library. */
-import type { ClaimMetrics } from '../../core/claims/ports.ts';
+import type { ClaimMetrics, EarlyRefusalMetrics } from '../../core/claims/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
@@ -47,16 +47,17 @@ export type MetricsSnapshot = {
 }[];
 
 /** The metrics of one service, in the form of Prometheus. */
-export type PrometheusMetrics = ClaimMetrics & {
-  /** The database refused a statement. */
-  statementRefused(rule: RefusalRule): void;
-  /** A request other than a claim was answered. `operation` is its `operationId`. */
-  callAnswered(call: { operation: string; status: number; seconds: number }): void;
-  /** Registers the metrics that are read at each scrape. Until then they are absent. */
-  read(sources: MetricSources): void;
-  text(): Promise<{ contentType: string; text: string }>;
-  /** The same metrics, to send to another process. */
-  snapshot(): Promise<MetricsSnapshot>;
-  /** Names, types and help texts, for the documentation. */
-  describe(): Promise<{ name: string; type: string; help: string }[]>;
-};
+export type PrometheusMetrics = ClaimMetrics &
+  EarlyRefusalMetrics & {
+    /** The database refused a statement. */
+    statementRefused(rule: RefusalRule): void;
+    /** A request other than a claim was answered. `operation` is its `operationId`. */
+    callAnswered(call: { operation: string; status: number; seconds: number }): void;
+    /** Registers the metrics that are read at each scrape. Until then they are absent. */
+    read(sources: MetricSources): void;
+    text(): Promise<{ contentType: string; text: string }>;
+    /** The same metrics, to send to another process. */
+    snapshot(): Promise<MetricsSnapshot>;
+    /** Names, types and help texts, for the documentation. */
+    describe(): Promise<{ name: string; type: string; help: string }[]>;
+  };

@@ -39,6 +39,8 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
 
   const answers = new AnswerTimes(answerBuckets);
+  // Not among the times: many refusals without a wait would hide how long other claims wait.
+  const refusedEarly = new Map<string, number>();
   registry.registerMetric(answerSeconds(answers) as unknown as Metric);
   new Counter({
     name: 'firstcome_claims_total',
@@ -48,6 +50,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     collect() {
       this.reset();
       for (const { outcome, count } of answers.read()) this.inc({ outcome }, count);
+      for (const [outcome, count] of refusedEarly) this.inc({ outcome }, count);
     },
   });
   const shed = new Counter({
@@ -102,6 +105,7 @@ export function prometheusMetrics(): PrometheusMetrics {
 
   return {
     answered: (outcome, seconds) => answers.add(outcome, seconds),
+    refusedEarly: (code) => void refusedEarly.set(code, (refusedEarly.get(code) ?? 0) + 1),
     shed: (reason) => shed.inc({ reason }),
     batchDecided(batch) {
       batchSize.observe(batch.size);

@@ -5,7 +5,7 @@ export type Claim = {
   claimId: string;
   couponName: string;
   userId: string;
-  /** Where the claim stands in the coupon's order of claims, from 1 to the coupon's amount. */
+  /** Where the claim stands in the coupon's order of claims, from 1. */
   position: number;
   /** RFC 3339, UTC: the database's clock, read under the coupon's lock. */
   claimedAt: string;

@@ -139,6 +139,9 @@ export type ClaimMetrics = {
   batchResolved(resolution: BatchResolution): void;
 };
 
+/** Counts claims that an entrypoint refuses before they reach the engine. There is no time to measure. */
+export type EarlyRefusalMetrics = { refusedEarly(code: string): void };
+
 /** Where the engine reports what an operator should know: failures of the database, and how they were handled. */
 export type EngineLog = {
   warn(event: Record<string, unknown>, message: string): void;

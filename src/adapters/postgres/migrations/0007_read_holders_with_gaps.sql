@@ -19,9 +19,11 @@ as $$
   )
 $$;
 
--- The same, for a statement that has just taken the lock of the coupon's row. It is volatile: it sees every claim that
--- was committed before the lock was granted, also those after the start of the statement.
+-- The same, for a statement that has just taken the lock of the coupon's row. It is volatile, so it reads in a snapshot
+-- of its own: it sees every claim that was committed before the lock was granted, also those after the start of the
+-- statement. In SQL it would not: the planner would replace it by the function that it calls.
 create function coupon_holders_under_lock(in_coupon_id bigint, in_holders_max integer)
-returns text[] language sql volatile as $$
-  select coupon_holders_2(in_coupon_id, in_holders_max)
-$$;
+returns text[] language plpgsql volatile as $$
+begin
+  return coupon_holders_2(in_coupon_id, in_holders_max);
+end $$;
