@@ -5,6 +5,7 @@ import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contr
 import { newName, pathOf, useService } from '../support/contract-service.ts';
 
 const adminKey = 'admin-key-of-thirty-two-characters!';
+const nextKey = 'next-admin-key-of-thirty-two-letters';
 const asAdmin = { Authorization: `Bearer ${adminKey}` };
 
 describe('GET /api/operator-log', () => {
@@ -118,7 +119,7 @@ describe('GET /api/operator-log', () => {
 });
 
 describe('GET /api/operator-log of a service with a key', () => {
-  const service = useService({ ADMIN_API_KEY: adminKey });
+  const service = useService({ ADMIN_API_KEY: adminKey, ADMIN_API_KEY_NEXT: nextKey });
 
   it('the actor of a call with the admin key is admin', async () => {
     const admin = clientOf(service.client.url, asAdmin);
@@ -128,6 +129,14 @@ describe('GET /api/operator-log of a service with a key', () => {
     const { entries } = (await admin.get('/api/operator-log')).json;
     expect(entries).toMatchObject([{ actor: 'admin', coupon_name: name }]);
     admin.close();
+  });
+
+  it('the actor of a call with the next admin key is admin-next', async () => {
+    const asNext = { Authorization: `Bearer ${nextKey}` };
+    const body = { name: newName(), amount: 1 };
+    expect((await service.client.post('/api/coupons', body, asNext)).status).toBe(201);
+    const [newest] = (await service.client.get('/api/operator-log?limit=1', asAdmin)).json.entries;
+    expect(newest).toMatchObject({ actor: 'admin-next', coupon_name: body.name });
   });
 
   it('a refused call without the key is not logged', async () => {

@@ -9,6 +9,7 @@ import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const key = 'admin-key-of-thirty-two-characters!';
+const viewerKey = 'viewer-key-of-thirty-two-characters';
 
 let database: TestDatabase;
 let app: App;
@@ -16,7 +17,11 @@ let admin: Client;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  app = await startService({ DATABASE_URL: database.url, ADMIN_API_KEY: key });
+  app = await startService({
+    DATABASE_URL: database.url,
+    ADMIN_API_KEY: key,
+    VIEWER_API_KEY: viewerKey,
+  });
   admin = clientOf(app.url, { Authorization: `Bearer ${key}` });
   const closes_at = '2999-01-01T00:00:00Z';
   await admin.post('/api/coupons', { name: 'SALE " ', amount: 5, closes_at });
@@ -68,6 +73,10 @@ describe('firstcome log', () => {
     const { entries } = (await admin.get('/api/operator-log')).json;
     const printed = await logLines({ url: app.url, json: true });
     expect(printed.map((line) => JSON.parse(line))).toEqual(entries);
+  });
+
+  it('works with the key of a viewer in place of the admin key', async () => {
+    expect(await logLines({ limit: 1 }, { ADMIN_API_KEY: viewerKey })).toHaveLength(1);
   });
 
   it.each([

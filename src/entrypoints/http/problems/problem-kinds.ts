@@ -137,7 +137,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Coupon closed',
     error: 'coupon closed',
     effect: 'none',
-    meaning: 'The sale is over.',
+    meaning: 'The sale is over, or the coupon is archived.',
   },
   body_too_large: {
     status: 413,
