@@ -80,8 +80,8 @@ async function expectTruth(histories: History[], message?: string): Promise<void
 }
 
 describe('a connection that breaks around a batch of claims', () => {
-  // With a shorter timeout a slow machine would lose more answers than the test does.
-  beforeEach(() => start(4_000));
+  // Half of it is the limit of a connection: with less a slow machine would lose more answers than the test does.
+  beforeEach(() => start(8_000));
 
   const cuts: [Cut, number][] = [
     ['before', 10],
