@@ -32,7 +32,8 @@ const onPostgres = (
 ) => ({
   test: {
     ...{ ...shared, ...waiting, name, include },
-    ...{ testTimeout: 60_000, hookTimeout: 60_000 },
+    // Limits that only end a test that hangs.
+    ...{ testTimeout: 180_000, hookTimeout: 180_000 },
     globalSetup: ['test/support/bundled-postgres.ts'],
     // Repeats only what `missed` throws.
     retry: { count: 5, condition: /^the moment was missed: / },

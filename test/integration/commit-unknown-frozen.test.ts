@@ -28,7 +28,8 @@ let otherCoupons = 0;
 const query: Query = async (sql, values) => (await pool.query(sql, values)).rows;
 
 beforeAll(async () => {
-  postgres = await startOwnPostgres({});
+  // A backend that resumes continues, although its client is gone.
+  postgres = await startOwnPostgres({ client_connection_check_interval: '0' });
   pool = openPool({ connectionString: postgres.url(), max: 4 });
 });
 
@@ -99,17 +100,17 @@ async function claimAnotherCoupon(): Promise<void> {
   otherCoupons += 1;
   const couponName = `other ${otherCoupons}`;
   await service.crowd.createCoupon(service.app.url, couponName, 1_000);
-  let claims = 0;
+  const histories: History[] = [];
   await waitFor('claim that waits for no suspended backend', async () => {
-    claims += 1;
+    const number = histories.length;
     const before = await waitingVoidMarks();
-    const history = await service.untilDecided({
-      ...{ couponName, userId: `user-${claims}`, key: `key-${claims}` },
-    });
-    expect(tally(lastAnswers([history]))).toEqual({ 200: 1 });
+    histories.push(
+      await service.untilDecided({ couponName, userId: `user-${number}`, key: `key-${number}` }),
+    );
     const after = await waitingVoidMarks();
     return before.some((wait) => after.includes(wait));
   });
+  expect(tally(lastAnswers(histories))).toEqual({ 200: histories.length });
 }
 
 describe('a backend that is suspended before it has a lock', () => {
@@ -231,7 +232,7 @@ describe('backends that are suspended at any moment of a sale', () => {
     };
     const clients = range(12).map(client);
     const seen = { withLocks: 0, withoutLocks: 0 };
-    const giveUpMs = performance.now() + 40_000;
+    const giveUpMs = performance.now() + 100_000;
     const hasSeenAll = async () =>
       Math.min(...Object.values(seen)) >= 2 && (await service.losses()) > 0;
     while (!(await hasSeenAll()) && performance.now() < giveUpMs) {

@@ -37,7 +37,8 @@ export class Crowd {
       keepAlive: true,
       maxSockets: options.connectionsMax ?? Number.POSITIVE_INFINITY,
     });
-    this.timeoutMs = options.timeoutMs ?? 30_000;
+    // By default so long that it only ends a test that hangs.
+    this.timeoutMs = options.timeoutMs ?? 120_000;
   }
 
   /** Resolves with any answer; rejects when the connection was lost, or no answer came in time. */

@@ -9,13 +9,16 @@ export function missed(what: string): never {
   throw new Error(`the moment was missed: ${what}`);
 }
 
-/** Calls `check` until its result is truthy, and returns that. Rejects after the timeout; the error names `what`. */
+/**
+ * Calls `check` until its result is truthy, and returns that. Rejects after the timeout, which by default only ends a test
+ * that hangs; the error names `what`.
+ */
 export async function waitFor<Value>(
   what: string,
   check: () => Promise<Value> | Value,
   options: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<Value>> {
-  const { timeoutMs = 20_000, everyMs = 20 } = options;
+  const { timeoutMs = 60_000, everyMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   let failure: unknown;
   for (;;) {
