@@ -24,6 +24,15 @@ async function run(
       calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));
       return { schema: 'sale', applied: ['0001_coupons', '0002_claims'] };
     },
+    backup: async ({ file, force }) => {
+      calls.push(['backup', file, force && 'force'].filter(Boolean).join(' '));
+    },
+    restore: async ({ file }) => {
+      calls.push(`restore ${file}`);
+    },
+    copy: async ({ to }) => {
+      calls.push(`copy ${to}`);
+    },
     scenarios: { 'flash-sale': 'many users for few units', mixed: 'all kinds' },
     drill: async ({ scenario, urls, seed, audit }) => {
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
@@ -160,6 +169,20 @@ describe('a command', () => {
     expect((await run(['migrate', '--new-installation'])).calls).toEqual(['migrate new']);
   });
 
+  it('passes the file of backup and restore, and the target of copy, to the program', async () => {
+    for (const [args, call] of [
+      [['backup', 'b.tar.gz'], 'backup b.tar.gz'],
+      [['backup', 'b.tar.gz', '--force'], 'backup b.tar.gz force'],
+      [['restore', 'b.tar.gz'], 'restore b.tar.gz'],
+      [['copy', '--to', 'database-url'], 'copy database-url'],
+    ] as const) {
+      expect(await run([...args])).toEqual({ code: 0, stdout: '', stderr: '', calls: [call] });
+    }
+    for (const args of [['backup'], ['restore'], ['copy'], ['copy', '--to', 'elsewhere']]) {
+      expect(await run(args)).toMatchObject({ code: 2, calls: [] });
+    }
+  });
+
   it('prints the effective settings with config', async () => {
     expect((await run(['config'])).stdout).toBe('PORT=8080\n');
   });
@@ -172,7 +195,7 @@ describe('the help', () => {
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
       expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
-        ...['serve', 'migrate', 'config', 'drill', 'audit', 'help'],
+        ...['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy', 'help'],
       ]);
       expect(stdout).toContain('firstcome help settings');
       const lines = stdout.trimEnd().split('\n');
@@ -190,7 +213,8 @@ describe('the help', () => {
   });
 
   it('prints the same help for `help <command>` and `<command> --help`', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'help']) {
+    const commands = ['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy'];
+    for (const name of [...commands, 'help']) {
       expect(await run(['help', name])).toEqual(await run([name, '--help']));
     }
   });
@@ -200,14 +224,15 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, settings',
+        'There is help on: serve, migrate, config, drill, audit, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
   });
 
   it('describes each command in 80 columns', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit']) {
+    const commands = ['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy'];
+    for (const name of commands) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });
       expect(stdout).toMatch(new RegExp(`^Usage: firstcome ${name}`));

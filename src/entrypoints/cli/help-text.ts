@@ -11,6 +11,9 @@ Commands:
   config                      check the settings and print their values
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
+  backup [options] <file>     write the bundled database into a file
+  restore <file>              restore the bundled database from a file
+  copy [options]              copy the records to your own PostgreSQL, or back
   help [topic]                show the help on a command, or on the settings
 
 Options:
