@@ -46,7 +46,9 @@ export async function copy(
     );
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new StartError('the copy was stopped; nothing was copied', { cause: error });
+    throw new StartError('the copy was stopped before it finished\nRun it again.', {
+      cause: error,
+    });
   } finally {
     await bundled.stop();
   }

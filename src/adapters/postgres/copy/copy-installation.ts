@@ -44,7 +44,8 @@ export type CopiedTable = { name: string; rows: number };
  * Copies all rows in one snapshot of the source and one transaction of the target. It locks the tables of both, and
  * refuses while a service is connected to either, because claims that a service confirms meanwhile would be missing.
  * The target must have all migrations of this release and no rows. Before the commit both sides must agree with the
- * consistency rules. Rejects with a `StartError`; then the target is empty, as before.
+ * consistency rules. Rejects with a `StartError`; then the target is empty, as before,
+ * unless the connection broke at the commit.
  */
 export function copyInstallation(source: CopySource, target: CopyEnd): Promise<CopiedTable[]> {
   return withStartConnection(source, (from) =>
@@ -54,7 +55,9 @@ export function copyInstallation(source: CopySource, target: CopyEnd): Promise<C
       } catch (error) {
         source.signal?.throwIfAborted();
         if (error instanceof StartError) throw error;
-        throw new StartError(`nothing was copied: ${messageOf(error)}`, { cause: error });
+        throw new StartError(`the copy did not finish: ${messageOf(error)}\nRun it again.`, {
+          cause: error,
+        });
       }
     }),
   );
