@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `firstcome backup` and `firstcome restore`, of the bundled database. */
+import { resolve } from 'node:path';
 import type { Manifest } from '../adapters/bundled-postgres/backup/manifest.ts';
 import { restoreBackup } from '../adapters/bundled-postgres/backup/restore-backup.ts';
 import { writeBackup } from '../adapters/bundled-postgres/backup/write-backup.ts';
@@ -63,7 +64,7 @@ export async function restore(
 
 function restoredLines({ createdAt, firstcome, schema }: Manifest, dataDir: string): string[] {
   return [
-    `restored the backup of ${createdAt} (firstcome ${firstcome}, schema ${schema}) into ${dataDir}`,
+    `restored the backup of ${createdAt} (firstcome ${firstcome}, schema ${schema}) into ${resolve(dataDir)}`,
     'stock, claims and ledger are consistent',
     'Claims that were confirmed after the backup are not in it.',
   ];
@@ -84,7 +85,7 @@ async function assertConsistent(
   if (broken.length === 0) return;
   throw new StartError(
     [
-      `the backup is restored in ${config.dataDir}, but its records are not consistent:`,
+      `the backup is restored in ${resolve(config.dataDir)}, but its records are not consistent:`,
       ...brokenRuleLines(broken),
       'Do not sell with it. Restore another backup into another DATA_DIR, or repair this one',
       'as docs/runbook.md#firstcomedifferences says.',

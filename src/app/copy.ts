@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `firstcome copy`, between the bundled database and another PostgreSQL. */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type BundledPostgres,
   startBundledPostgres,
@@ -39,7 +39,7 @@ export async function copy(
     const target = await targetEnd(config, into, signal);
     const tables = await copyInstallation(source, target);
     for (const { name, rows } of tables) output.stdout(`copied ${name}: ${rows} rows\n`);
-    const place = to === 'database-url' ? describeLocation(external) : config.dataDir;
+    const place = to === 'database-url' ? describeLocation(external) : resolve(config.dataDir);
     output.stdout(
       `stock, claims and ledger are consistent in ${place}, schema ${target.schema}\n` +
         'Start the service on it. Do not start one on the old database: its claims would differ.\n',

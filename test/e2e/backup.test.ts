@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -126,6 +126,18 @@ describe('a backup', () => {
     expect(output).toContain(join(dataDir, 'server.json'));
     service.signal('SIGTERM');
     await service.exited;
+  });
+
+  it('restores a file that has two names', async () => {
+    const [linked, restored, to] = [newPath('linked'), newPath('restored'), newPath('two.tar.gz')];
+    await cp(dataDir, linked, { recursive: true });
+    await link(join(linked, 'postgres/password'), join(linked, 'postgres/second'));
+    expect((await backup(linked, to)).code).toBe(0);
+    const { code, output } = await restore(to, restored);
+    expect(code, output).toBe(0);
+    const names = ['password', 'second'].map((name) => join(restored, 'postgres', name));
+    const [first, second] = await Promise.all(names.map((path) => readFile(path, 'utf8')));
+    expect(second).toBe(first);
   });
 
   it('replaces a file only with --force', async () => {

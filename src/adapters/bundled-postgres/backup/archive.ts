@@ -25,7 +25,10 @@ export async function writeArchive(
   file: string,
   { manifest, dataDir, signal }: { manifest: Manifest; dataDir: string; signal: AbortSignal },
 ): Promise<void> {
-  const pack = new Pack({ cwd: dataDir, portable: true, noDirRecurse: true, strict: true });
+  const pack = new Pack({
+    ...{ cwd: dataDir, portable: true, noDirRecurse: true, strict: true },
+    linkCache: new NoLinks(),
+  });
   pack.add(clusterFolder);
   for (const path of manifest.folders) pack.add(join(clusterFolder, path));
   for (const { path } of manifest.files) pack.add(join(clusterFolder, path));
@@ -37,6 +40,13 @@ export async function writeArchive(
   pack.pipe(gzip);
   await pipeline(gzip, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
   await syncToDisk(file);
+}
+
+/** Makes the archive hold a file with several names once for each name, since a restore takes no links. */
+class NoLinks extends Map<`${number}:${number}`, string> {
+  override set(): this {
+    return this;
+  }
 }
 
 /** The bytes of the entry with the manifest. */

@@ -91,18 +91,23 @@ async function unpack(
 async function checkRestored(
   folder: LockedDataFolder,
   manifest: Manifest,
-  { check }: RestoreOptions,
+  { check, signal }: RestoreOptions,
 ): Promise<void> {
-  const server = await folder.start().catch((error: Error) => {
+  const restored = `The backup is restored in ${folder.dataDir}`;
+  try {
+    const server = await folder.start().catch((error: Error) => {
+      throw new BundledPostgresError(
+        `${restored}, but its server does not start: ${error.message}`,
+        { cause: error },
+      );
+    });
+    await check(server.url, manifest).finally(() => server.stop());
+  } catch (error) {
+    if (!signal.aborted) throw error;
     throw new BundledPostgresError(
-      `The backup is restored in ${folder.dataDir}, but its server does not start: ${error.message}`,
+      `${restored}, but it is not checked, because the command was stopped. Restore it again into another folder.`,
       { cause: error },
     );
-  });
-  try {
-    await check(server.url, manifest);
-  } finally {
-    await server.stop();
   }
 }
 
