@@ -2,7 +2,18 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -128,15 +139,20 @@ describe('a backup', () => {
     await service.exited;
   });
 
-  it('restores a file that has two names', async () => {
+  it('holds files, also where the database has a file with two names or is behind a link', async () => {
     const [linked, restored, to] = [newPath('linked'), newPath('restored'), newPath('two.tar.gz')];
+    const elsewhere = newPath('elsewhere');
     await cp(dataDir, linked, { recursive: true });
     await link(join(linked, 'postgres/password'), join(linked, 'postgres/second'));
-    expect((await backup(linked, to)).code).toBe(0);
+    await rename(join(linked, 'postgres'), elsewhere);
+    await symlink(elsewhere, join(linked, 'postgres'));
+    const { code: made, output: log } = await backup(linked, to);
+    expect(made, log).toBe(0);
     const { code, output } = await restore(to, restored);
     expect(code, output).toBe(0);
-    const names = ['password', 'second'].map((name) => join(restored, 'postgres', name));
-    const [first, second] = await Promise.all(names.map((path) => readFile(path, 'utf8')));
+    expect((await lstat(join(restored, 'postgres'))).isDirectory()).toBe(true);
+    const paths = ['password', 'second'].map((name) => join(restored, 'postgres', name));
+    const [first, second] = await Promise.all(paths.map((path) => readFile(path, 'utf8')));
     expect(second).toBe(first);
   });
 

@@ -28,6 +28,8 @@ export async function writeArchive(
   const pack = new Pack({
     ...{ cwd: dataDir, portable: true, noDirRecurse: true, strict: true },
     linkCache: new NoLinks(),
+    // The folder itself may be a link to another disk. There are no links below it.
+    follow: true,
   });
   pack.add(clusterFolder);
   for (const path of manifest.folders) pack.add(join(clusterFolder, path));

@@ -78,6 +78,8 @@ async function unpack(
     await rename(join(draft, clusterFolder), join(dataDir, clusterFolder));
     await syncToDisk(dataDir);
   } catch (error) {
+    const { path } = error as NodeJS.ErrnoException;
+    if (path?.startsWith(draft)) throw toBundledPostgresError(error, dataDir);
     if (!signal.aborted) throw toBackupError(error, file);
     throw new BundledPostgresError(`The restore was stopped. ${dataDir} has no database.`, {
       cause: error,
