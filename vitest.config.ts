@@ -44,12 +44,15 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 
 // These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
 const versionTests = [
+  'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
   'test/integration/migrate.test.ts',
+  'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/require-primary.test.ts',
+  'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',
   'test/integration/void-mark.test.ts',
   'test/simulation/**/*.test.ts',

@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { auditHistory } from '../src/proof/audit/audit.ts';
 import { takeDump } from '../src/proof/audit/take-dump.ts';
+import { decisiveRules } from '../src/proof/audit/verdict.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import {
   costLines,
@@ -122,8 +123,9 @@ async function auditOverload({ target }: DrilledService, historyFile: string): P
   });
   // The default options fit: no coupon sells out here, and no user claims twice.
   const audit = await auditHistory({ historyFile, dump });
+  const decisive = decisiveRules(audit.rules);
   return audit.rules
-    .filter(({ verdict }) => verdict !== 'passed')
+    .filter(({ rule }) => decisive.includes(rule))
     .flatMap(({ rule, violations: found, notes }) =>
       [...found, ...notes].slice(0, 5).map((text) => `${rule}: ${text}`),
     );

@@ -3,13 +3,15 @@
 import type { Logger } from 'pino';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
 import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
+import { postgresRemainingStock } from './adapters/postgres/monitoring/remaining-stock.ts';
 import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
-import { type CurrentKeys, currentKeys, rereadKeys } from './app/api-keys.ts';
+import { type CurrentKeys, currentKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { createEngine } from './app/engine.ts';
+import { KeyFiles } from './app/key-files.ts';
 import { createLogger } from './app/logger.ts';
 import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
@@ -61,10 +63,12 @@ const flushMsMin = 250;
 
 /** Starts the service in this process. When that fails it rejects, and nothing is left running. */
 export function startApp(config: Config, options: StartOptions): Promise<App> {
-  return startOnDatabase(config, options, (database, log) => {
+  return startOnDatabase(config, options, async (database, log) => {
     const keys = currentKeys(config);
-    options.onReload?.(() => rereadKeys(keys, log));
-    return startProcess(config, log, { database, keys });
+    const keyFiles = new KeyFiles({ config, current: keys, log, clock: systemClock });
+    options.onReload?.(() => keyFiles.reload());
+    const service = await startProcess(config, log, { database, keys });
+    return { ...service, stop: keyFiles.watchUntil(service.stop) };
   });
 }
 
@@ -202,6 +206,7 @@ async function composeProcess(
     intervalMs: config.stockCheckIntervalMs,
   });
   disposers.push(async () => stockCheck.stop());
+  const remainingStock = postgresRemainingStock(forQueries);
   metrics.read({
     version,
     config: configFacts(config),
@@ -209,6 +214,8 @@ async function composeProcess(
     pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
     stockCheck: () => stockCheck.state(),
+    remainingStock: () =>
+      Promise.race([remainingStock(), systemClock.sleep(healthMsMax).then(() => [])]),
     httpConnections: () => server.connections(),
     databaseUp: () =>
       Promise.race([

@@ -63,7 +63,10 @@ describe('default settings', () => {
     });
     expect(config.auth).toEqual({
       adminApiKey: undefined,
+      adminApiKeyNext: undefined,
       claimApiKey: undefined,
+      claimApiKeyNext: undefined,
+      viewerApiKey: undefined,
       allowAnonymousAdmin: false,
     });
     expect(config.database).toEqual({
@@ -441,6 +444,59 @@ describe('rules between settings', () => {
 
   it('does not report a rule about a setting that has a mistake of its own', () => {
     expect(mistakesIn({ CLAIM_TIMEOUT_MS: 'x', DATABASE_LOCK_TIMEOUT_MS: '4000' })).toHaveLength(1);
+  });
+});
+
+describe('rules between API keys', () => {
+  const nextKey = 'n'.repeat(32);
+  const viewerKey = 'v'.repeat(32);
+  const all = {
+    ...{ ADMIN_API_KEY: adminKey, ADMIN_API_KEY_NEXT: nextKey },
+    ...{ CLAIM_API_KEY: claimKey, CLAIM_API_KEY_NEXT: 'd'.repeat(32), VIEWER_API_KEY: viewerKey },
+  };
+
+  it('accepts a different key of every kind, and a next key that equals the one it replaces', () => {
+    expect(mistakesIn(all)).toEqual([]);
+    const { ADMIN_API_KEY_NEXT, CLAIM_API_KEY_NEXT } = all;
+    const moved = { ADMIN_API_KEY: ADMIN_API_KEY_NEXT, CLAIM_API_KEY: CLAIM_API_KEY_NEXT };
+    expect(mistakesIn({ ...all, ...moved })).toEqual([]);
+  });
+
+  it.each([
+    ['CLAIM_API_KEY', 'ADMIN_API_KEY', 'could administer'],
+    ['CLAIM_API_KEY', 'ADMIN_API_KEY_NEXT', 'could administer'],
+    ['CLAIM_API_KEY_NEXT', 'ADMIN_API_KEY', 'could administer'],
+    ['CLAIM_API_KEY_NEXT', 'ADMIN_API_KEY_NEXT', 'could administer'],
+    ['VIEWER_API_KEY', 'ADMIN_API_KEY', 'could administer'],
+    ['VIEWER_API_KEY', 'ADMIN_API_KEY_NEXT', 'could administer'],
+    ['VIEWER_API_KEY', 'CLAIM_API_KEY', 'could read all claims'],
+    ['VIEWER_API_KEY', 'CLAIM_API_KEY_NEXT', 'could read all claims'],
+  ] as const)('refuses a %s that equals %s', (name, other, why) => {
+    expect(mistakesIn({ ...all, [name]: all[other] })).toEqual([
+      expect.stringMatching(`^${name} must differ from ${other}, but is the same: .*${why}$`),
+    ]);
+  });
+
+  it.each([
+    ['ADMIN_API_KEY_NEXT', 'ADMIN_API_KEY'],
+    ['CLAIM_API_KEY_NEXT', 'CLAIM_API_KEY'],
+    ['VIEWER_API_KEY', 'ADMIN_API_KEY'],
+  ] as const)('refuses %s without %s, and says what to set', (name, needed) => {
+    expect(mistakesIn({ [name]: all[name] })).toEqual([
+      expect.stringMatching(`^${name} needs ${needed}: .*; set ${needed}, or remove ${name}$`),
+    ]);
+  });
+
+  it('counts an absent file of a next key as no key, unless its folder is absent too', () => {
+    const path = secretFile(adminKey);
+    const file = (name: string) => ({ ADMIN_API_KEY_FILE: path, ADMIN_API_KEY_NEXT_FILE: name });
+    expect(loadConfig(file(`${path}-next`)).auth.adminApiKeyNext).toBeUndefined();
+    expect(mistakesIn(file('/nowhere/admin-key-next'))).toEqual([
+      expect.stringMatching(/^ADMIN_API_KEY_NEXT_FILE .* there is no such file$/),
+    ]);
+    expect(mistakesIn(file(secretFile('')))).toEqual([
+      expect.stringMatching(/it is empty; delete it to end the key$/),
+    ]);
   });
 });
 

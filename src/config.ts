@@ -32,6 +32,9 @@ export class ConfigError extends Error {
 
 const sources = new WeakMap<Config, ReadonlyMap<SettingVariable, SettingSource>>();
 
+/** The variables of the API keys, with which a configuration was loaded. */
+const keyVariables = new WeakMap<Config, NodeJS.ProcessEnv>();
+
 /** Reads and checks the environment, over which `overrides` go. Throws one `ConfigError` with every mistake. */
 export function loadConfig(
   env: NodeJS.ProcessEnv = process.env,
@@ -54,6 +57,7 @@ export function loadConfig(
   const warnings = [...given.warnings, ...warningsAbout(values)];
   const config = deepFreeze({ ...values, warnings });
   sources.set(config, given.sources);
+  keyVariables.set(config, keyVariablesIn({ ...env, ...overrides }));
   return config;
 }
 
@@ -81,19 +85,27 @@ export const apiKeyVariables = Object.entries(apiKeySettings).map(([name, { vari
   variable,
 }));
 
-/** The current API keys, and the variables that name the files they were read from. */
-export type RereadKeys = {
-  keys: Record<ApiKeyName, Secret | undefined>;
-  files: string[];
-  warnings: string[];
-};
+function keyVariablesIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = apiKeyVariables.flatMap(({ variable }) => [variable, `${variable}_FILE`]);
+  return Object.fromEntries(names.map((name) => [name, env[name]]));
+}
 
-/** Reads the API keys again, and nothing else of the environment. Throws one `ConfigError` with every mistake. */
-export function rereadApiKeys(env: NodeJS.ProcessEnv = process.env): RereadKeys {
-  const files = apiKeyVariables.map(({ variable }) => `${variable}_FILE`);
-  const names = [...apiKeyVariables.map(({ variable }) => variable), ...files];
-  const { auth, warnings } = loadConfig(Object.fromEntries(names.map((name) => [name, env[name]])));
-  return { keys: auth, files: files.filter((name) => env[name]), warnings };
+/** The files of API keys: the variable that names each, and its path. */
+export function apiKeyFiles(config: Config): { name: string; path: string }[] {
+  const env = keyVariables.get(config) ?? {};
+  return apiKeyVariables.flatMap(({ variable }) => {
+    const name = `${variable}_FILE`;
+    const path = env[name];
+    return path ? [{ name, path }] : [];
+  });
+}
+
+/**
+ * Reads the API keys again, from the files that the configuration names, and checks them like a start. Throws one
+ * `ConfigError` with every mistake.
+ */
+export function rereadApiKeys(config: Config): Pick<Config, 'auth' | 'warnings'> {
+  return loadConfig(keyVariables.get(config) ?? {});
 }
 
 /** The effective settings and their sources, without secrets. A config made by hand has only defaults. */

@@ -391,7 +391,6 @@ const planted: Record<TidyRuleName, Planted> = {
         `const isTold = hearOutcome(lane); // It tells the client.`,
         `class StockLook extends laneLine {}`,
         'const shear = retold(heart, satellite, clearing);',
-        `'not all processes tell their metrics now'`,
       ].join('\n'),
       'docs/b.md': `Whoever claims.\nTELL us.`,
       'src/adapters/postgres/c.sql': 'select claim_bundle($1)',

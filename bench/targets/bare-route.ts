@@ -87,6 +87,7 @@ function couponText(claimedBy: string[]): string {
     opens_at: null,
     closes_at: null,
     paused: false,
+    archived: false,
     claims_url: '/api/coupons/EMPTY-1/claims',
     claimed_by: claimedBy,
   });

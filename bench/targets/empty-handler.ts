@@ -27,7 +27,7 @@ function couponNamed(name: string): CouponWithHolders {
   const claimed = name.startsWith('FULL') ? holders : [];
   return {
     ...{ id: '1', name, amount: 2_000_000_000, state: 'open', paused: false },
-    ...{ opensAt: null, closesAt: null },
+    ...{ opensAt: null, closesAt: null, archived: false },
     remainingAmount: 2_000_000_000 - claimed.length,
     holders: claimed,
   };
@@ -47,7 +47,8 @@ const parts: HttpDependencies = {
   createCoupon: async ({ name }) => couponNamed(name),
   changeCoupon: unused,
   addStock: unused,
-  readClaims: { find: unused, list: unused, exportAll: unused },
+  readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
+  readOperatorLog: unused,
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsText: async () => ({ contentType: 'text/plain', text: '' }),

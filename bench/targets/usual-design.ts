@@ -114,12 +114,13 @@ const parts: HttpDependencies = {
     await pool.query({ ...createCoupon, values: [name, amount] });
     return {
       ...{ id: '1', name, amount, remainingAmount: amount, state: 'open', paused: false },
-      ...{ opensAt: null, closesAt: null, holders: [] },
+      ...{ opensAt: null, closesAt: null, archived: false, holders: [] },
     };
   },
   changeCoupon: unused,
   addStock: unused,
-  readClaims: { find: unused, list: unused, exportAll: unused },
+  readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
+  readOperatorLog: unused,
   checkHealth: async () => ({ healthy: true, durability: undefined }),
   healthFacts: { version: 'bench', database: 'external', anonymousAdmin: false },
   metricsType: 'text/plain',

@@ -11,7 +11,8 @@ const answersASecond = `sum(${perSecond(claims)})`;
 export const saleDashboard: Dashboard = {
   uid: 'firstcome-sale',
   title: 'firstcome: sale',
-  about: 'What sells, and which claims are refused and why. All numbers are sums over all coupons.',
+  about:
+    'What sells, and which claims are refused and why. All numbers but the units left are sums over all coupons.',
   rows: [
     {
       title: 'Now',
@@ -89,11 +90,13 @@ export const saleDashboard: Dashboard = {
       height: 8,
       panels: [
         {
-          title: 'Units claimed',
-          help: 'By each instance since it started. A flat line under load: all is sold, or a coupon is paused.',
+          title: 'Units left',
+          help: 'Of the 20 newest coupons that are not closed, from the database. A flat line above 0 under load: the coupon is paused, or no client claims it.',
           kind: 'lines',
           unit: 'short',
-          queries: [query(series(claims, claimed), '{{instance}}')],
+          queries: [
+            query(`min by (coupon) (${series('firstcome_coupon_remaining_units')})`, '{{coupon}}'),
+          ],
         },
         {
           title: 'Coupons',

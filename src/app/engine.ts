@@ -10,6 +10,7 @@ import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
 import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
 import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
 import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
+import { postgresOperatorLog } from '../adapters/postgres/operator-log.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
@@ -18,15 +19,15 @@ import { type ClaimCoupon, withMetrics } from '../core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../core/claims/known-coupons.ts';
 import type { ClaimMetrics, ClaimStore, EngineLog } from '../core/claims/ports.ts';
-import { type ReadClaims, readClaimsWith } from '../core/claims/read-claims.ts';
-import { type AddStock, addStockWith } from '../core/coupons/add-stock.ts';
-import { type ChangeCoupon, changeCouponWith } from '../core/coupons/change-coupon.ts';
-import { type CreateCoupon, createCouponWith } from '../core/coupons/create-coupon.ts';
-import { type ReadCoupons, readCouponsWith } from '../core/coupons/read-coupons.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import { readClaimsWith } from '../core/claims/read-claims.ts';
+import { addStockWith } from '../core/coupons/add-stock.ts';
+import { changeCouponWith } from '../core/coupons/change-coupon.ts';
+import { createCouponWith } from '../core/coupons/create-coupon.ts';
+import { readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
+import type { UseCases } from '../core/use-cases.ts';
 import { stack } from './stack.ts';
 
 /** What the engine works with. */
@@ -43,17 +44,7 @@ export type EngineOptions = {
 };
 
 /** The use cases, and the components whose state the metrics show. */
-export type Engine = {
-  claimCoupon: ClaimCoupon;
-  /** Returns a new UUID for a `ClaimCommand`. */
-  newClaimId(): string;
-  /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
-  claimRefused(code: ErrorCode): void;
-  readCoupons: ReadCoupons;
-  createCoupon: CreateCoupon;
-  changeCoupon: ChangeCoupon;
-  addStock: AddStock;
-  readClaims: ReadClaims;
+export type Engine = UseCases & {
   lanes: ClaimLanes;
   soldOut: SoldOutCache;
   /** How the service is now. Never rejects. */
@@ -133,6 +124,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ newBatchId: newId, batchIdFor: idFor },
     }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
+    readOperatorLog: postgresOperatorLog(forQueries),
     ...{ lanes, soldOut, checkHealth },
   };
 }

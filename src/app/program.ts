@@ -43,6 +43,14 @@ export function createProgram(): Program {
       const { loadConfig, drill } = await loadProof();
       return drill(loadConfig(), options, output, signal);
     },
+    async log(options, output) {
+      process.setSourceMapsEnabled(true);
+      const [{ loadConfig }, { printOperatorLog }] = await Promise.all([
+        import('../config.ts'),
+        import('./operator-log.ts'),
+      ]);
+      await printOperatorLog(loadConfig(), options, output);
+    },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();
       return audit(loadConfig(), options, output);

@@ -21,7 +21,9 @@ import { RecordingError, throwNaming } from '../proof/audit/read-lines.ts';
 import { reportLines } from '../proof/audit/report-lines.ts';
 import { type DumpedDatabase, takeDump } from '../proof/audit/take-dump.ts';
 import { type DrillRun, runDrill } from '../proof/drill/drill.ts';
+import { type Judgement, notJudged } from '../proof/drill/judgement.ts';
 import { type DrillOptions, DrillOptionsError, resolveOptions } from '../proof/drill/options.ts';
+import { writeReports } from '../proof/drill/write-reports.ts';
 import type { Dump } from '../proof/dump.ts';
 import { ownUrl } from './own-url.ts';
 import { schemaIn } from './prepare-database.ts';
@@ -62,18 +64,24 @@ export async function drill(
     },
   );
   const byHand = auditCommandFor(run, faults);
+  const write = (judgement: Judgement) => writeReports(drillOptions, run.report, judgement);
   if (database === undefined) {
     const later = byHand === undefined ? noHistory : `to audit it, run: ${byHand}`;
+    write(notJudged(later));
     output.stdout(`\nnot judged; ${later}\n`);
     return 'unknown';
   }
   try {
     // A bundled database may have restarted on another port.
     const dump = await dumpDatabase(config);
-    return print(await judge(run, faults, dump), output);
+    const judged = await judge(run, faults, dump);
+    const verdict = print(judged, output);
+    write(judged);
+    return verdict;
   } catch (error) {
     if (!(error instanceof StartError || error instanceof RecordingError)) throw error;
     const later = byHand === undefined ? `Drill again: ${noHistory}` : `Then audit with: ${byHand}`;
+    write(notJudged(`${error.message}\n${later}`));
     throw new StartError(`${error.message}\n${later}`, { cause: error });
   }
 }

@@ -7,8 +7,9 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
 import { apiKeyVariables, type Config, libpqVariableNames } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
-import { type ApiKeyTexts, currentKeys, rereadKeys, toKeyTexts } from './api-keys.ts';
+import { type ApiKeyTexts, currentKeys, toKeyTexts } from './api-keys.ts';
 import type { StartOptions } from './database.ts';
+import { KeyFiles } from './key-files.ts';
 import { createLogger } from './logger.ts';
 
 // Added to the shutdown's own time, in which a worker drains.
@@ -29,13 +30,15 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
       sleep: systemClock.sleep,
       nowMs: systemClock.nowMs,
     });
-    options.onReload?.(() => {
-      rereadKeys(keys, log);
-      workers.sendKeys();
+    const keyFiles = new KeyFiles({
+      ...{ config, current: keys, log, clock: systemClock },
+      sendKeys: () => workers.sendKeys(),
     });
+    options.onReload?.(() => keyFiles.reload());
     const { delayMs, timeoutMs } = config.shutdown;
     const url = await workers.start();
-    return { url, stop: () => workers.stop(delayMs + timeoutMs + exitMsMax) };
+    const stop = () => workers.stop(delayMs + timeoutMs + exitMsMax);
+    return { url, stop: keyFiles.watchUntil(stop) };
   });
 }
 
@@ -70,8 +73,9 @@ export async function runWorker(
   }
   const log = createLogger(config);
   const keys = currentKeys(config);
-  primary.onKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
   try {
+    // This worker's environment has the keys of a moment ago.
+    await primary.receiveKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
     const database = { url, ...installation };
     const service = await startProcess(config, log, { database, primary, keys });
     primary.reportReady(service.url);

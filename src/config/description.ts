@@ -45,6 +45,6 @@ export function settingsHelp(): string {
 }
 
 function helpOn({ variable, help, secret, default: usual = '' }: Setting): string {
-  const file = secret ? ` (or ${variable}_FILE, the path of a file that holds it)` : '';
+  const file = secret ? ` (or ${variable}_FILE, the path of its file)` : '';
   return `  ${variable}=${usual}${file}\n${inLines(help, columnsMax, '      ')}`;
 }

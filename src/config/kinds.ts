@@ -17,6 +17,8 @@ export type Setting<Value = unknown, Variable extends string = string> = {
   explain?: ((item: string) => string | undefined) | undefined;
   /** A secret is never printed, and `<variable>_FILE` may name a file that holds it. */
   secret: boolean;
+  /** The file that `<variable>_FILE` names may be absent, which leaves the setting unset. */
+  fileMayBeAbsent?: boolean;
   /** The value while the variable is unset. */
   unset: Value;
   read(text: string): Reading<Value>;
@@ -122,7 +124,9 @@ export function optionalText<const Variable extends string>(
 
 /** A text that must not be seen; absent unless set. `show` may print the harmless components of it. */
 export function secret<const Variable extends string>(
-  entry: About<Variable> & Format & { show?(value: string): string },
+  entry: About<Variable> &
+    Format &
+    Pick<Setting, 'fileMayBeAbsent'> & { show?(value: string): string },
 ): Setting<Secret | undefined, Variable> {
   const { isValid, show, ...described } = entry;
   return {

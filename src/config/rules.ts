@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { rulesBetweenKeys } from './api-key-rules.ts';
 import { apiKeySettings } from './groups/access.ts';
 import { net } from './net.ts';
-import type { SettingValues, SettingVariable } from './settings.ts';
+import type { Rule } from './rule.ts';
+import type { SettingValues } from './settings.ts';
 
 const apiKeyLengthMin = 32;
 
@@ -18,17 +20,8 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** A rule between settings, checked. */
-export type Rule = {
-  isBroken: boolean;
-  /** The settings that the rule compares. */
-  about: SettingVariable[];
-  mistake: string;
-};
-
 /** The rules between settings. A rule about a setting that has a mistake of its own is not reported. */
 export function rulesBetween({ http, auth, database, claims }: SettingValues): Rule[] {
-  const adminApiKey = auth.adminApiKey?.reveal();
   return [
     {
       isBroken: http.requestTimeoutMs < http.headersTimeoutMs,
@@ -51,14 +44,10 @@ export function rulesBetween({ http, auth, database, claims }: SettingValues): R
         'CLAIM_WAITING_MAX must not be below CLAIM_LANE_WAITING_MAX ' +
         `(${claims.laneWaitingMax}), but is ${claims.waitingMax}`,
     },
+    ...rulesBetweenKeys(auth),
     {
-      isBroken: adminApiKey !== undefined && adminApiKey === auth.claimApiKey?.reveal(),
-      about: ['ADMIN_API_KEY', 'CLAIM_API_KEY'],
-      mistake:
-        'CLAIM_API_KEY must differ from ADMIN_API_KEY, but is the same: every client that claims could administer',
-    },
-    {
-      isBroken: !isLoopback(http.host) && adminApiKey === undefined && !auth.allowAnonymousAdmin,
+      isBroken:
+        !isLoopback(http.host) && auth.adminApiKey === undefined && !auth.allowAnonymousAdmin,
       about: ['HOST', 'ADMIN_API_KEY', 'ALLOW_ANONYMOUS_ADMIN'],
       mistake:
         `HOST is "${http.host}", which other machines can reach, but nothing protects the admin calls: ` +

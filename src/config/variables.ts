@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { reasonOf, shownPath } from './file-mistakes.ts';
+import type { Setting } from './kinds.ts';
 import { type SettingVariable, settings } from './settings.ts';
 
 /** Where the value of a setting came from; `file` is the file that `<variable>_FILE` names. */
@@ -29,7 +31,8 @@ export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
     mistakes: [],
     warnings: [],
   };
-  for (const { variable, secret } of settings) {
+  for (const setting of settings) {
+    const { variable, secret } = setting;
     const text = env[variable] || undefined;
     const path = secret ? env[`${variable}_FILE`] || undefined : undefined;
     if (text !== undefined && path !== undefined) {
@@ -38,7 +41,7 @@ export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
         `${variable} and ${variable}_FILE are both set, but only one of them may be`,
       );
     } else if (path !== undefined) {
-      readSecretFile(variable, path, given);
+      readSecretFile(setting, path, given);
     } else if (text !== undefined) {
       given.texts.set(variable, text);
       given.sources.set(variable, 'environment');
@@ -47,25 +50,37 @@ export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
   return given;
 }
 
-function readSecretFile(variable: SettingVariable, path: string, given: GivenVariables): void {
+function readSecretFile(
+  { variable, fileMayBeAbsent = false }: Setting<unknown, SettingVariable>,
+  path: string,
+  given: GivenVariables,
+): void {
   const name = `${variable}_FILE`;
   const shown = shownPath(path);
   try {
     const { text, readableByOthers } = readSmallFile(path);
     // Without the key the service would be open to every client. A named file shows that a key is wanted.
-    if (text === '') throw new Error('it is empty');
+    if (text === '') {
+      throw new Error(fileMayBeAbsent ? 'it is empty; delete it to end the key' : 'it is empty');
+    }
     given.texts.set(variable, text);
     given.sources.set(variable, 'file');
     if (readableByOthers) {
       given.warnings.push(`${name} names ${shown}, which other users of this machine can read`);
     }
   } catch (error) {
+    if (fileMayBeAbsent && isAbsent(error, path)) return;
     given.unreadable.add(variable);
     const reason = error instanceof Error ? reasonOf(error) : String(error);
     given.mistakes.push(
       `${name} must name a file that can be read, but ${shown} cannot: ${reason}`,
     );
   }
+}
+
+/** Whether a folder has no such file. Without the folder, the path is wrong or a volume is missing. */
+function isAbsent(error: unknown, path: string): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(dirname(path));
 }
 
 /** The text of a file without one trailing newline, which editors and `echo` add. */

@@ -20,6 +20,7 @@ export const errorCodes = [
   'paused',
   'closed',
   'unauthorized',
+  'forbidden',
   'cross_origin',
   'host_not_allowed',
   'route_not_found',

@@ -96,13 +96,13 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
     expect(await statuses()).toEqual(new Set([200]));
     const stopped = compose.compose('stop', 'service-2');
     let ended = false;
-    const asking = async () => {
+    const sending = async () => {
       while (!ended) expect(await statuses()).toEqual(new Set([200]));
     };
     const stopping = stopped.finally(() => {
       ended = true;
     });
-    await Promise.all([stopping, asking()]);
+    await Promise.all([stopping, sending()]);
     expect(await statuses()).toEqual(new Set([200]));
     await compose.up('service-2');
   });

@@ -20,6 +20,7 @@ describe('PATCH /api/coupons/{name}', () => {
     expect(answer.json).toEqual({
       ...{ name, amount: 10, remaining_amount: 9, claimed_by: ['ada'], state: 'paused' },
       ...{ opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z', paused: true },
+      archived: false,
       claims_url: `/api/coupons/${name}/claims`,
     });
     expect(await read(name)).toEqual(answer.json);
@@ -44,7 +45,7 @@ describe('PATCH /api/coupons/{name}', () => {
     const answer = await change(name, {});
     expectInvalid(answer, 'body');
     expect(answer.json.errors[0].message).toBe(
-      'must change at least one of opens_at, closes_at, paused',
+      'must change at least one of opens_at, closes_at, paused, archived',
     );
     const absent = [undefined, ''].map((body) =>
       service.client.call({ method: 'PATCH', path: pathOf(name), body }),
@@ -62,7 +63,6 @@ describe('PATCH /api/coupons/{name}', () => {
     ['open_at', 'is unknown; did you mean `opens_at`?'],
     ['opensAt', 'is unknown; did you mean `opens_at`?'],
     ['close_at', 'is unknown; did you mean `closes_at`?'],
-    ['archived', 'is unknown; this call takes opens_at, closes_at, paused'],
     ['name', 'cannot be changed'],
     ['amount', 'cannot be changed here; add units with POST /api/coupons/{name}/stock'],
     ['add', 'is unknown here; add units with POST /api/coupons/{name}/stock'],

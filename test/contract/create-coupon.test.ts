@@ -20,6 +20,7 @@ describe('POST /api/coupons', () => {
       opens_at: null,
       closes_at: null,
       paused: false,
+      archived: false,
       claims_url: '/api/coupons/launch%20day/claims',
     });
     expect(answer.headers.location).toBe('/api/coupons/launch%20day');

@@ -95,6 +95,8 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons/{name}/stock': 'addStock',
       'GET /api/coupons/{name}/claims': 'listClaims',
       'GET /api/coupons/{name}/claims/{user_id}': 'findClaim',
+      'GET /api/claims': 'listUserClaims',
+      'GET /api/operator-log': 'listOperatorLog',
       'GET /health': 'readHealth',
       'GET /api/health': 'readApiHealth',
       'GET /readyz': 'readReadiness',

@@ -52,7 +52,12 @@ describe('GET /api/coupons', () => {
       expect(listed.map((coupon) => coupon.name)).toEqual(names);
       expect(listed[0]).toEqual({
         ...{ name: names[0], amount: 10, remaining_amount: 9, state: 'open', paused: false },
-        ...{ opens_at: null, closes_at: null, claims_url: `/api/coupons/${names[0]}/claims` },
+        ...{
+          archived: false,
+          opens_at: null,
+          closes_at: null,
+          claims_url: `/api/coupons/${names[0]}/claims`,
+        },
       });
     }
   });
@@ -93,9 +98,16 @@ describe('GET /api/coupons', () => {
     ['limit=5&limits=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
     ['next_cursor=5', 'next_cursor', 'is unknown; send it as `cursor`'],
     ['%6cim%69ts=5', 'limits', 'is an unknown query parameter; did you mean `limit`?'],
-    ['state=open', 'state', 'is an unknown query parameter; this call takes limit, cursor'],
-    ['%zz=5', '%zz', 'is an unknown query parameter; this call takes limit, cursor'],
-    ['__proto__=5', '__proto__', 'is an unknown query parameter; this call takes limit, cursor'],
+    [
+      '%zz=5',
+      '%zz',
+      'is an unknown query parameter; this call takes limit, cursor, state, name_prefix, order, archived',
+    ],
+    [
+      '__proto__=5',
+      '__proto__',
+      'is an unknown query parameter; this call takes limit, cursor, state, name_prefix, order, archived',
+    ],
     ['=5', 'query', 'must not have a query parameter with an empty name'],
     ['=', 'query', 'must not have a query parameter with an empty name'],
   ])(
@@ -163,6 +175,7 @@ describe('GET /api/coupons/{name}/claims', () => {
   it.each([
     ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
     ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
+    ...['for=', 'for=excel', 'for=Spreadsheet', 'for=spreadsheet&for=spreadsheet'],
   ])('the list and the exports of claims refuse %s', async (query) => {
     const path = `${pathOf(await service.createCoupon(), 'claims')}?${query}`;
     for (const accept of ['application/json', 'text/csv', 'application/x-ndjson']) {
@@ -188,9 +201,12 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     expectApiHeaders(answer);
     const fields = ['plain', '"a,b"', '"say ""hi"""', ' spaces ', '""""', ...users.slice(5)];
     const lines = claims.map(
-      (claim, index) => `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at}\r\n`,
+      (claim, index) =>
+        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon}\r\n`,
     );
-    expect(answer.text).toBe(`position,user_id,claim_id,claimed_at\r\n${lines.join('')}`);
+    expect(answer.text).toBe(
+      `position,user_id,claim_id,claimed_at,coupon_name\r\n${lines.join('')}`,
+    );
   });
 
   it('the NDJSON export has one claim on each line', async () => {
@@ -215,7 +231,7 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
   it('the export of a coupon without claims is the CSV header only, or empty', async () => {
     const coupon = await service.createCoupon();
     expect((await exported(coupon, 'text/csv')).text).toBe(
-      'position,user_id,claim_id,claimed_at\r\n',
+      'position,user_id,claim_id,claimed_at,coupon_name\r\n',
     );
     expect((await exported(coupon, 'application/x-ndjson')).text).toBe('');
   });

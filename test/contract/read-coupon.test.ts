@@ -21,6 +21,7 @@ describe('GET /api/coupons/{name}', () => {
       opens_at: null,
       closes_at: '2999-01-01T00:00:00Z',
       paused: false,
+      archived: false,
       claims_url: `/api/coupons/${name}/claims`,
     });
     expectApiHeaders(answer);

@@ -252,6 +252,22 @@ describe('compose.secure.yaml', () => {
     }
   });
 
+  it('passes next keys and a viewer key to every node, and no such key by default', () => {
+    const optional = {
+      ...{ ADMIN_API_KEY_NEXT: 'b'.repeat(64), CLAIM_API_KEY_NEXT: 'd'.repeat(64) },
+      VIEWER_API_KEY: 'v'.repeat(64),
+    };
+    const withAll = readCompose(secure, { ...keys, ...optional });
+    for (const node of nodes) {
+      const keysOf = (project: ComposeProject) => {
+        const { adminApiKeyNext, claimApiKeyNext, viewerApiKey } = configOf(project, node).auth;
+        return [adminApiKeyNext, claimApiKeyNext, viewerApiKey].map((key) => key?.reveal());
+      };
+      expect(keysOf(withAll)).toEqual(Object.values(optional));
+      expect(keysOf(withKeys)).toEqual([undefined, undefined, undefined]);
+    }
+  });
+
   it('configures Prometheus as without keys, but with the admin key', () => {
     const of = (name: string) =>
       parse(readFileSync(join(root, 'deploy/prometheus', name), 'utf8')) as {

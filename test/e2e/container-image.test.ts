@@ -178,11 +178,11 @@ describe('the image', () => {
     expect(existsSync(join(imageRoot, workDir, '.firstcome'))).toBe(true);
 
     const [program = '', ...args] = listIn(lastOf(image, 'HEALTHCHECK'));
-    const asked = { cwd: join(imageRoot, workDir), ...account };
+    const options = { cwd: join(imageRoot, workDir), ...account };
     const path = process.env.PATH ?? '';
-    await run(program, args, { ...asked, env: { PATH: path, PORT: port } });
-    const elsewhere = { PATH: path, PORT: String(await chooseFreePort()) };
-    await expect(run(program, args, { ...asked, env: elsewhere })).rejects.toThrow();
+    await run(program, args, { ...options, env: { PATH: path, PORT: port } });
+    const otherPort = { PATH: path, PORT: String(await chooseFreePort()) };
+    await expect(run(program, args, { ...options, env: otherPort })).rejects.toThrow();
 
     // The process that a container would begin with is node itself, which receives signals.
     const [first] = familyOf(service.pid ?? 0);

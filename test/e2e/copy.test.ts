@@ -54,7 +54,7 @@ const copy = (url: string, folderName: string, to: 'database-url' | 'data-dir') 
 /** Every row of every copied table, as text. */
 function allRows(url: string): Promise<unknown[]> {
   return withDatabase(url, async (client) => {
-    const tables = ['coupons', 'claims', 'stock_ledger'];
+    const tables = ['coupons', 'claims', 'stock_ledger', 'operator_log'];
     const results = [];
     for (const table of tables) {
       results.push(

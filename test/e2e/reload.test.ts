@@ -50,7 +50,9 @@ const events = (service: ServiceProcess): Event[] =>
 
 /** Sends SIGHUP and returns the event that the service then logs. */
 async function reload(service: ServiceProcess, message: string): Promise<Event> {
-  const matching = () => events(service).filter(({ msg }) => msg.includes(message));
+  // Not the warning of a file that the service finds changed by itself.
+  const matching = () =>
+    events(service).filter(({ msg, level }) => msg.includes(message) && level !== 40);
   const before = matching().length;
   service.signal('SIGHUP');
   return waitFor('log of the reload', () => matching()[before]);
@@ -88,8 +90,10 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
     await write(adminFile, key('admin2'));
     expect(await reload(service, 'API keys read again')).toMatchObject({
       ...{ level: 30, read: ['ADMIN_API_KEY_FILE', 'CLAIM_API_KEY_FILE'] },
-      changed: ['ADMIN_API_KEY'],
     });
+    // The service may have found the change before the signal.
+    const changed = () => events(service).flatMap((event) => event.changed ?? []);
+    expect(changed()).toEqual(['ADMIN_API_KEY']);
     await waitFor('new key in every process', async () => {
       const open = await acceptedKeys(service, all);
       return open.length === 1 && open[0] === key('admin2');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { auditHistory } from '../../src/proof/audit/audit.ts';
 import { reportLines } from '../../src/proof/audit/report-lines.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
+import { decisiveRules } from '../../src/proof/audit/verdict.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
 import type { FaultEvent } from '../../src/proof/history.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
@@ -184,8 +185,9 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   if (result.verdict === 'passed') return;
   await writeFile(join(folder, 'audit.txt'), `${reportLines(audit, 100).join('\n')}\n`);
   result.findings.push(...broken);
-  for (const { rule, verdict, violations, notes } of audit.rules) {
-    if (verdict === 'passed') continue;
+  const decisive = decisiveRules(audit.rules);
+  for (const { rule, violations, notes } of audit.rules) {
+    if (!decisive.includes(rule)) continue;
     for (const text of [...violations, ...notes].slice(0, 3))
       result.findings.push(`${rule}: ${text}`);
   }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { createFirstcome, type Firstcome, migrate } from '../../src/library.ts';
+import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -34,13 +35,13 @@ describe('a store that gets values which the API would refuse', () => {
     ['amount', { ...coupon, name: 'none', amount: 0 }],
     ['closes_at', { ...coupon, name: 'late', opensAt: late, closesAt: early }],
   ])('a store names the field %s for the caller to correct', async (field, wrong) => {
-    await expect(stores.coupons.createCoupon({ ...wrong, batchId: newId() })).rejects.toMatchObject(
-      {
-        code: 'invalid_request',
-        detail: expect.stringContaining(field),
-        fields: [{ field, message: expect.stringMatching(/^must /) }],
-      },
-    );
+    await expect(
+      stores.coupons.createCoupon({ ...wrong, batchId: newId() }, byTest),
+    ).rejects.toMatchObject({
+      code: 'invalid_request',
+      detail: expect.stringContaining(field),
+      fields: [{ field, message: expect.stringMatching(/^must /) }],
+    });
   });
 
   it('reports a refused read as unavailable, not as an error of the caller', async () => {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { auditRecords } from '../support/audit.ts';
-import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
+import { byTest } from '../support/by-test.ts';
+import { allCoupons, openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
@@ -49,11 +50,11 @@ describe('the time of a decision', () => {
     expect(await stores.reader.findClaim('back', 'ada')).toMatchObject({ claimedAt });
     expect(await decidedAt('back')).toBe(future);
     // Neither a change, nor stock, nor a void mark brings the time back.
-    await stores.coupons.changeCoupon('back', { paused: false });
-    await stores.coupons.addStock({
-      ...{ name: 'back', units: 1, batchId: newId() },
-      announcement: undefined,
-    });
+    await stores.coupons.changeCoupon('back', { paused: false }, byTest);
+    await stores.coupons.addStock(
+      { name: 'back', units: 1, batchId: newId(), announcement: undefined },
+      byTest,
+    );
     await stores.claims.voidBatch('back', newId());
     expect(await decidedAt('back')).toBe(future);
     expect(await auditRecords(database.query)).toEqual([]);
@@ -83,7 +84,7 @@ describe('a sale', () => {
     expect(outcomesOf(await stores.decide('opened', ['eve']))).toEqual(['sold_out']);
     const coupons = await stores.coupons.readCoupons(['opened']);
     expect(coupons.get('opened')).toMatchObject({ state: 'open' });
-    const list = await stores.coupons.listCoupons({ afterId: '0', limit: 50 });
+    const list = await stores.coupons.listCoupons({ ...allCoupons, limit: 50 });
     expect(list.coupons.find(({ name }) => name === 'opened')).toMatchObject({ state: 'open' });
   });
 
@@ -119,11 +120,11 @@ describe('a sale', () => {
 
   it('that an operator has changed is decided by the change from the next batch on', async () => {
     await stores.createCoupon('changed', 5);
-    await stores.coupons.changeCoupon('changed', { paused: true });
+    await stores.coupons.changeCoupon('changed', { paused: true }, byTest);
     expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['paused']);
-    await stores.coupons.changeCoupon('changed', { paused: false, opensAt: future });
+    await stores.coupons.changeCoupon('changed', { paused: false, opensAt: future }, byTest);
     expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['not_open']);
-    await stores.coupons.changeCoupon('changed', { opensAt: null });
+    await stores.coupons.changeCoupon('changed', { opensAt: null }, byTest);
     expect(outcomesOf(await stores.decide('changed', ['ada']))).toEqual(['claimed']);
   });
 });

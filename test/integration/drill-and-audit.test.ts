@@ -39,7 +39,7 @@ type Place = {
   urls?: string[];
   env?: Record<string, string>;
   faults?: string;
-  files?: { history?: string; jsonReport?: string };
+  files?: { history?: string; jsonReport?: string; htmlReport?: string };
 };
 
 /** Runs a small scenario, by default on both nodes, and returns the verdict and the output. */
@@ -113,9 +113,39 @@ it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
     const { verdict, said, judgeAgain } = await play(scenario);
     expect(said).toContain('verdict: passed');
     expect(verdict).toBe('passed');
+    const left = await database.query(
+      `select name from coupons where name like $1 and not archived`,
+      [`drill-${scenario}-%`],
+    );
+    expect(left).toEqual([]);
     expect(await judgeAgain()).toBe('passed');
   },
 );
+
+it('the reports of a drill begin with its verdict and say which rules were skipped', async () => {
+  const files = {
+    jsonReport: join(folder, 'judged.json'),
+    htmlReport: join(folder, 'judged.html'),
+  };
+  await play('flash-sale', { urls: apps.map(({ url }) => url), files });
+  const text = await readFile(files.jsonReport, 'utf8');
+  expect(text).toMatch(/^\{\n {2}"verdict": "passed",\n/);
+  const { rules } = JSON.parse(text).audit;
+  expect(rules).toHaveLength(17);
+  expect(rules.find(({ rule }: { rule: string }) => rule === 'R6')).toMatchObject({
+    ...{ verdict: 'skipped', notes: ['nothing to check: no claim has an unknown outcome'] },
+  });
+  expect(await readFile(files.htmlReport, 'utf8')).toContain('Verdict: passed');
+});
+
+it('the reports of a drill that was not audited say so', async () => {
+  const files = { jsonReport: join(folder, 'unjudged.json') };
+  const env = { DATABASE_URL: '', DATA_DIR: join(folder, 'no-data') };
+  await play('flash-sale', { urls: apps.map(({ url }) => url), env, files });
+  const { verdict, audit } = JSON.parse(await readFile(files.jsonReport, 'utf8'));
+  expect(verdict).toBe('unknown');
+  expect(audit.notes).toEqual([expect.stringMatching(/^not judged: to audit it, run: firstcome/)]);
+});
 
 it.each(['127.0.0.2', '0.0.0.0', ...(hasIpv6 ? ['::1'] : [])])(
   'finds the service on the port and on HOST=%s as the settings name them',
@@ -252,10 +282,10 @@ it('the audit names a file that it cannot use', async () => {
   for (const [options, message] of [
     [{ historyFile: none }, `${none}: there is no such file`],
     [{ historyFile: folder }, `${folder}: is a folder`],
-    [{ historyFile: text }, `${text}: line 1 is not JSON`],
+    [{ historyFile: text }, `${text}: line 1 is not JSON: name the history of a`],
     [{ historyFile: text, dump: none }, `${none}: there is no such file`],
-    [{ historyFile: text, dump: text }, `${text}: `],
-    [{ historyFile: text, dump: empty }, `${empty}: this is not a dump`],
+    [{ historyFile: text, dump: text }, `${text}: this is not a dump: name a file that`],
+    [{ historyFile: text, dump: empty }, `${empty}: this is not a dump: name a file that`],
     [
       { historyFile: text, writeDump: join(none, 'x') },
       `${join(none, 'x')}: its folder does not exist`,

@@ -111,7 +111,9 @@ describe('migrate', () => {
 describe('createFirstcome on a schema of an earlier version', () => {
   it('createFirstcome refuses a schema of an earlier version before any call', async () => {
     await migrate({ pool, schema: 'earlier' });
-    await database.query('drop function earlier.add_stock_2(text, integer, uuid, bigint, integer)');
+    await database.query(
+      'drop function earlier.add_stock_3(text, integer, uuid, bigint, text, text)',
+    );
     await expect(start({ schema: 'earlier' })).rejects.toMatchObject({
       name: 'StartError',
       message: expect.stringContaining('migrate()'),
@@ -145,6 +147,21 @@ describe('an embedded engine', () => {
     expect((await claim(again)).outcome).toBe('claimed');
     expect((await claim(again)).outcome).toBe('replayed');
     expect(await changeCoupon(name, { paused: true })).toMatchObject({ state: 'paused' });
+    expect(await changeCoupon(name, { archived: true })).toMatchObject({
+      ...{ state: 'closed', paused: true, archived: true },
+    });
+    await changeCoupon(name, { archived: false });
+    const logged = await database.query(
+      `select action, actor, request_id from ${schema}.operator_log
+       where coupon_name = $1 order by at`,
+      [name],
+    );
+    const actions = ['create_coupon', 'add_stock', 'change_coupon', 'archive_coupon'];
+    expect(logged).toEqual(
+      [...actions, 'unarchive_coupon'].map((action) => ({
+        ...{ action, actor: 'library', request_id: null },
+      })),
+    );
     expect(await claim({ couponName: name, userId: 'eve' })).toEqual({ outcome: 'paused' });
     expect(await claim({ couponName: 'none', userId: 'eve' })).toEqual({
       outcome: 'coupon_not_found',
@@ -226,10 +243,10 @@ describe('an embedded engine', () => {
         'cursor',
         'is unknown; this call takes couponName, afterPosition, limit',
       ],
-      [() => change({}), 'change', 'must have at least one of opensAt, closesAt, paused'],
+      [() => change({}), 'change', 'must have at least one of opensAt, closesAt, paused, archived'],
       [
         () => change({ opensAt: undefined, paused: undefined }),
-        ...(['change', 'must have at least one of opensAt, closesAt, paused'] as const),
+        ...(['change', 'must have at least one of opensAt, closesAt, paused, archived'] as const),
       ],
     ];
     for (const [call, field, message] of rows) {

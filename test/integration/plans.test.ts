@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
+import { openPools } from '../../src/adapters/postgres/connections/open-pools.ts';
 import { Database } from '../../src/adapters/postgres/database.ts';
+import { postgresOperatorLog } from '../../src/adapters/postgres/operator-log.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
+import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
-import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
+import { allCoupons, openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -33,6 +36,8 @@ const decideMultiCoupon = (stores: Stores, ...claims: [couponName: string, userI
     })),
   );
 
+const ofAda = { userId: 'ada', limit: 10, walkMax: 1000 };
+
 /** Runs every statement that reads or decides claims, for holders and for other users. */
 async function useAll(stores: Stores, round: number): Promise<void> {
   for (const index of range(8)) {
@@ -60,13 +65,15 @@ async function useAll(stores: Stores, round: number): Promise<void> {
     await stores.soldOut.readStock(['hot', 'sold out', 'nowhere']);
     await stores.soldOut.listHolders({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
-    await stores.coupons.listCoupons({ afterId: '0', limit: 10 });
-    await stores.coupons.changeCoupon('hot', { paused: false });
+    await stores.coupons.listCoupons({ ...allCoupons, limit: 10 });
+    await stores.coupons.listCoupons({ ...allCoupons, limit: 10, order: 'newest' });
+    await stores.reader.listUserClaims({ ...ofAda, cursor: undefined });
+    await stores.coupons.changeCoupon('hot', { paused: false }, byTest);
     for (const name of ['hot', 'sold out']) {
-      await stores.coupons.addStock({
-        ...{ name, units: 1, batchId: newId() },
-        announcement: undefined,
-      });
+      await stores.coupons.addStock(
+        { name, units: 1, batchId: newId(), announcement: undefined },
+        byTest,
+      );
     }
   }
 }
@@ -181,6 +188,85 @@ it.each(statisticsOf)(
         expect(Number(rows), table).toBeLessThan(rowsMax);
       }
     }
+    await database.drop();
+  },
+  240_000,
+);
+
+it.each(statisticsOf)(
+  'lists walk at most their limit of coupons, planned on %s tables',
+  async (_, isFull) => {
+    const database = await createTestDatabase();
+    const walkMax = 500;
+    const stores = openStores(database.url, { claimConnections: 1, queryConnections: 1 });
+    const middle = isFull ? '5000' : '1';
+    const readPages = async () => {
+      const list = { ...allCoupons, walkMax, limit: 10, cursor: middle };
+      for (const order of ['oldest', 'newest'] as const) {
+        await stores.coupons.listCoupons({ ...list, order });
+        // Nothing matches, so the page walks to its limit.
+        await stores.coupons.listCoupons({ ...list, order, namePrefix: 'none' });
+        await stores.coupons.listCoupons({ ...list, order, archived: true });
+        await stores.coupons.listCoupons({ ...list, order, state: 'paused' });
+      }
+      await stores.reader.listUserClaims({ userId: 'no user', limit: 10, walkMax, cursor: middle });
+      await stores.reader.listUserClaims({ ...ofAda, userId: 'user-1', walkMax, cursor: '0' });
+    };
+    // After five executions a prepared statement may get a generic plan.
+    const rounds = 7;
+    if (!isFull) for (const _round of range(rounds)) await readPages();
+    await fillWithDifferences(database);
+    if (isFull) await database.query('analyze');
+    for (const _round of range(rounds)) await readPages();
+    await stores.close();
+
+    const uses = await usesOf(database);
+    for (const table of ['coupons', 'claims']) {
+      expect(uses[table]).toMatchObject({ seq_scan: '0' });
+    }
+    // A page that finds too little walks twice: for the rows, and for the end of the walk.
+    const pages = rounds * 2 * 10;
+    expect(Number(uses.coupons?.idx_tup_fetch)).toBeLessThan(pages * 2 * walkMax);
+    // The hot coupon has 90,000 claims; a look-up by the primary key fetches one at most.
+    expect(Number(uses.claims?.idx_tup_fetch)).toBeLessThan(pages * walkMax);
+    expect(Number(uses.claims?.idx_scan)).toBeGreaterThan(rounds * walkMax);
+    await database.drop();
+  },
+  240_000,
+);
+
+it.each(statisticsOf)(
+  'the operator log is read page by page along its key, planned on a table that is %s',
+  async (_, isFull) => {
+    const database = await createTestDatabase();
+    await database.query('alter table operator_log set (autovacuum_enabled = false)');
+    const { forBatches, forQueries } = openPools({
+      ...{ url: database.url, schema, claimConnections: 1, queryConnections: 1 },
+      ...{ connectTimeoutMs: 20_000, lockTimeoutMs: 20_000, statementTimeoutMs: 60_000 },
+      ...{ claimTimeoutMs: 60_000, onIdleConnectionLost: () => undefined },
+    });
+    const readLog = postgresOperatorLog(forQueries);
+    const rounds = 7;
+    const readPages = async () => {
+      for (const _round of range(rounds)) {
+        const first = await readLog({ before: undefined, limit: 10 });
+        if (first.next !== undefined) await readLog({ before: first.next, limit: 10 });
+      }
+    };
+    if (!isFull) await readPages();
+    await database.query(
+      `insert into operator_log (at, actor, action, coupon_name, after)
+       select now() - n * interval '1 second', 'cli', 'create_coupon', 'coupon', '{}'
+       from generate_series(1, 50000) n`,
+    );
+    if (isFull) await database.query('analyze');
+    await readPages();
+    await Promise.all([forBatches.close(), forQueries.close()]);
+
+    const { operator_log: use } = await usesOf(database);
+    expect(use).toMatchObject({ seq_scan: '0' });
+    expect(Number(use?.idx_tup_fetch)).toBeGreaterThan(0);
+    expect(Number(use?.idx_tup_fetch)).toBeLessThan(rounds * 2 * 2 * 11);
     await database.drop();
   },
   240_000,

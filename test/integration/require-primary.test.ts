@@ -10,8 +10,10 @@ const folder = new URL('../../src/adapters/postgres/sql/', import.meta.url);
 /** A value for each type of parameter that finds no row. */
 const nothing: Record<string, unknown> = {
   bigint: '999',
+  boolean: false,
   integer: 10,
   text: 'none',
+  uuid: '00000000-0000-0000-0000-000000000000',
   'text[]': ['none'],
 };
 

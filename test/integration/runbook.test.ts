@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let stores: Stores;
-/** A session of an operator: its search path leads elsewhere until it is set as the runbook says. */
+/** A session of an operator: its search path leads to other tables until it is set as the runbook says. */
 let session: pg.Client;
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ function statementWith(text: string): string {
 }
 
 it('gives exactly the consistency rules, with their names and sentences', () => {
-  const section = runbookText().split('### Consistency rules')[1]?.split('\n## ')[0] ?? '';
+  const section = runbookText().split('### consistency\n')[1]?.split('\n## ')[0] ?? '';
   const shown = [...section.matchAll(/\*\*([\w-]+)\.\*\* (.+)\n\n```sql\n([\s\S]+?)\n```/g)];
   expect(shown.map(([, name, sentence, sql]) => ({ name, sentence, sql }))).toEqual(
     consistencyRules.map(({ name, sentence, sql }) => ({ name, sentence, sql })),

@@ -82,6 +82,29 @@ describe('the stock check of consistent records', () => {
   });
 });
 
+describe('the units in the metrics', () => {
+  const stored = async () => {
+    const { amount, remaining } = await round();
+    return { amount, remaining };
+  };
+
+  it('the units in the metrics leave out archived coupons, and the check still compares them', async () => {
+    const before = await stored();
+    await call('/api/coupons', { name: 'PAST', amount: 7 });
+    await claim('user', 'PAST');
+    expect(await stored()).toEqual({
+      ...{ amount: before.amount + 7, remaining: before.remaining + 6 },
+    });
+    await database.query(
+      `select change_coupon_2('PAST', false, null, false, null, null, true, 'cli', null)`,
+    );
+    expect(await stored()).toEqual(before);
+    await database.query(`update coupons set remaining_amount = 5 where name = 'PAST'`);
+    expect((await round()).difference).toBeGreaterThan(0);
+    await database.query(`update coupons set remaining_amount = 6 where name = 'PAST'`);
+  });
+});
+
 describe('the stock check of records that disagree', () => {
   const undo: string[] = [];
 

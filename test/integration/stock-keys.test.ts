@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idFor, newId } from '../../src/adapters/system/ids.ts';
 import { auditRecords } from '../support/audit.ts';
+import { byTest } from '../support/by-test.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -29,7 +30,7 @@ async function addAsBefore(name: string, units: number, batchId: string): Promis
 }
 
 const add = (name: string, units: number, batchId: string, announcement?: string) =>
-  stores.coupons.addStock({ name, units, batchId, announcement });
+  stores.coupons.addStock({ name, units, batchId, announcement }, byTest);
 
 describe('adding stock twice under one batch id', () => {
   it('adds once, whether this release or the one before is called first', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { auditHistory } from '../../src/proof/audit/audit.ts';
 import { reportLines } from '../../src/proof/audit/report-lines.ts';
+import { decisiveRules } from '../../src/proof/audit/verdict.ts';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
@@ -778,7 +779,7 @@ describe('the verdict', () => {
     const { events } = script.recorder;
     const recorded = { events, faults: script.faults, dump: script.dump() };
     const { verdict, rules } = await auditRecorded(folder.path, recorded, options);
-    return { verdict, rules: rules.filter((r) => r.verdict === 'unknown').map((r) => r.rule) };
+    return { verdict, rules: decisiveRules(rules) };
   };
 
   it('gives the verdict unknown when too few claims succeeded', async () => {

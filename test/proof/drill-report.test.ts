@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import type { RuleReport } from '../../src/proof/audit/verdict.ts';
 import { Display, type Progress } from '../../src/proof/drill/display.ts';
 import { Histogram } from '../../src/proof/drill/histogram.ts';
+import { type Judgement, notJudged } from '../../src/proof/drill/judgement.ts';
 import { resolveOptions } from '../../src/proof/drill/options.ts';
 import { type DrillReport, readMachine, recoveryOf } from '../../src/proof/drill/report.ts';
 import { reportPage } from '../../src/proof/drill/report-page.ts';
@@ -50,9 +52,50 @@ function aReport(more: Partial<DrillReport> = {}): DrillReport {
   } as DrillReport;
 }
 
+const rule = (name: string, verdict: RuleReport['verdict'], notes: string[] = []): RuleReport => ({
+  ...{ rule: name, title: `the guarantee of ${name}`, verdict, notes },
+  ...{ checked: verdict === 'skipped' ? 0 : 1234, violations: [], violationsTotal: 0 },
+});
+
+const passed: Judgement = {
+  verdict: 'passed',
+  rules: [rule('R1', 'passed'), rule('R11', 'skipped', ['nothing to check: no look-up'])],
+  notes: [],
+};
+
+const pageOf = (report: DrillReport, judgement = passed) => reportPage(report, judgement);
+
 describe('the report page', () => {
+  it('begins with the verdict, what it means, and the rules that decide it', () => {
+    const page = pageOf(aReport());
+    expect(page.indexOf('Verdict: passed')).toBeLessThan(page.indexOf('<h1>'));
+    expect(page).toContain('Rules: 1 passed, 1 skipped.');
+    const failure = { ...rule('R3', 'failed'), violations: [hostile], violationsTotal: 12 };
+    const failed = pageOf(aReport(), { verdict: 'failed', rules: [failure], notes: [hostile] });
+    expect(failed).toContain('Verdict: failed');
+    expect(failed).toContain('Decided by R3.');
+    expect(failed).toContain('<li>and 11 more violations</li>');
+    expect(failed).not.toContain('<script');
+  });
+
+  it('shows a rule without anything to check as skipped, with the reason', () => {
+    const page = pageOf(aReport());
+    const row = page.split('\n').find((line) => line.includes('>R11<')) ?? '';
+    expect(row).toContain('skipped">skipped</td>');
+    expect(row).toContain('<li>nothing to check: no look-up</li>');
+    expect(row).not.toContain('passed');
+  });
+
+  it('says that a drill without an audit proves nothing, and why it was not audited', () => {
+    const page = pageOf(aReport(), notJudged('run the audit'));
+    expect(page).toContain('Verdict: unknown');
+    expect(page).toContain('This is not a pass');
+    expect(page).toContain('not judged: run the audit');
+    expect(page).not.toContain('<h2>Rules</h2>');
+  });
+
   it('escapes any text on the report page', () => {
-    const page = reportPage(aReport());
+    const page = pageOf(aReport());
     expect(page).not.toContain('<script');
     expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;');
     expect(escaped(`<a href='b' title="c">&amp;`)).toBe(
@@ -61,7 +104,7 @@ describe('the report page', () => {
   });
 
   it('makes the report page self-contained, for light and dark mode', () => {
-    const page = reportPage(aReport());
+    const page = pageOf(aReport());
     expect(page).not.toMatch(/\b(?:src|href|@import|url\()\s*=?\s*["'(]/);
     expect(page).toContain('prefers-color-scheme: dark');
     expect(page.match(/<svg /g)).toHaveLength(3);
@@ -74,7 +117,7 @@ describe('the report page', () => {
       ...{ phases: tally.end(0), series: tally.series, latencyCurve: [], lastReads: [] },
       ...{ outcomes: {}, latencyMs: new Histogram().percentiles() },
     };
-    expect(reportPage(aReport(nothing))).not.toMatch(/NaN|Infinity|undefined/);
+    expect(pageOf(aReport(nothing))).not.toMatch(/NaN|Infinity|undefined/);
     expect(summaryOf(aReport(nothing)).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
   });
 
@@ -87,8 +130,8 @@ describe('the report page', () => {
     const summary = summaryOf(aReport(one)).join('\n');
     expect(summary).toContain('history: h (1 event)');
     expect(summary).toContain('1 arrival, since the generator was late');
-    expect(reportPage(aReport(one))).toContain(', 1 core, ');
-    expect(reportPage(aReport(one))).toContain('h, 1 event<');
+    expect(pageOf(aReport(one))).toContain(', 1 core, ');
+    expect(pageOf(aReport(one))).toContain('h, 1 event<');
     expect(summaryOf(aReport()).join('\n')).toContain('(6,000 events)');
   });
 
@@ -96,8 +139,8 @@ describe('the report page', () => {
     const generator = { isLimit: true, lagMsMax: 250, lagMsLimit: 100, leftOut: 0, cpuSeconds: 1 };
     const line = 'the generator is the limit: it was at most 250 ms behind its plan';
     expect(summaryOf(aReport({ generator }))).toContain(line);
-    expect(reportPage(aReport({ generator }))).toContain('The generator is the limit');
-    expect(reportPage(aReport())).not.toContain('is the limit');
+    expect(pageOf(aReport({ generator }))).toContain('The generator is the limit');
+    expect(pageOf(aReport())).not.toContain('is the limit');
     const late = summaryOf(aReport({ generator: { ...generator, leftOut: 1234 } })).join('\n');
     expect(late).toMatch(/skipped +1,234 arrivals/);
   });
@@ -163,83 +206,6 @@ describe('the tally', () => {
     const [phase] = tally.end(1000);
     expect(phase?.decidedMs).toMatchObject({ count: 2, max: 50 });
     expect(phase?.latencyMs.count).toBe(3);
-  });
-});
-
-describe('recovery from an overload', () => {
-  const noAnswers = { won: 0, refused: 0, shed: 0, unsent: 0, unknown: 0, other: 0 };
-  type Second = [asked: number, won: number, more?: Partial<typeof noAnswers>];
-  /** The overload ends in the middle of the second second; arrivals end after `quietS` more. */
-  const recoveryIn = (seconds: Second[], quietS = 5.5, peak = 100) => {
-    const series = seconds.map(([asked, won, more], second) => ({
-      ...{ second, phase: '', asked, outcomes: {}, p50: 0, p99: 0, p999: 0 },
-      answers: { ...noAnswers, won, ...more },
-    }));
-    const none = new Histogram().percentiles();
-    const phase = (name: string, fromS: number, length: number) => ({
-      ...{ name, fromS, seconds: length, asked: 0, answers: noAnswers, decidedPerSecond: 0 },
-      ...{ latencyMs: none, decidedMs: none, shedMs: none },
-    });
-    const phases = [phase('10 times', 0, 1.5), phase('quiet', 1.5, quietS)];
-    return recoveryOf(phases, series, peak);
-  };
-  const overload: Second[] = [
-    [1000, 100, { shed: 900 }],
-    [600, 95, { shed: 500 }],
-  ];
-
-  it('sees recovery at once while the service decides all that is possible, even if it sheds retries', () => {
-    const crowd: Second[] = [
-      [500, 100, { shed: 400 }],
-      [300, 91, { shed: 210 }],
-      [50, 60],
-    ];
-    expect(recoveryIn([...overload, ...crowd])).toEqual({
-      ...{ recoveredAfterS: 0, turnedAwayUntilS: 2.5 },
-    });
-  });
-
-  it('sees recovery after the last second with too few decisions', () => {
-    const { recoveredAfterS } = recoveryIn([...overload, [500, 20], [50, 50], [50, 44], [50, 50]]);
-    expect(recoveredAfterS).toBe(3.5);
-  });
-
-  it('counts refusals that are decisions towards recovery', () => {
-    expect(recoveryIn([...overload, [50, 0, { refused: 50 }]]).recoveredAfterS).toBe(0);
-  });
-
-  it('expects no more decisions than requests in the second before, which may be decided late', () => {
-    // The second wave arrives at the end of its second, and is decided in the next one.
-    const waves: Second[] = [
-      [40, 100],
-      [400, 38],
-      [30, 100],
-    ];
-    expect(recoveryIn([...overload, ...waves]).recoveredAfterS).toBe(0);
-  });
-
-  it('judges recovery by whole seconds between the end of the overload and the end of the arrivals', () => {
-    // The second in which the overload ends, and the one in which the arrivals end.
-    const seconds: Second[] = [
-      [1000, 100],
-      [600, 10],
-      [50, 50],
-      [50, 2],
-      [3, 1],
-    ];
-    expect(recoveryIn(seconds, 1.6).recoveredAfterS).toBe(0);
-    expect(recoveryIn(seconds, 2.5).recoveredAfterS).toBe(2.5);
-  });
-
-  it('sees no recovery until the end when nothing is decided', () => {
-    const dead = Array.from({ length: 5 }, (): Second => [50, 0, { unknown: 50 }]);
-    expect(recoveryIn([...overload, ...dead])).toEqual({
-      ...{ recoveredAfterS: 5.5, turnedAwayUntilS: 5.5 },
-    });
-  });
-
-  it('reports no recovery for a load without an overload', () => {
-    expect(recoveryOf([], [], 100)).toEqual({});
   });
 });
 

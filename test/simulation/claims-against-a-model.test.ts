@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { auditRecords } from '../support/audit.ts';
+import { byTest } from '../support/by-test.ts';
 import { type ClaimRequest, CouponModel } from '../support/sale-model.ts';
 import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -152,7 +153,7 @@ async function take(sale: Sale, next: Step): Promise<void> {
         next.announcement === undefined ? undefined : sale.announcements.at(-1 - next.announcement);
       for (const _ of next.again ? [1, 2] : [1]) {
         const expected = model.addStock(units, { batchId, announcement, ms: Date.now() });
-        const added = await stores.coupons.addStock({ name, units, batchId, announcement });
+        const added = await stores.coupons.addStock({ name, units, batchId, announcement }, byTest);
         additionsSeen.add(
           typeof expected === 'string'
             ? `${expected}, ${announcement === undefined ? 'not announced' : 'announced'}`
@@ -172,7 +173,7 @@ async function take(sale: Sale, next: Step): Promise<void> {
     }
     case 'pause':
       model.paused = next.paused;
-      await stores.coupons.changeCoupon(name, { paused: next.paused });
+      await stores.coupons.changeCoupon(name, { paused: next.paused }, byTest);
       return;
     case 'set window': {
       const { opensAt, closesAt } = windows[next.window];
@@ -180,7 +181,7 @@ async function take(sale: Sale, next: Step): Promise<void> {
         ...(opensAt !== null && { opensMs: Date.parse(opensAt) }),
         ...(closesAt !== null && { closesMs: Date.parse(closesAt) }),
       };
-      await stores.coupons.changeCoupon(name, { opensAt, closesAt });
+      await stores.coupons.changeCoupon(name, { opensAt, closesAt }, byTest);
     }
   }
 }

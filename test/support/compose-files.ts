@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '../..');
 
-/** What the files say of one container, as far as the tests ask. */
+/** What the files say about one container, as far as the tests need it. */
 export type ComposeService = {
   image?: string;
   build?: unknown;

@@ -23,6 +23,7 @@ export const problemTable = {
   invalid_request: row(400, 'invalid request'),
   sold_out: row(400, 'coupon out of stock'),
   unauthorized: row(401, 'unauthorized'),
+  forbidden: row(403, 'forbidden'),
   cross_origin: row(403, 'forbidden'),
   host_not_allowed: row(403, 'forbidden'),
   coupon_not_found: row(404, 'coupon not found'),

@@ -47,16 +47,17 @@ export async function checkConfiguration(haproxy: string, urls: string[]): Promi
 }
 
 /**
- * Starts it before three nodes, and settles when it passes calls on. Its port may be taken before it has it. The files
- * `further` are read behind the configuration that is shipped.
+ * Starts it before three nodes, and resolves when it passes calls on. Another program may take its port first. It reads
+ * the files `further` after the shipped configuration. `env` sets variables of it.
  */
 export async function startBalancer(
   haproxy: string,
   urls: string[],
   further: string[] = [],
+  env: Record<string, string> = {},
 ): Promise<Balancer> {
   for (let attempt = 1; ; attempt += 1) {
-    const started = await tryStart(haproxy, urls, further);
+    const started = await tryStart(haproxy, urls, further, env);
     if ('url' in started) return started;
     const isPortTaken = /cannot bind|Address already in use/i.test(started.output);
     if (!isPortTaken || attempt === portAttemptsMax) throw new Error(started.output);
@@ -68,10 +69,11 @@ async function tryStart(
   haproxy: string,
   urls: string[],
   further: string[],
+  env: Record<string, string>,
 ): Promise<Balancer | { output: string }> {
   const place = `127.0.0.1:${await chooseFreePort()}`;
   const files = [configuration, ...further].flatMap((path) => ['-f', path]);
-  const child = spawn(haproxy, ['-db', ...files], { env: environment(urls, place) });
+  const child = spawn(haproxy, ['-db', ...files], { env: { ...environment(urls, place), ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

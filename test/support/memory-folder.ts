@@ -7,7 +7,7 @@ const bytesMin = 4 * 2 ** 30;
 
 /**
  * A folder in memory for the databases of tests, if this machine has one with enough room that may hold programs. A
- * database there flushes its log as elsewhere, but no test waits for a disk.
+ * database there flushes its log as on a disk, but no test waits for a disk.
  */
 export function memoryFolder(): string | undefined {
   try {

@@ -15,6 +15,7 @@ import type {
   SoldOutReader,
 } from '../../src/core/claims/ports.ts';
 import type { CouponStore } from '../../src/core/coupons/ports.ts';
+import { byTest } from './by-test.ts';
 import { schema } from './test-database.ts';
 
 /** The stores on a real database, without a service. */
@@ -32,6 +33,12 @@ export type Stores = {
   /** Creates a coupon that is on sale at once. */
   createCoupon(name: string, amount: number): Promise<void>;
   close(): Promise<void>;
+};
+
+/** The list of all coupons that are not archived, from its beginning. */
+export const allCoupons: Omit<Parameters<CouponStore['listCoupons']>[0], 'limit'> = {
+  ...{ cursor: undefined, order: 'oldest', archived: false },
+  ...{ state: undefined, namePrefix: undefined, walkMax: 10_000 },
 };
 
 /** One claim in a batch. Without a claim id it gets a new one. */
@@ -71,7 +78,8 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
         }),
       }),
     async createCoupon(name, amount) {
-      await coupons.createCoupon({ name, amount, opensAt: null, closesAt: null, batchId: newId() });
+      const coupon = { name, amount, opensAt: null, closesAt: null, batchId: newId() };
+      await coupons.createCoupon(coupon, byTest);
     },
     async close() {
       await Promise.all([forBatches.close(), forQueries.close()]);

@@ -11,18 +11,6 @@ const slowByDesign = new Set([
   'test/support/drill-fake-service.ts',
 ]);
 
-// In these a time that passes is the subject of the test, such as the life of a stock snapshot.
-const aboutTime = new Set([
-  'src/entrypoints/http/drain.test.ts',
-  'test/e2e/balancer.test.ts',
-  'test/e2e/bundled-postgres.test.ts',
-  'test/integration/commit-unknown-frozen.test.ts',
-  'test/integration/commit-unknown.test.ts',
-  'test/integration/embedding.test.ts',
-  'test/integration/lost-answers.test.ts',
-  'test/integration/sold-out-cache.test.ts',
-]);
-
 const onlySetImmediate = /\{\s*setImmediate\b[^,}]*\}\s*from\s*$/;
 
 /** A test waits for a condition with `waitFor`. A fault or a pause of given length uses `lastFor`. */
@@ -42,5 +30,5 @@ export function sleepsInTests(files: readonly TidyFile[]): Finding[] {
 
 function isTestCode({ path }: TidyFile): boolean {
   const isTest = path.endsWith('.test.ts') || /^test\/.*\.m?ts$/.test(path);
-  return isTest && !slowByDesign.has(path) && !aboutTime.has(path);
+  return isTest && !slowByDesign.has(path);
 }

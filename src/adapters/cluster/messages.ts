@@ -9,6 +9,8 @@ export type KeysMessage = Readonly<Record<string, string | undefined>>;
 /** A message from a worker to the primary. */
 export type FromWorker =
   | { type: 'firstcome:ready'; url: string }
+  | { type: 'firstcome:keys-request' }
+  | { type: 'firstcome:keys-received'; id: number }
   | { type: 'firstcome:metrics-request'; id: number }
   | { type: 'firstcome:snapshot'; id: number; snapshot: unknown };
 
@@ -16,7 +18,7 @@ export type FromWorker =
 export type FromPrimary =
   | { type: 'firstcome:metrics'; id: number; metrics: MetricsText | null }
   | { type: 'firstcome:snapshot-request'; id: number }
-  | { type: 'firstcome:keys'; keys: KeysMessage };
+  | { type: 'firstcome:keys'; id: number; keys: KeysMessage };
 
 /** Whether a message on the channel, which Node uses too, has this type. */
 export function isMessage<Message extends { type: string }, Type extends Message['type']>(

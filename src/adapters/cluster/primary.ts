@@ -35,10 +35,10 @@ const shortLifeMs = 10_000;
 const replaceDelayMsMin = 100;
 const replaceDelayMsMax = 5000;
 // Less than the time for which the scraped worker waits.
-const snapshotMsMax = 1500;
+const workerAnswerMsMax = 1500;
 
 type Exit = { code: number | null; signal: string | null };
-type SnapshotRequest = { slot: number; resolve(): void };
+type PendingRequest = { slot: number; resolve(): void };
 
 /** The workers of one service. */
 export class Workers {
@@ -46,7 +46,9 @@ export class Workers {
   private readonly startedMs = new Map<Worker, number>();
   /** The workers that serve, by slot. */
   private readonly ready = new Map<number, Worker>();
-  private readonly snapshotRequests = new Map<number, SnapshotRequest>();
+  /** The workers that have requested the keys, before they serve, and get each change of them; by slot. */
+  private readonly withKeys = new Map<number, Worker>();
+  private readonly pending = new Map<number, PendingRequest>();
   private lastId = 0;
   private replaceDelayMs = replaceDelayMsMin;
   private serving = false;
@@ -85,14 +87,15 @@ export class Workers {
     while (this.startedMs.size > 0) await sleep(10);
   }
 
-  /** Sends the API keys to every worker; a starting worker gets them when it is ready. */
-  sendKeys(): void {
-    for (const worker of this.ready.values()) this.sendKeysTo(worker);
+  /** Sends the API keys to every worker. True when all have them, false when one does not confirm that in time. */
+  async sendKeys(): Promise<boolean> {
+    const sent = [...this.withKeys].map(([slot, worker]) => this.sendKeysTo(slot, worker));
+    return (await Promise.all(sent)).every(Boolean);
   }
 
-  private sendKeysTo(worker: Worker): void {
-    const message: FromPrimary = { type: 'firstcome:keys', keys: this.options.keys() };
-    if (worker.isConnected()) worker.send(message);
+  private sendKeysTo(slot: number, worker: Worker): Promise<boolean> {
+    const keys = this.options.keys();
+    return this.request(slot, worker, (id) => ({ type: 'firstcome:keys', id, keys }));
   }
 
   private startOne(slot: number): Promise<string> {
@@ -102,11 +105,18 @@ export class Workers {
       worker.on('message', (message: unknown) => {
         if (isMessage<FromWorker, 'firstcome:ready'>(message, 'firstcome:ready')) {
           this.ready.set(slot, worker);
-          // The keys may have changed since the worker started.
-          this.sendKeysTo(worker);
           resolve(message.url);
         } else if (isMessage<FromWorker, 'firstcome:snapshot'>(message, 'firstcome:snapshot')) {
           this.onSnapshot(message.id, message.snapshot);
+        } else if (
+          isMessage<FromWorker, 'firstcome:keys-request'>(message, 'firstcome:keys-request')
+        ) {
+          this.withKeys.set(slot, worker);
+          void this.sendKeysTo(slot, worker);
+        } else if (
+          isMessage<FromWorker, 'firstcome:keys-received'>(message, 'firstcome:keys-received')
+        ) {
+          this.pending.get(message.id)?.resolve();
         } else if (
           isMessage<FromWorker, 'firstcome:metrics-request'>(message, 'firstcome:metrics-request')
         ) {
@@ -127,7 +137,8 @@ export class Workers {
     const livedMs = this.options.nowMs() - (this.startedMs.get(worker) ?? 0);
     this.startedMs.delete(worker);
     this.ready.delete(slot);
-    for (const request of this.snapshotRequests.values()) {
+    this.withKeys.delete(slot);
+    for (const request of this.pending.values()) {
       if (request.slot === slot) request.resolve();
     }
     this.options.metrics.ended(slot);
@@ -155,30 +166,36 @@ export class Workers {
 
   /** Rejects when a serving worker does not send its metrics: the sum without them would be too small. */
   private async metricsText(): Promise<MetricsText> {
-    await Promise.all([...this.ready].map(([slot, worker]) => this.requestSnapshot(slot, worker)));
+    const snapshots = [...this.ready].map(([slot, worker]) =>
+      this.request(slot, worker, (id) => ({ type: 'firstcome:snapshot-request', id })),
+    );
+    const areComplete = (await Promise.all(snapshots)).every(Boolean);
+    if (!areComplete) throw new Error('a worker does not send its metrics');
     return this.options.metrics.text();
   }
 
-  /** Resolves when the worker has sent its snapshot, or has ended. */
-  private requestSnapshot(slot: number, worker: Worker): Promise<void> {
+  /** True when the worker has answered or has ended, false when it does not answer in time. */
+  private request(
+    slot: number,
+    worker: Worker,
+    message: (id: number) => FromPrimary,
+  ): Promise<boolean> {
     this.lastId += 1;
     const id = this.lastId;
-    return new Promise((resolve, reject) => {
-      const finish = (settlePromise: () => void) => () => {
+    return new Promise((resolve) => {
+      const finish = (isAnswered: boolean) => () => {
         clearTimeout(timer);
-        this.snapshotRequests.delete(id);
-        settlePromise();
+        this.pending.delete(id);
+        resolve(isAnswered);
       };
-      const onTimeout = finish(() => reject(new Error('a worker does not send its metrics')));
-      const timer = setTimeout(onTimeout, snapshotMsMax);
-      this.snapshotRequests.set(id, { slot, resolve: finish(resolve) });
-      const request: FromPrimary = { type: 'firstcome:snapshot-request', id };
-      if (worker.isConnected()) worker.send(request);
+      const timer = setTimeout(finish(false), workerAnswerMsMax);
+      this.pending.set(id, { slot, resolve: finish(true) });
+      if (worker.isConnected()) worker.send(message(id));
     });
   }
 
   private onSnapshot(id: number, snapshot: unknown): void {
-    const request = this.snapshotRequests.get(id);
+    const request = this.pending.get(id);
     // Too late: the request has failed, or the worker has ended and its last snapshot counts.
     if (request === undefined) return;
     this.options.metrics.receive(request.slot, snapshot as never);

@@ -15,8 +15,8 @@ export type PrimaryChannel = {
   metricsOfAll(): Promise<MetricsText | undefined>;
   /** Sets the function that returns the metrics of this worker; the primary requests them for each scrape. */
   setSnapshotSource(snapshot: () => Promise<unknown>): void;
-  /** Sets the function that receives the API keys whenever they may have changed. */
-  onKeys(replace: (keys: KeysMessage) => void): void;
+  /** Sets the function that receives the API keys, now and after each change. Resolves when it has them. */
+  receiveKeys(replace: (keys: KeysMessage) => void): Promise<void>;
   /** Closes the channel, so that this process can end. */
   close(): void;
 };
@@ -37,6 +37,7 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
       waiting.get(message.id)?.(message.metrics);
     } else if (isMessage<FromPrimary, 'firstcome:keys'>(message, 'firstcome:keys')) {
       replaceKeys(message.keys);
+      send({ type: 'firstcome:keys-received', id: message.id });
     } else if (
       isMessage<FromPrimary, 'firstcome:snapshot-request'>(message, 'firstcome:snapshot-request')
     ) {
@@ -55,8 +56,14 @@ export function openPrimaryChannel(): PrimaryChannel | undefined {
     setSnapshotSource(snapshot) {
       snapshotNow = snapshot;
     },
-    onKeys(replace) {
-      replaceKeys = replace;
+    receiveKeys(replace) {
+      return new Promise((resolve) => {
+        replaceKeys = (keys) => {
+          replace(keys);
+          resolve();
+        };
+        send({ type: 'firstcome:keys-request' });
+      });
     },
     metricsOfAll() {
       lastId += 1;

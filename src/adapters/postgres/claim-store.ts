@@ -37,6 +37,12 @@ type ClaimRow = {
   claimed_at: string;
 };
 
+type UserClaimRow = ClaimRow & {
+  coupon_id: string;
+  coupon_name: string;
+  walked_to: string | null;
+};
+
 /** In the order of the columns in `sql/claim-multi-coupon.sql`; `number` counts the claims of the batch from 1. */
 type WinnerRow = [number: number, position: number, claimedAt: string];
 
@@ -46,6 +52,7 @@ const voidBatch = statement('void-batch');
 const findCouponNames = statement('find-coupon-names');
 const findClaim = statement('find-claim');
 const listClaims = statement('list-claims');
+const listUserClaims = statement('list-user-claims');
 
 /** Decides claims in PostgreSQL. Batches have connections of their own, so they never wait for readers. */
 export function postgresClaimStore(databases: {
@@ -127,6 +134,18 @@ export function postgresClaimReader(database: Database): ClaimReader {
         .catch(throwAsReadError);
       if (row === undefined) return 'coupon_not_found';
       return row.claim_id === null ? undefined : toClaim(couponName, row);
+    },
+
+    async listUserClaims({ userId, cursor = '0', limit, walkMax }) {
+      const rows = await database
+        .run<UserClaimRow>(listUserClaims, [userId, cursor, walkMax, limit])
+        .catch(throwAsReadError);
+      const found = rows.filter((row) => row.claim_id !== null);
+      const next = found.length > limit ? found[limit - 1]?.coupon_id : rows[0]?.walked_to;
+      return {
+        claims: found.slice(0, limit).map((row) => toClaim(row.coupon_name, row)),
+        next: next ?? null,
+      };
     },
 
     async listClaims({ couponName, afterPosition, limit }) {

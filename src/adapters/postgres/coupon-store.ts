@@ -19,8 +19,11 @@ type CouponRow = {
   opens_at: string | null;
   closes_at: string | null;
   paused: boolean;
+  archived: boolean;
   state: CouponState;
 };
+
+type ListedRow = CouponRow & { walked_to: string | null };
 
 type CouponWithHoldersRow = CouponRow & { holders: string[] };
 
@@ -34,19 +37,27 @@ const createCoupon = statement('create-coupon');
 const changeCoupon = statement('change-coupon');
 const addStock = statement('add-stock');
 const readCoupons = statement('read-coupons');
-const listCoupons = statement('list-coupons');
+const listCoupons = {
+  oldest: { statement: statement('list-coupons'), start: '0' },
+  newest: { statement: statement('list-newest-coupons'), start: '9223372036854775807' },
+};
+
+/** Refuse a window that ends before it begins; the second one, that of an archived coupon. */
+const windowOrder: ReadonlySet<string> = new Set([
+  'coupons_window_order',
+  'coupons_kept_window_order',
+]);
 
 /** Keeps coupons in PostgreSQL. */
 export function postgresCouponStore(database: Database): CouponStore {
   return {
-    async createCoupon({ name, amount, opensAt, closesAt, batchId }) {
-      const [row] = await database
-        .run<CouponRow>(createCoupon, [name, amount, opensAt, closesAt, batchId])
-        .catch(throwAsWriteError);
+    async createCoupon({ name, amount, opensAt, closesAt, batchId }, { actor, requestId }) {
+      const values = [name, amount, opensAt, closesAt, batchId, actor, requestId];
+      const [row] = await database.run<CouponRow>(createCoupon, values).catch(throwAsWriteError);
       return row === undefined ? 'coupon_exists' : { ...toCoupon(row), holders: [] };
     },
 
-    async changeCoupon(name, { opensAt, closesAt, paused }) {
+    async changeCoupon(name, { opensAt, closesAt, paused, archived }, { actor, requestId }) {
       try {
         const [row] = await database.run<CouponWithHoldersRow>(changeCoupon, [
           name,
@@ -55,21 +66,23 @@ export function postgresCouponStore(database: Database): CouponStore {
           closesAt !== undefined,
           closesAt ?? null,
           paused ?? null,
+          archived ?? null,
+          actor,
+          requestId,
           holdersMax,
         ]);
         return row === undefined ? 'coupon_not_found' : toCouponWithHolders(row);
       } catch (error) {
-        if (error instanceof DatabaseFault && error.constraint === 'coupons_window_order') {
+        if (error instanceof DatabaseFault && windowOrder.has(error.constraint ?? '')) {
           return 'window_ends_before_it_begins';
         }
         return throwAsWriteError(error);
       }
     },
 
-    async addStock({ name, units, batchId, announcement }) {
-      const [row] = await database
-        .run<AddStockRow>(addStock, [name, units, batchId, announcement ?? null, holdersMax])
-        .catch(throwAsWriteError);
+    async addStock({ name, units, batchId, announcement }, { actor, requestId }) {
+      const values = [name, units, batchId, announcement ?? null, actor, requestId, holdersMax];
+      const [row] = await database.run<AddStockRow>(addStock, values).catch(throwAsWriteError);
       if (row === undefined) return 'coupon_not_found';
       if (row.outcome === 'too_much') return row.outcome;
       if (row.outcome === 'key_reused') return 'idempotency_key_reused';
@@ -84,11 +97,14 @@ export function postgresCouponStore(database: Database): CouponStore {
       return new Map(rows.map((row) => [row.name, toCouponWithHolders(row)]));
     },
 
-    async listCoupons({ afterId, limit }) {
-      const rows = await database
-        .run<CouponRow>(listCoupons, [afterId, limit + 1])
-        .catch(throwAsReadError);
-      return { coupons: rows.slice(0, limit).map(toCoupon), more: rows.length > limit };
+    async listCoupons({ cursor, limit, order, archived, state, namePrefix, walkMax }) {
+      const { statement, start } = listCoupons[order];
+      const values = [cursor ?? start, walkMax, archived, state ?? null, namePrefix ?? null, limit];
+      const rows = await database.run<ListedRow>(statement, values).catch(throwAsReadError);
+      const found = rows.filter(({ id }) => id !== null);
+      const coupons = found.slice(0, limit).map(toCoupon);
+      const next = found.length > limit ? coupons.at(-1)?.id : rows[0]?.walked_to;
+      return { coupons, next: next ?? null };
     },
   };
 }
@@ -103,6 +119,7 @@ function toCoupon(row: CouponRow): Coupon {
     opensAt: row.opens_at,
     closesAt: row.closes_at,
     paused: row.paused,
+    archived: row.archived,
   };
 }
 

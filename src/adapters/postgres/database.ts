@@ -6,7 +6,7 @@ import { ConnectionPool, type ConnectionPoolOptions } from './connections/connec
 import { destroySocket, type PoolUsage } from './connections/connection-source.ts';
 import { types } from './connections/value-types.ts';
 import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
-import { DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
+import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
 import type { Refusal } from './errors/refusal.ts';
 import {
   DifferentInstallationError,
@@ -184,7 +184,7 @@ export class Database {
     if (this.closing || fault.cause instanceof DifferentInstallationError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.listener?.failed(fault);
     else this.listener?.answered();
-    if (fault.reason === 'lost') this.listener?.lostConnection();
+    if (brokeConnection(fault)) this.listener?.lostConnection();
     if (!isNotPrimary(fault)) return;
     this.dropIdle();
     this.listener?.notPrimary();

@@ -29,6 +29,8 @@ export type MetricSources = {
   /** Coupons and holders in the sold-out cache. */
   soldOut(): { coupons: number; holders: number };
   stockCheck(): StockCheckState;
+  /** The units that are left of a limited number of coupons; resolves within a second, empty if they are unknown. */
+  remainingStock(): Promise<{ coupon: string; units: number }[]>;
   /** Client connections: open, idle, their limit, and how many were closed to stay within it, by reason. */
   httpConnections(): { open: number; idle: number; max: number; closed: Record<string, number> };
   /** Whether the database can decide claims; resolves within a second. */

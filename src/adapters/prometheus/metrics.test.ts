@@ -14,6 +14,7 @@ const sources = {
     steps: { done: 9, failed: 1 },
   }),
   httpConnections: () => ({ open: 12, idle: 5, max: 100, closed: { idle: 7, refused: 0 } }),
+  remainingStock: async () => [],
   databaseUp: async () => true,
 };
 
@@ -134,6 +135,19 @@ describe('the metrics registry', () => {
     expect(lines).not.toContain('stock_check_steps');
   });
 
+  it('shows the remaining stock only of the coupons of the last scrape, and escapes their names', async () => {
+    const metrics = prometheusMetrics();
+    let stock = [{ coupon: 'a "new"\ncoupon', units: 7 }];
+    metrics.read({ ...sources, remainingStock: async () => stock });
+    const shown = async () =>
+      (await linesOf(metrics)).filter((line) => line.startsWith('firstcome_coupon_remaining'));
+    expect(await shown()).toEqual([
+      String.raw`firstcome_coupon_remaining_units{coupon="a \"new\"\ncoupon"} 7`,
+    ]);
+    stock = [{ coupon: 'another', units: 0 }];
+    expect(await shown()).toEqual(['firstcome_coupon_remaining_units{coupon="another"} 0']);
+  });
+
   it('reads the sources at each scrape, and converts them to the units in the names', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
@@ -193,7 +207,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(31);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(32);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Every metric, its help text and its labels. Only this folder imports the metrics library. No label holds a coupon or a
- * user: clients choose those values, so the number of series would have no limit.
+ * Every metric, its help text and its labels. Only this folder imports the metrics library. No label holds a user, and
+ * only `coupon_remaining_units` has a coupon: there may be any number of them, and each value makes a series.
  */
 import { performance } from 'node:perf_hooks';
 import {
@@ -251,7 +251,10 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     max,
   );
   gauge(
-    ['stock_units', 'Units of all coupons at the last round of the stock check, by kind.'],
+    [
+      'stock_units',
+      'Units of coupons that are not archived, at the last round of the stock check, by kind.',
+    ],
     () => {
       const { totals } = sources.stockCheck();
       if (totals === undefined) return [];
@@ -261,6 +264,15 @@ function registerSources(registry: Registry, sources: MetricSources): void {
       }));
     },
     { ...max, labelNames: ['kind'] },
+  );
+  // Stock mostly falls, so the lowest value that a worker read is the latest.
+  gauge(
+    ['coupon_remaining_units', 'Units left of the 20 newest coupons that are not closed.'],
+    async () => {
+      const stock = await sources.remainingStock();
+      return stock.map(({ coupon, units }) => ({ labels: { coupon }, value: units }));
+    },
+    { aggregator: 'min', labelNames: ['coupon'] },
   );
   new Counter({
     name: 'firstcome_stock_check_steps_total',

@@ -15,10 +15,27 @@ export const apiKeySettings = {
     ...apiKeyFormat,
     help: 'Key for every call that creates, changes, lists or exports.',
   }),
+  adminApiKeyNext: secret({
+    variable: 'ADMIN_API_KEY_NEXT',
+    ...apiKeyFormat,
+    fileMayBeAbsent: true,
+    help: 'Key that is to replace ADMIN_API_KEY; both are valid. Its file may be absent.',
+  }),
   claimApiKey: secret({
     variable: 'CLAIM_API_KEY',
     ...apiKeyFormat,
     help: 'Key for claiming; the admin key works for it too.',
+  }),
+  claimApiKeyNext: secret({
+    variable: 'CLAIM_API_KEY_NEXT',
+    ...apiKeyFormat,
+    fileMayBeAbsent: true,
+    help: 'Key that is to replace CLAIM_API_KEY; both are valid. Its file may be absent.',
+  }),
+  viewerApiKey: secret({
+    variable: 'VIEWER_API_KEY',
+    ...apiKeyFormat,
+    help: 'Key for reading only: lists, exports, holders, single claims and /metrics. Needs ADMIN_API_KEY.',
   }),
 };
 

@@ -98,10 +98,26 @@ export type SoldOutReader = {
 /** A page of a coupon's claims, in order of position. */
 export type ClaimPage = { claims: Claim[]; more: boolean };
 
+/** Whose claims a list returns, and where its page begins. */
+export type UserClaimQuery = {
+  userId: string;
+  /** The `next` of the page before; undefined for the first page. */
+  cursor: string | undefined;
+  limit: number;
+};
+
+/**
+ * A page of a user's claims, in order of creation of their coupons. It may be empty and still have a `next`; the list
+ * ends where that is null.
+ */
+export type UserClaimPage = { claims: Claim[]; next: string | null };
+
 /** Reads claims that are stored. */
 export type ClaimReader = {
   /** The claim that a user holds; undefined when the user holds none. */
   findClaim(couponName: string, userId: string): Promise<Claim | 'coupon_not_found' | undefined>;
+  /** Looks for claims of a user on at most `walkMax` coupons, after that of `cursor`. */
+  listUserClaims(query: UserClaimQuery & { walkMax: number }): Promise<UserClaimPage>;
   /** Claims behind `afterPosition`, at most `limit`. */
   listClaims(query: {
     couponName: string;

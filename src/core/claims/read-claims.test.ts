@@ -18,6 +18,7 @@ function setup(count: number) {
       couponName === 'LAUNCH'
         ? claims.find((claim) => claim.userId === userId)
         : 'coupon_not_found',
+    listUserClaims: async () => ({ claims, next: null }),
     listClaims: async ({ couponName, afterPosition, limit }) => {
       afterPositions.push(afterPosition);
       if (couponName !== 'LAUNCH') return 'coupon_not_found';

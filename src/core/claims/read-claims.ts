@@ -2,12 +2,14 @@
 import { couponNotFound } from '../coupons/coupon.ts';
 import { AppError } from '../errors.ts';
 import type { Claim } from './claim.ts';
-import type { ClaimPage, ClaimReader } from './ports.ts';
+import type { ClaimPage, ClaimReader, UserClaimPage, UserClaimQuery } from './ports.ts';
 
 /** Reads what is claimed. Unknown coupons and claims are faults: `coupon_not_found`, `claim_not_found`. */
 export type ReadClaims = {
   find(couponName: string, userId: string): Promise<Claim>;
   list(query: { couponName: string; afterPosition: number; limit: number }): Promise<ClaimPage>;
+  /** The claims of one user over all coupons, a page at a time. */
+  listOfUser(query: UserClaimQuery): Promise<UserClaimPage>;
   /**
    * All claims of a coupon in order of position, a page at a time, in bounded memory. Positions are given and committed
    * in order, so no claim is missing between two pages; claims that are stored meanwhile are at the end, or left out.
@@ -16,6 +18,8 @@ export type ReadClaims = {
 };
 
 const exportPageSize = 1000;
+// A page of a user's claims looks at no more coupons than this: each costs a look-up.
+const walkMax = 1000;
 
 /** Creates the use cases over a reader. */
 export function readClaimsWith(reader: ClaimReader): ReadClaims {
@@ -26,6 +30,7 @@ export function readClaimsWith(reader: ClaimReader): ReadClaims {
   };
   return {
     list,
+    listOfUser: (query) => reader.listUserClaims({ ...query, walkMax }),
     async find(couponName, userId) {
       const claim = await reader.findClaim(couponName, userId);
       if (claim === 'coupon_not_found') throw couponNotFound();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { byTest } from '../../../test/support/by-test.ts';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
 import { snapshotTtlMs } from '../stock/snapshot-ttl.ts';
@@ -9,7 +10,7 @@ import type { CouponStore, StockAddition } from './ports.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
-  ...{ opensAt: null, closesAt: null, paused: false, holders: [] },
+  ...{ opensAt: null, closesAt: null, paused: false, archived: false, holders: [] },
 };
 
 type StoreAnswer = Awaited<ReturnType<CouponStore['addStock']>>;
@@ -30,7 +31,7 @@ function addingWith(answers: readonly StoreAnswer[] = []) {
     batchIdFor: (text) => `for ${text}`,
   });
   const add = (name: string, idempotencyKey?: string) =>
-    addStock({ name, units: 1, idempotencyKey });
+    addStock({ name, units: 1, idempotencyKey }, byTest);
   return { clock, attempts, add, addStock };
 }
 
@@ -70,15 +71,16 @@ describe('addStock', () => {
     ['idempotency_key_reused', { code: 'idempotency_key_reused' }],
   ] as const)('rejects when the store answers %s', async (answer, fault) => {
     const { addStock } = addingWith([answer]);
-    const failure = await addStock({
-      ...{ name: 'LAUNCH', units: amountMax, idempotencyKey: undefined },
-    }).catch((error: unknown) => error);
+    const failure = await addStock(
+      { name: 'LAUNCH', units: amountMax, idempotencyKey: undefined },
+      byTest,
+    ).catch((error: unknown) => error);
     expect(failure).toMatchObject(fault);
   });
 
   it('adds announced units under the same batch id once older snapshots have expired', async () => {
     const { clock, attempts, addStock } = addingWith([{ announcement: '5' }]);
-    const added = addStock({ name: 'LAUNCH', units: 7, idempotencyKey: undefined });
+    const added = addStock({ name: 'LAUNCH', units: 7, idempotencyKey: undefined }, byTest);
     await clock.advance(snapshotTtlMs);
     expect(attempts).toMatchObject([{ units: 7, announcement: undefined }]);
     await clock.advance(100);

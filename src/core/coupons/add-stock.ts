@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError } from '../errors.ts';
+import type { ActedBy } from '../operator-log/operator-log.ts';
 import { type AnnouncedChangeOptions, makeAnnouncedChange } from '../stock/announced-change.ts';
 import { amountMax, type CouponWithHolders, couponNotFound } from './coupon.ts';
 import { invalidField } from './invalid-field.ts';
@@ -10,11 +11,10 @@ import type { CouponStore } from './ports.ts';
  * another number of units is `idempotency_key_reused`. For a sold-out coupon this takes about half a second, since the
  * change is announced first. Other faults: `coupon_not_found`, `invalid_request`, `unavailable`.
  */
-export type AddStock = (addition: {
-  name: string;
-  units: number;
-  idempotencyKey: string | undefined;
-}) => Promise<{ coupon: CouponWithHolders; replayed: boolean }>;
+export type AddStock = (
+  addition: { name: string; units: number; idempotencyKey: string | undefined },
+  by: ActedBy,
+) => Promise<{ coupon: CouponWithHolders; replayed: boolean }>;
 
 /** Adds stock in a store. `batchIdFor` returns one id per text, and never one that `newBatchId` returns. */
 export function addStockWith(
@@ -25,13 +25,13 @@ export function addStockWith(
   },
 ): AddStock {
   const { store, newBatchId, batchIdFor } = parts;
-  return async ({ name, units, idempotencyKey }) => {
+  return async ({ name, units, idempotencyKey }, by) => {
     const batchId =
       idempotencyKey === undefined
         ? newBatchId()
         : batchIdFor(JSON.stringify(['add_stock', name, idempotencyKey]));
     const added = await makeAnnouncedChange(
-      (announcement) => store.addStock({ name, units, batchId, announcement }),
+      (announcement) => store.addStock({ name, units, batchId, announcement }, by),
       parts,
     );
     if (added === 'coupon_not_found') throw couponNotFound();

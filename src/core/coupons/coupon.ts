@@ -19,6 +19,8 @@ export type Coupon = {
   opensAt: string | null;
   closesAt: string | null;
   paused: boolean;
+  /** An archived coupon is closed, whatever its window and pause, and left out of lists. */
+  archived: boolean;
 };
 
 /** A coupon with the first `holdersMax` users who hold it, in order of position. */

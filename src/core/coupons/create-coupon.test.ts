@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { byTest } from '../../../test/support/by-test.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { CouponWithHolders } from './coupon.ts';
 import { createCouponWith } from './create-coupon.ts';
@@ -7,7 +8,7 @@ import type { CouponStore } from './ports.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
-  ...{ opensAt: null, closesAt: null, paused: false, holders: [] },
+  ...{ opensAt: null, closesAt: null, paused: false, archived: false, holders: [] },
 };
 const newCoupon = { name: 'LAUNCH', amount: 5, opensAt: null, closesAt: null };
 
@@ -21,8 +22,8 @@ describe('createCoupon', () => {
       sent.push(coupons);
       return coupon;
     });
-    expect(await createCoupon(newCoupon)).toBe(coupon);
-    await createCoupon(newCoupon);
+    expect(await createCoupon(newCoupon, byTest)).toBe(coupon);
+    await createCoupon(newCoupon, byTest);
     expect(sent).toEqual([
       { ...newCoupon, batchId: 'new-1' },
       { ...newCoupon, batchId: 'new-2' },
@@ -31,6 +32,6 @@ describe('createCoupon', () => {
 
   it('rejects a name that is taken with coupon_exists', async () => {
     const createCoupon = creatingWith(async () => 'coupon_exists');
-    await expect(createCoupon(newCoupon)).rejects.toMatchObject({ code: 'coupon_exists' });
+    await expect(createCoupon(newCoupon, byTest)).rejects.toMatchObject({ code: 'coupon_exists' });
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ActedBy } from '../operator-log/operator-log.ts';
 import type { Announced } from '../stock/announced-change.ts';
-import type { Coupon, CouponWithHolders } from './coupon.ts';
+import type { Coupon, CouponState, CouponWithHolders } from './coupon.ts';
 
 /** A coupon to create. Times are RFC 3339. */
 export type NewCoupon = {
@@ -15,6 +16,7 @@ export type CouponChange = {
   opensAt?: string | null | undefined;
   closesAt?: string | null | undefined;
   paused?: boolean | undefined;
+  archived?: boolean | undefined;
 };
 
 /** Stock to add. The units are added once per batch id; another number of units under the same batch id is refused. */
@@ -26,18 +28,39 @@ export type StockAddition = {
   announcement: string | undefined;
 };
 
-/** Where coupons are stored. Every write is one transaction; a rejection is an `AppError` that states its effect. */
+/** Which coupons a list returns, and where its page begins. */
+export type CouponQuery = {
+  /** The `next` of the page before; undefined for the first page. */
+  cursor: string | undefined;
+  limit: number;
+  order: 'oldest' | 'newest';
+  archived: boolean;
+  /** Undefined: any. */
+  state: CouponState | undefined;
+  namePrefix: string | undefined;
+};
+
+/** A page of coupons. It may be empty and still have a `next`; the list ends where that is null. */
+export type CouponPage = { coupons: Coupon[]; next: string | null };
+
+/**
+ * Where coupons are stored. Every write is one transaction, which also writes the operator log; a rejection is an
+ * `AppError` that states its effect.
+ */
 export type CouponStore = {
   createCoupon(
     coupon: NewCoupon & { batchId: string },
+    by: ActedBy,
   ): Promise<CouponWithHolders | 'coupon_exists'>;
   changeCoupon(
     name: string,
     change: CouponChange,
+    by: ActedBy,
   ): Promise<CouponWithHolders | 'coupon_not_found' | 'window_ends_before_it_begins'>;
   /** Adds units, or only announces that: see `makeAnnouncedChange`. */
   addStock(
     addition: StockAddition,
+    by: ActedBy,
   ): Promise<
     | { coupon: CouponWithHolders; replayed: boolean }
     | Announced
@@ -47,9 +70,6 @@ export type CouponStore = {
   >;
   /** Each from one snapshot: amount minus remaining is the number of claims. Unknown names are absent. */
   readCoupons(names: readonly string[]): Promise<Map<string, CouponWithHolders>>;
-  /** In order of creation, after the coupon with the id `afterId` ('0' for the first page). */
-  listCoupons(query: {
-    afterId: string;
-    limit: number;
-  }): Promise<{ coupons: Coupon[]; more: boolean }>;
+  /** A page in order of creation, or the reverse. It looks at no more than `walkMax` coupons. */
+  listCoupons(query: CouponQuery & { walkMax: number }): Promise<CouponPage>;
 };

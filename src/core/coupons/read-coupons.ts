@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ClaimStore } from '../claims/ports.ts';
 import { SharedRead } from '../shared-read.ts';
-import { type Coupon, type CouponWithHolders, couponNotFound } from './coupon.ts';
-import type { CouponStore } from './ports.ts';
+import { type CouponWithHolders, couponNotFound } from './coupon.ts';
+import type { CouponPage, CouponQuery, CouponStore } from './ports.ts';
 
 /** Reads coupons. An unknown name is the fault `coupon_not_found`. */
 export type ReadCoupons = {
@@ -10,12 +10,14 @@ export type ReadCoupons = {
   read(name: string): Promise<CouponWithHolders>;
   /** Resolves if the coupon exists, as of a moment after the call. Reads its name only. */
   assertExists(name: string): Promise<void>;
-  list(query: { afterId: string; limit: number }): Promise<{ coupons: Coupon[]; more: boolean }>;
+  list(query: CouponQuery): Promise<CouponPage>;
 };
 
 // Each coupon may have a thousand holders: a few names per read keep the result of one query small.
 const namesPerReadMax = 16;
 const namesPerLookUpMax = 500;
+// A page looks at no more coupons than this, however few of them match.
+const walkMax = 10_000;
 
 /** Reads coupons from stores. At most `readersMax` callers wait at the same time. */
 export function readCouponsWith(
@@ -45,6 +47,6 @@ export function readCouponsWith(
     async assertExists(name) {
       if ((await names.read(name)) === undefined) throw couponNotFound();
     },
-    list: (query) => store.listCoupons(query),
+    list: (query) => store.listCoupons({ ...query, walkMax }),
   };
 }

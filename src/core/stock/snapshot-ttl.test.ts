@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Sold-out caches and added stock together: several processes on one simulated database, with calls of any length. */
 import { describe, expect, it } from 'vitest';
+import { byTest } from '../../../test/support/by-test.ts';
 import { seededRandom } from '../../../test/support/fault-proxy.ts';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { CouponModel } from '../../../test/support/sale-model.ts';
@@ -40,7 +41,14 @@ class Sale {
     const { amount, remaining: remainingAmount } = this.model;
     const coupon: CouponWithHolders = {
       ...{ id: '1', name: couponName, amount, remainingAmount },
-      ...{ state: 'open', opensAt: null, closesAt: null, paused: false, holders: [] },
+      ...{
+        state: 'open',
+        opensAt: null,
+        closesAt: null,
+        paused: false,
+        archived: false,
+        holders: [],
+      },
     };
     const added = this.model.addStock(units, { batchId, announcement, ms: 0 });
     return typeof added === 'object' ? added : { coupon, replayed: added === 'replayed' };
@@ -127,7 +135,7 @@ async function run(seed: number): Promise<void> {
       stopping: new AbortController().signal,
     });
     const add = () =>
-      addStock({ name: couponName, units: 1 + below(4), idempotencyKey: undefined }).then(
+      addStock({ name: couponName, units: 1 + below(4), idempotencyKey: undefined }, byTest).then(
         () => {
           counts.added += 1;
         },

@@ -127,7 +127,7 @@ export class SoldOutCache {
 
   /** Removes a coupon from the cache before and while this process changes it. */
   wrapChangeCoupon(changeCoupon: ChangeCoupon): ChangeCoupon {
-    return (name, change) => this.whileChanging(name, () => changeCoupon(name, change));
+    return (name, change, by) => this.whileChanging(name, () => changeCoupon(name, change, by));
   }
 
   /** Runs a change of a coupon. The coupon is not cached until the change has ended. */

@@ -14,7 +14,7 @@ export type CheckedPage<Cursor> = {
   differing: readonly CouponDifference[];
 };
 
-/** Coupons of a page, and the units of them all. */
+/** Coupons of a page, and the units of those that are not archived. */
 export type CheckedCoupons = CheckedPage<string> & {
   coupons: number;
   amount: number;

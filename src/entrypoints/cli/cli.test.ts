@@ -38,6 +38,9 @@ async function run(
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
       return 'passed';
     },
+    log: async ({ url, limit, json }) => {
+      calls.push(`log ${url} ${limit} ${json}`);
+    },
     audit: async ({ historyFile, dump }) => {
       calls.push(`audit ${historyFile} ${dump}`);
       return 'failed';
@@ -107,6 +110,15 @@ describe('a command', () => {
         code: 3,
       },
     );
+  });
+
+  it('passes the options of log, and refuses a number of entries that is none', async () => {
+    expect(await run(['log'])).toMatchObject({ code: 0, calls: ['log undefined 50 undefined'] });
+    const all = ['log', '--url', 'http://node', '--limit', '7', '--json'];
+    expect(await run(all)).toMatchObject({ code: 0, calls: ['log http://node 7 true'] });
+    for (const limit of ['0', '-1', '1.5', 'x', '']) {
+      expect(await run(['log', '--limit', limit])).toMatchObject({ code: 2, calls: [] });
+    }
   });
 
   it('exits drill and audit with 2 for wrong arguments, as their help says', async () => {
@@ -195,7 +207,18 @@ describe('the help', () => {
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
       expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
-        ...['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy', 'help'],
+        ...[
+          'serve',
+          'migrate',
+          'config',
+          'drill',
+          'audit',
+          'log',
+          'backup',
+          'restore',
+          'copy',
+          'help',
+        ],
       ]);
       expect(stdout).toContain('firstcome help settings');
       const lines = stdout.trimEnd().split('\n');
@@ -213,7 +236,17 @@ describe('the help', () => {
   });
 
   it('prints the same help for `help <command>` and `<command> --help`', async () => {
-    const commands = ['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy'];
+    const commands = [
+      'serve',
+      'migrate',
+      'config',
+      'drill',
+      'audit',
+      'log',
+      'backup',
+      'restore',
+      'copy',
+    ];
     for (const name of [...commands, 'help']) {
       expect(await run(['help', name])).toEqual(await run([name, '--help']));
     }
@@ -224,14 +257,24 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, backup, restore, copy, settings',
+        'There is help on: serve, migrate, config, drill, audit, log, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
   });
 
   it('describes each command in 80 columns', async () => {
-    const commands = ['serve', 'migrate', 'config', 'drill', 'audit', 'backup', 'restore', 'copy'];
+    const commands = [
+      'serve',
+      'migrate',
+      'config',
+      'drill',
+      'audit',
+      'log',
+      'backup',
+      'restore',
+      'copy',
+    ];
     for (const name of commands) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });

@@ -11,6 +11,7 @@ Commands:
   config                      check the settings and print their values
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
+  log [options]               show what operators created and changed
   backup [options] <file>     write the bundled database into a file
   restore <file>              restore the bundled database from a file
   copy [options]              copy the records to your own PostgreSQL, or back

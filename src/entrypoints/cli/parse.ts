@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.ts';
 import { copyCommand } from './commands/copy.ts';
 import { drillCommand } from './commands/drill.ts';
 import { helpCommand } from './commands/help.ts';
+import { logCommand } from './commands/log.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { serveCommand } from './commands/serve.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -46,6 +47,7 @@ function buildCommand(
     configCommand(program, output),
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
+    logCommand(program, output),
     backupCommand(program, output),
     restoreCommand(program, output),
     copyCommand(program, output),

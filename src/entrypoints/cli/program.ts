@@ -19,6 +19,8 @@ export type Program = {
   drill(options: DrillArguments, output: Output): Promise<Verdict>;
   /** Audits a recorded history against the stored tables. */
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
+  /** Prints the operator log of a running service. */
+  log(options: LogOptions, output: Output): Promise<void>;
   /** Writes the bundled database into a file. */
   backup(options: BackupArguments, output: Output): Promise<void>;
   /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
@@ -74,6 +76,13 @@ export type AuditArguments = {
   writeDump?: string;
 };
 
+/** The options of `log`. */
+export type LogOptions = {
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  limit: number;
+  json?: boolean;
+};
 /** The arguments of `backup`. */
 export type BackupArguments = { file: string; force?: boolean };
 

@@ -2,45 +2,74 @@
 import Fastify from 'fastify';
 import { expect, it } from 'vitest';
 import { type AccessRule, accessWith, enforceAccess } from './access.ts';
+import type { ApiKeys } from './api-keys.ts';
 import type { HttpApp } from './http-app.ts';
 
-const keys = { adminApiKey: 'the-admin-key', claimApiKey: 'the-claim-key' };
+const keys = {
+  ...{ claimApiKey: 'the-claim-key', claimApiKeyNext: 'the-next-claim-key' },
+  ...{ adminApiKey: 'the-admin-key', adminApiKeyNext: 'the-next-admin-key' },
+  viewerApiKey: 'the-viewer-key',
+};
 
-function appWithKeys(): HttpApp {
+function appWith(current: () => ApiKeys): HttpApp {
   const app = Fastify() as unknown as HttpApp;
-  enforceAccess(
-    app,
-    accessWith(() => keys),
-  );
+  enforceAccess(app, accessWith(current));
   return app;
 }
 
 it('a route without an access rule fails the start', () => {
-  const app = appWithKeys();
+  const app = appWith(() => keys);
   expect(() => app.get('/open', {}, () => 'served')).toThrow('/open declares no access rule');
   expect(() => app.get('/docs', { schema: { hide: true } }, () => 'page')).not.toThrow();
 });
 
+const claimers = ['claim', 'claim-next', 'admin', 'admin-next'];
+
 it.each<[AccessRule, string[]]>([
-  ['public', ['none', 'claim', 'admin']],
-  ['claim', ['claim', 'admin']],
-  ['view', ['admin']],
-  ['admin', ['admin']],
-])('a route with the access rule %s serves callers with the keys %j', async (access, allowed) => {
-  const app = appWithKeys();
-  app.get('/route', { config: { access } }, () => 'served');
-  const headers = {
-    none: {},
-    claim: { authorization: `Bearer ${keys.claimApiKey}` },
-    admin: { authorization: `Bearer ${keys.adminApiKey}` },
-  };
+  ['public', ['anonymous', ...claimers, 'viewer']],
+  ['claim', claimers],
+  ['claim-or-view', [...claimers, 'viewer']],
+  ['view', ['admin', 'admin-next', 'viewer']],
+  ['admin', ['admin', 'admin-next']],
+])('a route with the access rule %s serves the callers %j', async (access, allowed) => {
+  const app = appWith(() => keys);
+  app.get('/route', { config: { access } }, (request) => request.caller);
+  const sent = Object.values(keys).map((key) => ({ authorization: `Bearer ${key}` }));
+  const callers = ['anonymous', ...claimers, 'viewer'];
   const served: string[] = [];
-  for (const [key, sent] of Object.entries(headers)) {
+  for (const [index, headers] of [{}, ...sent].entries()) {
     for (const method of ['GET', 'HEAD'] as const) {
-      const { statusCode } = await app.inject({ method, url: '/route', headers: sent });
-      if (statusCode === 200) served.push(key);
+      const { statusCode, body } = await app.inject({ method, url: '/route', headers });
+      const caller = callers[index] ?? '';
+      if (statusCode === 200) served.push(caller);
+      if (method === 'GET' && statusCode === 200 && access !== 'public') expect(body).toBe(caller);
     }
   }
   expect(served).toEqual(allowed.flatMap((key) => [key, key]));
+  await app.close();
+});
+
+it('every caller is anonymous where no key is set', async () => {
+  const app = appWith(() => ({}));
+  app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);
+  const headers = { authorization: `Bearer ${keys.adminApiKey}` };
+  expect((await app.inject({ url: '/route', headers })).body).toBe('anonymous');
+  await app.close();
+});
+
+it('a replaced key is refused from the next request on, and a next key is accepted', async () => {
+  let current: ApiKeys = { adminApiKey: 'old' };
+  const app = appWith(() => current);
+  app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);
+  const bodyFor = async (key: string) => {
+    const headers = { authorization: `Bearer ${key}` };
+    const { statusCode, body } = await app.inject({ url: '/route', headers });
+    return statusCode === 200 ? body : 'refused';
+  };
+  expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['admin', 'refused']);
+  current = { adminApiKey: 'old', adminApiKeyNext: 'new' };
+  expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['admin', 'admin-next']);
+  current = { adminApiKey: 'new', adminApiKeyNext: 'new' };
+  expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['refused', 'admin']);
   await app.close();
 });

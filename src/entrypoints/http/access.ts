@@ -1,44 +1,78 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
+import type { Actor } from '../../core/operator-log/operator-log.ts';
+import { type ApiKeys, type Caller, keyFinder } from './api-keys.ts';
 import type { HttpApp } from './http-app.ts';
 
 /**
- * Who may call a route. A rule whose key is not set lets every caller through.
+ * Who may call a route. A rule lets every caller through while the service has no key for it: the claim key for claims,
+ * the admin key for all else.
  *
  * - `public`: every caller.
- * - `claim`: callers with the claim key or the admin key. For claims, and for reading one user's claim.
- * - `view`: callers with the admin key. For lists, exports and metrics, which change nothing.
+ * - `claim`: callers with the claim key or the admin key. For claims.
+ * - `claim-or-view`: these, and callers with the viewer key. For reading one user's claim.
+ * - `view`: callers with the viewer key or the admin key. For lists, exports and metrics, which change nothing.
  * - `admin`: callers with the admin key. For all that creates or changes.
  */
-export type AccessRule = 'public' | 'claim' | 'view' | 'admin';
+export type AccessRule = 'public' | 'claim' | 'claim-or-view' | 'view' | 'admin';
+
+type KeyRule = Exclude<AccessRule, 'public'>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Every route of the API declares it; `enforceAccess` applies it. */
     access?: AccessRule;
   }
+  interface FastifyRequest {
+    /** Whose key it carries, set when the route needs a key. `anonymous` without one. */
+    caller: Caller;
+  }
 }
 
-/** The keys that callers send; undefined where none is needed. */
-export type ApiKeys = { adminApiKey: string | undefined; claimApiKey: string | undefined };
-
 /** Decides for one request. */
-export type Access = Record<
-  'mayClaim' | 'mayView' | 'mayAdminister',
-  (request: FastifyRequest) => boolean
->;
+export type Access = {
+  /** Why a request may not do what a rule protects; undefined if it may. */
+  refusalOf(rule: KeyRule, request: FastifyRequest): 'unauthorized' | 'forbidden' | undefined;
+  /** Whether a request may see what lists and exports show. */
+  mayView(request: FastifyRequest): boolean;
+  /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
+  actorOf(request: FastifyRequest): Actor;
+};
 
-/** Decides by the current keys, which may change at any time. Compares digests of keys, in constant time. */
+/** A rule applies while this key is set. */
+const keyOfRule: Record<KeyRule, keyof ApiKeys> = {
+  claim: 'claimApiKey',
+  'claim-or-view': 'claimApiKey',
+  view: 'adminApiKey',
+  admin: 'adminApiKey',
+};
+
+const claimers: readonly Caller[] = ['claim', 'claim-next', 'admin', 'admin-next'];
+const admins: readonly Caller[] = ['admin', 'admin-next'];
+const allowedCallers: Record<KeyRule, readonly Caller[]> = {
+  claim: claimers,
+  'claim-or-view': [...claimers, 'viewer'],
+  view: [...admins, 'viewer'],
+  admin: admins,
+};
+
+/** Decides by the current keys, which may change at any time. */
 export function accessWith(keys: () => ApiKeys): Access {
-  const hasAdminKey = keyTest(() => keys().adminApiKey);
-  const hasClaimKey = keyTest(() => keys().claimApiKey);
-  const mayAdminister = (request: FastifyRequest) => hasAdminKey(request) ?? true;
+  const findKey = keyFinder(keys);
+  const refusalOf: Access['refusalOf'] = (rule, request) => {
+    if (keys()[keyOfRule[rule]] === undefined) return undefined;
+    const caller = findKey(request.headers.authorization);
+    if (caller === 'anonymous') return 'unauthorized';
+    request.caller = caller;
+    return allowedCallers[rule].includes(caller) ? undefined : 'forbidden';
+  };
   return {
-    mayAdminister,
-    mayView: mayAdminister,
-    mayClaim: (request) => (hasClaimKey(request) ?? true) || (hasAdminKey(request) ?? false),
+    refusalOf,
+    mayView: (request) => refusalOf('view', request) === undefined,
+    actorOf({ caller }) {
+      return caller === 'admin' || caller === 'admin-next' ? caller : 'anonymous';
+    },
   };
 }
 
@@ -50,11 +84,13 @@ const keyWhereSet = [{ key: [] }, {}];
  * fails the start of the server, unless OpenAPI hides it as it hides the pages of the documentation.
  */
 export function enforceAccess(app: HttpApp, access: Access): void {
-  const guards: Record<Exclude<AccessRule, 'public'>, onRequestHookHandler> = {
-    claim: guardOf(access.mayClaim),
-    view: guardOf(access.mayView),
-    admin: guardOf(access.mayAdminister),
+  const guards: Record<KeyRule, onRequestHookHandler> = {
+    claim: guardOf('claim', access),
+    'claim-or-view': guardOf('claim-or-view', access),
+    view: guardOf('view', access),
+    admin: guardOf('admin', access),
   };
+  app.decorateRequest('caller', 'anonymous');
   app.addHook('onRoute', (route) => {
     const rule = route.config?.access;
     if (rule === undefined && !route.schema?.hide) {
@@ -66,31 +102,15 @@ export function enforceAccess(app: HttpApp, access: Access): void {
   });
 }
 
-function guardOf(allows: (request: FastifyRequest) => boolean): onRequestHookHandler {
+const details = {
+  unauthorized: 'send a valid key as Authorization: Bearer <key>',
+  forbidden: 'this key is valid, but not for this call',
+};
+
+function guardOf(rule: KeyRule, { refusalOf }: Access): onRequestHookHandler {
   return (request, _reply, done) => {
-    if (allows(request)) done();
-    else
-      done(
-        new AppError('unauthorized', { detail: 'send a valid key as Authorization: Bearer <key>' }),
-      );
+    const refusal = refusalOf(rule, request);
+    if (refusal === undefined) done();
+    else done(new AppError(refusal, { detail: details[refusal] }));
   };
-}
-
-/** Whether a request carries the current key; undefined while there is no key. */
-function keyTest(
-  currentKey: () => string | undefined,
-): (request: FastifyRequest) => boolean | undefined {
-  let known: { key: string; digest: Buffer } | undefined;
-  return (request) => {
-    const key = currentKey();
-    if (key === undefined) return undefined;
-    if (known?.key !== key) known = { key, digest: digest(key) };
-    const header = request.headers.authorization;
-    if (header === undefined || !/^bearer /i.test(header)) return false;
-    return timingSafeEqual(digest(header.slice('bearer '.length).trim()), known.digest);
-  };
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -18,6 +18,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
       tags: [
         { name: 'coupons', description: 'Create, read and change coupons' },
         { name: 'claims', description: 'Claim a unit, and read claims' },
+        { name: 'operators', description: 'What operators did' },
         { name: 'health', description: 'Health and metrics' },
       ],
       // One of the two: a key is required only where the service has one.
@@ -27,7 +28,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
           key: {
             type: 'http',
             scheme: 'bearer',
-            description: 'ADMIN_API_KEY or CLAIM_API_KEY, if the service has them',
+            description: 'ADMIN_API_KEY, CLAIM_API_KEY or VIEWER_API_KEY, if the service has them',
           },
         },
       },

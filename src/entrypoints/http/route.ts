@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
-import type { ReadClaims } from '../../core/claims/read-claims.ts';
-import type { AddStock } from '../../core/coupons/add-stock.ts';
-import type { ChangeCoupon } from '../../core/coupons/change-coupon.ts';
-import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
-import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
-import type { ErrorCode } from '../../core/errors.ts';
 import type { Health } from '../../core/health.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
+import type { UseCases } from '../../core/use-cases.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
 
@@ -28,17 +22,7 @@ export type HealthFacts = {
 };
 
 /** The use cases behind the routes, and what the server reports to. */
-export type HttpDependencies = {
-  claimCoupon: ClaimCoupon;
-  /** Returns a new UUID for a claim. */
-  newClaimId(): string;
-  /** Counts a claim that was refused before `claimCoupon` was called. */
-  claimRefused(code: ErrorCode): void;
-  readCoupons: ReadCoupons;
-  createCoupon: CreateCoupon;
-  changeCoupon: ChangeCoupon;
-  addStock: AddStock;
-  readClaims: ReadClaims;
+export type HttpDependencies = UseCases & {
   /** The health at this moment. Never rejects. */
   checkHealth(): Promise<Health>;
   healthFacts: HealthFacts;

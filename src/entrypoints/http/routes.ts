@@ -8,6 +8,8 @@ import { findClaimRoute } from './routes/find-claim.ts';
 import { healthRoute } from './routes/health.ts';
 import { listClaimsRoute } from './routes/list-claims.ts';
 import { listCouponsRoute } from './routes/list-coupons.ts';
+import { listOperatorLogRoute } from './routes/list-operator-log.ts';
+import { listUserClaimsRoute } from './routes/list-user-claims.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 
@@ -21,6 +23,8 @@ export const routes: readonly Route[] = [
   addStockRoute,
   listClaimsRoute,
   findClaimRoute,
+  listUserClaimsRoute,
+  listOperatorLogRoute,
   healthRoute,
   metricsRoute,
 ];

@@ -27,6 +27,7 @@ const answers = <Value>(name: string, value: Value) =>
 
 const readClaims = readClaimsWith({
   findClaim: answers('find a claim', claim),
+  listUserClaims: answers('list the claims of a user', { claims: [], next: null }),
   async listClaims({ afterPosition, limit }) {
     requested.push('list claims');
     await immediately();
@@ -57,7 +58,7 @@ const dependencies: HttpDependencies = {
   claimRefused: () => undefined,
   readCoupons: {
     read: answers('read a coupon', undefined),
-    list: answers('list coupons', { coupons: [], more: false }),
+    list: answers('list coupons', { coupons: [], next: null }),
     async assertExists(name) {
       requested.push('look up a name');
       if (name !== 'some') throw couponNotFound();
@@ -70,6 +71,7 @@ const dependencies: HttpDependencies = {
     ...readClaims,
     exportAll: async (name) => untilEnd(await readClaims.exportAll(name)),
   },
+  readOperatorLog: answers('read the operator log', { entries: [], next: undefined }),
   checkHealth: answers('check the health', { healthy: true, durability: 'local' }),
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
   metricsText: answers('collect the metrics', { contentType: 'text/plain', text: '' }),
@@ -116,6 +118,8 @@ const route = {
   coupon: '/api/coupons/{name}',
   claims: '/api/coupons/{name}/claims',
   claim: '/api/coupons/{name}/claims/{user_id}',
+  userClaims: '/api/claims',
+  operatorLog: '/api/operator-log',
 };
 const cases: [path: string, accept: string | undefined, type: string, requested: string[]][] = [
   [route.coupons, undefined, json, []],
@@ -124,6 +128,8 @@ const cases: [path: string, accept: string | undefined, type: string, requested:
   [route.claims, 'text/csv', 'text/csv; charset=utf-8', ['look up a name']],
   [route.claims, 'application/x-ndjson', 'application/x-ndjson', ['look up a name']],
   [route.claim, undefined, json, ['find a claim']],
+  [route.userClaims, undefined, json, []],
+  [route.operatorLog, undefined, json, []],
   ['/health', undefined, json, ['check the health']],
   ['/api/health', undefined, json, ['check the health']],
   ['/readyz', undefined, json, ['check the health']],
@@ -133,7 +139,10 @@ const cases: [path: string, accept: string | undefined, type: string, requested:
   ['/docs', undefined, 'text/html; charset=utf-8', []],
 ];
 
-const pathOf = (template: string) => template.replace('{name}', 'some').replace('{user_id}', 'ada');
+const pathOf = (template: string) =>
+  template === route.userClaims
+    ? `${template}?user_id=ada`
+    : template.replace('{name}', 'some').replace('{user_id}', 'ada');
 
 describe('HEAD', () => {
   it.each(cases)(

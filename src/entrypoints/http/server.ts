@@ -7,7 +7,8 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyHttpOptions } from 'fastify';
-import { type ApiKeys, accessWith, enforceAccess } from './access.ts';
+import { accessWith, enforceAccess } from './access.ts';
+import type { ApiKeys } from './api-keys.ts';
 import { ClientConnections } from './connections/client-connections.ts';
 import type { ConnectionsState } from './connections/connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
@@ -35,7 +36,10 @@ export type HttpOptions = {
   loopbackOnly: boolean;
   allowedHosts: readonly string[];
   corsOrigins: readonly string[];
-  /** The current keys, read at each request. A key may be replaced while the service runs, but not added or removed. */
+  /**
+   * The current keys, read at each request: another object after each change. `adminApiKey` and `claimApiKey` may be
+   * replaced while the service runs, but not added or removed.
+   */
   apiKeys(): ApiKeys;
 };
 

@@ -30,6 +30,7 @@ const allowedIn: Record<string, string> = {
   units,
   idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
   paused: 'must be true or false',
+  archived: 'must be true or false',
   afterPosition: `must be a whole number from 0 to ${amountMax}`,
   limit: `must be a whole number from 1 to ${pageMax}`,
 };
@@ -54,7 +55,7 @@ const assertClaim = assertion({
 });
 const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion(
-  { paused: Type.Optional(Type.Boolean()) },
+  { paused: Type.Optional(Type.Boolean()), archived: Type.Optional(Type.Boolean()) },
   {
     alsoKnown: windowMembers,
     instead: { name: 'cannot be changed', amount: addUnits, units: addUnits },
@@ -106,12 +107,14 @@ export function checkHolder(couponName: string, userId: string): void {
 }
 
 /** The change to make. */
-export function checkChange(change: Window & { paused?: boolean | undefined }): CouponChange {
+export function checkChange(
+  change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
+): CouponChange {
   assertChange(change);
-  const checked = { ...checkWindow(change), paused: change.paused };
+  const checked = { ...checkWindow(change), paused: change.paused, archived: change.archived };
   if (Object.values(checked).every((value) => value === undefined)) {
     throw invalid([
-      { field: 'change', message: 'must have at least one of opensAt, closesAt, paused' },
+      { field: 'change', message: 'must have at least one of opensAt, closesAt, paused, archived' },
     ]);
   }
   return checked;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The engine as a host calls it: checks each argument, and returns outcomes and faults under the package's names. */
 import type { Claim, ClaimOutcome } from '../../core/claims/claim.ts';
-import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
-import type { ReadClaims } from '../../core/claims/read-claims.ts';
-import type { AddStock } from '../../core/coupons/add-stock.ts';
-import type { ChangeCoupon } from '../../core/coupons/change-coupon.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
-import type { CreateCoupon } from '../../core/coupons/create-coupon.ts';
-import type { ReadCoupons } from '../../core/coupons/read-coupons.ts';
-import { AppError, type ErrorCode } from '../../core/errors.ts';
+import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
+import type { ActedBy } from '../../core/operator-log/operator-log.ts';
+import type { UseCases } from '../../core/use-cases.ts';
 import {
   checkAddition,
   checkChange,
@@ -55,11 +51,12 @@ export type Firstcome = {
    */
   readCoupon(name: string): Promise<CouponWithHolders>;
   /**
-   * Members left out stay as they are; null removes a limit. Faults: those of `createCoupon`, and `coupon_not_found`.
+   * Members left out stay as they are; null removes a limit. An archived coupon is closed, whatever its window and
+   * pause. Faults: those of `createCoupon`, and `coupon_not_found`.
    */
   changeCoupon(
     name: string,
-    change: Window & { paused?: boolean | undefined },
+    change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
   ): Promise<CouponWithHolders>;
   /**
    * Adds units; with an idempotency key once, however often it is called. For a sold out coupon it takes half a second.
@@ -90,17 +87,7 @@ export type Firstcome = {
 };
 
 /** What a host's calls reach. */
-export type HostedEngine = {
-  claimCoupon: ClaimCoupon;
-  /** Returns a new UUID for a `ClaimCommand`. */
-  newClaimId(): string;
-  /** Counts a claim with invalid arguments. */
-  claimRefused(code: ErrorCode): void;
-  readCoupons: ReadCoupons;
-  createCoupon: CreateCoupon;
-  changeCoupon: ChangeCoupon;
-  addStock: AddStock;
-  readClaims: ReadClaims;
+export type HostedEngine = UseCases & {
   durability: Durability;
   log: EngineLog;
   /** Drains the lanes within the time, and ends everything. */
@@ -108,6 +95,8 @@ export type HostedEngine = {
 };
 
 const stopTimeoutMsDefault = 4_000;
+/** How the operator log names the host. */
+const byHost: ActedBy = { actor: 'library', requestId: null };
 
 /** Offers an engine to a host. */
 export function firstcomeOn(engine: HostedEngine): Firstcome {
@@ -120,12 +109,13 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
   return {
     durability: engine.durability,
     createCoupon: async (coupon) =>
-      running().createCoupon(checkNewCoupon(coupon)).catch(inHostNames),
+      running().createCoupon(checkNewCoupon(coupon), byHost).catch(inHostNames),
     claim: async (command) => claimWith(running(), command),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
-      running().changeCoupon(checkCouponName(name), checkChange(change)).catch(inHostNames),
-    addStock: async (addition) => running().addStock(checkAddition(addition)).catch(inHostNames),
+      running().changeCoupon(checkCouponName(name), checkChange(change), byHost).catch(inHostNames),
+    addStock: async (addition) =>
+      running().addStock(checkAddition(addition), byHost).catch(inHostNames),
     async findClaim(couponName, userId) {
       checkHolder(couponName, userId);
       return running().readClaims.find(couponName, userId);

@@ -46,7 +46,11 @@ export function auditAnswers({ head, operations, seen, dump }: AnswersInput): Au
 }
 
 function acknowledgedAreStored({ claims }: SeenAnswers, sale: Sale | undefined): RuleReport {
-  const findings = new RuleFindings('R3', 'what was acknowledged is stored as it was shown');
+  const findings = new RuleFindings(
+    'R3',
+    'what was acknowledged is stored as it was shown',
+    'no answer showed a claim',
+  );
   const stored = new Map(sale?.held.map(({ claim }) => [claim.user_id, claim]));
   for (const [user, { claimId, position, claimedAt, key = null }] of claims) {
     findings.checked += 1;
@@ -70,7 +74,11 @@ function acknowledgedAreStored({ claims }: SeenAnswers, sale: Sale | undefined):
 }
 
 function storedAreAcknowledged(seen: SeenAnswers, sale: Sale | undefined): RuleReport {
-  const findings = new RuleFindings('R4', 'every stored claim was acknowledged, or is undecided');
+  const findings = new RuleFindings(
+    'R4',
+    'every stored claim was acknowledged, or is undecided',
+    'no claim is stored',
+  );
   for (const { claim } of sale?.held ?? []) {
     findings.checked += 1;
     const { user_id: user, position } = claim;
@@ -81,14 +89,22 @@ function storedAreAcknowledged(seen: SeenAnswers, sale: Sale | undefined): RuleR
 }
 
 function oneAnswerPerUser({ claims, contradictions }: SeenAnswers): RuleReport {
-  const findings = new RuleFindings('R7', 'all answers to a user show one claim');
+  const findings = new RuleFindings(
+    'R7',
+    'all answers to a user show one claim',
+    'no answer showed a claim',
+  );
   findings.checked = claims.size;
   for (const contradiction of contradictions) findings.violation(() => contradiction);
   return findings.end();
 }
 
 function readsAgree({ reads }: SeenAnswers, sale: Sale | undefined): RuleReport {
-  const findings = new RuleFindings('R9', 'after the load every node shows the stored stock');
+  const findings = new RuleFindings(
+    'R9',
+    'after the load every node shows the stored stock',
+    'no node was read after the load',
+  );
   const { amount, remaining_amount: remaining } = sale?.coupon ?? {};
   for (const read of reads) {
     if (read.amount === undefined) {
@@ -108,7 +124,11 @@ function readsAgree({ reads }: SeenAnswers, sale: Sale | undefined): RuleReport 
 
 /** A refusal is only right when the coupon is sold out in the end: its stock never grows. */
 function everyUserIsDecided(seen: SeenAnswers, sale: Sale | undefined): RuleReport {
-  const findings = new RuleFindings('R18', 'every user got a decision, and enough happened');
+  const findings = new RuleFindings(
+    'R18',
+    'every user got a decision, and enough happened',
+    'no user got a decision',
+  );
   findings.checked = seen.claims.size + seen.refusals;
   const stored = sale?.held.length ?? 0;
   if (seen.refusals > 0 && stored < seen.units) {

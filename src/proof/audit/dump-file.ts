@@ -31,15 +31,23 @@ export async function writeDump(file: string, dump: Dump): Promise<void> {
 
 /** Reads a file of `writeDump`. Throws when it is not a dump, or when `assertDump` throws. */
 export async function readDump(file: string): Promise<Dump> {
-  const dump: Dump = JSON.parse(await readFile(file, 'utf8'));
+  const text = await readFile(file, 'utf8');
+  let dump: Dump;
+  try {
+    dump = JSON.parse(text);
+  } catch {
+    throw new RecordingError(`this is not a dump: ${advice}`);
+  }
   assertDump(dump);
   return dump;
 }
 
+const advice = 'name a file that `firstcome audit --write-dump` wrote';
+
 /** Throws when a row lacks a member that the rules compare, or contains an invalid time. */
 export function assertDump(dump: Dump): void {
   if (dump.dump !== 'firstcome' || dump.version !== 1)
-    throw new RecordingError('this is not a dump');
+    throw new RecordingError(`this is not a dump: ${advice}`);
   assertRows('coupons', dump.coupons, {
     texts: ['id', 'name', 'ledger_seq'],
     ints: ['amount', 'remaining_amount'],

@@ -18,15 +18,18 @@ export async function readHistory(file: string): Promise<RecordedHistory> {
       reading.history.notes.push(`line ${line.number} is cut off and ignored`);
     } else reading.add(line);
   });
-  if (reading === undefined) throw new RecordingError('the history is empty');
+  if (reading === undefined) throw new RecordingError(`the history is empty: ${advice}`);
   return reading.finish();
 }
 
+const advice = 'name the history of a `firstcome drill`';
+
 function toHead(line: Line): HistoryHead {
-  const value = parseObject(line);
+  const value = parseHead(line);
   const head = new Members(line.number, value);
-  if (value.history !== 'firstcome') head.fail('is not the head of a history');
-  if (value.version !== 1) head.fail('version is not 1');
+  if (value.history !== 'firstcome') head.fail(`is not the head of a history: ${advice}`);
+  if (value.version !== 1)
+    head.fail('version is not 1: audit it with the release that recorded it');
   head.text('scenario');
   head.number('seed');
   head.time('started_at');
@@ -35,6 +38,14 @@ function toHead(line: Line): HistoryHead {
     head.fail('nodes is not a list of texts');
   }
   return value as HistoryHead;
+}
+
+function parseHead(line: Line): Record<string, unknown> {
+  try {
+    return parseObject(line);
+  } catch (error) {
+    throw new RecordingError(`${(error as Error).message}: ${advice}`);
+  }
 }
 
 class HistoryReading {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted, whole } from '../numbers.ts';
 import type { AuditReport } from './audit.ts';
-import type { RuleReport } from './verdict.ts';
+import { decisiveRules, type RuleReport } from './verdict.ts';
 
 const ruleWidth = 4;
 const verdictWidth = 7;
@@ -13,22 +13,34 @@ export function reportLines(report: AuditReport, columns = 80): string[] {
   const { head, operations, storedClaims, rules, verdict, notes } = report;
   const count = counted(operations, 'operation');
   const what = `${head.scenario}, seed ${head.seed}: ${count}, ${counted(storedClaims, 'claim')} stored`;
-  const decisive = rules.filter((rule) => rule.verdict === verdict).map(({ rule }) => rule);
+  const decisive = decisiveRules(rules);
   return [
     ...wrapped(what, columns, ''),
     ...notes.flatMap((note) => wrapped(`note: ${note}`, columns, '')),
     '',
     ...rules.flatMap((rule) => ruleLines(rule, columns)),
     '',
-    `verdict: ${verdict}${verdict === 'passed' ? '' : ` (${decisive.join(', ')})`}`,
+    `rules: ${ruleCounts(rules)}`,
+    `verdict: ${verdict}${decisive.length === 0 ? '' : ` (${decisive.join(', ')})`}`,
   ];
+}
+
+/** How many rules had which result, such as `14 passed, 3 skipped`. */
+export function ruleCounts(rules: readonly RuleReport[]): string {
+  const counts = (['failed', 'unknown', 'passed', 'skipped'] as const).map((verdict) => {
+    return [verdict, rules.filter((rule) => rule.verdict === verdict).length] as const;
+  });
+  return counts
+    .filter(([, count]) => count > 0)
+    .map(([verdict, count]) => `${count} ${verdict}`)
+    .join(', ');
 }
 
 function ruleLines(report: RuleReport, columns: number): string[] {
   const { rule, verdict, checked, title, violations, violationsTotal, notes } = report;
   const count = checked === 0 ? '-' : whole(checked);
   const [first = '', ...others] = wrapped(
-    checked === 0 ? `${title} (nothing to check)` : title,
+    title,
     Math.max(20, columns - ruleWidth - verdictWidth - checkedWidth - 6),
     '',
   );

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../numbers.ts';
 
-/** The result of a rule or of the whole audit. `unknown` is not a pass: there was too little to judge. */
+/** The result of the whole audit. `unknown` is not a pass: there was too little to judge. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
+
+/** The result of a rule. `skipped` is not a pass: there was nothing to check. */
+export type RuleVerdict = Verdict | 'skipped';
 
 /** The findings of one rule. */
 export type RuleReport = {
@@ -10,7 +13,7 @@ export type RuleReport = {
   rule: string;
   /** The guarantee of the rule, as a sentence that is true when it passed. */
   title: string;
-  verdict: Verdict;
+  verdict: RuleVerdict;
   /** The number of things that were compared; each rule defines them. */
   checked: number;
   /** The first ten violations. */
@@ -28,15 +31,18 @@ export class RuleFindings {
   checked = 0;
   readonly #rule: string;
   readonly #title: string;
+  readonly #emptyBecause: string;
   readonly #violations: string[] = [];
   readonly #notes: string[] = [];
   #violationsTotal = 0;
   #notesTotal = 0;
   #undecided = false;
 
-  constructor(rule: string, title: string) {
+  /** `emptyBecause` says why the rule had nothing to check, if it had nothing. */
+  constructor(rule: string, title: string, emptyBecause: string) {
     this.#rule = rule;
     this.#title = title;
+    this.#emptyBecause = emptyBecause;
   }
 
   /** Keeps the first ten as texts, and calls `describe` only for those. */
@@ -57,32 +63,45 @@ export class RuleFindings {
   }
 
   end(): RuleReport {
-    if (this.#undecidedByEmptiness()) this.undecided('nothing to check, which proves nothing');
-    const failed = this.#violationsTotal > 0;
+    const verdict = this.#verdict();
     const left = this.#notesTotal - this.#notes.length;
     return {
       rule: this.#rule,
       title: this.#title,
-      verdict: failed ? 'failed' : this.#undecided ? 'unknown' : 'passed',
+      verdict,
       checked: this.checked,
       violations: this.#violations,
       violationsTotal: this.#violationsTotal,
-      notes: left > 0 ? [...this.#notes, `and ${counted(left, 'note')} more`] : this.#notes,
+      notes: [
+        ...(verdict === 'skipped' ? [`nothing to check: ${this.#emptyBecause}`] : []),
+        ...this.#notes,
+        ...(left > 0 ? [`and ${counted(left, 'note')} more`] : []),
+      ],
     };
   }
 
-  #undecidedByEmptiness(): boolean {
-    return this.checked === 0 && this.#violationsTotal === 0 && essentialRules.has(this.#rule);
+  #verdict(): RuleVerdict {
+    if (this.#violationsTotal > 0) return 'failed';
+    if (this.#undecided) return 'unknown';
+    return this.checked === 0 ? 'skipped' : 'passed';
   }
 }
 
-/** Rules without which a run proves nothing. Any other rule without anything to check passes. */
+/** Rules without which a run proves nothing: a run that skips one of them is `unknown`. */
 const essentialRules = new Set(['R1', 'R2', 'R3', 'R8', 'R18']);
 
-/** The verdict over all rules: one `failed` fails all, and one `unknown` leaves all unknown. */
+/** The verdict over all rules: one that failed fails all, and one that leaves the run open leaves it `unknown`. */
 export function overallVerdict(reports: readonly RuleReport[]): Verdict {
   if (reports.some(({ verdict }) => verdict === 'failed')) return 'failed';
-  return reports.length === 0 || reports.some(({ verdict }) => verdict === 'unknown')
-    ? 'unknown'
-    : 'passed';
+  return reports.length === 0 || reports.some(leavesOpen) ? 'unknown' : 'passed';
+}
+
+/** The rules that decide the verdict; none where all is well. */
+export function decisiveRules(reports: readonly RuleReport[]): string[] {
+  const failed = reports.filter(({ verdict }) => verdict === 'failed');
+  return (failed.length > 0 ? failed : reports.filter(leavesOpen)).map(({ rule }) => rule);
+}
+
+function leavesOpen({ rule, verdict }: RuleReport): boolean {
+  return verdict === 'unknown' || (verdict === 'skipped' && essentialRules.has(rule));
 }

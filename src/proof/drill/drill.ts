@@ -3,27 +3,29 @@
  * The drill: many simulated clients send requests to a service and record what each of them sees. It knows the HTTP
  * contract and shares no code with the engine, so that its findings do not depend on what it tests.
  */
-import { writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileProblem } from '../file-problem.ts';
 import type { HistoryHead } from '../history.ts';
 import type { SeenAnswers } from '../seen-answers.ts';
 import { AnswerCollector } from './answer-collector.ts';
+import { archiveCoupons } from './archive-coupons.ts';
 import { Clients } from './clients.ts';
 import type { Completion } from './completion.ts';
 import { createCoupons, DrillError } from './create-coupons.ts';
 import { Display, type Terminal } from './display.ts';
 import { HistoryWriter, noRecorder } from './history-writer.ts';
+import { notJudged } from './judgement.ts';
 import { type LastRead, readFinalState, UserSample } from './last-reads.ts';
 import { type DrillOptions, type DrillSettings, resolveOptions } from './options.ts';
 import { scenarioOf } from './plan.ts';
 import { play } from './play.ts';
 import { Random } from './random.ts';
 import { type DrillReport, readMachine } from './report.ts';
-import { reportPage } from './report-page.ts';
 import type { RoutedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 import { summaryOf } from './summary.ts';
+import { writeReports } from './write-reports.ts';
 
 const flushEveryMs = 500;
 const sampleStream = 3;
@@ -39,6 +41,8 @@ type DrillContext = {
   now(): number;
   signal: AbortSignal;
   onCreated(names: string[]): Promise<void>;
+  /** Archives the coupons, and reports those that stay. */
+  archive(names: string[]): Promise<void>;
 };
 
 /** The results of a drill: its report, and what its audit needs. */
@@ -53,7 +57,8 @@ export type DrillRun = {
  * Plays a scenario and writes its history and the requested reports. When `signal` aborts, the load ends early, waits
  * for the requests under way, and writes everything as after a full run. Throws `DrillOptionsError` for invalid
  * options, and `DrillError` when the service cannot be drilled. Calls `onCreated` with the names of the coupons before
- * the load starts; the drill ends if that throws. Until then no file is written.
+ * the load starts; the drill ends if that throws. Until then no file is written. However the drill ends, it archives its
+ * coupons.
  */
 export async function runDrill(
   options: DrillOptions,
@@ -87,20 +92,26 @@ export async function runDrill(
   const recorder = history ?? noRecorder;
   const clients = new Clients({ ...settings, claimApiKey, adminApiKey, recorder, now });
   const display = new Display(terminal);
+  const archive = async (names: string[]) => {
+    const left = await archiveCoupons(names, { ...settings, adminApiKey });
+    if (left.length > 0) terminal.write(`could not archive ${left.join(', ')}\n`);
+  };
   try {
     terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
     const report = await createCouponsAndPlay(
       {
-        ...{ settings, scenario, clients, history, collector, display, now, onCreated },
+        ...{ settings, scenario, clients, history, collector, display, now, onCreated, archive },
         signal: AbortSignal.any([signal, failing.signal]),
       },
       startedAt,
     );
     history?.close();
     if (history?.failure !== undefined) {
-      throw new DrillError(`${file} is not complete: ${history.failure.message}`);
+      const problem = fileProblem(history.failure, 'write');
+      throw new DrillError(`${file} is not complete: ${problem}`);
     }
-    writeReports(options, report);
+    // A later audit writes them again, with its verdict.
+    writeReports(options, report, notJudged('the audit has not ended'));
     terminal.write(`${summaryOf(report).join('\n')}\n`);
     return { report, head, ...(collector && { seen: seenBy(collector, report) }) };
   } finally {
@@ -117,13 +128,28 @@ function seenBy(collector: AnswerCollector, { options, lastReads }: DrillReport)
 }
 
 async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Promise<DrillReport> {
-  const { settings, scenario, clients, history, now, signal } = context;
+  const { settings, scenario, clients, now, signal } = context;
   // A node that accepts connections and never answers must not delay the drill.
   await Promise.race([clients.open(), delay(settings.timeoutMs, undefined, { ref: false })]);
   const sendContext = { clients, nodes: settings.urls.length, now, signal };
   const coupons = await createCoupons(sendContext, settings.urls, scenario.coupons);
   const names = coupons.map(({ name }) => name);
-  await context.onCreated(names);
+  try {
+    await context.onCreated(names);
+    const played = await playAndRead(context, startedAt, names);
+    return { ...played, coupons };
+  } finally {
+    await context.archive(names);
+  }
+}
+
+async function playAndRead(
+  context: DrillContext,
+  startedAt: Date,
+  names: string[],
+): Promise<Omit<DrillReport, 'coupons'>> {
+  const { settings, clients, history, now, signal } = context;
+  const sendContext = { clients, nodes: settings.urls.length, now, signal };
   history?.open();
   const sample = new UserSample(new Random(settings.seed, sampleStream));
   const onCompleted = (routed: RoutedRequest, completion: Completion) => {
@@ -142,19 +168,6 @@ async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Pro
       file !== undefined && {
         history: { file, events: history.events, operations: history.operations },
       }),
-    ...{ coupons, lastReads },
+    lastReads,
   };
-}
-
-function writeReports({ jsonReport, htmlReport }: DrillOptions, report: DrillReport): void {
-  if (jsonReport !== undefined) write(jsonReport, `${JSON.stringify(report, null, 2)}\n`);
-  if (htmlReport !== undefined) write(htmlReport, reportPage(report));
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new DrillError(`${file} cannot be written: ${(error as Error).message}`);
-  }
 }

@@ -2,51 +2,31 @@
 
 import { counted, millis, seconds, whole } from '../numbers.ts';
 import { drawBars } from '../plot/bar-plot.ts';
-import { type Drawing, escaped, frame, plotRules } from '../plot/drawing.ts';
+import { escaped } from '../plot/drawing.ts';
 import { drawLines } from '../plot/line-plot.ts';
 import { secondTicks } from '../plot/scale.ts';
 import { labelOf, outcomeClasses } from './completion.ts';
+import type { Judgement } from './judgement.ts';
 import type { DrillReport } from './report.ts';
+import { figure, reportStyle, table } from './report-elements.ts';
+import { rulesSection, verdictBanner } from './report-verdict.ts';
 import { generatorLine } from './summary.ts';
 
-const colours = Object.fromEntries(
-  outcomeClasses.map((name): [string, string] => [name, `var(--${name})`]),
-);
-
-const style = `
-:root { color-scheme: light dark; --back: #fff; --text: #1c1f23; --soft: #5b636d; --grid: #d8dce1;
-  --won: #1a7f4b; --refused: #3b6fb6; --shed: #c77700; --unsent: #8e5bb5; --unknown: #c0392b;
-  --other: #8a8f98; }
-@media (prefers-color-scheme: dark) { :root { --back: #14171a; --text: #e6e8ea; --soft: #a3abb4;
-  --grid: #343a41; --won: #46c086; --refused: #6ea3ea; --shed: #f0a63c; --unsent: #bd8fe0;
-  --unknown: #f2766a; --other: #9aa1aa; } }
-body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif;
-  max-width: 760px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .2rem .5rem; border-bottom: 1px solid var(--grid); }
-th:first-child, td:first-child { text-align: left; }
-th { overflow-wrap: break-word; color: var(--soft); font-weight: 600; }
-figure { margin: 1rem 0; }
-svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 13px; }
-.grid { stroke: var(--grid); }
-${plotRules(colours).join('\n')}
-.limit { border: 2px solid var(--unknown); padding: .5rem .8rem; }
-`;
-
-/** The report as one self-contained HTML page: no script, no font, no external image. */
-export function reportPage(report: DrillReport): string {
+/** The report as one self-contained HTML page: no script, no font, no external image. The verdict comes first. */
+export function reportPage(report: DrillReport, judgement: Judgement): string {
   const title = `Drill: ${report.scenario}, seed ${report.seed}`;
   const limit = report.generator.isLimit ? ' class="limit"' : '';
   return `${[
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escaped(title)}</title><style>${style}</style></head><body>`,
+    `<title>${escaped(title)}</title><style>${reportStyle}</style></head><body>`,
+    verdictBanner(judgement),
     `<h1>${escaped(title)}</h1>`,
     `<p>${escaped(introductionTo(report))}</p>`,
     `<p${limit}>${escaped(`${upperFirst(generatorLine(report))}.`)}</p>`,
     totalsTable(report),
+    ...rulesSection(judgement),
     '<h2>Latency</h2>',
     '<p>Latency counts from the planned time of a request, so a slow answer cannot hide the requests behind it.</p>',
     percentilesTable(report),
@@ -113,7 +93,7 @@ function curvePlot({ latencyCurve }: DrillReport): string {
   const finite = latencyCurve.filter(([percent]) => percent < 100);
   const nines = (percent: number) => -Math.log10(1 - percent / 100);
   const end = Math.max(1, ...finite.map(([percent]) => nines(percent)));
-  const xTicks = [0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
+  const xTicks = [50, 90, 99, 99.9, 99.99, 99.999, 99.9999]
     .filter((percent) => nines(percent) <= end)
     .map((percent) => ({ at: nines(percent), text: `${percent} %` }));
   const points = finite.map(([percent, ms]): [number, number] => [nines(percent), ms]);
@@ -152,14 +132,6 @@ function outcomesPlot({ series }: DrillReport): string {
   return figure(plot);
 }
 
-function figure({ title, elements }: Drawing): string {
-  return [
-    `<figure><svg viewBox="0 0 ${frame.width} ${frame.height}" role="img" aria-label="${escaped(title)}">`,
-    ...elements,
-    '</svg></figure>',
-  ].join('\n');
-}
-
 function outcomesTable({ outcomes, totals }: DrillReport): string {
   const rows = Object.entries(outcomes).sort(([, a], [, b]) => b - a);
   return table(
@@ -189,6 +161,7 @@ function phasesTable({ phases }: DrillReport): string {
       ...[whole(phase.answers.shed), whole(phase.answers.unsent), whole(phase.answers.unknown)],
       ...[phase.latencyMs.p50, phase.latencyMs.p99, phase.shedMs.p99].map(millis),
     ]),
+    'wide',
   );
 }
 
@@ -199,6 +172,7 @@ function lastReadsTable({ lastReads }: DrillReport): string {
       ...[coupon, url, outcome],
       ...[remainingAmount, amount].map((units) => (units === undefined ? '' : whole(units))),
     ]),
+    'wide',
   );
 }
 
@@ -207,13 +181,6 @@ function optionsTable({ options }: DrillReport): string {
     ['option', 'value'],
     Object.entries(options).map(([name, value]) => [name, JSON.stringify(value)]),
   );
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (tag: string, texts: readonly string[]) =>
-    `<tr>${texts.map((text) => `<${tag}>${escaped(text)}</${tag}>`).join('')}</tr>`;
-  const heading = head.every((text) => text === '') ? [] : [cells('th', head)];
-  return `<table>${[...heading, ...rows.map((row) => cells('td', row))].join('\n')}</table>`;
 }
 
 function upperFirst(text: string): string {

@@ -73,23 +73,23 @@ function cutsOf({ nodes }: Rig): Record<string, number> {
 /** Row 29: the network between some nodes and the database loses everything, or breaks connections, or is slow. */
 export const partitioned: FaultRow = {
   row: 29,
-  name: 'network to the database parted',
+  name: 'network to the database partitioned',
   faultSeconds: 7,
   isFelt: true,
   async inject(injection) {
     const { rig, chance } = injection;
     const isWhole = chance.happens(0.5);
-    const parted = isWhole ? rig.nodes : rig.nodes.slice(1);
+    const affected = isWhole ? rig.nodes : rig.nodes.slice(1);
     const kind = chance.pick(['black hole', 'answers lost', 'connections refused', 'throttled']);
-    await injection.fault(`${kind}, ${parted.length} of ${rig.nodes.length} nodes`, async () => {
-      for (const { proxy } of parted) {
+    await injection.fault(`${kind}, ${affected.length} of ${rig.nodes.length} nodes`, async () => {
+      for (const { proxy } of affected) {
         if (kind === 'black hole') proxy.blackHole(true);
         else if (kind === 'answers lost') proxy.cutWhen = () => 'silence';
         else if (kind === 'connections refused') await proxy.refuse();
         else proxy.slowWhen = () => ({ delayMs: 250, bytesPerSecond: 5000 });
       }
       await injection.pause(chance.between(3000, 6000));
-      for (const { proxy } of parted) {
+      for (const { proxy } of affected) {
         proxy.heal();
         await proxy.accept();
       }

@@ -13,6 +13,7 @@ const parsers: Record<number, (value: string) => unknown> = {
   [pg.types.builtins.FLOAT8]: Number,
   [pg.types.builtins.TEXT]: String,
   [pg.types.builtins.UUID]: String,
+  [pg.types.builtins.JSONB]: JSON.parse,
   [pg.types.builtins.TIMESTAMPTZ]: toRfc3339,
 };
 

@@ -17,6 +17,8 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_holders', 'view_coupon', 'change_coupon', 'add_stock'],
   ...['installation_identity', 'require_primary', 'add_stock_2'],
   ...['coupon_holders_2', 'coupon_holders_under_lock'],
+  ...['refuse_operator_log_change', 'coupon_in_log'],
+  ...['view_coupon_2', 'change_coupon_2', 'add_stock_3'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -30,6 +32,9 @@ const meanings: Record<string, ConstraintMeaning> = {
   coupons_remaining_within_amount: { rule: 'own' },
   coupons_ledger_seq_at_least_one: { rule: 'own' },
   coupons_window_order: { field: 'closes_at', message: 'must be later than opens_at' },
+  coupons_kept_window_order: { field: 'closes_at', message: 'must be later than opens_at' },
+  coupons_archived_is_closed: { rule: 'own' },
+  coupons_kept_while_archived: { rule: 'own' },
   claims_user_id_length: { field: 'user_id', message: text },
   claims_position_at_least_one: { rule: 'own' },
   claims_one_per_user: { rule: 'own' },
@@ -37,6 +42,9 @@ const meanings: Record<string, ConstraintMeaning> = {
   installation_has_one_row: { rule: 'own' },
   installation_only_row_is_true: { rule: 'own' },
   installation_primary_key: { rule: 'own' },
+  operator_log_primary_key: { rule: 'own' },
+  operator_log_actor_known: { rule: 'own' },
+  operator_log_action_known: { rule: 'own' },
   stock_ledger_seq_at_least_one: { rule: 'own' },
   stock_ledger_one_per_batch: { isVoid: true },
   stock_ledger_kind_known: { rule: 'own' },

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { DatabaseFault, toDatabaseFault } from './pg-error.ts';
+import { brokeConnection, DatabaseFault, toDatabaseFault } from './pg-error.ts';
 
 function serverError(code: string, members: Partial<pg.DatabaseError> = {}): pg.DatabaseError {
   return Object.assign(new pg.DatabaseError('a message of the server', 1, 'error'), {
@@ -69,6 +69,29 @@ describe('toDatabaseFault: an error that does not show whether the commit happen
     const fault = toDatabaseFault(error);
     expect(fault).toMatchObject({ reason: 'lost', effect: 'unknown' });
     expect(fault.cause).toBe(error);
+  });
+});
+
+describe('brokeConnection', () => {
+  it.each([
+    ['a reset socket', Object.assign(new Error('reset'), { code: 'ECONNRESET' })],
+    ['no answer in time', new Error('the database did not answer in time')],
+    ['an error of the server without a code', new pg.DatabaseError('?', 1, 'error')],
+    ['a server that stops', serverError('57P01')],
+    ['a crash of the server', serverError('57P02')],
+    ['a protocol error', serverError('08P01')],
+  ])('a connection broke after %s', (_, error) => {
+    expect(brokeConnection(toDatabaseFault(error))).toBe(true);
+  });
+
+  it.each([
+    ['a full disk', serverError('53100')],
+    ['an input or output error', serverError('58030')],
+    ['an internal error', serverError('XX000')],
+    ['a server that takes no writes', serverError('25006')],
+    ['a statement timeout', serverError('57014')],
+  ])('no connection broke after %s', (_, error) => {
+    expect(brokeConnection(toDatabaseFault(error))).toBe(false);
   });
 });
 

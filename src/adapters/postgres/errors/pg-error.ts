@@ -127,6 +127,18 @@ function withoutValues({ sqlState, constraint }: Refusal): Error {
   return Object.assign(new Error(`SQLSTATE ${sqlState}${by}`), { code: sqlState });
 }
 
+// The server ends the session when it stops or restarts after a crash; a proxy ends it with a protocol error.
+const endsSession = /^(?:08|57P)/;
+
+/**
+ * Whether a lost answer means that the connection broke. After most errors of the server, such as a full disk, it did
+ * not: the server only does not say whether the commit happened.
+ */
+export function brokeConnection({ reason, cause }: DatabaseFault): boolean {
+  if (reason !== 'lost') return false;
+  return !isServerError(cause) || cause.code === undefined || endsSession.test(cause.code);
+}
+
 /** Whether a session did not find our tables or functions: they do not exist, or are in another schema. */
 export function lacksTables(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };

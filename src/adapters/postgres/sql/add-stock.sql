@@ -1,9 +1,10 @@
 -- Adds units to a coupon once per batch id and returns the outcome with the coupon. Returns no row if there is no such
 -- coupon. 'key_reused': this batch id has added another number of units. 'announced': the coupon is sold out, and the
 -- addition needs the returned announced_seq; both come without the coupon. An announced_seq that no longer counts is
--- answered by a new one. The function reads no holders; they are read after it, under the lock that it has taken.
+-- answered by a new one. The holders are read under the lock that the function has taken.
 -- Locks: the coupon's row, in turn with the batches of claims.
 -- Indexes: coupons_name_unique, stock_ledger_one_per_batch, claims_one_per_position.
 select outcome, announced_seq, (coupon).id, (coupon).name, (coupon).amount, (coupon).remaining_amount, (coupon).opens_at,
-  (coupon).closes_at, (coupon).paused, (coupon).state, coupon_holders_under_lock((coupon).id, $5::integer) as holders
-from add_stock_2($1::text, $2::integer, $3::uuid, $4::bigint, 0)
+  (coupon).closes_at, (coupon).paused, (coupon).archived, (coupon).state,
+  coupon_holders_under_lock((coupon).id, $7::integer) as holders
+from add_stock_3($1::text, $2::integer, $3::uuid, $4::bigint, $5::text, $6::text)

@@ -1,9 +1,9 @@
 -- Compares the stock of coupons after id $1, at most $2 of them, with the last row of their ledger, and finds the claims of
 -- coupons that do not exist, between the same ids. Returns by how many units they disagree, and which coupons do, $3 of
--- them at most.
+-- them at most. All coupons are compared; amount and remaining leave archived ones out.
 -- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key and claims_one_per_position, each once a coupon.
 with recursive page as (
-  select id, name, amount, remaining_amount, ledger_seq from coupons
+  select id, name, amount, remaining_amount, ledger_seq, archived from coupons
   where require_primary() and id > $1::bigint
   order by id
   limit $2::integer
@@ -52,8 +52,8 @@ differing as (
 select
   (select count(*) from page)::integer as coupons,
   (select max(id) from page) as last_id,
-  coalesce((select sum(amount) from page), 0)::double precision as amount,
-  coalesce((select sum(remaining_amount) from page), 0)::double precision as remaining,
+  coalesce((select sum(amount) from page where not archived), 0)::double precision as amount,
+  coalesce((select sum(remaining_amount) from page where not archived), 0)::double precision as remaining,
   coalesce((select sum(units) from compared), 0)::double precision as difference,
   (
     select json_agg(json_build_object('coupon', d.name, 'units', d.units) order by d.id)::text

@@ -1,4 +1,5 @@
--- Creates a coupon and the first row of its ledger. Returns no row if the name is taken, also by a creation in progress.
+-- Creates a coupon, the first row of its ledger, and a row of the operator log. Returns no row if the name is taken, also
+-- by a creation in progress.
 -- Locks: the new row. Index: coupons_name_unique.
 with created as (
   insert into coupons (name, amount, remaining_amount, opens_at, closes_at, ledger_seq, decided_at, created_at)
@@ -8,7 +9,10 @@ with created as (
 ), granted as (
   insert into stock_ledger (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at)
   select id, 1, $5::uuid, 'grant', amount, null, remaining_amount, created_at from created
+), logged as (
+  insert into operator_log (at, actor, action, coupon_name, after, request_id)
+  select created_at, $6::text, 'create_coupon', name, coupon_in_log(created), $7::text from created
 )
-select id, name, amount, remaining_amount, opens_at, closes_at, paused,
+select id, name, amount, remaining_amount, opens_at, closes_at, paused, archived,
   coupon_state(opens_at, closes_at, paused, decided_at) as state
 from created

@@ -1,6 +1,11 @@
 -- Reads coupons by name with their first $2 holders, in one snapshot: amount minus remaining is the number of claims.
+-- An archived coupon shows the sale window and the pause that are kept for it.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_position.
-select id, name, amount, remaining_amount, opens_at, closes_at, paused,
+select id, name, amount, remaining_amount,
+  case when archived then kept_opens_at else opens_at end as opens_at,
+  case when archived then kept_closes_at else closes_at end as closes_at,
+  case when archived then kept_paused else paused end as paused,
+  archived,
   coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state,
   coupon_holders_2(id, $2::integer) as holders
 from coupons

@@ -13,7 +13,7 @@ export function drillCommand(
     .description(
       'Simulates a crowd of clients of a running service, records what each of them saw, and ' +
         'audits it against the database: DATABASE_URL, or the bundled PostgreSQL in DATA_DIR ' +
-        'while it runs here. The drill leaves its coupons in the database. ' +
+        'while it runs here. The drill archives its coupons at its end. ' +
         'Exit code 0: passed; 1: failed, or ' +
         'could not be run; 2: wrong usage; 3: unknown.',
     )

@@ -30,6 +30,8 @@ const insteadOf: Record<string, Record<string, string>> = {
   },
   listCoupons: asCursor,
   listClaims: asCursor,
+  listUserClaims: asCursor,
+  listOperatorLog: asCursor,
 };
 
 /** The fault for a request of which one part breaks its schema. Names each field once. */

@@ -41,6 +41,15 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     meaning: 'The call needs a valid key, sent as `Authorization: Bearer`.',
   },
+  forbidden: {
+    status: 403,
+    title: 'Forbidden',
+    error: 'forbidden',
+    effect: 'none',
+    meaning:
+      'The key is valid, but not for this call: only the admin key may change coupons, the viewer key only reads, and ' +
+      'the claim key only claims and reads single claims.',
+  },
   cross_origin: {
     status: 403,
     title: 'Cross-origin request',

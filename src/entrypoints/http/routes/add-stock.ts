@@ -11,7 +11,7 @@ import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/{name}/stock`: adds units to a coupon. */
-export const addStockRoute: Route = (app, { addStock, log }) => {
+export const addStockRoute: Route = (app, { addStock, access, log }) => {
   app.post(
     '/api/coupons/:name/stock',
     {
@@ -33,11 +33,17 @@ export const addStockRoute: Route = (app, { addStock, log }) => {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { coupon, replayed } = await addStock({
-        name,
-        units: request.body.add,
-        idempotencyKey: request.headers['idempotency-key'],
-      });
+      const { coupon, replayed } = await addStock(
+        {
+          name,
+          units: request.body.add,
+          idempotencyKey: request.headers['idempotency-key'],
+        },
+        {
+          actor: access.actorOf(request),
+          requestId: request.id,
+        },
+      );
       if (replayed) reply.header('Idempotency-Replayed', 'true');
       else log.info({ requestId: request.id, coupon: name, add: request.body.add }, 'stock added');
       return toCouponBody(coupon, true);

@@ -6,8 +6,8 @@ import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
-/** `PATCH /api/coupons/{name}`: changes the sale window, pauses or resumes the sale. */
-export const changeCouponRoute: Route = (app, { changeCoupon, log }) => {
+/** `PATCH /api/coupons/{name}`: changes the sale window, pauses the sale, archives the coupon, or the reverse. */
+export const changeCouponRoute: Route = (app, { changeCoupon, access, log }) => {
   app.patch(
     '/api/coupons/:name',
     {
@@ -15,9 +15,11 @@ export const changeCouponRoute: Route = (app, { changeCoupon, log }) => {
       schema: {
         operationId: 'changeCoupon',
         tags: ['coupons'],
-        summary: 'Change the sale window, pause or resume',
+        summary: 'Change the sale window, pause, resume or archive',
         description:
-          'Members that are left out stay unchanged; null removes a limit of the window. An empty change is refused.',
+          'Members that are left out stay unchanged; null removes a limit of the window. An empty change is refused. ' +
+          'An archived coupon is closed and left out of lists; its claims stay. A change of its window or pause counts ' +
+          'once it is no longer archived.',
         params: CouponParams,
         querystring: NoQuery,
         body: onlyObject(
@@ -25,6 +27,7 @@ export const changeCouponRoute: Route = (app, { changeCoupon, log }) => {
             opens_at: Type.Optional(WindowTime),
             closes_at: Type.Optional(WindowTime),
             paused: Type.Optional(Type.Boolean()),
+            archived: Type.Optional(Type.Boolean()),
           },
           { minProperties: 1 },
         ),
@@ -37,9 +40,13 @@ export const changeCouponRoute: Route = (app, { changeCoupon, log }) => {
         opensAt: toWindowTime('opens_at', request.body.opens_at),
         closesAt: toWindowTime('closes_at', request.body.closes_at),
         paused: request.body.paused,
+        archived: request.body.archived,
       };
       assertWindowOrder(change.opensAt, change.closesAt);
-      const coupon = await changeCoupon(name, change);
+      const coupon = await changeCoupon(name, change, {
+        actor: access.actorOf(request),
+        requestId: request.id,
+      });
       log.info({ requestId: request.id, coupon: name, ...change }, 'coupon changed');
       return toCouponBody(coupon, true);
     },

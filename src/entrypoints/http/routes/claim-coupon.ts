@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyReply, RouteShorthandOptions } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Claim, ClaimOutcome } from '../../../core/claims/claim.ts';
 import { AppError } from '../../../core/errors.ts';
 import { fixedProblem, sendProblem } from '../problems/problem.ts';
 import { toProblemDetails } from '../problems/to-problem.ts';
-import type { HttpDependencies, Route } from '../route.ts';
+import type { Route } from '../route.ts';
 import { CouponName, IdempotencyKeyHeader, UserId } from '../schemas/fields.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
 export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRefused }) => {
+  const { errorHandler: answerError } = app;
   const engineFaults = new WeakSet<object>();
   const toOverloaded = (error: unknown): AppError => {
     if (error instanceof AppError && error.code === 'overloaded') return error;
@@ -22,17 +23,21 @@ export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRef
     '/api/coupons/claim',
     {
       config: { access: 'claim' },
-      errorHandler: countRefusals(claimRefused, (error) => engineFaults.has(error)),
+      // The engine counts only what reaches it, so claims that a hook, the parser or the schema refuses are counted here.
+      errorHandler(error, request, reply) {
+        if (!engineFaults.has(error)) claimRefused(toProblemDetails(error).code);
+        answerError(error, request, reply);
+      },
       schema: {
         operationId: 'claimCoupon',
         tags: ['claims'],
         summary: 'Claim one unit of a coupon for a user',
         description:
-          'Answered after the commit. Asking again with the same `Idempotency-Key` gives the same answer, with ' +
-          '`Idempotency-Replayed: true`; without one a repeat is 409 with the claim that is held.',
+          'The response is sent after the commit. A repeat with the same `Idempotency-Key` gets the same response, with ' +
+          '`Idempotency-Replayed: true`; a repeat without a key is 409 with the claim that the user holds.',
         headers: IdempotencyKeyHeader,
         body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
-        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 409, 503) },
+        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 409, 503) },
       },
     },
     async (request, reply) => {
@@ -104,18 +109,4 @@ function sendOverloaded(reply: FastifyReply, { code, detail }: AppError): void {
     overloads.set(detail, send);
   }
   send(reply);
-}
-
-/**
- * Counts claims that a hook, the parser or the schema refuses: the engine counts only what reaches it. Then the error
- * goes on to the server's own handler.
- */
-function countRefusals(
-  claimRefused: HttpDependencies['claimRefused'],
-  isCounted: (error: object) => boolean,
-): NonNullable<RouteShorthandOptions['errorHandler']> {
-  return (error, _request, reply) => {
-    if (!isCounted(error)) claimRefused(toProblemDetails(error).code);
-    reply.send(error);
-  };
 }

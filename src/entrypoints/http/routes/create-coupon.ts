@@ -7,7 +7,7 @@ import { couponPath, toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
 /** `POST /api/coupons`: creates a coupon. */
-export const createCouponRoute: Route = (app, { createCoupon, log }) => {
+export const createCouponRoute: Route = (app, { createCoupon, access, log }) => {
   app.post(
     '/api/coupons',
     {
@@ -31,7 +31,13 @@ export const createCouponRoute: Route = (app, { createCoupon, log }) => {
       const opensAt = toWindowTime('opens_at', request.body.opens_at) ?? null;
       const closesAt = toWindowTime('closes_at', request.body.closes_at) ?? null;
       assertWindowOrder(opensAt, closesAt);
-      const coupon = await createCoupon({ name, amount, opensAt, closesAt });
+      const coupon = await createCoupon(
+        { name, amount, opensAt, closesAt },
+        {
+          actor: access.actorOf(request),
+          requestId: request.id,
+        },
+      );
       log.info(
         { requestId: request.id, coupon: name, amount, opensAt, closesAt },
         'coupon created',

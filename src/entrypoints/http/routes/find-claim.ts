@@ -9,7 +9,7 @@ export const findClaimRoute: Route = (app, { readClaims }) => {
   app.get(
     '/api/coupons/:name/claims/:user_id',
     {
-      config: { access: 'claim' },
+      config: { access: 'claim-or-view' },
       schema: {
         operationId: 'findClaim',
         tags: ['claims'],

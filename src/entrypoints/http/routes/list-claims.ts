@@ -3,8 +3,10 @@ import { Readable } from 'node:stream';
 import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
+import { csvLines } from '../exports/claims-csv.ts';
+import { attachmentOf } from '../exports/content-disposition.ts';
 import type { Route } from '../route.ts';
-import { CouponParams, PageQuery } from '../schemas/fields.ts';
+import { CouponParams, NextCursor, onlyObject, PageQuery } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { couponPath, toClaimBody } from '../schemas/views.ts';
@@ -12,7 +14,19 @@ import { jsonType, sendHead } from '../send-head.ts';
 
 const csv = 'text/csv';
 const ndjson = 'application/x-ndjson';
+const extensions = { [csv]: 'csv', [ndjson]: 'ndjson' } as const;
 const mediaTypes = { [csv]: `${csv}; charset=utf-8`, [ndjson]: ndjson };
+
+const ClaimsQuery = onlyObject({
+  ...PageQuery.properties,
+  for: Type.Optional(
+    Type.Literal('spreadsheet', {
+      description:
+        'The response is CSV for a spreadsheet, whatever `Accept` says: it begins with a byte order ' +
+        "mark, and an apostrophe stands before text that would be a formula, such as `'=1+1`.",
+    }),
+  ),
+});
 
 /** `GET /api/coupons/{name}/claims`: the claims of a coupon, in pages or as one stream. */
 export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
@@ -25,46 +39,56 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
         tags: ['claims'],
         summary: 'List the claims of a coupon, in order of position',
         description:
-          'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed. ' +
+          'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed as a file. ' +
+          'New columns are only ever added at the end of the CSV lines. ' +
           'Unknown query parameters are refused.',
         params: CouponParams,
-        querystring: PageQuery,
+        querystring: ClaimsQuery,
         response: {
           200: {
             description: 'A page, or all claims as a stream',
+            headers: {
+              'Content-Disposition': {
+                type: 'string',
+                description: 'Of an export: `attachment` with a file name.',
+              },
+            },
             content: {
               'application/json': {
                 schema: Type.Object({
                   claims: Type.Array(ref(ClaimBody)),
-                  next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+                  next_cursor: NextCursor,
                 }),
               },
               [csv]: { schema: Type.String() },
               [ndjson]: { schema: Type.String() },
             },
           },
-          ...problemResponses(400, 401, 404, 503),
+          ...problemResponses(400, 401, 403, 404, 503),
         },
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { limit = pageLimitDefault, cursor } = request.query;
+      const { limit = pageLimitDefault, cursor, for: use = 'program' } = request.query;
       const afterPosition = positionOf(cursor);
       const accepted = accepts(request.raw).types(['application/json', csv, ndjson]);
-      const exported = accepted === csv || accepted === ndjson;
-      const type = exported ? mediaTypes[accepted] : jsonType;
+      const exported = use === 'spreadsheet' ? csv : accepted;
+      const isExport = exported === csv || exported === ndjson;
+      const type = isExport ? mediaTypes[exported] : jsonType;
       if (request.method === 'HEAD') {
         await readCoupons.assertExists(name);
+        if (isExport) reply.header('Content-Disposition', attachmentOf(name, extensions[exported]));
         return sendHead(reply, type);
       }
-      reply.header('Content-Type', type);
-      if (exported) {
+      if (isExport) {
         const pages = await readClaims.exportAll(name);
-        const lines = Readable.from(accepted === csv ? csvLines(pages) : jsonLines(pages));
+        const lines = exported === csv ? csvLines(pages, use) : jsonLines(pages);
+        reply.header('Content-Disposition', attachmentOf(name, extensions[exported]));
         // Fastify sends a stream as it is; the schema has the type of its text.
-        return reply.send(lines as unknown as string);
+        return reply.type(type).send(Readable.from(lines) as unknown as string);
       }
+      reply.header('Content-Type', type);
       const page = await readClaims.list({ couponName: name, afterPosition, limit });
       const last = page.claims.at(-1);
       const next = page.more && last !== undefined ? String(last.position) : null;
@@ -75,23 +99,6 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
     },
   );
 };
-
-async function* csvLines(pages: AsyncGenerator<Claim[]>): AsyncGenerator<string> {
-  yield 'position,user_id,claim_id,claimed_at\r\n';
-  for await (const claims of pages) {
-    yield claims
-      .map((claim) =>
-        [claim.position, csvField(claim.userId), claim.claimId, claim.claimedAt].join(','),
-      )
-      .join('\r\n')
-      .concat('\r\n');
-  }
-}
-
-/** Quotes the text where RFC 4180 requires it and changes nothing else. */
-function csvField(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
 
 async function* jsonLines(pages: AsyncGenerator<Claim[]>): AsyncGenerator<string> {
   for await (const claims of pages) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import { couponStates } from '../../../core/coupons/coupon.ts';
+import { textRule } from '../../../core/input-rules.ts';
 import type { Route } from '../route.ts';
-import { PageQuery } from '../schemas/fields.ts';
+import { NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
 import { CouponSummaryBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toCouponSummary } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
-/** `GET /api/coupons`: all coupons in order of creation, in pages. */
+/** `GET /api/coupons`: the coupons in order of creation or the newest first, in pages. */
 export const listCouponsRoute: Route = (app, { readCoupons }) => {
   app.get(
     '/api/coupons',
@@ -17,24 +19,44 @@ export const listCouponsRoute: Route = (app, { readCoupons }) => {
         operationId: 'listCoupons',
         tags: ['coupons'],
         summary: 'List coupons',
-        description: 'Unknown query parameters are refused.',
-        querystring: PageQuery,
+        description:
+          'Archived coupons are left out, unless `archived=true` asks for them alone. A page looks at a limited number of ' +
+          'coupons, so with filters it may be short or empty and still have a `next_cursor`. Unknown query parameters ' +
+          'are refused.',
+        querystring: onlyObject({
+          ...pageParameters,
+          state: Type.Optional(Type.Enum([...couponStates])),
+          name_prefix: Type.Optional(
+            Type.String({ ...textRule, description: 'The first characters of the name.' }),
+          ),
+          order: Type.Optional(
+            Type.Enum(['newest'], { description: 'The newest first; by default the oldest.' }),
+          ),
+          archived: Type.Optional(Type.Boolean()),
+        }),
         response: {
           200: Type.Object({
             coupons: Type.Array(ref(CouponSummaryBody)),
-            next_cursor: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+            next_cursor: NextCursor,
           }),
-          ...problemResponses(400, 401, 503),
+          ...problemResponses(400, 401, 403, 503),
         },
       },
     },
     async (request, reply) => {
-      const { limit = pageLimitDefault, cursor = '0' } = request.query;
+      const { limit = pageLimitDefault, cursor, ...filters } = request.query;
       if (request.method === 'HEAD') return sendHead(reply, jsonType);
-      const page = await readCoupons.list({ afterId: cursor, limit });
-      const next = page.more ? (page.coupons.at(-1)?.id ?? null) : null;
-      if (next !== null) linkNextPage(reply, { path: '/api/coupons', limit, cursor: next });
-      return { coupons: page.coupons.map(toCouponSummary), next_cursor: next };
+      const { coupons, next } = await readCoupons.list({
+        ...{ cursor, limit },
+        state: filters.state,
+        namePrefix: filters.name_prefix,
+        order: filters.order ?? 'oldest',
+        archived: filters.archived ?? false,
+      });
+      if (next !== null) {
+        linkNextPage(reply, { path: '/api/coupons', limit, cursor: next, filters });
+      }
+      return { coupons: coupons.map(toCouponSummary), next_cursor: next };
     },
   );
 };

@@ -17,7 +17,7 @@ export const metricsRoute: Route = (app, { metricsText, metricsType }) => {
         produces: ['text/plain'],
         response: {
           200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
-          ...problemResponses(401),
+          ...problemResponses(401, 403),
         },
       },
     },

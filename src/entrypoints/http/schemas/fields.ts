@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The fields that requests hold, and what is allowed in each. */
 import { type TProperties, Type } from 'typebox';
-import { amountMax } from '../../../core/coupons/coupon.ts';
+import { amountMax, couponStates } from '../../../core/coupons/coupon.ts';
 import {
   idempotencyKeyRule,
   pathTextRule,
@@ -19,8 +19,13 @@ export const allowedIn: Record<string, string> = {
   opens_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
   closes_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
   paused: 'must be true or false',
+  archived: 'must be true or false',
+  state: `must be one of ${couponStates.join(', ')}`,
+  name_prefix: 'must be a text of 1 to 255 characters without control characters',
+  order: 'must be newest',
   limit: 'must be a whole number from 1 to 1000',
   cursor: 'must be the next_cursor of the page before',
+  for: 'must be spreadsheet',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
 };
@@ -83,16 +88,23 @@ export function onlyObject<Properties extends TProperties>(
   return Type.Object(properties, { additionalProperties: false, ...options });
 }
 
-/** The page of a list. */
-export const PageQuery = onlyObject({
+/** The parameters of every page of a list. */
+export const pageParameters = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
-  cursor: Type.Optional(
-    Type.String({
-      pattern: '^[0-9]{1,18}$',
-      description: 'The `next_cursor` of the previous page.',
-    }),
-  ),
-});
+  cursor: cursorOf('^[0-9]{1,18}$'),
+};
+
+/** The page of a list. */
+export const PageQuery = onlyObject(pageParameters);
+
+/** The cursor of a list. */
+export function cursorOf(pattern: string) {
+  const description = 'The `next_cursor` of the previous page.';
+  return Type.Optional(Type.String({ pattern, description }));
+}
+
+/** The `next_cursor` of a page: null after the last one. */
+export const NextCursor = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
 /** No query parameters. */
 export const NoQuery = onlyObject({});

@@ -6,12 +6,16 @@ import { invalidRequest } from './validation.ts';
 /** The number of items in a page unless the caller sets `limit`. */
 export const pageLimitDefault = 100;
 
-/** Sets the `Link` to the next page. */
+/** Sets the `Link` to the next page, which repeats the `filters` of this one. */
 export function linkNextPage(
   reply: FastifyReply,
-  page: { path: string; limit: number; cursor: string },
+  page: { path: string; limit: number; cursor: string; filters?: Record<string, unknown> },
 ): void {
-  reply.header('Link', `<${page.path}?limit=${page.limit}&cursor=${page.cursor}>; rel="next"`);
+  const parameters = { limit: page.limit, cursor: page.cursor, ...page.filters };
+  const query = Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  reply.header('Link', `<${page.path}?${query.join('&')}>; rel="next"`);
 }
 
 /** The position after which a page begins: 0 for the first page. */

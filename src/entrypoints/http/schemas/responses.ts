@@ -14,6 +14,9 @@ const couponFields = {
   opens_at: WindowTime,
   closes_at: WindowTime,
   paused: Type.Boolean(),
+  archived: Type.Boolean({
+    description: 'An archived coupon is closed, whatever its window and pause.',
+  }),
   claims_url: Type.String({ description: 'The path of the claims of this coupon.' }),
 };
 

@@ -14,6 +14,7 @@ export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody
     opens_at: coupon.opensAt,
     closes_at: coupon.closesAt,
     paused: coupon.paused,
+    archived: coupon.archived,
     claims_url: `${couponPath(coupon.name)}/claims`,
   };
 }

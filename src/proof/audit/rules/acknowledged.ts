@@ -12,7 +12,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * coupon; all added stock.
  */
 export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R3', 'what was acknowledged is stored as it was shown');
+  const findings = new RuleFindings(
+    'R3',
+    'what was acknowledged is stored as it was shown',
+    'no answer showed a claim',
+  );
   for (const sale of sales) {
     for (const op of sale.ops) {
       if (!history.showsClaim(op)) continue;

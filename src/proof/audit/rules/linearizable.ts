@@ -13,7 +13,11 @@ const stepsMax = 2000;
  * exactly these holders? A search that takes too long gives up; if all do, the verdict is unknown.
  */
 export function isLinearizable({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R13b', 'some order of the operations explains all answers');
+  const findings = new RuleFindings(
+    'R13b',
+    'some order of the operations explains all answers',
+    'no sale is small enough to search',
+  );
   let gaveUp = 0;
   for (const sale of sales) {
     if (sale.isForeign || sale.coupon === undefined) continue;

@@ -22,7 +22,11 @@ const bucketMs = 100;
  * holds a claim.
  */
 export function serviceRecovers(evidence: Evidence): RuleReport {
-  const findings = new RuleFindings('R16', 'service recovers after faults, and no stock is stuck');
+  const findings = new RuleFindings(
+    'R16',
+    'service recovers after faults, and no stock is stuck',
+    'no fault ended in this history, and no units are left in an open sale',
+  );
   const { history, faults = [] } = evidence;
   const lastEnd = faults.reduce((last, { endMs }) => Math.max(last, endMs), 0);
   if (faults.length > 0 && Number.isFinite(lastEnd)) {

@@ -10,7 +10,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * last one.
  */
 export function noOversell({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R1', 'nothing is oversold, at any moment of the ledger');
+  const findings = new RuleFindings(
+    'R1',
+    'nothing is oversold, at any moment of the ledger',
+    'no coupon of this history is stored',
+  );
   const batches = new Map<string, string>();
   for (const sale of sales) {
     if (sale.coupon === undefined) continue;

@@ -7,7 +7,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * answer showed it. A coupon that other clients may have claimed cannot be judged.
  */
 export function noPhantom({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R4', 'every stored claim was requested by its user');
+  const findings = new RuleFindings(
+    'R4',
+    'every stored claim was requested by its user',
+    'no claim is stored for a coupon that only this drill used',
+  );
   for (const { name, held, isForeign, ops } of sales) {
     if (isForeign) {
       if (ops.length > 0) findings.note(`${name}: other clients may have claimed it, not judged`);

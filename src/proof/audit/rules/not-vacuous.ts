@@ -9,7 +9,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * the injected faults affected a client. Otherwise the verdict is `unknown`.
  */
 export function isNotVacuous({ history, sales, faults, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R18', 'enough happened to judge the run');
+  const findings = new RuleFindings(
+    'R18',
+    'enough happened to judge the run',
+    'no claim succeeded',
+  );
   const outcomes = new Set<string>();
   let isAnyAffected = false;
   for (let op = 0; op < history.count; op += 1) {

@@ -7,7 +7,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * claim there ever was (see `assumptions.ts`), so it holds at every row of the ledger.
  */
 export function onePerUser({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R2', 'a user holds at most one claim of a coupon');
+  const findings = new RuleFindings(
+    'R2',
+    'a user holds at most one claim of a coupon',
+    'no claim is stored',
+  );
   const claimIds = new Set<string>();
   for (const { name, held } of sales) {
     const users = new Set<string>();

@@ -9,7 +9,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * never goes back along the ledger. (The time of a void mark does not count, since it is no decision.)
  */
 export function orderIsRealTime({ sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R13', 'positions follow the order of the claims');
+  const findings = new RuleFindings(
+    'R13',
+    'positions follow the order of the claims',
+    'no claim is stored',
+  );
   for (const sale of sales) {
     checkPositions(sale, findings);
     checkLedger(sale, findings);

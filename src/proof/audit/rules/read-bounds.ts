@@ -13,7 +13,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * none that was requested after. Of two consecutive reads, the second never shows less.
  */
 export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R9', 'a read shows a state between request and answer');
+  const findings = new RuleFindings(
+    'R9',
+    'a read shows a state between request and answer',
+    'no read of a coupon was answered',
+  );
   for (const sale of sales) {
     const reads = sale.ops.filter((op) => {
       return history.operation(op) === 'read' && history.type(op) === 'ok';

@@ -11,7 +11,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * that gave units away covers exactly the claims of its positions, with its time.
  */
 export function recordsAgree({ dump, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R8', 'stock, claims and ledger agree');
+  const findings = new RuleFindings('R8', 'stock, claims and ledger agree', 'no coupon is stored');
   const ids = new Set(dump.coupons.map(({ id }) => id));
   for (const [name, rows] of [
     ['a claim', dump.claims],

@@ -13,7 +13,11 @@ import { hasWindowAsRequested } from './window.ts';
  *   an earlier attempt with an unknown outcome is stored all the same, it was decided after the refusal.
  */
 export function refusalsHold({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R5', 'a refused attempt never owns a claim');
+  const findings = new RuleFindings(
+    'R5',
+    'a refused attempt never owns a claim',
+    'no claim was refused',
+  );
   for (const sale of sales) {
     if (sale.isForeign) continue;
     const canStockCome = stockMayComeAfter(history, sale, options.soldOutDelayMs);

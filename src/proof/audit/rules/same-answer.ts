@@ -12,7 +12,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * The only exceptions are answers that decide nothing, and no answer.
  */
 export function sameAnswer({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R7', 'a retry always shows the same claim');
+  const findings = new RuleFindings(
+    'R7',
+    'a retry always shows the same claim',
+    'no answer showed a claim',
+  );
   for (const sale of sales) {
     eachUser(history, sale, (user, ops) => {
       const claims = ops.filter((op) => history.operation(op) === 'claim');

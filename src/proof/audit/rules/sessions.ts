@@ -10,7 +10,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * later attempts). And once a coupon is created, no operation returns that it does not exist.
  */
 export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R11', 'a claim once shown stays visible, on every node');
+  const findings = new RuleFindings(
+    'R11',
+    'a claim once shown stays visible, on every node',
+    'no claim was looked up after an answer showed it',
+  );
   for (const sale of sales) {
     checkExistence(history, sale, findings);
     eachUser(history, sale, (_user, ops) => checkLookUps(history, ops, findings));

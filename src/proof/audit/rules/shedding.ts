@@ -12,6 +12,7 @@ export function sheddingIsProper(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
     'R17',
     'rejections say when to retry, and nothing breaks without a fault',
+    'every request was served',
   );
   const { history } = evidence;
   const brokenMs: number[] = [];

@@ -14,7 +14,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * With added stock the answer may be older by `soldOutDelayMs`; without it, that delay has no effect.
  */
 export function soldOutIsTrue({ history, sales, options }: Evidence): RuleReport {
-  const findings = new RuleFindings('R10', 'sold_out is returned only while nothing is left');
+  const findings = new RuleFindings(
+    'R10',
+    'sold_out is returned only while nothing is left',
+    'no claim was refused as sold_out',
+  );
   for (const sale of sales) {
     const answers = sale.ops.filter((op) => {
       return history.operation(op) === 'claim' && history.outcome(op) === 'sold_out';

@@ -11,7 +11,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * R7 judge whether later answers fit what is stored.
  */
 export function unknownsResolve({ history, sales }: Evidence): RuleReport {
-  const findings = new RuleFindings('R6', 'each unknown outcome was either applied or not');
+  const findings = new RuleFindings(
+    'R6',
+    'each unknown outcome was either applied or not',
+    'no claim has an unknown outcome',
+  );
   const storedFor = new Map<string, string>();
   for (const { name, held } of sales) {
     for (const { claim } of held) storedFor.set(claim.claim_id, `${name} by ${claim.user_id}`);

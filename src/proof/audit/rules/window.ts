@@ -13,7 +13,11 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  */
 export function windowIsKept(evidence: Evidence): RuleReport {
   const { history, sales, dump } = evidence;
-  const findings = new RuleFindings('R12', 'claims are decided within the sale window');
+  const findings = new RuleFindings(
+    'R12',
+    'claims are decided within the sale window',
+    'no claim of a coupon whose window is as it was created',
+  );
   for (const sale of sales) {
     if (sale.coupon === undefined) continue;
     if (sale.isForeign || !hasWindowAsRequested(history, sale)) {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The operator log: who created or changed what. It is written in the transaction of each change, and never changed. */
+
+/** The operations that are logged. */
+export const operatorActions = [
+  'create_coupon',
+  'change_coupon',
+  'archive_coupon',
+  'unarchive_coupon',
+  'add_stock',
+] as const;
+
+/**
+ * What a change came with: the admin key or the next one, no key where none is needed, the library, or a command that
+ * works on the database.
+ */
+export const actors = ['admin', 'admin-next', 'anonymous', 'library', 'cli'] as const;
+
+/** One of `actors`. */
+export type Actor = (typeof actors)[number];
+
+/** Who makes a change, for the operator log. */
+export type ActedBy = {
+  actor: Actor;
+  /** The id of the HTTP request; null where there is none. */
+  requestId: string | null;
+};
+
+/** What the log records of a coupon, with the names of the API. */
+export type LoggedCoupon = {
+  amount: number;
+  remaining_amount: number;
+  opens_at: string | null;
+  closes_at: string | null;
+  paused: boolean;
+  archived: boolean;
+};
+
+/** One logged change. `before` is null for a creation. */
+export type OperatorLogEntry = {
+  id: string;
+  at: string;
+  actor: Actor;
+  action: (typeof operatorActions)[number];
+  couponName: string;
+  before: LoggedCoupon | null;
+  after: LoggedCoupon;
+  reason: string | null;
+  requestId: string | null;
+};
+
+/** The position of an entry in the log: its time in microseconds since 1970, and its id. */
+export type LogPosition = { microseconds: string; id: string };
+
+/** Reads a page of the log, the newest entry first. `next` is where the next page begins; undefined after the last one. */
+export type ReadOperatorLog = (query: {
+  before: LogPosition | undefined;
+  limit: number;
+}) => Promise<{ entries: OperatorLogEntry[]; next: LogPosition | undefined }>;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { ClaimCoupon } from './claims/claim-coupon.ts';
+import type { ReadClaims } from './claims/read-claims.ts';
+import type { AddStock } from './coupons/add-stock.ts';
+import type { ChangeCoupon } from './coupons/change-coupon.ts';
+import type { CreateCoupon } from './coupons/create-coupon.ts';
+import type { ReadCoupons } from './coupons/read-coupons.ts';
+import type { ErrorCode } from './errors.ts';
+import type { ReadOperatorLog } from './operator-log/operator-log.ts';
+
+/** The use cases of the core: what every entrypoint can call. */
+export type UseCases = {
+  claimCoupon: ClaimCoupon;
+  /** Returns a new UUID for a `ClaimCommand`. */
+  newClaimId(): string;
+  /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
+  claimRefused(code: ErrorCode): void;
+  readCoupons: ReadCoupons;
+  createCoupon: CreateCoupon;
+  changeCoupon: ChangeCoupon;
+  addStock: AddStock;
+  readClaims: ReadClaims;
+  readOperatorLog: ReadOperatorLog;
+};

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import {
+  actors,
+  type LogPosition,
+  type OperatorLogEntry,
+  operatorActions,
+} from '../../../core/operator-log/operator-log.ts';
+import type { Route } from '../route.ts';
+import { cursorOf, NextCursor, onlyObject, pageParameters, WindowTime } from '../schemas/fields.ts';
+import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { jsonType, sendHead } from '../send-head.ts';
+
+const loggedCoupon = {
+  amount: Type.Integer(),
+  remaining_amount: Type.Integer(),
+  opens_at: WindowTime,
+  closes_at: WindowTime,
+  paused: Type.Boolean(),
+  archived: Type.Boolean(),
+};
+const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
+
+const Entry = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  at: Type.String({ format: 'date-time' }),
+  actor: Type.Enum([...actors], {
+    description: 'Which key the call had. `anonymous`: none, where none is needed.',
+  }),
+  action: Type.Enum([...operatorActions]),
+  coupon_name: Type.String(),
+  before: Type.Union([Type.Object(loggedCoupon), Type.Null()]),
+  after: Type.Object(loggedCoupon),
+  reason: TextOrNull,
+  request_id: TextOrNull,
+});
+
+/** `GET /api/operator-log`: what operators created and changed, the newest entry first, in pages. */
+export const listOperatorLogRoute: Route = (app, { readOperatorLog }) => {
+  app.get(
+    '/api/operator-log',
+    {
+      config: { access: 'view' },
+      schema: {
+        operationId: 'listOperatorLog',
+        tags: ['operators'],
+        summary: 'List what operators created and changed, the newest first',
+        description:
+          'An entry is written in the transaction of its change and never changed. Refused and repeated calls, and ' +
+          'changes that leave a coupon as it was, have none. Unknown query parameters are refused.',
+        querystring: onlyObject({
+          limit: pageParameters.limit,
+          cursor: cursorOf('^[0-9]{1,18}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),
+        }),
+        response: {
+          200: Type.Object({ entries: Type.Array(Entry), next_cursor: NextCursor }),
+          ...problemResponses(400, 401, 403, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { limit = pageLimitDefault, cursor } = request.query;
+      if (request.method === 'HEAD') return sendHead(reply, jsonType);
+      const page = await readOperatorLog({ before: toPosition(cursor), limit });
+      const next = page.next === undefined ? null : `${page.next.microseconds}-${page.next.id}`;
+      if (next !== null) linkNextPage(reply, { path: '/api/operator-log', limit, cursor: next });
+      return { entries: page.entries.map(toEntryBody), next_cursor: next };
+    },
+  );
+};
+
+function toPosition(cursor: string | undefined): LogPosition | undefined {
+  if (cursor === undefined) return undefined;
+  const end = cursor.indexOf('-');
+  return { microseconds: cursor.slice(0, end), id: cursor.slice(end + 1) };
+}
+
+function toEntryBody({ couponName, requestId, ...entry }: OperatorLogEntry) {
+  return { ...entry, coupon_name: couponName, request_id: requestId };
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { Type } from 'typebox';
+import type { Route } from '../route.ts';
+import { HolderId, NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toClaimBody } from '../schemas/views.ts';
+import { jsonType, sendHead } from '../send-head.ts';
+
+/** `GET /api/claims?user_id=`: the claims of one user over all coupons, in pages. */
+export const listUserClaimsRoute: Route = (app, { readClaims }) => {
+  app.get(
+    '/api/claims',
+    {
+      config: { access: 'view' },
+      schema: {
+        operationId: 'listUserClaims',
+        tags: ['claims'],
+        summary: 'List the claims of a user over all coupons, in order of their creation',
+        description:
+          'Archived coupons count too. A page looks at a limited number of coupons, so it may be short or empty and still ' +
+          'have a `next_cursor`. Unknown query parameters are refused.',
+        querystring: onlyObject({ user_id: HolderId, ...pageParameters }),
+        response: {
+          200: Type.Object({ claims: Type.Array(ref(ClaimBody)), next_cursor: NextCursor }),
+          ...problemResponses(400, 401, 403, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { user_id: userId, limit = pageLimitDefault, cursor } = request.query;
+      if (request.method === 'HEAD') return sendHead(reply, jsonType);
+      const { claims, next } = await readClaims.listOfUser({ userId, cursor, limit });
+      if (next !== null) {
+        const filters = { user_id: userId };
+        linkNextPage(reply, { path: '/api/claims', limit, cursor: next, filters });
+      }
+      return { claims: claims.map(toClaimBody), next_cursor: next };
+    },
+  );
+};

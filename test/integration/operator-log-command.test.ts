@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { printOperatorLog } from '../../src/app/operator-log.ts';
+import type { App } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import { StartError } from '../../src/core/errors.ts';
+import { type Client, clientOf } from '../support/contract-client.ts';
+import { startService } from '../support/service.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const key = 'admin-key-of-thirty-two-characters!';
+
+let database: TestDatabase;
+let app: App;
+let admin: Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await startService({ DATABASE_URL: database.url, ADMIN_API_KEY: key });
+  admin = clientOf(app.url, { Authorization: `Bearer ${key}` });
+  const closes_at = '2999-01-01T00:00:00Z';
+  await admin.post('/api/coupons', { name: 'SALE " ', amount: 5, closes_at });
+  await admin.post('/api/coupons/SALE%20%22%20/stock', { add: 2 });
+  await admin.patch('/api/coupons/SALE%20%22%20', { archived: true, closes_at: null });
+});
+
+afterAll(async () => {
+  admin.close();
+  await app.stop();
+  await database.drop();
+});
+
+/** The lines that `firstcome log` prints. */
+async function logLines(
+  options: { url?: string; limit?: number; json?: boolean } = {},
+  env: Record<string, string> = { ADMIN_API_KEY: key },
+): Promise<string[]> {
+  let printed = '';
+  const output = {
+    stdout: (text: string) => {
+      printed += text;
+    },
+    stderr: () => undefined,
+  };
+  const config = loadConfig({ PORT: new URL(app.url).port, ...env });
+  await printOperatorLog(config, { limit: 50, ...options }, output);
+  return printed.split('\n').slice(0, -1);
+}
+
+describe('firstcome log', () => {
+  it('prints what changed, the newest first', async () => {
+    const lines = await logLines();
+    const time = /^20\d\d-\d\d-\d\dT\S+Z {2}/;
+    for (const line of lines) expect(line).toMatch(time);
+    const end = '2999-01-01T00:00:00Z';
+    expect(lines.map((line) => line.replace(time, ''))).toEqual([
+      `admin       archive_coupon    "SALE \\" "  closes_at ${end} -> none, archived false -> true`,
+      'admin       add_stock         "SALE \\" "  amount 5 -> 7, remaining_amount 5 -> 7',
+      `admin       create_coupon     "SALE \\" "  amount 5, remaining_amount 5, closes_at ${end}`,
+    ]);
+  });
+
+  it('prints as many entries as the limit, over several pages, also as JSON', async () => {
+    for (let count = 0; count < 5; count += 1) {
+      await admin.post('/api/coupons', { name: `more ${count}`, amount: 1 });
+    }
+    expect(await logLines({ limit: 2 })).toHaveLength(2);
+    const { entries } = (await admin.get('/api/operator-log')).json;
+    const printed = await logLines({ url: app.url, json: true });
+    expect(printed.map((line) => JSON.parse(line))).toEqual(entries);
+  });
+
+  it.each([
+    ['the wrong key', { ADMIN_API_KEY: `${key}x` }, {}, 'Set ADMIN_API_KEY to its admin key.'],
+    ['no key', {}, {}, 'refuses the key (401)'],
+    ['no service', {}, { url: 'http://127.0.0.1:1' }, 'does not answer'],
+    ['a wrong URL', {}, { url: 'ftp://user:secret@host' }, 'must be http://host:port'],
+  ])('says what to do with %s', async (_, env, options, message) => {
+    const failure = await logLines(options, env as Record<string, string>).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(StartError);
+    expect((failure as Error).message).toContain(message);
+    expect((failure as Error).message).not.toContain('secret');
+  });
+});

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The calls of the API, and the callers that may or may not do them. */
+import type { Call } from './contract-client.ts';
+import { newName, pathOf } from './contract-service.ts';
+
+/** A key of each kind. */
+export const adminKey = 'admin-key-of-thirty-two-characters!';
+export const claimKey = 'claim-key-of-thirty-two-characters!';
+export const adminKeyNext = 'next-admin-key-of-thirty-two-chars!';
+export const claimKeyNext = 'next-claim-key-of-thirty-two-chars!';
+export const viewerKey = 'viewer-key-of-thirty-two-characters';
+
+const bearerOf = (key: string) => ({ Authorization: `Bearer ${key}` });
+/** The headers of a caller with each key. */
+export const bearers = {
+  none: {},
+  wrong: bearerOf('wrong-key-of-thirty-two-characters!'),
+  claim: bearerOf(claimKey),
+  'next claim': bearerOf(claimKeyNext),
+  viewer: bearerOf(viewerKey),
+  admin: bearerOf(adminKey),
+  'next admin': bearerOf(adminKeyNext),
+};
+
+/** A caller, by its key. */
+export type Bearer = keyof typeof bearers;
+/** Every caller. */
+export const everyBearer = Object.keys(bearers) as Bearer[];
+
+/** The calls that the same keys may do. */
+export type Group = 'change' | 'view' | 'claim' | 'find';
+
+/** A call of a route of the API. */
+export type Row = { route: string; for: Group | 'all'; make(coupon: string): Call };
+
+/** Every call: which keys may do it, and how it is made for a coupon that `holder` holds. */
+export const calls: Record<string, Row> = {
+  'create a coupon': {
+    route: 'POST /api/coupons',
+    for: 'change',
+    make: () => ({ method: 'POST', path: '/api/coupons', body: { name: newName(), amount: 1 } }),
+  },
+  'list coupons': {
+    route: 'GET /api/coupons',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/coupons' }),
+  },
+  'change a coupon': {
+    route: 'PATCH /api/coupons/{name}',
+    for: 'change',
+    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { paused: false } }),
+  },
+  'add stock': {
+    route: 'POST /api/coupons/{name}/stock',
+    for: 'change',
+    make: (coupon) => ({ method: 'POST', path: pathOf(coupon, 'stock'), body: { add: 1 } }),
+  },
+  'list claims': {
+    route: 'GET /api/coupons/{name}/claims',
+    for: 'view',
+    make: (coupon) => ({ method: 'GET', path: pathOf(coupon, 'claims') }),
+  },
+  'export claims as CSV': {
+    route: 'GET /api/coupons/{name}/claims',
+    for: 'view',
+    make: (coupon) => ({
+      ...{ method: 'GET', path: pathOf(coupon, 'claims'), headers: { Accept: 'text/csv' } },
+    }),
+  },
+  'list coupons by HEAD': {
+    route: 'GET /api/coupons',
+    for: 'view',
+    make: () => ({ method: 'HEAD', path: '/api/coupons' }),
+  },
+  "list one user's claims of all coupons": {
+    route: 'GET /api/claims',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/claims?user_id=holder' }),
+  },
+  'read the operator log': {
+    route: 'GET /api/operator-log',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/operator-log' }),
+  },
+  'archive a coupon': {
+    route: 'PATCH /api/coupons/{name}',
+    for: 'change',
+    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { archived: true } }),
+  },
+  'read the metrics': {
+    route: 'GET /metrics',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/metrics' }),
+  },
+  claim: {
+    route: 'POST /api/coupons/claim',
+    for: 'claim',
+    make: (coupon) => ({
+      method: 'POST',
+      path: '/api/coupons/claim',
+      body: { user_id: newName('user'), coupon_name: coupon },
+    }),
+  },
+  "read one user's claim": {
+    route: 'GET /api/coupons/{name}/claims/{user_id}',
+    for: 'find',
+    make: (coupon) => ({ method: 'GET', path: pathOf(coupon, 'claims', 'holder') }),
+  },
+  "read one user's claim by HEAD": {
+    route: 'GET /api/coupons/{name}/claims/{user_id}',
+    for: 'find',
+    make: (coupon) => ({ method: 'HEAD', path: pathOf(coupon, 'claims', 'holder') }),
+  },
+  'read a coupon': {
+    route: 'GET /api/coupons/{name}',
+    for: 'all',
+    make: (coupon) => ({ method: 'GET', path: pathOf(coupon) }),
+  },
+  ...Object.fromEntries(
+    ['/health', '/api/health', '/readyz', '/livez', '/openapi.json', '/docs'].map((path) => [
+      `read ${path}`,
+      { route: `GET ${path}`, for: 'all' as const, make: () => ({ method: 'GET', path }) },
+    ]),
+  ),
+};
