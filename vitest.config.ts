@@ -62,9 +62,11 @@ const versionTests = [
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
 const longDatabaseTests = ['test/integration/failover.test.ts'];
 const longE2eTests = [
+  'test/e2e/backup.test.ts',
   'test/e2e/balancer.test.ts',
   'test/e2e/bundled-postgres-*.test.ts',
   'test/e2e/container-image.test.ts',
+  'test/e2e/copy.test.ts',
 ];
 
 // The same tests with more cases in `npm run test:long`.

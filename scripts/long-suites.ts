@@ -9,6 +9,10 @@ import { fileURLToPath } from 'node:url';
 // The path of each suite, or how the paths of its files begin, with the paths that it depends on besides its own.
 const suites: Record<string, RegExp> = {
   'test/e2e/bundled-postgres': /^src\/adapters\/bundled-postgres\//,
+  'test/e2e/backup.test.ts':
+    /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/consistency|app\/(?:backup|command-database)\.ts$)/,
+  'test/e2e/copy.test.ts':
+    /^src\/(?:adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
   'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
   'test/e2e/container-image.test.ts':

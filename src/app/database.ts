@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { startBundledPostgres } from '../adapters/bundled-postgres/bundled-postgres.ts';
+import {
+  type BundledPostgresOptions,
+  startBundledPostgres,
+} from '../adapters/bundled-postgres/bundled-postgres.ts';
 import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
 import type { Config } from '../config.ts';
 
@@ -45,8 +48,7 @@ export async function openDatabase(
   const bundled = await startBundledPostgres({
     dataDir: config.dataDir,
     say: options.say,
-    // Its normal events are of interest only while debugging.
-    log: ({ level, message, ...event }) => log[level === 'info' ? 'debug' : level](event, message),
+    log: bundledLog(log),
     settings: { max_connections: String(connections) },
     ...(options.signal && { signal: options.signal }),
   });
@@ -56,4 +58,9 @@ export async function openDatabase(
     location: resolve(config.dataDir),
     close: () => bundled.stop(),
   };
+}
+
+/** Logs the events of the bundled server. Its normal events are of interest only while debugging. */
+export function bundledLog(log: Logger): BundledPostgresOptions['log'] {
+  return ({ level, message, ...event }) => log[level === 'info' ? 'debug' : level](event, message);
 }

@@ -55,7 +55,31 @@ export function createProgram(): Program {
       const { loadConfig, audit } = await loadProof();
       return audit(loadConfig(), options, output);
     },
+    async backup(options, output) {
+      const { config, signal } = await loadCommand();
+      const { backup } = await import('./backup.ts');
+      return backup(config, options, output, signal);
+    },
+    async restore(options, output) {
+      const { config, signal } = await loadCommand();
+      const { restore } = await import('./backup.ts');
+      return restore(config, options, output, signal);
+    },
+    async copy(options, output) {
+      const { config, signal } = await loadCommand();
+      const { copy } = await import('./copy.ts');
+      return copy(config, options, output, signal);
+    },
   };
+}
+
+/** The configuration of a command that changes files, and the signal that aborts it. */
+async function loadCommand() {
+  process.setSourceMapsEnabled(true);
+  const { listenToSignals } = await import('./signals.ts');
+  const { signal } = listenToSignals({ reloads: false });
+  const { loadConfig } = await import('../config.ts');
+  return { config: loadConfig(), signal };
 }
 
 async function loadService() {

@@ -68,6 +68,19 @@ export type BundledPostgres = {
   stop(): Promise<void>;
 };
 
+/** A data folder that this process has locked. No server runs on it until `start`. */
+export type LockedDataFolder = {
+  /** Absolute path. */
+  dataDir: string;
+  /** The version of the programs that would run on it. */
+  programVersion(): Promise<{ version: string; major: number }>;
+  /** Starts the server. Its `stop` keeps the lock. */
+  start(): Promise<BundledPostgres>;
+  release(): Promise<void>;
+};
+
+const stopOrMove = 'Stop that process, or set DATA_DIR to another folder for this one.';
+
 /**
  * Starts the bundled PostgreSQL on a data folder that no other process uses. When it fails, it rejects with a
  * `BundledPostgresError` and leaves no process behind.
@@ -75,36 +88,57 @@ export type BundledPostgres = {
 export async function startBundledPostgres(
   options: BundledPostgresOptions,
 ): Promise<BundledPostgres> {
+  const folder = await openDataFolder(options);
+  try {
+    const server = await folder.start();
+    return { ...server, stop: () => server.stop().then(folder.release) };
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+/**
+ * Locks a data folder, which it creates if it does not exist. Rejects with a `BundledPostgresError`, which ends with
+ * `inUseAdvice` when another process uses the folder.
+ */
+export async function openDataFolder(
+  options: BundledPostgresOptions,
+  inUseAdvice = stopOrMove,
+): Promise<LockedDataFolder> {
   const dataDir = resolve(options.dataDir);
   const signal = options.signal ?? new AbortController().signal;
-  try {
-    signal.throwIfAborted();
-    const binaries = findBinaries(options);
-    await prepareDataDir(dataDir);
-    const lock = await lockDataFolder(dataDir, options.say);
-    try {
-      return await startLocked({ ...options, dataDir, signal }, binaries, lock.release);
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
-  } catch (error) {
-    if (error instanceof DataFolderLockedError) throw await inUseError(dataDir, error);
+  const throwExplained = (error: unknown): never => {
     if (!signal.aborted) throw toBundledPostgresError(error, dataDir);
     throw new BundledPostgresError('The start of PostgreSQL was stopped before it finished.', {
       cause: error,
     });
+  };
+  try {
+    signal.throwIfAborted();
+    const found = findBinaries(options);
+    await prepareDataDir(dataDir);
+    const lock = await lockDataFolder(dataDir, options.say);
+    const locked = { ...options, dataDir, signal };
+    return {
+      dataDir,
+      async programVersion() {
+        const { binaries, account } = await chooseProgramAndAccount(found, locked);
+        return await readVersion(binaries, account);
+      },
+      start: () => startLocked(locked, found).catch(throwExplained),
+      release: lock.release,
+    };
+  } catch (error) {
+    if (error instanceof DataFolderLockedError) throw await inUseError(dataDir, error, inUseAdvice);
+    return throwExplained(error);
   }
 }
 
 type LockedOptions = BundledPostgresOptions & { signal: AbortSignal };
 
 /** Starts the server on a data folder that this process has locked. */
-async function startLocked(
-  options: LockedOptions,
-  found: Binaries,
-  release: () => Promise<void>,
-): Promise<BundledPostgres> {
+async function startLocked(options: LockedOptions, found: Binaries): Promise<BundledPostgres> {
   const { dataDir, say, log, signal } = options;
   const { binaries, account } = await chooseProgramAndAccount(found, options);
   const { version, major } = await readVersion(binaries, account);
@@ -141,7 +175,6 @@ async function startLocked(
       log({ level: 'warn', message: 'PostgreSQL left processes behind', reason: String(error) }),
     );
     await removeServerFile(dataDir);
-    await release();
     log({ level: 'info', message: 'PostgreSQL stopped' });
   };
   let stopped: Promise<void> | undefined;
@@ -172,11 +205,12 @@ async function chooseProgramAndAccount(
 async function inUseError(
   dataDir: string,
   holder: DataFolderLockedError,
+  advice: string,
 ): Promise<BundledPostgresError> {
   const server = await readServerFile(dataDir).catch(() => undefined);
   const location = holder.isElsewhere ? ' in another container or on another host' : '';
   const address = server?.pid === holder.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
   return new BundledPostgresError(
-    `The data folder ${dataDir} is in use by process ${holder.pid}${location}${address}. Stop that process, or set DATA_DIR to another folder for this one.`,
+    `The data folder ${dataDir} is in use by process ${holder.pid}${location}${address}. ${advice}`,
   );
 }

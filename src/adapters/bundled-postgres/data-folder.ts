@@ -109,9 +109,9 @@ async function createCluster(options: ClusterOptions, folder: string): Promise<v
     await runInitdb(options, join(draft, 'data'), passwordFile);
     await createDatabase(options, join(draft, 'data'), statementFile);
     await rm(statementFile);
-    await syncFolder(draft);
+    await syncToDisk(draft);
     await rename(draft, folder);
-    await syncFolder(dataDir);
+    await syncToDisk(dataDir);
   } catch (error) {
     await rm(draft, { recursive: true, force: true, maxRetries: 5 });
     throw error;
@@ -186,7 +186,8 @@ async function writeDurably(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o600, flag: 'wx', flush: true });
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Waits until the content of a file, or the names in a folder, are on disk. */
+export async function syncToDisk(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();

@@ -24,6 +24,15 @@ async function run(
       calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));
       return { schema: 'sale', applied: ['0001_coupons', '0002_claims'] };
     },
+    backup: async ({ file, force }) => {
+      calls.push(['backup', file, force && 'force'].filter(Boolean).join(' '));
+    },
+    restore: async ({ file }) => {
+      calls.push(`restore ${file}`);
+    },
+    copy: async ({ to }) => {
+      calls.push(`copy ${to}`);
+    },
     scenarios: { 'flash-sale': 'many users for few units', mixed: 'all kinds' },
     drill: async ({ scenario, urls, seed, audit }) => {
       calls.push(`drill ${scenario} ${urls?.join(' ')} ${seed} ${audit}`);
@@ -172,6 +181,20 @@ describe('a command', () => {
     expect((await run(['migrate', '--new-installation'])).calls).toEqual(['migrate new']);
   });
 
+  it('passes the file of backup and restore, and the target of copy, to the program', async () => {
+    for (const [args, call] of [
+      [['backup', 'b.tar.gz'], 'backup b.tar.gz'],
+      [['backup', 'b.tar.gz', '--force'], 'backup b.tar.gz force'],
+      [['restore', 'b.tar.gz'], 'restore b.tar.gz'],
+      [['copy', '--to', 'database-url'], 'copy database-url'],
+    ] as const) {
+      expect(await run([...args])).toEqual({ code: 0, stdout: '', stderr: '', calls: [call] });
+    }
+    for (const args of [['backup'], ['restore'], ['copy'], ['copy', '--to', 'elsewhere']]) {
+      expect(await run(args)).toMatchObject({ code: 2, calls: [] });
+    }
+  });
+
   it('prints the effective settings with config', async () => {
     expect((await run(['config'])).stdout).toBe('PORT=8080\n');
   });
@@ -184,7 +207,18 @@ describe('the help', () => {
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
       expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
-        ...['serve', 'migrate', 'config', 'drill', 'audit', 'log', 'help'],
+        ...[
+          'serve',
+          'migrate',
+          'config',
+          'drill',
+          'audit',
+          'log',
+          'backup',
+          'restore',
+          'copy',
+          'help',
+        ],
       ]);
       expect(stdout).toContain('firstcome help settings');
       const lines = stdout.trimEnd().split('\n');
@@ -202,7 +236,18 @@ describe('the help', () => {
   });
 
   it('prints the same help for `help <command>` and `<command> --help`', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'log', 'help']) {
+    const commands = [
+      'serve',
+      'migrate',
+      'config',
+      'drill',
+      'audit',
+      'log',
+      'backup',
+      'restore',
+      'copy',
+    ];
+    for (const name of [...commands, 'help']) {
       expect(await run(['help', name])).toEqual(await run([name, '--help']));
     }
   });
@@ -212,14 +257,25 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, log, settings',
+        'There is help on: serve, migrate, config, drill, audit, log, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
   });
 
   it('describes each command in 80 columns', async () => {
-    for (const name of ['serve', 'migrate', 'config', 'drill', 'audit', 'log']) {
+    const commands = [
+      'serve',
+      'migrate',
+      'config',
+      'drill',
+      'audit',
+      'log',
+      'backup',
+      'restore',
+      'copy',
+    ];
+    for (const name of commands) {
       const { code, stdout, calls } = await run([name, '--help']);
       expect({ code, calls }).toEqual({ code: 0, calls: [] });
       expect(stdout).toMatch(new RegExp(`^Usage: firstcome ${name}`));

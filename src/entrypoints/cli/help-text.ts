@@ -12,6 +12,9 @@ Commands:
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
   log [options]               show what operators created and changed
+  backup [options] <file>     write the bundled database into a file
+  restore <file>              restore the bundled database from a file
+  copy [options]              copy the records to your own PostgreSQL, or back
   help [topic]                show the help on a command, or on the settings
 
 Options:

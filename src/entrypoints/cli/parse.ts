@@ -2,7 +2,9 @@
 /** The parser of the command line and its commands. */
 import { Command } from 'commander';
 import { auditCommand } from './commands/audit.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config.ts';
+import { copyCommand } from './commands/copy.ts';
 import { drillCommand } from './commands/drill.ts';
 import { helpCommand } from './commands/help.ts';
 import { logCommand } from './commands/log.ts';
@@ -46,6 +48,9 @@ function buildCommand(
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
     logCommand(program, output),
+    backupCommand(program, output),
+    restoreCommand(program, output),
+    copyCommand(program, output),
     helpCommand(program, output),
     workerCommand(program),
   ];

@@ -21,6 +21,12 @@ export type Program = {
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
   /** Prints the operator log of a running service. */
   log(options: LogOptions, output: Output): Promise<void>;
+  /** Writes the bundled database into a file. */
+  backup(options: BackupArguments, output: Output): Promise<void>;
+  /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
+  restore(options: { file: string }, output: Output): Promise<void>;
+  /** Copies all records between the bundled database and the configured PostgreSQL. */
+  copy(options: CopyArguments, output: Output): Promise<void>;
   /** The effective configuration as lines of text, with secrets hidden. */
   config(): Promise<string>;
   /** Every setting with its default and what it does, in lines of at most 80 columns. */
@@ -77,6 +83,11 @@ export type LogOptions = {
   limit: number;
   json?: boolean;
 };
+/** The arguments of `backup`. */
+export type BackupArguments = { file: string; force?: boolean };
+
+/** The arguments of `copy`: the side to copy to, by the setting that names it. */
+export type CopyArguments = { to: 'database-url' | 'data-dir' };
 
 /** The output of the command line. Texts include their newlines. */
 export type Output = {

@@ -87,14 +87,15 @@ async function readFacts(
   ]);
   const all: SchemaFacts[] = [];
   for (const { schema, tables, taken, has_marks: hasOwnLedger, list } of rows) {
-    const names = list === 'readable' ? await readList(client, schema) : list;
+    const names = list === 'readable' ? await readMigrations(client, schema) : list;
     const isCandidate = candidates.includes(schema);
     all.push({ schema, isCandidate, tables, taken, hasOwnLedger, list: names });
   }
   return all;
 }
 
-async function readList(client: pg.ClientBase, schema: string): Promise<string[]> {
+/** The names of the applied migrations, from the list in a schema. Changes the search path of the session. */
+export async function readMigrations(client: pg.ClientBase, schema: string): Promise<string[]> {
   await setSearchPath(client, searchPathOf(schema));
   const { rows } = await client.query<{ name: string }>(listMigrations.text);
   return rows.map(({ name }) => name);

@@ -1,0 +1,3 @@
+-- Begins a transaction that writes. Nothing of it is stored until commit-transaction.
+-- Locks: none.
+begin
