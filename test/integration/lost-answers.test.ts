@@ -198,7 +198,8 @@ describe('terminated backends', () => {
     };
     const histories = await claimAll();
     const killed = (await Promise.all(kills)).flat();
-    expect(killed.length).toBeGreaterThan(10);
+    // How many batches there are, and so how many kills, depends on the speed of the machine.
+    expect(killed.length).toBeGreaterThan(0);
     await waitFor('recovery', async () => (await healthStatus()) === 200);
     await expectTruth(histories);
   });

@@ -46,7 +46,7 @@ export function parseObject({ number, text }: Line): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new RecordingError(`line ${number} is not JSON: each line must be one JSON object`);
+    throw new RecordingError(`line ${number} is not JSON`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RecordingError(`line ${number} is not a JSON object`);
