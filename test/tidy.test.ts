@@ -437,7 +437,7 @@ const planted: Record<TidyRuleName, Planted> = {
       'README.md': `Run it\nin ${slash}home/me/firstcome.`,
       'src/a.ts': `readFile('file://${slash}work/x');`,
       Dockerfile: 'WORKDIR /home/node',
-      'docs/b.md': 'See src/root/a.ts and https://example.org/home/ and ~/work/x.',
+      'docs/b.md': `See src${slash}root/a.ts and https://example.org${slash}home/ and ~${slash}work/x.`,
     },
     finds: ['README.md:2: names a path', 'src/a.ts:1: names a path'],
   },
