@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { settled } from '../../test/support/fixed-clock.ts';
+import { flushPromises } from '../../test/support/fixed-clock.ts';
 import { SharedRead } from './shared-read.ts';
 
 type Load = {
@@ -21,11 +21,11 @@ function setup(limits: { keysMax?: number; readersMax?: number; unchanging?: boo
           keys: [...keys],
           end: (values) => {
             resolve(new Map(Object.entries(values)));
-            return settled();
+            return flushPromises();
           },
           fail: (error) => {
             reject(error);
-            return settled();
+            return flushPromises();
           },
         });
       }),

@@ -57,7 +57,7 @@ export class FixedClock implements Clock {
   /** Advances by `ms`: due timers run in order of time, each with its consequences before the next. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.ms + ms;
-    await settled();
+    await flushPromises();
     for (;;) {
       const next = [...this.timers].sort((a, b) => a.atMs - b.atMs)[0];
       if (next === undefined || next.atMs > untilMs) break;
@@ -65,13 +65,13 @@ export class FixedClock implements Clock {
       if (next.everyMs === undefined) this.timers.delete(next);
       else next.atMs += next.everyMs;
       next.run();
-      await settled();
+      await flushPromises();
     }
     this.ms = untilMs;
   }
 }
 
 /** Resolves when all pending promise callbacks have run; no time passes. */
-export function settled(): Promise<void> {
+export function flushPromises(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

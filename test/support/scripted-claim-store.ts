@@ -8,7 +8,7 @@ import type {
   MultiCouponAnswer,
   RefusalReason,
 } from '../../src/core/claims/ports.ts';
-import { settled } from './fixed-clock.ts';
+import { flushPromises } from './fixed-clock.ts';
 
 /** A store without behaviour: a test sees each call, and decides what it returns and when. */
 export class ScriptedClaimStore implements ClaimStore {
@@ -58,7 +58,7 @@ export class ScriptedClaimStore implements ClaimStore {
   /** Answers the batch with this index, counted from 0. */
   async answer(index: number, answer: BatchAnswer): Promise<void> {
     nth(this.answers, index, 'batch')(answer);
-    await settled();
+    await flushPromises();
   }
 
   /** Answers that every claim of the batch has won. */
@@ -74,7 +74,7 @@ export class ScriptedClaimStore implements ClaimStore {
   /** Answers the multi-coupon batch with this index, counted from 0. */
   async answerMultiCoupon(index: number, answer: MultiCouponAnswer): Promise<void> {
     nth(this.multiCouponAnswers, index, 'multi-coupon batch')(answer);
-    await settled();
+    await flushPromises();
   }
 
   /** Answers that these users of the multi-coupon batch have won, and leaves the others undecided. */
@@ -98,7 +98,7 @@ export class ScriptedClaimStore implements ClaimStore {
     const { resolve, reject } = nth(this.resolutions, index, 'void mark');
     if (resolution instanceof Error) reject(resolution);
     else resolve(resolution);
-    await settled();
+    await flushPromises();
   }
 }
 

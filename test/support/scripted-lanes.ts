@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type ClaimLaneLimits, ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import type { AppError } from '../../src/core/errors.ts';
-import { FixedClock, settled } from './fixed-clock.ts';
+import { FixedClock, flushPromises } from './fixed-clock.ts';
 import { aCommand, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
 
 /** Lanes whose store, time and ids a test controls. */
@@ -44,7 +44,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   };
   /** The answers so far, by user. */
   const answers = async () => {
-    await settled();
+    await flushPromises();
     return Object.fromEntries(answered);
   };
   return { clock, store, lanes, claim, answers, metrics, warnings, notFound, soldOut };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { settled } from '../../../test/support/fixed-clock.ts';
+import { flushPromises } from '../../../test/support/fixed-clock.ts';
 import { aCommand, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { AppError, FieldError } from '../errors.ts';
 import { ClaimLane } from './claim-lane.ts';
@@ -43,7 +43,7 @@ function setup(users = '') {
   };
   /** The users by their answers so far, in order of the answers. */
   const answers = async () => {
-    await settled();
+    await flushPromises();
     const usersByAnswer: Record<string, string> = {};
     for (const [userId, answer] of answered) {
       usersByAnswer[answer] = (usersByAnswer[answer] ?? '') + userId;

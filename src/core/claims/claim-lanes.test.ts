@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { settled } from '../../../test/support/fixed-clock.ts';
+import { flushPromises } from '../../../test/support/fixed-clock.ts';
 import { scriptedLanes as setup } from '../../../test/support/scripted-lanes.ts';
 
 describe('claims of one coupon', () => {
@@ -13,7 +13,7 @@ describe('claims of one coupon', () => {
   it('wait while a batch is under way, and are sent together in order when it is answered', async () => {
     const { claim, store, answers } = setup();
     claim('abc');
-    await settled();
+    await flushPromises();
     expect(store.calls).toEqual(['batch #1: a']);
     await store.decide(0);
     expect(store.calls).toEqual(['batch #1: a', 'batch #2: b c']);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import {
   aCommand,
   numbered,
@@ -84,7 +84,7 @@ describe('resolving a batch in doubt', () => {
     void lose();
     await store.resolve(0, 'void');
     void lose();
-    await settled();
+    await flushPromises();
     expect(store.calls).toEqual(['void #1']);
     await clock.advance(20);
     expect(store.calls).toEqual(['void #1', 'void #2']);

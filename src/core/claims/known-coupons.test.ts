@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { aCommand, ScriptedClaimStore } from '../../../test/support/scripted-claim-store.ts';
 import { ClaimLanes } from './claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from './known-coupons.ts';
@@ -130,10 +130,10 @@ describe('claiming with the coupon names cache', () => {
     void claim('LAUNCH', 'first');
     void claim('LAUNCH', 'during the look-up');
     ends[0]?.();
-    await settled();
+    await flushPromises();
     void claim('LAUNCH', 'after the look-up');
     ends[1]?.();
-    await settled();
+    await flushPromises();
     await store.decide(0);
     expect(store.users.flat()).toEqual([...['first', 'during the look-up', 'after the look-up']]);
   });

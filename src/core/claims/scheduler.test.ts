@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import {
   aCommand,
   claimed,
@@ -116,7 +116,7 @@ describe('the scheduler', () => {
       scheduler.sendSoon();
       store.claimBatch = original;
       add('cd', 'other');
-      await settled();
+      await flushPromises();
       expect(received).toEqual(expected);
       expect(store.users).toEqual([['c', 'd']]);
     },

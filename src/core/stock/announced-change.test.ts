@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { type Announced, makeAnnouncedChange } from './announced-change.ts';
 import { snapshotTtlMs } from './snapshot-ttl.ts';
 
@@ -20,7 +20,7 @@ async function changing(announcements: readonly string[], answerMs = 0) {
     (result) => results.push(result),
     (error: unknown) => results.push(error),
   );
-  await settled();
+  await flushPromises();
   return { clock, stopping, attempts, results };
 }
 
@@ -73,7 +73,7 @@ describe('makeAnnouncedChange', () => {
   it('rejects at once with nothing changed when the service stops', async () => {
     const { clock, stopping, attempts, results } = await changing(['5']);
     stopping.abort();
-    await settled();
+    await flushPromises();
     expect(results).toMatchObject([{ code: 'unavailable', detail: 'the service is stopping' }]);
     expect(attempts).toHaveLength(1);
     expect(clock.pending).toBe(0);

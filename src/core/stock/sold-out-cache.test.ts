@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import type { ClaimOutcome } from '../claims/claim.ts';
 import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import { AppError } from '../errors.ts';
@@ -70,7 +70,7 @@ function setup(
   /** The database refuses a first claim, and the cache loads the coupon. */
   const load = async (couponName = 'C') => {
     await claim('first', couponName);
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     calls.decisions = 0;
     calls.snapshots = 0;
   };
@@ -138,10 +138,10 @@ describe('SoldOutCache', () => {
       let answer: () => void = () => undefined;
       gates.snapshot = new Promise((done) => (answer = done));
       await claim('first');
-      await settled();
+      await flushPromises();
       stock.stockAnnounced = true;
       answer();
-      for (let turn = 0; turn < 20; turn += 1) await settled();
+      for (let turn = 0; turn < 20; turn += 1) await flushPromises();
       expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
     },
   );
@@ -154,7 +154,7 @@ describe('SoldOutCache', () => {
     stock.version = '3';
     await clock.advance(500);
     await claim('eve');
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
   });
 
@@ -188,7 +188,7 @@ describe('SoldOutCache', () => {
     let answer: () => void = () => undefined;
     gates.snapshot = new Promise((done) => (answer = done));
     const early = claim('early');
-    await settled();
+    await flushPromises();
     await cache.whileChanging('C', async () => undefined);
     answer();
     await early;
@@ -200,10 +200,10 @@ describe('SoldOutCache', () => {
     let answer: () => void = () => undefined;
     gates.snapshot = new Promise((done) => (answer = done));
     await claim('first');
-    await settled();
+    await flushPromises();
     await cache.whileChanging('C', async () => undefined);
     answer();
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
     await claim('second');
     expect(calls.decisions).toBe(2);
@@ -216,7 +216,7 @@ describe('SoldOutCache', () => {
     let answer: () => void = () => undefined;
     gates.snapshot = new Promise((done) => (answer = done));
     const waiting = claim('eve');
-    await settled();
+    await flushPromises();
     cache.forgetAll();
     expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
     answer();
@@ -230,10 +230,10 @@ describe('SoldOutCache', () => {
     let answer: () => void = () => undefined;
     gates.snapshot = new Promise((done) => (answer = done));
     await claim('first');
-    await settled();
+    await flushPromises();
     cache.forgetAll();
     answer();
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
     await clock.advance(500);
     await load();
@@ -250,7 +250,7 @@ describe('SoldOutCache', () => {
     expect(calls).toMatchObject({ snapshots: 0, pages: 0, decisions: 200 });
     await clock.advance(400);
     for (let user = 0; user < 10; user += 1) await claim(`late-${user}`);
-    for (let turn = 0; turn < 20; turn += 1) await settled();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     expect(calls.pages).toBe(1);
     expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
   });
@@ -310,7 +310,7 @@ describe('SoldOutCache', () => {
     for (let turn = 0; turn < 10; turn += 1) {
       await claim('eve', 'one');
       await claim('eve', 'other');
-      for (let rest = 0; rest < 5; rest += 1) await settled();
+      for (let rest = 0; rest < 5; rest += 1) await flushPromises();
     }
     expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
     expect(calls.pages).toBeLessThanOrEqual(2);
@@ -340,12 +340,12 @@ describe('SoldOutCache', () => {
     const { claim, calls, clock } = setup({ holdersMax: 1 });
     for (let turn = 0; turn < 10; turn += 1) {
       await claim(`user-${turn}`);
-      await settled();
+      await flushPromises();
     }
     expect(calls.snapshots).toBe(1);
     await clock.advance(500);
     await claim('later');
-    await settled();
+    await flushPromises();
     expect(calls.snapshots).toBe(2);
   });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { type CouponDifference, StockCheck, type StockCheckReader } from './stock-check.ts';
 
 const differingBy = (units: number): CouponDifference[] =>
@@ -46,7 +46,7 @@ function checking(reader: StockCheckReader) {
   const ticks = async (count: number) => {
     for (let tick = 0; tick < count; tick += 1) {
       clock.advance(1000);
-      await settled();
+      await flushPromises();
     }
   };
   return { check, ticks, clock, log, lines };

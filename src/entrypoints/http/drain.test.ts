@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { FixedClock, settled } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { type DrainOptions, drain } from './drain.ts';
 import type { HttpServer } from './server.ts';
@@ -122,7 +122,7 @@ it('a request that arrived in time is answered although the process was paused u
   await drainServer({
     async sleep() {
       sleeps += 1;
-      await settled();
+      await flushPromises();
       // The first sleep is before the port closes. At the end of the second the request has arrived and is not read.
       if (sleeps === 2) client.socket.write(request);
     },

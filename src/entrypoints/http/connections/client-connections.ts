@@ -70,7 +70,7 @@ export class ClientConnections {
   /** Ends each connection with its next response from now on, and waits less for silent clients. */
   stop(): void {
     this.isStopping = true;
-    this.unreadBodies.hurry();
+    this.unreadBodies.shortenIdleLimit();
   }
 
   private answerError(error: Error & { code?: string }, socket: Socket): void {

@@ -133,7 +133,7 @@ it('a drain cuts connections with unread bodies when its time is over', async ()
   const timer = setInterval(() => socket.write('x'), 5);
   ends.push(() => clearInterval(timer));
   const stopping = {
-    ...{ app, reportNotReady() {}, stopTakingRequests: () => unreadBodies.hurry() },
+    ...{ app, reportNotReady() {}, stopTakingRequests: () => unreadBodies.shortenIdleLimit() },
     closeSilentConnections() {},
   };
   await drain(stopping as unknown as HttpServer, {
@@ -148,7 +148,7 @@ it('a drain cuts connections with unread bodies when its time is over', async ()
 it('a server that stops does not wait for a client that sends nothing more', async () => {
   const { app, unreadBodies, ...server } = await refusingServer({});
   const before = await refusedClient(server);
-  unreadBodies.hurry();
+  unreadBodies.shortenIdleLimit();
   const after = await refusedClient(server);
   for (const { serverSide } of [before, after]) {
     await waitFor('end of the connection', () => serverSide.destroyed);

@@ -102,7 +102,7 @@ export class UnreadBodies {
   }
 
   /** Closes silent clients soon from now on, because the service stops. */
-  hurry(): void {
+  shortenIdleLimit(): void {
     this.limits = { ...this.limits, idleMs: Math.min(this.limits.idleMs, idleMsWhileStopping) };
     for (const idle of this.discarding.values()) idle.start(this.limits.idleMs);
   }
