@@ -14,7 +14,14 @@ let received = 0;
 /** The prefix of the coupon's name selects the outcome; see `workloads.ts`. */
 const claimCoupon: ClaimCoupon = ({ couponName, userId, claimId }) => {
   received += 1;
-  const claim = { claimId, couponName, userId, position: received, claimedAt };
+  const claim = {
+    claimId,
+    couponName,
+    userId,
+    position: received,
+    claimedAt,
+    state: 'confirmed' as const,
+  };
   let outcome: ClaimOutcome;
   if (couponName.startsWith('SOLD')) outcome = { outcome: 'sold_out' };
   else if (couponName.startsWith('TWICE') && received % 2 === 0) {

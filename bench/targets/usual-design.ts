@@ -76,7 +76,14 @@ async function decideOn(
     const held = await client.query({ ...findClaim, values: [couponId, userId] });
     await client.query('rollback');
     const { claim_id, claimed_at } = held.rows[0];
-    const claim = { claimId: claim_id, couponName, userId, position: 1, claimedAt: claimed_at };
+    const claim = {
+      claimId: claim_id,
+      couponName,
+      userId,
+      position: 1,
+      claimedAt: claimed_at,
+      state: 'confirmed' as const,
+    };
     return { outcome: 'already_claimed', claim };
   }
   const taken = await client.query({ ...takeUnit, values: [couponId] });
@@ -86,7 +93,10 @@ async function decideOn(
     return { outcome: 'sold_out' };
   }
   await client.query('commit');
-  return { outcome: 'claimed', claim: { claimId, couponName, userId, position, claimedAt } };
+  return {
+    outcome: 'claimed',
+    claim: { claimId, couponName, userId, position, claimedAt, state: 'confirmed' },
+  };
 }
 
 async function couponIdOf(name: string): Promise<string | undefined> {

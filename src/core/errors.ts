@@ -2,7 +2,8 @@
 
 /**
  * Every error code that a caller of the service can get. First the faults that the core throws, up to `internal`; then
- * the outcomes of a claim that are errors over HTTP, up to `closed`; then the faults that only an entrypoint finds.
+ * the outcomes of a claim, and of a change of one, that are errors over HTTP, up to
+ * `claim_mismatch`; then the faults that only an entrypoint finds.
  */
 export const errorCodes = [
   'invalid_request',
@@ -19,6 +20,12 @@ export const errorCodes = [
   'not_open',
   'paused',
   'closed',
+  'claim_limit_reached',
+  'claim_released',
+  'hold_expired',
+  'already_redeemed',
+  'not_confirmed',
+  'claim_mismatch',
   'unauthorized',
   'forbidden',
   'cross_origin',

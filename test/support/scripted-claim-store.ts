@@ -122,7 +122,14 @@ export function claimed(command: ClaimCommand, position: number): ClaimOutcome {
   const { claimId, couponName, userId } = command;
   return {
     outcome: 'claimed',
-    claim: { claimId, couponName, userId, position, claimedAt: '2030-01-01T00:00:00Z' },
+    claim: {
+      claimId,
+      couponName,
+      userId,
+      position,
+      claimedAt: '2030-01-01T00:00:00Z',
+      state: 'confirmed',
+    },
   };
 }
 

@@ -229,6 +229,7 @@ function toOutcome(command: ClaimCommand, row: DecisionRow, index: number): Clai
           userId: command.userId,
           position: position as number,
           claimedAt: toMicroseconds(claimedAt as string),
+          state: 'confirmed',
         },
       };
     case 'not_open':
@@ -237,6 +238,9 @@ function toOutcome(command: ClaimCommand, row: DecisionRow, index: number): Clai
         opensAt: opensAt as string,
         opensInSeconds: opensInSeconds as number,
       };
+    case 'claim_released':
+    case 'hold_expired':
+      throw new Error(`the database returned ${outcome}, and no claim ends yet`);
     default:
       return { outcome };
   }
@@ -252,6 +256,7 @@ function won(command: ClaimCommand, position: number, claimedAt: string): ClaimO
       userId: command.userId,
       position,
       claimedAt: toMicroseconds(claimedAt),
+      state: 'confirmed',
     },
   };
 }
@@ -263,6 +268,7 @@ function toClaim(couponName: string, row: ClaimRow): Claim {
     userId: row.user_id,
     position: row.position,
     claimedAt: toMicroseconds(row.claimed_at),
+    state: 'confirmed',
   };
 }
 

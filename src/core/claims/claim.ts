@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ActedBy } from '../operator-log/operator-log.ts';
 
-/** One unit of a coupon, taken by one user. */
+/**
+ * The state of a claim. A claim of a coupon with `hold_seconds` begins `reserved`, any other one `confirmed`. A claim is
+ * live until it is `released`.
+ */
+export type ClaimState = 'reserved' | 'confirmed' | 'redeemed' | 'released';
+
+/** One unit of a coupon, taken by one user. All times are RFC 3339, UTC: the database's clock under the coupon's lock. */
 export type Claim = {
   claimId: string;
   couponName: string;
   userId: string;
-  /** Where the claim stands in the coupon's order of claims, from 1. */
+  /** Where the claim stands in the coupon's order of claims, from 1. Never given twice. */
   position: number;
-  /** RFC 3339, UTC: the database's clock, read under the coupon's lock. */
   claimedAt: string;
+  state: ClaimState;
+  /** When the hold ends; only while `reserved`. */
+  expiresAt?: string;
+  /** Only after a `confirm`. */
+  confirmedAt?: string;
+  redeemedAt?: string;
+  releasedAt?: string;
+  /** Why it was released: `expired`, or the text of the caller, 1 to 255 characters. */
+  reason?: string;
 };
 
 /** A request for one unit of a coupon for a user. Its texts are validated before it gets here. */
@@ -23,10 +38,47 @@ export type ClaimCommand = {
 
 /**
  * An expected answer to a claim; SQL, metrics and docs use the same names. When several apply, the first of this list
- * wins: replayed, coupon_not_found, already_claimed, not_open, paused, closed, sold_out, claimed. So a user who holds
- * a claim always learns of it, even after the sale. `claimed` and `replayed` are returned only after the commit.
+ * wins: replayed (or claim_released, hold_expired), coupon_not_found, already_claimed, not_open, paused, closed, sold_out,
+ * claim_limit_reached, claimed. So a user who holds a claim always learns of it, even after the sale. `claimed` and `replayed` are returned only after the commit.
  */
 export type ClaimOutcome =
   | { outcome: 'claimed' | 'replayed' | 'already_claimed'; claim: Claim }
+  | { outcome: 'claim_released' | 'hold_expired'; claim: Claim }
   | { outcome: 'not_open'; opensAt: string; opensInSeconds: number }
-  | { outcome: 'coupon_not_found' | 'paused' | 'closed' | 'sold_out' };
+  | { outcome: 'coupon_not_found' | 'paused' | 'closed' | 'sold_out' | 'claim_limit_reached' };
+
+/** What a caller can do with a claim that exists. */
+export type ClaimChange = 'confirm' | 'release' | 'redeem';
+
+/** A request to confirm, release or redeem a claim. Its texts are validated before it gets here. */
+export type ChangeClaimCommand = {
+  change: ClaimChange;
+  couponName: string;
+  userId: string;
+  /** The claim to change; undefined: the live claim of the user, else the last one. */
+  claimId: string | undefined;
+  /** Only for `redeem`: a repeat with the same key gets the same answer. */
+  idempotencyKey: string | undefined;
+  /** Only for `release`. */
+  reason: string | undefined;
+  /** Only for `release`: the user can never claim this coupon again. */
+  isFinal: boolean;
+  /** Whether the caller may release a claim that is confirmed, as operators may. */
+  mayReleaseConfirmed: boolean;
+  by: ActedBy;
+};
+
+/**
+ * An expected answer to a change of a claim. When several apply, the first of this list wins: coupon_not_found,
+ * claim_not_found, claim_mismatch, already_redeemed, forbidden, claim_released or hold_expired, not_confirmed.
+ * `changed`, `unchanged` and `replayed` are returned only after the commit.
+ */
+export type ChangeClaimOutcome =
+  | { outcome: 'changed' | 'unchanged' | 'replayed'; claim: Claim }
+  | {
+      outcome: 'already_redeemed' | 'claim_released' | 'hold_expired' | 'not_confirmed';
+      claim: Claim;
+    }
+  /** `claim` is the live claim of the user, `lastClaim` the last one that was released. */
+  | { outcome: 'claim_mismatch'; claim: Claim | undefined; lastClaim: Claim | undefined }
+  | { outcome: 'coupon_not_found' | 'claim_not_found' | 'forbidden' };

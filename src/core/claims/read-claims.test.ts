@@ -7,6 +7,7 @@ import { readClaimsWith } from './read-claims.ts';
 const aClaim = (position: number): Claim => ({
   ...{ claimId: `claim-${position}`, couponName: 'LAUNCH', userId: `user-${position}`, position },
   claimedAt: '2030-01-01T00:00:00Z',
+  state: 'confirmed',
 });
 
 /** A reader with claims in memory, which records the positions it was called with. */

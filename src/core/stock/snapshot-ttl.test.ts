@@ -33,7 +33,14 @@ class Sale {
     if (decision?.claim === undefined) return { outcome: 'sold_out' };
     if (model.remaining === 0) for (const watcher of this.watchers) watcher.wasSoldOut = true;
     const { claimId, position } = decision.claim;
-    const claim = { claimId, couponName, userId, position, claimedAt: 'then' };
+    const claim = {
+      claimId,
+      couponName,
+      userId,
+      position,
+      claimedAt: 'then',
+      state: 'confirmed' as const,
+    };
     return { outcome: 'claimed', claim };
   }
 

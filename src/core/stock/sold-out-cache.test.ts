@@ -60,7 +60,14 @@ function setup(
       return { outcome: 'sold_out' };
     }
     const position = positionOf(index + 1);
-    const claim = { claimId: 'id', couponName, userId, position, claimedAt: 'then' };
+    const claim = {
+      claimId: 'id',
+      couponName,
+      userId,
+      position,
+      claimedAt: 'then',
+      state: 'confirmed' as const,
+    };
     return { outcome: 'already_claimed', claim };
   });
   const claim = (userId: string, couponName = 'C') =>

@@ -13,7 +13,7 @@ import { createHttpServer, type HttpServer } from './server.ts';
 
 const claim: Claim = {
   ...{ claimId: '018f4a60-0000-7000-8000-000000000000', couponName: 'some', userId: 'ada' },
-  ...{ position: 1, claimedAt: '2030-01-31T18:00:00.000000Z' },
+  ...{ position: 1, claimedAt: '2030-01-31T18:00:00.000000Z', state: 'confirmed' as const },
 };
 
 /** What the routes have requested since the test began. */

@@ -139,6 +139,56 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     meaning: 'The sale is over, or the coupon is archived.',
   },
+  claim_limit_reached: {
+    status: 409,
+    title: 'Claim limit reached',
+    error: 'claim limit reached',
+    effect: 'none',
+    meaning:
+      'This user has claimed the coupon as often as `claims_per_user_max` allows, or an operator has excluded ' +
+      'the user with a final release.',
+  },
+  claim_released: {
+    status: 409,
+    title: 'Claim released',
+    error: 'claim released',
+    effect: 'none',
+    meaning:
+      'The claim was released. `claim` is that claim. A new claim needs a new `Idempotency-Key`.',
+  },
+  hold_expired: {
+    status: 409,
+    title: 'Hold expired',
+    error: 'hold expired',
+    effect: 'none',
+    meaning:
+      'The hold of the claim has expired before it was confirmed. `claim` is that claim. A new claim needs a new ' +
+      '`Idempotency-Key`.',
+  },
+  already_redeemed: {
+    status: 409,
+    title: 'Claim already redeemed',
+    error: 'claim already redeemed',
+    effect: 'none',
+    meaning:
+      'The claim is redeemed, so it cannot be confirmed, released or redeemed again. `claim` is that claim.',
+  },
+  not_confirmed: {
+    status: 409,
+    title: 'Claim not confirmed',
+    error: 'claim not confirmed',
+    effect: 'none',
+    meaning: 'The claim is still reserved. Confirm it before you redeem it. `claim` is that claim.',
+  },
+  claim_mismatch: {
+    status: 409,
+    title: 'Claim mismatch',
+    error: 'claim mismatch',
+    effect: 'none',
+    meaning:
+      '`claim_id` is no claim of this user and coupon, or a `release` without `claim_id` could mean an earlier ' +
+      'claim than the live one. `claim` is the live claim, if there is one. Send its `claim_id`.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',

@@ -71,6 +71,18 @@ function sendOutcome(reply: FastifyReply, answer: ClaimOutcome) {
         detail: 'this user holds the coupon already',
         members: { claim: toClaimBody(answer.claim) },
       });
+    case 'claim_released':
+      return sendProblem(reply, {
+        code: answer.outcome,
+        detail: 'the claim with this Idempotency-Key was released; a new claim needs a new key',
+        members: { claim: toClaimBody(answer.claim) },
+      });
+    case 'hold_expired':
+      return sendProblem(reply, {
+        code: answer.outcome,
+        detail: 'the hold with this Idempotency-Key has expired; a new claim needs a new key',
+        members: { claim: toClaimBody(answer.claim) },
+      });
     case 'not_open':
       return sendProblem(reply, {
         code: answer.outcome,
@@ -100,6 +112,10 @@ const sendRefusal = {
   paused: fixedProblem('paused', 'the sale is paused'),
   closed: fixedProblem('closed', 'the sale is over'),
   sold_out: fixedProblem('sold_out', 'no stock available'),
+  claim_limit_reached: fixedProblem(
+    'claim_limit_reached',
+    'this user cannot claim the coupon again',
+  ),
 };
 
 // By detail, of which the core has a handful.
