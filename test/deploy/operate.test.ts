@@ -6,11 +6,11 @@ import { expect, it } from 'vitest';
 import { settings } from '../../src/config.ts';
 
 const root = join(import.meta.dirname, '../..');
-const text = readFileSync(join(root, 'docs/operating.md'), 'utf8');
+const text = readFileSync(join(root, 'docs/operate.md'), 'utf8');
 
-it.each(['operating.md', 'deploy.md'])('docs/%s names only existing settings', (page) => {
-  // Grafana reads PROMETHEUS_URL.
-  const variables = ['PROMETHEUS_URL'].concat(
+it.each(['operate.md', 'deploy.md'])('docs/%s names only existing settings', (page) => {
+  // Grafana reads PROMETHEUS_URL, and the balancer BALANCER_BIND.
+  const variables = ['PROMETHEUS_URL', 'BALANCER_BIND'].concat(
     settings.flatMap(({ variable, secret }) =>
       secret ? [variable, `${variable}_FILE`] : variable,
     ),
@@ -20,13 +20,13 @@ it.each(['operating.md', 'deploy.md'])('docs/%s names only existing settings', (
   expect(named?.filter((name) => !variables.includes(name))).toEqual([]);
 });
 
-it('docs/operating.md gives the default of DATABASE_WAIT_MS', () => {
+it('docs/operate.md gives the default of DATABASE_WAIT_MS', () => {
   const [, seconds] = /`DATABASE_WAIT_MS`, (\d+) seconds by default/.exec(text) ?? [];
   const usual = settings.find(({ variable }) => variable === 'DATABASE_WAIT_MS')?.default;
   expect(Number(seconds) * 1000).toBe(Number(usual));
 });
 
-it('docs/operating.md quotes log lines exactly', () => {
+it('docs/operate.md quotes log lines exactly', () => {
   const source = readdirSync(join(root, 'src/app'))
     .map((file) => readFileSync(join(root, 'src/app', file), 'utf8'))
     .join('\n');
