@@ -73,6 +73,9 @@ function adviceOn(error: unknown): string {
   if (/startup parameter/.test(message)) {
     return 'DATABASE_URL leads through a connection pooler. Let it lead to PostgreSQL: the service keeps pools of its own.';
   }
+  if (/asks for a password/.test(message)) {
+    return 'The server runs. Add the password to DATABASE_URL, or set PGPASSWORD.';
+  }
   if (/no encryption$/.test(message)) {
     return 'The server wants TLS: add sslmode=verify-full, or sslmode=require, to DATABASE_URL.';
   }
