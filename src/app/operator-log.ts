@@ -19,6 +19,8 @@ type EntryBody = {
 
 const pageMax = 1000;
 const timeoutMs = 30_000;
+// A time has up to six digits after the second.
+const timeColumns = '2026-11-22T14:38:53.886006Z'.length;
 
 /** Prints the newest entries. Rejects with a `StartError` that says what to do. */
 export async function printOperatorLog(
@@ -94,7 +96,12 @@ function lineOf({
   after,
   reason,
 }: EntryBody): string {
-  const columns = [at, actor.padEnd(10), action.padEnd(16), JSON.stringify(name)];
+  const columns = [
+    at.padEnd(timeColumns),
+    actor.padEnd(10),
+    action.padEnd(16),
+    JSON.stringify(name),
+  ];
   const changes = changesIn(before, after);
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
   return [...columns, changes.join(', ')].join('  ').trimEnd();
