@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CouponState } from '../coupons/coupon.ts';
 import type { FieldError } from '../errors.ts';
-import type { Claim, ClaimCommand, ClaimOutcome } from './claim.ts';
+import type { Claim, ClaimCommand, ClaimOutcome, ClaimState } from './claim.ts';
 
 /** The claims that one transaction decides. The id identifies the batch if its answer is lost. */
 export type ClaimBatch = {
@@ -95,35 +95,49 @@ export type SoldOutReader = {
   }): Promise<{ userIds: string[]; lastPosition: number | undefined }>;
 };
 
-/** A page of a coupon's claims, in order of position. */
-export type ClaimPage = { claims: Claim[]; more: boolean };
+/** Which claims of a coupon a list returns. */
+export type CouponClaimQuery = {
+  couponName: string;
+  afterPosition: number;
+  limit: number;
+  /** By default all but `released`. */
+  states?: readonly ClaimState[] | undefined;
+  /** Only the claim with this id. */
+  claimId?: string | undefined;
+  /** Only the claim at this position. */
+  position?: number | undefined;
+};
+
+/**
+ * A page of a coupon's claims, in order of position. `walkedTo` is there when the page ended at its limit of claims to look
+ * at, and may be short or empty: the next page begins after this position, else after that of the last claim.
+ */
+export type ClaimPage = { claims: Claim[]; more: boolean; walkedTo?: number };
 
 /** Whose claims a list returns, and where its page begins. */
 export type UserClaimQuery = {
   userId: string;
+  /** By default all but `released`. */
+  states?: readonly ClaimState[] | undefined;
   /** The `next` of the page before; undefined for the first page. */
   cursor: string | undefined;
   limit: number;
 };
 
 /**
- * A page of a user's claims, in order of creation of their coupons. It may be empty and still have a `next`; the list
- * ends where that is null.
+ * A page of a user's claims, in order of creation of their coupons, those of one coupon in order of position. It may be
+ * empty and still have a `next`; the list ends where that is null.
  */
 export type UserClaimPage = { claims: Claim[]; next: string | null };
 
 /** Reads claims that are stored. */
 export type ClaimReader = {
-  /** The claim that a user holds; undefined when the user holds none. */
+  /** The live claim of a user, else the last one that was released; undefined when the user has had none. */
   findClaim(couponName: string, userId: string): Promise<Claim | 'coupon_not_found' | undefined>;
   /** Looks for claims of a user on at most `walkMax` coupons, after that of `cursor`. */
   listUserClaims(query: UserClaimQuery & { walkMax: number }): Promise<UserClaimPage>;
   /** Claims behind `afterPosition`, at most `limit`. */
-  listClaims(query: {
-    couponName: string;
-    afterPosition: number;
-    limit: number;
-  }): Promise<ClaimPage | 'coupon_not_found'>;
+  listClaims(query: CouponClaimQuery): Promise<ClaimPage | 'coupon_not_found'>;
 };
 
 /** What the engine counts. Called on the hot path: an implementation adds to a number and returns. */
