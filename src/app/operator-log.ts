@@ -5,6 +5,7 @@ import { StartError } from '../core/errors.ts';
 import type { LoggedCoupon } from '../core/operator-log/operator-log.ts';
 import type { LogOptions, Output } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
+import { originOf, sendTo } from './service-client.ts';
 
 /** An entry as the API returns it. */
 type EntryBody = {
@@ -18,7 +19,6 @@ type EntryBody = {
 };
 
 const pageMax = 1000;
-const timeoutMs = 30_000;
 
 /** Prints the newest entries. Rejects with a `StartError` that says what to do. */
 export async function printOperatorLog(
@@ -32,7 +32,7 @@ export async function printOperatorLog(
   for (let left = limit; left > 0; ) {
     const query = new URLSearchParams({ limit: String(Math.min(left, pageMax)) });
     if (cursor !== null) query.set('cursor', cursor);
-    const page = await readPage(`${origin}/api/operator-log?${query}`, origin, key);
+    const page = await readPage(origin, `/api/operator-log?${query}`, key);
     for (const entry of page.entries) {
       output.stdout(`${json ? JSON.stringify(entry) : lineOf(entry)}\n`);
     }
@@ -42,34 +42,14 @@ export async function printOperatorLog(
   }
 }
 
-function originOf(url: string): string {
-  try {
-    const { protocol, origin, username, password } = new URL(url);
-    if (/^https?:$/.test(protocol) && username + password === '') return origin;
-  } catch {
-    // Reported below, without a URL that may hold a password.
-  }
-  throw new StartError('the URL must be http://host:port or https://host:port');
-}
-
 async function readPage(
-  path: string,
   origin: string,
+  path: string,
   key: string | undefined,
 ): Promise<{ entries: EntryBody[]; next_cursor: string | null }> {
-  const headers: Record<string, string> =
-    key === undefined ? {} : { Authorization: `Bearer ${key}` };
-  try {
-    const response = await fetch(path, { headers, signal: AbortSignal.timeout(timeoutMs) });
-    if (!response.ok) throw new StartError(refusalBy(origin, response.status));
-    return (await response.json()) as Awaited<ReturnType<typeof readPage>>;
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    throw new StartError(
-      `the service at ${origin} does not answer\nStart it, or set its address with --url.`,
-      { cause: error },
-    );
-  }
+  const { status, text } = await sendTo(origin, { path, key });
+  if (status !== 200) throw new StartError(refusalBy(origin, status));
+  return JSON.parse(text) as Awaited<ReturnType<typeof readPage>>;
 }
 
 function refusalBy(origin: string, status: number): string {
