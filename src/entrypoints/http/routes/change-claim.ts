@@ -34,7 +34,7 @@ const Release = onlyObject({
   ),
 });
 
-const common = {
+const ofEachCall = {
   tags: ['claims'],
   params: ClaimParams,
   querystring: NoQuery,
@@ -42,7 +42,7 @@ const common = {
 };
 const config = { access: 'change-claim' } as const;
 
-/** What the three calls have in common once their schemas have accepted them. */
+/** What the three calls have in ofEachCall once their schemas have accepted them. */
 type Call = {
   params: { name: string; user_id: string };
   body: { claim_id?: string; reason?: string; final?: boolean };
@@ -81,7 +81,7 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
     {
       config,
       schema: {
-        ...common,
+        ...ofEachCall,
         operationId: 'confirmClaim',
         summary: 'Confirm a reserved claim',
         description:
@@ -97,7 +97,7 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
     {
       config,
       schema: {
-        ...common,
+        ...ofEachCall,
         operationId: 'releaseClaim',
         summary: 'Release a claim',
         description:
@@ -115,7 +115,7 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
     {
       config,
       schema: {
-        ...common,
+        ...ofEachCall,
         operationId: 'redeemClaim',
         summary: 'Redeem a confirmed claim, once',
         description:
