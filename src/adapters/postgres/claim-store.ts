@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { bulkhead } from 'cockatiel';
-import type { Claim, ClaimCommand, ClaimOutcome } from '../../core/claims/claim.ts';
+import type { ClaimCommand, ClaimOutcome } from '../../core/claims/claim.ts';
 import {
   type BatchAnswer,
   type BatchCommand,
   type ClaimBatch,
-  type ClaimReader,
   type ClaimStore,
   isChange,
   type MultiCouponAnswer,
@@ -13,6 +12,7 @@ import {
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
 import { textArray } from './array-parameters.ts';
+import { toMicroseconds } from './claim-rows.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
@@ -32,19 +32,6 @@ type DecisionRow = [
   opensInSeconds: number | null,
 ];
 
-type ClaimRow = {
-  claim_id: string | null;
-  user_id: string;
-  position: number;
-  claimed_at: string;
-};
-
-type UserClaimRow = ClaimRow & {
-  coupon_id: string;
-  coupon_name: string;
-  walked_to: string | null;
-};
-
 /** In the order of the columns in `sql/claim-multi-coupon.sql`; `number` counts the claims of the batch from 1. */
 type WinnerRow = [number: number, position: number, claimedAt: string];
 
@@ -52,9 +39,6 @@ const claimBatch = withArrayRows(statement('claim-batch'));
 const claimMultiCoupon = withArrayRows(statement('claim-multi-coupon'));
 const voidBatch = statement('void-batch');
 const findCouponNames = statement('find-coupon-names');
-const findClaim = statement('find-claim');
-const listClaims = statement('list-claims');
-const listUserClaims = statement('list-user-claims');
 
 /** Decides claims in PostgreSQL. Batches have connections of their own, so they never wait for readers. */
 export function postgresClaimStore(databases: {
@@ -123,43 +107,6 @@ export function postgresClaimStore(databases: {
         .run<{ name: string }>(findCouponNames, [names])
         .catch(throwAsReadError);
       return new Set(rows.map((row) => row.name));
-    },
-  };
-}
-
-/** Reads claims from PostgreSQL. */
-export function postgresClaimReader(database: Database): ClaimReader {
-  return {
-    async findClaim(couponName, userId) {
-      const [row] = await database
-        .run<ClaimRow>(findClaim, [couponName, userId])
-        .catch(throwAsReadError);
-      if (row === undefined) return 'coupon_not_found';
-      return row.claim_id === null ? undefined : toClaim(couponName, row);
-    },
-
-    async listUserClaims({ userId, cursor = '0', limit, walkMax }) {
-      const rows = await database
-        .run<UserClaimRow>(listUserClaims, [userId, cursor, walkMax, limit])
-        .catch(throwAsReadError);
-      const found = rows.filter((row) => row.claim_id !== null);
-      const next = found.length > limit ? found[limit - 1]?.coupon_id : rows[0]?.walked_to;
-      return {
-        claims: found.slice(0, limit).map((row) => toClaim(row.coupon_name, row)),
-        next: next ?? null,
-      };
-    },
-
-    async listClaims({ couponName, afterPosition, limit }) {
-      const rows = await database
-        .run<ClaimRow>(listClaims, [couponName, afterPosition, limit + 1])
-        .catch(throwAsReadError);
-      if (rows.length === 0) return 'coupon_not_found';
-      const claims = rows.filter((row) => row.claim_id !== null);
-      return {
-        claims: claims.slice(0, limit).map((row) => toClaim(couponName, row)),
-        more: claims.length > limit,
-      };
     },
   };
 }
@@ -269,23 +216,3 @@ function won(command: ClaimCommand, position: number, claimedAt: string): ClaimO
     },
   };
 }
-
-function toClaim(couponName: string, row: ClaimRow): Claim {
-  return {
-    claimId: row.claim_id as string,
-    couponName,
-    userId: row.user_id,
-    position: row.position,
-    claimedAt: toMicroseconds(row.claimed_at),
-    state: 'confirmed',
-  };
-}
-
-/** Adds the zeros that the database leaves out of the fraction, so that times sort as texts. */
-function toMicroseconds(time: string): string {
-  if (time.length === fullTimeLength) return time;
-  const [seconds, fraction = ''] = time.slice(0, -1).split('.');
-  return `${seconds}.${fraction.padEnd(6, '0')}Z`;
-}
-
-const fullTimeLength = '2030-01-31T18:00:00.000000Z'.length;
