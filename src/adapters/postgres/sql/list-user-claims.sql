@@ -42,7 +42,7 @@ with page as (
       limit 1000
     ) released
   ) found
-  where walked.id > $2::bigint + 1 or found.position > $3::integer
+  where walked.id > $2::bigint + 1 or found.position > $3::bigint
   order by walked.id, found.position
   limit $5::integer + 1
 )
