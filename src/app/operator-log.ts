@@ -2,7 +2,7 @@
 /** The command `log`: reads the operator log of a running service over HTTP, as any operator can. */
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
-import type { LoggedCoupon } from '../core/operator-log/operator-log.ts';
+import type { LoggedClaim, LoggedCoupon } from '../core/operator-log/operator-log.ts';
 import type { LogOptions, Output } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
 import { originOf, sendTo } from './service-client.ts';
@@ -13,8 +13,8 @@ type EntryBody = {
   actor: string;
   action: string;
   coupon_name: string;
-  before: LoggedCoupon | null;
-  after: LoggedCoupon;
+  before: LoggedCoupon | LoggedClaim | null;
+  after: LoggedCoupon | LoggedClaim;
   reason: string | null;
 };
 
@@ -75,15 +75,24 @@ function lineOf({
   reason,
 }: EntryBody): string {
   const columns = [at, actor.padEnd(10), action.padEnd(16), JSON.stringify(name)];
-  const changes = changesIn(before, after);
+  const changes = [...claimIn(after), ...changesIn(before, after)];
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
   return [...columns, changes.join(', ')].join('  ').trimEnd();
 }
 
+/** Which claim of the coupon changed, if one did. */
+function claimIn(after: LoggedCoupon | LoggedClaim): string[] {
+  if (!('claim_id' in after)) return [];
+  return [`user_id ${JSON.stringify(after.user_id)}`, `position ${after.position}`];
+}
+
 /** What differs; of a new coupon what is not empty. */
-function changesIn(before: LoggedCoupon | null, after: LoggedCoupon): string[] {
-  return Object.entries(after).flatMap(([name, value]) => {
-    const old = before?.[name as keyof LoggedCoupon];
+function changesIn(before: EntryBody['before'], after: EntryBody['after']): string[] {
+  const values = { ...before } as Record<string, unknown>;
+  // The line ends with the reason of a release.
+  const { reason: _, ...others } = after as LoggedClaim;
+  return Object.entries(others).flatMap(([name, value]) => {
+    const old = values[name];
     if (before === null) return value === null || value === false ? [] : [`${name} ${value}`];
     return old === value ? [] : [`${name} ${old ?? 'none'} -> ${value ?? 'none'}`];
   });

@@ -69,7 +69,7 @@ export type ChangeClaimCommand = {
   reason: string | undefined;
   /** Only for `release`: the user can never claim this coupon again. */
   isFinal: boolean;
-  /** Whether the caller may release a claim that is confirmed, as operators may. */
+  /** Whether the caller may release a claim that is confirmed, and make a release final, as operators may. */
   mayReleaseConfirmed: boolean;
   by: ActedBy;
 };

@@ -111,9 +111,11 @@ describe('the calls that change a claim', () => {
     },
   );
 
-  it('let a caller with the claim key release only what is reserved', async () => {
-    await send('release', unchanged, { body: { final: false } });
-    expect(commands).toMatchObject([{ isFinal: false, mayReleaseConfirmed: false }]);
+  it('pass on that a caller with the claim key may release only what is reserved', async () => {
+    for (const isFinal of [false, true]) {
+      await send('release', unchanged, { body: { final: isFinal } });
+      expect(commands).toMatchObject([{ isFinal, mayReleaseConfirmed: false }]);
+    }
     expect(await send('release', { outcome: 'forbidden' })).toMatchObject({
       ...{ status: 403, body: { code: 'forbidden', effect: 'none' } },
     });

@@ -2,7 +2,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { ChangeClaimOutcome, ClaimChange } from '../../../core/claims/claim.ts';
-import { AppError } from '../../../core/errors.ts';
 import { sendProblem } from '../problems/problem.ts';
 import type { Route } from '../route.ts';
 import {
@@ -57,11 +56,6 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
     reply: FastifyReply,
     { params, body, key }: Call,
   ) => {
-    const isAdmin = access.mayAdminister(request);
-    const isFinal = body.final === true;
-    if (isFinal && !isAdmin) {
-      throw new AppError('forbidden', { detail: 'only the admin key may make a release final' });
-    }
     const outcome = await changeClaim({
       change,
       couponName: params.name,
@@ -69,8 +63,8 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
       claimId: body.claim_id?.toLowerCase(),
       idempotencyKey: key,
       reason: body.reason,
-      isFinal,
-      mayReleaseConfirmed: isAdmin,
+      isFinal: body.final === true,
+      mayReleaseConfirmed: access.mayAdminister(request),
       by: { actor: access.actorOf(request), requestId: request.id },
     });
     return sendOutcome(reply, outcome);
@@ -173,7 +167,7 @@ const details: Record<
   claim_not_found: 'this user has never claimed this coupon',
   claim_mismatch: 'send the claim_id of the claim that is meant',
   already_redeemed: 'the claim is redeemed',
-  forbidden: 'only the admin key may release a claim that is confirmed',
+  forbidden: 'only the admin key may release a confirmed claim, or make a release final',
   claim_released: 'the claim was released',
   hold_expired: 'the hold has expired',
   not_confirmed: 'the claim is reserved; confirm it first',
