@@ -71,6 +71,7 @@ const dependencies: HttpDependencies = {
     ...readClaims,
     exportAll: async (name) => untilEnd(await readClaims.exportAll(name)),
   },
+  changeClaim: answers('change a claim', undefined),
   readOperatorLog: answers('read the operator log', { entries: [], next: undefined }),
   checkHealth: answers('check the health', { healthy: true, durability: 'local' }),
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
