@@ -126,6 +126,7 @@ const noMetrics = {
   shed: () => undefined,
   answered: () => undefined,
   refusedEarly: () => undefined,
+  changeAnswered: () => undefined,
   batchDecided: () => undefined,
   batchUnknown: () => undefined,
   batchResolved: () => undefined,
