@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The operator log: who created, changed or released what. It is written in the transaction of each change, and never changed. */
-import type { ClaimState } from '../claims/claim.ts';
 
 /** The operations that are logged. */
 export const operatorActions = [
@@ -44,7 +43,7 @@ export type LoggedClaim = {
   user_id: string;
   position: number;
   claimed_at: string;
-  state: ClaimState;
+  state: 'reserved' | 'confirmed' | 'released';
   expires_at?: string;
   confirmed_at?: string;
   released_at?: string;
