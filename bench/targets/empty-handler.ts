@@ -54,6 +54,7 @@ const parts: HttpDependencies = {
   createCoupon: async ({ name }) => couponNamed(name),
   changeCoupon: unused,
   addStock: unused,
+  changeClaim: unused,
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
   checkHealth: async () => ({ healthy: true, durability: undefined }),

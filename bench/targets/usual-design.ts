@@ -129,6 +129,7 @@ const parts: HttpDependencies = {
   },
   changeCoupon: unused,
   addStock: unused,
+  changeClaim: unused,
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
   checkHealth: async () => ({ healthy: true, durability: undefined }),

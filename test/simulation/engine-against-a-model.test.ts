@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
+import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
@@ -99,7 +100,7 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
   return {
     knownCoupons,
     lanes,
-    claimCoupon: withKnownCoupons((command) => lanes.claim(command), knownCoupons),
+    claimCoupon: withKnownCoupons((command: ClaimCommand) => lanes.claim(command), knownCoupons),
   };
 }
 

@@ -4,7 +4,7 @@ import { flushPromises } from '../../../test/support/fixed-clock.ts';
 import { aCommand, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { AppError, FieldError } from '../errors.ts';
 import { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 import type { BatchResolution, RefusalReason } from './ports.ts';
 
 function setup(users = '') {
@@ -17,7 +17,7 @@ function setup(users = '') {
   const answered = new Map<string, string>();
   const add = (userIds: string, arrivedMs = 0) => {
     for (const userId of userIds) {
-      const claim = new PendingClaim(aCommand(userId), arrivedMs, () => undefined);
+      const claim = new PendingDecision(aCommand(userId), arrivedMs, () => undefined);
       claim.answer.then(
         (outcome) => answered.set(userId, outcome.outcome),
         (error: AppError) => answered.set(userId, error.code),
@@ -159,7 +159,7 @@ describe('a batch', () => {
   it('fails an invariant when its answer has too few outcomes', () => {
     const { lane, take } = setup('ab');
     take();
-    expect(() => lane.decide([])).toThrow('one outcome for each claim of a batch');
+    expect(() => lane.decide([])).toThrow('one outcome for each command of a batch');
   });
 
   it.each([
@@ -208,7 +208,7 @@ describe('halving a refused batch', () => {
 
   it('reports the invalid field to the one claim that has it', async () => {
     const { lane, take, decideAll, refuse } = setup('ab');
-    const claim = new PendingClaim(aCommand('X'), 0, () => undefined);
+    const claim = new PendingDecision(aCommand('X'), 0, () => undefined);
     const fault = claim.answer.catch((error: AppError) => error);
     lane.add(claim);
     const fields = [{ field: 'user_id', message: 'must be shorter' }];
@@ -237,7 +237,7 @@ describe('halving a refused batch', () => {
   /** Adds claims of different users: `X` and a number where it is to be refused, else a number. */
   const addMany = ({ lane }: ReturnType<typeof setup>, refused: readonly boolean[]) =>
     refused.map((isRefused, index) => {
-      const claim = new PendingClaim(aCommand(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
+      const claim = new PendingDecision(aCommand(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
       lane.add(claim);
       return claim.answer.then(
         ({ outcome }): string => outcome,

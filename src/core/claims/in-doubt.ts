@@ -17,8 +17,8 @@ export type InDoubtOptions = {
 };
 
 /**
- * Resolves batches in doubt. Until a batch is resolved it may still commit, so its lane sends nothing and its claims
- * are not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void mark is
+ * Resolves batches in doubt. Until a batch is resolved it may still commit, so its lane sends nothing and what it
+ * decides is not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void mark is
  * tried until it succeeds, even when no client waits any more.
  */
 export class InDoubt {
@@ -37,7 +37,7 @@ export class InDoubt {
     lane.answerLost();
     metrics.batchUnknown();
     log.warn(
-      { batchId, claims: batch.claims.length, err: cause },
+      { batchId, claims: batch.decisions.length, err: cause },
       'the answer of a batch of claims was lost; its coupon waits until the batch is resolved',
     );
     for (let waitMs = firstWaitMs(lane.lostInARow); ; waitMs = nextWaitMs(waitMs)) {
@@ -53,7 +53,7 @@ export class InDoubt {
         lane.batchResolved(resolution);
         return true;
       } catch (error) {
-        // Claims that were not sent need not wait: they are certainly not stored.
+        // What was not sent need not wait: it is certainly not stored.
         lane.failUnsent('the database cannot be reached', error);
       }
     }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { CouponState } from '../coupons/coupon.ts';
 import type { FieldError } from '../errors.ts';
 import type {
   ChangeClaimCommand,
@@ -109,42 +108,6 @@ export type ClaimStore = {
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
-/** The stock of a coupon at one moment. */
-export type StockSnapshot = {
-  /**
-   * Another one after each new claim, and for another coupon of the same name. While it stays the same, no user has become
-   * a holder; users may have ceased to be one.
-   */
-  version: string;
-  amount: number;
-  remainingAmount: number;
-  state: CouponState;
-  /** A change that puts units back on sale is announced. It is made when all older snapshots have expired. */
-  stockAnnounced: boolean;
-  /** Milliseconds until the sale closes; null when it has no end. */
-  closesInMs: number | null;
-  /**
-   * Milliseconds until the next hold can expire, at the earliest, and its unit can be claimed. Not above 0 when one may have
-   * expired already; null without holds.
-   */
-  holdsExpireInMs: number | null;
-};
-
-/** What the sold-out cache reads. Rejects with an `AppError` when the database cannot be read. */
-export type SoldOutReader = {
-  /** Each as of a moment after the call. Names of no coupon are absent. */
-  readStock(names: readonly string[]): Promise<ReadonlyMap<string, StockSnapshot>>;
-  /**
-   * The holders after a position, in order of position, at most `limit`; positions may have gaps. `lastPosition` is that of
-   * the last one returned, or undefined if there is none.
-   */
-  listHolders(query: {
-    couponName: string;
-    afterPosition: number;
-    limit: number;
-  }): Promise<{ userIds: string[]; lastPosition: number | undefined }>;
-};
-
 /** Which claims of a coupon a list returns. */
 export type CouponClaimQuery = {
   couponName: string;
@@ -158,8 +121,11 @@ export type CouponClaimQuery = {
   position?: number | undefined;
 };
 
-/** A page of a coupon's claims, in order of position. */
-export type ClaimPage = { claims: Claim[]; more: boolean };
+/**
+ * A page of a coupon's claims, in order of position. `walkedTo` is there when the page ended at its limit of claims to look
+ * at, and may be short or empty: the next page begins after this position, else after that of the last claim.
+ */
+export type ClaimPage = { claims: Claim[]; more: boolean; walkedTo?: number };
 
 /** Whose claims a list returns, and where its page begins. */
 export type UserClaimQuery = {
@@ -172,8 +138,8 @@ export type UserClaimQuery = {
 };
 
 /**
- * A page of a user's claims, in order of creation of their coupons. It may be empty and still have a `next`; the list
- * ends where that is null.
+ * A page of a user's claims, in order of creation of their coupons, those of one coupon in order of position. It may be
+ * empty and still have a `next`; the list ends where that is null.
  */
 export type UserClaimPage = { claims: Claim[]; next: string | null };
 
@@ -191,7 +157,7 @@ export type ClaimReader = {
 export type ClaimMetrics = {
   /** A claim was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
   answered(outcome: string, seconds: number): void;
-  /** A claim was refused on arrival; `reason` is a key of `admissionRefusals`. */
+  /** A claim, or a change of one, was refused on arrival; `reason` is a key of `admissionRefusals`. */
   shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;
   /** The answer of a batch was lost. */
@@ -199,6 +165,9 @@ export type ClaimMetrics = {
   /** A batch in doubt was resolved. */
   batchResolved(resolution: BatchResolution['kind']): void;
 };
+
+/** Counts the answers to changes of claims: the outcome, or the code of a fault. */
+export type ClaimChangeMetrics = { changeAnswered(change: ClaimChange, outcome: string): void };
 
 /** Counts claims that an entrypoint refuses before they reach the engine. There is no time to measure. */
 export type EarlyRefusalMetrics = { refusedEarly(code: string): void };

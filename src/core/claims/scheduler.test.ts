@@ -8,7 +8,7 @@ import {
   ScriptedClaimStore,
 } from '../../../test/support/scripted-claim-store.ts';
 import { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 import { Scheduler } from './scheduler.ts';
 
 const ignore = () => undefined;
@@ -42,7 +42,7 @@ function setup(limits: { batchMax?: number; commitsUnderWayMax?: number } = {}) 
       lanes.set(couponName, lane);
     }
     for (const userId of userIds) {
-      lane.add(new PendingClaim(aCommand(userId, couponName), 0, ignore));
+      lane.add(new PendingDecision(aCommand(userId, couponName), 0, ignore));
     }
   };
   return { store, clock, scheduler, add, decided, received };

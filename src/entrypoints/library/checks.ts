@@ -2,11 +2,23 @@
 /** Checks what a host passes, by the rules of the HTTP API. Each check throws an `AppError`, `invalid_request`. */
 import { Ajv } from 'ajv';
 import { type TProperties, Type } from 'typebox';
-import type { ClaimCommand } from '../../core/claims/claim.ts';
+import {
+  type ChangeClaimCommand,
+  type ClaimCommand,
+  claimStates,
+} from '../../core/claims/claim.ts';
+import type { CouponClaimQuery } from '../../core/claims/ports.ts';
 import { amountMax } from '../../core/coupons/coupon.ts';
 import type { CouponChange, NewCoupon } from '../../core/coupons/ports.ts';
 import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
-import { idempotencyKeyRule, pathTextRule, textRule, unitsRule } from '../../core/input-rules.ts';
+import {
+  idempotencyKeyRule,
+  pathTextRule,
+  releaseReasonRule,
+  textRule,
+  unitsRule,
+  uuidRule,
+} from '../../core/input-rules.ts';
 import { unknownNames } from '../../core/unknown-names.ts';
 import { definedMembers } from './defined-members.ts';
 
@@ -17,6 +29,7 @@ const UserId = Type.String(pathTextRule);
 const HolderId = Type.String(textRule);
 const Units = Type.Integer(unitsRule);
 const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
+const ClaimId = Type.Optional(Type.String(uuidRule));
 const text = 'must be a text of 1 to 255 characters without control characters';
 const units = `must be a whole number from 1 to ${amountMax}`;
 const pageMax = 1000;
@@ -33,6 +46,10 @@ const allowedIn: Record<string, string> = {
   archived: 'must be true or false',
   afterPosition: `must be a whole number from 0 to ${amountMax}`,
   limit: `must be a whole number from 1 to ${pageMax}`,
+  states: `must be a list of ${claimStates.join(', ')}`,
+  claimId: 'must be a UUID',
+  reason: `${text}, and not expired or saga`,
+  final: 'must be true or false',
 };
 
 const ajv = new Ajv({ allErrors: true });
@@ -70,9 +87,23 @@ const assertPage = assertion(
     couponName: CouponName,
     afterPosition: Type.Integer({ minimum: 0, maximum: amountMax }),
     limit: Type.Integer({ minimum: 1, maximum: pageMax }),
+    states: Type.Optional(Type.Array(Type.Enum([...claimStates]))),
   },
   {},
 );
+const claimToChange = { couponName: CouponName, userId: HolderId, claimId: ClaimId };
+const assertClaimChange = {
+  confirm: assertion(claimToChange, {}),
+  release: assertion(
+    {
+      ...claimToChange,
+      reason: Type.Optional(Type.String(releaseReasonRule)),
+      final: Type.Optional(Type.Boolean()),
+    },
+    {},
+  ),
+  redeem: assertion({ ...claimToChange, idempotencyKey: IdempotencyKey }, {}),
+};
 
 /** When a sale begins and ends; null: no limit. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
@@ -131,14 +162,38 @@ export function checkAddition(addition: {
   return { name, units, idempotencyKey };
 }
 
-/** The page to read. */
-export function checkPage(query: {
+/** The claim that a host confirms, releases or redeems, and how. */
+export type ClaimToChange = {
   couponName: string;
-  afterPosition?: number | undefined;
-  limit?: number | undefined;
-}): { couponName: string; afterPosition: number; limit: number } {
-  const { couponName, afterPosition = 0, limit = 100 } = query;
-  const page = { couponName, afterPosition, limit };
+  userId: string;
+  claimId?: string | undefined;
+  reason?: string | undefined;
+  final?: boolean | undefined;
+  idempotencyKey?: string | undefined;
+};
+
+/** The change of a claim to decide. A host may release what is confirmed. */
+export function checkClaimChange(
+  change: ChangeClaimCommand['change'],
+  given: ClaimToChange,
+): Omit<ChangeClaimCommand, 'by'> {
+  assertClaimChange[change](given);
+  const { couponName, userId, claimId, reason, final: isFinal = false, idempotencyKey } = given;
+  return {
+    ...{ change, couponName, userId, claimId: claimId?.toLowerCase(), idempotencyKey },
+    ...{ reason, isFinal, mayReleaseConfirmed: true },
+  };
+}
+
+/** The page to read. */
+export function checkPage(
+  query: Pick<CouponClaimQuery, 'couponName' | 'states'> & {
+    afterPosition?: number | undefined;
+    limit?: number | undefined;
+  },
+): CouponClaimQuery {
+  const { couponName, afterPosition = 0, limit = 100, states } = query;
+  const page = { couponName, afterPosition, limit, states };
   assertPage({ ...query, ...page });
   return page;
 }
@@ -147,6 +202,7 @@ export function checkPage(query: {
 const hostNames: Record<string, string> = {
   ...{ user_id: 'userId', coupon_name: 'couponName', opens_at: 'opensAt', closes_at: 'closesAt' },
   add: 'units',
+  claim_id: 'claimId',
 };
 
 /** Throws the fault again, with this package's names of its fields. */

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The fields that requests hold, and what is allowed in each. */
 import { type TProperties, Type } from 'typebox';
+import { claimStates } from '../../../core/claims/claim.ts';
 import { amountMax, couponStates } from '../../../core/coupons/coupon.ts';
 import {
   idempotencyKeyRule,
   pathTextRule,
+  releaseReasonRule,
   textRule,
   unitsRule,
+  uuidRule,
 } from '../../../core/input-rules.ts';
 
 /** What is allowed in each field, as the message of a 400. */
@@ -26,8 +29,21 @@ export const allowedIn: Record<string, string> = {
   limit: 'must be a whole number from 1 to 1000',
   cursor: 'must be the next_cursor of the page before',
   for: 'must be spreadsheet',
+  position: `must be a whole number from 1 to ${amountMax}`,
+  claim_id: 'must be a UUID',
+  reason:
+    'must be a text of 1 to 255 characters without control characters, and not expired or saga',
+  final: 'must be true or false',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
+};
+
+const stateOfClaim = `must be one of ${claimStates.join(', ')}`;
+
+/** What is allowed in fields that mean something else in single calls, by `operationId`. */
+export const allowedInCall: Record<string, Record<string, string>> = {
+  listClaims: { state: stateOfClaim },
+  listUserClaims: { state: stateOfClaim },
 };
 
 /** The name of a new coupon. */
@@ -49,6 +65,29 @@ export const UserId = Type.String({
 
 /** The user whose claim is read. Early versions accepted claims of `.` and `..`, so these stay readable. */
 export const HolderId = Type.String(textRule);
+
+/** The id of a claim. */
+export const ClaimId = Type.String({
+  ...uuidRule,
+  examples: ['01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40'],
+});
+
+/** Why a caller releases a claim. */
+export const ReleaseReason = Type.String({
+  ...releaseReasonRule,
+  description: 'Kept with the claim. `expired` and `saga` are reasons of the service itself.',
+  examples: ['payment failed'],
+});
+
+/** The states of the claims in a list. */
+export const StatesOfClaims = Type.Optional(
+  Type.Array(Type.Enum([...claimStates]), {
+    description: 'Repeat it for several states. By default every state but `released`.',
+  }),
+);
+
+/** The number of a claim in the order of its coupon. */
+export const Position = Type.Integer({ minimum: 1, maximum: amountMax });
 
 /** Units of a coupon. */
 export const Units = Type.Integer({ ...unitsRule, examples: [100] });

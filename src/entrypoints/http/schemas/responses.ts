@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The bodies of responses. */
 import { type Static, type TSchema, Type } from 'typebox';
+import { claimStates } from '../../../core/claims/claim.ts';
 import { couponStates } from '../../../core/coupons/coupon.ts';
 import { errorCodes } from '../../../core/errors.ts';
 import { problemMediaType } from '../problems/problem.ts';
@@ -40,6 +41,13 @@ export const CouponBody = Type.Object(
   { $id: 'Coupon' },
 );
 
+/** A time that is left out where it does not apply. */
+function optionalTime(description: string) {
+  return Type.Optional(
+    Type.Unsafe<string | undefined>({ type: 'string', format: 'date-time', description }),
+  );
+}
+
 /** A stored claim. */
 export const ClaimBody = Type.Object(
   {
@@ -52,6 +60,18 @@ export const ClaimBody = Type.Object(
       description: 'The number of the claim in the order of its coupon.',
     }),
     claimed_at: Type.String({ format: 'date-time' }),
+    state: Type.Enum([...claimStates]),
+    expires_at: optionalTime('When the hold ends; only while the claim is reserved.'),
+    confirmed_at: optionalTime('Only after a confirm.'),
+    redeemed_at: optionalTime('Only once it is redeemed.'),
+    released_at: optionalTime('Only once it is released.'),
+    reason: Type.Optional(
+      Type.Unsafe<string | undefined>({
+        type: 'string',
+        description:
+          'Why it was released: `expired` for a hold that ended, else as the caller said.',
+      }),
+    ),
   },
   { $id: 'Claim' },
 );
@@ -73,6 +93,7 @@ export const ProblemSchema = Type.Object(
       Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
     ),
     claim: Type.Optional(ref(ClaimBody)),
+    last_claim: Type.Optional(ref(ClaimBody)),
     claim_id: Type.Optional(Type.String()),
     opens_at: Type.Optional(Type.String()),
     trace_id: Type.Optional(

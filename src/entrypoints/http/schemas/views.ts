@@ -30,7 +30,7 @@ export function toCouponBody(
   };
 }
 
-/** The body of a claim. */
+/** The body of a claim. Its serialization leaves out what is undefined. */
 export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
   return {
     claim_id: claim.claimId,
@@ -38,6 +38,12 @@ export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
     user_id: claim.userId,
     position: claim.position,
     claimed_at: claim.claimedAt,
+    state: claim.state,
+    expires_at: claim.expiresAt,
+    confirmed_at: claim.confirmedAt,
+    redeemed_at: claim.redeemedAt,
+    released_at: claim.releasedAt,
+    reason: claim.reason,
   };
 }
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
-import type { BatchCommand, BatchOutcome, BatchResolution } from './ports.ts';
+import { type BatchCommand, type BatchOutcome, type BatchResolution, isChange } from './ports.ts';
 
 /**
- * A claim whose caller waits for the answer. It is answered once; later answers are dropped. It keeps track of whether
- * it may be stored, so that no failure is reported as a refusal while it may be.
+ * A claim, or a change of one, whose caller waits for the answer. It is answered once; later answers are dropped. It keeps
+ * track of whether it may be stored, so that no failure is reported as a refusal while it may be.
  */
-export class PendingClaim {
+export class PendingDecision {
   readonly command: BatchCommand;
   readonly arrivedMs: number;
   readonly answer: Promise<BatchOutcome>;
   private readonly onAnswered: () => void;
   private isAnswered = false;
-  /** From the sending of a batch with this claim until it is known that the batch stored nothing. */
+  /** From the sending of a batch with it until it is known that the batch stored nothing. */
   private isMaybeStored = false;
-  /** A batch with this claim is known to be committed; no failure of a later batch can undo that. */
+  /** A batch with it is known to be committed; no failure of a later batch can undo that. */
   private isCommitted = false;
   private resolve!: (outcome: BatchOutcome) => void;
   private reject!: (error: AppError) => void;
@@ -37,7 +37,7 @@ export class PendingClaim {
     return this.isMaybeStored;
   }
 
-  /** A batch with this claim is about to be sent. */
+  /** A batch with it is about to be sent. */
   markSent(): void {
     this.isMaybeStored = true;
   }
@@ -58,15 +58,13 @@ export class PendingClaim {
     if (this.endWait()) this.resolve(outcome);
   }
 
-  /** Answers with a fault that changed nothing, or with `outcome_unknown` while the claim may be stored. */
+  /** Answers with a fault that changed nothing, or with `outcome_unknown` while it may be stored. */
   fail(code: ErrorCode, detail: string, cause?: unknown, fields: FieldError[] = []): void {
     if (!this.endWait()) return;
     this.reject(
       this.isMaybeStored
         ? new AppError('outcome_unknown', {
-            detail:
-              'the database was lost before it answered, so this claim may be stored; ' +
-              'send it again with the same Idempotency-Key',
+            detail: `the database was lost before it answered, so this ${nounOf(this.command)} may be stored; send it again with ${whatRepeats(this.command)}`,
             ...(this.command.claimId !== undefined && { claimId: this.command.claimId }),
             cause,
           })
@@ -80,4 +78,15 @@ export class PendingClaim {
     this.onAnswered();
     return true;
   }
+}
+
+/** What a caller calls the command. */
+export function nounOf(command: BatchCommand): 'claim' | 'change' {
+  return isChange(command) ? 'change' : 'claim';
+}
+
+/** What makes a second attempt the same one. */
+function whatRepeats(command: BatchCommand): string {
+  if (!isChange(command)) return 'the same Idempotency-Key';
+  return command.change === 'redeem' ? 'its claim_id and the same Idempotency-Key' : 'its claim_id';
 }
