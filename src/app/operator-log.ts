@@ -100,7 +100,15 @@ function changesIn(before: EntryBody['before'], after: EntryBody['after']): stri
   const { reason: _, ...others } = after as LoggedClaim;
   return Object.entries(others).flatMap(([name, value]) => {
     const old = values[name];
-    if (before === null) return value === null || value === false ? [] : [`${name} ${value}`];
-    return old === value ? [] : [`${name} ${old ?? 'none'} -> ${value ?? 'none'}`];
+    if (before === null) {
+      return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
+    }
+    return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
   });
+}
+
+/** Texts are quoted, so that one with line breaks stays on its line. Times need no quotes. */
+function shown(name: string, value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  return typeof value === 'string' && !name.endsWith('_at') ? JSON.stringify(value) : String(value);
 }

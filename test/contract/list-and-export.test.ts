@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 const csvHeader =
   'position,user_id,claim_id,claimed_at,coupon_name,state,expires_at,released_at,reason\r\n';
@@ -59,6 +60,7 @@ describe('GET /api/coupons', () => {
           archived: false,
           opens_at: null,
           closes_at: null,
+          ...membersLeftOut,
           claims_url: `/api/coupons/${names[0]}/claims`,
         },
       });
