@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The values that the metrics read, and their interface, without types of the metrics library. */
 import type { ClaimMetrics, EarlyRefusalMetrics } from '../../core/claims/ports.ts';
+import type { ExpirySweepState } from '../../core/duties/expiry-sweep.ts';
+import type { DutyName } from '../../core/duties/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
@@ -28,7 +30,12 @@ export type MetricSources = {
   pools(): Record<string, PoolUse>;
   /** Coupons and holders in the sold-out cache. */
   soldOut(): { coupons: number; holders: number };
-  stockCheck(): StockCheckState;
+  /** The duties that this process can run. What each has found is undefined in a process that never runs it. */
+  duties(): {
+    running: { duty: DutyName; isRunning: boolean }[];
+    stockCheck: StockCheckState | undefined;
+    expirySweep: ExpirySweepState | undefined;
+  };
   /** The units that are left of a limited number of coupons; resolves within a second, empty if they are unknown. */
   remainingStock(): Promise<{ coupon: string; units: number }[]>;
   /** Client connections: open, idle, their limit, and how many were closed to stay within it, by reason. */
