@@ -2,12 +2,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { DutyRunner } from './duty-runner.ts';
-import type { Duty, DutyLeases, DutyName, Lease } from './ports.ts';
+import {
+  DatabaseAwayError,
+  type Duty,
+  type DutyLeases,
+  type DutyName,
+  type Lease,
+} from './ports.ts';
 
 let clock: FixedClock;
 let held: { node: string; epoch: number; untilMs: number } | undefined;
 let epoch: number;
 let isAway: boolean;
+let away: Error;
 let hangs: boolean;
 let lines: string[];
 
@@ -16,6 +23,7 @@ beforeEach(() => {
   held = undefined;
   epoch = 0;
   isAway = false;
+  away = new Error('away');
   hangs = false;
   lines = [];
 });
@@ -25,7 +33,7 @@ function leasesOf(node: string): DutyLeases {
   const current = () => (held !== undefined && held.untilMs > clock.nowMs() ? held : undefined);
   const isOf = (lease: Lease) => current()?.epoch === Number(lease.epoch);
   const reach = async () => {
-    if (isAway) throw new Error('away');
+    if (isAway) throw away;
     if (hangs) await new Promise(() => undefined);
   };
   return {
@@ -126,6 +134,15 @@ describe('a duty', () => {
     expect(node.events).toEqual(['began 1', 'ended 1', 'began 2']);
     // Once a minute.
     expect(lines.filter((line) => line.includes('cannot be read'))).toHaveLength(1);
+  });
+
+  it('logs nothing about a database that is away, which the log of outages has', async () => {
+    const node = newNode('a');
+    isAway = true;
+    away = new DatabaseAwayError();
+    node.runner.start();
+    await clock.advance(10_000);
+    expect(lines).toEqual([]);
   });
 
   it('is given back when the lease arrives after the stop', async () => {

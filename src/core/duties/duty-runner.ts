@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
 import { HeldDuty } from './held-duty.ts';
-import type { Duty, DutyHolder, DutyLeases, DutyLog, DutyName } from './ports.ts';
+import {
+  DatabaseAwayError,
+  type Duty,
+  type DutyHolder,
+  type DutyLeases,
+  type DutyLog,
+  type DutyName,
+} from './ports.ts';
 
 const tickMs = 1_000;
 // A lasting problem is logged again after this time, so that the end of the log shows it.
@@ -96,6 +103,7 @@ export class DutyRunner {
   }
 
   private report(error: unknown): void {
+    if (error instanceof DatabaseAwayError) return;
     const nowMs = this.clock.nowMs();
     if (this.reportedMs !== undefined && nowMs - this.reportedMs < quietMs) return;
     this.reportedMs = nowMs;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
-import type { Duty, Lease } from './ports.ts';
+import { DatabaseAwayError, type Duty, type Lease } from './ports.ts';
 
 /** A coupon whose first open claim is no hold in time: a hold to release, or a claim to pass. */
 export type DueCoupon = {
@@ -15,7 +15,7 @@ export type HoldCursor = { couponId: string; position: number };
 /** What a call has released of one coupon, and whether it left more. */
 export type SweptCoupon = { couponId: string; released: number; hasMore: boolean };
 
-/** Finds and releases expired holds, each call in one bounded transaction. Rejects when the database cannot do so. */
+/** Finds and releases expired holds, each call in one bounded transaction. Rejects as `DutyLeases` does. */
 export type ExpirySweepStore = {
   /** The due ones of the next coupons after an id. `next` is the id of the last one read; undefined at the end. */
   findDue(afterId: string): Promise<{ due: DueCoupon[]; next: string | undefined }>;
@@ -193,6 +193,7 @@ export class ExpirySweep implements Duty {
   }
 
   private report(error: unknown): void {
+    if (error instanceof DatabaseAwayError) return;
     const nowMs = this.clock.nowMs();
     if (this.reportedMs !== undefined && nowMs - this.reportedMs < quietMs) return;
     this.reportedMs = nowMs;

@@ -16,7 +16,12 @@ export type Lease = {
 /** A duty and the node that runs it. Without a node nothing runs it now. */
 export type DutyHolder = { name: DutyName; node: string | null; since: string | null };
 
-/** Where the leases are stored. Rejects when the database cannot be read or written. */
+/** The database cannot be reached. The log says so already. */
+export class DatabaseAwayError extends Error {
+  override readonly name = 'DatabaseAwayError';
+}
+
+/** Where the leases are stored. Rejects when the database cannot be read or written: see `DatabaseAwayError`. */
 export type DutyLeases = {
   /** Every duty and its holder now. */
   list(): Promise<DutyHolder[]>;

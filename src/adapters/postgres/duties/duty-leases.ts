@@ -7,6 +7,7 @@ import {
 } from '../../../core/duties/ports.ts';
 import type { Database } from '../database.ts';
 import { statement } from '../statements.ts';
+import { runForDuty } from './run-for-duty.ts';
 
 const listDuties = statement('list-duties');
 const acquireDuty = statement('acquire-duty');
@@ -19,21 +20,25 @@ type HolderRow = { name: string; node: string | null; since: string | null };
 export function postgresDutyLeases(database: Database, node: string): DutyLeases {
   return {
     async list() {
-      const rows = await database.run<HolderRow>(listDuties, [leaseMs]);
+      const rows = await runForDuty<HolderRow>(database, listDuties, [leaseMs]);
       // A later release may have more duties.
       return rows.filter((row): row is DutyHolder =>
         (dutyNames as readonly string[]).includes(row.name),
       );
     },
     async acquire(duty) {
-      const [row] = await database.run<{ epoch: string }>(acquireDuty, [duty, node, leaseMs]);
+      const [row] = await runForDuty<{ epoch: string }>(database, acquireDuty, [
+        duty,
+        node,
+        leaseMs,
+      ]);
       return row && { duty, epoch: row.epoch };
     },
     async renew({ duty, epoch }) {
-      return (await database.run(renewDuty, [duty, epoch, leaseMs])).length > 0;
+      return (await runForDuty(database, renewDuty, [duty, epoch, leaseMs])).length > 0;
     },
     async release({ duty, epoch }) {
-      await database.run(releaseDuty, [duty, epoch]);
+      await runForDuty(database, releaseDuty, [duty, epoch]);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { ExpirySweepStore } from '../../../core/duties/expiry-sweep.ts';
 import type { Database } from '../database.ts';
 import { statement } from '../statements.ts';
+import { runForDuty } from './run-for-duty.ts';
 
 const findDueCoupons = statement('find-due-coupons');
 const countOpenHolds = statement('count-open-holds');
@@ -25,7 +26,8 @@ export function postgresExpirySweep(
 ): ExpirySweepStore {
   return {
     async findDue(afterId) {
-      const [row] = await database.run<{ last_id: string | null; due: string | null }>(
+      const [row] = await runForDuty<{ last_id: string | null; due: string | null }>(
+        database,
         findDueCoupons,
         [afterId, sizes.coupons],
       );
@@ -37,7 +39,11 @@ export function postgresExpirySweep(
     },
 
     async sweep({ epoch }, couponIds) {
-      const rows = await database.run<SweptRow>(sweepDueCoupons, [epoch, couponIds, sizes.slice]);
+      const rows = await runForDuty<SweptRow>(database, sweepDueCoupons, [
+        epoch,
+        couponIds,
+        sizes.slice,
+      ]);
       const swept = [];
       for (const row of rows) {
         if (!row.is_held) return 'lease_lost';
@@ -48,7 +54,7 @@ export function postgresExpirySweep(
     },
 
     async countHolds({ couponId, position }) {
-      const [row] = await database.run<CountRow>(countOpenHolds, [
+      const [row] = await runForDuty<CountRow>(database, countOpenHolds, [
         ...[couponId, position, sizes.coupons, sizes.claims],
       ]);
       const next =
