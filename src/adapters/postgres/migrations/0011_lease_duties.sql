@@ -60,9 +60,8 @@ begin
       perform from coupons c where c.id = next_id for update skip locked;
       continue when not found;
     end if;
-    select s.released, s.has_more into released, has_more
+    select s.released, s.is_more_due into released, has_more
     from sweep_expired(next_id, left_of_slice, gen_random_uuid()) s;
-    continue when not found;
     coupon_id := next_id;
     left_of_slice := left_of_slice - released;
     return next;
