@@ -104,7 +104,15 @@ function lineOf({
 function changesIn(before: LoggedCoupon | null, after: LoggedCoupon): string[] {
   return Object.entries(after).flatMap(([name, value]) => {
     const old = before?.[name as keyof LoggedCoupon];
-    if (before === null) return value === null || value === false ? [] : [`${name} ${value}`];
-    return old === value ? [] : [`${name} ${old ?? 'none'} -> ${value ?? 'none'}`];
+    if (before === null) {
+      return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
+    }
+    return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
   });
+}
+
+/** Texts are quoted, so that one with line breaks stays on its line. Times need no quotes. */
+function shown(name: string, value: string | number | boolean | null | undefined): string {
+  if (value === null || value === undefined) return 'none';
+  return typeof value === 'string' && !name.endsWith('_at') ? JSON.stringify(value) : String(value);
 }

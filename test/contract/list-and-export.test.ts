@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 /** Follows `Link: rel=next` from `path` to the last page. */
 async function allPages(client: Client, path: string): Promise<Answer[]> {
@@ -56,6 +57,7 @@ describe('GET /api/coupons', () => {
           archived: false,
           opens_at: null,
           closes_at: null,
+          ...membersLeftOut,
           claims_url: `/api/coupons/${names[0]}/claims`,
         },
       });

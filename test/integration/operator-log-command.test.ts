@@ -61,7 +61,20 @@ describe('firstcome log', () => {
     expect(lines.map((line) => line.replace(time, ''))).toEqual([
       `admin       archive_coupon    "SALE \\" "  closes_at ${end} -> none, archived false -> true`,
       'admin       add_stock         "SALE \\" "  amount 5 -> 7, remaining_amount 5 -> 7',
-      `admin       create_coupon     "SALE \\" "  amount 5, remaining_amount 5, closes_at ${end}`,
+      `admin       create_coupon     "SALE \\" "  amount 5, remaining_amount 5, closes_at ${end}, claims_per_user_max 3`,
+    ]);
+  });
+
+  it('quotes the texts of a coupon, so that each entry stays on one line', async () => {
+    const name = 'TEXTS';
+    const made = { name, amount: 1, title: 'none', description: 'one\ntwo' };
+    expect((await admin.post('/api/coupons', made)).status).toBe(201);
+    const change = { title: null, pause_reason: 'a "b"' };
+    expect((await admin.patch(`/api/coupons/${name}`, change)).status).toBe(200);
+    const lines = (await logLines({ limit: 2 })).map((line) => line.slice(line.indexOf('"TEXTS"')));
+    expect(lines).toEqual([
+      '"TEXTS"  title "none" -> none, pause_reason none -> "a \\"b\\""',
+      '"TEXTS"  amount 1, remaining_amount 1, claims_per_user_max 3, title "none", description "one\\ntwo"',
     ]);
   });
 

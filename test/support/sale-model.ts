@@ -88,16 +88,18 @@ export class CouponModel {
     return decisions;
   }
 
-  /** Adds units once per batch id. While no unit is left, only under the announcement that it returned last. */
+  /**
+   * Adds units once per batch id. While no unit is left, only under an announcement that it has returned since units were
+   * last added.
+   */
   addStock(
     units: number,
     batch: Moment & { announcement?: string | undefined },
   ): 'added' | 'replayed' | { announcement: string } {
     if (this.kinds.has(batch.batchId)) return 'replayed';
-    const announcement = String(this.ledger.length);
-    if (this.remaining === 0 && !(this.announced && batch.announcement === announcement)) {
+    if (this.remaining === 0 && !this.isAnnounced(batch.announcement)) {
       this.announced = true;
-      return { announcement };
+      return { announcement: String(this.ledger.length) };
     }
     if (this.remaining === 0) this.restockedMs = batch.ms;
     this.announced = false;
@@ -105,6 +107,12 @@ export class CouponModel {
     this.remaining += units;
     this.record('stock_added', units, batch);
     return 'added';
+  }
+
+  /** Whether units may be added under this announcement. It is the number of ledger rows that there were. */
+  private isAnnounced(announcement: string | undefined): boolean {
+    if (!this.announced || announcement === undefined) return false;
+    return this.ledger.slice(Number(announcement)).every(({ kind }) => kind !== 'stock_added');
   }
 
   /** Adds units at one moment, as a caller sees it who does not see the announcement. */

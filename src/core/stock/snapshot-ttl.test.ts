@@ -10,7 +10,7 @@ import type { ClaimOutcome } from '../claims/claim.ts';
 import type { SoldOutReader } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import { addStockWith } from '../coupons/add-stock.ts';
-import type { CouponWithHolders } from '../coupons/coupon.ts';
+import { type CouponWithHolders, couponDefaults } from '../coupons/coupon.ts';
 import { AppError } from '../errors.ts';
 import { SoldOutCache } from './sold-out-cache.ts';
 
@@ -55,6 +55,7 @@ class Sale {
         paused: false,
         archived: false,
         holders: [],
+        ...couponDefaults,
       },
     };
     const added = this.model.addStock(units, { batchId, announcement, ms: 0 });

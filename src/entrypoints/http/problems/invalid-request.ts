@@ -15,6 +15,8 @@ const addUnits = 'add units with POST /api/coupons/{name}/stock';
 const asAdd = 'is unknown; give the units to add as `add`';
 const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
 
+const isFixed = 'cannot be changed; it is fixed when the coupon is created';
+
 /** Hints for unknown names that callers are likely to send, by `operationId`. */
 const insteadOf: Record<string, Record<string, string>> = {
   changeCoupon: {
@@ -22,6 +24,9 @@ const insteadOf: Record<string, Record<string, string>> = {
     amount: `cannot be changed here; ${addUnits}`,
     remaining_amount: `cannot be changed; ${addUnits}`,
     add: `is unknown here; ${addUnits}`,
+    hold_seconds: isFixed,
+    claims_per_user_max: isFixed,
+    stock_low_at: isFixed,
   },
   addStock: {
     amount: asAdd,
