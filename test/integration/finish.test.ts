@@ -10,7 +10,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts';
 import { createFirstcome, migrate as migrateLibrary } from '../../src/library.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { openPool } from '../support/open-pool.ts';
-import { migrateAsReleased } from '../support/released-migrations.ts';
+import { lastOfReleaseBefore, migrateAsReleased } from '../support/released-migrations.ts';
 import { startService } from '../support/service.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -38,7 +38,7 @@ const migrateWith = (options: { finish?: boolean } = {}): Promise<Migrated> =>
   });
 
 /** A database as the release before has left it. */
-const asBefore = () => migrateAsReleased(database.url, '0008_archive_coupons_and_log_operators');
+const asBefore = () => migrateAsReleased(database.url, lastOfReleaseBefore);
 
 const hasOldFunctions = async () => {
   const [row] = await database.query<{ is_there: boolean }>(

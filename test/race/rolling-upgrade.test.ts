@@ -10,7 +10,7 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { isLong } from '../support/long.ts';
-import { migrateAsReleased } from '../support/released-migrations.ts';
+import { lastOfReleaseBefore, migrateAsReleased } from '../support/released-migrations.ts';
 import {
   createEmptyDatabase,
   migrateDatabase,
@@ -49,7 +49,7 @@ const won: string[] = [];
 beforeAll(async () => {
   database = await createEmptyDatabase();
   await database.query('create schema firstcome');
-  await migrateAsReleased(database.url, '0008_archive_coupons_and_log_operators');
+  await migrateAsReleased(database.url, lastOfReleaseBefore);
   for (const name of couponNames) {
     await database.query(
       `with created as (
