@@ -1,30 +1,36 @@
--- Compares the claims with the positions that the ledger names, row by row from coupon id $1 and seq $2 on: at most $5 rows,
--- which name about $5 claims. Each named position has one claim, and no other position has one; gaps are no difference.
+-- Compares claims with the ledger, row by row from coupon id $1 and seq $2 on: at most $5 rows, which name about $5 claims
+-- and changes. The positions that rows name follow each other, and each has one claim, live or released; no other one has a
+-- claim. Each change is that of a claim, and a row returns a unit for each claim that it releases. At the end of a coupon,
+-- returned_units is the number of units that came back, and, if there are at most $5, of the released claims.
 -- The first row is the last one of the page before, whose batch id is $3. $4 is the highest position named up to there.
 -- Where another row is in its place, as after a failover, that position is unknown and not compared.
--- Locks: none. Indexes: stock_ledger_primary_key, claims_one_per_position, $5 entries of each; coupons_primary_key.
+-- Locks: none. Indexes: stock_ledger_primary_key, claims_one_per_position, released_claims_primary_key and
+-- redemptions_one_per_user, about $5 entries of each; coupons_primary_key.
 with page as (
-  select coupon_id, seq, batch_id, first_position,
+  select coupon_id, seq, batch_id, first_position, remaining_after, recorded_at, returned_units, changed_positions, changes,
     coupon_id = $1::bigint and seq = $2::bigint as is_first,
-    case kind when 'claimed' then units else 0 end as taken
+    case when first_position is null then 0 else units end as taken,
+    -- The number of changes, estimated by the stored size: reading all arrays of the rows to count them would take longer.
+    coalesce((pg_column_size(changed_positions) - 20) / 4, 0) as changed
   from stock_ledger
   where require_primary() and (coupon_id, seq) >= ($1::bigint, $2::bigint)
   order by coupon_id, seq
   limit $5::integer
 ),
 summed as (
-  select page.*, sum(case when is_first then 0 else taken end) over (order by coupon_id, seq) as claims
+  select page.*,
+    sum(case when is_first then 0 else taken + changed end) over (order by coupon_id, seq) - taken - changed as before
   from page
 ),
 kept as (
-  select * from summed where is_first or claims - taken < $5::integer
+  select * from summed where is_first or before < $5::integer
 ),
 whole as (
   select (select count(*) from kept) = (select count(*) from page) and (select count(*) from page) < $5::integer as is_end
 ),
 spans as (
-  select coupon_id, seq, batch_id, is_first, taken, first_position,
-    first_position + taken - 1 as last_position,
+  select coupon_id, seq, batch_id, is_first, remaining_after, recorded_at, returned_units, changed_positions, changes,
+    taken, first_position, first_position + taken - 1 as last_position,
     coalesce(
       max(first_position + taken - 1) over (of_coupon rows between unbounded preceding and 1 preceding),
       case
@@ -44,24 +50,68 @@ judged as (
       abs(taken - (
         select count(*) from claims c
         where c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
+      ) - (
+        select count(*) from released_claims c
+        where c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
       ))
-      -- Positions that an earlier row names too.
-      + greatest(position_before + 1 - first_position, 0)
-      + case when position_before + 1 < first_position then (
-        select count(*) from (
-          select from claims c
-          where c.coupon_id = s.coupon_id and c.position > s.position_before and c.position < s.first_position
-          limit $5::integer
-        ) between_rows
-      ) else 0 end
+      -- Positions that an earlier row names too, or that no row names.
+      + coalesce(abs(first_position - position_before - 1), 0)
+    end
+    + case when is_first or changes is null then 0 else
+      abs(returned_units - cardinality(array_positions(changes, 'R')) - cardinality(array_positions(changes, 'E')))
+      + (
+        select count(*) from unnest(s.changed_positions, s.changes) as changed (position, change)
+        -- Scalar, and not exists: a plan could answer that from a hash table of all claims.
+        where 0 = case
+          when change in ('R', 'E') then (
+            select count(*) from released_claims c
+            where c.coupon_id = s.coupon_id and c.position = changed.position and c.released_at = s.recorded_at
+              and (c.reason is not distinct from 'expired') = (change = 'E')
+          )
+          when change = 'U' then (
+            select count(*) from redemptions r
+            where r.coupon_id = s.coupon_id and r.redeemed_at = s.recorded_at and r.user_id = (
+              select c.user_id from claims c where c.coupon_id = s.coupon_id and c.position = changed.position limit 1
+            )
+          )
+          else (
+            select count(*) from claims c
+            where c.coupon_id = s.coupon_id and c.position = changed.position and c.confirmed_at = s.recorded_at
+          ) + (
+            select count(*) from released_claims c
+            where c.coupon_id = s.coupon_id and c.position = changed.position and c.confirmed_at = s.recorded_at
+          )
+        end
+      )
     end
     + case when is_end then (
       select count(*) from (
-        select from claims c
-        where c.coupon_id = s.coupon_id and c.position > greatest(s.position_before, s.last_position)
-        limit $5::integer
+        (
+          select from claims c
+          where c.coupon_id = s.coupon_id and c.position > greatest(s.position_before, s.last_position)
+          limit $5::integer
+        )
+        union all
+        (
+          select from released_claims c
+          where c.coupon_id = s.coupon_id and c.position > greatest(s.position_before, s.last_position)
+          limit $5::integer
+        )
       ) above_all
-    ) else 0 end as units
+    )
+    + coalesce((
+      select
+        -- A stock that differs from its last ledger row is found with the coupons, and counts once.
+        coalesce(abs(
+          c.returned_units - (greatest(s.position_before, s.last_position) - (c.amount - s.remaining_after))
+        ), 0)
+        + case when c.returned_units <= $5::integer then abs(c.returned_units - (
+          select count(*) from (
+            select from released_claims k where k.coupon_id = c.id limit c.returned_units + 1
+          ) found
+        )) else 0 end
+      from coupons c where c.id = s.coupon_id
+    ), 0) else 0 end as units
   from spans s
 ),
 differing as (
