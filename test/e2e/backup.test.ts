@@ -17,7 +17,13 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readSale, runSale, withBundled, withDatabase } from '../support/sale-process.ts';
+import {
+  plantHeldCoupon,
+  readSale,
+  runSale,
+  withBundled,
+  withDatabase,
+} from '../support/sale-process.ts';
 import {
   endServiceProcesses,
   launch,
@@ -52,6 +58,7 @@ beforeAll(async () => {
   dataDir = newPath('data');
   file = newPath('backup.tar.gz');
   claims = await runSale({ DATA_DIR: dataDir }, { coupon: 'sale', end: 'stopped' });
+  await withBundled(dataDir, (url) => plantHeldCoupon(url, 'held'));
   made = await backup(dataDir, file);
 });
 
