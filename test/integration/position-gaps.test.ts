@@ -155,6 +155,13 @@ describe('the stock check of positions with gaps', () => {
       'a missing released claim',
       `delete from released_claims where ${inCoupon} and position = 150`,
     ],
+    ...['now()', `now() - interval '1 hour'`].map((time): [string, string] => [
+      `a claim released at ${time} without a ledger row`,
+      `with gone as (delete from claims where ${inCoupon} and position = 115 returning *)
+       insert into released_claims
+         (coupon_id, user_id, position, claim_id, claimed_at, released_at, is_final)
+       select coupon_id, user_id, position, claim_id, claimed_at, ${time}, false from gone`,
+    ]),
     [
       'a released claim above the last position that was handed out',
       `insert into released_claims
@@ -215,11 +222,21 @@ describe('the stock check across a failover that loses ledger rows', () => {
     );
     // A page has ended at a row with seq 4 that the new primary does not have.
     const lost = { couponId: id, seq: 4, batchId: newId() };
-    expect(await reader.checkClaims({ ...lost, carried: 50 })).toMatchObject({ difference: 0 });
-    expect(await reader.checkLedger({ ...lost, carried: 90 })).toMatchObject({ difference: 0 });
+    const found = (position: number, balance: number) =>
+      JSON.stringify({ position, balance, until: '2026-01-01T00:00:00Z' });
+    expect(await reader.checkClaims({ ...lost, carried: found(50, 1) })).toMatchObject({
+      difference: 0,
+    });
+    expect(await reader.checkLedger({ ...lost, carried: '90' })).toMatchObject({ difference: 0 });
     // The same row is compared with what the pages before it have found.
     const same = { ...lost, batchId: last?.batch_id ?? '' };
-    expect(await reader.checkLedger({ ...same, carried: 90 })).toMatchObject({ difference: 10 });
-    expect(await reader.checkLedger({ ...same, carried: 100 })).toMatchObject({ difference: 0 });
+    expect(await reader.checkLedger({ ...same, carried: '90' })).toMatchObject({ difference: 10 });
+    expect(await reader.checkLedger({ ...same, carried: '100' })).toMatchObject({ difference: 0 });
+    expect(await reader.checkClaims({ ...same, carried: found(3, 1) })).toMatchObject({
+      difference: 1,
+    });
+    expect(await reader.checkClaims({ ...same, carried: found(3, 0) })).toMatchObject({
+      difference: 0,
+    });
   });
 });

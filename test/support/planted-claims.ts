@@ -38,7 +38,8 @@ export async function plantCoupon(
     next = first + units;
   }
   await query(
-    'update coupons set remaining_amount = $2, ledger_seq = $3, returned_units = $4 where id = $1',
+    `update coupons set remaining_amount = $2, ledger_seq = $3, returned_units = $4, decided_at = clock_timestamp()
+     where id = $1`,
     [id, amount - positions.length, seq, next - 1 - positions.length],
   );
   return positions;

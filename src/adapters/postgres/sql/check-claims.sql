@@ -1,11 +1,14 @@
 -- Compares claims with the ledger, row by row from coupon id $1 and seq $2 on: at most $5 rows, which name about $5 claims
 -- and changes. The positions that rows name follow each other, and each has one claim, live or released; no other one has a
 -- claim. Each change is that of a claim, and a row returns a unit for each claim that it releases. At the end of a coupon,
--- returned_units is the number of units that came back, and, if there are at most $5, of the released claims.
--- The first row is the last one of the page before, whose batch id is $3. $4 is the highest position named up to there.
--- Where another row is in its place, as after a failover, that position is unknown and not compared.
+-- returned_units is the number of units that came back, and as many claims are released.
+-- The released claims and the returned units are compared as of a fixed time, that of the coupon's last decision when its
+-- first page was read: later decisions have no earlier time, and those of that very time are left out.
+-- The first row is the last one of the page before, whose batch id is $3. $4 is what the pages of this coupon have found up
+-- to there: the highest position named, the fixed time, and by how many claims more are released than units returned.
+-- Where another row is in its place, as after a failover, this is unknown and not compared.
 -- Locks: none. Indexes: stock_ledger_primary_key, claims_one_per_position, released_claims_primary_key and
--- redemptions_one_per_user, about $5 entries of each; coupons_primary_key.
+-- redemptions_one_per_user, about $5 entries of each; coupons_primary_key, a few times a coupon.
 with page as (
   select coupon_id, seq, batch_id, first_position, remaining_after, recorded_at, returned_units, changed_positions, changes,
     coupon_id = $1::bigint and seq = $2::bigint as is_first,
@@ -28,15 +31,24 @@ kept as (
 whole as (
   select (select count(*) from kept) = (select count(*) from page) and (select count(*) from page) < $5::integer as is_end
 ),
+carried as (
+  select ($4::json ->> 'position')::integer as position, ($4::json ->> 'until')::timestamptz as until,
+    ($4::json ->> 'balance')::bigint as balance
+  from page where is_first and batch_id = $3::uuid
+),
+moments as (
+  select k.coupon_id, c.decided_at,
+    case when k.coupon_id = $1::bigint then (select until from carried) else c.decided_at end as until,
+    case when k.coupon_id = $1::bigint then (select balance from carried) else 0 end as balance
+  from (select distinct coupon_id from kept) k
+  left join lateral (select decided_at from coupons where id = k.coupon_id limit 1) c on true
+),
 spans as (
   select coupon_id, seq, batch_id, is_first, remaining_after, recorded_at, returned_units, changed_positions, changes,
     taken, first_position, first_position + taken - 1 as last_position,
     coalesce(
       max(first_position + taken - 1) over (of_coupon rows between unbounded preceding and 1 preceding),
-      case
-        when coupon_id <> $1::bigint then 0
-        when exists (select from page where is_first and batch_id = $3::uuid) then $4::integer
-      end
+      case when coupon_id = $1::bigint then (select position from carried) else 0 end
     ) as position_before,
     -- A row that ends a full page is the first one of the next page, which shows whether the coupon has more rows.
     lead(seq) over of_coupon is null
@@ -44,16 +56,29 @@ spans as (
   from kept
   window of_coupon as (partition by coupon_id order by seq)
 ),
+counted as (
+  select s.*, m.until, released.claims as released, released.after_last_decision,
+    m.balance + sum(
+      released.before_until
+      - case when not s.is_first and s.recorded_at < m.until then coalesce(s.returned_units, 0) else 0 end
+    ) over (partition by s.coupon_id order by s.seq) as balance
+  from spans s
+  join moments m on m.coupon_id = s.coupon_id
+  cross join lateral (
+    select count(*) as claims, count(*) filter (where c.released_at < m.until) as before_until,
+      count(*) filter (where c.released_at > m.decided_at) as after_last_decision
+    from released_claims c
+    where not s.is_first and c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
+  ) released
+),
 judged as (
-  select coupon_id, seq, batch_id, greatest(position_before, last_position) as position,
+  select coupon_id, seq, batch_id, greatest(position_before, last_position) as position, until, balance,
     case when is_first or taken = 0 then 0 else
       abs(taken - (
         select count(*) from claims c
         where c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
-      ) - (
-        select count(*) from released_claims c
-        where c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
-      ))
+      ) - released)
+      + after_last_decision
       -- Positions that an earlier row names too, or that no row names.
       + coalesce(abs(first_position - position_before - 1), 0)
     end
@@ -61,7 +86,7 @@ judged as (
       abs(returned_units - cardinality(array_positions(changes, 'R')) - cardinality(array_positions(changes, 'E')))
       + (
         select count(*) from unnest(s.changed_positions, s.changes) as changed (position, change)
-        -- Scalar, and not exists: a plan could answer that from a hash table of all claims.
+        -- Scalar subqueries: no plan can make a hash table of all claims from them.
         where 0 = case
           when change in ('R', 'E') then (
             select count(*) from released_claims c
@@ -100,19 +125,12 @@ judged as (
       ) above_all
     )
     + coalesce((
-      select
-        -- A stock that differs from its last ledger row is found with the coupons, and counts once.
-        coalesce(abs(
-          c.returned_units - (greatest(s.position_before, s.last_position) - (c.amount - s.remaining_after))
-        ), 0)
-        + case when c.returned_units <= $5::integer then abs(c.returned_units - (
-          select count(*) from (
-            select from released_claims k where k.coupon_id = c.id limit c.returned_units + 1
-          ) found
-        )) else 0 end
+      -- A stock that differs from its last ledger row is found with the coupons, and counts once.
+      select abs(c.returned_units - (greatest(s.position_before, s.last_position) - (c.amount - s.remaining_after)))
       from coupons c where c.id = s.coupon_id
-    ), 0) else 0 end as units
-  from spans s
+    ), 0)
+    + coalesce(abs(balance), 0) else 0 end as units
+  from counted s
 ),
 differing as (
   select coupon_id, sum(units) as units from judged
@@ -126,7 +144,12 @@ select
   max(coupon_id) as last_coupon_id,
   (array_agg(seq order by coupon_id desc, seq desc))[1] as last_seq,
   (array_agg(batch_id order by coupon_id desc, seq desc))[1] as last_batch_id,
-  (array_agg(position order by coupon_id desc, seq desc))[1] as carried,
+  (
+    array_agg(
+      json_build_object('position', position, 'until', until, 'balance', balance)::text
+      order by coupon_id desc, seq desc
+    )
+  )[1] as carried,
   coalesce(sum(units), 0)::double precision as difference,
   (
     select json_agg(json_build_object(

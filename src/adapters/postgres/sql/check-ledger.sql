@@ -54,7 +54,7 @@ select
   max(coupon_id) as last_coupon_id,
   (array_agg(seq order by coupon_id desc, seq desc))[1] as last_seq,
   (array_agg(batch_id order by coupon_id desc, seq desc))[1] as last_batch_id,
-  (array_agg(offered order by coupon_id desc, seq desc))[1] as carried,
+  (array_agg(offered order by coupon_id desc, seq desc))[1]::text as carried,
   coalesce(sum(units), 0)::double precision as difference,
   (
     select json_agg(json_build_object(
