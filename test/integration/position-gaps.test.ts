@@ -222,8 +222,8 @@ describe('the stock check across a failover that loses ledger rows', () => {
     );
     // A page has ended at a row with seq 4 that the new primary does not have.
     const lost = { couponId: id, seq: 4, batchId: newId() };
-    const found = (position: number, balance: number) =>
-      JSON.stringify({ position, balance, until: '2026-01-01T00:00:00Z' });
+    const found = (position: number, surplus: number) =>
+      JSON.stringify({ position, surplus, until: '2026-01-01T00:00:00Z' });
     expect(await reader.checkClaims({ ...lost, carried: found(50, 1) })).toMatchObject({
       difference: 0,
     });

@@ -1,12 +1,7 @@
 -- Compares claims with the ledger, row by row from coupon id $1 and seq $2 on: at most $5 rows, which name about $5 claims
--- and changes. The positions that rows name follow each other, and each has one claim, live or released; no other one has a
--- claim. Each change is that of a claim, and a row returns a unit for each claim that it releases. At the end of a coupon,
--- returned_units is the number of units that came back, and as many claims are released.
--- The released claims and the returned units are compared as of a fixed time, that of the coupon's last decision when its
--- first page was read: later decisions have no earlier time, and those of that very time are left out.
--- The first row is the last one of the page before, whose batch id is $3. $4 is what the pages of this coupon have found up
--- to there: the highest position named, the fixed time, and by how many claims more are released than units returned.
--- Where another row is in its place, as after a failover, this is unknown and not compared.
+-- and changes. Each position that rows name has one claim, live or released, each change is that of a claim, and at the end
+-- of a coupon as many claims are released as units came back. Returns by how much they disagree, and which coupons do, $6 of
+-- them at most. The first row is the last one of the page before, whose batch id is $3; $4 is what that page carried.
 -- Locks: none. Indexes: stock_ledger_primary_key, claims_one_per_position, released_claims_primary_key and
 -- redemptions_one_per_user, about $5 entries of each; coupons_primary_key, a few times a coupon.
 with page as (
@@ -31,15 +26,20 @@ kept as (
 whole as (
   select (select count(*) from kept) = (select count(*) from page) and (select count(*) from page) < $5::integer as is_end
 ),
+-- What the pages of the coupon have found up to the first row. Where another row is in its place, as after a failover, it is
+-- unknown and not compared.
 carried as (
   select ($4::json ->> 'position')::integer as position, ($4::json ->> 'until')::timestamptz as until,
-    ($4::json ->> 'balance')::bigint as balance
+    ($4::json ->> 'surplus')::bigint as surplus
   from page where is_first and batch_id = $3::uuid
 ),
+-- The claims released before a fixed time are compared with the units returned before it: until, the last decision when the
+-- first page of the coupon is read. No later decision has an earlier time. surplus is by how many more claims are released.
 moments as (
   select k.coupon_id, c.decided_at,
+    coalesce((select true from released_claims r where r.coupon_id = k.coupon_id limit 1), false) as has_released,
     case when k.coupon_id = $1::bigint then (select until from carried) else c.decided_at end as until,
-    case when k.coupon_id = $1::bigint then (select balance from carried) else 0 end as balance
+    case when k.coupon_id = $1::bigint then (select surplus from carried) else 0 end as surplus
   from (select distinct coupon_id from kept) k
   left join lateral (select decided_at from coupons where id = k.coupon_id limit 1) c on true
 ),
@@ -58,21 +58,21 @@ spans as (
 ),
 counted as (
   select s.*, m.until, released.claims as released, released.after_last_decision,
-    m.balance + sum(
+    m.surplus + sum(
       released.before_until
       - case when not s.is_first and s.recorded_at < m.until then coalesce(s.returned_units, 0) else 0 end
-    ) over (partition by s.coupon_id order by s.seq) as balance
+    ) over (partition by s.coupon_id order by s.seq) as surplus
   from spans s
   join moments m on m.coupon_id = s.coupon_id
   cross join lateral (
     select count(*) as claims, count(*) filter (where c.released_at < m.until) as before_until,
       count(*) filter (where c.released_at > m.decided_at) as after_last_decision
     from released_claims c
-    where not s.is_first and c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
+    where m.has_released and not s.is_first and c.coupon_id = s.coupon_id and c.position between s.first_position and s.last_position
   ) released
 ),
 judged as (
-  select coupon_id, seq, batch_id, greatest(position_before, last_position) as position, until, balance,
+  select coupon_id, seq, batch_id, greatest(position_before, last_position) as position, until, surplus,
     case when is_first or taken = 0 then 0 else
       abs(taken - (
         select count(*) from claims c
@@ -129,7 +129,7 @@ judged as (
       select abs(c.returned_units - (greatest(s.position_before, s.last_position) - (c.amount - s.remaining_after)))
       from coupons c where c.id = s.coupon_id
     ), 0)
-    + coalesce(abs(balance), 0) else 0 end as units
+    + coalesce(abs(surplus), 0) else 0 end as units
   from counted s
 ),
 differing as (
@@ -146,7 +146,7 @@ select
   (array_agg(batch_id order by coupon_id desc, seq desc))[1] as last_batch_id,
   (
     array_agg(
-      json_build_object('position', position, 'until', until, 'balance', balance)::text
+      json_build_object('position', position, 'until', until, 'surplus', surplus)::text
       order by coupon_id desc, seq desc
     )
   )[1] as carried,
