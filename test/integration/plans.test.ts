@@ -57,7 +57,7 @@ async function useAll(stores: Stores, round: number): Promise<void> {
       await decideMultiCoupon(stores, ['sold out', 'eve'], ['hot', 'ada'], ['quiet', `${user}-2`]),
     ).toMatchObject({ outcomes: [undefined, undefined, won] });
     await stores.decide('sold out', ['ada', 'eve', 'bob']);
-    await stores.claims.voidBatch('hot', newId());
+    await stores.claims.resolveBatch('hot', newId());
     await stores.claims.findCouponNames(['hot', 'sold out', 'nowhere']);
     await stores.reader.findClaim('hot', 'ada');
     await stores.reader.findClaim('hot', `round-${round}-${index}-lone`);

@@ -40,9 +40,9 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
   const lost = { kind: 'unknown', cause: new Error('lost') } as const;
   return {
     findCouponNames: (names) => store.findCouponNames(names),
-    async claimBatch(batch) {
+    async decideBatch(batch) {
       if (isLost()) return lost;
-      const answer = await store.claimBatch(batch);
+      const answer = await store.decideBatch(batch);
       return isLost() ? lost : answer;
     },
     async claimMultiCoupon(batches) {
@@ -61,9 +61,9 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       }
       return answer;
     },
-    async voidBatch(couponName, batchId) {
+    async resolveBatch(couponName, batchId) {
       if (isLost()) throw new Error('lost');
-      const resolution = await store.voidBatch(couponName, batchId);
+      const resolution = await store.resolveBatch(couponName, batchId);
       if (isLost()) throw new Error('lost');
       return resolution;
     },

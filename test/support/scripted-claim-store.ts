@@ -2,6 +2,7 @@
 import type { ClaimCommand, ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type {
   BatchAnswer,
+  BatchCommand,
   BatchResolution,
   ClaimBatch,
   ClaimStore,
@@ -25,7 +26,7 @@ export class ScriptedClaimStore implements ClaimStore {
   }[] = [];
   coupons = new Set<string>();
 
-  claimBatch(batch: ClaimBatch): Promise<BatchAnswer> {
+  decideBatch(batch: ClaimBatch): Promise<BatchAnswer> {
     const users = batch.commands.map(({ userId }) => userId).join(' ');
     this.calls.push(`batch ${batch.batchId}: ${users}`);
     this.sent.push(batch);
@@ -40,7 +41,7 @@ export class ScriptedClaimStore implements ClaimStore {
     return new Promise((resolve) => this.multiCouponAnswers.push(resolve));
   }
 
-  voidBatch(_couponName: string, batchId: string): Promise<BatchResolution> {
+  resolveBatch(_couponName: string, batchId: string): Promise<BatchResolution> {
     this.calls.push(`void ${batchId}`);
     return new Promise((resolve, reject) => this.resolutions.push({ resolve, reject }));
   }
@@ -93,11 +94,15 @@ export class ScriptedClaimStore implements ClaimStore {
     return this.answer(index, { kind: 'unknown', cause: new Error('connection lost') });
   }
 
-  /** Answers the call to void a batch with this index: how the batch is resolved, or a failure. */
-  async resolve(index: number, resolution: BatchResolution | Error): Promise<void> {
+  /** Answers the call to resolve a batch with this index: `committed` without changes, `void`, or a failure. */
+  async resolve(
+    index: number,
+    resolution: BatchResolution | BatchResolution['kind'] | Error,
+  ): Promise<void> {
     const { resolve, reject } = nth(this.resolutions, index, 'void mark');
     if (resolution instanceof Error) reject(resolution);
-    else resolve(resolution);
+    else if (resolution === 'committed') resolve({ kind: resolution, changes: [] });
+    else resolve(resolution === 'void' ? { kind: resolution } : resolution);
     await flushPromises();
   }
 }
@@ -118,8 +123,8 @@ export function numbered(prefix: string): () => string {
 }
 
 /** The outcome of a command that has won this position. */
-export function claimed(command: ClaimCommand, position: number): ClaimOutcome {
-  const { claimId, couponName, userId } = command;
+export function claimed(command: BatchCommand, position: number): ClaimOutcome {
+  const { claimId = 'no id', couponName, userId } = command;
   return {
     outcome: 'claimed',
     claim: {

@@ -65,7 +65,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
     coupons,
     soldOut: postgresSoldOutReader(forQueries),
     decide: (couponName, batch, batchId = newId()) =>
-      claims.claimBatch({
+      claims.decideBatch({
         batchId,
         couponName,
         commands: batch.map((one) => {

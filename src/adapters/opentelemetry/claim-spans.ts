@@ -73,10 +73,10 @@ export class ClaimSpans {
   readonly traceStore = (store: ClaimStore): ClaimStore => {
     return {
       ...store,
-      claimBatch: async (batch) => {
+      decideBatch: async (batch) => {
         const span = this.startBatch('claim batch', [batch]);
-        if (span === undefined) return currentSpan.exit(() => store.claimBatch(batch));
-        const answer = await this.endAfter(span, () => store.claimBatch(batch));
+        if (span === undefined) return currentSpan.exit(() => store.decideBatch(batch));
+        const answer = await this.endAfter(span, () => store.decideBatch(batch));
         this.recordAnswer(span, [batch], answer);
         return answer;
       },
@@ -87,16 +87,16 @@ export class ClaimSpans {
         this.recordAnswer(span, batches, answer);
         return answer;
       },
-      voidBatch: async (couponName, batchId) => {
+      resolveBatch: async (couponName, batchId) => {
         const batch = this.inDoubt.get(batchId);
         if (batch === undefined) {
-          return currentSpan.exit(() => store.voidBatch(couponName, batchId));
+          return currentSpan.exit(() => store.resolveBatch(couponName, batchId));
         }
         const attributes = { 'firstcome.batch.id': batchId };
         const span = this.batchTracer.startSpan('resolve batch', { attributes }, contextOf(batch));
         return this.endAfter(span, async () => {
-          const resolution = await store.voidBatch(couponName, batchId);
-          span.setAttribute('firstcome.batch.resolution', resolution);
+          const resolution = await store.resolveBatch(couponName, batchId);
+          span.setAttribute('firstcome.batch.resolution', resolution.kind);
           return resolution;
         });
       },
@@ -177,7 +177,7 @@ export class ClaimSpans {
 
   private tracedClaimsOf(batches: readonly ClaimBatch[]): TracedClaim[] {
     return batches.flatMap(({ commands }) =>
-      commands.flatMap(({ claimId }) => this.claims.get(claimId) ?? []),
+      commands.flatMap(({ claimId = '' }) => this.claims.get(claimId) ?? []),
     );
   }
 

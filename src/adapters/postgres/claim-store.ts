@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { bulkhead } from 'cockatiel';
 import type { Claim, ClaimCommand, ClaimOutcome } from '../../core/claims/claim.ts';
-import type {
-  BatchAnswer,
-  ClaimBatch,
-  ClaimReader,
-  ClaimStore,
-  MultiCouponAnswer,
-  RefusalReason,
+import {
+  type BatchAnswer,
+  type BatchCommand,
+  type ClaimBatch,
+  type ClaimReader,
+  type ClaimStore,
+  isChange,
+  type MultiCouponAnswer,
+  type RefusalReason,
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
 import { textArray } from './array-parameters.ts';
@@ -65,8 +67,8 @@ export function postgresClaimStore(databases: {
   // keep the other connections.
   const voidMarks = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
   return {
-    async claimBatch(batch): Promise<BatchAnswer> {
-      const { commands } = batch;
+    async decideBatch(batch): Promise<BatchAnswer> {
+      const commands = batch.commands.filter(isClaim);
       const startedMs = nowMs();
       try {
         const rows = await forBatches.run<DecisionRow>(claimBatch, [
@@ -78,7 +80,7 @@ export function postgresClaimStore(databases: {
           doUsersDiffer(commands),
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
-        return { kind: 'decided', outcomes: toOutcomes(batch, rows), commitSeconds };
+        return { kind: 'decided', outcomes: toOutcomes(commands, rows), commitSeconds };
       } catch (error) {
         return toRefusal(error);
       }
@@ -108,12 +110,12 @@ export function postgresClaimStore(databases: {
       }
     },
 
-    async voidBatch(couponName, batchId) {
+    async resolveBatch(couponName, batchId) {
       const [row] = await voidMarks.execute(() =>
         forQueries.run<{ settled: string | null }>(voidBatch, [couponName, batchId]),
       );
       // Without the coupon there is nothing that the batch could commit to.
-      return row?.settled === 'claimed' ? 'committed' : 'void';
+      return row?.settled === 'claimed' ? { kind: 'committed', changes: [] } : { kind: 'void' };
     },
 
     async findCouponNames(names) {
@@ -195,17 +197,24 @@ function doUsersDiffer(commands: readonly ClaimCommand[]): boolean {
   return users.size === commands.length;
 }
 
+function isClaim(command: BatchCommand): command is ClaimCommand {
+  return !isChange(command);
+}
+
 function onlyCommandOf({ commands: [command, ...others] }: ClaimBatch): ClaimCommand {
-  invariant(command && others.length === 0, 'a batch in a multi-coupon batch has one claim');
+  invariant(
+    command && isClaim(command) && others.length === 0,
+    'a batch in a multi-coupon batch has one claim',
+  );
   return command;
 }
 
-function toOutcomes(batch: ClaimBatch, rows: DecisionRow[]): ClaimOutcome[] {
-  if (rows.length === 0) return batch.commands.map(() => ({ outcome: 'coupon_not_found' }));
+function toOutcomes(commands: readonly ClaimCommand[], rows: DecisionRow[]): ClaimOutcome[] {
+  if (rows.length === 0) return commands.map(() => ({ outcome: 'coupon_not_found' }));
   const outcomes: ClaimOutcome[] = [];
   for (const row of rows) {
     for (let index = 0; index < row[1]; index += 1) {
-      const command = batch.commands[outcomes.length];
+      const command = commands[outcomes.length];
       invariant(command, 'a decision for each claim of a batch, and no more');
       outcomes.push(toOutcome(command, row, index));
     }

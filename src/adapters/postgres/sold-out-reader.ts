@@ -35,6 +35,7 @@ export function postgresSoldOutReader(database: Database): SoldOutReader {
             state: row.state,
             stockAnnounced: row.stock_announced,
             closesInMs: row.closes_in_ms,
+            holdsExpireInMs: null,
           },
         ]),
       );

@@ -83,7 +83,7 @@ describe('the state of a lane', () => {
     add('b');
     expect(lane.stateKind).toBe('in doubt');
     expect(events).toEqual(['ready']);
-    lane.batchResolved('void');
+    lane.batchResolved({ kind: 'void' });
     expect(lane.stateKind).toBe('ready');
     expect(events).toEqual(['ready', 'ready']);
   });
@@ -111,9 +111,9 @@ describe('the state of a lane', () => {
 
   it('allows no resolution of a batch that is not in doubt', () => {
     const { lane, take } = setup('a');
-    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+    expect(() => lane.batchResolved({ kind: 'void' })).toThrow('a batch of the lane is in doubt');
     take();
-    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+    expect(() => lane.batchResolved({ kind: 'void' })).toThrow('a batch of the lane is in doubt');
   });
 
   it('allows no new batch while one is under way or in doubt, or when no claim waits', () => {
@@ -281,7 +281,7 @@ describe('a batch in doubt', () => {
     const counts = [lane.lostInARow];
     for (let loss = 0; loss < 2; loss += 1) {
       take();
-      loseAndResolve('void');
+      loseAndResolve({ kind: 'void' });
       counts.push(lane.lostInARow);
     }
     take();
@@ -294,7 +294,7 @@ describe('a batch in doubt', () => {
     const { add, take, decideAll, loseAndResolve } = setup('ab');
     expect(take()).toBe('batch-1: ab');
     add('cd');
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     expect(take()).toBe('batch-2: ab');
     decideAll();
     expect(take()).toBe('batch-3: cd');
@@ -304,7 +304,7 @@ describe('a batch in doubt', () => {
     const { lane, take, loseAndResolve } = setup('ab');
     take();
     const before = lane.batch?.commands;
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     take();
     expect(lane.batch?.commands).toEqual(before);
   });
@@ -319,7 +319,7 @@ describe('a batch in doubt', () => {
   it('lets a claim that expires be refused once it is void', async () => {
     const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     lane.expire(1);
     expect(await answers()).toEqual({ overloaded: 'a' });
   });
@@ -327,7 +327,7 @@ describe('a batch in doubt', () => {
   it('leaves a claim that expires unknown once it is known to be committed', async () => {
     const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     lane.expire(1);
     expect(await answers()).toEqual({ outcome_unknown: 'a' });
   });
@@ -337,7 +337,7 @@ describe('a batch in doubt', () => {
     async (reason) => {
       const { take, refuse, loseAndResolve, answers } = setup('a');
       take();
-      loseAndResolve('committed');
+      loseAndResolve({ kind: 'committed', changes: [] });
       take();
       refuse(reason);
       expect(await answers()).toEqual({ outcome_unknown: 'a' });
@@ -347,9 +347,9 @@ describe('a batch in doubt', () => {
   it('never denies a committed claim when a later batch with it is void', async () => {
     const { lane, take, refuse, loseAndResolve, answers } = setup('ab');
     take();
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     take();
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     lane.expire(1);
     take();
     expect(lane.batch).toBeUndefined();

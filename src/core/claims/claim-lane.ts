@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { detailOf } from '../errors.ts';
 import { invariant } from '../invariant.ts';
-import type { ClaimOutcome } from './claim.ts';
 import type { PendingClaim } from './pending-claim.ts';
-import type { BatchAnswer, BatchResolution, ClaimBatch, RefusalReason } from './ports.ts';
+import type {
+  BatchAnswer,
+  BatchOutcome,
+  BatchResolution,
+  ClaimBatch,
+  RefusalReason,
+} from './ports.ts';
 
 // Follows a change within a few batches and forgives a single slow one.
 const smoothing = 0.3;
@@ -125,7 +130,7 @@ export class ClaimLane {
   }
 
   /** The batch is committed: answers each of its claims. */
-  decide(outcomes: readonly ClaimOutcome[]): void {
+  decide(outcomes: readonly BatchOutcome[]): void {
     const { claims } = this.batchIn('sending');
     invariant(outcomes.length === claims.length, 'one outcome for each claim of a batch');
     this.lostInARowCount = 0;

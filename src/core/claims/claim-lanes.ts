@@ -5,7 +5,7 @@ import { Admission, type AdmissionLimits } from './admission.ts';
 import type { ClaimCommand, ClaimOutcome } from './claim.ts';
 import { ClaimLane, type LaneListener, type SentBatch } from './claim-lane.ts';
 import { InDoubt } from './in-doubt.ts';
-import type { BatchAnswer, ClaimMetrics, ClaimStore, EngineLog } from './ports.ts';
+import type { BatchAnswer, BatchOutcome, ClaimMetrics, ClaimStore, EngineLog } from './ports.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 
@@ -72,7 +72,7 @@ export class ClaimLanes {
     }
     lane.add(claim);
     this.scheduler.sendSoon();
-    return claim.answer;
+    return claim.answer as Promise<ClaimOutcome>;
   }
 
   /** Claims not answered, lanes open, and the age of the oldest unanswered claim in milliseconds. */
@@ -128,7 +128,7 @@ export class ClaimLanes {
     }
   }
 
-  private reportCouponState(couponName: string, outcomes: readonly ClaimOutcome[]): void {
+  private reportCouponState(couponName: string, outcomes: readonly BatchOutcome[]): void {
     const { onCouponNotFound, onSoldOut } = this.options;
     if (outcomes[0]?.outcome === 'coupon_not_found') onCouponNotFound(couponName);
     if (outcomes.some(({ outcome }) => outcome === 'sold_out')) onSoldOut(couponName);

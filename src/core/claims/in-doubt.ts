@@ -10,7 +10,7 @@ const firstWaitMsMax = 200;
 
 /** What `InDoubt` works with. */
 export type InDoubtOptions = {
-  store: Pick<ClaimStore, 'voidBatch'>;
+  store: Pick<ClaimStore, 'resolveBatch'>;
   clock: Pick<Clock, 'sleep'>;
   metrics: Pick<ClaimMetrics, 'batchUnknown' | 'batchResolved'>;
   log: EngineLog;
@@ -44,9 +44,12 @@ export class InDoubt {
       if (waitMs > 0) await clock.sleep(waitMs, signal);
       if (signal.aborted) return false;
       try {
-        const resolution = await store.voidBatch(batch.couponName, batchId);
-        metrics.batchResolved(resolution);
-        log.warn({ batchId, resolution }, 'the batch of claims in doubt is resolved');
+        const resolution = await store.resolveBatch(batch.couponName, batchId);
+        metrics.batchResolved(resolution.kind);
+        log.warn(
+          { batchId, resolution: resolution.kind },
+          'the batch of claims in doubt is resolved',
+        );
         lane.batchResolved(resolution);
         return true;
       } catch (error) {

@@ -45,7 +45,7 @@ describe('a pending claim', () => {
       'no more after a batch that is void',
       (claim: PendingClaim) => {
         claim.markSent();
-        claim.markResolved('void');
+        claim.markResolved({ kind: 'void' });
       },
       false,
     ],
@@ -53,9 +53,9 @@ describe('a pending claim', () => {
       'for good after a batch that is committed, whatever happens to later ones',
       (claim: PendingClaim) => {
         claim.markSent();
-        claim.markResolved('committed');
+        claim.markResolved({ kind: 'committed', changes: [] });
         claim.markSent();
-        claim.markResolved('void');
+        claim.markResolved({ kind: 'void' });
         claim.markSent();
         claim.markNotStored();
       },

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
-import type { ClaimCommand, ClaimOutcome } from './claim.ts';
-import type { BatchResolution } from './ports.ts';
+import type { BatchCommand, BatchOutcome, BatchResolution } from './ports.ts';
 
 /**
  * A claim whose caller waits for the answer. It is answered once; later answers are dropped. It keeps track of whether
  * it may be stored, so that no failure is reported as a refusal while it may be.
  */
 export class PendingClaim {
-  readonly command: ClaimCommand;
+  readonly command: BatchCommand;
   readonly arrivedMs: number;
-  readonly answer: Promise<ClaimOutcome>;
+  readonly answer: Promise<BatchOutcome>;
   private readonly onAnswered: () => void;
   private isAnswered = false;
   /** From the sending of a batch with this claim until it is known that the batch stored nothing. */
   private isMaybeStored = false;
   /** A batch with this claim is known to be committed; no failure of a later batch can undo that. */
   private isCommitted = false;
-  private resolve!: (outcome: ClaimOutcome) => void;
+  private resolve!: (outcome: BatchOutcome) => void;
   private reject!: (error: AppError) => void;
 
-  constructor(command: ClaimCommand, arrivedMs: number, onAnswered: () => void) {
+  constructor(command: BatchCommand, arrivedMs: number, onAnswered: () => void) {
     this.command = command;
     this.arrivedMs = arrivedMs;
     this.onAnswered = onAnswered;
@@ -50,12 +49,12 @@ export class PendingClaim {
 
   /** The batch was in doubt, and is resolved. */
   markResolved(resolution: BatchResolution): void {
-    this.isCommitted ||= resolution === 'committed';
+    this.isCommitted ||= resolution.kind === 'committed';
     this.isMaybeStored = this.isCommitted;
   }
 
   /** Answers with the outcome. */
-  decide(outcome: ClaimOutcome): void {
+  decide(outcome: BatchOutcome): void {
     if (this.endWait()) this.resolve(outcome);
   }
 
@@ -68,7 +67,7 @@ export class PendingClaim {
             detail:
               'the database was lost before it answered, so this claim may be stored; ' +
               'send it again with the same Idempotency-Key',
-            claimId: this.command.claimId,
+            ...(this.command.claimId !== undefined && { claimId: this.command.claimId }),
             cause,
           })
         : new AppError(code, { detail, cause, fields }),

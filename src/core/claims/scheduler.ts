@@ -19,7 +19,7 @@ export type SchedulerLimits = {
 
 /** What the scheduler works with. */
 export type SchedulerOptions = {
-  store: Pick<ClaimStore, 'claimBatch' | 'claimMultiCoupon'>;
+  store: Pick<ClaimStore, 'decideBatch' | 'claimMultiCoupon'>;
   limits: SchedulerLimits;
   clock: Pick<Clock, 'nowMs' | 'atEndOfTurn'>;
   metrics: Pick<ClaimMetrics, 'batchDecided'>;
@@ -133,7 +133,7 @@ export class Scheduler {
     const toUnknown = (cause: unknown) => ({ kind: 'unknown', cause }) as const;
     const [first, ...others] = batches;
     if (first !== undefined && others.length === 0) {
-      return store.claimBatch(first).then(
+      return store.decideBatch(first).then(
         (answer) => [answer],
         (cause) => [toUnknown(cause)],
       );

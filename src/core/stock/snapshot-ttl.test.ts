@@ -85,7 +85,7 @@ async function run(seed: number): Promise<void> {
         const snapshot = {
           ...{ version: `${sale.model.ledger.length}`, amount: sale.model.amount },
           ...{ remainingAmount: sale.model.remaining, stockAnnounced: sale.model.announced },
-          ...{ state: 'open' as const, closesInMs: null },
+          ...{ state: 'open' as const, closesInMs: null, holdsExpireInMs: null },
         };
         return new Map(names.map((name) => [name, snapshot]));
       }),

@@ -23,6 +23,7 @@ function setup(
     state: 'open',
     stockAnnounced: false,
     closesInMs: null,
+    holdsExpireInMs: null,
   };
   const calls = { decisions: 0, snapshots: 0, pages: 0 };
   const gates: { snapshot: Promise<void> } = { snapshot: Promise.resolve() };
