@@ -57,6 +57,7 @@ const versionTests = [
   'test/integration/require-primary.test.ts',
   'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',
+  'test/integration/stock-check-changes.test.ts',
   'test/integration/void-mark.test.ts',
   'test/simulation/**/*.test.ts',
 ];

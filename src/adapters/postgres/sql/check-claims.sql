@@ -145,11 +145,11 @@ select
   (array_agg(seq order by coupon_id desc, seq desc))[1] as last_seq,
   (array_agg(batch_id order by coupon_id desc, seq desc))[1] as last_batch_id,
   (
-    array_agg(
-      json_build_object('position', position, 'until', until, 'surplus', surplus)::text
-      order by coupon_id desc, seq desc
-    )
-  )[1] as carried,
+    select json_build_object('position', j.position, 'until', j.until, 'surplus', j.surplus)::text
+    from judged j
+    order by j.coupon_id desc, j.seq desc
+    limit 1
+  ) as carried,
   coalesce(sum(units), 0)::double precision as difference,
   (
     select json_agg(json_build_object(
