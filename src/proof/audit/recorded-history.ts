@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type HistoryHead, type Operation, operations } from '../history.ts';
+import {
+  type ClaimState,
+  claimChanges,
+  claimStates,
+  type HistoryHead,
+  type Operation,
+  operations,
+} from '../history.ts';
 import { absent, IntColumn, InternedTexts, never, TimeColumn } from './columns.ts';
 
 /** How an operation ended. Without a completion it counts as `info`: its outcome is unknown. */
@@ -41,6 +48,8 @@ export class RecordedHistory {
   readonly begunEvent = new IntColumn();
   readonly begunMs = new TimeColumn();
   readonly windows = new Map<number, RequestedWindow>();
+  /** Of a change of a claim: the claim id that it names. */
+  readonly namedClaimId = new IntColumn();
 
   // Of the completion.
   readonly typeIndex = new IntColumn();
@@ -53,6 +62,11 @@ export class RecordedHistory {
   readonly position = new IntColumn();
   /** In microseconds since 1970. */
   readonly claimedAt = new TimeColumn();
+  readonly stateIndex = new IntColumn();
+  readonly expiresAt = new TimeColumn();
+  readonly confirmedAt = new TimeColumn();
+  readonly redeemedAt = new TimeColumn();
+  readonly releasedAt = new TimeColumn();
   readonly retryAfterSeconds = new TimeColumn();
   readonly amount = new IntColumn();
   readonly remaining = new IntColumn();
@@ -100,7 +114,18 @@ export class RecordedHistory {
     return this.keys.text(this.key.at(op)) ?? null;
   }
 
-  /** Whether the answer shows the user's claim: a win, its replay, `already_claimed`, or a successful look-up. */
+  /** Whether the operation confirms, releases or redeems a claim. */
+  isChange(op: number): boolean {
+    const operation = this.operation(op);
+    return claimChanges.some((change) => change === operation);
+  }
+
+  /** The state of the claim in the answer; undefined where the answer shows none. */
+  state(op: number): ClaimState | undefined {
+    return claimStates[this.stateIndex.at(op)];
+  }
+
+  /** Whether the answer shows the user's live claim: a win, its replay, `already_claimed`, or a successful look-up. */
   showsClaim(op: number): boolean {
     const operation = this.operation(op);
     if (operation === 'find_claim') return this.type(op) === 'ok';

@@ -12,6 +12,10 @@ export type ServiceRequest = {
   attempt: number;
   /** On `create` and `add_stock`. */
   units?: number;
+  /** On `create`: how long its claims are held, in seconds. */
+  holdSeconds?: number;
+  /** On `confirm`, `release` and `redeem`: the claim that it names. */
+  claimId?: string;
   /** On `create` with a sale window: RFC 3339 texts. */
   opensAt?: string;
   closesAt?: string;
@@ -48,6 +52,10 @@ export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext
         return `GET ${pathOf(request.coupon)}${start}\r\n`;
       case 'add_stock':
         return `POST ${pathOf(request.coupon)}/stock${asAdmin}${withBody(request, `{"add":${request.units}}`)}`;
+      case 'confirm':
+      case 'release':
+      case 'redeem':
+        return `POST ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}/${request.f}${asClaimer}${withBody(request, JSON.stringify({ claim_id: request.claimId }))}`;
       case 'create':
         return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
     }
@@ -59,8 +67,9 @@ function pathOf(coupon: string): string {
 }
 
 function createBody(request: ServiceRequest): string {
-  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = request;
-  return JSON.stringify({ name, amount, opens_at, closes_at });
+  const { coupon: name, units: amount, holdSeconds: hold_seconds } = request;
+  const { opensAt: opens_at, closesAt: closes_at } = request;
+  return JSON.stringify({ name, amount, opens_at, closes_at, hold_seconds });
 }
 
 function withBody(request: ServiceRequest, body: string): string {
