@@ -23,11 +23,11 @@ const arrivalMs = 250;
 const trouble = 0.2;
 const timeout: Answer = { type: 'info', outcome: 'timeout' };
 
-type Shopper = { name: string; user: string; steps: number; claims: number };
+type CrowdUser = { name: string; user: string; steps: number; claims: number };
 type Pending = { command: EndingCommand; decision?: EndingDecision };
 type Sent = {
   command: EndingCommand;
-  shopper: Shopper;
+  crowdUser: CrowdUser;
   isCalm?: boolean;
   then: (decision: EndingDecision | undefined) => void;
 };
@@ -51,8 +51,8 @@ class EndingCrowd {
     for (const [index, name] of names.entries()) {
       this.#schedule.at(lastMs + 200 + index, () => this.#sweep(name));
       for (let i = 0; i < 2; i += 1) {
-        const shopper = { name, user: `${name}-probe-${i}`, steps: 0, claims: 0 };
-        this.#schedule.at(lastMs + 600 + i * 50, () => this.#claim(shopper, true));
+        const crowdUser = { name, user: `${name}-probe-${i}`, steps: 0, claims: 0 };
+        this.#schedule.at(lastMs + 600 + i * 50, () => this.#claim(crowdUser, true));
       }
     }
     this.#schedule.run();
@@ -77,10 +77,12 @@ class EndingCrowd {
     this.#schedule.ms += 2;
     const users = this.#int(4, 16);
     for (let i = 0; i < users; i += 1) {
-      const shopper = { name, user: `${name}-user-${i}`, steps: 0, claims: 0 };
-      this.#at(this.#int(20, 20 + arrivalMs), () => this.#claim(shopper));
+      const crowdUser = { name, user: `${name}-user-${i}`, steps: 0, claims: 0 };
+      this.#at(this.#int(20, 20 + arrivalMs), () => this.#claim(crowdUser));
       if (this.#chance(0.15)) {
-        this.#at(this.#int(20, 80 + arrivalMs), () => this.#change(shopper, 'release', undefined));
+        this.#at(this.#int(20, 80 + arrivalMs), () =>
+          this.#change(crowdUser, 'release', undefined),
+        );
       }
     }
     for (let i = 0; i < 4; i += 1) {
@@ -90,8 +92,8 @@ class EndingCrowd {
     if (this.#chance(0.2)) this.#at(this.#int(60, 200), () => this.#addStock(name));
   }
 
-  #claim(shopper: Shopper, isCalm = false, key = this.#newKey(shopper)): void {
-    const { user } = shopper;
+  #claim(crowdUser: CrowdUser, isCalm = false, key = this.#newKey(crowdUser)): void {
+    const { user } = crowdUser;
     const command = {
       ...({
         kind: 'claim',
@@ -102,51 +104,54 @@ class EndingCrowd {
     };
     const then = (decision: EndingDecision | undefined) => {
       if (decision === undefined)
-        return this.#later(shopper, () => this.#claim(shopper, isCalm, key));
-      if (this.#chance(0.2)) this.#later(shopper, () => this.#claim(shopper, isCalm, key));
-      if (this.#chance(0.3)) this.#later(shopper, () => this.#findClaim(shopper));
+        return this.#later(crowdUser, () => this.#claim(crowdUser, isCalm, key));
+      if (this.#chance(0.2)) this.#later(crowdUser, () => this.#claim(crowdUser, isCalm, key));
+      if (this.#chance(0.3)) this.#later(crowdUser, () => this.#findClaim(crowdUser));
       const claimId = decision.claim?.claimId;
       const isLive = ['claimed', 'replayed', 'already_claimed'].includes(decision.outcome);
-      if (isLive && claimId !== undefined) this.#shop(shopper, claimId);
-      else if (this.#chance(0.5)) this.#later(shopper, () => this.#claim(shopper), 80);
+      if (isLive && claimId !== undefined) this.#useClaim(crowdUser, claimId);
+      else if (this.#chance(0.5)) this.#later(crowdUser, () => this.#claim(crowdUser), 80);
     };
-    this.#send({ command, shopper, isCalm, then });
+    this.#send({ command, crowdUser, isCalm, then });
   }
 
-  /** The next step of a shopper who holds a claim. */
-  #shop(shopper: Shopper, claimId: string): void {
+  /** The next step of a user who holds a claim. */
+  #useClaim(crowdUser: CrowdUser, claimId: string): void {
     const next = this.#random();
-    if (next < 0.45) this.#later(shopper, () => this.#change(shopper, 'confirm', claimId), 90);
-    else if (next < 0.65) this.#later(shopper, () => this.#change(shopper, 'release', claimId), 90);
-    else if (next < 0.8) this.#later(shopper, () => this.#claim(shopper), 120);
-    if (this.#chance(0.2)) this.#later(shopper, () => this.#change(shopper, 'redeem', claimId), 60);
+    if (next < 0.45) this.#later(crowdUser, () => this.#change(crowdUser, 'confirm', claimId), 90);
+    else if (next < 0.65)
+      this.#later(crowdUser, () => this.#change(crowdUser, 'release', claimId), 90);
+    else if (next < 0.8) this.#later(crowdUser, () => this.#claim(crowdUser), 120);
+    if (this.#chance(0.2))
+      this.#later(crowdUser, () => this.#change(crowdUser, 'redeem', claimId), 60);
   }
 
   #change(
-    shopper: Shopper,
+    crowdUser: CrowdUser,
     kind: 'confirm' | 'release' | 'redeem',
     claimId: string | undefined,
-    key = kind === 'redeem' ? this.#newKey(shopper) : undefined,
+    key = kind === 'redeem' ? this.#newKey(crowdUser) : undefined,
   ): void {
     const isNamed = this.#chance(0.8);
-    const command = { kind, userId: shopper.user, claimId: isNamed ? claimId : undefined };
+    const command = { kind, userId: crowdUser.user, claimId: isNamed ? claimId : undefined };
     const then = (decision: EndingDecision | undefined) => {
-      const again = () => this.#change(shopper, kind, claimId, key);
-      if (decision === undefined || this.#chance(0.25)) this.#later(shopper, again);
+      const again = () => this.#change(crowdUser, kind, claimId, key);
+      if (decision === undefined || this.#chance(0.25)) this.#later(crowdUser, again);
       const { outcome } = decision ?? {};
       if (outcome === 'confirmed' && this.#chance(0.7)) {
-        this.#later(shopper, () => this.#change(shopper, 'redeem', claimId));
-        if (this.#chance(0.4)) this.#later(shopper, () => this.#change(shopper, 'redeem', claimId));
+        this.#later(crowdUser, () => this.#change(crowdUser, 'redeem', claimId));
+        if (this.#chance(0.4))
+          this.#later(crowdUser, () => this.#change(crowdUser, 'redeem', claimId));
       }
       const isEnded = ['released', 'hold_expired', 'claim_released'].includes(outcome ?? '');
-      if (isEnded && this.#chance(0.6)) this.#later(shopper, () => this.#claim(shopper));
+      if (isEnded && this.#chance(0.6)) this.#later(crowdUser, () => this.#claim(crowdUser));
     };
-    this.#send({ command: { ...command, idempotencyKey: key }, shopper, then });
+    this.#send({ command: { ...command, idempotencyKey: key }, crowdUser, then });
   }
 
   /** Sends a request; its decision, or undefined without one that the client knows, goes to `then`. */
-  #send({ command, shopper, isCalm = false, then }: Sent): void {
-    const { name, user } = shopper;
+  #send({ command, crowdUser, isCalm = false, then }: Sent): void {
+    const { name, user } = crowdUser;
     const { kind: f, idempotencyKey: key } = command;
     const named =
       f === 'claim' || command.claimId === undefined ? {} : { claim_id: command.claimId };
@@ -202,7 +207,7 @@ class EndingCrowd {
     }
   }
 
-  #findClaim({ name, user }: Shopper): void {
+  #findClaim({ name, user }: CrowdUser): void {
     const invoked = this.#recorder.invoke(this.#schedule.ms, {
       ...{ f: 'find_claim', coupon: name, user, ...this.#from() },
     });
@@ -246,14 +251,14 @@ class EndingCrowd {
     this.#recorder.complete(this.#schedule.ms, invoked, answer);
   }
 
-  #newKey(shopper: Shopper): string | undefined {
-    shopper.claims += 1;
-    return this.#chance(0.7) ? `${shopper.user}-key-${shopper.claims}` : undefined;
+  #newKey(crowdUser: CrowdUser): string | undefined {
+    crowdUser.claims += 1;
+    return this.#chance(0.7) ? `${crowdUser.user}-key-${crowdUser.claims}` : undefined;
   }
 
-  #later(shopper: Shopper, action: () => void, withinMs = 40): void {
-    shopper.steps += 1;
-    if (shopper.steps <= stepsMax) this.#in(this.#random() * withinMs, action);
+  #later(crowdUser: CrowdUser, action: () => void, withinMs = 40): void {
+    crowdUser.steps += 1;
+    if (crowdUser.steps <= stepsMax) this.#in(this.#random() * withinMs, action);
   }
 
   #from(): { node: string; proc: number } {

@@ -110,6 +110,9 @@ class HistoryReading {
     }
     const named = history.isChange(op) ? event.optionalText('claim_id') : undefined;
     if (named !== undefined) history.namedClaimId.set(op, history.claimIds.number(named));
+    if (operation === 'create' && event.has('hold_seconds')) {
+      history.holdSeconds.set(op, event.number('hold_seconds'));
+    }
     if (operation === 'create') {
       history.windows.set(op, {
         opensAt: event.optionalTimeText('opens_at'),

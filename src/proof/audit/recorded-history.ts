@@ -48,6 +48,8 @@ export class RecordedHistory {
   readonly begunEvent = new IntColumn();
   readonly begunMs = new TimeColumn();
   readonly windows = new Map<number, RequestedWindow>();
+  /** Of a `create`: how long its claims are held, in seconds. */
+  readonly holdSeconds = new TimeColumn();
   /** Of a change of a claim: the claim id that it names. */
   readonly namedClaimId = new IntColumn();
 

@@ -11,12 +11,14 @@ export type PlannedCoupon = {
   units: number;
   opensAfterS?: number;
   closesAfterS?: number;
+  /** Its claims begin as holds of so many seconds. */
+  holdSeconds?: number;
 };
 
-/** A retry that an answer causes. */
+/** A request that an answer causes: a retry, or the next step of the user. */
 export type PlannedRetry = RoutedRequest & { delayMs: number };
 
-/** Decides which retries follow an answer. */
+/** Decides which requests follow an answer. */
 export type RetryPolicy = (routed: RoutedRequest, completion: Completion) => PlannedRetry[];
 
 /** What a drill plays. */

@@ -17,6 +17,7 @@ export function holdsLast({ history, sales }: Evidence): RuleReport {
     'no claim began as a hold, or was released',
   );
   for (const sale of sales) {
+    checkCreation(history, sale, findings);
     if (!sale.claimsEnd) continue;
     const endOf = new Map<number, number>();
     for (const one of sale.held) {
@@ -31,6 +32,17 @@ export function holdsLast({ history, sales }: Evidence): RuleReport {
     checkAnswers(history, { sale, endOf }, findings);
   }
   return findings.end();
+}
+
+/** The coupon holds its claims as long as its creation says. */
+function checkCreation(history: RecordedHistory, sale: Sale, findings: RuleFindings): void {
+  const stored = sale.coupon?.hold_seconds ?? undefined;
+  for (const op of sale.ops) {
+    if (history.operation(op) !== 'create' || history.type(op) !== 'ok') continue;
+    const asked = history.holdSeconds.at(op);
+    if (Number.isNaN(asked) ? stored === undefined : stored === asked) continue;
+    findings.violation(() => `${history.describe(op)}: stores holds of ${stored ?? 0} s`);
+  }
 }
 
 function problemOf({ claim, released, ...one }: StoredClaim, end: number): string | undefined {
