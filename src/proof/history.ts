@@ -7,7 +7,7 @@
 /** The operations that a client can send to the service. */
 export const operations = [
   ...(['create', 'claim', 'find_claim', 'read', 'add_stock'] as const),
-  ...(['confirm', 'release', 'redeem'] as const),
+  ...(['confirm', 'release', 'redeem', 'list_claims'] as const),
 ] as const;
 
 /** One of `operations`. */
@@ -55,6 +55,8 @@ export type HistoryEvent = {
   /** On a `create` with a sale window: its ends as RFC 3339 texts. */
   opens_at?: string | null;
   closes_at?: string | null;
+  /** On a `list_claims`: the cursor of the page; absent for the first page. */
+  cursor?: string;
   /** On a `create` of a coupon whose claims begin as holds. */
   hold_seconds?: number;
 
@@ -77,6 +79,10 @@ export type HistoryEvent = {
   confirmed_at?: string;
   redeemed_at?: string;
   released_at?: string;
+  /** On a `list_claims`: the claims of the page with their states. */
+  claims?: [claim_id: string, state: ClaimState][];
+  /** On a `list_claims`: the cursor of the next page; absent on the last page. */
+  next_cursor?: string;
   /** Seconds, from the header `Retry-After`; absent without one. */
   retry_after_s?: number;
   /** On a `read`: what the answer showed. */

@@ -56,6 +56,8 @@ beforeEach(() => {
   script.change('PLAIN', 'eve', 'redeem', { claimId: eve.claimId, key: 'till-2' });
   script.change('PLAIN', 'eve', 'release');
   script.claim('PLAIN', 'fay');
+  script.list('HOLD');
+  script.list('PLAIN');
 });
 
 const findings = async (dump = script.dump()) => {
@@ -302,7 +304,7 @@ describe('changes that were acknowledged or requested', () => {
     await expectFailed(['R22'], `names claim ${first.claimId}, and shows ${second.claimId}`);
   });
 
-  it('finds a confirm and a redemption that nobody requested (R22)', async () => {
+  it('finds a confirm and a redemption that no user requested (R22)', async () => {
     const dump = script.dump();
     const requests = script.recorder.events.filter(({ f }) => f === 'confirm' || f === 'redeem');
     for (const event of requests) {
@@ -378,6 +380,33 @@ describe('users and their claims', () => {
     const { events } = script.recorder;
     events.splice(-1, 1, { op, proc, node, f, coupon, i, t_ms, user: 'gus', ...none });
     await expectFailed(['R11'], 'the user held claim');
+  });
+
+  it('finds a list that misses a claim that was shown, and one that shows an earlier state (R11)', async () => {
+    script.list('PLAIN');
+    const claims = script.last.claims ?? [];
+    script.last.claims = claims.slice(0, 1);
+    await expectFailed(['R11'], 'misses claim');
+    script.last.claims = claims.map(([id]) => [id, 'confirmed']);
+    await expectFailed(['R11'], 'lists as confirmed what op');
+  });
+
+  it('finds a list with a claim, or a state, that is not stored (R3)', async () => {
+    script.list('PLAIN');
+    const claims = script.last.claims ?? [];
+    script.last.claims = [...claims, [script.sale.newId(), 'confirmed']];
+    await expectFailed(['R3'], 'stored is none');
+    script.last.claims = claims.map(([id, state]) => [
+      id,
+      state === 'redeemed' ? state : 'released',
+    ]);
+    await expectFailed(['R3'], 'as released, stored is confirmed');
+  });
+
+  it('ignores a list that is not complete', async () => {
+    script.list('PLAIN');
+    Object.assign(script.last, { claims: [], next_cursor: '9' });
+    await expectFailed([], '');
   });
 
   it('finds a read that shows a claim that had ended, and one that misses a live one (R9)', async () => {

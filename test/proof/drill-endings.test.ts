@@ -58,6 +58,13 @@ describe.concurrent('the scenario holds', () => {
     const { all } = service.sale.coupon('c');
     expect(all.map(stateOf)).toEqual(expect.arrayContaining(['confirmed', 'released']));
     expect(all.length).toBeGreaterThan(new Set(all.map(({ userId }) => userId)).size);
+    const lists = events.filter(({ f, outcome }) => f === 'list_claims' && outcome === 'listed');
+    for (const node of service.urls) {
+      const listed = lists
+        .filter((page) => page.node === node)
+        .flatMap(({ claims = [] }) => claims);
+      expect(listed.map(([id]) => id)).toEqual(all.map(({ claimId }) => claimId));
+    }
     expect(report.outcomes['confirm: confirmed']).toBeGreaterThan(0);
     for (const rule of ['R19', 'R20', 'R21', 'R22', 'R23']) {
       expect(judged.rules.find((one) => one.rule === rule)).toMatchObject({ verdict: 'passed' });

@@ -12,6 +12,7 @@ import {
   type EndingCommand,
   type EndingCoupon,
   EndingSale,
+  stateOf,
 } from './proof-ending-sale.ts';
 
 /** The probabilities of faults, each from 0 to 1. */
@@ -142,6 +143,8 @@ function answer(decider: Decider, request: IncomingMessage, text: string): Reply
       ...{ claimId: body.claim_id, reason: body.reason },
     });
   }
+  const list = /^\/api\/coupons\/([^/]+)\/claims\?(.*)$/.exec(url);
+  if (list !== null) return listClaims(sale, decodeURIComponent(list[1] ?? ''), list[2] ?? '');
   const [, path = '', rest, user = ''] =
     /^\/api\/coupons\/([^/]+)(?:\/(stock|claims)(?:\/(.+))?)?$/.exec(url) ?? [];
   const name = decodeURIComponent(path);
@@ -196,6 +199,21 @@ function decide({ sale, plant }: Decider, name: string, command: EndingCommand):
     ...(lastClaim !== undefined && { last_claim: shownClaim(name, lastClaim) }),
   };
   return problem(outcome, { members, ...(outcome === 'not_open' && { retryAfter: '1' }) });
+}
+
+/** Small pages, so that a list has several. */
+const pageClaims = 50;
+
+function listClaims(sale: EndingSale, name: string, query: string): Reply {
+  const parameters = new URLSearchParams(query);
+  const after = Number(parameters.get('cursor') ?? 0);
+  const states = parameters.getAll('state');
+  const all = sale.coupon(name).all.filter((claim) => states.includes(stateOf(claim)));
+  const page = all.filter(({ position }) => position > after).slice(0, pageClaims);
+  const last = page.at(-1)?.position ?? after;
+  const isMore = all.some(({ position }) => position > last);
+  const claims = page.map((claim) => shownClaim(name, claim));
+  return { status: 200, body: { claims, next_cursor: isMore ? String(last) : null } };
 }
 
 const successes = new Set(['claimed', 'replayed', 'confirmed', 'released', 'redeemed']);

@@ -2,7 +2,7 @@
 /** A script that plays a small sale in which claims end, one request at a time. */
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import { type EndingDump, endingAnswer, endingDumpOf } from './proof-ending-dump.ts';
-import { type EndingClaim, type EndingCoupon, EndingSale } from './proof-ending-sale.ts';
+import { type EndingClaim, type EndingCoupon, EndingSale, stateOf } from './proof-ending-sale.ts';
 import { type Answer, HistoryRecorder } from './proof-recorder.ts';
 
 type Change = 'confirm' | 'release' | 'redeem';
@@ -67,6 +67,17 @@ export class EndingScript {
     const lastClaim = this.sale.coupon(coupon).all.findLast(({ userId }) => userId === user);
     const found = claim && { ...endingAnswer({ outcome: 'replayed', claim }), outcome: 'found' };
     return this.complete(invoked, found ?? endingAnswer({ outcome: 'claim_not_found', lastClaim }));
+  }
+
+  /** Lists all claims in one page. */
+  list(coupon: string): HistoryEvent {
+    const invoked = this.invoke({ f: 'list_claims', coupon });
+    const claims = this.sale
+      .coupon(coupon)
+      .all.map((claim): [string, ReturnType<typeof stateOf>] => {
+        return [claim.claimId, stateOf(claim)];
+      });
+    return this.complete(invoked, { type: 'ok', http: 200, outcome: 'listed', claims });
   }
 
   read(coupon: string): HistoryEvent {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { claimStates, type HistoryHead, operations } from '../history.ts';
+import { type ClaimState, claimStates, type HistoryHead, operations } from '../history.ts';
 import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
@@ -108,6 +108,7 @@ class HistoryReading {
     if (operation === 'create' || operation === 'add_stock') {
       history.units.set(op, event.int('units'));
     }
+    if (event.has('cursor')) history.laterPages.add(op);
     const named = history.isChange(op) ? event.optionalText('claim_id') : undefined;
     if (named !== undefined) history.namedClaimId.set(op, history.claimIds.number(named));
     if (operation === 'create' && event.has('hold_seconds')) {
@@ -175,6 +176,12 @@ class HistoryReading {
     if (event.has('expires_at')) history.expiresAt.set(op, event.time('expires_at'));
     if (event.has('confirmed_at')) history.confirmedAt.set(op, event.time('confirmed_at'));
     if (event.has('redeemed_at')) history.redeemedAt.set(op, event.time('redeemed_at'));
+    if (event.has('claims')) {
+      const claims = event.pairs('claims', claimStates).map(([id, state]): [number, ClaimState] => {
+        return [history.claimIds.number(id), state];
+      });
+      history.pages.set(op, { claims, isLast: !event.has('next_cursor') });
+    }
     if (event.has('released_at')) history.releasedAt.set(op, event.time('released_at'));
   }
 

@@ -17,6 +17,9 @@ const completionTypes: readonly CompletionType[] = ['ok', 'fail', 'info'];
 /** The sale window of a `create`; null for an open end. */
 export type RequestedWindow = { opensAt: string | null; closesAt: string | null };
 
+/** A page of a list of claims: claim ids by number, with their states. */
+export type ListedPage = { claims: [claimId: number, state: ClaimState][]; isLast: boolean };
+
 /**
  * A history joined to operations, numbered in order of invocation. "Before" always means the order of the lines, in
  * which the recording process saw the events: if the completion of one operation is on an earlier line than the
@@ -50,6 +53,8 @@ export class RecordedHistory {
   readonly windows = new Map<number, RequestedWindow>();
   /** Of a `create`: how long its claims are held, in seconds. */
   readonly holdSeconds = new TimeColumn();
+  /** The list requests that continue a list. */
+  readonly laterPages = new Set<number>();
   /** Of a change of a claim: the claim id that it names. */
   readonly namedClaimId = new IntColumn();
 
@@ -70,6 +75,8 @@ export class RecordedHistory {
   readonly redeemedAt = new TimeColumn();
   readonly releasedAt = new TimeColumn();
   readonly retryAfterSeconds = new TimeColumn();
+  /** Of a `list_claims`. */
+  readonly pages = new Map<number, ListedPage>();
   readonly amount = new IntColumn();
   readonly remaining = new IntColumn();
 

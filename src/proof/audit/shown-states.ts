@@ -3,7 +3,13 @@ import { type ClaimState, claimStates } from '../history.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 import type { RuleFindings } from './verdict.ts';
 
-const steps: Record<ClaimState, number> = { reserved: 0, confirmed: 1, redeemed: 2, released: 2 };
+/** How far a claim has come in each state. */
+export const steps: Record<ClaimState, number> = {
+  reserved: 0,
+  confirmed: 1,
+  redeemed: 2,
+  released: 2,
+};
 
 /** Reports answers that show an earlier state of a claim than an answer before them. `ops` are those of one user. */
 export function checkStatesGoForward(

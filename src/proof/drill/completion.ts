@@ -17,6 +17,9 @@ export type Completion = {
   confirmedAt?: string;
   redeemedAt?: string;
   releasedAt?: string;
+  /** The claims of a page, and the cursor of the next one. */
+  listed?: [claimId: string, state: ClaimState][];
+  nextCursor?: string;
   retryAfterS?: number;
   amount?: number;
   remainingAmount?: number;
@@ -51,6 +54,7 @@ const sheds = new Set(['overloaded', 'unavailable', 'rate_limited', 'refused']);
 const successes: Record<Exclude<Operation, 'claim' | ClaimChange>, string> = {
   create: 'created',
   find_claim: 'found',
+  list_claims: 'listed',
   read: 'read',
   add_stock: 'stock_added',
 };
@@ -116,9 +120,22 @@ function readSuccess(f: Operation, answer: Answer, body: Body): Completion | und
     const claim = claimIn(body);
     return claim.claimId === undefined ? undefined : { ...completion, ...claim };
   }
+  if (f === 'list_claims') return readPage(completion, body);
   const { amount, remaining_amount: remainingAmount } = body;
   if (typeof amount !== 'number' || typeof remainingAmount !== 'number') return undefined;
   return f === 'read' ? { ...completion, amount, remainingAmount } : completion;
+}
+
+function readPage(completion: Completion, body: Body): Completion | undefined {
+  const { claims, next_cursor: nextCursor } = body;
+  if (!Array.isArray(claims)) return undefined;
+  const listed: NonNullable<Completion['listed']> = [];
+  for (const claim of claims) {
+    const { claimId, state } = claimIn(toObject(claim) ?? {});
+    if (claimId === undefined || state === undefined) return undefined;
+    listed.push([claimId, state]);
+  }
+  return { ...completion, listed, ...(typeof nextCursor === 'string' && { nextCursor }) };
 }
 
 /** The claim of a success. */

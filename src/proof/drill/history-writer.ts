@@ -118,7 +118,8 @@ function requestMembers(request: ServiceRequest): string {
 
 /** The members that the completion does not repeat. */
 function invocationMembers(request: ServiceRequest): string {
-  const { f, claimId, holdSeconds } = request;
+  const { f, claimId, holdSeconds, cursor } = request;
+  if (cursor !== undefined) return `,"cursor":${JSON.stringify(cursor)}`;
   const named = claimId === undefined ? '' : `,"claim_id":${JSON.stringify(claimId)}`;
   if (f !== 'create') return named;
   return windowOf(request) + (holdSeconds === undefined ? '' : `,"hold_seconds":${holdSeconds}`);
@@ -140,6 +141,7 @@ function completionMembers(completion: Completion): string {
   if (position !== undefined) text += `,"position":${position}`;
   if (claimedAt !== undefined) text += `,"claimed_at":${JSON.stringify(claimedAt)}`;
   if (completion.state !== undefined) text += stateMembers(completion);
+  if (completion.listed !== undefined) text += pageMembers(completion);
   if (retryAfterS !== undefined) text += `,"retry_after_s":${retryAfterS}`;
   if (amount !== undefined) text += `,"amount":${amount}`;
   if (remainingAmount !== undefined) text += `,"remaining_amount":${remainingAmount}`;
@@ -154,4 +156,9 @@ function stateMembers(completion: Completion): string {
   if (redeemedAt !== undefined) text += `,"redeemed_at":${JSON.stringify(redeemedAt)}`;
   if (releasedAt !== undefined) text += `,"released_at":${JSON.stringify(releasedAt)}`;
   return text;
+}
+
+function pageMembers({ listed, nextCursor }: Completion): string {
+  const next = nextCursor === undefined ? '' : `,"next_cursor":${JSON.stringify(nextCursor)}`;
+  return `,"claims":${JSON.stringify(listed)}${next}`;
 }

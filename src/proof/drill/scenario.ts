@@ -31,6 +31,8 @@ export type Scenario = {
   retryPolicy: RetryPolicy;
   /** Each connection sends its next request when the last one is complete, instead of at planned times. */
   isClosedLoop?: true;
+  /** Whether all claims are listed after the load. */
+  listsClaims?: true;
   /** Whether an arrival is skipped if the generator is more than a second late, so that phases end on time. */
   isTimeBound?: true;
   /** How long the saturation is measured first; undefined for not at all. */

@@ -3,14 +3,16 @@ import { mustSeeClaim } from '../assumptions.ts';
 import { absent, never } from '../columns.ts';
 import { mayHaveEndedBefore } from '../endings.ts';
 import { type Evidence, eachUser, type Sale, type StoredClaim } from '../evidence.ts';
+import { type ClaimList, listsOf } from '../listed-claims.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
-import { checkStatesGoForward } from '../shown-states.ts';
+import { checkStatesGoForward, steps } from '../shown-states.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
  * R11. A claim that an answer showed to its user stays visible on every node: each later look-up shows it (R7 judges
  * later attempts). And once a coupon is created, no operation returns that it does not exist. Where claims end, a claim
- * stays visible until it may have ended, and the states that answers show never go back.
+ * stays visible until it may have ended, lists of all states have it ever after, and the states that answers show never go
+ * back.
  */
 export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -20,6 +22,7 @@ export function sessionsSeeTheirClaims({ history, sales }: Evidence): RuleReport
   );
   for (const sale of sales) {
     checkExistence(history, sale, findings);
+    for (const list of listsOf(history, sale)) checkList(history, { sale, list }, findings);
     eachUser(history, sale, (user, ops) => {
       checkStatesGoForward(history, ops, findings);
       if (!sale.claimsEnd) return checkLookUps(history, ops, findings);
@@ -65,6 +68,32 @@ function checkSeen(
     if (history.type(op) === 'ok' && history.claimId.at(op) === id) continue;
     if (mayHaveEndedBefore(one, history.endEvent(op))) continue;
     findings.violation(() => `${history.describe(op)}: the user held claim ${one.claim.claim_id}`);
+  }
+}
+
+/** A list has every claim that was shown before, in no earlier state. */
+function checkList(
+  history: RecordedHistory,
+  { sale, list }: { sale: Sale; list: ClaimList },
+  findings: RuleFindings,
+): void {
+  const begun = history.begunEvent.at(list.op);
+  const describe = () => history.describe(list.op);
+  for (const { claim, shown } of sale.held) {
+    if (shown >= begun) continue;
+    findings.checked += 1;
+    if (list.states.has(history.claimIds.find(claim.claim_id))) continue;
+    findings.violation(
+      () => `${describe()}: misses claim ${claim.claim_id}, which was shown before`,
+    );
+  }
+  for (const op of sale.ops) {
+    const [before, now] = [history.state(op), list.states.get(history.claimId.at(op))];
+    if (before === undefined || now === undefined || history.endEvent(op) >= begun) continue;
+    if (steps[now] >= steps[before]) continue;
+    findings.violation(
+      () => `${describe()}: lists as ${now} what ${history.describe(op)} showed as ${before}`,
+    );
   }
 }
 

@@ -23,7 +23,7 @@ const refusals = new Map<string, (context: Context, refused: Refused) => string 
 
 /**
  * R23. A refusal by the state of a claim was true: the hold had expired, the claim was released or redeemed, was not
- * confirmed yet, did not exist, or the user had made all claims that the coupon allows. Nobody makes more than those. The
+ * confirmed yet, did not exist, or the user had made all claims that the coupon allows. No user makes more than those. The
  * clock of the database decides, which the audit knows by the times in earlier and later answers.
  */
 export function stateRefusalsAreTrue({ history, sales }: Evidence): RuleReport {

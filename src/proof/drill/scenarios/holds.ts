@@ -40,6 +40,7 @@ export function holds(input: ScenarioInput): Scenario {
     coupons: [{ name: coupon, units, holdSeconds }],
     phases: () => loadPhases(input.settings),
     draw: drawOneClaimEach(input),
+    listsClaims: true,
     retryPolicy: policyOf(retryUndecided({ attemptsMax, nodes, seed }), nextSteps({ seed, nodes })),
   };
 }

@@ -24,7 +24,7 @@ const twoTillsShare = 0.3;
 // The share of redemptions that are repeated later, under the same key, and under another one.
 const repeatShare = 0.2;
 const otherTillShare = 0.2;
-// The share of redeemed claims that someone tries to release.
+// The share of redeemed claims that their user tries to release.
 const releaseShare = 0.1;
 
 /**
@@ -50,6 +50,7 @@ export function redeem({ settings, random }: ScenarioInput): Scenario {
       const request = claimRequest(name, userName(arrived, seed), `k-${arrived}`);
       return [{ node: random.below(nodes), request }];
     },
+    listsClaims: true,
     retryPolicy: policyOf(
       retryUndecided({ attemptsMax, nodes, seed }),
       nextSteps({ seed, nodes, held }),
