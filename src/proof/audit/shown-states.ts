@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type ClaimState, claimStates } from '../history.ts';
+import type { ClaimState } from '../history.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 import type { RuleFindings } from './verdict.ts';
 
@@ -17,29 +17,30 @@ export function checkStatesGoForward(
   ops: Int32Array,
   findings: RuleFindings,
 ): void {
-  const shownBy = new Map<number, number[]>();
+  // For each claim, the first answer that showed it in each state.
+  const shownBy = new Map<number, Map<ClaimState, number>>();
   for (const op of ops) {
     const state = history.state(op);
     if (state === undefined) continue;
     const claimId = history.claimId.at(op);
-    const others = shownBy.get(claimId);
-    const before = others?.find((other) => {
-      return history.endEvent(other) < history.begunEvent.at(op) && goesBack(history, other, state);
+    const shown = shownBy.get(claimId) ?? new Map<ClaimState, number>();
+    shownBy.set(claimId, shown);
+    const before = [...shown].find(([earlier, other]) => {
+      return history.endEvent(other) < history.begunEvent.at(op) && goesBack(earlier, state);
     });
     if (before !== undefined) {
       findings.violation(() => {
-        const then = `${history.describe(before)} showed ${history.state(before)}`;
+        const then = `${history.describe(before[1])} showed ${before[0]}`;
         return `${history.describe(op)}: shows a claim as ${state}, after ${then}`;
       });
     }
-    if (others === undefined) shownBy.set(claimId, [op]);
-    else others.push(op);
+    const first = shown.get(state);
+    if (first === undefined || history.endEvent(op) < history.endEvent(first)) shown.set(state, op);
   }
 }
 
-/** Whether no claim gets from the state of the earlier answer to this one. */
-function goesBack(history: RecordedHistory, earlier: number, state: ClaimState): boolean {
-  const before = history.state(earlier) ?? claimStates[0];
+/** Whether no claim gets from one state to the other. */
+function goesBack(before: ClaimState, state: ClaimState): boolean {
   if (steps[state] < steps[before]) return true;
   return steps[before] === steps.released && state !== before;
 }

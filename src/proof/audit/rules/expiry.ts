@@ -60,7 +60,7 @@ function problemOf({ claim, released, ...one }: StoredClaim, end: number): strin
     return at < end ? `expired at ${released.released_at}, while its hold lasted` : undefined;
   }
   if (typeof confirmedAt === 'string' || at < end) return undefined;
-  return `was released at ${released.released_at} for ${released.reason}, after its hold had expired`;
+  return `was released at ${released.released_at} as if in time, after its hold had expired`;
 }
 
 function withoutHold(one: StoredClaim): string | undefined {

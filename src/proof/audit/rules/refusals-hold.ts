@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isFinalRefusal, mustSeeClaim } from '../assumptions.ts';
+import { mayHaveEndedBefore } from '../endings.ts';
 import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { stockMayComeAfter } from '../granted.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
@@ -37,8 +38,10 @@ export function refusalsHold({ history, sales, options }: Evidence): RuleReport 
             : isFinalRefusal(history.outcome(op), later)
               ? `is a final refusal, yet ${held.claim.claim_id} is stored`
               : undefined;
-          // R7 reports a refusal after an answer showed the claim.
-          if (problem !== undefined && !mustSeeClaim(history, op, held.shown)) {
+          // R7 reports a refusal after an answer showed the claim. A claim that had ended allows it.
+          const isExplained =
+            mustSeeClaim(history, op, held.shown) || mayHaveEndedBefore(held, history.endEvent(op));
+          if (problem !== undefined && !isExplained) {
             findings.violation(() => `${history.describe(op)}: ${problem}`);
           }
         }

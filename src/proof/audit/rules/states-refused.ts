@@ -8,7 +8,7 @@ import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
-type Context = { history: RecordedHistory; sale: Sale; times: DatabaseTimes };
+type Context = { history: RecordedHistory; sale: Sale; times: () => DatabaseTimes };
 type Refused = { op: number; held: readonly StoredClaim[]; claim: StoredClaim | undefined };
 
 const refusals = new Map<string, (context: Context, refused: Refused) => string | undefined>([
@@ -33,7 +33,12 @@ export function stateRefusalsAreTrue({ history, sales }: Evidence): RuleReport {
     'no request was refused by the state of a claim',
   );
   for (const sale of sales) {
-    const context = { history, sale, times: databaseTimesOf(history, sale) };
+    let known: DatabaseTimes | undefined;
+    const times = () => {
+      known ??= databaseTimesOf(history, sale);
+      return known;
+    };
+    const context = { history, sale, times };
     const most = sale.coupon?.claims_per_user_max ?? Number.POSITIVE_INFINITY;
     eachUser(history, sale, (user, ops) => {
       const held = sale.heldBy.get(user) ?? [];
@@ -66,7 +71,7 @@ function whyNotExpired(context: Context, { op, claim }: Refused): string | undef
   if (end === undefined) return 'the coupon has no holds';
   if (typeof claim.claim.confirmed_at === 'string') return 'the claim was confirmed';
   if (claim.released !== undefined && !hasExpired(claim)) return 'the claim was released';
-  if (end > times.atMost(op)) return 'the hold lasted longer';
+  if (end > times().atMost(op)) return 'the hold lasted longer';
   return keyProblem(context, op, claim);
 }
 
@@ -77,7 +82,7 @@ function whyNotReleased(context: Context, { op, claim }: Refused): string | unde
   if (hasExpired(claim)) return 'the hold expired, and was not released';
   const isLater =
     !mayHaveEndedBefore(claim, history.endEvent(op)) ||
-    microseconds(claim.released.released_at) > times.atMost(op);
+    microseconds(claim.released.released_at) > times().atMost(op);
   return isLater ? 'the claim was released later' : keyProblem(context, op, claim);
 }
 
@@ -92,7 +97,7 @@ function whyNotRedeemed({ history, times }: Context, { op, claim }: Refused): st
   if (claim === undefined) return noClaim;
   const { redemption } = claim;
   if (redemption === undefined) return 'the claim is not redeemed';
-  if (microseconds(redemption.redeemed_at) > times.atMost(op))
+  if (microseconds(redemption.redeemed_at) > times().atMost(op))
     return 'the claim was redeemed later';
   const hasKey =
     history.operation(op) === 'redeem' &&
@@ -106,7 +111,7 @@ function whyConfirmed({ sale, times }: Context, { op, claim }: Refused): string 
   if (holdEnd(sale, claim) === undefined) return 'each claim of this coupon is confirmed';
   const { confirmed_at: confirmedAt } = claim.claim;
   const wasConfirmed =
-    typeof confirmedAt === 'string' && microseconds(confirmedAt) < times.atLeast(op);
+    typeof confirmedAt === 'string' && microseconds(confirmedAt) < times().atLeast(op);
   return wasConfirmed ? 'the claim had been confirmed' : undefined;
 }
 
