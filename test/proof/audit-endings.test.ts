@@ -72,6 +72,11 @@ const expectFailed = async (rules: string[], text: string, dump?: EndingDump) =>
   expect(found.said.join('\n')).toContain(text);
 };
 
+const couponOf = (dump: EndingDump, name: string) => {
+  const coupon = dump.coupons.find((one) => one.name === name);
+  if (coupon === undefined) throw new Error(`there is no ${name}`);
+  return coupon;
+};
 const claimOf = (dump: EndingDump, user: string) => {
   const claim = dump.claims.find(({ user_id }) => user_id === user);
   if (claim === undefined) throw new Error(`${user} holds nothing`);
@@ -515,5 +520,68 @@ describe('refusals by the state of a claim', () => {
     const bob = script.sale.coupon('HOLD').all.find(({ userId }) => userId === 'bob');
     script.claim('HOLD', 'bob', { key: 'new', answer: refused('claim_released', bob?.claimId) });
     await expectFailed(['R23'], 'has not the key of the claim');
+  });
+});
+
+/** Defects that cause several violations: each one here must be among them. */
+const problems: [problem: string, plant: (dump: EndingDump) => void][] = [
+  [
+    'R19: HOLD seq 6: changes position 9, which no claim has',
+    (dump) => (rowWith(dump, 'HOLD', 'R').changed_positions = [9]),
+  ],
+  [
+    'R19: HOLD seq 6: changes position 2 by X',
+    (dump) => (rowWith(dump, 'HOLD', 'R').changes = ['X']),
+  ],
+  [
+    'R19: HOLD seq 6: has more changes than positions',
+    (dump) => (rowWith(dump, 'HOLD', 'R').changed_positions = []),
+  ],
+  [
+    'R19: HOLD: position 1 was confirmed at 2031-01-01T00:00:00.000000Z, by the ledger at',
+    (dump) => (claimOf(dump, 'ada').confirmed_at = '2031-01-01T00:00:00.000000Z'),
+  ],
+  [
+    'R19: HOLD: position 1 was confirmed at no time, by the ledger at',
+    (dump) => (claimOf(dump, 'ada').confirmed_at = null),
+  ],
+  [
+    'R20: PLAIN: position 2 is a hold, but its coupon has no holds',
+    (dump) => (claimOf(dump, 'fay').expires_at = '2031-01-01T00:00:00.000000Z'),
+  ],
+  [
+    'R20: HOLD: position 4 is held from',
+    (dump) => (claimOf(dump, 'bob').expires_at = '2031-01-01T00:00:00.000000Z'),
+  ],
+  [
+    'stores holds of 0 s',
+    (dump) => {
+      for (const coupon of dump.coupons) coupon.hold_seconds = null;
+    },
+  ],
+  [
+    'R22: PLAIN: claim',
+    (dump) => {
+      for (const redemption of dump.redemptions) redemption.idempotency_key = 'other';
+    },
+  ],
+  [
+    'R8: HOLD: 7 units came back',
+    (dump) => Object.assign(couponOf(dump, 'HOLD'), { returned_units: '7' }),
+  ],
+  [
+    'R8: a redemption belongs to coupon 9',
+    (dump) => {
+      for (const redemption of dump.redemptions) redemption.coupon_id = '9';
+    },
+  ],
+];
+
+describe('violations in the tables of claims that end', () => {
+  it.each(problems)('reports the violation "%s"', async (problem, plant) => {
+    const dump = script.dump();
+    plant(dump);
+    const { said } = await findings(dump);
+    expect(said.filter((text) => text.includes(problem)).length, said.join('\n')).toBe(1);
   });
 });
