@@ -26,6 +26,8 @@ const backShare = 0.6;
 const backWhenSoldOutShare = 0.4;
 // The share of requests that are sent twice, to two nodes.
 const twiceShare = 0.15;
+// The share of changes that name no claim.
+const namelessShare = 0.1;
 // The share of claims and releases that are repeated long after their answer.
 const lateShare = 0.3;
 
@@ -64,7 +66,8 @@ function nextSteps({ seed, nodes }: { seed: number; nodes: number }) {
       return [send(claimRequest(coupon, user, `${user}-${visit}`), random.fraction() * withinMs)];
     };
     const change = (to: 'confirm' | 'release', fromMs: number, withinMs: number) => {
-      const next: ServiceRequest = { f: to, coupon, user, claimId, attempt: 1 };
+      const named = random.chance(namelessShare) ? {} : { claimId };
+      const next: ServiceRequest = { f: to, coupon, user, attempt: 1, ...named };
       const delayMs = fromMs + random.fraction() * withinMs;
       const copies = random.chance(twiceShare) ? 2 : 1;
       return Array.from({ length: copies }, () => send(next, delayMs));
