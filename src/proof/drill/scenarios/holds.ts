@@ -22,7 +22,7 @@ const payShare = 0.5;
 const payLateShare = 0.1;
 const failShare = 0.2;
 // The shares of users who come back with a new claim: after their own ended, and after a sale that was sold out.
-const backShare = 0.6;
+const backShare = 0.75;
 const backWhenSoldOutShare = 0.4;
 // The share of requests that are sent twice, to two nodes.
 const twiceShare = 0.15;
