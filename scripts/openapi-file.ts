@@ -41,6 +41,7 @@ const dependencies: HttpDependencies = {
   claimRefused: uncalled,
   readCoupons: { read: uncalled, assertExists: uncalled, list: uncalled },
   ...{ createCoupon: uncalled, changeCoupon: uncalled, addStock: uncalled },
+  changeClaim: uncalled,
   readClaims: { find: uncalled, list: uncalled, listOfUser: uncalled, exportAll: uncalled },
   readOperatorLog: uncalled,
   checkHealth: uncalled,

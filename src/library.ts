@@ -22,7 +22,12 @@ import {
   type HostDatabase,
 } from './entrypoints/library/options.ts';
 
-export type { Claim, ClaimOutcome } from './core/claims/claim.ts';
+export type {
+  ChangeClaimOutcome,
+  Claim,
+  ClaimOutcome,
+  ClaimState,
+} from './core/claims/claim.ts';
 export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
@@ -121,6 +126,7 @@ const noMetrics = {
   shed: () => undefined,
   answered: () => undefined,
   refusedEarly: () => undefined,
+  changeAnswered: () => undefined,
   batchDecided: () => undefined,
   batchUnknown: () => undefined,
   batchResolved: () => undefined,

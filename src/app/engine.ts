@@ -2,7 +2,8 @@
 /** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
 import { randomInt } from 'node:crypto';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
-import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
+import { postgresClaimReader } from '../adapters/postgres/claim-reader.ts';
+import { postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';
@@ -15,10 +16,17 @@ import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { idFor, newId } from '../adapters/system/ids.ts';
 import type { Config } from '../config.ts';
+import {
+  type ChangeClaim,
+  changeClaimWith,
+  type SendChange,
+  withChangeMetrics,
+} from '../core/claims/change-claim.ts';
 import { type ClaimCoupon, withMetrics } from '../core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../core/claims/known-coupons.ts';
 import type {
+  ClaimChangeMetrics,
   ClaimMetrics,
   ClaimStore,
   EarlyRefusalMetrics,
@@ -31,6 +39,7 @@ import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
+import { AnnouncementWaits } from '../core/stock/announcement-waits.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
 import type { UseCases } from '../core/use-cases.ts';
 import { stack } from './stack.ts';
@@ -42,7 +51,7 @@ export type EngineOptions = {
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
   limits: Config['claims'];
-  metrics: ClaimMetrics & EarlyRefusalMetrics & RefusalMetrics;
+  metrics: ClaimMetrics & ClaimChangeMetrics & EarlyRefusalMetrics & RefusalMetrics;
   log: EngineLog;
   /** Undefined: nothing is traced. */
   tracing?: ClaimSpans | undefined;
@@ -113,8 +122,22 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       tracing?.traceOutcome,
     ],
   );
+  const announced = { clock: systemClock, stopping: stopping.signal };
+  const changeClaim = stack<ChangeClaim>(
+    changeClaimWith({
+      ...announced,
+      send: stack<SendChange>((command) => lanes.change(command), [tracing?.traceWait]),
+      waits: new AnnouncementWaits({ ...announced, waitingMax: limits.waitingMax }),
+    }),
+    [
+      (next) => withKnownCoupons(next, knownCoupons),
+      (next) => withChangeMetrics(next, metrics),
+      tracing?.traceOutcome,
+    ],
+  );
   return {
     claimCoupon,
+    changeClaim,
     newClaimId: newId,
     claimRefused: (code) => metrics.refusedEarly(code),
     readCoupons: readCouponsWith(
@@ -125,7 +148,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     createCoupon: createCouponWith({ store: couponStore, newBatchId: newId }),
     changeCoupon: soldOut.wrapChangeCoupon(changeCouponWith(couponStore)),
     addStock: addStockWith({
-      ...{ store: couponStore, clock: systemClock, stopping: stopping.signal },
+      ...{ store: couponStore, ...announced },
       ...{ newBatchId: newId, batchIdFor: idFor },
     }),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),

@@ -51,6 +51,14 @@ export function createProgram(): Program {
       ]);
       await printOperatorLog(loadConfig(), options, output);
     },
+    async claims(options, output) {
+      process.setSourceMapsEnabled(true);
+      const [{ loadConfig }, { callOnClaim }] = await Promise.all([
+        import('../config.ts'),
+        import('./claims.ts'),
+      ]);
+      return callOnClaim(loadConfig(), options, output);
+    },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();
       return audit(loadConfig(), options, output);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ChangeClaim } from './claims/change-claim.ts';
 import type { ClaimCoupon } from './claims/claim-coupon.ts';
 import type { ReadClaims } from './claims/read-claims.ts';
 import type { AddStock } from './coupons/add-stock.ts';
@@ -15,6 +16,7 @@ export type UseCases = {
   newClaimId(): string;
   /** Counts a claim that an entrypoint refused at once, without a call of `claimCoupon`. */
   claimRefused(code: ErrorCode): void;
+  changeClaim: ChangeClaim;
   readCoupons: ReadCoupons;
   createCoupon: CreateCoupon;
   changeCoupon: ChangeCoupon;

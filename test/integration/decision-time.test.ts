@@ -55,7 +55,7 @@ describe('the time of a decision', () => {
       { name: 'back', units: 1, batchId: newId(), announcement: undefined },
       byTest,
     );
-    await stores.claims.voidBatch('back', newId());
+    await stores.claims.resolveBatch('back', newId());
     expect(await decidedAt('back')).toBe(future);
     expect(await auditRecords(database.query)).toEqual([]);
   });

@@ -57,13 +57,14 @@ async function useAll(stores: Stores, round: number): Promise<void> {
       await decideMultiCoupon(stores, ['sold out', 'eve'], ['hot', 'ada'], ['quiet', `${user}-2`]),
     ).toMatchObject({ outcomes: [undefined, undefined, won] });
     await stores.decide('sold out', ['ada', 'eve', 'bob']);
-    await stores.claims.voidBatch('hot', newId());
+    await stores.claims.resolveBatch('hot', newId());
     await stores.claims.findCouponNames(['hot', 'sold out', 'nowhere']);
     await stores.reader.findClaim('hot', 'ada');
     await stores.reader.findClaim('hot', `round-${round}-${index}-lone`);
     await stores.reader.listClaims({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
     await stores.soldOut.readStock(['hot', 'sold out', 'nowhere']);
-    await stores.soldOut.listHolders({ couponName: 'hot', afterPosition: index * 20, limit: 10 });
+    const after = { position: index * 20, claimId: newId() };
+    await stores.soldOut.listHolders({ couponName: 'hot', after, limit: 10 });
     await stores.coupons.readCoupons(['hot', 'sold out', 'nowhere']);
     await stores.coupons.listCoupons({ ...allCoupons, limit: 10 });
     await stores.coupons.listCoupons({ ...allCoupons, limit: 10, order: 'newest' });

@@ -6,6 +6,7 @@ import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { App } from '../../src/app.ts';
+import type { GivenPosition } from '../../src/core/stock/ports.ts';
 import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { plantCoupon } from '../support/planted-claims.ts';
@@ -101,12 +102,13 @@ describe('a coupon whose positions have gaps', () => {
 
   it('has each holder read once for the sold-out cache, along positions with gaps', async () => {
     const holders: string[] = [];
-    for (let afterPosition: number | undefined = 0; afterPosition !== undefined; ) {
-      const page: Awaited<ReturnType<Stores['soldOut']['listHolders']>> =
-        await stores.soldOut.listHolders({ couponName: 'SOLD-OUT', afterPosition, limit: 77 });
+    let after: GivenPosition | undefined;
+    do {
+      const page = await stores.soldOut.listHolders({ couponName: 'SOLD-OUT', after, limit: 77 });
+      if (page === 'unknown_claim') throw new Error(page);
       holders.push(...page.userIds);
-      afterPosition = page.lastPosition;
-    }
+      after = page.last;
+    } while (after !== undefined);
     expect(holders).toEqual(users(positions));
   });
 

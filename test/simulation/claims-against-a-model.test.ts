@@ -102,7 +102,7 @@ const toRequests = (requests: { user: number; key: number | undefined }[]): Clai
   }));
 
 async function sendBatch(sale: Sale, batchId: string, requests: ClaimRequest[]): Promise<void> {
-  const answer = await stores.claims.claimBatch({
+  const answer = await stores.claims.decideBatch({
     ...{ batchId, couponName: sale.name },
     commands: requests.map((request) => ({ ...request, couponName: sale.name })),
   });
@@ -134,14 +134,14 @@ async function take(sale: Sale, next: Step): Promise<void> {
       return past && sendBatch(sale, next.sameBatch ? past.id : newId(), past.requests);
     case 'void': {
       const id = past?.id ?? newId();
-      expect(await stores.claims.voidBatch(name, id)).toBe(
+      expect((await stores.claims.resolveBatch(name, id)).kind).toBe(
         model.voidBatch({ batchId: id, ms: Date.now() }),
       );
       return;
     }
     case 'arrive late': {
       const id = newId();
-      expect(await stores.claims.voidBatch(name, id)).toBe(
+      expect((await stores.claims.resolveBatch(name, id)).kind).toBe(
         model.voidBatch({ batchId: id, ms: Date.now() }),
       );
       return sendBatch(sale, id, toRequests(next.requests));

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
+import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
@@ -40,9 +41,9 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
   const lost = { kind: 'unknown', cause: new Error('lost') } as const;
   return {
     findCouponNames: (names) => store.findCouponNames(names),
-    async claimBatch(batch) {
+    async decideBatch(batch) {
       if (isLost()) return lost;
-      const answer = await store.claimBatch(batch);
+      const answer = await store.decideBatch(batch);
       return isLost() ? lost : answer;
     },
     async claimMultiCoupon(batches) {
@@ -61,9 +62,9 @@ function losing(store: ClaimStore, chance: number, random: () => number): ClaimS
       }
       return answer;
     },
-    async voidBatch(couponName, batchId) {
+    async resolveBatch(couponName, batchId) {
       if (isLost()) throw new Error('lost');
-      const resolution = await store.voidBatch(couponName, batchId);
+      const resolution = await store.resolveBatch(couponName, batchId);
       if (isLost()) throw new Error('lost');
       return resolution;
     },
@@ -99,7 +100,7 @@ function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderW
   return {
     knownCoupons,
     lanes,
-    claimCoupon: withKnownCoupons((command) => lanes.claim(command), knownCoupons),
+    claimCoupon: withKnownCoupons((command: ClaimCommand) => lanes.claim(command), knownCoupons),
   };
 }
 

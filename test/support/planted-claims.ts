@@ -43,8 +43,10 @@ export async function plantCoupon(
     );
     for (let nth = 0; nth < units; nth += 1) positions.push(first + nth);
   }
-  await query('update coupons set remaining_amount = $2, ledger_seq = $3 where id = $1', [
-    ...[row?.id, left, runs.length + 1],
-  ]);
+  await query(
+    `update coupons
+     set remaining_amount = $2, ledger_seq = $3, returned_units = $4 - (amount - $2) where id = $1`,
+    [row?.id, left, runs.length + 1, positions.at(-1) ?? amount - left],
+  );
   return positions;
 }

@@ -7,19 +7,45 @@
 /** One claim as it is sent. */
 export type ClaimRequest = { userId: string; claimId: string; idempotencyKey: string | undefined };
 
-/** A stored claim. */
-export type ModelClaim = ClaimRequest & { position: number; claimedMs: number };
+/** One change of a claim as it is sent. */
+export type ChangeRequest = {
+  change: 'confirm' | 'release' | 'redeem';
+  userId: string;
+  claimId: string | undefined;
+  idempotencyKey: string | undefined;
+  reason?: string | undefined;
+  isFinal?: boolean;
+  mayReleaseConfirmed?: boolean;
+  announcement?: string | undefined;
+};
 
-/** The outcome of a claim, with the claim that the user has. */
-export type Decision = { outcome: string; claim?: ModelClaim; opensInMs?: number };
+/** A stored claim, and what became of it. It is reserved while it has `expiresMs`. */
+export type ModelClaim = ClaimRequest & {
+  position: number;
+  claimedMs: number;
+  expiresMs?: number | undefined;
+  redeemed?: { key: string | undefined };
+  released?: { ms: number; reason: string | undefined; isFinal: boolean };
+};
+
+/** The outcome of a claim or of a change, with the claim that the user has. */
+export type Decision = {
+  outcome: string;
+  claim?: ModelClaim | undefined;
+  lastClaim?: ModelClaim | undefined;
+  opensInMs?: number;
+  announcement?: string;
+};
 
 /** When a sale opens and closes; without limits where undefined. */
 export type Window = { opensMs?: number | undefined; closesMs?: number | undefined };
 
 /** A row of the ledger. */
 export type ModelLedgerRow = {
-  kind: 'grant' | 'stock_added' | 'claimed' | 'void';
+  kind: 'grant' | 'stock_added' | 'claimed' | 'mixed' | 'void';
   units: number;
+  /** What became of which position: C confirmed, R released, E released since its hold had expired, U redeemed. */
+  changes: string[];
   firstPosition: number | undefined;
   remaining: number;
   batchId: string;
@@ -38,11 +64,21 @@ export class CouponModel {
   announced = false;
   /** When units were last added while none was left. */
   restockedMs = Number.NEGATIVE_INFINITY;
+  /** How long a new claim is reserved; undefined: it is confirmed at once. */
+  holdMs: number | undefined;
+  claimsPerUserMax = 3;
+  /** Units that came back, ever. */
+  returned = 0;
+  /** Live claims, in order of position. */
   readonly claims: ModelClaim[] = [];
   readonly claimsByUser = new Map<string, ModelClaim>();
+  /** Claims that were released, in order of their release. */
+  readonly released: ModelClaim[] = [];
   readonly ledger: ModelLedgerRow[] = [];
   readonly createdMs: number;
   private readonly kinds = new Map<string, ModelLedgerRow['kind']>();
+  /** What the batch that is decided now has changed. */
+  private changes: string[] = [];
 
   constructor(amount: number, { batchId, ms }: Moment = { batchId: 'grant', ms: 0 }) {
     this.amount = amount;
@@ -53,39 +89,119 @@ export class CouponModel {
 
   /** Decides one claim, without a row of the ledger. */
   decide(request: ClaimRequest, ms = 0): Decision {
-    const claim = this.claimsByUser.get(request.userId);
+    const ended = this.releasedOf(request.userId);
+    const resent = ended.find(({ claimId }) => claimId === request.claimId);
+    if (resent !== undefined) return { outcome: 'claimed', claim: resent };
+    const claim = this.liveClaimOf(request.userId, ms);
     if (claim !== undefined) return { outcome: outcomeOfHolder(claim, request), claim };
+    const ofKey = this.releasedOf(request.userId).find((one) => hasKey(one, request));
+    if (ofKey !== undefined) return { outcome: outcomeOfReleased(ofKey), claim: ofKey };
     const { opensMs, closesMs } = this.window;
     if (opensMs !== undefined && ms < opensMs) {
       return { outcome: 'not_open', opensInMs: opensMs - ms };
     }
     if (this.paused) return { outcome: 'paused' };
     if (closesMs !== undefined && ms >= closesMs) return { outcome: 'closed' };
+    if (this.remaining === 0) this.releaseDue(1, ms);
     if (this.remaining === 0) return { outcome: 'sold_out' };
+    const before = this.releasedOf(request.userId);
+    if (
+      before.length >= this.claimsPerUserMax ||
+      before.some(({ released }) => released?.isFinal)
+    ) {
+      return { outcome: 'claim_limit_reached' };
+    }
     const won: ModelClaim = { ...request, position: this.nextPosition(), claimedMs: ms };
+    if (this.holdMs !== undefined) won.expiresMs = ms + this.holdMs;
     this.remaining -= 1;
     this.claims.push(won);
     this.claimsByUser.set(won.userId, won);
     return { outcome: 'claimed', claim: won };
   }
 
-  /**
-   * Decides the claims of a batch in order. Returns undefined if the batch must be refused: its id is in the ledger already,
-   * and it would store something.
-   */
-  decideBatch(requests: readonly ClaimRequest[], batch: Moment): Decision[] | undefined {
-    const firstPosition = this.nextPosition();
-    const before = this.remaining;
-    const decisions = requests.map((request) => this.decide(request, batch.ms));
-    const units = before - this.remaining;
-    if (units === 0) return decisions;
-    if (this.kinds.has(batch.batchId)) {
-      for (const { userId } of this.claims.splice(-units)) this.claimsByUser.delete(userId);
-      this.remaining = before;
-      return undefined;
+  /** Decides one change, without a row of the ledger. `mayReturn`: a unit may come back now. */
+  decideChange(
+    request: ChangeRequest,
+    ms = 0,
+    mayReturn = this.mayReturn(request.announcement),
+  ): Decision {
+    const { change, userId, claimId } = request;
+    const live = this.liveClaimOf(userId, ms);
+    const ended = this.releasedOf(userId);
+    const lastClaim = ended.at(-1);
+    if (live === undefined && lastClaim === undefined) return { outcome: 'claim_not_found' };
+    const isUnclear = claimId === undefined && change === 'release' && live && lastClaim;
+    const named = [live, ...ended].find((one) => one?.claimId === claimId);
+    const claim = claimId === undefined ? (live ?? lastClaim) : named;
+    if (isUnclear || claim === undefined) {
+      return { outcome: 'claim_mismatch', claim: live, lastClaim };
     }
-    this.record('claimed', units, batch, firstPosition);
+    if (claim.released !== undefined) return changeReleased(claim, claim.released, request);
+    if (claim.redeemed !== undefined) {
+      const isReplay = change === 'redeem' && claim.redeemed.key !== undefined;
+      const isSameKey = isReplay && claim.redeemed.key === request.idempotencyKey;
+      return { outcome: isSameKey ? 'replayed' : 'already_redeemed', claim };
+    }
+    const isReserved = claim.expiresMs !== undefined;
+    if (change === 'release') {
+      if (!request.mayReleaseConfirmed && (request.isFinal || !isReserved)) {
+        return { outcome: 'forbidden' };
+      }
+      if (!mayReturn) {
+        this.announced = true;
+        return { outcome: 'announced', announcement: this.announcement() };
+      }
+      this.release(claim, ms, request);
+      return { outcome: 'changed', claim };
+    }
+    if (change === 'redeem' && isReserved) return { outcome: 'not_confirmed', claim };
+    if (change === 'confirm' && !isReserved) return { outcome: 'unchanged', claim };
+    if (change === 'redeem') claim.redeemed = { key: request.idempotencyKey };
+    else claim.expiresMs = undefined;
+    this.changes.push(`${change === 'redeem' ? 'U' : 'C'}${claim.position}`);
+    return { outcome: 'changed', claim };
+  }
+
+  /**
+   * Decides the claims and changes of a batch in order. Returns undefined if the batch must be refused: its id is in the
+   * ledger already, and it would store something.
+   */
+  decideBatch(
+    requests: readonly (ClaimRequest | ChangeRequest)[],
+    batch: Moment,
+  ): Decision[] | undefined {
+    if (this.kinds.has(batch.batchId)) return this.decideAgain(requests, batch);
+    const firstPosition = this.nextPosition();
+    this.changes = [];
+    const mayReturn = requests.some(
+      (one) => 'change' in one && one.change === 'release' && this.mayReturn(one.announcement),
+    );
+    const decisions = requests.map((request) =>
+      'change' in request
+        ? this.decideChange(request, batch.ms, mayReturn)
+        : this.decide(request, batch.ms),
+    );
+    const units = this.nextPosition() - firstPosition;
+    const kind = this.changes.length > 0 ? 'mixed' : 'claimed';
+    if (kind === 'mixed' || units > 0) {
+      // Snapshots count again, since no announced release is to come.
+      if (this.changes.some((change) => change.startsWith('R'))) this.announced = false;
+      this.record(kind, units, batch, firstPosition);
+    }
     return decisions;
+  }
+
+  /** Releases at most `unitsMax` holds that have expired, in order of position. */
+  releaseDue(unitsMax: number, ms: number): number {
+    const due = this.claims.filter((claim) => isDue(claim, ms)).slice(0, unitsMax);
+    for (const claim of due) this.release(claim, ms, { reason: 'expired' });
+    return due.length;
+  }
+
+  /** Releases expired holds as a batch of their own. */
+  sweep(unitsMax: number, batch: Moment): void {
+    this.changes = [];
+    if (this.releaseDue(unitsMax, batch.ms) > 0) this.record('mixed', 0, batch);
   }
 
   /** Adds units once per batch id. While no unit is left, only under the announcement that it returned last. */
@@ -94,10 +210,9 @@ export class CouponModel {
     batch: Moment & { announcement?: string | undefined },
   ): 'added' | 'replayed' | { announcement: string } {
     if (this.kinds.has(batch.batchId)) return 'replayed';
-    const announcement = String(this.ledger.length);
-    if (this.remaining === 0 && !(this.announced && batch.announcement === announcement)) {
+    if (!this.mayReturn(batch.announcement)) {
       this.announced = true;
-      return { announcement };
+      return { announcement: this.announcement() };
     }
     if (this.remaining === 0) this.restockedMs = batch.ms;
     this.announced = false;
@@ -118,12 +233,70 @@ export class CouponModel {
   voidBatch(batch: Moment): 'committed' | 'void' {
     const kind = this.kinds.get(batch.batchId);
     if (kind === undefined) this.record('void', 0, batch);
-    return kind === 'claimed' ? 'committed' : 'void';
+    return kind === 'claimed' || kind === 'mixed' ? 'committed' : 'void';
   }
 
-  /** Claims are final and positions have no gaps, so the next position is the number of claims and one. */
+  /** Whether units may come back now: an announcement is needed while none is left, and ends when units came back since. */
+  private mayReturn(announcement: string | undefined): boolean {
+    if (this.remaining > 0) return true;
+    if (!this.announced || announcement === undefined) return false;
+    const since = this.ledger.slice(Number(announcement));
+    return !since.some(
+      ({ kind, changes }) => kind === 'stock_added' || changes.some((one) => one.startsWith('R')),
+    );
+  }
+
+  private announcement(): string {
+    return String(this.ledger.length);
+  }
+
   private nextPosition(): number {
-    return this.claims.length + 1;
+    return this.amount - this.remaining + this.returned + 1;
+  }
+
+  private releasedOf(userId: string): ModelClaim[] {
+    return this.released
+      .filter((claim) => claim.userId === userId)
+      .sort((one, other) => one.position - other.position);
+  }
+
+  /** The user's live claim. A hold that has expired is released first. */
+  private liveClaimOf(userId: string, ms: number): ModelClaim | undefined {
+    const claim = this.claimsByUser.get(userId);
+    if (claim !== undefined && isDue(claim, ms)) this.release(claim, ms, { reason: 'expired' });
+    return this.claimsByUser.get(userId);
+  }
+
+  private release(
+    claim: ModelClaim,
+    ms: number,
+    { reason, isFinal = false }: { reason?: string | undefined; isFinal?: boolean },
+  ): void {
+    claim.expiresMs = undefined;
+    claim.released = { ms, reason, isFinal };
+    this.claims.splice(this.claims.indexOf(claim), 1);
+    this.claimsByUser.delete(claim.userId);
+    this.released.push(claim);
+    this.remaining += 1;
+    this.returned += 1;
+    this.changes.push(`${reason === 'expired' ? 'E' : 'R'}${claim.position}`);
+  }
+
+  /** What a batch is answered whose id is in the ledger: it is decided on a copy, and refused if it would store something. */
+  private decideAgain(
+    requests: readonly (ClaimRequest | ChangeRequest)[],
+    batch: Moment,
+  ): Decision[] | undefined {
+    const copy: CouponModel = Object.assign(
+      Object.create(CouponModel.prototype),
+      structuredClone({ ...this }),
+    );
+    copy.kinds.clear();
+    const rows = this.ledger.length;
+    const decisions = copy.decideBatch(requests, batch);
+    if (copy.ledger.length > rows) return undefined;
+    this.announced = copy.announced;
+    return decisions;
   }
 
   private record(
@@ -134,6 +307,7 @@ export class CouponModel {
   ): void {
     this.ledger.push({
       ...{ kind, units, firstPosition, remaining: this.remaining, batchId, recordedMs: ms },
+      changes: kind === 'mixed' ? this.changes : [],
     });
     this.kinds.set(batchId, kind);
   }
@@ -184,6 +358,29 @@ export class SaleModel {
 function outcomeOfHolder(claim: ModelClaim, { claimId, idempotencyKey }: ClaimRequest): string {
   // The same attempt, sent again after its answer was lost.
   if (claim.claimId === claimId) return 'claimed';
-  const isSameKey = idempotencyKey !== undefined && claim.idempotencyKey === idempotencyKey;
-  return isSameKey ? 'replayed' : 'already_claimed';
+  return hasKey(claim, { idempotencyKey }) ? 'replayed' : 'already_claimed';
+}
+
+function hasKey(claim: ModelClaim, { idempotencyKey }: Pick<ClaimRequest, 'idempotencyKey'>) {
+  return idempotencyKey !== undefined && claim.idempotencyKey === idempotencyKey;
+}
+
+/** From `expiresMs` on the hold has expired. */
+function isDue({ expiresMs }: ModelClaim, ms: number): boolean {
+  return expiresMs !== undefined && ms >= expiresMs;
+}
+
+function outcomeOfReleased({ released }: ModelClaim): string {
+  return released?.reason === 'expired' ? 'hold_expired' : 'claim_released';
+}
+
+function changeReleased(
+  claim: ModelClaim,
+  released: NonNullable<ModelClaim['released']>,
+  { change, isFinal, mayReleaseConfirmed }: ChangeRequest,
+): Decision {
+  if (change !== 'release') return { outcome: outcomeOfReleased(claim), claim };
+  if (isFinal && !mayReleaseConfirmed) return { outcome: 'forbidden' };
+  if (isFinal) released.isFinal = true;
+  return { outcome: 'unchanged', claim };
 }

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { ClaimCommand, ClaimOutcome } from '../../src/core/claims/claim.ts';
-import type {
-  BatchAnswer,
-  BatchResolution,
-  ClaimBatch,
-  ClaimStore,
-  MultiCouponAnswer,
-  RefusalReason,
+import type { Claim, ClaimChange, ClaimCommand } from '../../src/core/claims/claim.ts';
+import {
+  type BatchAnswer,
+  type BatchCommand,
+  type BatchResolution,
+  type ClaimBatch,
+  type ClaimStore,
+  isChange,
+  type MultiCouponAnswer,
+  type RefusalReason,
+  type SentChange,
 } from '../../src/core/claims/ports.ts';
+import { byTest } from './by-test.ts';
 import { flushPromises } from './fixed-clock.ts';
 
 /** A store without behaviour: a test sees each call, and decides what it returns and when. */
 export class ScriptedClaimStore implements ClaimStore {
-  /** Every call in order: `batch <id>: <users>`, `multi-coupon <ids>: <users>`, `void <id>`. */
+  /** Every call in order: `batch <id>: <users>`, `multi-coupon <ids>: <users>`, `void <id>`. A change is `<change>-<user>`. */
   readonly calls: string[] = [];
   readonly sent: ClaimBatch[] = [];
   readonly multiCouponBatches: (readonly ClaimBatch[])[] = [];
@@ -25,9 +29,11 @@ export class ScriptedClaimStore implements ClaimStore {
   }[] = [];
   coupons = new Set<string>();
 
-  claimBatch(batch: ClaimBatch): Promise<BatchAnswer> {
-    const users = batch.commands.map(({ userId }) => userId).join(' ');
-    this.calls.push(`batch ${batch.batchId}: ${users}`);
+  decideBatch(batch: ClaimBatch): Promise<BatchAnswer> {
+    const commands = batch.commands.map((command) =>
+      isChange(command) ? `${command.change}-${command.userId}` : command.userId,
+    );
+    this.calls.push(`batch ${batch.batchId}: ${commands.join(' ')}`);
     this.sent.push(batch);
     return new Promise((resolve) => this.answers.push(resolve));
   }
@@ -40,7 +46,7 @@ export class ScriptedClaimStore implements ClaimStore {
     return new Promise((resolve) => this.multiCouponAnswers.push(resolve));
   }
 
-  voidBatch(_couponName: string, batchId: string): Promise<BatchResolution> {
+  resolveBatch(_couponName: string, batchId: string): Promise<BatchResolution> {
     this.calls.push(`void ${batchId}`);
     return new Promise((resolve, reject) => this.resolutions.push({ resolve, reject }));
   }
@@ -61,12 +67,14 @@ export class ScriptedClaimStore implements ClaimStore {
     await flushPromises();
   }
 
-  /** Answers that every claim of the batch has won. */
+  /** Answers that every claim of the batch has won, and that every change is made. */
   decide(index: number): Promise<void> {
     const commands = this.sent[index]?.commands ?? [];
     return this.answer(index, {
       kind: 'decided',
-      outcomes: commands.map((command, place) => claimed(command, place + 1)),
+      outcomes: commands.map((command, place) =>
+        isChange(command) ? changed(command) : claimed(command, place + 1),
+      ),
       commitSeconds: 0.001,
     });
   }
@@ -93,11 +101,15 @@ export class ScriptedClaimStore implements ClaimStore {
     return this.answer(index, { kind: 'unknown', cause: new Error('connection lost') });
   }
 
-  /** Answers the call to void a batch with this index: how the batch is resolved, or a failure. */
-  async resolve(index: number, resolution: BatchResolution | Error): Promise<void> {
+  /** Answers the call to resolve a batch with this index: `committed` without changes, `void`, or a failure. */
+  async resolve(
+    index: number,
+    resolution: BatchResolution | BatchResolution['kind'] | Error,
+  ): Promise<void> {
     const { resolve, reject } = nth(this.resolutions, index, 'void mark');
     if (resolution instanceof Error) reject(resolution);
-    else resolve(resolution);
+    else if (resolution === 'committed') resolve({ kind: resolution, changes: [] });
+    else resolve(resolution === 'void' ? { kind: resolution } : resolution);
     await flushPromises();
   }
 }
@@ -118,22 +130,40 @@ export function numbered(prefix: string): () => string {
 }
 
 /** The outcome of a command that has won this position. */
-export function claimed(command: ClaimCommand, position: number): ClaimOutcome {
-  const { claimId, couponName, userId } = command;
+export function claimed(command: BatchCommand, position: number) {
+  return { outcome: 'claimed' as const, claim: claimOf(command, position) };
+}
+
+/** The outcome of a change that is made; a release shows its reason. */
+export function changed(command: SentChange) {
+  const { reason } = command;
   return {
-    outcome: 'claimed',
-    claim: {
-      claimId,
-      couponName,
-      userId,
-      position,
-      claimedAt: '2030-01-01T00:00:00Z',
-      state: 'confirmed',
-    },
+    outcome: 'changed' as const,
+    claim: { ...claimOf(command, 1), ...(reason && { reason }) },
+  };
+}
+
+function claimOf({ claimId = 'no id', couponName, userId }: BatchCommand, position: number): Claim {
+  return {
+    ...{ claimId, couponName, userId, position },
+    ...{ claimedAt: '2030-01-01T00:00:00Z', state: 'confirmed' },
   };
 }
 
 /** A command of a user for a coupon, with a claim id that names the user. */
 export function aCommand(userId: string, couponName = 'LAUNCH'): ClaimCommand {
   return { userId, couponName, claimId: `claim-of-${userId}`, idempotencyKey: undefined };
+}
+
+/** A change of the claim that `aCommand` makes, not announced. */
+export function aChange(
+  change: ClaimChange,
+  userId: string,
+  members: Partial<SentChange> = {},
+): SentChange {
+  return {
+    ...{ change, userId, couponName: 'LAUNCH', claimId: `claim-of-${userId}` },
+    ...{ idempotencyKey: undefined, reason: undefined, isFinal: false },
+    ...{ mayReleaseConfirmed: false, by: byTest, announcement: undefined, ...members },
+  };
 }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { ClaimChange } from '../../src/core/claims/claim.ts';
 import { type ClaimLaneLimits, ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
+import type { SentChange } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { FixedClock, flushPromises } from './fixed-clock.ts';
-import { aCommand, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
+import { aChange, aCommand, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
 
 /** Lanes whose store, time and ids a test controls. */
 export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   const clock = new FixedClock();
   const store = new ScriptedClaimStore();
   const answered = new Map<string, string>();
+  const details: string[] = [];
   const metrics: string[] = [];
   const warnings: string[] = [];
   const notFound: string[] = [];
@@ -33,19 +37,29 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     onCouponNotFound: (name) => notFound.push(name),
     onSoldOut: (name) => soldOut.push(name),
   });
+  const record = (name: string, answer: Promise<{ outcome: string }>) => {
+    answer.then(
+      ({ outcome }) => answered.set(name, outcome),
+      (error: AppError) => {
+        answered.set(name, `${error.code} ${error.claimId ?? ''}`.trim());
+        details.push(error.detail);
+      },
+    );
+  };
   /** One claim for each character, which is the user's id. */
   const claim = (userIds: string, couponName = 'LAUNCH') => {
-    for (const userId of userIds) {
-      lanes.claim(aCommand(userId, couponName)).then(
-        (outcome) => answered.set(userId, outcome.outcome),
-        (error: AppError) => answered.set(userId, `${error.code} ${error.claimId ?? ''}`.trim()),
-      );
-    }
+    for (const userId of userIds) record(userId, lanes.claim(aCommand(userId, couponName)));
   };
-  /** The answers so far, by user. */
+  /** A change of the user's claim; its answer has the name `<change>-<user>`. */
+  const change = (name: ClaimChange, userId: string, members: Partial<SentChange> = {}) =>
+    record(`${name}-${userId}`, lanes.change(aChange(name, userId, members)));
+  /** The answers so far, by user; those of changes by `<change>-<user>`. */
   const answers = async () => {
     await flushPromises();
     return Object.fromEntries(answered);
   };
-  return { clock, store, lanes, claim, answers, metrics, warnings, notFound, soldOut };
+  return {
+    ...{ clock, store, lanes, claim, change, answers },
+    ...{ details, metrics, warnings, notFound, soldOut },
+  };
 }

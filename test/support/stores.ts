@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import {
-  postgresClaimReader,
-  postgresClaimStore,
-} from '../../src/adapters/postgres/claim-store.ts';
+import { postgresClaimReader } from '../../src/adapters/postgres/claim-reader.ts';
+import { postgresClaimStore } from '../../src/adapters/postgres/claim-store.ts';
 import { openPools, type PoolOptions } from '../../src/adapters/postgres/connections/open-pools.ts';
 import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
 import { postgresSoldOutReader } from '../../src/adapters/postgres/sold-out-reader.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
-import type {
-  BatchAnswer,
-  ClaimReader,
-  ClaimStore,
-  SoldOutReader,
-} from '../../src/core/claims/ports.ts';
+import type { BatchAnswer, ClaimReader, ClaimStore } from '../../src/core/claims/ports.ts';
 import type { CouponStore } from '../../src/core/coupons/ports.ts';
+import type { SoldOutReader } from '../../src/core/stock/ports.ts';
 import { byTest } from './by-test.ts';
 import { schema } from './test-database.ts';
 
@@ -65,7 +59,7 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
     coupons,
     soldOut: postgresSoldOutReader(forQueries),
     decide: (couponName, batch, batchId = newId()) =>
-      claims.claimBatch({
+      claims.decideBatch({
         batchId,
         couponName,
         commands: batch.map((one) => {

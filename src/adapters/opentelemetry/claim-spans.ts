@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Span, type SpanContext, SpanKind, type Tracer } from '@opentelemetry/api';
-import type { ClaimCoupon } from '../../core/claims/claim-coupon.ts';
 import type {
   BatchAnswer,
+  BatchCommand,
   ClaimBatch,
   ClaimStore,
   EngineLog,
@@ -10,21 +10,25 @@ import type {
 } from '../../core/claims/ports.ts';
 import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
 
-/** A traced claim until it is answered; `wait` is its span in the lane while it is not under way. */
+/** A traced claim, or change of one, until it is answered; `wait` is its span in the lane while it is not under way. */
 type TracedClaim = { request: Span; wait: Span | undefined };
+
+/** A part of the engine that decides claims, or changes of claims. */
+type Decide<Command, Outcome> = (command: Command) => Promise<Outcome>;
 
 // Batches in doubt beyond these are resolved without a trace, oldest first.
 const inDoubtMax = 1_000;
 
 /**
- * Spans of the engine, as wrappers around its parts; the core does not know them. A claim's wait in its lane is a child
- * of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its batch, and
+ * Spans of the engine, as wrappers around its parts; the core does not know them. The wait of a claim, or of a change of
+ * one, in its lane is a child of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its batch, and
  * the batch to its requests, as many as the limits of a span allow.
  */
 export class ClaimSpans {
   private readonly tracer: Tracer;
   private readonly batchTracer: Tracer;
-  private readonly claims = new Map<string, TracedClaim>();
+  /** By the command, which the core passes on as it is. */
+  private readonly claims = new Map<BatchCommand, TracedClaim>();
   /** The spans of batches in doubt, at most the last `inDoubtMax`. */
   private readonly inDoubt = new Map<string, Span>();
 
@@ -34,12 +38,14 @@ export class ClaimSpans {
     this.batchTracer = batchTracer;
   }
 
-  /** Sets the outcome of the claim on the request's span. */
-  readonly traceOutcome = (claimCoupon: ClaimCoupon): ClaimCoupon => {
+  /** Sets the outcome of the claim, or of the change, on the request's span. */
+  readonly traceOutcome = <Command, Outcome extends { outcome: string }>(
+    decide: Decide<Command, Outcome>,
+  ): Decide<Command, Outcome> => {
     return async (command) => {
       const span = currentSpan.getStore();
       try {
-        const outcome = await claimCoupon(command);
+        const outcome = await decide(command);
         span?.setAttribute('firstcome.claim.outcome', outcome.outcome);
         return outcome;
       } catch (error) {
@@ -49,22 +55,24 @@ export class ClaimSpans {
     };
   };
 
-  /** Traces how long each claim waits in its lane. */
-  readonly traceWait = (claimCoupon: ClaimCoupon): ClaimCoupon => {
+  /** Traces how long each claim or change waits in its lane. */
+  readonly traceWait = <Command extends BatchCommand, Outcome>(
+    decide: Decide<Command, Outcome>,
+  ): Decide<Command, Outcome> => {
     return async (command) => {
       const request = currentSpan.getStore();
-      if (!request?.isRecording()) return claimCoupon(command);
+      if (!request?.isRecording()) return decide(command);
       const claim: TracedClaim = { request, wait: undefined };
-      this.claims.set(command.claimId, claim);
+      this.claims.set(command, claim);
       this.startWait(claim);
       try {
-        return await claimCoupon(command);
+        return await decide(command);
       } catch (error) {
         if (claim.wait !== undefined) markFailed(claim.wait, errorType(error));
         throw error;
       } finally {
         claim.wait?.end();
-        this.claims.delete(command.claimId);
+        this.claims.delete(command);
       }
     };
   };
@@ -73,10 +81,10 @@ export class ClaimSpans {
   readonly traceStore = (store: ClaimStore): ClaimStore => {
     return {
       ...store,
-      claimBatch: async (batch) => {
+      decideBatch: async (batch) => {
         const span = this.startBatch('claim batch', [batch]);
-        if (span === undefined) return currentSpan.exit(() => store.claimBatch(batch));
-        const answer = await this.endAfter(span, () => store.claimBatch(batch));
+        if (span === undefined) return currentSpan.exit(() => store.decideBatch(batch));
+        const answer = await this.endAfter(span, () => store.decideBatch(batch));
         this.recordAnswer(span, [batch], answer);
         return answer;
       },
@@ -87,16 +95,16 @@ export class ClaimSpans {
         this.recordAnswer(span, batches, answer);
         return answer;
       },
-      voidBatch: async (couponName, batchId) => {
+      resolveBatch: async (couponName, batchId) => {
         const batch = this.inDoubt.get(batchId);
         if (batch === undefined) {
-          return currentSpan.exit(() => store.voidBatch(couponName, batchId));
+          return currentSpan.exit(() => store.resolveBatch(couponName, batchId));
         }
         const attributes = { 'firstcome.batch.id': batchId };
         const span = this.batchTracer.startSpan('resolve batch', { attributes }, contextOf(batch));
         return this.endAfter(span, async () => {
-          const resolution = await store.voidBatch(couponName, batchId);
-          span.setAttribute('firstcome.batch.resolution', resolution);
+          const resolution = await store.resolveBatch(couponName, batchId);
+          span.setAttribute('firstcome.batch.resolution', resolution.kind);
           return resolution;
         });
       },
@@ -177,7 +185,7 @@ export class ClaimSpans {
 
   private tracedClaimsOf(batches: readonly ClaimBatch[]): TracedClaim[] {
     return batches.flatMap(({ commands }) =>
-      commands.flatMap(({ claimId }) => this.claims.get(claimId) ?? []),
+      commands.flatMap((command) => this.claims.get(command) ?? []),
     );
   }
 

@@ -44,3 +44,21 @@ export class AnswerTimes {
     this.byOutcome.clear();
   }
 }
+
+/** The time from a claim's arrival to its answer, as a metric that the library can register. */
+export function answerSeconds(answers: AnswerTimes, bounds: readonly number[]) {
+  const [name, type, aggregator] = ['firstcome_claim_answer_seconds', 'histogram', 'sum'];
+  const help = 'Time from the arrival of a claim to its answer, by outcome or error code.';
+  const get = () => {
+    const values = answers.read().flatMap(({ outcome, below, sum, count }) => [
+      ...below.map((value, index) => ({
+        labels: { le: bounds[index] ?? '+Inf', outcome },
+        ...{ value, metricName: `${name}_bucket` },
+      })),
+      { labels: { outcome }, value: sum, metricName: `${name}_sum` },
+      { labels: { outcome }, value: count, metricName: `${name}_count` },
+    ]);
+    return { name, help, type, aggregator, values };
+  };
+  return { name, help, type, aggregator, get, reset: () => answers.clear() };
+}

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The values that the metrics read, and their interface, without types of the metrics library. */
-import type { ClaimMetrics, EarlyRefusalMetrics } from '../../core/claims/ports.ts';
+import type {
+  ClaimChangeMetrics,
+  ClaimMetrics,
+  EarlyRefusalMetrics,
+} from '../../core/claims/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
@@ -22,11 +26,11 @@ export type MetricSources = {
   version: string;
   /** Settings with few possible values, and no secrets. */
   config: { [name in (typeof configFactNames)[number]]?: string };
-  /** Unanswered claims, open lanes, and the age of the claim that has waited longest. */
+  /** Unanswered claims and changes of claims, open lanes, and the age of the one that has waited longest. */
   lanes(): { waiting: number; lanes: number; oldestMs: number };
   /** Connections to the database, by pool. */
   pools(): Record<string, PoolUse>;
-  /** Coupons and holders in the sold-out cache. */
+  /** Coupons that the sold-out cache refuses now, and all its holders. */
   soldOut(): { coupons: number; holders: number };
   stockCheck(): StockCheckState;
   /** The units that are left of a limited number of coupons; resolves within a second, empty if they are unknown. */
@@ -48,6 +52,7 @@ export type MetricsSnapshot = {
 
 /** The metrics of one service, in the form of Prometheus. */
 export type PrometheusMetrics = ClaimMetrics &
+  ClaimChangeMetrics &
   EarlyRefusalMetrics & {
     /** The database refused a statement. */
     statementRefused(rule: RefusalRule): void;

@@ -41,6 +41,19 @@ describe('the metrics registry', () => {
     expect(await linesOf(metrics)).toContain('firstcome_claims_total{outcome="claimed"} 3');
   });
 
+  it('counts answers to changes of claims by change and outcome', async () => {
+    const metrics = prometheusMetrics();
+    metrics.changeAnswered('confirm', 'changed');
+    metrics.changeAnswered('confirm', 'changed');
+    metrics.changeAnswered('release', 'outcome_unknown');
+    expect(await linesOf(metrics)).toEqual(
+      expect.arrayContaining([
+        'firstcome_claim_changes_total{change="confirm",outcome="changed"} 2',
+        'firstcome_claim_changes_total{change="release",outcome="outcome_unknown"} 1',
+      ]),
+    );
+  });
+
   it('measures sizes and commit times of batches, and counts lost answers and resolutions', async () => {
     const metrics = prometheusMetrics();
     metrics.batchDecided({ size: 3, commitSeconds: 0.002 });
@@ -191,13 +204,24 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     metrics.answered('claimed', 0);
+    metrics.changeAnswered('redeem', 'changed');
     metrics.shed('wait');
     metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
     const labels = (await linesOf(metrics)).flatMap((line) =>
       [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
     );
     const allowed = [
-      ...['claim_batch_max', 'kind', 'le', 'node', 'operation', 'outcome', 'pool', 'reason'],
+      ...[
+        'change',
+        'claim_batch_max',
+        'kind',
+        'le',
+        'node',
+        'operation',
+        'outcome',
+        'pool',
+        'reason',
+      ],
       ...['resolution', 'result', 'rule', 'state', 'status', 'version', 'workers'],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
@@ -207,7 +231,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(32);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(33);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -13,7 +13,7 @@ import {
   Registry,
 } from 'prom-client';
 import { refusalRules } from '../../core/refusal-rules.ts';
-import { AnswerTimes } from './answer-times.ts';
+import { AnswerTimes, answerSeconds } from './answer-times.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -41,7 +41,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   const answers = new AnswerTimes(answerBuckets);
   // Not among the times: many refusals without a wait would hide how long other claims wait.
   const refusedEarly = new Map<string, number>();
-  registry.registerMetric(answerSeconds(answers) as unknown as Metric);
+  registry.registerMetric(answerSeconds(answers, answerBuckets) as unknown as Metric);
   new Counter({
     name: 'firstcome_claims_total',
     help: 'Claims answered, by outcome or error code.',
@@ -53,15 +53,21 @@ export function prometheusMetrics(): PrometheusMetrics {
       for (const [outcome, count] of refusedEarly) this.inc({ outcome }, count);
     },
   });
+  const changes = new Counter({
+    name: 'firstcome_claim_changes_total',
+    help: 'Changes of claims answered (confirm, release, redeem), by outcome or error code.',
+    labelNames: ['change', 'outcome'],
+    registers,
+  });
   const shed = new Counter({
     name: 'firstcome_claims_shed_total',
-    help: 'Claims shed: refused on arrival to limit the load, by reason.',
+    help: 'Claims, and changes of claims, shed: refused on arrival to limit the load, by reason.',
     labelNames: ['reason'],
     registers,
   });
   const batchSize = new Histogram({
     name: 'firstcome_claim_batch_size',
-    help: 'Number of claims that one commit decides.',
+    help: 'Number of claims, and changes of claims, that one commit decides.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
     registers,
   });
@@ -106,6 +112,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   return {
     answered: (outcome, seconds) => answers.add(outcome, seconds),
     refusedEarly: (code) => void refusedEarly.set(code, (refusedEarly.get(code) ?? 0) + 1),
+    changeAnswered: (change, outcome) => changes.inc({ change, outcome }),
     shed: (reason) => shed.inc({ reason }),
     batchDecided(batch) {
       batchSize.observe(batch.size);
@@ -132,24 +139,6 @@ export function prometheusMetrics(): PrometheusMetrics {
       return metrics.map(({ name, type, help }) => ({ name, type: String(type), help }));
     },
   };
-}
-
-/** The time from a claim's arrival to its answer, as a metric that the library can register. */
-function answerSeconds(answers: AnswerTimes) {
-  const [name, type, aggregator] = ['firstcome_claim_answer_seconds', 'histogram', 'sum'];
-  const help = 'Time from the arrival of a claim to its answer, by outcome or error code.';
-  const get = () => {
-    const values = answers.read().flatMap(({ outcome, below, sum, count }) => [
-      ...below.map((value, index) => ({
-        labels: { le: answerBuckets[index] ?? '+Inf', outcome },
-        ...{ value, metricName: `${name}_bucket` },
-      })),
-      { labels: { outcome }, value: sum, metricName: `${name}_sum` },
-      { labels: { outcome }, value: count, metricName: `${name}_count` },
-    ]);
-    return { name, help, type, aggregator, values };
-  };
-  return { name, help, type, aggregator, get, reset: () => answers.clear() };
 }
 
 type Reading = { labels?: Record<string, string>; value: number };
@@ -185,16 +174,18 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     () => [{ labels: sources.config, value: 1 }],
     { ...first, labelNames: [...configFactNames] },
   );
-  gauge(['claims_waiting', 'Claims without an answer yet.'], () => one(sources.lanes().waiting));
+  gauge(['claims_waiting', 'Claims, and changes of claims, without an answer yet.'], () =>
+    one(sources.lanes().waiting),
+  );
   gauge(['claim_lanes', 'Coupons with claims in progress.'], () => one(sources.lanes().lanes));
   gauge(
-    ['claim_oldest_seconds', 'Age of the claim that has waited longest.'],
+    ['claim_oldest_seconds', 'Age of the claim, or change of one, that has waited longest.'],
     () => one(sources.lanes().oldestMs / 1000),
     max,
   );
   // Each worker caches the same coupons, so a sum would count them several times.
   gauge(
-    ['sold_out_coupons', 'Sold-out coupons in the cache.'],
+    ['sold_out_coupons', 'Sold-out coupons whose claims the cache refuses.'],
     () => one(sources.soldOut().coupons),
     max,
   );

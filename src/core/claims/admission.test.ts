@@ -5,7 +5,7 @@ import { aCommand } from '../../../test/support/scripted-claim-store.ts';
 import { AppError } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 
 const ignore = () => undefined;
 
@@ -28,7 +28,7 @@ function setup(limits: Partial<AdmissionLimits> = {}) {
     lanes.set('LAUNCH', lane);
     lane.batchTook(batchMs);
     for (let count = 0; count < waiting; count += 1) {
-      lane.add(new PendingClaim(aCommand(`user-${count}`), 0, ignore));
+      lane.add(new PendingDecision(aCommand(`user-${count}`), 0, ignore));
     }
     return lane;
   };

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
 import { AppError } from '../errors.ts';
-import type { ClaimCommand } from './claim.ts';
 import type { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
-import type { ClaimMetrics } from './ports.ts';
+import { PendingDecision } from './pending-decision.ts';
+import type { BatchCommand, ClaimMetrics } from './ports.ts';
 
-/** How many claims may wait. A claim beyond a limit gets `overloaded`, and nothing of it is stored. */
+/** How many claims and changes may wait. One beyond a limit gets `overloaded`, and nothing of it is stored. */
 export type AdmissionLimits = {
-  /** Claims in one batch. */
+  /** Claims and changes in one batch. */
   batchMax: number;
-  /** Claims that wait in one lane. */
+  /** Those that wait in one lane. */
   laneWaitingMax: number;
   /** The longest expected wait, judged by how long the lane's last batches took. */
   waitMaxMs: number;
-  /** Coupons with claims under way at the same time. */
+  /** Coupons with some under way at the same time. */
   lanesMax: number;
-  /** Claims that are not answered yet, in all lanes. */
+  /** Those that are not answered yet, in all lanes. */
   waitingMax: number;
 };
 
 /**
- * Why a claim may not enter. Each error is created once and shared: in an overload nearly every claim ends here, and a
+ * Why a claim or a change may not enter. Each error is created once and shared: in an overload nearly every claim ends here, and a
  * stack trace for each of them took a tenth of the process's time.
  */
 export const admissionRefusals = {
@@ -43,7 +42,7 @@ export type AdmissionOptions = {
   lanes: ReadonlyMap<string, ClaimLane>;
 };
 
-/** Decides whether a claim may enter a lane, and counts the claims that are not answered yet. */
+/** Decides whether a claim or a change may enter a lane, and counts those that are not answered yet. */
 export class Admission {
   private readonly options: AdmissionOptions;
   private unansweredCount = 0;
@@ -53,23 +52,23 @@ export class Admission {
     this.options = options;
   }
 
-  /** Claims that entered and are not answered yet. */
+  /** How many entered and are not answered yet. */
   get unanswered(): number {
     return this.unansweredCount;
   }
 
-  /** Lets the claim in, or returns why it may not enter. `lane` is undefined when its coupon has none yet. */
-  admit(command: ClaimCommand, lane: ClaimLane | undefined): PendingClaim | AppError {
+  /** Lets it in, or returns why it may not enter. `lane` is undefined when its coupon has none yet. */
+  admit(command: BatchCommand, lane: ClaimLane | undefined): PendingDecision | AppError {
     const reason = this.refusalReason(lane);
     if (reason !== undefined) {
       this.options.metrics.shed(reason);
       return admissionRefusals[reason];
     }
     this.unansweredCount += 1;
-    return new PendingClaim(command, this.options.clock.nowMs(), this.onAnswered);
+    return new PendingDecision(command, this.options.clock.nowMs(), this.onAnswered);
   }
 
-  /** Lets no more claims in. */
+  /** Lets nothing more in. */
   close(): void {
     this.isClosed = true;
   }

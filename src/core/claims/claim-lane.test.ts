@@ -4,7 +4,7 @@ import { flushPromises } from '../../../test/support/fixed-clock.ts';
 import { aCommand, claimed, numbered } from '../../../test/support/scripted-claim-store.ts';
 import type { AppError, FieldError } from '../errors.ts';
 import { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 import type { BatchResolution, RefusalReason } from './ports.ts';
 
 function setup(users = '') {
@@ -17,7 +17,7 @@ function setup(users = '') {
   const answered = new Map<string, string>();
   const add = (userIds: string, arrivedMs = 0) => {
     for (const userId of userIds) {
-      const claim = new PendingClaim(aCommand(userId), arrivedMs, () => undefined);
+      const claim = new PendingDecision(aCommand(userId), arrivedMs, () => undefined);
       claim.answer.then(
         (outcome) => answered.set(userId, outcome.outcome),
         (error: AppError) => answered.set(userId, error.code),
@@ -83,7 +83,7 @@ describe('the state of a lane', () => {
     add('b');
     expect(lane.stateKind).toBe('in doubt');
     expect(events).toEqual(['ready']);
-    lane.batchResolved('void');
+    lane.batchResolved({ kind: 'void' });
     expect(lane.stateKind).toBe('ready');
     expect(events).toEqual(['ready', 'ready']);
   });
@@ -111,9 +111,9 @@ describe('the state of a lane', () => {
 
   it('allows no resolution of a batch that is not in doubt', () => {
     const { lane, take } = setup('a');
-    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+    expect(() => lane.batchResolved({ kind: 'void' })).toThrow('a batch of the lane is in doubt');
     take();
-    expect(() => lane.batchResolved('void')).toThrow('a batch of the lane is in doubt');
+    expect(() => lane.batchResolved({ kind: 'void' })).toThrow('a batch of the lane is in doubt');
   });
 
   it('allows no new batch while one is under way or in doubt, or when no claim waits', () => {
@@ -159,7 +159,7 @@ describe('a batch', () => {
   it('fails an invariant when its answer has too few outcomes', () => {
     const { lane, take } = setup('ab');
     take();
-    expect(() => lane.decide([])).toThrow('one outcome for each claim of a batch');
+    expect(() => lane.decide([])).toThrow('one outcome for each command of a batch');
   });
 
   it.each([
@@ -208,7 +208,7 @@ describe('halving a refused batch', () => {
 
   it('reports the invalid field to the one claim that has it', async () => {
     const { lane, take, decideAll, refuse } = setup('ab');
-    const claim = new PendingClaim(aCommand('X'), 0, () => undefined);
+    const claim = new PendingDecision(aCommand('X'), 0, () => undefined);
     const fault = claim.answer.catch((error: AppError) => error);
     lane.add(claim);
     const fields = [{ field: 'user_id', message: 'must be shorter' }];
@@ -237,7 +237,7 @@ describe('halving a refused batch', () => {
   /** Adds claims of different users: `X` and a number where it is to be refused, else a number. */
   const addMany = ({ lane }: ReturnType<typeof setup>, refused: readonly boolean[]) =>
     refused.map((isRefused, index) => {
-      const claim = new PendingClaim(aCommand(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
+      const claim = new PendingDecision(aCommand(`${isRefused ? 'X' : ' '}${index}`), 0, () => 0);
       lane.add(claim);
       return claim.answer.then(
         ({ outcome }): string => outcome,
@@ -281,7 +281,7 @@ describe('a batch in doubt', () => {
     const counts = [lane.lostInARow];
     for (let loss = 0; loss < 2; loss += 1) {
       take();
-      loseAndResolve('void');
+      loseAndResolve({ kind: 'void' });
       counts.push(lane.lostInARow);
     }
     take();
@@ -294,7 +294,7 @@ describe('a batch in doubt', () => {
     const { add, take, decideAll, loseAndResolve } = setup('ab');
     expect(take()).toBe('batch-1: ab');
     add('cd');
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     expect(take()).toBe('batch-2: ab');
     decideAll();
     expect(take()).toBe('batch-3: cd');
@@ -304,7 +304,7 @@ describe('a batch in doubt', () => {
     const { lane, take, loseAndResolve } = setup('ab');
     take();
     const before = lane.batch?.commands;
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     take();
     expect(lane.batch?.commands).toEqual(before);
   });
@@ -319,7 +319,7 @@ describe('a batch in doubt', () => {
   it('lets a claim that expires be refused once it is void', async () => {
     const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     lane.expire(1);
     expect(await answers()).toEqual({ overloaded: 'a' });
   });
@@ -327,7 +327,7 @@ describe('a batch in doubt', () => {
   it('leaves a claim that expires unknown once it is known to be committed', async () => {
     const { lane, take, loseAndResolve, answers } = setup('a');
     take();
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     lane.expire(1);
     expect(await answers()).toEqual({ outcome_unknown: 'a' });
   });
@@ -337,7 +337,7 @@ describe('a batch in doubt', () => {
     async (reason) => {
       const { take, refuse, loseAndResolve, answers } = setup('a');
       take();
-      loseAndResolve('committed');
+      loseAndResolve({ kind: 'committed', changes: [] });
       take();
       refuse(reason);
       expect(await answers()).toEqual({ outcome_unknown: 'a' });
@@ -347,9 +347,9 @@ describe('a batch in doubt', () => {
   it('never denies a committed claim when a later batch with it is void', async () => {
     const { lane, take, refuse, loseAndResolve, answers } = setup('ab');
     take();
-    loseAndResolve('committed');
+    loseAndResolve({ kind: 'committed', changes: [] });
     take();
-    loseAndResolve('void');
+    loseAndResolve({ kind: 'void' });
     lane.expire(1);
     take();
     expect(lane.batch).toBeUndefined();

@@ -268,7 +268,7 @@ describe('a store that rejects', () => {
     ['batch', 'a', ['void #1']],
   ])('has its %s treated like one whose answer was lost', async (_, users, marks) => {
     const { claimApart, answers, metrics, store } = setup();
-    store.claimBatch = () => Promise.reject(new Error('a bug'));
+    store.decideBatch = () => Promise.reject(new Error('a bug'));
     store.claimMultiCoupon = () => Promise.reject(new Error('a bug'));
     claimApart(users);
     expect(await answers()).toEqual({});

@@ -5,14 +5,23 @@ import { Admission, type AdmissionLimits } from './admission.ts';
 import type { ClaimCommand, ClaimOutcome } from './claim.ts';
 import { ClaimLane, type LaneListener, type SentBatch } from './claim-lane.ts';
 import { InDoubt } from './in-doubt.ts';
-import type { BatchAnswer, ClaimMetrics, ClaimStore, EngineLog } from './ports.ts';
+import type {
+  BatchAnswer,
+  BatchCommand,
+  BatchOutcome,
+  ChangeDecision,
+  ClaimMetrics,
+  ClaimStore,
+  EngineLog,
+  SentChange,
+} from './ports.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 
 /** The limits of the lanes. */
 export type ClaimLaneLimits = AdmissionLimits &
   SchedulerLimits & {
-    /** The age at which a claim is answered in any case: refused, or `outcome_unknown` if it may be stored. */
+    /** The age at which each is answered in any case: refused, or `outcome_unknown` if it may be stored. */
     timeoutMs: number;
   };
 
@@ -33,8 +42,8 @@ export type ClaimLanesOptions = {
 const drainPollMs = 5;
 
 /**
- * All claim lanes of the process. A claim that `Admission` lets in waits in the lane of its coupon until `Scheduler`
- * sends the lane's next batch. `InDoubt` takes over a batch whose answer was lost.
+ * All claim lanes of the process. A claim, or a change of one, that `Admission` lets in waits in the lane of its coupon until
+ * `Scheduler` sends the lane's next batch. `InDoubt` takes over a batch whose answer was lost.
  */
 export class ClaimLanes {
   private readonly options: ClaimLanesOptions;
@@ -62,20 +71,15 @@ export class ClaimLanes {
 
   /** Lets the claim wait in its coupon's lane. The coupon must exist. */
   claim(command: ClaimCommand): Promise<ClaimOutcome> {
-    const { lanes } = this;
-    let lane = lanes.get(command.couponName);
-    const claim = this.admission.admit(command, lane);
-    if (claim instanceof AppError) return Promise.reject(claim);
-    if (lane === undefined) {
-      lane = new ClaimLane(command.couponName, this.laneListener);
-      lanes.set(command.couponName, lane);
-    }
-    lane.add(claim);
-    this.scheduler.sendSoon();
-    return claim.answer;
+    return this.enter(command) as Promise<ClaimOutcome>;
   }
 
-  /** Claims not answered, lanes open, and the age of the oldest unanswered claim in milliseconds. */
+  /** Lets the change wait in the same lane as the claims of its coupon, in order of arrival. The coupon must exist. */
+  change(command: SentChange): Promise<ChangeDecision> {
+    return this.enter(command) as Promise<ChangeDecision>;
+  }
+
+  /** What is not answered, the open lanes, and the age of the oldest that is not answered, in milliseconds. */
   depth(): { waiting: number; lanes: number; oldestMs: number } {
     let oldest: number | undefined;
     for (const lane of this.lanes.values()) {
@@ -90,8 +94,8 @@ export class ClaimLanes {
   }
 
   /**
-   * Takes no more claims, and answers those in hand within `timeoutMs`. Claims that are left then are refused, or get
-   * `outcome_unknown` if they may be stored. A second call does no harm.
+   * Takes nothing more, and answers what it has within `timeoutMs`. What is left then is refused, or gets
+   * `outcome_unknown` if it may be stored. A second call does no harm.
    */
   async drain(timeoutMs: number): Promise<void> {
     const { clock } = this.options;
@@ -101,6 +105,20 @@ export class ClaimLanes {
     this.inDoubt.stop();
     for (const lane of this.lanes.values()) lane.abandon();
     this.stopSweep();
+  }
+
+  private enter(command: BatchCommand): Promise<BatchOutcome> {
+    const { lanes } = this;
+    let lane = lanes.get(command.couponName);
+    const decision = this.admission.admit(command, lane);
+    if (decision instanceof AppError) return Promise.reject(decision);
+    if (lane === undefined) {
+      lane = new ClaimLane(command.couponName, this.laneListener);
+      lanes.set(command.couponName, lane);
+    }
+    lane.add(decision);
+    this.scheduler.sendSoon();
+    return decision.answer;
   }
 
   private readonly laneListener: LaneListener = {
@@ -128,7 +146,7 @@ export class ClaimLanes {
     }
   }
 
-  private reportCouponState(couponName: string, outcomes: readonly ClaimOutcome[]): void {
+  private reportCouponState(couponName: string, outcomes: readonly BatchOutcome[]): void {
     const { onCouponNotFound, onSoldOut } = this.options;
     if (outcomes[0]?.outcome === 'coupon_not_found') onCouponNotFound(couponName);
     if (outcomes.some(({ outcome }) => outcome === 'sold_out')) onSoldOut(couponName);

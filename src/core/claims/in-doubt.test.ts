@@ -8,7 +8,7 @@ import {
 } from '../../../test/support/scripted-claim-store.ts';
 import { ClaimLane } from './claim-lane.ts';
 import { InDoubt } from './in-doubt.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 
 const ignore = () => undefined;
 const cause = new Error('connection lost');
@@ -30,7 +30,7 @@ function setup() {
   const lane = new ClaimLane('LAUNCH', { onReady: ignore, onIdle: ignore });
   const newBatchId = numbered('#');
   const add = (userId: string) => {
-    const claim = new PendingClaim(aCommand(userId), 0, ignore);
+    const claim = new PendingDecision(aCommand(userId), 0, ignore);
     claim.answer.catch(ignore);
     lane.add(claim);
     return claim;

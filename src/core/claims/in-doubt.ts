@@ -10,15 +10,15 @@ const firstWaitMsMax = 200;
 
 /** What `InDoubt` works with. */
 export type InDoubtOptions = {
-  store: Pick<ClaimStore, 'voidBatch'>;
+  store: Pick<ClaimStore, 'resolveBatch'>;
   clock: Pick<Clock, 'sleep'>;
   metrics: Pick<ClaimMetrics, 'batchUnknown' | 'batchResolved'>;
   log: EngineLog;
 };
 
 /**
- * Resolves batches in doubt. Until a batch is resolved it may still commit, so its lane sends nothing and its claims
- * are not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void mark is
+ * Resolves batches in doubt. Until a batch is resolved it may still commit, so its lane sends nothing and what it
+ * decides is not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void mark is
  * tried until it succeeds, even when no client waits any more.
  */
 export class InDoubt {
@@ -37,20 +37,23 @@ export class InDoubt {
     lane.answerLost();
     metrics.batchUnknown();
     log.warn(
-      { batchId, claims: batch.claims.length, err: cause },
+      { batchId, claims: batch.decisions.length, err: cause },
       'the answer of a batch of claims was lost; its coupon waits until the batch is resolved',
     );
     for (let waitMs = firstWaitMs(lane.lostInARow); ; waitMs = nextWaitMs(waitMs)) {
       if (waitMs > 0) await clock.sleep(waitMs, signal);
       if (signal.aborted) return false;
       try {
-        const resolution = await store.voidBatch(batch.couponName, batchId);
-        metrics.batchResolved(resolution);
-        log.warn({ batchId, resolution }, 'the batch of claims in doubt is resolved');
+        const resolution = await store.resolveBatch(batch.couponName, batchId);
+        metrics.batchResolved(resolution.kind);
+        log.warn(
+          { batchId, resolution: resolution.kind },
+          'the batch of claims in doubt is resolved',
+        );
         lane.batchResolved(resolution);
         return true;
       } catch (error) {
-        // Claims that were not sent need not wait: they are certainly not stored.
+        // What was not sent need not wait: it is certainly not stored.
         lane.failUnsent('the database cannot be reached', error);
       }
     }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { aCommand, ScriptedClaimStore } from '../../../test/support/scripted-claim-store.ts';
+import type { ClaimCommand, ClaimOutcome } from './claim.ts';
 import { ClaimLanes } from './claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from './known-coupons.ts';
 
@@ -93,7 +94,10 @@ describe('claiming with the coupon names cache', () => {
       onSoldOut: () => undefined,
       onCouponNotFound: (name) => known.forget(name),
     });
-    const claimCoupon = withKnownCoupons((command) => lanes.claim(command), known);
+    const claimCoupon = withKnownCoupons<ClaimCommand, ClaimOutcome>(
+      (command) => lanes.claim(command),
+      known,
+    );
     const claim = (couponName: string, userId = 'ada') => claimCoupon(aCommand(userId, couponName));
     return { store, known, lanes, claim };
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { SharedRead } from '../shared-read.ts';
-import type { ClaimCoupon } from './claim-coupon.ts';
 import type { ClaimStore } from './ports.ts';
 
 /** The limits of `KnownCoupons`. */
@@ -73,15 +72,19 @@ export class KnownCoupons {
   }
 }
 
-/** Refuses claims of coupons that do not exist. */
-export function withKnownCoupons(
-  claimCoupon: ClaimCoupon,
+type NotFound = { outcome: 'coupon_not_found' };
+
+/** Refuses claims, and changes of claims, of coupons that do not exist. */
+export function withKnownCoupons<Command extends { couponName: string }, Outcome>(
+  decide: (command: Command) => Promise<Outcome>,
   knownCoupons: Pick<KnownCoupons, 'has' | 'find'>,
-): ClaimCoupon {
+): (command: Command) => Promise<Outcome | NotFound> {
   return (command) => {
-    if (knownCoupons.has(command.couponName)) return claimCoupon(command);
+    if (knownCoupons.has(command.couponName)) return decide(command);
     return knownCoupons
       .find(command.couponName)
-      .then((found) => (found ? claimCoupon(command) : { outcome: 'coupon_not_found' }));
+      .then<Outcome | NotFound>((found) =>
+        found ? decide(command) : { outcome: 'coupon_not_found' },
+      );
   };
 }

@@ -1,15 +1,47 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { CouponState } from '../coupons/coupon.ts';
 import type { FieldError } from '../errors.ts';
-import type { Claim, ClaimCommand, ClaimOutcome } from './claim.ts';
+import type {
+  ChangeClaimCommand,
+  ChangeClaimOutcome,
+  Claim,
+  ClaimChange,
+  ClaimCommand,
+  ClaimOutcome,
+  ClaimState,
+} from './claim.ts';
 
-/** The claims that one transaction decides. The id identifies the batch if its answer is lost. */
+/** A change of a claim as it is sent to the database: with the last announcement of this change, if there was one. */
+export type SentChange = ChangeClaimCommand & { announcement: string | undefined };
+
+/** What a batch decides: a claim, or a change of one. */
+export type BatchCommand = ClaimCommand | SentChange;
+
+/** Whether a command of a batch changes a claim that exists. */
+export function isChange(command: BatchCommand): command is SentChange {
+  return 'change' in command;
+}
+
+/** The claims and changes that one transaction decides. The id identifies the batch if its answer is lost. */
 export type ClaimBatch = {
   batchId: string;
   couponName: string;
   /** In order of arrival, which is the order of decision. */
-  commands: readonly ClaimCommand[];
+  commands: readonly BatchCommand[];
 };
+
+/**
+ * What the database answers to a change.
+ * - `announced`: the change returns a unit to a sold-out coupon. Nothing is changed yet: after the wait for an announced
+ *   change it is sent again with this announcement.
+ * - `not_finished`: nothing is changed, since processes of an older release may still decide claims here.
+ */
+export type ChangeDecision =
+  | ChangeClaimOutcome
+  | { outcome: 'announced'; announcement: string }
+  | { outcome: 'not_finished' };
+
+/** The decision of one command of a batch. */
+export type BatchOutcome = ClaimOutcome | ChangeDecision;
 
 /**
  * What became of a batch.
@@ -18,7 +50,7 @@ export type ClaimBatch = {
  * - `unknown`: the answer was lost. The batch may have committed, or may still commit.
  */
 export type BatchAnswer =
-  | { kind: 'decided'; outcomes: ClaimOutcome[]; commitSeconds: number }
+  | { kind: 'decided'; outcomes: BatchOutcome[]; commitSeconds: number }
   | {
       kind: 'refused';
       reason: RefusalReason;
@@ -48,13 +80,22 @@ export type MultiCouponAnswer =
  */
 export type RefusalReason = 'not_sent' | 'busy' | 'invalid' | 'refused' | 'broken';
 
-/** How a batch in doubt was resolved: it had committed, or a void mark now prevents that it ever commits. */
-export type BatchResolution = 'committed' | 'void';
+/** A change that a batch has made, with the claim after it. The release of an expired hold is one of them. */
+export type CommittedChange = { change: ClaimChange; claim: Claim };
 
-/** Where claims are decided and stored. */
+/**
+ * How a batch in doubt was resolved: a void mark now prevents that it ever commits, or it had committed. Then `changes` is
+ * what it has changed, in order of position: a change that is among them is answered from here. Sent again, it could
+ * change a newer claim of the user.
+ */
+export type BatchResolution =
+  | { kind: 'void' }
+  | { kind: 'committed'; changes: readonly CommittedChange[] };
+
+/** Where claims and their changes are decided and stored. */
 export type ClaimStore = {
   /** Decides a batch in one round trip and one commit. Never rejects; answers within the store's own time limit. */
-  claimBatch(batch: ClaimBatch): Promise<BatchAnswer>;
+  decideBatch(batch: ClaimBatch): Promise<BatchAnswer>;
   /**
    * Decides a multi-coupon batch, which is batches of one claim each on different coupons, in one round trip and one
    * commit. A claim that does not simply win may be left undecided. Never rejects; answers within the store's own time
@@ -62,82 +103,71 @@ export type ClaimStore = {
    */
   claimMultiCoupon(batches: readonly ClaimBatch[]): Promise<MultiCouponAnswer>;
   /** Resolves a batch in doubt. Rejects when that failed; the call can be repeated safely. */
-  voidBatch(couponName: string, batchId: string): Promise<BatchResolution>;
+  resolveBatch(couponName: string, batchId: string): Promise<BatchResolution>;
   /** Returns those of the names that are coupons now. */
   findCouponNames(names: readonly string[]): Promise<ReadonlySet<string>>;
 };
 
-/** The stock of a coupon at one moment. */
-export type StockSnapshot = {
-  /** Another one after each change of the stock, and for another coupon of the same name. */
-  version: string;
-  amount: number;
-  remainingAmount: number;
-  state: CouponState;
-  /** A change that puts units back on sale is announced. It is made when all older snapshots have expired. */
-  stockAnnounced: boolean;
-  /** Milliseconds until the sale closes; null when it has no end. */
-  closesInMs: number | null;
+/** Which claims of a coupon a list returns. */
+export type CouponClaimQuery = {
+  couponName: string;
+  afterPosition: number;
+  limit: number;
+  /** By default all but `released`. */
+  states?: readonly ClaimState[] | undefined;
+  /** Only the claim with this id. */
+  claimId?: string | undefined;
+  /** Only the claim at this position. */
+  position?: number | undefined;
 };
 
-/** What the sold-out cache reads. Rejects with an `AppError` when the database cannot be read. */
-export type SoldOutReader = {
-  /** Each as of a moment after the call. Names of no coupon are absent. */
-  readStock(names: readonly string[]): Promise<ReadonlyMap<string, StockSnapshot>>;
-  /**
-   * The holders after a position, in order of position, at most `limit`; positions may have gaps. `lastPosition` is that of
-   * the last one returned, or undefined if there is none.
-   */
-  listHolders(query: {
-    couponName: string;
-    afterPosition: number;
-    limit: number;
-  }): Promise<{ userIds: string[]; lastPosition: number | undefined }>;
-};
-
-/** A page of a coupon's claims, in order of position. */
-export type ClaimPage = { claims: Claim[]; more: boolean };
+/**
+ * A page of a coupon's claims, in order of position. `walkedTo` is there when the page ended at its limit of claims to look
+ * at, and may be short or empty: the next page begins after this position, else after that of the last claim.
+ */
+export type ClaimPage = { claims: Claim[]; more: boolean; walkedTo?: number };
 
 /** Whose claims a list returns, and where its page begins. */
 export type UserClaimQuery = {
   userId: string;
+  /** By default all but `released`. */
+  states?: readonly ClaimState[] | undefined;
   /** The `next` of the page before; undefined for the first page. */
   cursor: string | undefined;
   limit: number;
 };
 
 /**
- * A page of a user's claims, in order of creation of their coupons. It may be empty and still have a `next`; the list
- * ends where that is null.
+ * A page of a user's claims, in order of creation of their coupons, those of one coupon in order of position. It may be
+ * empty and still have a `next`; the list ends where that is null.
  */
 export type UserClaimPage = { claims: Claim[]; next: string | null };
 
 /** Reads claims that are stored. */
 export type ClaimReader = {
-  /** The claim that a user holds; undefined when the user holds none. */
+  /** The live claim of a user, else the last one that was released; undefined when the user has had none. */
   findClaim(couponName: string, userId: string): Promise<Claim | 'coupon_not_found' | undefined>;
   /** Looks for claims of a user on at most `walkMax` coupons, after that of `cursor`. */
   listUserClaims(query: UserClaimQuery & { walkMax: number }): Promise<UserClaimPage>;
   /** Claims behind `afterPosition`, at most `limit`. */
-  listClaims(query: {
-    couponName: string;
-    afterPosition: number;
-    limit: number;
-  }): Promise<ClaimPage | 'coupon_not_found'>;
+  listClaims(query: CouponClaimQuery): Promise<ClaimPage | 'coupon_not_found'>;
 };
 
 /** What the engine counts. Called on the hot path: an implementation adds to a number and returns. */
 export type ClaimMetrics = {
   /** A claim was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
   answered(outcome: string, seconds: number): void;
-  /** A claim was refused on arrival; `reason` is a key of `admissionRefusals`. */
+  /** A claim, or a change of one, was refused on arrival; `reason` is a key of `admissionRefusals`. */
   shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;
   /** The answer of a batch was lost. */
   batchUnknown(): void;
   /** A batch in doubt was resolved. */
-  batchResolved(resolution: BatchResolution): void;
+  batchResolved(resolution: BatchResolution['kind']): void;
 };
+
+/** Counts the answers to changes of claims: the outcome, or the code of a fault. */
+export type ClaimChangeMetrics = { changeAnswered(change: ClaimChange, outcome: string): void };
 
 /** Counts claims that an entrypoint refuses before they reach the engine. There is no time to measure. */
 export type EarlyRefusalMetrics = { refusedEarly(code: string): void };

@@ -8,7 +8,7 @@ import {
   ScriptedClaimStore,
 } from '../../../test/support/scripted-claim-store.ts';
 import { ClaimLane } from './claim-lane.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 import { Scheduler } from './scheduler.ts';
 
 const ignore = () => undefined;
@@ -42,7 +42,7 @@ function setup(limits: { batchMax?: number; commitsUnderWayMax?: number } = {}) 
       lanes.set(couponName, lane);
     }
     for (const userId of userIds) {
-      lane.add(new PendingClaim(aCommand(userId, couponName), 0, ignore));
+      lane.add(new PendingDecision(aCommand(userId, couponName), 0, ignore));
     }
   };
   return { store, clock, scheduler, add, decided, received };
@@ -104,17 +104,17 @@ describe('the scheduler', () => {
   });
 
   it.each([
-    ['claimBatch', 'a', ['#1 unknown']],
+    ['decideBatch', 'a', ['#1 unknown']],
     ['claimMultiCoupon', 'ab', ['#1 unknown', '#2 unknown']],
   ] as const)(
     'treats a rejection of %s as a lost answer, and sends the next batch',
     async (call, users, expected) => {
       const { store, scheduler, add, received } = setup({ commitsUnderWayMax: 1 });
-      const original = store.claimBatch.bind(store);
+      const original = store.decideBatch.bind(store);
       Object.assign(store, { [call]: () => Promise.reject(new Error('a defect')) });
       for (const user of users) add(user, `coupon of ${user}`);
       scheduler.sendSoon();
-      store.claimBatch = original;
+      store.decideBatch = original;
       add('cd', 'other');
       await flushPromises();
       expect(received).toEqual(expected);

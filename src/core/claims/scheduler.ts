@@ -11,7 +11,7 @@ import type {
 
 /** How much is sent at once. */
 export type SchedulerLimits = {
-  /** Claims in one batch. */
+  /** Claims and changes in one batch. */
   batchMax: number;
   /** Commits under way, of a batch or a multi-coupon batch each. */
   commitsUnderWayMax: number;
@@ -19,19 +19,19 @@ export type SchedulerLimits = {
 
 /** What the scheduler works with. */
 export type SchedulerOptions = {
-  store: Pick<ClaimStore, 'claimBatch' | 'claimMultiCoupon'>;
+  store: Pick<ClaimStore, 'decideBatch' | 'claimMultiCoupon'>;
   limits: SchedulerLimits;
   clock: Pick<Clock, 'nowMs' | 'atEndOfTurn'>;
   metrics: Pick<ClaimMetrics, 'batchDecided'>;
   newBatchId(): string;
-  /** Claims that are not answered yet, under way or not. */
+  /** Claims and changes that are not answered yet, under way or not. */
   unanswered(): number;
   /** Receives the answer of the lane's batch; undefined when the batch is to be sent again, alone. */
   onAnswer(lane: ClaimLane, batch: SentBatch, answer: BatchAnswer | undefined): void;
 };
 
-// From here on the claims cost more than their commit, and waiting for a larger batch gains nothing.
-const manyClaims = 48;
+// From here on they cost more than their commit, and waiting for a larger batch gains nothing.
+const manyWaiting = 48;
 // A larger one would hold the locks of all its coupons for longer than it saves.
 const multiCouponBatchMax = 64;
 
@@ -44,7 +44,7 @@ export class Scheduler {
   /** Exactly the lanes whose state is `ready`, each once. */
   private readyQueue: ClaimLane[] = [];
   private commitsUnderWay = 0;
-  private claimsUnderWay = 0;
+  private sentCount = 0;
   private isSendDue = false;
 
   constructor(options: SchedulerOptions) {
@@ -57,8 +57,8 @@ export class Scheduler {
   }
 
   /**
-   * Sends at the end of this turn of the event loop: claims that arrive in one turn go together, and a single claim
-   * loses no time.
+   * Sends at the end of this turn of the event loop: claims and changes that arrive in one turn go together, and a single
+   * one loses no time.
    */
   sendSoon(): void {
     if (this.isSendDue || this.commitsUnderWay >= this.options.limits.commitsUnderWayMax) return;
@@ -69,9 +69,9 @@ export class Scheduler {
     });
   }
 
-  /** Sends many claims at once, so that the database works while the answers of the last batch are written. */
+  /** Sends at once where many wait, so that the database works while the answers of the last batch are written. */
   private sendNext(): void {
-    if (this.options.unanswered() - this.claimsUnderWay >= manyClaims) this.sendReady();
+    if (this.options.unanswered() - this.sentCount >= manyWaiting) this.sendReady();
     else this.sendSoon();
   }
 
@@ -103,20 +103,20 @@ export class Scheduler {
   private send(lanes: readonly ClaimLane[]): void {
     const { clock, limits, newBatchId, onAnswer } = this.options;
     const sent: { lane: ClaimLane; batch: SentBatch }[] = [];
-    let claims = 0;
+    let count = 0;
     for (const lane of lanes) {
       const batch = lane.takeBatch(newBatchId, limits.batchMax);
       if (batch === undefined) continue;
-      claims += batch.claims.length;
+      count += batch.decisions.length;
       sent.push({ lane, batch });
     }
-    if (claims === 0) return;
+    if (count === 0) return;
     this.commitsUnderWay += 1;
-    this.claimsUnderWay += claims;
+    this.sentCount += count;
     const sentMs = clock.nowMs();
     void this.decide(sent.map(({ batch }) => batch)).then((answers) => {
       this.commitsUnderWay -= 1;
-      this.claimsUnderWay -= claims;
+      this.sentCount -= count;
       this.count(answers);
       const tookMs = clock.nowMs() - sentMs;
       sent.forEach(({ lane, batch }, index) => {
@@ -133,7 +133,7 @@ export class Scheduler {
     const toUnknown = (cause: unknown) => ({ kind: 'unknown', cause }) as const;
     const [first, ...others] = batches;
     if (first !== undefined && others.length === 0) {
-      return store.claimBatch(first).then(
+      return store.decideBatch(first).then(
         (answer) => [answer],
         (cause) => [toUnknown(cause)],
       );

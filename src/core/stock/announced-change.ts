@@ -22,12 +22,13 @@ const changeMsMax = 10_000;
  * refuses a claim from its sold-out cache while there are units.
  *
  * `attempt` sends the change to the database, with the last announcement. The database announces again if the coupon has
- * sold out once more in the meantime. Rejects with `unavailable`, with nothing changed, when this takes more than ten
+ * sold out once more in the meantime. `wait` resolves when all snapshots from before an announcement have expired. Rejects with `unavailable`, with nothing changed, when this takes more than ten
  * seconds or the service stops.
  */
 export async function makeAnnouncedChange<Result>(
   attempt: (announcement: string | undefined) => Promise<Result | Announced>,
   { clock, stopping }: AnnouncedChangeOptions,
+  wait: (announcement: string) => Promise<void> = () => clock.sleep(announcementWaitMs, stopping),
 ): Promise<Exclude<Result, Announced>> {
   const deadlineMs = clock.nowMs() + changeMsMax;
   let announcement: string | undefined;
@@ -39,7 +40,7 @@ export async function makeAnnouncedChange<Result>(
       throw unavailable('the coupon sells out again and again before this change can be made');
     }
     // The wait starts when the answer arrives: the announcement was committed before.
-    await clock.sleep(announcementWaitMs, stopping);
+    await wait(announcement);
     if (stopping.aborted) throw unavailable('the service is stopping');
   }
 }

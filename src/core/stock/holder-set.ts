@@ -4,37 +4,38 @@ const slotsMin = 16;
 const fillMax = 0.7;
 
 /**
- * A set of texts by their 64-bit hashes, 12 to 23 bytes per text. It never misses a text that was added. It may report
+ * A growing set of texts by their 64-bit hashes, 12 to 23 bytes per text. It never misses a text that was added. It may report
  * another one, with a probability of about one in 2^64 for each pair, so the caller must verify a "yes".
  *
  * Open addressing with linear probing; the hashes are two 32-bit multiplicative ones over the UTF-16 units, finished
  * with the mixing steps of MurmurHash3.
  */
 export class HolderSet {
-  private readonly slots: Uint32Array;
-  private readonly mask: number;
+  private slots = new Uint32Array(slotsMin * 2);
+  private mask = slotsMin - 1;
   private readonly seed: number;
-  private readonly sizeMax: number;
   private low = 0;
   private high = 0;
   /** Texts added. */
   size = 0;
 
-  /** Room for `sizeMax` texts. Callers that do not know the seed cannot choose texts that use the same slots. */
-  constructor(sizeMax: number, seed: number) {
-    let slots = slotsMin;
-    while (slots * fillMax < sizeMax) slots *= 2;
-    this.slots = new Uint32Array(slots * 2);
-    this.mask = slots - 1;
+  /** Callers that do not know the seed cannot choose texts that use the same slots. */
+  constructor(seed: number) {
     this.seed = seed;
-    this.sizeMax = sizeMax;
   }
 
-  /** Adds a text. Throws when the set is full: it does not grow. */
+  /** Makes room for `count` more texts, so that adding them moves none. */
+  reserve(count: number): void {
+    let slots = this.mask + 1;
+    while (slots * fillMax < this.size + count) slots *= 2;
+    if (slots > this.mask + 1) this.resize(slots);
+  }
+
   add(text: string): void {
-    const slot = this.find(text);
+    this.reserve(1);
+    this.hash(text);
+    const slot = this.find();
     if (this.slots[slot] !== 0) return;
-    if (this.size === this.sizeMax) throw new RangeError('the set is full');
     this.slots[slot] = this.low;
     this.slots[slot + 1] = this.high;
     this.size += 1;
@@ -42,12 +43,26 @@ export class HolderSet {
 
   /** False: the text was not added. True: it was added, or one with the same hash. */
   has(text: string): boolean {
-    return this.slots[this.find(text)] !== 0;
+    this.hash(text);
+    return this.slots[this.find()] !== 0;
   }
 
-  /** The slot of the text's hash, or the free slot where it belongs. */
-  private find(text: string): number {
-    this.hash(text);
+  private resize(slots: number): void {
+    const before = this.slots;
+    this.slots = new Uint32Array(slots * 2);
+    this.mask = slots - 1;
+    for (let slot = 0; slot < before.length; slot += 2) {
+      this.low = before[slot] ?? 0;
+      this.high = before[slot + 1] ?? 0;
+      if (this.low === 0) continue;
+      const free = this.find();
+      this.slots[free] = this.low;
+      this.slots[free + 1] = this.high;
+    }
+  }
+
+  /** The slot of the hash in `low` and `high`, or the free slot where it belongs. */
+  private find(): number {
     let index = this.high & this.mask;
     for (;;) {
       const slot = index * 2;

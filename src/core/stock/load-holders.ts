@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { SoldOutReader } from '../claims/ports.ts';
-import type { HolderSet } from './holder-set.ts';
+import type { CachedCoupon } from './cached-coupons.ts';
+import type { SoldOutReader } from './ports.ts';
 
 const holdersPerPage = 5000;
 
 /**
- * Reads the holders of a coupon into a set, in pages along the positions, which may have gaps. Whether exactly `claims` of
- * them were found, and the load was not cancelled meanwhile. Reads at most one page more than that many need.
+ * Reads the holders after `coupon.lastClaim` into the set, in pages along the positions, which may have gaps. Each page proves that
+ * the one before it is of the same past, so a load can go on where an earlier one has ended. Returns how many were read;
+ * undefined where the load cannot go on: the database does not know the last claim, `makeRoom` has found no room, or
+ * the load was cancelled.
  */
 export async function loadHolders(load: {
   reader: Pick<SoldOutReader, 'listHolders'>;
   couponName: string;
-  holders: HolderSet;
-  claims: number;
+  coupon: CachedCoupon;
+  makeRoom(count: number): boolean;
   isCancelled(): boolean;
-}): Promise<boolean> {
-  const { reader, couponName, holders, claims, isCancelled } = load;
-  let read = 0;
-  for (let afterPosition: number | undefined = 0; afterPosition !== undefined; ) {
-    const page: Awaited<ReturnType<SoldOutReader['listHolders']>> = await reader.listHolders({
-      ...{ couponName, afterPosition, limit: holdersPerPage },
-    });
-    if (isCancelled()) return false;
-    read += page.userIds.length;
-    // The set has no room for more.
-    if (read > claims) return false;
-    for (const userId of page.userIds) holders.add(userId);
-    afterPosition = page.userIds.length < holdersPerPage ? undefined : page.lastPosition;
+}): Promise<number | undefined> {
+  const { reader, couponName, coupon, makeRoom, isCancelled } = load;
+  for (let read = 0; ; ) {
+    const after = coupon.lastClaim;
+    const page = await reader.listHolders({ couponName, after, limit: holdersPerPage });
+    if (isCancelled() || page === 'unknown_claim') return undefined;
+    const { userIds, last } = page;
+    if (!makeRoom(userIds.length)) return undefined;
+    coupon.holders.reserve(userIds.length);
+    for (const userId of userIds) coupon.holders.add(userId);
+    coupon.lastClaim = last ?? after;
+    read += userIds.length;
+    if (userIds.length < holdersPerPage) return read;
   }
-  return read === claims;
 }

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import type { ClaimOutcome } from '../claims/claim.ts';
-import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import { AppError } from '../errors.ts';
+import type { SoldOutReader, StockSnapshot } from './ports.ts';
 import { SoldOutCache } from './sold-out-cache.ts';
 
 /**
  * A cache in front of a database with one coupon `C`, with a count of the calls. `positionOf` gives the position of the nth
- * holder, counted from 1.
+ * holder, counted from 1. Holders in `released` have no claim any more. `past` is a part of all claim ids.
  */
 function setup(
   options: { holders?: string[]; holdersMax?: number; positionOf?: (nth: number) => number } = {},
@@ -16,30 +16,41 @@ function setup(
   const clock = new FixedClock();
   const holders = options.holders ?? ['ada', 'bob'];
   const { positionOf = (nth) => nth } = options;
-  const stock: StockSnapshot = {
-    version: '1',
+  const released = new Set<string>();
+  const database = { past: 'one' };
+  const given = (nth: number) => ({
+    position: positionOf(nth),
+    claimId: `${database.past}-${nth}`,
+  });
+  const stock: Omit<StockSnapshot, 'lastClaim'> = {
     amount: holders.length,
     remainingAmount: 0,
     state: 'open',
     stockAnnounced: false,
     closesInMs: null,
+    holdsExpireInMs: null,
   };
   const calls = { decisions: 0, snapshots: 0, pages: 0 };
   const gates: { snapshot: Promise<void> } = { snapshot: Promise.resolve() };
   const reader: SoldOutReader = {
     async readStock(names) {
       calls.snapshots += 1;
-      const seen = { ...stock };
+      const seen = { ...stock, lastClaim: holders.length > 0 ? given(holders.length) : null };
       await gates.snapshot;
       return new Map(names.map((name) => [name, seen]));
     },
-    async listHolders({ afterPosition, limit }) {
+    async listHolders({ after, limit }) {
       calls.pages += 1;
-      const page = holders
-        .map((userId, index) => ({ userId, position: positionOf(index + 1) }))
-        .filter(({ position }) => position > afterPosition)
+      const all = holders.map((userId, index) => ({ userId, ...given(index + 1) }));
+      if (after && !all.some(({ claimId }) => claimId === after.claimId)) return 'unknown_claim';
+      const page = all
+        .filter(
+          ({ position, userId }) => position > (after?.position ?? 0) && !released.has(userId),
+        )
         .slice(0, limit);
-      return { userIds: page.map(({ userId }) => userId), lastPosition: page.at(-1)?.position };
+      const { position = 0, claimId = '' } = page.at(-1) ?? {};
+      const last = page.length === 0 ? undefined : { position, claimId };
+      return { userIds: page.map(({ userId }) => userId), last };
     },
   };
   const cache = new SoldOutCache({
@@ -53,7 +64,7 @@ function setup(
   const claimCoupon = cache.wrap(async ({ userId, couponName }): Promise<ClaimOutcome> => {
     calls.decisions += 1;
     decided.push(userId);
-    const index = holders.indexOf(userId);
+    const index = released.has(userId) ? -1 : holders.lastIndexOf(userId);
     if (index < 0 && stock.state !== 'open') return { outcome: 'closed' };
     if (index < 0) {
       cache.load(couponName);
@@ -81,8 +92,18 @@ function setup(
     calls.decisions = 0;
     calls.snapshots = 0;
   };
-  return { clock, stock, holders, calls, gates, cache, decided, claim, load };
+  return {
+    ...{ clock, stock, holders, released, database },
+    calls,
+    gates,
+    cache,
+    decided,
+    claim,
+    load,
+  };
 }
+
+const crowd = (size: number) => Array.from({ length: size }, (_, index) => `holder-${index}`);
 
 describe('SoldOutCache', () => {
   it('refuses a thousand new users without the database', async () => {
@@ -116,7 +137,6 @@ describe('SoldOutCache', () => {
   it('passes claims to the database within 500 ms after another process added stock', async () => {
     const { claim, load, stock, clock, calls } = setup();
     await load();
-    stock.version = '2';
     stock.amount = 3;
     stock.remainingAmount = 1;
     await clock.advance(500);
@@ -134,7 +154,7 @@ describe('SoldOutCache', () => {
     await clock.advance(1);
     await claim('late');
     expect(calls.decisions).toBe(1);
-    expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
+    expect(cache.size()).toEqual({ coupons: 0, holders: 2 });
   });
 
   it.each(['before the first snapshot', 'between the two snapshots'])(
@@ -149,7 +169,7 @@ describe('SoldOutCache', () => {
       stock.stockAnnounced = true;
       answer();
       for (let turn = 0; turn < 20; turn += 1) await flushPromises();
-      expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
+      expect(cache.size().coupons).toBe(0);
     },
   );
 
@@ -158,7 +178,6 @@ describe('SoldOutCache', () => {
     stock.stockAnnounced = true;
     await load();
     stock.stockAnnounced = false;
-    stock.version = '3';
     await clock.advance(500);
     await claim('eve');
     for (let turn = 0; turn < 20; turn += 1) await flushPromises();
@@ -166,9 +185,9 @@ describe('SoldOutCache', () => {
   });
 
   it('passes claims to the database when added stock is sold out too, since there are other holders', async () => {
-    const { claim, load, stock, clock, calls } = setup();
+    const { claim, load, stock, holders, clock, calls } = setup();
     await load();
-    stock.version = '3';
+    holders.push('zoe');
     stock.amount = 3;
     await clock.advance(500);
     await claim('eve');
@@ -260,6 +279,166 @@ describe('SoldOutCache', () => {
     for (let turn = 0; turn < 20; turn += 1) await flushPromises();
     expect(calls.pages).toBe(1);
     expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
+  });
+
+  it('reads only the new holders when a coupon sells out again', async () => {
+    const { claim, load, stock, holders, clock, calls, cache } = setup({
+      ...{ holders: crowd(6_000), holdersMax: 10_000 },
+    });
+    await load();
+    expect(calls.pages).toBe(2);
+    stock.remainingAmount = 1;
+    await clock.advance(500);
+    await claim('eve');
+    stock.remainingAmount = 0;
+    stock.amount += 1;
+    holders.push('zoe');
+    await clock.advance(50);
+    await load();
+    expect(calls.pages).toBe(3);
+    expect(cache.size()).toEqual({ coupons: 1, holders: 6_001 });
+    expect(await claim('zoe')).toBe('already_claimed');
+    expect(await claim('holder-0')).toBe('already_claimed');
+    expect(await claim('eve')).toBe('sold_out');
+    expect(calls.decisions).toBe(2);
+  });
+
+  it('reads no holder again when no unit was claimed while it was not sold out', async () => {
+    const { claim, load, stock, clock, calls, cache } = setup();
+    await load();
+    stock.state = 'paused';
+    await clock.advance(500);
+    await claim('eve');
+    stock.state = 'open';
+    await load();
+    expect(calls.pages).toBe(1);
+    expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
+  });
+
+  it('passes claims of a user whose claim was released to the database, until it reads all holders again', async () => {
+    const { claim, load, stock, holders, released, clock, calls, cache } = setup();
+    await load();
+    for (const [round, user] of ['zoe', 'max', 'pam'].entries()) {
+      released.add(holders[round] ?? '');
+      holders.push(user);
+      await clock.advance(600);
+      await claim('eve');
+      await load();
+      expect(cache.size()).toEqual({ coupons: 1, holders: round < 2 ? 3 + round : 5 });
+    }
+    expect(await claim('ada')).toBe('sold_out');
+    expect(calls.decisions).toBe(1);
+    stock.amount = 2;
+    await clock.advance(600);
+    holders.push('tom');
+    released.add('max');
+    await claim('eve');
+    await load();
+    expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
+    expect(await claim('ada')).toBe('sold_out');
+    expect(calls.decisions).toBe(0);
+  });
+
+  it('reads all holders again after a failover that has lost the last claim', async () => {
+    const { claim, load, holders, database, clock, cache } = setup({ holders: ['ada', 'bob'] });
+    await load();
+    database.past = 'other';
+    holders[1] = 'zoe';
+    await clock.advance(500);
+    expect(await claim('zoe')).toBe('already_claimed');
+    await load();
+    expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
+    await clock.advance(500);
+    await load();
+    expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
+    expect(await claim('zoe')).toBe('already_claimed');
+    expect(await claim('bob')).toBe('sold_out');
+  });
+
+  it('ends at once when a failover has given the last position to another claim', async () => {
+    const { claim, load, database, clock, decided } = setup();
+    await load();
+    database.past = 'other';
+    await clock.advance(500);
+    await claim('eve');
+    expect(decided).toContain('eve');
+  });
+
+  it('is loaded although claims are won during the load', async () => {
+    const { claim, holders, released, gates, cache, calls } = setup({ holders: crowd(20) });
+    let answer: () => void = () => undefined;
+    gates.snapshot = new Promise((done) => (answer = done));
+    await claim('first');
+    await flushPromises();
+    holders.push('zoe');
+    released.add('holder-3');
+    answer();
+    for (let turn = 0; turn < 20; turn += 1) await flushPromises();
+    expect(cache.size()).toEqual({ coupons: 1, holders: 20 });
+    expect(await claim('zoe')).toBe('already_claimed');
+    expect(calls.pages).toBe(2);
+  });
+
+  it('takes a new snapshot before the next hold can expire, whatever the rates of the clocks', async () => {
+    const { claim, load, stock, clock, calls } = setup();
+    stock.holdsExpireInMs = 110;
+    await load();
+    await clock.advance(99);
+    expect(await claim('eve')).toBe('sold_out');
+    expect(calls).toMatchObject({ decisions: 0, snapshots: 0 });
+    await clock.advance(1);
+    stock.holdsExpireInMs = 0;
+    await claim('mallory');
+    expect(calls.decisions).toBe(1);
+    expect(calls.snapshots).toBeGreaterThan(0);
+  });
+
+  it('passes claims to the database while a hold may have expired, and refuses them again after that', async () => {
+    const { claim, load, stock, clock, calls, cache } = setup();
+    stock.holdsExpireInMs = -5;
+    await load();
+    expect(cache.size().coupons).toBe(0);
+    await claim('eve');
+    expect(calls.decisions).toBe(1);
+    stock.holdsExpireInMs = 60_000;
+    await clock.advance(500);
+    await load();
+    expect(await claim('mallory')).toBe('sold_out');
+    expect(calls.decisions).toBe(0);
+  });
+
+  it('tries again 50 ms after a hold that may have expired, when it knows the holders', async () => {
+    const { claim, load, stock, clock, cache } = setup();
+    await load();
+    stock.holdsExpireInMs = 0;
+    await clock.advance(500);
+    await claim('eve');
+    await load();
+    expect(cache.size()).toEqual({ coupons: 0, holders: 2 });
+    stock.holdsExpireInMs = 10_000;
+    await clock.advance(50);
+    await load();
+    expect(cache.size()).toEqual({ coupons: 1, holders: 2 });
+  });
+
+  it('removes a coupon whose new holders do not fit', async () => {
+    const { claim, load, stock, holders, clock, cache } = setup({ holdersMax: 3 });
+    await load();
+    stock.amount = 4;
+    holders.push('zoe', 'max');
+    await clock.advance(500);
+    await claim('eve');
+    await load();
+    expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
+  });
+
+  it('caches nothing when the last claim is not found', async () => {
+    const { claim, load, holders, stock, cache } = setup();
+    holders.length = 0;
+    stock.amount = 2;
+    await load();
+    expect(cache.size()).toEqual({ coupons: 0, holders: 0 });
+    expect(await claim('ada')).toBe('sold_out');
   });
 
   it('passes claims to the database when the sale is paused, whatever its stock', async () => {

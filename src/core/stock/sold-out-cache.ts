@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-
 import type { ClaimOutcome } from '../claims/claim.ts';
 import type { ClaimCoupon } from '../claims/claim-coupon.ts';
-import type { SoldOutReader, StockSnapshot } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { ChangeCoupon } from '../coupons/change-coupon.ts';
 import { SharedRead } from '../shared-read.ts';
 import { claimCount } from './assumptions.ts';
-import { HolderSet } from './holder-set.ts';
+import { type CachedCoupon, CachedCoupons } from './cached-coupons.ts';
 import { loadHolders } from './load-holders.ts';
+import type { GivenPosition, SoldOutReader, StockSnapshot } from './ports.ts';
 import { snapshotTtlMs } from './snapshot-ttl.ts';
 import { isSoldOut, validForMs } from './sold-out-snapshot.ts';
 
@@ -24,70 +23,63 @@ export type SoldOutCacheOptions = {
   seed: number;
 };
 
-type CachedCoupon = {
-  holders: HolderSet;
-  claims: number;
-  /** The stock version that the holders belong to. */
-  version: string;
-  validUntilMs: number;
-  requestedAtMs: number;
-  /** The refresh that is running, shared by all claims that need one. */
-  refresh: Promise<boolean> | undefined;
-};
-
-// A coupon without requests for this long is removed.
-const unrequestedMsMax = 60_000;
-// A coupon without requests for this long makes room for another one.
-const unrequestedMsMin = 5_000;
+// How often coupons without requests are removed.
+const sweepMs = 15_000;
 // A snapshot that takes longer means that the database is in trouble.
 const snapshotMsMax = 500;
 const namesPerSnapshotMax = 500;
+// How often a load reads the holders that have come meanwhile.
+const loadRoundsMax = 3;
+// How long after a load that was overtaken by claims the next one may start. It reads only what is new since.
+const overtakenMs = 50;
 
 const soldOut: ClaimOutcome = { outcome: 'sold_out' };
 
 /**
  * Answers `sold_out` without the database, which is the answer to nearly every request of a sale. While a coupon is sold
  * out, no user but its holders can get another answer. The cache knows the holders: it refuses all other users, and
- * passes a holder, or a user that may be one, to the database.
+ * passes a holder, or a user that may be or may have been one, to the database.
  *
  * A stock snapshot confirms every 500 ms that the coupon is still sold out, only while there are requests. A change that
- * puts units back on sale is announced and waits longer than that (`announced-change.ts`), and an announced coupon is
- * not cached. So no claim is refused from the cache if units were left when the request arrived, whichever process has
- * put them there.
+ * puts units back on sale is announced and waits longer than that (`announced-change.ts`), and an announced coupon counts
+ * as not sold out. A hold that expires is not announced: no snapshot is valid beyond the next possible end of a hold. So no
+ * claim is refused from the cache if units were left when the request arrived, whichever process has put them there.
+ *
+ * When a coupon is no longer sold out, its holders are kept. When it sells out again, only the new ones are read.
  */
 export class SoldOutCache {
   private readonly options: SoldOutCacheOptions;
-  private readonly cached = new Map<string, CachedCoupon>();
+  private readonly cached: CachedCoupons;
   /** Coupons that are being loaded. Replacing or removing the token cancels the load. */
   private readonly loading = new Map<string, symbol>();
   /** Coupons that this process is changing, with the number of changes in progress. */
   private readonly changing = new Map<string, number>();
   private readonly snapshots: SharedRead<StockSnapshot>;
-  private holders = 0;
   private isLoading = false;
   private noLoadUntilMs = Number.NEGATIVE_INFINITY;
   private readonly stopSweep: () => void;
 
   constructor(options: SoldOutCacheOptions) {
     this.options = options;
+    this.cached = new CachedCoupons(options.clock, options.holdersMax);
     this.snapshots = new SharedRead<StockSnapshot>({
       load: (names) => options.reader.readStock(names),
       keysMax: namesPerSnapshotMax,
       readersMax: options.waitingMax,
     });
-    this.stopSweep = options.clock.every(unrequestedMsMax / 4, () => this.sweep());
+    this.stopSweep = options.clock.every(sweepMs, () => this.cached.removeUnrequested());
   }
 
-  /** Cached coupons and holders. */
+  /** The coupons that are refused from the cache, and the holders of all coupons that it knows. */
   size(): { coupons: number; holders: number } {
-    return { coupons: this.cached.size, holders: this.holders };
+    return this.cached.size();
   }
 
   /** Puts the cache in front of a claim. */
   wrap(claimCoupon: ClaimCoupon): ClaimCoupon {
     return (command) => {
       const coupon = this.cached.get(command.couponName);
-      if (coupon === undefined) return claimCoupon(command);
+      if (coupon === undefined || !coupon.isSoldOut) return claimCoupon(command);
       const nowMs = this.options.clock.nowMs();
       coupon.requestedAtMs = nowMs;
       if (coupon.holders.has(command.userId)) return claimCoupon(command);
@@ -109,17 +101,17 @@ export class SoldOutCache {
     if (holdersMax === 0 || clock.nowMs() < this.noLoadUntilMs) return;
     // One load at a time: holders that are being read do not count toward the limit yet.
     if (this.isLoading || this.loading.has(couponName) || this.changing.has(couponName)) return;
-    if (this.cached.has(couponName)) return;
+    if (this.cached.get(couponName)?.isSoldOut) return;
     const token = Symbol(couponName);
     this.loading.set(couponName, token);
     this.isLoading = true;
     // The token stays for a while after a failed load: otherwise each refusal would start the next one.
     void this.loadCoupon(couponName, token)
-      .catch(() => undefined)
+      .catch(() => snapshotTtlMs)
       .finally(() => {
         this.isLoading = false;
       })
-      .then(() => (this.cached.has(couponName) ? undefined : clock.sleep(snapshotTtlMs)))
+      .then((waitMs) => (waitMs > 0 ? clock.sleep(waitMs) : undefined))
       .finally(() => {
         if (this.loading.get(couponName) === token) this.loading.delete(couponName);
       });
@@ -150,8 +142,7 @@ export class SoldOutCache {
    */
   forgetAll(): void {
     this.loading.clear();
-    this.cached.clear();
-    this.holders = 0;
+    this.cached.removeAll();
     this.noLoadUntilMs = this.options.clock.nowMs() + snapshotTtlMs;
   }
 
@@ -167,60 +158,77 @@ export class SoldOutCache {
     coupon.refresh = undefined;
     // Removed in the meantime, as when this process has paused the sale: the snapshot may be older than that.
     if (this.cached.get(couponName) !== coupon) return false;
-    if (!isSoldOut(snapshot) || snapshot.version !== coupon.version) {
-      this.remove(couponName);
+    if (!snapshot || !isSoldOut(snapshot) || !isSame(snapshot.lastClaim, coupon.lastClaim)) {
+      coupon.isSoldOut = false;
       return false;
     }
     coupon.validUntilMs = Math.max(coupon.validUntilMs, requestedAtMs + validForMs(snapshot));
     return true;
   }
 
-  /** Reads all holders between two snapshots with the same version: then there was no other claim in between. */
-  private async loadCoupon(couponName: string, token: symbol): Promise<void> {
-    const { reader, seed, clock } = this.options;
-    const isCancelled = () => this.loading.get(couponName) !== token;
-    const before = await this.snapshots.read(couponName);
-    if (!isSoldOut(before)) return;
-    const claims = claimCount(before);
-    if (!this.makeRoom(claims)) return;
-    const holders = new HolderSet(claims, seed);
-    const isComplete = await loadHolders({ reader, couponName, holders, claims, isCancelled });
-    if (!isComplete) return;
-    const requestedAtMs = clock.nowMs();
-    const after = await this.snapshots.read(couponName);
-    if (!isSoldOut(after) || after.version !== before.version) return;
-    if (isCancelled() || !this.makeRoom(claims)) return;
-    this.holders += claims;
-    this.cached.set(couponName, {
-      ...{ holders, claims, version: before.version, requestedAtMs, refresh: undefined },
-      validUntilMs: requestedAtMs + validForMs(after),
-    });
+  /**
+   * Reads the holders that the cache does not know, between two snapshots with the same last claim: then there was no other
+   * claim in between. Returns how long to wait before the next load: 0 when the coupon is cached as sold out.
+   */
+  private async loadCoupon(couponName: string, token: symbol): Promise<number> {
+    const { clock, reader } = this.options;
+    let coupon: CachedCoupon | undefined;
+    const isCancelled = () =>
+      this.loading.get(couponName) !== token ||
+      (coupon !== undefined && this.cached.get(couponName) !== coupon);
+    let complete: GivenPosition | undefined;
+    let readOfAll: number | undefined;
+    for (let round = 0; round <= loadRoundsMax; round += 1) {
+      const requestedAtMs = clock.nowMs();
+      const snapshot = await this.snapshots.read(couponName);
+      // Without a claim there would be no holder, and nothing that identifies the past.
+      if (isCancelled() || !snapshot?.lastClaim) return snapshotTtlMs;
+      if (!isSoldOut(snapshot)) {
+        const isOvertaken = this.cached.get(couponName) !== undefined && !snapshot.stockAnnounced;
+        return isOvertaken ? overtakenMs : snapshotTtlMs;
+      }
+      const claims = claimCount(snapshot);
+      if (coupon === undefined) {
+        coupon = this.couponToLoad(couponName, claims);
+        if (coupon === undefined) return snapshotTtlMs;
+        complete = coupon.lastClaim;
+      }
+      if (isSame(snapshot.lastClaim, complete)) {
+        if (readOfAll !== undefined && readOfAll !== claims) break;
+        coupon.lastClaim = snapshot.lastClaim;
+        coupon.validUntilMs = requestedAtMs + validForMs(snapshot);
+        coupon.isSoldOut = true;
+        return 0;
+      }
+      if (round === loadRoundsMax) return overtakenMs;
+      const isFromStart = coupon.lastClaim === undefined;
+      const makeRoom = (count: number) => this.cached.makeRoom(count);
+      const read = await loadHolders({ reader, couponName, coupon, makeRoom, isCancelled });
+      if (isCancelled()) return snapshotTtlMs;
+      if (read === undefined) break;
+      readOfAll = isFromStart ? read : undefined;
+      complete = snapshot.lastClaim;
+    }
+    this.cached.remove(couponName);
+    return snapshotTtlMs;
+  }
+
+  /** The coupon as it is known, or a new one; undefined if its holders do not fit. */
+  private couponToLoad(couponName: string, claims: number): CachedCoupon | undefined {
+    const { cached } = this;
+    const known = cached.get(couponName);
+    // Users whose claims were released stay in the set, until they are more than the holders.
+    if (known !== undefined && known.holders.size <= 2 * claims) {
+      known.requestedAtMs = this.options.clock.nowMs();
+      return known;
+    }
+    cached.remove(couponName);
+    return cached.makeRoom(claims) ? cached.add(couponName, this.options.seed) : undefined;
   }
 
   private remove(couponName: string): void {
     this.loading.delete(couponName);
-    const coupon = this.cached.get(couponName);
-    if (coupon === undefined) return;
-    this.cached.delete(couponName);
-    this.holders -= coupon.claims;
-  }
-
-  /**
-   * Removes the coupons without requests for the longest time until `count` holders fit. Returns false if they do not fit:
-   * a coupon with steady requests stays, or two crowds would remove each other's coupon in turn.
-   */
-  private makeRoom(count: number): boolean {
-    const { holdersMax, clock } = this.options;
-    if (count > holdersMax) return false;
-    const before = clock.nowMs() - unrequestedMsMin;
-    const byAge = [...this.cached].sort(
-      ([, one], [, other]) => one.requestedAtMs - other.requestedAtMs,
-    );
-    for (const [name, { requestedAtMs }] of byAge) {
-      if (this.holders + count <= holdersMax || requestedAtMs > before) break;
-      this.remove(name);
-    }
-    return this.holders + count <= holdersMax;
+    this.cached.remove(couponName);
   }
 
   /** The result of a refresh, or false if it takes too long: then the database decides, in its own time. */
@@ -229,10 +237,8 @@ export class SoldOutCache {
     const late = this.options.clock.sleep(snapshotMsMax, waiting.signal).then(() => false);
     return Promise.race([refresh, late]).finally(() => waiting.abort());
   }
+}
 
-  private sweep(): void {
-    const before = this.options.clock.nowMs() - unrequestedMsMax;
-    for (const [name, { requestedAtMs }] of this.cached)
-      if (requestedAtMs < before) this.remove(name);
-  }
+function isSame(one: GivenPosition | null, other: GivenPosition | undefined): boolean {
+  return one?.claimId === other?.claimId && one?.position === other?.position;
 }

@@ -21,6 +21,11 @@ export type Program = {
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
   /** Prints the operator log of a running service. */
   log(options: LogOptions, output: Output): Promise<void>;
+  /**
+   * Shows or changes one claim of a running service. Resolves to `unknown` when the claim may have changed. Rejects when the
+   * service refuses the call.
+   */
+  claims(options: ClaimsArguments, output: Output): Promise<Verdict>;
   /** Writes the bundled database into a file. */
   backup(options: BackupArguments, output: Output): Promise<void>;
   /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
@@ -39,7 +44,7 @@ export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
 /** The options of `migrate`. */
 export type MigrateOptions = { newInstallation?: boolean };
 
-/** The verdict on a history; `unknown` when it shows too little to pass. */
+/** The verdict on a history, or on a call; `unknown` when too little is known to pass. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
 
 /** The arguments of `drill`. The defaults depend on the scenario. */
@@ -83,6 +88,28 @@ export type LogOptions = {
   limit: number;
   json?: boolean;
 };
+
+/** What `claims` does with a claim. */
+export const claimCalls = ['show', 'confirm', 'release', 'redeem'] as const;
+
+/** The arguments of `claims`. */
+export type ClaimsArguments = {
+  call: (typeof claimCalls)[number];
+  coupon: string;
+  user: string;
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  /** By default the live claim of the user, else the last one. */
+  claimId?: string;
+  /** Only for `release`. */
+  reason?: string;
+  /** Only for `release`: the user can never claim the coupon again. */
+  final?: boolean;
+  /** Only for `redeem`; by default a new key. */
+  idempotencyKey?: string;
+  json?: boolean;
+};
+
 /** The arguments of `backup`. */
 export type BackupArguments = { file: string; force?: boolean };
 

@@ -19,6 +19,8 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_holders_2', 'coupon_holders_under_lock'],
   ...['refuse_operator_log_change', 'coupon_in_log'],
   ...['view_coupon_2', 'change_coupon_2', 'add_stock_3'],
+  ...['view_coupon_3', 'coupon_in_log_2', 'change_coupon_3'],
+  'add_stock_4',
 ]);
 
 const text = 'must be a text of 1 to 255 characters';

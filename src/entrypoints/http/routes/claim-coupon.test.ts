@@ -23,6 +23,7 @@ async function send(body: object, claimCoupon: HttpDependencies['claimCoupon']) 
     claimRefused: (code) => refused.push(code),
     readCoupons: { read: unused, assertExists: unused, list: unused },
     ...{ createCoupon: unused, changeCoupon: unused, addStock: unused },
+    changeClaim: unused,
     readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
     readOperatorLog: unused,
     checkHealth: unused,

@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
 import { AppError } from '../errors.ts';
-import { PendingClaim } from './pending-claim.ts';
+import { PendingDecision } from './pending-decision.ts';
 
 function setup() {
   let answers = 0;
-  const claim = new PendingClaim(aCommand('ada'), 0, () => {
+  const claim = new PendingDecision(aCommand('ada'), 0, () => {
     answers += 1;
   });
   return { claim, answers: () => answers };
@@ -32,10 +32,10 @@ describe('a pending claim', () => {
   });
 
   it.each([
-    ['while a batch with it is under way', (claim: PendingClaim) => claim.markSent(), true],
+    ['while a batch with it is under way', (claim: PendingDecision) => claim.markSent(), true],
     [
       'no more after a batch that stored nothing',
-      (claim: PendingClaim) => {
+      (claim: PendingDecision) => {
         claim.markSent();
         claim.markNotStored();
       },
@@ -43,19 +43,19 @@ describe('a pending claim', () => {
     ],
     [
       'no more after a batch that is void',
-      (claim: PendingClaim) => {
+      (claim: PendingDecision) => {
         claim.markSent();
-        claim.markResolved('void');
+        claim.markResolved({ kind: 'void' });
       },
       false,
     ],
     [
       'for good after a batch that is committed, whatever happens to later ones',
-      (claim: PendingClaim) => {
+      (claim: PendingDecision) => {
         claim.markSent();
-        claim.markResolved('committed');
+        claim.markResolved({ kind: 'committed', changes: [] });
         claim.markSent();
-        claim.markResolved('void');
+        claim.markResolved({ kind: 'void' });
         claim.markSent();
         claim.markNotStored();
       },

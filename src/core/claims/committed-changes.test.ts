@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, it } from 'vitest';
+import { aChange, aCommand, changed } from '../../../test/support/scripted-claim-store.ts';
+import { answerCommitted } from './committed-changes.ts';
+import { PendingDecision } from './pending-decision.ts';
+import type { BatchCommand, CommittedChange, SentChange } from './ports.ts';
+
+const made = (command: SentChange): CommittedChange => ({
+  change: command.change,
+  claim: changed(command).claim,
+});
+
+/** What the commands are answered from the record of their batch; undefined where they are to be decided again. */
+async function answersOf(commands: BatchCommand[], changes: CommittedChange[]) {
+  const decisions = commands.map((command) => new PendingDecision(command, 0, () => undefined));
+  answerCommitted(decisions, changes);
+  return Promise.all(
+    decisions.map(async (decision) => (decision.answered ? decision.answer : undefined)),
+  );
+}
+
+describe('answers from the record of a batch that was in doubt', () => {
+  it.each(['confirm', 'release', 'redeem'] as const)(
+    'are given to a %s that the batch has made, with the claim after it',
+    async (change) => {
+      const command = aChange(change, 'ada', { reason: 'paid late' });
+      expect(await answersOf([command], [made(command)])).toEqual([changed(command)]);
+    },
+  );
+
+  it('are given to no claim, no other change, no other user and no other claim of the user', async () => {
+    const release = aChange('release', 'ada');
+    const others = [
+      aCommand('ada'),
+      aChange('confirm', 'ada'),
+      aChange('release', 'bob'),
+      aChange('release', 'ada', { claimId: 'an older one' }),
+    ];
+    expect(await answersOf(others, [made(release)])).toEqual(others.map(() => undefined));
+  });
+
+  it('are given to a change without a claim id, by its user', async () => {
+    const command = aChange('release', 'ada', { claimId: undefined });
+    const record = [made(aChange('release', 'bob')), made(aChange('release', 'ada'))];
+    expect(await answersOf([command], record)).toMatchObject([
+      { outcome: 'changed', claim: { claimId: 'claim-of-ada' } },
+    ]);
+  });
+
+  it('are given once: a second change of the same kind is decided again', async () => {
+    const command = aChange('redeem', 'ada');
+    const answers = await answersOf([command, aChange('redeem', 'ada')], [made(command)]);
+    expect(answers).toEqual([changed(command), undefined]);
+  });
+
+  it('are given first to the change that names the claim', async () => {
+    const unnamed = aChange('release', 'ada', { claimId: undefined });
+    const named = aChange('release', 'ada');
+    expect(await answersOf([unnamed, named], [made(named)])).toEqual([undefined, changed(named)]);
+  });
+
+  it('are given to each change of a user who has ended two claims in the batch', async () => {
+    const [first, second] = ['one', 'two'].map((claimId) => aChange('release', 'ada', { claimId }));
+    if (first === undefined || second === undefined) throw new Error('two changes');
+    const answers = await answersOf([second, aCommand('ada'), first], [made(first), made(second)]);
+    expect(answers).toEqual([changed(second), undefined, changed(first)]);
+  });
+
+  it('are not given to a release of a hold that has expired, which any decision may have written down', async () => {
+    const command = aChange('release', 'ada', { claimId: undefined });
+    const expired = made(aChange('release', 'ada', { reason: 'expired' }));
+    expect(await answersOf([command], [expired])).toEqual([undefined]);
+  });
+});
