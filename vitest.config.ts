@@ -49,6 +49,9 @@ const versionTests = [
   'test/integration/array-parameters.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/duties.test.ts',
+  'test/integration/expiry-sweep.test.ts',
+  'test/integration/finish.test.ts',
   'test/integration/migrate.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
@@ -56,6 +59,7 @@ const versionTests = [
   'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',
   'test/integration/void-mark.test.ts',
+  'test/race/rolling-upgrade.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 

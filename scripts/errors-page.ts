@@ -30,6 +30,7 @@ export function errorsPage(): string {
     '  response is final. A claim without a key is also safe to repeat, since a user holds at most one unit of a coupon: if',
     '  the first one succeeded, the second one returns `already_claimed` with the claim. If the first call created a coupon,',
     '  the second one returns `coupon_exists`. Adding stock without a key is not safe to repeat: read the coupon first.',
+    '  A `confirm`, a `release` with `claim_id` and a `redeem` with its key are safe to repeat: see [claims](claims.md).',
     '- `Retry-After` is the number of seconds to wait before the next try. Where this page gives a range, each response',
     '  draws a value from it, so that clients do not all retry at once.',
     '',
@@ -58,9 +59,20 @@ const members: [name: string, meaning: string][] = [
     'errors',
     'With `invalid_request`: a list of `field` and `message`, one for each invalid field.',
   ],
-  ['claim', 'With `already_claimed`: the claim that the user holds.'],
+  [
+    'claim',
+    'The claim that the answer is about: with `already_claimed` the one that the user holds, with `claim_mismatch` the ' +
+      'live one, if there is one; also with `claim_released`, `hold_expired`, `already_redeemed` and `not_confirmed`.',
+  ],
+  [
+    'last_claim',
+    'The last claim of the user that was released: with `claim_not_found` and `claim_mismatch`, if there is one.',
+  ],
   ['opens_at', 'With `not_open`: when the sale opens.'],
-  ['claim_id', 'With `outcome_unknown` for a claim: its id, if it is stored.'],
+  [
+    'claim_id',
+    'With `outcome_unknown` for a claim: its id, if it is stored; for a change of a claim: the id that the call named.',
+  ],
   ['trace_id', 'With traces enabled (docs/tracing.md): the trace of this request.'],
 ];
 

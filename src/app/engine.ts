@@ -2,7 +2,8 @@
 /** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
 import { randomInt } from 'node:crypto';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
-import { postgresClaimReader, postgresClaimStore } from '../adapters/postgres/claim-store.ts';
+import { postgresClaimReader } from '../adapters/postgres/claim-reader.ts';
+import { postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';

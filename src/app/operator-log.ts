@@ -2,9 +2,10 @@
 /** The command `log`: reads the operator log of a running service over HTTP, as any operator can. */
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
-import type { LoggedCoupon } from '../core/operator-log/operator-log.ts';
+import type { LoggedClaim, LoggedCoupon } from '../core/operator-log/operator-log.ts';
 import type { LogOptions, Output } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
+import { originOf, sendTo } from './service-client.ts';
 
 /** An entry as the API returns it. */
 type EntryBody = {
@@ -12,13 +13,14 @@ type EntryBody = {
   actor: string;
   action: string;
   coupon_name: string;
-  before: LoggedCoupon | null;
-  after: LoggedCoupon;
+  before: LoggedCoupon | LoggedClaim | null;
+  after: LoggedCoupon | LoggedClaim;
   reason: string | null;
 };
 
 const pageMax = 1000;
-const timeoutMs = 30_000;
+// A time has up to six digits after the second.
+const timeColumns = '2026-11-22T14:38:53.886006Z'.length;
 
 /** Prints the newest entries. Rejects with a `StartError` that says what to do. */
 export async function printOperatorLog(
@@ -32,7 +34,7 @@ export async function printOperatorLog(
   for (let left = limit; left > 0; ) {
     const query = new URLSearchParams({ limit: String(Math.min(left, pageMax)) });
     if (cursor !== null) query.set('cursor', cursor);
-    const page = await readPage(`${origin}/api/operator-log?${query}`, origin, key);
+    const page = await readPage(origin, `/api/operator-log?${query}`, key);
     for (const entry of page.entries) {
       output.stdout(`${json ? JSON.stringify(entry) : lineOf(entry)}\n`);
     }
@@ -42,34 +44,14 @@ export async function printOperatorLog(
   }
 }
 
-function originOf(url: string): string {
-  try {
-    const { protocol, origin, username, password } = new URL(url);
-    if (/^https?:$/.test(protocol) && username + password === '') return origin;
-  } catch {
-    // Reported below, without a URL that may hold a password.
-  }
-  throw new StartError('the URL must be http://host:port or https://host:port');
-}
-
 async function readPage(
-  path: string,
   origin: string,
+  path: string,
   key: string | undefined,
 ): Promise<{ entries: EntryBody[]; next_cursor: string | null }> {
-  const headers: Record<string, string> =
-    key === undefined ? {} : { Authorization: `Bearer ${key}` };
-  try {
-    const response = await fetch(path, { headers, signal: AbortSignal.timeout(timeoutMs) });
-    if (!response.ok) throw new StartError(refusalBy(origin, response.status));
-    return (await response.json()) as Awaited<ReturnType<typeof readPage>>;
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    throw new StartError(
-      `the service at ${origin} does not answer\nStart it, or set its address with --url.`,
-      { cause: error },
-    );
-  }
+  const { status, text } = await sendTo(origin, { path, key });
+  if (status !== 200) throw new StartError(refusalBy(origin, status));
+  return JSON.parse(text) as Awaited<ReturnType<typeof readPage>>;
 }
 
 function refusalBy(origin: string, status: number): string {
@@ -94,17 +76,39 @@ function lineOf({
   after,
   reason,
 }: EntryBody): string {
-  const columns = [at, actor.padEnd(10), action.padEnd(16), JSON.stringify(name)];
-  const changes = changesIn(before, after);
+  const columns = [
+    at.padEnd(timeColumns),
+    actor.padEnd(10),
+    action.padEnd(16),
+    JSON.stringify(name),
+  ];
+  const changes = [...claimIn(after), ...changesIn(before, after)];
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
   return [...columns, changes.join(', ')].join('  ').trimEnd();
 }
 
+/** Which claim of the coupon changed, if one did. */
+function claimIn(after: LoggedCoupon | LoggedClaim): string[] {
+  if (!('claim_id' in after)) return [];
+  return [`user_id ${JSON.stringify(after.user_id)}`, `position ${after.position}`];
+}
+
 /** What differs; of a new coupon what is not empty. */
-function changesIn(before: LoggedCoupon | null, after: LoggedCoupon): string[] {
-  return Object.entries(after).flatMap(([name, value]) => {
-    const old = before?.[name as keyof LoggedCoupon];
-    if (before === null) return value === null || value === false ? [] : [`${name} ${value}`];
-    return old === value ? [] : [`${name} ${old ?? 'none'} -> ${value ?? 'none'}`];
+function changesIn(before: EntryBody['before'], after: EntryBody['after']): string[] {
+  const values = { ...before } as Record<string, unknown>;
+  // The line ends with the reason of a release.
+  const { reason: _, ...others } = after as LoggedClaim;
+  return Object.entries(others).flatMap(([name, value]) => {
+    const old = values[name];
+    if (before === null) {
+      return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
+    }
+    return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
   });
+}
+
+/** Texts are quoted, so that one with line breaks stays on its line. Times need no quotes. */
+function shown(name: string, value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  return typeof value === 'string' && !name.endsWith('_at') ? JSON.stringify(value) : String(value);
 }

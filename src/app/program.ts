@@ -30,9 +30,9 @@ export function createProgram(): Program {
       const [{ serve }, signals] = await loadService();
       return serve(options, signals);
     },
-    async work(installation) {
+    async work(worker) {
       const [{ work }, signals] = await loadService();
-      return work(installation, signals);
+      return work(worker, signals);
     },
     async drill(options, output) {
       const { listenToSignals } = await import('./signals.ts');
@@ -50,6 +50,14 @@ export function createProgram(): Program {
         import('./operator-log.ts'),
       ]);
       await printOperatorLog(loadConfig(), options, output);
+    },
+    async claims(options, output) {
+      process.setSourceMapsEnabled(true);
+      const [{ loadConfig }, { callOnClaim }] = await Promise.all([
+        import('../config.ts'),
+        import('./claims.ts'),
+      ]);
+      return callOnClaim(loadConfig(), options, output);
     },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();

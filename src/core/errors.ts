@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Claim } from './claims/claim.ts';
 
 /**
  * Every error code that a caller of the service can get. First the faults that the core throws, up to `internal`; then
@@ -56,8 +57,13 @@ export type AppErrorOptions = {
   detail: string;
   /** For `invalid_request`: each invalid field. */
   fields?: FieldError[];
-  /** For `outcome_unknown` of a claim: the id under which the claim is stored, if it was. */
+  /**
+   * For `outcome_unknown` of a claim: the id under which the claim is stored, if it was. For that of a change of a claim: the
+   * id that the call named.
+   */
   claimId?: string;
+  /** For `claim_not_found`: the last claim of the user that was released, if there was one. */
+  lastClaim?: Claim;
   /** For the log only. */
   cause?: unknown;
 };
@@ -69,6 +75,7 @@ export class AppError extends Error {
   readonly detail: string;
   readonly fields: FieldError[];
   readonly claimId: string | undefined;
+  readonly lastClaim: Claim | undefined;
 
   constructor(code: ErrorCode, options: AppErrorOptions) {
     super(`${code}: ${options.detail}`, { cause: options.cause });
@@ -76,6 +83,7 @@ export class AppError extends Error {
     this.detail = options.detail;
     this.fields = options.fields ?? [];
     this.claimId = options.claimId;
+    this.lastClaim = options.lastClaim;
   }
 }
 

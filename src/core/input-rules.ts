@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What callers may pass, as keywords of JSON Schema: every entrypoint checks the same rules. */
+import { ownReasons } from './claims/claim.ts';
 import { amountMax } from './coupons/coupon.ts';
 
 /**
@@ -11,8 +12,32 @@ export const textRule = { minLength: 1, maxLength: 255, pattern: '^[^\\p{Cc}\\p{
 /** A text that can be a segment of a path. HTTP clients resolve `.` and `..` before they send a path. */
 export const pathTextRule = { ...textRule, not: { enum: ['.', '..'] } };
 
+/** Why a caller releases a claim. */
+export const releaseReasonRule = { ...textRule, not: { enum: [...ownReasons] } };
+
 /** An idempotency key. */
 export const idempotencyKeyRule = { pattern: '^[\\x20-\\x7e]{1,255}$' };
+
+/** The id of a claim. */
+export const uuidRule = { pattern: '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' };
+
+/** How long a hold lasts. */
+export const holdSecondsRule = { minimum: 1, maximum: 2_592_000 };
+
+/** How many claims one user can make. */
+export const claimsPerUserRule = { minimum: 1, maximum: 100 };
+
+/** A number of remaining units. */
+export const stockLowAtRule = { minimum: 0, maximum: amountMax };
+
+/** A title: one line, which may be empty. */
+export const titleRule = { maxLength: 120, pattern: textRule.pattern };
+
+/** A description: also with tabs and line breaks. */
+export const descriptionRule = { maxLength: 2000, pattern: '^(?:[\\t\\n\\r]|[^\\p{Cc}\\p{Cs}])*$' };
+
+/** Why a sale is paused. */
+export const pauseReasonRule = textRule;
 
 /** A number of units. */
 export const unitsRule = { minimum: 1, maximum: amountMax };

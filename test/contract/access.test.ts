@@ -15,10 +15,13 @@ import {
 import { expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
 
-async function aHeldCoupon(service: ContractService): Promise<string> {
+async function aHeldCoupon(service: ContractService, ofHolds = false): Promise<string> {
   const name = newName();
   const body = { name, amount: 50 };
   await service.client.post('/api/coupons', body, bearers.admin);
+  if (ofHolds) {
+    await service.database.query('update coupons set hold_seconds = 600 where name = $1', [name]);
+  }
   const claim = { user_id: 'holder', coupon_name: name };
   await service.client.post('/api/coupons/claim', claim, bearers.claim);
   return name;
@@ -36,23 +39,32 @@ const services: Record<string, Access> = {
   'no keys': {
     env: {},
     known: [],
-    allowed: { change: everyBearer, view: everyBearer, claim: everyBearer, find: everyBearer },
+    allowed: {
+      ...{ change: everyBearer, view: everyBearer, find: everyBearer },
+      ...{ claim: everyBearer, 'change claim': everyBearer },
+    },
   },
   ADMIN_API_KEY: {
     env: { ADMIN_API_KEY: adminKey },
     known: ['admin'],
-    allowed: { change: ['admin'], view: ['admin'], claim: everyBearer, find: everyBearer },
+    allowed: {
+      ...{ change: ['admin'], view: ['admin'], 'change claim': ['admin'] },
+      ...{ claim: everyBearer, find: everyBearer },
+    },
   },
   CLAIM_API_KEY: {
     env: { CLAIM_API_KEY: claimKey },
     known: ['claim'],
-    allowed: { change: everyBearer, view: everyBearer, claim: ['claim'], find: ['claim'] },
+    allowed: {
+      ...{ change: everyBearer, view: everyBearer },
+      ...{ claim: ['claim'], 'change claim': ['claim'], find: ['claim'] },
+    },
   },
   'admin and claim key': {
     env: { ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey },
     known: ['admin', 'claim'],
     allowed: {
-      ...{ change: ['admin'], view: ['admin'] },
+      ...{ change: ['admin'], view: ['admin'], 'change claim': ['claim', 'admin'] },
       ...{ claim: ['claim', 'admin'], find: ['claim', 'admin'] },
     },
   },
@@ -60,7 +72,7 @@ const services: Record<string, Access> = {
     env: { ADMIN_API_KEY: adminKey, VIEWER_API_KEY: viewerKey },
     known: ['admin', 'viewer'],
     allowed: {
-      ...{ change: ['admin'], view: ['admin', 'viewer'] },
+      ...{ change: ['admin'], view: ['admin', 'viewer'], 'change claim': ['admin'] },
       ...{ claim: everyBearer, find: everyBearer },
     },
   },
@@ -71,6 +83,7 @@ const services: Record<string, Access> = {
       change: ['admin', 'next admin'],
       view: ['admin', 'next admin', 'viewer'],
       claim: ['claim', 'next claim', 'admin', 'next admin'],
+      'change claim': ['claim', 'next claim', 'admin', 'next admin'],
       find: ['claim', 'next claim', 'admin', 'next admin', 'viewer'],
     },
   },
@@ -83,7 +96,7 @@ describe.each(Object.keys(services))('a service with %s', (name) => {
   it.each(Object.keys(calls))('only callers with an allowed key can %s', async (name) => {
     const call = calls[name];
     if (call === undefined) throw new Error(name);
-    const coupon = await aHeldCoupon(service);
+    const coupon = await aHeldCoupon(service, call.ofHolds);
     for (const bearer of everyBearer) {
       const { headers, ...rest } = call.make(coupon);
       const before = await service.storedCounts();

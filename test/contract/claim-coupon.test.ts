@@ -25,6 +25,7 @@ describe('POST /api/coupons/claim', () => {
       user_id: 'ada',
       position: 1,
       claimed_at: expect.stringMatching(utcTime),
+      state: 'confirmed',
     });
     expect(answer.headers).not.toHaveProperty('idempotency-replayed');
     expect(answer.headers['content-type']).toMatch(/^application\/json\b/);

@@ -6,7 +6,10 @@ import { newName, pathOf, useService } from '../support/contract-service.ts';
 import { parseCsv } from '../support/parse-csv.ts';
 
 const byteOrderMark = '\ufeff';
-const columns = ['position', 'user_id', 'claim_id', 'claimed_at', 'coupon_name'];
+const columns = [
+  ...['position', 'user_id', 'claim_id', 'claimed_at', 'coupon_name'],
+  ...['state', 'expires_at', 'released_at', 'reason'],
+];
 const service = useService();
 
 const csvOf = (coupon: string) =>
@@ -17,7 +20,9 @@ const spreadsheetOf = (coupon: string, accept?: string) =>
 /** The claims as the JSON list shows them, in the columns of the CSV. */
 async function listed(coupon: string): Promise<string[][]> {
   const { claims } = (await service.client.get(pathOf(coupon, 'claims'))).json;
-  return claims.map((claim: Record<string, unknown>) => columns.map((name) => String(claim[name])));
+  return claims.map((claim: Record<string, unknown>) =>
+    columns.map((name) => String(claim[name] ?? '')),
+  );
 }
 
 /** A text that may name a coupon or a user, with many characters that matter in CSV. */

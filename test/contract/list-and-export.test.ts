@@ -3,6 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
+
+const csvHeader =
+  'position,user_id,claim_id,claimed_at,coupon_name,state,expires_at,released_at,reason\r\n';
 
 /** Follows `Link: rel=next` from `path` to the last page. */
 async function allPages(client: Client, path: string): Promise<Answer[]> {
@@ -21,7 +25,7 @@ async function allPages(client: Client, path: string): Promise<Answer[]> {
 /** Claims units with the database function of the service, without a request for each. */
 async function claimMany({ database }: ContractService, coupon: string, count: number) {
   const [row] = await database.query<{ claimed: string }>(
-    `select sum(claims) as claimed from claim_batch(
+    `select sum(claims) as claimed from claim_batch_2(
        gen_random_uuid(), $1, array(select 'user ' || n from generate_series(1, $2::int) n),
        array(select gen_random_uuid() from generate_series(1, $2::int)),
        array_fill(null::text, array[$2::int]), true)`,
@@ -56,6 +60,7 @@ describe('GET /api/coupons', () => {
           archived: false,
           opens_at: null,
           closes_at: null,
+          ...membersLeftOut,
           claims_url: `/api/coupons/${names[0]}/claims`,
         },
       });
@@ -174,7 +179,9 @@ describe('GET /api/coupons/{name}/claims', () => {
 
   it.each([
     ...['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'cursor=2147483648', 'cursor=-1'],
-    ...['limits=5', 'position=1', 'state=open', 'limit=1&limit=2'],
+    ...['limits=5', 'state=open', 'state=', 'state=reserved&state=all', 'limit=1&limit=2'],
+    ...['position=0', 'position=x', 'position=2147483648', 'position=1&position=2'],
+    ...['claim_id=', 'claim_id=x', 'claim_id=urn:uuid:01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40'],
     ...['for=', 'for=excel', 'for=Spreadsheet', 'for=spreadsheet&for=spreadsheet'],
   ])('the list and the exports of claims refuse %s', async (query) => {
     const path = `${pathOf(await service.createCoupon(), 'claims')}?${query}`;
@@ -202,11 +209,9 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     const fields = ['plain', '"a,b"', '"say ""hi"""', ' spaces ', '""""', ...users.slice(5)];
     const lines = claims.map(
       (claim, index) =>
-        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon}\r\n`,
+        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon},confirmed,,,\r\n`,
     );
-    expect(answer.text).toBe(
-      `position,user_id,claim_id,claimed_at,coupon_name\r\n${lines.join('')}`,
-    );
+    expect(answer.text).toBe(`${csvHeader}${lines.join('')}`);
   });
 
   it('the NDJSON export has one claim on each line', async () => {
@@ -230,9 +235,7 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
 
   it('the export of a coupon without claims is the CSV header only, or empty', async () => {
     const coupon = await service.createCoupon();
-    expect((await exported(coupon, 'text/csv')).text).toBe(
-      'position,user_id,claim_id,claimed_at,coupon_name\r\n',
-    );
+    expect((await exported(coupon, 'text/csv')).text).toBe(csvHeader);
     expect((await exported(coupon, 'application/x-ndjson')).text).toBe('');
   });
 

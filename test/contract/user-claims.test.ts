@@ -68,6 +68,8 @@ describe('GET /api/claims', () => {
     ['user_id=%00', 'user_id', 'must be a text of 1 to 255 characters'],
     ['user_id=a&limit=0', 'limit', 'must be a whole number from 1 to 1000'],
     ['user_id=a&cursor=x', 'cursor', 'must be the next_cursor of the page before'],
+    ['user_id=a&cursor=1-', 'cursor', 'must be the next_cursor of the page before'],
+    ['user_id=a&state=open', 'state', 'must be one of reserved, confirmed, redeemed, released'],
     ['user_id=a&next_cursor=1', 'next_cursor', 'is unknown; send it as `cursor`'],
     ['user_id=a&coupon_name=b', 'coupon_name', 'is an unknown query parameter'],
     ['user_id=a&userid=a', 'userid', 'is an unknown query parameter; did you mean `user_id`?'],

@@ -31,7 +31,9 @@ async function newCoupon(amount: number): Promise<string> {
 const users = (count: number) => range(count).map((index) => `user-${index}`);
 const claimsOf = (answer: BatchAnswer) =>
   answer.kind === 'decided'
-    ? answer.outcomes.flatMap((outcome) => ('claim' in outcome && outcome.claim ? [outcome.claim] : []))
+    ? answer.outcomes.flatMap((outcome) =>
+        'claim' in outcome && outcome.claim ? [outcome.claim] : [],
+      )
     : [];
 const setWindow = (name: string, set: string) =>
   database.query(`update coupons set ${set} where name = $1`, [name]);

@@ -95,9 +95,7 @@ describe('the units in the metrics', () => {
     expect(await stored()).toEqual({
       ...{ amount: before.amount + 7, remaining: before.remaining + 6 },
     });
-    await database.query(
-      `select change_coupon_2('PAST', false, null, false, null, null, true, 'cli', null)`,
-    );
+    await database.query(`select change_coupon_3('PAST', '{"archived":true}', 'cli', null)`);
     expect(await stored()).toEqual(before);
     await database.query(`update coupons set remaining_amount = 5 where name = 'PAST'`);
     expect((await round()).difference).toBeGreaterThan(0);

@@ -28,10 +28,15 @@ export type Bearer = keyof typeof bearers;
 export const everyBearer = Object.keys(bearers) as Bearer[];
 
 /** The calls that the same keys may do. */
-export type Group = 'change' | 'view' | 'claim' | 'find';
+export type Group = 'change' | 'view' | 'claim' | 'change claim' | 'find';
 
-/** A call of a route of the API. */
-export type Row = { route: string; for: Group | 'all'; make(coupon: string): Call };
+/** A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. */
+export type Row = {
+  route: string;
+  for: Group | 'all';
+  ofHolds?: boolean;
+  make(coupon: string): Call;
+};
 
 /** Every call: which keys may do it, and how it is made for a coupon that `holder` holds. */
 export const calls: Record<string, Row> = {
@@ -111,6 +116,20 @@ export const calls: Record<string, Row> = {
     for: 'find',
     make: (coupon) => ({ method: 'HEAD', path: pathOf(coupon, 'claims', 'holder') }),
   },
+  ...Object.fromEntries(
+    ['confirm', 'release', 'redeem'].map((change) => [
+      `${change} a claim`,
+      {
+        route: `POST /api/coupons/{name}/claims/{user_id}/${change}`,
+        for: 'change claim' as const,
+        ofHolds: change !== 'redeem',
+        make: (coupon: string) => ({
+          ...{ method: 'POST', path: pathOf(coupon, 'claims', 'holder', change), body: {} },
+          headers: { 'Idempotency-Key': 'k' },
+        }),
+      },
+    ]),
+  ),
   'read a coupon': {
     route: 'GET /api/coupons/{name}',
     for: 'all',

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import {
-  postgresClaimReader,
-  postgresClaimStore,
-} from '../../src/adapters/postgres/claim-store.ts';
+import { postgresClaimReader } from '../../src/adapters/postgres/claim-reader.ts';
+import { postgresClaimStore } from '../../src/adapters/postgres/claim-store.ts';
 import { openPools, type PoolOptions } from '../../src/adapters/postgres/connections/open-pools.ts';
 import { postgresCouponStore } from '../../src/adapters/postgres/coupon-store.ts';
 import { postgresSoldOutReader } from '../../src/adapters/postgres/sold-out-reader.ts';

@@ -2,10 +2,16 @@
 import type { ActedBy } from '../operator-log/operator-log.ts';
 
 /**
- * The state of a claim. A claim of a coupon with `hold_seconds` begins `reserved`, any other one `confirmed`. A claim is
+ * The states of a claim. A claim of a coupon with `hold_seconds` begins `reserved`, any other one `confirmed`. A claim is
  * live until it is `released`.
  */
-export type ClaimState = 'reserved' | 'confirmed' | 'redeemed' | 'released';
+export const claimStates = ['reserved', 'confirmed', 'redeemed', 'released'] as const;
+
+/** One of `claimStates`. */
+export type ClaimState = (typeof claimStates)[number];
+
+/** The reasons of a release that only the service itself gives. */
+export const ownReasons = ['expired', 'saga'] as const;
 
 /** One unit of a coupon, taken by one user. All times are RFC 3339, UTC: the database's clock under the coupon's lock. */
 export type Claim = {
@@ -63,7 +69,7 @@ export type ChangeClaimCommand = {
   reason: string | undefined;
   /** Only for `release`: the user can never claim this coupon again. */
   isFinal: boolean;
-  /** Whether the caller may release a claim that is confirmed, as operators may. */
+  /** Whether the caller may release a claim that is confirmed, and make a release final, as operators may. */
   mayReleaseConfirmed: boolean;
   by: ActedBy;
 };

@@ -121,8 +121,11 @@ export type CouponClaimQuery = {
   position?: number | undefined;
 };
 
-/** A page of a coupon's claims, in order of position. */
-export type ClaimPage = { claims: Claim[]; more: boolean };
+/**
+ * A page of a coupon's claims, in order of position. `walkedTo` is there when the page ended at its limit of claims to look
+ * at, and may be short or empty: the next page begins after this position, else after that of the last claim.
+ */
+export type ClaimPage = { claims: Claim[]; more: boolean; walkedTo?: number };
 
 /** Whose claims a list returns, and where its page begins. */
 export type UserClaimQuery = {
@@ -135,8 +138,8 @@ export type UserClaimQuery = {
 };
 
 /**
- * A page of a user's claims, in order of creation of their coupons. It may be empty and still have a `next`; the list
- * ends where that is null.
+ * A page of a user's claims, in order of creation of their coupons, those of one coupon in order of position. It may be
+ * empty and still have a `next`; the list ends where that is null.
  */
 export type UserClaimPage = { claims: Claim[]; next: string | null };
 

@@ -62,7 +62,7 @@ describe('exporting all claims', () => {
   it.each([0, 1, 1_000, 1_001, 2_500])('returns %i claims once each, in order', async (count) => {
     const { readClaims, claims } = setup(count);
     const exported: Claim[] = [];
-    for await (const page of await readClaims.exportAll('LAUNCH')) {
+    for await (const page of await readClaims.exportAll({ couponName: 'LAUNCH' })) {
       expect(page.length).toBeGreaterThan(0);
       exported.push(...page);
     }
@@ -71,7 +71,7 @@ describe('exporting all claims', () => {
 
   it('reads a page only when the one before it was consumed', async () => {
     const { readClaims, afterPositions } = setup(2_500);
-    const pages = await readClaims.exportAll('LAUNCH');
+    const pages = await readClaims.exportAll({ couponName: 'LAUNCH' });
     expect(afterPositions).toEqual([0]);
     await pages.next();
     expect(afterPositions).toEqual([0]);
@@ -81,7 +81,7 @@ describe('exporting all claims', () => {
 
   it('rejects for an unknown coupon before the first page', async () => {
     const { readClaims } = setup(1);
-    await expect(readClaims.exportAll('nowhere')).rejects.toMatchObject({
+    await expect(readClaims.exportAll({ couponName: 'nowhere' })).rejects.toMatchObject({
       code: 'coupon_not_found',
     });
   });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The operator log: who created or changed what. It is written in the transaction of each change, and never changed. */
+/** The operator log: who created, changed or released what. It is written in the transaction of each change, and never changed. */
 
 /** The operations that are logged. */
 export const operatorActions = [
@@ -8,6 +8,7 @@ export const operatorActions = [
   'archive_coupon',
   'unarchive_coupon',
   'add_stock',
+  'release_claim',
 ] as const;
 
 /**
@@ -26,7 +27,7 @@ export type ActedBy = {
   requestId: string | null;
 };
 
-/** What the log records of a coupon, with the names of the API. */
+/** What the log records of a coupon, with the names of the API. Entries of older releases lack the optional members. */
 export type LoggedCoupon = {
   amount: number;
   remaining_amount: number;
@@ -34,17 +35,38 @@ export type LoggedCoupon = {
   closes_at: string | null;
   paused: boolean;
   archived: boolean;
+  hold_seconds?: number | null;
+  claims_per_user_max?: number;
+  stock_low_at?: number | null;
+  title?: string | null;
+  description?: string | null;
+  pause_reason?: string | null;
 };
 
-/** One logged change. `before` is null for a creation. */
+/** What the log records of a claim, with the names of the API. */
+export type LoggedClaim = {
+  claim_id: string;
+  user_id: string;
+  position: number;
+  claimed_at: string;
+  state: 'reserved' | 'confirmed' | 'released';
+  expires_at?: string;
+  confirmed_at?: string;
+  released_at?: string;
+  reason?: string;
+  /** Whether the user can never claim this coupon again. Absent before the claim is released. */
+  final?: boolean;
+};
+
+/** One logged change, of a coupon, or of a claim for `release_claim`. `before` is null for a creation. */
 export type OperatorLogEntry = {
   id: string;
   at: string;
   actor: Actor;
   action: (typeof operatorActions)[number];
   couponName: string;
-  before: LoggedCoupon | null;
-  after: LoggedCoupon;
+  before: LoggedCoupon | LoggedClaim | null;
+  after: LoggedCoupon | LoggedClaim;
   reason: string | null;
   requestId: string | null;
 };

@@ -17,12 +17,13 @@ async function run(
     serve: async ({ workers, unsafeDurability }) => {
       calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
-    work: async ({ kind, schema, identity }) => {
-      calls.push(`work ${kind} ${schema} ${identity}`);
+    work: async ({ kind, schema, identity, slot }) => {
+      calls.push(`work ${kind} ${schema} ${identity} ${slot}`);
     },
-    migrate: async ({ newInstallation }) => {
-      calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));
-      return { schema: 'sale', applied: ['0001_coupons', '0002_claims'] };
+    migrate: async ({ newInstallation, finish }) => {
+      const options = [newInstallation && 'new', finish && 'finish'];
+      calls.push(['migrate', ...options].filter(Boolean).join(' '));
+      return { schema: 'sale', applied: ['0001_coupons', '0002_claims'], unfinished: [] };
     },
     backup: async ({ file, force }) => {
       calls.push(['backup', file, force && 'force'].filter(Boolean).join(' '));
@@ -40,6 +41,10 @@ async function run(
     },
     log: async ({ url, limit, json }) => {
       calls.push(`log ${url} ${limit} ${json}`);
+    },
+    claims: async ({ call, coupon, user, ...options }) => {
+      calls.push(`claims ${call} ${coupon} ${user} ${JSON.stringify(options)}`);
+      return 'passed';
     },
     audit: async ({ historyFile, dump }) => {
       calls.push(`audit ${historyFile} ${dump}`);
@@ -121,6 +126,45 @@ describe('a command', () => {
     }
   });
 
+  it('passes the call of claims, its claim and its options to the program', async () => {
+    const target = ['LAUNCH 2030', 'ada'];
+    for (const [args, options] of [
+      [['show'], {}],
+      [['confirm', '--claim-id', 'x', '--json'], { claimId: 'x', json: true }],
+      [['release', '--reason', 'paid late', '--final'], { reason: 'paid late', final: true }],
+      [['redeem', '--idempotency-key', 'till 7'], { idempotencyKey: 'till 7' }],
+      [['show', '--url', 'http://node'], { url: 'http://node' }],
+    ] as const) {
+      const [call, ...flags] = args;
+      expect(await run(['claims', call, ...target, ...flags])).toEqual({
+        ...{ code: 0, stdout: '', stderr: '' },
+        calls: [`claims ${call} LAUNCH 2030 ada ${JSON.stringify(options)}`],
+      });
+    }
+  });
+
+  it('refuses options of claims that have no effect on its call', async () => {
+    for (const args of [
+      ['show', 'c', 'u', '--claim-id', 'x'],
+      ['confirm', 'c', 'u', '--reason', 'x'],
+      ['redeem', 'c', 'u', '--final'],
+      ['release', 'c', 'u', '--idempotency-key', 'x'],
+      ...[['undo', 'c', 'u'], ['show', 'c'], ['show'], []],
+    ]) {
+      const { code, stderr, calls } = await run(['claims', ...args]);
+      expect({ code, calls }, stderr).toEqual({ code: 2, calls: [] });
+      expect(stderr).toContain('(firstcome claims --help shows the usage)');
+    }
+  });
+
+  it('exits claims with 3 when the answer was lost', async () => {
+    const lost = { claims: async () => 'unknown' as const };
+    expect(await run(['claims', 'confirm', 'c', 'u'], lost)).toMatchObject({ code: 3 });
+    expect((await run(['claims', '--help'])).stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'Exit code 0: done; 1: refused, or could not be run; 2: wrong usage; 3: the answer was lost',
+    );
+  });
+
   it('exits drill and audit with 2 for wrong arguments, as their help says', async () => {
     for (const args of [
       ['drill'],
@@ -172,8 +216,18 @@ describe('a command', () => {
     expect((await run(['migrate'])).stdout).toBe(
       'applied 0001_coupons\napplied 0002_claims\nschema sale\n',
     );
-    const done = { migrate: async () => ({ schema: 'sale', applied: [] }) };
+    const done = { migrate: async () => ({ schema: 'sale', applied: [], unfinished: [] }) };
     expect((await run(['migrate'], done)).stdout).toBe('up to date\nschema sale\n');
+  });
+
+  it('prints what migrate has left, and finishes an upgrade only with --finish', async () => {
+    const left = async () => ({ schema: 'sale', applied: [], unfinished: ['0003_last'] });
+    expect((await run(['migrate'], { migrate: left })).stdout).toBe(
+      'up to date\nnot finished: 0003_last is left for firstcome migrate --finish\nschema sale\n',
+    );
+    const finished = await run(['migrate', '--finish']);
+    expect(finished.calls).toEqual(['migrate finish']);
+    expect(finished.stdout).toContain('finished: holds can be used\n');
   });
 
   it('creates a further installation only with --new-installation', async () => {
@@ -214,6 +268,7 @@ describe('the help', () => {
           'drill',
           'audit',
           'log',
+          'claims',
           'backup',
           'restore',
           'copy',
@@ -243,6 +298,7 @@ describe('the help', () => {
       'drill',
       'audit',
       'log',
+      'claims',
       'backup',
       'restore',
       'copy',
@@ -257,7 +313,7 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, log, backup, restore, copy, settings',
+        'There is help on: serve, migrate, config, drill, audit, log, claims, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });

@@ -12,6 +12,7 @@ Commands:
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
   log [options]               show what operators created and changed
+  claims [options] <call>     show, confirm, release or redeem one claim
   backup [options] <file>     write the bundled database into a file
   restore <file>              restore the bundled database from a file
   copy [options]              copy the records to your own PostgreSQL, or back
@@ -23,7 +24,6 @@ Options:
 
 Settings are environment variables; DATABASE_URL names the database to use:
   firstcome help settings     lists all settings with their defaults
-  firstcome config            prints their effective values
 `;
 
 /** Points to the help of a command after a mistake in its arguments. */

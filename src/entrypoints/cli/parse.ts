@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { auditCommand } from './commands/audit.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
+import { claimsCommand } from './commands/claims.ts';
 import { configCommand } from './commands/config.ts';
 import { copyCommand } from './commands/copy.ts';
 import { drillCommand } from './commands/drill.ts';
@@ -48,6 +49,7 @@ function buildCommand(
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
     logCommand(program, output),
+    claimsCommand(program, output, onVerdict),
     backupCommand(program, output),
     restoreCommand(program, output),
     copyCommand(program, output),

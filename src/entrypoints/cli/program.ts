@@ -6,13 +6,20 @@ export type Program = {
   /** Runs the service; the options override the configuration. Resolves when the service has stopped normally. */
   serve(options: ServeOptions): Promise<void>;
   /** Serves as one of the workers of a service, on the installation that the primary process names. */
-  work(installation: {
+  work(worker: {
     kind: 'bundled' | 'external';
     schema: string;
     identity: string;
+    /** Its number among the workers, from 0. A worker that replaces it gets the same. */
+    slot: number;
   }): Promise<void>;
-  /** Migrates the database. Resolves to the schema, and the names of the applied migrations in order. */
-  migrate(options: MigrateOptions): Promise<{ schema: string; applied: string[] }>;
+  /**
+   * Migrates the database. Resolves to the schema, the names of the applied migrations in order, and those that only
+   * `finish` applies.
+   */
+  migrate(
+    options: MigrateOptions,
+  ): Promise<{ schema: string; applied: string[]; unfinished: string[] }>;
   /** The scenarios of a drill, each with a description. */
   scenarios: Readonly<Record<string, string>>;
   /** Runs a crowd of clients against a service. Resolves to the verdict on the answers that they got. */
@@ -21,6 +28,11 @@ export type Program = {
   audit(options: AuditArguments, output: Output): Promise<Verdict>;
   /** Prints the operator log of a running service. */
   log(options: LogOptions, output: Output): Promise<void>;
+  /**
+   * Shows or changes one claim of a running service. Resolves to `unknown` when the claim may have changed. Rejects when the
+   * service refuses the call.
+   */
+  claims(options: ClaimsArguments, output: Output): Promise<Verdict>;
   /** Writes the bundled database into a file. */
   backup(options: BackupArguments, output: Output): Promise<void>;
   /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
@@ -37,9 +49,9 @@ export type Program = {
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
 
 /** The options of `migrate`. */
-export type MigrateOptions = { newInstallation?: boolean };
+export type MigrateOptions = { newInstallation?: boolean; finish?: boolean };
 
-/** The verdict on a history; `unknown` when it shows too little to pass. */
+/** The verdict on a history, or on a call; `unknown` when too little is known to pass. */
 export type Verdict = 'passed' | 'failed' | 'unknown';
 
 /** The arguments of `drill`. The defaults depend on the scenario. */
@@ -83,6 +95,28 @@ export type LogOptions = {
   limit: number;
   json?: boolean;
 };
+
+/** What `claims` does with a claim. */
+export const claimCalls = ['show', 'confirm', 'release', 'redeem'] as const;
+
+/** The arguments of `claims`. */
+export type ClaimsArguments = {
+  call: (typeof claimCalls)[number];
+  coupon: string;
+  user: string;
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  /** By default the live claim of the user, else the last one. */
+  claimId?: string;
+  /** Only for `release`. */
+  reason?: string;
+  /** Only for `release`: the user can never claim the coupon again. */
+  final?: boolean;
+  /** Only for `redeem`; by default a new key. */
+  idempotencyKey?: string;
+  json?: boolean;
+};
+
 /** The arguments of `backup`. */
 export type BackupArguments = { file: string; force?: boolean };
 

@@ -28,6 +28,7 @@ const claimers = ['claim', 'claim-next', 'admin', 'admin-next'];
 it.each<[AccessRule, string[]]>([
   ['public', ['anonymous', ...claimers, 'viewer']],
   ['claim', claimers],
+  ['change-claim', claimers],
   ['claim-or-view', [...claimers, 'viewer']],
   ['view', ['admin', 'admin-next', 'viewer']],
   ['admin', ['admin', 'admin-next']],

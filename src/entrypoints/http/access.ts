@@ -7,15 +7,16 @@ import type { HttpApp } from './http-app.ts';
 
 /**
  * Who may call a route. A rule lets every caller through while the service has no key for it: the claim key for claims,
- * the admin key for all else.
+ * either key for changes of claims, the admin key for all else.
  *
  * - `public`: every caller.
  * - `claim`: callers with the claim key or the admin key. For claims.
+ * - `change-claim`: the same callers. For confirming, releasing and redeeming; not for every release.
  * - `claim-or-view`: these, and callers with the viewer key. For reading one user's claim.
  * - `view`: callers with the viewer key or the admin key. For lists, exports and metrics, which change nothing.
  * - `admin`: callers with the admin key. For all that creates or changes.
  */
-export type AccessRule = 'public' | 'claim' | 'claim-or-view' | 'view' | 'admin';
+export type AccessRule = 'public' | 'claim' | 'change-claim' | 'claim-or-view' | 'view' | 'admin';
 
 type KeyRule = Exclude<AccessRule, 'public'>;
 
@@ -36,22 +37,26 @@ export type Access = {
   refusalOf(rule: KeyRule, request: FastifyRequest): 'unauthorized' | 'forbidden' | undefined;
   /** Whether a request may see what lists and exports show. */
   mayView(request: FastifyRequest): boolean;
+  /** Whether a request may do what is for operators. The access rule of the route has let the request through. */
+  mayAdminister(request: FastifyRequest): boolean;
   /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
   actorOf(request: FastifyRequest): Actor;
 };
 
-/** A rule applies while this key is set. */
-const keyOfRule: Record<KeyRule, keyof ApiKeys> = {
-  claim: 'claimApiKey',
-  'claim-or-view': 'claimApiKey',
-  view: 'adminApiKey',
-  admin: 'adminApiKey',
+/** A rule applies while one of these keys is set. */
+const keysOfRule: Record<KeyRule, readonly (keyof ApiKeys)[]> = {
+  claim: ['claimApiKey'],
+  'change-claim': ['claimApiKey', 'adminApiKey'],
+  'claim-or-view': ['claimApiKey'],
+  view: ['adminApiKey'],
+  admin: ['adminApiKey'],
 };
 
 const claimers: readonly Caller[] = ['claim', 'claim-next', 'admin', 'admin-next'];
 const admins: readonly Caller[] = ['admin', 'admin-next'];
 const allowedCallers: Record<KeyRule, readonly Caller[]> = {
   claim: claimers,
+  'change-claim': claimers,
   'claim-or-view': [...claimers, 'viewer'],
   view: [...admins, 'viewer'],
   admin: admins,
@@ -61,7 +66,8 @@ const allowedCallers: Record<KeyRule, readonly Caller[]> = {
 export function accessWith(keys: () => ApiKeys): Access {
   const findKey = keyFinder(keys);
   const refusalOf: Access['refusalOf'] = (rule, request) => {
-    if (keys()[keyOfRule[rule]] === undefined) return undefined;
+    const current = keys();
+    if (keysOfRule[rule].every((name) => current[name] === undefined)) return undefined;
     const caller = findKey(request.headers.authorization);
     if (caller === 'anonymous') return 'unauthorized';
     request.caller = caller;
@@ -70,6 +76,7 @@ export function accessWith(keys: () => ApiKeys): Access {
   return {
     refusalOf,
     mayView: (request) => refusalOf('view', request) === undefined,
+    mayAdminister: ({ caller }) => keys().adminApiKey === undefined || admins.includes(caller),
     actorOf({ caller }) {
       return caller === 'admin' || caller === 'admin-next' ? caller : 'anonymous';
     },
@@ -86,6 +93,7 @@ const keyWhereSet = [{ key: [] }, {}];
 export function enforceAccess(app: HttpApp, access: Access): void {
   const guards: Record<KeyRule, onRequestHookHandler> = {
     claim: guardOf('claim', access),
+    'change-claim': guardOf('change-claim', access),
     'claim-or-view': guardOf('claim-or-view', access),
     view: guardOf('view', access),
     admin: guardOf('admin', access),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from './route.ts';
 import { addStockRoute } from './routes/add-stock.ts';
+import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   addStockRoute,
   listClaimsRoute,
   findClaimRoute,
+  changeClaimRoute,
   listUserClaimsRoute,
   listOperatorLogRoute,
   healthRoute,

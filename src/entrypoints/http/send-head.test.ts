@@ -69,7 +69,7 @@ const dependencies: HttpDependencies = {
   addStock: answers('add stock', undefined),
   readClaims: {
     ...readClaims,
-    exportAll: async (name) => untilEnd(await readClaims.exportAll(name)),
+    exportAll: async (query) => untilEnd(await readClaims.exportAll(query)),
   },
   changeClaim: answers('change a claim', undefined),
   readOperatorLog: answers('read the operator log', { entries: [], next: undefined }),

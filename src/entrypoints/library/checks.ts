@@ -2,11 +2,34 @@
 /** Checks what a host passes, by the rules of the HTTP API. Each check throws an `AppError`, `invalid_request`. */
 import { Ajv } from 'ajv';
 import { type TProperties, Type } from 'typebox';
-import type { ClaimCommand } from '../../core/claims/claim.ts';
+import {
+  type ChangeClaimCommand,
+  type ClaimCommand,
+  claimStates,
+} from '../../core/claims/claim.ts';
+import type { CouponClaimQuery } from '../../core/claims/ports.ts';
 import { amountMax } from '../../core/coupons/coupon.ts';
-import type { CouponChange, NewCoupon } from '../../core/coupons/ports.ts';
+import type {
+  CouponChange,
+  CouponTexts,
+  FixedMembers,
+  NewCoupon,
+} from '../../core/coupons/ports.ts';
 import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
-import { idempotencyKeyRule, pathTextRule, textRule, unitsRule } from '../../core/input-rules.ts';
+import {
+  claimsPerUserRule,
+  descriptionRule,
+  holdSecondsRule,
+  idempotencyKeyRule,
+  pathTextRule,
+  pauseReasonRule,
+  releaseReasonRule,
+  stockLowAtRule,
+  textRule,
+  titleRule,
+  unitsRule,
+  uuidRule,
+} from '../../core/input-rules.ts';
 import { unknownNames } from '../../core/unknown-names.ts';
 import { definedMembers } from './defined-members.ts';
 
@@ -17,6 +40,12 @@ const UserId = Type.String(pathTextRule);
 const HolderId = Type.String(textRule);
 const Units = Type.Integer(unitsRule);
 const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
+const ClaimId = Type.Optional(Type.String(uuidRule));
+const textsOfCoupon = {
+  title: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...titleRule })),
+  description: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...descriptionRule })),
+  pauseReason: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...pauseReasonRule })),
+};
 const text = 'must be a text of 1 to 255 characters without control characters';
 const units = `must be a whole number from 1 to ${amountMax}`;
 const pageMax = 1000;
@@ -31,19 +60,38 @@ const allowedIn: Record<string, string> = {
   idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
   paused: 'must be true or false',
   archived: 'must be true or false',
+  holdSeconds: `must be a whole number from 1 to ${holdSecondsRule.maximum}, or null`,
+  claimsPerUserMax: `must be a whole number from 1 to ${claimsPerUserRule.maximum}`,
+  stockLowAt: `must be a whole number from 0 to ${amountMax}, or null`,
+  title: 'must be a text of at most 120 characters without control characters, or null',
+  description:
+    'must be a text of at most 2000 characters without control characters but tabs and line breaks, or null',
+  pauseReason: `${text}, or null`,
   afterPosition: `must be a whole number from 0 to ${amountMax}`,
   limit: `must be a whole number from 1 to ${pageMax}`,
+  states: `must be a list of ${claimStates.join(', ')}`,
+  claimId: 'must be a UUID',
+  reason: `${text}, and not expired or saga`,
+  final: 'must be true or false',
 };
 
-const ajv = new Ajv({ allErrors: true });
+const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 
 // `checkWindow` checks these, since JSON Schema has no Date.
 const windowMembers = ['opensAt', 'closesAt'];
 const addUnits = 'cannot be changed here; add units with addStock';
+const isFixed = 'cannot be changed; it is fixed when the coupon is created';
 const asUnits = 'is unknown; give the units to add as `units`';
 
 const assertNewCoupon = assertion(
-  { name: NewCouponName, amount: Units },
+  {
+    name: NewCouponName,
+    amount: Units,
+    holdSeconds: Type.Optional(Type.Unsafe({ type: ['integer', 'null'], ...holdSecondsRule })),
+    claimsPerUserMax: Type.Optional(Type.Integer(claimsPerUserRule)),
+    stockLowAt: Type.Optional(Type.Unsafe({ type: ['integer', 'null'], ...stockLowAtRule })),
+    ...textsOfCoupon,
+  },
   { alsoKnown: windowMembers },
 );
 const assertName = assertion({ name: CouponName });
@@ -55,10 +103,17 @@ const assertClaim = assertion({
 });
 const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion(
-  { paused: Type.Optional(Type.Boolean()), archived: Type.Optional(Type.Boolean()) },
+  {
+    paused: Type.Optional(Type.Boolean()),
+    archived: Type.Optional(Type.Boolean()),
+    ...textsOfCoupon,
+  },
   {
     alsoKnown: windowMembers,
-    instead: { name: 'cannot be changed', amount: addUnits, units: addUnits },
+    instead: {
+      ...{ name: 'cannot be changed', amount: addUnits, units: addUnits },
+      ...{ holdSeconds: isFixed, claimsPerUserMax: isFixed, stockLowAt: isFixed },
+    },
   },
 );
 const assertAddition = assertion(
@@ -70,18 +125,40 @@ const assertPage = assertion(
     couponName: CouponName,
     afterPosition: Type.Integer({ minimum: 0, maximum: amountMax }),
     limit: Type.Integer({ minimum: 1, maximum: pageMax }),
+    states: Type.Optional(Type.Array(Type.Enum([...claimStates]))),
   },
   {},
 );
+const claimToChange = { couponName: CouponName, userId: HolderId, claimId: ClaimId };
+const assertClaimChange = {
+  confirm: assertion(claimToChange, {}),
+  release: assertion(
+    {
+      ...claimToChange,
+      reason: Type.Optional(Type.String(releaseReasonRule)),
+      final: Type.Optional(Type.Boolean()),
+    },
+    {},
+  ),
+  redeem: assertion({ ...claimToChange, idempotencyKey: IdempotencyKey }, {}),
+};
 
 /** When a sale begins and ends; null: no limit. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
 
 /** The coupon to create. */
-export function checkNewCoupon(coupon: { name: string; amount: number } & Window): NewCoupon {
+export function checkNewCoupon(
+  coupon: { name: string; amount: number } & Window & FixedMembers & CouponTexts,
+): NewCoupon {
   assertNewCoupon(coupon);
+  const { name, amount, holdSeconds, claimsPerUserMax, stockLowAt } = coupon;
   const { opensAt = null, closesAt = null } = checkWindow(coupon);
-  return { name: coupon.name, amount: coupon.amount, opensAt, closesAt };
+  const fixed = { holdSeconds, claimsPerUserMax, stockLowAt };
+  return { name, amount, opensAt, closesAt, ...fixed, ...textsOf(coupon) };
+}
+
+function textsOf({ title, description, pauseReason }: CouponTexts): CouponTexts {
+  return { title, description, pauseReason };
 }
 
 /** The name of the coupon that a call is about. */
@@ -108,14 +185,14 @@ export function checkHolder(couponName: string, userId: string): void {
 
 /** The change to make. */
 export function checkChange(
-  change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
+  change: Window & CouponTexts & { paused?: boolean | undefined; archived?: boolean | undefined },
 ): CouponChange {
   assertChange(change);
-  const checked = { ...checkWindow(change), paused: change.paused, archived: change.archived };
+  const { paused, archived } = change;
+  const checked = { ...checkWindow(change), paused, archived, ...textsOf(change) };
   if (Object.values(checked).every((value) => value === undefined)) {
-    throw invalid([
-      { field: 'change', message: 'must have at least one of opensAt, closesAt, paused, archived' },
-    ]);
+    const message = `must have at least one of ${Object.keys(checked).join(', ')}`;
+    throw invalid([{ field: 'change', message }]);
   }
   return checked;
 }
@@ -131,14 +208,38 @@ export function checkAddition(addition: {
   return { name, units, idempotencyKey };
 }
 
-/** The page to read. */
-export function checkPage(query: {
+/** The claim that a host confirms, releases or redeems, and how. */
+export type ClaimToChange = {
   couponName: string;
-  afterPosition?: number | undefined;
-  limit?: number | undefined;
-}): { couponName: string; afterPosition: number; limit: number } {
-  const { couponName, afterPosition = 0, limit = 100 } = query;
-  const page = { couponName, afterPosition, limit };
+  userId: string;
+  claimId?: string | undefined;
+  reason?: string | undefined;
+  final?: boolean | undefined;
+  idempotencyKey?: string | undefined;
+};
+
+/** The change of a claim to decide. A host may release what is confirmed. */
+export function checkClaimChange(
+  change: ChangeClaimCommand['change'],
+  given: ClaimToChange,
+): Omit<ChangeClaimCommand, 'by'> {
+  assertClaimChange[change](given);
+  const { couponName, userId, claimId, reason, final: isFinal = false, idempotencyKey } = given;
+  return {
+    ...{ change, couponName, userId, claimId: claimId?.toLowerCase(), idempotencyKey },
+    ...{ reason, isFinal, mayReleaseConfirmed: true },
+  };
+}
+
+/** The page to read. */
+export function checkPage(
+  query: Pick<CouponClaimQuery, 'couponName' | 'states'> & {
+    afterPosition?: number | undefined;
+    limit?: number | undefined;
+  },
+): CouponClaimQuery {
+  const { couponName, afterPosition = 0, limit = 100, states } = query;
+  const page = { couponName, afterPosition, limit, states };
   assertPage({ ...query, ...page });
   return page;
 }
@@ -146,7 +247,10 @@ export function checkPage(query: {
 /** The names that this package has for fields of the core and the database. */
 const hostNames: Record<string, string> = {
   ...{ user_id: 'userId', coupon_name: 'couponName', opens_at: 'opensAt', closes_at: 'closesAt' },
+  ...{ hold_seconds: 'holdSeconds', claims_per_user_max: 'claimsPerUserMax' },
+  ...{ stock_low_at: 'stockLowAt', pause_reason: 'pauseReason' },
   add: 'units',
+  claim_id: 'claimId',
 };
 
 /** Throws the fault again, with this package's names of its fields. */
@@ -155,7 +259,7 @@ export function inHostNames(error: unknown): never {
   throw invalid(
     error.fields.map(({ field, message }) => ({
       field: hostNames[field] ?? field,
-      message: message.replaceAll(/\b[a-z]+_[a-z]+\b/g, (name) => hostNames[name] ?? name),
+      message: message.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => hostNames[name] ?? name),
     })),
   );
 }

@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The engine as a host calls it: checks each argument, and returns outcomes and faults under the package's names. */
-import type { Claim, ClaimOutcome } from '../../core/claims/claim.ts';
+import type {
+  ChangeClaimOutcome,
+  Claim,
+  ClaimChange,
+  ClaimOutcome,
+  ClaimState,
+} from '../../core/claims/claim.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
+import type { CouponTexts, FixedMembers } from '../../core/coupons/ports.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
 import type { ActedBy } from '../../core/operator-log/operator-log.ts';
 import type { UseCases } from '../../core/use-cases.ts';
 import {
+  type ClaimToChange,
   checkAddition,
   checkChange,
   checkClaim,
+  checkClaimChange,
   checkCouponName,
   checkHolder,
   checkNewCoupon,
@@ -21,20 +30,25 @@ import {
 import { unknownStopOptions } from './options.ts';
 
 /**
- * A running engine. A claim returns its outcome, also when it is refused. Every failure is thrown as an `AppError` with
+ * A running engine. A claim returns its outcome, also when it is refused, and so does a change of a claim. Every failure is thrown as an `AppError` with
  * a `code`: after `outcome_unknown` and `internal` the call may have changed something, after all others it changed
  * nothing.
  */
 export type Firstcome = {
   /** Which crashes an acknowledged claim survives, as the database was at the start. */
   readonly durability: Durability;
-  /** Faults: `invalid_request`, `coupon_exists`, `unavailable`, `outcome_unknown`. */
+  /**
+   * A coupon with `holdSeconds` can be created once the upgrade of the database is finished. Faults: `invalid_request`,
+   * `coupon_exists`, `unavailable`, `outcome_unknown`.
+   */
   createCoupon(
     coupon: {
       name: string;
       /** Units, 1 to 2,147,483,647. */
       amount: number;
-    } & Window,
+    } & Window &
+      FixedMembers &
+      CouponTexts,
   ): Promise<CouponWithHolders>;
   /**
    * Takes one unit for the user, and resolves after the commit. With an idempotency key (1 to 255 visible ASCII
@@ -47,16 +61,48 @@ export type Firstcome = {
     idempotencyKey?: string | undefined;
   }): Promise<ClaimOutcome>;
   /**
+   * Confirms a reserved claim, which then no longer ends by itself. Send the id of the claim; without it the live claim is
+   * meant. Faults: those of `claim`; after `outcome_unknown`, call again.
+   */
+  confirm(claim: {
+    couponName: string;
+    userId: string;
+    claimId?: string | undefined;
+  }): Promise<ChangeClaimOutcome>;
+  /**
+   * Releases a claim that is reserved or confirmed; its unit is on sale again. `final`: the user can never claim this coupon
+   * again. For a sold out coupon it takes half a second. Faults: those of `claim`; after `outcome_unknown`, call again with
+   * the id of the claim.
+   */
+  release(claim: {
+    couponName: string;
+    userId: string;
+    claimId?: string | undefined;
+    /** Kept with the claim; 1 to 255 characters. */
+    reason?: string | undefined;
+    final?: boolean | undefined;
+  }): Promise<ChangeClaimOutcome>;
+  /**
+   * Redeems a confirmed claim, once. With an idempotency key the same call again gets the same claim. Faults: those of
+   * `claim`; after `outcome_unknown`, call again with the same key.
+   */
+  redeem(claim: {
+    couponName: string;
+    userId: string;
+    claimId?: string | undefined;
+    idempotencyKey?: string | undefined;
+  }): Promise<ChangeClaimOutcome>;
+  /**
    * The state at a moment after the call. Faults: `invalid_request`, `coupon_not_found`, `overloaded`, `unavailable`.
    */
   readCoupon(name: string): Promise<CouponWithHolders>;
   /**
-   * Members left out stay as they are; null removes a limit. An archived coupon is closed, whatever its window and
+   * Members left out stay as they are; null removes a limit or a text. An archived coupon is closed, whatever its window and
    * pause. Faults: those of `createCoupon`, and `coupon_not_found`.
    */
   changeCoupon(
     name: string,
-    change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
+    change: Window & CouponTexts & { paused?: boolean | undefined; archived?: boolean | undefined },
   ): Promise<CouponWithHolders>;
   /**
    * Adds units; with an idempotency key once, however often it is called. For a sold out coupon it takes half a second.
@@ -68,15 +114,23 @@ export type Firstcome = {
     units: number;
     idempotencyKey?: string | undefined;
   }): Promise<{ coupon: CouponWithHolders; replayed: boolean }>;
-  /** Faults: `invalid_request`, `coupon_not_found`, `claim_not_found`, `unavailable`. */
+  /**
+   * The live claim of the user. Faults: `invalid_request`, `coupon_not_found`, `unavailable`, and `claim_not_found`, with the
+   * last claim that was released as its `lastClaim`.
+   */
   findClaim(couponName: string, userId: string): Promise<Claim>;
-  /** A page of claims in order of position. Faults: `invalid_request`, `coupon_not_found`, `unavailable`. */
+  /**
+   * A page of claims in order of position. The next one begins after `walkedTo`, if it is there, else after the last claim.
+   * Faults: `invalid_request`, `coupon_not_found`, `unavailable`.
+   */
   listClaims(query: {
     couponName: string;
     /** The last position of the page before; 0 or undefined for the first page. */
     afterPosition?: number | undefined;
     /** 1 to 1,000, default 100. */
     limit?: number | undefined;
+    /** By default all but `released`. */
+    states?: readonly ClaimState[] | undefined;
   }): Promise<ClaimPage>;
   /**
    * Refuses further calls, answers waiting claims, and ends the connections that the pool has lent. Call it before the
@@ -106,11 +160,18 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
     if (stopped === undefined) return engine;
     throw new AppError('unavailable', { detail: 'the engine was stopped' });
   };
+  const changeWith = async (change: ClaimChange, claim: ClaimToChange) => {
+    const command = { ...checkClaimChange(change, claim), by: byHost };
+    return running().changeClaim(command).catch(inHostNames);
+  };
   return {
     durability: engine.durability,
     createCoupon: async (coupon) =>
       running().createCoupon(checkNewCoupon(coupon), byHost).catch(inHostNames),
     claim: async (command) => claimWith(running(), command),
+    confirm: (claim) => changeWith('confirm', claim),
+    release: (claim) => changeWith('release', claim),
+    redeem: (claim) => changeWith('redeem', claim),
     readCoupon: async (name) => running().readCoupons.read(checkCouponName(name)),
     changeCoupon: async (name, change) =>
       running().changeCoupon(checkCouponName(name), checkChange(change), byHost).catch(inHostNames),

@@ -1,14 +1,23 @@
--- Reads a page of a coupon's claims, after position $2 and in order of position. Positions may have gaps. Returns no row if
--- there is no such coupon, and one row of nulls if it has no claim after that position.
--- Locks: none. Indexes: coupons_name_unique, claims_one_per_position.
-select page.claim_id, page.user_id, page.position, page.claimed_at
+-- Reads a page of a coupon's live claims, after position $2 and in order of position. Positions may have gaps. Returns no
+-- row if there is no such coupon, and one row of nulls if it has no live claim after that position.
+-- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, redemptions_one_per_user.
+select page.*
 from coupons
 left join lateral (
-  select claims.claim_id, claims.user_id, claims.position, claims.claimed_at
-  from claims
-  where claims.coupon_id = coupons.id and claims.position > $2::integer
-  order by claims.position
-  limit $3::integer
+  select live.*, redeemed.redeemed_at, null::timestamptz as released_at, null::text as reason
+  from (
+    select claims.claim_id, claims.user_id, claims.position, claims.claimed_at, claims.expires_at, claims.confirmed_at
+    from claims
+    where claims.coupon_id = coupons.id and claims.position > $2::integer
+    order by claims.position
+    limit $3::integer
+  ) live
+  -- The limit keeps this a look-up by the primary key.
+  left join lateral (
+    select redemptions.redeemed_at from redemptions
+    where redemptions.coupon_id = coupons.id and redemptions.user_id = live.user_id
+    limit 1
+  ) redeemed on true
 ) page on true
 where require_primary() and coupons.name = $1::text
 order by page.position

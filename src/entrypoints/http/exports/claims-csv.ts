@@ -14,6 +14,10 @@ const columns: readonly Column[] = [
   { name: 'claim_id', in: ({ claimId }) => claimId },
   { name: 'claimed_at', in: ({ claimedAt }) => claimedAt },
   { name: 'coupon_name', in: ({ couponName }) => couponName },
+  { name: 'state', in: ({ state }) => state },
+  { name: 'expires_at', in: ({ expiresAt = '' }) => expiresAt },
+  { name: 'released_at', in: ({ releasedAt = '' }) => releasedAt },
+  { name: 'reason', in: ({ reason = '' }) => reason },
 ];
 
 /** Without this mark a spreadsheet reads UTF-8 as the encoding of its country. */

@@ -3,17 +3,22 @@
 import type { FastifyRequest, FastifySchema, FastifySchemaValidationError } from 'fastify';
 import type { AppError, FieldError } from '../../../core/errors.ts';
 import { unknownNames } from '../../../core/unknown-names.ts';
-import { allowedIn } from '../schemas/fields.ts';
+import { allowedIn, allowedInCall } from '../schemas/fields.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
 type Part = 'body' | 'params' | 'querystring' | 'headers';
+
+type CallSchema = FastifySchema & { operationId?: string };
 
 /** The schema of one part of a request. */
 type PartSchema = { properties?: Record<string, unknown>; required?: string[] };
 
 const addUnits = 'add units with POST /api/coupons/{name}/stock';
 const asAdd = 'is unknown; give the units to add as `add`';
+const asHeader = 'is unknown; send it as the header Idempotency-Key';
 const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
+
+const isFixed = 'cannot be changed; it is fixed when the coupon is created';
 
 /** Hints for unknown names that callers are likely to send, by `operationId`. */
 const insteadOf: Record<string, Record<string, string>> = {
@@ -22,12 +27,16 @@ const insteadOf: Record<string, Record<string, string>> = {
     amount: `cannot be changed here; ${addUnits}`,
     remaining_amount: `cannot be changed; ${addUnits}`,
     add: `is unknown here; ${addUnits}`,
+    hold_seconds: isFixed,
+    claims_per_user_max: isFixed,
+    stock_low_at: isFixed,
   },
   addStock: {
     amount: asAdd,
     units: asAdd,
-    idempotency_key: 'is unknown; send it as the header Idempotency-Key',
+    idempotency_key: asHeader,
   },
+  redeemClaim: { idempotency_key: asHeader },
   listCoupons: asCursor,
   listClaims: asCursor,
   listUserClaims: asCursor,
@@ -48,9 +57,9 @@ export function toInvalidRequest(
   for (const error of errors) {
     if (error.keyword === 'additionalProperties') continue;
     const field = fieldOf(error, context);
-    const message = isRepeated(given[field], context)
+    const message = isRepeated(given[field], partSchema.properties?.[field], context)
       ? 'must not be repeated'
-      : messageOf(error, given[field], field, partSchema);
+      : messageOf(error, given[field], field, schema, partSchema);
     fields.set(field, message);
   }
   const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties')
@@ -78,7 +87,7 @@ function unknownIn(
   context: Part,
   given: string[],
   { properties = {} }: PartSchema,
-  schema: FastifySchema & { operationId?: string },
+  schema: CallSchema,
 ): FieldError[] {
   const isQuery = context === 'querystring';
   return unknownNames({
@@ -97,15 +106,17 @@ function fieldOf(error: FastifySchemaValidationError, context: Part): string {
   return typeof missing === 'string' ? missing : context;
 }
 
-/** Whether a query parameter is repeated: the parser of the query then makes a list of its values. */
-function isRepeated(value: unknown, context: Part): boolean {
-  return context === 'querystring' && Array.isArray(value);
+/** Whether a query parameter is repeated that may not be: the parser of the query then makes a list of its values. */
+function isRepeated(value: unknown, property: unknown, context: Part): boolean {
+  const mayRepeat = isObject(property) && property.type === 'array';
+  return context === 'querystring' && Array.isArray(value) && !mayRepeat;
 }
 
 function messageOf(
   error: FastifySchemaValidationError,
   value: unknown,
   field: string,
+  { operationId = '' }: CallSchema,
   { properties = {}, required = [] }: PartSchema,
 ): string {
   // Only the schema of a change has this rule.
@@ -115,7 +126,7 @@ function messageOf(
   const isMissing = value === undefined || value === null || value === '';
   return isMissing && required.includes(field)
     ? 'is required'
-    : (allowedIn[field] ?? 'is not valid');
+    : (allowedInCall[operationId]?.[field] ?? allowedIn[field] ?? 'is not valid');
 }
 
 function isObject(input: unknown): input is Record<string, unknown> {

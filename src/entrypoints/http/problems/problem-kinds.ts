@@ -47,8 +47,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'forbidden',
     effect: 'none',
     meaning:
-      'The key is valid, but not for this call: only the admin key may change coupons, the viewer key only reads, and ' +
-      'the claim key only claims and reads single claims.',
+      'The key is valid, but not for this call: only the admin key may change coupons, release confirmed claims and make ' +
+      'a release final; the viewer key only reads; the claim key only claims, reads single claims, confirms, redeems, ' +
+      'and releases what is reserved.',
   },
   cross_origin: {
     status: 403,
@@ -79,7 +80,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Claim not found',
     error: 'claim not found',
     effect: 'none',
-    meaning: 'The user holds no claim of this coupon.',
+    meaning:
+      'The user holds no claim of this coupon. `last_claim` is the last one that was released, if there is one.',
   },
   route_not_found: {
     status: 404,
@@ -263,6 +265,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
       'The connection to the database was lost while it decided. Send the call again with the same ' +
-      '`Idempotency-Key`: that response is final. `claim_id` is the id of the claim, if it is stored.',
+      '`Idempotency-Key`: that response is final. `claim_id` is the id of the claim, if it is stored. A `confirm`, and a ' +
+      '`release` with `claim_id`, are sent again as they are.',
   },
 };

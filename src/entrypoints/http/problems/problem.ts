@@ -21,7 +21,7 @@ export type ProblemDetails = {
   code: ErrorCode;
   detail: string;
   fields?: FieldError[];
-  /** Members of single codes: `claim`, `opens_at`, `claim_id`. */
+  /** Members of single codes: `claim`, `last_claim`, `opens_at`, `claim_id`. */
   members?: Record<string, unknown>;
   retryAfterSeconds?: number;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError } from '../../../core/errors.ts';
+import { toClaimBody } from '../schemas/views.ts';
 import type { ProblemDetails } from './problem.ts';
 
 /** Turns a fault of the core or an error of Fastify into a problem. All that is neither is a bug: `internal`. */
@@ -10,6 +11,7 @@ export function toProblemDetails(error: unknown): ProblemDetails {
       detail: error.detail,
       fields: error.fields,
       ...(error.claimId !== undefined && { members: { claim_id: error.claimId } }),
+      ...(error.lastClaim && { members: { last_claim: toClaimBody(error.lastClaim) } }),
     };
   }
   const { code, statusCode } = error as { code?: string; statusCode?: number };

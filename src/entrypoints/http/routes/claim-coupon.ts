@@ -34,7 +34,9 @@ export const claimCouponRoute: Route = (app, { claimCoupon, newClaimId, claimRef
         summary: 'Claim one unit of a coupon for a user',
         description:
           'The response is sent after the commit. A repeat with the same `Idempotency-Key` gets the same response, with ' +
-          '`Idempotency-Replayed: true`; a repeat without a key is 409 with the claim that the user holds.',
+          '`Idempotency-Replayed: true`; a repeat without a key is 409 with the claim that the user holds. A coupon with ' +
+          '`hold_seconds` gives a `reserved` claim, which ends at `expires_at` unless it is confirmed. After that, and ' +
+          'after a release, the user can claim again, with a new key, up to `claims_per_user_max` times in all.',
         headers: IdempotencyKeyHeader,
         body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
         response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 409, 503) },
@@ -95,7 +97,7 @@ function sendOutcome(reply: FastifyReply, answer: ClaimOutcome) {
   }
 }
 
-/** Each member is written by name, since this runs for every claim that wins. */
+/** A claim that is not released. Each member is written by name, since this runs for every claim that wins. */
 function toWonBody(claim: Claim) {
   return {
     message: 'coupon claimed',
@@ -104,6 +106,10 @@ function toWonBody(claim: Claim) {
     user_id: claim.userId,
     position: claim.position,
     claimed_at: claim.claimedAt,
+    state: claim.state,
+    expires_at: claim.expiresAt,
+    confirmed_at: claim.confirmedAt,
+    redeemed_at: claim.redeemedAt,
   };
 }
 

@@ -13,7 +13,10 @@ export const findClaimRoute: Route = (app, { readClaims }) => {
       schema: {
         operationId: 'findClaim',
         tags: ['claims'],
-        summary: "Read one user's claim",
+        summary: "Read one user's live claim",
+        description:
+          'Past its `expires_at` a claim is `reserved` until it is released. The 404 of a user whose claims were all ' +
+          'released has the last one as `last_claim`.',
         params: ClaimParams,
         response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 503) },
       },

@@ -3,10 +3,19 @@ import { Readable } from 'node:stream';
 import accepts from 'accepts';
 import { Type } from 'typebox';
 import type { Claim } from '../../../core/claims/claim.ts';
+import { nextAfter } from '../../../core/claims/read-claims.ts';
 import { csvLines } from '../exports/claims-csv.ts';
 import { attachmentOf } from '../exports/content-disposition.ts';
 import type { Route } from '../route.ts';
-import { CouponParams, NextCursor, onlyObject, PageQuery } from '../schemas/fields.ts';
+import {
+  ClaimId,
+  CouponParams,
+  NextCursor,
+  onlyObject,
+  PageQuery,
+  Position,
+  StatesOfClaims,
+} from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { couponPath, toClaimBody } from '../schemas/views.ts';
@@ -19,6 +28,9 @@ const mediaTypes = { [csv]: `${csv}; charset=utf-8`, [ndjson]: ndjson };
 
 const ClaimsQuery = onlyObject({
   ...PageQuery.properties,
+  state: StatesOfClaims,
+  position: Type.Optional(Position),
+  claim_id: Type.Optional(ClaimId),
   for: Type.Optional(
     Type.Literal('spreadsheet', {
       description:
@@ -40,7 +52,8 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
         summary: 'List the claims of a coupon, in order of position',
         description:
           'With `Accept: text/csv` or `application/x-ndjson` all claims are streamed as a file. ' +
-          'New columns are only ever added at the end of the CSV lines. ' +
+          'New columns are only ever added at the end of the CSV lines. A page of one state, or of one `claim_id`, looks at ' +
+          'a limited number of claims, so it may be short or empty and still have a `next_cursor`. ' +
           'Unknown query parameters are refused.',
         params: CouponParams,
         querystring: ClaimsQuery,
@@ -71,7 +84,9 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
     async (request, reply) => {
       const { name } = request.params;
       const { limit = pageLimitDefault, cursor, for: use = 'program' } = request.query;
+      const { state: states, position, claim_id: claimId } = request.query;
       const afterPosition = positionOf(cursor);
+      const wanted = { couponName: name, states, position, claimId };
       const accepted = accepts(request.raw).types(['application/json', csv, ndjson]);
       const exported = use === 'spreadsheet' ? csv : accepted;
       const isExport = exported === csv || exported === ndjson;
@@ -82,18 +97,18 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
         return sendHead(reply, type);
       }
       if (isExport) {
-        const pages = await readClaims.exportAll(name);
+        const pages = await readClaims.exportAll(wanted);
         const lines = exported === csv ? csvLines(pages, use) : jsonLines(pages);
         reply.header('Content-Disposition', attachmentOf(name, extensions[exported]));
         // Fastify sends a stream as it is; the schema has the type of its text.
         return reply.type(type).send(Readable.from(lines) as unknown as string);
       }
       reply.header('Content-Type', type);
-      const page = await readClaims.list({ couponName: name, afterPosition, limit });
-      const last = page.claims.at(-1);
-      const next = page.more && last !== undefined ? String(last.position) : null;
+      const page = await readClaims.list({ ...wanted, afterPosition, limit });
+      const next = nextAfter(page)?.toString() ?? null;
       if (next !== null) {
-        linkNextPage(reply, { path: `${couponPath(name)}/claims`, limit, cursor: next });
+        const filters = { state: states, position, claim_id: claimId };
+        linkNextPage(reply, { path: `${couponPath(name)}/claims`, limit, cursor: next, filters });
       }
       return reply.send({ claims: page.claims.map(toClaimBody), next_cursor: next });
     },

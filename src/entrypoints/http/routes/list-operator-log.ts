@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import { claimStates } from '../../../core/claims/claim.ts';
 import {
   actors,
   type LogPosition,
@@ -7,7 +8,19 @@ import {
   operatorActions,
 } from '../../../core/operator-log/operator-log.ts';
 import type { Route } from '../route.ts';
-import { cursorOf, NextCursor, onlyObject, pageParameters, WindowTime } from '../schemas/fields.ts';
+import {
+  ClaimsPerUserMax,
+  cursorOf,
+  Description,
+  HoldSeconds,
+  NextCursor,
+  onlyObject,
+  PauseReason,
+  pageParameters,
+  StockLowAt,
+  Title,
+  WindowTime,
+} from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
@@ -19,7 +32,30 @@ const loggedCoupon = {
   closes_at: WindowTime,
   paused: Type.Boolean(),
   archived: Type.Boolean(),
+  hold_seconds: Type.Optional(HoldSeconds),
+  claims_per_user_max: Type.Optional(ClaimsPerUserMax),
+  stock_low_at: Type.Optional(StockLowAt),
+  title: Type.Optional(Title),
+  description: Type.Optional(Description),
+  pause_reason: Type.Optional(PauseReason),
 };
+const LoggedCoupon = Type.Object(loggedCoupon);
+const time = Type.String({ format: 'date-time' });
+const LoggedClaim = Type.Object(
+  {
+    claim_id: Type.String({ format: 'uuid' }),
+    user_id: Type.String(),
+    position: Type.Integer(),
+    claimed_at: time,
+    state: Type.Enum([...claimStates]),
+    expires_at: Type.Optional(time),
+    confirmed_at: Type.Optional(time),
+    released_at: Type.Optional(time),
+    reason: Type.Optional(Type.String()),
+    final: Type.Optional(Type.Boolean()),
+  },
+  { description: 'With `release_claim`.' },
+);
 const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
 const Entry = Type.Object({
@@ -30,8 +66,8 @@ const Entry = Type.Object({
   }),
   action: Type.Enum([...operatorActions]),
   coupon_name: Type.String(),
-  before: Type.Union([Type.Object(loggedCoupon), Type.Null()]),
-  after: Type.Object(loggedCoupon),
+  before: Type.Union([LoggedCoupon, LoggedClaim, Type.Null()]),
+  after: Type.Union([LoggedCoupon, LoggedClaim]),
   reason: TextOrNull,
   request_id: TextOrNull,
 });
@@ -48,7 +84,8 @@ export const listOperatorLogRoute: Route = (app, { readOperatorLog }) => {
         summary: 'List what operators created and changed, the newest first',
         description:
           'An entry is written in the transaction of its change and never changed. Refused and repeated calls, and ' +
-          'changes that leave a coupon as it was, have none. Unknown query parameters are refused.',
+          'changes that leave a coupon as it was, have none. Of claims there are the releases that only an operator may ' +
+          'make: of a confirmed claim, and final ones. Unknown query parameters are refused.',
         querystring: onlyObject({
           limit: pageParameters.limit,
           cursor: cursorOf('^[0-9]{1,18}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),

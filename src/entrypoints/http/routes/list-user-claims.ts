@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import type { Route } from '../route.ts';
-import { HolderId, NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
+import {
+  cursorOf,
+  HolderId,
+  NextCursor,
+  onlyObject,
+  pageParameters,
+  StatesOfClaims,
+} from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
@@ -18,9 +25,15 @@ export const listUserClaimsRoute: Route = (app, { readClaims }) => {
         tags: ['claims'],
         summary: 'List the claims of a user over all coupons, in order of their creation',
         description:
-          'Archived coupons count too. A page looks at a limited number of coupons, so it may be short or empty and still ' +
+          'The claims of one coupon are in order of position. Archived coupons count too. A page looks at a limited number of coupons, so it may be short or empty and still ' +
           'have a `next_cursor`. Unknown query parameters are refused.',
-        querystring: onlyObject({ user_id: HolderId, ...pageParameters }),
+        querystring: onlyObject({
+          user_id: HolderId,
+          state: StatesOfClaims,
+          limit: pageParameters.limit,
+          // The id of a coupon, after which the page begins, or after its claim at a position.
+          cursor: cursorOf('^[0-9]{1,18}(?:-[0-9]{1,10})?$'),
+        }),
         response: {
           200: Type.Object({ claims: Type.Array(ref(ClaimBody)), next_cursor: NextCursor }),
           ...problemResponses(400, 401, 403, 503),
@@ -28,11 +41,11 @@ export const listUserClaimsRoute: Route = (app, { readClaims }) => {
       },
     },
     async (request, reply) => {
-      const { user_id: userId, limit = pageLimitDefault, cursor } = request.query;
+      const { user_id: userId, state: states, limit = pageLimitDefault, cursor } = request.query;
       if (request.method === 'HEAD') return sendHead(reply, jsonType);
-      const { claims, next } = await readClaims.listOfUser({ userId, cursor, limit });
+      const { claims, next } = await readClaims.listOfUser({ userId, states, cursor, limit });
       if (next !== null) {
-        const filters = { user_id: userId };
+        const filters = { user_id: userId, state: states };
         linkNextPage(reply, { path: '/api/claims', limit, cursor: next, filters });
       }
       return { claims: claims.map(toClaimBody), next_cursor: next };

@@ -6,13 +6,14 @@ import { invalidRequest } from './validation.ts';
 /** The number of items in a page unless the caller sets `limit`. */
 export const pageLimitDefault = 100;
 
-/** Sets the `Link` to the next page, which repeats the `filters` of this one. */
+/** Sets the `Link` to the next page, which repeats the `filters` of this one; a list repeats its parameter. */
 export function linkNextPage(
   reply: FastifyReply,
   page: { path: string; limit: number; cursor: string; filters?: Record<string, unknown> },
 ): void {
   const parameters = { limit: page.limit, cursor: page.cursor, ...page.filters };
   const query = Object.entries(parameters)
+    .flatMap(([name, values]) => [values].flat().map((value) => [name, value] as const))
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
   reply.header('Link', `<${page.path}?${query.join('&')}>; rel="next"`);

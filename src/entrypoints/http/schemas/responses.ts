@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The bodies of responses. */
 import { type Static, type TSchema, Type } from 'typebox';
+import { claimStates } from '../../../core/claims/claim.ts';
 import { couponStates } from '../../../core/coupons/coupon.ts';
 import { errorCodes } from '../../../core/errors.ts';
 import { problemMediaType } from '../problems/problem.ts';
-import { WindowTime } from './fields.ts';
+import {
+  ClaimsPerUserMax,
+  Description,
+  HoldSeconds,
+  PauseReason,
+  StockLowAt,
+  Title,
+  WindowTime,
+} from './fields.ts';
 
 const couponFields = {
   name: Type.String(),
   amount: Type.Integer({ description: 'Units offered in total.' }),
-  remaining_amount: Type.Integer({ description: 'Units not yet claimed.' }),
+  remaining_amount: Type.Integer({ description: 'Units that no claim holds.' }),
   state: Type.Enum([...couponStates]),
   opens_at: WindowTime,
   closes_at: WindowTime,
@@ -17,6 +26,12 @@ const couponFields = {
   archived: Type.Boolean({
     description: 'An archived coupon is closed, whatever its window and pause.',
   }),
+  hold_seconds: HoldSeconds,
+  claims_per_user_max: ClaimsPerUserMax,
+  stock_low_at: StockLowAt,
+  title: Title,
+  description: Description,
+  pause_reason: PauseReason,
   claims_url: Type.String({ description: 'The path of the claims of this coupon.' }),
 };
 
@@ -40,6 +55,13 @@ export const CouponBody = Type.Object(
   { $id: 'Coupon' },
 );
 
+/** A time that is left out where it does not apply. */
+function optionalTime(description: string) {
+  return Type.Optional(
+    Type.Unsafe<string | undefined>({ type: 'string', format: 'date-time', description }),
+  );
+}
+
 /** A stored claim. */
 export const ClaimBody = Type.Object(
   {
@@ -52,6 +74,18 @@ export const ClaimBody = Type.Object(
       description: 'The number of the claim in the order of its coupon.',
     }),
     claimed_at: Type.String({ format: 'date-time' }),
+    state: Type.Enum([...claimStates]),
+    expires_at: optionalTime('When the hold ends; only while the claim is reserved.'),
+    confirmed_at: optionalTime('Only after a confirm.'),
+    redeemed_at: optionalTime('Only once it is redeemed.'),
+    released_at: optionalTime('Only once it is released.'),
+    reason: Type.Optional(
+      Type.Unsafe<string | undefined>({
+        type: 'string',
+        description:
+          'Why it was released: `expired` for a hold that ended, else as the caller said.',
+      }),
+    ),
   },
   { $id: 'Claim' },
 );
@@ -73,6 +107,7 @@ export const ProblemSchema = Type.Object(
       Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
     ),
     claim: Type.Optional(ref(ClaimBody)),
+    last_claim: Type.Optional(ref(ClaimBody)),
     claim_id: Type.Optional(Type.String()),
     opens_at: Type.Optional(Type.String()),
     trace_id: Type.Optional(

@@ -6,10 +6,13 @@ import type { TSchema } from 'typebox';
 import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
 import { sharedSchemas } from './responses.ts';
 
-/** Converts no types in bodies. Paths, queries and headers are text, so their values are converted to their types. */
+/**
+ * Converts no types in bodies. Paths, queries and headers are text, so their values are converted to their types; a query
+ * parameter that may be repeated and is not becomes a list of one value.
+ */
 export function validatorCompiler(): FastifySchemaCompiler<TSchema> {
   const strict = newAjv({ coerceTypes: false });
-  const loose = newAjv({ coerceTypes: true });
+  const loose = newAjv({ coerceTypes: 'array' });
   return ({ schema, httpPart }) => (httpPart === 'body' ? strict : loose).compile(schema);
 }
 
@@ -18,7 +21,7 @@ export function invalidRequest(fields: FieldError[]): AppError {
   return new AppError('invalid_request', { detail: detailOf(fields), fields });
 }
 
-function newAjv(options: { coerceTypes: boolean }): Ajv {
+function newAjv(options: { coerceTypes: false | 'array' }): Ajv {
   const ajv = new Ajv({
     ...options,
     // One response names every wrong field; the limit of the body bounds the work.

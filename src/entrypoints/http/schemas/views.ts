@@ -15,6 +15,12 @@ export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody
     closes_at: coupon.closesAt,
     paused: coupon.paused,
     archived: coupon.archived,
+    hold_seconds: coupon.holdSeconds,
+    claims_per_user_max: coupon.claimsPerUserMax,
+    stock_low_at: coupon.stockLowAt,
+    title: coupon.title,
+    description: coupon.description,
+    pause_reason: coupon.pauseReason,
     claims_url: `${couponPath(coupon.name)}/claims`,
   };
 }
@@ -30,7 +36,7 @@ export function toCouponBody(
   };
 }
 
-/** The body of a claim. */
+/** The body of a claim. Its serialization leaves out what is undefined. */
 export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
   return {
     claim_id: claim.claimId,
@@ -38,6 +44,12 @@ export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
     user_id: claim.userId,
     position: claim.position,
     claimed_at: claim.claimedAt,
+    state: claim.state,
+    expires_at: claim.expiresAt,
+    confirmed_at: claim.confirmedAt,
+    redeemed_at: claim.redeemedAt,
+    released_at: claim.releasedAt,
+    reason: claim.reason,
   };
 }
 

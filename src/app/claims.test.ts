@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../config.ts';
+import { StartError } from '../core/errors.ts';
+import type { ClaimsArguments } from '../entrypoints/cli/program.ts';
+import { callOnClaim } from './claims.ts';
+
+const id = '01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40';
+const adminKey = 'admin-key-of-thirty-two-characters!';
+const claimKey = 'claim-key-of-thirty-two-characters!';
+
+const reserved = {
+  ...{ claim_id: id, coupon_name: 'SALE " ', user_id: 'a/b', position: 17 },
+  ...{ claimed_at: '2030-01-31T18:00:00.000000Z', state: 'reserved' },
+  expires_at: '2030-01-31T18:10:00.000000Z',
+};
+const released = {
+  ...{ claim_id: id, state: 'released', reason: 'expired' },
+  released_at: '2030-01-31T18:10:00.000000Z',
+};
+
+type Reply = { status: number; body: object } | 'reset';
+type Seen = { line: string; key: string | undefined; body: string; idempotencyKey: unknown };
+
+let replies: Reply[] = [];
+let seen: Seen[] = [];
+let url: string;
+
+const service = http.createServer(async (request, response) => {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  const { authorization, 'idempotency-key': idempotencyKey } = request.headers;
+  seen.push({
+    ...{ line: `${request.method} ${request.url}`, key: authorization, body, idempotencyKey },
+  });
+  const reply = replies.shift();
+  if (reply === undefined || reply === 'reset') return request.socket.resetAndDestroy();
+  response.writeHead(reply.status).end(JSON.stringify(reply.body));
+});
+
+beforeAll(async () => {
+  await once(service.listen(0, '127.0.0.1'), 'listening');
+  url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+});
+
+beforeEach(() => {
+  seen = [];
+});
+
+afterAll(() => {
+  service.close();
+});
+
+/** Runs the command against these replies of the service. */
+async function run(
+  options: Partial<ClaimsArguments>,
+  given: Reply[],
+  env: Record<string, string> = { ADMIN_API_KEY: adminKey },
+) {
+  replies = given;
+  const printed = { stdout: '', stderr: '' };
+  const output = {
+    stdout: (text: string) => {
+      printed.stdout += text;
+    },
+    stderr: (text: string) => {
+      printed.stderr += text;
+    },
+  };
+  const target = { call: 'show' as const, coupon: 'SALE " ', user: 'a/b', url };
+  const run = callOnClaim(loadConfig(env), { ...target, ...options }, output);
+  const verdict = await run.catch((error: unknown) => {
+    if (error instanceof StartError) return error.message;
+    throw error;
+  });
+  return { verdict, ...printed };
+}
+
+const found: Reply = { status: 200, body: reserved };
+const problem = (code: string, more: object = {}): Reply => ({
+  ...{ status: 409, body: { code, detail: `the detail of ${code}`, ...more } },
+});
+
+describe('firstcome claims', () => {
+  it('shows each member of the claim in a line, and quotes the texts of callers', async () => {
+    expect(await run({}, [found])).toEqual({
+      ...{ verdict: 'passed', stderr: '' },
+      stdout: [
+        `claim_id     ${id}`,
+        'coupon_name  "SALE \\" "',
+        'user_id      "a/b"',
+        'position     17',
+        'claimed_at   2030-01-31T18:00:00.000000Z',
+        'state        reserved',
+        'expires_at   2030-01-31T18:10:00.000000Z',
+        '',
+      ].join('\n'),
+    });
+    expect(seen).toMatchObject([
+      { line: 'GET /api/coupons/SALE%20%22%20/claims/a%2Fb', key: `Bearer ${adminKey}` },
+    ]);
+  });
+
+  it('sends the claim key where no admin key is set, and none where neither is', async () => {
+    await run({}, [found], { CLAIM_API_KEY: claimKey });
+    await run({}, [found], {});
+    expect(seen.map(({ key }) => key)).toEqual([`Bearer ${claimKey}`, undefined]);
+  });
+
+  it('changes the claim that it has read, so that a repeat changes no newer one', async () => {
+    const after: Reply = { status: 200, body: { ...released, reason: 'paid late' } };
+    const options = { call: 'release', reason: 'paid late', final: true } as const;
+    const { verdict, stdout } = await run(options, [found, after]);
+    expect(verdict).toBe('passed');
+    expect(stdout).toContain('state        released\n');
+    expect(stdout).toContain('reason       "paid late"\n');
+    expect(seen[1]?.line).toBe('POST /api/coupons/SALE%20%22%20/claims/a%2Fb/release');
+    expect(JSON.parse(seen[1]?.body ?? '')).toEqual({
+      ...{ claim_id: id, reason: 'paid late', final: true },
+    });
+    expect(seen[1]?.idempotencyKey).toBeUndefined();
+  });
+
+  it('changes the last claim of a user without a live one', async () => {
+    const none = problem('claim_not_found', { last_claim: released });
+    await run({ call: 'release' }, [none, { status: 200, body: released }]);
+    expect(JSON.parse(seen[1]?.body ?? '')).toEqual({ claim_id: id });
+  });
+
+  it('redeems with the key that it was given, or with a new one', async () => {
+    await run({ call: 'redeem', claimId: 'x' }, [found, found]);
+    await run({ call: 'redeem', idempotencyKey: 'till 7' }, [found, found]);
+    const [, first, , second] = seen;
+    expect(JSON.parse(first?.body ?? '')).toEqual({ claim_id: 'x' });
+    expect(first?.idempotencyKey).toMatch(/^[0-9a-f-]{36}$/);
+    expect(second?.idempotencyKey).toBe('till 7');
+  });
+
+  it.each([[problem('outcome_unknown')], ['reset' as const]])(
+    'says how to repeat a change whose answer was lost (%j)',
+    async (lost) => {
+      const options = { call: 'redeem', idempotencyKey: 'till-7' } as const;
+      const { verdict, stderr } = await run(options, [found, lost]);
+      expect(verdict).toBe('unknown');
+      expect(stderr).toBe(
+        'firstcome: the answer was lost, and the claim may have changed\n' +
+          `Run the command again with --claim-id ${id} --idempotency-key till-7\n`,
+      );
+    },
+  );
+
+  it.each<[string, Partial<ClaimsArguments>, Reply[], string]>([
+    ['a lost answer to a read', {}, ['reset'], 'does not answer\nStart it, or set its address'],
+    ['no service', { url: 'http://127.0.0.1:1' }, [], 'does not answer'],
+    ['a wrong URL', { url: 'ftp://user:secret@host' }, [], 'must be http://host:port'],
+    ['another service', {}, [{ status: 200, body: {} }], 'is no firstcome (200)'],
+    ['a wrong key', {}, [problem('unauthorized')], 'Set ADMIN_API_KEY or CLAIM_API_KEY'],
+    ['an unknown coupon', {}, [problem('coupon_not_found')], 'there is no coupon "SALE \\" "'],
+    ['no claim', { call: 'confirm' }, [problem('claim_not_found')], 'there is no live claim'],
+    [
+      ...(['a released claim', {}] as const),
+      [problem('claim_not_found', { last_claim: released })],
+      'The last one ended at 2030-01-31T18:10:00.000000Z: expired.',
+    ],
+    [
+      ...(['another claim', { call: 'confirm', claimId: 'x' }] as const),
+      [found, problem('claim_mismatch', { claim: reserved })],
+      `To confirm the live one, run it with --claim-id ${id}`,
+    ],
+    [
+      ...(['a claim that is reserved', { call: 'redeem' }] as const),
+      [found, problem('not_confirmed', { claim: reserved })],
+      'Confirm it first, with: firstcome claims confirm',
+    ],
+    [
+      ...(['a call for the admin key', { call: 'release' }] as const),
+      [found, problem('forbidden')],
+      'the detail of forbidden\nSet ADMIN_API_KEY to the admin key',
+    ],
+    [
+      ...(['a service that refuses it now', { call: 'release' }] as const),
+      [found, problem('unavailable')],
+      'the detail of unavailable (unavailable)',
+    ],
+  ])('says what to do with %s', async (_, options, given, message) => {
+    const { verdict, stdout } = await run(options, given);
+    expect(verdict).toContain(message);
+    expect(verdict).not.toContain('secret');
+    expect(stdout).toBe('');
+  });
+
+  it('prints the body of the answer as JSON, also of a refusal', async () => {
+    expect((await run({ json: true }, [found])).stdout).toBe(`${JSON.stringify(reserved)}\n`);
+    const refused = await run({ json: true }, [problem('coupon_not_found')]);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ code: 'coupon_not_found' });
+    expect(refused.verdict).toContain('there is no coupon');
+  });
+});

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { ChangeClaimOutcome, ClaimChange } from '../../../core/claims/claim.ts';
+import { sendProblem } from '../problems/problem.ts';
+import type { Route } from '../route.ts';
+import {
+  ClaimId,
+  ClaimParams,
+  IdempotencyKeyHeader,
+  NoQuery,
+  onlyObject,
+  ReleaseReason,
+} from '../schemas/fields.ts';
+import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { toClaimBody } from '../schemas/views.ts';
+
+const claimId = {
+  claim_id: Type.Optional(
+    Type.Unsafe<string>({
+      ...ClaimId,
+      description:
+        'The claim to change. Clients always send it; without it the live claim is meant.',
+    }),
+  ),
+};
+const OnlyClaimId = onlyObject(claimId);
+const Release = onlyObject({
+  ...claimId,
+  reason: Type.Optional(ReleaseReason),
+  final: Type.Optional(
+    Type.Boolean({ description: 'The user can never claim this coupon again. For the admin key.' }),
+  ),
+});
+
+const ofEachCall = {
+  tags: ['claims'],
+  params: ClaimParams,
+  querystring: NoQuery,
+  response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 409, 503) },
+};
+const config = { access: 'change-claim' } as const;
+
+/** What the three calls have in ofEachCall once their schemas have accepted them. */
+type Call = {
+  params: { name: string; user_id: string };
+  body: { claim_id?: string; reason?: string; final?: boolean };
+  key?: string | undefined;
+};
+
+/** `POST /api/coupons/{name}/claims/{user_id}/{confirm|release|redeem}`: changes one user's claim. */
+export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
+  const answer = async (
+    change: ClaimChange,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { params, body, key }: Call,
+  ) => {
+    const outcome = await changeClaim({
+      change,
+      couponName: params.name,
+      userId: params.user_id,
+      claimId: body.claim_id?.toLowerCase(),
+      idempotencyKey: key,
+      reason: body.reason,
+      isFinal: body.final === true,
+      mayReleaseConfirmed: access.mayAdminister(request),
+      by: { actor: access.actorOf(request), requestId: request.id },
+    });
+    return sendOutcome(reply, outcome);
+  };
+
+  app.post(
+    '/api/coupons/:name/claims/:user_id/confirm',
+    {
+      config,
+      schema: {
+        ...ofEachCall,
+        operationId: 'confirmClaim',
+        summary: 'Confirm a reserved claim',
+        description:
+          'The claim no longer ends by itself. A claim that is confirmed already is returned as it is. The body may be ' +
+          'absent.',
+        body: OnlyClaimId,
+      },
+    },
+    (request, reply) => answer('confirm', request, reply, request),
+  );
+  app.post(
+    '/api/coupons/:name/claims/:user_id/release',
+    {
+      config,
+      schema: {
+        ...ofEachCall,
+        operationId: 'releaseClaim',
+        summary: 'Release a claim',
+        description:
+          'The unit is on sale again, and the position is never given again. The claim key releases what is reserved, the ' +
+          'admin key also what is confirmed. A claim that is released already is returned as it is. If the coupon is ' +
+          'sold out, the call takes about half a second: the unit returns once no process refuses claims from its ' +
+          'sold-out cache. The body may be absent.',
+        body: Release,
+      },
+    },
+    (request, reply) => answer('release', request, reply, request),
+  );
+  app.post(
+    '/api/coupons/:name/claims/:user_id/redeem',
+    {
+      config,
+      schema: {
+        ...ofEachCall,
+        operationId: 'redeemClaim',
+        summary: 'Redeem a confirmed claim, once',
+        description:
+          'A repeat with the same `Idempotency-Key` gets the same response, with `Idempotency-Replayed: true`; any other ' +
+          'repeat is 409 `already_redeemed`. The body may be absent.',
+        headers: IdempotencyKeyHeader,
+        body: OnlyClaimId,
+      },
+    },
+    (request, reply) =>
+      answer('redeem', request, reply, {
+        params: request.params,
+        body: request.body,
+        key: request.headers['idempotency-key'],
+      }),
+  );
+};
+
+function sendOutcome(reply: FastifyReply, outcome: ChangeClaimOutcome) {
+  switch (outcome.outcome) {
+    case 'replayed':
+      reply.header('Idempotency-Replayed', 'true');
+      return toClaimBody(outcome.claim);
+    case 'changed':
+    case 'unchanged':
+      return toClaimBody(outcome.claim);
+    case 'already_redeemed':
+    case 'claim_released':
+    case 'hold_expired':
+    case 'not_confirmed':
+      return sendProblem(reply, {
+        code: outcome.outcome,
+        detail: details[outcome.outcome],
+        members: { claim: toClaimBody(outcome.claim) },
+      });
+    case 'claim_mismatch':
+      return sendProblem(reply, {
+        code: outcome.outcome,
+        detail: details[outcome.outcome],
+        members: {
+          claim: outcome.claim && toClaimBody(outcome.claim),
+          last_claim: outcome.lastClaim && toClaimBody(outcome.lastClaim),
+        },
+      });
+    default:
+      return sendProblem(reply, { code: outcome.outcome, detail: details[outcome.outcome] });
+  }
+}
+
+const details: Record<
+  Exclude<ChangeClaimOutcome['outcome'], 'changed' | 'unchanged' | 'replayed'>,
+  string
+> = {
+  coupon_not_found: 'there is no coupon of this name',
+  claim_not_found: 'this user has never claimed this coupon',
+  claim_mismatch: 'send the claim_id of the claim that is meant',
+  already_redeemed: 'the claim is redeemed',
+  forbidden: 'only the admin key may release a confirmed claim, or make a release final',
+  claim_released: 'the claim was released',
+  hold_expired: 'the hold has expired',
+  not_confirmed: 'the claim is reserved; confirm it first',
+};

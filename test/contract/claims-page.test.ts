@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The commands of `docs/claims.md`, one after the other, as a reader runs them. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { useService } from '../support/contract-service.ts';
+
+const root = join(import.meta.dirname, '../..');
+const service = useService();
+
+it('every command of the page on claims answers as the page says', async () => {
+  const page = readFileSync(join(root, 'docs/claims.md'), 'utf8');
+  const blocks = [...page.matchAll(/```sh\n([\s\S]+?)```/g)].map(([, block = '']) => block);
+  const { port } = service.client;
+  const program = `firstcome() { node --import tsx ${join(root, 'src/main.ts')} "$@"; }`;
+  const script = ['set -euo pipefail', program, ...blocks.map((block) => `${block}\necho`)].join(
+    '\n',
+  );
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['-c', script.replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)],
+    { cwd: root, env: { PATH: process.env.PATH, PORT: String(port) } },
+  );
+  const bodies = stdout
+    .split('\n')
+    .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+  expect(bodies).toMatchObject([
+    { name: 'CART', hold_seconds: 600 },
+    { position: 1, state: 'reserved' },
+    { position: 1, state: 'released', reason: 'payment failed' },
+    { position: 2, state: 'confirmed' },
+    { position: 2, state: 'redeemed' },
+    { position: 2, state: 'redeemed' },
+    { claims: [{ position: 1, state: 'released' }] },
+    { claims: [{ position: 2 }] },
+    { claims: [{ position: 1 }, { position: 2 }] },
+  ]);
+  expect(stdout).toMatch(/^state {8}redeemed$/m);
+});
