@@ -241,7 +241,7 @@ describe('an embedded engine', () => {
       [
         () => list({ cursor: 1 }),
         'cursor',
-        'is unknown; this call takes couponName, afterPosition, limit',
+        'is unknown; this call takes couponName, afterPosition, limit, states',
       ],
       [() => change({}), 'change', 'must have at least one of opensAt, closesAt, paused, archived'],
       [
