@@ -235,7 +235,8 @@ function assertion(
     const wrong = new Map<string, string>();
     if (!validate(input)) {
       for (const { instancePath, params } of validate.errors ?? []) {
-        const field = instancePath.slice(1) || String(params.missingProperty ?? 'the argument');
+        const [, member] = instancePath.split('/');
+        const field = member ?? String(params.missingProperty ?? 'the argument');
         wrong.set(field, allowedIn[field] ?? 'must be an object');
       }
     }
