@@ -49,13 +49,20 @@ const versionTests = [
   'test/integration/array-parameters.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/consistency.test.ts',
+  'test/integration/duties.test.ts',
+  'test/integration/expiry-sweep.test.ts',
+  'test/integration/finish.test.ts',
   'test/integration/migrate.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
+  'test/integration/position-gaps.test.ts',
   'test/integration/require-primary.test.ts',
   'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',
+  'test/integration/stock-check-changes.test.ts',
   'test/integration/void-mark.test.ts',
+  'test/race/rolling-upgrade.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 
@@ -64,6 +71,7 @@ const longDatabaseTests = ['test/integration/failover.test.ts'];
 const longE2eTests = [
   'test/e2e/backup.test.ts',
   'test/e2e/balancer.test.ts',
+  'test/e2e/bench-commands.test.ts',
   'test/e2e/bundled-postgres-*.test.ts',
   'test/e2e/container-image.test.ts',
   'test/e2e/copy.test.ts',

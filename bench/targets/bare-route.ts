@@ -88,6 +88,12 @@ function couponText(claimedBy: string[]): string {
     closes_at: null,
     paused: false,
     archived: false,
+    hold_seconds: null,
+    claims_per_user_max: 3,
+    stock_low_at: null,
+    title: null,
+    description: null,
+    pause_reason: null,
     claims_url: '/api/coupons/EMPTY-1/claims',
     claimed_by: claimedBy,
   });

@@ -5,7 +5,7 @@ import type { ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import type { CouponWithHolders } from '../../src/core/coupons/coupon.ts';
 import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
-import { createHttpServer, httpOptions, newId, serve } from './built.ts';
+import { couponDefaults, createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const claimedAt = '2030-01-31T18:00:00.123456Z';
 const holders = Array.from({ length: 1000 }, (_, index) => `user-${10_000_000_000 + index}`);
@@ -34,7 +34,7 @@ function couponNamed(name: string): CouponWithHolders {
   const claimed = name.startsWith('FULL') ? holders : [];
   return {
     ...{ id: '1', name, amount: 2_000_000_000, state: 'open', paused: false },
-    ...{ opensAt: null, closesAt: null, archived: false },
+    ...{ opensAt: null, closesAt: null, archived: false, ...couponDefaults },
     remainingAmount: 2_000_000_000 - claimed.length,
     holders: claimed,
   };

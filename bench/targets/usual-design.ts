@@ -7,7 +7,7 @@
 import pg from 'pg';
 import type { ClaimCommand, ClaimOutcome } from '../../src/core/claims/claim.ts';
 import type { HttpDependencies } from '../../src/entrypoints/http/route.ts';
-import { AppError, createHttpServer, httpOptions, newId, serve } from './built.ts';
+import { AppError, couponDefaults, createHttpServer, httpOptions, newId, serve } from './built.ts';
 
 const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
@@ -124,7 +124,7 @@ const parts: HttpDependencies = {
     await pool.query({ ...createCoupon, values: [name, amount] });
     return {
       ...{ id: '1', name, amount, remainingAmount: amount, state: 'open', paused: false },
-      ...{ opensAt: null, closesAt: null, archived: false, holders: [] },
+      ...{ opensAt: null, closesAt: null, archived: false, holders: [], ...couponDefaults },
     };
   },
   changeCoupon: unused,

@@ -19,6 +19,8 @@ type EntryBody = {
 };
 
 const pageMax = 1000;
+// A time has up to six digits after the second.
+const timeColumns = '2026-11-22T14:38:53.886006Z'.length;
 
 /** Prints the newest entries. Rejects with a `StartError` that says what to do. */
 export async function printOperatorLog(
@@ -74,7 +76,12 @@ function lineOf({
   after,
   reason,
 }: EntryBody): string {
-  const columns = [at, actor.padEnd(10), action.padEnd(16), JSON.stringify(name)];
+  const columns = [
+    at.padEnd(timeColumns),
+    actor.padEnd(10),
+    action.padEnd(16),
+    JSON.stringify(name),
+  ];
   const changes = [...claimIn(after), ...changesIn(before, after)];
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
   return [...columns, changes.join(', ')].join('  ').trimEnd();
@@ -93,7 +100,15 @@ function changesIn(before: EntryBody['before'], after: EntryBody['after']): stri
   const { reason: _, ...others } = after as LoggedClaim;
   return Object.entries(others).flatMap(([name, value]) => {
     const old = values[name];
-    if (before === null) return value === null || value === false ? [] : [`${name} ${value}`];
-    return old === value ? [] : [`${name} ${old ?? 'none'} -> ${value ?? 'none'}`];
+    if (before === null) {
+      return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
+    }
+    return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
   });
+}
+
+/** Texts are quoted, so that one with line breaks stays on its line. Times need no quotes. */
+function shown(name: string, value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  return typeof value === 'string' && !name.endsWith('_at') ? JSON.stringify(value) : String(value);
 }

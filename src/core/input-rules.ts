@@ -21,5 +21,23 @@ export const idempotencyKeyRule = { pattern: '^[\\x20-\\x7e]{1,255}$' };
 /** The id of a claim. */
 export const uuidRule = { pattern: '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' };
 
+/** How long a hold lasts. */
+export const holdSecondsRule = { minimum: 1, maximum: 2_592_000 };
+
+/** How many claims one user can make. */
+export const claimsPerUserRule = { minimum: 1, maximum: 100 };
+
+/** A number of remaining units. */
+export const stockLowAtRule = { minimum: 0, maximum: amountMax };
+
+/** A title: one line, which may be empty. */
+export const titleRule = { maxLength: 120, pattern: textRule.pattern };
+
+/** A description: also with tabs and line breaks. */
+export const descriptionRule = { maxLength: 2000, pattern: '^(?:[\\t\\n\\r]|[^\\p{Cc}\\p{Cs}])*$' };
+
+/** Why a sale is paused. */
+export const pauseReasonRule = textRule;
+
 /** A number of units. */
 export const unitsRule = { minimum: 1, maximum: amountMax };

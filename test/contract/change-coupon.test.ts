@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 describe('PATCH /api/coupons/{name}', () => {
   const service = useService();
@@ -21,6 +22,7 @@ describe('PATCH /api/coupons/{name}', () => {
       ...{ name, amount: 10, remaining_amount: 9, claimed_by: ['ada'], state: 'paused' },
       ...{ opens_at: '2020-01-01T00:00:00Z', closes_at: '2999-01-01T00:00:00Z', paused: true },
       archived: false,
+      ...membersLeftOut,
       claims_url: `/api/coupons/${name}/claims`,
     });
     expect(await read(name)).toEqual(answer.json);
@@ -45,7 +47,7 @@ describe('PATCH /api/coupons/{name}', () => {
     const answer = await change(name, {});
     expectInvalid(answer, 'body');
     expect(answer.json.errors[0].message).toBe(
-      'must change at least one of opens_at, closes_at, paused, archived',
+      'must change at least one of opens_at, closes_at, paused, archived, title, description, pause_reason',
     );
     const absent = [undefined, ''].map((body) =>
       service.client.call({ method: 'PATCH', path: pathOf(name), body }),

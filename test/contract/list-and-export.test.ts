@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 const csvHeader =
   'position,user_id,claim_id,claimed_at,coupon_name,state,expires_at,released_at,reason\r\n';
@@ -24,7 +25,7 @@ async function allPages(client: Client, path: string): Promise<Answer[]> {
 /** Claims units with the database function of the service, without a request for each. */
 async function claimMany({ database }: ContractService, coupon: string, count: number) {
   const [row] = await database.query<{ claimed: string }>(
-    `select sum(claims) as claimed from claim_batch(
+    `select sum(claims) as claimed from claim_batch_2(
        gen_random_uuid(), $1, array(select 'user ' || n from generate_series(1, $2::int) n),
        array(select gen_random_uuid() from generate_series(1, $2::int)),
        array_fill(null::text, array[$2::int]), true)`,
@@ -59,6 +60,7 @@ describe('GET /api/coupons', () => {
           archived: false,
           opens_at: null,
           closes_at: null,
+          ...membersLeftOut,
           claims_url: `/api/coupons/${names[0]}/claims`,
         },
       });

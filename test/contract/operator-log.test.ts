@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { clientOf } from '../support/contract-client.ts';
 import { expectApiHeaders, expectInvalid, expectProblem } from '../support/contract-problems.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 const adminKey = 'admin-key-of-thirty-two-characters!';
 const nextKey = 'next-admin-key-of-thirty-two-letters';
@@ -34,7 +35,7 @@ describe('GET /api/operator-log', () => {
     await service.client.patch(pathOf(name), { archived: false });
     const created = {
       ...{ amount: 10, remaining_amount: 10, opens_at: null, closes_at: '2999-01-01T00:00:00.25Z' },
-      ...{ paused: false, archived: false },
+      ...{ paused: false, archived: false, ...membersLeftOut },
     };
     const changed = { ...created, paused: true, opens_at: '2020-01-01T00:00:00Z' };
     const added = { ...changed, amount: 15, remaining_amount: 15 };

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectApiHeaders, expectProblem } from '../support/contract-problems.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
+import { membersLeftOut } from '../support/coupon-members.ts';
 
 describe('GET /api/coupons/{name}', () => {
   const service = useService();
@@ -22,6 +23,7 @@ describe('GET /api/coupons/{name}', () => {
       closes_at: '2999-01-01T00:00:00Z',
       paused: false,
       archived: false,
+      ...membersLeftOut,
       claims_url: `/api/coupons/${name}/claims`,
     });
     expectApiHeaders(answer);

@@ -174,6 +174,15 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('passes the limit on client addresses to the balancer, where it is set', () => {
+    const limit = { CLIENT_REQUESTS_PER_10S_MAX: '100' };
+    const limited = readCompose(base, limit);
+    expect(limited.services.balancer?.environment).toEqual(limit);
+    expect(plain.services.balancer?.environment).toEqual({});
+    const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
+    expect(haproxy).toContain(`defined(${Object.keys(limit)})`);
+  });
+
   it('runs the service and its database, and with profiles a cluster and observability', () => {
     const usual = ['service', 'password', 'postgres'];
     expect(servicesWith(plain)).toEqual(usual);

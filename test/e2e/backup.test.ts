@@ -16,8 +16,15 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readSale, runSale, withBundled, withDatabase } from '../support/sale-process.ts';
+import {
+  plantHeldCoupon,
+  readSale,
+  runSale,
+  withBundled,
+  withDatabase,
+} from '../support/sale-process.ts';
 import {
   endServiceProcesses,
   launch,
@@ -52,6 +59,7 @@ beforeAll(async () => {
   dataDir = newPath('data');
   file = newPath('backup.tar.gz');
   claims = await runSale({ DATA_DIR: dataDir }, { coupon: 'sale', end: 'stopped' });
+  await withBundled(dataDir, (url) => plantHeldCoupon(url, 'held'));
   made = await backup(dataDir, file);
 });
 
@@ -134,7 +142,15 @@ describe('a backup', () => {
     expect({ code, exists: existsSync(to) }, output).toEqual({ code: 1, exists: false });
     expect(output).toContain(`is in use by process ${service.pid}`);
     expect(output).toContain('Stop the service, make the backup, and start the service again.');
-    expect(output).toContain(join(dataDir, 'server.json'));
+    const major = (await readFile(join(dataDir, 'postgres/data/PG_VERSION'), 'utf8')).trim();
+    expect(output).toContain(`use the pg_dump of PostgreSQL ${major} or\n`);
+    const serverFile = join(dataDir, 'server.json');
+    expect(output).toContain(`with the "url" in ${serverFile}.`);
+    const client = new pg.Client(JSON.parse(await readFile(serverFile, 'utf8')).url);
+    await client.connect();
+    const { rows } = await client.query('select name from firstcome.coupons');
+    await client.end();
+    expect(rows).toEqual([{ name: 'sale' }]);
     service.signal('SIGTERM');
     await service.exited;
   });

@@ -62,8 +62,11 @@ describe.skipIf(found === undefined)('the limit of the balancer on a client addr
     expect(first).toBe(200);
   });
 
-  it('without the setting there is no limit', async () => {
-    const statuses = await statusesFrom('127.0.0.2', await start({}));
+  it.each([
+    ['without the setting', {}],
+    ['with an empty setting', { CLIENT_REQUESTS_PER_10S_MAX: '' }],
+  ])('%s there is no limit', async (_what, env) => {
+    const statuses = await statusesFrom('127.0.0.2', await start(env));
     expect(new Set(statuses)).toEqual(new Set([200]));
   });
 });

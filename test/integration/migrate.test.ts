@@ -68,6 +68,17 @@ it('a migration that has to wait for another one says so', async () => {
   }
 });
 
+it('a database that a later release has migrated is used as it is, so that a rollback needs no migration', async () => {
+  const list = 'firstcome.schema_migrations';
+  await database.query(`insert into ${list} (name, run_on) values ('9999_later', now())`);
+  try {
+    const migrated = await migrateDatabase(database.url);
+    expect(migrated).toMatchObject({ schema: 'firstcome', applied: [] });
+  } finally {
+    await database.query(`delete from ${list} where name = '9999_later'`);
+  }
+});
+
 it('a role that may not read the tables of another gets advice', async () => {
   expect(await linesOfRefusal()).toEqual([
     'StartError',

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { printOperatorLog } from '../../src/app/operator-log.ts';
 import type { App } from '../../src/app.ts';
@@ -55,13 +58,26 @@ async function logLines(
 describe('firstcome log', () => {
   it('prints what changed, the newest first', async () => {
     const lines = await logLines();
-    const time = /^20\d\d-\d\d-\d\dT\S+Z {2}/;
+    const time = /^(?=.{27} {2}\w)20\d\d-\d\d-\d\dT\S+Z +/;
     for (const line of lines) expect(line).toMatch(time);
     const end = '2999-01-01T00:00:00Z';
     expect(lines.map((line) => line.replace(time, ''))).toEqual([
       `admin       archive_coupon    "SALE \\" "  closes_at ${end} -> none, archived false -> true`,
       'admin       add_stock         "SALE \\" "  amount 5 -> 7, remaining_amount 5 -> 7',
-      `admin       create_coupon     "SALE \\" "  amount 5, remaining_amount 5, closes_at ${end}`,
+      `admin       create_coupon     "SALE \\" "  amount 5, remaining_amount 5, closes_at ${end}, claims_per_user_max 3`,
+    ]);
+  });
+
+  it('quotes the texts of a coupon, so that each entry stays on one line', async () => {
+    const name = 'TEXTS';
+    const made = { name, amount: 1, title: 'none', description: 'one\ntwo' };
+    expect((await admin.post('/api/coupons', made)).status).toBe(201);
+    const change = { title: null, pause_reason: 'a "b"' };
+    expect((await admin.patch(`/api/coupons/${name}`, change)).status).toBe(200);
+    const lines = (await logLines({ limit: 2 })).map((line) => line.slice(line.indexOf('"TEXTS"')));
+    expect(lines).toEqual([
+      '"TEXTS"  title "none" -> none, pause_reason none -> "a \\"b\\""',
+      '"TEXTS"  amount 1, remaining_amount 1, claims_per_user_max 3, title "none", description "one\\ntwo"',
     ]);
   });
 
@@ -73,6 +89,20 @@ describe('firstcome log', () => {
     const { entries } = (await admin.get('/api/operator-log')).json;
     const printed = await logLines({ url: app.url, json: true });
     expect(printed.map((line) => JSON.parse(line))).toEqual(entries);
+  });
+
+  it('aligns its columns, whatever the number of digits in a time', async () => {
+    const entry = { actor: 'admin', action: 'add_stock', coupon_name: 'a', after: {}, before: {} };
+    const times = ['2026-11-22T14:38:53.886006Z', '2026-11-22T14:38:53.8Z', '2026-11-22T14:38:53Z'];
+    const entries = times.map((at) => ({ ...entry, at, reason: null }));
+    const server = createServer((_request, response) => {
+      response.end(JSON.stringify({ entries, next_cursor: null }));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const lines = await logLines({ url });
+    server.close();
+    expect(lines.map((line) => line.lastIndexOf('  admin '))).toEqual([27, 27, 27]);
   });
 
   it('works with the key of a viewer in place of the admin key', async () => {

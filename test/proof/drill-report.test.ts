@@ -224,11 +224,11 @@ describe('the display', () => {
     ...{ askedPerSecond: 98_765, waiting: 100_000, underWay: 20_000, p50: 1.234, p99: 5678 },
     lagMs: 0.5,
   };
-  const shownOn = (isTerminal: boolean, columns?: number) => {
+  const shownOn = (isTerminal: boolean, columns?: number, changes: Partial<Progress> = {}) => {
     const written: string[] = [];
     const display = new Display({ write: (text) => written.push(text), isTerminal, columns });
-    display.show(progress);
-    display.show({ ...progress, elapsedS: 6 });
+    display.show({ ...progress, ...changes });
+    display.show({ ...progress, ...changes, elapsedS: 6 });
     return written;
   };
 
@@ -243,10 +243,23 @@ describe('the display', () => {
     }
   });
 
-  it('prints plain lines where the output is no terminal', () => {
+  it('prints plain lines of at most 80 columns where the output is no terminal', () => {
     const written = shownOn(false);
     expect(written).toHaveLength(2);
     expect(written.join('')).not.toContain('\u001b');
-    expect(written[0]).toMatch(/^5 s load: 98,765\/s, ok 1,000,000 {2}refused 9,000,000 .*\n$/);
+    expect(written[0]).toBe(
+      '5 s load: 98,765/s  p50 1.23 p99 5,678 ms  ok 1,000,000  refused 9,000,000\n' +
+        '  shed 8,000,000  unsent 3  unknown 7,000  other 9\n',
+    );
+  });
+
+  it('prints one plain line for a service that decides every claim, and says when the generator is late', () => {
+    const answers = { ...progress.answers, shed: 0, unsent: 0, unknown: 0, other: 0 };
+    expect(shownOn(false, undefined, { answers, lagMs: 100 })[0]).toBe(
+      '5 s load: 98,765/s  p50 1.23 p99 5,678 ms  ok 1,000,000  refused 9,000,000\n',
+    );
+    expect(shownOn(false, undefined, { answers, lagMs: 101 })[0]).toMatch(
+      /\n {2}generator late 101 ms\n$/,
+    );
   });
 });

@@ -163,7 +163,7 @@ async function assertVersion(data: string, options: ClusterOptions): Promise<voi
   });
   if (created.trim() === String(major)) return;
   throw new BundledPostgresError(
-    `The database in ${dataDir} was created by PostgreSQL ${created.trim()}, and this is PostgreSQL ${version}, which cannot read it. Dump it with the firstcome release that created it and load the dump here, or run a PostgreSQL ${created.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to start with an empty database.`,
+    `The database in ${dataDir} was created by PostgreSQL ${created.trim()}, and this is PostgreSQL ${version}, which cannot read it. Copy it to a PostgreSQL of your own with the firstcome release that created it (firstcome copy), or run a PostgreSQL ${created.trim()} on ${data} and set DATABASE_URL to it, or set DATA_DIR to another folder to start with an empty database.`,
   );
 }
 

@@ -9,35 +9,30 @@ import {
   isChange,
   type MultiCouponAnswer,
   type RefusalReason,
+  type SentChange,
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
 import { textArray } from './array-parameters.ts';
-import { toMicroseconds } from './claim-rows.ts';
+import {
+  type DecisionRow,
+  type ResolvedRow,
+  toCommittedChanges,
+  toOutcomes,
+  won,
+} from './claim-decisions.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
 import { DifferentInstallationError } from './installation/installation-watch.ts';
 import { statement, withArrayRows } from './statements.ts';
 
-/** In the order of the columns in `sql/claim-batch.sql`. */
-type DecisionRow = [
-  outcome: ClaimOutcome['outcome'],
-  /** How many consecutive claims of the batch have this outcome; their positions count up. */
-  claims: number,
-  /** Of the claim that the user holds; null when it is the one that was sent. */
-  claimId: string | null,
-  position: number | null,
-  claimedAt: string | null,
-  opensAt: string | null,
-  opensInSeconds: number | null,
-];
-
 /** In the order of the columns in `sql/claim-multi-coupon.sql`; `number` counts the claims of the batch from 1. */
-type WinnerRow = [number: number, position: number, claimedAt: string];
+type WinnerRow = [number: number, position: number, claimedAt: string, expiresAt: string | null];
 
 const claimBatch = withArrayRows(statement('claim-batch'));
 const claimMultiCoupon = withArrayRows(statement('claim-multi-coupon'));
-const voidBatch = statement('void-batch');
+const decideBatch = withArrayRows(statement('decide-batch'));
+const resolveBatch = statement('resolve-batch');
 const findCouponNames = statement('find-coupon-names');
 
 /** Decides claims in PostgreSQL. Batches have connections of their own, so they never wait for readers. */
@@ -52,17 +47,12 @@ export function postgresClaimStore(databases: {
   const voidMarks = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
   return {
     async decideBatch(batch): Promise<BatchAnswer> {
-      const commands = batch.commands.filter(isClaim);
+      const { commands } = batch;
       const startedMs = nowMs();
       try {
-        const rows = await forBatches.run<DecisionRow>(claimBatch, [
-          batch.batchId,
-          batch.couponName,
-          textArray(commands, userIdOf),
-          textArray(commands, claimIdOf),
-          textArray(commands, keyOf),
-          doUsersDiffer(commands),
-        ]);
+        const rows = commands.every(isClaim)
+          ? await forBatches.run<DecisionRow>(claimBatch, parametersOfClaims(batch, commands))
+          : await forBatches.run<DecisionRow>(decideBatch, parametersOf(batch));
         const commitSeconds = (nowMs() - startedMs) / 1000;
         return { kind: 'decided', outcomes: toOutcomes(commands, rows), commitSeconds };
       } catch (error) {
@@ -83,10 +73,10 @@ export function postgresClaimStore(databases: {
         ]);
         const commitSeconds = (nowMs() - startedMs) / 1000;
         const outcomes = commands.map((): ClaimOutcome | undefined => undefined);
-        for (const [number, position, claimedAt] of rows) {
+        for (const [number, position, claimedAt, expiresAt] of rows) {
           const command = commands[number - 1];
           invariant(command, 'winners are claims of the multi-coupon batch');
-          outcomes[number - 1] = won(command, position, claimedAt);
+          outcomes[number - 1] = won(command, position, claimedAt, expiresAt);
         }
         return { kind: 'decided', outcomes, commitSeconds };
       } catch (error) {
@@ -95,11 +85,13 @@ export function postgresClaimStore(databases: {
     },
 
     async resolveBatch(couponName, batchId) {
-      const [row] = await voidMarks.execute(() =>
-        forQueries.run<{ settled: string | null }>(voidBatch, [couponName, batchId]),
+      const rows = await voidMarks.execute(() =>
+        forQueries.run<ResolvedRow>(resolveBatch, [couponName, batchId]),
       );
       // Without the coupon there is nothing that the batch could commit to.
-      return row?.settled === 'claimed' ? { kind: 'committed', changes: [] } : { kind: 'void' };
+      return rows[0]?.settled === 'committed'
+        ? { kind: 'committed', changes: toCommittedChanges(couponName, rows) }
+        : { kind: 'void' };
     },
 
     async findCouponNames(names) {
@@ -134,11 +126,45 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
   };
 }
 
-const userIdOf = (command: ClaimCommand) => command.userId;
-const claimIdOf = (command: ClaimCommand) => command.claimId;
-const keyOf = (command: ClaimCommand) => command.idempotencyKey;
+const userIdOf = (command: BatchCommand) => command.userId;
+const claimIdOf = (command: BatchCommand) => command.claimId;
+const keyOf = (command: BatchCommand) => command.idempotencyKey;
 
-function doUsersDiffer(commands: readonly ClaimCommand[]): boolean {
+function parametersOfClaims(batch: ClaimBatch, claims: readonly ClaimCommand[]): unknown[] {
+  return [
+    batch.batchId,
+    batch.couponName,
+    textArray(claims, userIdOf),
+    textArray(claims, claimIdOf),
+    textArray(claims, keyOf),
+    doUsersDiffer(claims),
+  ];
+}
+
+/** Of a batch with a change. What only a change has is null for a claim. */
+function parametersOf({ batchId, couponName, commands }: ClaimBatch): unknown[] {
+  const changeTexts = (textOf: (command: SentChange) => string | undefined) =>
+    textArray(commands, (command) => (isChange(command) ? textOf(command) : undefined));
+  const changeFlags = (flagOf: (command: SentChange) => boolean) =>
+    commands.map((command) => (isChange(command) ? flagOf(command) : null));
+  return [
+    batchId,
+    couponName,
+    textArray(commands, (command) => (isChange(command) ? command.change : 'claim')),
+    textArray(commands, userIdOf),
+    textArray(commands, claimIdOf),
+    textArray(commands, keyOf),
+    changeTexts(({ reason }) => reason),
+    changeFlags(({ isFinal }) => isFinal),
+    changeFlags(({ mayReleaseConfirmed }) => mayReleaseConfirmed),
+    changeTexts(({ announcement }) => announcement),
+    changeTexts(({ by }) => by.actor),
+    changeTexts(({ by }) => by.requestId ?? undefined),
+    doUsersDiffer(commands),
+  ];
+}
+
+function doUsersDiffer(commands: readonly BatchCommand[]): boolean {
   const users = new Set<string>();
   for (const { userId } of commands) users.add(userId);
   return users.size === commands.length;
@@ -154,65 +180,4 @@ function onlyCommandOf({ commands: [command, ...others] }: ClaimBatch): ClaimCom
     'a batch in a multi-coupon batch has one claim',
   );
   return command;
-}
-
-function toOutcomes(commands: readonly ClaimCommand[], rows: DecisionRow[]): ClaimOutcome[] {
-  if (rows.length === 0) return commands.map(() => ({ outcome: 'coupon_not_found' }));
-  const outcomes: ClaimOutcome[] = [];
-  for (const row of rows) {
-    for (let index = 0; index < row[1]; index += 1) {
-      const command = commands[outcomes.length];
-      invariant(command, 'a decision for each claim of a batch, and no more');
-      outcomes.push(toOutcome(command, row, index));
-    }
-  }
-  return outcomes;
-}
-
-/** The outcome of the claim at `index` among those that the row stands for. */
-function toOutcome(command: ClaimCommand, row: DecisionRow, index: number): ClaimOutcome {
-  const [outcome, , claimId, position, claimedAt, opensAt, opensInSeconds] = row;
-  switch (outcome) {
-    case 'claimed':
-      return won(command, (position as number) + index, claimedAt as string);
-    case 'replayed':
-    case 'already_claimed':
-      return {
-        outcome,
-        claim: {
-          claimId: claimId as string,
-          couponName: command.couponName,
-          userId: command.userId,
-          position: position as number,
-          claimedAt: toMicroseconds(claimedAt as string),
-          state: 'confirmed',
-        },
-      };
-    case 'not_open':
-      return {
-        outcome,
-        opensAt: opensAt as string,
-        opensInSeconds: opensInSeconds as number,
-      };
-    case 'claim_released':
-    case 'hold_expired':
-      throw new Error(`the database returned ${outcome}, and no claim ends yet`);
-    default:
-      return { outcome };
-  }
-}
-
-/** The claim is stored under the id that it was sent with. */
-function won(command: ClaimCommand, position: number, claimedAt: string): ClaimOutcome {
-  return {
-    outcome: 'claimed',
-    claim: {
-      claimId: command.claimId,
-      couponName: command.couponName,
-      userId: command.userId,
-      position,
-      claimedAt: toMicroseconds(claimedAt),
-      state: 'confirmed',
-    },
-  };
 }

@@ -3,9 +3,10 @@ import {
   type Coupon,
   type CouponState,
   type CouponWithHolders,
+  couponDefaults,
   holdersMax,
 } from '../../core/coupons/coupon.ts';
-import type { CouponStore } from '../../core/coupons/ports.ts';
+import type { CouponChange, CouponStore } from '../../core/coupons/ports.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError, throwAsWriteError } from './errors/app-error.ts';
 import { DatabaseFault } from './errors/pg-error.ts';
@@ -21,7 +22,15 @@ type CouponRow = {
   paused: boolean;
   archived: boolean;
   state: CouponState;
+  hold_seconds: number | null;
+  claims_per_user_max: number;
+  stock_low_at: number | null;
+  title: string | null;
+  description: string | null;
+  pause_reason: string | null;
 };
+
+type CreateRow = (CouponRow & { outcome: 'created' }) | { outcome: 'not_finished' };
 
 type ListedRow = CouponRow & { walked_to: string | null };
 
@@ -51,26 +60,27 @@ const windowOrder: ReadonlySet<string> = new Set([
 /** Keeps coupons in PostgreSQL. */
 export function postgresCouponStore(database: Database): CouponStore {
   return {
-    async createCoupon({ name, amount, opensAt, closesAt, batchId }, { actor, requestId }) {
-      const values = [name, amount, opensAt, closesAt, batchId, actor, requestId];
-      const [row] = await database.run<CouponRow>(createCoupon, values).catch(throwAsWriteError);
-      return row === undefined ? 'coupon_exists' : { ...toCoupon(row), holders: [] };
+    async createCoupon(coupon, { actor, requestId }) {
+      const values = [
+        ...[coupon.name, coupon.amount, coupon.opensAt, coupon.closesAt, coupon.batchId],
+        coupon.holdSeconds ?? couponDefaults.holdSeconds,
+        coupon.claimsPerUserMax ?? couponDefaults.claimsPerUserMax,
+        coupon.stockLowAt ?? couponDefaults.stockLowAt,
+        coupon.title ?? couponDefaults.title,
+        coupon.description ?? couponDefaults.description,
+        coupon.pauseReason ?? couponDefaults.pauseReason,
+        ...[actor, requestId],
+      ];
+      const [row] = await database.run<CreateRow>(createCoupon, values).catch(throwAsWriteError);
+      if (row === undefined) return 'coupon_exists';
+      if (row.outcome === 'not_finished') return row.outcome;
+      return { ...toCoupon(row), holders: [] };
     },
 
-    async changeCoupon(name, { opensAt, closesAt, paused, archived }, { actor, requestId }) {
+    async changeCoupon(name, change, { actor, requestId }) {
+      const values = [name, toChangeJson(change), actor, requestId, holdersMax];
       try {
-        const [row] = await database.run<CouponWithHoldersRow>(changeCoupon, [
-          name,
-          opensAt !== undefined,
-          opensAt ?? null,
-          closesAt !== undefined,
-          closesAt ?? null,
-          paused ?? null,
-          archived ?? null,
-          actor,
-          requestId,
-          holdersMax,
-        ]);
+        const [row] = await database.run<CouponWithHoldersRow>(changeCoupon, values);
         return row === undefined ? 'coupon_not_found' : toCouponWithHolders(row);
       } catch (error) {
         if (error instanceof DatabaseFault && windowOrder.has(error.constraint ?? '')) {
@@ -120,7 +130,26 @@ function toCoupon(row: CouponRow): Coupon {
     closesAt: row.closes_at,
     paused: row.paused,
     archived: row.archived,
+    holdSeconds: row.hold_seconds,
+    claimsPerUserMax: row.claims_per_user_max,
+    stockLowAt: row.stock_low_at,
+    title: row.title,
+    description: row.description,
+    pauseReason: row.pause_reason,
   };
+}
+
+/** The members to change; JSON leaves out those that are undefined. */
+function toChangeJson(change: CouponChange): string {
+  return JSON.stringify({
+    opens_at: change.opensAt,
+    closes_at: change.closesAt,
+    paused: change.paused,
+    archived: change.archived,
+    title: change.title,
+    description: change.description,
+    pause_reason: change.pauseReason,
+  });
 }
 
 function toCouponWithHolders(row: CouponWithHoldersRow): CouponWithHolders {

@@ -46,7 +46,7 @@ export type ApiKeyName = keyof typeof apiKeySettings;
 export const accessGroup = {
   heading: 'Access',
   introduction:
-    'Who may do what. Clients send a key as `Authorization: Bearer <key>`. A key in a file can change while the service runs: see [operating](operating.md#new-api-keys-without-a-restart).',
+    'Who may do what. Clients send a key as `Authorization: Bearer <key>`. A key in a file can change while the service runs: see [operate.md](operate.md#rotate-api-keys).',
   settings: {
     auth: {
       ...apiKeySettings,

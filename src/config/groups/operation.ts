@@ -7,7 +7,7 @@ import type { SettingGroup } from '../setting-tree.ts';
 /** The settings of the process: checks, workers, logging, traces and the stop. */
 export const operationGroup = {
   heading: 'Operation',
-  introduction: 'Logging, and how the service stops: see [operating](operating.md).',
+  introduction: 'Logging, and how the service stops: see [operate.md](operate.md).',
   settings: {
     /** 0: the stock is never checked. */
     stockCheckIntervalMs: wholeNumber({

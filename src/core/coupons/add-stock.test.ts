@@ -5,12 +5,13 @@ import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
 import { snapshotTtlMs } from '../stock/snapshot-ttl.ts';
 import { addStockWith } from './add-stock.ts';
-import { amountMax, type CouponWithHolders } from './coupon.ts';
+import { amountMax, type CouponWithHolders, couponDefaults } from './coupon.ts';
 import type { CouponStore, StockAddition } from './ports.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
   ...{ opensAt: null, closesAt: null, paused: false, archived: false, holders: [] },
+  ...couponDefaults,
 };
 
 type StoreAnswer = Awaited<ReturnType<CouponStore['addStock']>>;

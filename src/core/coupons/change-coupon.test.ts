@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { byTest } from '../../../test/support/by-test.ts';
 import { changeCouponWith } from './change-coupon.ts';
-import type { CouponWithHolders } from './coupon.ts';
+import { type CouponWithHolders, couponDefaults } from './coupon.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
   ...{ opensAt: null, closesAt: null, paused: false, archived: false, holders: [] },
+  ...couponDefaults,
 };
 
 describe('changeCoupon', () => {

@@ -5,7 +5,7 @@ import { invalidField } from './invalid-field.ts';
 import type { CouponChange, CouponStore } from './ports.ts';
 
 /**
- * Changes the sale window or the pause, archives a coupon or takes it back. Faults: `coupon_not_found`,
+ * Changes the sale window, the pause or the texts, archives a coupon or takes it back. Faults: `coupon_not_found`,
  * `invalid_request`, `unavailable`.
  */
 export type ChangeCoupon = (

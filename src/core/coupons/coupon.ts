@@ -13,7 +13,7 @@ export type Coupon = {
   name: string;
   /** Units offered in all. */
   amount: number;
-  /** Units not yet claimed. `claimCount` is the number of claims that follows from it. */
+  /** Units that no claim holds. `claimCount` is the number of claims that follows from it. */
   remainingAmount: number;
   state: CouponState;
   opensAt: string | null;
@@ -21,6 +21,16 @@ export type Coupon = {
   paused: boolean;
   /** An archived coupon is closed, whatever its window and pause, and left out of lists. */
   archived: boolean;
+  /** How long a hold of this coupon lasts; null: no holds, a claim is confirmed at once. */
+  holdSeconds: number | null;
+  /** How many claims one user can make in all, released ones included. Only one of them can be live. */
+  claimsPerUserMax: number;
+  /** The stock counts as low from this number of remaining units down; null: never. */
+  stockLowAt: number | null;
+  title: string | null;
+  description: string | null;
+  /** Why the sale is paused. It stays until an operator changes it. */
+  pauseReason: string | null;
 };
 
 /** A coupon with the first `holdersMax` users who hold it, in order of position. */
@@ -31,6 +41,16 @@ export const holdersMax = 1000;
 
 /** The largest amount of a coupon: the range of the database's integer. */
 export const amountMax = 2_147_483_647;
+
+/** What a new coupon has in place of a member that its creator leaves out. */
+export const couponDefaults = {
+  holdSeconds: null,
+  claimsPerUserMax: 3,
+  stockLowAt: null,
+  title: null,
+  description: null,
+  pauseReason: null,
+} satisfies Partial<Coupon>;
 
 /** The fault for a name that is no coupon. */
 export function couponNotFound(): AppError {

@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { byTest } from '../../../test/support/by-test.ts';
 import { numbered } from '../../../test/support/scripted-claim-store.ts';
-import type { CouponWithHolders } from './coupon.ts';
+import { type CouponWithHolders, couponDefaults } from './coupon.ts';
 import { createCouponWith } from './create-coupon.ts';
 import type { CouponStore } from './ports.ts';
 
 const coupon: CouponWithHolders = {
   ...{ id: '1', name: 'LAUNCH', amount: 5, remainingAmount: 5, state: 'open' },
   ...{ opensAt: null, closesAt: null, paused: false, archived: false, holders: [] },
+  ...couponDefaults,
 };
 const newCoupon = { name: 'LAUNCH', amount: 5, opensAt: null, closesAt: null };
 
@@ -33,5 +34,13 @@ describe('createCoupon', () => {
   it('rejects a name that is taken with coupon_exists', async () => {
     const createCoupon = creatingWith(async () => 'coupon_exists');
     await expect(createCoupon(newCoupon, byTest)).rejects.toMatchObject({ code: 'coupon_exists' });
+  });
+
+  it('rejects a coupon with holds with the command to run while the upgrade is not finished', async () => {
+    const createCoupon = creatingWith(async () => 'not_finished');
+    const coupon = { ...newCoupon, holdSeconds: 600 };
+    await expect(createCoupon(coupon, byTest)).rejects.toMatchObject({
+      ...{ code: 'unavailable', detail: expect.stringContaining('`firstcome migrate --finish`') },
+    });
   });
 });

@@ -3,16 +3,37 @@ import type { ActedBy } from '../operator-log/operator-log.ts';
 import type { Announced } from '../stock/announced-change.ts';
 import type { Coupon, CouponState, CouponWithHolders } from './coupon.ts';
 
-/** A coupon to create. Times are RFC 3339. */
-export type NewCoupon = {
-  name: string;
-  amount: number;
-  opensAt: string | null;
-  closesAt: string | null;
+/** The texts of a coupon. An absent one is not set, or stays as it is; null removes it. */
+export type CouponTexts = {
+  /** Up to 120 characters. */
+  title?: string | null | undefined;
+  /** Up to 2,000 characters. */
+  description?: string | null | undefined;
+  /** 1 to 255 characters. */
+  pauseReason?: string | null | undefined;
 };
 
+/** What is fixed when a coupon is created. An absent member has its default, as `couponDefaults` lists it. */
+export type FixedMembers = {
+  /** Seconds that a claim is reserved before it must be confirmed, 1 to 2,592,000; null: no holds. */
+  holdSeconds?: number | null | undefined;
+  /** Claims that one user can make in all, released ones included, 1 to 100. */
+  claimsPerUserMax?: number | undefined;
+  /** Units, 0 to 2,147,483,647; null: none. */
+  stockLowAt?: number | null | undefined;
+};
+
+/** A coupon to create. Times are RFC 3339. */
+export type NewCoupon = FixedMembers &
+  CouponTexts & {
+    name: string;
+    amount: number;
+    opensAt: string | null;
+    closesAt: string | null;
+  };
+
 /** What to change. An absent member stays as it is; null removes the limit. */
-export type CouponChange = {
+export type CouponChange = CouponTexts & {
   opensAt?: string | null | undefined;
   closesAt?: string | null | undefined;
   paused?: boolean | undefined;
@@ -48,10 +69,11 @@ export type CouponPage = { coupons: Coupon[]; next: string | null };
  * `AppError` that states its effect.
  */
 export type CouponStore = {
+  /** `not_finished`: a coupon with holds needs a database without the decision function of older releases. */
   createCoupon(
     coupon: NewCoupon & { batchId: string },
     by: ActedBy,
-  ): Promise<CouponWithHolders | 'coupon_exists'>;
+  ): Promise<CouponWithHolders | 'coupon_exists' | 'not_finished'>;
   changeCoupon(
     name: string,
     change: CouponChange,
@@ -68,7 +90,7 @@ export type CouponStore = {
     | 'too_much'
     | 'idempotency_key_reused'
   >;
-  /** Each from one snapshot: amount minus remaining is the number of claims. Unknown names are absent. */
+  /** Each from one snapshot: amount minus remaining is the number of claims not released. Unknown names are absent. */
   readCoupons(names: readonly string[]): Promise<Map<string, CouponWithHolders>>;
   /** A page in order of creation, or the reverse. It looks at no more than `walkMax` coupons. */
   listCoupons(query: CouponQuery & { walkMax: number }): Promise<CouponPage>;

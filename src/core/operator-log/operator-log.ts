@@ -27,7 +27,7 @@ export type ActedBy = {
   requestId: string | null;
 };
 
-/** What the log records of a coupon, with the names of the API. */
+/** What the log records of a coupon, with the names of the API. Entries of older releases lack the optional members. */
 export type LoggedCoupon = {
   amount: number;
   remaining_amount: number;
@@ -35,6 +35,12 @@ export type LoggedCoupon = {
   closes_at: string | null;
   paused: boolean;
   archived: boolean;
+  hold_seconds?: number | null;
+  claims_per_user_max?: number;
+  stock_low_at?: number | null;
+  title?: string | null;
+  description?: string | null;
+  pause_reason?: string | null;
 };
 
 /** What the log records of a claim, with the names of the API. */

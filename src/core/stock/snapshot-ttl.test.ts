@@ -14,7 +14,7 @@ import type { Claim, ClaimOutcome } from '../claims/claim.ts';
 import type { ChangeDecision, SentChange } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
 import { addStockWith } from '../coupons/add-stock.ts';
-import type { CouponWithHolders } from '../coupons/coupon.ts';
+import { type CouponWithHolders, couponDefaults } from '../coupons/coupon.ts';
 import { AppError } from '../errors.ts';
 import { AnnouncementWaits } from './announcement-waits.ts';
 import type { SoldOutReader, StockSnapshot } from './ports.ts';
@@ -102,6 +102,7 @@ class Sale {
         paused: false,
         archived: false,
         holders: [],
+        ...couponDefaults,
       },
     };
     const added = this.model.addStock(units, { batchId, announcement, ms: this.time.nowMs() });

@@ -5,9 +5,25 @@ import { type TProperties, Type } from 'typebox';
 import { type ClaimCommand, claimStates } from '../../core/claims/claim.ts';
 import type { CouponClaimQuery } from '../../core/claims/ports.ts';
 import { amountMax } from '../../core/coupons/coupon.ts';
-import type { CouponChange, NewCoupon } from '../../core/coupons/ports.ts';
+import type {
+  CouponChange,
+  CouponTexts,
+  FixedMembers,
+  NewCoupon,
+} from '../../core/coupons/ports.ts';
 import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
-import { idempotencyKeyRule, pathTextRule, textRule, unitsRule } from '../../core/input-rules.ts';
+import {
+  claimsPerUserRule,
+  descriptionRule,
+  holdSecondsRule,
+  idempotencyKeyRule,
+  pathTextRule,
+  pauseReasonRule,
+  stockLowAtRule,
+  textRule,
+  titleRule,
+  unitsRule,
+} from '../../core/input-rules.ts';
 import { unknownNames } from '../../core/unknown-names.ts';
 import { definedMembers } from './defined-members.ts';
 
@@ -20,6 +36,11 @@ export const HolderId = Type.String(textRule);
 const Units = Type.Integer(unitsRule);
 /** The key of one intended change. */
 export const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
+const textsOfCoupon = {
+  title: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...titleRule })),
+  description: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...descriptionRule })),
+  pauseReason: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...pauseReasonRule })),
+};
 const text = 'must be a text of 1 to 255 characters without control characters';
 const units = `must be a whole number from 1 to ${amountMax}`;
 const pageMax = 1000;
@@ -34,6 +55,13 @@ const allowedIn: Record<string, string> = {
   idempotencyKey: 'must be a text of 1 to 255 visible ASCII characters or spaces',
   paused: 'must be true or false',
   archived: 'must be true or false',
+  holdSeconds: `must be a whole number from 1 to ${holdSecondsRule.maximum}, or null`,
+  claimsPerUserMax: `must be a whole number from 1 to ${claimsPerUserRule.maximum}`,
+  stockLowAt: `must be a whole number from 0 to ${amountMax}, or null`,
+  title: 'must be a text of at most 120 characters without control characters, or null',
+  description:
+    'must be a text of at most 2000 characters without control characters but tabs and line breaks, or null',
+  pauseReason: `${text}, or null`,
   afterPosition: `must be a whole number from 0 to ${amountMax}`,
   limit: `must be a whole number from 1 to ${pageMax}`,
   states: `must be a list of ${claimStates.join(', ')}`,
@@ -42,15 +70,23 @@ const allowedIn: Record<string, string> = {
   final: 'must be true or false',
 };
 
-const ajv = new Ajv({ allErrors: true });
+const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 
 // `checkWindow` checks these, since JSON Schema has no Date.
 const windowMembers = ['opensAt', 'closesAt'];
 const addUnits = 'cannot be changed here; add units with addStock';
+const isFixed = 'cannot be changed; it is fixed when the coupon is created';
 const asUnits = 'is unknown; give the units to add as `units`';
 
 const assertNewCoupon = assertion(
-  { name: NewCouponName, amount: Units },
+  {
+    name: NewCouponName,
+    amount: Units,
+    holdSeconds: Type.Optional(Type.Unsafe({ type: ['integer', 'null'], ...holdSecondsRule })),
+    claimsPerUserMax: Type.Optional(Type.Integer(claimsPerUserRule)),
+    stockLowAt: Type.Optional(Type.Unsafe({ type: ['integer', 'null'], ...stockLowAtRule })),
+    ...textsOfCoupon,
+  },
   { alsoKnown: windowMembers },
 );
 const assertName = assertion({ name: CouponName });
@@ -62,10 +98,17 @@ const assertClaim = assertion({
 });
 const assertHolder = assertion({ couponName: CouponName, userId: HolderId });
 const assertChange = assertion(
-  { paused: Type.Optional(Type.Boolean()), archived: Type.Optional(Type.Boolean()) },
+  {
+    paused: Type.Optional(Type.Boolean()),
+    archived: Type.Optional(Type.Boolean()),
+    ...textsOfCoupon,
+  },
   {
     alsoKnown: windowMembers,
-    instead: { name: 'cannot be changed', amount: addUnits, units: addUnits },
+    instead: {
+      ...{ name: 'cannot be changed', amount: addUnits, units: addUnits },
+      ...{ holdSeconds: isFixed, claimsPerUserMax: isFixed, stockLowAt: isFixed },
+    },
   },
 );
 const assertAddition = assertion(
@@ -86,10 +129,18 @@ const assertPage = assertion(
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
 
 /** The coupon to create. */
-export function checkNewCoupon(coupon: { name: string; amount: number } & Window): NewCoupon {
+export function checkNewCoupon(
+  coupon: { name: string; amount: number } & Window & FixedMembers & CouponTexts,
+): NewCoupon {
   assertNewCoupon(coupon);
+  const { name, amount, holdSeconds, claimsPerUserMax, stockLowAt } = coupon;
   const { opensAt = null, closesAt = null } = checkWindow(coupon);
-  return { name: coupon.name, amount: coupon.amount, opensAt, closesAt };
+  const fixed = { holdSeconds, claimsPerUserMax, stockLowAt };
+  return { name, amount, opensAt, closesAt, ...fixed, ...textsOf(coupon) };
+}
+
+function textsOf({ title, description, pauseReason }: CouponTexts): CouponTexts {
+  return { title, description, pauseReason };
 }
 
 /** The name of the coupon that a call is about. */
@@ -116,14 +167,14 @@ export function checkHolder(couponName: string, userId: string): void {
 
 /** The change to make. */
 export function checkChange(
-  change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
+  change: Window & CouponTexts & { paused?: boolean | undefined; archived?: boolean | undefined },
 ): CouponChange {
   assertChange(change);
-  const checked = { ...checkWindow(change), paused: change.paused, archived: change.archived };
+  const { paused, archived } = change;
+  const checked = { ...checkWindow(change), paused, archived, ...textsOf(change) };
   if (Object.values(checked).every((value) => value === undefined)) {
-    throw invalid([
-      { field: 'change', message: 'must have at least one of opensAt, closesAt, paused, archived' },
-    ]);
+    const message = `must have at least one of ${Object.keys(checked).join(', ')}`;
+    throw invalid([{ field: 'change', message }]);
   }
   return checked;
 }
@@ -155,6 +206,8 @@ export function checkPage(
 /** The names that this package has for fields of the core and the database. */
 const hostNames: Record<string, string> = {
   ...{ user_id: 'userId', coupon_name: 'couponName', opens_at: 'opensAt', closes_at: 'closesAt' },
+  ...{ hold_seconds: 'holdSeconds', claims_per_user_max: 'claimsPerUserMax' },
+  ...{ stock_low_at: 'stockLowAt', pause_reason: 'pauseReason' },
   add: 'units',
   claim_id: 'claimId',
 };
@@ -165,7 +218,7 @@ export function inHostNames(error: unknown): never {
   throw invalid(
     error.fields.map(({ field, message }) => ({
       field: hostNames[field] ?? field,
-      message: message.replaceAll(/\b[a-z]+_[a-z]+\b/g, (name) => hostNames[name] ?? name),
+      message: message.replaceAll(/\b[a-z]+(?:_[a-z]+)+\b/g, (name) => hostNames[name] ?? name),
     })),
   );
 }

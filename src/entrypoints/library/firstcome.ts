@@ -9,6 +9,7 @@ import type {
 } from '../../core/claims/claim.ts';
 import type { ClaimPage, EngineLog } from '../../core/claims/ports.ts';
 import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
+import type { CouponTexts, FixedMembers } from '../../core/coupons/ports.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
 import type { ActedBy } from '../../core/operator-log/operator-log.ts';
@@ -35,13 +36,18 @@ import { unknownStopOptions } from './options.ts';
 export type Firstcome = {
   /** Which crashes an acknowledged claim survives, as the database was at the start. */
   readonly durability: Durability;
-  /** Faults: `invalid_request`, `coupon_exists`, `unavailable`, `outcome_unknown`. */
+  /**
+   * A coupon with `holdSeconds` can be created once the upgrade of the database is finished. Faults: `invalid_request`,
+   * `coupon_exists`, `unavailable`, `outcome_unknown`.
+   */
   createCoupon(
     coupon: {
       name: string;
       /** Units, 1 to 2,147,483,647. */
       amount: number;
-    } & Window,
+    } & Window &
+      FixedMembers &
+      CouponTexts,
   ): Promise<CouponWithHolders>;
   /**
    * Takes one unit for the user, and resolves after the commit. With an idempotency key (1 to 255 visible ASCII
@@ -90,12 +96,12 @@ export type Firstcome = {
    */
   readCoupon(name: string): Promise<CouponWithHolders>;
   /**
-   * Members left out stay as they are; null removes a limit. An archived coupon is closed, whatever its window and
+   * Members left out stay as they are; null removes a limit or a text. An archived coupon is closed, whatever its window and
    * pause. Faults: those of `createCoupon`, and `coupon_not_found`.
    */
   changeCoupon(
     name: string,
-    change: Window & { paused?: boolean | undefined; archived?: boolean | undefined },
+    change: Window & CouponTexts & { paused?: boolean | undefined; archived?: boolean | undefined },
   ): Promise<CouponWithHolders>;
   /**
    * Adds units; with an idempotency key once, however often it is called. For a sold out coupon it takes half a second.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { millis, whole } from '../numbers.ts';
-import { labelOf, outcomeClasses } from './completion.ts';
+import { labelOf, type OutcomeClass, outcomeClasses } from './completion.ts';
+import { lagMsLimit } from './report.ts';
 import type { ClassCounts } from './tally.ts';
 
 /** Where a drill shows its progress. */
@@ -39,7 +40,7 @@ const barCells = 20;
 const up = (lines: number) => `\u001b[${lines}A\r`;
 const clearLine = '\u001b[2K';
 
-/** On a terminal, redraws one block; elsewhere, prints one plain line each time. */
+/** On a terminal, redraws one block; elsewhere, prints plain lines each time. None exceeds 80 columns. */
 export class Display {
   private readonly terminal: Terminal;
   private linesDrawn = 0;
@@ -55,7 +56,7 @@ export class Display {
 
   show(progress: Progress): void {
     if (!this.terminal.isTerminal) {
-      this.terminal.write(`${plainLine(progress)}\n`);
+      this.terminal.write(`${plainLines(progress).join('\n')}\n`);
       return;
     }
     const width = Math.min(columnsMax, Math.max(1, this.terminal.columns ?? columnsMax));
@@ -79,14 +80,27 @@ function block(progress: Progress): string[] {
   ];
 }
 
-function plainLine(progress: Progress): string {
-  return [
-    `${progress.elapsedS.toFixed(0)} s ${progress.phase}:`,
-    `${whole(progress.askedPerSecond)}/s,`,
-    `${outcomesLine(progress.answers)},`,
-    `p50 ${millis(progress.p50)} p99 ${millis(progress.p99)} ms,`,
-    `generator late ${millis(progress.lagMs)} ms`,
-  ].join(' ');
+/** Usually one line: it leaves out what is zero, and how late a generator is that keeps to its plan. */
+function plainLines(progress: Progress): string[] {
+  const { elapsedS, phase, askedPerSecond, p50, p99, lagMs, answers } = progress;
+  const counts = outcomeClasses.filter((name) => isAlwaysShown(name) || answers[name] > 0);
+  const parts = [
+    `${elapsedS.toFixed(0)} s ${phase}: ${whole(askedPerSecond)}/s`,
+    `p50 ${millis(p50)} p99 ${millis(p99)} ms`,
+    ...counts.map((name) => `${labelOf(name)} ${whole(answers[name])}`),
+    ...(lagMs > lagMsLimit ? [`generator late ${millis(lagMs)} ms`] : []),
+  ];
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = [...lines.slice(-1), part].join('  ');
+    if (longer.length > columnsMax) lines.push(`  ${part}`);
+    else lines.splice(-1, 1, longer);
+  }
+  return lines;
+}
+
+function isAlwaysShown(name: OutcomeClass): boolean {
+  return name === 'won' || name === 'refused';
 }
 
 function outcomesLine(answers: ClassCounts): string {

@@ -44,8 +44,8 @@ export async function writeBackup(options: BackupOptions): Promise<Backup> {
   const file = resolve(options.file);
   const dataDir = resolve(options.dataDir);
   await assertTarget(file, dataDir, options.force);
-  await assertCluster(dataDir);
-  const folder = await openDataFolder(options, inUseAdvice(dataDir));
+  const major = await readMajor(dataDir);
+  const folder = await openDataFolder(options, inUseAdvice(dataDir, major));
   try {
     return await backUp(folder, { ...options, file });
   } catch (error) {
@@ -126,20 +126,22 @@ async function assertTarget(file: string, dataDir: string, force: boolean): Prom
   throw new BundledPostgresError(`${file} exists. Name a new file, or replace it with --force.`);
 }
 
-async function assertCluster(dataDir: string): Promise<void> {
+/** The major version of the PostgreSQL that created the database. Rejects when there is no database. */
+async function readMajor(dataDir: string): Promise<string> {
   const version = join(dataDir, clusterFolder, 'data/PG_VERSION');
-  await stat(version).catch((error) => {
+  const text = await readFile(version, 'utf8').catch((error) => {
     throw new BundledPostgresError(
       `There is no database in ${dataDir}. Set DATA_DIR to the folder that the service uses, and run this command as the same user.`,
       { cause: error },
     );
   });
+  return text.trim();
 }
 
-function inUseAdvice(dataDir: string): string {
+function inUseAdvice(dataDir: string, major: string): string {
   return (
     'Stop the service, make the backup, and start the service again.\n' +
-    'To dump the database while the service runs, use the pg_dump of the same PostgreSQL\n' +
-    `or a later one, with the "url" in ${join(dataDir, 'server.json')}.`
+    `To dump the database while the service runs, use the pg_dump of PostgreSQL ${major} or\n` +
+    `later, which is not bundled, with the "url" in ${join(dataDir, 'server.json')}.`
   );
 }

@@ -19,6 +19,8 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['coupon_holders_2', 'coupon_holders_under_lock'],
   ...['refuse_operator_log_change', 'coupon_in_log'],
   ...['view_coupon_2', 'change_coupon_2', 'add_stock_3'],
+  ...['view_coupon_3', 'coupon_in_log_2', 'change_coupon_3'],
+  ...['add_stock_4', 'holds_duty', 'sweep_due_coupons'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -42,6 +44,10 @@ const meanings: Record<string, ConstraintMeaning> = {
   installation_has_one_row: { rule: 'own' },
   installation_only_row_is_true: { rule: 'own' },
   installation_primary_key: { rule: 'own' },
+  duties_primary_key: { rule: 'own' },
+  duties_epoch_at_least_zero: { rule: 'own' },
+  duties_node_length: { rule: 'own' },
+  duties_held_by_a_node: { rule: 'own' },
   operator_log_primary_key: { rule: 'own' },
   operator_log_actor_known: { rule: 'own' },
   operator_log_action_known: { rule: 'own' },

@@ -1,4 +1,5 @@
--- Reads coupons by name with their first $2 holders, in one snapshot: amount minus remaining is the number of claims.
+-- Reads coupons by name with their first $2 holders, in one snapshot: amount minus remaining is the number of claims
+-- that are not released, and the holders are their users.
 -- An archived coupon shows the sale window and the pause that are kept for it.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_position.
 select id, name, amount, remaining_amount,
@@ -7,6 +8,7 @@ select id, name, amount, remaining_amount,
   case when archived then kept_paused else paused end as paused,
   archived,
   coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state,
+  hold_seconds, claims_per_user_max, stock_low_at, title, description, pause_reason,
   coupon_holders_2(id, $2::integer) as holders
 from coupons
 where require_primary() and name = any ($1::text[])

@@ -4,6 +4,7 @@ import { StartError } from '../../../core/errors.ts';
 import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
 
 const coded = (code: string, message = 'a reason') => Object.assign(new Error(message), { code });
+const noPassword = 'the server asks for a password, and DATABASE_URL has none';
 const url = 'postgres://ada:sesame@db.example/sale';
 
 describe('isNotReady', () => {
@@ -65,7 +66,12 @@ describe('startFailure', () => {
     [coded('DEPTH_ZERO_SELF_SIGNED_CERT'), /sslrootcert/],
     [coded('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), /sslrootcert/],
     [coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), /sslrootcert/],
-    [coded('3D000'), / Check that it runs/],
+    [coded('28P01'), /The server runs\. Check the user and the password/],
+    [new Error(noPassword), /The server runs\. Add the password/],
+    [coded('28000'), /The server runs\. Check the user .* pg_hba\.conf/],
+    [coded('3D000'), /The server runs\. Check the name of the database/],
+    [coded('42501'), /The server runs\. Give the role .* this privilege/],
+    [coded('ECONNREFUSED'), / Check that it runs/],
   ])('gives advice that fits %s', (error, advice) => {
     const lines = linesOf(error);
     expect(lines.join(' ')).toMatch(advice);

@@ -73,6 +73,9 @@ function adviceOn(error: unknown): string {
   if (/startup parameter/.test(message)) {
     return 'DATABASE_URL leads through a connection pooler. Let it lead to PostgreSQL: the service keeps pools of its own.';
   }
+  if (/asks for a password/.test(message)) {
+    return 'The server runs. Add the password to DATABASE_URL, or set PGPASSWORD.';
+  }
   if (/no encryption$/.test(message)) {
     return 'The server wants TLS: add sslmode=verify-full, or sslmode=require, to DATABASE_URL.';
   }
@@ -82,8 +85,21 @@ function adviceOn(error: unknown): string {
   if (isOfCertificate(code)) {
     return 'Check the certificate of the server, and sslrootcert and the host in DATABASE_URL.';
   }
-  return 'Check that it runs and that DATABASE_URL names its host, port, user, password and database.';
+  return (
+    adviceOnRefusal[code] ??
+    'Check that it runs and that DATABASE_URL names its host, port, user, password and database.'
+  );
 }
+
+// The server runs and has answered, so only what it refuses needs a correction.
+const adviceOnRefusal: Record<string, string> = {
+  '28P01': 'The server runs. Check the user and the password in DATABASE_URL.',
+  '28000':
+    'The server runs. Check the user in DATABASE_URL, and that pg_hba.conf of the server admits it from here.',
+  '3D000': 'The server runs. Check the name of the database in DATABASE_URL, or create it.',
+  '42501':
+    'The server runs. Give the role in DATABASE_URL this privilege, or make it the owner of the database.',
+};
 
 function isOfCertificate(code: string): boolean {
   return /CERT|ISSUER|SIGNATURE|^ERR_TLS|^ERR_SSL|^ERR_OSSL/.test(code);

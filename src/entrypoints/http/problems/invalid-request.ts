@@ -18,6 +18,8 @@ const asAdd = 'is unknown; give the units to add as `add`';
 const asHeader = 'is unknown; send it as the header Idempotency-Key';
 const asCursor = { next_cursor: 'is unknown; send it as `cursor`' };
 
+const isFixed = 'cannot be changed; it is fixed when the coupon is created';
+
 /** Hints for unknown names that callers are likely to send, by `operationId`. */
 const insteadOf: Record<string, Record<string, string>> = {
   changeCoupon: {
@@ -25,6 +27,9 @@ const insteadOf: Record<string, Record<string, string>> = {
     amount: `cannot be changed here; ${addUnits}`,
     remaining_amount: `cannot be changed; ${addUnits}`,
     add: `is unknown here; ${addUnits}`,
+    hold_seconds: isFixed,
+    claims_per_user_max: isFixed,
+    stock_low_at: isFixed,
   },
   addStock: {
     amount: asAdd,

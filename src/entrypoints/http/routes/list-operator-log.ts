@@ -8,7 +8,19 @@ import {
   operatorActions,
 } from '../../../core/operator-log/operator-log.ts';
 import type { Route } from '../route.ts';
-import { cursorOf, NextCursor, onlyObject, pageParameters, WindowTime } from '../schemas/fields.ts';
+import {
+  ClaimsPerUserMax,
+  cursorOf,
+  Description,
+  HoldSeconds,
+  NextCursor,
+  onlyObject,
+  PauseReason,
+  pageParameters,
+  StockLowAt,
+  Title,
+  WindowTime,
+} from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
@@ -20,6 +32,12 @@ const loggedCoupon = {
   closes_at: WindowTime,
   paused: Type.Boolean(),
   archived: Type.Boolean(),
+  hold_seconds: Type.Optional(HoldSeconds),
+  claims_per_user_max: Type.Optional(ClaimsPerUserMax),
+  stock_low_at: Type.Optional(StockLowAt),
+  title: Type.Optional(Title),
+  description: Type.Optional(Description),
+  pause_reason: Type.Optional(PauseReason),
 };
 const LoggedCoupon = Type.Object(loggedCoupon);
 const time = Type.String({ format: 'date-time' });

@@ -4,10 +4,16 @@ import { type TProperties, Type } from 'typebox';
 import { claimStates } from '../../../core/claims/claim.ts';
 import { amountMax, couponStates } from '../../../core/coupons/coupon.ts';
 import {
+  claimsPerUserRule,
+  descriptionRule,
+  holdSecondsRule,
   idempotencyKeyRule,
   pathTextRule,
+  pauseReasonRule,
   releaseReasonRule,
+  stockLowAtRule,
   textRule,
+  titleRule,
   unitsRule,
   uuidRule,
 } from '../../../core/input-rules.ts';
@@ -23,6 +29,13 @@ export const allowedIn: Record<string, string> = {
   closes_at: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z, or null',
   paused: 'must be true or false',
   archived: 'must be true or false',
+  hold_seconds: `must be a whole number from 1 to ${holdSecondsRule.maximum}, or null`,
+  claims_per_user_max: `must be a whole number from 1 to ${claimsPerUserRule.maximum}`,
+  stock_low_at: `must be a whole number from 0 to ${amountMax}, or null`,
+  title: 'must be a text of at most 120 characters without control characters, or null',
+  description:
+    'must be a text of at most 2000 characters without control characters but tabs and line breaks, or null',
+  pause_reason: 'must be a text of 1 to 255 characters without control characters, or null',
   state: `must be one of ${couponStates.join(', ')}`,
   name_prefix: 'must be a text of 1 to 255 characters without control characters',
   order: 'must be newest',
@@ -97,6 +110,48 @@ export const WindowTime = Type.Unsafe<string | null>({
   type: ['string', 'null'],
   format: 'date-time',
   examples: ['2030-01-31T18:00:00Z'],
+});
+
+/** How long a claim is reserved. */
+export const HoldSeconds = Type.Unsafe<number | null>({
+  type: ['integer', 'null'],
+  ...holdSecondsRule,
+  description:
+    'Seconds that a claim is reserved; it must be confirmed before they are over. null: claims are confirmed at once. ' +
+    'Fixed at creation.',
+  examples: [600],
+});
+
+/** How often one user may claim. */
+export const ClaimsPerUserMax = Type.Integer({
+  ...claimsPerUserRule,
+  description:
+    'How many claims of this coupon one user can make in all, released ones included, and never two live ones at ' +
+    'once. Fixed at creation.',
+});
+
+/** Where stock counts as low. */
+export const StockLowAt = Type.Unsafe<number | null>({
+  type: ['integer', 'null'],
+  ...stockLowAtRule,
+  description:
+    'From this number of remaining units down the stock counts as low. Fixed at creation.',
+});
+
+/** The title of a coupon. */
+export const Title = Type.Unsafe<string | null>({ type: ['string', 'null'], ...titleRule });
+
+/** The description of a coupon. */
+export const Description = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  ...descriptionRule,
+});
+
+/** Why a sale is paused. */
+export const PauseReason = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  ...pauseReasonRule,
+  description: 'Why the sale is paused. It stays until it is changed.',
 });
 
 /** The key of one intended change, compared byte by byte. */

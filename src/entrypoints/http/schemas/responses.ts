@@ -5,12 +5,20 @@ import { claimStates } from '../../../core/claims/claim.ts';
 import { couponStates } from '../../../core/coupons/coupon.ts';
 import { errorCodes } from '../../../core/errors.ts';
 import { problemMediaType } from '../problems/problem.ts';
-import { WindowTime } from './fields.ts';
+import {
+  ClaimsPerUserMax,
+  Description,
+  HoldSeconds,
+  PauseReason,
+  StockLowAt,
+  Title,
+  WindowTime,
+} from './fields.ts';
 
 const couponFields = {
   name: Type.String(),
   amount: Type.Integer({ description: 'Units offered in total.' }),
-  remaining_amount: Type.Integer({ description: 'Units not yet claimed.' }),
+  remaining_amount: Type.Integer({ description: 'Units that no claim holds.' }),
   state: Type.Enum([...couponStates]),
   opens_at: WindowTime,
   closes_at: WindowTime,
@@ -18,6 +26,12 @@ const couponFields = {
   archived: Type.Boolean({
     description: 'An archived coupon is closed, whatever its window and pause.',
   }),
+  hold_seconds: HoldSeconds,
+  claims_per_user_max: ClaimsPerUserMax,
+  stock_low_at: StockLowAt,
+  title: Title,
+  description: Description,
+  pause_reason: PauseReason,
   claims_url: Type.String({ description: 'The path of the claims of this coupon.' }),
 };
 

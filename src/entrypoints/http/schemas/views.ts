@@ -15,6 +15,12 @@ export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody
     closes_at: coupon.closesAt,
     paused: coupon.paused,
     archived: coupon.archived,
+    hold_seconds: coupon.holdSeconds,
+    claims_per_user_max: coupon.claimsPerUserMax,
+    stock_low_at: coupon.stockLowAt,
+    title: coupon.title,
+    description: coupon.description,
+    pause_reason: coupon.pauseReason,
     claims_url: `${couponPath(coupon.name)}/claims`,
   };
 }
