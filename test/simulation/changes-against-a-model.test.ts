@@ -105,6 +105,17 @@ type SeenDecision = Omit<Decision, 'claim'> & {
   claim?: (ModelClaim & { reason?: string | undefined }) | undefined;
 };
 
+/**
+ * PostgreSQL gives the users of one batch who have had a claim before their positions after the others, when no user is in
+ * the batch twice. Here they come later, too.
+ */
+function inOrderOfPositions({ model }: Sale, commands: readonly Command[]): Command[] {
+  if (new Set(commands.map(({ user }) => user)).size < commands.length) return [...commands];
+  const known = new Set([...model.claims, ...model.released].map(({ userId }) => userId));
+  const isLate = ({ kind, user }: Command) => Number(kind === 'claim' && known.has(`user-${user}`));
+  return commands.toSorted((one, other) => isLate(one) - isLate(other));
+}
+
 const idOf = (claim: ModelClaim | undefined) => claim && [claim.claimId, claim.position];
 
 /** What both say in the same way. A release of a hold that has expired may be the first to write that down, or not. */
@@ -127,7 +138,8 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     [holds.map(({ claimId }) => claimId)],
   );
 
-  const built = commands.map((command) => build(sale, command));
+  const ordered = inOrderOfPositions(sale, commands);
+  const built = ordered.map((command) => build(sale, command));
   const batchId = newId();
   const answer = await stores.claims.decideBatch({
     ...{ batchId, couponName: name },
@@ -142,7 +154,7 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     decisions?.map((one) => summaryOf(one)),
   );
   for (const [index, outcome] of answer.outcomes.entries()) {
-    seen.add(`${commands[index]?.kind} ${outcome.outcome}`);
+    seen.add(`${ordered[index]?.kind} ${outcome.outcome}`);
     const announcement = decisions?.[index]?.announcement;
     if (outcome.outcome === 'announced' && announcement !== undefined) {
       sale.announcements.push({ database: outcome.announcement, model: announcement });
