@@ -2,6 +2,7 @@
 /** Batches of claims and changes of claims, decided by PostgreSQL and by the model. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { consistencyRules } from '../../src/adapters/postgres/consistency-rules.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { BatchCommand } from '../../src/core/claims/ports.ts';
 import { auditRecords } from '../support/audit.ts';
@@ -241,7 +242,9 @@ describe('a random sequence of claims, confirms, releases, redemptions and holds
       }),
       { numRuns: runs },
     );
-    expect(await auditRecords(database.query)).toEqual([]);
+    // Here a hold ends when a run says so.
+    const rules = consistencyRules.filter(({ name }) => name !== 'holds-last-hold-seconds');
+    expect(await auditRecords(database.query, rules)).toEqual([]);
     // The runs must have met every case.
     expect([...seen].sort()).toEqual(
       [
