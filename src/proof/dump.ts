@@ -10,6 +10,10 @@ export type Dump = {
   coupons: DumpedCoupon[];
   claims: DumpedClaim[];
   ledger: DumpedLedgerRow[];
+  /** The claims that ended. Absent in the dump of a database in which claims are final. */
+  released_claims?: DumpedReleasedClaim[];
+  /** Absent like `released_claims`. */
+  redemptions?: DumpedRedemption[];
 };
 
 /** A row of `coupons`. */
@@ -24,15 +28,42 @@ export type DumpedCoupon = {
   ledger_seq: string;
   decided_at: string;
   created_at: string;
+  /** How long its claims are held; null or absent for a coupon without holds. */
+  hold_seconds?: number | null;
+  claims_per_user_max?: number | null;
+  /** The units that came back, ever. */
+  returned_units?: string | null;
 };
 
-/** A row of `claims`. */
+/** A row of `claims`: a claim that has not been released. */
 export type DumpedClaim = {
   coupon_id: string;
   user_id: string;
   position: number;
   claim_id: string;
   claimed_at: string;
+  idempotency_key: string | null;
+  /** When the hold ends, of a claim that is reserved. */
+  expires_at?: string | null;
+  /** Only after a confirm. */
+  confirmed_at?: string | null;
+};
+
+/** A row of `released_claims`. */
+export type DumpedReleasedClaim = Omit<DumpedClaim, 'expires_at'> & {
+  released_at: string;
+  /** `expired`, or the text of the caller. */
+  reason: string | null;
+  /** Whether the user can never claim this coupon again. */
+  is_final: boolean;
+};
+
+/** A row of `redemptions`. */
+export type DumpedRedemption = {
+  coupon_id: string;
+  user_id: string;
+  claim_id: string;
+  redeemed_at: string;
   idempotency_key: string | null;
 };
 
@@ -46,4 +77,9 @@ export type DumpedLedgerRow = {
   first_position: number | null;
   remaining_after: number;
   recorded_at: string;
+  /** The units that came back in this batch; null or absent in a batch of claims only. */
+  returned_units?: number | null;
+  /** The claims that the batch changed, and how: `C` confirmed, `R` released, `E` expired, `U` redeemed. */
+  changed_positions?: number[] | null;
+  changes?: string[] | null;
 };

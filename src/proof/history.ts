@@ -5,10 +5,25 @@
  */
 
 /** The operations that a client can send to the service. */
-export const operations = ['create', 'claim', 'find_claim', 'read', 'add_stock'] as const;
+export const operations = [
+  ...(['create', 'claim', 'find_claim', 'read', 'add_stock'] as const),
+  ...(['confirm', 'release', 'redeem', 'list_claims'] as const),
+] as const;
 
 /** One of `operations`. */
 export type Operation = (typeof operations)[number];
+
+/** The operations that change a claim. */
+export const claimChanges = ['confirm', 'release', 'redeem'] as const;
+
+/** The states of a claim. */
+export const claimStates = ['reserved', 'confirmed', 'redeemed', 'released'] as const;
+
+/** One of `claimStates`. */
+export type ClaimState = (typeof claimStates)[number];
+
+/** One of `claimChanges`. */
+export type ClaimChange = (typeof claimChanges)[number];
 
 /**
  * One event. Each operation has one `invoke`, and one completion unless the recording ended first:
@@ -40,6 +55,10 @@ export type HistoryEvent = {
   /** On a `create` with a sale window: its ends as RFC 3339 texts. */
   opens_at?: string | null;
   closes_at?: string | null;
+  /** On a `list_claims`: the cursor of the page; absent for the first page. */
+  cursor?: string;
+  /** On a `create` of a coupon whose claims begin as holds. */
+  hold_seconds?: number;
 
   // On completions:
   /** The HTTP status; absent without an answer. */
@@ -47,10 +66,23 @@ export type HistoryEvent = {
   /** The outcome or error code of the answer; `timeout`, `reset` or `refused` without one. */
   outcome?: string;
   effect?: 'none' | 'unknown';
-  /** The id of the claim in the answer, or of the claim that an `outcome_unknown` names. */
+  /**
+   * The id of the claim in the answer, or of the claim that an `outcome_unknown` names. On the `invoke` of a `confirm`,
+   * `release` or `redeem`: the claim that the request names.
+   */
   claim_id?: string;
   position?: number;
   claimed_at?: string;
+  /** The state of the claim in the answer and its times, where the answer has them. Old histories have none of these. */
+  state?: ClaimState;
+  expires_at?: string;
+  confirmed_at?: string;
+  redeemed_at?: string;
+  released_at?: string;
+  /** On a `list_claims`: the claims of the page with their states. */
+  claims?: [claim_id: string, state: ClaimState][];
+  /** On a `list_claims`: the cursor of the next page; absent on the last page. */
+  next_cursor?: string;
   /** Seconds, from the header `Retry-After`; absent without one. */
   retry_after_s?: number;
   /** On a `read`: what the answer showed. */

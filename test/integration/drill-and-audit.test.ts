@@ -5,12 +5,20 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectionConfig } from '../../src/adapters/postgres/connections/connection-config.ts';
 import { audit, drill } from '../../src/app/proof.ts';
 import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
+import { assertDump } from '../../src/proof/audit/dump-file.ts';
 import { RecordingError } from '../../src/proof/audit/read-lines.ts';
+import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { patience, startService } from '../support/service.ts';
-import { createRole, createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import {
+  createRole,
+  createTestDatabase,
+  schema,
+  type TestDatabase,
+} from '../support/test-database.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
   all?.some(({ address }) => address === '::1'),
@@ -107,7 +115,7 @@ async function startBreakingProxy(
   };
 }
 
-it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed'])(
+it.each(['flash-sale', 'double-dip', 'retry-storm', 'mixed', 'holds', 'redeem'])(
   'a drill of %s over two nodes passes its audit',
   async (scenario) => {
     const { verdict, said, judgeAgain } = await play(scenario);
@@ -131,7 +139,7 @@ it('the reports of a drill begin with its verdict and say which rules were skipp
   const text = await readFile(files.jsonReport, 'utf8');
   expect(text).toMatch(/^\{\n {2}"verdict": "passed",\n/);
   const { rules } = JSON.parse(text).audit;
-  expect(rules).toHaveLength(17);
+  expect(rules).toHaveLength(22);
   expect(rules.find(({ rule }: { rule: string }) => rule === 'R6')).toMatchObject({
     ...{ verdict: 'skipped', notes: ['nothing to check: no claim has an unknown outcome'] },
   });
@@ -297,9 +305,41 @@ it('the audit names a file that it cannot use', async () => {
   }
 });
 
+it('the audit finds an acknowledged confirm that is missing, and an acknowledged redemption', async () => {
+  const held = await play('holds');
+  expect(held.verdict).toBe('passed');
+  await database.query('create table kept as select claim_id, confirmed_at from claims');
+  await database.query('update claims set confirmed_at = null where confirmed_at is not null');
+  expect(await held.judgeAgain()).toBe('failed');
+  await database.query(
+    'update claims c set confirmed_at = k.confirmed_at from kept k where c.claim_id = k.claim_id',
+  );
+  expect(await held.judgeAgain()).toBe('passed');
+  const redeemed = await play('redeem');
+  expect(redeemed.verdict).toBe('passed');
+  await database.query('alter table redemptions rename to kept_redemptions');
+  await database.query('create table redemptions (like kept_redemptions)');
+  expect(await redeemed.judgeAgain()).toBe('failed');
+  await database.query('drop table redemptions');
+  await database.query('alter table kept_redemptions rename to redemptions');
+  await database.query('drop table kept');
+});
+
 it('the audit finds an acknowledged claim that is missing', async () => {
   const { verdict, judgeAgain } = await play('flash-sale');
   expect(verdict).toBe('passed');
   await database.query('delete from claims where position = 3');
   expect(await judgeAgain()).toBe('failed');
+});
+
+it('the dump of a database of an earlier release has no tables of claims that end', async () => {
+  const place = { config: connectionConfig(database.url, { name: 'dump' }), schema };
+  expect((await takeDump(place)).released_claims).toBeInstanceOf(Array);
+  await database.query('alter table released_claims rename to not_yet_there');
+  const dump = await takeDump(place);
+  await database.query('alter table not_yet_there rename to released_claims');
+  expect(Object.keys(dump)).not.toContain('released_claims');
+  expect(Object.keys(dump)).not.toContain('redemptions');
+  expect(dump.claims.length).toBeGreaterThan(0);
+  assertDump(dump);
 });

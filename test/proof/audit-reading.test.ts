@@ -234,6 +234,6 @@ describe('the audit report', () => {
     expect(lines.at(-1)).toMatch(/^verdict: failed \(R3, R4\b.*\)$/);
     expect(lines.some((line) => /^R3 +failed +15 +\S/.test(line))).toBe(true);
     expect(lines.some((line) => line.trim() === '! and 5 more')).toBe(true);
-    expect(lines.filter((line) => /^R\d+b? /.test(line))).toHaveLength(17);
+    expect(lines.filter((line) => /^R\d+b? /.test(line))).toHaveLength(22);
   });
 });

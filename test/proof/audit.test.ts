@@ -7,12 +7,14 @@ import {
   temporaryFolder,
   violationsOf,
 } from '../support/proof-audit.ts';
+import { type EndingHistory, generateEndingHistory } from '../support/proof-ending-histories.ts';
 import { type GeneratedHistory, generateHistory, smallCrowd } from '../support/proof-histories.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 
 const histories = 1000;
+const rulesOfEndings = ['R19', 'R20', 'R21', 'R22', 'R23'];
 
 // The thousand histories may take half a minute on a busy machine.
 describe('the audit', { timeout: 240_000 }, () => {
@@ -30,8 +32,26 @@ describe('the audit', { timeout: 240_000 }, () => {
     }
     expect(alarms).toEqual([]);
     // Each rule compared something; a rule without anything to check would prove nothing.
-    expect(checked.size).toBe(17);
-    for (const [rule, count] of checked) expect([rule, count >= 100]).toEqual([rule, true]);
+    expect(checked.size).toBe(22);
+    for (const [rule, count] of checked) {
+      if (!rulesOfEndings.includes(rule)) expect([rule, count >= 100]).toEqual([rule, true]);
+    }
+  });
+
+  it('reports no violation in a thousand correct histories whose claims end', async () => {
+    const alarms: string[] = [];
+    const checked = new Map<string, number>();
+    for (let seed = 1; seed <= histories; seed += 1) {
+      const report = await auditRecorded(folder.path, generateEndingHistory(seed));
+      for (const { rule, checked: count } of report.rules) {
+        checked.set(rule, (checked.get(rule) ?? 0) + count);
+      }
+      if (report.verdict !== 'passed') {
+        alarms.push(`seed ${seed}: ${report.verdict}`, ...violationsOf(report));
+      }
+    }
+    expect(alarms).toEqual([]);
+    for (const rule of rulesOfEndings) expect(checked.get(rule)).toBeGreaterThan(1000);
   });
 
   it('reports a late sold_out after an addition of stock, unless a delay is declared', async () => {
@@ -46,6 +66,32 @@ describe('the audit', { timeout: 240_000 }, () => {
     }
     expect(found).toBeGreaterThan(10);
   });
+
+  const defectsOfEndings: [
+    what: string,
+    rule: string,
+    plant: (history: EndingHistory) => boolean,
+  ][] = [
+    ['an acknowledged confirm that is not stored', 'R21', loseConfirm],
+    ['a hold that expired a moment too early', 'R20', expireEarly],
+    ['a claim whose release no user requested', 'R22', endWithoutRequest],
+    ['a claim whose end is recorded twice', 'R19', recordEndTwice],
+  ];
+
+  it.each(defectsOfEndings)(
+    'finds a defect in busy histories whose claims end every time: %s (%s)',
+    async (_, rule, plant) => {
+      let planted = 0;
+      for (let seed = 1; seed <= 100; seed += 1) {
+        const history = generateEndingHistory(seed);
+        if (!plant(history)) continue;
+        planted += 1;
+        const report = await auditRecorded(folder.path, history);
+        expect(failedRules(report), `seed ${seed}`).toContain(rule);
+      }
+      expect(planted).toBeGreaterThan(10);
+    },
+  );
 
   const defects: [what: string, rule: string, plant: (history: GeneratedHistory) => boolean][] = [
     ['two claims that changed places, in the tables and in every answer', 'R13', swapPlaces],
@@ -125,4 +171,47 @@ function forgetClaim({ events }: GeneratedHistory): boolean {
     return true;
   }
   return false;
+}
+
+function loseConfirm({ events, dump }: EndingHistory): boolean {
+  const confirm = events.find(({ f, type }) => f === 'confirm' && type === 'ok');
+  const rows = [...dump.claims, ...dump.released_claims];
+  const claim = rows.find(({ claim_id }) => claim_id === confirm?.claim_id);
+  if (claim === undefined || typeof claim.confirmed_at !== 'string') return false;
+  claim.confirmed_at = null;
+  return true;
+}
+
+/** The hold of the coupon is longer than its claims were held. */
+function expireEarly({ events, dump }: EndingHistory): boolean {
+  const held = dump.coupons.find(({ hold_seconds: seconds }) => typeof seconds === 'number');
+  const hasExpired = dump.released_claims.some(({ reason }) => reason === 'expired');
+  if (held === undefined || !hasExpired) return false;
+  held.hold_seconds = 3600;
+  for (const event of events) if (event.f === 'create') delete event.hold_seconds;
+  return true;
+}
+
+/** All releases of a user were refused, yet a claim of this user is released. */
+function endWithoutRequest({ events, dump }: EndingHistory): boolean {
+  const released = dump.released_claims.find(({ reason }) => reason !== 'expired');
+  if (released === undefined) return false;
+  for (const event of events) {
+    const isOfUser = event.user === released.user_id && event.f === 'release';
+    if (!isOfUser || event.type === 'invoke') continue;
+    Object.assign(event, { type: 'fail', http: 503, outcome: 'overloaded', effect: 'none' });
+    event.retry_after_s = 1;
+    for (const name of ['claim_id', 'state', 'released_at'] as const) delete event[name];
+  }
+  return true;
+}
+
+function recordEndTwice({ dump }: EndingHistory): boolean {
+  const row = dump.ledger.findLast(({ changes }) => changes?.includes('R'));
+  const at = row?.changes?.indexOf('R') ?? -1;
+  const position = row?.changed_positions?.[at];
+  if (row === undefined || position === undefined) return false;
+  row.changed_positions?.push(position);
+  row.changes?.push('R');
+  return true;
 }

@@ -124,6 +124,32 @@ describe('an answer', () => {
     expect(completionOf('claim', one)).toEqual({ ...expected, http: one.status });
   });
 
+  it('reads the state of a claim and its times, of an answer to a change and of a refusal', () => {
+    const times = { confirmed_at: 'then', redeemed_at: 'later', released_at: 'at last' };
+    const body = { ...claim, state: 'redeemed', expires_at: 'soon', ...times };
+    const read = { confirmedAt: 'then', redeemedAt: 'later', releasedAt: 'at last' };
+    const state = { ...shown, state: 'redeemed', expiresAt: 'soon', ...read };
+    expect(completionOf('redeem', answer(200, body))).toEqual({
+      ...{ type: 'ok', outcome: 'redeemed', http: 200, ...state },
+    });
+    expect(completionOf('redeem', answer(200, body, { isReplay: true })).outcome).toBe('replayed');
+    const refused = { code: 'already_redeemed', effect: 'none', claim: body };
+    expect(completionOf('confirm', answer(409, refused))).toMatchObject(state);
+    const missed = { code: 'claim_not_found', effect: 'none', last_claim: body };
+    expect(completionOf('find_claim', answer(404, missed))).toMatchObject(state);
+    expect(completionOf('confirm', answer(200, {})).outcome).toBe('unreadable_body');
+  });
+
+  it('reads a page of claims with their states and the cursor of the next page', () => {
+    const claims = [{ ...claim, state: 'released' }];
+    const page = completionOf('list_claims', answer(200, { claims, next_cursor: '3' }));
+    expect(page).toMatchObject({ outcome: 'listed', listed: [['a', 'released']], nextCursor: '3' });
+    const last = completionOf('list_claims', answer(200, { claims: [], next_cursor: null }));
+    expect(last).toEqual({ type: 'ok', outcome: 'listed', http: 200, listed: [] });
+    const stateless = completionOf('list_claims', answer(200, { claims: [claim] }));
+    expect(stateless.outcome).toBe('unreadable_body');
+  });
+
   it('reads the stock that a read shows', () => {
     const body = { name: 'c', amount: 5, remaining_amount: 2, claimed_by: ['a'] };
     const read = completionOf('read', answer(200, body));
@@ -173,6 +199,25 @@ describe('a formatted request', () => {
     const path = '/api/coupons/Gr%C3%BC%C3%9Fe%20%221%22/claims/u%2F1';
     expect(found.startsWith(`GET ${path} HTTP/1.1\r\n`)).toBe(true);
     expect(found.endsWith('\r\n\r\n')).toBe(true);
+  });
+
+  it('formats a change of a claim with the claim that it names, or without one', () => {
+    const { key: _, ...change } = { ...claim, f: 'confirm' as const };
+    const [head = '', body = ''] = write({ ...change, claimId: 'a' }).split('\r\n\r\n');
+    const path = '/api/coupons/Gr%C3%BC%C3%9Fe%20%221%22/claims/u%2F1/confirm';
+    expect(head.startsWith(`POST ${path} HTTP/1.1\r\n`)).toBe(true);
+    expect(head).toContain('Bearer c-key');
+    expect(JSON.parse(body)).toEqual({ claim_id: 'a' });
+    expect(write(change).endsWith('\r\n\r\n{}')).toBe(true);
+    expect(write({ ...change, f: 'redeem', key: 'k' })).toContain('Idempotency-Key: k\r\n');
+  });
+
+  it('formats a list of the claims in all states with the cursor of its page', () => {
+    const states = 'state=reserved&state=confirmed&state=redeemed&state=released';
+    const list = write({ f: 'list_claims', coupon: 'c', cursor: '3', attempt: 1 });
+    const path = `/api/coupons/c/claims?limit=1000&${states}&cursor=3`;
+    expect(list.startsWith(`GET ${path} HTTP/1.1\r\n`)).toBe(true);
+    expect(list).toContain('a-key');
   });
 
   it('sends the admin key only where it is needed, and no key with a read', () => {

@@ -109,6 +109,44 @@ describe('the history writer', () => {
     ]);
   });
 
+  it('writes the claim that a change names with its request, and the state with its answer', () => {
+    const { file, writer } = open('changes.jsonl');
+    const confirm: ServiceRequest = {
+      f: 'confirm',
+      coupon: 'c',
+      user: 'u',
+      claimId: 'a',
+      attempt: 1,
+    };
+    writer.complete(writer.invoke(0, 0, confirm), {
+      ...{ type: 'ok', outcome: 'confirmed', http: 200, claimId: 'b', state: 'confirmed' },
+      ...{ expiresAt: '1', confirmedAt: '2', redeemedAt: '3', releasedAt: '4' },
+    });
+    const list: ServiceRequest = { f: 'list_claims', coupon: 'c', cursor: '9', attempt: 1 };
+    writer.complete(writer.invoke(0, 0, list), {
+      ...{ type: 'ok', outcome: 'listed', listed: [['a', 'released']], nextCursor: '10' },
+    });
+    const create: ServiceRequest = {
+      f: 'create',
+      coupon: 'c',
+      units: 1,
+      attempt: 1,
+      holdSeconds: 5,
+    };
+    writer.invoke(0, 0, create);
+    writer.close();
+    expect(readHistory(file).events).toMatchObject([
+      { f: 'confirm', type: 'invoke', claim_id: 'a' },
+      {
+        ...{ f: 'confirm', type: 'ok', claim_id: 'b', state: 'confirmed', expires_at: '1' },
+        ...{ confirmed_at: '2', redeemed_at: '3', released_at: '4' },
+      },
+      { f: 'list_claims', type: 'invoke', cursor: '9' },
+      { f: 'list_claims', type: 'ok', claims: [['a', 'released']], next_cursor: '10' },
+      { f: 'create', type: 'invoke', hold_seconds: 5 },
+    ]);
+  });
+
   it('leaves no gap and keeps the order, however many events there are', () => {
     const { file, writer } = open('many.jsonl');
     for (let round = 0; round < 5000; round += 1) {

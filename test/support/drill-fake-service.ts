@@ -6,7 +6,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Random } from '../../src/proof/drill/random.ts';
-import { type CouponModel, type ModelClaim, SaleModel } from './sale-model.ts';
+import { shownMembers } from './proof-ending-dump.ts';
+import {
+  type EndingClaim,
+  type EndingCommand,
+  type EndingCoupon,
+  EndingSale,
+  stateOf,
+} from './proof-ending-sale.ts';
 
 /** The probabilities of faults, each from 0 to 1. */
 export type Troubles = {
@@ -19,6 +26,8 @@ export type Troubles = {
   drop?: number;
   /** Decides, and answers `outcome_unknown`. */
   unknown?: number;
+  /** Called before each decision on a claim: plants a defect. */
+  plant?: (command: EndingCommand, sale: EndingSale, coupon: string) => void;
   /** Delays the answer by up to so many milliseconds. */
   delayMs?: number;
 };
@@ -26,7 +35,8 @@ export type Troubles = {
 /** The state of the service for tests. */
 export type FakeService = {
   urls: string[];
-  sale: SaleModel;
+  /** Its times count from the start of 2030, as those of `timeAt`. */
+  sale: EndingSale;
   /** Every request so far. */
   requests: { node: number; method: string; path: string; authorization: string | undefined }[];
   /** Delays all answers until so many milliseconds have passed. */
@@ -38,7 +48,9 @@ type Reply = { status: number; body: object; headers?: Record<string, string> };
 
 const statuses: Record<string, number> = {
   ...{ sold_out: 400, invalid_request: 400, coupon_not_found: 404, claim_not_found: 404 },
-  ...{ coupon_exists: 409, already_claimed: 409, not_open: 409, closed: 409 },
+  ...{ coupon_exists: 409, already_claimed: 409, not_open: 409, closed: 409, forbidden: 403 },
+  ...{ claim_limit_reached: 409, hold_expired: 409, claim_released: 409, already_redeemed: 409 },
+  ...{ not_confirmed: 409, claim_mismatch: 409 },
   ...{ overloaded: 503, outcome_unknown: 503 },
 };
 
@@ -48,7 +60,7 @@ export async function startFakeService(
 ): Promise<FakeService> {
   const { nodes = 1, troubles = {} } = options;
   const random = new Random(troubles.seed ?? 1);
-  const sale = new SaleModel();
+  const sale = new EndingSale();
   const requests: FakeService['requests'] = [];
   const sockets = new Set<Socket>();
   let stalledUntilMs = 0;
@@ -67,11 +79,11 @@ export async function startFakeService(
       }
       const isDropped = isChange && random.chance(troubles.drop ?? 0);
       if (isDropped && random.chance(0.5)) return void response.socket?.destroy();
-      const reply = answer(sale, request, text);
+      const reply = answer({ sale, plant: troubles.plant }, request, text);
       if (isDropped) return void response.socket?.destroy();
-      const claimId = 'claim_id' in reply.body ? reply.body.claim_id : undefined;
-      if (url === '/api/coupons/claim' && random.chance(troubles.unknown ?? 0)) {
-        const members = claimId === undefined ? {} : { claim_id: claimId };
+      const isOfClaim = url === '/api/coupons/claim' || changePath.test(url);
+      if (isOfClaim && random.chance(troubles.unknown ?? 0)) {
+        const members = namedClaim(reply, text) ?? { claim_id: sale.newId() };
         return send(response, problem('outcome_unknown', { retryAfter: '0', members }));
       }
       return send(response, reply);
@@ -97,70 +109,120 @@ export async function startFakeService(
   };
 }
 
-function answer(sale: SaleModel, request: IncomingMessage, text: string): Reply {
+type Decider = { sale: EndingSale; plant: Troubles['plant'] };
+
+const changePath = /^\/api\/coupons\/([^/]+)\/claims\/([^/]+)\/(confirm|release|redeem)$/;
+
+/** The claim that an unknown outcome names: the one of the request, or the one that it made. */
+function namedClaim({ body, headers }: Reply, text: string): { claim_id: unknown } | undefined {
+  const { claim_id: asked } = JSON.parse(text);
+  if (asked !== undefined) return { claim_id: asked };
+  const isNew = 'claim_id' in body && headers === undefined;
+  return isNew ? { claim_id: body.claim_id } : undefined;
+}
+
+/** The present time, by the clock of the sale. */
+const now = () => Date.now() - Date.UTC(2030, 0, 1);
+
+function answer(decider: Decider, request: IncomingMessage, text: string): Reply {
+  const { sale } = decider;
   const { method, url = '' } = request;
   const key = request.headers['idempotency-key']?.toString();
   const body = text === '' ? {} : JSON.parse(text);
   if (method === 'POST' && url === '/api/coupons') return create(sale, body);
-  if (method === 'POST' && url === '/api/coupons/claim') return claim(sale, body, key);
+  if (method === 'POST' && url === '/api/coupons/claim') {
+    const { user_id: userId, coupon_name: name } = body;
+    const claimId = sale.newId();
+    return decide(decider, name, { kind: 'claim', userId, claimId, idempotencyKey: key });
+  }
+  const change = changePath.exec(url);
+  if (change !== null) {
+    const [, name = '', user = '', kind] = change;
+    return decide(decider, decodeURIComponent(name), {
+      ...{ kind: kind as 'confirm', userId: decodeURIComponent(user), idempotencyKey: key },
+      ...{ claimId: body.claim_id, reason: body.reason },
+    });
+  }
+  const list = /^\/api\/coupons\/([^/]+)\/claims\?(.*)$/.exec(url);
+  if (list !== null) return listClaims(sale, decodeURIComponent(list[1] ?? ''), list[2] ?? '');
   const [, path = '', rest, user = ''] =
     /^\/api\/coupons\/([^/]+)(?:\/(stock|claims)(?:\/(.+))?)?$/.exec(url) ?? [];
   const name = decodeURIComponent(path);
   const coupon = sale.coupons.get(name);
   if (coupon === undefined) return problem('coupon_not_found');
-  if (rest === 'stock') sale.addStock(name, { units: body.add, key, ms: Date.now() });
+  if (rest === 'stock') sale.addStock(name, { units: body.add, key, ms: now() });
   if (rest === 'claims') {
-    const held = coupon.claimsByUser.get(decodeURIComponent(user));
+    const userId = decodeURIComponent(user);
+    const held = coupon.claimsByUser.get(userId);
+    const last = coupon.all.findLast((one) => one.userId === userId);
+    const members = last === undefined ? {} : { last_claim: shownClaim(name, last) };
     return held === undefined
-      ? problem('claim_not_found')
+      ? problem('claim_not_found', { members })
       : { status: 200, body: shownClaim(name, held) };
   }
   return { status: 200, body: shownCoupon(name, coupon) };
 }
 
-function create(
-  sale: SaleModel,
-  body: { name: string; amount: number; opens_at?: string; closes_at?: string },
-): Reply {
+type CreateBody = {
+  name: string;
+  amount: number;
+  opens_at?: string;
+  closes_at?: string;
+  hold_seconds?: number;
+};
+
+function create(sale: EndingSale, body: CreateBody): Reply {
   const { name, amount, opens_at: opensAt, closes_at: closesAt } = body;
+  const { hold_seconds: holdSeconds } = body;
   if (sale.coupons.has(name)) return problem('coupon_exists');
-  const toMs = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time));
+  const toMs = (time: string | undefined) =>
+    time === undefined ? undefined : Date.parse(time) - Date.UTC(2030, 0, 1);
   const window = { opensMs: toMs(opensAt), closesMs: toMs(closesAt) };
-  const coupon = sale.create(name, amount, Date.now(), window);
+  const coupon = sale.create(name, amount, { ms: now(), holdSeconds, window });
   return { status: 201, body: { message: 'coupon created', ...shownCoupon(name, coupon) } };
 }
 
-function claim(
-  sale: SaleModel,
-  body: { user_id: string; coupon_name: string },
-  idempotencyKey: string | undefined,
-): Reply {
-  const { user_id: userId, coupon_name: name } = body;
+function decide({ sale, plant }: Decider, name: string, command: EndingCommand): Reply {
   if (!sale.coupons.has(name)) return problem('coupon_not_found');
-  const request = { userId, claimId: sale.newId(), idempotencyKey };
-  const [decision] = sale.decide(name, [request], Date.now());
-  if (decision === undefined) throw new Error('a batch of its own is never refused');
-  const { outcome, claim: held } = decision;
-  if (held === undefined) {
-    return problem(outcome, outcome === 'not_open' ? { retryAfter: '1' } : {});
+  plant?.(command, sale, name);
+  const [decision] = sale.decide(name, [command], now());
+  if (decision === undefined) throw new Error('each request has a decision');
+  const { outcome, claim, lastClaim } = decision;
+  if (successes.has(outcome) && claim !== undefined) {
+    return {
+      ...{ status: 200, body: { message: outcome, ...shownClaim(name, claim) } },
+      ...(outcome === 'replayed' && { headers: { 'Idempotency-Replayed': 'true' } }),
+    };
   }
-  const shown = shownClaim(name, held);
-  if (outcome === 'already_claimed') return problem(outcome, { members: { claim: shown } });
-  return {
-    ...{ status: 200, body: { message: 'coupon claimed', ...shown } },
-    ...(outcome === 'replayed' && { headers: { 'Idempotency-Replayed': 'true' } }),
+  const members = {
+    ...(claim !== undefined && { claim: shownClaim(name, claim) }),
+    ...(lastClaim !== undefined && { last_claim: shownClaim(name, lastClaim) }),
   };
+  return problem(outcome, { members, ...(outcome === 'not_open' && { retryAfter: '1' }) });
 }
 
-function shownClaim(couponName: string, { claimId, userId, position, claimedMs }: ModelClaim) {
-  const claimedAt = new Date(claimedMs).toISOString();
-  return {
-    ...{ claim_id: claimId, coupon_name: couponName, user_id: userId, position },
-    claimed_at: claimedAt,
-  };
+/** Small pages, so that a list has several. */
+const pageClaims = 50;
+
+function listClaims(sale: EndingSale, name: string, query: string): Reply {
+  const parameters = new URLSearchParams(query);
+  const after = Number(parameters.get('cursor') ?? 0);
+  const states = parameters.getAll('state');
+  const all = sale.coupon(name).all.filter((claim) => states.includes(stateOf(claim)));
+  const page = all.filter(({ position }) => position > after).slice(0, pageClaims);
+  const last = page.at(-1)?.position ?? after;
+  const isMore = all.some(({ position }) => position > last);
+  const claims = page.map((claim) => shownClaim(name, claim));
+  return { status: 200, body: { claims, next_cursor: isMore ? String(last) : null } };
 }
 
-function shownCoupon(name: string, { amount, remaining, claims }: CouponModel) {
+const successes = new Set(['claimed', 'replayed', 'confirmed', 'released', 'redeemed']);
+
+function shownClaim(couponName: string, claim: EndingClaim) {
+  return { ...shownMembers(claim), coupon_name: couponName, user_id: claim.userId };
+}
+
+function shownCoupon(name: string, { amount, remaining, claims }: EndingCoupon) {
   const holders = claims.map(({ userId }) => userId);
   return { name, amount, remaining_amount: remaining, claimed_by: holders };
 }

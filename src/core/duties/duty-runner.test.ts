@@ -15,7 +15,7 @@ let held: { node: string; epoch: number; untilMs: number } | undefined;
 let epoch: number;
 let isAway: boolean;
 let away: Error;
-let hangs: boolean;
+let hangs: 'list' | 'all' | undefined;
 let lines: string[];
 
 beforeEach(() => {
@@ -24,7 +24,7 @@ beforeEach(() => {
   epoch = 0;
   isAway = false;
   away = new Error('away');
-  hangs = false;
+  hangs = undefined;
   lines = [];
 });
 
@@ -34,11 +34,12 @@ function leasesOf(node: string): DutyLeases {
   const isOf = (lease: Lease) => current()?.epoch === Number(lease.epoch);
   const reach = async () => {
     if (isAway) throw away;
-    if (hangs) await new Promise(() => undefined);
+    if (hangs === 'all') await new Promise(() => undefined);
   };
   return {
     async list() {
       await reach();
+      if (hangs === 'list') await new Promise(() => undefined);
       const holder = current()?.node ?? null;
       return [{ name: 'expiry_sweep', node: holder, since: holder && 'a time' }];
     },
@@ -136,6 +137,15 @@ describe('a duty', () => {
     expect(lines.filter((line) => line.includes('cannot be read'))).toHaveLength(1);
   });
 
+  it('is renewed while the list of holders hangs', async () => {
+    const node = newNode('a');
+    node.runner.start();
+    await clock.advance(100);
+    hangs = 'list';
+    await clock.advance(30_000);
+    expect(node.events).toEqual(['began 1']);
+  });
+
   it('logs nothing about a database that is away, which the log of outages has', async () => {
     const node = newNode('a');
     isAway = true;
@@ -170,7 +180,7 @@ it('a stop does not wait longer than a second for the database', async () => {
   const node = newNode('a');
   node.runner.start();
   await clock.advance(100);
-  hangs = true;
+  hangs = 'all';
   let isOver = false;
   const stopped = node.runner.stop().then(() => {
     isOver = true;

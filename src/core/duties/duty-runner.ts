@@ -30,7 +30,8 @@ export class DutyRunner {
   private readonly duties: ReadonlyMap<DutyName, HeldDuty>;
   private known: { holders: DutyHolder[]; atMs: number } | undefined;
   private reportedMs: number | undefined;
-  private ticking: Promise<void> | undefined;
+  /** What is under way: the list, and one renewal for each duty. One that hangs holds up no other. */
+  private readonly underWay = new Map<DutyName | 'list', Promise<void>>();
   private stopTicking: () => void = () => undefined;
 
   constructor(options: {
@@ -72,34 +73,31 @@ export class DutyRunner {
   async stop(): Promise<void> {
     this.stopTicking();
     const stopped = Promise.all([
-      this.ticking,
+      ...this.underWay.values(),
       ...[...this.duties.values()].map((duty) => duty.stop().catch((error) => this.report(error))),
     ]);
     await Promise.race([stopped, this.clock.sleep(stopMsMax)]);
   }
 
   private tick(): void {
-    if (this.ticking !== undefined) return;
-    this.ticking = this.tickAll()
-      .catch((error) => this.report(error))
-      .finally(() => {
-        this.ticking = undefined;
-      });
+    this.begin('list', () => this.listAndAcquire());
+    for (const [name, duty] of this.duties) this.begin(name, () => duty.renew());
   }
 
-  private async tickAll(): Promise<void> {
+  private begin(what: DutyName | 'list', work: () => Promise<void>): void {
+    if (this.underWay.has(what)) return;
+    const done = work()
+      .catch((error) => this.report(error))
+      .finally(() => this.underWay.delete(what));
+    this.underWay.set(what, done);
+  }
+
+  private async listAndAcquire(): Promise<void> {
     const sentMs = this.clock.nowMs();
-    const holders = await this.leases.list().catch((error) => {
-      this.report(error);
-      return [];
-    });
-    if (holders.length > 0) this.known = { holders, atMs: sentMs };
-    const free = new Set(holders.filter(({ node }) => node === null).map(({ name }) => name));
-    await Promise.all(
-      [...this.duties].map(([name, duty]) =>
-        duty.tick(free.has(name)).catch((error) => this.report(error)),
-      ),
-    );
+    const holders = await this.leases.list();
+    this.known = { holders, atMs: sentMs };
+    const free = holders.filter(({ node }) => node === null).map(({ name }) => name);
+    await Promise.all(free.map((name) => this.duties.get(name)?.acquire()));
   }
 
   private report(error: unknown): void {

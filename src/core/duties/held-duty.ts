@@ -9,6 +9,8 @@ export class HeldDuty {
   private readonly clock: Clock;
   private readonly log: DutyLog;
   private held: { lease: Lease; untilMs: number; end(): Promise<void> } | undefined;
+  /** The end of the work under an earlier lease. */
+  private ended: Promise<void> = Promise.resolve();
   private isStopping = false;
 
   constructor(options: { duty: Duty; leases: DutyLeases; clock: Clock; log: DutyLog }) {
@@ -23,15 +25,6 @@ export class HeldDuty {
     return this.held !== undefined;
   }
 
-  /**
-   * Renews the lease, or acquires it if it is free. Rejects when the database cannot do so; the work goes on until the
-   * lease has run out on the clock of this process as well.
-   */
-  async tick(isFree: boolean): Promise<void> {
-    if (this.held !== undefined) await this.renew(this.held);
-    else if (isFree) await this.acquire();
-  }
-
   /** Ends the work and gives the lease back. */
   async stop(): Promise<void> {
     this.isStopping = true;
@@ -41,7 +34,10 @@ export class HeldDuty {
     await this.leases.release(held.lease);
   }
 
-  private async acquire(): Promise<void> {
+  /** Acquires the lease if it is free, and begins the work. Rejects when the database cannot do so. */
+  async acquire(): Promise<void> {
+    await this.ended;
+    if (this.held !== undefined || this.isStopping) return;
     const sentMs = this.clock.nowMs();
     const lease = await this.leases.acquire(this.duty.name);
     if (lease === undefined) return;
@@ -53,7 +49,13 @@ export class HeldDuty {
     this.log.info({ duty: lease.duty, epoch: lease.epoch }, 'this process runs the duty now');
   }
 
-  private async renew(held: NonNullable<HeldDuty['held']>): Promise<void> {
+  /**
+   * Renews the lease, if this process has it. Rejects when the database cannot do so; the work goes on until the lease has
+   * run out on the clock of this process as well.
+   */
+  async renew(): Promise<void> {
+    const { held } = this;
+    if (held === undefined) return;
     const sentMs = this.clock.nowMs();
     let isHeld: boolean | undefined;
     try {
@@ -74,6 +76,7 @@ export class HeldDuty {
   private async end(): Promise<void> {
     const { held } = this;
     this.held = undefined;
-    await held?.end();
+    if (held !== undefined) this.ended = held.end();
+    await this.ended;
   }
 }

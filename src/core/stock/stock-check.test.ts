@@ -22,7 +22,7 @@ function scripted(pages: { coupons: [string | undefined, number][]; claims: numb
       return {
         next:
           pages.claims.length > 0
-            ? { couponId: '7', seq: 3, batchId: 'batch', carried: 9 }
+            ? { couponId: '7', seq: 3, batchId: 'batch', carried: '9' }
             : undefined,
         ...{ difference, differing: differingBy(difference) },
       };

@@ -28,21 +28,21 @@ export type LedgerCursor = {
   seq: number;
   /** The batch id of the row: after a failover another row may have its seq. */
   batchId: string | null;
-  /**
-   * A value of the coupon that the pages so far have found: the highest position named, or the units offered. Null if it
-   * is unknown.
-   */
-  carried: number | null;
+  /** What the pages of this coupon so far have found, as the reader writes it. Null before its first page. */
+  carried: string | null;
 };
 
 /** Reads pages of the stored records, each in one snapshot. Rejects when the database cannot be read. */
 export type StockCheckReader = {
   /** Coupons after an id: their stock is that of their last ledger row, and every claim between their ids is of a coupon. */
   checkCoupons(afterId: string): Promise<CheckedCoupons>;
-  /** Ledger rows from one on: each position that they name has one claim, and no other position has one. */
+  /**
+   * Ledger rows from one on: each position that they name has one claim, live or released, and no other position has one.
+   * Each change that they name is that of a claim, and as many claims are released as units came back.
+   */
   checkClaims(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
   /**
-   * Ledger rows from one on: `seq` has no gaps, the stock of each row is that of the row before plus its own units, and
+   * Ledger rows from one on: `seq` has no gaps, the stock of each row is that of the row before with its own units, and
    * the units that a coupon has offered are its amount.
    */
   checkLedger(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
@@ -77,7 +77,7 @@ type Part = 'coupons' | 'claims' | 'ledger';
 type Step = (() => Promise<Step | undefined>) | undefined;
 
 const firstCoupon = '0';
-const firstRow: LedgerCursor = { couponId: '0', seq: 0, batchId: null, carried: 0 };
+const firstRow: LedgerCursor = { couponId: '0', seq: 0, batchId: null, carried: null };
 // A lasting problem is logged again after this time, so that the end of the log shows it.
 const quietMs = 60_000;
 const reportedMax = 1000;
@@ -88,8 +88,8 @@ const reportedMax = 1000;
  * looks like a difference.
  *
  * A complete round without a difference shows that the units offered by the ledger are the amount, that those it counts
- * as left are the stock, and that there is one claim for each position that it names. So the number of claims is amount
- * minus remaining. Positions may have gaps.
+ * as left are the stock, that there is one claim for each position that it names, and that as many claims are released as
+ * units came back. So the number of live claims is amount minus remaining. Their positions may have gaps.
  *
  * It is a duty: one process at a time reads all records for all of them. It writes nothing.
  */

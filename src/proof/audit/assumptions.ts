@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * What the rules assume about the life of a claim and of stock, in one place:
- * - A claim is final. Once stored it is never changed or removed. So the dump holds every claim there ever was, and a
- *   claim that an answer showed is there ever after.
- * - Stock only grows, by the creation of the coupon and by additions. So each unit that is gone is a claim, and positions
- *   run from 1 without a gap. `granted.ts` says when stock may have grown.
+ * - The dump has every claim there ever was: live ones, and those that ended. Positions run from 1 over both without a gap.
+ *   Only live claims keep a unit.
+ * - The claims of some coupons are final (`Sale.claimsEnd` is false): they are never changed or removed, so a claim that an
+ *   answer showed is there ever after, a user wins once, and stock only grows, by creation and additions.
+ * - Where claims end, they change only as R19 allows. A user may win again, and each rule asks whether a claim may have
+ *   ended (`endings.ts`) in place of expecting it for good. Units come back, so `sold_out` is never final.
  *
- * A service in which a claim can end changes these functions first, then what relies on them by its nature: `origin.ts`
- * (a claim has one origin) and `search-order.ts` (its search only adds holders).
+ * These rely on final claims by their nature, and where claims end others take their place:
+ * - R2 by the last dump alone: R2 then replays the ledger, and judges each row.
+ * - R13b, whose search only adds holders (`search-order.ts`): it is left out. R19 replays the changes of each claim, R20
+ *   the end of each hold, and R21 to R23 the answers.
+ * - R9 for the order of two reads: only the amount never shrinks.
  */
 import type { Sale } from './evidence.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** The number of claims at the moment that shows this stock. */
+/** The number of live claims at the moment that shows this stock. */
 export function claimsAt({ amount, remaining }: { amount: number; remaining: number }): number {
   return amount - remaining;
 }
@@ -22,7 +27,7 @@ export function remainingAt({ granted, holders }: { granted: number; holders: nu
   return granted - holders;
 }
 
-/** The position of the next claim after so many claims. */
+/** The position of the next claim after so many claims, those that ended included. */
 export function nextPosition(claims: number): number {
   return claims + 1;
 }
@@ -32,7 +37,7 @@ export function hasWon({ heldBy }: Sale, user: number): boolean {
   return heldBy.has(user);
 }
 
-/** Whether this operation must still see a claim that an answer showed at the event `shown`. */
+/** Whether this operation must still see a claim that an answer showed at the event `shown`, unless the claim has ended. */
 export function mustSeeClaim(history: RecordedHistory, op: number, shown: number): boolean {
   return history.begunEvent.at(op) >= shown;
 }

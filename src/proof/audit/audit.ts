@@ -69,9 +69,15 @@ async function faultsDuring(
   return faults;
 }
 
-/** An overload has enough units for all users, so it needs no refusal that is a decision. */
+/** What a scenario promises. An overload has enough units for all users, so it needs no refusal that is a decision. */
+const promises: Record<string, Partial<AuditOptions>> = {
+  overload: { refusals: [] },
+  holds: { changes: ['confirmed', 'released', 'expired'] },
+  redeem: { changes: ['confirmed', 'redeemed'] },
+};
+
 function optionsFor({ scenario }: HistoryHead): AuditOptions {
-  return scenario === 'overload' ? { ...defaultOptions, refusals: [] } : defaultOptions;
+  return { ...defaultOptions, ...promises[scenario] };
 }
 
 function notesOn({ sales }: Evidence): string[] {

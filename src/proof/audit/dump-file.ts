@@ -13,9 +13,13 @@ export async function writeDump(file: string, dump: Dump): Promise<void> {
   const done = finished(stream);
   // The last line awaits this promise; until then a rejection must not count as unhandled.
   done.catch(() => undefined);
-  const { coupons, claims, ledger, ...head } = dump;
+  const { coupons, claims, ledger, released_claims, redemptions, ...head } = dump;
+  const endings = {
+    ...(released_claims && { released_claims }),
+    ...(redemptions && { redemptions }),
+  };
   stream.write(JSON.stringify(head).slice(0, -1));
-  for (const [name, rows] of Object.entries({ coupons, claims, ledger })) {
+  for (const [name, rows] of Object.entries({ coupons, claims, ledger, ...endings })) {
     stream.write(`,\n"${name}": [`);
     let separator = '\n';
     for (const row of rows) {
@@ -62,6 +66,16 @@ export function assertDump(dump: Dump): void {
     texts: ['coupon_id', 'seq', 'batch_id', 'kind'],
     ints: ['units', 'remaining_after'],
     times: ['recorded_at'],
+  });
+  assertRows('released_claims', dump.released_claims ?? [], {
+    texts: ['coupon_id', 'user_id', 'claim_id'],
+    ints: ['position'],
+    times: ['claimed_at', 'released_at'],
+  });
+  assertRows('redemptions', dump.redemptions ?? [], {
+    texts: ['coupon_id', 'user_id', 'claim_id'],
+    ints: [],
+    times: ['redeemed_at'],
   });
 }
 

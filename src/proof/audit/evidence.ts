@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Dump, DumpedClaim, DumpedCoupon, DumpedLedgerRow } from '../dump.ts';
+import type {
+  Dump,
+  DumpedClaim,
+  DumpedCoupon,
+  DumpedLedgerRow,
+  DumpedRedemption,
+  DumpedReleasedClaim,
+} from '../dump.ts';
 import { absent } from './columns.ts';
+import { type Ending, endingOf } from './endings.ts';
 import type { AuditOptions } from './options.ts';
 import { type Origin, originOf } from './origin.ts';
 import type { FaultSpan } from './read-faults.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
-/** A stored claim, and its origin in the history. */
-export type StoredClaim = { claim: DumpedClaim; user: number } & Origin;
+/** A stored claim, live or ended, with its origin and its end in the history. */
+export type StoredClaim = {
+  claim: DumpedClaim;
+  user: number;
+  /** Undefined for a live claim. */
+  released: DumpedReleasedClaim | undefined;
+  redemption: DumpedRedemption | undefined;
+  ending: Ending;
+} & Origin;
 
 /** All evidence about one coupon: its operations and its stored rows. */
 export type Sale = {
@@ -18,11 +33,13 @@ export type Sale = {
   isForeign: boolean;
   /** The operations on the coupon, in order of invocation. */
   ops: Int32Array;
-  /** The claims and look-ups, grouped by user, and in order of invocation for each user. */
+  /** Whether claims of this coupon can end: it has holds, or a claim was released, or a client tried to release one. */
+  claimsEnd: boolean;
+  /** The claims, their changes and look-ups, grouped by user, and in order of invocation for each user. */
   userOps: Int32Array;
-  /** The stored claims by position. */
+  /** All claims that were ever stored, by position. */
   held: StoredClaim[];
-  /** The stored claims of a user, by the user's number in the history. */
+  /** The stored claims of a user in order of position, by the user's number in the history. */
   heldBy: Map<number, StoredClaim[]>;
   /** The ledger by `seq`. */
   ledger: DumpedLedgerRow[];
@@ -43,6 +60,8 @@ export function combineEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
   const { history, dump, options } = parts;
   const couponsByName = new Map(dump.coupons.map((coupon) => [coupon.name, coupon]));
   const claims = byCouponId(dump.claims);
+  const released = byCouponId(dump.released_claims ?? []);
+  const redemptions = byCouponId(dump.redemptions ?? []);
   const ledger = byCouponId(dump.ledger);
   const ops = opsByCoupon(history);
   const names = new Set([...couponsByName.keys(), ...couponNames(history)]);
@@ -55,18 +74,22 @@ export function combineEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
       coupon,
       isForeign: options.foreignCoupons.includes(name) || !wasCreated(history, own),
       ops: own,
+      claimsEnd: canClaimsEnd(history, { coupon, ops: own, released: released.get(id) ?? [] }),
       userOps: inOrderOfUser(history, own),
       held: [],
       heldBy: new Map(),
       ledger: (ledger.get(id) ?? []).sort(bySeq),
     };
-    addHeld(history, sale, claims.get(id) ?? []);
+    addHeld(history, sale, {
+      ...{ claims: claims.get(id) ?? [], released: released.get(id) ?? [] },
+      redemptions: redemptions.get(id) ?? [],
+    });
     return sale;
   });
   return { ...parts, sales };
 }
 
-/** Calls `visit` for each user of the coupon, with the user's claims and look-ups in order of invocation. */
+/** Calls `visit` for each user of the coupon, with the operations on the user's claims in order of invocation. */
 export function eachUser(
   history: RecordedHistory,
   sale: Sale,
@@ -106,7 +129,7 @@ function opsByCoupon(history: RecordedHistory): Int32Array[] {
 function inOrderOfUser(history: RecordedHistory, ops: Int32Array): Int32Array {
   const ofUsers = ops.filter((op) => {
     const operation = history.operation(op);
-    return operation === 'claim' || operation === 'find_claim';
+    return operation === 'claim' || operation === 'find_claim' || history.isChange(op);
   });
   // User and operation in one number: a typed array sorts numbers much faster than with a comparison function.
   const factor = 2 ** 29;
@@ -115,6 +138,14 @@ function inOrderOfUser(history: RecordedHistory, ops: Int32Array): Int32Array {
   }
   const sorted = Float64Array.from(ofUsers, (op) => history.user.at(op) * factor + op).sort();
   return Int32Array.from(sorted, (number) => number % factor);
+}
+
+function canClaimsEnd(
+  history: RecordedHistory,
+  sale: Pick<Sale, 'coupon' | 'ops'> & { released: readonly DumpedReleasedClaim[] },
+): boolean {
+  if (typeof sale.coupon?.hold_seconds === 'number' || sale.released.length > 0) return true;
+  return sale.ops.some((op) => history.operation(op) === 'release');
 }
 
 function wasCreated(history: RecordedHistory, ops: Int32Array): boolean {
@@ -136,9 +167,21 @@ function bySeq(a: DumpedLedgerRow, b: DumpedLedgerRow): number {
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
-function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedClaim[]): void {
+type ClaimRows = {
+  claims: readonly DumpedClaim[];
+  released: readonly DumpedReleasedClaim[];
+  redemptions: readonly DumpedRedemption[];
+};
+
+function addHeld(
+  history: RecordedHistory,
+  sale: Sale,
+  { claims, released, redemptions }: ClaimRows,
+): void {
+  const endedAs = new Map<DumpedClaim, DumpedReleasedClaim>(released.map((row) => [row, row]));
+  const redeemedAs = new Map(redemptions.map((row) => [row.claim_id, row]));
   const claimsOf = new Map<number, DumpedClaim[]>();
-  for (const claim of claims) {
+  for (const claim of [...claims, ...released]) {
     const user = history.users.find(claim.user_id);
     const others = claimsOf.get(user);
     // Users who are not in the history share one entry; none of them has operations.
@@ -148,7 +191,12 @@ function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedCl
   const none = new Int32Array(0);
   const add = (user: number, ops: Int32Array) => {
     for (const claim of claimsOf.get(user) ?? []) {
-      const held: StoredClaim = { claim, user, ...originOf(history, ops, claim) };
+      const held: StoredClaim = {
+        ...{ claim, user, released: endedAs.get(claim) },
+        redemption: redeemedAs.get(claim.claim_id),
+        ending: endingOf(history, ops, { claim, isEnded: endedAs.has(claim) }),
+        ...originOf(history, ops, { claim, claimsEnd: sale.claimsEnd }),
+      };
       sale.held.push(held);
       const others = sale.heldBy.get(user);
       if (others === undefined) sale.heldBy.set(user, [held]);
@@ -159,5 +207,7 @@ function addHeld(history: RecordedHistory, sale: Sale, claims: readonly DumpedCl
   eachUser(history, sale, add);
   for (const user of [...claimsOf.keys()]) add(user, none);
   sale.heldBy.delete(absent);
-  sale.held.sort((a, b) => a.claim.position - b.claim.position);
+  const byPosition = (a: StoredClaim, b: StoredClaim) => a.claim.position - b.claim.position;
+  sale.held.sort(byPosition);
+  for (const held of sale.heldBy.values()) held.sort(byPosition);
 }

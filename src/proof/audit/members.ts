@@ -57,6 +57,20 @@ export class Members {
     return this.text(name);
   }
 
+  /** A list of pairs of a text and one of the values. */
+  pairs<Value extends string>(name: string, values: readonly Value[]): [string, Value][] {
+    const pairs = this.#values[name];
+    if (!Array.isArray(pairs)) return this.fail(`${name} is not a list`);
+    return pairs.map((pair: unknown): [string, Value] => {
+      const [text, one] = Array.isArray(pair) ? pair : [];
+      const value = values.find((allowed) => allowed === one);
+      if (typeof text !== 'string' || value === undefined) {
+        return this.fail(`${name} has an entry that is no text with one of ${values}`);
+      }
+      return [text, value];
+    });
+  }
+
   oneOf<Value extends string>(name: string, values: readonly Value[]): Value {
     const value = this.text(name);
     return (

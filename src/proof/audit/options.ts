@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+/** What can become of a claim, as the tables show it. */
+export type StoredChange = 'confirmed' | 'redeemed' | 'released' | 'expired';
+
 /** The assumptions of the audit about a run. Times are in milliseconds. */
 export type AuditOptions = {
   /** Coupons that clients outside this history may have claimed or changed. */
@@ -12,6 +15,8 @@ export type AuditOptions = {
    * `sold_out` and `already_claimed`.
    */
   refusals: readonly string[] | undefined;
+  /** R18: how claims must have ended or changed at least once, as the scenario promises. */
+  changes: readonly StoredChange[];
   /** R18: how long after its end a fault may still affect clients. */
   faultFeltMs: number;
   /** R18: a client that waits this long is affected, whatever the answer is. */
@@ -36,6 +41,7 @@ export const defaultOptions: AuditOptions = {
   soldOutDelayMs: 0,
   okClaimsMin: 1000,
   refusals: undefined,
+  changes: [],
   faultFeltMs: 5000,
   slowMs: 1000,
   firstAnswerMs: 5000,

@@ -17,9 +17,14 @@ export type Origin = {
 
 /**
  * Finds the origin of a claim among the operations of its user. A refused attempt is never the origin. An attempt with
- * an unknown outcome may be, unless its answer named another claim id, or it sent another key than the stored one.
+ * an unknown outcome may be, unless its answer named another claim id, or it sent another key than the stored one. Where
+ * claims end a user can win several times, so a win only counts for the claim that it shows.
  */
-export function originOf(history: RecordedHistory, ops: Int32Array, claim: DumpedClaim): Origin {
+export function originOf(
+  history: RecordedHistory,
+  ops: Int32Array,
+  { claim, claimsEnd }: { claim: DumpedClaim; claimsEnd: boolean },
+): Origin {
   const claimId = history.claimIds.find(claim.claim_id);
   const origin: Origin = { maker: undefined, candidates: 0, begun: -1, shown: never };
   for (const op of ops) {
@@ -28,7 +33,8 @@ export function originOf(history: RecordedHistory, ops: Int32Array, claim: Dumpe
       origin.shown = Math.min(origin.shown, history.endEvent(op));
       if (origin.maker === undefined && isWin(history, op)) origin.maker = op;
     }
-    if (mayHaveMade(history, op, claim)) {
+    const isOtherWin = claimsEnd && isWin(history, op) && !isShown;
+    if (!isOtherWin && mayHaveMade(history, op, claim)) {
       origin.candidates += 1;
       if (origin.begun === -1) origin.begun = history.begunEvent.at(op);
     }

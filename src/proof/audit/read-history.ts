@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { type HistoryHead, operations } from '../history.ts';
+import { type ClaimState, claimStates, type HistoryHead, operations } from '../history.ts';
 import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
@@ -100,13 +100,19 @@ class HistoryReading {
     history.begunMs.set(op, ms);
     const user = event.optionalText('user');
     if (user !== undefined) history.user.set(op, history.users.number(user));
-    else if (operation === 'claim' || operation === 'find_claim') {
+    else if (operation === 'claim' || operation === 'find_claim' || history.isChange(op)) {
       event.fail(`${operation} names no user`);
     }
     const key = event.optionalText('key');
     if (key !== undefined) history.key.set(op, history.keys.number(key));
     if (operation === 'create' || operation === 'add_stock') {
       history.units.set(op, event.int('units'));
+    }
+    if (event.has('cursor')) history.laterPages.add(op);
+    const named = history.isChange(op) ? event.optionalText('claim_id') : undefined;
+    if (named !== undefined) history.namedClaimId.set(op, history.claimIds.number(named));
+    if (operation === 'create' && event.has('hold_seconds')) {
+      history.holdSeconds.set(op, event.number('hold_seconds'));
     }
     if (operation === 'create') {
       history.windows.set(op, {
@@ -154,11 +160,29 @@ class HistoryReading {
     if (event.has('http')) history.http.set(op, event.int('http'));
     if (event.has('position')) history.position.set(op, event.int('position'));
     if (event.has('claimed_at')) history.claimedAt.set(op, event.time('claimed_at'));
+    this.#readState(event, op);
     if (event.has('retry_after_s')) {
       history.retryAfterSeconds.set(op, event.number('retry_after_s'));
     }
     if (event.has('amount')) history.amount.set(op, event.int('amount'));
     if (event.has('remaining_amount')) history.remaining.set(op, event.int('remaining_amount'));
+  }
+
+  #readState(event: Members, op: number): void {
+    const { history } = this;
+    if (event.has('state')) {
+      history.stateIndex.set(op, claimStates.indexOf(event.oneOf('state', claimStates)));
+    }
+    if (event.has('expires_at')) history.expiresAt.set(op, event.time('expires_at'));
+    if (event.has('confirmed_at')) history.confirmedAt.set(op, event.time('confirmed_at'));
+    if (event.has('redeemed_at')) history.redeemedAt.set(op, event.time('redeemed_at'));
+    if (event.has('claims')) {
+      const claims = event.pairs('claims', claimStates).map(([id, state]): [number, ClaimState] => {
+        return [history.claimIds.number(id), state];
+      });
+      history.pages.set(op, { claims, isLast: !event.has('next_cursor') });
+    }
+    if (event.has('released_at')) history.releasedAt.set(op, event.time('released_at'));
   }
 
   /** A completion repeats the members of its invocation. */

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type HistoryHead, type Operation, operations } from '../history.ts';
+import {
+  type ClaimState,
+  claimChanges,
+  claimStates,
+  type HistoryHead,
+  type Operation,
+  operations,
+} from '../history.ts';
 import { absent, IntColumn, InternedTexts, never, TimeColumn } from './columns.ts';
 
 /** How an operation ended. Without a completion it counts as `info`: its outcome is unknown. */
@@ -9,6 +16,9 @@ const completionTypes: readonly CompletionType[] = ['ok', 'fail', 'info'];
 
 /** The sale window of a `create`; null for an open end. */
 export type RequestedWindow = { opensAt: string | null; closesAt: string | null };
+
+/** A page of a list of claims: claim ids by number, with their states. */
+export type ListedPage = { claims: [claimId: number, state: ClaimState][]; isLast: boolean };
 
 /**
  * A history joined to operations, numbered in order of invocation. "Before" always means the order of the lines, in
@@ -41,6 +51,12 @@ export class RecordedHistory {
   readonly begunEvent = new IntColumn();
   readonly begunMs = new TimeColumn();
   readonly windows = new Map<number, RequestedWindow>();
+  /** Of a `create`: how long its claims are held, in seconds. */
+  readonly holdSeconds = new TimeColumn();
+  /** The list requests that continue a list. */
+  readonly laterPages = new Set<number>();
+  /** Of a change of a claim: the claim id that it names. */
+  readonly namedClaimId = new IntColumn();
 
   // Of the completion.
   readonly typeIndex = new IntColumn();
@@ -53,7 +69,14 @@ export class RecordedHistory {
   readonly position = new IntColumn();
   /** In microseconds since 1970. */
   readonly claimedAt = new TimeColumn();
+  readonly stateIndex = new IntColumn();
+  readonly expiresAt = new TimeColumn();
+  readonly confirmedAt = new TimeColumn();
+  readonly redeemedAt = new TimeColumn();
+  readonly releasedAt = new TimeColumn();
   readonly retryAfterSeconds = new TimeColumn();
+  /** Of a `list_claims`. */
+  readonly pages = new Map<number, ListedPage>();
   readonly amount = new IntColumn();
   readonly remaining = new IntColumn();
 
@@ -100,7 +123,18 @@ export class RecordedHistory {
     return this.keys.text(this.key.at(op)) ?? null;
   }
 
-  /** Whether the answer shows the user's claim: a win, its replay, `already_claimed`, or a successful look-up. */
+  /** Whether the operation confirms, releases or redeems a claim. */
+  isChange(op: number): boolean {
+    const operation = this.operation(op);
+    return claimChanges.some((change) => change === operation);
+  }
+
+  /** The state of the claim in the answer; undefined where the answer shows none. */
+  state(op: number): ClaimState | undefined {
+    return claimStates[this.stateIndex.at(op)];
+  }
+
+  /** Whether the answer shows the user's live claim: a win, its replay, `already_claimed`, or a successful look-up. */
   showsClaim(op: number): boolean {
     const operation = this.operation(op);
     if (operation === 'find_claim') return this.type(op) === 'ok';

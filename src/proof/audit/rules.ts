@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Evidence } from './evidence.ts';
 import { acknowledgedIsStored } from './rules/acknowledged.ts';
+import { changesWereRequested } from './rules/changes-requested.ts';
+import { changesAreStored } from './rules/changes-stored.ts';
+import { holdsLast } from './rules/expiry.ts';
 import { isLinearizable } from './rules/linearizable.ts';
 import { serviceRecovers } from './rules/liveness.ts';
 import { noOversell } from './rules/no-oversell.ts';
@@ -15,6 +18,8 @@ import { sameAnswer } from './rules/same-answer.ts';
 import { sessionsSeeTheirClaims } from './rules/sessions.ts';
 import { sheddingIsProper } from './rules/shedding.ts';
 import { soldOutIsTrue } from './rules/sold-out.ts';
+import { stateRefusalsAreTrue } from './rules/states-refused.ts';
+import { transitionsAreAllowed } from './rules/transitions.ts';
 import { unknownsResolve } from './rules/unknowns.ts';
 import { windowIsKept } from './rules/window.ts';
 import type { RuleReport } from './verdict.ts';
@@ -38,4 +43,9 @@ export const rules: readonly ((evidence: Evidence) => RuleReport)[] = [
   serviceRecovers,
   sheddingIsProper,
   isNotVacuous,
+  transitionsAreAllowed,
+  holdsLast,
+  changesAreStored,
+  changesWereRequested,
+  stateRefusalsAreTrue,
 ];

@@ -18,6 +18,7 @@ export type Step = { begun: number; ended: number } & (
  * where the recording leaves open what happened.
  */
 export function stepsOf(history: RecordedHistory, sale: Sale, delayMs: number): Step[] | string {
+  if (sale.claimsEnd) return 'its claims end';
   const grants = grantSteps(history, sale);
   if (grants === undefined) return 'it is unknown which stock was added';
   if (sale.held.some(({ candidates }) => candidates === 0)) return 'a claim has no known origin';

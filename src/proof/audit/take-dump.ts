@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import type { Dump, DumpedClaim, DumpedCoupon, DumpedLedgerRow } from '../dump.ts';
+import type {
+  Dump,
+  DumpedClaim,
+  DumpedCoupon,
+  DumpedLedgerRow,
+  DumpedRedemption,
+  DumpedReleasedClaim,
+} from '../dump.ts';
 
 const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.meta.url), 'utf8');
 
@@ -31,7 +38,7 @@ export async function connectToDatabase({ config, schema }: DumpedDatabase): Pro
 }
 
 /**
- * Reads the three tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
+ * Reads the tables in one snapshot: all that was committed when it began, and nothing later. Changes nothing.
  * Call it once no request is under way, since the snapshot does not contain those. Rejects on a standby.
  */
 export async function takeDump(database: DumpedDatabase): Promise<Dump> {
@@ -39,20 +46,35 @@ export async function takeDump(database: DumpedDatabase): Promise<Dump> {
   try {
     await client.query(sql('begin-snapshot'));
     const [time] = (
-      await client.query<{ taken_at: string; in_recovery: boolean }>(sql('read-time'))
+      await client.query<{ taken_at: string; in_recovery: boolean; claims_can_end: boolean }>(
+        sql('read-time'),
+      )
     ).rows;
     if (time?.in_recovery) throw new Error(standby);
+    const claimsCanEnd = time?.claims_can_end === true;
     const { rows: coupons } = await client.query<DumpedCoupon>(sql('read-coupons'));
-    await client.query(sql('open-claims'));
+    await client.query(sql(claimsCanEnd ? 'open-claims' : 'open-final-claims'));
     const claims = await fetchAll<DumpedClaim>(client, sql('fetch-claims'));
     await client.query(sql('open-ledger'));
     const ledger = await fetchAll<DumpedLedgerRow>(client, sql('fetch-ledger'));
     const takenAt = time?.taken_at ?? '';
-    return { dump: 'firstcome', version: 1, taken_at: takenAt, coupons, claims, ledger };
+    const tables = { coupons, claims, ledger, ...(claimsCanEnd && (await readEndings(client))) };
+    return { dump: 'firstcome', version: 1, taken_at: takenAt, ...tables };
   } finally {
     // The transaction only reads, so it may end with its connection.
     await client.end();
   }
+}
+
+/** The tables of what became of claims. */
+async function readEndings(
+  client: pg.Client,
+): Promise<Pick<Dump, 'released_claims' | 'redemptions'>> {
+  await client.query(sql('open-released-claims'));
+  const released = await fetchAll<DumpedReleasedClaim>(client, sql('fetch-released-claims'));
+  await client.query(sql('open-redemptions'));
+  const redemptions = await fetchAll<DumpedRedemption>(client, sql('fetch-redemptions'));
+  return { released_claims: released, redemptions };
 }
 
 /** All rows of an open cursor, fetched in blocks. */

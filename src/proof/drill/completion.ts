@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Interprets an answer: what it says, and whether that is certain. */
-import type { Operation } from '../history.ts';
+import { type ClaimChange, type ClaimState, claimStates, type Operation } from '../history.ts';
 import type { Answer, Unreadable } from './answer-parser.ts';
 
 /** How a request ended, as the history records it. */
@@ -12,6 +12,14 @@ export type Completion = {
   claimId?: string;
   position?: number;
   claimedAt?: string;
+  state?: ClaimState;
+  expiresAt?: string;
+  confirmedAt?: string;
+  redeemedAt?: string;
+  releasedAt?: string;
+  /** The claims of a page, and the cursor of the next one. */
+  listed?: [claimId: string, state: ClaimState][];
+  nextCursor?: string;
   retryAfterS?: number;
   amount?: number;
   remainingAmount?: number;
@@ -38,20 +46,22 @@ export const refusedCompletion: Completion = { type: 'fail', outcome: 'refused',
 export const notSentCompletion: Completion = { type: 'fail', outcome: 'not_sent', effect: 'none' };
 
 const decisions = new Set([
-  'already_claimed',
-  'not_open',
-  'paused',
-  'closed',
-  'sold_out',
-  'coupon_not_found',
+  ...['already_claimed', 'not_open', 'paused', 'closed', 'sold_out', 'coupon_not_found'],
+  ...['claim_limit_reached', 'hold_expired', 'claim_released'],
 ]);
 const sheds = new Set(['overloaded', 'unavailable', 'rate_limited', 'refused']);
 
-const successes: Record<Exclude<Operation, 'claim'>, string> = {
+const successes: Record<Exclude<Operation, 'claim' | ClaimChange>, string> = {
   create: 'created',
   find_claim: 'found',
+  list_claims: 'listed',
   read: 'read',
   add_stock: 'stock_added',
+};
+const changed: Record<ClaimChange, string> = {
+  confirm: 'confirmed',
+  release: 'released',
+  redeem: 'redeemed',
 };
 
 /** The completion of a request without a readable answer. */
@@ -88,7 +98,7 @@ type Body = Record<string, unknown>;
 
 function readContent(f: Operation, answer: Answer, body: Body): Completion | undefined {
   if (answer.status >= 200 && answer.status < 300) {
-    return f === 'claim' ? readWonClaim(answer, body) : readSuccess(f, body);
+    return readSuccess(f, answer, body);
   }
   const { code, effect } = body;
   if (typeof code !== 'string' || (effect !== 'none' && effect !== 'unknown')) return undefined;
@@ -96,33 +106,62 @@ function readContent(f: Operation, answer: Answer, body: Body): Completion | und
     type: effect === 'none' ? 'fail' : 'info',
     outcome: code,
     effect,
-    ...claimIn(toObject(body.claim) ?? body),
+    ...claimIn(toObject(body.claim) ?? toObject(body.last_claim) ?? body),
   };
 }
 
-function readWonClaim(answer: Answer, body: Body): Completion | undefined {
-  const claim = claimIn(body);
-  if (claim.claimId === undefined || claim.position === undefined) return undefined;
-  return { type: 'ok', outcome: answer.isReplay ? 'replayed' : 'claimed', ...claim };
-}
-
-function readSuccess(f: Exclude<Operation, 'claim'>, body: Body): Completion | undefined {
+function readSuccess(f: Operation, answer: Answer, body: Body): Completion | undefined {
+  if (f === 'claim') return readClaim(answer, body, 'claimed');
+  if (f === 'confirm' || f === 'release' || f === 'redeem') {
+    return readClaim(answer, body, changed[f]);
+  }
   const completion: Completion = { type: 'ok', outcome: successes[f] };
   if (f === 'find_claim') {
     const claim = claimIn(body);
     return claim.claimId === undefined ? undefined : { ...completion, ...claim };
   }
+  if (f === 'list_claims') return readPage(completion, body);
   const { amount, remaining_amount: remainingAmount } = body;
   if (typeof amount !== 'number' || typeof remainingAmount !== 'number') return undefined;
   return f === 'read' ? { ...completion, amount, remainingAmount } : completion;
 }
 
-function claimIn(body: Body): Pick<Completion, 'claimId' | 'position' | 'claimedAt'> {
+function readPage(completion: Completion, body: Body): Completion | undefined {
+  const { claims, next_cursor: nextCursor } = body;
+  if (!Array.isArray(claims)) return undefined;
+  const listed: NonNullable<Completion['listed']> = [];
+  for (const claim of claims) {
+    const { claimId, state } = claimIn(toObject(claim) ?? {});
+    if (claimId === undefined || state === undefined) return undefined;
+    listed.push([claimId, state]);
+  }
+  return { ...completion, listed, ...(typeof nextCursor === 'string' && { nextCursor }) };
+}
+
+/** The claim of a success. */
+function readClaim(answer: Answer, body: Body, outcome: string): Completion | undefined {
+  const claim = claimIn(body);
+  if (claim.claimId === undefined || claim.position === undefined) return undefined;
+  return { type: 'ok', outcome: answer.isReplay ? 'replayed' : outcome, ...claim };
+}
+
+type ShownClaim = Omit<Completion, 'type' | 'outcome'>;
+
+function claimIn(body: Body): ShownClaim {
   const { claim_id: claimId, position, claimed_at: claimedAt } = body;
-  const claim: Pick<Completion, 'claimId' | 'position' | 'claimedAt'> = {};
+  const claim: ShownClaim = {};
   if (typeof claimId === 'string') claim.claimId = claimId;
   if (typeof position === 'number') claim.position = position;
   if (typeof claimedAt === 'string') claim.claimedAt = claimedAt;
+  const state = claimStates.find((one) => one === body.state);
+  if (state === undefined || claim.claimId === undefined) return claim;
+  claim.state = state;
+  const { expires_at: expiresAt, confirmed_at: confirmedAt } = body;
+  const { redeemed_at: redeemedAt, released_at: releasedAt } = body;
+  if (typeof expiresAt === 'string') claim.expiresAt = expiresAt;
+  if (typeof confirmedAt === 'string') claim.confirmedAt = confirmedAt;
+  if (typeof redeemedAt === 'string') claim.redeemedAt = redeemedAt;
+  if (typeof releasedAt === 'string') claim.releasedAt = releasedAt;
   return claim;
 }
 

@@ -9,6 +9,7 @@ export type CreatedCoupon = {
   units: number;
   opensAt?: string;
   closesAt?: string;
+  holdSeconds?: number;
 };
 
 /** Why a drill cannot start, or cannot finish. */
@@ -28,11 +29,12 @@ export async function createCoupons(
   const startMs = Date.now();
   const timeAfter = (seconds: number) => new Date(startMs + seconds * 1000).toISOString();
   const created: CreatedCoupon[] = [];
-  for (const { name, units, opensAfterS, closesAfterS } of planned) {
+  for (const { name, units, opensAfterS, closesAfterS, holdSeconds } of planned) {
     const coupon = {
       ...{ name, units },
       ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
       ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
+      ...(holdSeconds !== undefined && { holdSeconds }),
     };
     await create(context, urls, coupon);
     created.push(coupon);
@@ -53,7 +55,10 @@ async function create(
   // An earlier attempt with an unknown outcome created it.
   if (outcome === 'coupon_exists' && attempts > 1) return;
   const answer = http === undefined ? outcome : `${http} ${outcome}`;
-  const advice = adviceOn(outcome, urls);
+  const advice =
+    outcome === 'unavailable' && coupon.holdSeconds !== undefined
+      ? 'holds need a database that `firstcome migrate --finish` has finished'
+      : adviceOn(outcome, urls);
   throw new DrillError(
     `the coupon ${name} could not be created: ${answer}${advice && `; ${advice}`}`,
   );

@@ -159,7 +159,10 @@ async function playAndRead(
   const played = await play({ ...context, onCompleted }, startedAt);
   const lastReads: LastRead[] = signal.aborted
     ? []
-    : await readFinalState(sendContext, { urls: settings.urls, coupons: names, sample });
+    : await readFinalState(sendContext, {
+        ...{ urls: settings.urls, coupons: names, sample },
+        listsClaims: context.scenario.listsClaims === true,
+      });
   const { history: file } = settings;
   return {
     ...played,

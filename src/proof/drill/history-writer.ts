@@ -63,8 +63,7 @@ export class HistoryWriter {
     const op = this.operationsBegun;
     this.operationsBegun += 1;
     const tail = `,"proc":${proc},"node":${this.nodes[node]}${requestMembers(request)}`;
-    const create = request.f === 'create' ? windowOf(request) : '';
-    this.append(`"type":"invoke","op":${op}${tail}${create}}\n`);
+    this.append(`"type":"invoke","op":${op}${tail}${invocationMembers(request)}}\n`);
     return { op, proc, tail };
   }
 
@@ -117,6 +116,15 @@ function requestMembers(request: ServiceRequest): string {
   return text;
 }
 
+/** The members that the completion does not repeat. */
+function invocationMembers(request: ServiceRequest): string {
+  const { f, claimId, holdSeconds, cursor } = request;
+  if (cursor !== undefined) return `,"cursor":${JSON.stringify(cursor)}`;
+  const named = claimId === undefined ? '' : `,"claim_id":${JSON.stringify(claimId)}`;
+  if (f !== 'create') return named;
+  return windowOf(request) + (holdSeconds === undefined ? '' : `,"hold_seconds":${holdSeconds}`);
+}
+
 function windowOf({ opensAt, closesAt }: ServiceRequest): string {
   if (opensAt === undefined && closesAt === undefined) return '';
   const end = (text: string | undefined) => (text === undefined ? 'null' : JSON.stringify(text));
@@ -132,8 +140,25 @@ function completionMembers(completion: Completion): string {
   if (claimId !== undefined) text += `,"claim_id":${JSON.stringify(claimId)}`;
   if (position !== undefined) text += `,"position":${position}`;
   if (claimedAt !== undefined) text += `,"claimed_at":${JSON.stringify(claimedAt)}`;
+  if (completion.state !== undefined) text += stateMembers(completion);
+  if (completion.listed !== undefined) text += pageMembers(completion);
   if (retryAfterS !== undefined) text += `,"retry_after_s":${retryAfterS}`;
   if (amount !== undefined) text += `,"amount":${amount}`;
   if (remainingAmount !== undefined) text += `,"remaining_amount":${remainingAmount}`;
   return text;
+}
+
+function stateMembers(completion: Completion): string {
+  const { state, expiresAt, confirmedAt, redeemedAt, releasedAt } = completion;
+  let text = `,"state":"${state}"`;
+  if (expiresAt !== undefined) text += `,"expires_at":${JSON.stringify(expiresAt)}`;
+  if (confirmedAt !== undefined) text += `,"confirmed_at":${JSON.stringify(confirmedAt)}`;
+  if (redeemedAt !== undefined) text += `,"redeemed_at":${JSON.stringify(redeemedAt)}`;
+  if (releasedAt !== undefined) text += `,"released_at":${JSON.stringify(releasedAt)}`;
+  return text;
+}
+
+function pageMembers({ listed, nextCursor }: Completion): string {
+  const next = nextCursor === undefined ? '' : `,"next_cursor":${JSON.stringify(nextCursor)}`;
+  return `,"claims":${JSON.stringify(listed)}${next}`;
 }

@@ -60,14 +60,19 @@ function isSampled(outcomeClass: OutcomeClass): outcomeClass is SampledClass {
 }
 
 /**
- * After the load, reads each coupon and finds the claims of some users, on every node. The history records these
- * operations too, so that the audit can compare the final state with earlier answers.
+ * After the load, reads each coupon and finds the claims of some users, on every node; where `listsClaims`, it also lists
+ * all claims. The history records these operations too, so that the audit can compare the final state with earlier answers.
  */
 export async function readFinalState(
   context: SendContext,
-  options: { urls: readonly string[]; coupons: readonly string[]; sample: UserSample },
+  options: {
+    urls: readonly string[];
+    coupons: readonly string[];
+    sample: UserSample;
+    listsClaims: boolean;
+  },
 ): Promise<LastRead[]> {
-  const { urls, coupons, sample } = options;
+  const { urls, coupons, sample, listsClaims } = options;
   const send = (node: number, request: Omit<RoutedRequest['request'], 'attempt'>) =>
     sendUntilDecided(context, { node, request: { ...request, attempt: 1 } }, false);
   const reads: Promise<LastRead>[] = [];
@@ -83,6 +88,7 @@ export async function readFinalState(
           }),
         })),
       );
+      if (listsClaims) finds.push(listClaims(context, node, coupon));
       for (const user of sample.of(coupon)) {
         finds.push(send(node, { f: 'find_claim', coupon, user }));
       }
@@ -90,4 +96,15 @@ export async function readFinalState(
   }
   await Promise.all(finds);
   return Promise.all(reads);
+}
+
+/** Lists the claims of a coupon in all states, page by page. Ends at a page that a node does not return. */
+async function listClaims(context: SendContext, node: number, coupon: string): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const page = cursor === undefined ? {} : { cursor };
+    const request = { f: 'list_claims', coupon, attempt: 1, ...page } as const;
+    const { completion } = await sendUntilDecided(context, { node, request }, false);
+    cursor = completion.nextCursor;
+  } while (cursor !== undefined);
 }

@@ -9,6 +9,8 @@ export const scenarios = {
   'retry-storm': 'users who send each claim ten times under one key',
   overload: 'more than the service can decide, from users who retry',
   mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
+  holds: 'users who hold a unit, pay, fail to pay, leave and come back',
+  redeem: 'holders who redeem, some of them at two tills at once',
   million: 'a million users, as fast as the service answers; no history',
 } as const;
 
@@ -34,7 +36,7 @@ export type DrillOptions = {
   /** Equal seeds plan equal arrivals. */
   seed: number;
   users?: number | undefined;
-  /** The amount of the coupon; in `mixed`, of the hot one. */
+  /** The amount of the coupon; in `mixed`, of the hot one; in `redeem`, of each. */
   units?: number | undefined;
   /** Arrivals a second. In `overload`: the saturation, which is then not measured. */
   rate?: number | undefined;
@@ -113,6 +115,8 @@ const defaults: Record<ScenarioName, Defaults> = {
     timeoutMs: 2_000,
   },
   mixed: { users: 5_000, units: 500, rate: 500, seconds: 15, connections: 256 },
+  holds: { users: 2_000, units: 500, rate: 200, seconds: undefined, connections: 256 },
+  redeem: { users: 2_000, units: 400, rate: 200, seconds: undefined, connections: 256 },
   // It has no rate, and ends when every user has an answer.
   million: {
     ...{ users: 1_000_000, units: 100_000, rate: 0, seconds: secondsMax, connections: 256 },

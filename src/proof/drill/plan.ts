@@ -6,9 +6,11 @@ import type { RoutedRequest } from './request.ts';
 import type { Scenario, ScenarioInput } from './scenario.ts';
 import { doubleDip } from './scenarios/double-dip.ts';
 import { flashSale } from './scenarios/flash-sale.ts';
+import { holds } from './scenarios/holds.ts';
 import { million } from './scenarios/million.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { overload } from './scenarios/overload.ts';
+import { redeem } from './scenarios/redeem.ts';
 import { retryStorm } from './scenarios/retry-storm.ts';
 
 /** An arrival, and its requests. */
@@ -20,6 +22,8 @@ const scenarios: Record<ScenarioName, (parts: ScenarioInput) => Scenario> = {
   'retry-storm': retryStorm,
   overload,
   mixed,
+  holds,
+  redeem,
   million,
 };
 

@@ -50,3 +50,12 @@ export class Random {
     return -Math.log(1 - this.fraction());
   }
 }
+
+/** The stream of a text: its FNV-1a hash, after Fowler, Noll and Vo. */
+export function streamOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Operation } from '../history.ts';
+import { claimStates, type Operation } from '../history.ts';
 
 /** One request to the service. */
 export type ServiceRequest = {
@@ -12,6 +12,12 @@ export type ServiceRequest = {
   attempt: number;
   /** On `create` and `add_stock`. */
   units?: number;
+  /** On `create`: how long its claims are held, in seconds. */
+  holdSeconds?: number;
+  /** On `list_claims`: the cursor of the page; undefined for the first page. */
+  cursor?: string;
+  /** On `confirm`, `release` and `redeem`: the claim that it names. */
+  claimId?: string;
   /** On `create` with a sale window: RFC 3339 texts. */
   opensAt?: string;
   closesAt?: string;
@@ -48,6 +54,12 @@ export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext
         return `GET ${pathOf(request.coupon)}${start}\r\n`;
       case 'add_stock':
         return `POST ${pathOf(request.coupon)}/stock${asAdmin}${withBody(request, `{"add":${request.units}}`)}`;
+      case 'list_claims':
+        return `GET ${pathOf(request.coupon)}/claims?${listQuery(request)}${asAdmin}\r\n`;
+      case 'confirm':
+      case 'release':
+      case 'redeem':
+        return `POST ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}/${request.f}${asClaimer}${withBody(request, JSON.stringify({ claim_id: request.claimId }))}`;
       case 'create':
         return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
     }
@@ -58,9 +70,17 @@ function pathOf(coupon: string): string {
   return `/api/coupons/${encodeURIComponent(coupon)}`;
 }
 
+/** The claims of all states, in pages as large as the service allows. */
+function listQuery({ cursor }: ServiceRequest): string {
+  const states = claimStates.map((state) => `state=${state}`).join('&');
+  const page = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+  return `limit=1000&${states}${page}`;
+}
+
 function createBody(request: ServiceRequest): string {
-  const { coupon: name, units: amount, opensAt: opens_at, closesAt: closes_at } = request;
-  return JSON.stringify({ name, amount, opens_at, closes_at });
+  const { coupon: name, units: amount, holdSeconds: hold_seconds } = request;
+  const { opensAt: opens_at, closesAt: closes_at } = request;
+  return JSON.stringify({ name, amount, opens_at, closes_at, hold_seconds });
 }
 
 function withBody(request: ServiceRequest, body: string): string {

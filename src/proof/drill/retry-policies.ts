@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { isUndecided } from './completion.ts';
-import { Random } from './random.ts';
+import { Random, streamOf } from './random.ts';
 import type { PlannedRetry, RetryPolicy } from './scenario.ts';
 
 const firstDelayMs = 100;
@@ -74,11 +74,7 @@ export function retryEveryAnswer(options: {
   };
 }
 
-/** The FNV-1a hash of Fowler, Noll and Vo. */
-function streamOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at += 1) {
-    hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  }
-  return hash >>> 0;
+/** A policy that sends what all of these send. */
+export function policyOf(...policies: readonly RetryPolicy[]): RetryPolicy {
+  return (routed, completion) => policies.flatMap((policy) => policy(routed, completion));
 }

@@ -11,12 +11,14 @@ export type PlannedCoupon = {
   units: number;
   opensAfterS?: number;
   closesAfterS?: number;
+  /** Its claims begin as holds of so many seconds. */
+  holdSeconds?: number;
 };
 
-/** A retry that an answer causes. */
+/** A request that an answer causes: a retry, or the next step of the user. */
 export type PlannedRetry = RoutedRequest & { delayMs: number };
 
-/** Decides which retries follow an answer. */
+/** Decides which requests follow an answer. */
 export type RetryPolicy = (routed: RoutedRequest, completion: Completion) => PlannedRetry[];
 
 /** What a drill plays. */
@@ -29,6 +31,8 @@ export type Scenario = {
   retryPolicy: RetryPolicy;
   /** Each connection sends its next request when the last one is complete, instead of at planned times. */
   isClosedLoop?: true;
+  /** Whether all claims are listed after the load. */
+  listsClaims?: true;
   /** Whether an arrival is skipped if the generator is more than a second late, so that phases end on time. */
   isTimeBound?: true;
   /** How long the saturation is measured first; undefined for not at all. */

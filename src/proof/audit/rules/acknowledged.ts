@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
+import { storedStateOf } from '../claim-states.ts';
 import { absent, never } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grant, grantsOf } from '../granted.ts';
+import { listsOf } from '../listed-claims.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
+import { steps } from '../shown-states.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R3. What an answer showed is stored: each claim under its id, for its user, with its position and time; each created
- * coupon; all added stock.
+ * R3. What an answer showed is stored: each claim under its id, for its user, with its position and time; each listed claim
+ * in its state or a later one; each created coupon; all added stock.
  */
 export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -26,6 +29,7 @@ export function acknowledgedIsStored({ history, sales }: Evidence): RuleReport {
         findings.violation(() => `${history.describe(op)}: ${problem}`);
       }
     }
+    checkLists(history, sale, findings);
     checkGrants(history, sale, findings);
   }
   return findings.end();
@@ -49,6 +53,23 @@ function problemOf(history: RecordedHistory, sale: Sale, op: number): string | u
     return `showed a time that differs from the stored ${held.claim.claimed_at}`;
   }
   return undefined;
+}
+
+function checkLists(history: RecordedHistory, sale: Sale, findings: RuleFindings): void {
+  const lists = listsOf(history, sale);
+  if (lists.length === 0) return;
+  const stored = new Map(sale.held.map((one) => [one.claim.claim_id, storedStateOf(one)]));
+  for (const { op, states } of lists) {
+    for (const [claimId, listed] of states) {
+      const id = history.claimIds.text(claimId) ?? '';
+      const state = stored.get(id);
+      const isPossible = state === listed || (state !== undefined && steps[state] > steps[listed]);
+      if (isPossible) continue;
+      findings.violation(() => {
+        return `${history.describe(op)}: lists claim ${id} as ${listed}, stored is ${state ?? 'none'}`;
+      });
+    }
+  }
 }
 
 function checkGrants(history: RecordedHistory, sale: Sale, findings: RuleFindings): void {

@@ -2,8 +2,10 @@
 import { counted } from '../../numbers.ts';
 import { hasWon } from '../assumptions.ts';
 import { absent } from '../columns.ts';
+import { databaseTimesOf } from '../database-times.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { lastGrantMs } from '../granted.ts';
+import { unitsReturned } from '../ledger-rows.ts';
 import type { FaultSpan } from '../read-faults.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
@@ -19,7 +21,7 @@ const bucketMs = 100;
 /**
  * R16. After the last fault the service answers again soon, and at the same rate as before. No stock is stuck: where
  * units remain in an open sale, at least one of the last users who first claimed after all faults and additions of stock
- * holds a claim.
+ * holds a claim. Where claims end, only users count who first claimed after the last unit had come back.
  */
 export function serviceRecovers(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -45,11 +47,15 @@ export function serviceRecovers(evidence: Evidence): RuleReport {
   return findings.end();
 }
 
+const otherDecisions = new Set([
+  ...['already_claimed', 'claim_not_found', 'claim_mismatch', 'hold_expired', 'claim_released'],
+  ...['already_redeemed', 'not_confirmed', 'forbidden'],
+]);
+
 /** Whether an operation was served: with success, or with a decision. */
 function isAnswered(history: RecordedHistory, op: number): boolean {
   const outcome = history.outcome(op) ?? '';
-  const isDecided =
-    decidedRefusals.has(outcome) || ['already_claimed', 'claim_not_found'].includes(outcome);
+  const isDecided = decidedRefusals.has(outcome) || otherDecisions.has(outcome);
   return history.type(op) === 'ok' || (history.type(op) === 'fail' && isDecided);
 }
 
@@ -116,6 +122,7 @@ function checkStock(
   if (sale.isForeign || !isOpenWithStock(sale, dump.taken_at)) return true;
   // A claim before the last addition of stock may have been refused rightly.
   const fromMs = Math.max(lastEnd, lastGrantMs(history, sale));
+  const isAfterReturns = afterLastReturn(history, sale);
   const seen = new Set<number>();
   const fresh: number[] = [];
   for (const op of sale.ops) {
@@ -124,7 +131,7 @@ function checkStock(
     const isTooEarly = ['not_open', 'paused'].includes(history.outcome(op) ?? '');
     if (user === absent || isTooEarly || seen.has(user)) continue;
     seen.add(user);
-    if (history.begunMs.at(op) >= fromMs) fresh.push(user);
+    if (history.begunMs.at(op) >= fromMs && isAfterReturns(op)) fresh.push(user);
   }
   const last = fresh.slice(-freshUsersMax);
   if (last.length === 0) return true;
@@ -136,6 +143,15 @@ function checkStock(
     return `${sale.name}: ${left} left, but none of the last users who claimed has one: ${names}`;
   });
   return false;
+}
+
+/** Whether an operation began after the last unit of the sale had come back. */
+function afterLastReturn(history: RecordedHistory, sale: Sale): (op: number) => boolean {
+  const last = sale.ledger.findLast((row) => unitsReturned(row) > 0);
+  if (last === undefined) return () => true;
+  const at = microseconds(last.recorded_at);
+  const { atLeast } = databaseTimesOf(history, sale);
+  return (op) => atLeast(op) >= at;
 }
 
 function isOpenWithStock({ coupon }: Sale, takenAt: string): boolean {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { DumpedLedgerRow } from '../../dump.ts';
 import { counted } from '../../numbers.ts';
 import { nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
+import { changesOf, isOfClaims, returnsUnit, unitsReturned } from '../ledger-rows.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R1. Replays the ledger of each coupon from its first row: the units granted less the units claimed are never below 0
- * and equal what each row says, and the rows are numbered from 1 without a gap. So no moment is oversold, not just the
- * last one.
+ * R1. Replays the ledger of each coupon from its first row: the units granted less the units claimed, with those that came
+ * back, are never below 0 and equal what each row says; at no row are there more live claims than units; and the rows are
+ * numbered from 1 without a gap. So no moment is oversold, not just the last one.
  */
 export function noOversell({ sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -28,9 +30,10 @@ export function noOversell({ sales }: Evidence): RuleReport {
       batches.set(batch_id, here);
     }
     const { amount } = sale.coupon;
-    if (sale.held.length > amount) {
+    const live = sale.held.filter(({ released }) => released === undefined).length;
+    if (live > amount) {
       findings.violation(
-        () => `${sale.name}: ${counted(sale.held.length, 'claim')} of ${counted(amount, 'unit')}`,
+        () => `${sale.name}: ${counted(live, 'claim')} of ${counted(amount, 'unit')}`,
       );
     }
   }
@@ -39,7 +42,9 @@ export function noOversell({ sales }: Evidence): RuleReport {
 
 function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
   let remaining = 0;
+  let granted = 0;
   let taken = 0;
+  const ended = new Set<number>();
   if (ledger.length === 0) findings.violation(() => `${name}: has no ledger`);
   for (const [index, row] of ledger.entries()) {
     findings.checked += 1;
@@ -48,18 +53,23 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
     };
     expect(row.seq === String(index + 1), () => `is where seq ${index + 1} belongs`);
     expect((row.kind === 'grant') === (index === 0), () => `is a ${row.kind}`);
-    expect(row.kind === 'void' ? row.units === 0 : row.units >= 1, () =>
-      counted(row.units, 'unit'),
-    );
-    if (row.kind === 'claimed') {
+    expect(hasPossibleUnits(row), () => counted(row.units, 'unit'));
+    if (isOfClaims(row)) {
       const first = row.first_position;
-      const next = nextPosition(taken);
+      const next = row.units === 0 ? null : nextPosition(taken);
       expect(first === next, () => `begins at position ${first}, not ${next}`);
       taken += row.units;
-      remaining -= row.units;
+      remaining += unitsReturned(row) - row.units;
+      for (const change of changesOf(row)) if (returnsUnit(change)) ended.add(change.position);
+      const live = taken - ended.size;
+      expect(
+        live <= granted || remaining < 0,
+        () => `${counted(live, 'claim')} of ${counted(granted, 'unit')}: oversold`,
+      );
     } else {
       expect(row.first_position === null, () => `a ${row.kind} has a position`);
       expect(['grant', 'stock_added', 'void'].includes(row.kind), () => `kind is ${row.kind}`);
+      granted += row.units;
       remaining += row.units;
     }
     const recorded = row.remaining_after;
@@ -73,4 +83,10 @@ function playLedger({ name, ledger }: Sale, findings: RuleFindings): void {
       () => `says ${counted(recorded, 'unit')} left, expected ${computed}`,
     );
   }
+}
+
+/** A batch that only changes claims gives no unit away. */
+function hasPossibleUnits(row: DumpedLedgerRow): boolean {
+  if (row.kind === 'void') return row.units === 0;
+  return row.units >= 1 || (row.kind === 'mixed' && row.units === 0);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted, whole } from '../../numbers.ts';
+import { hasExpired } from '../claim-states.ts';
 import type { Evidence, Sale } from '../evidence.ts';
+import type { StoredChange } from '../options.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R18. The run proves something: enough claims succeeded, claims received the refusals that the scenario promises, and
- * the injected faults affected a client. Otherwise the verdict is `unknown`.
+ * R18. The run proves something: enough claims succeeded, claims received the refusals and were changed as the scenario
+ * promises, and the injected faults affected a client. Otherwise the verdict is `unknown`.
  */
 export function isNotVacuous({ history, sales, faults, options }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -37,12 +39,25 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
   if (refusals === undefined && !outcomes.has('sold_out') && !outcomes.has('already_claimed')) {
     findings.undecided('no claim received sold_out or already_claimed');
   }
+  const changes = storedChanges(sales);
+  const unseen = options.changes.filter((change) => !changes.has(change));
+  if (unseen.length > 0) findings.undecided(`no claim was ${unseen.join(', ')}`);
   if (faults?.length === 0) findings.undecided('the file of faults has none in this history');
   else if (faults !== undefined && !isAnyAffected) findings.undecided('no fault affected a client');
   return findings.end();
 }
 
-/** The units of the coupons that the history created: the maximum number of wins. */
+function storedChanges(sales: readonly Sale[]): Set<StoredChange> {
+  const changes = new Set<StoredChange>();
+  for (const one of sales.flatMap(({ held, ops }) => (ops.length === 0 ? [] : held))) {
+    if (typeof one.claim.confirmed_at === 'string') changes.add('confirmed');
+    if (one.redemption !== undefined) changes.add('redeemed');
+    if (one.released !== undefined) changes.add(hasExpired(one) ? 'expired' : 'released');
+  }
+  return changes;
+}
+
+/** The units of the coupons that the history created: the number of wins that every run can reach. */
 function unitsOf(sales: readonly Sale[]): number {
   return sales.reduce(
     (sum, { coupon, isForeign }) => sum + (isForeign ? 0 : (coupon?.amount ?? 0)),

@@ -5,12 +5,14 @@ import { absent } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
+import { countBelow } from '../sorted.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
  * R9. A read shows one moment between its request and its answer. So the amount includes all stock that was acknowledged
  * before, and none that was requested after; `amount - remaining_amount` includes all claims that were shown before, and
- * none that was requested after. Of two consecutive reads, the second never shows less.
+ * none that was requested after. Of two consecutive reads, the second never shows less. Where claims end, those that may
+ * have ended may be missing, and those that were shown to have ended are.
  */
 export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -28,7 +30,7 @@ export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
       continue;
     }
     checkReads(history, { sale, reads }, findings);
-    checkOrder(history, reads, findings);
+    checkOrder(history, { reads, claimsEnd: sale.claimsEnd }, findings);
   }
   return findings.end();
 }
@@ -41,6 +43,8 @@ function checkReads(
   const grants = grantsOf(history, sale);
   const shown = Float64Array.from(sale.held, (held) => held.shown).sort();
   const begun = Float64Array.from(sale.held, (held) => held.begun).sort();
+  const mayEnd = Float64Array.from(sale.held, ({ ending }) => ending.begun).sort();
+  const ended = Float64Array.from(sale.held, ({ ending }) => ending.shown).sort();
   for (const op of reads) {
     findings.checked += 1;
     const from = history.begunEvent.at(op);
@@ -64,8 +68,8 @@ function checkReads(
       report(`showed an amount of ${amount}, possible: ${amountMin} to ${amountMax}`);
     }
     const claims = claimsAt({ amount, remaining });
-    const claimsMin = countBelow(shown, from);
-    const claimsMax = countBelow(begun, to);
+    const claimsMin = Math.max(0, countBelow(shown, from) - countBelow(mayEnd, to));
+    const claimsMax = countBelow(begun, to) - countBelow(ended, from);
     if (claims < claimsMin || claims > claimsMax) {
       report(`showed ${counted(claims, 'claim')}, possible: ${claimsMin} to ${claimsMax}`);
     }
@@ -79,19 +83,11 @@ function grantedAtMost({ created, added }: Grants, event: number): number {
   return units;
 }
 
-/** How many numbers of a sorted list are below a bound. */
-function countBelow(sorted: Float64Array, bound: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleFindings): void {
+function checkOrder(
+  history: RecordedHistory,
+  { reads, claimsEnd }: { reads: Int32Array; claimsEnd: boolean },
+  findings: RuleFindings,
+): void {
   const byEnd = reads.slice().sort((a, b) => history.endEvent(a) - history.endEvent(b));
   let over = 0;
   let most = { amount: 0, claims: 0 };
@@ -106,7 +102,7 @@ function checkOrder(history: RecordedHistory, reads: Int32Array, findings: RuleF
       };
     }
     const { amount, claims } = shownBy(history, op);
-    if (amount < most.amount || claims < most.claims) {
+    if (amount < most.amount || (!claimsEnd && claims < most.claims)) {
       findings.violation(() => {
         const now = `${counted(amount, 'unit')} and ${counted(claims, 'claim')}`;
         return `${history.describe(op)}: showed ${now}, after ${most.amount} and ${most.claims}`;

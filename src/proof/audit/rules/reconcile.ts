@@ -4,17 +4,21 @@ import type { DumpedCoupon, DumpedLedgerRow } from '../../dump.ts';
 import { counted } from '../../numbers.ts';
 import { claimsAt, nextPosition } from '../assumptions.ts';
 import type { Evidence, Sale } from '../evidence.ts';
+import { isOfClaims, unitsReturned } from '../ledger-rows.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R8. The coupon's row, its claims and its ledger agree. Positions run from 1 to the number of claims. Each ledger row
- * that gave units away covers exactly the claims of its positions, with its time.
+ * R8. The coupon's row, its claims and its ledger agree. Positions run from 1 to the number of claims, those that ended
+ * included. Each ledger row that gave units away covers exactly the claims of its positions, with its time. The units that
+ * came back are those of the claims that ended.
  */
 export function recordsAgree({ dump, sales }: Evidence): RuleReport {
   const findings = new RuleFindings('R8', 'stock, claims and ledger agree', 'no coupon is stored');
   const ids = new Set(dump.coupons.map(({ id }) => id));
   for (const [name, rows] of [
     ['a claim', dump.claims],
+    ['a claim that ended', dump.released_claims ?? []],
+    ['a redemption', dump.redemptions ?? []],
     ['a row of the ledger', dump.ledger],
   ] as const) {
     const stray = rows.find((row) => !ids.has(row.coupon_id));
@@ -40,18 +44,28 @@ function compareRecords(sale: Sale, coupon: DumpedCoupon, findings: RuleFindings
     if (!isSo) findings.violation(() => `${name}: ${problem}`);
   };
   const given = claimsAt({ amount: coupon.amount, remaining: coupon.remaining_amount });
-  const claimed = unitsOf(ledger, ['claimed']);
+  const live = held.filter(({ released }) => released === undefined).length;
+  const claimed = unitsOf(ledger, ['claimed', 'mixed']);
+  const returned = ledger.reduce((sum, row) => sum + unitsReturned(row), 0);
   const granted = unitsOf(ledger, ['grant', 'stock_added']);
   const last = ledger.at(-1);
-  expect(
-    given === held.length,
-    `${counted(given, 'unit')} gone, but ${counted(held.length, 'claim')} stored`,
-  );
+  expect(given === live, `${counted(given, 'unit')} gone, but ${counted(live, 'claim')} stored`);
   expect(
     claimed === held.length,
     `the ledger gave ${counted(claimed, 'unit')}, to ${counted(held.length, 'claim')}`,
   );
-  expect(given === claimed, `${counted(given, 'unit')} gone, by the ledger ${claimed}`);
+  expect(
+    given === claimed - returned,
+    `${counted(given, 'unit')} gone, by the ledger ${claimed - returned}`,
+  );
+  expect(
+    returned === held.length - live,
+    `the ledger took back ${counted(returned, 'unit')}, of ${counted(held.length - live, 'claim')}`,
+  );
+  expect(
+    String(returned) === (coupon.returned_units ?? String(returned)),
+    `${coupon.returned_units} units came back, by the ledger ${returned}`,
+  );
   expect(granted === coupon.amount, `the amount is ${coupon.amount}, by the ledger ${granted}`);
   expect(
     last?.remaining_after === coupon.remaining_amount,
@@ -72,7 +86,7 @@ function compareClaims(
 ): void {
   let index = 0;
   for (const row of ledger) {
-    if (row.kind !== 'claimed' || row.first_position === null) continue;
+    if (!isOfClaims(row) || row.first_position === null) continue;
     const end = row.first_position + row.units;
     let covered = 0;
     for (; index < held.length; index += 1) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { mustSeeClaim } from '../assumptions.ts';
 import { absent } from '../columns.ts';
+import { mayHaveEndedBefore } from '../endings.ts';
 import { type Evidence, eachUser, type StoredClaim } from '../evidence.ts';
 import { isWin } from '../origin.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
@@ -10,6 +11,8 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * R7. Retries are safe. All answers to one user about one coupon show the same claim; it is won once; and after an
  * answer shows it, every later attempt gets it too: as a replay with the stored key, as `already_claimed` otherwise.
  * The only exceptions are answers that decide nothing, and no answer.
+ *
+ * Where claims end, this holds for each claim of the user until it may have ended, and no key makes a second claim.
  */
 export function sameAnswer({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -20,7 +23,9 @@ export function sameAnswer({ history, sales }: Evidence): RuleReport {
   for (const sale of sales) {
     eachUser(history, sale, (user, ops) => {
       const claims = ops.filter((op) => history.operation(op) === 'claim');
-      checkUser(history, claims, sale.heldBy.get(user)?.[0], findings);
+      const held = sale.heldBy.get(user) ?? [];
+      if (sale.claimsEnd) checkClaimsThatEnd(history, { claims, held }, findings);
+      else checkUser(history, claims, held[0], findings);
     });
   }
   return findings.end();
@@ -33,6 +38,7 @@ export const decidedRefusals = new Set([
   'paused',
   'closed',
   'coupon_not_found',
+  'claim_limit_reached',
 ]);
 
 function checkUser(
@@ -92,4 +98,73 @@ function keyProblem(history: RecordedHistory, op: number, held: StoredClaim | un
   const isReplay = history.type(op) === 'ok';
   if (isReplay && !isSame) return 'is a replay, but its key differs from the stored one';
   return !isReplay && isSame ? 'has the key of the claim, but is not a replay' : undefined;
+}
+
+function checkClaimsThatEnd(
+  history: RecordedHistory,
+  { claims, held }: { claims: Int32Array; held: readonly StoredClaim[] },
+  findings: RuleFindings,
+): void {
+  const firstOf = new Map<number, number>();
+  const wonBy = new Map<number, number>();
+  for (const op of claims) {
+    if (!history.showsClaim(op)) continue;
+    findings.checked += 1;
+    const claimId = history.claimId.at(op);
+    const [first, won] = [firstOf.get(claimId), wonBy.get(claimId)];
+    const id = history.claimIds.text(claimId);
+    const problem =
+      first !== undefined && !isSameClaim(history, first, op)
+        ? `shows claim ${id} otherwise than ${history.describe(first)}`
+        : isWin(history, op) && won !== undefined
+          ? `wins, as ${history.describe(won)} did`
+          : keyProblem(
+              history,
+              op,
+              held.find(({ claim }) => claim.claim_id === id),
+            );
+    if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
+    if (first === undefined) firstOf.set(claimId, op);
+    if (isWin(history, op) && won === undefined) wonBy.set(claimId, op);
+  }
+  for (const one of held) checkLaterAttempts(history, { claims, one }, findings);
+  checkKeys(history, { claims, held }, findings);
+}
+
+/** After an answer showed the claim, every attempt gets it until it may have ended. */
+function checkLaterAttempts(
+  history: RecordedHistory,
+  { claims, one }: { claims: Int32Array; one: StoredClaim },
+  findings: RuleFindings,
+): void {
+  const id = history.claimIds.find(one.claim.claim_id);
+  for (const op of claims) {
+    if (!mustSeeClaim(history, op, one.shown) || history.type(op) === 'info') continue;
+    const isOther = history.showsClaim(op) && history.claimId.at(op) !== id;
+    const isRefused = history.type(op) === 'fail' && decidedRefusals.has(history.outcome(op) ?? '');
+    if (!isOther && !isRefused) continue;
+    if (mayHaveEndedBefore(one, history.endEvent(op))) continue;
+    findings.violation(() => `${history.describe(op)}: the user held claim ${one.claim.claim_id}`);
+  }
+}
+
+/** A late retry never claims anew: its key belongs to one claim, also after that has ended. */
+function checkKeys(
+  history: RecordedHistory,
+  { claims, held }: { claims: Int32Array; held: readonly StoredClaim[] },
+  findings: RuleFindings,
+): void {
+  const seen = new Set<string>();
+  for (const { claim } of held) {
+    const key = claim.idempotency_key;
+    if (key === null) continue;
+    if (seen.has(key)) {
+      const op = claims.find((one) => history.keyText(one) === key);
+      findings.violation(() => {
+        const who = op === undefined ? claim.user_id : history.describe(op);
+        return `${who}: the key ${key} made more than one claim`;
+      });
+    }
+    seen.add(key);
+  }
 }

@@ -3,7 +3,9 @@ import { counted } from '../../numbers.ts';
 import { never } from '../columns.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import { type Grants, grantedBefore, grantsOf } from '../granted.ts';
+import { hasOverdueHold } from '../overdue-holds.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
+import { countBelow } from '../sorted.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
@@ -12,6 +14,9 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * although it was requested after a true `sold_out`: its position is beyond G, where R1 finds it unless stock was added.
  *
  * With added stock the answer may be older by `soldOutDelayMs`; without it, that delay has no effect.
+ *
+ * Where claims end, at least G claims may have been live at one moment, and no hold was expired whose unit could have been
+ * taken.
  */
 export function soldOutIsTrue({ history, sales, options }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -28,7 +33,9 @@ export function soldOutIsTrue({ history, sales, options }: Evidence): RuleReport
       findings.note(`${sale.name}: other clients may have claimed it, sold_out is not judged`);
       continue;
     }
-    checkAnswers(history, { sale, answers, delayMs: options.soldOutDelayMs }, findings);
+    const parts = { sale, answers, delayMs: options.soldOutDelayMs };
+    if (sale.claimsEnd) checkWhileClaimsEnd(history, parts, findings);
+    else checkAnswers(history, parts, findings);
   }
   return findings.end();
 }
@@ -53,6 +60,31 @@ function checkAnswers(
       const when = late === -1 ? 'is not taken' : 'was requested later';
       return `${history.describe(op)}: of ${counted(granted, 'unit')} granted, position ${position} ${when}`;
     });
+  }
+}
+
+function checkWhileClaimsEnd(
+  history: RecordedHistory,
+  { sale, answers, delayMs }: { sale: Sale; answers: Int32Array; delayMs: number },
+  findings: RuleFindings,
+): void {
+  const grants: Grants = grantsOf(history, sale);
+  const begun = Float64Array.from(sale.held, (held) => held.begun).sort();
+  const ended = Float64Array.from(sale.held, ({ ending }) => ending.shown).sort();
+  const isOverdue = hasOverdueHold(history, sale);
+  for (const op of answers) {
+    findings.checked += 1;
+    const event = history.begunEvent.at(op);
+    const granted = grantedBefore(grants, { event, ms: history.begunMs.at(op), delayMs });
+    const live = countBelow(begun, history.endEvent(op)) - countBelow(ended, event);
+    if (live < granted) {
+      findings.violation(() => {
+        const most = `at most ${counted(live, 'claim')} live`;
+        return `${history.describe(op)}: of ${counted(granted, 'unit')} granted, ${most}`;
+      });
+    } else if (isOverdue(op)) {
+      findings.violation(() => `${history.describe(op)}: a hold had expired, and had its unit`);
+    }
   }
 }
 

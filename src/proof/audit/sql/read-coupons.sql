@@ -11,7 +11,10 @@ select
   sale.paused,
   ledger_seq::text as ledger_seq,
   to_char(decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as decided_at,
-  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
+  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at,
+  (stored ->> 'hold_seconds')::integer as hold_seconds,
+  (stored ->> 'claims_per_user_max')::integer as claims_per_user_max,
+  stored ->> 'returned_units' as returned_units
 from coupons
 cross join lateral (select to_jsonb(coupons) as stored) as row_as_json
 cross join lateral (
