@@ -2,6 +2,7 @@
 /** Batches of claims and changes of claims, decided by PostgreSQL and by the model. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { consistencyRules } from '../../src/adapters/postgres/consistency-rules.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { BatchCommand } from '../../src/core/claims/ports.ts';
 import { auditRecords } from '../support/audit.ts';
@@ -105,6 +106,17 @@ type SeenDecision = Omit<Decision, 'claim'> & {
   claim?: (ModelClaim & { reason?: string | undefined }) | undefined;
 };
 
+/**
+ * PostgreSQL gives the users of one batch who have had a claim before their positions after the others, when no user is in
+ * the batch twice. Here they come later, too.
+ */
+function inOrderOfPositions({ model }: Sale, commands: readonly Command[]): Command[] {
+  if (new Set(commands.map(({ user }) => user)).size < commands.length) return [...commands];
+  const known = new Set([...model.claims, ...model.released].map(({ userId }) => userId));
+  const isLate = ({ kind, user }: Command) => Number(kind === 'claim' && known.has(`user-${user}`));
+  return commands.toSorted((one, other) => isLate(one) - isLate(other));
+}
+
 const idOf = (claim: ModelClaim | undefined) => claim && [claim.claimId, claim.position];
 
 /** What both say in the same way. A release of a hold that has expired may be the first to write that down, or not. */
@@ -127,7 +139,8 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     [holds.map(({ claimId }) => claimId)],
   );
 
-  const built = commands.map((command) => build(sale, command));
+  const ordered = inOrderOfPositions(sale, commands);
+  const built = ordered.map((command) => build(sale, command));
   const batchId = newId();
   const answer = await stores.claims.decideBatch({
     ...{ batchId, couponName: name },
@@ -142,7 +155,7 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     decisions?.map((one) => summaryOf(one)),
   );
   for (const [index, outcome] of answer.outcomes.entries()) {
-    seen.add(`${commands[index]?.kind} ${outcome.outcome}`);
+    seen.add(`${ordered[index]?.kind} ${outcome.outcome}`);
     const announcement = decisions?.[index]?.announcement;
     if (outcome.outcome === 'announced' && announcement !== undefined) {
       sale.announcements.push({ database: outcome.announcement, model: announcement });
@@ -229,7 +242,9 @@ describe('a random sequence of claims, confirms, releases, redemptions and holds
       }),
       { numRuns: runs },
     );
-    expect(await auditRecords(database.query)).toEqual([]);
+    // Here a hold ends when a run says so.
+    const rules = consistencyRules.filter(({ name }) => name !== 'holds-last-hold-seconds');
+    expect(await auditRecords(database.query, rules)).toEqual([]);
     // The runs must have met every case.
     expect([...seen].sort()).toEqual(
       [

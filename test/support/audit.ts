@@ -64,8 +64,9 @@ export async function audit(query: Query, answers: readonly Answer[]): Promise<s
 }
 
 /**
- * Whether every answer of every client was true: a refusal stored nothing, and an unknown outcome named the claim id under
- * which the claim was stored, if it was. For sales in which no claim ends. To be called when no request is in progress any more.
+ * Whether every answer of every client was true, in a sale in which no claim ends: a refusal stored nothing, and an unknown
+ * outcome named the claim id under which the claim was stored, if it was. To be called when no request is in progress any
+ * more.
  */
 export async function auditHistories(
   query: Query,
