@@ -21,6 +21,11 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['view_coupon_2', 'change_coupon_2', 'add_stock_3'],
   ...['view_coupon_3', 'coupon_in_log_2', 'change_coupon_3'],
   ...['add_stock_4', 'holds_duty', 'sweep_due_coupons'],
+  ...['claim_batch_2', 'claim_multi_coupon', 'decide_batch', 'resolve_batch', 'sweep_expired'],
+  ...['claim_together', 'change_together', 'decide_in_order', 'change_claim', 'change_live'],
+  ...['change_released', 'reclaim_expired', 'release_rows', 'record_batch', 'needs_announcement'],
+  ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],
+  ...['claim_state', 'claim_in_json', 'time_in_json', 'positions_given', 'units_returned'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -37,10 +42,25 @@ const meanings: Record<string, ConstraintMeaning> = {
   coupons_kept_window_order: { field: 'closes_at', message: 'must be later than opens_at' },
   coupons_archived_is_closed: { rule: 'own' },
   coupons_kept_while_archived: { rule: 'own' },
+  coupons_hold_seconds_range: { field: 'hold_seconds', message: 'must be from 1 to 2592000' },
+  coupons_claims_per_user_range: { field: 'claims_per_user_max', message: 'must be from 1 to 100' },
+  coupons_stock_low_at_least_zero: { field: 'stock_low_at', message: 'must be at least 0' },
+  coupons_title_length: { field: 'title', message: 'must be a text of at most 120 characters' },
+  coupons_description_length: {
+    field: 'description',
+    message: 'must be a text of at most 2000 characters',
+  },
+  coupons_pause_reason_length: { field: 'pause_reason', message: text },
+  coupons_returned_units_at_least_zero: { rule: 'own' },
+  coupons_expiry_position_at_least_zero: { rule: 'own' },
   claims_user_id_length: { field: 'user_id', message: text },
   claims_position_at_least_one: { rule: 'own' },
   claims_one_per_user: { rule: 'own' },
   claims_one_per_position: { rule: 'leftovers' },
+  released_claims_primary_key: { rule: 'leftovers' },
+  released_claims_one_per_user_and_position: { rule: 'leftovers' },
+  released_claims_reason_length: { field: 'reason', message: text },
+  redemptions_one_per_user: { rule: 'leftovers' },
   installation_has_one_row: { rule: 'own' },
   installation_only_row_is_true: { rule: 'own' },
   installation_primary_key: { rule: 'own' },
@@ -58,6 +78,7 @@ const meanings: Record<string, ConstraintMeaning> = {
   stock_ledger_primary_key: { rule: 'leftovers' },
   stock_ledger_units_match_kind: { rule: 'own' },
   stock_ledger_position_match_kind: { rule: 'own' },
+  stock_ledger_changes_match_kind: { rule: 'own' },
 };
 
 /** The meaning of every constraint of the migrations, by its name. */
