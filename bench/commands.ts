@@ -3,8 +3,18 @@
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
+import { parse, wholeNumber } from './options.ts';
 
-const rounds = 15;
+const { rounds } = parse<{ rounds: number }>(
+  new Command('npm run bench:commands --')
+    .description(
+      'Measures the CPU time of the commands that only print, and compares it with that of an empty ' +
+        'script. Prints the median of each.',
+    )
+    .option('--rounds <count>', 'runs of each command', wholeNumber, 15),
+  process.argv.slice(2),
+);
 const main = join(import.meta.dirname, '../dist/main.js');
 const targets = [
   ['node', '-e', '0'],

@@ -103,7 +103,7 @@ async function openDatabase(url: string, cleanUp: CleanUp): Promise<BenchDatabas
       const tables = await query<{ name: string }>(
         `select quote_ident(schemaname) || '.' || quote_ident(tablename) as name from pg_tables
          where schemaname in ('firstcome', 'public')
-           and tablename not in ('schema_migrations', 'installation', 'operator_log')`,
+           and tablename not in ('schema_migrations', 'installation', 'operator_log', 'duties')`,
       );
       if (tables.length === 0) return;
       await query(`truncate ${tables.map(({ name }) => name).join(', ')}`);

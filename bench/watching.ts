@@ -8,7 +8,9 @@ import type { Target } from './targets.ts';
 
 const sliceMs = 1000;
 const scrapeMsMax = 10_000;
-const claimsOf = 'select amount - remaining_amount as claims from coupons where name = $1';
+// All claims that were made, also those that have ended.
+const claimsOf =
+  'select amount - remaining_amount + returned_units as claims from coupons where name = $1';
 
 // The headers of Prometheus 3.
 const scrapeHeaders = {

@@ -15,6 +15,7 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
   'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
+  'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,
   'test/e2e/container-image.test.ts':
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,

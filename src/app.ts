@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
 import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
 import { postgresRemainingStock } from './adapters/postgres/monitoring/remaining-stock.ts';
-import { postgresStockCheckReader } from './adapters/postgres/stock-check-reader.ts';
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import { type CurrentKeys, currentKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
+import { createDuties } from './app/duties.ts';
 import { createEngine } from './app/engine.ts';
 import { KeyFiles } from './app/key-files.ts';
 import { createLogger } from './app/logger.ts';
@@ -19,8 +19,8 @@ import { openTracing, type ProcessTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
+import type { DutyRunner } from './core/duties/duty-runner.ts';
 import { AppError } from './core/errors.ts';
-import { StockCheck } from './core/stock/stock-check.ts';
 import { drain } from './entrypoints/http/drain.ts';
 import { assertCanListen, listen } from './entrypoints/http/listen.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
@@ -45,6 +45,8 @@ export type ServedDatabase = Pick<OpenDatabase, 'url' | 'kind'> & {
 export type ProcessOptions = {
   database: ServedDatabase;
   keys: CurrentKeys;
+  /** Whether this process runs duties: one process of the service does. */
+  runsDuties: boolean;
   /** The primary process, which merges the metrics, when the service has several processes. */
   primary?: {
     /** Undefined when a process does not answer. */
@@ -67,7 +69,7 @@ export function startApp(config: Config, options: StartOptions): Promise<App> {
     const keys = currentKeys(config);
     const keyFiles = new KeyFiles({ config, current: keys, log, clock: systemClock });
     options.onReload?.(() => keyFiles.reload());
-    const service = await startProcess(config, log, { database, keys });
+    const service = await startProcess(config, log, { database, keys, runsDuties: true });
     return { ...service, stop: keyFiles.watchUntil(service.stop) };
   });
 }
@@ -123,15 +125,19 @@ export async function startProcess(
     });
     let stopByMs = 0;
     disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
-    const { server, lanes } = await composeProcess(config, log, { ...options, tracing }, disposers);
+    const composed = await composeProcess(config, log, { ...options, tracing }, disposers);
+    const { server, lanes, duties } = composed;
     const url = await listen(server, config.http);
-    disposers.push(() => {
+    duties.start();
+    disposers.push(async () => {
       stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
-      return drain(server, {
+      const drained = drain(server, {
         ...config.shutdown,
         sleep: systemClock.sleep,
         finishClaims: (timeoutMs) => lanes.drain(timeoutMs),
       });
+      // At once, so that another node runs the duties during the drain.
+      await Promise.all([duties.stop(), drained]);
     });
     return { url };
   });
@@ -166,7 +172,7 @@ async function composeProcess(
   log: Logger,
   options: ProcessOptions & { tracing: ProcessTracing },
   disposers: Disposers,
-): Promise<{ server: HttpServer; lanes: ClaimLanes }> {
+): Promise<{ server: HttpServer; lanes: ClaimLanes; duties: DutyRunner }> {
   const installation = new InstallationWatch({
     identity: options.database.identity,
     warn: (event, message) => log.warn(event, message),
@@ -196,16 +202,16 @@ async function composeProcess(
     },
     disposers,
   );
-  const stockCheck = new StockCheck({
-    reader: postgresStockCheckReader(forQueries),
-    clock: systemClock,
+  const duties = createDuties({
+    database: forQueries,
     log: {
       error: (event, message) => log.error(event, message),
       warn: (event, message) => log.warn(event, message),
+      info: (event, message) => log.info(event, message),
     },
-    intervalMs: config.stockCheckIntervalMs,
+    runsDuties: options.runsDuties,
+    stockCheckIntervalMs: config.stockCheckIntervalMs,
   });
-  disposers.push(async () => stockCheck.stop());
   const remainingStock = postgresRemainingStock(forQueries);
   metrics.read({
     version,
@@ -213,7 +219,7 @@ async function composeProcess(
     lanes: () => lanes.depth(),
     pools: () => ({ batches: forBatches.usage(), queries: forQueries.usage() }),
     soldOut: () => soldOut.size(),
-    stockCheck: () => stockCheck.state(),
+    duties: duties.metrics,
     remainingStock: () =>
       Promise.race([remainingStock(), systemClock.sleep(healthMsMax).then(() => [])]),
     httpConnections: () => server.connections(),
@@ -225,7 +231,7 @@ async function composeProcess(
   });
   const server = await createHttpServer(httpOptions(config, options.keys), {
     ...useCases,
-    checkHealth,
+    checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
     healthFacts: {
       version,
       database: options.database.kind,
@@ -245,7 +251,7 @@ async function composeProcess(
         : undefined,
     },
   });
-  return { server, lanes };
+  return { server, lanes, duties: duties.runner };
 }
 
 /** The metrics of the whole service. Those of changing processes would look like counters that restart. */

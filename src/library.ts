@@ -7,6 +7,7 @@ import { assertCanLend } from './adapters/postgres/connections/host-pool.ts';
 import { openPools } from './adapters/postgres/connections/open-pools.ts';
 import { InstallationWatch } from './adapters/postgres/installation/installation-watch.ts';
 import { migrateWith } from './adapters/postgres/installation/migrate.ts';
+import { createDuties } from './app/duties.ts';
 import { createEngine } from './app/engine.ts';
 import {
   checkHostDatabase,
@@ -15,6 +16,7 @@ import {
   takeSession,
 } from './app/library-database.ts';
 import { assertSchema, checkLimits } from './app/library-limits.ts';
+import { unfinishedUpgrade } from './core/unfinished-upgrade.ts';
 import { type Firstcome, firstcomeOn } from './entrypoints/library/firstcome.ts';
 import {
   assertOptionNames,
@@ -105,17 +107,25 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     { forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
     disposers,
   );
-  if (!(await engine.checkHealth()).healthy) {
+  const health = await engine.checkHealth();
+  if (!health.healthy) {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }
+  if (health.upgradeUnfinished) log.warn({ schema }, unfinishedUpgrade);
+  // A host has no metrics, so it does not check the stock. Expired holds are released by every kind of process.
+  const { runner: duties } = createDuties({
+    ...{ database: forQueries, runsDuties: true, stockCheckIntervalMs: 0 },
+    log: { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined },
+  });
+  duties.start();
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
   return firstcomeOn({
     ...{ ...engine, durability, log },
     async stop(timeoutMs) {
-      await engine.lanes.drain(timeoutMs);
+      await Promise.all([duties.stop(), engine.lanes.drain(timeoutMs)]);
       await disposeAll(disposers);
     },
   });

@@ -11,6 +11,7 @@ describe('the long suites of a change', () => {
       ['test/e2e/bundled-postgres', 'test/e2e/backup.test.ts', 'test/e2e/kill-nine.test.ts'],
     ],
     [['Dockerfile'], ['test/e2e/container-image.test.ts']],
+    [['bench/database-server.ts'], ['test/e2e/bench-commands.test.ts']],
     [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer.test.ts']],
     [['test/faults/rows/disk.ts', 'README.md'], ['test/faults/']],
     [

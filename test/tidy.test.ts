@@ -235,14 +235,14 @@ const planted: Record<TidyRuleName, Planted> = {
   'every statement is used': {
     files: {
       [`${statements}/claim-batch.sql`]: '',
-      [`${statements}/void-batch.sql`]: '',
+      [`${statements}/resolve-batch.sql`]: '',
       [`${statements}/read-coupon.sql`]: '',
-      'src/adapters/postgres/a.ts': "statement('claim-batch'); // 'void-batch'",
-      'src/adapters/postgres/a.test.ts': "statement('void-batch');",
+      'src/adapters/postgres/a.ts': "statement('claim-batch'); // 'resolve-batch'",
+      'src/adapters/postgres/a.test.ts': "statement('resolve-batch');",
       'src/app.ts': "statement('read-coupon');",
     },
     finds: [
-      `${statements}/void-batch.sql:1: is named`,
+      `${statements}/resolve-batch.sql:1: is named`,
       `${statements}/read-coupon.sql:1: is named`,
     ],
   },
@@ -393,7 +393,7 @@ const planted: Record<TidyRuleName, Planted> = {
         'const shear = retold(heart, satellite, clearing);',
       ].join('\n'),
       'docs/b.md': `Whoever claims.\nTELL us.`,
-      'src/adapters/postgres/c.sql': 'select claim_bundle($1)',
+      'src/adapters/postgres/c.sql': 'select claim_multi_coupon($1)',
       'CHANGELOG.md': `Whoever claims.`,
       'src/adapters/postgres/migrations/0002_d.sql': `-- heard`,
     },

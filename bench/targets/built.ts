@@ -14,9 +14,8 @@ export const { createHttpServer }: typeof import('../../src/entrypoints/http/ser
 export const { newId }: typeof import('../../src/adapters/system/ids.ts') =
   await load('adapters/system/ids.js');
 
-export const { couponDefaults }: typeof import('../../src/core/coupons/coupon.ts') = await load(
-  'core/coupons/coupon.js',
-);
+export const { couponDefaults }: typeof import('../../src/core/coupons/coupon.ts') =
+  await load('core/coupons/coupon.js');
 
 export const { AppError }: typeof import('../../src/core/errors.ts') = await load('core/errors.js');
 

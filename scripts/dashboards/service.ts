@@ -215,6 +215,40 @@ export const serviceDashboard: Dashboard = {
       ],
     },
     {
+      title: 'Holds and duties',
+      height: 8,
+      panels: [
+        {
+          title: 'Open holds',
+          help: 'Reserved claims, as of the last complete count of the expiry sweep.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [query(`max(${series('firstcome_holds_open')})`, 'open')],
+        },
+        {
+          title: 'Holds that wait for their release',
+          help: 'How long the oldest expired hold may have waited, at most. Usually below a second.',
+          kind: 'lines',
+          unit: 's',
+          queries: [query(`max(${series('firstcome_holds_overdue_seconds')})`, 'overdue')],
+        },
+        {
+          title: 'Holds released by the expiry sweep a second',
+          help: 'Decisions release the expired holds whose units they need; those are not counted here.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [query(`sum(${perSecond('firstcome_holds_swept_total')})`, 'released')],
+        },
+        {
+          title: 'Who runs the duties',
+          help: '1 for the instance that runs a duty for all. At most one does at a time.',
+          kind: 'lines',
+          unit: 'none',
+          queries: [query(series('firstcome_duty_running'), '{{instance}} {{duty}}')],
+        },
+      ],
+    },
+    {
       title: 'Client connections',
       height: 8,
       panels: [

@@ -73,7 +73,7 @@ async function sourceEnd(config: Config, url: string, signal: AbortSignal): Prom
 
 /** The target, with the tables of this release, which this creates if they are missing. */
 async function targetEnd(config: Config, url: string, signal: AbortSignal): Promise<CopyEnd> {
-  const controls = { log: createLogger(config), signal, newInstallation: false };
+  const controls = { log: createLogger(config), signal, newInstallation: false, finish: false };
   const { schema } = await migrateDatabase(config, url, controls);
   return { ...commandConnection(config, url, signal), schema };
 }

@@ -11,7 +11,8 @@ import { migrateDatabase } from './prepare-database.ts';
 import { sayOnTerminal } from './terminal.ts';
 
 /** Migrates the installation in the database, or creates one, without serving. */
-export async function migrateOnly({ newInstallation = false }: MigrateOptions): Promise<Migrated> {
+export async function migrateOnly(options: MigrateOptions): Promise<Migrated> {
+  const { newInstallation = false, finish = false } = options;
   const config = loadConfig();
   if (newInstallation && config.database.schema === undefined) {
     throw new StartError(
@@ -19,7 +20,7 @@ export async function migrateOnly({ newInstallation = false }: MigrateOptions): 
     );
   }
   const log = createLogger(config);
-  const migrateAt = (url: string) => migrateDatabase(config, url, { log, newInstallation });
+  const migrateAt = (url: string) => migrateDatabase(config, url, { log, newInstallation, finish });
   if (config.database.url === undefined) {
     const running = await findRunningServer(config.dataDir);
     if (running !== undefined) return migrateAt(running.url);

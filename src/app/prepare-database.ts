@@ -15,6 +15,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type { Durability } from '../core/health.ts';
+import { unfinishedUpgrade } from '../core/unfinished-upgrade.ts';
 
 /** A database that is ready for a service. */
 export type PreparedDatabase = Migrated & {
@@ -46,7 +47,8 @@ export function prepareDatabase(
     // Needs the search path of the installation, which the migration has set.
     await assertSequence(client);
     const unsafe = durability === 'unsafe' ? ['this database can lose acknowledged claims'] : [];
-    const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce])];
+    const unfinished = migrated.unfinished.length > 0 ? [unfinishedUpgrade] : [];
+    const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce]), ...unfinished];
     return { ...migrated, durability, warnings };
   });
 }
@@ -58,12 +60,16 @@ export function prepareDatabase(
 export function migrateDatabase(
   config: Config,
   url: string,
-  { newInstallation, ...controls }: StartControls & { newInstallation: boolean },
+  {
+    newInstallation,
+    finish,
+    ...controls
+  }: StartControls & { newInstallation: boolean; finish: boolean },
 ): Promise<Migrated> {
   return migrate({
     ...startConnection(config, url, controls),
     ...schemaWanted(config),
-    mayAddInstallation: newInstallation,
+    ...{ mayAddInstallation: newInstallation, finish },
   });
 }
 

@@ -30,9 +30,9 @@ export function createProgram(): Program {
       const [{ serve }, signals] = await loadService();
       return serve(options, signals);
     },
-    async work(installation) {
+    async work(worker) {
       const [{ work }, signals] = await loadService();
-      return work(installation, signals);
+      return work(worker, signals);
     },
     async drill(options, output) {
       const { listenToSignals } = await import('./signals.ts');

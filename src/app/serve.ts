@@ -47,8 +47,11 @@ export async function serve(
 }
 
 /** Serves as one of the workers of a service on this installation. */
-export function work(installation: Omit<ServedDatabase, 'url'>, signals: Signals): Promise<void> {
-  return runWorker(loadConfig(), installation, signals.stopped);
+export function work(
+  worker: Omit<ServedDatabase, 'url'> & { slot: number },
+  signals: Signals,
+): Promise<void> {
+  return runWorker(loadConfig(), worker, signals.stopped);
 }
 
 function welcome(app: App, config: Config): string {

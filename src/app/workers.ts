@@ -63,7 +63,7 @@ function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record
 /** Serves as one of the workers until `stopped`. When its primary dies, Node ends the worker at once. */
 export async function runWorker(
   config: Config,
-  installation: Omit<ServedDatabase, 'url'>,
+  { slot, ...installation }: Omit<ServedDatabase, 'url'> & { slot: number },
   stopped: Promise<unknown>,
 ): Promise<void> {
   const primary = openPrimaryChannel();
@@ -77,7 +77,8 @@ export async function runWorker(
     // This worker's environment has the keys of a moment ago.
     await primary.receiveKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
     const database = { url, ...installation };
-    const service = await startProcess(config, log, { database, primary, keys });
+    const runsDuties = slot === 0;
+    const service = await startProcess(config, log, { database, primary, keys, runsDuties });
     primary.reportReady(service.url);
     await stopped;
     await service.stop();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { DutyHolder } from './duties/ports.ts';
 
 /**
  * Which failures an acknowledged claim survives:
@@ -22,4 +23,8 @@ export type Health = {
   healthy: boolean;
   durability: Durability | undefined;
   reason?: (typeof unhealthyReasons)[number];
+  /** The database still has the functions that only earlier releases call. */
+  upgradeUnfinished?: boolean;
+  /** Every duty and who runs it, as of some seconds ago. */
+  duties?: readonly DutyHolder[] | undefined;
 };

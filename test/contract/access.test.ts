@@ -17,11 +17,8 @@ import { type ContractService, newName, pathOf, useService } from '../support/co
 
 async function aHeldCoupon(service: ContractService, ofHolds = false): Promise<string> {
   const name = newName();
-  const body = { name, amount: 50 };
+  const body = { name, amount: 50, ...(ofHolds && { hold_seconds: 600 }) };
   await service.client.post('/api/coupons', body, bearers.admin);
-  if (ofHolds) {
-    await service.database.query('update coupons set hold_seconds = 600 where name = $1', [name]);
-  }
   const claim = { user_id: 'holder', coupon_name: name };
   await service.client.post('/api/coupons/claim', claim, bearers.claim);
   return name;

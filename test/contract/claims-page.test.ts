@@ -14,10 +14,12 @@ it('every command of the page on claims answers as the page says', async () => {
   const page = readFileSync(join(root, 'docs/claims.md'), 'utf8');
   const blocks = [...page.matchAll(/```sh\n([\s\S]+?)```/g)].map(([, block = '']) => block);
   const { port } = service.client;
-  const program = `firstcome() { node --import tsx ${join(root, 'src/main.ts')} "$@"; }`;
-  const script = ['set -euo pipefail', program, ...blocks.map((block) => `${block}\necho`)].join(
-    '\n',
-  );
+  // Each answer ends its line, and the command is that of the source.
+  const commands = [
+    'curl() { command curl "$@"; echo; }',
+    `firstcome() { node --import tsx ${join(root, 'src/main.ts')} "$@"; }`,
+  ];
+  const script = ['set -euo pipefail', ...commands, ...blocks].join('\n');
   const { stdout } = await promisify(execFile)(
     'bash',
     ['-c', script.replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)],

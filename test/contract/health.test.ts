@@ -15,13 +15,26 @@ describe('GET /health, /api/health and /readyz', () => {
   it.each(checks)('%s answers 200 while claims can be decided', async (path) => {
     const answer = await service.client.get(path);
     expect(answer.status).toBe(200);
-    expect(answer.json).toEqual({
+    const { duties: _, ...body } = answer.json;
+    expect(body).toEqual({
       status: 'healthy',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       database: 'external',
       durability: 'local',
     });
     expectApiHeaders(answer);
+  });
+
+  it.each(checks)('%s shows for each duty which process runs it and since when', async (path) => {
+    const answer = await until(
+      () => service.client.get(path),
+      ({ json }) => json.duties?.every(({ node }: { node?: string }) => node !== undefined),
+    );
+    const held = { node: expect.stringMatching(/^.+\/\d+$/), since: expect.stringMatching(/Z$/) };
+    expect(answer.json.duties).toEqual([
+      { name: 'expiry_sweep', ...held },
+      { name: 'stock_check', ...held },
+    ]);
   });
 
   it('/livez answers 200 without checking the database', async () => {

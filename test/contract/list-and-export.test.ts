@@ -25,7 +25,7 @@ async function allPages(client: Client, path: string): Promise<Answer[]> {
 /** Claims units with the database function of the service, without a request for each. */
 async function claimMany({ database }: ContractService, coupon: string, count: number) {
   const [row] = await database.query<{ claimed: string }>(
-    `select sum(claims) as claimed from claim_batch(
+    `select sum(claims) as claimed from claim_batch_2(
        gen_random_uuid(), $1, array(select 'user ' || n from generate_series(1, $2::int) n),
        array(select gen_random_uuid() from generate_series(1, $2::int)),
        array_fill(null::text, array[$2::int]), true)`,

@@ -79,6 +79,7 @@ it('the runbook calls only existing routes', () => {
 it('the runbook quotes log lines exactly', () => {
   const source = [
     ...['core/stock/stock-check.ts', 'adapters/postgres/monitoring/outage-log.ts', 'app.ts'],
+    ...['core/duties/duty-runner.ts', 'core/duties/expiry-sweep.ts'],
     ...[
       'adapters/postgres/installation/installation-watch.ts',
       'adapters/postgres/monitoring/refused-statement-log.ts',
@@ -88,6 +89,6 @@ it('the runbook quotes log lines exactly', () => {
     .map((file) => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8'))
     .join('\n');
   const quoted = [...text.matchAll(/\bline\s+`([^`]+)`/g)].map(([, line = '']) => line);
-  expect(quoted).toHaveLength(7);
+  expect(quoted).toHaveLength(10);
   expect(quoted.filter((line) => !source.includes(`'${line}`))).toEqual([]);
 });

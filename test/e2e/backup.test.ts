@@ -18,7 +18,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readSale, runSale, withBundled, withDatabase } from '../support/sale-process.ts';
+import {
+  plantHeldCoupon,
+  readSale,
+  runSale,
+  withBundled,
+  withDatabase,
+} from '../support/sale-process.ts';
 import {
   endServiceProcesses,
   launch,
@@ -53,6 +59,7 @@ beforeAll(async () => {
   dataDir = newPath('data');
   file = newPath('backup.tar.gz');
   claims = await runSale({ DATA_DIR: dataDir }, { coupon: 'sale', end: 'stopped' });
+  await withBundled(dataDir, (url) => plantHeldCoupon(url, 'held'));
   made = await backup(dataDir, file);
 });
 

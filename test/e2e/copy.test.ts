@@ -5,7 +5,13 @@ import {
   type BundledPostgres,
   startBundledPostgres,
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
-import { readSale, runSale, withBundled, withDatabase } from '../support/sale-process.ts';
+import {
+  plantHeldCoupon,
+  readSale,
+  runSale,
+  withBundled,
+  withDatabase,
+} from '../support/sale-process.ts';
 import { endServiceProcesses, runToEnd, startServiceProcess } from '../support/service-process.ts';
 import { systemPostgresBinDir } from '../support/system-postgres.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
@@ -23,6 +29,7 @@ beforeAll(async () => {
   folder = await createTemporaryFolder('copy');
   dataDir = newPath('data');
   claims = await runSale({ DATA_DIR: dataDir }, { coupon: 'sale', end: 'stopped' });
+  await withBundled(dataDir, (url) => plantHeldCoupon(url, 'held'));
   external = await startBundledPostgres({
     ...{ dataDir: newPath('external'), say: () => undefined, log: () => undefined },
     ...(binDir !== undefined && { binDir }),
@@ -54,7 +61,10 @@ const copy = (url: string, folderName: string, to: 'database-url' | 'data-dir') 
 /** Every row of every copied table, as text. */
 function allRows(url: string): Promise<unknown[]> {
   return withDatabase(url, async (client) => {
-    const tables = ['coupons', 'claims', 'stock_ledger', 'operator_log'];
+    const tables = [
+      ...['coupons', 'claims', 'released_claims', 'redemptions'],
+      ...['stock_ledger', 'operator_log'],
+    ];
     const results = [];
     for (const table of tables) {
       results.push(
@@ -77,7 +87,9 @@ describe('firstcome copy', () => {
     const [url, back] = [await newDatabase(), newPath('back')];
     const there = await copy(url, dataDir, 'database-url');
     expect(there.code, there.output).toBe(0);
-    expect(there.output).toContain('copied claims: 20 rows\n');
+    expect(there.output).toContain('copied claims: 24 rows\n');
+    expect(there.output).toContain('copied released_claims: 3 rows\n');
+    expect(there.output).toContain('copied redemptions: 1 row');
     expect(await readSale(url, 'sale')).toEqual({ claims, findings: [] });
     const home = await copy(url, back, 'data-dir');
     expect(home.code, home.output).toBe(0);

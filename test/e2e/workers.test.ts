@@ -122,6 +122,25 @@ describe('a service with several workers', () => {
     expect(sum).toBeLessThan(200 * crowdSeconds);
   });
 
+  it('one worker runs the duties for all, and the one that replaces it goes on', async () => {
+    const runner = () =>
+      waitFor('one worker that runs both duties', async () => {
+        const answer = await fetch(`${service.url}/health`).catch(() => undefined);
+        const { duties = [] } = ((await answer?.json()) ?? {}) as { duties?: { node?: string }[] };
+        const pids = new Set(duties.map(({ node = '' }) => Number(node.split('/')[1])));
+        return pids.size === 1 ? workerPids().find((pid) => pids.has(pid)) : undefined;
+      });
+    const before = await runner();
+    const others = workerPids().filter((pid) => pid !== before);
+    process.kill(before, 'SIGKILL');
+    await waitFor('end', () => !workerPids().includes(before));
+    const after = await runner();
+    expect(after).not.toBe(before);
+    expect((await metrics())['firstcome_duty_running{duty="stock_check"}']).toBe(1);
+    // Only the worker that has replaced it takes over.
+    expect(others).not.toContain(after);
+  });
+
   it('adds up the limits of all workers, and shows once what they share', async () => {
     const found = await metrics();
     expect(found).toMatchObject({

@@ -4,14 +4,15 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import type { CouponChange } from '../../src/core/coupons/ports.ts';
 import { auditRecords } from '../support/audit.ts';
 import { byTest } from '../support/by-test.ts';
+import { createUnfinishedDatabase } from '../support/released-migrations.ts';
 import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import type { TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
 let stores: Stores;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createUnfinishedDatabase();
   stores = openStores(database.url);
 });
 

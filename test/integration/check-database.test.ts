@@ -149,7 +149,7 @@ describe('a start', () => {
     await expect(start()).rejects.toThrow(`  select setval('firstcome."Ids of coupons"', 8);`);
   });
 
-  it('refuses a sequence whose next id has claims or ledger rows of a removed coupon', async () => {
+  it('refuses a sequence whose next id has claims, redemptions or ledger rows of a removed coupon', async () => {
     await database.query(
       `insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
        values (11, 'ada', 1, gen_random_uuid(), now())`,
@@ -162,6 +162,17 @@ describe('a start', () => {
     );
     await database.query('truncate coupons restart identity');
     await expect(start()).rejects.toMatchObject(refusalAt(1, 12));
+    await database.query(
+      `insert into released_claims
+         (coupon_id, user_id, position, claim_id, claimed_at, released_at, is_final)
+       values (13, 'ada', 1, gen_random_uuid(), now(), now(), false)`,
+    );
+    await expect(start()).rejects.toMatchObject(refusalAt(1, 13));
+    await database.query(
+      `insert into redemptions (coupon_id, user_id, claim_id, redeemed_at)
+       values (14, 'ada', gen_random_uuid(), now())`,
+    );
+    await expect(start()).rejects.toMatchObject(refusalAt(1, 14));
   });
 
   it('accepts a sequence that the role may not read', async () => {

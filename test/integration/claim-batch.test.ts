@@ -54,6 +54,7 @@ describe('a batch', () => {
         userId: `user-${index}`,
         position: index + 1,
         claimedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/),
+        state: 'confirmed',
       })),
     );
     expect((await database.query('select idempotency_key from claims limit 1'))[0]).toEqual({

@@ -94,6 +94,7 @@ describe('a multi-coupon batch', () => {
         claim: {
           ...{ claimId: commands[0]?.claimId, couponName, userId: 'ada' },
           ...{ position: [1, 4][index], claimedAt: expect.stringMatching(microseconds) },
+          state: 'confirmed',
         },
       })),
     });
@@ -304,7 +305,7 @@ describe('a void mark', () => {
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
     await client.query('begin');
-    await client.query('select void_batch($1, $2)', [marked, batches[0]?.batchId]);
+    await client.query('select settled from resolve_batch($1, $2)', [marked, batches[0]?.batchId]);
     const answer = await stores.claims.claimMultiCoupon(batches);
     expect(multiCouponOutcomes(answer)).toEqual(['undecided', 'claimed']);
     await client.query('commit');

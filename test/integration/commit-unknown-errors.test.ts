@@ -162,7 +162,7 @@ describe.each(batchKinds)('a %s that meets an error', (kind) => {
     const holder = await service.block(kind, claims);
     const { pending } = await service.loseAnswer(kind, undefined, service.once, undefined, claims);
     await query('select pg_cancel_backend($1)', [await service.waitUntilBlocked(kind)]);
-    if (kind === 'claim_bundle') {
+    if (kind === 'claim_multi_coupon') {
       // Each claim is now sent alone, and one of them waits again.
       await query('select pg_cancel_backend($1)', [await service.waitUntilBlocked('claim_batch')]);
     }
@@ -244,7 +244,7 @@ describe('a synchronous standby that is not there', () => {
            where wait_event = 'SyncRep' and application_name = 'firstcome'`,
         );
         for (const row of rows)
-          ended.add(row.query.includes('bundle') ? 'claim_bundle' : 'claim_batch');
+          ended.add(row.query.includes('multi') ? 'claim_multi_coupon' : 'claim_batch');
         return isAnswered;
       });
       const answers = await answering;

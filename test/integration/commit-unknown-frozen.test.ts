@@ -90,7 +90,7 @@ async function wakeAndWaitForEnd(backend: number): Promise<void> {
 async function waitingVoidMarks(): Promise<string[]> {
   const rows = await query<{ wait: string }>(
     `select pid || ' since ' || query_start as wait from pg_stat_activity
-     where wait_event_type = 'Lock' and application_name = 'firstcome' and query like '%void_batch%'`,
+     where wait_event_type = 'Lock' and application_name = 'firstcome' and query like '%resolve_batch%'`,
   );
   return rows.map(({ wait }) => wait);
 }

@@ -246,8 +246,8 @@ describe('a crowd whose claims go in batches and multi-coupon batches', () => {
           key: `key-${index}`,
         },
       }));
-      const shares = { 'claim-batch': 0.2, 'claim-multi-coupon': 0.7, 'void-batch': 0.3 };
-      const cut = { 'claim-batch': 0, 'claim-multi-coupon': 0, 'void-batch': 0 };
+      const shares = { 'claim-batch': 0.2, 'claim-multi-coupon': 0.7, 'resolve-batch': 0.3 };
+      const cut = { 'claim-batch': 0, 'claim-multi-coupon': 0, 'resolve-batch': 0 };
       service.proxy.cutWhen = (piece) => {
         for (const [name, share] of Object.entries(shares)) {
           if (!carries(piece, name) || random() > share) continue;

@@ -29,8 +29,7 @@ afterAll(async () => {
 async function aHold(idempotencyKey?: string) {
   coupons += 1;
   const couponName = `CART ${coupons}`;
-  await firstcome.createCoupon({ name: couponName, amount: 5 });
-  await database.query('update coupons set hold_seconds = 600 where name = $1', [couponName]);
+  await firstcome.createCoupon({ name: couponName, amount: 5, holdSeconds: 600 });
   const result = await firstcome.claim({ couponName, userId: 'ada', idempotencyKey });
   if (result.outcome !== 'claimed') throw new Error(result.outcome);
   expect(result.claim).toMatchObject({ state: 'reserved', expiresAt: time });

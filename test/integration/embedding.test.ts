@@ -247,7 +247,7 @@ describe('an embedded engine', () => {
       [
         () => list({ cursor: 1 }),
         'cursor',
-        'is unknown; this call takes couponName, afterPosition, limit',
+        'is unknown; this call takes couponName, afterPosition, limit, states',
       ],
       [() => change({}), 'change', atLeastOne],
       [() => change({ opensAt: undefined, paused: undefined }), 'change', atLeastOne],

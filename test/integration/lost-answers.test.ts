@@ -126,7 +126,7 @@ describe('a database that is lost for longer than a claim may take', () => {
     let isResolving = false;
     proxy.cutWhen = (piece) => {
       if (carriesStatement(piece)) {
-        isResolving ||= piece.includes('void-batch');
+        isResolving ||= piece.includes('resolve-batch');
         return carriesClaims(piece) && !isResolving ? 'before_reply' : undefined;
       }
       // The claim cannot be sent again: no new connection can be opened.

@@ -7,6 +7,7 @@ import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-chec
 import { newId } from '../../src/adapters/system/ids.ts';
 import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
+import { fillWithDifferences, sizeOf } from '../support/planted-differences.ts';
 import { allCoupons, openStores, outcomesOf, type Stores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -272,25 +273,3 @@ it.each(statisticsOf)(
   },
   240_000,
 );
-
-const sizeOf: Record<string, number> = { coupons: 10_000, claims: 100_000, stock_ledger: 100_000 };
-
-/** Coupon 1 gets nine rows in ten. Every row disagrees, so each page also has to name its coupons. */
-async function fillWithDifferences(database: TestDatabase): Promise<void> {
-  for (const table of Object.keys(sizeOf)) {
-    await database.query(`alter table ${table} set (autovacuum_enabled = false)`);
-  }
-  const key = `case when n <= 90000 then 1 else n - 89999 end,
-    case when n <= 90000 then n * 2 else 2 end`;
-  await database.query(`
-    insert into coupons (name, amount, remaining_amount, ledger_seq, decided_at, created_at)
-    select 'coupon-' || n, 200000, 50000, 1, now(), now() from generate_series(1, 10000) n`);
-  await database.query(`
-    insert into claims (coupon_id, position, user_id, claim_id, claimed_at)
-    select ${key}, 'user-' || n, gen_random_uuid(), now() from generate_series(1, 100000) n`);
-  await database.query(`
-    insert into stock_ledger
-      (coupon_id, seq, first_position, batch_id, kind, units, remaining_after, recorded_at)
-    select ${key}, n * 2 + 1, gen_random_uuid(), 'claimed', 1, 1, now()
-    from generate_series(1, 100000) n`);
-}

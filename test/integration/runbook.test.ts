@@ -87,12 +87,23 @@ describe('the statements of the runbook for a database that refuses', () => {
   it('find and remove what a removed coupon left under a new one, and nothing else', async () => {
     await create('GONE');
     await stores.decide('GONE', ['ada', 'bob']);
+    await database.query(
+      `insert into released_claims
+         (coupon_id, user_id, position, claim_id, claimed_at, released_at, is_final)
+       select id, 'joe', 3, gen_random_uuid(), created_at, created_at, false from coupons where name = 'GONE'`,
+    );
+    await database.query(
+      `insert into redemptions (coupon_id, user_id, claim_id, redeemed_at)
+       select id, 'ada', gen_random_uuid(), created_at from coupons where name = 'GONE'`,
+    );
     const [{ id }] = (await database.query(
       `delete from coupons where name = 'GONE' returning id`,
     )) as [{ id: string }];
     await database.query(`delete from stock_ledger where coupon_id = ${id} and seq = 1`);
     for (const [table, time] of [
       ['claims', 'claimed_at'],
+      ['released_claims', 'claimed_at'],
+      ['redemptions', 'redeemed_at'],
       ['stock_ledger', 'recorded_at'],
     ]) {
       await database.query(
@@ -109,7 +120,11 @@ describe('the statements of the runbook for a database that refuses', () => {
     const others = `select count(*) from claims where coupon_id <> ${id}`;
     const before = await database.query(others);
     await database.query(statementWith('delete from claims using coupons'));
-    await database.query(statementWith('delete from stock_ledger using coupons'));
+    for (const table of ['released_claims', 'redemptions', 'stock_ledger']) {
+      await database.query(statementWith(`delete from ${table} using coupons`));
+      if (table === 'stock_ledger') continue;
+      expect(await database.query(`select from ${table} where coupon_id = ${id}`)).toEqual([]);
+    }
     expect(await database.query(others)).toEqual(before);
     expect(outcomesOf(await stores.decide('OVER', ['eve', 'ada']))).toEqual(['claimed', 'claimed']);
   });

@@ -143,6 +143,20 @@ describe('the stock check of records that disagree', () => {
     });
   });
 
+  it('names the coupon with a released claim whose release no ledger row names', async () => {
+    const columns = 'coupon_id, user_id, position, claim_id, claimed_at';
+    undo.push(
+      `with gone as (delete from released_claims where ${ofCoupon} returning *)
+       insert into claims (${columns}) select ${columns} from gone`,
+    );
+    await database.query(
+      `with gone as (delete from claims where ${ofCoupon} and position = 4 returning *)
+       insert into released_claims (${columns}, released_at, is_final)
+       select ${columns}, now(), false from gone`,
+    );
+    expect(await round()).toMatchObject({ difference: 1, named: ['OFF'] });
+  });
+
   it('finds a stock that is one unit too high', async () => {
     undo.push(`update coupons set remaining_amount = remaining_amount - 1 where name = 'OFF'`);
     await database.query(
@@ -173,17 +187,22 @@ describe('the stock check of records that disagree', () => {
   it('finds claims and a ledger that belong to no coupon', async () => {
     // A claim at position 2 and a ledger from seq 2 on, of a coupon that does not exist.
     undo.push('delete from claims where coupon_id = 4711');
+    undo.push('delete from released_claims where coupon_id = 4712');
     undo.push('delete from stock_ledger where coupon_id = 4711');
     await database.query(`
       insert into claims (coupon_id, user_id, position, claim_id, claimed_at)
       values (4711, 'ada', 2, gen_random_uuid(), now())`);
     await database.query(`
+      insert into released_claims
+        (coupon_id, user_id, position, claim_id, claimed_at, released_at, is_final)
+      values (4712, 'ada', 1, gen_random_uuid(), now(), now(), false)`);
+    await database.query(`
       insert into stock_ledger (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
       values (4711, 2, gen_random_uuid(), 'stock_added', 1, 1, now())`);
-    // No coupon, no position named, a row missing, units offered by no coupon.
+    // No coupon, no position named, a row missing, units offered by no coupon; and a released claim of no coupon.
     const { difference, named } = await round();
-    expect(difference).toBe(4);
-    expect(new Set(named)).toEqual(new Set(['#4711']));
+    expect(difference).toBe(5);
+    expect(new Set(named)).toEqual(new Set(['#4711', '#4712']));
   });
 
   it('names the first ten coupons of a page that differ', async () => {

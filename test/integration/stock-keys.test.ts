@@ -3,14 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idFor, newId } from '../../src/adapters/system/ids.ts';
 import { auditRecords } from '../support/audit.ts';
 import { byTest } from '../support/by-test.ts';
+import { createUnfinishedDatabase } from '../support/released-migrations.ts';
 import { openStores, type Stores } from '../support/stores.ts';
-import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import type { TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
 let stores: Stores;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createUnfinishedDatabase();
   stores = openStores(database.url);
 });
 

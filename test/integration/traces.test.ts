@@ -404,7 +404,7 @@ describe('the trace of a batch in doubt', () => {
       ...{ parentSpanId: lost?.spanId, traceId: lost?.traceId, failed: false },
       attributes: { 'firstcome.batch.resolution': 'committed' },
     });
-    const [mark] = received.named('void-batch');
+    const [mark] = received.named('resolve-batch');
     expect(mark?.parentSpanId).toBe(resolution?.spanId);
     expect(decided?.failed).toBe(false);
     expect(waits).toHaveLength(2);

@@ -109,7 +109,7 @@ describe('a void mark', () => {
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
     await client.query('begin');
-    const { rows } = await client.query('select void_batch($1, $2) as settled', [
+    const { rows } = await client.query('select settled from resolve_batch($1, $2)', [
       'late batch',
       batchId,
     ]);

@@ -64,6 +64,25 @@ export const scenarios: Record<string, Scenario> = {
   // The lock must have no gap: one step of the check would end the alert.
   FirstcomeStockCheckStalled: (context) => withLockedTable('stock_ledger', context),
 
+  FirstcomeHoldsOverdue: async ({ node, query, over }) => {
+    const post = (path: string, body: object) =>
+      fetch(`${node.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+    await post('/api/coupons', { name: 'held', amount: 1 });
+    await post('/api/coupons/claim', { coupon_name: 'held', user_id: 'ada' });
+    await query(`update coupons set hold_seconds = 1 where name = 'held'`);
+    const lock = 'begin; select from coupons where hold_seconds = 1 for update';
+    const held = query(`${lock}; select pg_sleep(600)`).catch(() => undefined);
+    const free = 'select from coupons where hold_seconds = 1 for update skip locked';
+    await waitFor('locked coupon', async () => (await query(free)).length === 0);
+    await query(`update claims set expires_at = now()
+      where coupon_id = (select id from coupons where name = 'held')`);
+    await until(over);
+    await query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query like '${lock}%'`,
+    );
+    await held;
+  },
+
   FirstcomeBatchesInDoubt: (context) =>
     withDrill(context, async ({ node, over }) => {
       await loseOneAnswer(node, over);

@@ -7,10 +7,11 @@ import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
 import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
-import type { ClaimStore } from '../../src/core/claims/ports.ts';
+import type { ClaimStore, MultiCouponAnswer } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { auditRecords } from '../support/audit.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
+import { losing } from '../support/losing-store.ts';
 import { CouponModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -35,40 +36,18 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The real store, with answers that are lost by chance: before the batch arrives, after its commit, or of a void mark. */
-function losing(store: ClaimStore, chance: number, random: () => number): ClaimStore {
-  const isLost = () => random() < chance;
-  const lost = { kind: 'unknown', cause: new Error('lost') } as const;
-  return {
-    findCouponNames: (names) => store.findCouponNames(names),
-    async decideBatch(batch) {
-      if (isLost()) return lost;
-      const answer = await store.decideBatch(batch);
-      return isLost() ? lost : answer;
-    },
-    async claimMultiCoupon(batches) {
-      multiCoupon.sent += 1;
-      const isLostBefore = isLost();
-      const answer = isLostBefore ? lost : await store.claimMultiCoupon(batches);
-      if (isLostBefore || isLost() || answer.kind === 'unknown') {
-        multiCoupon.lost += 1;
-        return lost;
-      }
-      multiCoupon[answer.kind] += 1;
-      if (answer.kind === 'decided') {
-        const won = answer.outcomes.filter((outcome) => outcome !== undefined).length;
-        multiCoupon.claimsWon += won;
-        multiCoupon.claimsUndecided += answer.outcomes.length - won;
-      }
-      return answer;
-    },
-    async resolveBatch(couponName, batchId) {
-      if (isLost()) throw new Error('lost');
-      const resolution = await store.resolveBatch(couponName, batchId);
-      if (isLost()) throw new Error('lost');
-      return resolution;
-    },
-  };
+/** Counts what happens to a multi-coupon batch. */
+function countMultiCoupon(answer: MultiCouponAnswer | 'lost'): void {
+  multiCoupon.sent += 1;
+  if (answer === 'lost' || answer.kind === 'unknown') {
+    multiCoupon.lost += 1;
+    return;
+  }
+  multiCoupon[answer.kind] += 1;
+  if (answer.kind !== 'decided') return;
+  const won = answer.outcomes.filter((outcome) => outcome !== undefined).length;
+  multiCoupon.claimsWon += won;
+  multiCoupon.claimsUndecided += answer.outcomes.length - won;
 }
 
 function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderWayMax: number }) {
@@ -153,7 +132,7 @@ describe('the engine over connections that lose answers', () => {
         for (const [index, amount] of amounts.entries()) {
           await stores.createCoupon(names[index] ?? '', amount);
         }
-        const store = losing(stores.claims, chance, seededRandom(seed));
+        const store = losing(stores.claims, chance, seededRandom(seed), countMultiCoupon);
         const { knownCoupons, lanes, claimCoupon } = engineOver(store, limits);
         for (const name of names) await knownCoupons.find(name);
 

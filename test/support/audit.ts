@@ -39,12 +39,16 @@ export function shownClaims(answers: readonly Answer[]): ShownClaim[] {
   });
 }
 
-/** Claims that an answer has confirmed and that are not stored like that. */
+/** Claims that an answer has shown and that are not stored like that, live or released. */
 export async function auditAnswers(query: Query, answers: readonly Answer[]): Promise<string[]> {
-  // A claim is final, so each one that an answer has confirmed is stored ever after.
+  // A claim that ends is kept, so each one that an answer has shown is stored ever after.
   const rows = await query<{ claim: string }>(
     `select t.claim::text from unnest($1::jsonb[]) as t (claim) where not exists (
-       select from claims k join coupons c on c.id = k.coupon_id
+       select from (
+         select coupon_id, user_id, claim_id, position, claimed_at from claims
+         union all
+         select coupon_id, user_id, claim_id, position, claimed_at from released_claims
+       ) k join coupons c on c.id = k.coupon_id
        where c.name = t.claim->>'coupon_name' and k.user_id = t.claim->>'user_id'
          and k.claim_id = (t.claim->>'claim_id')::uuid
          and k.position = (t.claim->>'position')::integer
@@ -60,8 +64,9 @@ export async function audit(query: Query, answers: readonly Answer[]): Promise<s
 }
 
 /**
- * Whether every answer of every client was true: a refusal stored nothing, and an unknown outcome named the claim id under
- * which the claim was stored, if it was. To be called when no request is in progress any more.
+ * Whether every answer of every client was true, in a sale in which no claim ends: a refusal stored nothing, and an unknown
+ * outcome named the claim id under which the claim was stored, if it was. To be called when no request is in progress any
+ * more.
  */
 export async function auditHistories(
   query: Query,
@@ -81,7 +86,7 @@ export async function auditHistories(
   return findings;
 }
 
-/** What is wrong with the answers of one user. Rests on that a claim is final: the last state is that of every answer. */
+/** What is wrong with the answers of one user whose claim has not ended: the last state is that of every answer. */
 function flawIn({ answers }: History, storedId: string | undefined): string | undefined {
   const possibleIds: string[] = [];
   for (const { status, headers, body } of answers) {
@@ -108,7 +113,7 @@ function flawIn({ answers }: History, storedId: string | undefined): string | un
   return undefined;
 }
 
-/** The ids of the claims that users hold of a coupon. */
+/** The ids of the live claims that users hold of a coupon. */
 export async function claimIdsByUser(
   query: Query,
   couponName: string,

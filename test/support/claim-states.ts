@@ -2,7 +2,7 @@
 /** Claims in each state, made by calls of a service; only the end of a hold is set past it, since no test waits for it. */
 import { expect } from 'vitest';
 import type { Answer } from './contract-client.ts';
-import { type ContractService, newName, pathOf } from './contract-service.ts';
+import { type ContractService, pathOf } from './contract-service.ts';
 
 /** A state of a claim as a caller meets it. `expired`: the hold is over, and nothing has released the claim yet. */
 export const claimStates = ['reserved', 'expired', 'confirmed', 'redeemed', 'released'] as const;
@@ -15,18 +15,12 @@ export type StoredClaim = { coupon: string; user: string; id: string; made: Answ
 /** What the three calls do. */
 export type ChangeOfClaim = 'confirm' | 'release' | 'redeem';
 
-/** Creates a coupon whose claims are reserved, and returns its name. */
-export async function couponWithHolds(
+/** Creates a coupon whose claims are reserved for ten minutes, and returns its name. */
+export function couponWithHolds(
   service: ContractService,
   fields: Record<string, unknown> = {},
 ): Promise<string> {
-  const { claims_per_user_max: max = 3, ...others } = fields;
-  const coupon = await service.createCoupon(others);
-  await service.database.query(
-    'update coupons set hold_seconds = 600, claims_per_user_max = $2 where name = $1',
-    [coupon, max],
-  );
-  return coupon;
+  return service.createCoupon({ hold_seconds: 600, ...fields });
 }
 
 /** Confirms, releases or redeems the claim of a user. */
@@ -73,6 +67,3 @@ export async function claimIn(
   if (state === 'released') await must('release', { reason: 'changed my mind' });
   return claim;
 }
-
-/** A user id that no other test has. */
-export const newUser = () => newName('user');

@@ -9,12 +9,15 @@ import { startService } from './service.ts';
 import { missed, waitFor } from './wait-for.ts';
 
 /** SQL functions that decide claims: a batch of one coupon, and a multi-coupon batch of single claims. */
-export const batchKinds = ['claim_batch', 'claim_bundle'] as const;
+export const batchKinds = ['claim_batch', 'claim_multi_coupon'] as const;
 
 /** One of the two. */
 export type BatchKind = (typeof batchKinds)[number];
 
-const statementOf = { claim_batch: 'claim-batch', claim_bundle: 'claim-multi-coupon' } as const;
+const statementOf = {
+  claim_batch: 'claim-batch',
+  claim_multi_coupon: 'claim-multi-coupon',
+} as const;
 
 /** Claims that are sent together, each of a different user. */
 export type Claims = readonly (ClaimRequest & { key: string })[];
@@ -171,7 +174,7 @@ export class InDoubtService {
     const pending = await this.sendTogether(sent, claim, (pid) => {
       backend = pid;
       this.proxy.cutWhen = (piece) => {
-        if (carries(piece, 'void-batch')) return onVoid();
+        if (carries(piece, 'resolve-batch')) return onVoid();
         if (lost || !carriesClaims(piece, kind)) return undefined;
         lost = true;
         return typeof fate === 'function' ? fate(backend) : fate;

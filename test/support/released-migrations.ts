@@ -3,8 +3,12 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
+import { createEmptyDatabase, migrateDatabase, type TestDatabase } from './test-database.ts';
 
 const migrations = join(import.meta.dirname, '../../src/adapters/postgres/migrations');
+
+/** The last migration before holds and releases. */
+export const lastOfReleaseBefore = '0008_archive_coupons_and_log_operators';
 
 /** The last migration of release 0.1.0. */
 const lastOfFirstRelease = '0003_manage_coupons';
@@ -28,4 +32,13 @@ export async function migrateAsReleased(
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** A database of the release before after the first start of this one: it has the functions of both. */
+export async function createUnfinishedDatabase(): Promise<TestDatabase> {
+  const database = await createEmptyDatabase();
+  await database.query('create schema firstcome');
+  await migrateAsReleased(database.url, lastOfReleaseBefore);
+  await migrateDatabase(database.url);
+  return database;
 }

@@ -90,12 +90,15 @@ export class CouponModel {
   /** Decides one claim, without a row of the ledger. */
   decide(request: ClaimRequest, ms = 0): Decision {
     const ended = this.releasedOf(request.userId);
+    // The same attempt, sent again after its answer was lost.
     const resent = ended.find(({ claimId }) => claimId === request.claimId);
     if (resent !== undefined) return { outcome: 'claimed', claim: resent };
+    const held = this.claimsByUser.get(request.userId);
+    if (held?.claimId === request.claimId) return { outcome: 'claimed', claim: held };
     const claim = this.liveClaimOf(request.userId, ms);
-    if (claim !== undefined) return { outcome: outcomeOfHolder(claim, request), claim };
-    const ofKey = this.releasedOf(request.userId).find((one) => hasKey(one, request));
+    const ofKey = this.releasedOf(request.userId).findLast((one) => hasKey(one, request));
     if (ofKey !== undefined) return { outcome: outcomeOfReleased(ofKey), claim: ofKey };
+    if (claim !== undefined) return { outcome: outcomeOfHolder(claim, request), claim };
     const { opensMs, closesMs } = this.window;
     if (opensMs !== undefined && ms < opensMs) {
       return { outcome: 'not_open', opensInMs: opensMs - ms };
@@ -126,7 +129,9 @@ export class CouponModel {
     mayReturn = this.mayReturn(request.announcement),
   ): Decision {
     const { change, userId, claimId } = request;
+    const releasedBefore = this.released.length;
     const live = this.liveClaimOf(userId, ms);
+    const hasExpired = this.released.length > releasedBefore;
     const ended = this.releasedOf(userId);
     const lastClaim = ended.at(-1);
     if (live === undefined && lastClaim === undefined) return { outcome: 'claim_not_found' };
@@ -136,7 +141,10 @@ export class CouponModel {
     if (isUnclear || claim === undefined) {
       return { outcome: 'claim_mismatch', claim: live, lastClaim };
     }
-    if (claim.released !== undefined) return changeReleased(claim, claim.released, request);
+    if (claim.released !== undefined) {
+      const isNew = hasExpired && claim === lastClaim;
+      return changeReleased(claim, claim.released, request, isNew);
+    }
     if (claim.redeemed !== undefined) {
       const isReplay = change === 'redeem' && claim.redeemed.key !== undefined;
       const isSameKey = isReplay && claim.redeemed.key === request.idempotencyKey;
@@ -355,10 +363,8 @@ export class SaleModel {
   }
 }
 
-function outcomeOfHolder(claim: ModelClaim, { claimId, idempotencyKey }: ClaimRequest): string {
-  // The same attempt, sent again after its answer was lost.
-  if (claim.claimId === claimId) return 'claimed';
-  return hasKey(claim, { idempotencyKey }) ? 'replayed' : 'already_claimed';
+function outcomeOfHolder(claim: ModelClaim, request: ClaimRequest): string {
+  return hasKey(claim, request) ? 'replayed' : 'already_claimed';
 }
 
 function hasKey(claim: ModelClaim, { idempotencyKey }: Pick<ClaimRequest, 'idempotencyKey'>) {
@@ -378,9 +384,10 @@ function changeReleased(
   claim: ModelClaim,
   released: NonNullable<ModelClaim['released']>,
   { change, isFinal, mayReleaseConfirmed }: ChangeRequest,
+  isNew: boolean,
 ): Decision {
   if (change !== 'release') return { outcome: outcomeOfReleased(claim), claim };
   if (isFinal && !mayReleaseConfirmed) return { outcome: 'forbidden' };
   if (isFinal) released.isFinal = true;
-  return { outcome: 'unchanged', claim };
+  return { outcome: isNew ? 'changed' : 'unchanged', claim };
 }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { auditRecords } from './audit.ts';
 import { Crowd, range } from './crowd.ts';
+import { plantHolds } from './planted-holds.ts';
 import { killFamily, patience, startServiceProcess } from './service-process.ts';
 
 /** How the service of a sale ends: stopped in order, or killed with its database server. */
@@ -45,6 +46,13 @@ export async function readSale(
     );
     return { claims: rows.map(({ line }) => line).sort(), findings };
   });
+}
+
+/** Stores a coupon whose claims have every state and every kind of end. */
+export function plantHeldCoupon(url: string, coupon: string): Promise<void> {
+  return withDatabase(url, (client) =>
+    plantHolds(async (sql, values) => (await client.query(sql, values)).rows, coupon),
+  );
 }
 
 /** Runs statements on the tables of the service at a URL. */

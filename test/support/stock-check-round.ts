@@ -28,7 +28,7 @@ export async function checkAll(reader: StockCheckReader): Promise<CheckRound> {
     after = page.next;
   }
   for (const check of [reader.checkClaims, reader.checkLedger]) {
-    let at: LedgerCursor | undefined = { couponId: '0', seq: 0, batchId: null, carried: 0 };
+    let at: LedgerCursor | undefined = { couponId: '0', seq: 0, batchId: null, carried: null };
     while (at !== undefined) {
       const page: CheckedPage<LedgerCursor> = await check(at);
       add(page);

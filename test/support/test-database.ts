@@ -24,12 +24,13 @@ export async function prepareTemplate(url: string): Promise<void> {
  */
 export function migrateDatabase(
   url: string,
-  options: { schema?: string; newInstallation?: boolean } = {},
+  options: { schema?: string; newInstallation?: boolean; finish?: boolean } = {},
 ): Promise<Migrated> {
   return migrate({
     ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
     ...{ schema: options.schema, setting: 'DATABASE_SCHEMA' },
     mayAddInstallation: options.newInstallation === true,
+    finish: options.finish === true,
   });
 }
 

@@ -13,7 +13,7 @@ import {
 /** The number of workers, what they run, and what the primary needs for them. */
 export type WorkersOptions = {
   count: number;
-  /** Arguments that make the executable a worker. */
+  /** Arguments that make the executable a worker. The number of its slot, from 0, is added. */
   args: string[];
   /** Variables for a worker, over those of this process. They name a fixed port, since all workers share it. */
   env(): Record<string, string>;
@@ -59,7 +59,6 @@ export class Workers {
     // The kernel gives each connection to a worker that accepts it. If the primary distributed connections, one could go to
     // a worker that has just died, and one above the limit of a worker would be passed on forever.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({ args: options.args });
   }
 
   /** Starts all workers and returns their shared address. When one ends before it serves, rejects and leaves none. */
@@ -99,6 +98,7 @@ export class Workers {
   }
 
   private startOne(slot: number): Promise<string> {
+    cluster.setupPrimary({ args: [...this.options.args, String(slot)] });
     const worker = cluster.fork(this.options.env());
     this.startedMs.set(worker, this.options.nowMs());
     return new Promise((resolve, reject) => {

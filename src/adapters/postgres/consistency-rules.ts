@@ -12,13 +12,9 @@ export type ConsistencyRule = {
   sentence: string;
   /** Selects the rows that break the rule; none if the records are consistent. */
   sql: string;
-  /** True only while no claim ends. */
-  needsFinalClaims: boolean;
 };
 
 const folder = new URL('./consistency/', import.meta.url);
-/** The rules that assume that claims are final, all of them. Releases end this assumption. */
-const needsFinalClaims = new Set(['positions-without-gaps']);
 
 /** All rules, in order of name. */
 export const consistencyRules: readonly ConsistencyRule[] = readdirSync(folder)
@@ -30,6 +26,5 @@ export const consistencyRules: readonly ConsistencyRule[] = readdirSync(folder)
       name,
       sentence: first.replace(/^-- /, ''),
       sql: lines.join('\n').trim(),
-      needsFinalClaims: needsFinalClaims.has(name),
     };
   });

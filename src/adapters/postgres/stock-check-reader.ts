@@ -70,7 +70,7 @@ function cursorAt(row: LedgerRow): LedgerCursor {
     couponId: row.last_coupon_id,
     seq: Number(row.last_seq),
     batchId: row.last_batch_id,
-    carried: row.carried === null ? null : Number(row.carried),
+    carried: row.carried,
   };
 }
 

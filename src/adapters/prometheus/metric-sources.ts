@@ -5,6 +5,8 @@ import type {
   ClaimMetrics,
   EarlyRefusalMetrics,
 } from '../../core/claims/ports.ts';
+import type { ExpirySweepState } from '../../core/duties/expiry-sweep.ts';
+import type { DutyName } from '../../core/duties/ports.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { StockCheckState } from '../../core/stock/stock-check.ts';
 
@@ -32,7 +34,12 @@ export type MetricSources = {
   pools(): Record<string, PoolUse>;
   /** Coupons that the sold-out cache refuses now, and all its holders. */
   soldOut(): { coupons: number; holders: number };
-  stockCheck(): StockCheckState;
+  /** The duties that this process can run. What each has found is undefined in a process that never runs it. */
+  duties(): {
+    running: { duty: DutyName; isRunning: boolean }[];
+    stockCheck: StockCheckState | undefined;
+    expirySweep: ExpirySweepState | undefined;
+  };
   /** The units that are left of a limited number of coupons; resolves within a second, empty if they are unknown. */
   remainingStock(): Promise<{ coupon: string; units: number }[]>;
   /** Client connections: open, idle, their limit, and how many were closed to stay within it, by reason. */

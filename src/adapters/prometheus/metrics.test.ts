@@ -8,10 +8,16 @@ const sources = {
   lanes: () => ({ waiting: 7, lanes: 2, oldestMs: 1_500 }),
   soldOut: () => ({ coupons: 3, holders: 900 }),
   pools: () => ({ batches: { total: 5, idle: 2, waiting: 1, max: 8 } }),
-  stockCheck: () => ({
-    ...{ difference: 3, ageMs: 2_500 },
-    totals: { coupons: 1, amount: 10, remaining: 4 },
-    steps: { done: 9, failed: 1 },
+  duties: () => ({
+    running: [
+      { duty: 'stock_check' as const, isRunning: true },
+      { duty: 'expiry_sweep' as const, isRunning: false },
+    ],
+    stockCheck: {
+      found: { difference: 3, ageMs: 2_500, totals: { coupons: 1, amount: 10, remaining: 4 } },
+      steps: { done: 9, failed: 1 },
+    },
+    expirySweep: { released: 5, current: { overdueMs: 300, openHolds: 40 } },
   }),
   httpConnections: () => ({ open: 12, idle: 5, max: 100, closed: { idle: 7, refused: 0 } }),
   remainingStock: async () => [],
@@ -137,15 +143,31 @@ describe('the metrics registry', () => {
     );
   });
 
-  it('omits the metrics of a stock check that has no results', async () => {
+  /** The names of the metrics of duties that a scrape shows. */
+  async function dutyMetrics(state: Partial<ReturnType<typeof sources.duties>>) {
     const metrics = prometheusMetrics();
-    metrics.read({
-      ...sources,
-      stockCheck: () => ({ ...sources.stockCheck(), totals: undefined, steps: undefined }),
-    });
-    const lines = (await linesOf(metrics)).join('\n');
-    expect(lines).not.toContain('stock_units');
-    expect(lines).not.toContain('stock_check_steps');
+    metrics.read({ ...sources, duties: () => ({ ...sources.duties(), ...state }) } as never);
+    const names = (await linesOf(metrics)).map((line) => line.split(/[{ ]/)[0]);
+    return [...new Set(names)].filter((name) => /_(?:stock|holds|duty)_/.test(`${name}_`));
+  }
+
+  it('omits what a duty has found while another process runs it, and keeps the counters', async () => {
+    const { stockCheck } = sources.duties();
+    expect(
+      await dutyMetrics({
+        stockCheck: { ...stockCheck, found: undefined as never },
+        expirySweep: { released: 5, current: undefined as never },
+      }),
+    ).toEqual([
+      'firstcome_duty_running',
+      'firstcome_stock_check_steps_total',
+      'firstcome_holds_swept_total',
+    ]);
+  });
+
+  it('shows no counter of a duty that this process never runs', async () => {
+    const never = { stockCheck: undefined as never, expirySweep: undefined as never };
+    expect(await dutyMetrics({ running: [], ...never })).toEqual(['firstcome_holds_swept_total']);
   });
 
   it('shows the remaining stock only of the coupons of the last scrape, and escapes their names', async () => {
@@ -184,6 +206,11 @@ describe('the metrics registry', () => {
         'firstcome_http_connections_closed_total{reason="idle"} 7',
         'firstcome_http_connections_closed_total{reason="refused"} 0',
         'firstcome_database_up 1',
+        'firstcome_duty_running{duty="stock_check"} 1',
+        'firstcome_duty_running{duty="expiry_sweep"} 0',
+        'firstcome_holds_overdue_seconds 0.3',
+        'firstcome_holds_open 40',
+        'firstcome_holds_swept_total 5',
         'firstcome_stock_check_steps_total{result="done"} 9',
         'firstcome_stock_check_steps_total{result="failed"} 1',
         'firstcome_stock_difference_units 3',
@@ -214,6 +241,7 @@ describe('the metrics registry', () => {
       ...[
         'change',
         'claim_batch_max',
+        'duty',
         'kind',
         'le',
         'node',
@@ -231,7 +259,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(33);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(37);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

@@ -14,6 +14,7 @@ import {
 } from 'prom-client';
 import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes, answerSeconds } from './answer-times.ts';
+import { registerDuties } from './duties.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -232,34 +233,6 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     },
     max,
   );
-  gauge(
-    ['stock_difference_units', 'Units by which stock, claims and ledger disagree. Must be 0.'],
-    () => one(sources.stockCheck().difference),
-    max,
-  );
-  gauge(
-    [
-      'stock_check_age_seconds',
-      'Time since the stock check last completed a round over all coupons.',
-    ],
-    () => one(sources.stockCheck().ageMs / 1000),
-    max,
-  );
-  gauge(
-    [
-      'stock_units',
-      'Units of coupons that are not archived, at the last round of the stock check, by kind.',
-    ],
-    () => {
-      const { totals } = sources.stockCheck();
-      if (totals === undefined) return [];
-      const { amount, remaining } = totals;
-      return Object.entries({ amount, remaining }).map(([kind, value]) => ({
-        ...{ labels: { kind }, value },
-      }));
-    },
-    { ...max, labelNames: ['kind'] },
-  );
   // Stock mostly falls, so the lowest value that a worker read is the latest.
   gauge(
     ['coupon_remaining_units', 'Units left of the 20 newest coupons that are not closed.'],
@@ -269,18 +242,5 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     },
     { aggregator: 'min', labelNames: ['coupon'] },
   );
-  new Counter({
-    name: 'firstcome_stock_check_steps_total',
-    help: 'Steps of the stock check, by result.',
-    labelNames: ['result'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      const { steps } = sources.stockCheck();
-      // The check is switched off. A counter at 0 would look like a check that has stalled.
-      if (steps === undefined) return;
-      this.inc({ result: 'done' }, steps.done);
-      this.inc({ result: 'failed' }, steps.failed);
-    },
-  });
+  registerDuties(registry, () => sources.duties());
 }

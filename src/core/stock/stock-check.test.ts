@@ -22,7 +22,7 @@ function scripted(pages: { coupons: [string | undefined, number][]; claims: numb
       return {
         next:
           pages.claims.length > 0
-            ? { couponId: '7', seq: 3, batchId: 'batch', carried: 9 }
+            ? { couponId: '7', seq: 3, batchId: 'batch', carried: '9' }
             : undefined,
         ...{ difference, differing: differingBy(difference) },
       };
@@ -43,13 +43,14 @@ function checking(reader: StockCheckReader) {
     warn: (event: Record<string, unknown>) => void lines.push(['warn', event]),
   };
   const check = new StockCheck({ reader, clock, log, intervalMs: 1000 });
+  const end = check.begin();
   const ticks = async (count: number) => {
     for (let tick = 0; tick < count; tick += 1) {
       clock.advance(1000);
       await flushPromises();
     }
   };
-  return { check, ticks, clock, log, lines };
+  return { check, end, ticks, clock, lines };
 }
 
 it('checks coupons, claims and ledger, one page per tick, and starts again', async () => {
@@ -62,11 +63,10 @@ it('checks coupons, claims and ledger, one page per tick, and starts again', asy
   });
   const { check, ticks } = checking(reader);
   await ticks(4);
-  expect(check.state()).toMatchObject({ totals: undefined, ageMs: 4000 });
+  expect(check.state().found).toMatchObject({ totals: undefined, ageMs: 4000 });
   await ticks(1);
   expect(check.state()).toEqual({
-    ...{ difference: 0, ageMs: 0 },
-    totals: { coupons: 4, amount: 20, remaining: 8 },
+    found: { difference: 0, ageMs: 0, totals: { coupons: 4, amount: 20, remaining: 8 } },
     steps: { done: 5, failed: 0 },
   });
   await ticks(1);
@@ -80,11 +80,11 @@ it('shows a difference at once, and until a round has found none', async () => {
   const { reader } = scripted({ coupons: [], claims: [3] });
   const { check, ticks } = checking(reader);
   await ticks(2);
-  expect(check.state().difference).toBe(3);
+  expect(check.state().found?.difference).toBe(3);
   await ticks(3);
-  expect(check.state().difference).toBe(3);
+  expect(check.state().found?.difference).toBe(3);
   await ticks(1);
-  expect(check.state().difference).toBe(0);
+  expect(check.state().found?.difference).toBe(0);
 });
 
 it('reads a page again that could not be read, and shows that no round has ended', async () => {
@@ -97,23 +97,56 @@ it('reads a page again that could not be read, and shows that no round has ended
   };
   const { check, ticks } = checking(reader);
   await ticks(3);
-  expect(check.state().ageMs).toBe(3000);
+  expect(check.state().found?.ageMs).toBe(3000);
   await ticks(2);
   expect(reads).toEqual(['coupons after 0', 'claims from 0:0', 'ledger from 0:0']);
-  expect(check.state()).toMatchObject({ ageMs: 0, steps: { done: 3, failed: 2 } });
+  expect(check.state()).toMatchObject({ found: { ageMs: 0 }, steps: { done: 3, failed: 2 } });
 });
 
-it('reads nothing when it is off or stopped', async () => {
-  const { reader, reads } = scripted({ coupons: [], claims: [] });
-  const { check, ticks, clock, log, lines } = checking(reader);
-  const off = new StockCheck({ reader, clock, log, intervalMs: 0 });
-  check.stop();
-  clock.advance(10_000);
+it('reads nothing and shows nothing that it has found before it begins and after it ended', async () => {
+  const { reader, reads } = scripted({ coupons: [[undefined, 4]], claims: [] });
+  const { check, end, ticks, lines } = checking(reader);
   await ticks(2);
-  expect(reads).toEqual([]);
-  expect(lines).toEqual([]);
-  // No counts that an alert could mistake for a stalled check.
-  expect(off.state().steps).toBeUndefined();
+  expect(check.state().found?.difference).toBe(4);
+  await end();
+  const readBefore = reads.length;
+  await ticks(10);
+  expect(reads).toHaveLength(readBefore);
+  expect(lines).toHaveLength(1);
+  expect(check.state()).toEqual({ found: undefined, steps: { done: 2, failed: 0 } });
+});
+
+it('begins a new round without the findings of an earlier run', async () => {
+  const { reader, reads } = scripted({ coupons: [[undefined, 4]], claims: [] });
+  const { check, end, ticks } = checking(reader);
+  await ticks(2);
+  await end();
+  check.begin();
+  expect(check.state().found).toEqual({ difference: 0, ageMs: 0, totals: undefined });
+  await ticks(1);
+  expect(reads.slice(2)).toEqual(['coupons after 0']);
+});
+
+it('ends only when no page is being read any more', async () => {
+  const { reader } = scripted({ coupons: [], claims: [] });
+  let finish = () => {};
+  const read = reader.checkCoupons;
+  reader.checkCoupons = async (after) => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    return read(after);
+  };
+  const { end, ticks } = checking(reader);
+  await ticks(1);
+  let isOver = false;
+  const ended = end().then(() => {
+    isOver = true;
+  });
+  await flushPromises();
+  expect(isOver).toBe(false);
+  finish();
+  await ended;
 });
 
 it('logs the coupons that differ at once and then once a minute', async () => {

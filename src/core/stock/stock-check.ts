@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
+import type { Duty } from '../duties/ports.ts';
 
 /** By how many units the records of one coupon disagree. */
 export type CouponDifference = { coupon: string; units: number };
@@ -27,21 +28,21 @@ export type LedgerCursor = {
   seq: number;
   /** The batch id of the row: after a failover another row may have its seq. */
   batchId: string | null;
-  /**
-   * A value of the coupon that the pages so far have found: the highest position named, or the units offered. Null if it
-   * is unknown.
-   */
-  carried: number | null;
+  /** What the pages of this coupon so far have found, as the reader writes it. Null before its first page. */
+  carried: string | null;
 };
 
 /** Reads pages of the stored records, each in one snapshot. Rejects when the database cannot be read. */
 export type StockCheckReader = {
   /** Coupons after an id: their stock is that of their last ledger row, and every claim between their ids is of a coupon. */
   checkCoupons(afterId: string): Promise<CheckedCoupons>;
-  /** Ledger rows from one on: each position that they name has one claim, and no other position has one. */
+  /**
+   * Ledger rows from one on: each position that they name has one claim, live or released, and no other position has one.
+   * Each change that they name is that of a claim, and as many claims are released as units came back.
+   */
   checkClaims(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
   /**
-   * Ledger rows from one on: `seq` has no gaps, the stock of each row is that of the row before plus its own units, and
+   * Ledger rows from one on: `seq` has no gaps, the stock of each row is that of the row before with its own units, and
    * the units that a coupon has offered are its amount.
    */
   checkLedger(from: LedgerCursor): Promise<CheckedPage<LedgerCursor>>;
@@ -49,14 +50,19 @@ export type StockCheckReader = {
 
 /** What the check has found so far. */
 export type StockCheckState = {
-  /** Units of disagreement in the last complete round, or in the current one if there are more. Must be 0. */
-  difference: number;
-  /** Milliseconds since the end of the last round; before the first, since the start. */
-  ageMs: number;
-  /** Of the last complete round; undefined before the first. */
-  totals: { coupons: number; amount: number; remaining: number } | undefined;
-  /** Pages read, and attempts that failed, since the start; undefined if the check is off. */
-  steps: { done: number; failed: number } | undefined;
+  /** Undefined while another process runs the check. */
+  found:
+    | {
+        /** Units of disagreement in the last complete round, or in the current one if there are more. Must be 0. */
+        difference: number;
+        /** Milliseconds since the end of the last round; before the first, since this process began to check. */
+        ageMs: number;
+        /** Of the last complete round; undefined before the first. */
+        totals: { coupons: number; amount: number; remaining: number } | undefined;
+      }
+    | undefined;
+  /** Pages read, and attempts that failed, since the start. */
+  steps: { done: number; failed: number };
 };
 
 /** Where the check reports what an operator should know. */
@@ -71,7 +77,7 @@ type Part = 'coupons' | 'claims' | 'ledger';
 type Step = (() => Promise<Step | undefined>) | undefined;
 
 const firstCoupon = '0';
-const firstRow: LedgerCursor = { couponId: '0', seq: 0, batchId: null, carried: 0 };
+const firstRow: LedgerCursor = { couponId: '0', seq: 0, batchId: null, carried: null };
 // A lasting problem is logged again after this time, so that the end of the log shows it.
 const quietMs = 60_000;
 const reportedMax = 1000;
@@ -82,26 +88,30 @@ const reportedMax = 1000;
  * looks like a difference.
  *
  * A complete round without a difference shows that the units offered by the ledger are the amount, that those it counts
- * as left are the stock, and that there is one claim for each position that it names. So the number of claims is amount
- * minus remaining. Positions may have gaps.
+ * as left are the stock, that there is one claim for each position that it names, and that as many claims are released as
+ * units came back. So the number of live claims is amount minus remaining. Their positions may have gaps.
+ *
+ * It is a duty: one process at a time reads all records for all of them. It writes nothing.
  */
-export class StockCheck {
+export class StockCheck implements Duty {
+  readonly name = 'stock_check';
   private readonly reader: StockCheckReader;
   private readonly clock: Clock;
   private step: Step;
   private found = 0;
   private totals = { coupons: 0, amount: 0, remaining: 0 };
-  private lastRound: { difference: number; totals: StockCheckState['totals'] } | undefined;
-  private finishedMs: number;
-  private isBusy = false;
+  private lastRound: { difference: number; totals: StockCheck['totals'] } | undefined;
+  private finishedMs = 0;
+  private isRunning = false;
+  /** The page that is being read. */
+  private reading: Promise<void> | undefined;
   private readonly steps = { done: 0, failed: 0 };
-  private readonly isOn: boolean;
+  private readonly intervalMs: number;
   private readonly log: StockCheckLog;
   /** When each line was last logged. */
   private readonly reportedAtMs = new Map<string, number>();
-  private readonly stopTicking: () => void;
 
-  /** Checks a page every `intervalMs`; 0 turns the check off. */
+  /** Checks a page every `intervalMs` while it runs. */
   constructor(options: {
     reader: StockCheckReader;
     clock: Clock;
@@ -111,32 +121,46 @@ export class StockCheck {
     this.reader = options.reader;
     this.clock = options.clock;
     this.log = options.log;
-    this.finishedMs = options.clock.nowMs();
-    this.isOn = options.intervalMs > 0;
-    this.stopTicking = this.isOn
-      ? options.clock.every(options.intervalMs, () => void this.tick())
-      : () => undefined;
+    this.intervalMs = options.intervalMs;
   }
 
   /** What the check has found so far. */
   state(): StockCheckState {
+    const { isRunning, finishedMs, lastRound } = this;
     return {
-      difference: Math.max(this.found, this.lastRound?.difference ?? 0),
-      ageMs: this.clock.nowMs() - this.finishedMs,
-      totals: this.lastRound?.totals,
-      steps: this.isOn ? { ...this.steps } : undefined,
+      found: isRunning
+        ? {
+            difference: Math.max(this.found, lastRound?.difference ?? 0),
+            ageMs: this.clock.nowMs() - finishedMs,
+            totals: lastRound?.totals,
+          }
+        : undefined,
+      steps: { ...this.steps },
     };
   }
 
-  /** Stops the check. Does not wait for a page that is being read. */
-  stop(): void {
-    this.stopTicking();
+  begin(): () => Promise<void> {
+    this.isRunning = true;
+    this.step = undefined;
+    this.found = 0;
+    this.lastRound = undefined;
+    this.finishedMs = this.clock.nowMs();
+    const stopTicking = this.clock.every(this.intervalMs, () => this.tick());
+    return async () => {
+      stopTicking();
+      this.isRunning = false;
+      await this.reading;
+    };
+  }
+
+  private tick(): void {
+    this.reading ??= this.checkPage().finally(() => {
+      this.reading = undefined;
+    });
   }
 
   /** Checks the next page. A page that cannot be read is read again at the next tick. */
-  private async tick(): Promise<void> {
-    if (this.isBusy) return;
-    this.isBusy = true;
+  private async checkPage(): Promise<void> {
     const step = this.step ?? this.beginRound();
     try {
       this.step = await step();
@@ -151,8 +175,6 @@ export class StockCheck {
           'a part of the stock could not be checked; it is tried again',
         );
       }
-    } finally {
-      this.isBusy = false;
     }
   }
 

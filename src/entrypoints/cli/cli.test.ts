@@ -17,12 +17,13 @@ async function run(
     serve: async ({ workers, unsafeDurability }) => {
       calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
-    work: async ({ kind, schema, identity }) => {
-      calls.push(`work ${kind} ${schema} ${identity}`);
+    work: async ({ kind, schema, identity, slot }) => {
+      calls.push(`work ${kind} ${schema} ${identity} ${slot}`);
     },
-    migrate: async ({ newInstallation }) => {
-      calls.push(['migrate', newInstallation && 'new'].filter(Boolean).join(' '));
-      return { schema: 'sale', applied: ['0001_coupons', '0002_claims'] };
+    migrate: async ({ newInstallation, finish }) => {
+      const options = [newInstallation && 'new', finish && 'finish'];
+      calls.push(['migrate', ...options].filter(Boolean).join(' '));
+      return { schema: 'sale', applied: ['0001_coupons', '0002_claims'], unfinished: [] };
     },
     backup: async ({ file, force }) => {
       calls.push(['backup', file, force && 'force'].filter(Boolean).join(' '));
@@ -215,8 +216,18 @@ describe('a command', () => {
     expect((await run(['migrate'])).stdout).toBe(
       'applied 0001_coupons\napplied 0002_claims\nschema sale\n',
     );
-    const done = { migrate: async () => ({ schema: 'sale', applied: [] }) };
+    const done = { migrate: async () => ({ schema: 'sale', applied: [], unfinished: [] }) };
     expect((await run(['migrate'], done)).stdout).toBe('up to date\nschema sale\n');
+  });
+
+  it('prints what migrate has left, and finishes an upgrade only with --finish', async () => {
+    const left = async () => ({ schema: 'sale', applied: [], unfinished: ['0003_last'] });
+    expect((await run(['migrate'], { migrate: left })).stdout).toBe(
+      'up to date\nnot finished: 0003_last is left for firstcome migrate --finish\nschema sale\n',
+    );
+    const finished = await run(['migrate', '--finish']);
+    expect(finished.calls).toEqual(['migrate finish']);
+    expect(finished.stdout).toContain('finished: holds can be used\n');
   });
 
   it('creates a further installation only with --new-installation', async () => {

@@ -6,13 +6,20 @@ export type Program = {
   /** Runs the service; the options override the configuration. Resolves when the service has stopped normally. */
   serve(options: ServeOptions): Promise<void>;
   /** Serves as one of the workers of a service, on the installation that the primary process names. */
-  work(installation: {
+  work(worker: {
     kind: 'bundled' | 'external';
     schema: string;
     identity: string;
+    /** Its number among the workers, from 0. A worker that replaces it gets the same. */
+    slot: number;
   }): Promise<void>;
-  /** Migrates the database. Resolves to the schema, and the names of the applied migrations in order. */
-  migrate(options: MigrateOptions): Promise<{ schema: string; applied: string[] }>;
+  /**
+   * Migrates the database. Resolves to the schema, the names of the applied migrations in order, and those that only
+   * `finish` applies.
+   */
+  migrate(
+    options: MigrateOptions,
+  ): Promise<{ schema: string; applied: string[]; unfinished: string[] }>;
   /** The scenarios of a drill, each with a description. */
   scenarios: Readonly<Record<string, string>>;
   /** Runs a crowd of clients against a service. Resolves to the verdict on the answers that they got. */
@@ -42,7 +49,7 @@ export type Program = {
 export type ServeOptions = { workers?: string; unsafeDurability?: boolean };
 
 /** The options of `migrate`. */
-export type MigrateOptions = { newInstallation?: boolean };
+export type MigrateOptions = { newInstallation?: boolean; finish?: boolean };
 
 /** The verdict on a history, or on a call; `unknown` when too little is known to pass. */
 export type Verdict = 'passed' | 'failed' | 'unknown';

@@ -2,11 +2,7 @@
 /** Checks what a host passes, by the rules of the HTTP API. Each check throws an `AppError`, `invalid_request`. */
 import { Ajv } from 'ajv';
 import { type TProperties, Type } from 'typebox';
-import {
-  type ChangeClaimCommand,
-  type ClaimCommand,
-  claimStates,
-} from '../../core/claims/claim.ts';
+import { type ClaimCommand, claimStates } from '../../core/claims/claim.ts';
 import type { CouponClaimQuery } from '../../core/claims/ports.ts';
 import { amountMax } from '../../core/coupons/coupon.ts';
 import type {
@@ -23,24 +19,23 @@ import {
   idempotencyKeyRule,
   pathTextRule,
   pauseReasonRule,
-  releaseReasonRule,
   stockLowAtRule,
   textRule,
   titleRule,
   unitsRule,
-  uuidRule,
 } from '../../core/input-rules.ts';
 import { unknownNames } from '../../core/unknown-names.ts';
 import { definedMembers } from './defined-members.ts';
 
-const CouponName = Type.String(textRule);
+/** The name of an existing coupon. */
+export const CouponName = Type.String(textRule);
 const NewCouponName = Type.String(pathTextRule);
 const UserId = Type.String(pathTextRule);
-// An older release allowed claims by `.` and `..`, so they can be read.
-const HolderId = Type.String(textRule);
+/** A user with a claim. An older release allowed claims by `.` and `..`, so they can be read. */
+export const HolderId = Type.String(textRule);
 const Units = Type.Integer(unitsRule);
-const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
-const ClaimId = Type.Optional(Type.String(uuidRule));
+/** The key of one intended change. */
+export const IdempotencyKey = Type.Optional(Type.String(idempotencyKeyRule));
 const textsOfCoupon = {
   title: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...titleRule })),
   description: Type.Optional(Type.Unsafe({ type: ['string', 'null'], ...descriptionRule })),
@@ -129,19 +124,6 @@ const assertPage = assertion(
   },
   {},
 );
-const claimToChange = { couponName: CouponName, userId: HolderId, claimId: ClaimId };
-const assertClaimChange = {
-  confirm: assertion(claimToChange, {}),
-  release: assertion(
-    {
-      ...claimToChange,
-      reason: Type.Optional(Type.String(releaseReasonRule)),
-      final: Type.Optional(Type.Boolean()),
-    },
-    {},
-  ),
-  redeem: assertion({ ...claimToChange, idempotencyKey: IdempotencyKey }, {}),
-};
 
 /** When a sale begins and ends; null: no limit. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
@@ -208,29 +190,6 @@ export function checkAddition(addition: {
   return { name, units, idempotencyKey };
 }
 
-/** The claim that a host confirms, releases or redeems, and how. */
-export type ClaimToChange = {
-  couponName: string;
-  userId: string;
-  claimId?: string | undefined;
-  reason?: string | undefined;
-  final?: boolean | undefined;
-  idempotencyKey?: string | undefined;
-};
-
-/** The change of a claim to decide. A host may release what is confirmed. */
-export function checkClaimChange(
-  change: ChangeClaimCommand['change'],
-  given: ClaimToChange,
-): Omit<ChangeClaimCommand, 'by'> {
-  assertClaimChange[change](given);
-  const { couponName, userId, claimId, reason, final: isFinal = false, idempotencyKey } = given;
-  return {
-    ...{ change, couponName, userId, claimId: claimId?.toLowerCase(), idempotencyKey },
-    ...{ reason, isFinal, mayReleaseConfirmed: true },
-  };
-}
-
 /** The page to read. */
 export function checkPage(
   query: Pick<CouponClaimQuery, 'couponName' | 'states'> & {
@@ -268,7 +227,7 @@ export function inHostNames(error: unknown): never {
  * Makes a check that throws a fault with every wrong field. Members that are undefined count as absent. With `others`,
  * which lists further known members, unknown members are refused.
  */
-function assertion(
+export function assertion(
   fields: TProperties,
   others?: { alsoKnown?: readonly string[]; instead?: Record<string, string> },
 ): (input: object) => void {
@@ -283,7 +242,8 @@ function assertion(
     const wrong = new Map<string, string>();
     if (!validate(input)) {
       for (const { instancePath, params } of validate.errors ?? []) {
-        const field = instancePath.slice(1) || String(params.missingProperty ?? 'the argument');
+        const [, member] = instancePath.split('/');
+        const field = member ?? String(params.missingProperty ?? 'the argument');
         wrong.set(field, allowedIn[field] ?? 'must be an object');
       }
     }

@@ -15,11 +15,9 @@ import type { Durability } from '../../core/health.ts';
 import type { ActedBy } from '../../core/operator-log/operator-log.ts';
 import type { UseCases } from '../../core/use-cases.ts';
 import {
-  type ClaimToChange,
   checkAddition,
   checkChange,
   checkClaim,
-  checkClaimChange,
   checkCouponName,
   checkHolder,
   checkNewCoupon,
@@ -27,6 +25,7 @@ import {
   inHostNames,
   type Window,
 } from './checks.ts';
+import { type ClaimToChange, checkClaimChange } from './claim-checks.ts';
 import { unknownStopOptions } from './options.ts';
 
 /**

@@ -7,7 +7,7 @@ import { servedShare } from '../seen.ts';
 
 /** The names of the statements that a failpoint waits for, as the service sends them. */
 export const claimStatement = /claim-b(?:atch|undle)/;
-export const voidStatement = /void-batch/;
+export const voidStatement = /resolve-batch/;
 
 /** The moments in the life of a batch at which a node is killed. */
 const failpoints: Record<string, { statement: RegExp; cut: Cut }> = {

@@ -4,6 +4,6 @@ select * from (
     max(first_position + units - 1) over (
       partition by coupon_id order by seq rows between unbounded preceding and 1 preceding
     ) as last_position_before
-  from stock_ledger where kind = 'claimed'
+  from stock_ledger where first_position is not null
 ) compared
 where first_position <= last_position_before

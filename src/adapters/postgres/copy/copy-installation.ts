@@ -21,8 +21,8 @@ const beginTransaction = statement('begin-transaction');
 const commitTransaction = statement('commit-transaction');
 const setSession = statement('set-session');
 
-// The target keeps its own identity, so that services distinguish it from the source.
-const tablesKept = new Set(['installation']);
+// The target keeps its own identity, so that services distinguish it from the source, and its own leases.
+const tablesKept = new Set(['installation', 'duties']);
 const tablesToCopy = migrationFiles
   .flatMap(({ tables }) => tables)
   .filter((name) => !tablesKept.has(name));
@@ -107,7 +107,7 @@ async function assertMigrated({ client, end }: Side<CopySource>): Promise<void> 
   const reason =
     missing === undefined
       ? 'it has migrations that this release does not know\nUse the release of its service.'
-      : `it lacks the migration ${missing.name}\nRun firstcome migrate on it first.`;
+      : `it lacks the migration ${missing.name}\nRun firstcome migrate${missing.isCompatible ? '' : ' --finish'} on it first.`;
   throw new StartError(`the source is not at the version of this release: ${reason}`);
 }
 

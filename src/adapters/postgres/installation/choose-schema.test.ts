@@ -5,7 +5,7 @@ import { migrationFiles } from './migration-files.ts';
 
 const all = migrationFiles.map(({ name }) => name);
 const tables = migrationFiles.flatMap((migration) => migration.tables);
-const first = migrationFiles[0] ?? { name: '', tables: [] };
+const first = migrationFiles[0] ?? { name: '', tables: [], isCompatible: true };
 
 function facts(schema: string, given: Partial<SchemaFacts> = {}): SchemaFacts {
   const known = given.tables ?? [];

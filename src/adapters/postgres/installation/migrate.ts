@@ -9,8 +9,14 @@ import { assertEncoding } from '../start/encoding.ts';
 import { type StartConnection, withStartConnection } from '../start/start-connection.ts';
 import { statement } from '../statements.ts';
 import { type InstallationLocation, migrationsTable, secondInstallation } from './choose-schema.ts';
-import { findInstallation, readIdentity, type SchemaWanted } from './find-installation.ts';
-import { migrationsFolder } from './migration-files.ts';
+import {
+  findInstallation,
+  readIdentity,
+  readMigrations,
+  type SchemaWanted,
+} from './find-installation.ts';
+import { migrationFiles, migrationsFolder } from './migration-files.ts';
+import { assertNoOlderSession } from './older-sessions.ts';
 
 const readVersion = statement('read-version');
 const tryLockMigrations = statement('try-lock-migrations');
@@ -23,6 +29,8 @@ const noWrites = '25006';
 export type MigrateOptions = SchemaWanted & {
   /** Allows a new installation in a database that has another one. */
   mayAddInstallation: boolean;
+  /** Also applies the migrations with which services of earlier releases cannot go on; refuses while one is connected. */
+  finish?: boolean;
   /** Called with the reason when another session has to finish first. */
   onWait?: (reason: string) => void;
 };
@@ -33,13 +41,16 @@ export type Migrated = {
   /** As `installation_identity()` returns it. */
   identity: string;
   applied: string[];
+  /** Migrations that only `finish` applies. */
+  unfinished: string[];
   /** Schemas that hold other installations. */
   others: string[];
 };
 
 /**
  * Brings an installation to the tables and functions of this version, or creates one. Several processes may do so at
- * the same time: one works, the others wait for it. Rejects with a `StartError`.
+ * the same time: one works, the others wait for it. In an installation that exists, services of the release before can
+ * go on meanwhile and afterwards, until `finish`. Rejects with a `StartError`.
  */
 export function migrate(options: MigrateOptions & StartConnection): Promise<Migrated> {
   return withStartConnection(options, (client) => migrateWith(client, options));
@@ -71,16 +82,21 @@ export async function migrateWith(
     if (!isInstalled && others.length > 0 && !options.mayAddInstallation) {
       throw secondInstallation(location, options.setting);
     }
-    const applied = await runner({
-      dbClient: recorded.client,
-      dir: fileURLToPath(migrationsFolder),
-      ignorePattern: '.*\\.json',
-      ...{ migrationsTable, direction: 'up', advisoryLockMode: 'wait' },
-      ...{ logger: noLogger, verbose: false },
-      ...{ schema, migrationsSchema: listSchema, createSchema: !schemaExists },
-    });
+    const run = (names: readonly string[]) =>
+      apply(names, {
+        ...{ dbClient: recorded.client, schema, migrationsSchema: listSchema },
+        createSchema: !schemaExists,
+      });
+    const applied = await run(namesWhere((isCompatible) => isCompatible));
+    const stored = await readMigrations(client, listSchema);
+    const pending = namesWhere(() => true).filter((name) => !stored.includes(name));
+    const finishes = !isInstalled || options.finish === true;
+    if (finishes && pending.length > 0) {
+      if (isInstalled) await assertNoOlderSession(client);
+      applied.push(...(await run(pending)));
+    }
     const identity = await readIdentity(client, schema);
-    return { schema, identity, applied: applied.map(({ name }) => name), others };
+    return { schema, identity, applied, unfinished: finishes ? [] : pending, others };
   } catch (error) {
     if (error instanceof StartError) throw error;
     const cause = recorded.firstError() ?? error;
@@ -90,6 +106,25 @@ export async function migrateWith(
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
   }
+}
+
+function namesWhere(isWanted: (isCompatible: boolean) => boolean): string[] {
+  return migrationFiles.filter((file) => isWanted(file.isCompatible)).map(({ name }) => name);
+}
+
+/** Applies those of the migrations that the database lacks, and returns their names. */
+async function apply(
+  names: readonly string[],
+  where: { dbClient: pg.Client; schema: string; migrationsSchema: string; createSchema: boolean },
+): Promise<string[]> {
+  const files = names.map((name) => `${name}\\.sql`).join('|');
+  const applied = await runner({
+    ...{ ...where, dir: fileURLToPath(migrationsFolder), ignorePattern: `(?!(?:${files})$).*` },
+    // A migration that finishes an upgrade may come after later ones.
+    ...{ migrationsTable, direction: 'up', checkOrder: false, advisoryLockMode: 'wait' },
+    ...{ logger: noLogger, verbose: false },
+  });
+  return applied.map(({ name }) => name);
 }
 
 /** Takes the lock for migrations. Its holder may take long or hang, so a wait is reported. */

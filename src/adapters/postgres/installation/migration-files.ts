@@ -5,7 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 export const migrationsFolder = new URL('../migrations/', import.meta.url);
 
 /** The name of a migration in the list of a database, and the tables that it creates. */
-export type MigrationFile = { name: string; tables: string[] };
+export type MigrationFile = {
+  name: string;
+  tables: string[];
+  /** Services of the release before can go on while it is applied and afterwards. */
+  isCompatible: boolean;
+};
 
 /** All migrations in order. */
 export const migrationFiles: readonly MigrationFile[] = readdirSync(migrationsFolder)
@@ -14,5 +19,6 @@ export const migrationFiles: readonly MigrationFile[] = readdirSync(migrationsFo
   .map((file) => {
     const text = readFileSync(new URL(file, migrationsFolder), 'utf8');
     const tables = [...text.matchAll(/^create table (\w+)/gm)].map(([, table = '']) => table);
-    return { name: file.replace(/\.sql$/, ''), tables };
+    const isCompatible = /^-- compatible: yes$/m.test(text);
+    return { name: file.replace(/\.sql$/, ''), tables, isCompatible };
   });

@@ -8,7 +8,11 @@ import { statement } from '../statements.ts';
 
 const checkHealth = statement('check-health');
 
-type HealthRow = { identity: string; can_decide: boolean } & DurabilitySettings;
+type HealthRow = {
+  identity: string;
+  can_decide: boolean;
+  is_unfinished: boolean;
+} & DurabilitySettings;
 
 const unknown: Health = { healthy: false, durability: undefined };
 const replaced: Health = { ...unknown, reason: 'installation_changed' };
@@ -27,7 +31,10 @@ export function postgresHealth(
       return unknown;
     // A session stays read-only if the database was when it began, so the next check needs a new one.
     if (!row.can_decide) database.dropIdle();
-    return { healthy: row.can_decide, durability: durabilityOf(row) };
+    return {
+      ...{ healthy: row.can_decide, durability: durabilityOf(row) },
+      upgradeUnfinished: row.is_unfinished,
+    };
   };
   const shared = new SharedRead<Health>({
     load: async ([key]) => {

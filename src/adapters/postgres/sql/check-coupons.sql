@@ -1,7 +1,8 @@
 -- Compares the stock of coupons after id $1, at most $2 of them, with the last row of their ledger, and finds the claims of
--- coupons that do not exist, between the same ids. Returns by how many units they disagree, and which coupons do, $3 of
--- them at most. All coupons are compared; amount and remaining leave archived ones out.
--- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key and claims_one_per_position, each once a coupon.
+-- coupons that do not exist, between the same ids, also released ones. Returns by how many units they disagree, and which
+-- coupons do, $3 of them at most. All coupons are compared; amount and remaining leave archived ones out.
+-- Locks: none. Indexes: coupons_primary_key, stock_ledger_primary_key, claims_one_per_position and
+-- released_claims_primary_key, each once a coupon.
 with recursive page as (
   select id, name, amount, remaining_amount, ledger_seq, archived from coupons
   where require_primary() and id > $1::bigint
@@ -12,13 +13,14 @@ until as (
   select case when count(*) < $2::integer then 9223372036854775807 else max(id) end as id from page
 ),
 claimed (coupon_id, nth) as (
-  (select coupon_id, 1 from claims where coupon_id > $1::bigint order by coupon_id limit 1)
+  select $1::bigint, 0
   union all
-  select following.coupon_id, claimed.nth + 1
+  -- Null after the last one, which ends the walk.
+  select least(
+    (select c.coupon_id from claims c where c.coupon_id > claimed.coupon_id order by c.coupon_id limit 1),
+    (select c.coupon_id from released_claims c where c.coupon_id > claimed.coupon_id order by c.coupon_id limit 1)
+  ), claimed.nth + 1
   from claimed
-  cross join lateral (
-    select c.coupon_id from claims c where c.coupon_id > claimed.coupon_id order by c.coupon_id limit 1
-  ) following
   -- More ids than that between those of the page are coupons that do not exist, and enough of them.
   where claimed.nth < 2 * $2::integer and claimed.coupon_id < (select id from until)
 ),
@@ -36,11 +38,13 @@ compared as (
   union all
   select claimed.coupon_id, '#' || claimed.coupon_id, (
     select count(*) from (
-      select from claims c where c.coupon_id = claimed.coupon_id limit $2::integer
+      (select from claims c where c.coupon_id = claimed.coupon_id limit $2::integer)
+      union all
+      (select from released_claims c where c.coupon_id = claimed.coupon_id limit $2::integer)
     ) found
   )
   from claimed
-  where claimed.coupon_id <= (select id from until)
+  where claimed.nth > 0 and claimed.coupon_id <= (select id from until)
     and not exists (select from page where page.id = claimed.coupon_id)
 ),
 differing as (

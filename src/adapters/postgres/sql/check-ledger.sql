@@ -5,7 +5,7 @@
 -- is unknown and not compared.
 -- Locks: none. Indexes: stock_ledger_primary_key, $5 entries of it; coupons_primary_key, once a coupon.
 with page as (
-  select coupon_id, seq, batch_id, kind, units, remaining_after,
+  select coupon_id, seq, batch_id, kind, units, returned_units, remaining_after,
     coupon_id = $1::bigint and seq = $2::bigint as is_first
   from stock_ledger
   where require_primary() and (coupon_id, seq) >= ($1::bigint, $2::bigint)
@@ -18,7 +18,7 @@ whole as (
 moments as (
   select
     coupon_id, seq, batch_id, is_first, remaining_after,
-    case kind when 'claimed' then -units else units end as gained,
+    case when kind in ('claimed', 'mixed') then -units else units end + coalesce(returned_units, 0) as gained,
     coalesce(lag(seq) over of_coupon, 0) as seq_before,
     coalesce(lag(remaining_after) over of_coupon, 0) as remaining_before,
     sum(case when kind in ('grant', 'stock_added') and not is_first then units else 0 end) over of_coupon
@@ -54,7 +54,7 @@ select
   max(coupon_id) as last_coupon_id,
   (array_agg(seq order by coupon_id desc, seq desc))[1] as last_seq,
   (array_agg(batch_id order by coupon_id desc, seq desc))[1] as last_batch_id,
-  (array_agg(offered order by coupon_id desc, seq desc))[1] as carried,
+  (array_agg(offered order by coupon_id desc, seq desc))[1]::text as carried,
   coalesce(sum(units), 0)::double precision as difference,
   (
     select json_agg(json_build_object(

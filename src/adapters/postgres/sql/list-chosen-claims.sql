@@ -24,28 +24,38 @@ left join lateral (
   from (
     select found.*
     from (
-      select claims.claim_id, claims.user_id, claims.position, claims.claimed_at, claims.expires_at, claims.confirmed_at,
-        null::timestamptz as released_at, null::text as reason
-      from claims
-      where claims.coupon_id = coupons.id and claims.position > $2::integer and claims.position <= $3::bigint
-        -- The cheap conditions come first: only a claim that is not reserved needs a look-up.
-        and case
-          when claims.expires_at is not null then 'reserved' = any ($5::text[])
-          when not $5::text[] && array['confirmed', 'redeemed'] then false
-          when $5::text[] @> array['confirmed', 'redeemed'] then true
-          else 'redeemed' = any ($5::text[]) = exists (
-            select from redemptions
-            where redemptions.coupon_id = claims.coupon_id and redemptions.user_id = claims.user_id
-          )
-        end
+      -- Each part ends at the limit, in the order of its index.
+      (
+        select claims.claim_id, claims.user_id, claims.position, claims.claimed_at, claims.expires_at,
+          claims.confirmed_at, null::timestamptz as released_at, null::text as reason
+        from claims
+        where claims.coupon_id = coupons.id and claims.position > $2::integer and claims.position <= $3::bigint
+          and ($6::uuid is null or claims.claim_id = $6::uuid)
+          -- Only a claim that is not reserved needs a look-up.
+          and case
+            when claims.expires_at is not null then 'reserved' = any ($5::text[])
+            when not $5::text[] && array['confirmed', 'redeemed'] then false
+            when $5::text[] @> array['confirmed', 'redeemed'] then true
+            else 'redeemed' = any ($5::text[]) = exists (
+              select from redemptions
+              where redemptions.coupon_id = claims.coupon_id and redemptions.user_id = claims.user_id
+            )
+          end
+        order by claims.position
+        limit $4::integer
+      )
       union all
-      select released_claims.claim_id, released_claims.user_id, released_claims.position, released_claims.claimed_at,
-        null, released_claims.confirmed_at, released_claims.released_at, released_claims.reason
-      from released_claims
-      where 'released' = any ($5::text[]) and released_claims.coupon_id = coupons.id
-        and released_claims.position > $2::integer and released_claims.position <= $3::bigint
+      (
+        select released_claims.claim_id, released_claims.user_id, released_claims.position, released_claims.claimed_at,
+          null, released_claims.confirmed_at, released_claims.released_at, released_claims.reason
+        from released_claims
+        where 'released' = any ($5::text[]) and released_claims.coupon_id = coupons.id
+          and released_claims.position > $2::integer and released_claims.position <= $3::bigint
+          and ($6::uuid is null or released_claims.claim_id = $6::uuid)
+        order by released_claims.position
+        limit $4::integer
+      )
     ) found
-    where $6::uuid is null or found.claim_id = $6::uuid
     order by found.position
     limit $4::integer
   ) chosen

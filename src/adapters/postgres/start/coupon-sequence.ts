@@ -36,5 +36,8 @@ export function setSequenceSql(schema: string | undefined): string {
   const oneLine = `${sql.replaceAll('( ', '(').replaceAll(' )', ')')};`;
   if (schema === undefined) return oneLine;
   const name = /^[a-z_][a-z0-9_]*$/.test(schema) ? schema : pg.escapeIdentifier(schema);
-  return oneLine.replaceAll(/\b(?=(?:coupons|claims|stock_ledger)\b)/g, () => `${name}.`);
+  return oneLine.replaceAll(
+    /\b(?=(?:coupons|claims|released_claims|redemptions|stock_ledger)\b)/g,
+    () => `${name}.`,
+  );
 }

@@ -6,8 +6,8 @@ import type { Program } from '../program.ts';
 export function workerCommand(program: Program): Command {
   return new Command('worker')
     .addArgument(new Argument('<database>').choices(['bundled', 'external']))
-    .arguments('<schema> <identity>')
-    .action((kind: 'bundled' | 'external', schema: string, identity: string) =>
-      program.work({ kind, schema, identity }),
+    .arguments('<schema> <identity> <slot>')
+    .action((kind: 'bundled' | 'external', schema: string, identity: string, slot: string) =>
+      program.work({ kind, schema, identity, slot: Number(slot) }),
     );
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
+import { type DutyHolder, dutyNames } from '../../../core/duties/ports.ts';
 import { durabilityLevels, type Health, unhealthyReasons } from '../../../core/health.ts';
 import type { HealthFacts, Route } from '../route.ts';
 
@@ -24,6 +25,29 @@ const HealthBody = Type.Object({
   ),
   anonymous_admin: Type.Optional(
     Type.Boolean({ description: 'Present and true if administration needs no key.' }),
+  ),
+  duties: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.Enum([...dutyNames]),
+        node: Type.Optional(
+          Type.String({ description: 'Host and process id of the process that runs the duty.' }),
+        ),
+        since: Type.Optional(Type.String({ format: 'date-time' })),
+      }),
+      {
+        description:
+          'The work that one process does for all nodes on this database, and which one does it, as of some seconds ' +
+          'ago. Without a node nothing runs it now. Absent while the database does not respond.',
+      },
+    ),
+  ),
+  upgrade_unfinished: Type.Optional(
+    Type.Boolean({
+      description:
+        'Present and true until `firstcome migrate --finish`: the database still has the functions of earlier ' +
+        'releases. Until then holds, and the confirm, release and redeem of a claim, are unavailable.',
+    }),
   ),
 });
 
@@ -79,5 +103,11 @@ function toHealthBody(facts: HealthFacts, health: Health): Static<typeof HealthB
     ...(health.durability && { durability: health.durability }),
     ...(health.reason && { reason: health.reason }),
     ...(facts.anonymousAdmin && { anonymous_admin: true }),
+    ...(health.duties && { duties: health.duties.map(toDutyBody) }),
+    ...(health.upgradeUnfinished && { upgrade_unfinished: true }),
   };
+}
+
+function toDutyBody({ name, node, since }: DutyHolder) {
+  return { name, ...(node !== null && { node }), ...(since !== null && { since }) };
 }

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../clock.ts';
+import { DatabaseAwayError, type Duty, type Lease } from './ports.ts';
+
+/** A coupon whose first open claim is no hold in time: a hold to release, or a claim to pass. */
+export type DueCoupon = {
+  couponId: string;
+  /** How long its oldest hold has been expired; 0 if there is only a claim to pass. */
+  overdueMs: number;
+};
+
+/** Where the count of the open holds goes on. */
+export type HoldCursor = { couponId: string; position: number };
+
+/** What a call has released of one coupon, and whether it left more. */
+export type SweptCoupon = { couponId: string; released: number; hasMore: boolean };
+
+/** Finds and releases expired holds, each call in one bounded transaction. Rejects as `DutyLeases` does. */
+export type ExpirySweepStore = {
+  /** The due ones of the next coupons after an id. `next` is the id of the last one read; undefined at the end. */
+  findDue(afterId: string): Promise<{ due: DueCoupon[]; next: string | undefined }>;
+  /**
+   * Releases up to a slice of expired holds. A single coupon is waited for; of several, those that are locked now, and
+   * those after the end of the slice, are left out of the answer. `lease_lost`: nothing was written.
+   */
+  sweep(lease: Lease, couponIds: readonly string[]): Promise<SweptCoupon[] | 'lease_lost'>;
+  /** The open holds of the next claims. `next` is undefined at the end. */
+  countHolds(from: HoldCursor): Promise<{ holds: number; next: HoldCursor | undefined }>;
+};
+
+/** What the sweep knows. */
+export type ExpirySweepState = {
+  /** Expired holds that this process has released since its start. */
+  released: number;
+  /** Undefined while another process runs the duty. */
+  current:
+    | {
+        /** No hold has been waiting for its release longer than this. */
+        overdueMs: number;
+        /** Holds that were open when they were last counted; undefined before the end of the first count. */
+        openHolds: number | undefined;
+      }
+    | undefined;
+};
+
+type Work = {
+  lease: Lease;
+  stopping: AbortController;
+  /** When the last complete look began, and how long holds that it could not release had been expired by then. */
+  lookedMs: number;
+  overdueMs: number;
+  openHolds: number | undefined;
+  counting: { from: HoldCursor; holds: number };
+};
+
+const lookEveryMs = 500;
+const couponsAtOnce = 50;
+const firstCoupon = '0';
+const firstHold: HoldCursor = { couponId: '0', position: 0 };
+const quietMs = 60_000;
+
+/**
+ * Releases holds that have expired and that no decision has needed, and counts the open ones. It looks for coupons with
+ * due holds twice a second and releases them in slices: between two slices the claims of the coupon take their turn.
+ */
+export class ExpirySweep implements Duty {
+  readonly name = 'expiry_sweep';
+  private readonly store: ExpirySweepStore;
+  private readonly clock: Clock;
+  private readonly warn: (event: Record<string, unknown>, message: string) => void;
+  private work: Work | undefined;
+  private released = 0;
+  private reportedMs: number | undefined;
+
+  constructor(options: {
+    store: ExpirySweepStore;
+    clock: Clock;
+    warn(event: Record<string, unknown>, message: string): void;
+  }) {
+    this.store = options.store;
+    this.clock = options.clock;
+    this.warn = options.warn;
+  }
+
+  /** What the sweep knows now. */
+  state(): ExpirySweepState {
+    const { work, released } = this;
+    if (work === undefined) return { released, current: undefined };
+    const overdueMs = work.overdueMs + this.clock.nowMs() - work.lookedMs;
+    return { released, current: { overdueMs, openHolds: work.openHolds } };
+  }
+
+  begin(lease: Lease): () => Promise<void> {
+    const work: Work = {
+      ...{ lease, stopping: new AbortController(), lookedMs: this.clock.nowMs(), overdueMs: 0 },
+      ...{ openHolds: undefined, counting: { from: firstHold, holds: 0 } },
+    };
+    this.work = work;
+    const ended = this.run(work);
+    return async () => {
+      work.stopping.abort();
+      if (this.work === work) this.work = undefined;
+      await ended;
+    };
+  }
+
+  private async run(work: Work): Promise<void> {
+    const { signal } = work.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.look(work);
+        await this.count(work);
+      } catch (error) {
+        this.report(error);
+      }
+      await this.clock.sleep(lookEveryMs, signal);
+    }
+  }
+
+  /** Reads all coupons with holds, and sweeps those that are due. */
+  private async look(work: Work): Promise<void> {
+    const beganMs = this.clock.nowMs();
+    let overdueMs = 0;
+    let after: string | undefined = firstCoupon;
+    while (after !== undefined) {
+      const { due, next }: Awaited<ReturnType<ExpirySweepStore['findDue']>> =
+        await this.store.findDue(after);
+      after = next;
+      const left = await this.sweepAll(work, due);
+      if (work.stopping.signal.aborted) return;
+      overdueMs = Math.max(overdueMs, ...left.map((coupon) => coupon.overdueMs));
+    }
+    work.lookedMs = beganMs;
+    work.overdueMs = overdueMs;
+  }
+
+  /** Sweeps until nothing is due any more. Returns the coupons that could not be swept. */
+  private async sweepAll(work: Work, due: readonly DueCoupon[]): Promise<DueCoupon[]> {
+    const left = new Map(due.map((coupon) => [coupon.couponId, coupon]));
+    const failed: DueCoupon[] = [];
+    const sweep = async (coupons: readonly DueCoupon[]) => {
+      const ids = coupons.map(({ couponId }) => couponId);
+      try {
+        if (!(await this.sweep(work, ids, left))) work.stopping.abort();
+      } catch (error) {
+        this.report(error);
+        // Of several, each is tried alone next.
+        const [only, ...others] = coupons;
+        if (only === undefined || others.length > 0) return;
+        failed.push(only);
+        left.delete(only.couponId);
+      }
+    };
+    const { signal } = work.stopping;
+    // Most coupons have few due holds, so several share a transaction.
+    for (let start = 0; start < due.length && !signal.aborted; start += couponsAtOnce) {
+      const coupons = due.slice(start, start + couponsAtOnce);
+      if (coupons.length > 1) await sweep(coupons);
+    }
+    // The others take turns, one slice each.
+    while (left.size > 0 && !signal.aborted) {
+      for (const coupon of [...left.values()]) {
+        if (!signal.aborted) await sweep([coupon]);
+      }
+    }
+    return failed;
+  }
+
+  /** Sweeps once, and removes from `left` what is done. False when the lease is lost. */
+  private async sweep(
+    work: Work,
+    ids: readonly string[],
+    left: Map<string, DueCoupon>,
+  ): Promise<boolean> {
+    const swept = await this.store.sweep(work.lease, ids);
+    if (swept === 'lease_lost') return false;
+    for (const { couponId, released, hasMore } of swept) {
+      this.released += released;
+      if (!hasMore) left.delete(couponId);
+    }
+    // A single coupon that is not in the answer does not exist any more.
+    if (ids.length === 1 && swept.length === 0) left.delete(ids[0] as string);
+    return true;
+  }
+
+  /** Counts the open holds of some more claims. */
+  private async count(work: Work): Promise<void> {
+    if (work.stopping.signal.aborted) return;
+    const { holds, next } = await this.store.countHolds(work.counting.from);
+    const sum = work.counting.holds + holds;
+    if (next === undefined) work.openHolds = sum;
+    work.counting = next === undefined ? { from: firstHold, holds: 0 } : { from: next, holds: sum };
+  }
+
+  private report(error: unknown): void {
+    if (error instanceof DatabaseAwayError) return;
+    const nowMs = this.clock.nowMs();
+    if (this.reportedMs !== undefined && nowMs - this.reportedMs < quietMs) return;
+    this.reportedMs = nowMs;
+    this.warn({ err: error }, 'expired holds could not be released; it is tried again');
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The commands of the bench, with numbers so small that each measures for about a second. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findGenerator, wrkMissing } from '../../bench/load.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await createTemporaryFolder('bench');
+});
+
+afterAll(() => removeTemporaryFolder(folder));
+
+/** Runs a program of the bench to its end, without building first. */
+function run(program: string, args: string[]): Promise<{ code: number; output: string }> {
+  const command = [join(root, 'node_modules/.bin/tsx'), join(root, 'bench', program), ...args];
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, command, { cwd: root }, (_, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, output: stdout + stderr });
+    });
+  });
+}
+
+/** The result that a program has written, after it has ended well. */
+async function resultOf(program: string, args: string[]): Promise<Record<string, unknown>> {
+  const file = join(folder, `${program}.json`);
+  const { code, output } = await run(program, [...args, '--folder', folder, '--output', file]);
+  expect(code, output).toBe(0);
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
+describe('the commands of the bench', () => {
+  it('npm run bench compares firstcome with others, and each audit passes', async ({ skip }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const { runs } = await resultOf('bench.ts', [
+      ...['--quick', '--only', 'hot', '--rounds', '1', '--seconds', '1', '--connections', '4'],
+    ]);
+    const targets = ['empty handler', 'firstcome', 'usual design'];
+    expect(runs).toEqual(
+      expect.arrayContaining(
+        targets.map((kind) =>
+          expect.objectContaining({ target: expect.objectContaining({ kind }), violations: [] }),
+        ),
+      ),
+    );
+  });
+
+  it('npm run bench:million drills a few users, and the audit passes', async () => {
+    const result = await resultOf('million.ts', [
+      ...['--users', '500', '--units', '50', '--connections', '16'],
+    ]);
+    expect(result).toMatchObject({ counts: { claimed: 50 }, violations: [] });
+  });
+
+  it('npm run bench:overload sends more than the service decides, and the audit passes', async () => {
+    const result = await resultOf('overload.ts', [
+      ...['--times', '1', '--seconds', '4', '--connections', '16', '--neighbours', '0'],
+    ]);
+    expect(result).toMatchObject({ loads: [{ times: 1 }], violations: [] });
+  });
+
+  it('npm run bench:commands measures each command', async () => {
+    const { code, output } = await run('commands.ts', ['--rounds', '1']);
+    expect(code, output).toBe(0);
+    for (const command of ['node -e 0', '--version', '--help', 'config']) {
+      expect(output).toContain(command);
+    }
+    expect(output).not.toContain('NaN');
+  });
+});

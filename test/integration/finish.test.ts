@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** What a start leaves for `firstcome migrate --finish`, and when that refuses. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Migrated, migrate } from '../../src/adapters/postgres/installation/migrate.ts';
+import { migrationFiles } from '../../src/adapters/postgres/installation/migration-files.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { createFirstcome, migrate as migrateLibrary } from '../../src/library.ts';
+import { openDatabase } from '../support/open-database.ts';
+import { openPool } from '../support/open-pool.ts';
+import { lastOfReleaseBefore, migrateAsReleased } from '../support/released-migrations.ts';
+import { startService } from '../support/service.ts';
+import { createEmptyDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const adapter = join(import.meta.dirname, '../../src/adapters/postgres');
+const incompatible = migrationFiles.filter((file) => !file.isCompatible).map(({ name }) => name);
+
+let database: TestDatabase;
+const sessions: pg.Client[] = [];
+
+beforeEach(async () => {
+  database = await createEmptyDatabase();
+  await database.query('create schema firstcome');
+});
+
+afterEach(async () => {
+  await Promise.all(sessions.splice(0).map((session) => session.end()));
+  await database.drop();
+});
+
+const migrateWith = (options: { finish?: boolean } = {}): Promise<Migrated> =>
+  migrate({
+    ...{ url: database.url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+    ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false, ...options },
+  });
+
+/** A database as the release before has left it. */
+const asBefore = () => migrateAsReleased(database.url, lastOfReleaseBefore);
+
+const hasOldFunctions = async () => {
+  const [row] = await database.query<{ is_there: boolean }>(
+    `select to_regproc('firstcome.add_stock_2') is not null as is_there`,
+  );
+  return row?.is_there;
+};
+
+/** A session that stays open, with its last statement. */
+async function openSession(name: string, statement: string): Promise<number> {
+  const session = new pg.Client({ connectionString: database.url, application_name: name });
+  await session.connect();
+  sessions.push(session);
+  await session.query('set search_path = firstcome');
+  await session.query(statement);
+  const [row] = await database.query<{ pid: number }>(
+    'select pid from pg_stat_activity where application_name = $1 and datname = current_database()',
+    [name],
+  );
+  return row?.pid ?? 0;
+}
+
+const linesOf = (migrating: Promise<unknown>) =>
+  migrating.then(
+    () => ['migrated'],
+    (error: Error) => error.message.split('\n'),
+  );
+
+describe('a new database', () => {
+  it('is finished at once', async () => {
+    expect(await migrateWith()).toMatchObject({
+      applied: migrationFiles.map(({ name }) => name),
+      unfinished: [],
+    });
+    expect(await hasOldFunctions()).toBe(false);
+  });
+
+  it('has no function that no statement of this release needs', async () => {
+    await migrateWith();
+    const folders = ['sql', 'consistency'].map((folder) => join(adapter, folder));
+    const texts = folders.flatMap((folder) =>
+      readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8')),
+    );
+    const functions = await database.query<{ name: string; body: string; is_trigger: boolean }>(
+      `select proname as name, prosrc as body, prorettype = 'trigger'::regtype as is_trigger
+       from pg_proc where pronamespace = 'firstcome'::regnamespace`,
+    );
+    const unused = new Map(functions.map(({ name, body }) => [name, body]));
+    const queue = [
+      ...texts,
+      ...functions.filter((one) => one.is_trigger).map(({ name }) => `${name}(`),
+    ];
+    for (let text = queue.pop(); text !== undefined; text = queue.pop()) {
+      for (const [name, body] of unused) {
+        if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
+        unused.delete(name);
+        queue.push(body);
+      }
+    }
+    expect([...unused.keys()]).toEqual([]);
+  });
+});
+
+describe('a database of the release before', () => {
+  beforeEach(asBefore);
+
+  it('gets only compatible migrations at a start, and the rest from --finish', async () => {
+    const started = await migrateWith();
+    expect(started.applied).not.toEqual([]);
+    expect(started.applied.filter((name) => incompatible.includes(name))).toEqual([]);
+    expect(started.unfinished).toEqual(incompatible);
+    expect(await hasOldFunctions()).toBe(true);
+    expect(await migrateWith()).toMatchObject({ applied: [], unfinished: incompatible });
+
+    expect(await migrateWith({ finish: true })).toMatchObject({
+      ...{ applied: incompatible, unfinished: [] },
+    });
+    expect(await hasOldFunctions()).toBe(false);
+    for (const finish of [true, false]) {
+      expect(await migrateWith({ finish })).toMatchObject({ applied: [], unfinished: [] });
+    }
+  });
+
+  it('is not finished while services of an earlier release are connected, which are named', async () => {
+    await migrateWith();
+    const named = await openSession('firstcome', 'select 1');
+    const embedded = await openSession('shop', 'select installation_identity() as identity');
+    const [first, ...others] = await linesOf(migrateWith({ finish: true }));
+    expect(first).toBe('the upgrade cannot be finished: an earlier release is connected');
+    expect(others).toEqual([
+      expect.stringMatching(new RegExp(`^  server process ${named} "firstcome" .*since `)),
+      expect.stringMatching(new RegExp(`^  server process ${embedded} "shop" .*since `)),
+      'Stop or upgrade these services, and try again.',
+    ]);
+    expect(others.filter((line) => line.length > 80)).toEqual([]);
+    expect(await hasOldFunctions()).toBe(true);
+    await Promise.all(sessions.splice(0).map((session) => session.end()));
+    expect(await migrateWith({ finish: true })).toMatchObject({ applied: incompatible });
+  });
+
+  it('is finished while services of this release, and other programs, are connected', async () => {
+    await openSession('psql', 'select count(*) from coupons');
+    const app = await startService({ DATABASE_URL: database.url });
+    const named = new URL(database.url);
+    named.searchParams.set('application_name', 'shop');
+    const other = openDatabase({ url: named.href });
+    try {
+      await other.run({ name: 'any', text: 'select installation_identity()' }, []);
+      const health = async () =>
+        (await (await fetch(`${app.url}/health`)).json()) as Record<string, unknown>;
+      expect(await health()).toMatchObject({ status: 'healthy', upgrade_unfinished: true });
+      expect(await migrateWith({ finish: true })).toMatchObject({ applied: incompatible });
+      expect(await health()).not.toHaveProperty('upgrade_unfinished');
+      expect(await health()).toMatchObject({ status: 'healthy' });
+    } finally {
+      await other.close();
+      await app.stop();
+    }
+  });
+
+  it('makes an embedded engine warn, and its sessions do not stand in the way', async () => {
+    const pool = openPool({ connectionString: database.url });
+    const warnings: string[] = [];
+    const logger = { warn: (_: object, message: string) => warnings.push(message) };
+    try {
+      await migrateLibrary({ pool });
+      const engine = await createFirstcome({ pool, logger });
+      expect(warnings).toEqual([expect.stringContaining('firstcome migrate --finish')]);
+      await waitFor('sessions of the engine', async () => {
+        const found = await database.query(
+          `select from pg_locks where locktype = 'advisory' and classid = 1718775661`,
+        );
+        return found.length > 0;
+      });
+      await migrateWith({ finish: true });
+      await engine.stop();
+    } finally {
+      await pool.end();
+    }
+  });
+});
