@@ -314,8 +314,9 @@ end
 $$;
 
 -- Inserts the claims of a batch that simply win, in their order, and returns how many. To be called while the sale is open,
--- there is a unit for each, and no user is in the batch twice. Users with a claim, live or released, are left out. in_kinds
--- is null where all are claims. in_looks_back: units came back, so users can have released claims.
+-- there is a unit for each, and no user is in the batch twice. Left out are users with a claim in the table, and those whom a
+-- released claim answers or keeps from a new one. in_kinds is null where all are claims. in_looks_back: units came back, so
+-- users can have released claims.
 create function claim_together(
   in_coupon coupons, in_at timestamptz, in_looks_back boolean, in_kinds text[], in_user_ids text[], in_claim_ids uuid[],
   in_idempotency_keys text[]
@@ -335,8 +336,15 @@ begin
     and (
       not in_looks_back
       or (
-        select true from released_claims r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id limit 1
-      ) is null
+        select coalesce(
+          count(*) < in_coupon.claims_per_user_max
+          and not bool_or(
+            r.is_final or r.claim_id = asked.claim_id or coalesce(r.idempotency_key = asked.idempotency_key, false)
+          ),
+          true
+        )
+        from released_claims r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id
+      )
     );
   get diagnostics won = row_count;
   return won;
