@@ -88,6 +88,8 @@ export async function startFakeService(
       }
       return send(response, reply);
     });
+    // A connection that the server closed while a request was on its way would count as broken.
+    server.keepAliveTimeout = 0;
     server.on('connection', (socket) => {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
