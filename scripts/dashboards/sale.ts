@@ -2,6 +2,7 @@
 import { type Dashboard, perSecond, query, series } from './dashboard.ts';
 
 const claims = 'firstcome_claims_total';
+const changes = 'firstcome_claim_changes_total';
 const claimed = 'outcome="claimed"';
 // Neither a decision nor a caller's mistake: the service could not serve the claim.
 const notServed = 'outcome=~"overloaded|unavailable|outcome_unknown|internal"';
@@ -86,6 +87,35 @@ export const saleDashboard: Dashboard = {
       ],
     },
     {
+      title: 'Changes of claims',
+      height: 8,
+      panels: [
+        {
+          title: 'Claims confirmed, released and redeemed a second',
+          help: 'Only changes that were made. Holds that expired are on the service dashboard.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum by (change) (${perSecond(changes, 'outcome="changed"')})`, '{{change}}'),
+          ],
+        },
+        {
+          title: 'Changes without an effect a second, and why',
+          help:
+            'unchanged and replayed are repeats. hold_expired means that callers confirm too late; ' +
+            'claim_mismatch means that they do not send the claim_id.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (outcome) (${perSecond(changes, 'outcome!="changed"')}) or vector(0)`,
+              '{{outcome}}',
+            ),
+          ],
+        },
+      ],
+    },
+    {
       title: 'What is selling',
       height: 8,
       panels: [
@@ -100,7 +130,7 @@ export const saleDashboard: Dashboard = {
         },
         {
           title: 'Coupons',
-          help: 'Coupons with claims in progress, and sold out coupons in the cache.',
+          help: 'Coupons with claims in progress, and sold out coupons that the cache refuses.',
           kind: 'lines',
           unit: 'short',
           queries: [

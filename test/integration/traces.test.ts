@@ -92,6 +92,26 @@ async function claimTogether(claims: ClaimRequest[]): Promise<void> {
 const within = (outer: ReceivedSpan, inner: ReceivedSpan) =>
   outer.startMs <= inner.startMs && inner.endMs <= outer.endMs + 1;
 
+describe('the trace of a change of a claim', () => {
+  it('has its wait in the lane, its outcome and a link to its batch, as that of a claim', async () => {
+    await crowd.claim(app.url, { couponName, userId: 'ada' });
+    const path = `/api/coupons/${couponName}/claims/ada/redeem`;
+    await crowd.send(app.url, { method: 'POST', path, body: {} });
+    const { spans } = await stopAndReadTraces();
+    const request = spans.find(({ name }) => name.endsWith('/redeem'));
+    const wait = spans.find(
+      ({ name, parentSpanId }) => name === 'wait in lane' && parentSpanId === request?.spanId,
+    );
+    const batch = spans.find(({ spanId }) => spanId === request?.links[0]?.spanId);
+    expect(request?.attributes['firstcome.claim.outcome']).toBe('changed');
+    expect(request && wait && within(request, wait)).toBe(true);
+    expect(batch).toMatchObject({
+      ...{ name: 'claim batch', attributes: { 'firstcome.batch.claims': 1 } },
+    });
+    expect(batch?.links.map(({ spanId }) => spanId)).toEqual([request?.spanId]);
+  });
+});
+
 describe('the traces of a crowd', () => {
   it('have a span for each request, linked to the batch that decided it, and contain no value', async () => {
     await Promise.all(

@@ -107,8 +107,8 @@ type SeenDecision = Omit<Decision, 'claim'> & {
 };
 
 /**
- * PostgreSQL gives the users of one batch who have had a claim before their positions after the others, when no user is in
- * the batch twice. Here they come later, too.
+ * PostgreSQL gives the users of one batch who have had a claim before their positions after the others, when no user is
+ * in the batch twice. Here they come later, too.
  */
 function inOrderOfPositions({ model }: Sale, commands: readonly Command[]): Command[] {
   if (new Set(commands.map(({ user }) => user)).size < commands.length) return [...commands];

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Claims and changes of claims by several engines, over connections that lose answers: each has its effect exactly once. */
+/**
+ * Claims and changes of claims by several engines, over connections that lose answers: each has its effect exactly
+ * once.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * How a sale decides, as simply as possible: one claim after the other, without a database. Every test that needs a simulated
- * sale uses this model. Times are milliseconds from a start that the caller chooses.
+ * How a sale decides, as simply as possible: one claim after the other, without a database. Every test that needs a
+ * simulated sale uses this model. Times are milliseconds from a start that the caller chooses.
  */
 
 /** One claim as it is sent. */
@@ -244,7 +244,9 @@ export class CouponModel {
     return kind === 'claimed' || kind === 'mixed' ? 'committed' : 'void';
   }
 
-  /** Whether units may come back now: an announcement is needed while none is left, and ends when units came back since. */
+  /**
+   * Whether units may come back now: an announcement is needed while none is left, and ends when units came back since.
+   */
   private mayReturn(announcement: string | undefined): boolean {
     if (this.remaining > 0) return true;
     if (!this.announced || announcement === undefined) return false;
@@ -290,7 +292,10 @@ export class CouponModel {
     this.changes.push(`${reason === 'expired' ? 'E' : 'R'}${claim.position}`);
   }
 
-  /** What a batch is answered whose id is in the ledger: it is decided on a copy, and refused if it would store something. */
+  /**
+   * What a batch is answered whose id is in the ledger: it is decided on a copy, and refused if it would store
+   * something.
+   */
   private decideAgain(
     requests: readonly (ClaimRequest | ChangeRequest)[],
     batch: Moment,

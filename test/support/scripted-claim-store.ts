@@ -16,7 +16,10 @@ import { flushPromises } from './fixed-clock.ts';
 
 /** A store without behaviour: a test sees each call, and decides what it returns and when. */
 export class ScriptedClaimStore implements ClaimStore {
-  /** Every call in order: `batch <id>: <users>`, `multi-coupon <ids>: <users>`, `void <id>`. A change is `<change>-<user>`. */
+  /**
+   * Every call in order: `batch <id>: <users>`, `multi-coupon <ids>: <users>`, `void <id>`. A change is
+   * `<change>-<user>`.
+   */
   readonly calls: string[] = [];
   readonly sent: ClaimBatch[] = [];
   readonly multiCouponBatches: (readonly ClaimBatch[])[] = [];

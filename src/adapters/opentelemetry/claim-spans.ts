@@ -20,9 +20,9 @@ type Decide<Command, Outcome> = (command: Command) => Promise<Outcome>;
 const inDoubtMax = 1_000;
 
 /**
- * Spans of the engine, as wrappers around its parts; the core does not know them. The wait of a claim, or of a change of
- * one, in its lane is a child of its request. A batch belongs to many requests, so it has a trace of its own: each request links to its batch, and
- * the batch to its requests, as many as the limits of a span allow.
+ * Spans of the engine, as wrappers around its parts; the core does not know them. The wait of a claim, or of a change
+ * of one, in its lane is a child of its request. A batch belongs to many requests, so it has a trace of its own: each
+ * request links to its batch, and the batch to its requests, as many as the limits of a span allow.
  */
 export class ClaimSpans {
   private readonly tracer: Tracer;

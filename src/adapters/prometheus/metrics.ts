@@ -60,6 +60,9 @@ export function prometheusMetrics(): PrometheusMetrics {
     labelNames: ['change', 'outcome'],
     registers,
   });
+  for (const change of ['confirm', 'release', 'redeem']) {
+    changes.inc({ change, outcome: 'changed' }, 0);
+  }
   const shed = new Counter({
     name: 'firstcome_claims_shed_total',
     help: 'Claims, and changes of claims, shed: refused on arrival to limit the load, by reason.',

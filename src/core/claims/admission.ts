@@ -20,8 +20,8 @@ export type AdmissionLimits = {
 };
 
 /**
- * Why a claim or a change may not enter. Each error is created once and shared: in an overload nearly every claim ends here, and a
- * stack trace for each of them took a tenth of the process's time.
+ * Why a claim or a change may not enter. Each error is created once and shared: in an overload nearly every claim ends
+ * here, and a stack trace for each of them took a tenth of the process's time.
  */
 export const admissionRefusals = {
   stopping: new AppError('unavailable', { detail: 'the service is stopping' }),

@@ -6,8 +6,8 @@ import type { ChangeClaimCommand, ChangeClaimOutcome } from './claim.ts';
 import type { ChangeDecision, ClaimChangeMetrics, SentChange } from './ports.ts';
 
 /**
- * Confirms, releases or redeems a claim. Resolves with a decision that is committed; rejects with an `AppError` whose code
- * says whether anything may have changed.
+ * Confirms, releases or redeems a claim. Resolves with a decision that is committed; rejects with an `AppError` whose
+ * code says whether anything may have changed.
  */
 export type ChangeClaim = (command: ChangeClaimCommand) => Promise<ChangeClaimOutcome>;
 
@@ -15,8 +15,8 @@ export type ChangeClaim = (command: ChangeClaimCommand) => Promise<ChangeClaimOu
 export type SendChange = (command: SentChange) => Promise<ChangeDecision>;
 
 /**
- * Changes claims. A release of a claim of a sold-out coupon is announced first, and sent again after the wait; it takes about
- * half a second.
+ * Changes claims. A release of a claim of a sold-out coupon is announced first, and sent again after the wait; it takes
+ * about half a second.
  */
 export function changeClaimWith(
   parts: AnnouncedChangeOptions & { send: SendChange; waits: Pick<AnnouncementWaits, 'wait'> },

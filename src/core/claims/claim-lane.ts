@@ -34,8 +34,9 @@ export type LaneState =
 export type LaneListener = { onReady(lane: ClaimLane): void; onIdle(lane: ClaimLane): void };
 
 /**
- * The queue of one coupon in one process, whose claims and changes of claims commit together, in order of arrival. While one
- * batch is under way those of the next one wait, so batches grow with the load, and a single claim is sent without delay.
+ * The queue of one coupon in one process, whose claims and changes of claims commit together, in order of arrival.
+ * While one batch is under way those of the next one wait, so batches grow with the load, and a single claim is sent
+ * without delay.
  *
  * A lane keeps order and its own state; the scheduler decides when it sends.
  */
@@ -110,8 +111,8 @@ export class ClaimLane {
   }
 
   /**
-   * Takes the next batch, at most `sizeMax` decisions, without those that are answered already. Returns undefined, and the
-   * lane is idle, when none is left.
+   * Takes the next batch, at most `sizeMax` decisions, without those that are answered already. Returns undefined, and
+   * the lane is idle, when none is left.
    */
   takeBatch(newBatchId: () => string, sizeMax: number): SentBatch | undefined {
     invariant(this.state.kind === 'ready', 'only a ready lane sends a batch');
@@ -151,8 +152,8 @@ export class ClaimLane {
   }
 
   /**
-   * The batch is refused and stored nothing. One command may be the cause: halving the batch finds it, and the others are
-   * decided in their order.
+   * The batch is refused and stored nothing. One command may be the cause: halving the batch finds it, and the others
+   * are decided in their order.
    */
   refuse(answer: BatchAnswer & { kind: 'refused' }): void {
     const { decisions } = this.batchIn('sending');
@@ -183,8 +184,9 @@ export class ClaimLane {
   }
 
   /**
-   * The batch in doubt is resolved. The changes that it has made are answered. All else is sent again, before all others and
-   * with the same claim ids: a claim that the batch had stored is recognised by its id, and what is left is decided like new.
+   * The batch in doubt is resolved. The changes that it has made are answered. All else is sent again, before all
+   * others and with the same claim ids: a claim that the batch had stored is recognised by its id, and what is left is
+   * decided like new.
    */
   batchResolved(resolution: BatchResolution): void {
     const { decisions } = this.batchIn('in doubt');

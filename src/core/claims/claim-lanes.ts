@@ -42,8 +42,8 @@ export type ClaimLanesOptions = {
 const drainPollMs = 5;
 
 /**
- * All claim lanes of the process. A claim, or a change of one, that `Admission` lets in waits in the lane of its coupon until
- * `Scheduler` sends the lane's next batch. `InDoubt` takes over a batch whose answer was lost.
+ * All claim lanes of the process. A claim, or a change of one, that `Admission` lets in waits in the lane of its coupon
+ * until `Scheduler` sends the lane's next batch. `InDoubt` takes over a batch whose answer was lost.
  */
 export class ClaimLanes {
   private readonly options: ClaimLanesOptions;

@@ -3,9 +3,9 @@ import type { PendingDecision } from './pending-decision.ts';
 import { type CommittedChange, isChange, type SentChange } from './ports.ts';
 
 /**
- * Answers the changes of a batch that was in doubt and had committed, from what it has changed. Sent again, such a change could
- * change a newer claim of its user. Each committed change answers one decision: those that name a claim first, since only
- * they are certain, then those that do not, in order of arrival.
+ * Answers the changes of a batch that was in doubt and had committed, from what it has changed. Sent again, such a
+ * change could change a newer claim of its user. Each committed change answers one decision: those that name a claim
+ * first, since only they are certain, then those that do not, in order of arrival.
  */
 export function answerCommitted(
   decisions: readonly PendingDecision[],

@@ -18,8 +18,8 @@ export type InDoubtOptions = {
 
 /**
  * Resolves batches in doubt. Until a batch is resolved it may still commit, so its lane sends nothing and what it
- * decides is not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void mark is
- * tried until it succeeds, even when no client waits any more.
+ * decides is not answered otherwise. A committed void mark ends that: the batch can never commit afterwards. The void
+ * mark is tried until it succeeds, even when no client waits any more.
  */
 export class InDoubt {
   private readonly options: InDoubtOptions;

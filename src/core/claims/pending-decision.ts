@@ -3,8 +3,8 @@ import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
 import { type BatchCommand, type BatchOutcome, type BatchResolution, isChange } from './ports.ts';
 
 /**
- * A claim, or a change of one, whose caller waits for the answer. It is answered once; later answers are dropped. It keeps
- * track of whether it may be stored, so that no failure is reported as a refusal while it may be.
+ * A claim, or a change of one, whose caller waits for the answer. It is answered once; later answers are dropped. It
+ * keeps track of whether it may be stored, so that no failure is reported as a refusal while it may be.
  */
 export class PendingDecision {
   readonly command: BatchCommand;
@@ -64,7 +64,9 @@ export class PendingDecision {
     this.reject(
       this.isMaybeStored
         ? new AppError('outcome_unknown', {
-            detail: `the database was lost before it answered, so this ${nounOf(this.command)} may be stored; send it again with ${whatRepeats(this.command)}`,
+            detail:
+              `the database was lost before it answered, so this ${nounOf(this.command)} may be ` +
+              `stored; send it again with ${whatRepeats(this.command)}`,
             ...(this.command.claimId !== undefined && { claimId: this.command.claimId }),
             cause,
           })

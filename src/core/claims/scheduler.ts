@@ -57,8 +57,8 @@ export class Scheduler {
   }
 
   /**
-   * Sends at the end of this turn of the event loop: claims and changes that arrive in one turn go together, and a single
-   * one loses no time.
+   * Sends at the end of this turn of the event loop: claims and changes that arrive in one turn go together, and a
+   * single one loses no time.
    */
   sendSoon(): void {
     if (this.isSendDue || this.commitsUnderWay >= this.options.limits.commitsUnderWayMax) return;

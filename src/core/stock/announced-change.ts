@@ -17,13 +17,13 @@ export type AnnouncedChangeOptions = {
 const changeMsMax = 10_000;
 
 /**
- * Makes a change that puts units back on sale. Every such change of a sold-out coupon goes through here: it is announced,
- * then it waits until no stock snapshot from before the announcement is valid, and then it is made. So no process
- * refuses a claim from its sold-out cache while there are units.
+ * Makes a change that puts units back on sale. Every such change of a sold-out coupon goes through here: it is
+ * announced, then it waits until no stock snapshot from before the announcement is valid, and then it is made. So no
+ * process refuses a claim from its sold-out cache while there are units.
  *
- * `attempt` sends the change to the database, with the last announcement. The database announces again if the coupon has
- * sold out once more in the meantime. `wait` resolves when all snapshots from before an announcement have expired. Rejects with `unavailable`, with nothing changed, when this takes more than ten
- * seconds or the service stops.
+ * `attempt` sends the change to the database, with the last announcement. The database announces again if the coupon
+ * has sold out once more in the meantime. `wait` resolves when all snapshots from before an announcement have expired.
+ * Rejects with `unavailable`, with nothing changed, when this takes more than ten seconds or the service stops.
  */
 export async function makeAnnouncedChange<Result>(
   attempt: (announcement: string | undefined) => Promise<Result | Announced>,

@@ -4,9 +4,10 @@ import type { AnnouncedChangeOptions } from './announced-change.ts';
 import { announcementWaitMs } from './snapshot-ttl.ts';
 
 /**
- * The waits of this process for announcements. Changes with the same announcement share the wait of the first: the announcement
- * was committed before its wait began. So they are sent again at the same moment, go in one batch and are all made under
- * one announcement. Sent one by one, each would find that the unit of the one before it is claimed, and wait anew.
+ * The waits of this process for announcements. Changes with the same announcement share the wait of the first: the
+ * announcement was committed before its wait began. So they are sent again at the same moment, go in one batch and are
+ * all made under one announcement. Sent one by one, each would find that the unit of the one before it is claimed, and
+ * wait anew.
  */
 export class AnnouncementWaits {
   private readonly options: AnnouncedChangeOptions & { waitingMax: number };

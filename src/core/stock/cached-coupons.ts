@@ -74,8 +74,8 @@ export class CachedCoupons {
   }
 
   /**
-   * Removes the coupons without requests for the longest time until `count` more holders fit. Returns false if they do not fit:
-   * a coupon with steady requests stays, or two crowds would remove each other's coupon in turn.
+   * Removes the coupons without requests for the longest time until `count` more holders fit. Returns false if they do
+   * not fit: a coupon with steady requests stays, or two crowds would remove each other's coupon in turn.
    */
   makeRoom(count: number): boolean {
     if (count > this.holdersMax) return false;

@@ -4,8 +4,8 @@ const slotsMin = 16;
 const fillMax = 0.7;
 
 /**
- * A growing set of texts by their 64-bit hashes, 12 to 23 bytes per text. It never misses a text that was added. It may report
- * another one, with a probability of about one in 2^64 for each pair, so the caller must verify a "yes".
+ * A growing set of texts by their 64-bit hashes, 12 to 23 bytes per text. It never misses a text that was added. It may
+ * report another one, with a probability of about one in 2^64 for each pair, so the caller must verify a "yes".
  *
  * Open addressing with linear probing; the hashes are two 32-bit multiplicative ones over the UTF-16 units, finished
  * with the mixing steps of MurmurHash3.

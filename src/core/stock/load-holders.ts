@@ -5,10 +5,10 @@ import type { SoldOutReader } from './ports.ts';
 const holdersPerPage = 5000;
 
 /**
- * Reads the holders after `coupon.lastClaim` into the set, in pages along the positions, which may have gaps. Each page proves that
- * the one before it is of the same past, so a load can go on where an earlier one has ended. Returns how many were read;
- * undefined where the load cannot go on: the database does not know the last claim, `makeRoom` has found no room, or
- * the load was cancelled.
+ * Reads the holders after `coupon.lastClaim` into the set, in pages along the positions, which may have gaps. Each page
+ * proves that the one before it is of the same past, so a load can go on where an earlier one has ended. Returns how
+ * many were read; undefined where the load cannot go on: the database does not know the last claim, `makeRoom` has
+ * found no room, or the load was cancelled.
  */
 export async function loadHolders(load: {
   reader: Pick<SoldOutReader, 'listHolders'>;

@@ -2,14 +2,16 @@
 import type { CouponState } from '../coupons/coupon.ts';
 
 /**
- * A claim with the position that it was given, whatever became of it since. Its id shows that a database has the same past:
- * after a failover that has lost this claim, another one may have its position.
+ * A claim with the position that it was given, whatever became of it since. Its id shows that a database has the same
+ * past: after a failover that has lost this claim, another one may have its position.
  */
 export type GivenPosition = { position: number; claimId: string };
 
 /** The stock of a coupon at one moment. */
 export type StockSnapshot = {
-  /** The claim with the last position so far; null before the first. While it stays the same, no user becomes a holder. */
+  /**
+   * The claim with the last position so far; null before the first. While it stays the same, no user becomes a holder.
+   */
   lastClaim: GivenPosition | null;
   amount: number;
   remainingAmount: number;
@@ -19,8 +21,8 @@ export type StockSnapshot = {
   /** Milliseconds until the sale closes; null when it has no end. */
   closesInMs: number | null;
   /**
-   * Milliseconds until the next hold can expire, at the earliest, and its unit can be claimed. Not above 0 when one may have
-   * expired already; null without holds.
+   * Milliseconds until the next hold can expire, at the earliest, and its unit can be claimed. Not above 0 when one may
+   * have expired already; null without holds.
    */
   holdsExpireInMs: number | null;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Sold-out caches, and units that come back: several processes on one simulated database, with calls of any length. Units come
- * back by added stock, by releases and by holds that expire.
+ * Sold-out caches, and units that come back: several processes on one simulated database, with calls of any length.
+ * Units come back by added stock, by releases and by holds that expire.
  */
 import { describe, expect, it } from 'vitest';
 import { byTest } from '../../../test/support/by-test.ts';

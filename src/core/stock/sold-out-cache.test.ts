@@ -7,8 +7,8 @@ import type { SoldOutReader, StockSnapshot } from './ports.ts';
 import { SoldOutCache } from './sold-out-cache.ts';
 
 /**
- * A cache in front of a database with one coupon `C`, with a count of the calls. `positionOf` gives the position of the nth
- * holder, counted from 1. Holders in `released` have no claim any more. `past` is a part of all claim ids.
+ * A cache in front of a database with one coupon `C`, with a count of the calls. `positionOf` gives the position of the
+ * nth holder, counted from 1. Holders in `released` have no claim any more. `past` is a part of all claim ids.
  */
 function setup(
   options: { holders?: string[]; holdersMax?: number; positionOf?: (nth: number) => number } = {},

@@ -36,14 +36,15 @@ const overtakenMs = 50;
 const soldOut: ClaimOutcome = { outcome: 'sold_out' };
 
 /**
- * Answers `sold_out` without the database, which is the answer to nearly every request of a sale. While a coupon is sold
- * out, no user but its holders can get another answer. The cache knows the holders: it refuses all other users, and
- * passes a holder, or a user that may be or may have been one, to the database.
+ * Answers `sold_out` without the database, which is the answer to nearly every request of a sale. While a coupon is
+ * sold out, no user but its holders can get another answer. The cache knows the holders: it refuses all other users,
+ * and passes a holder, or a user that may be or may have been one, to the database.
  *
- * A stock snapshot confirms every 500 ms that the coupon is still sold out, only while there are requests. A change that
- * puts units back on sale is announced and waits longer than that (`announced-change.ts`), and an announced coupon counts
- * as not sold out. A hold that expires is not announced: no snapshot is valid beyond the next possible end of a hold. So no
- * claim is refused from the cache if units were left when the request arrived, whichever process has put them there.
+ * A stock snapshot confirms every 500 ms that the coupon is still sold out, only while there are requests. A change
+ * that puts units back on sale is announced and waits longer than that (`announced-change.ts`), and an announced coupon
+ * counts as not sold out. A hold that expires is not announced: no snapshot is valid beyond the next possible end of a
+ * hold. So no claim is refused from the cache if units were left when the request arrived, whichever process has put
+ * them there.
  *
  * When a coupon is no longer sold out, its holders are kept. When it sells out again, only the new ones are read.
  */
@@ -167,8 +168,8 @@ export class SoldOutCache {
   }
 
   /**
-   * Reads the holders that the cache does not know, between two snapshots with the same last claim: then there was no other
-   * claim in between. Returns how long to wait before the next load: 0 when the coupon is cached as sold out.
+   * Reads the holders that the cache does not know, between two snapshots with the same last claim: then there was no
+   * other claim in between. Returns how long to wait before the next load: 0 when the coupon is cached as sold out.
    */
   private async loadCoupon(couponName: string, token: symbol): Promise<number> {
     const { clock, reader } = this.options;
