@@ -58,6 +58,7 @@ const versionTests = [
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/position-gaps.test.ts',
+  'test/integration/read-claims.test.ts',
   'test/integration/require-primary.test.ts',
   'test/integration/rolling-upgrade.test.ts',
   'test/integration/schema.test.ts',

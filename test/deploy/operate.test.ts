@@ -56,13 +56,15 @@ it('docs/operate.md has only command lines that firstcome accepts', async () => 
       if (name === 'scenarios') return scenarios;
       return async () => {
         called.push(name);
-        return { schema: '', applied: [] };
+        return { schema: '', applied: [], unfinished: [] };
       };
     },
   });
   const output = { stdout: () => undefined, stderr: (line: string) => called.push(line) };
   for (const line of lines) await runCli(line.split(' '), program, output as never);
-  expect(new Set(called)).toEqual(new Set(['serve', 'drill', 'log', 'backup', 'restore', 'copy']));
+  expect(new Set(called)).toEqual(
+    new Set(['serve', 'migrate', 'drill', 'log', 'backup', 'restore', 'copy']),
+  );
 });
 
 it('docs/operate.md has only requests that the service knows, with a key that may send them', () => {

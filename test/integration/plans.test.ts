@@ -5,6 +5,7 @@ import { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresOperatorLog } from '../../src/adapters/postgres/operator-log.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
+import { claimStates } from '../../src/core/claims/claim.ts';
 import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
 import { fillWithDifferences, sizeOf } from '../support/planted-differences.ts';
@@ -232,6 +233,46 @@ it.each(statisticsOf)(
     // The hot coupon has 90,000 claims; a look-up by the primary key fetches one at most.
     expect(Number(uses.claims?.idx_tup_fetch)).toBeLessThan(pages * walkMax);
     expect(Number(uses.claims?.idx_scan)).toBeGreaterThan(rounds * walkMax);
+    await database.drop();
+  },
+  240_000,
+);
+
+it.each(statisticsOf)(
+  'claims in some states are read along the indexes, planned on %s tables',
+  async (_, isFull) => {
+    const database = await createTestDatabase();
+    const stores = openStores(database.url, { claimConnections: 1, queryConnections: 1 });
+    const rounds = 7;
+    const readPages = async () => {
+      for (const _round of range(rounds)) {
+        const list = { couponName: 'coupon-1', afterPosition: 60_000, limit: 10 };
+        for (const state of claimStates) {
+          await stores.reader.listClaims({ ...list, states: [state] });
+          await stores.reader.listUserClaims({ ...ofAda, states: [state], cursor: undefined });
+        }
+        await stores.reader.listClaims({ ...list, states: claimStates });
+        await stores.reader.listClaims({ ...list, claimId: newId() });
+        await stores.reader.listClaims({ ...list, states: claimStates, position: 70_000 });
+        await stores.reader.findClaim('coupon-1', 'user-1');
+      }
+    };
+    if (!isFull) await readPages();
+    await fillWithDifferences(database);
+    if (isFull) await database.query('analyze');
+    await readPages();
+    await stores.close();
+
+    const uses = await usesOf(database);
+    for (const table of ['claims', 'released_claims', 'redemptions']) {
+      expect(uses[table], table).toMatchObject({ seq_scan: '0' });
+      expect(Number(uses[table]?.idx_scan), table).toBeGreaterThan(0);
+    }
+    // Every claim here is redeemed, and half of the positions have one. So in one round the lists of reserved and confirmed
+    // claims look at 10,000 each, that of the id at 50,000, and each confirmed one costs a look-up.
+    expect(Number(uses.claims?.idx_tup_fetch)).toBeLessThan(2 * rounds * 75_000);
+    expect(Number(uses.redemptions?.idx_tup_fetch)).toBeLessThan(2 * rounds * 11_000);
+    expect(Number(uses.released_claims?.idx_tup_fetch)).toBeLessThan(2 * rounds * 1_000);
     await database.drop();
   },
   240_000,

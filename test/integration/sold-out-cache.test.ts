@@ -261,6 +261,81 @@ describe('stock that another process adds to a sold-out coupon', () => {
   });
 });
 
+describe('units that come back to a sold-out coupon', () => {
+  const release = (name: string, userId: string, process: number) =>
+    crowd.send(urlOf(process), {
+      ...{ method: 'POST', path: `/api/coupons/${name}/claims/${userId}/release`, body: {} },
+    });
+
+  it('by a release at another process are sold again as soon as it is answered', async () => {
+    const name = 'RELEASED';
+    await soldOut(name, 3);
+    for (const round of range(5)) {
+      await cached(name);
+      await cached(name, 1);
+      const user = round < 3 ? `holder-${round}` : `new-${round - 3}`;
+      expect((await release(name, user, 1)).status).toBe(200);
+      expect((await claim(name, `new-${round}`)).status).toBe(200);
+      expect((await claim(name, `late-${round}`, 1)).body.code).toBe('sold_out');
+    }
+    await cached(name);
+    expect((await claim(name, 'new-4')).body.code).toBe('already_claimed');
+    expect(await audit(database.query, [])).toEqual([]);
+  });
+
+  it('by many releases, one after the other, are all sold while a crowd claims at both processes', async () => {
+    const name = 'ALL-RELEASED';
+    const units = 40;
+    await soldOut(name, units);
+    let isOver = false;
+    const answers: Answer[] = [];
+    const claiming = range(8).map(async (buyer) => {
+      for (let turn = 0; !isOver; turn += 1) {
+        answers.push(await claim(name, `crowd-${buyer}-${turn}`, buyer % 2));
+      }
+    });
+    const releases: Promise<Answer>[] = [];
+    for (const user of range(units)) {
+      releases.push(release(name, `holder-${user}`, user % 2));
+      // They arrive while the ones before them wait for their announcements.
+      for (const _ of range(5)) await crowd.readCoupon(urlOf(0), name);
+    }
+    expect(tally(await Promise.all(releases))).toEqual({ 200: units });
+    await waitFor('end of the sale', async () => {
+      const { body } = await crowd.readCoupon(urlOf(0), name);
+      return body.remaining_amount === 0;
+    });
+    isOver = true;
+    await Promise.all(claiming);
+    expect(tally(answers)[200]).toBe(units);
+    expect(await audit(database.query, [])).toEqual([]);
+  });
+
+  it('by holds that expire are never refused once the clock of the database has passed their end', async () => {
+    const name = 'EXPIRED';
+    const body = { name, amount: 5, hold_seconds: 1 };
+    await crowd.send(urlOf(0), { method: 'POST', path: '/api/coupons', body });
+    let wins = 0;
+    let refusals = 0;
+    for (let turn = 0; wins < 25; turn += 1) {
+      const [state] = await database.query<{ can_win: boolean }>(
+        `select c.remaining_amount > 0 or exists (
+           select from claims k where k.coupon_id = c.id and k.expires_at <= clock_timestamp()
+         ) as can_win
+         from coupons c where c.name = $1`,
+        [name],
+      );
+      const { status, body } = await claim(name, `user-${turn}`, turn % 2);
+      if (state?.can_win) expect(body.code).toBeUndefined();
+      if (status === 200) wins += 1;
+      else refusals += 1;
+    }
+    // Without refusals the test would prove nothing.
+    expect(refusals).toBeGreaterThan(25);
+    expect(await audit(database.query, [])).toEqual([]);
+  });
+});
+
 describe('a service that stops while an addition of stock waits', () => {
   it.each([
     ['answers it if there is time', '20000', '200'],

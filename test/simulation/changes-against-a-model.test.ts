@@ -231,6 +231,10 @@ describe('a random sequence of claims, confirms, releases, redemptions and holds
           ...{ name: `run-${runCount}`, model: new CouponModel(amount), announcements: [] },
         };
         await stores.createCoupon(sale.name, amount);
+        await database.query('update coupons set claims_per_user_max = 2 where name = $1', [
+          sale.name,
+        ]);
+        sale.model.claimsPerUserMax = 2;
         if (hasHolds) {
           await database.query('update coupons set hold_seconds = 3600 where name = $1', [
             sale.name,

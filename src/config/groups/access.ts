@@ -24,7 +24,7 @@ export const apiKeySettings = {
   claimApiKey: secret({
     variable: 'CLAIM_API_KEY',
     ...apiKeyFormat,
-    help: 'Key for claiming; the admin key works for it too.',
+    help: 'Key for claiming, reading one claim, confirming, redeeming, and releasing what is reserved; the admin key works for it too.',
   }),
   claimApiKeyNext: secret({
     variable: 'CLAIM_API_KEY_NEXT',

@@ -31,15 +31,15 @@ left join lateral (
         from claims
         where claims.coupon_id = coupons.id and claims.position > $2::integer and claims.position <= $3::bigint
           and ($6::uuid is null or claims.claim_id = $6::uuid)
-          -- Only a claim that is not reserved needs a look-up.
+          -- Only a claim that is not reserved needs a look-up. With exists, a plan could read all redemptions instead.
           and case
             when claims.expires_at is not null then 'reserved' = any ($5::text[])
             when not $5::text[] && array['confirmed', 'redeemed'] then false
             when $5::text[] @> array['confirmed', 'redeemed'] then true
-            else 'redeemed' = any ($5::text[]) = exists (
-              select from redemptions
+            else ('redeemed' = any ($5::text[])) = coalesce((
+              select true from redemptions
               where redemptions.coupon_id = claims.coupon_id and redemptions.user_id = claims.user_id
-            )
+            ), false)
           end
         order by claims.position
         limit $4::integer

@@ -41,7 +41,38 @@ const ofEachCall = {
 };
 const config = { access: 'change-claim' } as const;
 
-/** What the three calls have in ofEachCall once their schemas have accepted them. */
+const confirmSchema = {
+  ...ofEachCall,
+  operationId: 'confirmClaim',
+  summary: 'Confirm a reserved claim',
+  description:
+    'The claim no longer ends by itself. A claim that is confirmed already is returned as it is. The body may be ' +
+    'absent.',
+  body: OnlyClaimId,
+};
+const releaseSchema = {
+  ...ofEachCall,
+  operationId: 'releaseClaim',
+  summary: 'Release a claim',
+  description:
+    'The unit is on sale again, and the position is never given again. The claim key releases what is reserved, the ' +
+    'admin key also what is confirmed. A claim that is released already is returned as it is. If the coupon is ' +
+    'sold out, the call takes about half a second: the unit returns once no process refuses claims from its ' +
+    'sold-out cache. The body may be absent.',
+  body: Release,
+};
+const redeemSchema = {
+  ...ofEachCall,
+  operationId: 'redeemClaim',
+  summary: 'Redeem a confirmed claim, once',
+  description:
+    'A repeat with the same `Idempotency-Key` gets the same response, with `Idempotency-Replayed: true`; any other ' +
+    'repeat is 409 `already_redeemed`. The body may be absent.',
+  headers: IdempotencyKeyHeader,
+  body: OnlyClaimId,
+};
+
+/** What a call holds once its schema has accepted it. */
 type Call = {
   params: { name: string; user_id: string };
   body: { claim_id?: string; reason?: string; final?: boolean };
@@ -72,53 +103,17 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
 
   app.post(
     '/api/coupons/:name/claims/:user_id/confirm',
-    {
-      config,
-      schema: {
-        ...ofEachCall,
-        operationId: 'confirmClaim',
-        summary: 'Confirm a reserved claim',
-        description:
-          'The claim no longer ends by itself. A claim that is confirmed already is returned as it is. The body may be ' +
-          'absent.',
-        body: OnlyClaimId,
-      },
-    },
+    { config, schema: confirmSchema },
     (request, reply) => answer('confirm', request, reply, request),
   );
   app.post(
     '/api/coupons/:name/claims/:user_id/release',
-    {
-      config,
-      schema: {
-        ...ofEachCall,
-        operationId: 'releaseClaim',
-        summary: 'Release a claim',
-        description:
-          'The unit is on sale again, and the position is never given again. The claim key releases what is reserved, the ' +
-          'admin key also what is confirmed. A claim that is released already is returned as it is. If the coupon is ' +
-          'sold out, the call takes about half a second: the unit returns once no process refuses claims from its ' +
-          'sold-out cache. The body may be absent.',
-        body: Release,
-      },
-    },
+    { config, schema: releaseSchema },
     (request, reply) => answer('release', request, reply, request),
   );
   app.post(
     '/api/coupons/:name/claims/:user_id/redeem',
-    {
-      config,
-      schema: {
-        ...ofEachCall,
-        operationId: 'redeemClaim',
-        summary: 'Redeem a confirmed claim, once',
-        description:
-          'A repeat with the same `Idempotency-Key` gets the same response, with `Idempotency-Replayed: true`; any other ' +
-          'repeat is 409 `already_redeemed`. The body may be absent.',
-        headers: IdempotencyKeyHeader,
-        body: OnlyClaimId,
-      },
-    },
+    { config, schema: redeemSchema },
     (request, reply) =>
       answer('redeem', request, reply, {
         params: request.params,
