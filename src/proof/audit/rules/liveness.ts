@@ -27,7 +27,7 @@ export function serviceRecovers(evidence: Evidence): RuleReport {
   const findings = new RuleFindings(
     'R16',
     'service recovers after faults, and no stock is stuck',
-    'no fault ended in this history, and no units are left in an open sale',
+    'no fault ended in this history, and no sale shows whether units are stuck',
   );
   const { history, faults = [] } = evidence;
   const lastEnd = faults.reduce((last, { endMs }) => Math.max(last, endMs), 0);
