@@ -107,13 +107,14 @@ type SeenDecision = Omit<Decision, 'claim'> & {
 };
 
 /**
- * PostgreSQL gives the users of one batch who have had a claim before their positions after the others, when no user is
- * in the batch twice. Here they come later, too.
+ * PostgreSQL gives the users of one batch whose own hold has expired their positions after the others, when no user is in
+ * the batch twice. Here they come later, too.
  */
 function inOrderOfPositions({ model }: Sale, commands: readonly Command[]): Command[] {
   if (new Set(commands.map(({ user }) => user)).size < commands.length) return [...commands];
-  const known = new Set([...model.claims, ...model.released].map(({ userId }) => userId));
-  const isLate = ({ kind, user }: Command) => Number(kind === 'claim' && known.has(`user-${user}`));
+  const expired = model.claims.filter(({ expiresMs }) => expiresMs === 0);
+  const users = new Set(expired.map(({ userId }) => userId));
+  const isLate = ({ kind, user }: Command) => Number(kind === 'claim' && users.has(`user-${user}`));
   return commands.toSorted((one, other) => isLate(one) - isLate(other));
 }
 
