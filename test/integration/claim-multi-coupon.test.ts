@@ -383,7 +383,7 @@ describe('a batch', () => {
     const name = await newCoupon();
     const records = await recordsOf([name]);
     const users = ['ada', 'eve', 'ada'];
-    const deciding = database.query('select * from claim_batch($1, $2, $3, $4, $5, true)', [
+    const deciding = database.query('select * from claim_batch_2($1, $2, $3, $4, $5, true)', [
       ...[newId(), name, users, users.map(() => newId()), users.map(() => null)],
     ]);
     await expect(deciding).rejects.toMatchObject({

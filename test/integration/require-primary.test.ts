@@ -12,6 +12,7 @@ const nothing: Record<string, unknown> = {
   bigint: '999',
   boolean: false,
   integer: 10,
+  json: '{}',
   text: 'none',
   uuid: '00000000-0000-0000-0000-000000000000',
   'text[]': ['none'],

@@ -26,7 +26,7 @@ const previous = {
     select name, coupon_state(opens_at, closes_at, paused, decided_at) as state from created`,
   claim: `select outcome from claim_batch(
       gen_random_uuid(), $1::text, array[$2::text], array[gen_random_uuid()], array[null::text], true)`,
-  claimMultiCoupon: `select place from claim_multi_coupon(
+  claimMultiCoupon: `select place from claim_bundle(
       array[gen_random_uuid()], array[$1::text], array[$2::text], array[gen_random_uuid()], array[null::text])`,
   pause: `select state, coupon_holders_under_lock(id, 10) as holders
     from change_coupon($1::text, false, null, false, null, $2::boolean, 0)`,

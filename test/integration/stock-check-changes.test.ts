@@ -29,8 +29,6 @@ beforeAll(async () => {
   await database.query(
     `update coupons set claims_per_user_max = 100, hold_seconds = case when name <> 'not held' then 1 end`,
   );
-  // A database with functions of older releases changes no claim.
-  await database.query('drop function claim_batch(uuid, text, text[], uuid[], text[], boolean)');
   connections = new Database({
     ...{ url: database.url, schema, connectionsMax: 1, connectTimeoutMs: 20_000 },
     ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000, answerTimeoutMs: 20_000 },

@@ -27,7 +27,7 @@ const sessionsEach = 3;
 const releases = {
   before: {
     claim: 'claim_batch',
-    multi: 'claim_multi_coupon',
+    multi: 'claim_bundle',
     addStock: 'add_stock_3',
     resolve: `select void_batch($1::text, $2::uuid) as settled`,
   },
