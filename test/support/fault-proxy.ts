@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { waitFor } from './wait-for.ts';
 
 /**
  * What happens to a connection that carries a chosen statement.
@@ -34,7 +35,6 @@ export type LinkInfo = {
 
 // The database may never answer a late statement, for example because it was stopped.
 const lateAnswerMsMax = 1000;
-const portAttemptsMax = 20;
 
 type Link = {
   client: Socket;
@@ -136,23 +136,22 @@ export class FaultProxy {
     await closed;
   }
 
-  /** Accepts connections, always on the same port. */
+  /**
+   * Accepts connections, always on the same port. Other tests look for free ports by listening on them for a moment, so a
+   * port that is taken is tried again.
+   */
   async accept(): Promise<void> {
     if (this.listener !== undefined) return;
     const listener = createServer((client) => this.connect(client));
     this.listener = listener;
     const hasPort = this.port !== 0;
-    for (let attempt = 1; ; attempt += 1) {
+    await waitFor('free port of the proxy', async () => {
       // Not a port of the range for outgoing connections, which one of them could take while the proxy refuses.
       if (!hasPort) this.port = await chooseFreePort();
       listener.listen(this.port, '127.0.0.1');
-      try {
-        await once(listener, 'listening');
-        return;
-      } catch (error) {
-        if (hasPort || attempt === portAttemptsMax) throw error;
-      }
-    }
+      await once(listener, 'listening');
+      return true;
+    });
   }
 
   /** Closes all connections at once, and still accepts new ones. */
