@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Builds the engine from the core and its adapters, for the service and for a program that embeds it. */
 import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { ClaimSpans } from '../adapters/opentelemetry/claim-spans.ts';
 import { postgresClaimReader } from '../adapters/postgres/claim-reader.ts';
 import { postgresClaimStore } from '../adapters/postgres/claim-store.ts';
@@ -108,6 +109,8 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
   disposers.push(() => lanes.drain(0));
   disposers.push(async () => soldOut.stop());
   const stopping = new AbortController();
+  // Each announced change that waits listens to it. Node warns from the eleventh listener on.
+  setMaxListeners(0, stopping.signal);
   const couponStore = postgresCouponStore(forQueries);
   disposers.push(async () => stopping.abort());
 
