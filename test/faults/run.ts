@@ -11,6 +11,7 @@ import type { FaultEvent } from '../../src/proof/history.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
 import { endServiceProcesses, runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { calmSeconds, drillOptions, scenarioOf } from './drill-options.ts';
 import {
   Chance,
   type FaultRow,
@@ -66,14 +67,9 @@ export type Place = {
   folder: string;
 };
 
-// R16 compares with the answers of at least five seconds before, and over five seconds after.
-const calmSeconds = 5.5;
-const afterSeconds = 9.5;
 const feltMs = 5000;
 
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
-const drillDefaults = { scenario: 'mixed', rate: 400, users: 20_000, timeoutMs: 4000 };
-const [unitsMin, unitsMax] = [1000, 4000];
 
 /**
  * Plays one row with one seed. The drill covers the longest time that the row's faults may take. On a slow machine they
@@ -208,15 +204,16 @@ async function drillWhile(attack: Attack, injection: Injection): Promise<DrillRe
   const reportFile = join(folder, 'report.json');
   const historyFile = join(folder, 'history.jsonl');
   const options: Record<string, string | number> = {
-    ...drillOptions(attack),
+    ...drillOptions(row, attack.chance),
     ...{ coupon: attack.coupon, seed: attack.seed, history: historyFile, json: reportFile },
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const { scenario = drillDefaults.scenario } = row.drill ?? {};
   const urls = rig.nodes.flatMap(({ url }) => ['--url', url]);
-  const drill = runToEnd({}, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
-    injection.isDrillOver = true;
-  });
+  const drill = runToEnd({}, ['drill', scenarioOf(row), ...flags, '--no-audit', ...urls]).finally(
+    () => {
+      injection.isDrillOver = true;
+    },
+  );
   const ended = drill.then(({ output }) => {
     throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
   });
@@ -231,21 +228,6 @@ async function drillWhile(attack: Attack, injection: Injection): Promise<DrillRe
   // Exit code 3: the history is not judged yet.
   if (code !== 3) throw new Error(`the drill ended with ${code}:\n${output.slice(-2000)}`);
   return JSON.parse(await readFile(reportFile, 'utf8')) as DrillReport;
-}
-
-function drillOptions({ row, chance }: Attack): Record<string, string | number> {
-  const { scenario: _, isRateMeasured, timeoutMs, seconds, ...own } = row.drill ?? {};
-  const { rate, users } = drillDefaults;
-  const isOfKind = (row.drill?.scenario ?? 'mixed') === 'mixed';
-  const units = Math.round(chance.between(unitsMin, unitsMax));
-  const untilOver = calmSeconds + row.faultSeconds + afterSeconds;
-  return {
-    ...(isOfKind && { users, units }),
-    ...(isRateMeasured !== true && { rate }),
-    ...(isOfKind || seconds !== undefined ? { seconds: seconds ?? untilOver } : {}),
-    ...((isOfKind || timeoutMs !== undefined) && { timeout: timeoutMs ?? drillDefaults.timeoutMs }),
-    ...own,
-  };
 }
 
 function workshopIn({ installation, folder }: Place, undo: (() => Promise<void>)[]): Workshop {
