@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
-import { DatabaseAwayError, type Duty, type Lease } from './ports.ts';
+import type { Duty, Lease } from './ports.ts';
+import { createFailureReport, repeat } from './repeat.ts';
 
 /** A coupon whose first open claim is no hold in time: a hold to release, or a claim to pass. */
 export type DueCoupon = {
@@ -61,7 +62,6 @@ const lookEveryMs = 500;
 const couponsAtOnce = 100;
 const firstCoupon = '0';
 const firstHold: HoldCursor = { couponId: '0', position: 0 };
-const quietMs = 60_000;
 
 /**
  * Releases holds that have expired and that no decision has needed, and counts the open ones. It looks for coupons with
@@ -71,10 +71,9 @@ export class ExpirySweep implements Duty {
   readonly name = 'expiry_sweep';
   private readonly store: ExpirySweepStore;
   private readonly clock: Clock;
-  private readonly warn: (event: Record<string, unknown>, message: string) => void;
+  private readonly report: (error: unknown) => void;
   private work: Work | undefined;
   private released = 0;
-  private reportedMs: number | undefined;
 
   constructor(options: {
     store: ExpirySweepStore;
@@ -83,7 +82,10 @@ export class ExpirySweep implements Duty {
   }) {
     this.store = options.store;
     this.clock = options.clock;
-    this.warn = options.warn;
+    this.report = createFailureReport({
+      ...{ clock: options.clock, warn: options.warn },
+      message: 'expired holds could not be released; it is tried again',
+    });
   }
 
   /** What the sweep knows now. */
@@ -100,25 +102,19 @@ export class ExpirySweep implements Duty {
       ...{ openHolds: undefined, counting: { from: firstHold, holds: 0 } },
     };
     this.work = work;
-    const ended = this.run(work);
+    const ended = repeat({
+      ...{ clock: this.clock, everyMs: lookEveryMs, signal: work.stopping.signal },
+      report: this.report,
+      look: async () => {
+        await this.look(work);
+        await this.count(work);
+      },
+    });
     return async () => {
       work.stopping.abort();
       if (this.work === work) this.work = undefined;
       await ended;
     };
-  }
-
-  private async run(work: Work): Promise<void> {
-    const { signal } = work.stopping;
-    while (!signal.aborted) {
-      try {
-        await this.look(work);
-        await this.count(work);
-      } catch (error) {
-        this.report(error);
-      }
-      await this.clock.sleep(lookEveryMs, signal);
-    }
   }
 
   /** Reads all coupons with holds, and sweeps those that are due. */
@@ -194,13 +190,5 @@ export class ExpirySweep implements Duty {
     const sum = work.counting.holds + holds;
     if (next === undefined) work.openHolds = sum;
     work.counting = next === undefined ? { from: firstHold, holds: 0 } : { from: next, holds: sum };
-  }
-
-  private report(error: unknown): void {
-    if (error instanceof DatabaseAwayError) return;
-    const nowMs = this.clock.nowMs();
-    if (this.reportedMs !== undefined && nowMs - this.reportedMs < quietMs) return;
-    this.reportedMs = nowMs;
-    this.warn({ err: error }, 'expired holds could not be released; it is tried again');
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /** The duties: work that one node at a time does for all nodes on a database. */
-export const dutyNames = ['stock_check', 'expiry_sweep'] as const;
+export const dutyNames = ['stock_check', 'expiry_sweep', 'event_relay'] as const;
 
 /** One of `dutyNames`. */
 export type DutyName = (typeof dutyNames)[number];

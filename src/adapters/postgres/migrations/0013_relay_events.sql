@@ -1,0 +1,252 @@
+-- why: each change of a claim, of stock and of a sale's state becomes an event, from the ledger, and each webhook gets it
+-- compatible: yes
+
+-- 'opened' and 'closed': what the clock or an operator does to a sale. They move no unit.
+alter table stock_ledger
+  drop constraint stock_ledger_kind_known,
+  add constraint stock_ledger_kind_known
+    check (kind in ('grant', 'stock_added', 'claimed', 'void', 'mixed', 'opened', 'closed')),
+  drop constraint stock_ledger_units_match_kind,
+  add constraint stock_ledger_units_match_kind check (
+    case
+      when kind in ('void', 'opened', 'closed') then units = 0
+      when kind = 'mixed' then units >= 0
+      else units >= 1
+    end
+  );
+
+alter table operator_log
+  drop constraint operator_log_action_known,
+  add constraint operator_log_action_known check (
+    action in (
+      'create_coupon', 'change_coupon', 'archive_coupon', 'unarchive_coupon', 'add_stock', 'release_claim',
+      'create_webhook', 'delete_webhook', 'rotate_webhook_secret'
+    )
+  );
+
+insert into duties (name) values ('event_relay');
+
+-- A receiver of events. It gets what happens after created_at.
+create table webhooks (
+  id uuid not null constraint webhooks_primary_key primary key,
+  url text not null constraint webhooks_url_length check (char_length(url) between 1 and 2048),
+  events text[] not null,
+  -- Null: events of all coupons.
+  coupon_id bigint,
+  -- The newest first. Each signs every delivery, so that a receiver can change from one to the next.
+  secrets text[] not null constraint webhooks_secrets_count check (cardinality(secrets) between 1 and 2),
+  created_at timestamptz not null,
+  -- No event is kept for it from then on.
+  disabled_at timestamptz,
+  disabled_reason text,
+  -- Until then nothing is sent, because the last deliveries have failed.
+  waits_until timestamptz,
+  failures_in_a_row integer not null default 0,
+  -- Rises with each process that delivers to it. A result under an older epoch is not stored.
+  epoch bigint not null default 0,
+  idempotency_key text collate "C" constraint webhooks_one_per_key unique,
+  -- SHA-256 of what the key was first used with.
+  request_hash bytea
+);
+
+-- How far the ledger of a coupon has become events. sale_state: the last of 'opened' and 'closed' in its ledger, or what the
+-- sale was when the relay began.
+create table event_cursors (
+  coupon_id bigint not null constraint event_cursors_primary_key primary key,
+  seq bigint not null,
+  sale_state text not null
+    constraint event_cursors_sale_state_known check (sale_state in ('before', 'opened', 'closed')),
+  -- The start of the relay that it was made for.
+  started_at timestamptz not null
+)
+-- A slice of the relay updates a row once. Room on its page keeps that update off the index.
+with (fillfactor = 50);
+
+-- When the relay began, for events of coupons that are older. No row: no webhook was ever made.
+create table event_relay (
+  is_only boolean not null default true constraint event_relay_primary_key primary key
+    constraint event_relay_one_row check (is_only),
+  started_at timestamptz not null
+);
+
+-- An event that one webhook is to get, or has got. The event is the n-th of a ledger row: first the claims that it makes, in
+-- order of position, then the claims that it changes, in its order, then what became of the coupon.
+create table webhook_deliveries (
+  webhook_id uuid not null,
+  coupon_id bigint not null,
+  seq bigint not null,
+  n integer not null,
+  type text not null,
+  -- Of the claim; null for an event of the coupon.
+  position integer,
+  state "char" not null default 'P'
+    constraint webhook_deliveries_state_known check (state in ('P', 'D', 'G')),
+  attempts integer not null default 0,
+  -- While pending: when it is sent next.
+  due_at timestamptz not null,
+  recorded_at timestamptz not null,
+  last_attempt_at timestamptz,
+  -- The HTTP status of the last attempt; null where none arrived.
+  last_status integer,
+  last_error text,
+  constraint webhook_deliveries_primary_key primary key (webhook_id, coupon_id, seq, n)
+);
+alter table webhook_deliveries alter column webhook_id set (n_distinct = 1);
+create index webhook_deliveries_due on webhook_deliveries (webhook_id, due_at, coupon_id, seq, n) where state = 'P';
+create index webhook_deliveries_of_claim on webhook_deliveries (webhook_id, coupon_id, position, seq, n) where state = 'P';
+
+create index webhook_deliveries_by_age on webhook_deliveries using brin (recorded_at);
+
+-- What a sale is at a moment for the relay; null where it has not opened yet. Paused is neither: a sale that is paused has
+-- not ended, and does not open a second time.
+create function sale_state(in_coupon coupons, in_at timestamptz) returns text language sql immutable as $$
+  select case
+    when in_coupon.closes_at <= in_at then 'closed'
+    when coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_at) = 'open' then 'opened'
+  end
+$$;
+
+-- Makes the cursors of coupons that have none, or one of an earlier start of the relay. What happened before the start is no
+-- event: the cursor of an older coupon stands at its last ledger row before the start.
+create function begin_event_cursors(in_coupon_ids bigint[], in_started_at timestamptz) returns void
+language sql as $$
+  insert into event_cursors (coupon_id, seq, sale_state, started_at)
+  select
+    c.id,
+    coalesce(
+      (
+        select l.seq from stock_ledger l
+        where l.coupon_id = c.id and l.recorded_at < in_started_at
+        order by l.seq desc limit 1
+      ),
+      0
+    ),
+    case
+      when c.created_at >= in_started_at or c.opens_at > in_started_at then 'before'
+      when c.closes_at <= in_started_at then 'closed'
+      else 'opened'
+    end,
+    in_started_at
+  from unnest(in_coupon_ids) asked (id)
+  cross join lateral (select * from coupons x where x.id = asked.id limit 1) c
+  on conflict on constraint event_cursors_primary_key do update
+  set seq = excluded.seq, sale_state = excluded.sale_state, started_at = excluded.started_at
+  where event_cursors.started_at < excluded.started_at
+$$;
+
+-- Records under the coupon's lock that its sale has opened or closed, under the lease of the relay. False: the lease is not
+-- valid, and nothing was written.
+create function record_sale_state(in_epoch bigint, in_coupon_id bigint) returns boolean
+language plpgsql
+set enable_seqscan = off
+as $$
+declare
+  coupon coupons%rowtype;
+  decision_time timestamptz;
+  state text;
+  recorded text;
+begin
+  if not holds_duty('event_relay', in_epoch) then
+    return false;
+  end if;
+  perform begin_event_cursors(array[in_coupon_id], r.started_at) from event_relay r;
+  select * into coupon from coupons c where c.id = in_coupon_id for update;
+  decision_time := greatest(clock_timestamp(), coupon.decided_at);
+  state := sale_state(coupon, decision_time);
+  select e.sale_state into recorded from event_cursors e where e.coupon_id = in_coupon_id;
+  if state is null or recorded is null or state = recorded then
+    return true;
+  end if;
+  insert into stock_ledger
+    (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at)
+  values
+    (coupon.id, coupon.ledger_seq + 1, gen_random_uuid(), state, 0, null, coupon.remaining_amount, decision_time);
+  update coupons c set ledger_seq = coupon.ledger_seq + 1, decided_at = decision_time where c.id = coupon.id;
+  update event_cursors e set sale_state = state where e.coupon_id = coupon.id;
+  return true;
+end
+$$;
+
+-- Turns the next ledger rows of these coupons, at most in_rows of each, into deliveries, under the lease of the relay. Returns
+-- one row for each coupon that has a cursor. If the lease is not valid it returns a single row, in which is_held is false, and
+-- writes nothing. Reading a row a second time makes the same deliveries.
+create function relay_ledger(in_epoch bigint, in_coupon_ids bigint[], in_rows integer)
+returns table (is_held boolean, coupon_id bigint, has_more boolean)
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  relay event_relay%rowtype;
+begin
+  is_held := holds_duty('event_relay', in_epoch);
+  if not is_held then
+    return next;
+    return;
+  end if;
+  select * into relay from event_relay;
+  if not found then
+    return;
+  end if;
+  perform begin_event_cursors(in_coupon_ids, relay.started_at);
+
+  return query
+    with slice as (
+      select l.*, coupon.hold_seconds, coupon.stock_low_at, before.remaining_after as remaining_before
+      from unnest(in_coupon_ids) asked (id)
+      cross join lateral (select e.seq from event_cursors e where e.coupon_id = asked.id limit 1) cursor
+      cross join lateral (select c.hold_seconds, c.stock_low_at from coupons c where c.id = asked.id limit 1) coupon
+      cross join lateral (
+        select * from stock_ledger r
+        where r.coupon_id = asked.id and r.seq > cursor.seq
+        order by r.seq
+        limit in_rows
+      ) l
+      left join lateral (
+        select p.remaining_after from stock_ledger p where p.coupon_id = l.coupon_id and p.seq = l.seq - 1 limit 1
+      ) before on true
+    ),
+    delivered as (
+      insert into webhook_deliveries (webhook_id, coupon_id, seq, n, type, position, due_at, recorded_at)
+      select w.id, s.coupon_id, s.seq, event.n, event.type, event.position, s.recorded_at, s.recorded_at
+      from slice s
+      cross join lateral (
+        select k as n, case when s.hold_seconds is null then 'claim.confirmed' else 'claim.reserved' end as type,
+          s.first_position + k - 1 as position
+        from generate_series(1, s.units) k
+        where s.kind in ('claimed', 'mixed')
+        union all
+        select s.units + made.n,
+          case made.change when 'C' then 'claim.confirmed' when 'U' then 'claim.redeemed' else 'claim.released' end,
+          made.position
+        from unnest(s.changes, s.changed_positions) with ordinality made (change, position, n)
+        union all
+        select s.units + coalesce(cardinality(s.changes), 0) + became.n, became.type, null
+        from (
+          values
+            (1, case s.kind when 'opened' then 'coupon.opened' when 'closed' then 'coupon.closed' end),
+            (2, case when s.remaining_before > s.stock_low_at and s.remaining_after <= s.stock_low_at
+              then 'coupon.stock_low' end),
+            (3, case
+              when s.remaining_before > 0 and s.remaining_after = 0 then 'coupon.sold_out'
+              when s.remaining_before = 0 and s.remaining_after > 0 then 'coupon.back_in_stock'
+            end)
+        ) became (n, type)
+        where became.type is not null
+      ) event
+      join webhooks w on w.disabled_at is null and coalesce(w.coupon_id = s.coupon_id, true)
+        and event.type = any (w.events) and w.created_at <= s.recorded_at
+      on conflict do nothing
+    ),
+    moved as (
+      update event_cursors e
+      set seq = read.last_seq
+      from (select s.coupon_id, max(s.seq) as last_seq from slice s group by s.coupon_id) read
+      where e.coupon_id = read.coupon_id
+    )
+    select true, asked.id, (select count(*) = in_rows from slice s where s.coupon_id = asked.id)
+    from unnest(in_coupon_ids) asked (id);
+end
+$$;

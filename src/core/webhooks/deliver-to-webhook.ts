@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../clock.ts';
+import type {
+  DeliveryResult,
+  DeliverySession,
+  DeliveryStore,
+  DueDelivery,
+  ReceiverState,
+  SendEvent,
+} from './ports.ts';
+import { receiverAfter, resultOf } from './retry-policy.ts';
+import type { Event } from './webhook.ts';
+
+/** What the delivery works with. */
+export type DeliveryOptions = {
+  store: DeliveryStore;
+  send: SendEvent;
+  /** The body of an event as the API describes it. */
+  toBody(event: Event): string;
+  clock: Pick<Clock, 'nowMs'>;
+  /** The time of day, for the age of an event, in milliseconds since 1970. */
+  epochMs(): number;
+  random(): number;
+  /** How many requests to one receiver may be under way now. */
+  inFlightMax(): number;
+};
+
+// Results are stored once a page.
+const pageSize = 200;
+// After this time another webhook takes its turn.
+const turnMs = 10_000;
+
+/**
+ * Delivers to one webhook until nothing is due, the receiver needs a rest, or its turn is over. Each event is sent after the
+ * earlier events of its claim were delivered or given up. A process that ends in between leaves events pending that were
+ * sent: they are sent again.
+ */
+export async function deliverToWebhook(
+  options: DeliveryOptions,
+  webhookId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, clock } = options;
+  const session = await store.begin(webhookId);
+  if (session === undefined) return;
+  const { failuresInARow } = session;
+  let receiver: ReceiverState = { failuresInARow, waitsMs: 0, disabledReason: undefined };
+  const beganMs = clock.nowMs();
+  while (!signal.aborted && clock.nowMs() - beganMs < turnMs) {
+    // A receiver that has failed is tried with one event.
+    const due = await store.findDue(session, receiver.failuresInARow > 0 ? 1 : pageSize);
+    if (due.length === 0) return;
+    const page = await sendPage(options, session, receiver, due, signal);
+    receiver = page.receiver;
+    if (!(await store.record(session, page.results, receiver))) return;
+    if (receiver.waitsMs > 0 || receiver.disabledReason !== undefined) return;
+  }
+}
+
+/** Sends a page, several events at once. Stops when the receiver needs a rest. */
+async function sendPage(
+  options: DeliveryOptions,
+  session: DeliverySession,
+  before: ReceiverState,
+  due: readonly DueDelivery[],
+  signal: AbortSignal,
+): Promise<{ results: DeliveryResult[]; receiver: ReceiverState }> {
+  const { send, toBody, epochMs, random, inFlightMax } = options;
+  const results: DeliveryResult[] = [];
+  let receiver = before;
+  let next = 0;
+  const sendNext = async () => {
+    while (!signal.aborted && receiver.waitsMs === 0 && receiver.disabledReason === undefined) {
+      const delivery = due[next];
+      if (delivery === undefined) return;
+      next += 1;
+      const { event } = delivery;
+      const body = toBody(event);
+      const answer = await send(session, { eventId: event.eventId, body }, signal);
+      // A request that was given up at a stop is no failure of the receiver.
+      if (signal.aborted && answer.kind === 'failed') return;
+      results.push(resultOf(delivery, answer, { epochMs: epochMs(), random }));
+      receiver = receiverAfter(receiver, answer, random);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlightMax(), due.length) }, sendNext));
+  return { results, receiver };
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { DeliveryResult, DueDelivery, ReceiverState, SendAnswer } from './ports.ts';
+
+const giveUpAfterMs = 24 * 60 * 60 * 1_000;
+const firstRetryMs = 5_000;
+const retryMsMax = 60 * 60 * 1_000;
+// A receiver that fails so often in a row is given a rest, whatever is due. It is tried with one event then.
+const failuresBeforeRest = 5;
+const firstRestMs = 1_000;
+const restMsMax = 5 * 60 * 1_000;
+// A receiver may ask for more time, but not for so much that its events are given up.
+const retryAfterMsMax = 6 * 60 * 60 * 1_000;
+
+/** The time until the next attempt after `failures` failed ones: exponential, with full jitter in its upper half. */
+function backoffMs(failures: number, firstMs: number, maxMs: number, random: () => number): number {
+  const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));
+  return Math.round(ceilingMs / 2 + (random() * ceilingMs) / 2);
+}
+
+function retryAfterMs(answer: SendAnswer): number {
+  if (answer.kind !== 'answered' || answer.retryAfterSeconds === undefined) return 0;
+  return Math.min(answer.retryAfterSeconds * 1_000, retryAfterMsMax);
+}
+
+const isDelivered = (answer: SendAnswer) =>
+  answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
+
+/**
+ * What becomes of a delivery after an attempt. Only a status of 200 to 299 delivers it. Otherwise it is sent again, until 24
+ * hours after the change: 5 s later at first, twice as long each time, up to an hour, and not before a `Retry-After`.
+ */
+export function resultOf(
+  { event: { couponId, seq, n }, attempts, recordedAt }: DueDelivery,
+  answer: SendAnswer,
+  now: { epochMs: number; random(): number },
+): DeliveryResult {
+  const status = answer.kind === 'answered' ? answer.status : null;
+  const place = { couponId, seq, n, status };
+  if (isDelivered(answer)) return { ...place, state: 'delivered', dueInMs: 0, error: null };
+  const error = answer.kind === 'answered' ? `the receiver answered ${status}` : answer.error;
+  const dueInMs = Math.max(
+    backoffMs(attempts + 1, firstRetryMs, retryMsMax, now.random),
+    retryAfterMs(answer),
+  );
+  const isTooLate = now.epochMs + dueInMs > Date.parse(recordedAt) + giveUpAfterMs;
+  return isTooLate || status === 410
+    ? { ...place, state: 'given_up', dueInMs: 0, error }
+    : { ...place, state: 'pending', dueInMs, error };
+}
+
+/** What becomes of a receiver after one more answer. 410 means that it wants no more: RFC 9110, 15.5.11. */
+export function receiverAfter(
+  before: ReceiverState,
+  answer: SendAnswer,
+  random: () => number,
+): ReceiverState {
+  if (isDelivered(answer)) return { ...before, failuresInARow: 0 };
+  const failuresInARow = before.failuresInARow + 1;
+  const restMs =
+    failuresInARow < failuresBeforeRest
+      ? 0
+      : backoffMs(failuresInARow - failuresBeforeRest + 1, firstRestMs, restMsMax, random);
+  const isGone = answer.kind === 'answered' && answer.status === 410;
+  return {
+    failuresInARow,
+    waitsMs: Math.max(before.waitsMs, restMs, retryAfterMs(answer)),
+    disabledReason: before.disabledReason ?? (isGone ? 'the receiver answered 410' : undefined),
+  };
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The ledger becomes deliveries, in order and once each. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Database } from '../../src/adapters/postgres/database.ts';
+import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
+import { postgresEventRelay } from '../../src/adapters/postgres/events/event-relay-store.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
+import type { ClaimChange } from '../../src/core/claims/claim.ts';
+import type { Lease } from '../../src/core/duties/ports.ts';
+import { EventRelay } from '../../src/core/events/event-relay.ts';
+import { eventTypes } from '../../src/core/events/ports.ts';
+import { byTest } from '../support/by-test.ts';
+import { range } from '../support/crowd.ts';
+import { openDatabase } from '../support/open-database.ts';
+import { openStores, type Stores } from '../support/stores.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+let database: TestDatabase;
+let connections: Database;
+let stores: Stores;
+let lease: Lease;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  connections = openDatabase(database);
+  stores = openStores(database.url);
+  const acquired = await postgresDutyLeases(connections, 'shop/1').acquire('event_relay');
+  if (acquired === undefined) throw new Error('the lease is not free');
+  lease = acquired;
+  await database.query(`update duties set expires_at = 'infinity' where name = 'event_relay'`);
+});
+
+afterAll(async () => {
+  await Promise.all([connections.close(), stores.close()]);
+  await database.drop();
+});
+
+beforeEach(async () => {
+  await database.query('truncate webhooks, webhook_deliveries, event_cursors, event_relay');
+});
+
+/** A webhook that is made now. */
+async function createWebhook(options: { events?: readonly string[]; couponName?: string } = {}) {
+  const id = newId();
+  await database.query(`insert into event_relay (started_at) values (clock_timestamp())
+    on conflict do nothing`);
+  await database.query(
+    `insert into webhooks (id, url, events, coupon_id, secrets, created_at)
+     values ($1, 'https://shop.example/', $2, (select id from coupons where name = $3), '{secret}', clock_timestamp())`,
+    [id, options.events ?? eventTypes, options.couponName],
+  );
+  return id;
+}
+
+/** Relays until no ledger has an unread row. */
+async function relayAll(sizes = { coupons: 2, rows: 3 }): Promise<void> {
+  const store = postgresEventRelay(connections, sizes);
+  await new Promise<void>((resolve, reject) => {
+    const relay = new EventRelay({
+      ...{ store, clock: systemClock },
+      warn: (event) => reject(event.err),
+      async onLooked() {
+        void end().then(resolve);
+      },
+    });
+    const end = relay.begin(lease);
+  });
+}
+
+/** What a webhook gets of a coupon, in order: the type, with the position of a claim. */
+async function eventsOf(webhookId: string, couponName: string): Promise<string[]> {
+  const rows = await database.query<{ type: string; position: number | null }>(
+    `select d.type, d.position from webhook_deliveries d join coupons c on c.id = d.coupon_id
+     where d.webhook_id = $1 and c.name = $2 order by d.seq, d.n`,
+    [webhookId, couponName],
+  );
+  return rows.map(({ type, position }) => (position === null ? type : `${type} ${position}`));
+}
+
+async function createCoupon(
+  name: string,
+  members: { amount: number; holdSeconds?: number; stockLowAt?: number; opensAt?: string },
+) {
+  const { amount, holdSeconds, stockLowAt, opensAt = null } = members;
+  await stores.coupons.createCoupon(
+    { name, amount, opensAt, closesAt: null, batchId: newId(), holdSeconds, stockLowAt } as never,
+    byTest,
+  );
+}
+
+async function change(couponName: string, userId: string, what: ClaimChange): Promise<void> {
+  const commands = [{ change: what, couponName, userId, isFinal: false, by: byTest }];
+  const answer = await stores.claims.decideBatch({
+    batchId: newId(),
+    couponName,
+    commands: commands.map((command) => ({ ...command, mayReleaseConfirmed: true })) as never,
+  });
+  expect(answer).toMatchObject({ kind: 'decided', outcomes: [{ outcome: 'changed' }] });
+}
+
+it('each change of a claim is one event, with what became of the coupon, in order', async () => {
+  const webhook = await createWebhook();
+  await createCoupon('holds', { amount: 3, holdSeconds: 60, stockLowAt: 1 });
+  await stores.decide('holds', ['ada', 'bob']);
+  await change('holds', 'ada', 'confirm');
+  await change('holds', 'ada', 'redeem');
+  await change('holds', 'bob', 'release');
+  await stores.decide('holds', ['cyd', 'dan']);
+  await relayAll();
+  expect(await eventsOf(webhook, 'holds')).toEqual([
+    'claim.reserved 1',
+    'claim.reserved 2',
+    'coupon.stock_low',
+    'claim.confirmed 1',
+    'claim.redeemed 1',
+    'claim.released 2',
+    'claim.reserved 3',
+    'claim.reserved 4',
+    'coupon.stock_low',
+    'coupon.sold_out',
+    'coupon.opened',
+  ]);
+});
+
+it('a claim without a hold is confirmed from the start, and added stock is back in stock', async () => {
+  const webhook = await createWebhook();
+  await createCoupon('plain', { amount: 1 });
+  await relayAll();
+  await stores.decide('plain', ['ada', 'bob']);
+  await database.query(`update coupons set stock_announced = true where name = 'plain'`);
+  await database.query(
+    `update coupons set amount = 2, remaining_amount = 1, ledger_seq = ledger_seq + 1 where name = 'plain'`,
+  );
+  await database.query(
+    `insert into stock_ledger (coupon_id, seq, batch_id, kind, units, remaining_after, recorded_at)
+     select id, ledger_seq, gen_random_uuid(), 'stock_added', 1, 1, clock_timestamp()
+     from coupons where name = 'plain'`,
+  );
+  await relayAll();
+  expect(await eventsOf(webhook, 'plain')).toEqual([
+    'coupon.opened',
+    'claim.confirmed 1',
+    'coupon.sold_out',
+    'coupon.back_in_stock',
+  ]);
+});
+
+it('a webhook gets its events only: of its coupon, of its types, and from its creation on', async () => {
+  await createCoupon('old', { amount: 10 });
+  await stores.decide('old', ['ada']);
+  const first = await createWebhook();
+  await stores.decide('old', ['bob']);
+  const second = await createWebhook({ couponName: 'old', events: ['claim.confirmed'] });
+  await createCoupon('other', { amount: 10 });
+  await stores.decide('old', ['cyd']);
+  await stores.decide('other', ['ada']);
+  await relayAll();
+  expect(await eventsOf(first, 'old')).toEqual(['claim.confirmed 2', 'claim.confirmed 3']);
+  expect(await eventsOf(first, 'other')).toEqual(['claim.confirmed 1', 'coupon.opened']);
+  expect(await eventsOf(second, 'old')).toEqual(['claim.confirmed 3']);
+  expect(await eventsOf(second, 'other')).toEqual([]);
+});
+
+it('many ledgers of any length are read to their ends, whatever the size of a slice', async () => {
+  const webhook = await createWebhook({ events: ['claim.confirmed'] });
+  for (const coupon of range(5)) {
+    await createCoupon(`many ${coupon}`, { amount: 100 });
+    for (const batch of range(2 * coupon)) {
+      await stores.decide(`many ${coupon}`, [`u${2 * batch}`, `u${2 * batch + 1}`]);
+    }
+  }
+  await relayAll();
+  for (const coupon of range(5)) {
+    expect(await eventsOf(webhook, `many ${coupon}`)).toEqual(
+      range(4 * coupon).map((index) => `claim.confirmed ${index + 1}`),
+    );
+  }
+});
+
+it('a relay that was replaced writes nothing more', async () => {
+  const webhook = await createWebhook();
+  await createCoupon('fenced', { amount: 10 });
+  const stale = { ...lease, epoch: String(Number(lease.epoch) - 1) };
+  const store = postgresEventRelay(connections);
+  const { found } = await store.findUnread('0');
+  const ids = found.map(({ couponId }) => couponId);
+  expect(await store.relay(stale, ids)).toBe('lease_lost');
+  expect(await store.recordSaleState(stale, ids[0] as string)).toBe('lease_lost');
+  expect(await eventsOf(webhook, 'fenced')).toEqual([]);
+  expect(await database.query('select from event_cursors')).toEqual([]);
+});
+
+it('a sale opens and closes once, whatever it is paused in between, and archiving closes it', async () => {
+  const webhook = await createWebhook({ events: ['coupon.opened', 'coupon.closed'] });
+  await createCoupon('clock', { amount: 10, opensAt: '2100-01-01T00:00:00Z' });
+  const set = (members: string) =>
+    database.query(`update coupons set ${members} where name = 'clock'`);
+  const after = async (members: string) => {
+    await set(members);
+    await relayAll();
+    return eventsOf(webhook, 'clock');
+  };
+  expect(await after('paused = false')).toEqual([]);
+  expect(await after('opens_at = now()')).toEqual(['coupon.opened']);
+  expect(await after('paused = true')).toEqual(['coupon.opened']);
+  expect(await after('paused = false')).toEqual(['coupon.opened']);
+  expect(await after(`closes_at = now() + interval '1 millisecond'`)).toEqual([
+    'coupon.opened',
+    'coupon.closed',
+  ]);
+  expect(await after(`closes_at = null`)).toEqual([
+    'coupon.opened',
+    'coupon.closed',
+    'coupon.opened',
+  ]);
+});
