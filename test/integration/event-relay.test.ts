@@ -4,22 +4,20 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
 import { postgresEventRelay } from '../../src/adapters/postgres/events/event-relay-store.ts';
-import { systemClock } from '../../src/adapters/system/clock.ts';
-import { newId } from '../../src/adapters/system/ids.ts';
-import type { ClaimChange } from '../../src/core/claims/claim.ts';
 import type { Lease } from '../../src/core/duties/ports.ts';
-import { EventRelay } from '../../src/core/events/event-relay.ts';
-import { eventTypes } from '../../src/core/events/ports.ts';
-import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { changeClaim, createCouponWith, createWebhook, relayAll } from '../support/webhooks.ts';
 
 let database: TestDatabase;
 let connections: Database;
 let stores: Stores;
 let lease: Lease;
+/** Slices so small that every look crosses the edges of some. */
+const sizes = { coupons: 2, rows: 3 };
+const relay = () => relayAll(postgresEventRelay(connections, sizes), lease);
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -40,34 +38,6 @@ beforeEach(async () => {
   await database.query('truncate webhooks, webhook_deliveries, event_cursors, event_relay');
 });
 
-/** A webhook that is made now. */
-async function createWebhook(options: { events?: readonly string[]; couponName?: string } = {}) {
-  const id = newId();
-  await database.query(`insert into event_relay (started_at) values (clock_timestamp())
-    on conflict do nothing`);
-  await database.query(
-    `insert into webhooks (id, url, events, coupon_id, secrets, created_at)
-     values ($1, 'https://shop.example/', $2, (select id from coupons where name = $3), '{secret}', clock_timestamp())`,
-    [id, options.events ?? eventTypes, options.couponName],
-  );
-  return id;
-}
-
-/** Relays until no ledger has an unread row. */
-async function relayAll(sizes = { coupons: 2, rows: 3 }): Promise<void> {
-  const store = postgresEventRelay(connections, sizes);
-  await new Promise<void>((resolve, reject) => {
-    const relay = new EventRelay({
-      ...{ store, clock: systemClock },
-      warn: (event) => reject(event.err),
-      async onLooked() {
-        void end().then(resolve);
-      },
-    });
-    const end = relay.begin(lease);
-  });
-}
-
 /** What a webhook gets of a coupon, in order: the type, with the position of a claim. */
 async function eventsOf(webhookId: string, couponName: string): Promise<string[]> {
   const rows = await database.query<{ type: string; position: number | null }>(
@@ -78,36 +48,15 @@ async function eventsOf(webhookId: string, couponName: string): Promise<string[]
   return rows.map(({ type, position }) => (position === null ? type : `${type} ${position}`));
 }
 
-async function createCoupon(
-  name: string,
-  members: { amount: number; holdSeconds?: number; stockLowAt?: number; opensAt?: string },
-) {
-  const { amount, holdSeconds, stockLowAt, opensAt = null } = members;
-  await stores.coupons.createCoupon(
-    { name, amount, opensAt, closesAt: null, batchId: newId(), holdSeconds, stockLowAt } as never,
-    byTest,
-  );
-}
-
-async function change(couponName: string, userId: string, what: ClaimChange): Promise<void> {
-  const commands = [{ change: what, couponName, userId, isFinal: false, by: byTest }];
-  const answer = await stores.claims.decideBatch({
-    batchId: newId(),
-    couponName,
-    commands: commands.map((command) => ({ ...command, mayReleaseConfirmed: true })) as never,
-  });
-  expect(answer).toMatchObject({ kind: 'decided', outcomes: [{ outcome: 'changed' }] });
-}
-
 it('each change of a claim is one event, with what became of the coupon, in order', async () => {
-  const webhook = await createWebhook();
-  await createCoupon('holds', { amount: 3, holdSeconds: 60, stockLowAt: 1 });
+  const webhook = await createWebhook(database);
+  await createCouponWith(stores, 'holds', { amount: 3, holdSeconds: 60, stockLowAt: 1 });
   await stores.decide('holds', ['ada', 'bob']);
-  await change('holds', 'ada', 'confirm');
-  await change('holds', 'ada', 'redeem');
-  await change('holds', 'bob', 'release');
+  await changeClaim(stores, 'holds', 'ada', 'confirm');
+  await changeClaim(stores, 'holds', 'ada', 'redeem');
+  await changeClaim(stores, 'holds', 'bob', 'release');
   await stores.decide('holds', ['cyd', 'dan']);
-  await relayAll();
+  await relay();
   expect(await eventsOf(webhook, 'holds')).toEqual([
     'claim.reserved 1',
     'claim.reserved 2',
@@ -124,9 +73,9 @@ it('each change of a claim is one event, with what became of the coupon, in orde
 });
 
 it('a claim without a hold is confirmed from the start, and added stock is back in stock', async () => {
-  const webhook = await createWebhook();
-  await createCoupon('plain', { amount: 1 });
-  await relayAll();
+  const webhook = await createWebhook(database);
+  await createCouponWith(stores, 'plain', { amount: 1 });
+  await relay();
   await stores.decide('plain', ['ada', 'bob']);
   await database.query(`update coupons set stock_announced = true where name = 'plain'`);
   await database.query(
@@ -137,7 +86,7 @@ it('a claim without a hold is confirmed from the start, and added stock is back 
      select id, ledger_seq, gen_random_uuid(), 'stock_added', 1, 1, clock_timestamp()
      from coupons where name = 'plain'`,
   );
-  await relayAll();
+  await relay();
   expect(await eventsOf(webhook, 'plain')).toEqual([
     'coupon.opened',
     'claim.confirmed 1',
@@ -147,15 +96,15 @@ it('a claim without a hold is confirmed from the start, and added stock is back 
 });
 
 it('a webhook gets its events only: of its coupon, of its types, and from its creation on', async () => {
-  await createCoupon('old', { amount: 10 });
+  await createCouponWith(stores, 'old', { amount: 10 });
   await stores.decide('old', ['ada']);
-  const first = await createWebhook();
+  const first = await createWebhook(database);
   await stores.decide('old', ['bob']);
-  const second = await createWebhook({ couponName: 'old', events: ['claim.confirmed'] });
-  await createCoupon('other', { amount: 10 });
+  const second = await createWebhook(database, { couponName: 'old', events: ['claim.confirmed'] });
+  await createCouponWith(stores, 'other', { amount: 10 });
   await stores.decide('old', ['cyd']);
   await stores.decide('other', ['ada']);
-  await relayAll();
+  await relay();
   expect(await eventsOf(first, 'old')).toEqual(['claim.confirmed 2', 'claim.confirmed 3']);
   expect(await eventsOf(first, 'other')).toEqual(['claim.confirmed 1', 'coupon.opened']);
   expect(await eventsOf(second, 'old')).toEqual(['claim.confirmed 3']);
@@ -163,14 +112,14 @@ it('a webhook gets its events only: of its coupon, of its types, and from its cr
 });
 
 it('many ledgers of any length are read to their ends, whatever the size of a slice', async () => {
-  const webhook = await createWebhook({ events: ['claim.confirmed'] });
+  const webhook = await createWebhook(database, { events: ['claim.confirmed'] });
   for (const coupon of range(5)) {
-    await createCoupon(`many ${coupon}`, { amount: 100 });
+    await createCouponWith(stores, `many ${coupon}`, { amount: 100 });
     for (const batch of range(2 * coupon)) {
       await stores.decide(`many ${coupon}`, [`u${2 * batch}`, `u${2 * batch + 1}`]);
     }
   }
-  await relayAll();
+  await relay();
   for (const coupon of range(5)) {
     expect(await eventsOf(webhook, `many ${coupon}`)).toEqual(
       range(4 * coupon).map((index) => `claim.confirmed ${index + 1}`),
@@ -179,8 +128,8 @@ it('many ledgers of any length are read to their ends, whatever the size of a sl
 });
 
 it('a relay that was replaced writes nothing more', async () => {
-  const webhook = await createWebhook();
-  await createCoupon('fenced', { amount: 10 });
+  const webhook = await createWebhook(database);
+  await createCouponWith(stores, 'fenced', { amount: 10 });
   const stale = { ...lease, epoch: String(Number(lease.epoch) - 1) };
   const store = postgresEventRelay(connections);
   const { found } = await store.findUnread('0');
@@ -192,13 +141,13 @@ it('a relay that was replaced writes nothing more', async () => {
 });
 
 it('a sale opens and closes once, whatever it is paused in between, and archiving closes it', async () => {
-  const webhook = await createWebhook({ events: ['coupon.opened', 'coupon.closed'] });
-  await createCoupon('clock', { amount: 10, opensAt: '2100-01-01T00:00:00Z' });
+  const webhook = await createWebhook(database, { events: ['coupon.opened', 'coupon.closed'] });
+  await createCouponWith(stores, 'clock', { amount: 10, opensAt: '2100-01-01T00:00:00Z' });
   const set = (members: string) =>
     database.query(`update coupons set ${members} where name = 'clock'`);
   const after = async (members: string) => {
     await set(members);
-    await relayAll();
+    await relay();
     return eventsOf(webhook, 'clock');
   };
   expect(await after('paused = false')).toEqual([]);

@@ -250,3 +250,178 @@ begin
     from unnest(in_coupon_ids) asked (id);
 end
 $$;
+
+-- ---- Deliveries ---------------------------------------------------------------------------------------------------------
+
+-- The next due deliveries of a webhook, at most in_limit, in order of their becoming due: at most one of each claim, and none
+-- whose claim has an earlier event that is pending. Such a delivery is put off to when the earlier one is due, which then
+-- comes first.
+create function due_deliveries(in_webhook_id uuid, in_limit integer)
+returns setof webhook_deliveries
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  moment constant timestamptz := clock_timestamp();
+  put_off integer;
+begin
+  loop
+    update webhook_deliveries d
+    set due_at = earlier.due_at
+    from (
+      select page.seq, page.n, page.coupon_id, blocker.due_at
+      from (
+        select * from webhook_deliveries p
+        where p.webhook_id = in_webhook_id and p.state = 'P' and p.due_at <= moment
+        order by p.due_at, p.coupon_id, p.seq, p.n
+        limit in_limit
+      ) page
+      cross join lateral (
+        select b.due_at from webhook_deliveries b
+        where b.webhook_id = in_webhook_id and b.coupon_id = page.coupon_id and b.position = page.position
+          and b.state = 'P' and (b.seq, b.n) < (page.seq, page.n)
+        order by b.seq, b.n
+        limit 1
+      ) blocker
+      where blocker.due_at > page.due_at
+    ) earlier
+    where d.webhook_id = in_webhook_id and d.coupon_id = earlier.coupon_id and d.seq = earlier.seq and d.n = earlier.n;
+    get diagnostics put_off = row_count;
+    exit when put_off = 0;
+  end loop;
+
+  return query
+    select page.*
+    from (
+      select * from webhook_deliveries p
+      where p.webhook_id = in_webhook_id and p.state = 'P' and p.due_at <= moment
+      order by p.due_at, p.coupon_id, p.seq, p.n
+      limit in_limit
+    ) page
+    where page.position is null or not exists (
+      select from webhook_deliveries b
+      where b.webhook_id = in_webhook_id and b.coupon_id = page.coupon_id and b.position = page.position
+        and b.state = 'P' and (b.seq, b.n) < (page.seq, page.n)
+    );
+end
+$$;
+
+-- An event as its receiver gets it: the claim or the coupon as this change left it. state is that of the coupon.
+create type event_view as (
+  type text,
+  at timestamptz,
+  coupon_name text,
+  amount integer,
+  remaining_amount integer,
+  state text,
+  claim_id uuid,
+  user_id text,
+  "position" integer,
+  claimed_at timestamptz,
+  expires_at timestamptz,
+  confirmed_at timestamptz,
+  redeemed_at timestamptz,
+  released_at timestamptz,
+  reason text
+);
+
+-- Reads an event from the ledger, from where it was derived, and from the claim: its times after this change are left out.
+create function view_event(in_coupon_id bigint, in_seq bigint, in_n integer, in_type text, in_position integer)
+returns event_view
+language plpgsql stable
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  coupon coupons%rowtype;
+  ledger stock_ledger%rowtype;
+  change "char";
+  view event_view;
+begin
+  select * into coupon from coupons c where c.id = in_coupon_id;
+  select * into ledger from stock_ledger l where l.coupon_id = in_coupon_id and l.seq = in_seq;
+  view.type := in_type;
+  view.at := ledger.recorded_at;
+  view.coupon_name := coupon.name;
+  if in_position is null then
+    view.remaining_amount := ledger.remaining_after;
+    view.amount := coupon.amount - coalesce(
+      (
+        select sum(l.units) from stock_ledger l
+        where l.coupon_id = in_coupon_id and l.seq > in_seq and l.kind = 'stock_added'
+      ),
+      0
+    );
+    view.state := case ledger.kind
+      when 'opened' then 'open'
+      when 'closed' then 'closed'
+      else coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, ledger.recorded_at)
+    end;
+    return view;
+  end if;
+
+  change := ledger.changes[in_n - ledger.units];
+  select c.claim_id, c.user_id, c.claimed_at, c.confirmed_at
+  into view.claim_id, view.user_id, view.claimed_at, view.confirmed_at
+  from claims c where c.coupon_id = in_coupon_id and c.position = in_position;
+  if not found then
+    select r.claim_id, r.user_id, r.claimed_at, r.confirmed_at, r.reason
+    into view.claim_id, view.user_id, view.claimed_at, view.confirmed_at, view.reason
+    from released_claims r where r.coupon_id = in_coupon_id and r.position = in_position;
+  end if;
+  view.position := in_position;
+  if change is null then
+    view.expires_at := view.claimed_at + make_interval(secs => coupon.hold_seconds);
+    view.confirmed_at := null;
+  elsif change = 'U' then
+    view.redeemed_at := ledger.recorded_at;
+  elsif change in ('R', 'E') then
+    view.released_at := ledger.recorded_at;
+  end if;
+  if view.released_at is null then
+    view.reason := null;
+  end if;
+  return view;
+end
+$$;
+
+-- Stores the results of attempts, and what became of the receiver. False: another process delivers to the webhook now, or it
+-- is gone or disabled, and nothing was stored. A disabled webhook keeps nothing pending.
+create function record_deliveries(
+  in_webhook_id uuid, in_epoch bigint, in_coupon_ids bigint[], in_seqs bigint[], in_ns integer[], in_states "char"[],
+  in_due_in_ms bigint[], in_statuses integer[], in_errors text[], in_failures integer, in_waits_ms bigint,
+  in_disabled_reason text
+) returns boolean
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  moment constant timestamptz := clock_timestamp();
+begin
+  update webhooks w
+  set failures_in_a_row = in_failures,
+    waits_until = case when in_waits_ms > 0 then moment + in_waits_ms * interval '1 millisecond' end,
+    disabled_at = case when in_disabled_reason is not null then moment end,
+    disabled_reason = in_disabled_reason
+  where w.id = in_webhook_id and w.epoch = in_epoch and w.disabled_at is null;
+  if not found then
+    return false;
+  end if;
+  update webhook_deliveries d
+  set state = made.state, attempts = d.attempts + 1, last_attempt_at = moment, last_status = made.status,
+    last_error = made.error, due_at = moment + made.due_in_ms * interval '1 millisecond'
+  from unnest(in_coupon_ids, in_seqs, in_ns, in_states, in_due_in_ms, in_statuses, in_errors)
+    made (coupon_id, seq, n, state, due_in_ms, status, error)
+  where d.webhook_id = in_webhook_id and d.coupon_id = made.coupon_id and d.seq = made.seq and d.n = made.n;
+  if in_disabled_reason is not null then
+    update webhook_deliveries d set state = 'G' where d.webhook_id = in_webhook_id and d.state = 'P';
+  end if;
+  return true;
+end
+$$;
