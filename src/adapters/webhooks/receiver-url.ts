@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { isIP } from 'node:net';
+import { isPublicAddress } from './public-address.ts';
+
+/** Where receivers may be. */
+export type ReceiverRules = {
+  /** Plain HTTP is accepted too. */
+  allowsHttp: boolean;
+  /**
+   * Receivers that are accepted although their port or address is not: `host:port`, with the host as it stands in the URL. A
+   * host of `*` accepts the port for all public addresses.
+   */
+  allowed: readonly string[];
+};
+
+const portOf = ({ port, protocol }: URL) => port || (protocol === 'https:' ? '443' : '80');
+
+/** The host of a URL without the brackets of an IPv6 address. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** Whether an operator has named this receiver, so that its address is not checked. */
+export function isNamed(url: URL, { allowed }: ReceiverRules): boolean {
+  return allowed.includes(`${url.hostname}:${portOf(url)}`);
+}
+
+/**
+ * Why events may not be sent to a URL, as far as the URL shows; undefined if they may. The addresses of a name are checked
+ * when it is called. `new URL` has brought each spelling of an IPv4 address into its usual one (WHATWG URL, 3.5).
+ */
+export function whyForbidden(text: string, rules: ReceiverRules): string | undefined {
+  if (!URL.canParse(text)) return 'must be a URL';
+  const url = new URL(text);
+  const schemes = rules.allowsHttp ? ['https:', 'http:'] : ['https:'];
+  if (!schemes.includes(url.protocol)) {
+    return rules.allowsHttp ? 'must begin with https:// or http://' : 'must begin with https://';
+  }
+  if (url.username !== '' || url.password !== '') return 'must have no user and no password';
+  if (isNamed(url, rules)) return undefined;
+  const port = portOf(url);
+  const isUsualPort = port === (url.protocol === 'https:' ? '443' : '80');
+  if (!isUsualPort && !rules.allowed.includes(`*:${port}`)) {
+    return `must have a port that the service allows, and ${port} is none; see WEBHOOK_ALLOWED_RECEIVERS`;
+  }
+  const host = hostOf(url);
+  if (isIP(host) !== 0 && !isPublicAddress(host)) return 'must have a public address';
+  return undefined;
+}
