@@ -425,3 +425,12 @@ begin
   return true;
 end
 $$;
+
+-- ---- Jobs ---------------------------------------------------------------------------------------------------------------
+
+-- A worker that runs jobs, and when its process last said so. The jobs of one that is silent are run by others.
+create table job_workers (
+  worker_id text collate "C" not null constraint job_workers_primary_key primary key,
+  seen_at timestamptz not null
+)
+with (fillfactor = 50);
