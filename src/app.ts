@@ -7,6 +7,8 @@ import { postgresRemainingStock } from './adapters/postgres/monitoring/remaining
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
+import { whyForbidden } from './adapters/webhooks/receiver-url.ts';
+import { createSendEvent } from './adapters/webhooks/send-event.ts';
 import { type CurrentKeys, currentKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { createDuties } from './app/duties.ts';
@@ -17,6 +19,7 @@ import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
 import { openTracing, type ProcessTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
+import { createWebhooks } from './app/webhooks.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import type { DutyRunner } from './core/duties/duty-runner.ts';
@@ -212,6 +215,17 @@ async function composeProcess(
     runsDuties: options.runsDuties,
     stockCheckIntervalMs: config.stockCheckIntervalMs,
   });
+  const receiverRules = { allowsHttp: false, allowed: [] };
+  const sender = createSendEvent({ rules: receiverRules, userAgent: `firstcome/${version}` });
+  disposers.push(async () => sender.close());
+  const webhooks = createWebhooks(
+    {
+      ...{ database: forQueries, installationId: options.database.identity },
+      whyForbidden: (url) => whyForbidden(url, receiverRules),
+      sendEvent: sender.send,
+    },
+    disposers,
+  );
   const remainingStock = postgresRemainingStock(forQueries);
   metrics.read({
     version,
@@ -230,7 +244,7 @@ async function composeProcess(
       ]),
   });
   const server = await createHttpServer(httpOptions(config, options.keys), {
-    ...useCases,
+    ...{ ...useCases, ...webhooks },
     checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
     healthFacts: {
       version,

@@ -2,7 +2,7 @@
 /** The command `log`: reads the operator log of a running service over HTTP, as any operator can. */
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
-import type { LoggedClaim, LoggedCoupon } from '../core/operator-log/operator-log.ts';
+import type { LoggedClaim, LoggedSubject } from '../core/operator-log/operator-log.ts';
 import type { LogOptions, Output } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
 import { originOf, sendTo } from './service-client.ts';
@@ -12,9 +12,9 @@ type EntryBody = {
   at: string;
   actor: string;
   action: string;
-  coupon_name: string;
-  before: LoggedCoupon | LoggedClaim | null;
-  after: LoggedCoupon | LoggedClaim;
+  coupon_name: string | null;
+  before: LoggedSubject | null;
+  after: LoggedSubject | null;
   reason: string | null;
 };
 
@@ -80,7 +80,7 @@ function lineOf({
     at.padEnd(timeColumns),
     actor.padEnd(10),
     action.padEnd(16),
-    JSON.stringify(name),
+    name === null ? '-' : JSON.stringify(name),
   ];
   const changes = [...claimIn(after), ...changesIn(before, after)];
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
@@ -88,19 +88,19 @@ function lineOf({
 }
 
 /** Which claim of the coupon changed, if one did. */
-function claimIn(after: LoggedCoupon | LoggedClaim): string[] {
-  if (!('claim_id' in after)) return [];
+function claimIn(after: LoggedSubject | null): string[] {
+  if (after === null || !('claim_id' in after)) return [];
   return [`user_id ${JSON.stringify(after.user_id)}`, `position ${after.position}`];
 }
 
-/** What differs; of a new coupon what is not empty. */
+/** What differs; of what was created or deleted all that is not empty. */
 function changesIn(before: EntryBody['before'], after: EntryBody['after']): string[] {
   const values = { ...before } as Record<string, unknown>;
   // The line ends with the reason of a release.
-  const { reason: _, ...others } = after as LoggedClaim;
+  const { reason: _, ...others } = (after ?? before) as LoggedClaim;
   return Object.entries(others).flatMap(([name, value]) => {
     const old = values[name];
-    if (before === null) {
+    if (before === null || after === null) {
       return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
     }
     return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];

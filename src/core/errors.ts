@@ -11,6 +11,7 @@ export const errorCodes = [
   'coupon_not_found',
   'coupon_exists',
   'claim_not_found',
+  'webhook_not_found',
   'idempotency_key_reused',
   'overloaded',
   'unavailable',

@@ -8,8 +8,14 @@ import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ReadOperatorLog } from './operator-log/operator-log.ts';
+import type { CreateWebhook } from './webhooks/create-webhook.ts';
+import type { DeleteWebhook } from './webhooks/delete-webhook.ts';
+import type { ReadWebhooks } from './webhooks/read-webhooks.ts';
+import type { RedeliverEvents } from './webhooks/redeliver-events.ts';
+import type { RotateWebhookSecret } from './webhooks/rotate-webhook-secret.ts';
+import type { TestWebhook } from './webhooks/test-webhook.ts';
 
-/** The use cases of the core: what every entrypoint can call. */
+/** What every entrypoint can call. */
 export type UseCases = {
   claimCoupon: ClaimCoupon;
   /** Returns a new UUID for a `ClaimCommand`. */
@@ -23,4 +29,14 @@ export type UseCases = {
   addStock: AddStock;
   readClaims: ReadClaims;
   readOperatorLog: ReadOperatorLog;
+};
+
+/** What the service can call besides: a program that embeds the engine has no webhooks. */
+export type WebhookUseCases = {
+  createWebhook: CreateWebhook;
+  readWebhooks: ReadWebhooks;
+  deleteWebhook: DeleteWebhook;
+  rotateWebhookSecret: RotateWebhookSecret;
+  redeliverEvents: RedeliverEvents;
+  testWebhook: TestWebhook;
 };

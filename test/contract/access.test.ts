@@ -14,6 +14,7 @@ import {
 } from '../support/access-calls.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, pathOf, useService } from '../support/contract-service.ts';
+import { createWebhook } from '../support/webhooks.ts';
 
 async function aHeldCoupon(service: ContractService, ofHolds = false): Promise<string> {
   const name = newName();
@@ -95,7 +96,9 @@ describe.each(Object.keys(services))('a service with %s', (name) => {
     if (call === undefined) throw new Error(name);
     const coupon = await aHeldCoupon(service, call.ofHolds);
     for (const bearer of everyBearer) {
-      const { headers, ...rest } = call.make(coupon);
+      // Nothing is sent to it: the address is not public.
+      const webhook = await createWebhook(service.database, { url: 'https://127.0.0.1/' });
+      const { headers, ...rest } = call.make(coupon, webhook);
       const before = await service.storedCounts();
       const answer = await service.client.call({
         ...rest,
@@ -109,6 +112,7 @@ describe.each(Object.keys(services))('a service with %s', (name) => {
         else expectProblem(answer, code);
         expect(await service.storedCounts()).toEqual(before);
       }
+      await service.database.query('delete from webhooks');
     }
   });
 

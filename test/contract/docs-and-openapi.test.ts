@@ -3,6 +3,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
+import { eventTypes } from '../../src/core/events/ports.ts';
 import type { Answer, Call } from '../support/contract-client.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
 
@@ -100,6 +101,14 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons/{name}/claims/{user_id}/redeem': 'redeemClaim',
       'GET /api/claims': 'listUserClaims',
       'GET /api/operator-log': 'listOperatorLog',
+      'POST /api/webhooks': 'createWebhook',
+      'GET /api/webhooks': 'listWebhooks',
+      'GET /api/webhooks/{id}': 'readWebhook',
+      'DELETE /api/webhooks/{id}': 'deleteWebhook',
+      'POST /api/webhooks/{id}/rotate-secret': 'rotateWebhookSecret',
+      'GET /api/webhooks/{id}/deliveries': 'listWebhookDeliveries',
+      'POST /api/webhooks/{id}/redeliver': 'redeliverEvents',
+      'POST /api/webhooks/{id}/test': 'testWebhook',
       'GET /health': 'readHealth',
       'GET /api/health': 'readApiHealth',
       'GET /readyz': 'readReadiness',
@@ -119,7 +128,7 @@ describe('GET /openapi.json', () => {
     const tags = document.tags.map((tag: Json) => tag.name);
     for (const { path, method, operation } of operations(document)) {
       expect(path).toMatch(/^\//);
-      expect(['get', 'post', 'patch']).toContain(method);
+      expect(['get', 'post', 'patch', 'delete']).toContain(method);
       for (const tag of operation.tags) expect(tags).toContain(tag);
       const parameters: Json[] = operation.parameters ?? [];
       const inPath = parameters.filter((parameter) => parameter.in === 'path');
@@ -129,12 +138,14 @@ describe('GET /openapi.json', () => {
         expect(parameter.schema).toBeTypeOf('object');
         if (parameter.in === 'path') expect(parameter.required).toBe(true);
       }
-      expect(operation.requestBody !== undefined).toBe(method !== 'get');
-      if (method !== 'get') expect(operation.requestBody.required).toBe(true);
+      const hasBody = method !== 'get' && method !== 'delete';
+      expect(operation.requestBody !== undefined).toBe(hasBody);
+      if (hasBody) expect(operation.requestBody.required).toBe(true);
       for (const [status, response] of Object.entries<Json>(operation.responses)) {
         expect(status).toMatch(/^(?:[1-5]\d\d|default)$/);
         expect(response.description).toMatch(/\S/);
-        for (const content of Object.values<Json>(response.content)) {
+        expect(response.content === undefined).toBe(status === '204');
+        for (const content of Object.values<Json>(response.content ?? {})) {
           expect(content.schema).toBeTypeOf('object');
         }
       }
@@ -143,6 +154,20 @@ describe('GET /openapi.json', () => {
           expect(document.components.securitySchemes).toHaveProperty(scheme);
         }
       }
+    }
+  });
+
+  it('/openapi.json describes each type of event with its body', async () => {
+    const document = await read();
+    expect(Object.keys(document.webhooks)).toEqual([...eventTypes]);
+    for (const [type, { post }] of Object.entries<Json>(document.webhooks)) {
+      const { properties } = post.requestBody.content['application/json'].schema;
+      expect(properties.type).toEqual({ const: type });
+      const data = properties.data.$ref ? resolve(document, properties.data.$ref) : properties.data;
+      expect(Object.keys(data.properties)).toContain('coupon_name');
+      expect('claim_id' in data.properties).toBe(type.startsWith('claim.'));
+      const names = post.parameters.map(({ name }: Json) => name);
+      expect(names).toEqual(['webhook-id', 'webhook-timestamp', 'webhook-signature']);
     }
   });
 
@@ -200,6 +225,7 @@ describe('GET /openapi.json', () => {
       ...{ method: 'POST', path: '/api/coupons/claim', body: { user_id, coupon_name } },
       ...(key !== undefined && { headers: { 'Idempotency-Key': key } }),
     });
+    const webhook = { url: 'https://shop.example/', events: ['claim.confirmed'] };
     const rows: [string, number, Call][] = [
       ['/api/coupons', 201, post('/api/coupons', { name: newName(), amount: 1 })],
       ['/api/coupons', 400, post('/api/coupons', {})],
@@ -228,6 +254,10 @@ describe('GET /openapi.json', () => {
       ['/api/coupons/{name}/claims', 200, get(pathOf(coupon, 'claims'))],
       ['/api/coupons/{name}/claims/{user_id}', 200, get(pathOf(coupon, 'claims', 'ada'))],
       ['/api/coupons/{name}/claims/{user_id}', 404, get(pathOf(coupon, 'claims', 'eve'))],
+      ['/api/webhooks', 201, post('/api/webhooks', webhook)],
+      ['/api/webhooks', 400, post('/api/webhooks', { ...webhook, events: [] })],
+      ['/api/webhooks', 200, get('/api/webhooks')],
+      ['/api/webhooks/{id}', 404, get('/api/webhooks/none')],
       ['/health', 200, get('/health')],
       ['/api/health', 200, get('/api/health')],
       ['/readyz', 200, get('/readyz')],

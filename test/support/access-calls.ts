@@ -30,13 +30,15 @@ export const everyBearer = Object.keys(bearers) as Bearer[];
 /** The calls that the same keys may do. */
 export type Group = 'change' | 'view' | 'claim' | 'change claim' | 'find';
 
-/** A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. */
+/** A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. `webhook`: the id of a new one. */
 export type Row = {
   route: string;
   for: Group | 'all';
   ofHolds?: boolean;
-  make(coupon: string): Call;
+  make(coupon: string, webhook: string): Call;
 };
+
+const pathOfWebhook = (id: string, ...below: string[]) => ['/api/webhooks', id, ...below].join('/');
 
 /** Every call: which keys may do it, and how it is made for a coupon that `holder` holds. */
 export const calls: Record<string, Row> = {
@@ -86,6 +88,52 @@ export const calls: Record<string, Row> = {
     route: 'GET /api/operator-log',
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/operator-log' }),
+  },
+  'create a webhook': {
+    route: 'POST /api/webhooks',
+    for: 'change',
+    make: () => ({
+      ...{ method: 'POST', path: '/api/webhooks' },
+      body: { url: 'https://shop.example/', events: ['coupon.closed'] },
+    }),
+  },
+  'list webhooks': {
+    route: 'GET /api/webhooks',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/webhooks' }),
+  },
+  'read a webhook': {
+    route: 'GET /api/webhooks/{id}',
+    for: 'view',
+    make: (_coupon, webhook) => ({ method: 'GET', path: pathOfWebhook(webhook) }),
+  },
+  'list the deliveries of a webhook': {
+    route: 'GET /api/webhooks/{id}/deliveries',
+    for: 'view',
+    make: (_coupon, webhook) => ({ method: 'GET', path: pathOfWebhook(webhook, 'deliveries') }),
+  },
+  'delete a webhook': {
+    route: 'DELETE /api/webhooks/{id}',
+    for: 'change',
+    make: (_coupon, webhook) => ({ method: 'DELETE', path: pathOfWebhook(webhook) }),
+  },
+  'rotate the secret of a webhook': {
+    route: 'POST /api/webhooks/{id}/rotate-secret',
+    for: 'change',
+    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'rotate-secret') }),
+  },
+  'redeliver events': {
+    route: 'POST /api/webhooks/{id}/redeliver',
+    for: 'change',
+    make: (_coupon, webhook) => ({
+      ...{ method: 'POST', path: pathOfWebhook(webhook, 'redeliver') },
+      body: { since: '2020-01-01T00:00:00Z', until: '2020-01-02T00:00:00Z' },
+    }),
+  },
+  'test a webhook': {
+    route: 'POST /api/webhooks/{id}/test',
+    for: 'change',
+    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'test') }),
   },
   'archive a coupon': {
     route: 'PATCH /api/coupons/{name}',

@@ -28,6 +28,7 @@ export const problemTable = {
   host_not_allowed: row(403, 'forbidden'),
   coupon_not_found: row(404, 'coupon not found'),
   claim_not_found: row(404, 'claim not found'),
+  webhook_not_found: row(404, 'webhook not found'),
   route_not_found: row(404, 'not found'),
   method_not_allowed: row(405, 'method not allowed'),
   coupon_exists: row(409, 'coupon already exists'),

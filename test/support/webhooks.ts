@@ -14,7 +14,7 @@ import type { TestDatabase } from './test-database.ts';
 /** Stores a webhook that is made now, and begins the relay. */
 export async function createWebhook(
   database: TestDatabase,
-  options: { events?: readonly string[]; couponName?: string } = {},
+  options: { events?: readonly string[]; couponName?: string; url?: string } = {},
 ): Promise<string> {
   const id = newId();
   await database.query(
@@ -22,8 +22,8 @@ export async function createWebhook(
   );
   await database.query(
     `insert into webhooks (id, url, events, coupon_id, secrets, created_at)
-     values ($1, 'https://shop.example/', $2, (select id from coupons where name = $3), '{secret}', clock_timestamp())`,
-    [id, options.events ?? eventTypes, options.couponName],
+     values ($1, $4, $2, (select id from coupons where name = $3), '{secret}', clock_timestamp())`,
+    [id, options.events ?? eventTypes, options.couponName, options.url ?? 'https://shop.example/'],
   );
   return id;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The operator log: who created, changed or released what. It is written in the transaction of each change, and never changed. */
+/** The operator log: who created, changed, released or deleted what. It is written in the transaction of each change, and never changed. */
 
 /** The operations that are logged. */
 export const operatorActions = [
@@ -9,6 +9,9 @@ export const operatorActions = [
   'unarchive_coupon',
   'add_stock',
   'release_claim',
+  'create_webhook',
+  'delete_webhook',
+  'rotate_webhook_secret',
 ] as const;
 
 /**
@@ -58,15 +61,28 @@ export type LoggedClaim = {
   final?: boolean;
 };
 
-/** One logged change, of a coupon, or of a claim for `release_claim`. `before` is null for a creation. */
+/** What the log records of a webhook, with the names of the API. */
+export type LoggedWebhook = {
+  webhook_id: string;
+  url: string;
+  events: string[];
+  /** How many secrets sign its deliveries. */
+  secret_count: number;
+};
+
+/** What an entry shows of its subject: a claim for `release_claim`, a webhook for the changes of one, else the coupon. */
+export type LoggedSubject = LoggedCoupon | LoggedClaim | LoggedWebhook;
+
+/** One logged change. `before` is null for a creation, `after` for a deletion. */
 export type OperatorLogEntry = {
   id: string;
   at: string;
   actor: Actor;
   action: (typeof operatorActions)[number];
-  couponName: string;
-  before: LoggedCoupon | LoggedClaim | null;
-  after: LoggedCoupon | LoggedClaim;
+  /** Null for a webhook that gets the events of all coupons. */
+  couponName: string | null;
+  before: LoggedSubject | null;
+  after: LoggedSubject | null;
   reason: string | null;
   requestId: string | null;
 };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { DeliveryState, Event, EventPlace, Webhook } from './webhook.ts';
+import type { EventType } from '../events/ports.ts';
+import type { ActedBy } from '../operator-log/operator-log.ts';
+import type { Secret } from '../secret.ts';
+import type { Delivery, DeliveryState, Event, EventPlace, Webhook } from './webhook.ts';
 
 /** What a delivery of one webhook needs, and the right to store results: a later process has a higher epoch. */
 export type DeliverySession = {
@@ -71,7 +74,63 @@ export type DeliveryJobs = {
   ensure(webhookIds: readonly string[]): Promise<void>;
 };
 
-/** Where webhooks are stored. Rejects with an `AppError` as the other stores do. */
+/** A webhook to store. */
+export type NewWebhook = {
+  webhookId: string;
+  url: string;
+  events: readonly EventType[];
+  couponName: string | null;
+  secret: Secret;
+  idempotencyKey: string | undefined;
+  webhooksMax: number;
+};
+
+/** The position of a delivery in a list: the time of its event in microseconds since 1970, and its place. */
+export type DeliveryPosition = EventPlace & { microseconds: string };
+
+/** Which deliveries a page has. `before`: undefined for the first page. */
+export type DeliveryQuery = { before: DeliveryPosition | undefined; limit: number };
+
+/** A page of deliveries. `next` is where the next page begins; undefined after the last one. */
+export type DeliveryPage = { deliveries: Delivery[]; next: DeliveryPosition | undefined };
+
+/** Where a slice of deliveries ends: after the event at this place, which happened at this time, RFC 3339. */
+export type DeliveryMark = EventPlace & { at: string };
+
+/**
+ * Where webhooks are stored. A write but those of deliveries also writes the operator log, in one transaction. An id may be
+ * any text; one that is no webhook is not found. Rejects with an `AppError` that states its effect.
+ */
 export type WebhookStore = {
+  create(
+    webhook: NewWebhook,
+    by: ActedBy,
+  ): Promise<
+    | { webhook: Webhook; replayed: boolean }
+    | 'coupon_not_found'
+    | 'idempotency_key_reused'
+    | 'too_many'
+  >;
+  /** All, in order of their creation. */
   list(): Promise<Webhook[]>;
+  /** With its secrets, the newest first. Undefined: there is none. */
+  read(webhookId: string): Promise<{ webhook: Webhook; secrets: Secret[] } | undefined>;
+  /** Its deliveries stay. False: there is none. */
+  delete(webhookId: string, by: ActedBy): Promise<boolean>;
+  /** Deletes a slice of the deliveries of a deleted webhook, and says how many. */
+  deleteDeliveries(webhookId: string): Promise<number>;
+  /** The one before goes on signing, an older one does not. Undefined: there is no such webhook. */
+  rotateSecret(webhookId: string, secret: Secret, by: ActedBy): Promise<Webhook | undefined>;
+  /** The newest event first. Undefined: there is no such webhook. */
+  listDeliveries(webhookId: string, query: DeliveryQuery): Promise<DeliveryPage | undefined>;
+  /** Makes a delivery due now. False: an active webhook with such a delivery does not exist. */
+  redeliverEvent(webhookId: string, place: EventPlace): Promise<boolean>;
+  /**
+   * Makes the next deliveries due now: of events after a place and before a time. Undefined: there are none, or there is no
+   * such active webhook.
+   */
+  redeliverEvents(
+    webhookId: string,
+    events: { after: DeliveryMark; until: string },
+  ): Promise<{ count: number; last: DeliveryMark } | undefined>;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Claim } from '../claims/claim.ts';
 import type { CouponState } from '../coupons/coupon.ts';
+import { AppError } from '../errors.ts';
 import type { EventType } from '../events/ports.ts';
 
 /** A receiver of events. */
@@ -43,7 +44,10 @@ export type DeliveryState = 'pending' | 'delivered' | 'given_up';
 export type Delivery = {
   eventId: string;
   type: EventType;
+  /** When the change was decided. */
+  at: string;
   state: DeliveryState;
+  /** Since it was last asked for. */
   attempts: number;
   /** The HTTP status of the last attempt; null where no response arrived, or before the first. */
   lastStatus: number | null;
@@ -53,3 +57,11 @@ export type Delivery = {
   /** When it is sent next; null once it is not pending. */
   nextAttemptAt: string | null;
 };
+
+/** How many webhooks can exist. Each one adds to the work of the relay. */
+export const webhooksMax = 100;
+
+/** The fault for an id that is no webhook. */
+export function webhookNotFound(): AppError {
+  return new AppError('webhook_not_found', { detail: 'there is no webhook with this id' });
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { describeEvents } from './describe-events.ts';
 import type { HttpApp } from './http-app.ts';
 
 /** Generates OpenAPI from the routes that are added after this. */
@@ -19,8 +20,11 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         { name: 'coupons', description: 'Create, read and change coupons' },
         { name: 'claims', description: 'Claim a unit, and read claims' },
         { name: 'operators', description: 'What operators did' },
+        { name: 'webhooks', description: 'Send events to other programs' },
+        { name: 'events', description: 'What the receiver of a webhook gets' },
         { name: 'health', description: 'Health and metrics' },
       ],
+      webhooks: describeEvents(),
       // One of the two: a key is required only where the service has one.
       security: [{}, { key: [] }],
       components: {

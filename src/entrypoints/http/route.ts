@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Health } from '../../core/health.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
-import type { UseCases } from '../../core/use-cases.ts';
+import type { UseCases, WebhookUseCases } from '../../core/use-cases.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
 
@@ -22,20 +22,21 @@ export type HealthFacts = {
 };
 
 /** The use cases behind the routes, and what the server reports to. */
-export type HttpDependencies = UseCases & {
-  /** The health at this moment. Never rejects. */
-  checkHealth(): Promise<Health>;
-  healthFacts: HealthFacts;
-  /** The metrics in the Prometheus text format. */
-  metricsText(): Promise<{ contentType: string; text: string }>;
-  /** The media type of that text. */
-  metricsType: string;
-  /** Counts a call other than a claim, by its `operationId`. */
-  callAnswered(call: { operation: string; status: number; seconds: number }): void;
-  log: HttpLog;
-  /** Undefined: requests are not traced. */
-  traceRequest?: TraceRequest | undefined;
-};
+export type HttpDependencies = UseCases &
+  WebhookUseCases & {
+    /** The health at this moment. Never rejects. */
+    checkHealth(): Promise<Health>;
+    healthFacts: HealthFacts;
+    /** The metrics in the Prometheus text format. */
+    metricsText(): Promise<{ contentType: string; text: string }>;
+    /** The media type of that text. */
+    metricsType: string;
+    /** Counts a call other than a claim, by its `operationId`. */
+    callAnswered(call: { operation: string; status: number; seconds: number }): void;
+    log: HttpLog;
+    /** Undefined: requests are not traced. */
+    traceRequest?: TraceRequest | undefined;
+  };
 
 /** Adds one route, or a few that belong together, to the server. `config.access` says who may call it. */
 export type Route = (

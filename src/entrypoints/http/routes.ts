@@ -5,14 +5,21 @@ import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
+import { createWebhookRoute } from './routes/create-webhook.ts';
+import { deleteWebhookRoute } from './routes/delete-webhook.ts';
 import { findClaimRoute } from './routes/find-claim.ts';
 import { healthRoute } from './routes/health.ts';
 import { listClaimsRoute } from './routes/list-claims.ts';
 import { listCouponsRoute } from './routes/list-coupons.ts';
 import { listOperatorLogRoute } from './routes/list-operator-log.ts';
 import { listUserClaimsRoute } from './routes/list-user-claims.ts';
+import { listWebhookDeliveriesRoute } from './routes/list-webhook-deliveries.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
+import { readWebhooksRoute } from './routes/read-webhooks.ts';
+import { redeliverEventsRoute } from './routes/redeliver-events.ts';
+import { rotateWebhookSecretRoute } from './routes/rotate-webhook-secret.ts';
+import { testWebhookRoute } from './routes/test-webhook.ts';
 
 /** Every route of the API, in the order of `openapi.json`. A new route is a file in `routes/` and a line here. */
 export const routes: readonly Route[] = [
@@ -27,6 +34,13 @@ export const routes: readonly Route[] = [
   changeClaimRoute,
   listUserClaimsRoute,
   listOperatorLogRoute,
+  createWebhookRoute,
+  readWebhooksRoute,
+  deleteWebhookRoute,
+  rotateWebhookSecretRoute,
+  listWebhookDeliveriesRoute,
+  redeliverEventsRoute,
+  testWebhookRoute,
   healthRoute,
   metricsRoute,
 ];

@@ -73,6 +73,16 @@ const dependencies: HttpDependencies = {
   },
   changeClaim: answers('change a claim', undefined),
   readOperatorLog: answers('read the operator log', { entries: [], next: undefined }),
+  readWebhooks: {
+    list: answers('list webhooks', []),
+    read: answers('read a webhook', { events: [] }),
+    listDeliveries: answers('list deliveries', { deliveries: [], next: undefined }),
+  },
+  ...{ createWebhook: answers('create a webhook', undefined) },
+  ...{ deleteWebhook: answers('delete a webhook', undefined) },
+  ...{ rotateWebhookSecret: answers('rotate a secret', undefined) },
+  ...{ redeliverEvents: answers('redeliver events', undefined) },
+  ...{ testWebhook: answers('test a webhook', undefined) },
   checkHealth: answers('check the health', { healthy: true, durability: 'local' }),
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
   metricsText: answers('collect the metrics', { contentType: 'text/plain', text: '' }),
@@ -121,6 +131,9 @@ const route = {
   claim: '/api/coupons/{name}/claims/{user_id}',
   userClaims: '/api/claims',
   operatorLog: '/api/operator-log',
+  webhooks: '/api/webhooks',
+  webhook: '/api/webhooks/{id}',
+  deliveries: '/api/webhooks/{id}/deliveries',
 };
 const cases: [path: string, accept: string | undefined, type: string, requested: string[]][] = [
   [route.coupons, undefined, json, []],
@@ -131,6 +144,9 @@ const cases: [path: string, accept: string | undefined, type: string, requested:
   [route.claim, undefined, json, ['find a claim']],
   [route.userClaims, undefined, json, []],
   [route.operatorLog, undefined, json, []],
+  [route.webhooks, undefined, json, []],
+  [route.webhook, undefined, json, ['read a webhook']],
+  [route.deliveries, undefined, json, ['read a webhook']],
   ['/health', undefined, json, ['check the health']],
   ['/api/health', undefined, json, ['check the health']],
   ['/readyz', undefined, json, ['check the health']],
@@ -143,7 +159,7 @@ const cases: [path: string, accept: string | undefined, type: string, requested:
 const pathOf = (template: string) =>
   template === route.userClaims
     ? `${template}?user_id=ada`
-    : template.replace('{name}', 'some').replace('{user_id}', 'ada');
+    : template.replace('{name}', 'some').replace('{user_id}', 'ada').replace('{id}', 'some');
 
 describe('HEAD', () => {
   it.each(cases)(

@@ -26,6 +26,9 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['change_released', 'reclaim_expired', 'release_rows', 'record_batch', 'needs_announcement'],
   ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],
   ...['claim_state', 'claim_in_json', 'time_in_json', 'positions_given', 'units_returned'],
+  ...['sale_state', 'begin_event_cursors', 'record_sale_state', 'relay_ledger'],
+  ...['due_deliveries', 'view_event', 'record_deliveries'],
+  ...['webhook_in_log', 'create_webhook', 'delete_webhook', 'rotate_webhook_secret'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -79,6 +82,17 @@ const meanings: Record<string, ConstraintMeaning> = {
   stock_ledger_units_match_kind: { rule: 'own' },
   stock_ledger_position_match_kind: { rule: 'own' },
   stock_ledger_changes_match_kind: { rule: 'own' },
+  webhooks_primary_key: { rule: 'own' },
+  webhooks_url_length: { field: 'url', message: 'must be a text of 1 to 2048 characters' },
+  webhooks_secrets_count: { rule: 'own' },
+  webhooks_one_per_key: { rule: 'own' },
+  event_cursors_primary_key: { rule: 'own' },
+  event_cursors_sale_state_known: { rule: 'own' },
+  event_relay_primary_key: { rule: 'own' },
+  event_relay_one_row: { rule: 'own' },
+  webhook_deliveries_primary_key: { rule: 'leftovers' },
+  webhook_deliveries_state_known: { rule: 'own' },
+  job_workers_primary_key: { rule: 'own' },
 };
 
 /** The meaning of every constraint of the migrations, by its name. */

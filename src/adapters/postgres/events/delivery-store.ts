@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { CouponState } from '../../../core/coupons/coupon.ts';
 import type { EventType } from '../../../core/events/ports.ts';
+import { eventIdOf } from '../../../core/webhooks/event-id.ts';
 import type { DeliveryStore } from '../../../core/webhooks/ports.ts';
 import type { DeliveryState, Event } from '../../../core/webhooks/webhook.ts';
 import { type ClaimTimes, toClaim, toMicroseconds } from '../claim-rows.ts';
@@ -34,7 +35,7 @@ type DueRow = ClaimTimes & {
 
 const stateCodes: Record<DeliveryState, string> = { pending: 'P', delivered: 'D', given_up: 'G' };
 
-/** Stores deliveries in PostgreSQL. Event ids begin with `evt_` and the installation, so that those of two never collide. */
+/** Stores deliveries in PostgreSQL. */
 export function postgresDeliveries(database: Database, installationId: string): DeliveryStore {
   return {
     async findDueWebhooks() {
@@ -80,7 +81,7 @@ function toEvent(installationId: string, row: DueRow): Event {
   const { coupon_id: couponId, seq, n, type, coupon_name: couponName } = row;
   return {
     ...{ couponId, seq, n, type, at: toMicroseconds(row.at) },
-    eventId: `evt_${installationId.slice(0, 8)}_${couponId}_${seq}_${n}`,
+    eventId: eventIdOf(installationId, { couponId, seq, n }),
     data:
       row.claim_id === null
         ? {

@@ -22,7 +22,11 @@ alter table operator_log
       'create_coupon', 'change_coupon', 'archive_coupon', 'unarchive_coupon', 'add_stock', 'release_claim',
       'create_webhook', 'delete_webhook', 'rotate_webhook_secret'
     )
-  );
+  ),
+  -- A webhook may be for the events of all coupons.
+  alter column coupon_name drop not null,
+  -- Null after a deletion.
+  alter column after drop not null;
 
 insert into duties (name) values ('event_relay');
 
@@ -44,9 +48,8 @@ create table webhooks (
   failures_in_a_row integer not null default 0,
   -- Rises with each process that delivers to it. A result under an older epoch is not stored.
   epoch bigint not null default 0,
-  idempotency_key text collate "C" constraint webhooks_one_per_key unique,
-  -- SHA-256 of what the key was first used with.
-  request_hash bytea
+  -- What was asked for under this key stays in url, events and coupon_id, which never change.
+  idempotency_key text collate "C" constraint webhooks_one_per_key unique
 );
 
 -- How far the ledger of a coupon has become events. sale_state: the last of 'opened' and 'closed' in its ledger, or what the
@@ -85,6 +88,8 @@ create table webhook_deliveries (
   -- While pending: when it is sent next.
   due_at timestamptz not null,
   recorded_at timestamptz not null,
+  -- When an operator last asked for it to be sent again.
+  requested_at timestamptz,
   last_attempt_at timestamptz,
   -- The HTTP status of the last attempt; null where none arrived.
   last_status integer,
@@ -95,6 +100,8 @@ alter table webhook_deliveries alter column webhook_id set (n_distinct = 1);
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, due_at, coupon_id, seq, n) where state = 'P';
 create index webhook_deliveries_of_claim on webhook_deliveries (webhook_id, coupon_id, position, seq, n) where state = 'P';
 
+-- The ledger rows of one batch have one time, so many deliveries share an entry.
+create index webhook_deliveries_by_time on webhook_deliveries (webhook_id, recorded_at);
 create index webhook_deliveries_by_age on webhook_deliveries using brin (recorded_at);
 
 -- What a sale is at a moment for the relay; null where it has not opened yet. Paused is neither: a sale that is paused has
@@ -248,6 +255,113 @@ begin
     )
     select true, asked.id, (select count(*) = in_rows from slice s where s.coupon_id = asked.id)
     from unnest(in_coupon_ids) asked (id);
+end
+$$;
+
+-- ---- Webhooks -----------------------------------------------------------------------------------------------------------
+
+-- What the operator log records of a webhook: none of its secrets.
+create function webhook_in_log(in_webhook webhooks) returns jsonb
+language sql immutable as $$
+  select jsonb_build_object(
+    'webhook_id', in_webhook.id,
+    'url', in_webhook.url,
+    'events', in_webhook.events,
+    'secret_count', cardinality(in_webhook.secrets)
+  )
+$$;
+
+-- Creates a webhook once per idempotency key; the first one begins the relay. Every slice of the relay holds the row of its
+-- duty, and here it is locked: a slice that has not seen the webhook is committed before created_at. 'key_reused': the key
+-- stands for another request. 'too_many': there are in_webhooks_max already.
+create function create_webhook(
+  in_id uuid, in_url text, in_events text[], in_coupon_name text, in_secret text, in_idempotency_key text,
+  in_webhooks_max integer, in_actor text, in_request_id text
+) returns table (outcome text, webhook webhooks)
+language plpgsql
+set enable_seqscan = off
+as $$
+declare
+  moment timestamptz;
+  coupon bigint;
+begin
+  perform from duties d where d.name = 'event_relay' for update;
+  select c.id into coupon from coupons c where c.name = in_coupon_name;
+  select * into webhook from webhooks w where w.idempotency_key = in_idempotency_key;
+  if found then
+    outcome := case
+      when webhook.url = in_url and webhook.events = in_events and webhook.coupon_id is not distinct from coupon
+        and (coupon is null) = (in_coupon_name is null)
+      then 'replayed'
+      else 'key_reused'
+    end;
+    if current_setting('synchronous_standby_names') <> '' then
+      -- Both answers rest on a row of another transaction. They are sent only when the standby has that row as well.
+      perform pg_logical_emit_message(true, 'firstcome', '');
+    end if;
+  elsif coupon is null and in_coupon_name is not null then
+    outcome := 'coupon_not_found';
+  elsif (select count(*) from webhooks) >= in_webhooks_max then
+    outcome := 'too_many';
+  else
+    outcome := 'created';
+    moment := clock_timestamp();
+    insert into event_relay (started_at) values (moment) on conflict do nothing;
+    insert into webhooks (id, url, events, coupon_id, secrets, created_at, idempotency_key)
+    values (in_id, in_url, in_events, coupon, array[in_secret], moment, in_idempotency_key)
+    returning * into webhook;
+    insert into operator_log (at, actor, action, coupon_name, after, request_id)
+    values (moment, in_actor, 'create_webhook', in_coupon_name, webhook_in_log(webhook), in_request_id);
+  end if;
+  return next;
+end
+$$;
+
+-- Deletes a webhook; the last one ends the relay. False: there is none. The lock is that of create_webhook: no slice of the
+-- relay adds a delivery afterwards. Its deliveries stay, and nothing reads them.
+create function delete_webhook(in_id uuid, in_actor text, in_request_id text) returns boolean
+language plpgsql
+set enable_seqscan = off
+as $$
+declare
+  webhook webhooks%rowtype;
+begin
+  perform from duties d where d.name = 'event_relay' for update;
+  delete from webhooks w where w.id = in_id returning * into webhook;
+  if not found then
+    return false;
+  end if;
+  delete from event_relay where not exists (select from webhooks);
+  insert into operator_log (at, actor, action, coupon_name, before, request_id)
+  values (
+    clock_timestamp(), in_actor, 'delete_webhook', (select c.name from coupons c where c.id = webhook.coupon_id),
+    webhook_in_log(webhook), in_request_id
+  );
+  return true;
+end
+$$;
+
+-- Puts a new secret before the newest one, which goes on signing; an older one ends. Returns no row if there is no such webhook.
+create function rotate_webhook_secret(in_id uuid, in_secret text, in_actor text, in_request_id text) returns setof webhooks
+language plpgsql
+set enable_seqscan = off
+as $$
+declare
+  webhook webhooks%rowtype;
+  logged_before jsonb;
+begin
+  select * into webhook from webhooks w where w.id = in_id for update;
+  if not found then
+    return;
+  end if;
+  logged_before := webhook_in_log(webhook);
+  update webhooks w set secrets = in_secret || w.secrets[1:1] where w.id = in_id returning * into webhook;
+  insert into operator_log (at, actor, action, coupon_name, before, after, request_id)
+  values (
+    clock_timestamp(), in_actor, 'rotate_webhook_secret', (select c.name from coupons c where c.id = webhook.coupon_id),
+    logged_before, webhook_in_log(webhook), in_request_id
+  );
+  return next webhook;
 end
 $$;
 

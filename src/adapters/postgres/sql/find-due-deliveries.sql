@@ -1,7 +1,9 @@
--- Reads the next due deliveries of the webhook $1, at most $2, each with its event.
+-- Reads the next due deliveries of the webhook $1, at most $2, each with its event. recorded_at: of the event, or when an
+-- operator has asked for it again; attempts end 24 hours later.
 -- Locks: the deliveries that are put off, because an earlier event of their claim is pending.
 -- Indexes: webhook_deliveries_due, webhook_deliveries_of_claim, coupons_primary_key, stock_ledger_primary_key,
 -- claims_one_per_position, released_claims_primary_key.
-select due.coupon_id::text, due.seq::text, due.n, due.attempts, due.recorded_at, event.*
+select due.coupon_id::text, due.seq::text, due.n, due.attempts, greatest(due.recorded_at, due.requested_at) as recorded_at,
+  event.*
 from due_deliveries($1::uuid, $2::integer) due
 cross join lateral view_event(due.coupon_id, due.seq, due.n, due.type, due.position) event

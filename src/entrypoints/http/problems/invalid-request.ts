@@ -37,10 +37,12 @@ const insteadOf: Record<string, Record<string, string>> = {
     idempotency_key: asHeader,
   },
   redeemClaim: { idempotency_key: asHeader },
+  createWebhook: { idempotency_key: asHeader },
   listCoupons: asCursor,
   listClaims: asCursor,
   listUserClaims: asCursor,
   listOperatorLog: asCursor,
+  listWebhookDeliveries: asCursor,
 };
 
 /** The fault for a request of which one part breaks its schema. Names each field once. */

@@ -47,7 +47,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'forbidden',
     effect: 'none',
     meaning:
-      'The key is valid, but not for this call: only the admin key may change coupons, release confirmed claims and make ' +
+      'The key is valid, but not for this call: only the admin key may change coupons and webhooks, release confirmed claims and make ' +
       'a release final; the viewer key only reads; the claim key only claims, reads single claims, confirms, redeems, ' +
       'and releases what is reserved.',
   },
@@ -82,6 +82,13 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     meaning:
       'The user holds no claim of this coupon. `last_claim` is the last one that was released, if there is one.',
+  },
+  webhook_not_found: {
+    status: 404,
+    title: 'Webhook not found',
+    error: 'webhook not found',
+    effect: 'none',
+    meaning: 'There is no webhook with this id.',
   },
   route_not_found: {
     status: 404,
@@ -211,8 +218,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'idempotency key reused',
     effect: 'none',
     meaning:
-      'This `Idempotency-Key` was used to add another number of units to this coupon. Nothing changed. Send the first ' +
-      'number to get the first response again, or use a new key.',
+      'This `Idempotency-Key` was used to add another number of units to this coupon, or to create another webhook. Nothing ' +
+      'changed. Send the first body to get the first response again, or use a new key.',
   },
   rate_limited: {
     status: 429,

@@ -27,7 +27,7 @@ export function readJsonBodies(app: FastifyInstance): void {
       const fault = encodingFault(request);
       if (fault !== undefined) return done(fault);
       if (!isUtf8(body)) return done(invalidBody('must be UTF-8'));
-      if (body.length === 0 && isEveryMemberOptional(request)) return done(null, {});
+      if (body.length === 0 && mayBeAbsent(request)) return done(null, {});
       const text = body.toString('utf8');
       parseJson(request, text, (error, value) => {
         done(error ?? faultOf(text, value), value);
@@ -45,10 +45,10 @@ export function treatBodyAsJson(request: FastifyRequest): void {
   request.raw.headers['content-type'] = request.is404 ? 'text/plain' : 'application/json';
 }
 
-/** Whether an absent body may count as an empty object. */
-function isEveryMemberOptional(request: FastifyRequest): boolean {
+/** Whether an absent body may count as an empty object: the call has none, or all its members are optional. */
+function mayBeAbsent(request: FastifyRequest): boolean {
   const body = request.routeOptions.schema?.body as { required?: string[] } | undefined;
-  return body !== undefined && (body.required ?? []).length === 0;
+  return (body?.required ?? []).length === 0;
 }
 
 /** The fault of a body whose head says that it is compressed. */

@@ -56,6 +56,16 @@ const LoggedClaim = Type.Object(
   },
   { description: 'With `release_claim`.' },
 );
+const LoggedWebhook = Type.Object(
+  {
+    webhook_id: Type.String({ format: 'uuid' }),
+    url: Type.String(),
+    events: Type.Array(Type.String()),
+    secret_count: Type.Integer({ description: 'How many secrets sign its deliveries.' }),
+  },
+  { description: 'With the changes of a webhook.' },
+);
+const Subject = Type.Union([LoggedCoupon, LoggedClaim, LoggedWebhook, Type.Null()]);
 const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
 const Entry = Type.Object({
@@ -65,9 +75,12 @@ const Entry = Type.Object({
     description: 'Which key the call had. `anonymous`: none, where none is needed.',
   }),
   action: Type.Enum([...operatorActions]),
-  coupon_name: Type.String(),
-  before: Type.Union([LoggedCoupon, LoggedClaim, Type.Null()]),
-  after: Type.Union([LoggedCoupon, LoggedClaim]),
+  coupon_name: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    description: 'null: a webhook for the events of all coupons.',
+  }),
+  before: Subject,
+  after: Subject,
   reason: TextOrNull,
   request_id: TextOrNull,
 });

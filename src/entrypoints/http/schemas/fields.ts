@@ -3,6 +3,7 @@
 import { type TProperties, Type } from 'typebox';
 import { claimStates } from '../../../core/claims/claim.ts';
 import { amountMax, couponStates } from '../../../core/coupons/coupon.ts';
+import { eventTypes } from '../../../core/events/ports.ts';
 import {
   claimsPerUserRule,
   descriptionRule,
@@ -47,6 +48,11 @@ export const allowedIn: Record<string, string> = {
   reason:
     'must be a text of 1 to 255 characters without control characters, and not expired or saga',
   final: 'must be true or false',
+  url: 'must be a URL of 1 to 2048 characters without spaces and control characters',
+  events: `must be a list of different ones of ${eventTypes.join(', ')}`,
+  event_id: 'must be the id of an event',
+  since: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z',
+  until: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
 };

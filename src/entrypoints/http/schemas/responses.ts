@@ -14,6 +14,7 @@ import {
   Title,
   WindowTime,
 } from './fields.ts';
+import { DeliveryBody, WebhookBody, WebhookWithSecretBody } from './webhooks.ts';
 
 const couponFields = {
   name: Type.String(),
@@ -121,7 +122,15 @@ export const ProblemSchema = Type.Object(
 );
 
 /** The schemas that other schemas refer to by `$id`. */
-export const sharedSchemas = [CouponSummaryBody, CouponBody, ClaimBody, ProblemSchema];
+export const sharedSchemas = [
+  CouponSummaryBody,
+  CouponBody,
+  ClaimBody,
+  WebhookBody,
+  WebhookWithSecretBody,
+  DeliveryBody,
+  ProblemSchema,
+];
 
 /** A reference to a shared schema, with its type. */
 export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {

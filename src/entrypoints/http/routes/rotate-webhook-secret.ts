@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Route } from '../route.ts';
+import { NoQuery, onlyObject } from '../schemas/fields.ts';
+import { problemResponses, ref } from '../schemas/responses.ts';
+import { toWebhookBody, WebhookParams, WebhookWithSecretBody } from '../schemas/webhooks.ts';
+
+/** `POST /api/webhooks/{id}/rotate-secret`: gives a webhook a new secret beside the last one. */
+export const rotateWebhookSecretRoute: Route = (app, { rotateWebhookSecret, access, log }) => {
+  app.post(
+    '/api/webhooks/:id/rotate-secret',
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'rotateWebhookSecret',
+        tags: ['webhooks'],
+        summary: 'Give a webhook a new secret',
+        description:
+          '`secret` is shown only now. The secret before it goes on signing beside it, until the next rotation: change the ' +
+          'receiver in between. The body may be absent.',
+        params: WebhookParams,
+        querystring: NoQuery,
+        body: onlyObject({}),
+        response: {
+          200: ref(WebhookWithSecretBody),
+          ...problemResponses(400, 401, 403, 404, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const { webhook, secret } = await rotateWebhookSecret(id, {
+        actor: access.actorOf(request),
+        requestId: request.id,
+      });
+      log.info({ requestId: request.id, webhook: id }, 'webhook secret rotated');
+      return {
+        message: 'webhook secret rotated',
+        ...toWebhookBody(webhook),
+        secret: secret.reveal(),
+      };
+    },
+  );
+};
