@@ -47,7 +47,7 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   await utils.migrate();
   const runner: Runner = await run({
     ...{ ...shared, events, concurrency, pollInterval: pollMs },
-    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs, crontab: '' },
+    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs, parsedCronItems: [] },
     taskList: {
       async [task](payload, { abortSignal }) {
         const { subject } = payload as { subject: string };
@@ -70,6 +70,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     unlock: (ids) => utils.forceUnlockWorkers([...ids]),
     async close() {
       await runner.stop();
+      // A job that was taken while the runner stopped would stay locked.
+      await utils.forceUnlockWorkers(workerIds);
       await utils.release();
     },
   };
