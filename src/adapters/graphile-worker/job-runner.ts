@@ -37,7 +37,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   const { pool, schema, task, concurrency, work, log } = options;
   const workerIds: string[] = [];
   const events: WorkerEvents = new EventEmitter();
-  events.on('worker:create', ({ worker }) => workerIds.push(worker.workerId));
+  // The library marks a job with the id of the pool, and not with that of a worker in it.
+  events.on('pool:create', ({ workerPool }) => workerIds.push(workerPool.id));
   const logger = new Logger(() => (level, message, meta) => {
     const isProblem = level === 'error' || level === 'warning';
     log(isProblem ? 'warn' : 'debug', { ...meta }, message);
