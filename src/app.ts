@@ -7,8 +7,6 @@ import { postgresRemainingStock } from './adapters/postgres/monitoring/remaining
 import type { MetricSources, PrometheusMetrics } from './adapters/prometheus/metric-sources.ts';
 import { metricsContentType, prometheusMetrics } from './adapters/prometheus/metrics.ts';
 import { systemClock } from './adapters/system/clock.ts';
-import { whyForbidden } from './adapters/webhooks/receiver-url.ts';
-import { createSendEvent } from './adapters/webhooks/send-event.ts';
 import { type CurrentKeys, currentKeys } from './app/api-keys.ts';
 import { type OpenDatabase, openDatabase, type StartOptions } from './app/database.ts';
 import { createDuties } from './app/duties.ts';
@@ -19,13 +17,15 @@ import { fewFilesWarning } from './app/open-files.ts';
 import { prepareDatabase } from './app/prepare-database.ts';
 import { openTracing, type ProcessTracing } from './app/tracing.ts';
 import { version } from './app/version.ts';
-import { createWebhooks } from './app/webhooks.ts';
+import { createWebhookUseCases } from './app/webhook-use-cases.ts';
+import { createWebhookDelivery, type WebhookDelivery } from './app/webhooks.ts';
 import { type Config, isLoopback } from './config.ts';
 import type { ClaimLanes } from './core/claims/claim-lanes.ts';
 import type { DutyRunner } from './core/duties/duty-runner.ts';
 import { AppError } from './core/errors.ts';
 import { drain } from './entrypoints/http/drain.ts';
 import { assertCanListen, listen } from './entrypoints/http/listen.ts';
+import { toEventBody } from './entrypoints/http/schemas/event-body.ts';
 import { createHttpServer, type HttpServer } from './entrypoints/http/server.ts';
 
 /** A running service. */
@@ -129,9 +129,10 @@ export async function startProcess(
     let stopByMs = 0;
     disposers.push(() => tracing.stop(Math.max(flushMsMin, stopByMs - systemClock.nowMs())));
     const composed = await composeProcess(config, log, { ...options, tracing }, disposers);
-    const { server, lanes, duties } = composed;
+    const { server, lanes, duties, webhooks } = composed;
     const url = await listen(server, config.http);
     duties.start();
+    webhooks.start();
     disposers.push(async () => {
       stopByMs = systemClock.nowMs() + config.shutdown.delayMs + config.shutdown.timeoutMs;
       const drained = drain(server, {
@@ -139,8 +140,8 @@ export async function startProcess(
         sleep: systemClock.sleep,
         finishClaims: (timeoutMs) => lanes.drain(timeoutMs),
       });
-      // At once, so that another node runs the duties during the drain.
-      await Promise.all([duties.stop(), drained]);
+      // At once, so that another node runs the duties and delivers events during the drain.
+      await Promise.all([duties.stop(), webhooks.stop(), drained]);
     });
     return { url };
   });
@@ -175,7 +176,12 @@ async function composeProcess(
   log: Logger,
   options: ProcessOptions & { tracing: ProcessTracing },
   disposers: Disposers,
-): Promise<{ server: HttpServer; lanes: ClaimLanes; duties: DutyRunner }> {
+): Promise<{
+  server: HttpServer;
+  lanes: ClaimLanes;
+  duties: DutyRunner;
+  webhooks: WebhookDelivery;
+}> {
   const installation = new InstallationWatch({
     identity: options.database.identity,
     warn: (event, message) => log.warn(event, message),
@@ -205,27 +211,21 @@ async function composeProcess(
     },
     disposers,
   );
+  const plainLog = {
+    error: (event: Record<string, unknown>, message: string) => log.error(event, message),
+    warn: (event: Record<string, unknown>, message: string) => log.warn(event, message),
+    info: (event: Record<string, unknown>, message: string) => log.info(event, message),
+    debug: (event: Record<string, unknown>, message: string) => log.debug(event, message),
+  };
+  const webhooks = createWebhookDelivery({
+    ...{ config, installation, forQueries, version, log: plainLog, toBody: toEventBody },
+    database: options.database,
+  });
   const duties = createDuties({
-    database: forQueries,
-    log: {
-      error: (event, message) => log.error(event, message),
-      warn: (event, message) => log.warn(event, message),
-      info: (event, message) => log.info(event, message),
-    },
+    ...{ database: forQueries, log: plainLog, relay: webhooks.relay },
     runsDuties: options.runsDuties,
     stockCheckIntervalMs: config.stockCheckIntervalMs,
   });
-  const receiverRules = { allowsHttp: false, allowed: [] };
-  const sender = createSendEvent({ rules: receiverRules, userAgent: `firstcome/${version}` });
-  disposers.push(async () => sender.close());
-  const webhooks = createWebhooks(
-    {
-      ...{ database: forQueries, installationId: options.database.identity },
-      whyForbidden: (url) => whyForbidden(url, receiverRules),
-      sendEvent: sender.send,
-    },
-    disposers,
-  );
   const remainingStock = postgresRemainingStock(forQueries);
   metrics.read({
     version,
@@ -244,7 +244,11 @@ async function composeProcess(
       ]),
   });
   const server = await createHttpServer(httpOptions(config, options.keys), {
-    ...{ ...useCases, ...webhooks },
+    ...useCases,
+    ...createWebhookUseCases({
+      ...{ database: forQueries, installationId: options.database.identity },
+      ...{ delivery: webhooks, disposers },
+    }),
     checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
     healthFacts: {
       version,
@@ -265,7 +269,7 @@ async function composeProcess(
         : undefined,
     },
   });
-  return { server, lanes, duties: duties.runner };
+  return { server, lanes, duties: duties.runner, webhooks };
 }
 
 /** The metrics of the whole service. Those of changing processes would look like counters that restart. */

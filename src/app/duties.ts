@@ -9,7 +9,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { nodeId } from '../adapters/system/node-id.ts';
 import { DutyRunner } from '../core/duties/duty-runner.ts';
 import { ExpirySweep } from '../core/duties/expiry-sweep.ts';
-import type { DutyLog } from '../core/duties/ports.ts';
+import type { Duty, DutyLog } from '../core/duties/ports.ts';
 import { StockCheck, type StockCheckLog } from '../core/stock/stock-check.ts';
 
 /** The duties of one process, not started yet. */
@@ -23,10 +23,12 @@ export function createDuties(options: {
   database: Database;
   log: DutyLog & StockCheckLog;
   runsDuties: boolean;
+  /** Undefined: the process delivers no events. */
+  relay?: Duty | undefined;
   /** 0: the process never checks the stock. */
   stockCheckIntervalMs: number;
 }): ProcessDuties {
-  const { database, log, runsDuties, stockCheckIntervalMs: intervalMs } = options;
+  const { database, log, runsDuties, relay, stockCheckIntervalMs: intervalMs } = options;
   const clock = systemClock;
   const stockCheck =
     runsDuties && intervalMs > 0
@@ -40,7 +42,9 @@ export function createDuties(options: {
     : undefined;
   const runner = new DutyRunner({
     leases: postgresDutyLeases(database, nodeId()),
-    duties: [stockCheck, expirySweep].filter((duty) => duty !== undefined),
+    duties: [stockCheck, expirySweep, runsDuties ? relay : undefined].filter(
+      (duty) => duty !== undefined,
+    ),
     ...{ clock, log },
   });
   return {

@@ -8,6 +8,7 @@ import { claimsGroup } from './groups/claims.ts';
 import { databaseGroup } from './groups/database.ts';
 import { httpGroup } from './groups/http.ts';
 import { operationGroup } from './groups/operation.ts';
+import { webhooksGroup } from './groups/webhooks.ts';
 import type { Setting } from './kinds.ts';
 import { type SettingGroup, settingsIn, type ValuesOf, type VariableOf } from './setting-tree.ts';
 
@@ -17,6 +18,7 @@ export const settingGroups: readonly SettingGroup[] = [
   accessGroup,
   databaseGroup,
   claimsGroup,
+  webhooksGroup,
   operationGroup,
 ];
 
@@ -26,6 +28,7 @@ export const settingTree = {
   ...accessGroup.settings,
   ...databaseGroup.settings,
   ...claimsGroup.settings,
+  ...webhooksGroup.settings,
   ...operationGroup.settings,
 };
 

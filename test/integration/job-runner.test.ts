@@ -21,12 +21,17 @@ afterEach(async () => {
 
 afterAll(() => database.drop());
 
-async function start(work: (subject: string, signal: AbortSignal) => Promise<void>) {
+async function start(
+  work: (subject: string, signal: AbortSignal) => Promise<void>,
+  concurrency = 2,
+) {
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pools.push(pool);
   const lines: string[] = [];
   const runner = await startJobRunner({
-    ...{ pool, work, schema: 'firstcome_jobs', task: 'deliver', concurrency: 2 },
+    ...{ pool, work, schema: 'firstcome_jobs', task: 'deliver', concurrency },
     log: (level, _, message) => {
       if (level === 'warn') lines.push(message);
     },
@@ -80,7 +85,7 @@ it('the work of a process that is gone runs elsewhere after its workers are unlo
   const gone = await start(async (_, signal) => {
     begun = true;
     await untilAborted(signal);
-  });
+  }, 1);
   await gone.runner.ensure(['a']);
   await waitFor('the work to begin', () => begun);
   const seen: string[] = [];

@@ -37,7 +37,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   const { pool, schema, task, concurrency, work, log } = options;
   const workerIds: string[] = [];
   const events: WorkerEvents = new EventEmitter();
-  events.on('worker:create', ({ worker }) => workerIds.push(worker.workerId));
+  // The library marks a job with the id of the pool, and not with that of a worker in it.
+  events.on('pool:create', ({ workerPool }) => workerIds.push(workerPool.id));
   const logger = new Logger(() => (level, message, meta) => {
     const isProblem = level === 'error' || level === 'warning';
     log(isProblem ? 'warn' : 'debug', { ...meta }, message);
@@ -47,7 +48,7 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   await utils.migrate();
   const runner: Runner = await run({
     ...{ ...shared, events, concurrency, pollInterval: pollMs },
-    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs, crontab: '' },
+    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs, parsedCronItems: [] },
     taskList: {
       async [task](payload, { abortSignal }) {
         const { subject } = payload as { subject: string };
@@ -70,6 +71,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     unlock: (ids) => utils.forceUnlockWorkers([...ids]),
     async close() {
       await runner.stop();
+      // A job that was taken while the runner stopped would stay locked.
+      await utils.forceUnlockWorkers(workerIds);
       await utils.release();
     },
   };

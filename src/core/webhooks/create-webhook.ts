@@ -31,12 +31,12 @@ export type CreateWebhook = (
 /** Creates webhooks in a store. `whyForbidden` says why events may not be sent to a URL. */
 export function createWebhookWith(parts: {
   store: Pick<WebhookStore, 'create'>;
-  whyForbidden(url: string): string | undefined;
+  whyForbidden(url: string): Promise<string | undefined>;
   newId(): string;
   newSecret(): Secret;
 }): CreateWebhook {
   return async ({ events, ...request }, by) => {
-    const message = parts.whyForbidden(request.url);
+    const message = await parts.whyForbidden(request.url);
     if (message !== undefined) throw invalidField({ field: 'url', message });
     const secret = parts.newSecret();
     const created = await parts.store.create(

@@ -38,6 +38,8 @@ export type ReceiverState = {
 
 /** Where deliveries are stored. */
 export type DeliveryStore = {
+  /** Whether there is a webhook. */
+  hasWebhooks(): Promise<boolean>;
   /** The webhooks that have something due now. */
   findDueWebhooks(): Promise<string[]>;
   /** Begins to deliver to a webhook, and ends the right of any earlier process. Undefined: it is gone, disabled, or waits. */

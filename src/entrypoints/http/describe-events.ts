@@ -2,7 +2,7 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { type EventType, eventTypes } from '../../core/events/ports.ts';
 import { samplePrefix } from '../../core/webhooks/sample-event.ts';
-import { CouponEventData } from './schemas/events.ts';
+import { CouponEventData } from './schemas/event-body.ts';
 
 type OpenApi = NonNullable<FastifyDynamicSwaggerOptions['openapi']>;
 type WebhooksOf<Document> = Document extends { webhooks?: infer Webhooks } ? Webhooks : never;

@@ -9,6 +9,7 @@ import type { Database } from '../database.ts';
 import { runForDuty } from '../duties/run-for-duty.ts';
 import { statement } from '../statements.ts';
 
+const hasWebhooks = statement('has-webhooks');
 const findDueWebhooks = statement('find-due-webhooks');
 const beginDelivery = statement('begin-delivery');
 const findDueDeliveries = statement('find-due-deliveries');
@@ -38,6 +39,11 @@ const stateCodes: Record<DeliveryState, string> = { pending: 'P', delivered: 'D'
 /** Stores deliveries in PostgreSQL. */
 export function postgresDeliveries(database: Database, installationId: string): DeliveryStore {
   return {
+    async hasWebhooks() {
+      const [row] = await runForDuty<{ has_webhooks: boolean }>(database, hasWebhooks, []);
+      return row?.has_webhooks === true;
+    },
+
     async findDueWebhooks() {
       const rows = await runForDuty<{ id: string }>(database, findDueWebhooks, []);
       return rows.map(({ id }) => id);

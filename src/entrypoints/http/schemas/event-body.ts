@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The bodies of events, as webhooks get them. */
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { couponStates } from '../../../core/coupons/coupon.ts';
 import type { Event } from '../../../core/webhooks/webhook.ts';
-import type { ClaimBody } from './responses.ts';
 import { toClaimBody } from './views.ts';
 
 /** What an event shows of a coupon. */
@@ -17,16 +15,12 @@ export const CouponEventData = Type.Object(
   { description: 'The coupon after this change.' },
 );
 
-type EventBody = {
-  id: string;
-  type: Event['type'];
-  timestamp: string;
-  data: Static<typeof ClaimBody> | Static<typeof CouponEventData>;
-};
-
-function toEventBody({ eventId, type, at, data }: Event): EventBody {
-  return {
-    ...{ id: eventId, type, timestamp: at },
+/** The body of an event as a receiver gets it. */
+export function toEventBody({ eventId, type, at, data }: Event): string {
+  return JSON.stringify({
+    id: eventId,
+    type,
+    timestamp: at,
     data:
       'claim' in data
         ? toClaimBody(data.claim)
@@ -36,10 +30,5 @@ function toEventBody({ eventId, type, at, data }: Event): EventBody {
             remaining_amount: data.remainingAmount,
             state: data.state,
           },
-  };
-}
-
-/** The body of an event as it is signed and sent. */
-export function eventText(event: Event): string {
-  return JSON.stringify(toEventBody(event));
+  });
 }
