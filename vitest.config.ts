@@ -65,6 +65,7 @@ const versionTests = [
   'test/integration/stock-check-changes.test.ts',
   'test/integration/stock-of-ended-claims.test.ts',
   'test/integration/void-mark.test.ts',
+  'test/integration/webhook-store.test.ts',
   'test/race/rolling-upgrade.test.ts',
   'test/simulation/**/*.test.ts',
 ];

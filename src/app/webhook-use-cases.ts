@@ -2,6 +2,7 @@
 /** Composes the use cases of webhooks. */
 import type { Database } from '../adapters/postgres/database.ts';
 import { postgresWebhookStore } from '../adapters/postgres/events/webhook-store.ts';
+import { systemClock } from '../adapters/system/clock.ts';
 import { newId } from '../adapters/system/ids.ts';
 import { newWebhookSecret } from '../adapters/system/webhook-secret.ts';
 import type { WebhookUseCases } from '../core/use-cases.ts';
@@ -30,9 +31,9 @@ export function createWebhookUseCases(options: {
   return {
     createWebhook: createWebhookWith({ store, whyForbidden, newId, newSecret: newWebhookSecret }),
     readWebhooks: readWebhooksWith(store),
-    deleteWebhook: deleteWebhookWith(store),
+    deleteWebhook: deleteWebhookWith({ store, clock: systemClock }),
     rotateWebhookSecret: rotateWebhookSecretWith({ store, newSecret: newWebhookSecret }),
-    redeliverEvents: redeliverEventsWith({ store, installationId }),
+    redeliverEvents: redeliverEventsWith({ store, installationId, clock: systemClock }),
     testWebhook: testWebhookWith({
       ...{ store, send, toBody: toEventBody, newId },
       // To the microsecond, as all other times.

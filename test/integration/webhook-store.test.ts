@@ -7,6 +7,7 @@ import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leas
 import { postgresDeliveries } from '../../src/adapters/postgres/events/delivery-store.ts';
 import { postgresEventRelay } from '../../src/adapters/postgres/events/event-relay-store.ts';
 import { postgresWebhookStore } from '../../src/adapters/postgres/events/webhook-store.ts';
+import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import { newWebhookSecret } from '../../src/adapters/system/webhook-secret.ts';
 import { eventTypes } from '../../src/core/events/ports.ts';
@@ -133,7 +134,7 @@ it('all events of a period become due, however many there are, and no other', as
   const [webhook, other] = [await create(), await create()];
   await plantDelivered(webhook.webhookId, 13_000);
   await plantDelivered(other.webhookId, 10);
-  const redeliver = redeliverEventsWith({ store, installationId });
+  const redeliver = redeliverEventsWith({ store, installationId, clock: systemClock });
   const period = { since: '2030-01-01T00:00:01.000000Z', until: '2030-01-01T03:20:01+00:00' };
   expect(await redeliver(webhook.webhookId, period)).toBe(12_000);
   const pending = await database.query(
@@ -149,7 +150,7 @@ it('all deliveries of a deleted webhook are deleted, however many there are, and
   const [webhook, other] = [await create(), await create()];
   await plantDelivered(webhook.webhookId, 13_000);
   await plantDelivered(other.webhookId, 10);
-  await deleteWebhookWith(store)(webhook.webhookId, byTest);
+  await deleteWebhookWith({ store, clock: systemClock })(webhook.webhookId, byTest);
   const left = await database.query(
     'select webhook_id, count(*)::integer from webhook_deliveries group by webhook_id',
   );
@@ -166,7 +167,7 @@ it('an event that is asked for again has 24 hours from then, and one that is not
   );
   const page = await store.listDeliveries(webhookId, { before: undefined, limit: 10 });
   const ada = page?.deliveries.at(-1);
-  const redeliver = redeliverEventsWith({ store, installationId });
+  const redeliver = redeliverEventsWith({ store, installationId, clock: systemClock });
   expect(await redeliver(webhookId, { eventId: ada?.eventId ?? '' })).toBe(1);
   const deliveries = postgresDeliveries(connections, installationId);
   const session = await deliveries.begin(webhookId);

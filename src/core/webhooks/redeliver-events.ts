@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../clock.ts';
 import { invalidField } from '../coupons/invalid-field.ts';
 import { placeOf } from './event-id.ts';
+import { inSlices } from './in-slices.ts';
 import type { DeliveryMark, WebhookStore } from './ports.ts';
 import { webhookNotFound } from './webhook.ts';
 
@@ -18,8 +20,9 @@ export type RedeliverEvents = (webhookId: string, events: EventsToRedeliver) => 
 export function redeliverEventsWith(parts: {
   store: Pick<WebhookStore, 'read' | 'redeliverEvent' | 'redeliverEvents'>;
   installationId: string;
+  clock: Pick<Clock, 'nowMs' | 'sleep'>;
 }): RedeliverEvents {
-  const { store, installationId } = parts;
+  const { store, installationId, clock } = parts;
   return async (webhookId, events) => {
     const found = await store.read(webhookId);
     if (found === undefined) throw webhookNotFound();
@@ -34,12 +37,14 @@ export function redeliverEventsWith(parts: {
     }
     let count = 0;
     let after: DeliveryMark = { at: events.since, couponId: '0', seq: '0', n: 0 };
-    for (;;) {
+    await inSlices(clock, async () => {
       const slice = await store.redeliverEvents(webhookId, { after, until: events.until });
-      if (slice === undefined) return count;
+      if (slice === undefined) return 'end';
       count += slice.count;
       after = slice.last;
-    }
+      return 'more';
+    });
+    return count;
   };
 }
 

@@ -14,8 +14,8 @@ const deleteWebhookDeliveries = statement('delete-webhook-deliveries');
 const redeliverEvent = statement('redeliver-event');
 const redeliverEvents = statement('redeliver-events');
 
-// Some ten milliseconds of the database's time.
-const sliceRows = 5_000;
+// Some tens of milliseconds of the database's time.
+const sliceRows = 2_000;
 
 const afterAll: DeliveryPosition = { microseconds: '9'.repeat(18), couponId: '0', seq: '0', n: 0 };
 

@@ -2,7 +2,15 @@
 -- Locks: the deliveries. Index: webhook_deliveries_primary_key.
 with deleted as (
   delete from webhook_deliveries
-  where ctid = any (array(select d.ctid from webhook_deliveries d where d.webhook_id = $1::uuid limit $2::integer))
+  where ctid = any (
+    array(
+      select d.ctid from webhook_deliveries d
+      where d.webhook_id = $1::uuid
+      -- The order of the index: a table full of deliveries of other webhooks is not scanned.
+      order by d.coupon_id, d.seq, d.n
+      limit $2::integer
+    )
+  )
   returning 1
 )
 select count(*)::integer as deleted from deleted
