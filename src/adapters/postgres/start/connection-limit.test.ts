@@ -43,7 +43,7 @@ describe('compareConnections', () => {
     const withEvents = { ...wanted, jobConnections: 4 };
     expect(compareConnections(withEvents, limit(32, 32))).toBeUndefined();
     expect(() => compareConnections(withEvents, limit(31, 31))).toThrow(
-      '(2 processes, each 8 for claims, 4 for queries and 4 for events)',
+      '(2 processes, each 8 for claims, 4 for queries, 4 for events)',
     );
   });
 

@@ -56,7 +56,7 @@ export function compareConnections(
   ];
   const sizes =
     `${processes} ${processes === 1 ? 'process' : 'processes'}, ` +
-    `each ${kinds.slice(0, -1).join(', ')} and ${kinds.at(-1)}`;
+    `each ${kinds.join(kinds.length > 2 ? ', ' : ' and ')}`;
   if (wanted > max) {
     // Each line fits into 80 columns behind the program's name.
     throw new StartError(
