@@ -40,8 +40,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   // The library marks a job with the id of the pool, and not with that of a worker in it.
   events.on('pool:create', ({ workerPool }) => workerIds.push(workerPool.id));
   const logger = new Logger(() => (level, message, meta) => {
-    const isProblem = level === 'error' || level === 'warning';
-    log(isProblem ? 'warn' : 'debug', { ...meta }, message);
+    // Its warnings are advice to programmers.
+    log(level === 'error' ? 'warn' : 'debug', { ...meta }, message);
   });
   const shared = { pgPool: pool, schema, logger };
   const utils = await makeWorkerUtils(shared);

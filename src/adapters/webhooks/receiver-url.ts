@@ -22,7 +22,22 @@ export function hostOf({ hostname }: URL): string {
 
 /** Whether an operator has named this receiver, so that its address is not checked. */
 export function isNamed(url: URL, { allowed }: ReceiverRules): boolean {
-  return allowed.includes(`${url.hostname}:${portOf(url)}`);
+  // `*` is a valid host of a URL.
+  return url.hostname !== '*' && allowed.includes(`${url.hostname}:${portOf(url)}`);
+}
+
+/** `localhost` and all names in it, which are names of this machine (RFC 6761, 6.3). */
+const isLocalName = (host: string) => /(?:^|\.)localhost\.?$/.test(host);
+
+// `URL.canParse` of Node 20 refuses letters such as ü once it is compiled.
+function parse(text: string): URL | undefined {
+  // `new URL` accepts these, but other programs read another host.
+  if (/[\\\s]/.test(text)) return undefined;
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -30,8 +45,8 @@ export function isNamed(url: URL, { allowed }: ReceiverRules): boolean {
  * when it is called. `new URL` has brought each spelling of an IPv4 address into its usual one (WHATWG URL, 3.5).
  */
 export function whyForbidden(text: string, rules: ReceiverRules): string | undefined {
-  if (!URL.canParse(text)) return 'must be a URL';
-  const url = new URL(text);
+  const url = parse(text);
+  if (url === undefined) return 'must be a URL';
   const schemes = rules.allowsHttp ? ['https:', 'http:'] : ['https:'];
   if (!schemes.includes(url.protocol)) {
     return rules.allowsHttp ? 'must begin with https:// or http://' : 'must begin with https://';
@@ -44,6 +59,8 @@ export function whyForbidden(text: string, rules: ReceiverRules): string | undef
     return `must have a port that the service allows, and ${port} is none; see WEBHOOK_ALLOWED_RECEIVERS`;
   }
   const host = hostOf(url);
-  if (isIP(host) !== 0 && !isPublicAddress(host)) return 'must have a public address';
+  if (isLocalName(host) || (isIP(host) !== 0 && !isPublicAddress(host))) {
+    return 'must have a public address';
+  }
   return undefined;
 }

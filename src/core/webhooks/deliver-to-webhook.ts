@@ -45,32 +45,37 @@ export async function deliverToWebhook(
   if (session === undefined) return;
   const { failuresInARow } = session;
   let receiver: ReceiverState = { failuresInARow, waitsMs: 0, disabledReason: undefined };
-  const beganMs = clock.nowMs();
-  while (!signal.aborted && clock.nowMs() - beganMs < turnMs) {
+  const endMs = clock.nowMs() + turnMs;
+  const isOver = () => signal.aborted || clock.nowMs() >= endMs;
+  while (!isOver()) {
     // A receiver that has failed is tried with one event.
     const due = await store.findDue(session, receiver.failuresInARow > 0 ? 1 : pageSize);
     if (due.length === 0) return;
-    const page = await sendPage(options, session, receiver, due, signal);
+    const page = await sendPage(options, { session, receiver, due, isOver, signal });
     receiver = page.receiver;
     if (!(await store.record(session, page.results, receiver))) return;
     if (receiver.waitsMs > 0 || receiver.disabledReason !== undefined) return;
   }
 }
 
-/** Sends a page, several events at once. Stops when the receiver needs a rest. */
+/** Sends a page, several events at once. Begins no request once the receiver needs a rest or the turn is over. */
 async function sendPage(
   options: DeliveryOptions,
-  session: DeliverySession,
-  before: ReceiverState,
-  due: readonly DueDelivery[],
-  signal: AbortSignal,
+  page: {
+    session: DeliverySession;
+    receiver: ReceiverState;
+    due: readonly DueDelivery[];
+    isOver(): boolean;
+    signal: AbortSignal;
+  },
 ): Promise<{ results: DeliveryResult[]; receiver: ReceiverState }> {
   const { send, toBody, epochMs, random, inFlightMax } = options;
+  const { session, due, isOver, signal } = page;
   const results: DeliveryResult[] = [];
-  let receiver = before;
+  let { receiver } = page;
   let next = 0;
   const sendNext = async () => {
-    while (!signal.aborted && receiver.waitsMs === 0 && receiver.disabledReason === undefined) {
+    while (!isOver() && receiver.waitsMs === 0 && receiver.disabledReason === undefined) {
       const delivery = due[next];
       if (delivery === undefined) return;
       next += 1;
@@ -83,6 +88,7 @@ async function sendPage(
       receiver = receiverAfter(receiver, answer, random);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(inFlightMax(), due.length) }, sendNext));
+  const inFlight = Math.max(1, Math.min(inFlightMax(), due.length));
+  await Promise.all(Array.from({ length: inFlight }, sendNext));
   return { results, receiver };
 }

@@ -26,8 +26,9 @@ const isDelivered = (answer: SendAnswer) =>
   answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
 
 /**
- * What becomes of a delivery after an attempt. Only a status of 200 to 299 delivers it. Otherwise it is sent again, until 24
- * hours after the change: 5 s later at first, twice as long each time, up to an hour, and not before a `Retry-After`.
+ * What becomes of a delivery after an attempt. Only a status of 200 to 299 delivers it. Otherwise it is sent again: 5 s later
+ * at first, twice as long each time, up to an hour, and not before a `Retry-After`. The last attempt is 24 hours after the
+ * change, or later where a `Retry-After` or the rest of the receiver has moved it.
  */
 export function resultOf(
   { event: { couponId, seq, n }, attempts, recordedAt }: DueDelivery,
@@ -38,14 +39,13 @@ export function resultOf(
   const place = { couponId, seq, n, status };
   if (isDelivered(answer)) return { ...place, state: 'delivered', dueInMs: 0, error: null };
   const error = answer.kind === 'answered' ? `the receiver answered ${status}` : answer.error;
-  const dueInMs = Math.max(
-    backoffMs(attempts + 1, firstRetryMs, retryMsMax, now.random),
-    retryAfterMs(answer),
-  );
-  const isTooLate = now.epochMs + dueInMs > Date.parse(recordedAt) + giveUpAfterMs;
-  return isTooLate || status === 410
-    ? { ...place, state: 'given_up', dueInMs: 0, error }
-    : { ...place, state: 'pending', dueInMs, error };
+  const remainingMs = Date.parse(recordedAt) + giveUpAfterMs - now.epochMs;
+  if (remainingMs <= 0 || status === 410) {
+    return { ...place, state: 'given_up', dueInMs: 0, error };
+  }
+  const waitMs = backoffMs(attempts + 1, firstRetryMs, retryMsMax, now.random);
+  const dueInMs = Math.max(Math.min(waitMs, remainingMs), retryAfterMs(answer));
+  return { ...place, state: 'pending', dueInMs, error };
 }
 
 /** What becomes of a receiver after one more answer. 410 means that it wants no more: RFC 9110, 15.5.11. */
@@ -55,7 +55,8 @@ export function receiverAfter(
   random: () => number,
 ): ReceiverState {
   if (isDelivered(answer)) return { ...before, failuresInARow: 0 };
-  const failuresInARow = before.failuresInARow + 1;
+  // Requests that were under way when the rest began make it no longer.
+  const failuresInARow = before.failuresInARow + (before.waitsMs > 0 ? 0 : 1);
   const restMs =
     failuresInARow < failuresBeforeRest
       ? 0

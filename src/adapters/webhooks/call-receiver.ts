@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import http from 'node:http';
+import https from 'node:https';
+
+/** What became of a request. `isStale`: the receiver closed a connection that was kept just as it was used again. */
+export type CallResult =
+  | { kind: 'answered'; status: number; retryAfter: string | undefined }
+  | { kind: 'failed'; error: Error & { code?: string }; isStale: boolean };
+
+/**
+ * Sends one request. The status decides; the rest of the response is read up to the limit, so that the connection can be used
+ * again. It ends with the response, or at once when `signal` aborts: after the status that is no failure. Never rejects.
+ */
+export function callReceiver(
+  url: URL,
+  call: {
+    options: https.RequestOptions;
+    body: string;
+    /** Limits the head and the body of the response, each by itself. */
+    responseBytesMax: number;
+    signal: AbortSignal;
+  },
+): Promise<CallResult> {
+  const { body, responseBytesMax, signal } = call;
+  const options = { ...call.options, signal, maxHeaderSize: responseBytesMax };
+  return new Promise((resolve) => {
+    const request =
+      url.protocol === 'https:' ? https.request(url, options) : http.request(url, options);
+    let bytesBefore: number | undefined;
+    let isAnswered = false;
+    request.on('socket', (socket) => {
+      bytesBefore = socket.bytesRead;
+    });
+    request.on('response', (response) => {
+      isAnswered = true;
+      const { statusCode: status = 0, headers } = response;
+      const end = () => resolve({ kind: 'answered', status, retryAfter: headers['retry-after'] });
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > responseBytesMax) response.destroy();
+      });
+      response.on('error', end).on('end', end).on('close', end);
+    });
+    request.on('error', (error) => {
+      const isStale = request.reusedSocket && request.socket?.bytesRead === bytesBefore;
+      if (!isAnswered) resolve({ kind: 'failed', error, isStale });
+    });
+    request.on('close', () => {
+      // The receiver has changed to another protocol, for example.
+      const error = new Error('the connection ended without a response');
+      if (!isAnswered) resolve({ kind: 'failed', error, isStale: false });
+    });
+    request.end(body);
+  });
+}
