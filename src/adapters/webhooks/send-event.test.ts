@@ -10,7 +10,8 @@ import {
 } from '../../../test/support/receivers.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import type { Resolve } from './public-lookup.ts';
-import { createSendEvent, type SendLimits, signatureHeaders } from './send-event.ts';
+import { createSendEvent, type SendLimits } from './send-event.ts';
+import { signEvent } from './sign-event.ts';
 
 const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_plJ3nmyCDGBKInavdOK15jsl'];
 const event = { eventId: 'evt_01234567_1_2_3', body: '{"type":"claim.confirmed","data":{"é":1}}' };
@@ -62,7 +63,7 @@ it.each([
   'signs the published example of Standard Webhooks with the secret %s',
   (secret, eventId, seconds, body, signature) => {
     const sentAt = new Date(seconds * 1_000 + 999);
-    expect(signatureHeaders([secret], { eventId, sentAt, body })).toEqual({
+    expect(signEvent([secret], { eventId, sentAt, body })).toEqual({
       ...{ 'webhook-id': eventId, 'webhook-timestamp': String(seconds) },
       'webhook-signature': signature,
     });
