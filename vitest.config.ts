@@ -49,6 +49,7 @@ const versionTests = [
   'test/integration/array-parameters.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/claim-positions.test.ts',
   'test/integration/consistency.test.ts',
   'test/integration/duties.test.ts',
   'test/integration/expiry-sweep.test.ts',
