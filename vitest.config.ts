@@ -47,6 +47,7 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 const versionTests = [
   'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
+  'test/integration/batch-plans.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
   'test/integration/claim-positions.test.ts',
