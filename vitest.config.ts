@@ -52,6 +52,7 @@ const versionTests = [
   'test/integration/claim-multi-coupon.test.ts',
   'test/integration/claim-positions.test.ts',
   'test/integration/consistency.test.ts',
+  'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
