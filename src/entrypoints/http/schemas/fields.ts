@@ -93,11 +93,18 @@ export const ReleaseReason = Type.String({
 });
 
 /** The states of the claims in a list. */
-export const StatesOfClaims = Type.Optional(
-  Type.Array(Type.Enum([...claimStates]), {
-    description: 'Repeat it for several states. By default every state but `released`.',
-  }),
+export const StatesOfClaims = statesOfClaims(
+  'Repeat it for several states. By default every state but `released`.',
 );
+
+/** The same in a list that can be asked for one claim. */
+export const StatesOfClaimsOrOne = statesOfClaims(
+  'Repeat it for several states. By default every state but `released`; with `position` or `claim_id` every state.',
+);
+
+function statesOfClaims(description: string) {
+  return Type.Optional(Type.Array(Type.Enum([...claimStates]), { description }));
+}
 
 /** The number of a claim in the order of its coupon. */
 export const Position = Type.Integer({ minimum: 1, maximum: amountMax });
