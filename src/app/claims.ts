@@ -125,7 +125,7 @@ function refusalBy(
     claim_not_found: [
       `there is no live claim by ${names}`,
       ...(lastClaim
-        ? [`The last one ended at ${lastClaim.released_at}: ${lastClaim.reason}.`]
+        ? [`The last one ended at ${lastClaim.released_at}${reasonOf(lastClaim)}.`]
         : []),
     ],
     claim_mismatch: [
@@ -141,5 +141,13 @@ function refusalBy(
       'Set the address of a service of this version with --url.',
     ],
   };
-  return new StartError((lines[code] ?? [`${detail} (${code})`]).join('\n'));
+  const others = [`${detail} (${code})`, ...(isForNow.has(code) ? [runAgain] : [])];
+  return new StartError((lines[code] ?? others).join('\n'));
+}
+
+const isForNow = new Set(['overloaded', 'unavailable', 'rate_limited']);
+const runAgain = 'This call has changed nothing. Run it again later.';
+
+function reasonOf({ reason }: ClaimBody): string {
+  return reason === undefined ? '' : `: ${reason}`;
 }

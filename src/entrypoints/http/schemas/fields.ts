@@ -45,7 +45,7 @@ export const allowedIn: Record<string, string> = {
   position: `must be a whole number from 1 to ${amountMax}`,
   claim_id: 'must be a UUID',
   reason:
-    'must be a text of 1 to 255 characters without control characters, and not expired or saga',
+    'must be a text of 1 to 255 characters without control characters; expired and saga are reserved',
   final: 'must be true or false',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
