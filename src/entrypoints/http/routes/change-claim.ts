@@ -20,7 +20,7 @@ const claimId = {
     Type.Unsafe<string>({
       ...ClaimId,
       description:
-        'The claim to change. Clients always send it; without it the live claim is meant.',
+        'The claim to change. Always send it: without it the call means the live claim, or else the last one.',
     }),
   ),
 };

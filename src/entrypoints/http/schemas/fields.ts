@@ -88,7 +88,7 @@ export const ClaimId = Type.String({
 /** Why a caller releases a claim. */
 export const ReleaseReason = Type.String({
   ...releaseReasonRule,
-  description: 'Kept with the claim. `expired` and `saga` are reasons of the service itself.',
+  description: 'Kept with the claim. `expired` and `saga` are reserved for the service.',
   examples: ['payment failed'],
 });
 
