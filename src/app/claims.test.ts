@@ -166,6 +166,11 @@ describe('firstcome claims', () => {
       'The last one ended at 2030-01-31T18:10:00.000000Z: expired.',
     ],
     [
+      ...(['a claim released without a reason', {}] as const),
+      [problem('claim_not_found', { last_claim: { ...released, reason: undefined } })],
+      'The last one ended at 2030-01-31T18:10:00.000000Z.',
+    ],
+    [
       ...(['another claim', { call: 'confirm', claimId: 'x' }] as const),
       [found, problem('claim_mismatch', { claim: reserved })],
       `To confirm the live one, run it with --claim-id ${id}`,
@@ -183,7 +188,7 @@ describe('firstcome claims', () => {
     [
       ...(['a service that refuses it now', { call: 'release' }] as const),
       [found, problem('unavailable')],
-      'the detail of unavailable (unavailable)',
+      'the detail of unavailable (unavailable)\nThis call has changed nothing. Run it again later.',
     ],
   ])('says what to do with %s', async (_, options, given, message) => {
     const { verdict, stdout } = await run(options, given);

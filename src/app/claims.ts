@@ -139,8 +139,12 @@ function refusalBy(
       'Set the address of a service of this version with --url.',
     ],
   };
-  return new StartError((lines[code] ?? [`${detail} (${code})`]).join('\n'));
+  const others = [`${detail} (${code})`, ...(isForNow.has(code) ? [runAgain] : [])];
+  return new StartError((lines[code] ?? others).join('\n'));
 }
+
+const isForNow = new Set(['overloaded', 'unavailable', 'rate_limited']);
+const runAgain = 'This call has changed nothing. Run it again later.';
 
 /** When a released claim ended and, where its release has a reason, why. */
 function endOf({ released_at: releasedAt, reason }: ClaimBody): string {

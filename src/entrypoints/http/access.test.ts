@@ -99,3 +99,12 @@ it('a replaced key is refused from the next request on, and a next key is accept
   expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['refused', 'admin']);
   await app.close();
 });
+
+it('a refusal of a valid key names the keys that may do the call', async () => {
+  const app = appWith(() => keys);
+  app.setErrorHandler((error: { detail?: string }, _request, reply) => reply.send(error.detail));
+  app.get('/route', { config: { access: 'admin' } }, () => 'served');
+  const headers = { authorization: `Bearer ${keys.claimApiKey}` };
+  expect((await app.inject({ url: '/route', headers })).body).toContain('send the admin key');
+  await app.close();
+});

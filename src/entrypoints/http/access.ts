@@ -114,12 +114,20 @@ export function enforceAccess(app: HttpApp, access: Access): void {
   });
 }
 
-const details = {
-  unauthorized: 'send a valid key as Authorization: Bearer <key>',
-  forbidden: 'this key is valid, but not for this call',
+const unauthorizedDetail = 'send a valid key as Authorization: Bearer <key>';
+const keysToSend: Record<KeyRule, string> = {
+  claim: 'the claim key or the admin key',
+  'change-claim': 'the claim key or the admin key',
+  'claim-or-view': 'the claim key, the admin key or the viewer key',
+  view: 'the admin key or the viewer key',
+  admin: 'the admin key',
 };
 
 function guardOf(rule: KeyRule, { refusalOf }: Access): onRequestHookHandler {
+  const details = {
+    unauthorized: unauthorizedDetail,
+    forbidden: `this key is valid, but not for this call; send ${keysToSend[rule]}`,
+  };
   return (request, _reply, done) => {
     const refusal = refusalOf(rule, request);
     if (refusal === undefined) done();

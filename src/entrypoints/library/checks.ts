@@ -66,7 +66,7 @@ const allowedIn: Record<string, string> = {
   limit: `must be a whole number from 1 to ${pageMax}`,
   states: `must be a list of ${claimStates.join(', ')}`,
   claimId: text,
-  reason: `${text}, and not expired or saga`,
+  reason: `${text}; expired and saga are reserved`,
   final: 'must be true or false',
 };
 

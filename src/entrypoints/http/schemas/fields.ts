@@ -45,7 +45,7 @@ export const allowedIn: Record<string, string> = {
   position: `must be a whole number from 1 to ${amountMax}`,
   claim_id: 'must be a UUID',
   reason:
-    'must be a text of 1 to 255 characters without control characters, and not expired or saga',
+    'must be a text of 1 to 255 characters without control characters; expired and saga are reserved',
   final: 'must be true or false',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
@@ -94,14 +94,15 @@ export const ClaimId = Type.String({
 /** The claim that a call changes. A text that is no id of a claim is a mismatch, as the id of another claim is. */
 export const ClaimIdToChange = Type.String({
   ...textRule,
-  description: 'The claim to change. Clients always send it; without it the live claim is meant.',
+  description:
+    'The claim to change. Always send it: without it the call means the live claim, or else the last one.',
   examples: claimIdExamples,
 });
 
 /** Why a caller releases a claim. */
 export const ReleaseReason = Type.String({
   ...releaseReasonRule,
-  description: 'Kept with the claim. `expired` and `saga` are reasons of the service itself.',
+  description: 'Kept with the claim. `expired` and `saga` are reserved for the service.',
   examples: ['payment failed'],
 });
 
