@@ -54,6 +54,7 @@ const versionTests = [
   'test/integration/consistency.test.ts',
   'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
+  'test/integration/ended-claims.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
