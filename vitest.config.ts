@@ -59,6 +59,7 @@ const versionTests = [
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
   'test/integration/migrate.test.ts',
+  'test/integration/mixed-batches.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/position-gaps.test.ts',
