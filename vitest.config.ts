@@ -45,6 +45,7 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 
 // These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
 const versionTests = [
+  'test/integration/announced-releases.test.ts',
   'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
   'test/integration/batch-plans.test.ts',
