@@ -59,6 +59,7 @@ const versionTests = [
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
+  'test/integration/holds-and-clock.test.ts',
   'test/integration/migrate.test.ts',
   'test/integration/mixed-batches.test.ts',
   'test/integration/operator-log.test.ts',
