@@ -56,6 +56,7 @@ const versionTests = [
   'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
   'test/integration/ended-claims.test.ts',
+  'test/integration/ended-claims-order.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
