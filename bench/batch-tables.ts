@@ -116,3 +116,18 @@ export async function expireHolds(query: Query, holds: number): Promise<void> {
     [holds],
   );
 }
+
+/** Lets the holds of these users of `held` expire, and the oldest one, before which no other one can expire. */
+export async function expireHoldsOf(query: Query, users: readonly string[]): Promise<void> {
+  await query(
+    `update claims set expires_at = now() - interval '1 hour'
+     where coupon_id = (select id from coupons where name = 'held') and (
+       user_id = any ($1) or position = (
+         select position from claims
+         where coupon_id = (select id from coupons where name = 'held') and expires_at is not null
+         order by position limit 1
+       )
+     )`,
+    [users],
+  );
+}
