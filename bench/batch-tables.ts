@@ -35,8 +35,8 @@ export function userOfRound(round: number, number: number): string {
 
 /**
  * Stores claims of the users 1 to `claims` of a round for each of the three coupons, in this order, reserved where the coupon
- * has holds. As many other users of `held` have a released claim, and as many a redeemed one. A tenth as many coupons are
- * created.
+ * has holds. For `held`, as many released claims and as many redemptions of other users are stored. A tenth as many coupons
+ * are created.
  */
 export async function addClaims(query: Query, round: number, claims: number): Promise<void> {
   await query(

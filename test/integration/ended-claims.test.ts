@@ -50,7 +50,7 @@ const states: [string, string][] = [
   ['scheduled', `opens_at = clock_timestamp() + interval '1 hour'`],
 ];
 
-/** A second user, so that both ways of deciding a batch are met: alone, and with claims that simply win. */
+/** Batches with a command, so that each way of deciding a batch is met. */
 const batches: [string, (command: Command) => Command[]][] = [
   ['alone', (command) => [command]],
   ['among claims that win', (command) => [claim(newId()), command, claim(newId())]],
