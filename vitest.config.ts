@@ -45,6 +45,7 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 
 // These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
 const versionTests = [
+  'test/integration/announced-releases.test.ts',
   'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
   'test/integration/batch-plans.test.ts',
@@ -54,10 +55,14 @@ const versionTests = [
   'test/integration/consistency.test.ts',
   'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
+  'test/integration/ended-claims.test.ts',
+  'test/integration/ended-claims-order.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
+  'test/integration/holds-and-clock.test.ts',
   'test/integration/migrate.test.ts',
+  'test/integration/mixed-batches.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/position-gaps.test.ts',

@@ -11,7 +11,7 @@ import {
   resolveCall,
   sweepCall,
 } from './batch-calls.ts';
-import { confirmHolds, expireHolds, smallCoupons } from './batch-tables.ts';
+import { confirmHolds, expireHolds, expireHoldsOf, smallCoupons } from './batch-tables.ts';
 
 /** What a batch writes to the ledger: how many claims, and how many changes of each letter. */
 export type BatchEffect = { units: number; changes: Record<string, number> };
@@ -119,6 +119,14 @@ export const batchKinds: readonly BatchKind[] = [
     async prepare(query, users) {
       const released = await changesOf('release', true)(query, users);
       await query(released.sql, released.values);
+      return claimCall('held', users);
+    },
+  },
+  {
+    name: 'claims of users with expired holds',
+    effect: { units: batchSize, changes: { E: batchSize } },
+    async prepare(query, users) {
+      await expireHoldsOf(query, users);
       return claimCall('held', users);
     },
   },

@@ -35,8 +35,8 @@ export function userOfRound(round: number, number: number): string {
 
 /**
  * Stores claims of the users 1 to `claims` of a round for each of the three coupons, in this order, reserved where the coupon
- * has holds. As many other users of `held` have a released claim, and as many a redeemed one. A tenth as many coupons are
- * created.
+ * has holds. For `held`, as many released claims and as many redemptions of other users are stored. A tenth as many coupons
+ * are created.
  */
 export async function addClaims(query: Query, round: number, claims: number): Promise<void> {
   await query(
@@ -114,5 +114,20 @@ export async function expireHolds(query: Query, holds: number): Promise<void> {
        order by k.position limit $1
      ))`,
     [holds],
+  );
+}
+
+/** Lets the holds of these users of `held` expire, and the oldest one, before which no other one can expire. */
+export async function expireHoldsOf(query: Query, users: readonly string[]): Promise<void> {
+  await query(
+    `update claims set expires_at = now() - interval '1 hour'
+     where coupon_id = (select id from coupons where name = 'held') and (
+       user_id = any ($1) or position = (
+         select position from claims
+         where coupon_id = (select id from coupons where name = 'held') and expires_at is not null
+         order by position limit 1
+       )
+     )`,
+    [users],
   );
 }
