@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
+import { aChange, aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
 import { AppError } from '../errors.ts';
 import { PendingDecision } from './pending-decision.ts';
 
@@ -75,6 +75,17 @@ describe('a pending claim', () => {
       );
     },
   );
+
+  it('may be stored after a void mark where it makes a release final, which can need no row in the ledger', async () => {
+    const release = aChange('release', 'ada', { isFinal: true });
+    const decision = new PendingDecision(release, 0, () => undefined);
+    decision.markSent();
+    decision.markResolved({ kind: 'void' });
+    decision.markSent();
+    decision.markNotStored();
+    decision.fail('unavailable', 'the database cannot be reached');
+    await expect(decision.answer).rejects.toMatchObject({ code: 'outcome_unknown' });
+  });
 
   it('is answered once, and drops later answers', async () => {
     const { claim, answers } = setup();

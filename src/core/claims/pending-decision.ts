@@ -14,7 +14,7 @@ export class PendingDecision {
   private isAnswered = false;
   /** From the sending of a batch with it until it is known that the batch stored nothing. */
   private isMaybeStored = false;
-  /** A batch with it is known to be committed; no failure of a later batch can undo that. */
+  /** A batch with it is committed, or may be for all that can be known; no failure of a later batch can undo that. */
   private isCommitted = false;
   private resolve!: (outcome: BatchOutcome) => void;
   private reject!: (error: AppError) => void;
@@ -47,9 +47,12 @@ export class PendingDecision {
     this.isMaybeStored = this.isCommitted;
   }
 
-  /** The batch was in doubt, and is resolved. */
+  /**
+   * The batch was in doubt, and is resolved. A claim that is released already is made final without a row in the ledger,
+   * so a void mark does not show that this is not stored.
+   */
   markResolved(resolution: BatchResolution): void {
-    this.isCommitted ||= resolution.kind === 'committed';
+    this.isCommitted ||= resolution.kind === 'committed' || isFinalRelease(this.command);
     this.isMaybeStored = this.isCommitted;
   }
 
@@ -85,6 +88,10 @@ export class PendingDecision {
 /** What a caller calls the command. */
 export function nounOf(command: BatchCommand): 'claim' | 'change' {
   return isChange(command) ? 'change' : 'claim';
+}
+
+function isFinalRelease(command: BatchCommand): boolean {
+  return isChange(command) && command.isFinal;
 }
 
 /** What makes a second attempt the same one. */
