@@ -47,9 +47,12 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 const versionTests = [
   'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
+  'test/integration/batch-plans.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/claim-positions.test.ts',
   'test/integration/consistency.test.ts',
+  'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',

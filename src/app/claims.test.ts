@@ -197,6 +197,23 @@ describe('firstcome claims', () => {
     expect(stdout).toBe('');
   });
 
+  it('says why a claim ended only where its release has a reason', async () => {
+    const { reason: _, ...unexplained } = released;
+    const none = problem('claim_not_found', { last_claim: unexplained });
+    expect((await run({}, [none])).verdict).toBe(
+      'there is no live claim by "a/b" of the coupon "SALE \\" "\n' +
+        'The last one ended at 2030-01-31T18:10:00.000000Z.',
+    );
+    const refused = (claim: object) =>
+      run({ call: 'confirm' }, [found, problem('claim_released', { claim })]);
+    expect((await refused(unexplained)).verdict).toBe(
+      'the claim was released\nIt ended at 2030-01-31T18:10:00.000000Z.',
+    );
+    expect((await refused({ ...released, reason: 'a mistake' })).verdict).toBe(
+      'the claim was released\nIt ended at 2030-01-31T18:10:00.000000Z: a mistake.',
+    );
+  });
+
   it('prints the body of the answer as JSON, also of a refusal', async () => {
     expect((await run({ json: true }, [found])).stdout).toBe(`${JSON.stringify(reserved)}\n`);
     const refused = await run({ json: true }, [problem('coupon_not_found')]);

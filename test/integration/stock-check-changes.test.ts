@@ -8,6 +8,7 @@ import { auditRecords } from '../support/audit.ts';
 import { range } from '../support/crowd.ts';
 import { checkAll } from '../support/stock-check-round.ts';
 import { openStores } from '../support/stores.ts';
+import { sweepHolds } from '../support/sweep-holds.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
 
 /** The kinds of commands that each coupon gets. Where none confirms, holds expire. */
@@ -91,9 +92,7 @@ it('finds no difference while claims change and holds expire, and each rule hold
       const name = coupons[next(coupons.length)] ?? '';
       announced.set(name, await decide(name, next, announced.get(name) ?? null));
       if (batch % 50 === 0) {
-        await database.query('select sweep_expired(id, 10, $1) from coupons where name = $2', [
-          ...[newId(), 'abandoned'],
-        ]);
+        await sweepHolds(database, 'abandoned');
       }
     }
   });

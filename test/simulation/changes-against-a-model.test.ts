@@ -15,6 +15,7 @@ import {
   type ModelClaim,
 } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
+import { sweepHolds } from '../support/sweep-holds.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const runs = Number(process.env.SIMULATION_RUNS ?? 60);
@@ -164,10 +165,7 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
   }
   await expectRecord(sale, batchId);
   // The database may reclaim more units than the batch needs. So all holds that have expired are released now.
-  await database.query(
-    'select sweep_expired(id, 100000, gen_random_uuid()) from coupons where name = $1',
-    [name],
-  );
+  await sweepHolds(database, name);
   model.sweep(Number.POSITIVE_INFINITY, { batchId: newId(), ms: 0 });
 }
 

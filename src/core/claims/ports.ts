@@ -113,7 +113,7 @@ export type CouponClaimQuery = {
   couponName: string;
   afterPosition: number;
   limit: number;
-  /** By default all but `released`. */
+  /** By default all but `released`; every state where one claim is named by its id or position. */
   states?: readonly ClaimState[] | undefined;
   /** Only the claim with this id. */
   claimId?: string | undefined;

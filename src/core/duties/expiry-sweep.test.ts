@@ -5,7 +5,7 @@ import { ExpirySweep, type ExpirySweepStore, type SweptCoupon } from './expiry-s
 
 const lease = { duty: 'expiry_sweep', epoch: '3' } as const;
 
-/** Due holds by coupon. A call releases a slice of two; `locked` coupons are skipped among others and fail alone. */
+/** Due holds by coupon. A call releases one of each, or two of a single coupon; `locked` ones are skipped or fail alone. */
 function sweeping(due: Record<string, number>, locked: string[] = []) {
   const clock = new FixedClock();
   const calls: string[] = [];
@@ -30,12 +30,10 @@ function sweeping(due: Record<string, number>, locked: string[] = []) {
         throw new Error('locked');
       }
       const swept: SweptCoupon[] = [];
-      let left = 2;
       for (const couponId of couponIds) {
-        if (left === 0 || locked.includes(couponId)) continue;
-        const released = Math.min(left, due[couponId] ?? 0);
+        if (locked.includes(couponId)) continue;
+        const released = Math.min(others.length > 0 ? 1 : 2, due[couponId] ?? 0);
         due[couponId] = (due[couponId] ?? 0) - released;
-        left -= released;
         swept.push({ couponId, released, hasMore: due[couponId] > 0 });
       }
       return swept;
@@ -51,13 +49,13 @@ function sweeping(due: Record<string, number>, locked: string[] = []) {
   return { sweep, clock, calls, lines, due, lose: () => (isLost = true) };
 }
 
-it('sweeps several coupons together first, and then each alone until nothing is due', async () => {
-  const { sweep, clock, calls, due } = sweeping({ 1: 1, 2: 4, 3: 1 });
+it('sweeps several coupons together, in rounds until nothing is due', async () => {
+  const { sweep, clock, calls, due } = sweeping({ 1: 1, 2: 5, 3: 2 });
   sweep.begin(lease);
   await clock.advance(100);
   expect(due).toEqual({ 1: 0, 2: 0, 3: 0 });
-  expect(calls).toEqual(['3: 1 2 3', '3: 2', '3: 3', '3: 2']);
-  expect(sweep.state().released).toBe(6);
+  expect(calls).toEqual(['3: 1 2 3', '3: 2 3', '3: 2', '3: 2']);
+  expect(sweep.state().released).toBe(8);
 });
 
 it('looks twice a second, page by page, and calls nothing when nothing is due', async () => {

@@ -20,8 +20,8 @@ export type ExpirySweepStore = {
   /** The due ones of the next coupons after an id. `next` is the id of the last one read; undefined at the end. */
   findDue(afterId: string): Promise<{ due: DueCoupon[]; next: string | undefined }>;
   /**
-   * Releases up to a slice of expired holds. A single coupon is waited for; of several, those that are locked now, and
-   * those after the end of the slice, are left out of the answer. `lease_lost`: nothing was written.
+   * Releases expired holds among a slice of claims, shared by these coupons. A single coupon is waited for; of several,
+   * those that are locked now are left out of the answer. `lease_lost`: nothing was written.
    */
   sweep(lease: Lease, couponIds: readonly string[]): Promise<SweptCoupon[] | 'lease_lost'>;
   /** The open holds of the next claims. `next` is undefined at the end. */
@@ -53,8 +53,12 @@ type Work = {
   counting: { from: HoldCursor; holds: number };
 };
 
+type Sweep = { ids: ReadonlySet<string>; more: DueCoupon[]; hasFailed: boolean };
+
+const emptySweep: Sweep = { ids: new Set(), more: [], hasFailed: false };
+
 const lookEveryMs = 500;
-const couponsAtOnce = 50;
+const couponsAtOnce = 100;
 const firstCoupon = '0';
 const firstHold: HoldCursor = { couponId: '0', position: 0 };
 const quietMs = 60_000;
@@ -136,51 +140,51 @@ export class ExpirySweep implements Duty {
 
   /** Sweeps until nothing is due any more. Returns the coupons that could not be swept. */
   private async sweepAll(work: Work, due: readonly DueCoupon[]): Promise<DueCoupon[]> {
-    const left = new Map(due.map((coupon) => [coupon.couponId, coupon]));
-    const failed: DueCoupon[] = [];
-    const sweep = async (coupons: readonly DueCoupon[]) => {
-      const ids = coupons.map(({ couponId }) => couponId);
-      try {
-        if (!(await this.sweep(work, ids, left))) work.stopping.abort();
-      } catch (error) {
-        this.report(error);
-        // Of several, each is tried alone next.
-        const [only, ...others] = coupons;
-        if (only === undefined || others.length > 0) return;
-        failed.push(only);
-        left.delete(only.couponId);
-      }
-    };
     const { signal } = work.stopping;
-    // Most coupons have few due holds, so several share a transaction.
-    for (let start = 0; start < due.length && !signal.aborted; start += couponsAtOnce) {
-      const coupons = due.slice(start, start + couponsAtOnce);
-      if (coupons.length > 1) await sweep(coupons);
-    }
-    // The others take turns, one slice each.
-    while (left.size > 0 && !signal.aborted) {
-      for (const coupon of [...left.values()]) {
-        if (!signal.aborted) await sweep([coupon]);
+    const failed: DueCoupon[] = [];
+    let left = due;
+    while (left.length > 0 && !signal.aborted) {
+      const round = left;
+      const more: DueCoupon[] = [];
+      for (let start = 0; start < round.length && !signal.aborted; start += couponsAtOnce) {
+        const coupons = round.slice(start, start + couponsAtOnce);
+        const swept = coupons.length > 1 ? await this.sweep(work, coupons) : emptySweep;
+        more.push(...swept.more);
+        // Those that the sweep left out are locked. Each is waited for alone.
+        for (const coupon of coupons.filter(({ couponId }) => !swept.ids.has(couponId))) {
+          if (signal.aborted) break;
+          const alone = await this.sweep(work, [coupon]);
+          more.push(...alone.more);
+          if (alone.hasFailed) failed.push(coupon);
+        }
       }
+      left = more;
     }
     return failed;
   }
 
-  /** Sweeps once, and removes from `left` what is done. False when the lease is lost. */
-  private async sweep(
-    work: Work,
-    ids: readonly string[],
-    left: Map<string, DueCoupon>,
-  ): Promise<boolean> {
-    const swept = await this.store.sweep(work.lease, ids);
-    if (swept === 'lease_lost') return false;
-    for (const { couponId, released, hasMore } of swept) {
-      this.released += released;
-      if (!hasMore) left.delete(couponId);
+  /** Sweeps a slice of these coupons. Returns which were swept, and those of them that have more. */
+  private async sweep(work: Work, coupons: readonly DueCoupon[]): Promise<Sweep> {
+    try {
+      const swept = await this.store.sweep(
+        work.lease,
+        coupons.map(({ couponId }) => couponId),
+      );
+      if (swept === 'lease_lost') {
+        work.stopping.abort();
+        return emptySweep;
+      }
+      const byId = new Map(swept.map((one) => [one.couponId, one]));
+      for (const { released } of swept) this.released += released;
+      return {
+        ids: new Set(byId.keys()),
+        more: coupons.filter(({ couponId }) => byId.get(couponId)?.hasMore),
+        hasFailed: false,
+      };
+    } catch (error) {
+      this.report(error);
+      return { ...emptySweep, hasFailed: true };
     }
-    // A single coupon that is not in the answer does not exist any more.
-    if (ids.length === 1 && swept.length === 0) left.delete(ids[0] as string);
-    return true;
   }
 
   /** Counts the open holds of some more claims. */

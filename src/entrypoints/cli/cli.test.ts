@@ -192,6 +192,27 @@ describe('a command', () => {
     }
   });
 
+  it.each([
+    ['--seconds', '32.486000000000004', 'a number, such as 30 or 2.5, with '],
+    ['--rate', '1234567890', 'a number, such as 30 or 2.5, with '],
+    ['--times', '2,2.5000001', 'numbers, such as 2,5,10, with '],
+    ['--ramp', '100:0.0000001', 'two numbers, such as 100:2000, with '],
+  ])('says which numbers drill %s accepts when it refuses %s', async (option, value, accepted) => {
+    const { code, stderr } = await run(['drill', 'x', option, value]);
+    expect(code).toBe(2);
+    const digits = 'at most 9 digits before the decimal point and 6 after it.';
+    expect(stderr).toContain(`'${value}' is invalid. It must be ${accepted}${digits}`);
+  });
+
+  it.each(['--users', '--timeout'])(
+    'says the largest count that drill %s accepts',
+    async (option) => {
+      const { code, stderr } = await run(['drill', 'x', option, '1000000000000000']);
+      expect(code).toBe(2);
+      expect(stderr).toContain('It must be a whole number from 0 to 999999999999999.');
+    },
+  );
+
   it('runs serve without a command', async () => {
     expect(await run([])).toEqual({ code: 0, stdout: '', stderr: '', calls: ['serve'] });
   });

@@ -50,6 +50,31 @@ it.each<[AccessRule, string[]]>([
   await app.close();
 });
 
+it('only the admin key administers, and a caller without a key where no key is set', async () => {
+  const { adminApiKey, adminApiKeyNext, ...claimKeys } = keys;
+  const administering = async (current: ApiKeys) => {
+    const app = Fastify() as unknown as HttpApp;
+    const access = accessWith(() => current);
+    enforceAccess(app, access);
+    app.get('/route', { config: { access: 'change-claim' } }, (request) =>
+      access.mayAdminister(request) ? 'operator' : 'no operator',
+    );
+    const sent = [undefined, ...Object.values(keys)];
+    const bodies: string[] = [];
+    for (const key of sent) {
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+      bodies.push((await app.inject({ url: '/route', headers })).body);
+    }
+    await app.close();
+    return sent.filter((_, index) => bodies[index] === 'operator');
+  };
+  expect(await administering(keys)).toEqual([adminApiKey, adminApiKeyNext]);
+  expect(await administering({ adminApiKey })).toEqual([adminApiKey]);
+  expect(await administering(claimKeys)).toEqual([]);
+  // No key is known, so each caller is one without a key.
+  expect(await administering({})).toEqual([undefined, ...Object.values(keys)]);
+});
+
 it('every caller is anonymous where no key is set', async () => {
   const app = appWith(() => ({}));
   app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);

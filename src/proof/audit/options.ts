@@ -8,7 +8,7 @@ export type AuditOptions = {
   foreignCoupons: readonly string[];
   /** How long after an addition of stock a `sold_out` may still be returned. It changes nothing without added stock. */
   soldOutDelayMs: number;
-  /** R18: the minimum number of successful claims, or of units if they are fewer. */
+  /** R18: the minimum number of successful claims, or of the units that every run can sell if they are fewer. */
   okClaimsMin: number;
   /**
    * R18: the refusals that claims must have received at least once, as the scenario promises. Undefined requires one of

@@ -21,7 +21,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['view_coupon_2', 'change_coupon_2', 'add_stock_3'],
   ...['view_coupon_3', 'coupon_in_log_2', 'change_coupon_3'],
   ...['add_stock_4', 'holds_duty', 'sweep_due_coupons'],
-  ...['claim_batch_2', 'claim_multi_coupon', 'decide_batch', 'resolve_batch', 'sweep_expired'],
+  ...['claim_batch_2', 'claim_multi_coupon', 'decide_batch', 'resolve_batch'],
   ...['claim_together', 'change_together', 'decide_in_order', 'change_claim', 'change_live'],
   ...['change_released', 'reclaim_expired', 'release_rows', 'record_batch', 'needs_announcement'],
   ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],

@@ -1078,34 +1078,3 @@ begin
     order by made.place;
 end
 $$;
-
--- Releases the expired holds of one coupon that are among the next in_slice claims, and records them as a batch. The walk
--- advances also where it finds none. is_more_due: others may have expired already.
-create function sweep_expired(
-  in_coupon_id bigint, in_slice integer, in_batch_id uuid, out released integer, out is_more_due boolean
-)
-language plpgsql
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  coupon coupons%rowtype;
-  decision_time timestamptz;
-  reclaimed record;
-begin
-  released := 0;
-  is_more_due := false;
-  select * into coupon from coupons c where c.id = in_coupon_id for update;
-  if not found or coupon.hold_seconds is null then
-    return;
-  end if;
-  decision_time := greatest(clock_timestamp(), coupon.decided_at);
-  reclaimed := reclaim_expired(coupon.id, decision_time, coupon.expiry_position, in_slice, in_slice);
-  released := cardinality(reclaimed.positions);
-  is_more_due := not reclaimed.is_end;
-  perform record_batch(
-    coupon, decision_time, in_batch_id, coupon.remaining_amount + released, reclaimed.positions,
-    array_fill('E'::"char", array[released]), reclaimed.expiry_position, false
-  );
-end
-$$;

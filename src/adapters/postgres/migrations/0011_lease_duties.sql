@@ -36,35 +36,115 @@ $$;
 -- The expiry sweep finds the coupons with holds here. No update of a coupon changes what it names.
 create index coupons_with_holds on coupons (id) where hold_seconds is not null;
 
--- Releases up to in_slice expired holds of these coupons under the lease of the expiry sweep. Returns one row for each
--- coupon that was swept. If the lease is not valid it returns a single row, in which is_held is false, and writes nothing.
+-- What the sweep found of one coupon. row_ids and positions are of the holds to release; expiry_position is how far no claim
+-- is reserved any more.
+create type swept_coupon as (
+  coupon_id bigint,
+  decision_time timestamptz,
+  ledger_seq bigint,
+  remaining_after integer,
+  row_ids tid[],
+  positions integer[],
+  expiry_position integer,
+  has_more boolean
+);
+
+-- Releases expired holds of these coupons under the lease of the expiry sweep, and records those of each coupon as a batch.
+-- It walks over in_slice claims, the same number for each coupon. Returns one row for each coupon that was swept. If the lease
+-- is not valid it returns a single row, in which is_held is false, and writes nothing.
 -- A single coupon is waited for. Of several, those that are locked now are left out, so that no coupon waits while another
--- one is locked here; so are those after the end of the slice.
+-- one is locked here. All coupons share each statement, so many coupons with a hold each cost little more than one coupon
+-- with many.
 create function sweep_due_coupons(in_epoch bigint, in_coupon_ids bigint[], in_slice integer)
 returns table (is_held boolean, coupon_id bigint, released integer, has_more boolean)
 language plpgsql
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-  next_id bigint;
-  left_of_slice integer := in_slice;
+  ids bigint[];
+  claims_max integer;
+  swept swept_coupon[];
 begin
   is_held := holds_duty('expiry_sweep', in_epoch);
   if not is_held then
     return next;
     return;
   end if;
-  foreach next_id in array in_coupon_ids loop
-    exit when left_of_slice <= 0;
-    if cardinality(in_coupon_ids) > 1 then
-      perform from coupons c where c.id = next_id for update skip locked;
-      continue when not found;
-    end if;
-    select s.released, s.is_more_due into released, has_more
-    from sweep_expired(next_id, left_of_slice, gen_random_uuid()) s;
-    coupon_id := next_id;
-    left_of_slice := left_of_slice - released;
-    return next;
-  end loop;
+
+  if cardinality(in_coupon_ids) = 1 then
+    select array[c.id] into ids from coupons c where c.id = in_coupon_ids[1] for update;
+  else
+    select array_agg(c.id) into ids
+    from unnest(in_coupon_ids) asked (id)
+    cross join lateral (select from coupons c where c.id = asked.id for update skip locked) locked
+    cross join lateral (select asked.id) c;
+  end if;
+  claims_max := greatest(in_slice / greatest(cardinality(ids), 1), 1);
+
+  -- A statement of its own: it sees all that was committed before the locks were granted.
+  select array_agg(
+    row(
+      coupon.id, coupon.decision_time, coupon.ledger_seq + 1,
+      coupon.remaining_amount + coalesce(cardinality(walk.positions), 0), walk.row_ids, walk.positions,
+      coalesce(walk.last_position, coupon.expiry_position), walk.claims = claims_max and not walk.is_stopped
+    )::swept_coupon
+  )
+  into swept
+  from unnest(ids) asked (id)
+  cross join lateral (
+    select c.*, greatest(clock_timestamp(), c.decided_at) as decision_time
+    from coupons c where c.id = asked.id and c.hold_seconds is not null
+    limit 1
+  ) coupon
+  cross join lateral (
+    select
+      count(*) as claims,
+      max(w.position) filter (where not w.is_stopped) as last_position,
+      array_agg(w.row_id) filter (where w.is_due and not w.is_stopped) as row_ids,
+      array_agg(w.position order by w.position) filter (where w.is_due and not w.is_stopped) as positions,
+      coalesce(bool_or(w.is_stopped), false) as is_stopped
+    from (
+      select c.row_id, c.position, c.expires_at is not null as is_due,
+        coalesce(bool_or(c.expires_at > coupon.decision_time) over (order by c.position), false) as is_stopped
+      from (
+        select claims.ctid as row_id, claims.position, claims.expires_at from claims
+        where claims.coupon_id = coupon.id and claims.position > coupon.expiry_position
+        order by claims.position
+        limit claims_max
+      ) c
+    ) w
+  ) walk;
+
+  with gone as (
+    delete from claims c
+    where c.ctid = any (array(select unnest(s.row_ids) from unnest(swept) s))
+    returning c.coupon_id, c.position, c.user_id, c.claim_id, c.claimed_at, c.idempotency_key, c.confirmed_at
+  )
+  insert into released_claims
+    (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, confirmed_at, released_at, reason, is_final)
+  select gone.*, s.decision_time, 'expired', false
+  from unnest(swept) s join gone on gone.coupon_id = s.coupon_id;
+
+  -- The walk advances also where it releases nothing.
+  update coupons c
+  set remaining_amount = s.remaining_after, decided_at = s.decision_time, expiry_position = s.expiry_position,
+    returned_units = c.returned_units + coalesce(cardinality(s.positions), 0),
+    ledger_seq = case when s.positions is null then c.ledger_seq else s.ledger_seq end
+  from unnest(swept) s
+  where c.id = s.coupon_id and s.expiry_position > c.expiry_position;
+
+  insert into stock_ledger
+    (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at, returned_units,
+     changed_positions, changes)
+  select s.coupon_id, s.ledger_seq, gen_random_uuid(), 'mixed', 0, null, s.remaining_after, s.decision_time,
+    cardinality(s.positions), s.positions, array_fill('E'::"char", array[cardinality(s.positions)])
+  from unnest(swept) s
+  where s.positions is not null;
+
+  return query
+    select true, s.coupon_id, coalesce(cardinality(s.positions), 0), s.has_more from unnest(swept) s;
 end
 $$;

@@ -82,16 +82,19 @@ type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text))
-    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+    throw new InvalidArgumentError('It must be a whole number from 0 to 999999999999999.');
   return Number(text);
 }
 
 function oneNumber(text: string): number {
-  return number(text, 'a number');
+  return number(text, 'a number, such as 30 or 2.5');
 }
 
 function number(text: string, what: string): number {
-  if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError(`It must be ${what}.`);
+  if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) {
+    const digits = 'at most 9 digits before the decimal point and 6 after it';
+    throw new InvalidArgumentError(`It must be ${what}, with ${digits}.`);
+  }
   return Number(text);
 }
 

@@ -5,7 +5,7 @@ import type { ChangeClaimOutcome, ClaimChange } from '../../../core/claims/claim
 import { sendProblem } from '../problems/problem.ts';
 import type { Route } from '../route.ts';
 import {
-  ClaimId,
+  ClaimIdToChange,
   ClaimParams,
   IdempotencyKeyHeader,
   NoQuery,
@@ -15,15 +15,7 @@ import {
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
-const claimId = {
-  claim_id: Type.Optional(
-    Type.Unsafe<string>({
-      ...ClaimId,
-      description:
-        'The claim to change. Always send it: without it the call means the live claim, or else the last one.',
-    }),
-  ),
-};
+const claimId = { claim_id: Type.Optional(ClaimIdToChange) };
 const OnlyClaimId = onlyObject(claimId);
 const Release = onlyObject({
   ...claimId,

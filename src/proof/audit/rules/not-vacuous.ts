@@ -3,6 +3,7 @@ import { counted, whole } from '../../numbers.ts';
 import { hasExpired } from '../claim-states.ts';
 import type { Evidence, Sale } from '../evidence.ts';
 import type { StoredChange } from '../options.ts';
+import { reachableUnits } from '../reachable-units.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -10,7 +11,8 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * R18. The run proves something: enough claims succeeded, claims received the refusals and were changed as the scenario
  * promises, and the injected faults affected a client. Otherwise the verdict is `unknown`.
  */
-export function isNotVacuous({ history, sales, faults, options }: Evidence): RuleReport {
+export function isNotVacuous(evidence: Evidence): RuleReport {
+  const { history, sales, faults, options } = evidence;
   const findings = new RuleFindings(
     'R18',
     'enough happened to judge the run',
@@ -30,10 +32,8 @@ export function isNotVacuous({ history, sales, faults, options }: Evidence): Rul
     }
   }
   const { refusals } = options;
-  const needed = Math.min(options.okClaimsMin, unitsOf(sales));
-  if (findings.checked < needed) {
-    findings.undecided(`${counted(findings.checked, 'claim')} succeeded, needed: ${whole(needed)}`);
-  }
+  const few = tooFewClaims(evidence, findings.checked);
+  if (few !== undefined) findings.undecided(few);
   const missing = refusals?.filter((refusal) => !outcomes.has(refusal)) ?? [];
   if (missing.length > 0) findings.undecided(`no claim received ${missing.join(', ')}`);
   if (refusals === undefined && !outcomes.has('sold_out') && !outcomes.has('already_claimed')) {
@@ -57,12 +57,16 @@ function storedChanges(sales: readonly Sale[]): Set<StoredChange> {
   return changes;
 }
 
-/** The units of the coupons that the history created: the number of wins that every run can reach. */
-function unitsOf(sales: readonly Sale[]): number {
-  return sales.reduce(
-    (sum, { coupon, isForeign }) => sum + (isForeign ? 0 : (coupon?.amount ?? 0)),
-    0,
-  );
+/** Describes how many claims are missing; undefined when enough succeeded, or as many as every run can reach. */
+function tooFewClaims(evidence: Evidence, succeeded: number): string | undefined {
+  const { okClaimsMin } = evidence.options;
+  if (succeeded >= okClaimsMin) return undefined;
+  const { units, claims, areAll } = reachableUnits(evidence);
+  const isPart = !areAll && units < okClaimsMin;
+  const [won, needed] = [isPart ? claims : succeeded, Math.min(units, okClaimsMin)];
+  if (won >= needed) return undefined;
+  const part = isPart ? ' of units that were on sale all the time' : '';
+  return `${counted(won, 'claim')}${part} succeeded, needed: ${whole(needed)}`;
 }
 
 /** Whether a client was not served, got an unknown outcome, or waited long. */
