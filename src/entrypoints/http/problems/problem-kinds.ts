@@ -265,7 +265,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
       'The database got the request, but its answer was lost. Send the request again with the same `Idempotency-Key`, ' +
-      'until the response is not 503: that response is final. `claim_id` is the id of the claim, if it is stored. A ' +
+      'until the status is neither 5xx nor 429: that response is final. `claim_id` is the id of the claim, if it is stored. A ' +
       '`confirm`, and a `release` with `claim_id`, need no key.',
   },
 };
