@@ -323,6 +323,20 @@ describe('changes that were acknowledged or requested', () => {
     await expectFailed(['R22'], 'no request can have changed it by confirm', dump);
   });
 
+  it('finds a change that was refused and took effect all the same, although a repeat succeeded (R22)', async () => {
+    const gus = script.claim('PLAIN', 'gus');
+    script.change('PLAIN', 'gus', 'redeem', { claimId: gus.claimId, key: 'till' });
+    const { f, coupon, user } = script.last;
+    const refusal = { outcome: 'unavailable', effect: 'none', http: 503, retry_after_s: 1 };
+    for (const name of ['state', 'claim_id', 'position', 'claimed_at', 'redeemed_at'] as const) {
+      delete script.last[name];
+    }
+    Object.assign(script.last, { f, coupon, user, type: 'fail', ...refusal });
+    script.claim('PLAIN', 'hal');
+    script.change('PLAIN', 'gus', 'redeem', { claimId: gus.claimId, key: 'till' });
+    await expectFailed(['R22'], `claim ${gus.claimId} of gus: no request can have changed it by`);
+  });
+
   it('accepts a change whose answer was lost, and one whose request was', async () => {
     const [gus, fay] = [script.claim('HOLD', 'gus'), script.claim('PLAIN', 'fay')];
     script.change('HOLD', 'gus', 'confirm', { claimId: gus.claimId });
