@@ -51,6 +51,7 @@ const versionTests = [
   'test/integration/claim-multi-coupon.test.ts',
   'test/integration/consistency.test.ts',
   'test/integration/duties.test.ts',
+  'test/integration/expired-holds.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
