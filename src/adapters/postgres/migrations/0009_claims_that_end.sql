@@ -291,6 +291,9 @@ begin
 end
 $$;
 
+-- No position can be higher.
+create function position_max() returns bigint language sql immutable as $$ select 2147483647::bigint $$;
+
 -- The highest position that the coupon has given: each unit that was taken, also when it came back.
 create function positions_given(in_coupon coupons) returns bigint language sql immutable as $$
   select in_coupon.amount::bigint - in_coupon.remaining_amount + in_coupon.returned_units
@@ -809,6 +812,8 @@ begin
       from released_claims r where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i]
     ) then
       decision.outcome := 'claim_limit_reached';
+    elsif given >= position_max() then
+      decision.outcome := 'no_position';
     else
       insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
       values (in_coupon.id, in_user_ids[i], given + 1, in_claim_ids[i], in_at, in_idempotency_keys[i], ends_at);
@@ -875,7 +880,7 @@ begin
     end if;
     -- Nearly every batch of a sale that is on: a unit for each, and no user is in it twice. Then all who have no claim win,
     -- in order, and one statement writes them in half the time of the loop.
-    if size <= remaining then
+    if size <= remaining and positions_given(coupon) + size <= position_max() then
       won := claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, null, in_user_ids, in_claim_ids,
         in_idempotency_keys
@@ -958,7 +963,7 @@ begin
       end if;
       changes := array_fill('E'::"char", array[cardinality(positions)]);
     end if;
-    if claims <= remaining then
+    if claims <= remaining and positions_given(coupon) + claims <= position_max() then
       remaining := remaining - claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, kinds, in_user_ids, in_claim_ids,
         in_idempotency_keys
@@ -1044,6 +1049,7 @@ begin
     for update skip locked
   ) coupon
   where coupon.remaining_amount > 0
+    and coupon.amount::bigint - coupon.remaining_amount + coupon.returned_units < position_max()
     and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, coupon.decision_time) = 'open';
 
   -- A statement of its own: it sees every claim that was committed before the locks were granted.
