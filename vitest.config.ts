@@ -57,6 +57,7 @@ const versionTests = [
   'test/integration/duties.test.ts',
   'test/integration/ended-claims.test.ts',
   'test/integration/ended-claims-order.test.ts',
+  'test/integration/expired-holds.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',

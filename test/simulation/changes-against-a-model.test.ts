@@ -107,18 +107,6 @@ type SeenDecision = Omit<Decision, 'claim'> & {
   claim?: (ModelClaim & { reason?: string | undefined }) | undefined;
 };
 
-/**
- * PostgreSQL gives the users of one batch whose own hold has expired their positions after the others, when no user is in
- * the batch twice. Here they come later, too.
- */
-function inOrderOfPositions({ model }: Sale, commands: readonly Command[]): Command[] {
-  if (new Set(commands.map(({ user }) => user)).size < commands.length) return [...commands];
-  const expired = model.claims.filter(({ expiresMs }) => expiresMs === 0);
-  const users = new Set(expired.map(({ userId }) => userId));
-  const isLate = ({ kind, user }: Command) => Number(kind === 'claim' && users.has(`user-${user}`));
-  return commands.toSorted((one, other) => isLate(one) - isLate(other));
-}
-
 const idOf = (claim: ModelClaim | undefined) => claim && [claim.claimId, claim.position];
 
 /** What both say in the same way. A release of a hold that has expired may be the first to write that down, or not. */
@@ -141,8 +129,7 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     [holds.map(({ claimId }) => claimId)],
   );
 
-  const ordered = inOrderOfPositions(sale, commands);
-  const built = ordered.map((command) => build(sale, command));
+  const built = commands.map((command) => build(sale, command));
   const batchId = newId();
   const answer = await stores.claims.decideBatch({
     ...{ batchId, couponName: name },
@@ -157,7 +144,7 @@ async function take(sale: Sale, { commands, expired }: Step): Promise<void> {
     decisions?.map((one) => summaryOf(one)),
   );
   for (const [index, outcome] of answer.outcomes.entries()) {
-    seen.add(`${ordered[index]?.kind} ${outcome.outcome}`);
+    seen.add(`${commands[index]?.kind} ${outcome.outcome}`);
     const announcement = decisions?.[index]?.announcement;
     if (outcome.outcome === 'announced' && announcement !== undefined) {
       sale.announcements.push({ database: outcome.announcement, model: announcement });

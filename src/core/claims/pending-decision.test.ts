@@ -21,6 +21,15 @@ describe('a pending claim', () => {
     expect(answers()).toBe(1);
   });
 
+  it('is unavailable, and certainly not stored, when the coupon has no position left', async () => {
+    const { claim } = setup();
+    claim.markSent();
+    claim.markResolved({ kind: 'committed', changes: [] });
+    claim.markSent();
+    claim.decide({ outcome: 'no_position' });
+    await expect(claim.answer).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('rejects with a fault by its code, with the cause for the log, when it cannot be stored', async () => {
     const { claim } = setup();
     const cause = new Error('refused');

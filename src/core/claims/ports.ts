@@ -40,8 +40,11 @@ export type ChangeDecision =
   | { outcome: 'announced'; announcement: string }
   | { outcome: 'not_finished' };
 
+/** What the database answers to a claim. `no_position`: the coupon has given out its last position. */
+export type ClaimDecision = ClaimOutcome | { outcome: 'no_position' };
+
 /** The decision of one command of a batch. */
-export type BatchOutcome = ClaimOutcome | ChangeDecision;
+export type BatchOutcome = ClaimDecision | ChangeDecision;
 
 /**
  * What became of a batch.

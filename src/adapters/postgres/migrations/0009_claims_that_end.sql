@@ -189,8 +189,8 @@ $$;
 
 -- Releases expired holds, at most in_units_max of them, along the positions after in_after_position, and walks over at most
 -- in_claims_max claims (null: as many as it takes). Returns their positions, and the position up to which no claim is
--- reserved any more. is_end: no other hold has expired. The walk stops at a hold that is in time, since those behind it end
--- later.
+-- reserved any more. is_end: no hold that has expired is left. The walk stops at a hold that is in time, since those behind
+-- it end later.
 create function reclaim_expired(
   in_coupon_id bigint, in_at timestamptz, in_after_position integer, in_units_max integer, in_claims_max integer,
   out positions integer[], out expiry_position integer, out is_end boolean
@@ -209,7 +209,8 @@ begin
       max(w.position) filter (where not w.is_stopped and w.nth_due <= in_units_max - cardinality(positions)) as last_position,
       array_agg(w.row_id) filter (where w.is_released) as row_ids,
       array_agg(w.position order by w.position) filter (where w.is_released) as positions,
-      bool_or(w.is_stopped) as is_stopped
+      bool_or(w.is_stopped) as is_stopped,
+      bool_or(w.is_due and not w.is_stopped and not w.is_released) as is_due_left
     into slice
     from (
       select along.*,
@@ -233,9 +234,40 @@ begin
       perform release_rows(slice.row_ids, in_at, 'expired', false);
       positions := positions || slice.positions;
     end if;
-    is_end := coalesce(slice.is_stopped, true) or slice.claims < slice_size;
+    is_end := not coalesce(slice.is_due_left, false) and (coalesce(slice.is_stopped, true) or slice.claims < slice_size);
     exit when is_end;
   end loop;
+end
+$$;
+
+-- Releases the expired holds of users who claim again, in the order of in_user_ids, and returns their positions. A claim that
+-- is sent again keeps its hold. in_kinds is null where all are claims. Nothing is looked up while the first claim that may be
+-- reserved is in time, since those behind it end later.
+create function reclaim_own(
+  in_coupon coupons, in_at timestamptz, in_kinds text[], in_user_ids text[], in_claim_ids uuid[]
+) returns integer[] language plpgsql as $$
+declare
+  row_ids tid[];
+  positions integer[];
+begin
+  if (
+    select coalesce(c.expires_at, c.claimed_at + make_interval(secs => in_coupon.hold_seconds)) <= in_at
+    from claims c where c.coupon_id = in_coupon.id and c.position > in_coupon.expiry_position
+    order by c.position limit 1
+  ) then
+    select array_agg(own.row_id order by asked.place), array_agg(own.position order by asked.place)
+    into row_ids, positions
+    from unnest(in_user_ids, in_claim_ids) with ordinality asked (user_id, claim_id, place)
+    cross join lateral (
+      select c.ctid as row_id, c.position from claims c
+      where c.coupon_id = in_coupon.id and c.user_id = asked.user_id and c.expires_at <= in_at
+        and c.claim_id <> asked.claim_id
+      limit 1
+    ) own
+    where in_kinds is null or in_kinds[asked.place] = 'claim';
+    perform release_rows(row_ids, in_at, 'expired', false);
+  end if;
+  return coalesce(positions, '{}');
 end
 $$;
 
@@ -258,6 +290,9 @@ begin
     );
 end
 $$;
+
+-- No position can be higher.
+create function position_max() returns bigint language sql immutable as $$ select 2147483647::bigint $$;
 
 -- The highest position that the coupon has given: each unit that was taken, also when it came back.
 create function positions_given(in_coupon coupons) returns bigint language sql immutable as $$
@@ -617,12 +652,13 @@ $$;
 
 -- Decides the commands of a batch one by one in their order, where claim_together and change_together have not, and records
 -- the batch. in_remaining, in_positions, in_changes and in_expiry_position say what has changed up to here; claims that were
--- made are found by their ids. in_kinds and in_decisions are null where all are claims.
+-- made are found by their ids. in_kinds and in_decisions are null where all are claims. in_is_end: no hold that has expired
+-- is left.
 create function decide_in_order(
   in_coupon coupons, in_at timestamptz, in_batch_id uuid, in_may_return boolean, in_kinds text[], in_user_ids text[],
   in_claim_ids uuid[], in_idempotency_keys text[], in_reasons text[], in_finals boolean[], in_may_release_confirmed boolean[],
   in_actors text[], in_request_ids text[], in_decisions claim_decision_2[], in_remaining integer, in_positions integer[],
-  in_changes "char"[], in_expiry_position integer
+  in_changes "char"[], in_expiry_position integer, in_is_end boolean
 ) returns setof claim_decision_2 language plpgsql as $$
 declare
   size constant integer := cardinality(in_user_ids);
@@ -642,6 +678,7 @@ declare
   is_held boolean;
   ended released_claims%rowtype;
   reclaimed record;
+  is_end boolean := in_is_end;
 begin
   given := positions_given(in_coupon) + in_coupon.remaining_amount + units_returned(in_changes) - in_remaining;
   any_redeemed := exists (select from redemptions r where r.coupon_id = in_coupon.id);
@@ -748,10 +785,12 @@ begin
       continue;
     end if;
 
-    if state = 'open' and remaining = 0 and in_coupon.hold_seconds is not null then
-      -- Units for the rest of the batch, since each walk costs a read.
+    if state = 'open' and remaining = 0 and in_coupon.hold_seconds is not null and not is_end then
+      -- Units for the rest of the batch, since each walk costs a read. At its end it is not begun again: no other hold
+      -- expires at the time of this batch.
       reclaimed := reclaim_expired(in_coupon.id, in_at, expiry_position, size - i + 1, null);
       expiry_position := reclaimed.expiry_position;
+      is_end := reclaimed.is_end;
       if cardinality(reclaimed.positions) > 0 then
         positions := positions || reclaimed.positions;
         changes := changes || array_fill('E'::"char", array[cardinality(reclaimed.positions)]);
@@ -773,6 +812,8 @@ begin
       from released_claims r where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i]
     ) then
       decision.outcome := 'claim_limit_reached';
+    elsif given >= position_max() then
+      decision.outcome := 'no_position';
     else
       insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
       values (in_coupon.id, in_user_ids[i], given + 1, in_claim_ids[i], in_at, in_idempotency_keys[i], ends_at);
@@ -811,6 +852,7 @@ declare
   positions integer[] := '{}';
   changes "char"[] := '{}';
   reclaimed record;
+  is_end boolean := false;
   won integer := 0;
 begin
   -- The lock comes first: what the statements below see, no other batch of this coupon can change any more.
@@ -823,16 +865,22 @@ begin
   expiry_position := coupon.expiry_position;
 
   if in_users_differ and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open' then
-    if remaining < size and coupon.hold_seconds is not null then
-      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
-      expiry_position := reclaimed.expiry_position;
-      positions := reclaimed.positions;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
+    if coupon.hold_seconds is not null then
+      -- Else these users would get their positions after all others.
+      positions := reclaim_own(coupon, decision_time, null, in_user_ids, in_claim_ids);
       remaining := remaining + cardinality(positions);
+      if remaining < size then
+        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
+        expiry_position := reclaimed.expiry_position;
+        is_end := reclaimed.is_end;
+        positions := positions || reclaimed.positions;
+        remaining := remaining + cardinality(reclaimed.positions);
+      end if;
+      changes := array_fill('E'::"char", array[cardinality(positions)]);
     end if;
     -- Nearly every batch of a sale that is on: a unit for each, and no user is in it twice. Then all who have no claim win,
     -- in order, and one statement writes them in half the time of the loop.
-    if size <= remaining then
+    if size <= remaining and positions_given(coupon) + size <= position_max() then
       won := claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, null, in_user_ids, in_claim_ids,
         in_idempotency_keys
@@ -852,7 +900,7 @@ begin
   end if;
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, false, null, in_user_ids, in_claim_ids, in_idempotency_keys, null, null, null, null,
-    null, null, remaining, positions, changes, expiry_position
+    null, null, remaining, positions, changes, expiry_position, is_end
   );
 end
 $$;
@@ -883,6 +931,7 @@ declare
   changes "char"[] := '{}';
   decisions claim_decision_2[];
   reclaimed record;
+  is_end boolean := false;
 begin
   select * into coupon from coupons c where c.name = in_coupon_name for update;
   if not found then
@@ -902,14 +951,19 @@ begin
   claims := cardinality(array_positions(kinds, 'claim'));
 
   if in_users_differ and is_open and claims > 0 then
-    if remaining < claims and coupon.hold_seconds is not null then
-      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining, null);
-      expiry_position := reclaimed.expiry_position;
-      positions := reclaimed.positions;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
+    if coupon.hold_seconds is not null then
+      positions := reclaim_own(coupon, decision_time, kinds, in_user_ids, in_claim_ids);
       remaining := remaining + cardinality(positions);
+      if remaining < claims then
+        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining, null);
+        expiry_position := reclaimed.expiry_position;
+        is_end := reclaimed.is_end;
+        positions := positions || reclaimed.positions;
+        remaining := remaining + cardinality(reclaimed.positions);
+      end if;
+      changes := array_fill('E'::"char", array[cardinality(positions)]);
     end if;
-    if claims <= remaining then
+    if claims <= remaining and positions_given(coupon) + claims <= position_max() then
       remaining := remaining - claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, kinds, in_user_ids, in_claim_ids,
         in_idempotency_keys
@@ -939,7 +993,8 @@ begin
   end if;
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons,
-    in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes, expiry_position
+    in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes,
+    expiry_position, is_end
   );
 end
 $$;
@@ -994,6 +1049,7 @@ begin
     for update skip locked
   ) coupon
   where coupon.remaining_amount > 0
+    and coupon.amount::bigint - coupon.remaining_amount + coupon.returned_units < position_max()
     and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, coupon.decision_time) = 'open';
 
   -- A statement of its own: it sees every claim that was committed before the locks were granted.
