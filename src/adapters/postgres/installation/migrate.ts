@@ -23,6 +23,7 @@ const readVersion = statement('read-version');
 const tryLockMigrations = statement('try-lock-migrations');
 const lockMigrations = statement('lock-migrations');
 const setSession = statement('set-session');
+const rollbackTransaction = statement('rollback-transaction');
 const versionMin = 15;
 const noRight = '42501';
 const noWrites = '25006';
@@ -135,7 +136,7 @@ async function withoutLongLocks<Result>(
       const { code } = (recorded.firstError() ?? error) as { code?: string };
       if (code !== lockNotAvailable) throw error;
       // The runner can leave its transaction open.
-      await client.query('rollback');
+      await client.query(rollbackTransaction.text);
       recorded.forget();
       if (isFirst) onWait?.('another session holds the lock of a table; it is tried again');
       await sleep(tryAgainMs);
