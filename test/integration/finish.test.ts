@@ -31,7 +31,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-const migrateWith = (options: { finish?: boolean } = {}, url = database.url): Promise<Migrated> =>
+const migrateWith = (
+  options: { finish?: boolean; onWait?: (reason: string) => void } = {},
+  url = database.url,
+): Promise<Migrated> =>
   migrate({
     ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
     ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false, ...options },
@@ -108,6 +111,18 @@ describe('a new database', () => {
 
 describe('a database of the release before', () => {
   beforeEach(asBefore);
+
+  it('is migrated without a long wait for the lock of a table, behind which claims would wait', async () => {
+    await openSession('reader', 'begin; select from coupons');
+    const waits: string[] = [];
+    const migrating = migrateWith({ onWait: (reason) => waits.push(reason) });
+    await waitFor('a migration that waits', async () => waits.length > 0 || undefined);
+    // As a claim does: it is not behind the migration.
+    await openSession('claim', `set lock_timeout = '1s'; update coupons set paused = false`);
+    await sessions[0]?.query('commit');
+    expect((await migrating).applied).not.toEqual([]);
+    expect(waits).toEqual(['another session holds the lock of a table; it is tried again']);
+  });
 
   it('gets only compatible migrations at a start, and the rest from --finish', async () => {
     const started = await migrateWith();
