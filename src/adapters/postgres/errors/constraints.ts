@@ -26,7 +26,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['change_released', 'reclaim_expired', 'release_rows', 'record_batch', 'needs_announcement'],
   ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],
   ...['claim_state', 'claim_in_json', 'time_in_json', 'positions_given', 'units_returned'],
-  ...['position_max', 'reclaim_own'],
+  ...['position_max', 'reclaim_own', 'claims_won', 'decisions_together'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';

@@ -126,6 +126,16 @@ create type claim_decision_2 as (
   changed_position integer
 );
 
+-- A run of claims that win, after the positions given before them.
+create function claims_won(
+  in_claims integer, in_given bigint, in_claimed_at timestamptz, in_expires_at timestamptz
+) returns claim_decision_2 language sql immutable as $$
+  select row(
+    'claimed', in_claims, null, in_given + 1, in_claimed_at, null, null, in_expires_at, null, null, null, null, null, null,
+    null, null
+  )::claim_decision_2
+$$;
+
 create function decision_on_live(in_outcome text, in_claim claims, in_redeemed_at timestamptz)
 returns claim_decision_2 language sql immutable as $$
   select row(
@@ -242,7 +252,7 @@ $$;
 
 -- Releases the expired holds of users who claim again, in the order of in_user_ids, and returns their positions. A claim that
 -- is sent again keeps its hold. in_kinds is null where all are claims. Nothing is looked up while the first claim that may be
--- reserved is in time, since those behind it end later.
+-- reserved is in time, since those behind it end later. Returns null when it released none.
 create function reclaim_own(
   in_coupon coupons, in_at timestamptz, in_kinds text[], in_user_ids text[], in_claim_ids uuid[]
 ) returns integer[] language plpgsql as $$
@@ -265,9 +275,11 @@ begin
       limit 1
     ) own
     where in_kinds is null or in_kinds[asked.place] = 'claim';
-    perform release_rows(row_ids, in_at, 'expired', false);
+    if row_ids is not null then
+      perform release_rows(row_ids, in_at, 'expired', false);
+    end if;
   end if;
-  return coalesce(positions, '{}');
+  return positions;
 end
 $$;
 
@@ -357,17 +369,18 @@ create function claim_together(
   in_idempotency_keys text[]
 ) returns integer language plpgsql as $$
 declare
+  id_of_coupon constant bigint := in_coupon.id;
   given constant bigint := positions_given(in_coupon);
   ends_at constant timestamptz := in_at + make_interval(secs => in_coupon.hold_seconds);
   won integer;
 begin
   insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
-  select in_coupon.id, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, in_at,
+  select id_of_coupon, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, in_at,
     asked.idempotency_key, ends_at
   from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
     with ordinality asked (user_id, claim_id, idempotency_key, place)
   where (in_kinds is null or in_kinds[asked.place] = 'claim')
-    and (select true from claims c where c.coupon_id = in_coupon.id and c.user_id = asked.user_id) is null
+    and (select true from claims c where c.coupon_id = id_of_coupon and c.user_id = asked.user_id) is null
     and (
       not in_looks_back
       or (
@@ -378,7 +391,7 @@ begin
           ),
           true
         )
-        from released_claims r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id
+        from released_claims r where r.coupon_id = id_of_coupon and r.user_id = asked.user_id
       )
     );
   get diagnostics won = row_count;
@@ -386,84 +399,97 @@ begin
 end
 $$;
 
--- A change of a live claim that simply applies; change is null where it does not.
-create type simple_change as (
-  change "char",
-  row_id tid,
-  user_id text,
-  position integer,
-  claim_id uuid,
-  claimed_at timestamptz,
-  claim_key text,
-  confirmed_at timestamptz,
-  sent_key text,
-  reason text
+-- What change_together has changed, with an element for each command in order: null where nothing was changed.
+create type changes_together as (
+  changes "char"[],
+  positions integer[],
+  claim_ids uuid[],
+  claimed_ats timestamptz[],
+  confirmed_ats timestamptz[]
 );
 
--- Confirms, redeems and releases together what simply can be, of users that are in the batch once. Returns a decision for
--- each command in order: null where none was made, and change_claim is to be called.
+-- Confirms, redeems and releases together what simply can be, of users that are in the batch once. For all others
+-- change_claim is to be called.
 create function change_together(
   in_coupon coupons, in_at timestamptz, in_may_return boolean, in_kinds text[], in_user_ids text[], in_claim_ids uuid[],
   in_idempotency_keys text[], in_reasons text[], in_finals boolean[]
-) returns claim_decision_2[] language plpgsql as $$
+) returns changes_together language plpgsql as $$
 declare
-  simple simple_change[];
+  id_of_coupon constant bigint := in_coupon.id;
+  -- Without its id, only the first claim of a user is certainly the one that a release means.
+  is_first constant boolean := in_coupon.returned_units = 0;
+  made changes_together;
+  row_ids tid[];
+  claim_keys text[];
 begin
-  select array_agg(
-    row(
+  select array_agg(s.change), array_agg(case when s.change is not null then s.position end), array_agg(s.claim_id),
+    array_agg(s.claimed_at), array_agg(s.confirmed_at), array_agg(s.row_id), array_agg(s.idempotency_key)
+  into made.changes, made.positions, made.claim_ids, made.claimed_ats, made.confirmed_ats, row_ids, claim_keys
+  from (
+    select
       case
         when held.claim_id <> asked.claim_id then null
-        when asked.kind = 'confirm' and held.expires_at > in_at then 'C'
-        when asked.kind = 'release' and held.expires_at > in_at and in_may_return and not asked.is_final
-          -- Without its id, only the first claim of a user is certainly the one that is meant.
-          and (asked.claim_id is not null or in_coupon.returned_units = 0) then 'R'
+        when asked.kind = 'confirm' and held.expires_at > in_at then 'C'::"char"
+        when asked.kind = 'release' and held.expires_at > in_at and in_may_return and not in_finals[asked.place]
+          and (is_first or asked.claim_id is not null) then 'R'
         when asked.kind = 'redeem' and held.claim_id is not null and held.expires_at is null
-          and (select true from redemptions r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id) is null
+          and (select true from redemptions r where r.coupon_id = id_of_coupon and r.user_id = asked.user_id) is null
           then 'U'
-      end,
-      held.row_id, held.user_id, held.position, held.claim_id, held.claimed_at, held.idempotency_key, held.confirmed_at,
-      asked.idempotency_key, asked.reason
-    )::simple_change
+      end as change,
+      held.*
+    from unnest(in_kinds, in_user_ids, in_claim_ids) with ordinality asked (kind, user_id, claim_id, place)
+    left join lateral (
+      select c.ctid as row_id, c.position, c.claim_id, c.claimed_at, c.expires_at, c.confirmed_at, c.idempotency_key
+      from claims c
+      where asked.kind <> 'claim' and c.coupon_id = id_of_coupon and c.user_id = asked.user_id
+      limit 1
+    ) held on true
     order by asked.place
-  )
-  into simple
-  from unnest(in_kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons, in_finals)
-    with ordinality asked (kind, user_id, claim_id, idempotency_key, reason, is_final, place)
-  left join lateral (
-    select c.ctid as row_id, c.* from claims c
-    where asked.kind <> 'claim' and c.coupon_id = in_coupon.id and c.user_id = asked.user_id
-    limit 1
-  ) held on true;
+  ) s;
 
-  update claims c
-  set expires_at = null, confirmed_at = in_at
-  where c.ctid = any (array(select s.row_id from unnest(simple) s where s.change = 'C'));
-
-  insert into redemptions (coupon_id, user_id, claim_id, redeemed_at, idempotency_key)
-  select in_coupon.id, s.user_id, s.claim_id, in_at, s.sent_key from unnest(simple) s where s.change = 'U';
-
-  insert into released_claims
-    (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, released_at, reason, is_final)
-  select in_coupon.id, s.position, s.user_id, s.claim_id, s.claimed_at, s.claim_key, in_at, s.reason, false
-  from unnest(simple) s where s.change = 'R';
-  delete from claims c
-  where c.ctid = any (array(select s.row_id from unnest(simple) s where s.change = 'R'));
-
-  return array(
-    select case when s.change is not null then
-      row(
-        'changed', 1, s.claim_id, s.position, s.claimed_at, null, null, null,
-        case s.change when 'C' then in_at else s.confirmed_at end,
-        case s.change when 'U' then in_at end,
-        case s.change when 'R' then in_at end,
-        case s.change when 'R' then s.reason end,
-        null, null, s.change, s.position
-      )::claim_decision_2
-    end
-    from unnest(simple) with ordinality s
-    order by s.ordinality
-  );
+  if 'C' = any (made.changes) then
+    update claims c
+    set expires_at = null, confirmed_at = in_at
+    where c.ctid = any (
+      array(select s.row_id from unnest(made.changes, row_ids) s (change, row_id) where s.change = 'C')
+    );
+  end if;
+  if 'U' = any (made.changes) then
+    insert into redemptions (coupon_id, user_id, claim_id, redeemed_at, idempotency_key)
+    select id_of_coupon, s.user_id, s.claim_id, in_at, s.sent_key
+    from unnest(made.changes, made.claim_ids, in_user_ids, in_idempotency_keys) s (change, claim_id, user_id, sent_key)
+    where s.change = 'U';
+  end if;
+  if 'R' = any (made.changes) then
+    insert into released_claims
+      (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, released_at, reason, is_final)
+    select id_of_coupon, s.position, s.user_id, s.claim_id, s.claimed_at, s.claim_key, in_at, s.reason, false
+    from unnest(made.positions, made.changes, in_user_ids, made.claim_ids, made.claimed_ats, claim_keys, in_reasons)
+      s ("position", change, user_id, claim_id, claimed_at, claim_key, reason)
+    where s.change = 'R';
+    delete from claims c
+    where c.ctid = any (
+      array(select s.row_id from unnest(made.changes, row_ids) s (change, row_id) where s.change = 'R')
+    );
+  end if;
+  return made;
 end
+$$;
+
+-- The decisions of change_together, one for each command: all null where none was made.
+create function decisions_together(in_made changes_together, in_at timestamptz, in_reasons text[])
+returns setof claim_decision_2 language sql immutable as $$
+  select
+    case when made.change is not null then 'changed' end, 1, made.claim_id, made.position, made.claimed_at,
+    null::timestamptz, null::integer, null::timestamptz,
+    case made.change when 'C' then in_at else made.confirmed_at end,
+    case made.change when 'U' then in_at end,
+    case made.change when 'R' then in_at end,
+    case made.change when 'R' then made.reason end,
+    null::jsonb, null::bigint, made.change, made.position
+  from unnest(
+    in_made.changes, in_made.positions, in_made.claim_ids, in_made.claimed_ats, in_made.confirmed_ats, in_reasons
+  ) made (change, "position", claim_id, claimed_at, confirmed_at, reason)
 $$;
 
 -- A confirm, release or redeem as it was sent.
@@ -845,15 +871,18 @@ as $$
 declare
   size constant integer := cardinality(in_user_ids);
   coupon coupons%rowtype;
-  decision claim_decision_2;
+  id_of_coupon bigint;
   decision_time timestamptz;
+  ends_at timestamptz;
+  given bigint;
+  is_together boolean;
+  won integer := 0;
   remaining integer;
   expiry_position integer;
-  positions integer[] := '{}';
-  changes "char"[] := '{}';
+  positions integer[];
+  changes "char"[];
   reclaimed record;
   is_end boolean := false;
-  won integer := 0;
 begin
   -- The lock comes first: what the statements below see, no other batch of this coupon can change any more.
   select * into coupon from coupons c where c.name = in_coupon_name for update;
@@ -861,25 +890,54 @@ begin
     return;
   end if;
   decision_time := greatest(clock_timestamp(), coupon.decided_at);
-  remaining := coupon.remaining_amount;
-  expiry_position := coupon.expiry_position;
-
-  if in_users_differ and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open' then
-    if coupon.hold_seconds is not null then
+  is_together := in_users_differ
+    and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open';
+  if coupon.hold_seconds is not null then
+    ends_at := decision_time + make_interval(secs => coupon.hold_seconds);
+    if is_together then
       -- Else these users would get their positions after all others.
       positions := reclaim_own(coupon, decision_time, null, in_user_ids, in_claim_ids);
-      remaining := remaining + cardinality(positions);
-      if remaining < size then
-        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
-        expiry_position := reclaimed.expiry_position;
-        is_end := reclaimed.is_end;
-        positions := positions || reclaimed.positions;
-        remaining := remaining + cardinality(reclaimed.positions);
-      end if;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
     end if;
-    -- Nearly every batch of a sale that is on: a unit for each, and no user is in it twice. Then all who have no claim win,
-    -- in order, and one statement writes them in half the time of the loop.
+  end if;
+
+  if is_together and coupon.returned_units = 0 and size <= coupon.remaining_amount and positions is null then
+    -- Nearly every batch of a sale that is on: a unit for each, no user is in it twice, and no claim has ended. Then all who
+    -- have no claim win, in order, and one statement writes them in half the time of the loop. This is claim_together and
+    -- record_batch without what these batches do not need: each expression takes time.
+    is_together := false;
+    id_of_coupon := coupon.id;
+    given := coupon.amount - coupon.remaining_amount;
+    insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
+    select id_of_coupon, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, decision_time,
+      asked.idempotency_key, ends_at
+    from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
+      with ordinality asked (user_id, claim_id, idempotency_key, place)
+    where (select true from claims c where c.coupon_id = id_of_coupon and c.user_id = asked.user_id) is null;
+    get diagnostics won = row_count;
+    if won = size then
+      update coupons c
+      set remaining_amount = coupon.remaining_amount - size, ledger_seq = coupon.ledger_seq + 1, decided_at = decision_time
+      where c.id = id_of_coupon;
+      insert into stock_ledger (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at)
+      values
+        (id_of_coupon, coupon.ledger_seq + 1, in_batch_id, 'claimed', size, given + 1, coupon.remaining_amount - size,
+         decision_time);
+      return next claims_won(size, given, decision_time, ends_at);
+      return;
+    end if;
+  end if;
+
+  positions := coalesce(positions, '{}');
+  remaining := coupon.remaining_amount - won + cardinality(positions);
+  expiry_position := coupon.expiry_position;
+  if is_together then
+    if remaining < size and coupon.hold_seconds is not null then
+      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
+      expiry_position := reclaimed.expiry_position;
+      is_end := reclaimed.is_end;
+      positions := positions || reclaimed.positions;
+      remaining := remaining + cardinality(reclaimed.positions);
+    end if;
     if size <= remaining and positions_given(coupon) + size <= position_max() then
       won := claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, null, in_user_ids, in_claim_ids,
@@ -888,14 +946,10 @@ begin
       remaining := remaining - won;
     end if;
   end if;
+  changes := array_fill('E'::"char", array[cardinality(positions)]);
   if won = size then
     perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false);
-    decision.outcome := 'claimed';
-    decision.claims := won;
-    decision.position := positions_given(coupon) + 1;
-    decision.claimed_at := decision_time;
-    decision.expires_at := decision_time + make_interval(secs => coupon.hold_seconds);
-    return next decision;
+    return next claims_won(size, positions_given(coupon), decision_time, ends_at);
     return;
   end if;
   return query select * from decide_in_order(
@@ -921,14 +975,14 @@ as $$
 declare
   coupon coupons%rowtype;
   decision_time timestamptz;
-  is_open boolean;
-  may_return boolean;
+  may_return boolean := true;
   kinds text[] := in_kinds;
   claims integer;
   remaining integer;
   expiry_position integer;
-  positions integer[] := '{}';
-  changes "char"[] := '{}';
+  positions integer[];
+  changes "char"[];
+  made changes_together;
   decisions claim_decision_2[];
   reclaimed record;
   is_end boolean := false;
@@ -938,11 +992,13 @@ begin
     return;
   end if;
   decision_time := greatest(clock_timestamp(), coupon.decided_at);
-  is_open := coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open';
   remaining := coupon.remaining_amount;
   expiry_position := coupon.expiry_position;
-  may_return := not needs_announcement(coupon, (select max(seq) from unnest(in_announced_seqs) seq));
-  if to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[], boolean)') is not null then
+  if remaining = 0 and 'release' = any (kinds) then
+    may_return := not needs_announcement(coupon, (select max(seq) from unnest(in_announced_seqs) seq));
+  end if;
+  -- With the types of its arguments, the name would take longer to look up than a confirm to decide.
+  if to_regproc('claim_batch') is not null then
     kinds := array(
       select case k.kind when 'claim' then k.kind else 'not_finished' end
       from unnest(in_kinds) with ordinality k (kind, place) order by k.place
@@ -950,10 +1006,12 @@ begin
   end if;
   claims := cardinality(array_positions(kinds, 'claim'));
 
-  if in_users_differ and is_open and claims > 0 then
+  if in_users_differ and claims > 0
+    and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open'
+  then
     if coupon.hold_seconds is not null then
       positions := reclaim_own(coupon, decision_time, kinds, in_user_ids, in_claim_ids);
-      remaining := remaining + cardinality(positions);
+      remaining := remaining + coalesce(cardinality(positions), 0);
       if remaining < claims then
         reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining, null);
         expiry_position := reclaimed.expiry_position;
@@ -961,12 +1019,11 @@ begin
         positions := positions || reclaimed.positions;
         remaining := remaining + cardinality(reclaimed.positions);
       end if;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
     end if;
     if claims <= remaining and positions_given(coupon) + claims <= position_max() then
       remaining := remaining - claim_together(
-        coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, kinds, in_user_ids, in_claim_ids,
-        in_idempotency_keys
+        coupon, decision_time, coupon.returned_units > 0 or coalesce(cardinality(positions) > 0, false), kinds, in_user_ids,
+        in_claim_ids, in_idempotency_keys
       );
     elsif 'release' = any (kinds) then
       -- Stock is short, so which claim gets a unit depends on the order.
@@ -974,23 +1031,24 @@ begin
     end if;
   end if;
   if in_users_differ then
-    decisions := change_together(
+    made := change_together(
       coupon, decision_time, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons, in_finals
     );
-    positions := positions || array(
-      select d.changed_position from unnest(decisions) with ordinality d where d.change is not null order by d.ordinality
-    );
-    changes := changes || array(
-      select d.change from unnest(decisions) with ordinality d where d.change is not null order by d.ordinality
-    );
-    remaining := remaining + cardinality(array_positions(changes, 'R'));
+    if claims = 0 and array_position(made.changes, null) is null then
+      perform record_batch(
+        coupon, decision_time, in_batch_id, remaining + cardinality(array_positions(made.changes, 'R')), made.positions,
+        made.changes, expiry_position, false
+      );
+      return query select * from decisions_together(made, decision_time, in_reasons);
+      return;
+    end if;
+    decisions := array(select decision from decisions_together(made, decision_time, in_reasons) decision);
   end if;
 
-  if claims = 0 and array_position(decisions, null) is null and decisions is not null then
-    perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false);
-    return query select * from unnest(decisions);
-    return;
-  end if;
+  positions := coalesce(positions, '{}');
+  changes := array_fill('E'::"char", array[cardinality(positions)]) || array_remove(made.changes, null);
+  positions := positions || array_remove(made.positions, null);
+  remaining := remaining + coalesce(cardinality(array_positions(made.changes, 'R')), 0);
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons,
     in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes,
