@@ -139,8 +139,12 @@ describe('reads of claims that have ended', () => {
       ['reserved', 'confirmed', 'redeemed', 'released'],
     ],
     ['position=2', ['confirmed']],
-    ['position=4', []],
+    // The one claim that is asked for is found in every state.
+    ['position=1', ['reserved']],
+    ['position=3', ['redeemed']],
+    ['position=4', ['released']],
     ['position=4&state=released', ['released']],
+    ['position=4&state=reserved&state=confirmed', []],
     ['position=5', []],
     ['position=2&state=redeemed', []],
   ])('the claims with ?%s are %j, in pages and in exports', async (query, states) => {
@@ -162,7 +166,7 @@ describe('reads of claims that have ended', () => {
     ).toEqual(states.map((state) => [state, state]));
   });
 
-  it('a claim is found by its claim_id, in any case of its letters', async () => {
+  it('a claim is found by its claim_id, in any case of its letters and in any state', async () => {
     const coupon = await couponWithHolds(service);
     const live = await claimIn(service, 'reserved', { coupon });
     const released = await claimIn(service, 'released', { coupon, user: 'bob' });
@@ -172,9 +176,13 @@ describe('reads of claims that have ended', () => {
     const found = { claims: [claim], next_cursor: null };
     expect(await find(`claim_id=${live.id}`)).toEqual(found);
     expect(await find(`claim_id=${live.id.toUpperCase()}`)).toEqual(found);
-    expect(await find(`claim_id=${released.id}`)).toEqual({ claims: [], next_cursor: null });
-    expect(await find(`claim_id=${released.id}&state=released`)).toMatchObject({
-      claims: [{ claim_id: released.id }],
+    for (const states of ['', '&state=released', '&state=released&state=reserved']) {
+      expect(await find(`claim_id=${released.id}${states}`)).toMatchObject({
+        ...{ claims: [{ claim_id: released.id, state: 'released' }], next_cursor: null },
+      });
+    }
+    expect(await find(`claim_id=${released.id}&state=reserved`)).toEqual({
+      ...{ claims: [], next_cursor: null },
     });
   });
 
