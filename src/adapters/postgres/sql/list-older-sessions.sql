@@ -5,7 +5,7 @@
 -- Locks: none.
 select a.pid, a.application_name as name, host(a.client_addr) as address, a.backend_start as since,
   a.usename as role, current_user as own_role,
-   a.application_name <> 'firstcome' and a.query = '<insufficient privilege>' as is_hidden
+  a.application_name <> 'firstcome' and a.query = '<insufficient privilege>' as is_hidden
 from pg_stat_activity a
 where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name not like 'firstcome %'
   and (
