@@ -30,7 +30,7 @@ const wantedShare = 0.7;
 const twiceShare = 0.1;
 // The share of requests that are sent again as they were.
 const repeatShare = 0.1;
-const keyShare = 0.5;
+const keyShare = { claim: 0.5, change: 0.2 };
 // The shares of changes that name no claim, and an earlier claim of the user. The others name the last one.
 const namelessShare = 0.3;
 const earlierShare = 0.15;
@@ -40,8 +40,8 @@ type Move = 'claim' | ClaimChange | 'find_claim' | 'read';
 /** How often users make each move, by the state of the claim that they know. */
 const weights: Record<ClaimState | 'none', Record<Move, number>> = {
   none: { claim: 84, confirm: 3, release: 3, redeem: 3, find_claim: 5, read: 2 },
-  reserved: { claim: 15, confirm: 42, release: 30, redeem: 6, find_claim: 5, read: 2 },
-  confirmed: { claim: 15, confirm: 10, release: 40, redeem: 28, find_claim: 5, read: 2 },
+  reserved: { claim: 11, confirm: 46, release: 30, redeem: 6, find_claim: 5, read: 2 },
+  confirmed: { claim: 10, confirm: 8, release: 30, redeem: 45, find_claim: 5, read: 2 },
   redeemed: { claim: 30, confirm: 15, release: 20, redeem: 28, find_claim: 5, read: 2 },
   released: { claim: 63, confirm: 10, release: 10, redeem: 10, find_claim: 5, read: 2 },
 };
@@ -139,7 +139,9 @@ function drawRequest(random: Random, user: User, f: Move): ServiceRequest {
   const { name, coupon, sent } = user;
   if (f === 'read') return { f, coupon, attempt: 1 };
   if (f === 'find_claim') return { f, coupon, user: name, attempt: 1 };
-  const key = random.chance(keyShare) ? `${name}-${sent.length}` : undefined;
+  const key = random.chance(keyShare[f === 'claim' ? 'claim' : 'change'])
+    ? `${name}-${sent.length}`
+    : undefined;
   const request =
     f === 'claim'
       ? claimRequest(coupon, name, key)
