@@ -74,6 +74,7 @@ const versionTests = [
   'test/integration/stock-check-changes.test.ts',
   'test/integration/stock-of-ended-claims.test.ts',
   'test/integration/void-mark.test.ts',
+  'test/race/all-moves.test.ts',
   'test/race/rolling-upgrade.test.ts',
   'test/simulation/**/*.test.ts',
 ];
@@ -138,7 +139,11 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      onPostgres('long-postgres', [...longDatabaseTests, 'test/simulation/**/*.test.ts'], long),
+      onPostgres(
+        'long-postgres',
+        [...longDatabaseTests, 'test/race/all-moves.test.ts', 'test/simulation/**/*.test.ts'],
+        long,
+      ),
       {
         test: {
           ...{ ...patient, ...waiting, ...long },
