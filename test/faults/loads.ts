@@ -30,8 +30,8 @@ export type Calm = { before: number; after: number };
 
 // R16 compares with the answers of at least five seconds before, and over five seconds after.
 const comparedCalm: Calm = { before: 5.5, after: 9.5 };
-// The answers a second fall as units run out, so that R16 compares no rates. Holds of the time before have expired when
-// the faults begin, and those of the faults when the drill ends.
+// The answers a second fall as units run out, so that R16 compares no rates. Long enough for holds to expire before the
+// faults, and for all holds of the time of the faults afterwards.
 const changesCalm: Calm = { before: 3, after: 6 };
 
 /** The calm before and after the faults of a run. */

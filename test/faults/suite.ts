@@ -22,6 +22,7 @@ export function plan(
     const scenarios = scenariosOf(row).filter((one) => only === undefined || one === only);
     return scenarios.map((scenario) => ({ row, scenario }));
   });
+  if (choices.length === 0) throw new Error('none of these rows is played with this drill');
   return Array.from({ length: options.runs ?? choices.length }, (_, index) => {
     const choice = choices[index % choices.length];
     if (choice === undefined) throw new Error('there are no rows to play');
