@@ -419,12 +419,15 @@ declare
   -- Without its id, only the first claim of a user is certainly the one that a release means.
   is_first constant boolean := in_coupon.returned_units = 0;
   made changes_together;
-  row_ids tid[];
   claim_keys text[];
+  rows_to_confirm tid[];
+  rows_to_release tid[];
 begin
   select array_agg(s.change), array_agg(case when s.change is not null then s.position end), array_agg(s.claim_id),
-    array_agg(s.claimed_at), array_agg(s.confirmed_at), array_agg(s.row_id), array_agg(s.idempotency_key)
-  into made.changes, made.positions, made.claim_ids, made.claimed_ats, made.confirmed_ats, row_ids, claim_keys
+    array_agg(s.claimed_at), array_agg(s.confirmed_at), array_agg(s.idempotency_key),
+    array_agg(s.row_id) filter (where s.change = 'C'), array_agg(s.row_id) filter (where s.change = 'R')
+  into made.changes, made.positions, made.claim_ids, made.claimed_ats, made.confirmed_ats, claim_keys, rows_to_confirm,
+    rows_to_release
   from (
     select
       case
@@ -447,12 +450,8 @@ begin
     order by asked.place
   ) s;
 
-  if 'C' = any (made.changes) then
-    update claims c
-    set expires_at = null, confirmed_at = in_at
-    where c.ctid = any (
-      array(select s.row_id from unnest(made.changes, row_ids) s (change, row_id) where s.change = 'C')
-    );
+  if rows_to_confirm is not null then
+    update claims c set expires_at = null, confirmed_at = in_at where c.ctid = any (rows_to_confirm);
   end if;
   if 'U' = any (made.changes) then
     insert into redemptions (coupon_id, user_id, claim_id, redeemed_at, idempotency_key)
@@ -460,17 +459,14 @@ begin
     from unnest(made.changes, made.claim_ids, in_user_ids, in_idempotency_keys) s (change, claim_id, user_id, sent_key)
     where s.change = 'U';
   end if;
-  if 'R' = any (made.changes) then
+  if rows_to_release is not null then
     insert into released_claims
       (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, released_at, reason, is_final)
     select id_of_coupon, s.position, s.user_id, s.claim_id, s.claimed_at, s.claim_key, in_at, s.reason, false
     from unnest(made.positions, made.changes, in_user_ids, made.claim_ids, made.claimed_ats, claim_keys, in_reasons)
       s ("position", change, user_id, claim_id, claimed_at, claim_key, reason)
     where s.change = 'R';
-    delete from claims c
-    where c.ctid = any (
-      array(select s.row_id from unnest(made.changes, row_ids) s (change, row_id) where s.change = 'R')
-    );
+    delete from claims c where c.ctid = any (rows_to_release);
   end if;
   return made;
 end
