@@ -67,17 +67,19 @@ export function allMoves(settings: DrillSettings, movesMax: number): Scenario {
   const random = new Random(seed);
   const nodes = urls.length;
   const few = (count: number) => Math.ceil(count * quietShare);
-  const coupons = [
-    { name: `${settings.coupon}-busy`, units, holdSeconds: busyHoldSeconds },
-    { name: `${settings.coupon}-quiet`, units: few(units), holdSeconds: quietHoldSeconds },
-  ];
+  const busy = { name: `${settings.coupon}-busy`, units, holdSeconds: busyHoldSeconds };
+  const quiet = {
+    ...{ name: `${settings.coupon}-quiet`, units: few(units) },
+    holdSeconds: quietHoldSeconds,
+  };
   const usersOf = (coupon: string, count: number) =>
     Array.from({ length: count }, (_, index): User => {
       return { name: userName(index + 1, seed), coupon, claimIds: [], state: 'none', sent: [] };
     });
-  const users = coupons.flatMap(({ name, units: own }) =>
-    usersOf(name, own === units ? settings.users : few(settings.users)),
-  );
+  const users = [
+    ...usersOf(busy.name, settings.users),
+    ...usersOf(quiet.name, few(settings.users)),
+  ];
   const keyOf = (coupon: string, name: string) => `${coupon} ${name}`;
   const userOf = new Map(users.map((user) => [keyOf(user.coupon, user.name), user]));
   const replaced = new Set<string>();
@@ -116,7 +118,7 @@ export function allMoves(settings: DrillSettings, movesMax: number): Scenario {
     return [{ node: random.below(nodes), request: addStock, delayMs: 0 }];
   };
   return {
-    coupons,
+    coupons: [busy, quiet],
     phases: () => loadPhases(settings),
     draw: () => (moves < movesMax ? move(pick(random, users)) : undefined),
     listsClaims: true,
