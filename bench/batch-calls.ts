@@ -65,12 +65,15 @@ export async function decideCall(
   };
 }
 
-/** A sweep of as many claims of a coupon. */
+/** A sweep of as many claims of a coupon, under a lease of the duty. */
 export function sweepCall(coupon: string, claims: number): Call {
   const batchId = randomUUID();
   return {
     batchIds: [batchId],
-    sql: 'select * from sweep_expired((select id from coupons where name = $1), $2, $3)',
+    sql: `select * from sweep_due_coupons(
+      (select epoch from duties where name = 'expiry_sweep'),
+      array[(select id from coupons where name = $1)], array[$3::uuid], $2
+    )`,
     values: [coupon, claims, batchId],
   };
 }

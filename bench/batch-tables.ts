@@ -9,7 +9,7 @@ export function smallCoupons(count: number): string[] {
 
 /**
  * Creates the coupons: `plain` without holds and `held` with holds, both with units to spare; `full` with holds, sold out;
- * small ones with units to spare. The statistics of the tables are never taken.
+ * small ones with units to spare. The statistics of the tables are never taken. Gives a lease of the expiry sweep.
  */
 export async function createCoupons(query: Query, smallOnes: number): Promise<void> {
   for (const table of ['coupons', 'claims', 'released_claims', 'redemptions', 'stock_ledger']) {
@@ -25,6 +25,10 @@ export async function createCoupons(query: Query, smallOnes: number): Promise<vo
      union all
      select name, 1000, 1000, null, 1, now(), now() from unnest($1::text[]) name`,
     [smallCoupons(smallOnes)],
+  );
+  await query(
+    `update duties set node = 'bench', held_since = now(), expires_at = 'infinity' where name = 'expiry_sweep'`,
+    [],
   );
 }
 

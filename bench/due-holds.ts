@@ -5,6 +5,7 @@ import { Database } from '../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../src/adapters/postgres/duties/duty-leases.ts';
 import { postgresExpirySweep } from '../src/adapters/postgres/duties/expiry-sweep-store.ts';
 import { systemClock } from '../src/adapters/system/clock.ts';
+import { newId } from '../src/adapters/system/ids.ts';
 import { ExpirySweep } from '../src/core/duties/expiry-sweep.ts';
 import { claimCall, type Query } from './batch-calls.ts';
 
@@ -58,7 +59,7 @@ export async function claimDueHolds(
     const lease = await postgresDutyLeases(connections, 'bench').acquire('expiry_sweep');
     if (lease === undefined) throw new Error('another process sweeps this database');
     await database.query(`update duties set expires_at = 'infinity' where name = 'expiry_sweep'`);
-    const store = postgresExpirySweep(connections);
+    const store = postgresExpirySweep(connections, newId);
     const sweep = new ExpirySweep({ store, clock: systemClock, warn: () => undefined });
     const run: DueHoldsRun = { outcomes: {}, batchMs: [], releasedWithinMs: 0 };
     const startedMs = performance.now();

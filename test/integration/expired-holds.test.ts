@@ -8,6 +8,7 @@ import { auditRecords } from '../support/audit.ts';
 import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, outcomesOf, type Stores } from '../support/stores.ts';
+import { sweepHolds } from '../support/sweep-holds.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 let database: TestDatabase;
@@ -114,16 +115,11 @@ it.each([20, 50, 150])(
     const id = await plant(`sweep ${slice}`, 200, usersOf(150));
     await expire(id);
     await stores.decide(`sweep ${slice}`, usersOf(10, 'late'));
-    const sweep = async () => {
-      const [row] = await database.query<{ released: number; is_more_due: boolean }>(
-        'select * from sweep_expired($1, $2, $3)',
-        [id, slice, newId()],
-      );
-      return row;
-    };
     for (let left = 150; left > 0; left -= slice) {
       const released = Math.min(slice, left);
-      expect(await sweep()).toEqual({ released, is_more_due: left > released });
+      expect(await sweepHolds(database, `sweep ${slice}`, slice)).toEqual([
+        { released, has_more: left > released },
+      ]);
     }
   },
 );

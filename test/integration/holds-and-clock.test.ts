@@ -5,6 +5,7 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import type { BatchOutcome } from '../../src/core/claims/ports.ts';
 import { auditRecords } from '../support/audit.ts';
 import { change, claim, type HoldStores, openHoldStores } from '../support/batch-commands.ts';
+import { sweepHolds } from '../support/sweep-holds.ts';
 
 let sale: HoldStores;
 let coupons = 0;
@@ -44,11 +45,8 @@ async function couponWithHolds(): Promise<string> {
 }
 
 const sweep = async (coupon: string) => {
-  const [row] = await sale.database.query<{ released: number }>(
-    `select released from sweep_expired((select id from coupons where name = $1), 200, $2)`,
-    [coupon, newId()],
-  );
-  return row?.released;
+  const [swept] = await sweepHolds(sale.database, coupon);
+  return swept?.released;
 };
 
 const holdsOf = (coupon: string) =>

@@ -101,7 +101,9 @@ alter table operator_log
 -- ---- Parts of the decision functions ------------------------------------------------------------------------------------
 -- These have no settings of their own: a decision function calls them under its settings, with the coupon's row locked.
 -- Plans are pinned by these settings: planned while claims is empty, a plan would scan the whole table and stay cached while
--- the table grows. Every look-up is by one user or by row ids, never a join that a plan could turn around.
+-- the table grows. Every look-up is by one user or by row ids, never a join that a plan could turn around. Where statistics
+-- say that a table is empty, all of its indexes cost the same. So a look-up that two of them could serve is written with
+-- `between` and `order by`: only one of them has that order.
 
 -- What became of one command, or of a run of claims, one behind the other in their batch: their positions count up along the
 -- run. The claim's state follows from its times: released_at, redeemed_at, expires_at (reserved), else confirmed. claim_id
@@ -197,23 +199,21 @@ begin
 end
 $$;
 
--- Releases expired holds, at most in_units_max of them, along the positions after in_after_position, and walks over at most
--- in_claims_max claims (null: as many as it takes). Returns their positions, and the position up to which no claim is
--- reserved any more. is_end: no hold that has expired is left. The walk stops at a hold that is in time, since those behind
--- it end later.
+-- Releases expired holds, at most in_units_max of them, along the positions after in_after_position. Returns their positions,
+-- and the position up to which no claim is reserved any more. is_end: no hold that has expired is left. The walk stops at a
+-- hold that is in time, since those behind it end later.
 create function reclaim_expired(
-  in_coupon_id bigint, in_at timestamptz, in_after_position integer, in_units_max integer, in_claims_max integer,
+  in_coupon_id bigint, in_at timestamptz, in_after_position integer, in_units_max integer,
   out positions integer[], out expiry_position integer, out is_end boolean
 ) language plpgsql as $$
 declare
   slice_size constant integer := 200;
   slice record;
-  walked integer := 0;
 begin
   positions := '{}';
   expiry_position := in_after_position;
   is_end := false;
-  while cardinality(positions) < in_units_max and walked < coalesce(in_claims_max, 2147483647) loop
+  while cardinality(positions) < in_units_max loop
     select
       count(*) as claims,
       max(w.position) filter (where not w.is_stopped and w.nth_due <= in_units_max - cardinality(positions)) as last_position,
@@ -239,7 +239,6 @@ begin
       ) along
     ) w;
     expiry_position := coalesce(slice.last_position, expiry_position);
-    walked := walked + slice.claims;
     if slice.row_ids is not null then
       perform release_rows(slice.row_ids, in_at, 'expired', false);
       positions := positions || slice.positions;
@@ -380,7 +379,10 @@ begin
   from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
     with ordinality asked (user_id, claim_id, idempotency_key, place)
   where (in_kinds is null or in_kinds[asked.place] = 'claim')
-    and (select true from claims c where c.coupon_id = id_of_coupon and c.user_id = asked.user_id) is null
+    and (
+      select true from claims c
+      where c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id order by c.user_id limit 1
+    ) is null
     and (
       not in_looks_back
       or (
@@ -444,8 +446,8 @@ begin
     left join lateral (
       select c.ctid as row_id, c.position, c.claim_id, c.claimed_at, c.expires_at, c.confirmed_at, c.idempotency_key
       from claims c
-      where asked.kind <> 'claim' and c.coupon_id = id_of_coupon and c.user_id = asked.user_id
-      limit 1
+      where asked.kind <> 'claim' and c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id
+      order by c.user_id limit 1
     ) held on true
     order by asked.place
   ) s;
@@ -623,7 +625,9 @@ declare
   ended released_claims%rowtype;
   decision claim_decision_2;
 begin
-  select c.ctid into row_id from claims c where c.coupon_id = in_coupon.id and c.user_id = in_change.user_id;
+  select c.ctid into row_id from claims c
+  where c.coupon_id = in_coupon.id and c.user_id between in_change.user_id and in_change.user_id
+  order by c.user_id limit 1;
   if found then
     select * into live from claims c where c.ctid = row_id;
   end if;
@@ -763,7 +767,7 @@ begin
     end if;
 
     select c.ctid as row_id, c.* into held from claims c
-    where c.coupon_id = in_coupon.id and c.user_id = in_user_ids[i];
+    where c.coupon_id = in_coupon.id and c.user_id between in_user_ids[i] and in_user_ids[i] order by c.user_id limit 1;
     is_held := found;
     if is_held and held.expires_at <= in_at and held.claim_id <> in_claim_ids[i] then
       -- The user's own hold has expired. It ends here also where the answer is a refusal.
@@ -810,7 +814,7 @@ begin
     if state = 'open' and remaining = 0 and in_coupon.hold_seconds is not null and not is_end then
       -- Units for the rest of the batch, since each walk costs a read. At its end it is not begun again: no other hold
       -- expires at the time of this batch.
-      reclaimed := reclaim_expired(in_coupon.id, in_at, expiry_position, size - i + 1, null);
+      reclaimed := reclaim_expired(in_coupon.id, in_at, expiry_position, size - i + 1);
       expiry_position := reclaimed.expiry_position;
       is_end := reclaimed.is_end;
       if cardinality(reclaimed.positions) > 0 then
@@ -908,7 +912,10 @@ begin
       asked.idempotency_key, ends_at
     from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
       with ordinality asked (user_id, claim_id, idempotency_key, place)
-    where (select true from claims c where c.coupon_id = id_of_coupon and c.user_id = asked.user_id) is null;
+    where (
+      select true from claims c
+      where c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id order by c.user_id limit 1
+    ) is null;
     get diagnostics won = row_count;
     if won = size then
       update coupons c
@@ -928,7 +935,7 @@ begin
   expiry_position := coupon.expiry_position;
   if is_together then
     if remaining < size and coupon.hold_seconds is not null then
-      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
+      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining);
       expiry_position := reclaimed.expiry_position;
       is_end := reclaimed.is_end;
       positions := positions || reclaimed.positions;
@@ -1009,7 +1016,7 @@ begin
       positions := reclaim_own(coupon, decision_time, kinds, in_user_ids, in_claim_ids);
       remaining := remaining + coalesce(cardinality(positions), 0);
       if remaining < claims then
-        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining, null);
+        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining);
         expiry_position := reclaimed.expiry_position;
         is_end := reclaimed.is_end;
         positions := positions || reclaimed.positions;
@@ -1109,7 +1116,10 @@ begin
   -- A statement of its own: it sees every claim that was committed before the locks were granted.
   select array_agg(w) into winners
   from unnest(winners) w
-  where (select true from claims c where c.coupon_id = w.coupon_id and c.user_id = w.user_id) is null
+  where (
+      select true from claims c
+      where c.coupon_id = w.coupon_id and c.user_id between w.user_id and w.user_id order by c.user_id limit 1
+    ) is null
     and (
       not w.looks_back
       or (
@@ -1177,12 +1187,16 @@ begin
       (
         select c.user_id, c.claim_id, c.position, c.claimed_at, c.confirmed_at, null::timestamptz as released_at,
           null as reason
-        from claims c where c.coupon_id = coupon.id and c.position = made.position limit 1
+        from claims c
+        where c.coupon_id = coupon.id and c.position between made.position and made.position
+        order by c.position limit 1
       )
       union all
       (
         select r.user_id, r.claim_id, r.position, r.claimed_at, r.confirmed_at, r.released_at, r.reason
-        from released_claims r where r.coupon_id = coupon.id and r.position = made.position limit 1
+        from released_claims r
+        where r.coupon_id = coupon.id and r.position between made.position and made.position
+        order by r.position limit 1
       )
     ) found on true
     order by made.place;
