@@ -232,9 +232,9 @@ describe('a database of the release before', () => {
     const pool = openPool({ connectionString: database.url });
     const warnings: string[] = [];
     const logger = { warn: (_: object, message: string) => warnings.push(message) };
+    await migrateLibrary({ pool });
+    const engine = await createFirstcome({ pool, logger });
     try {
-      await migrateLibrary({ pool });
-      const engine = await createFirstcome({ pool, logger });
       expect(warnings).toEqual([expect.stringContaining('firstcome migrate --finish')]);
       await waitFor('sessions of the engine', async () => {
         const found = await database.query(
@@ -243,8 +243,9 @@ describe('a database of the release before', () => {
         return found.length > 0;
       });
       await migrateWith({ finish: true });
-      await engine.stop();
     } finally {
+      // The pool ends only once the engine has returned its sessions.
+      await engine.stop();
       await pool.end();
     }
   });
