@@ -157,3 +157,55 @@ describe('a release of a claim of a sold-out coupon', () => {
     expect(await sale.stockOf(coupon)).toMatchObject({ announced: false });
   });
 });
+
+describe('an announcement', () => {
+  const isAnnounced = async (coupon: string) => {
+    const [row] = await sale.database.query<{ stock_announced: boolean }>(
+      'select stock_announced from coupons where name = $1',
+      [coupon],
+    );
+    return row?.stock_announced;
+  };
+
+  it('ends with its release, also where the hold has expired meanwhile', async () => {
+    const coupon = await soldOut();
+    const announcement = await announce(coupon, 'ada');
+    expect(await isAnnounced(coupon)).toBe(true);
+    await sale.database.query(
+      `update claims set expires_at = claimed_at
+       where user_id = 'ada' and coupon_id = (select id from coupons where name = $1)`,
+      [coupon],
+    );
+    expect(await releaseWith(coupon, 'ada', announcement)).toEqual(['changed']);
+    expect(await isAnnounced(coupon)).toBe(false);
+  });
+
+  it('from before another one ended does not count beside a later one', async () => {
+    const coupon = await soldOut();
+    const [ada, bob] = [await announce(coupon, 'ada'), await announce(coupon, 'bob')];
+    await sale.database.query(
+      `update claims set expires_at = claimed_at
+       where user_id = 'ada' and coupon_id = (select id from coupons where name = $1)`,
+      [coupon],
+    );
+    const back = [change('release', 'ada', { announcement: ada }), claim('new')];
+    expect(outcomesOf(await sale.decide(coupon, back))).toEqual(['changed', 'claimed']);
+    // A snapshot of now shows a coupon that is sold out, and counts for a while.
+    const eve = await announce(coupon, 'eve');
+    expect(await releaseWith(coupon, 'bob', bob)).toEqual(['announced']);
+    expect(await releaseWith(coupon, 'eve', eve)).toEqual(['changed']);
+  });
+
+  it('that no release follows is forgotten after a minute', async () => {
+    const coupon = await soldOut();
+    await announce(coupon, 'ada');
+    expect(outcomesOf(await sale.decide(coupon, [claim('new')]))).toEqual(['sold_out']);
+    expect(await isAnnounced(coupon)).toBe(true);
+    await sale.database.query(
+      `update coupons set announced_at = announced_at - interval '1 minute' where name = $1`,
+      [coupon],
+    );
+    expect(outcomesOf(await sale.decide(coupon, [claim('new')]))).toEqual(['sold_out']);
+    expect(await isAnnounced(coupon)).toBe(false);
+  });
+});

@@ -21,6 +21,9 @@ alter table coupons
   -- Units that came back, ever. The next position is amount - remaining_amount + returned_units + 1.
   add column returned_units bigint not null default 0
     constraint coupons_returned_units_at_least_zero check (returned_units >= 0),
+  -- How often stock_announced was set by an announcement while it was not set, and when it was last announced.
+  add column announcements bigint not null default 0,
+  add column announced_at timestamptz,
   -- No claim up to this position is reserved any more.
   add column expiry_position integer not null default 0
     constraint coupons_expiry_position_at_least_zero check (expiry_position >= 0);
@@ -282,24 +285,25 @@ begin
 end
 $$;
 
+-- Whether a change that was announced may still come. A process that ends while it waits leaves its announcement behind, and
+-- while that counts, no process may refuse claims without the database.
+create function is_announced(in_coupon coupons, in_at timestamptz) returns boolean language sql immutable as $$
+  select in_coupon.stock_announced and coalesce(in_coupon.announced_at > in_at - interval '1 minute', true)
+$$;
+
+-- The number of an announcement that is made now. It is that of the one before, while that still counts.
+create function announcement_now(in_coupon coupons, in_at timestamptz) returns bigint language sql immutable as $$
+  select in_coupon.announcements + case when is_announced(in_coupon, in_at) then 0 else 1 end
+$$;
+
 -- Whether a process may still refuse a claim as sold out after a unit came back now. It may while nothing is left, unless
--- the change was announced: stock_announced has been committed, all snapshots from before that have expired since, and no
--- unit has come back in between, after which snapshots count again. in_announced_seq is the ledger_seq that the announcement
--- was answered with. Expired holds need no announcement: no snapshot is valid beyond the next possible expiry.
-create function needs_announcement(in_coupon coupons, in_announced_seq bigint) returns boolean
-language plpgsql as $$
-begin
-  return in_coupon.remaining_amount = 0
-    and (
-      not in_coupon.stock_announced
-      or in_announced_seq is null
-      or exists (
-        select from stock_ledger l
-        where l.coupon_id = in_coupon.id and l.seq > in_announced_seq
-          and (l.kind = 'stock_added' or l.kind = 'mixed' and 'R' = any (l.changes))
-      )
-    );
-end
+-- the change was announced: stock_announced has been committed, all snapshots from before that have expired since, and
+-- snapshots have not counted again in between. in_announced_seq is the number that the announcement was answered with:
+-- announcements rises with each one that follows such a time. Expired holds need no announcement: no snapshot is valid beyond
+-- the next possible expiry.
+create function needs_announcement(in_coupon coupons, in_announced_seq bigint) returns boolean language sql immutable as $$
+  select in_coupon.remaining_amount = 0
+    and (not in_coupon.stock_announced or in_announced_seq is distinct from in_coupon.announcements)
 $$;
 
 -- No position can be higher.
@@ -332,7 +336,10 @@ begin
     update coupons c
     set remaining_amount = in_remaining, ledger_seq = in_coupon.ledger_seq + 1, decided_at = in_at,
       returned_units = in_coupon.returned_units + returned, expiry_position = in_expiry_position,
-      stock_announced = in_announces or in_coupon.stock_announced and not coalesce('R' = any (in_changes), false)
+      stock_announced =
+        in_announces or is_announced(in_coupon, in_at) and not coalesce('R' = any (in_changes), false),
+      announcements = case when in_announces then announcement_now(in_coupon, in_at) else in_coupon.announcements end,
+      announced_at = case when in_announces then in_at else in_coupon.announced_at end
     where c.id = in_coupon.id;
     insert into stock_ledger
       (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at, returned_units,
@@ -343,13 +350,16 @@ begin
        case when is_mixed then returned end, case when is_mixed then in_positions end,
        case when is_mixed then in_changes end);
   elsif in_announces or in_expiry_position > in_coupon.expiry_position
+    or in_coupon.stock_announced and not is_announced(in_coupon, in_at)
     -- The sale opened or closed since the last decision. Written down, that survives a clock that steps back.
     or coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_at)
       <> coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_coupon.decided_at)
   then
     update coupons c
     set decided_at = in_at, expiry_position = in_expiry_position,
-      stock_announced = in_announces or in_coupon.stock_announced
+      stock_announced = in_announces or is_announced(in_coupon, in_at),
+      announcements = case when in_announces then announcement_now(in_coupon, in_at) else in_coupon.announcements end,
+      announced_at = case when in_announces then in_at else in_coupon.announced_at end
     where c.id = in_coupon.id;
   elsif current_setting('synchronous_standby_names') <> '' then
     -- These answers rest on rows of other transactions. A commit of our own makes them wait for the standby as well;
@@ -580,7 +590,7 @@ begin
       decision.outcome := 'forbidden';
     elsif not in_may_return then
       decision.outcome := 'announced';
-      decision.announced_seq := in_coupon.ledger_seq;
+      decision.announced_seq := announcement_now(in_coupon, in_at);
     else
       perform release_rows(array[in_row_id], in_at, in_change.reason, in_change.is_final);
       decision := decision_on_released('changed', last_released(in_coupon.id, in_change.user_id, in_claim.claim_id));
@@ -999,6 +1009,12 @@ begin
   expiry_position := coupon.expiry_position;
   if remaining = 0 and 'release' = any (kinds) then
     may_return := not needs_announcement(coupon, (select max(seq) from unnest(in_announced_seqs) seq));
+  end if;
+  if coupon.stock_announced and may_return and exists (select from unnest(in_announced_seqs) seq where seq is not null) then
+    -- A change comes back after its wait. Whatever becomes of it, its announcement ends: also where its hold has expired
+    -- meanwhile, so that it returns no unit. Others that wait announce theirs again.
+    update coupons c set stock_announced = false where c.id = coupon.id;
+    coupon.stock_announced := false;
   end if;
   -- With the types of its arguments, the name would take longer to look up than a confirm to decide.
   if to_regproc('claim_batch') is not null then
