@@ -45,16 +45,25 @@ const databaseTests = ['test/{contract,integration,race,simulation}/**/*.test.ts
 
 // These depend on the version of PostgreSQL: SQL functions, migrations, plans, void marks and random histories.
 const versionTests = [
+  'test/integration/announced-releases.test.ts',
   'test/integration/archive-coupon.test.ts',
   'test/integration/array-parameters.test.ts',
+  'test/integration/batch-plans.test.ts',
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
+  'test/integration/claim-positions.test.ts',
   'test/integration/consistency.test.ts',
+  'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
+  'test/integration/ended-claims.test.ts',
+  'test/integration/ended-claims-order.test.ts',
+  'test/integration/expired-holds.test.ts',
   'test/integration/expiry-sweep.test.ts',
   'test/integration/finish.test.ts',
   'test/integration/coupons-from-before.test.ts',
+  'test/integration/holds-and-clock.test.ts',
   'test/integration/migrate.test.ts',
+  'test/integration/mixed-batches.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/position-gaps.test.ts',
@@ -66,6 +75,7 @@ const versionTests = [
   'test/integration/stock-of-ended-claims.test.ts',
   'test/integration/void-mark.test.ts',
   'test/integration/webhook-store.test.ts',
+  'test/race/all-moves.test.ts',
   'test/race/rolling-upgrade.test.ts',
   'test/simulation/**/*.test.ts',
 ];
@@ -130,7 +140,11 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
-      onPostgres('long-postgres', [...longDatabaseTests, 'test/simulation/**/*.test.ts'], long),
+      onPostgres(
+        'long-postgres',
+        [...longDatabaseTests, 'test/race/all-moves.test.ts', 'test/simulation/**/*.test.ts'],
+        long,
+      ),
       {
         test: {
           ...{ ...patient, ...waiting, ...long },

@@ -4,10 +4,10 @@
  * release 0.1 as the measure. Each pair runs both, in turns; the medians of the ratios are printed.
  */
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { runCleanly } from './clean-up.ts';
 import { type BenchDatabase, startDatabaseServer } from './database-server.ts';
+import { installSchema } from './install-schema.ts';
 import { parse, wholeNumber } from './options.ts';
 import { userOf } from './set-up.ts';
 import { median, shown } from './statistics.ts';
@@ -26,8 +26,6 @@ const options = parse<Options>(
     .option('--claims <count>', 'claims in each run', wholeNumber, 20_000),
   process.argv.slice(2),
 );
-
-const migrations = new URL('../src/adapters/postgres/migrations/', import.meta.url);
 
 /** One run: how many commands a second, and how many bytes of WAL each wrote. */
 type Run = { rate: number; walBytes: number };
@@ -71,7 +69,8 @@ process.exitCode = await runCleanly(async (cleanUp) => {
   const { databaseUrl, folder, pairs, claims } = options;
   const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
   const database = await server.createDatabase('functions');
-  await install(database);
+  // Without the functions of release 0.1 there would be nothing to compare with.
+  await installSchema(database, { finish: false });
   process.stdout.write(
     `PostgreSQL ${server.version}, ${pairs} pairs of ${shown(claims)} claims\n\n`,
   );
@@ -116,15 +115,6 @@ process.exitCode = await runCleanly(async (cleanUp) => {
 /** The same id for the same user and coupon: clients send the id of the claim that they change. */
 function claimIdOf(coupon: string, user: string): string {
   return coupon.slice(0, 24) + user.slice(-12).replace(/\D/, '0');
-}
-
-/** All migrations but the one that drops the functions of earlier releases. */
-async function install(database: BenchDatabase): Promise<void> {
-  await database.query('create schema firstcome');
-  for (const file of readdirSync(migrations).sort()) {
-    if (file.endsWith('_finish.sql')) continue;
-    await database.query(readFileSync(new URL(file, migrations), 'utf8'));
-  }
 }
 
 async function claimRun(

@@ -13,6 +13,7 @@ import type { MillionResult, OverloadResult, Results } from './results.ts';
 import { svgFile } from './svg-file.ts';
 
 const docs = join(import.meta.dirname, '../docs');
+const functionsFile = join(import.meta.dirname, 'functions.md');
 const triedFile = join(import.meta.dirname, 'tried.md');
 
 const [resultsFile, millionFile, overloadFile, watchedFile] = process.argv.slice(2);
@@ -39,6 +40,7 @@ if (resultsFile === undefined || resultsFile === '--help') {
   const page = pageOf({
     ...{ results, million, overload, watched, plots, overloadPlots },
     sources: files.map((file) => basename(file)),
+    functions: readOrNothing(functionsFile),
     tried: readOrNothing(triedFile),
   });
   writeFileSync(join(docs, 'performance.md'), page);

@@ -19,6 +19,8 @@ const suites: Record<string, RegExp> = {
   'test/e2e/container-image.test.ts':
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
+  'test/race/all-moves.test.ts':
+    /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/faults/': /^src\/(?:core\/claims\/|adapters\/postgres\/)/,
 };

@@ -16,7 +16,10 @@ describe('the long suites of a change', () => {
     [['test/faults/rows/disk.ts', 'README.md'], ['test/faults/']],
     [
       ['src/core/claims/claim-lane.ts'],
-      ['test/integration/failover.test.ts', 'test/simulation/', 'test/faults/'],
+      [
+        ...['test/integration/failover.test.ts', 'test/race/all-moves.test.ts'],
+        ...['test/simulation/', 'test/faults/'],
+      ],
     ],
     [['src/core/claims/claim-lane.test.ts', 'src/core/errors.ts', ''], []],
     [[], []],

@@ -166,6 +166,11 @@ describe('firstcome claims', () => {
       'The last one ended at 2030-01-31T18:10:00.000000Z: expired.',
     ],
     [
+      ...(['a claim released without a reason', {}] as const),
+      [problem('claim_not_found', { last_claim: { ...released, reason: undefined } })],
+      'The last one ended at 2030-01-31T18:10:00.000000Z.',
+    ],
+    [
       ...(['another claim', { call: 'confirm', claimId: 'x' }] as const),
       [found, problem('claim_mismatch', { claim: reserved })],
       `To confirm the live one, run it with --claim-id ${id}`,
@@ -183,13 +188,30 @@ describe('firstcome claims', () => {
     [
       ...(['a service that refuses it now', { call: 'release' }] as const),
       [found, problem('unavailable')],
-      'the detail of unavailable (unavailable)',
+      'the detail of unavailable (unavailable)\nThis call has changed nothing. Run it again later.',
     ],
   ])('says what to do with %s', async (_, options, given, message) => {
     const { verdict, stdout } = await run(options, given);
     expect(verdict).toContain(message);
     expect(verdict).not.toContain('secret');
     expect(stdout).toBe('');
+  });
+
+  it('says why a claim ended only where its release has a reason', async () => {
+    const { reason: _, ...unexplained } = released;
+    const none = problem('claim_not_found', { last_claim: unexplained });
+    expect((await run({}, [none])).verdict).toBe(
+      'there is no live claim by "a/b" of the coupon "SALE \\" "\n' +
+        'The last one ended at 2030-01-31T18:10:00.000000Z.',
+    );
+    const refused = (claim: object) =>
+      run({ call: 'confirm' }, [found, problem('claim_released', { claim })]);
+    expect((await refused(unexplained)).verdict).toBe(
+      'the claim was released\nIt ended at 2030-01-31T18:10:00.000000Z.',
+    );
+    expect((await refused({ ...released, reason: 'a mistake' })).verdict).toBe(
+      'the claim was released\nIt ended at 2030-01-31T18:10:00.000000Z: a mistake.',
+    );
   });
 
   it('prints the body of the answer as JSON, also of a refusal', async () => {

@@ -124,22 +124,29 @@ function refusalBy(
     coupon_not_found: [`there is no coupon ${JSON.stringify(coupon)}`],
     claim_not_found: [
       `there is no live claim by ${names}`,
-      ...(lastClaim
-        ? [`The last one ended at ${lastClaim.released_at}: ${lastClaim.reason}.`]
-        : []),
+      ...(lastClaim ? [`The last one ended at ${endOf(lastClaim)}.`] : []),
     ],
     claim_mismatch: [
       `that is no claim by ${names}`,
       ...(claim ? [`To ${call} the live one, run it with --claim-id ${claim.claim_id}`] : []),
     ],
-    already_redeemed: [`the claim was redeemed at ${claim?.redeemed_at}`],
+    already_redeemed: [`the claim was redeemed${claim ? ` at ${claim.redeemed_at}` : ''}`],
     hold_expired: [`the hold has expired; the user can claim again`],
-    claim_released: [`the claim was released at ${claim?.released_at}`],
+    claim_released: ['the claim was released', ...(claim ? [`It ended at ${endOf(claim)}.`] : [])],
     not_confirmed: ['the claim is reserved', 'Confirm it first, with: firstcome claims confirm'],
     route_not_found: [
       `the service at ${origin} has no such call`,
       'Set the address of a service of this version with --url.',
     ],
   };
-  return new StartError((lines[code] ?? [`${detail} (${code})`]).join('\n'));
+  const others = [`${detail} (${code})`, ...(isForNow.has(code) ? [runAgain] : [])];
+  return new StartError((lines[code] ?? others).join('\n'));
+}
+
+const isForNow = new Set(['overloaded', 'unavailable', 'rate_limited']);
+const runAgain = 'This call has changed nothing. Run it again later.';
+
+/** When a released claim ended and, where its release has a reason, why. */
+function endOf({ released_at: releasedAt, reason }: ClaimBody): string {
+  return reason === undefined ? `${releasedAt}` : `${releasedAt}: ${reason}`;
 }

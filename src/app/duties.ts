@@ -6,6 +6,7 @@ import { postgresExpirySweep } from '../adapters/postgres/duties/expiry-sweep-st
 import { postgresStockCheckReader } from '../adapters/postgres/stock-check-reader.ts';
 import type { MetricSources } from '../adapters/prometheus/metric-sources.ts';
 import { systemClock } from '../adapters/system/clock.ts';
+import { newId } from '../adapters/system/ids.ts';
 import { nodeId } from '../adapters/system/node-id.ts';
 import { DutyRunner } from '../core/duties/duty-runner.ts';
 import { ExpirySweep } from '../core/duties/expiry-sweep.ts';
@@ -36,7 +37,7 @@ export function createDuties(options: {
       : undefined;
   const expirySweep = runsDuties
     ? new ExpirySweep({
-        store: postgresExpirySweep(database),
+        store: postgresExpirySweep(database, newId),
         ...{ clock, warn: (event, message) => log.warn(event, message) },
       })
     : undefined;

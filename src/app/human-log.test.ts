@@ -38,6 +38,13 @@ it('shows the message of an error, and its stack unless it is a warning', () => 
   expect(shown((log) => log.warn({ err }, 'lost'))).toBe('WARN lost reason="a bug"\n');
 });
 
+it('shows the message of an error as `error` beside a field `reason`', () => {
+  const event = { reason: 'busy', err: new Error('a bug') };
+  expect(shown((log) => log.warn(event, 'refused'))).toBe(
+    'WARN refused reason=busy error="a bug"\n',
+  );
+});
+
 it('escapes control characters in texts of clients and shortens long texts', () => {
   const text = shown((log) => log.warn({ reason: 'a\u001b[2J\u009bb\nc' }, 'x\u001b]0;y\u0007'));
   expect(text.trimEnd()).not.toMatch(/\p{Cc}/u);

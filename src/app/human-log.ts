@@ -23,7 +23,8 @@ export function toHumanLine(json: string): string {
   const line = JSON.parse(json) as Record<string, unknown> & { level: number; time: number };
   const { err } = line as { err?: { message?: unknown; stack?: unknown } };
   const fields = Object.entries(line).filter(([name]) => !hiddenFields.has(name));
-  if (err?.message !== undefined) fields.push(['reason', err.message]);
+  const ofError = line.reason === undefined ? 'reason' : 'error';
+  if (err?.message !== undefined) fields.push([ofError, err.message]);
   const text = [
     levelNames[line.level],
     plain(String(line.msg ?? '')),

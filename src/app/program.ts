@@ -45,6 +45,11 @@ export function createProgram(): Program {
     },
     async log(options, output) {
       process.setSourceMapsEnabled(true);
+      // A reader such as `head` that has read enough is no error.
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EPIPE') process.exit();
+        throw error;
+      });
       const [{ loadConfig }, { printOperatorLog }] = await Promise.all([
         import('../config.ts'),
         import('./operator-log.ts'),

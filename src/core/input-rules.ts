@@ -18,7 +18,7 @@ export const releaseReasonRule = { ...textRule, not: { enum: [...ownReasons] } }
 /** An idempotency key. */
 export const idempotencyKeyRule = { pattern: '^[\\x20-\\x7e]{1,255}$' };
 
-/** The id of a claim. */
+/** The id of a claim, as the service gives it. */
 export const uuidRule = { pattern: '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' };
 
 /** How long a hold lasts. */

@@ -139,8 +139,9 @@ describe('reads of claims that have ended', () => {
       ['reserved', 'confirmed', 'redeemed', 'released'],
     ],
     ['position=2', ['confirmed']],
-    ['position=4', []],
+    ['position=4', ['released']],
     ['position=4&state=released', ['released']],
+    ['position=4&state=confirmed', []],
     ['position=5', []],
     ['position=2&state=redeemed', []],
   ])('the claims with ?%s are %j, in pages and in exports', async (query, states) => {
@@ -172,10 +173,9 @@ describe('reads of claims that have ended', () => {
     const found = { claims: [claim], next_cursor: null };
     expect(await find(`claim_id=${live.id}`)).toEqual(found);
     expect(await find(`claim_id=${live.id.toUpperCase()}`)).toEqual(found);
-    expect(await find(`claim_id=${released.id}`)).toEqual({ claims: [], next_cursor: null });
-    expect(await find(`claim_id=${released.id}&state=released`)).toMatchObject({
-      claims: [{ claim_id: released.id }],
-    });
+    const ended = { claims: [{ claim_id: released.id, state: 'released' }] };
+    expect(await find(`claim_id=${released.id}`)).toMatchObject(ended);
+    expect(await find(`claim_id=${released.id}&state=released`)).toMatchObject(ended);
   });
 
   it('the claims of a user over all coupons leave released ones out unless they are asked for', async () => {

@@ -10,6 +10,33 @@ import { newName, pathOf, useService } from '../support/contract-service.ts';
 const allKeys = { ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey, VIEWER_API_KEY: viewerKey };
 const never = '01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40';
 
+describe('a service with a claim key and no admin key', () => {
+  const service = useService({ CLAIM_API_KEY: claimKey });
+  const claimer = () => service.with(clientOf(service.client.url, bearers.claim));
+
+  it('the claim key releases what is reserved, but nothing confirmed, and makes no release final', async () => {
+    const reserved = await claimIn(claimer(), 'reserved');
+    const final = { claim_id: reserved.id, final: true };
+    expectProblem(await changeClaim(claimer(), 'release', reserved, final), 'forbidden');
+    expect((await changeClaim(claimer(), 'release', reserved)).status).toBe(200);
+    expectProblem(await changeClaim(claimer(), 'release', reserved, final), 'forbidden');
+    const confirmed = await claimIn(claimer(), 'confirmed');
+    expectProblem(await changeClaim(claimer(), 'release', confirmed), 'forbidden');
+    expectProblem(await changeClaim(service, 'release', confirmed), 'unauthorized');
+    const { json } = await claimer().client.get(pathOf(confirmed.coupon, 'claims', 'ada'));
+    expect(json.state).toBe('confirmed');
+  });
+});
+
+describe('a service without keys', () => {
+  const service = useService();
+
+  it('every caller is an operator, who releases what is confirmed and makes a release final', async () => {
+    const claim = await claimIn(service, 'confirmed');
+    expect((await changeClaim(service, 'release', claim, { final: true })).status).toBe(200);
+  });
+});
+
 describe('a service with an admin key and a claim key', () => {
   const service = useService(allKeys);
   const as = (key: 'admin' | 'claim') => service.with(clientOf(service.client.url, bearers[key]));

@@ -8,6 +8,7 @@ import { pathOf, useService } from '../support/contract-service.ts';
 
 const service = useService();
 const never = '01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40';
+const noIds = ['x', 'ordér 7', '🎟'.repeat(255), '00000000-0000-0000-0000-000000000000'];
 const calls = ['confirm', 'release', 'redeem'] as const;
 
 const change = (call: (typeof calls)[number], claim: StoredClaim, body = {}): Promise<Answer> =>
@@ -47,11 +48,24 @@ describe('a claim_id', () => {
     '%s with an id of no claim is claim_mismatch without a live claim',
     async (call) => {
       const claim = await claimIn(service, 'released');
-      const answer = await change(call, claim, { claim_id: never });
-      expectProblem(answer, 'claim_mismatch');
-      expect(answer.json).not.toHaveProperty('claim');
+      for (const id of [never, ...noIds]) {
+        const answer = await change(call, claim, { claim_id: id });
+        expectProblem(answer, 'claim_mismatch');
+        expect(answer.json).not.toHaveProperty('claim');
+      }
     },
   );
+
+  it.each(calls)('%s counts any text that is no id of a claim as a mismatch', async (call) => {
+    const claim = await claimIn(service, 'confirmed');
+    for (const id of [...noIds, `urn:uuid:${claim.id}`, `{${claim.id}}`, ` ${claim.id}`]) {
+      const answer = await change(call, claim, { claim_id: id });
+      expectProblem(answer, 'claim_mismatch');
+      expect(answer.json.claim).toMatchObject({ claim_id: claim.id, state: 'confirmed' });
+    }
+    const none = { ...claim, user: 'bob' };
+    expectProblem(await changeClaim(service, call, none, { claim_id: 'x' }), 'claim_not_found');
+  });
 
   it('is read in any case of its letters', async () => {
     const claim = await claimIn(service, 'reserved');

@@ -234,7 +234,7 @@ describe('the calls that change a claim', () => {
       ['release', { saga: 'x' }, 'saga'],
       ['release', { final: 1 }, 'final'],
       ['redeem', { final: true }, 'final'],
-      ['redeem', { claim_id: 'x' }, 'claim_id'],
+      ['redeem', { claim_id: '' }, 'claim_id'],
       ['release', '{"reason":"a","reason":"b"}', 'reason'],
     ] as const) {
       expectInvalid(await changeClaim(service, call, claim, body), field);

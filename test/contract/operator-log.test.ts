@@ -42,7 +42,10 @@ describe('GET /api/operator-log', () => {
     const archived = { ...added, archived: true };
     const resumed = { ...archived, paused: false };
     const entry = (action: string, before: object | null, after: object) => ({
-      ...{ id: expect.stringMatching(/^[0-9a-f-]{36}$/), at: expect.stringMatching(/^20.*Z$/) },
+      ...{
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        at: expect.stringMatching(/^20.*\.\d{6}Z$/),
+      },
       ...{ actor: 'anonymous', action, coupon_name: name, before, after, reason: null },
       request_id: expect.stringMatching(/^[\w-]+$/),
     });

@@ -73,4 +73,14 @@ describe('the commands of the bench', () => {
     }
     expect(output).not.toContain('NaN');
   });
+
+  it.each([
+    ['functions.ts', ['--pairs', '1', '--claims', '1000'], 'release'],
+    ['batches.ts', ['--batches', '1', '--claims', '3000'], 'false sold_out  0 of'],
+  ])('bench/%s measures batches of each kind', async (program, args, last) => {
+    const { code, output } = await run(program, [...args, '--folder', folder]);
+    expect(code, output).toBe(0);
+    expect(output).toContain(last);
+    expect(output).not.toContain('NaN');
+  });
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { AuditOptions } from '../../src/proof/audit/options.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
-import type { FaultEvent } from '../../src/proof/history.ts';
 import { lastFor } from '../support/last-for.ts';
+import type { FaultSpan, TimedFault } from './fault-spans.ts';
+import type { FaultScenario } from './loads.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Rig } from './rig.ts';
 import type { Seen } from './seen.ts';
@@ -19,6 +20,7 @@ export type Workshop = {
 
 /** What a row checks after its run. */
 export type Outcome = {
+  scenario: FaultScenario;
   rig: Rig;
   seen: readonly Seen[];
   report: DrillReport;
@@ -32,14 +34,13 @@ export class SkipRow extends Error {
   override readonly name = 'SkipRow';
 }
 
-/** A fault from start to end, in milliseconds since the start of the history. */
-export type FaultSpan = { fault: string; fromMs: number; toMs: number };
-
 /** One row of the failure table: the injected faults, the load, and what must hold besides the rules of the audit. */
 export type FaultRow = {
   /** Its number in the table of `docs/guarantees.md`. */
   row: number;
   name: string;
+  /** What the drill plays, each in runs of its own; `mixed` by default. */
+  scenarios?: readonly [FaultScenario, ...FaultScenario[]];
   /** The number of nodes; 2 by default. */
   nodes?: number;
   /** Settings of the service besides those of the suite. */
@@ -63,7 +64,6 @@ export type FaultRow = {
 
 /** The options of a drill that a row may choose. */
 export type DrillArguments = {
-  scenario?: string;
   rate?: number;
   units?: number;
   users?: number;
@@ -107,24 +107,27 @@ export class Chance {
 
 /** What a row uses while the load runs. */
 export class Injection {
+  readonly scenario: FaultScenario;
   readonly rig: Rig;
   readonly chance: Chance;
   readonly workshop: Workshop;
   /** The coupons of the drill. */
   readonly coupon: string;
   /** The injected faults, with times of the wall clock. */
-  readonly events: (Omit<FaultEvent, 't_ms'> & { atMs: number })[] = [];
+  readonly events: TimedFault[] = [];
   /** Whether the load has ended and all requests are answered. */
   isDrillOver = false;
   private readonly row: number;
 
   constructor(options: {
+    scenario: FaultScenario;
     rig: Rig;
     chance: Chance;
     workshop: Workshop;
     coupon: string;
     row: number;
   }) {
+    this.scenario = options.scenario;
     this.rig = options.rig;
     this.chance = options.chance;
     this.workshop = options.workshop;
@@ -134,7 +137,7 @@ export class Injection {
 
   /** Records one fault from its start until `inject` has ended it. */
   async fault(name: string, inject: () => Promise<void>): Promise<void> {
-    const record = (phase: FaultEvent['phase']) =>
+    const record = (phase: TimedFault['phase']) =>
       this.events.push({ fault: name, phase, rows: [this.row], atMs: Date.now() });
     record('start');
     await inject();

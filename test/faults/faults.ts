@@ -1,31 +1,46 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `npm run test:faults`: breaks everything around the service while the drill attacks it, and has the audit judge. */
 import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { circumstances, recordFigures } from './figures.ts';
+import { type FaultScenario, faultScenarios } from './loads.ts';
 import { rowOf, rows } from './rows.ts';
 import { isWell } from './run.ts';
 import { lineOf, plan, playAll, replayOf } from './suite.ts';
 import { summaryOf } from './summary.ts';
 
-type Options = { runs?: number; seed: number; row?: number[]; json?: string; record?: true };
+type Options = {
+  runs?: number;
+  seed: number;
+  row?: number[];
+  scenario?: FaultScenario;
+  json?: string;
+  record?: true;
+};
 
 await new Command('test:faults')
   .description(
     'Each run breaks one thing after a seeded plan while a drill goes on, heals it, and audits ' +
       'what clients saw. Exit code 0: every run was played, and passed or was skipped for want of a tool.',
   )
-  .option('--runs <count>', 'how many runs; the rows take turns (default: each row once)', runCount)
+  .option(
+    '--runs <count>',
+    'how many runs; the rows take turns (default: each row once with each of its scenarios)',
+    runCount,
+  )
   .option('--seed <number>', 'seed of the first run; each further run has the next', wholeNumber, 1)
   .option('--row <number...>', `only these: ${rows.map(({ row }) => row).join(', ')}`, rowNumber)
+  .addOption(
+    new Option('--scenario <name>', 'only what the drill plays so').choices(faultScenarios),
+  )
   .option('--json <file>', 'where to write all results for programs')
   .option('--record', 'put the figures into docs/guarantees.md')
   .action(run)
   .parseAsync();
 
-async function run({ runs, seed, row: numbers, json, record }: Options): Promise<void> {
+async function run({ row: numbers, json, record, ...options }: Options): Promise<void> {
   const chosen = numbers === undefined ? rows : numbers.map(rowOf);
-  const planned = plan(chosen, { runs: runs ?? chosen.length, seed });
+  const planned = plan(chosen, options);
   const stop = new AbortController();
   const onSignal = () => {
     if (!stop.signal.aborted) process.stderr.write('ends when this run has cleaned up\n');

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { scenariosOf } from './loads.ts';
 import { rows } from './rows.ts';
 import type { RunResult } from './run.ts';
 
@@ -40,20 +41,22 @@ export function figuresOf(results: readonly RunResult[], about: Circumstances): 
   const stored = sum(({ unknowns }) => unknowns.stored);
   const unknowns = stored + sum(({ unknowns: { notStored } }) => notStored);
   const passed = played.filter(({ verdict }) => verdict === 'passed').length;
+  const choices = rows.flatMap((row) => scenariosOf(row).map((scenario) => ({ row, scenario })));
   return [
     `${about.date}, commit \`${about.commit}\`, ${about.machine}: ${played.length} runs with the seeds`,
     `${Math.min(...seeds)} to ${Math.max(...seeds)}, of which ${passed} passed. Clients began ${sum(({ asked }) => asked)} operations and won`,
     `${sum(({ wins }) => wins)} claims. ${sum(({ faults }) => faults)} faults were injected; ${sum(({ felt }) => felt)} operations were refused or`,
-    `unanswered during or soon after them. The outcome of ${unknowns} claims was unknown to their clients:`,
-    `${stored} turned out stored, ${unknowns - stored} not.`,
+    `unanswered during or soon after them. The outcome of ${unknowns} claims and changes was unknown to`,
+    `their clients: ${stored} turned out stored, ${unknowns - stored} not.`,
     '',
-    '| Row | Runs | Passed | Faults | Felt | Unknown, stored | Unknown, not stored |',
-    '|---|---|---|---|---|---|---|',
-    ...rows.flatMap(({ row, name }) => {
-      const own = played.filter((result) => result.row === row);
+    '| Row | Drill | Runs | Passed | Faults | Felt | Unknown, stored | Unknown, not stored |',
+    '|---|---|---|---|---|---|---|---|',
+    ...choices.flatMap(({ row: { row, name }, scenario }) => {
+      const own = played.filter((result) => result.row === row && result.scenario === scenario);
       if (own.length === 0) return [];
       const columns = [
         `${row} ${name}`,
+        scenario,
         own.length,
         own.filter(({ verdict }) => verdict === 'passed').length,
         sum(({ faults }) => faults, own),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The system under test: nodes of the service in processes, each with a proxy to a real PostgreSQL. */
+import pg from 'pg';
 import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { type BrokenRule, findBrokenRules } from '../../src/adapters/postgres/consistency-check.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -149,6 +151,21 @@ export async function drain({ server, nodes, database }: Rig): Promise<string[]>
   const sessions = `select from pg_stat_activity where datname = '${database}'`;
   await waitFor('end of all sessions', async () => (await server.query(sessions)).length === 0);
   return findings;
+}
+
+/** Runs the consistency rules on the database of a run, whose nodes have stopped. */
+export async function rulesBrokenIn({ server, database }: Rig): Promise<BrokenRule[]> {
+  const client = new pg.Client({
+    connectionString: server.url(database),
+    application_name: 'faults',
+    options: '-c search_path=firstcome',
+  });
+  await client.connect();
+  try {
+    return await findBrokenRules(client);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Ends everything that a failed run has left running. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FaultRow } from './fault-row.ts';
 import { overloaded, retryStorm, slowClients } from './rows/clients.ts';
+import { clockStepsBack } from './rows/clock.ts';
 import { diskFull, diskSlow, standbyGone } from './rows/disk.ts';
 import { answersLost, partitioned } from './rows/network.ts';
 import {
   backendKilled,
-  clockStepsBack,
   hotCouponLocked,
   postgresCrashed,
   postgresStopped,

@@ -2,32 +2,34 @@
 /** One run: a seed chooses the faults and their times, a drill sends load, the faults end, and the audit judges. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { brokenRuleLines } from '../../src/adapters/postgres/consistency-check.ts';
 import { auditHistory } from '../../src/proof/audit/audit.ts';
 import { reportLines } from '../../src/proof/audit/report-lines.ts';
 import { takeDump } from '../../src/proof/audit/take-dump.ts';
 import { decisiveRules } from '../../src/proof/audit/verdict.ts';
 import type { DrillReport } from '../../src/proof/drill/report.ts';
-import type { FaultEvent } from '../../src/proof/history.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
 import { endServiceProcesses, runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { calmSeconds, drillOptions, scenarioOf } from './drill-options.ts';
+import { Chance, type FaultRow, Injection, SkipRow, type Workshop } from './fault-row.ts';
+import { isNear, type TimeSpan, wholeSpan, writeFaults } from './fault-spans.ts';
 import {
-  Chance,
-  type FaultRow,
-  type FaultSpan,
-  Injection,
-  SkipRow,
-  type Workshop,
-} from './fault-row.ts';
+  auditOptionsOf,
+  calmOf,
+  changesClaims,
+  drillOptions,
+  type FaultScenario,
+} from './loads.ts';
 import { type Installation, PostgresServer } from './postgres-server.ts';
-import { abandon, drain, heal, type Rig, startRig } from './rig.ts';
+import { abandon, drain, heal, type Rig, rulesBrokenIn, startRig } from './rig.ts';
 import {
+  changesWithin,
   hasBegun,
   isDisturbed,
   readHead,
   readSeen,
   resolveUnknowns,
+  type Seen,
   type Unknowns,
 } from './seen.ts';
 
@@ -35,6 +37,7 @@ import {
 export type RunResult = {
   row: number;
   name: string;
+  scenario: FaultScenario;
   seed: number;
   verdict: 'passed' | 'failed' | 'unknown' | 'skipped';
   seconds: number;
@@ -67,27 +70,33 @@ export type Place = {
   folder: string;
 };
 
-const feltMs = 5000;
-
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
+
+/** A row with a scenario and a seed. */
+export type PlannedRun = { row: FaultRow; scenario: FaultScenario; seed: number };
 
 /**
  * Plays one row with one seed. The drill covers the longest time that the row's faults may take. On a slow machine they
  * may take longer; then nothing can be compared, and the row is played once more with the time that they need there.
  * Rejects only when the suite itself fails.
  */
-export async function playRow(row: FaultRow, seed: number, place: Place): Promise<RunResult> {
-  const result = await playOnce(row, seed, place);
+export async function playRow(run: PlannedRun, place: Place): Promise<RunResult> {
+  const { row } = run;
+  const result = await playOnce(run, place);
   if (result.verdict !== 'unknown' || result.faultSeconds <= row.faultSeconds) return result;
   await rm(place.folder, { recursive: true, force: true });
-  return playOnce({ ...row, faultSeconds: 2 * result.faultSeconds }, seed, place);
+  return playOnce({ ...run, row: { ...row, faultSeconds: 2 * result.faultSeconds } }, place);
 }
 
-async function playOnce(row: FaultRow, seed: number, place: Place): Promise<RunResult> {
+async function playOnce(run: PlannedRun, place: Place): Promise<RunResult> {
   const startMs = performance.now();
+  const { row, name } = run.row;
   const result: RunResult = {
-    ...{ row: row.row, name: row.name, seed, verdict: 'failed', seconds: 0, asked: 0, wins: 0 },
+    ...{ row, name, scenario: run.scenario, seed: run.seed, verdict: 'failed' },
     ...{
+      seconds: 0,
+      asked: 0,
+      wins: 0,
       faults: 0,
       faultSeconds: 0,
       felt: 0,
@@ -99,7 +108,7 @@ async function playOnce(row: FaultRow, seed: number, place: Place): Promise<RunR
   await mkdir(place.folder, { recursive: true, mode: 0o755 });
   const undo: (() => Promise<void>)[] = [];
   try {
-    await play({ row, seed, place, result, undo });
+    await play({ run, place, result, undo });
   } catch (error) {
     if (error instanceof SkipRow) result.verdict = 'skipped';
     result.findings.push(error instanceof Error ? error.message : String(error));
@@ -115,14 +124,14 @@ async function playOnce(row: FaultRow, seed: number, place: Place): Promise<RunR
 }
 
 type Play = {
-  row: FaultRow;
-  seed: number;
+  run: PlannedRun;
   place: Place;
   result: RunResult;
   undo: (() => Promise<void>)[];
 };
 
-async function play({ row, seed, place, result, undo }: Play): Promise<void> {
+async function play({ run, place, result, undo }: Play): Promise<void> {
+  const { row, scenario, seed } = run;
   const { folder } = place;
   const chance = new Chance(seededRandom(seed));
   const workshop = workshopIn(place, undo);
@@ -138,45 +147,65 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   });
 
   const coupon = `sale-${seed}`;
-  const injection = new Injection({ rig, chance, workshop, coupon, row: row.row });
-  const report = await drillWhile({ row, seed, folder, rig, coupon, chance }, injection);
+  const injection = new Injection({ scenario, rig, chance, workshop, coupon, row: row.row });
+  const report = await drillWhile(run, folder, injection);
   await heal(rig);
 
   const historyFile = join(folder, 'history.jsonl');
-  const faults = await writeFaults(
-    folder,
-    injection,
-    Date.parse(readHead(historyFile)?.started_at ?? ''),
-  );
+  const historyBeganMs = Date.parse(readHead(historyFile)?.started_at ?? '');
+  const faults = writeFaults(join(folder, 'faults.jsonl'), injection.events, historyBeganMs);
   const seen = readSeen(historyFile);
   const note = (figure: string) => result.figures.push(figure);
-  const broken = (await row.check?.({ rig, seen, report, faults, note })) ?? [];
+  const broken = (await row.check?.({ scenario, rig, seen, report, faults, note })) ?? [];
   broken.push(...(await drain(rig)));
+  broken.push(...brokenRuleLines(await rulesBrokenIn(rig)));
 
-  const dump = await takeDump({
-    config: { connectionString: server.url(database) },
-    schema: 'firstcome',
-  });
-  await writeFile(join(folder, 'dump.json'), JSON.stringify(dump));
-  const audit = await auditHistory({
-    ...{ historyFile, dump },
-    faultsFile: row.isFelt ? join(folder, 'faults.jsonl') : undefined,
-    options: { goodputMs: 7000, ...row.audit },
-  });
   result.asked = seen.length;
   result.wins = seen.filter(({ f, type }) => f === 'claim' && type === 'ok').length;
   result.faults = faults.length;
-  result.faultSeconds = secondsOf(faults);
   result.felt = seen.filter((one) => isDisturbed(one) && isNear(one.endMs, faults)).length;
+  const span = wholeSpan(faults);
+  result.faultSeconds = span === undefined ? 0 : (span.toMs - span.fromMs) / 1000;
+  await judge({ run, folder, rig, result, seen, broken, span });
+}
+
+type Judged = Pick<Play, 'run' | 'result'> & {
+  folder: string;
+  rig: Rig;
+  seen: readonly Seen[];
+  /** What the checks of the row and of the database found. */
+  broken: readonly string[];
+  span: TimeSpan | undefined;
+};
+
+/** Has the audit judge the run, and adds the findings to the result. */
+async function judge({ run, folder, rig, result, seen, broken, span }: Judged): Promise<void> {
+  const { row, scenario } = run;
+  const dump = await takeDump({
+    config: { connectionString: rig.server.url(rig.database) },
+    schema: 'firstcome',
+  });
+  await writeFile(join(folder, 'dump.json'), JSON.stringify(dump));
   result.unknowns = resolveUnknowns(seen, dump);
+  const audit = await auditHistory({
+    ...{ historyFile: join(folder, 'history.jsonl'), dump },
+    faultsFile: row.isFelt ? join(folder, 'faults.jsonl') : undefined,
+    options: { goodputMs: 7000, ...auditOptionsOf(scenario), ...row.audit },
+  });
   result.verdict = broken.length > 0 ? 'failed' : audit.verdict;
   // The audit only notes these, since it does not know the planned length of a history.
   const uncompared = row.isFelt
     ? (audit.rules.find(({ rule }) => rule === 'R16')?.notes ?? [])
     : [];
-  if (result.verdict === 'passed' && uncompared.length > 0) {
+  const missing = uncompared.map((note) => `R16: ${note}`);
+  if (changesClaims(scenario)) {
+    const changes = span === undefined ? 0 : changesWithin(seen, span);
+    result.figures.push(`${changes} changes acknowledged during the faults`);
+    if (changes === 0) missing.push('no change was acknowledged during the faults');
+  }
+  if (result.verdict === 'passed' && missing.length > 0) {
     result.verdict = 'unknown';
-    result.findings.push(...uncompared.map((note) => `R16: ${note}`));
+    result.findings.push(...missing);
   }
   if (result.verdict === 'passed') return;
   await writeFile(join(folder, 'audit.txt'), `${reportLines(audit, 100).join('\n')}\n`);
@@ -189,31 +218,23 @@ async function play({ row, seed, place, result, undo }: Play): Promise<void> {
   }
 }
 
-type Attack = {
-  row: FaultRow;
-  seed: number;
-  folder: string;
-  rig: Rig;
-  coupon: string;
-  chance: Chance;
-};
-
 /** Runs the drill against the nodes, and injects the faults once there are answers to compare with. */
-async function drillWhile(attack: Attack, injection: Injection): Promise<DrillReport> {
-  const { folder, row, rig } = attack;
+async function drillWhile(
+  { row, scenario, seed }: PlannedRun,
+  folder: string,
+  injection: Injection,
+): Promise<DrillReport> {
   const reportFile = join(folder, 'report.json');
   const historyFile = join(folder, 'history.jsonl');
   const options: Record<string, string | number> = {
-    ...drillOptions(row, attack.chance),
-    ...{ coupon: attack.coupon, seed: attack.seed, history: historyFile, json: reportFile },
+    ...drillOptions(row, scenario, injection.chance),
+    ...{ coupon: injection.coupon, seed, history: historyFile, json: reportFile },
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const urls = rig.nodes.flatMap(({ url }) => ['--url', url]);
-  const drill = runToEnd({}, ['drill', scenarioOf(row), ...flags, '--no-audit', ...urls]).finally(
-    () => {
-      injection.isDrillOver = true;
-    },
-  );
+  const urls = injection.rig.nodes.flatMap(({ url }) => ['--url', url]);
+  const drill = runToEnd({}, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
+    injection.isDrillOver = true;
+  });
   const ended = drill.then(({ output }) => {
     throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
   });
@@ -221,7 +242,7 @@ async function drillWhile(attack: Attack, injection: Injection): Promise<DrillRe
   // The answers before the fault are counted from the first request, which comes some time after the head.
   await Promise.race([waitFor('a history', () => hasBegun(historyFile)), ended]);
   if (row.faultSeconds > 0 && row.drill?.isRateMeasured !== true) {
-    await injection.pause(calmSeconds * 1000);
+    await injection.pause(calmOf(scenario).before * 1000);
   }
   await row.inject(injection);
   const { code, output } = await drill;
@@ -240,35 +261,6 @@ function workshopIn({ installation, folder }: Place, undo: (() => Promise<void>)
       return server;
     },
   };
-}
-
-/** Writes the faults in the time of the history, and returns their spans. */
-async function writeFaults(
-  folder: string,
-  { events }: Injection,
-  historyBeganMs: number,
-): Promise<FaultSpan[]> {
-  const lines = events.map(
-    ({ atMs, ...event }): FaultEvent => ({ t_ms: Math.max(0, atMs - historyBeganMs), ...event }),
-  );
-  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  await writeFile(join(folder, 'faults.jsonl'), text);
-  return lines.flatMap((line, index) => {
-    const end = lines[index + 1];
-    return line.phase === 'end' || end === undefined
-      ? []
-      : [{ fault: line.fault, fromMs: line.t_ms, toMs: end.t_ms }];
-  });
-}
-
-function secondsOf(faults: readonly FaultSpan[]): number {
-  const [first] = faults;
-  const lastMs = Math.max(...faults.map(({ toMs }) => toMs));
-  return first === undefined ? 0 : (lastMs - first.fromMs) / 1000;
-}
-
-function isNear(ms: number, faults: readonly FaultSpan[]): boolean {
-  return faults.some(({ fromMs, toMs }) => ms >= fromMs && ms <= toMs + feltMs);
 }
 
 async function dropDatabase(server: PostgresServer, database: string): Promise<void> {

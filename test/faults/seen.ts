@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
 import type { HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
+import type { TimeSpan } from './fault-spans.ts';
+import { isChange } from './loads.ts';
 
 /** An operation with its answer. `type` is undefined when the history ends before the answer. */
 export type Seen = {
@@ -18,12 +20,13 @@ export type Seen = {
   claimId: string | undefined;
 };
 
-/** Claims whose outcome their clients do not know, by what the database shows. */
+/** Claims and changes whose outcome their clients do not know, by what the database shows. */
 export type Unknowns = { stored: number; notStored: number };
 
 const decisions = new Set([
   ...['sold_out', 'already_claimed', 'not_open', 'paused', 'closed', 'coupon_not_found'],
-  'claim_not_found',
+  ...['claim_not_found', 'claim_mismatch', 'claim_limit_reached', 'not_confirmed'],
+  ...['hold_expired', 'claim_released', 'already_redeemed'],
 ]);
 
 /** Reads the head of a history; undefined until it is written. */
@@ -79,18 +82,39 @@ export function isDisturbed({ type, http, outcome, begunMs, endMs }: Seen): bool
 }
 
 /** The share of the requests of a time span that were served. */
-export function servedShare(seen: readonly Seen[], span: { fromMs: number; toMs: number }): number {
+export function servedShare(seen: readonly Seen[], span: TimeSpan): number {
   const asked = seen.filter(({ begunMs }) => begunMs >= span.fromMs && begunMs < span.toMs);
   return asked.length === 0 ? 0 : asked.filter(isServed).length / asked.length;
 }
 
-/** Looks up in the tables which claims of unknown outcome are stored. */
+/** The number of changes of claims that were acknowledged within a time span. */
+export function changesWithin(seen: readonly Seen[], { fromMs, toMs }: TimeSpan): number {
+  return seen.filter(({ f, type, endMs }) => {
+    return isChange(f) && type === 'ok' && endMs >= fromMs && endMs <= toMs;
+  }).length;
+}
+
+/** Looks up in the tables which claims and changes of unknown outcome are stored. */
 export function resolveUnknowns(seen: readonly Seen[], dump: Dump): Unknowns {
+  const { claims, released_claims: released = [], redemptions = [] } = dump;
+  const ended = released.filter(({ reason }) => reason !== 'expired');
+  const confirmed = [...claims, ...released].filter(
+    ({ confirmed_at: at }) => typeof at === 'string',
+  );
   const names = new Map(dump.coupons.map(({ id, name }) => [id, name]));
   const stored = new Set(
-    dump.claims.map(({ coupon_id, user_id }) => `${names.get(coupon_id)} ${user_id}`),
+    Object.entries({
+      claim: [...claims, ...released],
+      confirm: confirmed,
+      release: ended,
+      redeem: redemptions,
+    }).flatMap(([f, rows]) => {
+      return rows.map(({ coupon_id, user_id }) => `${f} ${names.get(coupon_id)} ${user_id}`);
+    }),
   );
-  const unknown = seen.filter(({ f, type }) => f === 'claim' && type !== 'ok' && type !== 'fail');
-  const found = unknown.filter(({ coupon, user }) => stored.has(`${coupon} ${user}`)).length;
-  return { stored: found, notStored: unknown.length - found };
+  const unknown = seen.filter(({ f, type }) => {
+    return (f === 'claim' || isChange(f)) && type !== 'ok' && type !== 'fail';
+  });
+  const found = unknown.filter(({ f, coupon, user }) => stored.has(`${f} ${coupon} ${user}`));
+  return { stored: found.length, notStored: unknown.length - found.length };
 }

@@ -5,21 +5,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endServiceProcesses } from '../support/service-process.ts';
 import type { FaultRow } from './fault-row.ts';
+import { type FaultScenario, scenariosOf } from './loads.ts';
 import { findInstallation, PostgresServer } from './postgres-server.ts';
-import { isWell, playRow, type RunResult } from './run.ts';
+import { isWell, type PlannedRun, playRow, type RunResult } from './run.ts';
 
-/** One row with one seed. */
-export type PlannedRun = { row: FaultRow; seed: number };
-
-/** Takes the rows in turn, each time with the next seed. */
+/**
+ * Takes the rows in turn, each with its scenarios, and each time with the next seed. By default each scenario of each row
+ * is played once.
+ */
 export function plan(
   rows: readonly FaultRow[],
-  options: { runs: number; seed: number },
+  options: { runs?: number | undefined; seed: number; scenario?: FaultScenario | undefined },
 ): PlannedRun[] {
-  return Array.from({ length: options.runs }, (_, index) => {
-    const row = rows[index % rows.length];
-    if (row === undefined) throw new Error('there are no rows to play');
-    return { row, seed: options.seed + index };
+  const { scenario: only, seed } = options;
+  const choices = rows.flatMap((row) => {
+    const scenarios = scenariosOf(row).filter((one) => only === undefined || one === only);
+    return scenarios.map((scenario) => ({ row, scenario }));
+  });
+  if (choices.length === 0) throw new Error('none of these rows is played with this drill');
+  return Array.from({ length: options.runs ?? choices.length }, (_, index) => {
+    const choice = choices[index % choices.length];
+    if (choice === undefined) throw new Error('there are no rows to play');
+    return { ...choice, seed: seed + index };
   });
 }
 
@@ -35,10 +42,10 @@ export async function playAll(
   try {
     const installation = await findInstallation(folder);
     server = await PostgresServer.create(installation, join(folder, 'shared'));
-    for (const { row, seed } of runs) {
+    for (const run of runs) {
       if (signal.aborted) break;
-      const place = { installation, server, folder: join(folder, `row-${row.row}-seed-${seed}`) };
-      const result = await playRow(row, seed, place);
+      const name = `row-${run.row.row}-seed-${run.seed}`;
+      const result = await playRow(run, { installation, server, folder: join(folder, name) });
       results.push(result);
       onResult(result);
       if (!(await server.isRunning())) await server.start();
@@ -53,8 +60,8 @@ export async function playAll(
 
 /** Describes a run in one line. */
 export function lineOf(result: RunResult): string {
-  const { row, name, seed, verdict, seconds, asked, wins, faults, felt, unknowns, figures } =
-    result;
+  const { verdict, row, name, scenario, seed, seconds } = result;
+  const { asked, wins, faults, felt, unknowns, figures } = result;
   const facts = [
     `${faults} faults, ${felt} felt`,
     `${unknowns.stored + unknowns.notStored} unknown (${unknowns.stored} stored)`,
@@ -62,10 +69,11 @@ export function lineOf(result: RunResult): string {
     ...figures,
     `${seconds.toFixed(0)} s`,
   ];
-  return `${verdict.padEnd(7)} row ${String(row).padStart(2)} ${name}, seed ${seed}: ${facts.join('; ')}`;
+  const run = `row ${String(row).padStart(2)} ${name}, ${scenario}, seed ${seed}`;
+  return `${verdict.padEnd(7)} ${run}: ${facts.join('; ')}`;
 }
 
 /** The command that repeats a run. */
-export function replayOf({ row, seed }: RunResult): string {
-  return `npm run test:faults -- --row ${row} --seed ${seed}`;
+export function replayOf({ row, scenario, seed }: RunResult): string {
+  return `npm run test:faults -- --row ${row} --scenario ${scenario} --seed ${seed}`;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { scenariosOf } from './loads.ts';
 import { rows } from './rows.ts';
 import type { RunResult } from './run.ts';
 
-/** Lists the runs of each row, and the totals. */
+/** Lists the runs of each row with each drill, and the totals. */
 export function summaryOf(results: readonly RunResult[]): string[] {
   const sum = (of: (result: RunResult) => number, among = results) =>
     among.reduce((total, result) => total + of(result), 0);
-  const lines = rows.flatMap(({ row, name }) => {
-    const own = results.filter((result) => result.row === row);
+  const choices = rows.flatMap((row) => scenariosOf(row).map((scenario) => ({ row, scenario })));
+  const lines = choices.flatMap(({ row: { row, name }, scenario }) => {
+    const own = results.filter((result) => result.row === row && result.scenario === scenario);
     if (own.length === 0) return [];
     const count = (verdict: RunResult['verdict']) =>
       own.filter((result) => result.verdict === verdict).length;
@@ -15,6 +17,7 @@ export function summaryOf(results: readonly RunResult[]): string[] {
       [
         String(row).padStart(3),
         name.padEnd(34),
+        scenario.padEnd(11),
         `${count('passed')} of ${own.length} passed`.padEnd(18),
         `${sum(({ faults }) => faults, own)} faults`.padStart(11),
         `${sum(({ felt }) => felt, own)} felt`.padStart(12),
@@ -30,7 +33,7 @@ export function summaryOf(results: readonly RunResult[]): string[] {
     ...lines,
     '',
     `${results.length} runs, ${sum(({ asked }) => asked)} operations, ${sum(({ wins }) => wins)} claims won`,
-    `${stored + notStored} claims with unknown outcome: ${stored} turned out stored, ${notStored} not`,
+    `${stored + notStored} claims and changes with unknown outcome: ${stored} turned out stored, ${notStored} not`,
     `${failed} failed, ${unknown} unknown, ${skipped} skipped`,
   ];
 }

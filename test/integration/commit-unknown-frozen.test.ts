@@ -2,8 +2,7 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Query } from '../support/audit.ts';
-import { type History, range, tally } from '../support/crowd.ts';
-import { seededRandom } from '../support/fault-proxy.ts';
+import { type History, tally } from '../support/crowd.ts';
 import {
   batchKinds,
   type Claims,
@@ -12,17 +11,16 @@ import {
   InDoubtService,
   lastAnswers,
 } from '../support/in-doubt.ts';
-import { lastFor } from '../support/last-for.ts';
 import { openPool } from '../support/open-pool.ts';
 import { type OwnPostgres, startOwnPostgres } from '../support/own-postgres.ts';
 import { patience } from '../support/service.ts';
+import { SuspendedBackends } from '../support/suspended-backends.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 let postgres: OwnPostgres;
 let pool: pg.Pool;
 let service: InDoubtService;
-/** Suspended backends of the server. */
-const frozen = new Set<number>();
+const backends = new SuspendedBackends();
 let otherCoupons = 0;
 
 const query: Query = async (sql, values) => (await pool.query(sql, values)).rows;
@@ -47,39 +45,13 @@ async function start(env: Record<string, string>): Promise<void> {
 }
 
 afterEach(async () => {
-  for (const backend of frozen) wake(backend);
+  backends.wakeAll();
   await service.stop();
 });
 
-function freeze(backend: number): void {
-  process.kill(backend, 'SIGSTOP');
-  frozen.add(backend);
-}
-
-/** False when the backend has ended meanwhile. */
-function freezeIfThere(backend: number): boolean {
-  return isThere(() => freeze(backend));
-}
-
-/** The backend may have ended, if it was about to when it was frozen. */
-function wake(backend: number): void {
-  frozen.delete(backend);
-  isThere(() => process.kill(backend, 'SIGCONT'));
-}
-
-function isThere(signal: () => void): boolean {
-  try {
-    signal();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
 /** Wakes a backend whose client is gone, and waits until it has ended. */
 async function wakeAndWaitForEnd(backend: number): Promise<void> {
-  wake(backend);
+  backends.wake(backend);
   await waitFor('end of the process', async () => {
     const rows = await query('select from pg_stat_activity where pid = $1', [backend]);
     return rows.length === 0;
@@ -133,7 +105,7 @@ describe('a backend that is suspended before it has a lock', () => {
     async (kind) => {
       const { claims, pending, backend } = await service.loseAnswer(
         kind,
-        (pid) => void freeze(pid),
+        (pid) => void backends.freeze(pid),
         service.untilDecided,
       );
       await service.setCoupons(claims, 'paused = true');
@@ -148,7 +120,7 @@ describe('a backend that is suspended before it has a lock', () => {
       ...(['claim_batch', undefined, service.untilDecided, undefined, claims] as const),
     );
     const backend = await service.waitUntilBlocked('claim_batch');
-    freeze(backend);
+    backends.freeze(backend);
     await holder.run('update coupons set paused = true where name = any($1)', [
       couponNames(claims),
     ]);
@@ -167,7 +139,7 @@ describe.each(batchKinds)(
       await service.insertUncommitted(holder, claims);
       const { pending } = await service.loseAnswer(kind, undefined, claim, undefined, claims);
       const backend = await service.waitUntilBlocked(kind);
-      freeze(backend);
+      backends.freeze(backend);
       await holder.end();
       return { claims, pending, backend };
     }
@@ -178,7 +150,7 @@ describe.each(batchKinds)(
       service.proxy.breakAll();
       await service.waitForLosses(couponNames(claims).length, 0);
       await claimAnotherCoupon();
-      wake(backend);
+      backends.wake(backend);
       const histories = await Promise.all(pending);
       expect(tally(lastAnswers(histories))).toEqual({ 200: 3 });
       expect(await service.voidMarks(claims)).toBe(0);
@@ -207,60 +179,3 @@ describe.each(batchKinds)(
     });
   },
 );
-
-describe('backends that are suspended at any moment of a sale', () => {
-  it('lose no claim and cause no wrong answer', async () => {
-    await start({ DATABASE_CLAIM_CONNECTIONS: '2', CLAIM_TIMEOUT_MS: '600' });
-    const random = seededRandom(7);
-    const names = range(6).map((index) => `sale ${index}`);
-    // More than can be sold during the test.
-    for (const name of names) await service.crowd.createCoupon(service.app.url, name, 1_000_000);
-    const claims: Claims[number][] = [];
-    const histories: Promise<History>[] = [];
-    let isOver = false;
-    const client = async () => {
-      while (!isOver) {
-        const index = claims.length;
-        // Every other claim is of one coupon, so that there are batches and multi-coupon batches.
-        const couponName = names[index % 2 === 0 ? 0 : index % names.length] as string;
-        const claim = { couponName, userId: `user-${index}`, key: `key-${index}` };
-        claims.push(claim);
-        const history = service.untilDecided(claim);
-        histories.push(history);
-        await history;
-      }
-    };
-    const clients = range(12).map(client);
-    const seen = { withLocks: 0, withoutLocks: 0 };
-    const giveUpMs = performance.now() + 100_000;
-    const hasSeenAll = async () =>
-      Math.min(...Object.values(seen)) >= 2 && (await service.losses()) > 0;
-    while (!(await hasSeenAll()) && performance.now() < giveUpMs) {
-      await lastFor(random() * 20);
-      const busy = await query<{ pid: number }>(
-        `select pid from pg_stat_activity where application_name = 'firstcome'
-         and state = 'active' and query like '%claim_b%'`,
-      );
-      const backend = busy[0]?.pid;
-      if (backend === undefined || !freezeIfThere(backend)) continue;
-      // It may hold a lock that the whole server needs; then no query returns before it wakes up.
-      let isAsleep = true;
-      const locking = query('select from coupons where name = any($1) for update skip locked', [
-        names,
-      ]).then((free) => {
-        if (isAsleep) seen[free.length < names.length ? 'withLocks' : 'withoutLocks'] += 1;
-      });
-      // After half the claim timeout the service gives the connection up.
-      await lastFor(random() * 500);
-      isAsleep = false;
-      wake(backend);
-      await locking;
-    }
-    isOver = true;
-    await Promise.all(clients);
-    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(1);
-    await service.waitUntilIdle();
-    expect(await service.audit(claims, await Promise.all(histories))).toEqual([]);
-    expect(await service.losses()).toBeGreaterThan(0);
-  });
-});

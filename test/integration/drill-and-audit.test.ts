@@ -59,7 +59,7 @@ async function play(scenario: string, place: Place = { urls: apps.map(({ url }) 
     },
     stderr: () => undefined,
   };
-  const config = loadConfig({ DATABASE_URL: database.url, ...place.env });
+  const config = loadConfig({ ...patience, DATABASE_URL: database.url, ...place.env });
   const history = join(folder, `${scenario}.jsonl`);
   const verdict = await drill(
     config,
@@ -282,7 +282,7 @@ it('the audit blames a broken connection on the service, unless the fault file l
 
 it('the audit names a file that it cannot use', async () => {
   const output = { stdout: () => undefined, stderr: () => undefined };
-  const config = loadConfig({ DATABASE_URL: database.url });
+  const config = loadConfig({ ...patience, DATABASE_URL: database.url });
   const [none, text] = [join(folder, 'none'), join(folder, 'text')];
   await writeFile(text, '# A page');
   const empty = join(folder, 'empty');

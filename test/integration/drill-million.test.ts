@@ -28,7 +28,7 @@ async function play(options: { env?: Record<string, string>; faults?: string } =
     printed += text;
   };
   const verdict = await drill(
-    loadConfig({ DATABASE_URL: database.url, ...env }),
+    loadConfig({ ...patience, DATABASE_URL: database.url, ...env }),
     {
       ...{ scenario: 'million', seed: 7, users: 3000, units: 200, connections: 32, audit: true },
       ...{ urls: apps.map(({ url }) => url), ...others },

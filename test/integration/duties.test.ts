@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
 import { postgresExpirySweep } from '../../src/adapters/postgres/duties/expiry-sweep-store.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
 import type { DutyLeases, Lease } from '../../src/core/duties/ports.ts';
 import { openDatabase } from '../support/open-database.ts';
 import { openStores, type Stores } from '../support/stores.ts';
@@ -104,7 +105,7 @@ describe('a lease', () => {
 });
 
 describe('a write of a duty', () => {
-  const sweepOf = () => postgresExpirySweep(connections);
+  const sweepOf = () => postgresExpirySweep(connections, newId);
 
   it('writes nothing after its lease has expired, also when no other process has acquired it', async () => {
     const id = await plantHold('expired');

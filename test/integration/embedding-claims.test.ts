@@ -99,6 +99,15 @@ describe('an embedded engine', () => {
     });
   });
 
+  it('counts a text that is no id of a claim as a mismatch', async () => {
+    const { couponName, userId, claimId } = await aHold();
+    for (const call of ['confirm', 'release', 'redeem'] as const) {
+      expect(await firstcome[call]({ couponName, userId, claimId: 'order 7' })).toMatchObject({
+        ...{ outcome: 'claim_mismatch', claim: { claimId, state: 'reserved' } },
+      });
+    }
+  });
+
   it('returns an outcome for no claim and for no coupon', async () => {
     const { couponName, claimId } = await aHold();
     for (const call of ['confirm', 'release', 'redeem'] as const) {
@@ -115,7 +124,8 @@ describe('an embedded engine', () => {
     const claim = { couponName: 'CART', userId: 'ada' };
     const { confirm, release, redeem } = firstcome;
     for (const [call, given, field] of [
-      [confirm, { ...claim, claimId: 'x' }, 'claimId'],
+      [confirm, { ...claim, claimId: '' }, 'claimId'],
+      [release, { ...claim, claimId: 5 }, 'claimId'],
       [confirm, { ...claim, reason: 'x' }, 'reason'],
       [confirm, { userId: 'ada' }, 'couponName'],
       [release, { ...claim, reason: 'expired' }, 'reason'],

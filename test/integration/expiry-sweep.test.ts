@@ -6,6 +6,7 @@ import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
 import { postgresExpirySweep } from '../../src/adapters/postgres/duties/expiry-sweep-store.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
 import { ExpirySweep, type HoldCursor } from '../../src/core/duties/expiry-sweep.ts';
 import type { Lease } from '../../src/core/duties/ports.ts';
 import { range } from '../support/crowd.ts';
@@ -81,7 +82,7 @@ const of = (kind: Planted, count: number) => range(count).map(() => kind);
 
 /** Sweeps until the condition holds. */
 async function sweepUntil(what: string, isDone: () => Promise<boolean>): Promise<ExpirySweep> {
-  const store = postgresExpirySweep(connections, sizes);
+  const store = postgresExpirySweep(connections, newId, sizes);
   const sweep = new ExpirySweep({ store, clock: systemClock, warn: () => undefined });
   const end = sweep.begin(lease);
   await waitFor(what, isDone);
@@ -119,7 +120,7 @@ describe('the expiry sweep', () => {
     const id = await plant('confirmed', of('confirmed', 30));
     await sweepUntil('end of the walk', async () => (await stateOf(id))?.expiry_position === 30);
     expect(await stateOf(id)).toMatchObject({ stored: 30, released: 0 });
-    const { due } = await postgresExpirySweep(connections).findDue('0');
+    const { due } = await postgresExpirySweep(connections, newId).findDue('0');
     expect(due.map(({ couponId }) => couponId)).not.toContain(id);
   });
 
@@ -145,7 +146,7 @@ describe('the expiry sweep', () => {
     try {
       await blocker.query('begin');
       await blocker.query(`select from firstcome.coupons where id = ${ids[0]} for update`);
-      const swept = await postgresExpirySweep(connections).sweep(lease, ids);
+      const swept = await postgresExpirySweep(connections, newId).sweep(lease, ids);
       expect(swept).toEqual([{ couponId: ids[1], released: 1, hasMore: false }]);
     } finally {
       await blocker.end();
@@ -156,7 +157,7 @@ describe('the expiry sweep', () => {
 
 it('a look returns for each due coupon how long its oldest hold is overdue', async () => {
   const id = await plant('overdue', ['due', 'due']);
-  const { due } = await postgresExpirySweep(connections).findDue('0');
+  const { due } = await postgresExpirySweep(connections, newId).findDue('0');
   expect(due.map(({ couponId }) => couponId)).toEqual([id]);
   expect(due[0]?.overdueMs).toBeGreaterThanOrEqual(2_000);
   await sweepUntil('holds to be gone', isSwept(id));
@@ -171,7 +172,7 @@ it('the count finds each open hold once, in pages of any size', async () => {
   );
   for (const claims of [2, 3, 7, 1_000]) {
     for (const coupons of [2, 3, 1_000]) {
-      const store = postgresExpirySweep(connections, { ...sizes, claims, coupons });
+      const store = postgresExpirySweep(connections, newId, { ...sizes, claims, coupons });
       let from: HoldCursor | undefined = { couponId: '0', position: 0 };
       let holds = 0;
       for (let page = 0; from !== undefined && page < 1_000; page += 1) {

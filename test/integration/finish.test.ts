@@ -12,7 +12,7 @@ import { openDatabase } from '../support/open-database.ts';
 import { openPool } from '../support/open-pool.ts';
 import { lastOfReleaseBefore, migrateAsReleased } from '../support/released-migrations.ts';
 import { startService } from '../support/service.ts';
-import { createEmptyDatabase, type TestDatabase } from '../support/test-database.ts';
+import { createEmptyDatabase, createRole, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const adapter = join(import.meta.dirname, '../../src/adapters/postgres');
@@ -31,9 +31,12 @@ afterEach(async () => {
   await database.drop();
 });
 
-const migrateWith = (options: { finish?: boolean } = {}): Promise<Migrated> =>
+const migrateWith = (
+  options: { finish?: boolean; onWait?: (reason: string) => void } = {},
+  url = database.url,
+): Promise<Migrated> =>
   migrate({
-    ...{ url: database.url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+    ...{ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep },
     ...{ schema: undefined, setting: 'DATABASE_SCHEMA', mayAddInstallation: false, ...options },
   });
 
@@ -48,8 +51,8 @@ const hasOldFunctions = async () => {
 };
 
 /** A session that stays open, with its last statement. */
-async function openSession(name: string, statement: string): Promise<number> {
-  const session = new pg.Client({ connectionString: database.url, application_name: name });
+async function openSession(name: string, statement: string, url = database.url): Promise<number> {
+  const session = new pg.Client({ connectionString: url, application_name: name });
   await session.connect();
   sessions.push(session);
   await session.query('set search_path = firstcome');
@@ -60,6 +63,10 @@ async function openSession(name: string, statement: string): Promise<number> {
   );
   return row?.pid ?? 0;
 }
+
+/** Lets a role do what the creator of the database may do, and see what it does. */
+const asCreator = (role: string) =>
+  `do $$ begin execute format('grant %I to ${role}', current_user); end $$`;
 
 const linesOf = (migrating: Promise<unknown>) =>
   migrating.then(
@@ -105,6 +112,18 @@ describe('a new database', () => {
 describe('a database of the release before', () => {
   beforeEach(asBefore);
 
+  it('is migrated without a long wait for the lock of a table, behind which claims would wait', async () => {
+    await openSession('reader', 'begin; select from coupons');
+    const waits: string[] = [];
+    const migrating = migrateWith({ onWait: (reason) => waits.push(reason) });
+    await waitFor('a migration that waits', async () => waits.length > 0 || undefined);
+    // As a claim does: it is not behind the migration.
+    await openSession('claim', `set lock_timeout = '1s'; update coupons set paused = false`);
+    await sessions[0]?.query('commit');
+    expect((await migrating).applied).not.toEqual([]);
+    expect(waits).toEqual(['another session holds the lock of a table; it is tried again']);
+  });
+
   it('gets only compatible migrations at a start, and the rest from --finish', async () => {
     const started = await migrateWith();
     expect(started.applied).not.toEqual([]);
@@ -139,6 +158,56 @@ describe('a database of the release before', () => {
     expect(await migrateWith({ finish: true })).toMatchObject({ applied: incompatible });
   });
 
+  it('is not finished while sessions are connected whose statements the role may not see', async () => {
+    const owner = await createRole(database);
+    const guest = await createRole(database);
+    const finish = () => migrateWith({ finish: true }, owner.urlOn(database.url).href);
+    try {
+      await migrateWith();
+      await database.query(asCreator(owner.name));
+      await database.query(`grant usage on schema firstcome to ${guest.name}`);
+      await database.query(`grant select on firstcome.installation to ${guest.name}`);
+      const url = guest.urlOn(database.url).href;
+      const calls = 'select installation_identity()';
+      const embedded = await openSession('shop', calls, url);
+      expect(await linesOf(finish())).toEqual([
+        'the upgrade cannot be finished: an earlier release may be connected',
+        'This role may not see what these sessions do:',
+        expect.stringContaining(`server process ${embedded} "shop" of "${guest.name}"`),
+        'End them, or let a superuser run the following statement, and try again.',
+        `  grant pg_read_all_stats to "${owner.name}"`,
+      ]);
+      expect(await hasOldFunctions()).toBe(true);
+
+      const named = await openSession('firstcome', 'select 1', url);
+      const [first, ...others] = await linesOf(finish());
+      expect(first).toBe('the upgrade cannot be finished: an earlier release is connected');
+      expect(others).toEqual([
+        `  server process ${named} "firstcome"`,
+        'Stop or upgrade these services, and try again.',
+      ]);
+      await sessions.pop()?.end();
+
+      await database.query(`grant pg_read_all_stats to ${owner.name}`);
+      expect(await linesOf(finish())).toContainEqual(
+        expect.stringMatching(new RegExp(`^  server process ${embedded} "shop" .*since `)),
+      );
+      await sessions.pop()?.end();
+      await waitFor('the end of the session', async () => {
+        const left = await database.query('select from pg_stat_activity where pid = $1', [
+          embedded,
+        ]);
+        return left.length === 0;
+      });
+      await openSession('psql', 'select 1', url);
+      expect(await finish()).toMatchObject({ applied: incompatible });
+    } finally {
+      await Promise.all(sessions.splice(0).map((session) => session.end()));
+      await guest.drop();
+      await owner.drop();
+    }
+  });
+
   it('is finished while services of this release, and other programs, are connected', async () => {
     await openSession('psql', 'select count(*) from coupons');
     const app = await startService({ DATABASE_URL: database.url });
@@ -163,9 +232,9 @@ describe('a database of the release before', () => {
     const pool = openPool({ connectionString: database.url });
     const warnings: string[] = [];
     const logger = { warn: (_: object, message: string) => warnings.push(message) };
+    await migrateLibrary({ pool });
+    const engine = await createFirstcome({ pool, logger });
     try {
-      await migrateLibrary({ pool });
-      const engine = await createFirstcome({ pool, logger });
       expect(warnings).toEqual([expect.stringContaining('firstcome migrate --finish')]);
       await waitFor('sessions of the engine', async () => {
         const found = await database.query(
@@ -174,8 +243,9 @@ describe('a database of the release before', () => {
         return found.length > 0;
       });
       await migrateWith({ finish: true });
-      await engine.stop();
     } finally {
+      // The pool ends only once the engine has returned its sessions.
+      await engine.stop();
       await pool.end();
     }
   });

@@ -4,7 +4,7 @@
  * the alert has fired, so that the tests do not depend on the speed of the machine.
  */
 import type { ServiceNode } from '../faults/rig.ts';
-import { claimStatement } from '../faults/rows/service.ts';
+import { batchStatement } from '../faults/rows/service.ts';
 import { lastFor } from '../support/last-for.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import { runToEnd } from '../support/service-process.ts';
@@ -177,7 +177,7 @@ export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): 
       resolve();
     };
     proxy.cutWhen = (piece) =>
-      claimStatement.test(piece.toString('latin1')) ? 'before_reply' : undefined;
+      batchStatement.test(piece.toString('latin1')) ? 'before_reply' : undefined;
   });
   await Promise.race([lost, until(over)]);
   proxy.heal();
@@ -187,7 +187,7 @@ export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): 
 function firstBatch({ proxy }: ServiceNode): Promise<void> {
   return new Promise((resolve) => {
     proxy.cutWhen = (piece) => {
-      if (claimStatement.test(piece.toString('latin1'))) resolve();
+      if (batchStatement.test(piece.toString('latin1'))) resolve();
       return undefined;
     };
   });
@@ -224,7 +224,7 @@ async function withDrill(context: ScenarioContext, fault: Scenario): Promise<voi
 /** Delays every commit until `over` aborts. */
 export async function withSlowCommits(node: ServiceNode, over: AbortSignal): Promise<void> {
   node.proxy.slowWhen = (piece, direction) =>
-    direction === 'toServer' && claimStatement.test(piece.toString('latin1'))
+    direction === 'toServer' && batchStatement.test(piece.toString('latin1'))
       ? { delayMs: slowCommitMs }
       : undefined;
   await until(over);

@@ -4,6 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { AuditReport } from '../../src/proof/audit/audit.ts';
+import { decisiveRules } from '../../src/proof/audit/verdict.ts';
 import type { ScenarioName } from '../../src/proof/drill/options.ts';
 import type { HistoryEvent } from '../../src/proof/history.ts';
 import {
@@ -20,6 +21,7 @@ import {
 } from '../support/proof-audit.ts';
 import { endingDumpOf } from '../support/proof-ending-dump.ts';
 import { stateOf } from '../support/proof-ending-sale.ts';
+import { retryIfStalled } from '../support/retry-if-stalled.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -73,10 +75,13 @@ describe.concurrent('the scenario holds', () => {
   });
 
   it('passes its audit although answers are lost and requests are shed', async () => {
-    const { judged } = await drill('holds', { unknown: 0.1, refuse: 0.1, delayMs: 20, seed: 4 });
-    expect(violationsOf(judged)).toEqual([]);
-    expect(judged.verdict).toBe('passed');
-    expect(judged.rules.find(({ rule }) => rule === 'R6')).toMatchObject({ verdict: 'passed' });
+    // While this process stalls, holds expire that users would have confirmed or released.
+    await retryIfStalled(async () => {
+      const { judged } = await drill('holds', { unknown: 0.1, refuse: 0.1, delayMs: 20, seed: 4 });
+      expect(violationsOf(judged)).toEqual([]);
+      expect(judged.verdict, decisiveRules(judged.rules).join()).toBe('passed');
+      expect(judged.rules.find(({ rule }) => rule === 'R6')).toMatchObject({ verdict: 'passed' });
+    });
   });
 
   it('gives the verdict unknown when no hold was confirmed', async () => {
@@ -114,9 +119,14 @@ const defects: [what: string, rule: string, defect: Defect][] = [
     'R19',
     {
       scenario: 'holds',
+      // So many that many users release.
+      units: 1000,
       plant: (command, sale, name) => {
         const coupon = sale.coupon(name);
-        const ended = coupon.all.find(({ claimId }) => claimId === command.claimId);
+        // Of an earlier claim: few are released twice, and not on a machine that is slow.
+        const ended = coupon.all.find(({ userId, released }) => {
+          return released !== undefined && !coupon.claimsByUser.has(userId);
+        });
         if (command.kind !== 'release' || ended?.released === undefined) return;
         coupon.end(ended, { ...ended.released });
       },

@@ -48,10 +48,11 @@ export class InDoubtService {
   readonly app: App;
   readonly crowd = new Crowd();
   readonly query: Query;
-  /** Runs while the connection is held, before the claims are sent. */
-  whileHeld: () => Promise<void> = async () => undefined;
   private readonly databaseUrl: string;
-  /** A paused coupon: a claim of it occupies the connection and stores nothing. */
+  /**
+   * The name of a coupon that the service knows and the database does not: a claim of it occupies the connection, locks
+   * nothing and stores nothing.
+   */
   private readonly plug: string;
 
   private constructor(databaseUrl: string, query: Query, proxy: FaultProxy, app: App) {
@@ -79,8 +80,10 @@ export class InDoubtService {
       ...env,
     });
     const service = new InDoubtService(database.url, database.query, proxy, app);
-    await service.crowd.createCoupon(app.url, service.plug, 1);
-    await service.query('update coupons set paused = true where name = $1', [service.plug]);
+    const { crowd, plug } = service;
+    await crowd.createCoupon(app.url, plug, 2);
+    await crowd.claimUntilDecided(app.url, { couponName: plug, userId: 'ada', key: 'plug' });
+    await service.query('update coupons set name = $2 where name = $1', [plug, `former ${plug}`]);
     return service;
   }
 
@@ -108,9 +111,9 @@ export class InDoubtService {
   }
 
   /**
-   * Sends the claims together. The answer to a claim of another coupon is held in the proxy, which occupies the only
-   * connection, until all claims have arrived. `armed` is called just before it is released, with the process id of the
-   * server's backend. No time limit of the database runs meanwhile, since the held claim is decided.
+   * Sends the claims together, once for each service. The answer to a claim of the plug is held in the proxy, which
+   * occupies the only connection, until all claims have arrived. `armed` is called just before it is released, with the
+   * process id of the server's backend. No time limit of the database runs meanwhile, since the held claim is decided.
    */
   async sendTogether<Result>(
     claims: Claims,
@@ -124,6 +127,7 @@ export class InDoubtService {
       return 'hold';
     };
     const isGivenUp = () => isHeld && this.proxy.held.length === 0;
+    const [sent] = await this.query<{ at: string }>('select clock_timestamp()::text as at');
     const plugged = this.crowd.claim(this.app.url, { couponName: this.plug, userId: 'plug' });
     // Its answer is not awaited when the test misses its moment.
     plugged.catch(() => undefined);
@@ -131,13 +135,12 @@ export class InDoubtService {
       const ports = this.proxy.held.map(({ clientPort }) => clientPort);
       const [row] = await this.query<{ pid: number }>(
         `select pid from pg_stat_activity where client_port = any($1)
-         and query like '%claim_batch%' and state = 'idle'`,
-        [ports],
+         and query like '%claim_batch%' and query_start > $2::timestamptz and state = 'idle'`,
+        [ports, sent?.at],
       );
       return row?.pid ?? (isGivenUp() ? 'given up' : undefined);
     });
     if (backend === 'given up') missed('the plug was not seen in the database');
-    await this.whileHeld();
     const pending = claims.map(claim);
     for (const one of pending) one.catch(() => undefined);
     await waitFor('claims that wait', async () => {
@@ -147,7 +150,7 @@ export class InDoubtService {
     armed(backend);
     this.proxy.release();
     const { status, body } = await plugged;
-    if (status !== 409) throw new Error(`the plug got ${JSON.stringify(body)}`);
+    if (status !== 404) throw new Error(`the plug got ${JSON.stringify(body)}`);
     return pending;
   }
 

@@ -60,8 +60,10 @@ export class CouponModel {
   remaining: number;
   paused = false;
   window: Window = {};
-  /** An addition of stock is announced, and none has been made since. */
+  /** A change that returns units is announced, and has not been made since. */
   announced = false;
+  /** How often a change was announced while none was. */
+  private announcements = 0;
   /** When units were last added while none was left. */
   restockedMs = Number.NEGATIVE_INFINITY;
   /** How long a new claim is reserved; undefined: it is confirmed at once. */
@@ -156,8 +158,7 @@ export class CouponModel {
         return { outcome: 'forbidden' };
       }
       if (!mayReturn) {
-        this.announced = true;
-        return { outcome: 'announced', announcement: this.announcement() };
+        return { outcome: 'announced', announcement: this.announce() };
       }
       this.release(claim, ms, request);
       return { outcome: 'changed', claim };
@@ -181,9 +182,14 @@ export class CouponModel {
     if (this.kinds.has(batch.batchId)) return this.decideAgain(requests, batch);
     const firstPosition = this.nextPosition();
     this.changes = [];
-    const mayReturn = requests.some(
-      (one) => 'change' in one && one.change === 'release' && this.mayReturn(one.announcement),
+    const releases = requests.flatMap((one) =>
+      'change' in one && one.change === 'release' ? [one] : [],
     );
+    const mayReturn = releases.some(({ announcement }) => this.mayReturn(announcement));
+    // A change that comes back after its wait ends its announcement, whatever becomes of it.
+    if (mayReturn && releases.some(({ announcement }) => announcement !== undefined)) {
+      this.announced = false;
+    }
     const decisions = requests.map((request) =>
       'change' in request
         ? this.decideChange(request, batch.ms, mayReturn)
@@ -219,8 +225,7 @@ export class CouponModel {
   ): 'added' | 'replayed' | { announcement: string } {
     if (this.kinds.has(batch.batchId)) return 'replayed';
     if (!this.mayReturn(batch.announcement)) {
-      this.announced = true;
-      return { announcement: this.announcement() };
+      return { announcement: this.announce() };
     }
     if (this.remaining === 0) this.restockedMs = batch.ms;
     this.announced = false;
@@ -244,20 +249,15 @@ export class CouponModel {
     return kind === 'claimed' || kind === 'mixed' ? 'committed' : 'void';
   }
 
-  /**
-   * Whether units may come back now: an announcement is needed while none is left, and ends when units came back since.
-   */
+  /** Whether units may come back now: while none is left, only under an announcement that still counts. */
   private mayReturn(announcement: string | undefined): boolean {
-    if (this.remaining > 0) return true;
-    if (!this.announced || announcement === undefined) return false;
-    const since = this.ledger.slice(Number(announcement));
-    return !since.some(
-      ({ kind, changes }) => kind === 'stock_added' || changes.some((one) => one.startsWith('R')),
-    );
+    return this.remaining > 0 || (this.announced && announcement === String(this.announcements));
   }
 
-  private announcement(): string {
-    return String(this.ledger.length);
+  private announce(): string {
+    if (!this.announced) this.announcements += 1;
+    this.announced = true;
+    return String(this.announcements);
   }
 
   private nextPosition(): number {
@@ -309,6 +309,7 @@ export class CouponModel {
     const decisions = copy.decideBatch(requests, batch);
     if (copy.ledger.length > rows) return undefined;
     this.announced = copy.announced;
+    this.announcements = copy.announcements;
     return decisions;
   }
 

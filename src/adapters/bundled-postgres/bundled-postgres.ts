@@ -209,7 +209,7 @@ async function inUseError(
 ): Promise<BundledPostgresError> {
   const server = await readServerFile(dataDir).catch(() => undefined);
   const location = holder.isElsewhere ? ' in another container or on another host' : '';
-  const address = server?.pid === holder.pid ? `, its database is at 127.0.0.1:${server.port}` : '';
+  const address = server?.pid === holder.pid ? `; its database is at 127.0.0.1:${server.port}` : '';
   return new BundledPostgresError(
     `The data folder ${dataDir} is in use by process ${holder.pid}${location}${address}. ${advice}`,
   );

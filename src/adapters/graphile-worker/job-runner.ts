@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { EventEmitter } from 'node:events';
-import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
-import pg from 'pg';
+import {
+  Logger,
+  makeWorkerUtils as openQueue,
+  type Runner,
+  run,
+  type WorkerEvents,
+} from 'graphile-worker';
+import type pg from 'pg';
 
 /** Runs one kind of work for subjects, such as the delivery to a webhook: on one process at a time for each subject. */
 export type JobRunner = {
@@ -58,9 +64,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       },
     },
   });
-  const unlock = async (ids: readonly string[]) => {
-    await pool.query(`select ${pg.escapeIdentifier(schema)}.force_unlock_workers($1)`, [ids]);
-  };
+  const queue = await openQueue({ pgPool: pool, schema, logger });
+  const unlock = (ids: readonly string[]) => queue.forceUnlockWorkers([...ids]);
   return {
     async ensure(subjects) {
       for (const subject of subjects) {
@@ -75,6 +80,7 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       await runner.stop();
       // A job that was taken while the runner stopped would stay locked.
       await unlock(workerIds);
+      await queue.release();
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type BatchCommand,
   type BatchOutcome,
   type ChangeDecision,
+  type ClaimDecision,
   type CommittedChange,
   isChange,
   type SentChange,
@@ -93,7 +94,7 @@ export function won(
 }
 
 /** The outcome of the claim at `index` among those that the row stands for. */
-function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number): ClaimOutcome {
+function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number): ClaimDecision {
   const [outcome, , claimId, position, claimedAt, opensAt, opensInSeconds, expiresAt] = row;
   switch (outcome) {
     case 'claimed':
@@ -117,6 +118,7 @@ function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number):
     case 'closed':
     case 'sold_out':
     case 'claim_limit_reached':
+    case 'no_position':
       return { outcome };
     default:
       throw new Error(`${outcome} is no outcome of a claim`);

@@ -71,7 +71,7 @@ async function liveClaims(
 
 async function chosenClaims(
   database: Database,
-  { couponName, afterPosition, limit, states = liveStates, claimId, position }: CouponClaimQuery,
+  { couponName, afterPosition, limit, states = claimStates, claimId, position }: CouponClaimQuery,
 ): Promise<ClaimPage | 'coupon_not_found'> {
   const after = position === undefined ? afterPosition : Math.max(afterPosition, position - 1);
   const until = position ?? after + (claimId === undefined ? walkMax.byState : walkMax.byId);

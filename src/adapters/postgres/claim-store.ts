@@ -11,6 +11,7 @@ import {
   type RefusalReason,
   type SentChange,
 } from '../../core/claims/ports.ts';
+import { uuidRule } from '../../core/input-rules.ts';
 import { invariant } from '../../core/invariant.ts';
 import { textArray } from './array-parameters.ts';
 import {
@@ -126,8 +127,10 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
   };
 }
 
+const isUuid = new RegExp(uuidRule.pattern);
+
 const userIdOf = (command: BatchCommand) => command.userId;
-const claimIdOf = (command: BatchCommand) => command.claimId;
+const claimIdOf = (command: BatchCommand) => command.claimId && asUuid(command.claimId);
 const keyOf = (command: BatchCommand) => command.idempotencyKey;
 
 function parametersOfClaims(batch: ClaimBatch, claims: readonly ClaimCommand[]): unknown[] {
@@ -162,6 +165,11 @@ function parametersOf({ batchId, couponName, commands }: ClaimBatch): unknown[] 
     changeTexts(({ by }) => by.requestId ?? undefined),
     doUsersDiffer(commands),
   ];
+}
+
+/** The nil UUID, which no claim has, for a text of a caller that is no UUID. */
+function asUuid(claimId: string): string {
+  return isUuid.test(claimId) ? claimId : '00000000-0000-0000-0000-000000000000';
 }
 
 function doUsersDiffer(commands: readonly BatchCommand[]): boolean {

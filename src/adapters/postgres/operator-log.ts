@@ -4,6 +4,7 @@ import type {
   OperatorLogEntry,
   ReadOperatorLog,
 } from '../../core/operator-log/operator-log.ts';
+import { toMicroseconds } from './claim-rows.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { statement } from './statements.ts';
@@ -35,7 +36,8 @@ export function postgresOperatorLog(database: Database): ReadOperatorLog {
 }
 
 function toEntry(row: Row): OperatorLogEntry {
-  const { id, at, actor, action, before, after, reason } = row;
+  const { id, actor, action, before, after, reason } = row;
+  const at = toMicroseconds(row.at);
   const { coupon_name: couponName, request_id: requestId } = row;
   return { id, at, actor, action, couponName, before, after, reason, requestId };
 }

@@ -10,9 +10,19 @@ const made = (command: SentChange): CommittedChange => ({
   claim: changed(command).claim,
 });
 
+/** The decisions of a batch that was in doubt and had committed. */
+function pendingOf(commands: BatchCommand[]): PendingDecision[] {
+  return commands.map((command) => {
+    const decision = new PendingDecision(command, 0, () => undefined);
+    decision.markSent();
+    decision.markResolved({ kind: 'committed', changes: [] });
+    return decision;
+  });
+}
+
 /** What the commands are answered from the record of their batch; undefined where they are to be decided again. */
 async function answersOf(commands: BatchCommand[], changes: CommittedChange[]) {
-  const decisions = commands.map((command) => new PendingDecision(command, 0, () => undefined));
+  const decisions = pendingOf(commands);
   answerCommitted(decisions, changes);
   return Promise.all(
     decisions.map(async (decision) => (decision.answered ? decision.answer : undefined)),
@@ -57,6 +67,24 @@ describe('answers from the record of a batch that was in doubt', () => {
     const unnamed = aChange('release', 'ada', { claimId: undefined });
     const named = aChange('release', 'ada');
     expect(await answersOf([unnamed, named], [made(named)])).toEqual([undefined, changed(named)]);
+  });
+
+  it('are given to none of two redeems with different keys, since the record does not say which was first', async () => {
+    const unnamed = aChange('redeem', 'ada', { claimId: undefined, idempotencyKey: 'one' });
+    const named = aChange('redeem', 'ada', { idempotencyKey: 'two' });
+    expect(await answersOf([unnamed, named], [made(named)])).toEqual([undefined, undefined]);
+  });
+
+  it('are given to no redeem without a key beside one with a key: its outcome is unknown', async () => {
+    const commands = [
+      aChange('redeem', 'ada'),
+      aChange('redeem', 'ada', { idempotencyKey: 'one' }),
+    ];
+    const [first, second] = pendingOf(commands);
+    if (first === undefined || second === undefined) throw new Error('two redeems');
+    answerCommitted([first, second], commands.map(made).slice(0, 1));
+    await expect(first.answer).rejects.toMatchObject({ code: 'outcome_unknown' });
+    expect(second.answered).toBe(false);
   });
 
   it('are given to each change of a user who has ended two claims in the batch', async () => {

@@ -11,7 +11,9 @@ export function answerCommitted(
   decisions: readonly PendingDecision[],
   changes: readonly CommittedChange[],
 ): void {
-  const left = changes.filter(({ claim }) => !isExpiry(claim.reason));
+  const left = changes.filter(
+    (change) => !isExpiry(change.claim.reason) && !isDisputed(decisions, change),
+  );
   for (const namesClaim of [true, false]) {
     for (const decision of decisions) {
       const { command } = decision;
@@ -22,6 +24,21 @@ export function answerCommitted(
       if (made !== undefined) decision.decide({ outcome: 'changed', claim: made.claim });
     }
   }
+}
+
+/**
+ * Whether several redeems can have made this redemption, and only a key says which. A redeem with a key is sent again:
+ * the database knows the key of the redemption. One without a key cannot be answered.
+ */
+function isDisputed(decisions: readonly PendingDecision[], made: CommittedChange): boolean {
+  if (made.change !== 'redeem') return false;
+  const redeems = decisions.filter(({ command }) => isChange(command) && isMadeBy(made, command));
+  const withoutKey = redeems.filter(({ command }) => command.idempotencyKey === undefined);
+  if (redeems.length < 2 || withoutKey.length === redeems.length) return false;
+  for (const decision of withoutKey) {
+    decision.fail('unavailable', 'another redeem of this claim was under way');
+  }
+  return true;
 }
 
 function isMadeBy({ change, claim }: CommittedChange, command: SentChange): boolean {

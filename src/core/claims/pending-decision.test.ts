@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
+import { aChange, aCommand, claimed } from '../../../test/support/scripted-claim-store.ts';
 import { AppError } from '../errors.ts';
 import { PendingDecision } from './pending-decision.ts';
 
@@ -19,6 +19,15 @@ describe('a pending claim', () => {
     claim.decide(outcome);
     expect(await claim.answer).toBe(outcome);
     expect(answers()).toBe(1);
+  });
+
+  it('is unavailable, and certainly not stored, when the coupon has no position left', async () => {
+    const { claim } = setup();
+    claim.markSent();
+    claim.markResolved({ kind: 'committed', changes: [] });
+    claim.markSent();
+    claim.decide({ outcome: 'no_position' });
+    await expect(claim.answer).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   it('rejects with a fault by its code, with the cause for the log, when it cannot be stored', async () => {
@@ -75,6 +84,17 @@ describe('a pending claim', () => {
       );
     },
   );
+
+  it('may be stored after a void mark where it makes a release final, which can need no row in the ledger', async () => {
+    const release = aChange('release', 'ada', { isFinal: true });
+    const decision = new PendingDecision(release, 0, () => undefined);
+    decision.markSent();
+    decision.markResolved({ kind: 'void' });
+    decision.markSent();
+    decision.markNotStored();
+    decision.fail('unavailable', 'the database cannot be reached');
+    await expect(decision.answer).rejects.toMatchObject({ code: 'outcome_unknown' });
+  });
 
   it('is answered once, and drops later answers', async () => {
     const { claim, answers } = setup();

@@ -2,6 +2,9 @@
 import { AppError, type ErrorCode, type FieldError } from '../errors.ts';
 import { type BatchCommand, type BatchOutcome, type BatchResolution, isChange } from './ports.ts';
 
+/** What a decision can be answered with, if not with a fault. */
+type Answer = Exclude<BatchOutcome, { outcome: 'no_position' }>;
+
 /**
  * A claim, or a change of one, whose caller waits for the answer. It is answered once; later answers are dropped. It
  * keeps track of whether it may be stored, so that no failure is reported as a refusal while it may be.
@@ -9,14 +12,14 @@ import { type BatchCommand, type BatchOutcome, type BatchResolution, isChange } 
 export class PendingDecision {
   readonly command: BatchCommand;
   readonly arrivedMs: number;
-  readonly answer: Promise<BatchOutcome>;
+  readonly answer: Promise<Answer>;
   private readonly onAnswered: () => void;
   private isAnswered = false;
   /** From the sending of a batch with it until it is known that the batch stored nothing. */
   private isMaybeStored = false;
-  /** A batch with it is known to be committed; no failure of a later batch can undo that. */
+  /** A batch with it is committed, or may be for all that can be known; no failure of a later batch can undo that. */
   private isCommitted = false;
-  private resolve!: (outcome: BatchOutcome) => void;
+  private resolve!: (outcome: Answer) => void;
   private reject!: (error: AppError) => void;
 
   constructor(command: BatchCommand, arrivedMs: number, onAnswered: () => void) {
@@ -47,15 +50,23 @@ export class PendingDecision {
     this.isMaybeStored = this.isCommitted;
   }
 
-  /** The batch was in doubt, and is resolved. */
+  /**
+   * The batch was in doubt, and is resolved. A claim that is released already is made final without a row in the ledger,
+   * so a void mark does not show that this is not stored.
+   */
   markResolved(resolution: BatchResolution): void {
-    this.isCommitted ||= resolution.kind === 'committed';
+    this.isCommitted ||= resolution.kind === 'committed' || isFinalRelease(this.command);
     this.isMaybeStored = this.isCommitted;
   }
 
-  /** Answers with the outcome. */
+  /** Answers with the outcome. A claim without a position is not stored: one that was stored before is found first. */
   decide(outcome: BatchOutcome): void {
-    if (this.endWait()) this.resolve(outcome);
+    if (outcome.outcome === 'no_position') {
+      this.isMaybeStored = false;
+      this.fail('unavailable', 'the coupon has given out its last position');
+    } else if (this.endWait()) {
+      this.resolve(outcome);
+    }
   }
 
   /** Answers with a fault that changed nothing, or with `outcome_unknown` while it may be stored. */
@@ -85,6 +96,10 @@ export class PendingDecision {
 /** What a caller calls the command. */
 export function nounOf(command: BatchCommand): 'claim' | 'change' {
   return isChange(command) ? 'change' : 'claim';
+}
+
+function isFinalRelease(command: BatchCommand): boolean {
+  return isChange(command) && command.isFinal;
 }
 
 /** What makes a second attempt the same one. */

@@ -40,8 +40,11 @@ export type ChangeDecision =
   | { outcome: 'announced'; announcement: string }
   | { outcome: 'not_finished' };
 
+/** What the database answers to a claim. `no_position`: the coupon has given out its last position. */
+export type ClaimDecision = ClaimOutcome | { outcome: 'no_position' };
+
 /** The decision of one command of a batch. */
-export type BatchOutcome = ClaimOutcome | ChangeDecision;
+export type BatchOutcome = ClaimDecision | ChangeDecision;
 
 /**
  * What became of a batch.
@@ -113,7 +116,7 @@ export type CouponClaimQuery = {
   couponName: string;
   afterPosition: number;
   limit: number;
-  /** By default all but `released`. */
+  /** By default all but `released`; every state where one claim is named by its id or position. */
   states?: readonly ClaimState[] | undefined;
   /** Only the claim with this id. */
   claimId?: string | undefined;

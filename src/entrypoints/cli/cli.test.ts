@@ -157,6 +157,19 @@ describe('a command', () => {
     }
   });
 
+  it('refuses names in claims that no coupon and no user can have', async () => {
+    for (const name of ['', '.', '..']) {
+      for (const [what, ...target] of [
+        ['coupon', name, 'ada'],
+        ['user', 'LAUNCH', name],
+      ]) {
+        const { code, stderr, calls } = await run(['claims', 'show', ...target]);
+        expect([code, calls]).toEqual([2, []]);
+        expect(stderr).toContain(`which no ${what} can have`);
+      }
+    }
+  });
+
   it('exits claims with 3 when the answer was lost', async () => {
     const lost = { claims: async () => 'unknown' as const };
     expect(await run(['claims', 'confirm', 'c', 'u'], lost)).toMatchObject({ code: 3 });

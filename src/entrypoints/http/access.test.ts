@@ -50,6 +50,31 @@ it.each<[AccessRule, string[]]>([
   await app.close();
 });
 
+it('only the admin key administers, and a caller without a key where no key is set', async () => {
+  const { adminApiKey, adminApiKeyNext, ...claimKeys } = keys;
+  const administering = async (current: ApiKeys) => {
+    const app = Fastify() as unknown as HttpApp;
+    const access = accessWith(() => current);
+    enforceAccess(app, access);
+    app.get('/route', { config: { access: 'change-claim' } }, (request) =>
+      access.mayAdminister(request) ? 'operator' : 'no operator',
+    );
+    const sent = [undefined, ...Object.values(keys)];
+    const bodies: string[] = [];
+    for (const key of sent) {
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+      bodies.push((await app.inject({ url: '/route', headers })).body);
+    }
+    await app.close();
+    return sent.filter((_, index) => bodies[index] === 'operator');
+  };
+  expect(await administering(keys)).toEqual([adminApiKey, adminApiKeyNext]);
+  expect(await administering({ adminApiKey })).toEqual([adminApiKey]);
+  expect(await administering(claimKeys)).toEqual([]);
+  // No key is known, so each caller is one without a key.
+  expect(await administering({})).toEqual([undefined, ...Object.values(keys)]);
+});
+
 it('every caller is anonymous where no key is set', async () => {
   const app = appWith(() => ({}));
   app.get('/route', { config: { access: 'admin' } }, (request) => request.caller);
@@ -72,5 +97,14 @@ it('a replaced key is refused from the next request on, and a next key is accept
   expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['admin', 'admin-next']);
   current = { adminApiKey: 'new', adminApiKeyNext: 'new' };
   expect([await bodyFor('old'), await bodyFor('new')]).toEqual(['refused', 'admin']);
+  await app.close();
+});
+
+it('a refusal of a valid key names the keys that may do the call', async () => {
+  const app = appWith(() => keys);
+  app.setErrorHandler((error: { detail?: string }, _request, reply) => reply.send(error.detail));
+  app.get('/route', { config: { access: 'admin' } }, () => 'served');
+  const headers = { authorization: `Bearer ${keys.claimApiKey}` };
+  expect((await app.inject({ url: '/route', headers })).body).toContain('send the admin key');
   await app.close();
 });

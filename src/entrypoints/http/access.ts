@@ -37,7 +37,10 @@ export type Access = {
   refusalOf(rule: KeyRule, request: FastifyRequest): 'unauthorized' | 'forbidden' | undefined;
   /** Whether a request may see what lists and exports show. */
   mayView(request: FastifyRequest): boolean;
-  /** Whether a request may do what is for operators. The access rule of the route has let the request through. */
+  /**
+   * Whether a request may do what is for operators: with the admin key, or without a key where there is no admin key. A
+   * claim key never does. The access rule of the route has let the request through.
+   */
   mayAdminister(request: FastifyRequest): boolean;
   /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
   actorOf(request: FastifyRequest): Actor;
@@ -76,7 +79,8 @@ export function accessWith(keys: () => ApiKeys): Access {
   return {
     refusalOf,
     mayView: (request) => refusalOf('view', request) === undefined,
-    mayAdminister: ({ caller }) => keys().adminApiKey === undefined || admins.includes(caller),
+    mayAdminister: ({ caller }) =>
+      admins.includes(caller) || (caller === 'anonymous' && keys().adminApiKey === undefined),
     actorOf({ caller }) {
       return caller === 'admin' || caller === 'admin-next' ? caller : 'anonymous';
     },
@@ -110,12 +114,20 @@ export function enforceAccess(app: HttpApp, access: Access): void {
   });
 }
 
-const details = {
-  unauthorized: 'send a valid key as Authorization: Bearer <key>',
-  forbidden: 'this key is valid, but not for this call',
+const unauthorizedDetail = 'send a valid key as Authorization: Bearer <key>';
+const keysToSend: Record<KeyRule, string> = {
+  claim: 'the claim key or the admin key',
+  'change-claim': 'the claim key or the admin key',
+  'claim-or-view': 'the claim key, the admin key or the viewer key',
+  view: 'the admin key or the viewer key',
+  admin: 'the admin key',
 };
 
 function guardOf(rule: KeyRule, { refusalOf }: Access): onRequestHookHandler {
+  const details = {
+    unauthorized: unauthorizedDetail,
+    forbidden: `this key is valid, but not for this call; send ${keysToSend[rule]}`,
+  };
   return (request, _reply, done) => {
     const refusal = refusalOf(rule, request);
     if (refusal === undefined) done();

@@ -38,7 +38,27 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
       },
     },
     refResolver: { buildLocalReference: (json) => String(json.$id) },
+    transformObject: (document) => {
+      if ('openapiObject' in document) letBodiesBeAbsent(document.openapiObject.paths);
+      return 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
+    },
   });
+}
+
+/** The parts of an operation that say whether its body may be absent. */
+type Operation = { requestBody?: { required?: boolean; content: Record<string, JsonContent> } };
+type JsonContent = { schema?: { required?: string[]; minProperties?: number } };
+
+/** The generator requires every body. An absent one counts as an empty object, so it is required where that is refused. */
+function letBodiesBeAbsent(paths: Record<string, object | undefined> = {}): void {
+  for (const operations of Object.values(paths as Record<string, Record<string, Operation>>)) {
+    for (const { requestBody } of Object.values(operations)) {
+      if (requestBody === undefined) continue;
+      const { required = [], minProperties = 0 } =
+        requestBody.content['application/json']?.schema ?? {};
+      requestBody.required = required.length > 0 || minProperties > 0;
+    }
+  }
 }
 
 // Everything from this host only. The style attributes of the page need `unsafe-inline`.

@@ -65,8 +65,8 @@ const allowedIn: Record<string, string> = {
   afterPosition: `must be a whole number from 0 to ${amountMax}`,
   limit: `must be a whole number from 1 to ${pageMax}`,
   states: `must be a list of ${claimStates.join(', ')}`,
-  claimId: 'must be a UUID',
-  reason: `${text}, and not expired or saga`,
+  claimId: text,
+  reason: `${text}; expired and saga are reserved`,
   final: 'must be true or false',
 };
 

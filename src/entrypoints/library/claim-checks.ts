@@ -2,13 +2,14 @@
 /** Checks what a host passes to confirm, release or redeem a claim. */
 import { Type } from 'typebox';
 import type { ChangeClaimCommand } from '../../core/claims/claim.ts';
-import { releaseReasonRule, uuidRule } from '../../core/input-rules.ts';
+import { releaseReasonRule, textRule } from '../../core/input-rules.ts';
 import { assertion, CouponName, HolderId, IdempotencyKey } from './checks.ts';
 
 const claimToChange = {
   couponName: CouponName,
   userId: HolderId,
-  claimId: Type.Optional(Type.String(uuidRule)),
+  // Any other text than an id is that of no claim, and so a mismatch.
+  claimId: Type.Optional(Type.String(textRule)),
 };
 const assertClaimChange = {
   confirm: assertion(claimToChange, {}),

@@ -10,8 +10,9 @@
  *
  * These rely on final claims by their nature, and where claims end others take their place:
  * - R2 by the last dump alone: R2 then replays the ledger, and judges each row.
- * - R13b, whose search only adds holders (`search-order.ts`): it is left out. R19 replays the changes of each claim, R20
- *   the end of each hold, and R21 to R23 the answers.
+ * - R13b for the order of the changes: its search tries each order that the requests and answers allow. Where claims end, an
+ *   expired hold may end at any moment, so it tries only the order of the times that the database has stored. R13 judges
+ *   these times.
  * - R9 for the order of two reads: only the amount never shrinks.
  */
 import type { Sale } from './evidence.ts';

@@ -2,13 +2,16 @@
 import { remainingAt } from './assumptions.ts';
 import type { Step } from './sale-steps.ts';
 
+type Change = Extract<Step, { change: string }>;
+
 /**
  * Whether an order of the steps exists, each between its beginning and its end, in which every step is possible.
  * Undefined after more than `triesMax` states.
  *
  * After Wing and Gong: take any step that begins before every remaining step has ended, if the sale allows it; continue
- * with the rest, and backtrack when no step fits. The set of taken steps determines the state of the sale, so a set that
- * failed once is not tried again. An observation is taken as soon as it is true, since it changes nothing.
+ * with the rest, and backtrack when no step fits. Changes with a time are taken in the order of their times. The set of
+ * taken steps determines the state of the sale, so a set that failed once is not tried again. An observation is taken as
+ * soon as it is true, since it changes nothing.
  */
 export function searchOrder(steps: readonly Step[], triesMax: number): boolean | undefined {
   const search = new Search(steps, triesMax);
@@ -22,7 +25,9 @@ class Search {
   readonly #steps: Step[];
   readonly #isTaken: boolean[];
   readonly #deadEnds = new Set<string>();
-  readonly #holders = new Set<number>();
+  /** The live claim of each user. */
+  readonly #holders = new Map<number, number>();
+  readonly #ended = new Set<number>();
   #granted = 0;
 
   constructor(steps: readonly Step[], triesMax: number) {
@@ -82,10 +87,10 @@ class Search {
   #candidates(firstLeft: number): number[] {
     const urgent = this.#steps[firstLeft] as Step;
     const awaited = 'observed' in urgent && urgent.observed === 'holds' ? urgent.user : undefined;
+    const next = this.#nextTime();
     const indexes = this.#possible().filter((index) => {
       const step = this.#steps[index] as Step;
-      if (!('change' in step)) return false;
-      return step.change === 'grant' || this.#remaining() > 0;
+      return 'change' in step && timeOf(step) <= next && this.#canTake(step);
     });
     if (awaited === undefined) return indexes;
     const isAwaited = (index: number) => {
@@ -93,6 +98,28 @@ class Search {
       return 'change' in step && step.change === 'win' && step.user === awaited;
     };
     return [...indexes.filter(isAwaited), ...indexes.filter((index) => !isAwaited(index))];
+  }
+
+  /** The time of the change that is next in the order of the database. */
+  #nextTime(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const [index, step] of this.#steps.entries()) {
+      if (this.#isTaken[index] !== true && 'at' in step && step.at !== undefined) {
+        next = Math.min(next, step.at);
+      }
+    }
+    return next;
+  }
+
+  #canTake(step: Change): boolean {
+    switch (step.change) {
+      case 'grant':
+        return true;
+      case 'win':
+        return this.#remaining() > 0 && !this.#holders.has(step.user);
+      case 'end':
+        return this.#holders.get(step.user) === step.claim;
+    }
   }
 
   #remaining(): number {
@@ -103,8 +130,12 @@ class Search {
     if (!('observed' in step)) return false;
     const remaining = this.#remaining();
     switch (step.observed) {
-      case 'holds':
-        return this.#holders.has(step.user);
+      case 'holds': {
+        const claim = this.#holders.get(step.user);
+        return claim !== undefined && (step.claim ?? claim) === claim;
+      }
+      case 'ended':
+        return this.#ended.has(step.claim);
       case 'lacks':
         return !this.#holders.has(step.user) && (!step.soldOut || remaining === 0);
       case 'stock':
@@ -115,17 +146,27 @@ class Search {
   #take(index: number): void {
     this.#isTaken[index] = true;
     const step = this.#steps[index] as Step;
-    if (!('change' in step)) return;
-    if (step.change === 'grant') this.#granted += step.units;
-    else this.#holders.add(step.user);
+    if ('change' in step) this.#apply(step, true);
   }
 
   #undo(index: number): void {
     this.#isTaken[index] = false;
     const step = this.#steps[index] as Step;
-    if (!('change' in step)) return;
-    if (step.change === 'grant') this.#granted -= step.units;
-    else this.#holders.delete(step.user);
+    if ('change' in step) this.#apply(step, false);
+  }
+
+  /** Makes a change, or undoes it. */
+  #apply(step: Change, isMade: boolean): void {
+    if (step.change === 'grant') {
+      this.#granted += isMade ? step.units : -step.units;
+      return;
+    }
+    const { user, claim } = step;
+    if ((step.change === 'win') === isMade) this.#holders.set(user, claim);
+    else this.#holders.delete(user);
+    if (step.change !== 'end') return;
+    if (isMade) this.#ended.add(claim);
+    else this.#ended.delete(claim);
   }
 
   /** The set of taken steps as a text, sixteen to a character. */
@@ -136,4 +177,9 @@ class Search {
     }
     return String.fromCharCode(...bits);
   }
+}
+
+/** Changes without a time are taken in any order. */
+function timeOf(step: Change): number {
+  return 'at' in step && step.at !== undefined ? step.at : Number.NEGATIVE_INFINITY;
 }

@@ -58,18 +58,19 @@ export type DrillRun = {
  * for the requests under way, and writes everything as after a full run. Throws `DrillOptionsError` for invalid
  * options, and `DrillError` when the service cannot be drilled. Calls `onCreated` with the names of the coupons before
  * the load starts; the drill ends if that throws. Until then no file is written. However the drill ends, it archives its
- * coupons.
+ * coupons. `plan` makes another scenario of the settings than the one that they name.
  */
 export async function runDrill(
   options: DrillOptions,
   terminal: Terminal,
   signal: AbortSignal = new AbortController().signal,
   onCreated: (names: string[]) => Promise<void> = async () => undefined,
+  plan: (settings: DrillSettings) => Scenario = scenarioOf,
 ): Promise<DrillRun> {
   const startedAt = new Date();
   const startMs = performance.now();
   const settings = resolveOptions(options, startedAt);
-  const scenario = scenarioOf(settings);
+  const scenario = plan(settings);
   const now = () => performance.now() - startMs;
   const head: HistoryHead = {
     history: 'firstcome',

@@ -6,7 +6,8 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { waitFor } from '../../support/wait-for.ts';
-import { type FaultRow, type FaultSpan, SkipRow, type Workshop } from '../fault-row.ts';
+import { type FaultRow, SkipRow, type Workshop } from '../fault-row.ts';
+import type { TimeSpan } from '../fault-spans.ts';
 import { type PostgresServer, signal } from '../postgres-server.ts';
 import type { Seen } from '../seen.ts';
 
@@ -172,7 +173,7 @@ export const diskSlow: FaultRow = {
     }),
 };
 
-function medianOfWins(seen: readonly Seen[], span: FaultSpan): number {
+function medianOfWins(seen: readonly Seen[], span: TimeSpan): number {
   const times = winsWithin(seen, span)
     .map(({ begunMs, endMs }) => endMs - begunMs)
     .sort((one, other) => one - other);
@@ -180,7 +181,7 @@ function medianOfWins(seen: readonly Seen[], span: FaultSpan): number {
 }
 
 /** The claims that were sent and won within a time span. */
-function winsWithin(seen: readonly Seen[], { fromMs, toMs }: Omit<FaultSpan, 'fault'>): Seen[] {
+function winsWithin(seen: readonly Seen[], { fromMs, toMs }: TimeSpan): Seen[] {
   return seen
     .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
     .filter(({ begunMs, endMs }) => begunMs > fromMs && endMs < toMs);

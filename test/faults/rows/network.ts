@@ -2,49 +2,56 @@
 /** Faults between the service and its database. */
 import type { Cut } from '../../support/fault-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import type { FaultRow } from '../fault-row.ts';
+import type { FaultRow, Injection } from '../fault-row.ts';
+import { changesClaims } from '../loads.ts';
 import type { Rig } from '../rig.ts';
 import { checkVoidMarks } from './postgres.ts';
-import { claimStatement, voidStatement } from './service.ts';
+import { batchStatement, judgedStatement, voidStatement } from './service.ts';
 
 const cuts: Cut[] = ['before', 'behind', 'before_reply', 'silence'];
 const cutsToSee: Cut[] = [...cuts, 'late'];
-const claimCutChance = 0.04;
+const batchCutChance = 0.04;
 const voidCutChance = 0.3;
 // A late batch does harm if its claims were refused meanwhile and there is stock again.
 const restocked = '-growing';
 const lateChance = 0.25;
+// Units of a coupon whose claims change come back all the time.
+const lateChangesChance = 0.03;
 const lateMsRange = [600, 2500] as const;
 const moreMsMax = 15_000;
+
+type Cuts = Record<string, number>;
+
+/** How often each cut met a batch of those that the scenario is about. */
+const cutsSeen = new WeakMap<Rig, Cuts>();
 
 /** Row 7: answers of batches, and of the void marks that resolve them, are lost in every way. */
 export const answersLost: FaultRow = {
   row: 7,
   name: 'answers of batches lost',
+  scenarios: ['mixed', 'holds', 'redeem'],
   faultSeconds: 6,
   isFelt: true,
   async inject(injection) {
-    const { rig, chance } = injection;
+    const { rig, chance, scenario } = injection;
+    const seen: Cuts = Object.fromEntries(cutsToSee.map((cut) => [cut, 0]));
+    cutsSeen.set(rig, seen);
     for (const node of rig.nodes) {
       node.proxy.cutWhen = (piece) => {
         node.proxy.lateMs = chance.between(...lateMsRange);
         const text = piece.toString('latin1');
-        if (claimStatement.test(text) && text.includes(restocked) && chance.happens(lateChance)) {
-          return 'late';
+        const cut = chooseCut(text, injection);
+        if (cut !== undefined && judgedStatement(scenario).test(text)) {
+          seen[cut] = (seen[cut] ?? 0) + 1;
         }
-        const probability = claimStatement.test(text)
-          ? claimCutChance
-          : voidStatement.test(text)
-            ? voidCutChance
-            : 0;
-        return chance.happens(probability) ? chance.pick(cuts) : undefined;
+        return cut;
       };
     }
     await injection.fault('connections cut around batches', async () => {
       await injection.pause(chance.between(3000, 5500));
       // On a slow machine batches are rare, and a cut may meet none; the check reports such cuts.
       const isDone = async () =>
-        missingCuts(rig).length === 0 && (await checkVoidMarks(rig)).length === 0;
+        missingCuts(seen).length === 0 && (await checkVoidMarks(rig)).length === 0;
       await waitFor('every cut', isDone, { timeoutMs: moreMsMax, everyMs: 200 }).catch(
         () => undefined,
       );
@@ -52,22 +59,26 @@ export const answersLost: FaultRow = {
     });
   },
   async check({ rig, note }) {
-    const kinds = Object.entries(cutsOf(rig));
+    const seen = cutsSeen.get(rig) ?? {};
+    const kinds = Object.entries(seen);
     note(`cuts ${kinds.map(([cut, count]) => `${cut} ${count}`).join(', ')}`);
-    const broken = missingCuts(rig).map((cut) => `no batch met a cut '${cut}'`);
+    const broken = missingCuts(seen).map((cut) => `no batch met a cut '${cut}'`);
     return [...broken, ...(await checkVoidMarks(rig))];
   },
 };
 
-/** The cuts that no batch has met. */
-function missingCuts(rig: Rig): string[] {
-  return Object.entries(cutsOf(rig)).flatMap(([cut, count]) => (count === 0 ? [cut] : []));
+function chooseCut(text: string, { chance, scenario }: Injection): Cut | undefined {
+  const isBatch = batchStatement.test(text);
+  const canHarmLate = isBatch && (changesClaims(scenario) || text.includes(restocked));
+  const ofLate = changesClaims(scenario) ? lateChangesChance : lateChance;
+  if (canHarmLate && chance.happens(ofLate)) return 'late';
+  const probability = isBatch ? batchCutChance : voidStatement.test(text) ? voidCutChance : 0;
+  return chance.happens(probability) ? chance.pick(cuts) : undefined;
 }
 
-/** How often each cut took place, at all nodes. */
-function cutsOf({ nodes }: Rig): Record<string, number> {
-  const made = (cut: Cut) => nodes.reduce((sum, { proxy }) => sum + proxy.cuts[cut], 0);
-  return Object.fromEntries(cutsToSee.map((cut) => [cut, made(cut)]));
+/** The cuts that no batch has met. */
+function missingCuts(seen: Cuts): string[] {
+  return cutsToSee.filter((cut) => !seen[cut]);
 }
 
 /** Row 29: the network between some nodes and the database loses everything, or breaks connections, or is slow. */

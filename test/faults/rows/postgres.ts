@@ -3,10 +3,11 @@
 import pg from 'pg';
 import { waitFor } from '../../support/wait-for.ts';
 import type { FaultRow, Injection } from '../fault-row.ts';
+import { changesClaims } from '../loads.ts';
 import { type PostgresServer, signal } from '../postgres-server.ts';
 import type { Rig } from '../rig.ts';
 import { servedShare } from '../seen.ts';
-import { claimStatement } from './service.ts';
+import { judgedStatement } from './service.ts';
 
 // The time from when the database accepts connections until the service answers.
 const firstAnswerMs = 2000;
@@ -15,6 +16,7 @@ const firstAnswerMs = 2000;
 export const postgresCrashed: FaultRow = {
   row: 4,
   name: 'PostgreSQL crashed',
+  scenarios: ['mixed', 'holds', 'redeem'],
   faultSeconds: 6,
   isFelt: true,
   audit: { firstAnswerMs },
@@ -85,6 +87,7 @@ export const postgresStopped: FaultRow = {
 export const zombieBackend: FaultRow = {
   row: 8,
   name: 'backend that wakes up later',
+  scenarios: ['mixed', 'holds', 'redeem'],
   faultSeconds: 9,
   isFelt: true,
   async inject(injection) {
@@ -118,7 +121,7 @@ type Stop = { where: string; stop(injection: Injection): Promise<number[]> };
 /** Suspends backends to which a batch is on its way. They read it when they resume. */
 const stopBeforeBatch: Stop = {
   where: 'before its batch',
-  async stop({ rig, pause }) {
+  async stop({ rig, pause, scenario }) {
     const client = await connectTo(rig);
     const frozen: number[] = [];
     const freezing = new Set<Promise<void>>();
@@ -138,11 +141,10 @@ const stopBeforeBatch: Stop = {
     for (const { proxy } of rig.nodes) {
       proxy.slowWhen = (piece, direction, { clientPort }) => {
         const text = piece.toString('latin1');
-        if (direction !== 'toServer' || !claimStatement.test(text)) return undefined;
+        if (direction !== 'toServer' || !judgedStatement(scenario).test(text)) return undefined;
+        if (frozen.length + freezing.size >= frozenMax) return undefined;
         // Claims of a coupon that gets new stock: refused meanwhile, they could win when they arrive late.
-        if (!text.includes('-growing') || frozen.length + freezing.size >= frozenMax) {
-          return undefined;
-        }
+        if (!changesClaims(scenario) && !text.includes('-growing')) return undefined;
         const one = freeze(clientPort).finally(() => freezing.delete(one));
         freezing.add(one);
         return { delayMs: arrivalMs };
@@ -163,14 +165,15 @@ const stopBeforeBatch: Stop = {
 /** Suspends a backend that holds the lock of a coupon. */
 const stopAtWork: Stop = {
   where: 'that holds a lock',
-  async stop({ rig }) {
+  async stop({ rig, scenario }) {
+    const deciders = changesClaims(scenario) ? 'decide_batch' : '(claim|decide)_(batch|multi)';
     const client = await connectTo(rig);
     try {
       for (let look = 0; look < looksMax; look += 1) {
         const { rows } = await client.query<{ pid: number }>(
           `select pid from pg_stat_activity where datname = $1 and state = 'active'
-           and query ~ 'claim_b(atch|undle)' and wait_event_type is distinct from 'Client' limit 1`,
-          [rig.database],
+           and query ~ $2 and wait_event_type is distinct from 'Client' limit 1`,
+          [rig.database, deciders],
         );
         const pid = rows[0]?.pid;
         if (pid === undefined || !signal(pid, 'SIGSTOP')) continue;
@@ -301,52 +304,3 @@ export const hotCouponLocked: FaultRow = {
           ];
     }),
 };
-
-/** Row 28: the clock of the database steps back during a sale with a window. */
-export const clockStepsBack: FaultRow = {
-  row: 28,
-  name: 'clock of the database steps back',
-  faultSeconds: 4,
-  isFelt: false,
-  async inject(injection) {
-    const { rig, chance } = injection;
-    const { server, database } = rig;
-    await server.query(steppingClockSql, { database });
-    await injection.fault('clock steps back', async () => {
-      for (let step = 0; step < 3; step += 1) {
-        const seconds = Math.floor(chance.between(60, 3600));
-        await server.query(`select faults.step_back(${seconds})`, { database });
-        await injection.pause(chance.between(300, 1200));
-      }
-    });
-  },
-  async check({ rig }) {
-    // After the first step the time of decisions does not advance: several of one coupon carry the same time.
-    const still = await rig.server.query(
-      `select from stock_ledger where kind = 'claimed' group by coupon_id, recorded_at having count(*) > 2`,
-      { database: rig.database },
-    );
-    return still.length > 0 ? [] : ['no decision was dated by the clock that steps'];
-  },
-};
-
-// PostgreSQL searches its own functions first unless the path names their schema. The deciding functions get such a path,
-// since the service sets the path of its sessions.
-const steppingClockSql = `
-  create schema faults;
-  create table faults.clock (behind interval not null);
-  insert into faults.clock values (interval '0');
-  create function faults.clock_timestamp() returns timestamptz language sql volatile as
-    $$ select pg_catalog.clock_timestamp() - behind from faults.clock $$;
-  create function faults.step_back(in_seconds integer) returns void language sql as
-    $$ update faults.clock set behind = behind + make_interval(secs => in_seconds) $$;
-  do $$
-  declare
-    decider regprocedure;
-  begin
-    for decider in select oid from pg_proc where pronamespace = 'firstcome'::regnamespace and prolang <> 14 loop
-      execute format('alter function %s set search_path = firstcome, faults, pg_catalog', decider);
-    end loop;
-  end
-  $$;
-`;

@@ -2,18 +2,25 @@
 /** Faults of the service's own processes. */
 import type { Cut } from '../../support/fault-proxy.ts';
 import type { FaultRow, Injection } from '../fault-row.ts';
+import { changesClaims, type FaultScenario } from '../loads.ts';
 import type { ServiceNode } from '../rig.ts';
 import { servedShare } from '../seen.ts';
 
 /** The names of the statements that a failpoint waits for, as the service sends them. */
-export const claimStatement = /claim-b(?:atch|undle)/;
+export const batchStatement = /claim-batch|claim-multi-coupon|decide-batch/;
 export const voidStatement = /resolve-batch/;
+const changeStatement = /decide-batch/;
+
+/** The statements of the batches that the scenario is about: those with changes, if claims change. */
+export function judgedStatement(scenario: FaultScenario): RegExp {
+  return changesClaims(scenario) ? changeStatement : batchStatement;
+}
 
 /** The moments in the life of a batch at which a node is killed. */
-const failpoints: Record<string, { statement: RegExp; cut: Cut }> = {
-  'before the batch is sent': { statement: claimStatement, cut: 'before' },
-  'while the batch is decided': { statement: claimStatement, cut: 'behind' },
-  'after the commit, before the reply': { statement: claimStatement, cut: 'before_reply' },
+const failpoints: Record<string, Cut> = {
+  'before the batch is sent': 'before',
+  'while the batch is decided': 'behind',
+  'after the commit, before the reply': 'before_reply',
 };
 
 const killsMin = 2;
@@ -23,6 +30,7 @@ const failpointMsMax = 2000;
 export const serviceKilled: FaultRow = {
   row: 1,
   name: 'service killed',
+  scenarios: ['mixed', 'holds', 'redeem'],
   faultSeconds: 12,
   isFelt: true,
   async inject(injection) {
@@ -42,13 +50,17 @@ export const serviceKilled: FaultRow = {
   },
 };
 
-async function killAt({ pause }: Injection, node: ServiceNode, where: string): Promise<void> {
-  const failpoint = failpoints[where];
-  if (failpoint === undefined) {
+async function killAt(
+  { pause, scenario }: Injection,
+  node: ServiceNode,
+  where: string,
+): Promise<void> {
+  const cut = failpoints[where];
+  if (cut === undefined) {
     node.kill();
     return;
   }
-  const { statement, cut } = failpoint;
+  const statement = judgedStatement(scenario);
   const reached = new Promise<void>((resolve) => {
     const strike = () => {
       node.kill();

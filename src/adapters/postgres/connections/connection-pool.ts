@@ -113,17 +113,20 @@ export class ConnectionPool {
     return { total, idle: idle + this.idle.length, waiting };
   }
 
-  /** Ends all connections when their statements have ended; after half a second the rest is destroyed. */
+  /**
+   * Ends all connections when their statements have ended; after half a second the rest is destroyed. Resolves within a
+   * second, also when the driver never reports the end of a connection: a stop must not wait for that.
+   */
   async close(): Promise<void> {
     this.closing = true;
     for (const client of this.idle.splice(0)) this.source.release(client, false);
+    const ended = this.source.end();
     // Idle connections too: a frozen server never closes them, and the process would not end.
-    const timer = setTimeout(() => {
+    if (!(await endsWithin(ended, closeMsMax))) {
       for (const client of this.open) destroySocket(client);
-    }, closeMsMax);
-    await this.source.end();
+      await endsWithin(ended, closeMsMax);
+    }
     for (const client of this.open) if (!this.inUse.has(client)) destroySocket(client);
-    if (this.open.size === 0) clearTimeout(timer);
   }
 
   /** Ends the connection now if it is idle, else after its statement. */
@@ -174,6 +177,19 @@ export class ConnectionPool {
     this.idle.splice(index, 1);
     this.source.release(client, true);
     if (!this.closing) this.options.onIdleConnectionLost(error);
+  }
+}
+
+/** Whether the work ends within `ms`. */
+async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

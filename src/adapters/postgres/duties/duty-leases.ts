@@ -5,6 +5,7 @@ import {
   dutyNames,
   leaseMs,
 } from '../../../core/duties/ports.ts';
+import { toMicroseconds } from '../claim-rows.ts';
 import type { Database } from '../database.ts';
 import { statement } from '../statements.ts';
 import { runForDuty } from './run-for-duty.ts';
@@ -22,9 +23,9 @@ export function postgresDutyLeases(database: Database, node: string): DutyLeases
     async list() {
       const rows = await runForDuty<HolderRow>(database, listDuties, [leaseMs]);
       // A later release may have more duties.
-      return rows.filter((row): row is DutyHolder =>
-        (dutyNames as readonly string[]).includes(row.name),
-      );
+      return rows
+        .filter((row): row is DutyHolder => (dutyNames as readonly string[]).includes(row.name))
+        .map((row) => ({ ...row, since: row.since && toMicroseconds(row.since) }));
     },
     async acquire(duty) {
       const [row] = await runForDuty<{ epoch: string }>(database, acquireDuty, [

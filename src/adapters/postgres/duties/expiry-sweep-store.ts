@@ -22,6 +22,7 @@ type CountRow = { holds: number; is_end: boolean; last_coupon_id: string; last_p
 /** Finds and releases expired holds in PostgreSQL. */
 export function postgresExpirySweep(
   database: Database,
+  newBatchId: () => string,
   sizes: SweepSizes = sizesDefault,
 ): ExpirySweepStore {
   return {
@@ -42,6 +43,7 @@ export function postgresExpirySweep(
       const rows = await runForDuty<SweptRow>(database, sweepDueCoupons, [
         epoch,
         couponIds,
+        couponIds.map(newBatchId),
         sizes.slice,
       ]);
       const swept = [];

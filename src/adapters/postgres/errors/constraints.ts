@@ -23,12 +23,21 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['add_stock_4', 'holds_duty', 'sweep_due_coupons'],
   ...['claim_batch_2', 'claim_multi_coupon', 'decide_batch', 'resolve_batch'],
   ...['claim_together', 'change_together', 'decide_in_order', 'change_claim', 'change_live'],
-  ...['change_released', 'reclaim_expired', 'release_rows', 'record_batch', 'needs_announcement'],
+  ...[
+    'change_released',
+    'reclaim_expired',
+    'release_rows',
+    'record_batch',
+    'needs_announcement',
+    'is_announced',
+    'announcement_now',
+  ],
   ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],
   ...['claim_state', 'claim_in_json', 'time_in_json', 'positions_given', 'units_returned'],
   ...['sale_state', 'begin_event_cursors', 'record_sale_state', 'relay_ledger'],
   ...['due_deliveries', 'view_event', 'record_deliveries'],
   ...['webhook_in_log', 'create_webhook', 'delete_webhook', 'rotate_webhook_secret'],
+  ...['position_max', 'reclaim_own', 'claims_won', 'decisions_together'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';

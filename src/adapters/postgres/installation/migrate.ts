@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
 import type pg from 'pg';
@@ -21,9 +22,15 @@ import { assertNoOlderSession } from './older-sessions.ts';
 const readVersion = statement('read-version');
 const tryLockMigrations = statement('try-lock-migrations');
 const lockMigrations = statement('lock-migrations');
+const setSession = statement('set-session');
+const rollbackTransaction = statement('rollback-transaction');
 const versionMin = 15;
 const noRight = '42501';
 const noWrites = '25006';
+const lockNotAvailable = '55P03';
+// Claims wait behind the lock meanwhile, and their own limit is longer.
+const tableLockWait = '500ms';
+const tryAgainMs = 2_000;
 
 /** Which installation a migration works on. */
 export type MigrateOptions = SchemaWanted & {
@@ -83,10 +90,12 @@ export async function migrateWith(
       throw secondInstallation(location, options.setting);
     }
     const run = (names: readonly string[]) =>
-      apply(names, {
-        ...{ dbClient: recorded.client, schema, migrationsSchema: listSchema },
-        createSchema: !schemaExists,
-      });
+      withoutLongLocks(client, { recorded, onWait: options.onWait }, () =>
+        apply(names, {
+          ...{ dbClient: recorded.client, schema, migrationsSchema: listSchema },
+          createSchema: !schemaExists,
+        }),
+      );
     const applied = await run(namesWhere((isCompatible) => isCompatible));
     const stored = await readMigrations(client, listSchema);
     const pending = namesWhere(() => true).filter((name) => !stored.includes(name));
@@ -105,6 +114,33 @@ export async function migrateWith(
     if (code === noWrites) advice.push('Migrate on the primary, while it takes writes.');
     const lines = [`the database could not be migrated: ${messageOf(cause)}`, ...advice];
     throw new StartError(lines.join('\n'), { cause });
+  }
+}
+
+/**
+ * Applies migrations without a long wait for the lock of a table: all claims would wait behind it, for as long as another
+ * session reads that table, such as a `pg_dump`. Nothing is applied while the lock is held, and it is tried again.
+ */
+async function withoutLongLocks<Result>(
+  client: pg.ClientBase,
+  { recorded, onWait }: { recorded: RecordedErrors; onWait: MigrateOptions['onWait'] | undefined },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await client.query(setSession.text, [['lock_timeout'], [tableLockWait]]);
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      const result = await work();
+      await client.query(setSession.text, [['lock_timeout'], ['0']]);
+      return result;
+    } catch (error) {
+      const { code } = (recorded.firstError() ?? error) as { code?: string };
+      if (code !== lockNotAvailable) throw error;
+      // The runner can leave its transaction open.
+      await client.query(rollbackTransaction.text);
+      recorded.forget();
+      if (isFirst) onWait?.('another session holds the lock of a table; it is tried again');
+      await sleep(tryAgainMs);
+    }
   }
 }
 
@@ -140,7 +176,9 @@ async function takeLock(client: pg.ClientBase, { onWait }: MigrateOptions): Prom
 }
 
 /** The connection for the runner, with the server's first error, which the runner may hide in a text of its own. */
-function recordErrors(client: pg.ClientBase): { client: pg.Client; firstError(): unknown } {
+type RecordedErrors = { client: pg.Client; firstError(): unknown; forget(): void };
+
+function recordErrors(client: pg.ClientBase): RecordedErrors {
   let first: unknown;
   const query = async (text: string, values?: unknown[]) => {
     try {
@@ -150,7 +188,13 @@ function recordErrors(client: pg.ClientBase): { client: pg.Client; firstError():
       throw error;
     }
   };
-  return { client: { query } as unknown as pg.Client, firstError: () => first };
+  return {
+    client: { query } as unknown as pg.Client,
+    firstError: () => first,
+    forget: () => {
+      first = undefined;
+    },
+  };
 }
 
 /** Advice for a role without a needed privilege, in lines. */

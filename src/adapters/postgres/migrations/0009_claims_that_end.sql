@@ -21,6 +21,9 @@ alter table coupons
   -- Units that came back, ever. The next position is amount - remaining_amount + returned_units + 1.
   add column returned_units bigint not null default 0
     constraint coupons_returned_units_at_least_zero check (returned_units >= 0),
+  -- How often stock_announced was set by an announcement while it was not set, and when it was last announced.
+  add column announcements bigint not null default 0,
+  add column announced_at timestamptz,
   -- No claim up to this position is reserved any more.
   add column expiry_position integer not null default 0
     constraint coupons_expiry_position_at_least_zero check (expiry_position >= 0);
@@ -101,7 +104,9 @@ alter table operator_log
 -- ---- Parts of the decision functions ------------------------------------------------------------------------------------
 -- These have no settings of their own: a decision function calls them under its settings, with the coupon's row locked.
 -- Plans are pinned by these settings: planned while claims is empty, a plan would scan the whole table and stay cached while
--- the table grows. Every look-up is by one user or by row ids, never a join that a plan could turn around.
+-- the table grows. Every look-up is by one user or by row ids, never a join that a plan could turn around. Where statistics
+-- say that a table is empty, all of its indexes cost the same. So a look-up that two of them could serve is written with
+-- `between` and `order by`: only one of them has that order.
 
 -- What became of one command, or of a run of claims, one behind the other in their batch: their positions count up along the
 -- run. The claim's state follows from its times: released_at, redeemed_at, expires_at (reserved), else confirmed. claim_id
@@ -125,6 +130,16 @@ create type claim_decision_2 as (
   change "char",
   changed_position integer
 );
+
+-- A run of claims that win, after the positions given before them.
+create function claims_won(
+  in_claims integer, in_given bigint, in_claimed_at timestamptz, in_expires_at timestamptz
+) returns claim_decision_2 language sql immutable as $$
+  select row(
+    'claimed', in_claims, null, in_given + 1, in_claimed_at, null, null, in_expires_at, null, null, null, null, null, null,
+    null, null
+  )::claim_decision_2
+$$;
 
 create function decision_on_live(in_outcome text, in_claim claims, in_redeemed_at timestamptz)
 returns claim_decision_2 language sql immutable as $$
@@ -187,29 +202,28 @@ begin
 end
 $$;
 
--- Releases expired holds, at most in_units_max of them, along the positions after in_after_position, and walks over at most
--- in_claims_max claims (null: as many as it takes). Returns their positions, and the position up to which no claim is
--- reserved any more. is_end: no other hold has expired. The walk stops at a hold that is in time, since those behind it end
--- later.
+-- Releases expired holds, at most in_units_max of them, along the positions after in_after_position. Returns their positions,
+-- and the position up to which no claim is reserved any more. is_end: no hold that has expired is left. The walk stops at a
+-- hold that is in time, since those behind it end later.
 create function reclaim_expired(
-  in_coupon_id bigint, in_at timestamptz, in_after_position integer, in_units_max integer, in_claims_max integer,
+  in_coupon_id bigint, in_at timestamptz, in_after_position integer, in_units_max integer,
   out positions integer[], out expiry_position integer, out is_end boolean
 ) language plpgsql as $$
 declare
   slice_size constant integer := 200;
   slice record;
-  walked integer := 0;
 begin
   positions := '{}';
   expiry_position := in_after_position;
   is_end := false;
-  while cardinality(positions) < in_units_max and walked < coalesce(in_claims_max, 2147483647) loop
+  while cardinality(positions) < in_units_max loop
     select
       count(*) as claims,
       max(w.position) filter (where not w.is_stopped and w.nth_due <= in_units_max - cardinality(positions)) as last_position,
       array_agg(w.row_id) filter (where w.is_released) as row_ids,
       array_agg(w.position order by w.position) filter (where w.is_released) as positions,
-      bool_or(w.is_stopped) as is_stopped
+      bool_or(w.is_stopped) as is_stopped,
+      bool_or(w.is_due and not w.is_stopped and not w.is_released) as is_due_left
     into slice
     from (
       select along.*,
@@ -228,36 +242,72 @@ begin
       ) along
     ) w;
     expiry_position := coalesce(slice.last_position, expiry_position);
-    walked := walked + slice.claims;
     if slice.row_ids is not null then
       perform release_rows(slice.row_ids, in_at, 'expired', false);
       positions := positions || slice.positions;
     end if;
-    is_end := coalesce(slice.is_stopped, true) or slice.claims < slice_size;
+    is_end := not coalesce(slice.is_due_left, false) and (coalesce(slice.is_stopped, true) or slice.claims < slice_size);
     exit when is_end;
   end loop;
 end
 $$;
 
--- Whether a process may still refuse a claim as sold out after a unit came back now. It may while nothing is left, unless
--- the change was announced: stock_announced has been committed, all snapshots from before that have expired since, and no
--- unit has come back in between, after which snapshots count again. in_announced_seq is the ledger_seq that the announcement
--- was answered with. Expired holds need no announcement: no snapshot is valid beyond the next possible expiry.
-create function needs_announcement(in_coupon coupons, in_announced_seq bigint) returns boolean
-language plpgsql as $$
+-- Releases the expired holds of users who claim again, in the order of in_user_ids, and returns their positions. A claim that
+-- is sent again keeps its hold. in_kinds is null where all are claims. Nothing is looked up while the first claim that may be
+-- reserved is in time, since those behind it end later. Returns null when it released none.
+create function reclaim_own(
+  in_coupon coupons, in_at timestamptz, in_kinds text[], in_user_ids text[], in_claim_ids uuid[]
+) returns integer[] language plpgsql as $$
+declare
+  row_ids tid[];
+  positions integer[];
 begin
-  return in_coupon.remaining_amount = 0
-    and (
-      not in_coupon.stock_announced
-      or in_announced_seq is null
-      or exists (
-        select from stock_ledger l
-        where l.coupon_id = in_coupon.id and l.seq > in_announced_seq
-          and (l.kind = 'stock_added' or l.kind = 'mixed' and 'R' = any (l.changes))
-      )
-    );
+  if (
+    select coalesce(c.expires_at, c.claimed_at + make_interval(secs => in_coupon.hold_seconds)) <= in_at
+    from claims c where c.coupon_id = in_coupon.id and c.position > in_coupon.expiry_position
+    order by c.position limit 1
+  ) then
+    select array_agg(own.row_id order by asked.place), array_agg(own.position order by asked.place)
+    into row_ids, positions
+    from unnest(in_user_ids, in_claim_ids) with ordinality asked (user_id, claim_id, place)
+    cross join lateral (
+      select c.ctid as row_id, c.position from claims c
+      where c.coupon_id = in_coupon.id and c.user_id = asked.user_id and c.expires_at <= in_at
+        and c.claim_id <> asked.claim_id
+      limit 1
+    ) own
+    where in_kinds is null or in_kinds[asked.place] = 'claim';
+    if row_ids is not null then
+      perform release_rows(row_ids, in_at, 'expired', false);
+    end if;
+  end if;
+  return positions;
 end
 $$;
+
+-- Whether a change that was announced may still come. A process that ends while it waits leaves its announcement behind, and
+-- while that counts, no process may refuse claims without the database.
+create function is_announced(in_coupon coupons, in_at timestamptz) returns boolean language sql immutable as $$
+  select in_coupon.stock_announced and coalesce(in_coupon.announced_at > in_at - interval '1 minute', true)
+$$;
+
+-- The number of an announcement that is made now. It is that of the one before, while that still counts.
+create function announcement_now(in_coupon coupons, in_at timestamptz) returns bigint language sql immutable as $$
+  select in_coupon.announcements + case when is_announced(in_coupon, in_at) then 0 else 1 end
+$$;
+
+-- Whether a process may still refuse a claim as sold out after a unit came back now. It may while nothing is left, unless
+-- the change was announced: stock_announced has been committed, all snapshots from before that have expired since, and
+-- snapshots have not counted again in between. in_announced_seq is the number that the announcement was answered with:
+-- announcements rises with each one that follows such a time. Expired holds need no announcement: no snapshot is valid beyond
+-- the next possible expiry.
+create function needs_announcement(in_coupon coupons, in_announced_seq bigint) returns boolean language sql immutable as $$
+  select in_coupon.remaining_amount = 0
+    and (not in_coupon.stock_announced or in_announced_seq is distinct from in_coupon.announcements)
+$$;
+
+-- No position can be higher.
+create function position_max() returns bigint language sql immutable as $$ select 2147483647::bigint $$;
 
 -- The highest position that the coupon has given: each unit that was taken, also when it came back.
 create function positions_given(in_coupon coupons) returns bigint language sql immutable as $$
@@ -286,7 +336,10 @@ begin
     update coupons c
     set remaining_amount = in_remaining, ledger_seq = in_coupon.ledger_seq + 1, decided_at = in_at,
       returned_units = in_coupon.returned_units + returned, expiry_position = in_expiry_position,
-      stock_announced = in_announces or in_coupon.stock_announced and not coalesce('R' = any (in_changes), false)
+      stock_announced =
+        in_announces or is_announced(in_coupon, in_at) and not coalesce('R' = any (in_changes), false),
+      announcements = case when in_announces then announcement_now(in_coupon, in_at) else in_coupon.announcements end,
+      announced_at = case when in_announces then in_at else in_coupon.announced_at end
     where c.id = in_coupon.id;
     insert into stock_ledger
       (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at, returned_units,
@@ -297,13 +350,16 @@ begin
        case when is_mixed then returned end, case when is_mixed then in_positions end,
        case when is_mixed then in_changes end);
   elsif in_announces or in_expiry_position > in_coupon.expiry_position
+    or in_coupon.stock_announced and not is_announced(in_coupon, in_at)
     -- The sale opened or closed since the last decision. Written down, that survives a clock that steps back.
     or coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_at)
       <> coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_coupon.decided_at)
   then
     update coupons c
     set decided_at = in_at, expiry_position = in_expiry_position,
-      stock_announced = in_announces or in_coupon.stock_announced
+      stock_announced = in_announces or is_announced(in_coupon, in_at),
+      announcements = case when in_announces then announcement_now(in_coupon, in_at) else in_coupon.announcements end,
+      announced_at = case when in_announces then in_at else in_coupon.announced_at end
     where c.id = in_coupon.id;
   elsif current_setting('synchronous_standby_names') <> '' then
     -- These answers rest on rows of other transactions. A commit of our own makes them wait for the standby as well;
@@ -322,17 +378,21 @@ create function claim_together(
   in_idempotency_keys text[]
 ) returns integer language plpgsql as $$
 declare
+  id_of_coupon constant bigint := in_coupon.id;
   given constant bigint := positions_given(in_coupon);
   ends_at constant timestamptz := in_at + make_interval(secs => in_coupon.hold_seconds);
   won integer;
 begin
   insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
-  select in_coupon.id, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, in_at,
+  select id_of_coupon, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, in_at,
     asked.idempotency_key, ends_at
   from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
     with ordinality asked (user_id, claim_id, idempotency_key, place)
   where (in_kinds is null or in_kinds[asked.place] = 'claim')
-    and (select true from claims c where c.coupon_id = in_coupon.id and c.user_id = asked.user_id) is null
+    and (
+      select true from claims c
+      where c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id order by c.user_id limit 1
+    ) is null
     and (
       not in_looks_back
       or (
@@ -343,7 +403,7 @@ begin
           ),
           true
         )
-        from released_claims r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id
+        from released_claims r where r.coupon_id = id_of_coupon and r.user_id = asked.user_id
       )
     );
   get diagnostics won = row_count;
@@ -351,84 +411,93 @@ begin
 end
 $$;
 
--- A change of a live claim that simply applies; change is null where it does not.
-create type simple_change as (
-  change "char",
-  row_id tid,
-  user_id text,
-  position integer,
-  claim_id uuid,
-  claimed_at timestamptz,
-  claim_key text,
-  confirmed_at timestamptz,
-  sent_key text,
-  reason text
+-- What change_together has changed, with an element for each command in order: null where nothing was changed.
+create type changes_together as (
+  changes "char"[],
+  positions integer[],
+  claim_ids uuid[],
+  claimed_ats timestamptz[],
+  confirmed_ats timestamptz[]
 );
 
--- Confirms, redeems and releases together what simply can be, of users that are in the batch once. Returns a decision for
--- each command in order: null where none was made, and change_claim is to be called.
+-- Confirms, redeems and releases together what simply can be, of users that are in the batch once. For all others
+-- change_claim is to be called.
 create function change_together(
   in_coupon coupons, in_at timestamptz, in_may_return boolean, in_kinds text[], in_user_ids text[], in_claim_ids uuid[],
   in_idempotency_keys text[], in_reasons text[], in_finals boolean[]
-) returns claim_decision_2[] language plpgsql as $$
+) returns changes_together language plpgsql as $$
 declare
-  simple simple_change[];
+  id_of_coupon constant bigint := in_coupon.id;
+  -- Without its id, only the first claim of a user is certainly the one that a release means.
+  is_first constant boolean := in_coupon.returned_units = 0;
+  made changes_together;
+  claim_keys text[];
+  rows_to_confirm tid[];
+  rows_to_release tid[];
 begin
-  select array_agg(
-    row(
+  select array_agg(s.change), array_agg(case when s.change is not null then s.position end), array_agg(s.claim_id),
+    array_agg(s.claimed_at), array_agg(s.confirmed_at), array_agg(s.idempotency_key),
+    array_agg(s.row_id) filter (where s.change = 'C'), array_agg(s.row_id) filter (where s.change = 'R')
+  into made.changes, made.positions, made.claim_ids, made.claimed_ats, made.confirmed_ats, claim_keys, rows_to_confirm,
+    rows_to_release
+  from (
+    select
       case
         when held.claim_id <> asked.claim_id then null
-        when asked.kind = 'confirm' and held.expires_at > in_at then 'C'
-        when asked.kind = 'release' and held.expires_at > in_at and in_may_return and not asked.is_final
-          -- Without its id, only the first claim of a user is certainly the one that is meant.
-          and (asked.claim_id is not null or in_coupon.returned_units = 0) then 'R'
+        when asked.kind = 'confirm' and held.expires_at > in_at then 'C'::"char"
+        when asked.kind = 'release' and held.expires_at > in_at and in_may_return and not in_finals[asked.place]
+          and (is_first or asked.claim_id is not null) then 'R'
         when asked.kind = 'redeem' and held.claim_id is not null and held.expires_at is null
-          and (select true from redemptions r where r.coupon_id = in_coupon.id and r.user_id = asked.user_id) is null
+          and (select true from redemptions r where r.coupon_id = id_of_coupon and r.user_id = asked.user_id) is null
           then 'U'
-      end,
-      held.row_id, held.user_id, held.position, held.claim_id, held.claimed_at, held.idempotency_key, held.confirmed_at,
-      asked.idempotency_key, asked.reason
-    )::simple_change
+      end as change,
+      held.*
+    from unnest(in_kinds, in_user_ids, in_claim_ids) with ordinality asked (kind, user_id, claim_id, place)
+    left join lateral (
+      select c.ctid as row_id, c.position, c.claim_id, c.claimed_at, c.expires_at, c.confirmed_at, c.idempotency_key
+      from claims c
+      where asked.kind <> 'claim' and c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id
+      order by c.user_id limit 1
+    ) held on true
     order by asked.place
-  )
-  into simple
-  from unnest(in_kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons, in_finals)
-    with ordinality asked (kind, user_id, claim_id, idempotency_key, reason, is_final, place)
-  left join lateral (
-    select c.ctid as row_id, c.* from claims c
-    where asked.kind <> 'claim' and c.coupon_id = in_coupon.id and c.user_id = asked.user_id
-    limit 1
-  ) held on true;
+  ) s;
 
-  update claims c
-  set expires_at = null, confirmed_at = in_at
-  where c.ctid = any (array(select s.row_id from unnest(simple) s where s.change = 'C'));
-
-  insert into redemptions (coupon_id, user_id, claim_id, redeemed_at, idempotency_key)
-  select in_coupon.id, s.user_id, s.claim_id, in_at, s.sent_key from unnest(simple) s where s.change = 'U';
-
-  insert into released_claims
-    (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, released_at, reason, is_final)
-  select in_coupon.id, s.position, s.user_id, s.claim_id, s.claimed_at, s.claim_key, in_at, s.reason, false
-  from unnest(simple) s where s.change = 'R';
-  delete from claims c
-  where c.ctid = any (array(select s.row_id from unnest(simple) s where s.change = 'R'));
-
-  return array(
-    select case when s.change is not null then
-      row(
-        'changed', 1, s.claim_id, s.position, s.claimed_at, null, null, null,
-        case s.change when 'C' then in_at else s.confirmed_at end,
-        case s.change when 'U' then in_at end,
-        case s.change when 'R' then in_at end,
-        case s.change when 'R' then s.reason end,
-        null, null, s.change, s.position
-      )::claim_decision_2
-    end
-    from unnest(simple) with ordinality s
-    order by s.ordinality
-  );
+  if rows_to_confirm is not null then
+    update claims c set expires_at = null, confirmed_at = in_at where c.ctid = any (rows_to_confirm);
+  end if;
+  if 'U' = any (made.changes) then
+    insert into redemptions (coupon_id, user_id, claim_id, redeemed_at, idempotency_key)
+    select id_of_coupon, s.user_id, s.claim_id, in_at, s.sent_key
+    from unnest(made.changes, made.claim_ids, in_user_ids, in_idempotency_keys) s (change, claim_id, user_id, sent_key)
+    where s.change = 'U';
+  end if;
+  if rows_to_release is not null then
+    insert into released_claims
+      (coupon_id, position, user_id, claim_id, claimed_at, idempotency_key, released_at, reason, is_final)
+    select id_of_coupon, s.position, s.user_id, s.claim_id, s.claimed_at, s.claim_key, in_at, s.reason, false
+    from unnest(made.positions, made.changes, in_user_ids, made.claim_ids, made.claimed_ats, claim_keys, in_reasons)
+      s ("position", change, user_id, claim_id, claimed_at, claim_key, reason)
+    where s.change = 'R';
+    delete from claims c where c.ctid = any (rows_to_release);
+  end if;
+  return made;
 end
+$$;
+
+-- The decisions of change_together, one for each command: all null where none was made.
+create function decisions_together(in_made changes_together, in_at timestamptz, in_reasons text[])
+returns setof claim_decision_2 language sql immutable as $$
+  select
+    case when made.change is not null then 'changed' end, 1, made.claim_id, made.position, made.claimed_at,
+    null::timestamptz, null::integer, null::timestamptz,
+    case made.change when 'C' then in_at else made.confirmed_at end,
+    case made.change when 'U' then in_at end,
+    case made.change when 'R' then in_at end,
+    case made.change when 'R' then made.reason end,
+    null::jsonb, null::bigint, made.change, made.position
+  from unnest(
+    in_made.changes, in_made.positions, in_made.claim_ids, in_made.claimed_ats, in_made.confirmed_ats, in_reasons
+  ) made (change, "position", claim_id, claimed_at, confirmed_at, reason)
 $$;
 
 -- A confirm, release or redeem as it was sent.
@@ -521,7 +590,7 @@ begin
       decision.outcome := 'forbidden';
     elsif not in_may_return then
       decision.outcome := 'announced';
-      decision.announced_seq := in_coupon.ledger_seq;
+      decision.announced_seq := announcement_now(in_coupon, in_at);
     else
       perform release_rows(array[in_row_id], in_at, in_change.reason, in_change.is_final);
       decision := decision_on_released('changed', last_released(in_coupon.id, in_change.user_id, in_claim.claim_id));
@@ -566,7 +635,9 @@ declare
   ended released_claims%rowtype;
   decision claim_decision_2;
 begin
-  select c.ctid into row_id from claims c where c.coupon_id = in_coupon.id and c.user_id = in_change.user_id;
+  select c.ctid into row_id from claims c
+  where c.coupon_id = in_coupon.id and c.user_id between in_change.user_id and in_change.user_id
+  order by c.user_id limit 1;
   if found then
     select * into live from claims c where c.ctid = row_id;
   end if;
@@ -617,12 +688,13 @@ $$;
 
 -- Decides the commands of a batch one by one in their order, where claim_together and change_together have not, and records
 -- the batch. in_remaining, in_positions, in_changes and in_expiry_position say what has changed up to here; claims that were
--- made are found by their ids. in_kinds and in_decisions are null where all are claims.
+-- made are found by their ids. in_kinds and in_decisions are null where all are claims. in_is_end: no hold that has expired
+-- is left.
 create function decide_in_order(
   in_coupon coupons, in_at timestamptz, in_batch_id uuid, in_may_return boolean, in_kinds text[], in_user_ids text[],
   in_claim_ids uuid[], in_idempotency_keys text[], in_reasons text[], in_finals boolean[], in_may_release_confirmed boolean[],
   in_actors text[], in_request_ids text[], in_decisions claim_decision_2[], in_remaining integer, in_positions integer[],
-  in_changes "char"[], in_expiry_position integer
+  in_changes "char"[], in_expiry_position integer, in_is_end boolean
 ) returns setof claim_decision_2 language plpgsql as $$
 declare
   size constant integer := cardinality(in_user_ids);
@@ -642,6 +714,7 @@ declare
   is_held boolean;
   ended released_claims%rowtype;
   reclaimed record;
+  is_end boolean := in_is_end;
 begin
   given := positions_given(in_coupon) + in_coupon.remaining_amount + units_returned(in_changes) - in_remaining;
   any_redeemed := exists (select from redemptions r where r.coupon_id = in_coupon.id);
@@ -704,7 +777,7 @@ begin
     end if;
 
     select c.ctid as row_id, c.* into held from claims c
-    where c.coupon_id = in_coupon.id and c.user_id = in_user_ids[i];
+    where c.coupon_id = in_coupon.id and c.user_id between in_user_ids[i] and in_user_ids[i] order by c.user_id limit 1;
     is_held := found;
     if is_held and held.expires_at <= in_at and held.claim_id <> in_claim_ids[i] then
       -- The user's own hold has expired. It ends here also where the answer is a refusal.
@@ -748,10 +821,12 @@ begin
       continue;
     end if;
 
-    if state = 'open' and remaining = 0 and in_coupon.hold_seconds is not null then
-      -- Units for the rest of the batch, since each walk costs a read.
-      reclaimed := reclaim_expired(in_coupon.id, in_at, expiry_position, size - i + 1, null);
+    if state = 'open' and remaining = 0 and in_coupon.hold_seconds is not null and not is_end then
+      -- Units for the rest of the batch, since each walk costs a read. At its end it is not begun again: no other hold
+      -- expires at the time of this batch.
+      reclaimed := reclaim_expired(in_coupon.id, in_at, expiry_position, size - i + 1);
       expiry_position := reclaimed.expiry_position;
+      is_end := reclaimed.is_end;
       if cardinality(reclaimed.positions) > 0 then
         positions := positions || reclaimed.positions;
         changes := changes || array_fill('E'::"char", array[cardinality(reclaimed.positions)]);
@@ -773,6 +848,8 @@ begin
       from released_claims r where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i]
     ) then
       decision.outcome := 'claim_limit_reached';
+    elsif given >= position_max() then
+      decision.outcome := 'no_position';
     else
       insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
       values (in_coupon.id, in_user_ids[i], given + 1, in_claim_ids[i], in_at, in_idempotency_keys[i], ends_at);
@@ -804,14 +881,18 @@ as $$
 declare
   size constant integer := cardinality(in_user_ids);
   coupon coupons%rowtype;
-  decision claim_decision_2;
+  id_of_coupon bigint;
   decision_time timestamptz;
+  ends_at timestamptz;
+  given bigint;
+  is_together boolean;
+  won integer := 0;
   remaining integer;
   expiry_position integer;
-  positions integer[] := '{}';
-  changes "char"[] := '{}';
+  positions integer[];
+  changes "char"[];
   reclaimed record;
-  won integer := 0;
+  is_end boolean := false;
 begin
   -- The lock comes first: what the statements below see, no other batch of this coupon can change any more.
   select * into coupon from coupons c where c.name = in_coupon_name for update;
@@ -819,20 +900,58 @@ begin
     return;
   end if;
   decision_time := greatest(clock_timestamp(), coupon.decided_at);
-  remaining := coupon.remaining_amount;
-  expiry_position := coupon.expiry_position;
-
-  if in_users_differ and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open' then
-    if remaining < size and coupon.hold_seconds is not null then
-      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining, null);
-      expiry_position := reclaimed.expiry_position;
-      positions := reclaimed.positions;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
-      remaining := remaining + cardinality(positions);
+  is_together := in_users_differ
+    and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open';
+  if coupon.hold_seconds is not null then
+    ends_at := decision_time + make_interval(secs => coupon.hold_seconds);
+    if is_together then
+      -- Else these users would get their positions after all others.
+      positions := reclaim_own(coupon, decision_time, null, in_user_ids, in_claim_ids);
     end if;
-    -- Nearly every batch of a sale that is on: a unit for each, and no user is in it twice. Then all who have no claim win,
-    -- in order, and one statement writes them in half the time of the loop.
-    if size <= remaining then
+  end if;
+
+  if is_together and coupon.returned_units = 0 and size <= coupon.remaining_amount and positions is null then
+    -- Nearly every batch of a sale that is on: a unit for each, no user is in it twice, and no claim has ended. Then all who
+    -- have no claim win, in order, and one statement writes them in half the time of the loop. This is claim_together and
+    -- record_batch without what these batches do not need: each expression takes time.
+    is_together := false;
+    id_of_coupon := coupon.id;
+    given := coupon.amount - coupon.remaining_amount;
+    insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
+    select id_of_coupon, asked.user_id, given + row_number() over (order by asked.place), asked.claim_id, decision_time,
+      asked.idempotency_key, ends_at
+    from unnest(in_user_ids, in_claim_ids, in_idempotency_keys)
+      with ordinality asked (user_id, claim_id, idempotency_key, place)
+    where (
+      select true from claims c
+      where c.coupon_id = id_of_coupon and c.user_id between asked.user_id and asked.user_id order by c.user_id limit 1
+    ) is null;
+    get diagnostics won = row_count;
+    if won = size then
+      update coupons c
+      set remaining_amount = coupon.remaining_amount - size, ledger_seq = coupon.ledger_seq + 1, decided_at = decision_time
+      where c.id = id_of_coupon;
+      insert into stock_ledger (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at)
+      values
+        (id_of_coupon, coupon.ledger_seq + 1, in_batch_id, 'claimed', size, given + 1, coupon.remaining_amount - size,
+         decision_time);
+      return next claims_won(size, given, decision_time, ends_at);
+      return;
+    end if;
+  end if;
+
+  positions := coalesce(positions, '{}');
+  remaining := coupon.remaining_amount - won + cardinality(positions);
+  expiry_position := coupon.expiry_position;
+  if is_together then
+    if remaining < size and coupon.hold_seconds is not null then
+      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining);
+      expiry_position := reclaimed.expiry_position;
+      is_end := reclaimed.is_end;
+      positions := positions || reclaimed.positions;
+      remaining := remaining + cardinality(reclaimed.positions);
+    end if;
+    if size <= remaining and positions_given(coupon) + size <= position_max() then
       won := claim_together(
         coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, null, in_user_ids, in_claim_ids,
         in_idempotency_keys
@@ -840,19 +959,15 @@ begin
       remaining := remaining - won;
     end if;
   end if;
+  changes := array_fill('E'::"char", array[cardinality(positions)]);
   if won = size then
     perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false);
-    decision.outcome := 'claimed';
-    decision.claims := won;
-    decision.position := positions_given(coupon) + 1;
-    decision.claimed_at := decision_time;
-    decision.expires_at := decision_time + make_interval(secs => coupon.hold_seconds);
-    return next decision;
+    return next claims_won(size, positions_given(coupon), decision_time, ends_at);
     return;
   end if;
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, false, null, in_user_ids, in_claim_ids, in_idempotency_keys, null, null, null, null,
-    null, null, remaining, positions, changes, expiry_position
+    null, null, remaining, positions, changes, expiry_position, is_end
   );
 end
 $$;
@@ -873,27 +988,36 @@ as $$
 declare
   coupon coupons%rowtype;
   decision_time timestamptz;
-  is_open boolean;
-  may_return boolean;
+  may_return boolean := true;
   kinds text[] := in_kinds;
   claims integer;
   remaining integer;
   expiry_position integer;
-  positions integer[] := '{}';
-  changes "char"[] := '{}';
+  positions integer[];
+  changes "char"[];
+  made changes_together;
   decisions claim_decision_2[];
   reclaimed record;
+  is_end boolean := false;
 begin
   select * into coupon from coupons c where c.name = in_coupon_name for update;
   if not found then
     return;
   end if;
   decision_time := greatest(clock_timestamp(), coupon.decided_at);
-  is_open := coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open';
   remaining := coupon.remaining_amount;
   expiry_position := coupon.expiry_position;
-  may_return := not needs_announcement(coupon, (select max(seq) from unnest(in_announced_seqs) seq));
-  if to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[], boolean)') is not null then
+  if remaining = 0 and 'release' = any (kinds) then
+    may_return := not needs_announcement(coupon, (select max(seq) from unnest(in_announced_seqs) seq));
+  end if;
+  if coupon.stock_announced and may_return and exists (select from unnest(in_announced_seqs) seq where seq is not null) then
+    -- A change comes back after its wait. Whatever becomes of it, its announcement ends: also where its hold has expired
+    -- meanwhile, so that it returns no unit. Others that wait announce theirs again.
+    update coupons c set stock_announced = false where c.id = coupon.id;
+    coupon.stock_announced := false;
+  end if;
+  -- With the types of its arguments, the name would take longer to look up than a confirm to decide.
+  if to_regproc('claim_batch') is not null then
     kinds := array(
       select case k.kind when 'claim' then k.kind else 'not_finished' end
       from unnest(in_kinds) with ordinality k (kind, place) order by k.place
@@ -901,18 +1025,24 @@ begin
   end if;
   claims := cardinality(array_positions(kinds, 'claim'));
 
-  if in_users_differ and is_open and claims > 0 then
-    if remaining < claims and coupon.hold_seconds is not null then
-      reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining, null);
-      expiry_position := reclaimed.expiry_position;
-      positions := reclaimed.positions;
-      changes := array_fill('E'::"char", array[cardinality(positions)]);
-      remaining := remaining + cardinality(positions);
+  if in_users_differ and claims > 0
+    and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open'
+  then
+    if coupon.hold_seconds is not null then
+      positions := reclaim_own(coupon, decision_time, kinds, in_user_ids, in_claim_ids);
+      remaining := remaining + coalesce(cardinality(positions), 0);
+      if remaining < claims then
+        reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, claims - remaining);
+        expiry_position := reclaimed.expiry_position;
+        is_end := reclaimed.is_end;
+        positions := positions || reclaimed.positions;
+        remaining := remaining + cardinality(reclaimed.positions);
+      end if;
     end if;
-    if claims <= remaining then
+    if claims <= remaining and positions_given(coupon) + claims <= position_max() then
       remaining := remaining - claim_together(
-        coupon, decision_time, coupon.returned_units > 0 or cardinality(positions) > 0, kinds, in_user_ids, in_claim_ids,
-        in_idempotency_keys
+        coupon, decision_time, coupon.returned_units > 0 or coalesce(cardinality(positions) > 0, false), kinds, in_user_ids,
+        in_claim_ids, in_idempotency_keys
       );
     elsif 'release' = any (kinds) then
       -- Stock is short, so which claim gets a unit depends on the order.
@@ -920,26 +1050,28 @@ begin
     end if;
   end if;
   if in_users_differ then
-    decisions := change_together(
+    made := change_together(
       coupon, decision_time, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons, in_finals
     );
-    positions := positions || array(
-      select d.changed_position from unnest(decisions) with ordinality d where d.change is not null order by d.ordinality
-    );
-    changes := changes || array(
-      select d.change from unnest(decisions) with ordinality d where d.change is not null order by d.ordinality
-    );
-    remaining := remaining + cardinality(array_positions(changes, 'R'));
+    if claims = 0 and array_position(made.changes, null) is null then
+      perform record_batch(
+        coupon, decision_time, in_batch_id, remaining + cardinality(array_positions(made.changes, 'R')), made.positions,
+        made.changes, expiry_position, false
+      );
+      return query select * from decisions_together(made, decision_time, in_reasons);
+      return;
+    end if;
+    decisions := array(select decision from decisions_together(made, decision_time, in_reasons) decision);
   end if;
 
-  if claims = 0 and array_position(decisions, null) is null and decisions is not null then
-    perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false);
-    return query select * from unnest(decisions);
-    return;
-  end if;
+  positions := coalesce(positions, '{}');
+  changes := array_fill('E'::"char", array[cardinality(positions)]) || array_remove(made.changes, null);
+  positions := positions || array_remove(made.positions, null);
+  remaining := remaining + coalesce(cardinality(array_positions(made.changes, 'R')), 0);
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons,
-    in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes, expiry_position
+    in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes,
+    expiry_position, is_end
   );
 end
 $$;
@@ -994,12 +1126,16 @@ begin
     for update skip locked
   ) coupon
   where coupon.remaining_amount > 0
+    and coupon.amount::bigint - coupon.remaining_amount + coupon.returned_units < position_max()
     and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, coupon.decision_time) = 'open';
 
   -- A statement of its own: it sees every claim that was committed before the locks were granted.
   select array_agg(w) into winners
   from unnest(winners) w
-  where (select true from claims c where c.coupon_id = w.coupon_id and c.user_id = w.user_id) is null
+  where (
+      select true from claims c
+      where c.coupon_id = w.coupon_id and c.user_id between w.user_id and w.user_id order by c.user_id limit 1
+    ) is null
     and (
       not w.looks_back
       or (
@@ -1067,12 +1203,16 @@ begin
       (
         select c.user_id, c.claim_id, c.position, c.claimed_at, c.confirmed_at, null::timestamptz as released_at,
           null as reason
-        from claims c where c.coupon_id = coupon.id and c.position = made.position limit 1
+        from claims c
+        where c.coupon_id = coupon.id and c.position between made.position and made.position
+        order by c.position limit 1
       )
       union all
       (
         select r.user_id, r.claim_id, r.position, r.claimed_at, r.confirmed_at, r.released_at, r.reason
-        from released_claims r where r.coupon_id = coupon.id and r.position = made.position limit 1
+        from released_claims r
+        where r.coupon_id = coupon.id and r.position between made.position and made.position
+        order by r.position limit 1
       )
     ) found on true
     order by made.place;

@@ -160,8 +160,10 @@ begin
     outcome := 'too_much';
   elsif needs_announcement(offered, in_announced_seq) then
     outcome := 'announced';
-    announced_seq := offered.ledger_seq;
-    update coupons c set stock_announced = true where c.id = offered.id;
+    announced_seq := announcement_now(offered, decision_time);
+    update coupons c
+    set stock_announced = true, announcements = announced_seq, announced_at = decision_time
+    where c.id = offered.id;
     return next;
     return;
   else

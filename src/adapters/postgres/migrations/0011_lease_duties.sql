@@ -40,6 +40,7 @@ create index coupons_with_holds on coupons (id) where hold_seconds is not null;
 -- is reserved any more.
 create type swept_coupon as (
   coupon_id bigint,
+  batch_id uuid,
   decision_time timestamptz,
   ledger_seq bigint,
   remaining_after integer,
@@ -49,14 +50,16 @@ create type swept_coupon as (
   has_more boolean
 );
 
--- Releases expired holds of these coupons under the lease of the expiry sweep, and records those of each coupon as a batch.
+-- Releases expired holds of these coupons under the lease of the expiry sweep, and records those of each coupon as a batch,
+-- with the id at the same place of in_batch_ids.
 -- It walks over in_slice claims, the same number for each coupon. Returns one row for each coupon that was swept. If the lease
 -- is not valid it returns a single row, in which is_held is false, and writes nothing.
 -- A single coupon is waited for. Of several, those that are locked now are left out, so that no coupon waits while another
 -- one is locked here. All coupons share each statement, so many coupons with a hold each cost little more than one coupon
 -- with many.
-create function sweep_due_coupons(in_epoch bigint, in_coupon_ids bigint[], in_slice integer)
-returns table (is_held boolean, coupon_id bigint, released integer, has_more boolean)
+create function sweep_due_coupons(
+  in_epoch bigint, in_coupon_ids bigint[], in_batch_ids uuid[], in_slice integer
+) returns table (is_held boolean, coupon_id bigint, released integer, has_more boolean)
 language plpgsql
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -87,9 +90,9 @@ begin
   -- A statement of its own: it sees all that was committed before the locks were granted.
   select array_agg(
     row(
-      coupon.id, coupon.decision_time, coupon.ledger_seq + 1,
+      coupon.id, in_batch_ids[array_position(in_coupon_ids, coupon.id)], coupon.decision_time, coupon.ledger_seq + 1,
       coupon.remaining_amount + coalesce(cardinality(walk.positions), 0), walk.row_ids, walk.positions,
-      coalesce(walk.last_position, coupon.expiry_position), walk.claims = claims_max and not walk.is_stopped
+      coalesce(walk.last_position, coupon.expiry_position), walk.has_more
     )::swept_coupon
   )
   into swept
@@ -101,20 +104,25 @@ begin
   ) coupon
   cross join lateral (
     select
-      count(*) as claims,
-      max(w.position) filter (where not w.is_stopped) as last_position,
-      array_agg(w.row_id) filter (where w.is_due and not w.is_stopped) as row_ids,
-      array_agg(w.position order by w.position) filter (where w.is_due and not w.is_stopped) as positions,
-      coalesce(bool_or(w.is_stopped), false) as is_stopped
+      max(w.position) filter (where w.is_passed) as last_position,
+      array_agg(w.row_id) filter (where w.is_passed and w.is_due) as row_ids,
+      array_agg(w.position order by w.position) filter (where w.is_passed and w.is_due) as positions,
+      coalesce(bool_or(w.nth > claims_max and not w.is_stopped), false) as has_more
     from (
-      select c.row_id, c.position, c.expires_at is not null as is_due,
-        coalesce(bool_or(c.expires_at > coupon.decision_time) over (order by c.position), false) as is_stopped
+      select along.*, along.nth <= claims_max and not along.is_stopped as is_passed
       from (
-        select claims.ctid as row_id, claims.position, claims.expires_at from claims
-        where claims.coupon_id = coupon.id and claims.position > coupon.expiry_position
-        order by claims.position
-        limit claims_max
-      ) c
+        select c.row_id, c.position, c.expires_at is not null as is_due, row_number() over so_far as nth,
+          -- A hold that is in time: those behind it end later.
+          coalesce(bool_or(c.expires_at > coupon.decision_time) over so_far, false) as is_stopped
+        from (
+          select claims.ctid as row_id, claims.position, claims.expires_at from claims
+          where claims.coupon_id = coupon.id and claims.position > coupon.expiry_position
+          order by claims.position
+          -- One more shows whether there is more to do.
+          limit claims_max + 1
+        ) c
+        window so_far as (order by c.position)
+      ) along
     ) w
   ) walk;
 
@@ -139,7 +147,7 @@ begin
   insert into stock_ledger
     (coupon_id, seq, batch_id, kind, units, first_position, remaining_after, recorded_at, returned_units,
      changed_positions, changes)
-  select s.coupon_id, s.ledger_seq, gen_random_uuid(), 'mixed', 0, null, s.remaining_after, s.decision_time,
+  select s.coupon_id, s.ledger_seq, s.batch_id, 'mixed', 0, null, s.remaining_after, s.decision_time,
     cardinality(s.positions), s.positions, array_fill('E'::"char", array[cardinality(s.positions)])
   from unnest(swept) s
   where s.positions is not null;

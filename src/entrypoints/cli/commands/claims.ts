@@ -33,13 +33,21 @@ export function claimsCommand(
     .option('--idempotency-key <key>', 'redeem: a repeat with the same key is no second one')
     .option('--json', 'print the body of the answer as a line of JSON')
     .action(async (call, coupon, user, options: Options, command: Command) => {
-      const mistake = mistakeIn(call, options);
+      const mistake =
+        nameMistake('coupon', coupon) ?? nameMistake('user', user) ?? mistakeIn(call, options);
       if (mistake !== undefined) command.error(`error: ${mistake}`);
       onVerdict(await program.claims({ ...options, call, coupon, user }, output));
     });
 }
 
 type Options = Omit<ClaimsArguments, 'call' | 'coupon' | 'user'>;
+
+/** Such a name has no path of its own: HTTP clients resolve these segments before they send it. */
+function nameMistake(what: 'coupon' | 'user', name: string): string | undefined {
+  return ['', '.', '..'].includes(name)
+    ? `the ${what} has the name ${JSON.stringify(name)}, which no ${what} can have`
+    : undefined;
+}
 
 /** An option that does not go with the call would have no effect. */
 function mistakeIn(

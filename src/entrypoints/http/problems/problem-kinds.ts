@@ -32,7 +32,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     error: 'coupon out of stock',
     effect: 'none',
     meaning:
-      'No unit was left when the claim was decided. A later claim may succeed if stock is added.',
+      'No unit was left when the claim was decided. A later claim may succeed if stock is added or a unit comes back.',
   },
   unauthorized: {
     status: 401,
@@ -271,8 +271,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'unknown',
     retryAfterSeconds: { min: 1, max: 3 },
     meaning:
-      'The connection to the database was lost while it decided. Send the call again with the same ' +
-      '`Idempotency-Key`: that response is final. `claim_id` is the id of the claim, if it is stored. A `confirm`, and a ' +
-      '`release` with `claim_id`, are sent again as they are.',
+      'The database got the request, but its answer was lost. Send the request again with the same `Idempotency-Key`, ' +
+      'until the status is neither 5xx nor 429: that response is final. `claim_id` is the id of the claim, if it is stored. A ' +
+      '`confirm`, and a `release` with `claim_id`, need no key.',
   },
 };

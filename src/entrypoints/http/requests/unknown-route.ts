@@ -29,10 +29,11 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
         detail: 'there is nothing at this path; /docs lists all calls',
       });
     }
-    reply.header('Allow', [...new Set(methods)].sort().join(', '));
+    const allowed = [...new Set(methods)].sort().join(', ');
+    reply.header('Allow', allowed);
     return sendProblem(reply, {
       code: 'method_not_allowed',
-      detail: `this path does not take ${request.method}`,
+      detail: `this path does not take ${request.method}, but ${allowed}`,
     });
   });
 }

@@ -150,9 +150,11 @@ describe('the calls that change a claim', () => {
     ['release', { reason: 'expired' }, 'reason'],
     ['release', { reason: 'saga' }, 'reason'],
     ['release', { final: 'true' }, 'final'],
-    ['release', { claim_id: 'x' }, 'claim_id'],
-    ['confirm', { claim_id: `urn:uuid:${claimId}` }, 'claim_id'],
+    ['release', { claim_id: '' }, 'claim_id'],
+    ['confirm', { claim_id: 'x'.repeat(256) }, 'claim_id'],
+    ['confirm', { claim_id: 'a\u0000' }, 'claim_id'],
     ['redeem', { claim_id: null }, 'claim_id'],
+    ['redeem', { claim_id: 5 }, 'claim_id'],
     ['redeem', '[]', 'body'],
     ['redeem', 'null', 'body'],
   ])('%s refuses the body %j', async (change, body, field) => {

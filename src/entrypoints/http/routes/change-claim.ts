@@ -5,7 +5,7 @@ import type { ChangeClaimOutcome, ClaimChange } from '../../../core/claims/claim
 import { sendProblem } from '../problems/problem.ts';
 import type { Route } from '../route.ts';
 import {
-  ClaimId,
+  ClaimIdToChange,
   ClaimParams,
   IdempotencyKeyHeader,
   NoQuery,
@@ -15,15 +15,7 @@ import {
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
-const claimId = {
-  claim_id: Type.Optional(
-    Type.Unsafe<string>({
-      ...ClaimId,
-      description:
-        'The claim to change. Clients always send it; without it the live claim is meant.',
-    }),
-  ),
-};
+const claimId = { claim_id: Type.Optional(ClaimIdToChange) };
 const OnlyClaimId = onlyObject(claimId);
 const Release = onlyObject({
   ...claimId,
@@ -160,10 +152,10 @@ const details: Record<
 > = {
   coupon_not_found: 'there is no coupon of this name',
   claim_not_found: 'this user has never claimed this coupon',
-  claim_mismatch: 'send the claim_id of the claim that is meant',
-  already_redeemed: 'the claim is redeemed',
+  claim_mismatch: 'send the claim_id of the claim that you mean',
+  already_redeemed: 'the claim is redeemed, and cannot change any more',
   forbidden: 'only the admin key may release a confirmed claim, or make a release final',
-  claim_released: 'the claim was released',
-  hold_expired: 'the hold has expired',
+  claim_released: 'the claim was released; a new claim needs a new Idempotency-Key',
+  hold_expired: 'the hold has expired; a new claim needs a new Idempotency-Key',
   not_confirmed: 'the claim is reserved; confirm it first',
 };

@@ -14,7 +14,7 @@ import {
   onlyObject,
   PageQuery,
   Position,
-  StatesOfClaims,
+  StatesOfClaimsOrOne,
 } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
 import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
@@ -28,7 +28,7 @@ const mediaTypes = { [csv]: `${csv}; charset=utf-8`, [ndjson]: ndjson };
 
 const ClaimsQuery = onlyObject({
   ...PageQuery.properties,
-  state: StatesOfClaims,
+  state: StatesOfClaimsOrOne,
   position: Type.Optional(Position),
   claim_id: Type.Optional(ClaimId),
   for: Type.Optional(

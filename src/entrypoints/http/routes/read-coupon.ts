@@ -17,7 +17,8 @@ export const readCouponRoute: Route = (app, { readCoupons, access }) => {
         tags: ['coupons'],
         summary: 'Read a coupon',
         description:
-          'All members come from one snapshot: amount minus remaining_amount is the number of claims.',
+          'All members come from one snapshot: `amount` minus `remaining_amount` is the number of claims that are not ' +
+          'released.',
         params: CouponParams,
         response: { 200: ref(CouponBody), ...problemResponses(400, 404, 503) },
       },

@@ -46,7 +46,7 @@ export const allowedIn: Record<string, string> = {
   position: `must be a whole number from 1 to ${amountMax}`,
   claim_id: 'must be a UUID',
   reason:
-    'must be a text of 1 to 255 characters without control characters, and not expired or saga',
+    'must be a text of 1 to 255 characters without control characters; expired and saga are reserved',
   final: 'must be true or false',
   url: 'must be a URL of 1 to 2048 characters without spaces and control characters',
   events: `must be a list of different ones of ${eventTypes.join(', ')}`,
@@ -57,12 +57,16 @@ export const allowedIn: Record<string, string> = {
   body: 'must be a JSON object',
 };
 
+const claimIdToChange = 'must be a text of 1 to 255 characters without control characters';
 const stateOfClaim = `must be one of ${claimStates.join(', ')}`;
 
 /** What is allowed in fields that mean something else in single calls, by `operationId`. */
 export const allowedInCall: Record<string, Record<string, string>> = {
   listClaims: { state: stateOfClaim },
   listUserClaims: { state: stateOfClaim },
+  confirmClaim: { claim_id: claimIdToChange },
+  releaseClaim: { claim_id: claimIdToChange },
+  redeemClaim: { claim_id: claimIdToChange },
 };
 
 /** The name of a new coupon. */
@@ -85,25 +89,42 @@ export const UserId = Type.String({
 /** The user whose claim is read. Early versions accepted claims of `.` and `..`, so these stay readable. */
 export const HolderId = Type.String(textRule);
 
+const claimIdExamples = ['01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40'];
+
 /** The id of a claim. */
 export const ClaimId = Type.String({
   ...uuidRule,
-  examples: ['01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40'],
+  examples: claimIdExamples,
+});
+
+/** The claim that a call changes. A text that is no id of a claim is a mismatch, as the id of another claim is. */
+export const ClaimIdToChange = Type.String({
+  ...textRule,
+  description:
+    'The claim to change. Always send it: without it the call means the live claim, or else the last one.',
+  examples: claimIdExamples,
 });
 
 /** Why a caller releases a claim. */
 export const ReleaseReason = Type.String({
   ...releaseReasonRule,
-  description: 'Kept with the claim. `expired` and `saga` are reasons of the service itself.',
+  description: 'Kept with the claim. `expired` and `saga` are reserved for the service.',
   examples: ['payment failed'],
 });
 
 /** The states of the claims in a list. */
-export const StatesOfClaims = Type.Optional(
-  Type.Array(Type.Enum([...claimStates]), {
-    description: 'Repeat it for several states. By default every state but `released`.',
-  }),
+export const StatesOfClaims = statesOfClaims(
+  'Repeat it for several states. By default every state but `released`.',
 );
+
+/** The same in a list that can be asked for one claim. */
+export const StatesOfClaimsOrOne = statesOfClaims(
+  'Repeat it for several states. By default every state but `released`; with `position` or `claim_id` every state.',
+);
+
+function statesOfClaims(description: string) {
+  return Type.Optional(Type.Array(Type.Enum([...claimStates]), { description }));
+}
 
 /** The number of a claim in the order of its coupon. */
 export const Position = Type.Integer({ minimum: 1, maximum: amountMax });

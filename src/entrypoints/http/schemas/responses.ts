@@ -50,7 +50,10 @@ export const CouponBody = Type.Object(
       }),
     ),
     claimed_by_hidden: Type.Optional(
-      Type.Boolean({ description: 'Replaces claimed_by where the caller has no admin key.' }),
+      Type.Boolean({
+        description:
+          'Replaces claimed_by where the caller needs the admin or viewer key and sends neither.',
+      }),
     ),
   },
   { $id: 'Coupon' },
@@ -72,7 +75,9 @@ export const ClaimBody = Type.Object(
     user_id: Type.String(),
     position: Type.Integer({
       minimum: 1,
-      description: 'The number of the claim in the order of its coupon.',
+      description:
+        'The number of the claim in the order of its coupon. Never given twice: after releases there are gaps, and it may ' +
+        'exceed `amount`.',
     }),
     claimed_at: Type.String({ format: 'date-time' }),
     state: Type.Enum([...claimStates]),

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { hasExpired } from '../claim-states.ts';
 import { absent } from '../columns.ts';
+import { type DatabaseTimes, databaseTimesOf } from '../database-times.ts';
 import { mayHaveChanged } from '../endings.ts';
 import { type Evidence, eachUser, type Sale, type StoredClaim } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
+import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
  * R22. Each stored confirm, release and redemption was requested for this claim: by a request of its user that names it, or
- * names none, and that was not refused; a redemption also under its key. And an answer shows the claim that the request
- * names. So no request ends another claim than its own. Only the service lets holds expire.
+ * names none, that was not refused, and that began no later than the change; a redemption also under its key. And an answer
+ * shows the claim that the request names. So no request ends another claim than its own, and none that was refused has an
+ * effect, also where a repeat succeeds. Only the service lets holds expire.
  */
 export function changesWereRequested({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -21,15 +24,16 @@ export function changesWereRequested({ history, sales }: Evidence): RuleReport {
     checkAnswers(history, sale, findings);
     if (sale.isForeign) continue;
     const opsOf = new Map<number, Int32Array>();
+    const times = databaseTimesOf(history, sale);
     eachUser(history, sale, (user, ops) => opsOf.set(user, ops));
     for (const one of sale.held) {
       const ops = opsOf.get(one.user) ?? new Int32Array(0);
-      for (const change of storedChanges(one)) {
+      for (const [change, at] of storedChanges(one)) {
         findings.checked += 1;
-        if (ops.some((op) => isRequestFor(history, op, { one, change }))) continue;
+        if (ops.some((op) => isRequestFor(history, op, { one, change, at, times }))) continue;
         findings.violation(() => {
           const what = `${sale.name}: claim ${one.claim.claim_id} of ${one.claim.user_id}`;
-          return `${what}: no request can have changed it by ${change}`;
+          return `${what}: no request can have changed it by ${change} at ${at}`;
         });
       }
     }
@@ -39,22 +43,25 @@ export function changesWereRequested({ history, sales }: Evidence): RuleReport {
 
 type Change = 'confirm' | 'release' | 'redeem';
 
-/** The requests that the stored claim must have had. */
-function storedChanges(one: StoredClaim): Change[] {
-  const changes: Change[] = [];
-  if (typeof one.claim.confirmed_at === 'string') changes.push('confirm');
-  if (one.redemption !== undefined) changes.push('redeem');
-  if (one.released !== undefined && !hasExpired(one)) changes.push('release');
+/** The requests that the stored claim must have had, and when they took effect. */
+function storedChanges(one: StoredClaim): [change: Change, at: string][] {
+  const changes: [Change, string][] = [];
+  const { claim, redemption, released } = one;
+  if (typeof claim.confirmed_at === 'string') changes.push(['confirm', claim.confirmed_at]);
+  if (redemption !== undefined) changes.push(['redeem', redemption.redeemed_at]);
+  if (released !== undefined && !hasExpired(one)) changes.push(['release', released.released_at]);
   return changes;
 }
 
 function isRequestFor(
   history: RecordedHistory,
   op: number,
-  { one, change }: { one: StoredClaim; change: Change },
+  parts: { one: StoredClaim; change: Change; at: string; times: DatabaseTimes },
 ): boolean {
+  const { one, change, at, times } = parts;
   const claimId = history.claimIds.find(one.claim.claim_id);
   if (!mayHaveChanged(history, op, { change, claimId })) return false;
+  if (times.atLeast(op) > microseconds(at)) return false;
   return change !== 'redeem' || history.keyText(op) === (one.redemption?.idempotency_key ?? null);
 }
 

@@ -10,7 +10,8 @@ const stepsMax = 2000;
 /**
  * R13b. An independent check of small sales that does not rely on positions: does an order of the operations exist, each
  * between its request and its answer, in which a simple sequential sale gives exactly these answers and ends with
- * exactly these holders? A search that takes too long gives up; if all do, the verdict is unknown.
+ * exactly these holders? A search that takes too long gives up; if all do, the verdict is unknown. Where claims end, claims
+ * are made and end in the order of their stored times.
  */
 export function isLinearizable({ history, sales, options }: Evidence): RuleReport {
   const findings = new RuleFindings(

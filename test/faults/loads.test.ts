@@ -2,12 +2,12 @@
 import { expect, it } from 'vitest';
 import { drillCommand } from '../../src/entrypoints/cli/commands/drill.ts';
 import type { DrillArguments, Program } from '../../src/entrypoints/cli/program.ts';
-import { drillOptions } from './drill-options.ts';
 import { Chance } from './fault-row.ts';
+import { drillOptions } from './loads.ts';
 
 /** The length that the drill reads from its arguments. */
 async function secondsRead(faultSeconds: number): Promise<number | undefined> {
-  const { seconds } = drillOptions({ faultSeconds }, new Chance(() => 0.5));
+  const { seconds } = drillOptions({ faultSeconds }, 'mixed', new Chance(() => 0.5));
   let read: number | undefined;
   const drill = async (given: DrillArguments) => {
     read = given.seconds;
