@@ -32,6 +32,7 @@ describe('GET /health, /api/health and /readyz', () => {
     );
     const held = { node: expect.stringMatching(/^.+\/\d+$/), since: expect.stringMatching(/Z$/) };
     expect(answer.json.duties).toEqual([
+      { name: 'event_relay', ...held },
       { name: 'expiry_sweep', ...held },
       { name: 'stock_check', ...held },
     ]);
