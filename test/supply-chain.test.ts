@@ -12,6 +12,8 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const licencesAllowed = new Set([
   ...['0BSD', 'Apache-2.0', 'BlueOak-1.0.0', 'BSD-2-Clause', 'BSD-3-Clause', 'CC0-1.0'],
   ...['GPL-3.0-or-later', 'ISC', 'MIT', 'PostgreSQL', 'Unlicense', 'Zlib'],
+  // The licence of Python 2.0.1 and later, which the FSF lists as compatible with the GPL.
+  'Python-2.0',
 ]);
 
 type Manifest = { name: string; license?: unknown; licenses?: unknown };
