@@ -1,7 +1,7 @@
 -- Reads the next coupons after the id $1, at most $2, and returns those that have ledger rows which the relay has not read, and
 -- those whose sale has opened or closed since. `found` is JSON: an id, whether there are rows, and whether the sale has changed.
 -- `last_id` is null at the end. No row: the relay has not begun.
--- Locks: none. Indexes: coupons_primary_key, event_cursors_primary_key.
+-- Locks: none. Indexes: event_relay_primary_key, coupons_primary_key, event_cursors_primary_key.
 select case when count(*) = $2::integer then max(c.id) end as last_id,
   json_agg(json_build_array(c.id::text, c.has_rows, c.has_changed)) filter (where c.has_rows or c.has_changed)::text as found
 from event_relay relay
@@ -13,7 +13,7 @@ cross join lateral (
     select c.id, c.ledger_seq, sale_state(c, clock_timestamp()) as sale_now,
       case when c.created_at >= relay.started_at then 'before' end as state_before
     from coupons c
-    where require_primary() and c.id > $1::bigint
+    where c.id > $1::bigint
     order by c.id
     limit $2::integer
   ) page
@@ -23,4 +23,5 @@ cross join lateral (
     limit 1
   ) cursor on true
 ) c
+where require_primary() and relay.is_only
 group by relay.is_only
