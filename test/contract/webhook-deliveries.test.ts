@@ -212,6 +212,15 @@ describe('POST /api/webhooks/{id}/redeliver', () => {
     expectInvalid(await call('redeliver', body), field);
   });
 
+  it('a body that chooses no events is refused with what it must have', async () => {
+    const { call } = await aWebhook(204);
+    const message = 'must have either event_id, or since and until';
+    for (const body of [{}, { since: '2030-01-01T00:00:00Z' }]) {
+      const { json } = await call('redeliver', body);
+      expect(json.errors).toEqual([{ field: 'body', message }]);
+    }
+  });
+
   it('a receiver that answers 410 gets nothing more, also not on request', async () => {
     const webhook = await aWebhook(410);
     const [event] = await claimAll(webhook, ['ada'], 'given_up');

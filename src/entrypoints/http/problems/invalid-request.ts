@@ -121,8 +121,7 @@ function messageOf(
   { operationId = '' }: CallSchema,
   { properties = {}, required = [] }: PartSchema,
 ): string {
-  // Only the schema of a change has this rule.
-  if (error.keyword === 'minProperties') {
+  if (error.keyword === 'minProperties' && operationId === 'changeCoupon') {
     return `must change at least one of ${Object.keys(properties).join(', ')}`;
   }
   const isMissing = value === undefined || value === null || value === '';

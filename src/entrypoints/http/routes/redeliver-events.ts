@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import type { EventsToRedeliver } from '../../../core/webhooks/redeliver-events.ts';
 import type { Route } from '../route.ts';
-import { NoQuery, onlyObject } from '../schemas/fields.ts';
+import { eventsToRedeliver, NoQuery, onlyObject } from '../schemas/fields.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 import { WebhookParams } from '../schemas/webhooks.ts';
@@ -25,11 +25,14 @@ export const redeliverEventsRoute: Route = (app, { redeliverEvents, log }) => {
           'whatever became of them, and are tried for 24 hours. Only events that the webhook was to get can be sent again.',
         params: WebhookParams,
         querystring: NoQuery,
-        body: onlyObject({
-          event_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-          since: Type.Optional(Time),
-          until: Type.Optional(Time),
-        }),
+        body: onlyObject(
+          {
+            event_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+            since: Type.Optional(Time),
+            until: Type.Optional(Time),
+          },
+          { minProperties: 1 },
+        ),
         response: {
           202: Type.Object({
             message: Type.String(),
@@ -53,8 +56,7 @@ function toEvents(body: { event_id?: string; since?: string; until?: string }): 
   const { event_id: eventId, since, until } = body;
   if (eventId !== undefined && since === undefined && until === undefined) return { eventId };
   if (eventId !== undefined || since === undefined || until === undefined) {
-    const message = 'must have either event_id, or since and until';
-    throw invalidRequest([{ field: 'body', message }]);
+    throw invalidRequest([{ field: 'body', message: eventsToRedeliver }]);
   }
   if (toTime('until', until) <= toTime('since', since)) {
     throw invalidRequest([{ field: 'until', message: 'must be later than since' }]);

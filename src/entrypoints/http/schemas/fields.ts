@@ -60,6 +60,9 @@ export const allowedIn: Record<string, string> = {
 const claimIdToChange = 'must be a text of 1 to 255 characters without control characters';
 const stateOfClaim = `must be one of ${claimStates.join(', ')}`;
 
+/** The body of a call that sends events again. */
+export const eventsToRedeliver = 'must have either event_id, or since and until';
+
 /** What is allowed in fields that mean something else in single calls, by `operationId`. */
 export const allowedInCall: Record<string, Record<string, string>> = {
   listClaims: { state: stateOfClaim },
@@ -67,6 +70,7 @@ export const allowedInCall: Record<string, Record<string, string>> = {
   confirmClaim: { claim_id: claimIdToChange },
   releaseClaim: { claim_id: claimIdToChange },
   redeemClaim: { claim_id: claimIdToChange },
+  redeliverEvents: { body: eventsToRedeliver },
 };
 
 /** The name of a new coupon. */
