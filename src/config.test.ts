@@ -145,6 +145,7 @@ describe('a loaded configuration', () => {
     }
     Object.assign(env, { CLAIM_BATCH_MAX: '3', CLAIM_TIMEOUT_MS: '50000' });
     Object.assign(env, { DATABASE_CLAIM_CONNECTIONS: '4', DATABASE_QUERY_CONNECTIONS: '5' });
+    Object.assign(env, { DATABASE_JOB_CONNECTIONS: '6' });
     for (const { variable, value, source } of describeConfig(loadConfig(env))) {
       if (env[variable] === undefined) continue;
       expect([variable, value, source]).toEqual([variable, env[variable], 'environment']);

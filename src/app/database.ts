@@ -44,7 +44,8 @@ export async function openDatabase(
     };
   }
   const { claimConnections, queryConnections } = config.database;
-  const connections = config.workers * (claimConnections + queryConnections) + connectionsToSpare;
+  const ofProcess = claimConnections + queryConnections + config.webhooks.connections;
+  const connections = config.workers * ofProcess + connectionsToSpare;
   const bundled = await startBundledPostgres({
     dataDir: config.dataDir,
     say: options.say,

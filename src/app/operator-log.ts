@@ -2,7 +2,11 @@
 /** The command `log`: reads the operator log of a running service over HTTP, as any operator can. */
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
-import type { LoggedClaim, LoggedSubject } from '../core/operator-log/operator-log.ts';
+import type {
+  LoggedClaim,
+  LoggedSubject,
+  LoggedWebhook,
+} from '../core/operator-log/operator-log.ts';
 import type { LogOptions, Output } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
 import { originOf, sendTo } from './service-client.ts';
@@ -82,28 +86,33 @@ function lineOf({
     action.padEnd(16),
     name === null ? '-' : JSON.stringify(name),
   ];
-  const changes = [...claimIn(after), ...changesIn(before, after)];
+  const changes = [...subjectIn(after ?? before), ...changesIn(before, after)];
   if (reason !== null) changes.push(`reason ${JSON.stringify(reason)}`);
   return [...columns, changes.join(', ')].join('  ').trimEnd();
 }
 
-/** Which claim of the coupon changed, if one did. */
-function claimIn(after: LoggedSubject | null): string[] {
-  if (after === null || !('claim_id' in after)) return [];
-  return [`user_id ${JSON.stringify(after.user_id)}`, `position ${after.position}`];
+/** Which webhook, or which claim of the coupon, the entry is about, if it is. */
+function subjectIn(logged: LoggedSubject | null): string[] {
+  if (logged === null) return [];
+  if ('webhook_id' in logged) return [`webhook_id ${logged.webhook_id}`];
+  if (!('claim_id' in logged)) return [];
+  return [`user_id ${JSON.stringify(logged.user_id)}`, `position ${logged.position}`];
 }
 
 /** What differs; of what was created or deleted all that is not empty. */
 function changesIn(before: EntryBody['before'], after: EntryBody['after']): string[] {
   const values = { ...before } as Record<string, unknown>;
-  // The line ends with the reason of a release.
-  const { reason: _, ...others } = (after ?? before) as LoggedClaim;
+  // The line begins with the id of a webhook, and ends with the reason of a release.
+  const left = (after ?? before) as Partial<LoggedClaim & LoggedWebhook>;
+  const { webhook_id: _id, reason: _reason, ...others } = left;
   return Object.entries(others).flatMap(([name, value]) => {
     const old = values[name];
     if (before === null || after === null) {
       return value === null || value === false ? [] : [`${name} ${shown(name, value)}`];
     }
-    return old === value ? [] : [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
+    // The list of events is another one in each entry, also where it is the same.
+    if (JSON.stringify(old) === JSON.stringify(value)) return [];
+    return [`${name} ${shown(name, old)} -> ${shown(name, value)}`];
   });
 }
 

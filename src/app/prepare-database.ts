@@ -2,6 +2,7 @@
 /** Prepares the database at a start: waits for it, checks it and brings it up to date. */
 import type { Logger } from 'pino';
 import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
+import { hasWebhooks } from '../adapters/postgres/events/has-webhooks.ts';
 import { locateInstallation } from '../adapters/postgres/installation/find-installation.ts';
 import { type Migrated, migrate, migrateWith } from '../adapters/postgres/installation/migrate.ts';
 import { checkConnectionLimit } from '../adapters/postgres/start/connection-limit.ts';
@@ -34,11 +35,11 @@ export function prepareDatabase(
 ): Promise<PreparedDatabase> {
   const { workers, unsafeDurability } = config;
   const { claimConnections, queryConnections } = config.database;
-  const pools = { processes: workers, claimConnections, queryConnections };
+  const pools = { processes: workers, claimConnections, queryConnections, jobConnections: 0 };
   const connection = startConnection(config, url, controls);
   return withStartConnection(connection, async (client) => {
     const durability = await checkDurability(client, { unsafeAllowed: unsafeDurability });
-    const scarce = await checkConnectionLimit(client, pools);
+    let scarce = await checkConnectionLimit(client, pools);
     const migrated = await migrateWith(client, {
       ...schemaWanted(config),
       mayAddInstallation: false,
@@ -46,6 +47,10 @@ export function prepareDatabase(
     });
     // Needs the search path of the installation, which the migration has set.
     await assertSequence(client);
+    if (await hasWebhooks(client)) {
+      const { connections: jobConnections } = config.webhooks;
+      scarce = await checkConnectionLimit(client, { ...pools, jobConnections });
+    }
     const unsafe = durability === 'unsafe' ? ['this database can lose acknowledged claims'] : [];
     const unfinished = migrated.unfinished.length > 0 ? [unfinishedUpgrade] : [];
     const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce]), ...unfinished];

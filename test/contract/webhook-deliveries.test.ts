@@ -1,40 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What a receiver gets from a running service, and what the service says of it. */
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectInvalid } from '../support/contract-problems.ts';
 import { until, useService } from '../support/contract-service.ts';
+import { type Receiver, startReceiver } from '../support/receivers.ts';
 
-type Received = { path: string; headers: Record<string, string>; body: string };
-
-const received: Received[] = [];
-/** Answers each request with the status that its path names. */
-const receiver = http.createServer(async (request, response) => {
-  const chunks = await request.toArray();
-  const { url: path = '', headers } = request;
-  const body = Buffer.concat(chunks).toString('utf8');
-  received.push({ path, headers: headers as Record<string, string>, body });
-  response.writeHead(Number(path.slice(1, 4))).end();
-});
 const env: Record<string, string> = { WEBHOOK_ALLOW_HTTP: 'true' };
-let origin: string;
+let receiver: Receiver;
 
-// The service needs the port, so this hook comes before its own.
+// Answers each request with the status that its path names. The service needs the port, so this hook comes before its own.
 beforeAll(async () => {
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  const { port } = receiver.address() as AddressInfo;
-  env.WEBHOOK_ALLOWED_RECEIVERS = `127.0.0.1:${port}`;
-  origin = `http://127.0.0.1:${port}`;
+  receiver = await startReceiver((response, { path }) => {
+    response.writeHead(Number(path.slice(1, 4))).end();
+  });
+  env.WEBHOOK_ALLOWED_RECEIVERS = `127.0.0.1:${receiver.port}`;
 });
 const service = useService(env);
-afterAll(() => {
-  receiver.closeAllConnections();
-  receiver.close();
-});
+afterAll(() => receiver.close());
 
 let pathCount = 0;
 
@@ -44,7 +27,11 @@ async function aWebhook(status: number) {
   pathCount += 1;
   const path = `/${status}/${pathCount}`;
   const made = await service.client.post('/api/webhooks', {
-    ...{ url: origin + path, events: ['claim.confirmed'], coupon_name: coupon },
+    ...{
+      url: `http://127.0.0.1:${receiver.port}${path}`,
+      events: ['claim.confirmed'],
+      coupon_name: coupon,
+    },
   });
   expect(made.status, made.text).toBe(201);
   const { id, secret } = made.json as { id: string; secret: string };
@@ -53,7 +40,10 @@ async function aWebhook(status: number) {
   // biome-ignore lint/suspicious/noExplicitAny: deliveries are compared as JSON.
   const list = async (): Promise<any[]> =>
     (await service.client.get(`/api/webhooks/${id}/deliveries`)).json.deliveries;
-  const requests = () => received.filter((one) => one.path === path);
+  const requests = () =>
+    receiver.received
+      .filter((one) => one.path === path)
+      .map(({ headers, body }) => ({ headers: headers as Record<string, string>, body }));
   return { id, secret, coupon, call, list, requests };
 }
 

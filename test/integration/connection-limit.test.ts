@@ -29,7 +29,9 @@ afterAll(() => postgres.remove());
 
 const check = (claimConnections: number, queryConnections = 1, processes = 1) =>
   withStartConnection({ url, connectTimeoutMs: 20_000, sleep: systemClock.sleep }, (client) =>
-    checkConnectionLimit(client, { claimConnections, queryConnections, processes }),
+    checkConnectionLimit(client, {
+      ...{ claimConnections, queryConnections, processes, jobConnections: 0 },
+    }),
   );
 
 describe('a start with few connections', () => {

@@ -68,6 +68,20 @@ describe('firstcome log', () => {
     ]);
   });
 
+  it('prints which webhook was created, got a new secret or was deleted, and no secret', async () => {
+    const body = { url: 'https://shop.example/', events: ['coupon.opened', 'coupon.closed'] };
+    const { id } = (await admin.post('/api/webhooks', body)).json;
+    await admin.post(`/api/webhooks/${id}/rotate-secret`, undefined);
+    await admin.call({ method: 'DELETE', path: `/api/webhooks/${id}` });
+    const lines = await logLines({ limit: 3 });
+    const members = 'url "https://shop.example/", events coupon.opened,coupon.closed';
+    expect(lines.map((line) => line.slice(line.indexOf('admin')).replace(/ +/g, ' '))).toEqual([
+      `admin delete_webhook - webhook_id ${id}, ${members}, secret_count 2`,
+      `admin rotate_webhook_secret - webhook_id ${id}, secret_count 1 -> 2`,
+      `admin create_webhook - webhook_id ${id}, ${members}, secret_count 1`,
+    ]);
+  });
+
   it('quotes the texts of a coupon, so that each entry stays on one line', async () => {
     const name = 'TEXTS';
     const made = { name, amount: 1, title: 'none', description: 'one\ntwo' };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { EventEmitter } from 'node:events';
-import { Logger, makeWorkerUtils, type Runner, run, type WorkerEvents } from 'graphile-worker';
-import type pg from 'pg';
+import { Logger, type Runner, run, type WorkerEvents } from 'graphile-worker';
+import pg from 'pg';
 
 /** Runs one kind of work for subjects, such as the delivery to a webhook: on one process at a time for each subject. */
 export type JobRunner = {
@@ -40,15 +40,14 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   // The library marks a job with the id of the pool, and not with that of a worker in it.
   events.on('pool:create', ({ workerPool }) => workerIds.push(workerPool.id));
   const logger = new Logger(() => (level, message, meta) => {
-    const isProblem = level === 'error' || level === 'warning';
-    log(isProblem ? 'warn' : 'debug', { ...meta }, message);
+    // Its warnings are advice to programmers.
+    log(level === 'error' ? 'warn' : 'debug', { ...meta }, message);
   });
-  const shared = { pgPool: pool, schema, logger };
-  const utils = await makeWorkerUtils(shared);
-  await utils.migrate();
   const runner: Runner = await run({
-    ...{ ...shared, events, concurrency, pollInterval: pollMs },
-    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs, parsedCronItems: [] },
+    ...{ pgPool: pool, schema, logger, events, concurrency, pollInterval: pollMs },
+    ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs },
+    // Without a text the library would look for a file of this name.
+    crontab: '# empty',
     taskList: {
       async [task](payload, { abortSignal }) {
         const { subject } = payload as { subject: string };
@@ -59,21 +58,23 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       },
     },
   });
+  const unlock = async (ids: readonly string[]) => {
+    await pool.query(`select ${pg.escapeIdentifier(schema)}.force_unlock_workers($1)`, [ids]);
+  };
   return {
     async ensure(subjects) {
       for (const subject of subjects) {
         // The key keeps a second job from being added, also while the first one runs.
         const key = { jobKey: `${task}:${subject}`, jobKeyMode: 'unsafe_dedupe' as const };
-        await utils.addJob(task, { subject }, { ...key, maxAttempts: 32_767 });
+        await runner.addJob(task, { subject }, { ...key, maxAttempts: 32_767 });
       }
     },
     workerIds: () => [...workerIds],
-    unlock: (ids) => utils.forceUnlockWorkers([...ids]),
+    unlock,
     async close() {
       await runner.stop();
       // A job that was taken while the runner stopped would stay locked.
-      await utils.forceUnlockWorkers(workerIds);
-      await utils.release();
+      await unlock(workerIds);
     },
   };
 }

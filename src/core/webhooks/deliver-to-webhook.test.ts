@@ -27,6 +27,10 @@ class MemoryStore implements DeliveryStore {
     this.clock = clock;
   }
 
+  async hasWebhooks() {
+    return true;
+  }
+
   /** Adds the events of claims, named like `ada.2`: the second one of ada's claim. */
   add(...names: string[]): this {
     for (const name of names) {

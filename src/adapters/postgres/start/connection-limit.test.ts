@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareConnections } from './connection-limit.ts';
 
-const wanted = { processes: 2, claimConnections: 8, queryConnections: 4 };
+const wanted = { processes: 2, claimConnections: 8, queryConnections: 4, jobConnections: 0 };
 const limit = (max: number, free: number) => ({ connections_max: max, connections_free: free });
 
 describe('compareConnections', () => {
@@ -22,7 +22,12 @@ describe('compareConnections', () => {
   });
 
   it('refuses in lines that fit into a terminal, however large the numbers are', () => {
-    const most = { processes: 64, claimConnections: 500, queryConnections: 500 };
+    const most = {
+      processes: 64,
+      claimConnections: 500,
+      queryConnections: 500,
+      jobConnections: 100,
+    };
     let message = '';
     try {
       compareConnections(most, limit(63_999, 0));
@@ -32,6 +37,14 @@ describe('compareConnections', () => {
     const lines = message.split('\n').map((line) => `firstcome: ${line}`);
     expect(lines.length).toBeGreaterThan(1);
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('counts the connections that deliver events', () => {
+    const withEvents = { ...wanted, jobConnections: 4 };
+    expect(compareConnections(withEvents, limit(32, 32))).toBeUndefined();
+    expect(() => compareConnections(withEvents, limit(31, 31))).toThrow(
+      '(2 processes, each 8 for claims, 4 for queries, 4 for events)',
+    );
   });
 
   it('warns when too few connections are free now', () => {

@@ -6,11 +6,13 @@ import { statement } from '../statements.ts';
 
 const readConnectionLimit = statement('read-connection-limit');
 
-/** The sizes of the pools of a service: each of its processes has both pools. */
+/** The sizes of the pools of a service: each of its processes has all of them. */
 export type PoolSizes = {
   processes: number;
   claimConnections: number;
   queryConnections: number;
+  /** Connections that deliver events; 0 while there is no webhook. */
+  jobConnections: number;
 };
 
 /** How many connections the database admits for this role, and how many of them are free. */
@@ -42,13 +44,19 @@ export async function checkConnectionLimit(
 
 /** The same for limits that are known. */
 export function compareConnections(
-  { processes, claimConnections, queryConnections }: PoolSizes,
+  { processes, claimConnections, queryConnections, jobConnections }: PoolSizes,
   { connections_max: max, connections_free: free }: ConnectionLimit,
 ): string | undefined {
-  const wanted = processes * (claimConnections + queryConnections);
+  const wanted = processes * (claimConnections + queryConnections + jobConnections);
+  const orJobs = jobConnections > 0 ? ', DATABASE_JOB_CONNECTIONS' : '';
+  const kinds = [
+    `${claimConnections} for claims`,
+    `${queryConnections} for queries`,
+    ...(jobConnections > 0 ? [`${jobConnections} for events`] : []),
+  ];
   const sizes =
     `${processes} ${processes === 1 ? 'process' : 'processes'}, ` +
-    `each ${claimConnections} for claims and ${queryConnections} for queries`;
+    `each ${kinds.join(kinds.length > 2 ? ', ' : ' and ')}`;
   if (wanted > max) {
     // Each line fits into 80 columns behind the program's name.
     throw new StartError(
@@ -56,11 +64,11 @@ export function compareConnections(
         `(${sizes})\n` +
         'Raise max_connections of the server, or the limit of the database or\n' +
         'the role; or lower DATABASE_CLAIM_CONNECTIONS,\n' +
-        'DATABASE_QUERY_CONNECTIONS or WORKERS.',
+        `DATABASE_QUERY_CONNECTIONS${orJobs} or WORKERS.`,
     );
   }
   if (wanted <= free) return undefined;
-  const fewer = 'lower DATABASE_CLAIM_CONNECTIONS, DATABASE_QUERY_CONNECTIONS or WORKERS';
+  const fewer = `lower DATABASE_CLAIM_CONNECTIONS, DATABASE_QUERY_CONNECTIONS${orJobs} or WORKERS`;
   return (
     `the pools may take ${wanted} connections (${sizes}), but of the ${max} that the database admits for this role ${free} are free now: ` +
     `until the others are free, claims may be refused under load; ${fewer}, or raise max_connections`

@@ -16,7 +16,8 @@ export const rotateWebhookSecretRoute: Route = (app, { rotateWebhookSecret, acce
         summary: 'Give a webhook a new secret',
         description:
           '`secret` is shown only now. The secret before it goes on signing beside it, until the next rotation: change the ' +
-          'receiver in between. The body may be absent.',
+          'receiver in between. If the response is lost, call it again and change the receiver at once: events that it refuses ' +
+          'meanwhile are sent again. The body may be absent.',
         params: WebhookParams,
         querystring: NoQuery,
         body: onlyObject({}),
