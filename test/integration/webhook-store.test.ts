@@ -172,7 +172,7 @@ it('an event that is asked for again has 24 hours from then, and one that is not
   const deliveries = postgresDeliveries(connections, installationId);
   const session = await deliveries.begin(webhookId);
   if (session === undefined) throw new Error('the webhook is not ready');
-  const due = await deliveries.findDue(session, 10);
+  const due = await deliveries.findDue(session, 10, []);
   const agesInDays = due.map(({ event, recordedAt }) => [
     event.eventId === ada?.eventId,
     Math.round((Date.now() - Date.parse(recordedAt)) / 86_400_000),

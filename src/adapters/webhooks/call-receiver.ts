@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import http from 'node:http';
 import https from 'node:https';
+import type { RequestLimit } from './request-limit.ts';
 
 /** What became of a request. `isStale`: the receiver closed a connection that was kept just as it was used again. */
 export type CallResult =
@@ -9,23 +10,21 @@ export type CallResult =
 
 /**
  * Sends one request. The status decides; the rest of the response is read up to the limit, so that the connection can be used
- * again. It ends with the response, or at once when `signal` aborts: after the status that is no failure. Never rejects.
+ * again. It ends with the response, or when the limit is reached: after the status that is no failure. Never rejects.
  */
 export function callReceiver(
-  url: URL,
+  options: https.RequestOptions,
   call: {
-    options: https.RequestOptions;
     body: string;
     /** Limits the head and the body of the response, each by itself. */
     responseBytesMax: number;
-    signal: AbortSignal;
+    limit: RequestLimit;
   },
 ): Promise<CallResult> {
-  const { body, responseBytesMax, signal } = call;
-  const options = { ...call.options, signal, maxHeaderSize: responseBytesMax };
+  const { body, responseBytesMax, limit } = call;
   return new Promise((resolve) => {
-    const request =
-      url.protocol === 'https:' ? https.request(url, options) : http.request(url, options);
+    const open = options.protocol === 'https:' ? https.request : http.request;
+    const request = open({ ...options, maxHeaderSize: responseBytesMax });
     let bytesBefore: number | undefined;
     let isAnswered = false;
     request.on('socket', (socket) => {
@@ -51,6 +50,7 @@ export function callReceiver(
       const error = new Error('the connection ended without a response');
       if (!isAnswered) resolve({ kind: 'failed', error, isStale: false });
     });
+    limit.onEnd(() => request.destroy(new Error('the limit of the request is reached')));
     request.end(body);
   });
 }

@@ -215,15 +215,13 @@ it('accepts no certificate of the address alone', async () => {
 
 it('accepts no certificate of an unknown authority, and none that has expired', async () => {
   const known = await securedReceiver({ name: 'unknown', hosts: 'DNS:shop.example' });
-  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
   try {
     expect(await known.distrusting(known.byName)).toMatchObject({
       error: expect.stringMatching(/SELF_SIGNED|UNABLE_TO/),
     });
   } finally {
-    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+    vi.unstubAllEnvs();
   }
   const expired = await securedReceiver({ name: 'expired', hosts: 'DNS:shop.example', days: -1 });
   expect(await expired.trusting(expired.byName)).toMatchObject({

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Events sent to real servers on this machine, which an operator has named. */
 import { Webhook } from 'standardwebhooks';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import {
   type Receiver,
   type Respond,
@@ -10,7 +10,8 @@ import {
 } from '../../../test/support/receivers.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import type { Resolve } from './public-lookup.ts';
-import { createSendEvent, type SendLimits, signatureHeaders } from './send-event.ts';
+import { createSendEvent, type SendLimits } from './send-event.ts';
+import { signEvent } from './sign-event.ts';
 
 const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_plJ3nmyCDGBKInavdOK15jsl'];
 const event = { eventId: 'evt_01234567_1_2_3', body: '{"type":"claim.confirmed","data":{"é":1}}' };
@@ -62,7 +63,7 @@ it.each([
   'signs the published example of Standard Webhooks with the secret %s',
   (secret, eventId, seconds, body, signature) => {
     const sentAt = new Date(seconds * 1_000 + 999);
-    expect(signatureHeaders([secret], { eventId, sentAt, body })).toEqual({
+    expect(signEvent([secret], { eventId, sentAt, body })).toEqual({
       ...{ 'webhook-id': eventId, 'webhook-timestamp': String(seconds) },
       'webhook-signature': signature,
     });
@@ -100,19 +101,15 @@ it.each([301, 302, 303, 307, 308])('follows no redirect with the status %d', asy
 it('uses no proxy, whatever the environment says', async () => {
   const proxy = await answering();
   const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY'];
-  const values = { NODE_USE_ENV_PROXY: '1', NO_PROXY: '' } as Record<string, string>;
-  for (const name of names) values[name] = `http://127.0.0.1:${proxy.port}`;
-  const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, values);
+  for (const name of names) vi.stubEnv(name, `http://127.0.0.1:${proxy.port}`);
+  vi.stubEnv('NODE_USE_ENV_PROXY', '1');
+  vi.stubEnv('NO_PROXY', '');
   try {
     const receiver = await answering();
     expect(await senderTo(receiver).send()).toMatchObject({ status: 204 });
     expect([receiver.connections, proxy.connections]).toEqual([1, 0]);
   } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    vi.unstubAllEnvs();
   }
 });
 

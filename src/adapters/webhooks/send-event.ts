@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { setMaxListeners } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import { Webhook } from 'standardwebhooks';
+import { urlToHttpOptions } from 'node:url';
 import type { SendAnswer, SendEvent } from '../../core/webhooks/ports.ts';
 import { type CallResult, callReceiver } from './call-receiver.ts';
 import {
@@ -13,7 +12,9 @@ import {
   shareResolving,
 } from './public-lookup.ts';
 import { isNamed, type ReceiverRules, whyForbidden } from './receiver-url.ts';
+import { RequestLimit } from './request-limit.ts';
 import { secondsOfRetryAfter } from './retry-after.ts';
+import { signEvent } from './sign-event.ts';
 
 /** The limits of one request. */
 export type SendLimits = {
@@ -30,6 +31,7 @@ const limitsDefault: SendLimits = {
 };
 // Connections without a request are closed before most receivers and balancers close them.
 const idleMs = 4_000;
+const targetsMax = 1_000;
 
 type AgentOptions = https.AgentOptions & http.AgentOptions;
 
@@ -50,41 +52,40 @@ export function createSendEvent(options: {
   const resolve = shareResolving(options.resolve ?? resolveWithSystem);
   const tls = { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
   const agents = openAgents(resolve, { ...tls, maxSockets: limits.connectionsMax });
-  const closing = new AbortController();
+  const targetOf = rememberLast((url) => findTarget(url, rules, agents));
+  const underWay = new Set<RequestLimit>();
+  let isClosed = false;
   const send: SendEvent = async (receiver, { eventId, body }, signal) => {
-    const reason = whyForbidden(receiver.url, rules);
-    if (reason !== undefined) {
-      return { kind: 'failed', error: `the URL ${reason}`, isForbidden: true };
-    }
-    const url = new URL(receiver.url);
+    const target = targetOf(receiver.url);
+    if ('error' in target) return { kind: 'failed', error: target.error, isForbidden: true };
     const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       'user-agent': userAgent,
-      ...signatureHeaders(receiver.secrets, { eventId, sentAt: new Date(), body }),
+      ...signEvent(receiver.secrets, { eventId, sentAt: new Date(), body }),
     };
-    const protocol = url.protocol as 'https:' | 'http:';
-    const group = agents[isNamed(url, rules) ? 'named' : 'public'];
-    const limit = limitOf(limits.timeoutMs, [signal, closing.signal]);
+    const limit = new RequestLimit(limits.timeoutMs, signal);
+    if (isClosed) limit.giveUp();
+    underWay.add(limit);
+    const call = { body, responseBytesMax: limits.responseBytesMax, limit };
     const attempt = (agent: http.Agent) =>
-      callReceiver(url, {
-        ...{ body, responseBytesMax: limits.responseBytesMax, signal: limit.signal },
-        options: { method: 'POST', agent, headers },
-      });
+      callReceiver({ ...target.options, headers, agent }, call);
     try {
-      let result = await attempt(group.kept[protocol]);
-      if (result.kind === 'failed' && result.isStale && !limit.signal.aborted) {
-        result = await attempt(group.fresh[protocol]);
+      let result = await attempt(target.kept);
+      if (result.kind === 'failed' && result.isStale && !limit.isOver) {
+        result = await attempt(target.fresh);
       }
-      return answerOf(result, limit.isLate() ? limits.timeoutMs : undefined);
+      return answerOf(result, limit.isLate ? limits.timeoutMs : undefined);
     } finally {
-      limit.end();
+      limit.release();
+      underWay.delete(limit);
     }
   };
   return {
     send,
     close() {
-      closing.abort();
+      isClosed = true;
+      for (const limit of underWay) limit.giveUp();
       for (const { kept, fresh } of Object.values(agents)) {
         for (const agent of [...Object.values(kept), ...Object.values(fresh)]) agent.destroy();
       }
@@ -92,16 +93,35 @@ export function createSendEvent(options: {
   };
 }
 
-/** The headers that sign an event, with each of the secrets. */
-export function signatureHeaders(
-  secrets: readonly string[],
-  { eventId, sentAt, body }: { eventId: string; sentAt: Date; body: string },
-): Record<`webhook-${'id' | 'timestamp' | 'signature'}`, string> {
-  const signatures = secrets.map((secret) => new Webhook(secret).sign(eventId, sentAt, body));
+/** How a receiver is called, or why it may not be. */
+type Target =
+  | { options: https.RequestOptions; kept: http.Agent; fresh: http.Agent }
+  | { error: string };
+
+function findTarget(
+  text: string,
+  rules: ReceiverRules,
+  agents: ReturnType<typeof openAgents>,
+): Target {
+  const reason = whyForbidden(text, rules);
+  if (reason !== undefined) return { error: `the URL ${reason}` };
+  const url = new URL(text);
+  const protocol = url.protocol as 'https:' | 'http:';
+  const { kept, fresh } = agents[isNamed(url, rules) ? 'named' : 'public'];
   return {
-    'webhook-id': eventId,
-    'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
-    'webhook-signature': signatures.join(' '),
+    options: { ...urlToHttpOptions(url), method: 'POST' },
+    ...{ kept: kept[protocol], fresh: fresh[protocol] },
+  };
+}
+
+/** Remembers the results for the URLs that were asked for last. */
+function rememberLast(find: (url: string) => Target): (url: string) => Target {
+  const found = new Map<string, Target>();
+  return (url) => {
+    const target = found.get(url) ?? find(url);
+    if (found.size >= targetsMax) found.clear();
+    found.set(url, target);
+    return target;
   };
 }
 
@@ -119,31 +139,6 @@ function openAgents(resolve: Resolve, shared: AgentOptions) {
     };
   };
   return { public: group(true), named: group(false) };
-}
-
-/** Aborts after a time, and with any of the signals. `end` must be called. */
-function limitOf(timeoutMs: number, signals: readonly AbortSignal[]) {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    abort();
-  }, timeoutMs);
-  for (const signal of signals) {
-    // Many requests share it.
-    setMaxListeners(0, signal);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort);
-  }
-  return {
-    signal: controller.signal,
-    isLate: () => isLate,
-    end() {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener('abort', abort);
-    },
-  };
 }
 
 function answerOf(result: CallResult, lateAfterMs: number | undefined): SendAnswer {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { deliverToWebhook } from './deliver-to-webhook.ts';
 import type { DeliveryResult, DeliveryStore, ReceiverState, SendAnswer } from './ports.ts';
-import type { Event } from './webhook.ts';
+import type { Event, EventPlace } from './webhook.ts';
 
 const recordedAt = '2030-01-31T18:00:00.000000Z';
 const hour = 3_600_000;
@@ -57,12 +57,14 @@ class MemoryStore implements DeliveryStore {
     return { ...session, secrets: ['secret'], failuresInARow };
   }
 
-  async findDue(_: unknown, limit: number) {
+  async findDue(_: unknown, limit: number, underWay: readonly EventPlace[]) {
     this.limits.push(limit);
+    const isUnderWay = new Set(underWay.map(({ seq }) => seq));
     const pending = this.deliveries.filter(({ state }) => state === 'pending');
     return pending
       .filter((one) => one.dueMs <= this.clock.nowMs())
       .filter((one) => pending.find(({ claim }) => claim === one.claim) === one)
+      .filter(({ event }) => !isUnderWay.has(event.seq))
       .slice(0, limit)
       .map(({ event, attempts }) => ({ event, attempts, recordedAt }));
   }

@@ -30,6 +30,9 @@ const pageSize = 200;
 // After this time another webhook takes its turn.
 const turnMs = 10_000;
 
+/** What became of the events of a page, and of the receiver after them. */
+type Sent = { results: DeliveryResult[]; receiver: ReceiverState };
+
 /**
  * Delivers to one webhook until nothing is due, the receiver needs a rest, or its turn is over. Each event is sent after the
  * earlier events of its claim were delivered or given up. A process that ends in between leaves events pending that were
@@ -47,16 +50,40 @@ export async function deliverToWebhook(
   let receiver: ReceiverState = { failuresInARow, waitsMs: 0, disabledReason: undefined };
   const endMs = clock.nowMs() + turnMs;
   const isOver = () => signal.aborted || clock.nowMs() >= endMs;
-  while (!isOver()) {
+  /** Stores a page and finds the next. Undefined: another process delivers now. */
+  const storeAndFind = async (sent: Sent | undefined, underWay: readonly DueDelivery[]) => {
+    if (sent && !(await store.record(session, sent.results, sent.receiver))) return undefined;
     // A receiver that has failed is tried with one event.
-    const due = await store.findDue(session, receiver.failuresInARow > 0 ? 1 : pageSize);
-    if (due.length === 0) return;
-    const page = await sendPage(options, { session, receiver, due, isOver, signal });
-    receiver = page.receiver;
-    if (!(await store.record(session, page.results, receiver))) return;
-    if (receiver.waitsMs > 0 || receiver.disabledReason !== undefined) return;
+    const limit = receiver.failuresInARow > 0 ? 1 : pageSize;
+    return await store.findDue(
+      session,
+      limit,
+      underWay.map(({ event }) => event),
+    );
+  };
+
+  let due = await storeAndFind(undefined, []);
+  let unstored: Sent | undefined;
+  while (due !== undefined && due.length > 0 && !isOver() && !needsRest(receiver)) {
+    // While a page is sent, the one before it is stored and the one after it is found.
+    const next = receiver.failuresInARow === 0 ? storeAndFind(unstored, due) : undefined;
+    next?.catch(() => undefined);
+    const sent = await sendPage(options, { session, receiver, due, isOver, signal });
+    receiver = sent.receiver;
+    due = next === undefined ? [] : await next;
+    if (due === undefined) return;
+    unstored = sent;
+    const isAtEnd = due.length === 0 || receiver.failuresInARow > 0;
+    if (isAtEnd && !isOver() && !needsRest(receiver)) {
+      due = await storeAndFind(sent, []);
+      unstored = undefined;
+    }
   }
+  if (unstored) await store.record(session, unstored.results, unstored.receiver);
 }
+
+const needsRest = ({ waitsMs, disabledReason }: ReceiverState) =>
+  waitsMs > 0 || disabledReason !== undefined;
 
 /** Sends a page, several events at once. Begins no request once the receiver needs a rest or the turn is over. */
 async function sendPage(
@@ -68,14 +95,14 @@ async function sendPage(
     isOver(): boolean;
     signal: AbortSignal;
   },
-): Promise<{ results: DeliveryResult[]; receiver: ReceiverState }> {
+): Promise<Sent> {
   const { send, toBody, epochMs, random, inFlightMax } = options;
   const { session, due, isOver, signal } = page;
   const results: DeliveryResult[] = [];
   let { receiver } = page;
   let next = 0;
   const sendNext = async () => {
-    while (!isOver() && receiver.waitsMs === 0 && receiver.disabledReason === undefined) {
+    while (!isOver() && !needsRest(receiver)) {
       const delivery = due[next];
       if (delivery === undefined) return;
       next += 1;

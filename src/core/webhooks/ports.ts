@@ -46,9 +46,13 @@ export type DeliveryStore = {
   begin(webhookId: string): Promise<DeliverySession | undefined>;
   /**
    * The next due deliveries in order of their becoming due, at most `limit`, none twice, and none whose claim has an earlier
-   * event that is pending. Those are put off to when the earlier one is due.
+   * event that is pending. Those are put off to when the earlier one is due. Leaves out `underWay`, which counts as pending.
    */
-  findDue(session: DeliverySession, limit: number): Promise<DueDelivery[]>;
+  findDue(
+    session: DeliverySession,
+    limit: number,
+    underWay: readonly EventPlace[],
+  ): Promise<DueDelivery[]>;
   /** Stores the results of attempts. False: another process delivers to the webhook now, and nothing was stored. */
   record(
     session: DeliverySession,

@@ -56,8 +56,13 @@ export function postgresDeliveries(database: Database, installationId: string): 
       return { webhookId, epoch, url, secrets, failuresInARow };
     },
 
-    async findDue({ webhookId }, limit) {
-      const rows = await runForDuty<DueRow>(database, findDueDeliveries, [webhookId, limit]);
+    async findDue({ webhookId }, limit, underWay) {
+      const rows = await runForDuty<DueRow>(database, findDueDeliveries, [
+        ...[webhookId, limit],
+        underWay.map(({ couponId }) => couponId),
+        underWay.map(({ seq }) => seq),
+        underWay.map(({ n }) => n),
+      ]);
       return rows.map((row) => ({
         event: toEvent(installationId, row),
         attempts: row.attempts,
