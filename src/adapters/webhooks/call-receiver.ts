@@ -46,9 +46,10 @@ export function callReceiver(
       if (!isAnswered) resolve({ kind: 'failed', error, isStale });
     });
     request.on('close', () => {
+      if (isAnswered) return;
       // The receiver has changed to another protocol, for example.
       const error = new Error('the connection ended without a response');
-      if (!isAnswered) resolve({ kind: 'failed', error, isStale: false });
+      resolve({ kind: 'failed', error, isStale: false });
     });
     limit.onEnd(() => request.destroy(new Error('the limit of the request is reached')));
     request.end(body);
