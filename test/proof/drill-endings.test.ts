@@ -71,7 +71,9 @@ describe.concurrent('the scenario holds', () => {
     for (const rule of ['R19', 'R20', 'R21', 'R22', 'R23']) {
       expect(judged.rules.find((one) => one.rule === rule)).toMatchObject({ verdict: 'passed' });
     }
-    expect(judged.rules.find(({ rule }) => rule === 'R13b')).toMatchObject({ verdict: 'skipped' });
+    // It searches an order only of what is small enough.
+    const order = judged.rules.find(({ rule }) => rule === 'R13b');
+    expect(['passed', 'skipped']).toContain(order?.verdict);
   });
 
   it('passes its audit although answers are lost and requests are shed', async () => {
