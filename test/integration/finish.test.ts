@@ -16,6 +16,7 @@ import { createEmptyDatabase, createRole, type TestDatabase } from '../support/t
 import { waitFor } from '../support/wait-for.ts';
 
 const adapter = join(import.meta.dirname, '../../src/adapters/postgres');
+const compatible = migrationFiles.filter((file) => file.isCompatible).map(({ name }) => name);
 const incompatible = migrationFiles.filter((file) => !file.isCompatible).map(({ name }) => name);
 
 let database: TestDatabase;
@@ -77,7 +78,7 @@ const linesOf = (migrating: Promise<unknown>) =>
 describe('a new database', () => {
   it('is finished at once', async () => {
     expect(await migrateWith()).toMatchObject({
-      applied: migrationFiles.map(({ name }) => name),
+      applied: [...compatible, ...incompatible],
       unfinished: [],
     });
     expect(await hasOldFunctions()).toBe(false);
