@@ -207,7 +207,7 @@ function once<Value>(open: () => Promise<Value>) {
 
 function toUnavailable(error: unknown): never {
   const { code, message } = error as { code?: string; message: string };
-  const missing = /'(graphile-worker|ipaddr\.js|standardwebhooks)/.exec(message)?.[1];
+  const missing = /'(graphile-worker|ipaddr\.js)/.exec(message)?.[1];
   if (code !== 'ERR_MODULE_NOT_FOUND' || missing === undefined) throw error;
   throw new AppError('unavailable', {
     detail: `the package ${missing} is not installed; install the optional dependencies, and restart the service`,

@@ -21,8 +21,8 @@ const beginTransaction = statement('begin-transaction');
 const commitTransaction = statement('commit-transaction');
 const setSession = statement('set-session');
 
-// The target keeps its own identity, so that services distinguish it from the source, and its own leases.
-const tablesKept = new Set(['installation', 'duties']);
+// The target keeps its own identity, so that services distinguish it from the source, and its own leases and workers.
+const tablesKept = new Set(['installation', 'duties', 'job_workers']);
 const tablesToCopy = migrationFiles
   .flatMap(({ tables }) => tables)
   .filter((name) => !tablesKept.has(name));
