@@ -390,13 +390,14 @@ describe('behind a proxy that leads to another server', () => {
 
   it('a service refuses claims and reads after the first new connection, though older ones stay open, and continues when the proxy leads back', async () => {
     const [one, two] = servers.map((server) => server.url()) as [string, string];
-    await start({ DATABASE_URL: proxy.urlOf(one) });
+    // The duties, which run at once, open some of these connections.
+    await start({ DATABASE_URL: proxy.urlOf(one), DATABASE_QUERY_CONNECTIONS: '16' });
     await sellOne();
     await migrateDatabase(two);
     proxy.leadTo(two);
     // Separate reads, which need more connections than are open.
     await waitFor('the service to refuse calls', async () => {
-      const answers = await Promise.all(Array.from({ length: 8 }, () => call('/api/coupons')));
+      const answers = await Promise.all(Array.from({ length: 16 }, () => call('/api/coupons')));
       return answers.every(({ status }) => status === 503);
     });
     await expectRefusals();
