@@ -31,6 +31,11 @@ it.each<[ChangeOfClaim, 'reserved' | 'confirmed', string]>([
       } finally {
         await held.release();
       }
+      // The batch that is in doubt waits for the lock too, and would be cut in place of the next change.
+      await until(
+        () => service.client.get('/metrics'),
+        ({ text }) => /^firstcome_claim_batches_in_doubt 0$/m.test(text),
+      );
     }
     const again = await until(
       () => send({ claim_id: claim.id }),
