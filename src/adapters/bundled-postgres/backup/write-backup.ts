@@ -141,7 +141,7 @@ async function readMajor(dataDir: string): Promise<string> {
 function inUseAdvice(dataDir: string, major: string): string {
   return (
     'Stop the service, make the backup, and start the service again.\n' +
-    `To dump the database while the service runs, use the pg_dump of PostgreSQL ${major} or ` +
+    `To dump the database while the service runs, use the pg_dump of PostgreSQL ${major} or\n` +
     `later, which is not bundled, with the "url" in ${join(dataDir, 'server.json')}.`
   );
 }
