@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Composes the delivery of events in one process. Its packages are loaded, and its connections opened, once there is a webhook. */
 import { performance } from 'node:perf_hooks';
+import { endsWithin } from '../adapters/postgres/connections/ends-within.ts';
 import { openJobPool } from '../adapters/postgres/connections/open-job-pool.ts';
 import { Database } from '../adapters/postgres/database.ts';
 import { postgresDeliveries } from '../adapters/postgres/events/delivery-store.ts';
@@ -46,6 +47,8 @@ const watchMs = 1_000;
 const reportMs = 3_000;
 // A process that has said nothing for this long is gone or paused. Its work may begin elsewhere.
 const silentMs = 9_000;
+// A process that stops does not wait longer for the database. Others run its jobs once it is silent.
+const stopMsMax = 1_000;
 const webhooksAtOnce = 16;
 const inFlightMost = 32;
 const inFlightWhileBusy = 2;
@@ -100,8 +103,10 @@ export function createWebhookDelivery(options: WebhookOptions): WebhookDelivery 
     },
     async stop() {
       stopping.abort();
-      await ended;
-      await (await jobs?.catch(() => undefined))?.close();
+      await endsWithin(ended, stopMsMax);
+      const closed = jobs?.then((opened) => opened.close()).catch(() => undefined);
+      // The close has limits of its own; what is still being opened has those of its connections.
+      if (closed) await endsWithin(closed, 3 * stopMsMax);
       if (sender.isCalled()) (await sender().catch(() => undefined))?.close();
     },
   };
@@ -138,14 +143,14 @@ async function openJobs(options: WebhookOptions, sender: Sender) {
     ...{ answerTimeoutMs: statementTimeoutMs, session: { writes: true, installation } },
     onIdleConnectionLost: onLost,
   });
-  const pool = openJobPool({
+  const { pool, close: closePool } = openJobPool({
     ...{ url: database.url, connectTimeoutMs, statementTimeoutMs, installation },
     ...{ connectionsMax: config.webhooks.connections - 1, onConnectionLost: onLost },
   });
   const store: DeliveryStore = postgresDeliveries(connection, database.identity);
   const workers = postgresJobWorkers(connection);
   const closeConnections = async () => {
-    await Promise.all([pool.end(), connection.close()]);
+    await Promise.all([closePool(), connection.close()]);
   };
   const runner = await startJobRunner({
     ...{ pool, schema: `${database.schema}_jobs`, task: 'deliver', concurrency: webhooksAtOnce },
@@ -176,8 +181,8 @@ async function openJobs(options: WebhookOptions, sender: Sender) {
       await workers.forget(silent);
     },
     async close() {
-      await runner.close();
-      await workers.forget(runner.workerIds()).catch(() => undefined);
+      const given = runner.close().then(() => workers.forget(runner.workerIds()));
+      await endsWithin(given, stopMsMax).catch(() => undefined);
       await closeConnections();
     },
   };

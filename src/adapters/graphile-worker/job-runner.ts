@@ -64,6 +64,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       },
     },
   });
+  // `close` reports what goes wrong at the end.
+  runner.promise.catch(() => undefined);
   const queue = await openQueue({ pgPool: pool, schema, logger });
   const unlock = (ids: readonly string[]) => queue.forceUnlockWorkers([...ids]);
   return {

@@ -8,6 +8,7 @@ import {
   driverPool,
   type PoolUsage,
 } from './connection-source.ts';
+import { endsWithin } from './ends-within.ts';
 import { hostPoolConnections } from './host-pool.ts';
 
 /** Where the connections lead, and how long each is used. */
@@ -177,19 +178,6 @@ export class ConnectionPool {
     this.idle.splice(index, 1);
     this.source.release(client, true);
     if (!this.closing) this.options.onIdleConnectionLost(error);
-  }
-}
-
-/** Whether the work ends within `ms`. */
-async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -2,8 +2,14 @@
 import pg from 'pg';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
 import { connectionConfig } from './connection-config.ts';
-import { withTimeout } from './connection-source.ts';
+import { destroySocket, withTimeout } from './connection-source.ts';
+import { endsWithin } from './ends-within.ts';
 import { verifySession } from './verify-session.ts';
+
+const closeMsMax = 500;
+
+/** A pool, and a close that waits at most a second for it, whatever the server answers. */
+export type JobPool = { pool: pg.Pool; close(): Promise<void> };
 
 /** A pool for a library that runs jobs and has statements of its own. Its sessions lead to the primary of the installation. */
 export function openJobPool(options: {
@@ -14,13 +20,15 @@ export function openJobPool(options: {
   statementTimeoutMs: number;
   installation: InstallationWatch;
   onConnectionLost(error: Error): void;
-}): pg.Pool {
+}): JobPool {
   const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation } = options;
   const settings = { statement_timeout: String(statementTimeoutMs) };
   const pool = new pg.Pool({
     ...connectionConfig(options.url, { name: 'firstcome jobs', settings }),
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
+    // The server cancels a statement earlier, unless it gives no answers any more.
+    query_timeout: 2 * statementTimeoutMs,
     verify: (client, done) => {
       const verified = verifySession(client, { installation });
       withTimeout(client, connectTimeoutMs, verified).then(() => done(), done);
@@ -29,6 +37,19 @@ export function openJobPool(options: {
     keepAliveInitialDelayMillis: 10_000,
   });
   pool.on('error', options.onConnectionLost);
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return pool;
+  const open = new Set<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    open.add(client);
+    client.once('end', () => open.delete(client));
+    client.on('error', () => undefined);
+  });
+  return {
+    pool,
+    async close() {
+      const ended = pool.end();
+      if (await endsWithin(ended, closeMsMax)) return;
+      for (const client of open) destroySocket(client);
+      await endsWithin(ended, closeMsMax);
+    },
+  };
 }
