@@ -64,11 +64,19 @@ export function createWebhookDelivery(options: WebhookOptions): WebhookDelivery 
   const deliveries = postgresDeliveries(forQueries, options.database.identity);
   let jobs: Promise<Jobs> | undefined;
   const openJobsOnce = () => {
-    jobs ??= openJobs(options, sender).catch((error) => {
-      jobs = undefined;
-      throw error;
+    if (jobs !== undefined) return jobs;
+    // The next look opens them again.
+    const forget = () => {
+      if (jobs === opening) jobs = undefined;
+    };
+    const opening = openJobs(options, sender, () => {
+      forget();
+      log.warn({}, 'the jobs that deliver events have ended; they are started again');
+      opening.then((opened) => opened.close()).catch(() => undefined);
     });
-    return jobs;
+    jobs = opening;
+    opening.catch(forget);
+    return opening;
   };
   const report = createFailureReport({
     ...{ clock: systemClock, warn: log.warn },
@@ -129,7 +137,7 @@ type Sender = () => Promise<{ send: SendEvent }>;
 type Jobs = Awaited<ReturnType<typeof openJobs>>;
 
 /** Opens the connections of the jobs, and begins to run them. */
-async function openJobs(options: WebhookOptions, sender: Sender) {
+async function openJobs(options: WebhookOptions, sender: Sender, onGivenUp: () => void) {
   const { config, database, installation, log, toBody } = options;
   const { connectTimeoutMs, lockTimeoutMs, statementTimeoutMs } = config.database;
   const { startJobRunner } = await import('../adapters/graphile-worker/job-runner.ts').catch(
@@ -154,7 +162,7 @@ async function openJobs(options: WebhookOptions, sender: Sender) {
   };
   const runner = await startJobRunner({
     ...{ pool, schema: `${database.schema}_jobs`, task: 'deliver', concurrency: webhooksAtOnce },
-    log: (level, event, message) => log[level](event, message),
+    ...{ onGivenUp, log: (level, event, message) => log[level](event, message) },
     work: (webhookId, signal) =>
       deliverToWebhook(
         {

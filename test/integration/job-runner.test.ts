@@ -30,14 +30,18 @@ async function start(
   pool.on('connect', (client) => client.on('error', () => undefined));
   pools.push(pool);
   const lines: string[] = [];
+  const state = { isGivenUp: false };
   const runner = await startJobRunner({
     ...{ pool, work, schema: 'firstcome_jobs', task: 'deliver', concurrency },
+    onGivenUp: () => {
+      state.isGivenUp = true;
+    },
     log: (level, _, message) => {
       if (level === 'warn') lines.push(message);
     },
   });
   runners.push(runner);
-  return { runner, lines };
+  return { runner, lines, state };
 }
 
 const untilAborted = (signal: AbortSignal) =>
@@ -113,4 +117,25 @@ it('the end of a process aborts its work, which another one can do at once', asy
   const other = await start(async (subject) => void seen.push(subject));
   await other.runner.ensure(['a']);
   await waitFor('the work', () => seen.length > 0);
+});
+
+it('a runner that cannot store that a job is done gives up, and its job runs elsewhere', async () => {
+  let finish = () => {};
+  let begun = false;
+  const failing = await start(async () => {
+    begun = true;
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+  });
+  await failing.runner.ensure(['a']);
+  await waitFor('the work to begin', () => begun);
+  await database.query('alter table firstcome_jobs._private_jobs rename to hidden_jobs');
+  finish();
+  await waitFor('the runner to give up', () => failing.state.isGivenUp);
+  await database.query('alter table firstcome_jobs.hidden_jobs rename to _private_jobs');
+  const seen: string[] = [];
+  const other = await start(async (subject) => void seen.push(subject));
+  await other.runner.unlock(failing.runner.workerIds());
+  await waitFor('the work', () => seen.includes('a'));
 });

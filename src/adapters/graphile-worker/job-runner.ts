@@ -33,6 +33,11 @@ export type JobRunnerOptions = {
   /** Must end soon after the signal aborts. Its rejection is logged; `ensure` starts the work again. */
   work(subject: string, signal: AbortSignal): Promise<void>;
   log(level: 'debug' | 'warn', event: Record<string, unknown>, message: string): void;
+  /**
+   * Called when the library gives up, as when it cannot store that a job is done. The runner takes no more jobs then, and is to
+   * be closed; the jobs that it holds run again once its workers are unlocked.
+   */
+  onGivenUp(): void;
 };
 
 const pollMs = 1_000;
@@ -52,6 +57,8 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
   const runner: Runner = await run({
     ...{ pgPool: pool, schema, logger, events, concurrency, pollInterval: pollMs },
     ...{ noHandleSignals: true, gracefulShutdownAbortTimeout: abortAfterMs },
+    // Without these, a failure to store that a job is done would be an unhandled rejection and end the process.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     // Without a text the library would look for a file of this name.
     crontab: '# empty',
     taskList: {
@@ -64,9 +71,12 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
       },
     },
   });
-  // `close` reports what goes wrong at the end.
-  runner.promise.catch(() => undefined);
   const queue = await openQueue({ pgPool: pool, schema, logger });
+  let isClosing = false;
+  const onEnd = () => {
+    if (!isClosing) options.onGivenUp();
+  };
+  runner.promise.then(onEnd, onEnd);
   const unlock = (ids: readonly string[]) => queue.forceUnlockWorkers([...ids]);
   return {
     async ensure(subjects) {
@@ -79,7 +89,9 @@ export async function startJobRunner(options: JobRunnerOptions): Promise<JobRunn
     workerIds: () => [...workerIds],
     unlock,
     async close() {
-      await runner.stop();
+      isClosing = true;
+      // It rejects where the library has given up.
+      await runner.stop().catch(() => undefined);
       // A job that was taken while the runner stopped would stay locked.
       await unlock(workerIds);
       await queue.release();
