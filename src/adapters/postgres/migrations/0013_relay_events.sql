@@ -484,7 +484,8 @@ begin
   if not found then
     select r.claim_id, r.user_id, r.claimed_at, r.confirmed_at, r.reason
     into view.claim_id, view.user_id, view.claimed_at, view.confirmed_at, view.reason
-    from released_claims r where r.coupon_id = in_coupon_id and r.position = in_position;
+    from released_claims r where r.coupon_id = in_coupon_id and r.position between in_position and in_position
+    order by r.position limit 1;
   end if;
   view.position := in_position;
   if change is null then

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** A service that delivers events, while its database gives no answers or its connections break. */
+import { afterEach, expect, it } from 'vitest';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { startReceiver } from '../support/receivers.ts';
+import { startService } from '../support/service.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const undo: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+/** A service behind a proxy, with a webhook for all claims, whose jobs run. */
+async function startDelivering() {
+  const database = await createTestDatabase();
+  undo.push(() => database.drop());
+  const proxy = await FaultProxy.before(database.url);
+  undo.push(() => proxy.stop());
+  const receiver = await startReceiver((response) => {
+    response.writeHead(204).end();
+  });
+  undo.push(async () => receiver.close());
+  const app = await startService({
+    ...{ DATABASE_URL: proxy.urlOf(database.url), SHUTDOWN_TIMEOUT_MS: '1000' },
+    ...{ WEBHOOK_ALLOW_HTTP: 'true', WEBHOOK_ALLOWED_RECEIVERS: `127.0.0.1:${receiver.port}` },
+  });
+  undo.push(() => app.stop());
+  const post = (path: string, body: object) =>
+    fetch(`${app.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const url = `http://127.0.0.1:${receiver.port}/`;
+  const made = await post('/api/webhooks', { url, events: ['claim.confirmed'] });
+  expect(made.status).toBe(201);
+  await waitFor('workers of the jobs', async () => {
+    const workers = await database.query('select from job_workers');
+    return workers.length > 0;
+  });
+  return { app, proxy, receiver, post };
+}
+
+it('a service with a webhook stops although its database gives no answers any more', async () => {
+  const { app, proxy } = await startDelivering();
+  proxy.blackHole(true);
+  await app.stop();
+  await waitFor('end of all connections', () => proxy.openLinks === 0);
+});
+
+it('events are delivered after the connections to the database broke again and again', async () => {
+  const { proxy, receiver, post } = await startDelivering();
+  expect((await post('/api/coupons', { name: 'outage', amount: 1_000 })).status).toBe(201);
+  const claimed: string[] = [];
+  for (let round = 1; round <= 10; round += 1) {
+    await waitFor(`claim ${round}`, async () => {
+      const body = { coupon_name: 'outage', user_id: `user ${round}` };
+      const answer = await post('/api/coupons/claim', body);
+      return answer.status === 200 || answer.status === 409;
+    });
+    claimed.push(`user ${round}`);
+    // At a moment of a delivery that differs from round to round.
+    await waitFor('next event', () => receiver.received.length >= Math.floor(round / 2));
+    proxy.breakAll();
+  }
+  const received = () =>
+    new Set(receiver.received.map(({ body }) => JSON.parse(body).data.user_id));
+  await waitFor('all events', () => claimed.every((user) => received().has(user)));
+});
