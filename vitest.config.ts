@@ -2,6 +2,8 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { memoryFolder } from './test/support/memory-folder.ts';
+import { isRabbitMqOnPath } from './test/support/rabbitmq-program.ts';
+import { isRedisOnPath } from './test/support/redis-program.ts';
 import { systemPostgresBinDir } from './test/support/system-postgres.ts';
 
 const cores = availableParallelism();
@@ -28,13 +30,18 @@ type TestOptions = NonNullable<TestProjectInlineConfiguration['test']>;
 const onPostgres = (
   name: string,
   include: string[],
-  options: Pick<TestOptions, 'exclude' | 'env' | 'sequence' | 'testTimeout'> = {},
+  {
+    globalSetup = [],
+    ...options
+  }: Pick<TestOptions, 'exclude' | 'env' | 'sequence' | 'testTimeout'> & {
+    globalSetup?: string[];
+  } = {},
 ) => ({
   test: {
     ...{ ...shared, ...waiting, name, include },
     // Limits that only end a test that hangs.
     ...{ testTimeout: 180_000, hookTimeout: 180_000 },
-    globalSetup: ['test/support/bundled-postgres.ts'],
+    globalSetup: ['test/support/bundled-postgres.ts', ...globalSetup],
     // Repeats only what `missed` throws.
     retry: { count: 5, condition: /^the moment was missed: / },
     ...options,
@@ -52,6 +59,7 @@ const versionTests = [
   'test/integration/claim-batch.test.ts',
   'test/integration/claim-multi-coupon.test.ts',
   'test/integration/claim-positions.test.ts',
+  'test/integration/claim-tickets.test.ts',
   'test/integration/consistency.test.ts',
   'test/integration/due-holds.test.ts',
   'test/integration/duties.test.ts',
@@ -64,24 +72,39 @@ const versionTests = [
   'test/integration/holds-and-clock.test.ts',
   'test/integration/migrate.test.ts',
   'test/integration/mixed-batches.test.ts',
+  'test/integration/old-deliveries.test.ts',
   'test/integration/operator-log.test.ts',
   'test/integration/plans.test.ts',
   'test/integration/position-gaps.test.ts',
   'test/integration/read-claims.test.ts',
   'test/integration/require-primary.test.ts',
   'test/integration/rolling-upgrade.test.ts',
+  'test/integration/saga-claims.test.ts',
+  'test/integration/saga-coupons.test.ts',
+  'test/integration/saga-decision-plans.test.ts',
+  'test/integration/saga-decisions.test.ts',
+  'test/integration/saga-locks.test.ts',
+  'test/integration/saga-plans.test.ts',
+  'test/integration/saga-relay.test.ts',
+  'test/integration/saga-runs.test.ts',
+  'test/integration/saga-store.test.ts',
+  'test/integration/saga-undos.test.ts',
   'test/integration/schema.test.ts',
   'test/integration/stock-check-changes.test.ts',
   'test/integration/stock-of-ended-claims.test.ts',
+  'test/integration/ticket-retention.test.ts',
   'test/integration/void-mark.test.ts',
   'test/integration/webhook-store.test.ts',
   'test/race/all-moves.test.ts',
   'test/race/rolling-upgrade.test.ts',
+  'test/race/saga-moves.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
 const longDatabaseTests = ['test/integration/failover.test.ts'];
+// It starts servers of its own, several times.
+const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
 const longE2eTests = [
   'test/e2e/backup.test.ts',
   'test/e2e/balancer.test.ts',
@@ -95,13 +118,40 @@ const longE2eTests = [
 const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
 const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 3 } };
 
+// Those that are long and depend on the version, too.
+const longVersionTests = [...versionTests, ...longDatabaseTests];
+
 const onSystemPostgres: TestProjectInlineConfiguration[] =
   systemPostgresBinDir() === undefined
     ? []
     : [
         onPostgres('system-postgres', versionTests),
-        onPostgres('long-system-postgres', databaseTests, long),
+        onPostgres('long-system-postgres', longVersionTests, long),
+        // No change selects these: a database of another version seldom breaks them.
+        onPostgres('nightly-system-postgres', databaseTests, {
+          ...{ ...long, exclude: longVersionTests },
+        }),
       ];
+
+// The contract is the same with Redis and without.
+const contractWithRedis: TestProjectInlineConfiguration[] = isRedisOnPath()
+  ? [
+      onPostgres('long-redis', ['test/contract/**/*.test.ts'], {
+        ...{ ...long, env: {} },
+        globalSetup: ['test/support/contract-redis.ts'],
+      }),
+    ]
+  : [];
+
+// So it is in both modes of claims.
+const contractWithQueue: TestProjectInlineConfiguration[] = isRabbitMqOnPath()
+  ? [
+      onPostgres('long-queue', ['test/contract/**/*.test.ts'], {
+        ...{ ...long, env: {} },
+        globalSetup: ['test/support/contract-queue.ts'],
+      }),
+    ]
+  : [];
 
 export default defineConfig({
   test: {
@@ -125,6 +175,13 @@ export default defineConfig({
       },
       onPostgres('postgres', databaseTests, { exclude: longDatabaseTests }),
       ...onSystemPostgres,
+      ...contractWithRedis,
+      ...contractWithQueue,
+      onPostgres('rabbitmq', ['test/rabbitmq/**/*.test.ts'], {
+        exclude: longRabbitMqTests,
+        globalSetup: ['test/support/rabbitmq-setup.ts'],
+      }),
+      onPostgres('long-rabbitmq', longRabbitMqTests, long),
       {
         test: {
           ...{ ...patient, ...waiting },

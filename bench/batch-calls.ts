@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The calls of the functions that decide batches, of users who are all different. */
 import { randomUUID } from 'node:crypto';
+import { newId } from '../src/adapters/system/ids.ts';
 
 /** Runs one statement and returns its rows. */
 export type Query = <Row extends Record<string, unknown>>(
@@ -21,6 +22,19 @@ export function claimCall(coupon: string, users: readonly string[]): Call {
     batchIds: [batchId],
     sql: 'select * from claim_batch_2($1, $2, $3, $4, $5, true)',
     values: [batchId, coupon, users, users.map(() => randomUUID()), users.map(() => null)],
+  };
+}
+
+/** A batch of claims with tickets, accepted now. */
+export function ticketsCall(coupon: string, users: readonly string[]): Call {
+  const batchId = randomUUID();
+  return {
+    batchIds: [batchId],
+    sql: 'select * from claim_tickets($1, $2, $3, $4, $5, $6, 300, 86400, true)',
+    values: [
+      ...[batchId, coupon, users, users.map(() => newId()), users.map(() => null)],
+      users.map(() => Date.now()),
+    ],
   };
 }
 
@@ -56,11 +70,11 @@ export async function decideCall(
   const no = users.map(() => false);
   return {
     batchIds: [batchId],
-    sql: 'select * from decide_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+    sql: 'select * from decide_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
     values: [
       ...[batchId, coupon, users.map((_, index) => kindOf(index)), users],
       users.map((user) => idOf.get(user) ?? randomUUID()),
-      ...[none, none, no, no, none, users.map(() => 'admin'), none, isTogether],
+      ...[none, none, no, no, none, users.map(() => 'admin'), none, none, isTogether],
     ],
   };
 }

@@ -10,6 +10,7 @@ import {
   type Query,
   resolveCall,
   sweepCall,
+  ticketsCall,
 } from './batch-calls.ts';
 import { confirmHolds, expireHolds, expireHoldsOf, smallCoupons } from './batch-tables.ts';
 
@@ -94,6 +95,29 @@ const soldOutKinds: BatchKind[] = [
   },
 ];
 
+const ticketKinds: BatchKind[] = [
+  {
+    name: 'claims with tickets',
+    effect: allClaimed,
+    prepare: async (_, users) => ticketsCall('plain', newOnes(users)),
+  },
+  {
+    name: 'claims with tickets, of holders',
+    effect: none,
+    prepare: async (_, users) => ticketsCall('plain', users),
+  },
+  {
+    name: 'claims with tickets, decided before',
+    effect: none,
+    async prepare(query, users) {
+      const call = ticketsCall('plain', newOnes(users));
+      await query(call.sql, call.values);
+      const batchId = randomUUID();
+      return { ...call, batchIds: [batchId], values: [batchId, ...call.values.slice(1)] };
+    },
+  },
+];
+
 /** Every kind of batch, in the order in which they are to be run. */
 export const batchKinds: readonly BatchKind[] = [
   {
@@ -106,6 +130,7 @@ export const batchKinds: readonly BatchKind[] = [
     effect: none,
     prepare: async (_, users) => claimCall('plain', users),
   },
+  ...ticketKinds,
   {
     name: 'claims with holds',
     effect: allClaimed,

@@ -12,7 +12,14 @@ export function smallCoupons(count: number): string[] {
  * small ones with units to spare. The statistics of the tables are never taken. Gives a lease of the expiry sweep.
  */
 export async function createCoupons(query: Query, smallOnes: number): Promise<void> {
-  for (const table of ['coupons', 'claims', 'released_claims', 'redemptions', 'stock_ledger']) {
+  for (const table of [
+    'coupons',
+    'claims',
+    'released_claims',
+    'redemptions',
+    'stock_ledger',
+    'tickets',
+  ]) {
     await query(`alter table ${table} set (autovacuum_enabled = false)`);
   }
   await query(
@@ -39,7 +46,7 @@ export function userOfRound(round: number, number: number): string {
 
 /**
  * Stores claims of the users 1 to `claims` of a round for each of the three coupons, in this order, reserved where the coupon
- * has holds. For `held`, as many released claims and as many redemptions of other users are stored. A tenth as many coupons
+ * has holds. For `held`, as many released claims and as many redemptions of other users are stored; as many tickets. A tenth as many coupons
  * are created.
  */
 export async function addClaims(query: Query, round: number, claims: number): Promise<void> {
@@ -69,6 +76,11 @@ export async function addClaims(query: Query, round: number, claims: number): Pr
      select id, ${user}, gen_random_uuid(), now() from coupons, generate_series(1, $2::integer) n
      where name = 'held'`,
     [String(round), claims],
+  );
+  await query(
+    `insert into tickets (claim_id, accepted_at, decided_at, outcome)
+     select gen_random_uuid(), now(), now(), 'sold_out' from generate_series(1, $1::integer) n`,
+    [claims],
   );
 }
 

@@ -10,6 +10,7 @@ import { type Bench, measure, type RunningTarget } from './measure.ts';
 import { type BenchOptions, readBenchOptions } from './options.ts';
 import { type Phase, planOf } from './plan.ts';
 import { lineOf, summaryOf } from './printing.ts';
+import { hasRedis } from './redis-server.ts';
 import { nameOf, type Results, type TargetSpec } from './results.ts';
 import {
   buildIsOld,
@@ -121,6 +122,7 @@ function noteDistance({ spec, addedRoundTripMs }: Target, results: Results): voi
 }
 
 function isMissing(spec: TargetSpec): boolean {
+  if (spec.cachesReads) return !hasRedis();
   return spec.kind === 'pgbench' && versionOf('pgbench', ['--version']) === undefined;
 }
 
@@ -135,6 +137,7 @@ function describe(machine: Machine): string {
 function notesOn(options: BenchOptions, server: DatabaseServer): string[] {
   const notes = [`the usual design has a pool of ${options.usualPool} connections`];
   if (isMissing({ kind: 'pgbench' })) notes.push('pgbench is not installed; its row is left out');
+  if (!hasRedis()) notes.push('redis-server is not installed; cached reads are left out');
   if (buildIsOld())
     notes.push('the build is older than the source, and the bench measures the build');
   if (server.cpuSeconds() === undefined) {

@@ -25,6 +25,8 @@ function compileAll(cleanUp: CleanUp): string {
   cleanUp.add(() => rmSync(output, { recursive: true, force: true }));
   writeFileSync(join(output, 'package.json'), '{"type":"module"}\n');
   symlinkSync(join(root, 'node_modules'), join(output, 'node_modules'), 'junction');
+  // The code of the service as it was built.
+  symlinkSync(join(root, 'dist'), join(output, 'src'), 'junction');
   const files = readdirSync(here, { recursive: true, encoding: 'utf8' });
   const compiler = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
   execFileSync(

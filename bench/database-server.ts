@@ -23,6 +23,8 @@ export type DatabaseServer = {
 export type BenchDatabase = {
   url: string;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
+  /** Transactions that have ended in it. Backends report them late. Asking adds none. */
+  transactions(): Promise<number>;
   /** Empties all tables but the list of migrations and the id of the installation. */
   empty(): Promise<void>;
   /** Writes all dirty pages, so that each run begins without pending writes. */
@@ -75,16 +77,28 @@ async function useServer(url: string, bundled: boolean, cleanUp: CleanUp): Promi
       if (!bundled) cleanUp.add(() => dropDatabase(admin, database));
       const databaseUrl = new URL(url);
       databaseUrl.pathname = `/${database}`;
-      return openDatabase(databaseUrl.href, cleanUp);
+      const transactions = () => transactionsOf(admin, database);
+      return { ...(await openDatabase(databaseUrl.href, cleanUp)), transactions };
     },
   };
+}
+
+async function transactionsOf(admin: pg.Client, database: string): Promise<number> {
+  const { rows } = await admin.query<{ count: number }>(
+    'select (xact_commit + xact_rollback)::float8 as count from pg_stat_database where datname = $1',
+    [database],
+  );
+  return rows[0]?.count ?? Number.NaN;
 }
 
 async function dropDatabase(admin: pg.Client, database: string): Promise<void> {
   await admin.query(`drop database ${database} with (force)`);
 }
 
-async function openDatabase(url: string, cleanUp: CleanUp): Promise<BenchDatabase> {
+async function openDatabase(
+  url: string,
+  cleanUp: CleanUp,
+): Promise<Omit<BenchDatabase, 'transactions'>> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'firstcome bench',

@@ -60,7 +60,9 @@ export async function claimDueHolds(
     if (lease === undefined) throw new Error('another process sweeps this database');
     await database.query(`update duties set expires_at = 'infinity' where name = 'expiry_sweep'`);
     const store = postgresExpirySweep(connections, newId);
-    const sweep = new ExpirySweep({ store, clock: systemClock, warn: () => undefined });
+    const sweep = new ExpirySweep({
+      ...{ store, clock: systemClock, warn: () => undefined, onReleased: () => undefined },
+    });
     const run: DueHoldsRun = { outcomes: {}, batchMs: [], releasedWithinMs: 0 };
     const startedMs = performance.now();
     const end = sweep.begin(lease);

@@ -52,7 +52,7 @@ const changeWith =
     const none = users.map(() => null);
     const no = users.map(() => false);
     return [
-      'select * from decide_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, true)',
+      'select * from decide_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)',
       [
         randomUUID(),
         coupon,
@@ -60,7 +60,7 @@ const changeWith =
         users,
         users.map((user) => claimIdOf(coupon, user)),
         ...[none, none],
-        ...[no, no, none, users.map(() => 'admin'), none],
+        ...[no, no, none, users.map(() => 'admin'), none, none],
       ],
     ];
   };

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- The requests that wrk sends, and the line with its figures. Arguments: kind, coupon, first user, coupons.
 --   claim   each request claims the coupon for another user
+--   accept  the same, and prefers its ticket to a wait for the decision
 --   repeat  the same, but each user claims twice in a row
 --   many    each request claims for another user, a coupon drawn from many
 --   get     repeats one GET; the path is that of the URL
@@ -23,13 +24,15 @@ function init(args)
   local coupon_length = #coupon
   if kind == 'many' then coupon_length = #coupon + 5 end
   local length = #'{"user_id":"user-' + 11 + #'","coupon_name":"' + coupon_length + #'"}'
+  local prefer = ''
+  if kind == 'accept' then prefer = '\r\nPrefer: respond-async' end
   local head = 'POST /api/coupons/claim HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
-    .. '\r\nContent-Type: application/json\r\nContent-Length: ' .. length
+    .. prefer .. '\r\nContent-Type: application/json\r\nContent-Length: ' .. length
     .. '\r\n\r\n{"user_id":"user-'
   local middle = '","coupon_name":"' .. coupon
   local tail = middle .. '"}'
 
-  if kind == 'claim' then
+  if kind == 'claim' or kind == 'accept' then
     request = function()
       number = number + 1
       return head .. user_of(number) .. tail

@@ -9,7 +9,7 @@ import { runToEnd } from './processes.ts';
 export type LoadOrder = {
   url: string;
   path: string;
-  kind: 'claim' | 'repeat' | 'many' | 'get';
+  kind: 'claim' | 'accept' | 'repeat' | 'many' | 'get';
   /** The name of the coupon; for `many` the prefix of all names, which a number of five digits follows. */
   coupon: string;
   /** The number of the first user. */

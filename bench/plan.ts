@@ -39,6 +39,7 @@ export type PlanOptions = {
 const empty: TargetSpec = { kind: 'empty handler' };
 const bare: TargetSpec = { kind: 'bare route' };
 const firstcome: TargetSpec = { kind: 'firstcome' };
+const caching: TargetSpec = { kind: 'firstcome', cachesReads: true };
 const usual: TargetSpec = { kind: 'usual design' };
 const pgbench: TargetSpec = { kind: 'pgbench' };
 
@@ -93,7 +94,7 @@ function longPlan(options: PlanOptions): Phase[] {
         ...at('hot coupon', [16], [pgbench]),
         ...at('sold out', others, claimers),
         ...at('double claims', others, claimers),
-        ...at('read, no claims', others, readers),
+        ...at('read, no claims', others, [...readers, caching]),
         ...at('read, 1,000 claims', others, readers),
         ...at('10,000 warm coupons', others, claimers),
       ],
@@ -136,7 +137,7 @@ function quickPlan(options: PlanOptions): Phase[] {
         step('hot coupon', 16, [pgbench], 1),
         step('sold out', 256, [empty, firstcome], 3),
         step('double claims', 256, [empty, firstcome, usual], 1),
-        step('read, no claims', 256, [empty, bare, firstcome], 1),
+        step('read, no claims', 256, [empty, bare, firstcome, caching], 1),
         step('10,000 warm coupons', 256, [empty, firstcome], 1),
       ],
     },

@@ -34,16 +34,12 @@ export function resetPeakMemory(pid: number): boolean {
 
 /** The largest resident memory of a process and its descendants, each at its own peak, in megabytes (10^6 bytes). */
 export function peakMemoryMbOf(pid: number): number | undefined {
-  try {
-    const kilobytes = familyOf(pid).map((member) => {
-      const status = readFileSync(`/proc/${member.pid}/status`, 'utf8');
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
-    });
-    const sum = kilobytes.reduce((total, one) => total + one, 0);
-    return kilobytes.length === 0 || Number.isNaN(sum) ? undefined : (sum * 1024) / 1e6;
-  } catch {
-    return undefined;
-  }
+  return memoryMbOf(pid, 'VmHWM');
+}
+
+/** The resident memory of a process and its descendants at this moment, in megabytes (10^6 bytes). */
+export function residentMbOf(pid: number): number | undefined {
+  return memoryMbOf(pid, 'VmRSS');
 }
 
 /** The parent of a process, if this machine can see it and it has this name. */
@@ -52,6 +48,19 @@ export function parentNamed(pid: number, name: string): number | undefined {
   if (parent === undefined) return undefined;
   try {
     return readFileSync(`/proc/${parent}/comm`, 'utf8').trim() === name ? parent : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function memoryMbOf(pid: number, field: string): number | undefined {
+  try {
+    const kilobytes = familyOf(pid).map((member) => {
+      const status = readFileSync(`/proc/${member.pid}/status`, 'utf8');
+      return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN);
+    });
+    const sum = kilobytes.reduce((total, one) => total + one, 0);
+    return kilobytes.length === 0 || Number.isNaN(sum) ? undefined : (sum * 1024) / 1e6;
   } catch {
     return undefined;
   }

@@ -13,8 +13,16 @@ import type { MillionResult, OverloadResult, Results } from './results.ts';
 import { svgFile } from './svg-file.ts';
 
 const docs = join(import.meta.dirname, '../docs');
-const functionsFile = join(import.meta.dirname, 'functions.md');
-const triedFile = join(import.meta.dirname, 'tried.md');
+// In this order.
+const textFiles = {
+  'functions.md': 'The functions that decide batches',
+  'sagas.md': 'Sagas',
+  'events.md': 'Events',
+  'streams.md': 'Live streams',
+  'nodes.md': 'Several nodes and cached reads',
+  'queue.md': 'Queued claims',
+  'tried.md': 'Optimisations',
+};
 
 const [resultsFile, millionFile, overloadFile, watchedFile] = process.argv.slice(2);
 if (resultsFile === undefined || resultsFile === '--help') {
@@ -40,8 +48,10 @@ if (resultsFile === undefined || resultsFile === '--help') {
   const page = pageOf({
     ...{ results, million, overload, watched, plots, overloadPlots },
     sources: files.map((file) => basename(file)),
-    functions: readOrNothing(functionsFile),
-    tried: readOrNothing(triedFile),
+    texts: Object.entries(textFiles).map(([file, title]) => ({
+      title,
+      text: readFileSync(join(import.meta.dirname, file), 'utf8').trim(),
+    })),
   });
   writeFileSync(join(docs, 'performance.md'), page);
   say('wrote docs/performance.md');
@@ -49,12 +59,4 @@ if (resultsFile === undefined || resultsFile === '--help') {
 
 function readIfNamed<Result>(file: string | undefined): Result | undefined {
   return file === undefined ? undefined : JSON.parse(readFileSync(file, 'utf8'));
-}
-
-function readOrNothing(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }

@@ -18,6 +18,8 @@ export type TargetSpec = {
   scraped?: number;
   /** Whether it sends traces. */
   traced?: true;
+  /** Whether it has a Redis, and answers reads from the stock cache that are at most a second old. */
+  cachesReads?: true;
 };
 
 /** The kinds of traffic. */
@@ -133,10 +135,12 @@ export type Series = Pick<Run, 'phase' | 'workload' | 'target' | 'connections'> 
 };
 
 /** The unique name of a target. */
-export function nameOf({ kind, roundTripMs, claimsBefore, scraped, traced }: TargetSpec): string {
+export function nameOf(spec: TargetSpec): string {
+  const { kind, roundTripMs, claimsBefore, scraped, traced, cachesReads } = spec;
   if (roundTripMs !== undefined) return `${kind}, +${roundTripMs} ms`;
   if (claimsBefore !== undefined) return `${kind}, ${claimsBefore.toLocaleString('en-US')} claims`;
   if (scraped !== undefined) return `${kind}, ${scraped} scrapes/s`;
+  if (cachesReads) return `${kind}, cached reads`;
   return traced ? `${kind}, traced` : kind;
 }
 

@@ -8,6 +8,7 @@ import type { CleanUp } from './clean-up.ts';
 import { compiled } from './compile.ts';
 import type { BenchDatabase, DatabaseServer } from './database-server.ts';
 import { type Launched, launch } from './processes.ts';
+import { startRedisServer } from './redis-server.ts';
 import { nameOf, type TargetSpec } from './results.ts';
 import { median } from './statistics.ts';
 
@@ -54,10 +55,15 @@ export function buildIsOld(): boolean {
 /** Starts a target on its database. */
 export async function startTarget(
   spec: TargetSpec,
-  options: { database: BenchDatabase | undefined; usualPoolMax?: number },
+  options: {
+    database: BenchDatabase | undefined;
+    usualPoolMax?: number;
+    /** Further settings of the service. */
+    settings?: Record<string, string>;
+  },
   cleanUp: CleanUp,
 ): Promise<Target> {
-  const { database, usualPoolMax = usualPoolDefault } = options;
+  const { database, usualPoolMax = usualPoolDefault, settings = {} } = options;
   if (spec.kind === 'pgbench') {
     return {
       ...{ spec, database, url: undefined, pid: undefined },
@@ -70,6 +76,7 @@ export async function startTarget(
       ? await startProxy(database.url, spec.roundTripMs, cleanUp)
       : undefined;
   const receiver = spec.traced ? await startTraceReceiver(cleanUp) : undefined;
+  const redis = spec.cachesReads ? await startRedisServer(cleanUp) : undefined;
   const databaseUrl = proxy?.url ?? database?.url;
   const service = await launch(
     {
@@ -80,7 +87,9 @@ export async function startTarget(
         BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
         ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.readyValue, ...sampler() }),
+        ...(redis && { REDIS_URL: redis.url, STOCK_CACHE_MAX_AGE_MS: '1000' }),
         ...(spec.kind === 'usual design' && { POOL_MAX: String(usualPoolMax) }),
+        ...settings,
       },
       ready,
     },

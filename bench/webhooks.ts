@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * `npm run bench:webhooks`: delivers a backlog of events to one receiver on this machine, and compares with plain requests of
- * the same size to it. Both take turns; the medians are printed. Exit code 1: the ratio is below the goal.
+ * the same size to it, and with fewer of them by fetch, which are slow. They take turns; the medians are printed.
  */
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { Command } from 'commander';
 import { Database } from '../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../src/adapters/postgres/duties/duty-leases.ts';
-import { postgresDeliveries } from '../src/adapters/postgres/events/delivery-store.ts';
 import { postgresEventRelay } from '../src/adapters/postgres/events/event-relay-store.ts';
-import { systemClock } from '../src/adapters/system/clock.ts';
-import { createSendEvent } from '../src/adapters/webhooks/send-event.ts';
-import { type DeliveryOptions, deliverToWebhook } from '../src/core/webhooks/deliver-to-webhook.ts';
-import type { Event } from '../src/core/webhooks/webhook.ts';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { compiled } from './compile.ts';
 import { type BenchDatabase, startDatabaseServer } from './database-server.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
+import { cpuSecondsOf } from './proc.ts';
 import { launch } from './processes.ts';
 import { userOf } from './set-up.ts';
 import { median, memoryText, shown } from './statistics.ts';
+import { nodeFlags } from './targets.ts';
+import type { SenderRun, SenderSetting } from './webhook-sender.ts';
 
 type Options = {
   databaseUrl?: string;
@@ -49,6 +46,11 @@ const schema = 'firstcome';
 const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 const migrations = new URL('../src/adapters/postgres/migrations/', import.meta.url);
 
+type Kind = 'deliver' | 'request' | 'fetch';
+
+/** Events a second, and the microseconds of CPU that one event takes in each process. */
+type Measured = { rate: number; sender: number; receiver: number; postgres: number };
+
 process.exitCode = await runCleanly(main);
 
 async function main(cleanUp: CleanUp): Promise<number> {
@@ -57,51 +59,79 @@ async function main(cleanUp: CleanUp): Promise<number> {
     { args: [compiled('webhook-receiver.ts', cleanUp)], ready: /receives on (http:\S+)/ },
     cleanUp,
   );
-  const url = new URL('/hook', receiver.readyValue);
+  const url = new URL('/hook', receiver.readyValue).href;
   const server = await startDatabaseServer({ databaseUrl, folder }, cleanUp);
   const database = await server.createDatabase('webhooks');
-  const webhookId = await prepare(database, url.href);
+  const webhookId = await prepare(database, url);
+  await relay(database.url);
+  const setting = { databaseUrl: database.url, schema, webhookId, receiver: url, inFlight };
+  const sender = await launch(
+    {
+      args: [
+        // Those of the service.
+        ...nodeFlags(),
+        compiled('webhook-sender.ts', cleanUp),
+        JSON.stringify(setting satisfies SenderSetting),
+      ],
+      ready: /asked on (http:\S+)/,
+    },
+    cleanUp,
+  );
   say(`PostgreSQL ${server.version}, ${shown(events)} events, ${inFlight} requests at a time`);
-  const connections = open(database.url);
-  cleanUp.add(() => connections.close());
-  await relay(connections);
 
-  const sender = createSendEvent({
-    rules: { allowsHttp: true, allowed: [url.host] },
-    userAgent: 'firstcome/bench',
+  const cpuNow = () => ({
+    receiver: cpuSecondsOf(receiver.pid) ?? Number.NaN,
+    postgres: server.cpuSeconds() ?? Number.NaN,
   });
-  cleanUp.add(() => sender.close());
-  const delivery: DeliveryOptions = {
-    ...{ store: postgresDeliveries(connections, randomUUID()), send: sender.send, toBody },
-    ...{ clock: systemClock, epochMs: Date.now, random: Math.random },
-    inFlightMax: () => inFlight,
+  let peakMemoryMb = 0;
+  const measure = async (kind: Kind): Promise<Measured> => {
+    if (kind === 'deliver') await makePending(database);
+    const before = cpuNow();
+    const count = kind === 'fetch' ? Math.ceil(events / 10) : events;
+    const run = await ask(sender.readyValue, kind, count);
+    const after = cpuNow();
+    if (kind === 'deliver') await checkDelivered(database);
+    peakMemoryMb = Math.max(peakMemoryMb, run.peakMemoryMb);
+    const perEvent = (seconds: number) => (seconds * 1e6) / count;
+    return {
+      rate: count / run.seconds,
+      sender: perEvent(run.cpuSeconds),
+      receiver: perEvent(after.receiver - before.receiver),
+      postgres: perEvent(after.postgres - before.postgres),
+    };
   };
-  const runs = {
-    delivered: () => deliverAll(database, delivery, webhookId),
-    plain: () => sendPlainly(url, inFlight, events),
-  };
-  const rates = { delivered: [] as number[], plain: [] as number[], ratio: [] as number[] };
+  const measured: Record<Kind, Measured[]> = { deliver: [], request: [], fetch: [] };
   // The first round warms up.
   for (let round = 0; round <= rounds; round += 1) {
-    const names = ['plain', 'delivered'] as const;
-    const rate = { plain: 0, delivered: 0 };
-    for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      const startedMs = performance.now();
-      await runs[name]();
-      rate[name] = (events * 1_000) / (performance.now() - startedMs);
+    const kinds = ['request', 'deliver', 'fetch'] as const;
+    for (const kind of round % 2 === 0 ? kinds : kinds.toReversed()) {
+      const one = await measure(kind);
+      if (round > 0) measured[kind].push(one);
     }
-    await reset(database);
-    if (round === 0) continue;
-    rates.plain.push(rate.plain);
-    rates.delivered.push(rate.delivered);
-    rates.ratio.push(rate.delivered / rate.plain);
   }
-  const ratio = median(rates.ratio) ?? 0;
-  say(`plain requests: ${shown(Math.round(median(rates.plain) ?? 0))}/s`);
-  say(`deliveries: ${shown(Math.round(median(rates.delivered) ?? 0))}/s`);
-  say(`ratio: ${ratio.toFixed(2)}, at least ${goal} is the goal`);
-  say(`peak memory of this process: ${memoryText((process.resourceUsage().maxRSS * 1024) / 1e6)}`);
-  return ratio >= goal ? 0 : 1;
+  say('             events/s   CPU of one in us: sender  receiver  PostgreSQL');
+  for (const [kind, runs] of Object.entries(measured)) say(lineOf(kind, runs));
+  const ratioTo = (kind: Kind) =>
+    median(measured.deliver.map(({ rate }, round) => rate / (measured[kind][round]?.rate ?? 0)));
+  const ratio = ratioTo('request') ?? 0;
+  say(`ratio to plain requests: ${ratio.toFixed(2)}, at least ${goal} is the goal`);
+  say(`ratio to fetch: ${ratioTo('fetch')?.toFixed(2)}`);
+  say(`peak memory of the sender: ${memoryText(peakMemoryMb)}`);
+  return 0;
+}
+
+/** Has the sender send so many events or requests in one way. */
+async function ask(sender: string, kind: Kind, count: number): Promise<SenderRun> {
+  const response = await fetch(new URL(`/${kind}?events=${count}`, sender));
+  if (!response.ok) throw new Error(`the sender has failed: ${await response.text()}`);
+  return (await response.json()) as SenderRun;
+}
+
+function lineOf(kind: string, runs: readonly Measured[]): string {
+  const middle = (name: keyof Measured) =>
+    shown(Math.round(median(runs.map((run) => run[name])) ?? 0)).padStart(9);
+  const [rate, ...parts] = (['rate', 'sender', 'receiver', 'postgres'] as const).map(middle);
+  return `${kind.padEnd(12)}${rate}                ${parts.join(' ')}`;
 }
 
 /** Creates the tables, a webhook, and a coupon with one claim for each event. */
@@ -114,8 +144,8 @@ async function prepare(database: BenchDatabase, url: string): Promise<string> {
   const webhookId = randomUUID();
   await database.query(`insert into event_relay (started_at) values (now() - interval '1 minute')`);
   await database.query(
-    `insert into webhooks (id, url, events, secrets, created_at)
-     values ($1, $2, '{claim.confirmed}', array[$3], now() - interval '1 minute')`,
+    `insert into webhooks (id, url, events, secrets, created_at, active_from)
+     select $1, $2, '{claim.confirmed}', array[$3], started_at, started_at from event_relay`,
     [webhookId, url, secret],
   );
   const coupon = 'backlog';
@@ -139,17 +169,15 @@ async function prepare(database: BenchDatabase, url: string): Promise<string> {
   return webhookId;
 }
 
-function open(url: string): Database {
-  return new Database({
-    ...{ url, schema, connectionsMax: 4, connectTimeoutMs: 20_000, answerTimeoutMs: 60_000 },
+/** Turns the whole ledger into deliveries. */
+async function relay(url: string): Promise<void> {
+  const connections = new Database({
+    ...{ url, schema, connectionsMax: 1, connectTimeoutMs: 20_000, answerTimeoutMs: 60_000 },
     ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 60_000 },
     onIdleConnectionLost: () => undefined,
   });
-}
-
-/** Turns the whole ledger into deliveries. */
-async function relay(connections: Database): Promise<void> {
-  const lease = await postgresDutyLeases(connections, 'bench/1').acquire('event_relay');
+  const leases = postgresDutyLeases(connections, 'bench/1');
+  const lease = await leases.acquire('event_relay');
   if (lease === undefined) throw new Error('the lease of the relay is not free');
   const store = postgresEventRelay(connections);
   const { found } = await store.findUnread('0');
@@ -158,61 +186,23 @@ async function relay(connections: Database): Promise<void> {
     const left = await store.relay(lease, more);
     if (left === 'lease_lost') throw new Error('the lease of the relay has ended');
     more = left;
+    await leases.renew(lease);
   }
+  await connections.close();
 }
 
-/** Delivers the whole backlog, in as many turns as it takes. */
-async function deliverAll(
-  database: BenchDatabase,
-  delivery: DeliveryOptions,
-  webhookId: string,
-): Promise<void> {
-  const never = new AbortController().signal;
-  for (;;) {
-    await deliverToWebhook(delivery, webhookId, never);
-    const [row] = await database.query<{ pending: number; delivered: number }>(
-      `select count(*) filter (where state = 'P')::integer as pending,
-         count(*) filter (where state = 'D')::integer as delivered
-       from webhook_deliveries`,
-    );
-    if (row?.pending === 0) {
-      if (row.delivered !== options.events) throw new Error('a delivery was given up');
-      break;
-    }
-  }
-}
-
-/** Makes the same backlog pending again. */
-async function reset(database: BenchDatabase): Promise<void> {
+/** Makes the whole backlog pending again. */
+async function makePending(database: BenchDatabase): Promise<void> {
   await database.query(
-    `update webhook_deliveries set state = 'P', attempts = 0, due_at = recorded_at`,
+    `update webhook_deliveries set state = 'P', attempts = 0, due_at = recorded_at where state <> 'P'`,
   );
   await database.query('vacuum analyze webhook_deliveries');
   await database.checkpoint();
 }
 
-function toBody({ eventId, type, at, data }: Event): string {
-  return JSON.stringify({ id: eventId, type, timestamp: at, data });
-}
-
-/** Sends as many requests of the size of an event. */
-async function sendPlainly(url: URL, inFlight: number, count: number): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  const body = 'x'.repeat(330);
-  const headers = { 'content-type': 'application/json', 'content-length': body.length };
-  let left = count;
-  const work = async () => {
-    while (left > 0) {
-      left -= 1;
-      await new Promise<void>((resolve, reject) => {
-        const sent = request(url, { agent, method: 'POST', headers }, (response) => {
-          response.resume().once('end', resolve).once('error', reject);
-        });
-        sent.once('error', reject);
-        sent.end(body);
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, work));
-  agent.destroy();
+async function checkDelivered(database: BenchDatabase): Promise<void> {
+  const [row] = await database.query<{ delivered: number }>(
+    `select count(*)::integer as delivered from webhook_deliveries where state = 'D'`,
+  );
+  if (row?.delivered !== options.events) throw new Error('not every event was delivered');
 }

@@ -2,7 +2,8 @@
 /** Writes `docs/errors.md`: every error that a client can receive, from the table that the service uses. */
 import type { ErrorCode } from '../src/core/errors.ts';
 import { problemBody, problemTypeBase } from '../src/entrypoints/http/problems/problem.ts';
-import { type ProblemKind, problems } from '../src/entrypoints/http/problems/problem-kinds.ts';
+import type { ProblemKind } from '../src/entrypoints/http/problems/problem-kind.ts';
+import { problems } from '../src/entrypoints/http/problems/problem-kinds.ts';
 
 /** Returns the page as Markdown. */
 export function errorsPage(): string {
@@ -80,12 +81,10 @@ const members: [name: string, meaning: string][] = [
   ['trace_id', 'With traces enabled (docs/tracing.md): the trace of this request.'],
 ];
 
-// These are not in the table of problems: they depend on the coupon, or on the version of the service.
+// These are not in the table of problems: they depend on the coupon, or on the limit.
 const retryAfterByAnswer: Partial<Record<ErrorCode, string>> = {
   not_open: 'the seconds until the sale opens',
-};
-const notes: Partial<Record<ErrorCode, string>> = {
-  rate_limited: 'Reserved: this version has no rate limits and never returns this code.',
+  rate_limited: 'the seconds until the window of the limit ends',
 };
 
 function exampleBody(): string {
@@ -101,7 +100,7 @@ function section([code, kind]: [ErrorCode, ProblemKind]): string {
     // The heading is the code alone, so that its anchor matches the fragment of `type`.
     `## ${code}`,
     '',
-    `${meaning}${notes[code] === undefined ? '' : ` ${notes[code]}`}`,
+    meaning,
     '',
     `- Status: ${status}`,
     `- Title: ${title}`,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The files that are generated from the code. `npm run generate` writes them; a test fails when one is out of date. */
 import type { Setting } from '../src/config/kinds.ts';
+import { sagasSchema } from '../src/config/sagas/schema.ts';
 import { settingsIn } from '../src/config/setting-tree.ts';
 import { settingGroups } from '../src/config/settings.ts';
 import { dashboardFile } from './dashboards/dashboard.ts';
@@ -21,6 +22,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/errors.md', content: errorsPage },
   { path: 'docs/metrics.md', content: metricsPage },
   { path: 'openapi.json', content: openapiFile },
+  { path: 'docs/sagas.schema.json', content: () => `${JSON.stringify(sagasSchema, null, 2)}\n` },
   {
     path: 'deploy/grafana/dashboards/sale.json',
     content: () => dashboardFile(saleDashboard),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Prints the files of `npm run test:long` that a change affects, for `.ci/run`. Compares with the point where the branch
- * left `main`, and on `main` with the commit before. Prints nothing without a history: the nightly run has all suites.
+ * Prints the long suites that a change affects, for `.ci/run`. Compares with the point where the branch left `main`, and
+ * on `main` with the commit before. Prints nothing without a history: the nightly run has all suites.
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -18,11 +18,16 @@ const suites: Record<string, RegExp> = {
   'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,
   'test/e2e/container-image.test.ts':
     /^(?:Dockerfile$|\.dockerignore$|package(?:-lock)?\.json$|scripts\/finish-build\.mjs$)/,
+  'test/contract/':
+    /^src\/(?:adapters\/(?:redis|rabbitmq)\/|core\/tickets\/|app\/(?:shared-by-nodes|claim-queue|open-tickets|tickets)\.ts$)/,
+  'test/rabbitmq/outages.test.ts':
+    /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
   'test/race/all-moves.test.ts':
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
-  'test/faults/': /^src\/(?:core\/claims\/|adapters\/postgres\/)/,
+  'test/faults/':
+    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties)\/|adapters\/(?:postgres|redis|signed-calls|graphile-worker)\/))/,
 };
 
 /** All suites, by the beginning of their paths. */

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes `docs/metrics.md`: every metric of `/metrics`, with the description from the registry. */
-import { configFactNames } from '../src/adapters/prometheus/metric-sources.ts';
+import { configFactNames, type QueueSource } from '../src/adapters/prometheus/metric-sources.ts';
 import { prometheusMetrics } from '../src/adapters/prometheus/metrics.ts';
 
 const ownPrefix = 'firstcome_';
+
+const emptyQueue: QueueSource = {
+  state: () => ({
+    ...{ isUp: true, isBlocked: false, waitingMax: 1 },
+    published: {
+      ...{ confirmed: 0, full: 0, away: 0, unknown: 0, unconfirmed: 0 },
+      confirmLatency: { bounds: [1], counts: [0, 0], sumSeconds: 0 },
+    },
+    delivered: {
+      ...{ delivered: 0, redelivered: 0, retried: 0 },
+      dead: { undecidable: 0, unreadable: 0 },
+    },
+  }),
+  depths: async () => ({ claims: [0], consumers: [0], retry: 0, dead: 0 }),
+  waiting: () => ({ waiting: 0, held: 0, underWay: 0, oldestMs: 0 }),
+};
 
 type Row = { name: string; type: string; help: string; labels?: string };
 
@@ -23,16 +39,35 @@ export async function metricsPage(): Promise<string> {
         steps: { done: 0, failed: 0 },
       },
       expirySweep: { released: 0, current: { overdueMs: 0, openHolds: 0 } },
+      eventRelay: { lagMs: 0 },
+    }),
+    backlog: async () => ({
+      webhooks: { active: 0, disabled: 0 },
+      ...{ pendingDeliveries: 0, undeliveredSeconds: 0 },
+      sagas: { running: 0, compensating: 0, needsAttention: 0 },
+      ...{ sagaSeconds: 0, sagaOverdueSeconds: 0 },
     }),
     remainingStock: async () => [{ coupon: 'c', units: 0 }],
     httpConnections: () => ({ open: 0, idle: 0, max: 1, closed: { idle: 0 } }),
+    eventStreams: () => ({ open: 0, max: 1, opened: 0, refused: 0, dropped: 0, written: 0 }),
     databaseUp: async () => true,
+    redis: () => ({
+      ...{ isUp: true, calls: { ok: 0 }, notifications: { sent: { sold_out: 0 } } },
+      dutyMutex: { acquired: 0 },
+    }),
+    queue: emptyQueue,
   });
+  metrics.countTickets();
   // One count each, so that the text below contains the labels.
   metrics.answered('claimed', 0);
   metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
   metrics.shed('wait');
   metrics.batchResolved('void');
+  metrics.jobEnded('deliver', 'done');
+  metrics.stepCalled({
+    ...{ participant: 'payment', step: 'authorize', direction: 'run', result: 'done' },
+    seconds: 0,
+  });
 
   const { text } = await metrics.text();
   const described = await metrics.describe();
@@ -57,15 +92,33 @@ export async function metricsPage(): Promise<string> {
     '`outcome` is an outcome of a claim, such as `claimed` or `sold_out`, or the code of an [error](errors.md), such as',
     '`overloaded`. Claims that are refused before they reach the engine, such as invalid ones, are in `firstcome_claims_total` alone,',
     'by the code of their error. `pool` is `batches` for the connections that decide claims and `queries` for the others.',
-    '`state` is `idle` or `used`. `resolution` is `committed` or `void`: see [batch in doubt](glossary.md#deciding). `kind`',
-    'is `amount` (units offered) or `remaining`. `result` is `done` or `failed`. `operation` is the `operationId` of the',
+    'The `state` of a connection is `idle` or `used`, that of a webhook `active` or `disabled`, and that of a saga one of its',
+    '[states](sagas.md#states). `resolution` is `committed` or `void`: see [batch in doubt](glossary.md#deciding). `kind`',
+    'is `amount` (units offered) or `remaining`. `result` is `done` or `failed`; of a delivery `delivered`, `failed` or',
+    '`given_up`; of a call of a saga `done`, `declined` or `unknown`; of a [user token](user-tokens.md) `verified`, `remembered`, or',
+    'why it was refused; of a request for their keys `fetched` or `failed`. `operation` is the `operationId` of the',
     'request in [openapi.json](../openapi.json), and `status` the HTTP status of its response. `rule` is one of the rules in',
-    'the [runbook](runbook.md#firstcomedatabaserefuses). `duty` is `stock_check` or `expiry_sweep`.',
+    'the [runbook](runbook.md#firstcomedatabaserefuses). `duty` is `stock_check`, `expiry_sweep`, `event_relay` or `ticket_retention`.',
+    '`participant` and `step` are names in `SAGAS_FILE`, and `direction` is `run` or `undo`. `job` is `deliver` or `sagas`.',
     '',
-    'A duty is work that one process does for all instances on a database. Only that process has `firstcome_stock_difference_units`,',
-    '`firstcome_stock_check_age_seconds`, `firstcome_stock_units`, `firstcome_holds_overdue_seconds` and `firstcome_holds_open`.',
-    'After another process takes over, they begin anew there. `firstcome_holds_overdue_seconds` also grows while the sweep',
-    'cannot read the database, so it is an upper bound.',
+    'A duty is work that one process does for all instances on a database. Only that process has',
+    '`firstcome_stock_difference_units`, `firstcome_stock_check_age_seconds`, `firstcome_stock_units`,',
+    '`firstcome_holds_overdue_seconds` and `firstcome_holds_open`. After another process takes over, they begin anew there.',
+    '`firstcome_holds_overdue_seconds` also grows while the sweep cannot read the database, so it is an upper bound.',
+    '',
+    'Only the process that runs the duty `event_relay` has `firstcome_event_relay_lag_seconds`, `firstcome_webhooks`,',
+    '`firstcome_webhook_deliveries_pending`, `firstcome_event_undelivered_seconds`, `firstcome_sagas`, `firstcome_saga_oldest_seconds`',
+    'and `firstcome_saga_overdue_seconds`, and only once there is a webhook or a coupon with a saga: before that a scrape reads',
+    'nothing for them. All but the first are read from the database at each scrape, within a second. An age is exact unless a',
+    'webhook has more than 400 pending deliveries, or more than 200 sagas of a state have not ended; it is then of those that',
+    'are due first and last, and of the oldest sagas.',
+    '',
+    'The metrics of tickets and of the queue, `firstcome_ticket…`, `firstcome_queue…` and `firstcome_queued…`, are absent without',
+    '`AMQP_URL`. What waits at RabbitMQ is read from it at a scrape, by each process at most every 5 s, and absent while it is away:',
+    '`firstcome_queue_claims`, `firstcome_queue_consumers`, `firstcome_queue_retrying` and `firstcome_queue_dead_letters`. Every',
+    'process reads the same there, so take the largest value, not the sum. They are of the current `AMQP_QUEUE_VERSION`. The oldest',
+    'ticket is known by the processes that decide queued claims: RabbitMQ delivers the oldest claims of a partition first. The',
+    '`state` of a ticket is `decided`, `expired` or `failed`, and its `outcome` that of its claim, or the state again.',
     '',
     'The `reason` of a shed claim:',
     '',

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
+import { systemClock } from '../src/adapters/system/clock.ts';
 import type { HttpDependencies } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
+import { StockStreams } from '../src/entrypoints/http/streams/stock-streams.ts';
+import { StreamCounts } from '../src/entrypoints/http/streams/stream-counts.ts';
+import { TicketStreams } from '../src/entrypoints/http/streams/ticket-streams.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
@@ -35,6 +39,9 @@ const uncalled = () => {
   throw new Error('this server is not for requests');
 };
 
+const counts = new StreamCounts(1);
+const tickets = { read: uncalled, follow: uncalled };
+
 const dependencies: HttpDependencies = {
   claimCoupon: uncalled,
   newClaimId: uncalled,
@@ -45,8 +52,25 @@ const dependencies: HttpDependencies = {
   readClaims: { find: uncalled, list: uncalled, listOfUser: uncalled, exportAll: uncalled },
   readOperatorLog: uncalled,
   readWebhooks: { list: uncalled, read: uncalled, listDeliveries: uncalled },
-  ...{ createWebhook: uncalled, deleteWebhook: uncalled, rotateWebhookSecret: uncalled },
+  ...{
+    createWebhook: uncalled,
+    deleteWebhook: uncalled,
+    enableWebhook: uncalled,
+    rotateWebhookSecret: uncalled,
+  },
   ...{ redeliverEvents: uncalled, testWebhook: uncalled },
+  readSagas: { list: uncalled, read: uncalled },
+  ...{ retrySaga: uncalled, resolveSaga: uncalled },
+  stockStreams: new StockStreams({
+    ...{ counts, writesPerSecondMax: 1, clock: systemClock, random: uncalled },
+    views: { read: uncalled, watch: uncalled, changed: uncalled },
+  }),
+  tickets: {
+    takesClaims: true,
+    read: tickets,
+    streams: new TicketStreams({ tickets, counts, clock: systemClock, random: uncalled }),
+  },
+  deadLetters: { list: uncalled, show: uncalled, redrive: uncalled, discard: uncalled },
   checkHealth: uncalled,
   healthFacts: { version, database: 'bundled', anonymousAdmin: false },
   metricsText: uncalled,

@@ -98,6 +98,30 @@ describe('default settings', () => {
     });
   });
 
+  it('refuses an age of cached reads without a Redis to cache them in', () => {
+    expect(mistakesIn({ STOCK_CACHE_MAX_AGE_MS: '1' })).toEqual([
+      'STOCK_CACHE_MAX_AGE_MS has no effect without REDIS_URL: set both, or neither',
+    ]);
+    expect(mistakesIn({ STOCK_CACHE_MAX_AGE_MS: '0' })).toEqual([]);
+    const both = { STOCK_CACHE_MAX_AGE_MS: '1', REDIS_URL: 'redis://cache.example' };
+    expect(loadConfig(both).redis.stockCacheMaxAgeMs).toBe(1);
+  });
+
+  it('refuses settings of a queue that there is not', () => {
+    expect(mistakesIn({ CLAIM_MODE: 'queued' })).toEqual([
+      'CLAIM_MODE is "queued", which needs AMQP_URL: set both, or neither',
+    ]);
+    expect(mistakesIn({ CONSUME_CLAIMS: 'false' })).toEqual([
+      'CONSUME_CLAIMS=false has no effect without AMQP_URL: set both, or neither',
+    ]);
+    const queued = {
+      CLAIM_MODE: 'queued',
+      CONSUME_CLAIMS: 'false',
+      AMQP_URL: 'amqp://queue.example',
+    };
+    expect(loadConfig(queued).queue).toMatchObject({ claimMode: 'queued', isConsumed: false });
+  });
+
   it('treats a variable with an empty text as unset', () => {
     const empty = Object.fromEntries(settings.map(({ variable }) => [variable, '']));
     expect(loadConfig({ ...empty, DATABASE_URL_FILE: '' })).toEqual(loadConfig({}));
@@ -145,7 +169,10 @@ describe('a loaded configuration', () => {
     }
     Object.assign(env, { CLAIM_BATCH_MAX: '3', CLAIM_TIMEOUT_MS: '50000' });
     Object.assign(env, { DATABASE_CLAIM_CONNECTIONS: '4', DATABASE_QUERY_CONNECTIONS: '5' });
-    Object.assign(env, { DATABASE_JOB_CONNECTIONS: '6' });
+    Object.assign(env, { DATABASE_JOB_CONNECTIONS: '6', REDIS_URL: 'redis://cache.example:6379' });
+    Object.assign(env, { AMQP_URL: 'amqp://queue.example', CLAIM_MODE: 'queued' });
+    Object.assign(env, { TICKET_EXPIRES_SECONDS: '7', TICKET_RETENTION_HOURS: '8' });
+    Object.assign(env, { CLAIM_ATTEMPTS_MAX: '9', AMQP_QUEUE_VERSION: '10' });
     for (const { variable, value, source } of describeConfig(loadConfig(env))) {
       if (env[variable] === undefined) continue;
       expect([variable, value, source]).toEqual([variable, env[variable], 'environment']);

@@ -4,17 +4,41 @@ import { checkVariables } from './config/check.ts';
 import { completeDatabaseUrl, libpqVariableNames } from './config/database-url.ts';
 import { type ConfigRow, settingsHelp, toLines, toRows } from './config/description.ts';
 import { type ApiKeyName, apiKeySettings } from './config/groups/access.ts';
+import { userTokensGroup } from './config/groups/user-tokens.ts';
 import { misspeltVariables } from './config/misspelt-variables.ts';
 import { isLoopback, rulesBetween, warningsAbout } from './config/rules.ts';
+import type { Sagas } from './config/sagas/parse-sagas.ts';
+import { readSagasFile } from './config/sagas/read-sagas-file.ts';
 import { type SettingValues, type SettingVariable, settings } from './config/settings.ts';
+import { parseTokenKeys } from './config/user-tokens/parse-token-keys.ts';
+import {
+  readTokenKeysFile,
+  tokenKeysBytesMax,
+  tokenKeysFile,
+  tokenKeysUrl,
+} from './config/user-tokens/read-token-keys.ts';
+import { hasUserTokens } from './config/user-tokens/user-token-rules.ts';
 import { readVariables, type SettingSource } from './config/variables.ts';
 import { Secret } from './core/secret.ts';
 
 export type { ApiKeyName };
-export { isLoopback, libpqVariableNames, settings, settingsHelp };
+export {
+  hasUserTokens,
+  isLoopback,
+  libpqVariableNames,
+  parseTokenKeys,
+  settings,
+  settingsHelp,
+  tokenKeysBytesMax,
+  tokenKeysUrl,
+};
 
 /** The checked settings. Deeply frozen: a write throws. */
 export type Config = SettingValues & {
+  /** The content of `SAGAS_FILE` besides its path. */
+  sagas: Sagas;
+  /** The content of the file with the keys of user tokens; undefined without one, and where another process has read it. */
+  userTokens: { keysText: string | undefined };
   /** About allowed but risky settings; the start logs each once. */
   warnings: string[];
 };
@@ -30,15 +54,21 @@ export class ConfigError extends Error {
   }
 }
 
+const noTokenKeys = { text: undefined, mistakes: [] };
+
 const sources = new WeakMap<Config, ReadonlyMap<SettingVariable, SettingSource>>();
 
-/** The variables of the API keys, with which a configuration was loaded. */
+/** The variables of the API keys and of the user tokens, with which a configuration was loaded. */
 const keyVariables = new WeakMap<Config, NodeJS.ProcessEnv>();
 
-/** Reads and checks the environment, over which `overrides` go. Throws one `ConfigError` with every mistake. */
+/**
+ * Reads and checks the environment, over which `overrides` go. Throws one `ConfigError` with every mistake. A worker does not
+ * read the keys of user tokens: its primary process sends them.
+ */
 export function loadConfig(
   env: NodeJS.ProcessEnv = process.env,
   overrides: Record<string, string> = {},
+  { readsTokenKeys = true }: { readsTokenKeys?: boolean } = {},
 ): Config {
   const given = readVariables({ ...env, ...overrides });
   const { values, wrong, mistakes } = checkVariables(given);
@@ -53,9 +83,15 @@ export function loadConfig(
     if (isBroken && !about.some((variable) => wrong.has(variable))) mistakes.push(mistake);
   }
   mistakes.push(...completeUrl(values, env, given.sources.get('DATABASE_URL')));
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
-  const warnings = [...given.warnings, ...warningsAbout(values)];
-  const config = deepFreeze({ ...values, warnings });
+  const read = readSagasFile(values.sagas.file, { ...env, ...overrides });
+  if ('mistakes' in read) mistakes.push(...read.mistakes);
+  const tokenKeys = readsTokenKeys ? readTokenKeysFile(values.userTokens) : noTokenKeys;
+  mistakes.push(...tokenKeys.mistakes);
+  if (mistakes.length > 0 || !('sagas' in read)) throw new ConfigError(mistakes);
+  const warnings = [...given.warnings, ...warningsAbout(values), ...read.warnings];
+  const sagas = { ...values.sagas, ...read.sagas };
+  const userTokens = { ...values.userTokens, keysText: tokenKeys.text };
+  const config = deepFreeze({ ...values, sagas, userTokens, warnings });
   sources.set(config, given.sources);
   keyVariables.set(config, keyVariablesIn({ ...env, ...overrides }));
   return config;
@@ -86,25 +122,31 @@ export const apiKeyVariables = Object.entries(apiKeySettings).map(([name, { vari
 }));
 
 function keyVariablesIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const names = apiKeyVariables.flatMap(({ variable }) => [variable, `${variable}_FILE`]);
+  const names = [
+    ...apiKeyVariables.flatMap(({ variable }) => [variable, `${variable}_FILE`]),
+    ...Object.values(userTokensGroup.settings.userTokens).map(({ variable }) => variable),
+  ];
   return Object.fromEntries(names.map((name) => [name, env[name]]));
 }
 
-/** The files of API keys: the variable that names each, and its path. */
-export function apiKeyFiles(config: Config): { name: string; path: string }[] {
+/** The files of API keys, and of the keys of user tokens: the variable that names each, and its path. */
+export function keyFiles(config: Config): { name: string; path: string }[] {
   const env = keyVariables.get(config) ?? {};
-  return apiKeyVariables.flatMap(({ variable }) => {
+  const apiKeyFiles = apiKeyVariables.flatMap(({ variable }) => {
     const name = `${variable}_FILE`;
     const path = env[name];
     return path ? [{ name, path }] : [];
   });
+  const tokenKeys = tokenKeysFile(config.userTokens);
+  if (tokenKeys === undefined) return apiKeyFiles;
+  return [...apiKeyFiles, { name: tokenKeys.variable, path: tokenKeys.path }];
 }
 
 /**
- * Reads the API keys again, from the files that the configuration names, and checks them like a start. Throws one
- * `ConfigError` with every mistake.
+ * Reads the API keys and the keys of user tokens again, from the files that the configuration names, and checks them like
+ * a start. Throws one `ConfigError` with every mistake.
  */
-export function rereadApiKeys(config: Config): Pick<Config, 'auth' | 'warnings'> {
+export function rereadKeys(config: Config): Pick<Config, 'auth' | 'userTokens' | 'warnings'> {
   return loadConfig(keyVariables.get(config) ?? {});
 }
 

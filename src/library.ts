@@ -104,7 +104,10 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     },
   ];
   const engine = createEngine(
-    { forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
+    {
+      ...{ forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
+      sagaNames: new Set(),
+    },
     disposers,
   );
   const health = await engine.checkHealth();

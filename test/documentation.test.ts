@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { brokenLinks } from './support/markdown-links.ts';
@@ -20,6 +20,24 @@ describe('the documentation', () => {
     const words = readme.split(/\s+/).filter((word) => word !== '');
     expect(words.length).toBeGreaterThan(300);
     expect(words.length).toBeLessThanOrEqual(1_100);
+  });
+
+  it('starts the executable with all flags of its first line where it starts it with node', () => {
+    const read = (path: string) => readFileSync(join(root, path), 'utf8');
+    const [firstLine = ''] = read('src/main.ts').split('\n', 1);
+    const flags = firstLine.split(' ').filter((word) => word.startsWith('--'));
+    expect(flags).not.toEqual([]);
+    for (const path of [
+      'docs/deploy.md',
+      'docs/adr/0009-workers-and-memory.md',
+      'examples/cluster/running-cluster.ts',
+      'test/support/service-process.ts',
+    ]) {
+      expect(
+        flags.filter((flag) => !read(path).includes(flag)),
+        path,
+      ).toEqual([]);
+    }
   });
 });
 

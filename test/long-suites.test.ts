@@ -11,9 +11,12 @@ describe('the long suites of a change', () => {
       ['test/e2e/bundled-postgres', 'test/e2e/backup.test.ts', 'test/e2e/kill-nine.test.ts'],
     ],
     [['Dockerfile'], ['test/e2e/container-image.test.ts']],
+    [['src/config/amqp-url.ts'], ['test/rabbitmq/outages.test.ts']],
     [['bench/database-server.ts'], ['test/e2e/bench-commands.test.ts']],
     [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer.test.ts']],
     [['test/faults/rows/disk.ts', 'README.md'], ['test/faults/']],
+    [['src/core/sagas/run-saga.ts'], ['test/faults/']],
+    [['examples/participant.mjs'], ['test/faults/']],
     [
       ['src/core/claims/claim-lane.ts'],
       [

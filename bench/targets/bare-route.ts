@@ -90,6 +90,7 @@ function couponText(claimedBy: string[]): string {
     archived: false,
     hold_seconds: null,
     claims_per_user_max: 3,
+    saga: null,
     stock_low_at: null,
     title: null,
     description: null,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Writes a random password, and the database URL with it, into the given folder. Keeps an existing password. It is safe
- * to run again after an interruption. Only the owner and the owner's group can read the password, and only the owner
- * the URL.
+ * Writes a random password of PostgreSQL, Redis or RabbitMQ into the given folder, with the URL that contains it, and for
+ * Redis and RabbitMQ with their configuration. Keeps an existing password. It is safe to run again after an interruption.
+ * Only the owner and the owner's group can read what the server needs, and only the owner the rest.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const folder = process.argv[2];
+const [server, folder] = process.argv.slice(2);
 
 // A rename after the write, so that a file under its final name is always complete.
 function write(name, text, mode) {
@@ -19,6 +19,15 @@ function write(name, text, mode) {
 }
 
 const passwordFile = join(folder, 'password');
-if (!existsSync(passwordFile)) write('password', randomBytes(32).toString('hex'), 0o440);
+const passwordMode = server === 'postgres' ? 0o440 : 0o400;
+if (!existsSync(passwordFile)) write('password', randomBytes(32).toString('hex'), passwordMode);
 const password = readFileSync(passwordFile, 'utf8');
-write('database-url', `postgres://firstcome:${password}@postgres:5432/firstcome`, 0o400);
+if (server === 'postgres') {
+  write('database-url', `postgres://firstcome:${password}@postgres:5432/firstcome`, 0o400);
+} else if (server === 'rabbitmq') {
+  write('rabbitmq.conf', `default_user = firstcome\ndefault_pass = ${password}\n`, 0o440);
+  write('amqp-url', `amqp://firstcome:${password}@rabbitmq:5672`, 0o400);
+} else {
+  write('redis.conf', `requirepass ${password}\n`, 0o440);
+  write('redis-url', `redis://:${password}@redis:6379`, 0o400);
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { afterClaims } from './after-claims.ts';
 import { type Dashboard, perSecond, query, series } from './dashboard.ts';
+import { queueRows } from './queue.ts';
 
 const commit = 'firstcome_claim_commit_seconds_bucket';
 const size = 'firstcome_claim_batch_size';
@@ -248,6 +250,7 @@ export const serviceDashboard: Dashboard = {
         },
       ],
     },
+    ...afterClaims,
     {
       title: 'Client connections',
       height: 8,
@@ -272,6 +275,140 @@ export const serviceDashboard: Dashboard = {
             query(
               `sum by (reason) (${perSecond('firstcome_http_connections_closed_total')})`,
               '{{reason}}',
+            ),
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Live stock and cached reads',
+      height: 8,
+      panels: [
+        {
+          title: 'Open event streams',
+          help: 'Pages that follow the stock of a coupon, and EVENT_STREAMS_MAX. Beyond it a stream is refused with 503.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [
+            query(series('firstcome_event_streams'), '{{instance}} open'),
+            query(series('firstcome_event_streams_max'), '{{instance}} limit'),
+          ],
+        },
+        {
+          title: 'Event streams a second',
+          help: 'Opened, refused for the limit, and cut since their client did not read; and the events written to all streams.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum(${perSecond('firstcome_event_streams_opened_total')})`, 'opened'),
+            query(`sum(${perSecond('firstcome_event_streams_refused_total')})`, 'refused'),
+            query(`sum(${perSecond('firstcome_event_streams_dropped_total')})`, 'cut'),
+            query(`sum(${perSecond('firstcome_event_stream_events_total')})`, 'events'),
+          ],
+        },
+        {
+          title: 'Cached reads a second',
+          help: 'By where the view came from, and the queries that have read views. Few queries mean that the cache works.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (source) (${perSecond('firstcome_stock_view_reads_total')})`,
+              '{{source}}',
+            ),
+            query(`sum(${perSecond('firstcome_stock_view_queries_total')})`, 'queries'),
+          ],
+        },
+        {
+          title: 'Age of cached reads',
+          help: 'How old the views were at most when they were read.',
+          kind: 'lines',
+          unit: 's',
+          queries: [
+            query(quantile(0.5, 'firstcome_stock_view_age_seconds_bucket'), 'median'),
+            query(quantile(0.99, 'firstcome_stock_view_age_seconds_bucket'), 'p99'),
+          ],
+        },
+      ],
+    },
+    {
+      title: 'Redis and nodes',
+      height: 8,
+      panels: [
+        {
+          title: 'Redis answers',
+          help: '1 if Redis answers the instance in time. Without it claims are decided as before. No line without REDIS_URL.',
+          kind: 'lines',
+          unit: 'short',
+          queries: [query(series('firstcome_redis_up'), '{{instance}}')],
+        },
+        {
+          title: 'Calls to Redis a second',
+          help: 'By result. refused: Redis has answered with an error, such as OOM. away: not sent, since Redis does not answer.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum by (result) (${perSecond('firstcome_redis_calls_total')})`, '{{result}}'),
+          ],
+        },
+        {
+          title: 'Stock notifications a second',
+          help: 'Of sold-out coupons and of units that came back. Each is received by all other processes.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (kind, direction) (${perSecond('firstcome_stock_notifications_total')})`,
+              '{{kind}} {{direction}}',
+            ),
+          ],
+        },
+        {
+          title: 'Attempts to get the mutex of a duty a second',
+          help: 'By result. held: another process has it, and the database is not asked. unknown: the lease alone decided.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (result) (${perSecond('firstcome_duty_mutex_attempts_total')})`,
+              '{{result}}',
+            ),
+          ],
+        },
+      ],
+    },
+    ...queueRows,
+    {
+      title: 'Rate limits and user tokens',
+      height: 8,
+      panels: [
+        {
+          title: 'Refused by a rate limit a second',
+          help: 'By limit: of an address, of a key, of a user, or of all callers together.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum by (limit) (${perSecond('firstcome_rate_limited_total')})`, '{{limit}}'),
+          ],
+        },
+        {
+          title: 'User tokens a second',
+          help: 'By result. `remembered` costs next to nothing. Many refused ones are a mistake of the issuer, or an attack.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(`sum by (result) (${perSecond('firstcome_user_tokens_total')})`, '{{result}}'),
+          ],
+        },
+        {
+          title: 'Requests for the keys of user tokens a second',
+          help: 'By result. While they fail, the last keys are valid for an hour.',
+          kind: 'lines',
+          unit: 'perSecond',
+          queries: [
+            query(
+              `sum by (result) (${perSecond('firstcome_user_token_key_fetches_total')})`,
+              '{{result}}',
             ),
           ],
         },

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  problem,
+  type Reply,
+  runCommand,
+  type ScriptedService,
+  startScriptedService,
+} from '../../test/support/scripted-service.ts';
 import { loadConfig } from '../config.ts';
-import { StartError } from '../core/errors.ts';
 import type { ClaimsArguments } from '../entrypoints/cli/program.ts';
 import { callOnClaim } from './claims.ts';
 
@@ -17,37 +20,23 @@ const reserved = {
   ...{ claimed_at: '2030-01-31T18:00:00.000000Z', state: 'reserved' },
   expires_at: '2030-01-31T18:10:00.000000Z',
 };
+const sagaId = '01947a5c-3e2f-8d10-8b6a-5f0c1d2e3f40';
+const { expires_at: _, ...held } = reserved;
+const withSaga = { ...held, saga_id: sagaId, saga_state: 'running' };
 const released = {
   ...{ claim_id: id, state: 'released', reason: 'expired' },
   released_at: '2030-01-31T18:10:00.000000Z',
 };
 
-type Reply = { status: number; body: object } | 'reset';
-type Seen = { line: string; key: string | undefined; body: string; idempotencyKey: unknown };
-
-let replies: Reply[] = [];
-let seen: Seen[] = [];
-let url: string;
-
-const service = http.createServer(async (request, response) => {
-  let body = '';
-  for await (const chunk of request) body += chunk;
-  const { authorization, 'idempotency-key': idempotencyKey } = request.headers;
-  seen.push({
-    ...{ line: `${request.method} ${request.url}`, key: authorization, body, idempotencyKey },
-  });
-  const reply = replies.shift();
-  if (reply === undefined || reply === 'reset') return request.socket.resetAndDestroy();
-  response.writeHead(reply.status).end(JSON.stringify(reply.body));
-});
+let service: ScriptedService;
+let seen: ScriptedService['seen'];
 
 beforeAll(async () => {
-  await once(service.listen(0, '127.0.0.1'), 'listening');
-  url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  service = await startScriptedService();
 });
 
 beforeEach(() => {
-  seen = [];
+  seen = service.seen = [];
 });
 
 afterAll(() => {
@@ -55,34 +44,17 @@ afterAll(() => {
 });
 
 /** Runs the command against these replies of the service. */
-async function run(
+function run(
   options: Partial<ClaimsArguments>,
   given: Reply[],
   env: Record<string, string> = { ADMIN_API_KEY: adminKey },
 ) {
-  replies = given;
-  const printed = { stdout: '', stderr: '' };
-  const output = {
-    stdout: (text: string) => {
-      printed.stdout += text;
-    },
-    stderr: (text: string) => {
-      printed.stderr += text;
-    },
-  };
-  const target = { call: 'show' as const, coupon: 'SALE " ', user: 'a/b', url };
-  const run = callOnClaim(loadConfig(env), { ...target, ...options }, output);
-  const verdict = await run.catch((error: unknown) => {
-    if (error instanceof StartError) return error.message;
-    throw error;
-  });
-  return { verdict, ...printed };
+  service.replies = given;
+  const target = { call: 'show' as const, coupon: 'SALE " ', user: 'a/b', url: service.url };
+  return runCommand((output) => callOnClaim(loadConfig(env), { ...target, ...options }, output));
 }
 
 const found: Reply = { status: 200, body: reserved };
-const problem = (code: string, more: object = {}): Reply => ({
-  ...{ status: 409, body: { code, detail: `the detail of ${code}`, ...more } },
-});
 
 describe('firstcome claims', () => {
   it('shows each member of the claim in a line, and quotes the texts of callers', async () => {
@@ -149,6 +121,37 @@ describe('firstcome claims', () => {
         'firstcome: the answer was lost, and the claim may have changed\n' +
           `Run the command again with --claim-id ${id} --idempotency-key till-7\n`,
       );
+    },
+  );
+
+  it('prints a claim whose release its saga makes, and where to see that saga', async () => {
+    const undone = { ...withSaga, saga_state: 'compensating' };
+    const release = { call: 'release' } as const;
+    const accepted: Reply = { status: 202, body: undone };
+    const { verdict, stdout, stderr } = await run(release, [found, accepted]);
+    expect(verdict).toBe('passed');
+    expect(stdout).toContain(`saga_id      ${sagaId}\nsaga_state   compensating\n`);
+    expect(stderr).toBe(
+      'firstcome: the saga of the claim undoes its steps, and releases the claim then\n' +
+        `See it with: firstcome sagas show ${sagaId}\n`,
+    );
+    for (const line of stderr.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it.each(['confirm', 'release', 'redeem'] as const)(
+    'says where to see the saga that keeps a claim from %s',
+    async (call) => {
+      const running = problem('saga_running', { saga_id: sagaId });
+      const { verdict, stdout } = await run({ call }, [found, running]);
+      const [what, where, ...more] = verdict.split('\n');
+      expect([what, where]).toEqual([
+        'the saga of the claim confirms or releases it',
+        `See it with: firstcome sagas show ${sagaId}`,
+      ]);
+      expect(more).toEqual(
+        call === 'release' ? ['With the admin key a release has the saga undo its steps.'] : [],
+      );
+      expect(stdout).toBe('');
     },
   );
 

@@ -2,18 +2,30 @@
 /** The command `claims`: shows or changes one claim of a running service over HTTP, as any client can. */
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config.ts';
-import { StartError } from '../core/errors.ts';
+import type { StartError } from '../core/errors.ts';
 import type { ClaimsArguments, Output, Verdict } from '../entrypoints/cli/program.ts';
 import { ownUrl } from './own-url.ts';
-import { LostAnswerError, originOf, type ServiceCall, sendTo } from './service-client.ts';
+import {
+  answerTo,
+  LostAnswerError,
+  originOf,
+  type ProblemBody,
+  refusalBy,
+  type ServiceAnswer,
+  type ServiceCall,
+} from './service-client.ts';
 
 /** A claim as the API returns it. */
 type ClaimBody = { claim_id: string; state: string } & Record<string, string | number>;
 
-/** A problem as the API returns it. */
-type ProblemBody = { code: string; detail: string; claim?: ClaimBody; last_claim?: ClaimBody };
+type Answer = ServiceAnswer<ClaimBody>;
 
-type Answer = { status: number; text: string; body: ClaimBody | ProblemBody };
+/** A problem with what the calls of this command add to it. */
+type ClaimProblem = ProblemBody & {
+  claim?: ClaimBody;
+  last_claim?: ClaimBody;
+  saga_id?: string;
+};
 
 /**
  * Makes the call and prints the claim as it is then. Rejects with a `StartError` that says what to do when the service
@@ -26,21 +38,22 @@ export async function callOnClaim(
 ): Promise<Verdict> {
   const origin = originOf(url);
   const key = (auth.adminApiKey ?? auth.claimApiKey)?.reveal();
-  const send = (call: Omit<ServiceCall, 'key'>) => answerOf(origin, { ...call, key });
-  const print = ({ text, body }: Answer, isDone: boolean) => {
-    if (given.json) output.stdout(`${text.trim()}\n`);
-    else if (isDone) output.stdout(linesOf(body as ClaimBody));
+  const send = (call: Omit<ServiceCall, 'key'>) =>
+    answerTo<ClaimBody>(origin, { ...call, key }, 'claim_id');
+  const print = (answer: Answer) => {
+    if (given.json) output.stdout(`${answer.text.trim()}\n`);
+    else if (answer.isDone) output.stdout(linesOf(answer.body));
   };
   const path = `/api/coupons/${encodeURIComponent(given.coupon)}/claims/${encodeURIComponent(given.user)}`;
   const toRefusal = (answer: Answer) => {
-    print(answer, false);
-    return refusalBy(origin, answer.body as ProblemBody, given);
+    print(answer);
+    return toError(origin, answer.body as ClaimProblem, given);
   };
 
   const read = await send({ path });
   if (given.call === 'show') {
-    if (read.status !== 200) throw toRefusal(read);
-    print(read, true);
+    if (!read.isDone) throw toRefusal(read);
+    print(read);
     return 'passed';
   }
   // With the id a repeat cannot change a newer claim of the user.
@@ -49,12 +62,13 @@ export async function callOnClaim(
   const sent = { ...given, claimId, idempotencyKey: given.idempotencyKey ?? randomUUID() };
   try {
     const answer = await send({ ...changeOf(sent), path: `${path}/${given.call}` });
-    if (answer.status === 200) {
-      print(answer, true);
+    if (answer.isDone) {
+      print(answer);
+      if (answer.status === 202) output.stderr(undoneBy(answer.body));
       return 'passed';
     }
-    if (codeOf(answer) !== 'outcome_unknown') throw toRefusal(answer);
-    print(answer, false);
+    if (answer.body.code !== 'outcome_unknown') throw toRefusal(answer);
+    print(answer);
   } catch (error) {
     if (!(error instanceof LostAnswerError)) throw error;
   }
@@ -66,27 +80,18 @@ export async function callOnClaim(
   return 'unknown';
 }
 
-async function answerOf(origin: string, call: ServiceCall): Promise<Answer> {
-  const { status, text } = await sendTo(origin, call);
-  try {
-    const body = JSON.parse(text);
-    if (status === 200 ? 'claim_id' in body : 'code' in body) return { status, text, body };
-  } catch {
-    // Not JSON, so no answer of the service.
-  }
-  throw new StartError(
-    `what answers at ${origin} is no firstcome (${status})\nSet the address of the service with --url.`,
+/** What happens to a claim whose release has been asked of its saga. */
+function undoneBy({ saga_id: sagaId }: ClaimBody): string {
+  return (
+    'firstcome: the saga of the claim undoes its steps, and releases the claim then\n' +
+    `See it with: firstcome sagas show ${sagaId}\n`
   );
 }
 
-function codeOf({ body }: Answer): string {
-  return (body as ProblemBody).code;
-}
-
 /** The live claim, else the last one that was released. */
-function claimIdIn({ status, body }: Answer): string | undefined {
-  if (status === 200) return (body as ClaimBody).claim_id;
-  return (body as ProblemBody).last_claim?.claim_id;
+function claimIdIn(answer: Answer): string | undefined {
+  if (answer.isDone) return answer.body.claim_id;
+  return (answer.body as ClaimProblem).last_claim?.claim_id;
 }
 
 function changeOf({ call, claimId, reason, final, idempotencyKey }: ClaimsArguments) {
@@ -109,18 +114,15 @@ function linesOf(claim: ClaimBody): string {
 }
 
 /** What the service says, and what to do about it. */
-function refusalBy(
-  origin: string,
-  { code, detail, claim, last_claim: lastClaim }: ProblemBody,
-  { call, coupon, user }: ClaimsArguments,
-): StartError {
+function toError(origin: string, problem: ClaimProblem, given: ClaimsArguments): StartError {
+  const { claim, last_claim: lastClaim, saga_id: sagaId } = problem;
+  const { call, coupon, user } = given;
   const names = `${JSON.stringify(user)} of the coupon ${JSON.stringify(coupon)}`;
-  const lines: Record<string, string[]> = {
+  return refusalBy(origin, problem, {
     unauthorized: [
       `the service at ${origin} refuses the key (401)`,
       'Set ADMIN_API_KEY or CLAIM_API_KEY to a key of the service.',
     ],
-    forbidden: [detail, 'Set ADMIN_API_KEY to the admin key of the service.'],
     coupon_not_found: [`there is no coupon ${JSON.stringify(coupon)}`],
     claim_not_found: [
       `there is no live claim by ${names}`,
@@ -130,21 +132,17 @@ function refusalBy(
       `that is no claim by ${names}`,
       ...(claim ? [`To ${call} the live one, run it with --claim-id ${claim.claim_id}`] : []),
     ],
+    saga_running: [
+      'the saga of the claim confirms or releases it',
+      `See it with: firstcome sagas show ${sagaId}`,
+      ...(call === 'release' ? ['With the admin key a release has the saga undo its steps.'] : []),
+    ],
     already_redeemed: [`the claim was redeemed${claim ? ` at ${claim.redeemed_at}` : ''}`],
     hold_expired: [`the hold has expired; the user can claim again`],
     claim_released: ['the claim was released', ...(claim ? [`It ended at ${endOf(claim)}.`] : [])],
     not_confirmed: ['the claim is reserved', 'Confirm it first, with: firstcome claims confirm'],
-    route_not_found: [
-      `the service at ${origin} has no such call`,
-      'Set the address of a service of this version with --url.',
-    ],
-  };
-  const others = [`${detail} (${code})`, ...(isForNow.has(code) ? [runAgain] : [])];
-  return new StartError((lines[code] ?? others).join('\n'));
+  });
 }
-
-const isForNow = new Set(['overloaded', 'unavailable', 'rate_limited']);
-const runAgain = 'This call has changed nothing. Run it again later.';
 
 /** When a released claim ended and, where its release has a reason, why. */
 function endOf({ released_at: releasedAt, reason }: ClaimBody): string {

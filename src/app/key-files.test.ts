@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FixedClock } from '../../test/support/fixed-clock.ts';
+import { accepted, newSigningKey, toKeySet } from '../../test/support/user-tokens.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
 import { loadConfig } from '../config.ts';
 import { currentKeys } from './api-keys.ts';
@@ -60,7 +61,7 @@ it('a new key in a file is valid without a signal, and the log names it', async 
   await pass('log line', () => lines.length > 0);
   expect(lines).toEqual([
     {
-      ...{ level: 'info', message: 'API keys read again', changed: ['ADMIN_API_KEY'] },
+      ...{ level: 'info', message: 'keys read again', changed: ['ADMIN_API_KEY'] },
       read: ['ADMIN_API_KEY_FILE', 'ADMIN_API_KEY_NEXT_FILE', 'CLAIM_API_KEY_FILE'],
     },
   ]);
@@ -111,7 +112,7 @@ it.each<[string, () => void, RegExp]>([
   expect(lines).toEqual([
     {
       ...{ level: 'warn', mistakes: [expect.stringMatching(why)] },
-      message: expect.stringMatching(/^the API keys were not changed: .*Correct it/),
+      message: expect.stringMatching(/^the keys were not changed: .*Correct it/),
     },
   ]);
   expect(current.now()).toBe(before);
@@ -119,7 +120,7 @@ it.each<[string, () => void, RegExp]>([
   write('admin', key('admin1'));
   rmSync(path('admin-next'), { force: true });
   await pass('end of the warning', () => lines.length > 1);
-  expect(lines[1]).toMatchObject({ message: 'API keys read again', changed: [] });
+  expect(lines[1]).toMatchObject({ message: 'keys read again', changed: [] });
   await stop();
 });
 
@@ -137,11 +138,27 @@ it('a signal reads the files at once and always logs the outcome, which the watc
   await stop();
 });
 
+it('the file of the keys of user tokens is followed like those of the API keys', async () => {
+  const [first, second] = [newSigningKey('EdDSA', 'a'), newSigningKey('EdDSA', 'b')];
+  write('tokens', toKeySet([first]));
+  const { current, lines, pass, stop } = follow({ USER_TOKEN_KEYS: path('tokens'), ...accepted });
+  expect(current.now().userTokenKeys).toBe(toKeySet([first]));
+  write('tokens', '{"keys":[]}');
+  await pass('warning', () => lines.length > 0);
+  expect(lines[0]?.mistakes).toEqual(['USER_TOKEN_KEYS: it has no public key']);
+  expect(current.now().userTokenKeys).toBe(toKeySet([first]));
+  write('tokens', toKeySet([first, second]));
+  await pass('new keys', () => current.now().userTokenKeys === toKeySet([first, second]));
+  await pass('log line', () => lines.length > 1);
+  expect(lines[1]).toMatchObject({ message: 'keys read again', changed: ['USER_TOKEN_KEYS'] });
+  await stop();
+});
+
 it('a signal without key files is answered with a warning', () => {
   const config = loadConfig({ ADMIN_API_KEY: key('admin1') });
   const warnings: string[] = [];
   const log = { warn: (text: string) => warnings.push(text) } as never;
   const options = { config, current: currentKeys(config), log, clock: new FixedClock() };
   new KeyFiles(options).reload();
-  expect(warnings).toEqual(['SIGHUP has no effect: no API key is read from a file']);
+  expect(warnings).toEqual(['SIGHUP has no effect: no key is read from a file']);
 });

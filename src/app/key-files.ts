@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Reads the files of the API keys again: at SIGHUP, and when they have changed. */
+/** Reads the files of the API keys, and of the keys of user tokens, again: at SIGHUP, and when they have changed. */
 import type { Logger } from 'pino';
 import { fileStates, watchFiles } from '../adapters/system/watch-files.ts';
-import {
-  apiKeyFiles,
-  apiKeyVariables,
-  type Config,
-  ConfigError,
-  rereadApiKeys,
-} from '../config.ts';
+import { apiKeyVariables, type Config, ConfigError, keyFiles, rereadKeys } from '../config.ts';
 import type { Clock } from '../core/clock.ts';
-import { type CurrentKeys, toKeyTexts } from './api-keys.ts';
+import { type CurrentKeys, keysOf } from './api-keys.ts';
 
 /** What a process needs to follow its key files. */
 export type KeyFilesOptions = {
@@ -22,7 +16,7 @@ export type KeyFilesOptions = {
   sendKeys?(): Promise<boolean>;
 };
 
-type Reading = ReturnType<typeof rereadApiKeys> | { mistakes: string[] };
+type Reading = ReturnType<typeof rereadKeys> | { mistakes: string[] };
 
 // A key is in use after one to two of these.
 const watchEveryMs = 1000;
@@ -39,13 +33,13 @@ export class KeyFiles {
 
   constructor(options: KeyFilesOptions) {
     this.options = options;
-    this.files = apiKeyFiles(options.config);
+    this.files = keyFiles(options.config);
   }
 
   /** Reads the files at once. */
   reload(): void {
     if (this.files.length === 0) {
-      this.options.log.warn('SIGHUP has no effect: no API key is read from a file');
+      this.options.log.warn('SIGHUP has no effect: no key is read from a file');
       return;
     }
     this.apply(this.read(), 'signal');
@@ -69,7 +63,7 @@ export class KeyFiles {
 
   private read(): Reading {
     try {
-      return rereadApiKeys(this.options.config);
+      return rereadKeys(this.options.config);
     } catch (error) {
       if (error instanceof ConfigError) return { mistakes: error.mistakes };
       throw error;
@@ -83,26 +77,30 @@ export class KeyFiles {
     }
     const { current, log } = this.options;
     const before = current.now();
-    const keys = toKeyTexts((name) => reading.auth[name]?.reveal());
-    const changed = apiKeyVariables.filter(({ name }) => keys[name] !== before[name]);
+    const keys = keysOf(reading);
+    const changed: string[] = apiKeyVariables
+      .filter(({ name }) => keys[name] !== before[name])
+      .map(({ variable }) => variable);
+    if (keys.userTokenKeys !== before.userTokenKeys) changed.push(...this.tokenKeysVariable());
     const isFixed = this.knownMistakes !== '';
     this.knownMistakes = '';
     if (cause === 'change' && changed.length === 0 && !isFixed) return;
     for (const warning of reading.warnings) log.warn(warning);
     current.replace(keys);
-    void this.report(changed.map(({ variable }) => variable));
+    void this.report(changed);
+  }
+
+  private tokenKeysVariable(): string[] {
+    return this.files.map(({ name }) => name).filter((name) => name.startsWith('USER_TOKEN_'));
   }
 
   /** Logs the change when every process uses the keys: clients may then use a new one. */
   private async report(changed: string[]): Promise<void> {
     const { log, sendKeys } = this.options;
     if ((await sendKeys?.()) === false) {
-      log.warn(
-        { changed },
-        'a worker does not confirm the API keys; it may still use the old ones',
-      );
+      log.warn({ changed }, 'a worker does not confirm the keys; it may still use the old ones');
     }
-    log.info({ read: this.files.map(({ name }) => name), changed }, 'API keys read again');
+    log.info({ read: this.files.map(({ name }) => name), changed }, 'keys read again');
   }
 
   /** At a signal always, since an operator waits for the answer; otherwise once. */
@@ -113,7 +111,7 @@ export class KeyFiles {
     this.knownMistakes = text;
     log[cause === 'signal' ? 'error' : 'warn'](
       { mistakes },
-      'the API keys were not changed: a file cannot be used. Correct it: the service reads it again',
+      'the keys were not changed: a file cannot be used. Correct it: the service reads it again',
     );
   }
 }

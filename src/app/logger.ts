@@ -41,3 +41,19 @@ function writeLine(line: string): void {
     }
   }
 }
+
+/** Where parts of a process log that know nothing of the library. */
+export type PlainLog = Record<
+  'error' | 'warn' | 'info' | 'debug',
+  (event: Record<string, unknown>, message: string) => void
+>;
+
+/** A log for them. */
+export function plainLogOf(log: Logger): PlainLog {
+  return {
+    error: (event, message) => log.error(event, message),
+    warn: (event, message) => log.warn(event, message),
+    info: (event, message) => log.info(event, message),
+    debug: (event, message) => log.debug(event, message),
+  };
+}

@@ -3,12 +3,12 @@ import { expect, it } from 'vitest';
 import { loadConfig } from '../config.ts';
 import { fewFilesWarning } from './open-files.ts';
 
-const config = loadConfig({ HTTP_CONNECTIONS_MAX: '10000' });
+const config = loadConfig({ HTTP_CONNECTIONS_MAX: '10000', EVENT_STREAMS_MAX: '5000' });
 
-it('warns a process that may open fewer files than connections, with the remedy', () => {
+it('warns a process that may open fewer files than connections and streams, with the remedy', () => {
   const warning = fewFilesWarning(config, 4096) ?? '';
   expect(warning).toMatch(
-    /^HTTP_CONNECTIONS_MAX needs 11\d{3} open files; the limit is 4096: .*ulimit -n$/,
+    /^connections and streams need 16\d{3} files; the limit is 4096: raise ulimit -n$/,
   );
   expect(warning.length).toBeLessThanOrEqual(80);
 });

@@ -8,16 +8,17 @@ const otherFiles = 64;
 
 /** A warning when the process may open fewer files than its settings need; otherwise undefined. */
 export function fewFilesWarning(
-  { http, database }: Pick<Config, 'http' | 'database'>,
+  { http, database, streams }: Pick<Config, 'http' | 'database' | 'streams'>,
   available = openFilesMax(),
 ): string | undefined {
   const { connectionsMax } = http;
   const needed =
     connectionsMax +
     acceptedBeyond(connectionsMax) +
+    streams.openMax +
     database.claimConnections +
     database.queryConnections +
     otherFiles;
   if (available === undefined || available >= needed) return undefined;
-  return `HTTP_CONNECTIONS_MAX needs ${needed} open files; the limit is ${available}: raise ulimit -n`;
+  return `connections and streams need ${needed} files; the limit is ${available}: raise ulimit -n`;
 }

@@ -91,10 +91,12 @@ function lineOf({
   return [...columns, changes.join(', ')].join('  ').trimEnd();
 }
 
-/** Which webhook, or which claim of the coupon, the entry is about, if it is. */
+/** Which webhook, saga, dead letter, or claim of the coupon the entry is about, if it is. */
 function subjectIn(logged: LoggedSubject | null): string[] {
   if (logged === null) return [];
   if ('webhook_id' in logged) return [`webhook_id ${logged.webhook_id}`];
+  if ('saga_id' in logged) return [`saga_id ${logged.saga_id}`];
+  if ('dead_letter_id' in logged) return [`dead_letter_id ${logged.dead_letter_id}`];
   if (!('claim_id' in logged)) return [];
   return [`user_id ${JSON.stringify(logged.user_id)}`, `position ${logged.position}`];
 }

@@ -2,7 +2,7 @@
 /** Prepares the database at a start: waits for it, checks it and brings it up to date. */
 import type { Logger } from 'pino';
 import { describeLocation } from '../adapters/postgres/connections/connection-config.ts';
-import { hasWebhooks } from '../adapters/postgres/events/has-webhooks.ts';
+import { hasRelayBegun } from '../adapters/postgres/events/has-relay-begun.ts';
 import { locateInstallation } from '../adapters/postgres/installation/find-installation.ts';
 import { type Migrated, migrate, migrateWith } from '../adapters/postgres/installation/migrate.ts';
 import { checkConnectionLimit } from '../adapters/postgres/start/connection-limit.ts';
@@ -47,7 +47,7 @@ export function prepareDatabase(
     });
     // Needs the search path of the installation, which the migration has set.
     await assertSequence(client);
-    if (await hasWebhooks(client)) {
+    if (config.sagas.file !== undefined || (await hasRelayBegun(client))) {
       const { connections: jobConnections } = config.webhooks;
       scarce = await checkConnectionLimit(client, { ...pools, jobConnections });
     }

@@ -34,6 +34,11 @@ export function createProgram(): Program {
       const [{ work }, signals] = await loadService();
       return work(worker, signals);
     },
+    async consume() {
+      const signals = await listenAndPrepare();
+      const { consume } = await import('./consume.ts');
+      return consume(signals);
+    },
     async drill(options, output) {
       const { listenToSignals } = await import('./signals.ts');
       const { signal, stopped } = listenToSignals({ reloads: false });
@@ -45,11 +50,7 @@ export function createProgram(): Program {
     },
     async log(options, output) {
       process.setSourceMapsEnabled(true);
-      // A reader such as `head` that has read enough is no error.
-      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EPIPE') process.exit();
-        throw error;
-      });
+      endWithReader();
       const [{ loadConfig }, { printOperatorLog }] = await Promise.all([
         import('../config.ts'),
         import('./operator-log.ts'),
@@ -63,6 +64,24 @@ export function createProgram(): Program {
         import('./claims.ts'),
       ]);
       return callOnClaim(loadConfig(), options, output);
+    },
+    async sagas(options, output) {
+      process.setSourceMapsEnabled(true);
+      endWithReader();
+      const [{ loadConfig }, { callOnSagas }] = await Promise.all([
+        import('../config.ts'),
+        import('./sagas-command.ts'),
+      ]);
+      return callOnSagas(loadConfig(), options, output);
+    },
+    async deadLetters(options, output) {
+      process.setSourceMapsEnabled(true);
+      endWithReader();
+      const [{ loadConfig }, { callOnDeadLetters }] = await Promise.all([
+        import('../config.ts'),
+        import('./dead-letters-command.ts'),
+      ]);
+      return callOnDeadLetters(loadConfig(), options, output);
     },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();
@@ -86,6 +105,14 @@ export function createProgram(): Program {
   };
 }
 
+/** A reader such as `head` that has read enough is no error. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+}
+
 /** The configuration of a command that changes files, and the signal that aborts it. */
 async function loadCommand() {
   process.setSourceMapsEnabled(true);
@@ -96,6 +123,12 @@ async function loadCommand() {
 }
 
 async function loadService() {
+  const signals = await listenAndPrepare();
+  return [await import('./serve.ts'), signals] as const;
+}
+
+/** What a process does that runs until a signal, before it loads the rest. */
+async function listenAndPrepare() {
   // First, because the rest takes time to load.
   const { listenToSignals } = await import('./signals.ts');
   const signals = listenToSignals({ reloads: true });
@@ -103,7 +136,7 @@ async function loadService() {
   const { keepTickShape } = await import('./tick-shape.ts');
   keepTickShape();
   process.setSourceMapsEnabled(true);
-  return [await import('./serve.ts'), signals] as const;
+  return signals;
 }
 
 async function loadProof() {

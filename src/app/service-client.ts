@@ -54,6 +54,56 @@ export async function sendTo(
   }
 }
 
+/** A problem as the API returns it. */
+export type ProblemBody = { code: string; detail: string };
+
+/** The whole answer to a call, with its text as it came. */
+export type ServiceAnswer<Body> =
+  | { isDone: true; status: number; text: string; body: Body }
+  | { isDone: false; status: number; text: string; body: ProblemBody };
+
+/**
+ * Sends a call, and reads its answer: what it asks for with `member`, or a problem. Rejects as `sendTo` does, and with a
+ * `StartError` when something else answers than the service.
+ */
+export async function answerTo<Body>(
+  origin: string,
+  call: ServiceCall,
+  member: string,
+): Promise<ServiceAnswer<Body>> {
+  const { status, text } = await sendTo(origin, call);
+  try {
+    const body = JSON.parse(text);
+    if (status < 300 && member in body) return { isDone: true, status, text, body };
+    if (status >= 400 && 'code' in body) return { isDone: false, status, text, body };
+  } catch {
+    // Not JSON, so no answer of the service.
+  }
+  throw new StartError(
+    `what answers at ${origin} is no firstcome (${status})\nSet the address of the service with --url.`,
+  );
+}
+
+/** What the service says, and what to do about it: `lines` for the codes of a command. */
+export function refusalBy(
+  origin: string,
+  { code, detail }: ProblemBody,
+  lines: Record<string, string[]>,
+): StartError {
+  const ofAll: Record<string, string[]> = {
+    forbidden: [detail, 'Set ADMIN_API_KEY to the admin key of the service.'],
+    route_not_found: [
+      `the service at ${origin} has no such call`,
+      'Set the address of a service of this version with --url.',
+    ],
+  };
+  const others = [`${detail} (${code})`, ...(isForNow.has(code) ? [runAgain] : [])];
+  return new StartError((lines[code] ?? ofAll[code] ?? others).join('\n'));
+}
+
+const isForNow = new Set(['overloaded', 'unavailable', 'rate_limited']);
+const runAgain = 'This call has changed nothing. Run it again later.';
+
 const notSentCodes = new Set([
   ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
   'UND_ERR_CONNECT_TIMEOUT',

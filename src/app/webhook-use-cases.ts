@@ -8,6 +8,7 @@ import { newWebhookSecret } from '../adapters/system/webhook-secret.ts';
 import type { WebhookUseCases } from '../core/use-cases.ts';
 import { createWebhookWith } from '../core/webhooks/create-webhook.ts';
 import { deleteWebhookWith } from '../core/webhooks/delete-webhook.ts';
+import { enableWebhookWith } from '../core/webhooks/enable-webhook.ts';
 import { readWebhooksWith } from '../core/webhooks/read-webhooks.ts';
 import { redeliverEventsWith } from '../core/webhooks/redeliver-events.ts';
 import { rotateWebhookSecretWith } from '../core/webhooks/rotate-webhook-secret.ts';
@@ -32,6 +33,7 @@ export function createWebhookUseCases(options: {
     createWebhook: createWebhookWith({ store, whyForbidden, newId, newSecret: newWebhookSecret }),
     readWebhooks: readWebhooksWith(store),
     deleteWebhook: deleteWebhookWith({ store, clock: systemClock }),
+    enableWebhook: enableWebhookWith(store),
     rotateWebhookSecret: rotateWebhookSecretWith({ store, newSecret: newWebhookSecret }),
     redeliverEvents: redeliverEventsWith({ store, installationId, clock: systemClock }),
     testWebhook: testWebhookWith({

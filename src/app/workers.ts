@@ -4,13 +4,15 @@ import { Workers } from '../adapters/cluster/primary.ts';
 import { openPrimaryChannel } from '../adapters/cluster/worker.ts';
 import { WorkersMetrics } from '../adapters/prometheus/workers-metrics.ts';
 import { systemClock } from '../adapters/system/clock.ts';
-import { type App, type ServedDatabase, startOnDatabase, startProcess } from '../app.ts';
+import { type App, startOnDatabase } from '../app.ts';
 import { apiKeyVariables, type Config, libpqVariableNames } from '../config.ts';
 import { portToShare } from '../entrypoints/http/listen.ts';
-import { type ApiKeyTexts, currentKeys, toKeyTexts } from './api-keys.ts';
+import { currentKeys, type KeyTexts, toKeyTexts } from './api-keys.ts';
+import type { ServedDatabase } from './compose-process.ts';
 import type { StartOptions } from './database.ts';
 import { KeyFiles } from './key-files.ts';
 import { createLogger } from './logger.ts';
+import { startProcess } from './process.ts';
 
 // Added to the shutdown's own time, in which a worker drains.
 const exitMsMax = 1000;
@@ -23,7 +25,7 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
     const workers = new Workers({
       count: config.workers,
       args: ['worker', '--', database.kind, database.schema, database.identity],
-      env: () => workerEnvironment(database.url, port, keys.now()),
+      env: () => workerEnvironment(config, { url: database.url, port, keys: keys.now() }),
       keys: keys.now,
       metrics: new WorkersMetrics(),
       warn: (event, message) => log.warn(event, message),
@@ -46,7 +48,10 @@ export function startWithWorkers(config: Config, options: StartOptions): Promise
  * The environment of a worker. It contains what the primary has read from files, since these may have changed meanwhile.
  * The URL is complete, so the variables of libpq are cleared.
  */
-function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record<string, string> {
+export function workerEnvironment(
+  { queue, redis }: Pick<Config, 'queue' | 'redis'>,
+  { url, port, keys }: { url: string; port: number; keys: KeyTexts },
+): Record<string, string> {
   const keyVariables = apiKeyVariables.flatMap(({ name, variable }) => [
     [variable, keys[name] ?? ''],
     [`${variable}_FILE`, ''],
@@ -56,6 +61,10 @@ function workerEnvironment(url: string, port: number, keys: ApiKeyTexts): Record
     ...Object.fromEntries(keyVariables),
     DATABASE_URL: url,
     DATABASE_URL_FILE: '',
+    REDIS_URL: redis.url?.reveal() ?? '',
+    REDIS_URL_FILE: '',
+    AMQP_URL: queue.url?.reveal() ?? '',
+    AMQP_URL_FILE: '',
     PORT: String(port),
   };
 }
@@ -78,7 +87,9 @@ export async function runWorker(
     await primary.receiveKeys((sent) => keys.replace(toKeyTexts((name) => sent[name])));
     const database = { url, ...installation };
     const runsDuties = slot === 0;
-    const service = await startProcess(config, log, { database, primary, keys, runsDuties });
+    const service = await startProcess(config, log, {
+      ...{ database, primary, keys, kind: 'server', runsDuties },
+    });
     primary.reportReady(service.url);
     await stopped;
     await service.stop();

@@ -38,7 +38,9 @@ function mistakesOf(
 ): string[] {
   if (secret) {
     const from = isFromFile ? ` (read from ${variable}_FILE)` : '';
-    return [`${variable}${from} must be ${allowed}, but is not; its value is kept hidden`];
+    const mistake = `${variable}${from} must be ${allowed}, but is not; its value is kept hidden`;
+    const reason = explain?.(text);
+    return [reason === undefined ? mistake : `${mistake}: ${reason}`];
   }
   if (kind !== 'list') return [`${variable} must be ${allowed}, but is ${quoted(text)}`];
   return wrong.map((item) => {

@@ -31,8 +31,8 @@ export function isSchemaName(text: string): boolean {
   return /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/.test(text);
 }
 
-/** Whether a text can be the path of a folder. */
-export function isFolder(text: string): boolean {
+/** Whether a text can be the path of a file or a folder. */
+export function isPath(text: string): boolean {
   return text.trim() !== '';
 }
 
@@ -49,4 +49,33 @@ export function isCollectorUrl(text: string): boolean {
 /** Whether a text has the form of a connection URL; its parameters are checked later. */
 export function isPostgresUrl(text: string): boolean {
   return readConnectionUrl(text) !== undefined;
+}
+
+/** Whether a text is an IP address, a range of them that leaves some out, or `none`. */
+export function isProxyRange(text: string): boolean {
+  if (text === 'none') return true;
+  const [, address = '', bits] = /^([^/]*)(?:\/([1-9]\d{0,2}))?$/.exec(text) ?? [];
+  const family = net().isIP(address);
+  return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/**
+ * Whether a text is a URL from which the keys of user tokens can be fetched: https, or http on this machine alone, which
+ * no other machine can answer.
+ */
+export function isTokenKeysUrl(text: string): boolean {
+  const isSafe = /^https:\/\/|^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/?]|$)/i.test(text);
+  if (!isSafe || !URL.canParse(text)) return false;
+  const { username, password, hash } = new URL(text);
+  return username === '' && password === '' && hash === '';
+}
+
+/** Whether a text is a URL as above or the path of a file. */
+export function isTokenKeysSource(text: string): boolean {
+  return isTokenKeysUrl(text) || (isPath(text) && !/^[a-z][a-z\d+.-]+:\/\//i.test(text));
+}
+
+/** Whether a text can be compared with a claim of a token in full: no spaces around it, and no control characters. */
+export function isClaimText(text: string): boolean {
+  return /^[^\p{Cc}\p{Cs}]{1,1024}$/u.test(text) && text.trim() === text;
 }

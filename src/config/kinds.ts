@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The kinds of settings. Each kind pairs the check of a value with the text that describes it. */
+import { type Rate, rateText, readRate } from '../core/limits/rate.ts';
 import { Secret } from '../core/secret.ts';
 
 /** A setting: the help, the documentation and every mistake about it are made from this entry. */
@@ -13,7 +14,7 @@ export type Setting<Value = unknown, Variable extends string = string> = {
   allowed: string;
   /** What the setting does, in one or two sentences. */
   help: string;
-  /** Explains a common mistake in an item of a list. Never repeats the item, which may be secret. */
+  /** Explains a mistake in a secret, or a common one in an item of a list. Never repeats a part of it: it may be secret. */
   explain?: ((item: string) => string | undefined) | undefined;
   /** A secret is never printed, and `<variable>_FILE` may name a file that holds it. */
   secret: boolean;
@@ -122,11 +123,30 @@ export function optionalText<const Variable extends string>(
   };
 }
 
+/** A number of requests in a window of time; absent unless set. */
+export function rate<const Variable extends string>(
+  entry: About<Variable>,
+): Setting<Rate | undefined, Variable> {
+  return {
+    ...plain,
+    ...entry,
+    kind: 'text',
+    default: undefined,
+    allowed: 'requests/duration, such as 50/1s, 600/1m or 10000/1h, with a duration of 24h at most',
+    unset: undefined,
+    read(text) {
+      const value = readRate(text);
+      return value === undefined ? { wrong: [text] } : { value };
+    },
+    show: (value) => (value === undefined ? '' : rateText(value)),
+  };
+}
+
 /** A text that must not be seen; absent unless set. `show` may print the harmless components of it. */
 export function secret<const Variable extends string>(
   entry: About<Variable> &
     Format &
-    Pick<Setting, 'fileMayBeAbsent'> & { show?(value: string): string },
+    Pick<Setting, 'fileMayBeAbsent' | 'explain'> & { show?(value: string): string },
 ): Setting<Secret | undefined, Variable> {
   const { isValid, show, ...described } = entry;
   return {

@@ -2,8 +2,10 @@
 import { rulesBetweenKeys } from './api-key-rules.ts';
 import { apiKeySettings } from './groups/access.ts';
 import { net } from './net.ts';
+import { rateLimitRules, rateLimitWarnings } from './rate-limit-rules.ts';
 import type { Rule } from './rule.ts';
 import type { SettingValues } from './settings.ts';
+import { hasUserTokens, rulesOfUserTokens } from './user-tokens/user-token-rules.ts';
 
 const apiKeyLengthMin = 32;
 
@@ -21,7 +23,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /** The rules between settings. A rule about a setting that has a mistake of its own is not reported. */
-export function rulesBetween({ http, auth, database, claims }: SettingValues): Rule[] {
+export function rulesBetween(values: SettingValues): Rule[] {
+  const { http, auth, database, claims, queue, redis, userTokens } = values;
+  const isReachable = !isLoopback(http.host);
   return [
     {
       isBroken: http.requestTimeoutMs < http.headersTimeoutMs,
@@ -45,19 +49,36 @@ export function rulesBetween({ http, auth, database, claims }: SettingValues): R
         `(${claims.laneWaitingMax}), but is ${claims.waitingMax}`,
     },
     ...rulesBetweenKeys(auth),
+    ...rulesOfUserTokens(userTokens),
     {
-      isBroken:
-        !isLoopback(http.host) && auth.adminApiKey === undefined && !auth.allowAnonymousAdmin,
+      isBroken: redis.stockCacheMaxAgeMs > 0 && redis.url === undefined,
+      about: ['STOCK_CACHE_MAX_AGE_MS', 'REDIS_URL'],
+      mistake: 'STOCK_CACHE_MAX_AGE_MS has no effect without REDIS_URL: set both, or neither',
+    },
+    {
+      isBroken: queue.claimMode === 'queued' && queue.url === undefined,
+      about: ['CLAIM_MODE', 'AMQP_URL'],
+      mistake: 'CLAIM_MODE is "queued", which needs AMQP_URL: set both, or neither',
+    },
+    {
+      isBroken: !queue.isConsumed && queue.url === undefined,
+      about: ['CONSUME_CLAIMS', 'AMQP_URL'],
+      mistake: 'CONSUME_CLAIMS=false has no effect without AMQP_URL: set both, or neither',
+    },
+    {
+      isBroken: isReachable && auth.adminApiKey === undefined && !auth.allowAnonymousAdmin,
       about: ['HOST', 'ADMIN_API_KEY', 'ALLOW_ANONYMOUS_ADMIN'],
       mistake:
         `HOST is "${http.host}", which other machines can reach, but nothing protects the admin calls: ` +
         'set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true to let every client administer',
     },
+    ...rateLimitRules(values, isReachable),
   ];
 }
 
 /** Warnings about allowed but risky settings: each is one line that names the variable. */
-export function warningsAbout({ http, auth }: SettingValues): string[] {
+export function warningsAbout(values: SettingValues): string[] {
+  const { http, auth, userTokens } = values;
   const warnings: string[] = [];
   const isReachable = !isLoopback(http.host);
   for (const [name, { variable }] of Object.entries(apiKeySettings)) {
@@ -78,10 +99,11 @@ export function warningsAbout({ http, auth }: SettingValues): string[] {
       'ALLOWED_HOSTS has no effect: with ADMIN_API_KEY every Host is allowed unless HOST is loopback',
     );
   }
-  if (isReachable && auth.claimApiKey === undefined) {
+  const areClaimsOpen = auth.claimApiKey === undefined && !hasUserTokens(userTokens);
+  if (isReachable && areClaimsOpen) {
     warnings.push(
       `HOST is "${http.host}" and CLAIM_API_KEY is not set: every client can claim in any user's name`,
     );
   }
-  return warnings;
+  return [...warnings, ...rateLimitWarnings(values, isReachable)];
 }

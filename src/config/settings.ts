@@ -8,6 +8,12 @@ import { claimsGroup } from './groups/claims.ts';
 import { databaseGroup } from './groups/database.ts';
 import { httpGroup } from './groups/http.ts';
 import { operationGroup } from './groups/operation.ts';
+import { queueGroup } from './groups/queue.ts';
+import { rateLimitsGroup } from './groups/rate-limits.ts';
+import { redisGroup } from './groups/redis.ts';
+import { sagasGroup } from './groups/sagas.ts';
+import { streamsGroup } from './groups/streams.ts';
+import { userTokensGroup } from './groups/user-tokens.ts';
 import { webhooksGroup } from './groups/webhooks.ts';
 import type { Setting } from './kinds.ts';
 import { type SettingGroup, settingsIn, type ValuesOf, type VariableOf } from './setting-tree.ts';
@@ -16,9 +22,15 @@ import { type SettingGroup, settingsIn, type ValuesOf, type VariableOf } from '.
 export const settingGroups: readonly SettingGroup[] = [
   httpGroup,
   accessGroup,
+  userTokensGroup,
+  rateLimitsGroup,
   databaseGroup,
   claimsGroup,
+  queueGroup,
+  redisGroup,
+  streamsGroup,
   webhooksGroup,
+  sagasGroup,
   operationGroup,
 ];
 
@@ -26,9 +38,15 @@ export const settingGroups: readonly SettingGroup[] = [
 export const settingTree = {
   ...httpGroup.settings,
   ...accessGroup.settings,
+  ...userTokensGroup.settings,
+  ...rateLimitsGroup.settings,
   ...databaseGroup.settings,
   ...claimsGroup.settings,
+  ...queueGroup.settings,
+  ...redisGroup.settings,
+  ...streamsGroup.settings,
   ...webhooksGroup.settings,
+  ...sagasGroup.settings,
   ...operationGroup.settings,
 };
 

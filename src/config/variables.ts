@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { reasonOf, shownPath } from './file-mistakes.ts';
 import type { Setting } from './kinds.ts';
+import { readSecretText } from './secret-text.ts';
 import { type SettingVariable, settings } from './settings.ts';
 
 /** Where the value of a setting came from; `file` is the file that `<variable>_FILE` names. */
@@ -18,9 +19,6 @@ export type GivenVariables = {
   mistakes: string[];
   warnings: string[];
 };
-
-// Far above any key or URL. It limits the reading of a file named by mistake, such as a disk image.
-const secretFileBytesMax = 65_536;
 
 /** Reads the settings of the environment, and the files of the secrets. An empty text counts as unset. */
 export function readVariables(env: NodeJS.ProcessEnv): GivenVariables {
@@ -58,7 +56,7 @@ function readSecretFile(
   const name = `${variable}_FILE`;
   const shown = shownPath(path);
   try {
-    const { text, readableByOthers } = readSmallFile(path);
+    const { text, readableByOthers } = readSecretText(path);
     // Without the key the service would be open to every client. A named file shows that a key is wanted.
     if (text === '') {
       throw new Error(fileMayBeAbsent ? 'it is empty; delete it to end the key' : 'it is empty');
@@ -81,22 +79,4 @@ function readSecretFile(
 /** Whether a folder has no such file. Without the folder, the path is wrong or a volume is missing. */
 function isAbsent(error: unknown, path: string): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(dirname(path));
-}
-
-/** The text of a file without one trailing newline, which editors and `echo` add. */
-function readSmallFile(path: string): { text: string; readableByOthers: boolean } {
-  const file = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(secretFileBytesMax + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(file, bytes, length, bytes.length - length, null);
-    }
-    if (length > secretFileBytesMax) throw new Error(`it is over ${secretFileBytesMax} bytes`);
-    // Windows has no such permission bits and reports fixed ones.
-    const readableByOthers = process.platform !== 'win32' && (fstatSync(file).mode & 0o077) !== 0;
-    return { text: bytes.toString('utf8', 0, length).replace(/\r?\n$/, ''), readableByOthers };
-  } finally {
-    closeSync(file);
-  }
 }

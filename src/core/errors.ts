@@ -12,6 +12,9 @@ export const errorCodes = [
   'coupon_exists',
   'claim_not_found',
   'webhook_not_found',
+  'saga_not_found',
+  'ticket_not_found',
+  'dead_letter_not_found',
   'idempotency_key_reused',
   'overloaded',
   'unavailable',
@@ -28,6 +31,7 @@ export const errorCodes = [
   'already_redeemed',
   'not_confirmed',
   'claim_mismatch',
+  'saga_running',
   'unauthorized',
   'forbidden',
   'cross_origin',
@@ -63,6 +67,10 @@ export type AppErrorOptions = {
    * id that the call named.
    */
   claimId?: string;
+  /** For `outcome_unknown` of a claim that may be in the queue: the id of its ticket. */
+  ticketId?: string;
+  /** For `unavailable`: the database works, and a rule of it refuses this one call. Another attempt meets the same rule. */
+  refusedByRule?: boolean;
   /** For `claim_not_found`: the last claim of the user that was released, if there was one. */
   lastClaim?: Claim;
   /** For the log only. */
@@ -76,6 +84,8 @@ export class AppError extends Error {
   readonly detail: string;
   readonly fields: FieldError[];
   readonly claimId: string | undefined;
+  readonly ticketId: string | undefined;
+  readonly refusedByRule: boolean;
   readonly lastClaim: Claim | undefined;
 
   constructor(code: ErrorCode, options: AppErrorOptions) {
@@ -84,6 +94,8 @@ export class AppError extends Error {
     this.detail = options.detail;
     this.fields = options.fields ?? [];
     this.claimId = options.claimId;
+    this.ticketId = options.ticketId;
+    this.refusedByRule = options.refusedByRule ?? false;
     this.lastClaim = options.lastClaim;
   }
 }

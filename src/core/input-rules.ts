@@ -27,6 +27,12 @@ export const holdSecondsRule = { minimum: 1, maximum: 2_592_000 };
 /** How many claims one user can make. */
 export const claimsPerUserRule = { minimum: 1, maximum: 100 };
 
+/** The name of a saga. */
+export const sagaNameRule = { ...textRule, maxLength: 64 };
+
+/** What an operator notes on the end of a saga. */
+export const sagaNoteRule = { ...textRule, maxLength: 1000 };
+
 /** A number of remaining units. */
 export const stockLowAtRule = { minimum: 0, maximum: amountMax };
 

@@ -8,8 +8,12 @@ import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ReadOperatorLog } from './operator-log/operator-log.ts';
+import type { ReadSagas } from './sagas/read-sagas.ts';
+import type { ResolveSaga } from './sagas/resolve-saga.ts';
+import type { RetrySaga } from './sagas/retry-saga.ts';
 import type { CreateWebhook } from './webhooks/create-webhook.ts';
 import type { DeleteWebhook } from './webhooks/delete-webhook.ts';
+import type { EnableWebhook } from './webhooks/enable-webhook.ts';
 import type { ReadWebhooks } from './webhooks/read-webhooks.ts';
 import type { RedeliverEvents } from './webhooks/redeliver-events.ts';
 import type { RotateWebhookSecret } from './webhooks/rotate-webhook-secret.ts';
@@ -36,7 +40,11 @@ export type WebhookUseCases = {
   createWebhook: CreateWebhook;
   readWebhooks: ReadWebhooks;
   deleteWebhook: DeleteWebhook;
+  enableWebhook: EnableWebhook;
   rotateWebhookSecret: RotateWebhookSecret;
   redeliverEvents: RedeliverEvents;
   testWebhook: TestWebhook;
 };
+
+/** What operators can do with sagas. */
+export type SagaUseCases = { readSagas: ReadSagas; retrySaga: RetrySaga; resolveSaga: ResolveSaga };

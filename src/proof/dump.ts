@@ -14,6 +14,12 @@ export type Dump = {
   released_claims?: DumpedReleasedClaim[];
   /** Absent like `released_claims`. */
   redemptions?: DumpedRedemption[];
+  /** The sagas of claims. Absent in the dump of a database that has none. */
+  sagas?: DumpedSaga[];
+  /** Absent like `sagas`. */
+  saga_steps?: DumpedSagaStep[];
+  /** The final states of tickets. Absent in the dump of a database that has none. */
+  tickets?: DumpedTicket[];
 };
 
 /** A row of `coupons`. */
@@ -33,6 +39,10 @@ export type DumpedCoupon = {
   claims_per_user_max?: number | null;
   /** The units that came back, ever. */
   returned_units?: string | null;
+  /** The saga that its claims begin; null or absent where they begin none. */
+  saga?: string | null;
+  /** At how many units left `coupon.stock_low` happens. */
+  stock_low_at?: number | null;
 };
 
 /** A row of `claims`: a claim that has not been released. */
@@ -43,7 +53,7 @@ export type DumpedClaim = {
   claim_id: string;
   claimed_at: string;
   idempotency_key: string | null;
-  /** When the hold ends, of a claim that is reserved. */
+  /** When the hold ends, of a claim that is reserved; `infinity` where its saga ends it. */
   expires_at?: string | null;
   /** Only after a confirm. */
   confirmed_at?: string | null;
@@ -65,6 +75,44 @@ export type DumpedRedemption = {
   claim_id: string;
   redeemed_at: string;
   idempotency_key: string | null;
+};
+
+/** A row of `sagas`. */
+export type DumpedSaga = {
+  saga_id: string;
+  coupon_id: string;
+  position: number;
+  claim_id: string;
+  user_id: string;
+  /** `R` running, `C` compensating, `A` needs attention, `D` done, `X` compensated. */
+  state: string;
+  cause: string | null;
+  /** Whether an operator has said how it ends, so that its steps need not agree with its state. */
+  is_resolved: boolean;
+};
+
+/** A row of `saga_steps`. */
+export type DumpedSagaStep = {
+  saga_id: string;
+  step: number;
+  /** `P` called, `D` done, `N` declined, `Q` unknown, `U` undone. */
+  state: string;
+};
+
+/** A row of `tickets`. */
+export type DumpedTicket = {
+  /** The id under which the claim was sent to its decision. */
+  claim_id: string;
+  accepted_at: string;
+  decided_at: string;
+  /** What was decided, or `ticket_expired` or `ticket_failed`. */
+  outcome: string;
+  /** The claim of the outcome; null where it has none. */
+  coupon_id: string | null;
+  user_id: string | null;
+  position: number | null;
+  /** The id of that claim where it is another one than that of the ticket. */
+  held_claim_id: string | null;
 };
 
 /** A row of `stock_ledger`. */

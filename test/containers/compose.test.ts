@@ -33,7 +33,8 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
   let compose: ComposeRun;
 
   beforeAll(async () => {
-    compose = await ComposeRun.of(['compose.yaml'], ports);
+    const env = { REDIS_URL_FILE: '/run/redis/redis-url' };
+    compose = await ComposeRun.of(['compose.yaml'], ports, env);
   });
   afterAll(async () => compose.remove());
 
@@ -105,6 +106,20 @@ describe.skipIf(inject('missingEngine') !== undefined)('compose.yaml', () => {
     await Promise.all([stopping, sending()]);
     expect(await statuses()).toEqual(new Set([200]));
     await compose.up('service-2');
+  });
+
+  it('has a Redis that requires its password, to which every node is connected', async () => {
+    await compose.up('redis');
+    const ask = (...words: string[]) =>
+      compose.compose('exec', '-T', 'redis', 'sh', '-c', words.join(' '));
+    expect(await ask('redis-cli ping')).toContain('NOAUTH');
+    const password = '$(cut -d " " -f 2 /run/redis/redis.conf)';
+    const areConnected = async () => {
+      const clients = await ask(`REDISCLI_AUTH=${password} redis-cli client list`);
+      const addresses = [...clients.matchAll(/ addr=([\d.]+):/g)].map(([, address]) => address);
+      return new Set(addresses.filter((address) => address !== '127.0.0.1')).size === 3;
+    };
+    await waitFor('three nodes at Redis', areConnected, patience);
   });
 
   it('has a Prometheus that finds every node and knows the alerts', async () => {

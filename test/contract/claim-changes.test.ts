@@ -99,7 +99,7 @@ describe('a claim of a coupon with hold_seconds', () => {
     expect(JSON.parse(ndjson.text)).toEqual(claim);
     const csv = await service.client.get(path, { Accept: 'text/csv' });
     expect(csv.text.split('\r\n')[1]).toBe(
-      `1,ada,${claim.claim_id},${claim.claimed_at},${coupon},reserved,${claim.expires_at},,`,
+      `1,ada,${claim.claim_id},${claim.claimed_at},${coupon},reserved,${claim.expires_at},,,,`,
     );
   });
 });

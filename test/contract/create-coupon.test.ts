@@ -5,8 +5,8 @@ import { newName, pathOf, useService } from '../support/contract-service.ts';
 import { membersLeftOut } from '../support/coupon-members.ts';
 
 const takes =
-  'is unknown; this call takes name, amount, opens_at, closes_at, hold_seconds, claims_per_user_max, stock_low_at, ' +
-  'title, description, pause_reason';
+  'is unknown; this call takes name, amount, opens_at, closes_at, hold_seconds, claims_per_user_max, saga, ' +
+  'stock_low_at, title, description, pause_reason';
 
 describe('POST /api/coupons', () => {
   const service = useService();

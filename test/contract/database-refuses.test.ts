@@ -5,12 +5,13 @@ import { constraintMeanings } from '../../src/adapters/postgres/errors/constrain
 import { type Answer, clientOf } from '../support/contract-client.ts';
 import { holdCoupon } from '../support/contract-locks.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';
-import { newName, pathOf, useService } from '../support/contract-service.ts';
+import { decidesAtOnce, newName, pathOf, useService } from '../support/contract-service.ts';
 import { range } from '../support/crowd.ts';
 import { patience } from '../support/service.ts';
 import { missed, waitFor } from '../support/wait-for.ts';
 
 const service = useService({
+  ...decidesAtOnce,
   ...{ ...patience, CLAIM_BATCH_MAX: '1000' },
   // The first claim waits for the lock of its coupon until hundreds of others have arrived.
   ...{ CLAIM_TIMEOUT_MS: '60000', CLAIM_WAIT_MAX_MS: '60000', DATABASE_LOCK_TIMEOUT_MS: '29000' },

@@ -2,7 +2,7 @@
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { eventTypes } from '../../src/core/events/ports.ts';
 import type { Answer, Call } from '../support/contract-client.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
@@ -91,7 +91,16 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons': 'createCoupon',
       'GET /api/coupons': 'listCoupons',
       'POST /api/coupons/claim': 'claimCoupon',
+      ...(inject('amqpUrl') !== undefined && {
+        'GET /api/tickets/{ticket_id}': 'readTicket',
+        'GET /api/tickets/{ticket_id}/events': 'streamTicket',
+        'GET /api/dead-letters': 'listDeadLetters',
+        'GET /api/dead-letters/{id}': 'readDeadLetter',
+        'POST /api/dead-letters/redrive': 'redriveDeadLetters',
+        'POST /api/dead-letters/discard': 'discardDeadLetters',
+      }),
       'GET /api/coupons/{name}': 'readCoupon',
+      'GET /api/coupons/{name}/events': 'streamStock',
       'PATCH /api/coupons/{name}': 'changeCoupon',
       'POST /api/coupons/{name}/stock': 'addStock',
       'GET /api/coupons/{name}/claims': 'listClaims',
@@ -105,10 +114,15 @@ describe('GET /openapi.json', () => {
       'GET /api/webhooks': 'listWebhooks',
       'GET /api/webhooks/{id}': 'readWebhook',
       'DELETE /api/webhooks/{id}': 'deleteWebhook',
+      'POST /api/webhooks/{id}/enable': 'enableWebhook',
       'POST /api/webhooks/{id}/rotate-secret': 'rotateWebhookSecret',
       'GET /api/webhooks/{id}/deliveries': 'listWebhookDeliveries',
       'POST /api/webhooks/{id}/redeliver': 'redeliverEvents',
       'POST /api/webhooks/{id}/test': 'testWebhook',
+      'GET /api/sagas': 'listSagas',
+      'GET /api/sagas/{id}': 'readSaga',
+      'POST /api/sagas/{id}/retry': 'retrySaga',
+      'POST /api/sagas/{id}/resolve': 'resolveSaga',
       'GET /health': 'readHealth',
       'GET /api/health': 'readApiHealth',
       'GET /readyz': 'readReadiness',
@@ -176,10 +190,10 @@ describe('GET /openapi.json', () => {
     for (const { path, method, operation } of operations(await read())) {
       if (operation.requestBody === undefined) continue;
       const sent = { method: method.toUpperCase(), path: path.replaceAll(/\{\w+\}/g, 'none') };
-      // Where the body is accepted, there is no coupon of this name, or no webhook of this id.
-      const missing = path.startsWith('/api/webhooks/') ? 'webhook_not_found' : 'coupon_not_found';
+      // Where the body is accepted, there is no coupon of this name, or no webhook or saga of this id.
       const { code } = (await service.client.call(sent)).json;
-      refused.push([operation.operationId, code !== missing]);
+      const isMissing = /^(?:coupon|webhook|saga)_not_found$/.test(code);
+      refused.push([operation.operationId, !isMissing]);
       required.push([operation.operationId, operation.requestBody.required]);
     }
     expect(required).toEqual(refused);

@@ -8,7 +8,7 @@ import { parseCsv } from '../support/parse-csv.ts';
 const byteOrderMark = '\ufeff';
 const columns = [
   ...['position', 'user_id', 'claim_id', 'claimed_at', 'coupon_name'],
-  ...['state', 'expires_at', 'released_at', 'reason'],
+  ...['state', 'expires_at', 'released_at', 'reason', 'saga_id', 'saga_state'],
 ];
 const service = useService();
 

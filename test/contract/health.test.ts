@@ -5,7 +5,7 @@ import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
 import { parseAnswer } from '../support/contract-client.ts';
 import { expectApiHeaders, expectProblem, retryAfterOf } from '../support/contract-problems.ts';
-import { newName, pathOf, until, useService } from '../support/contract-service.ts';
+import { decidesAtOnce, newName, pathOf, until, useService } from '../support/contract-service.ts';
 
 const checks = ['/health', '/api/health', '/readyz'];
 
@@ -35,6 +35,7 @@ describe('GET /health, /api/health and /readyz', () => {
       { name: 'event_relay', ...held },
       { name: 'expiry_sweep', ...held },
       { name: 'stock_check', ...held },
+      { name: 'ticket_retention', ...held },
     ]);
   });
 
@@ -46,7 +47,7 @@ describe('GET /health, /api/health and /readyz', () => {
 });
 
 describe('GET /health while the database is gone', () => {
-  const service = useService({ CLAIM_TIMEOUT_MS: '4000' });
+  const service = useService({ ...decidesAtOnce, CLAIM_TIMEOUT_MS: '4000' });
 
   /** Runs on another database of the same server, since the closed one accepts no session. */
   async function onServer(run: (client: pg.Client, name: string) => Promise<unknown>) {

@@ -6,7 +6,7 @@ import { type ContractService, newName, pathOf, useService } from '../support/co
 import { membersLeftOut } from '../support/coupon-members.ts';
 
 const csvHeader =
-  'position,user_id,claim_id,claimed_at,coupon_name,state,expires_at,released_at,reason\r\n';
+  'position,user_id,claim_id,claimed_at,coupon_name,state,expires_at,released_at,reason,saga_id,saga_state\r\n';
 
 /** Follows `Link: rel=next` from `path` to the last page. */
 async function allPages(client: Client, path: string): Promise<Answer[]> {
@@ -209,7 +209,7 @@ describe('GET /api/coupons/{name}/claims as an export', () => {
     const fields = ['plain', '"a,b"', '"say ""hi"""', ' spaces ', '""""', ...users.slice(5)];
     const lines = claims.map(
       (claim, index) =>
-        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon},confirmed,,,\r\n`,
+        `${index + 1},${fields[index]},${claim.claim_id},${claim.claimed_at},${coupon},confirmed,,,,,\r\n`,
     );
     expect(answer.text).toBe(`${csvHeader}${lines.join('')}`);
   });

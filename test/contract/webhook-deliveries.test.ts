@@ -8,11 +8,12 @@ import { type Receiver, startReceiver } from '../support/receivers.ts';
 
 const env: Record<string, string> = { WEBHOOK_ALLOW_HTTP: 'true' };
 let receiver: Receiver;
+const statuses = new Map<string, number>();
 
-// Answers each request with the status that its path names. The service needs the port, so this hook comes before its own.
+// Answers each request with the status of its path. The service needs the port, so this hook comes before its own.
 beforeAll(async () => {
   receiver = await startReceiver((response, { path }) => {
-    response.writeHead(Number(path.slice(1, 4))).end();
+    response.writeHead(statuses.get(path) ?? 500).end();
   });
   env.WEBHOOK_ALLOWED_RECEIVERS = `127.0.0.1:${receiver.port}`;
 });
@@ -25,7 +26,9 @@ let pathCount = 0;
 async function aWebhook(status: number) {
   const coupon = await service.createCoupon();
   pathCount += 1;
-  const path = `/${status}/${pathCount}`;
+  const path = `/${pathCount}`;
+  const answer = (next: number) => statuses.set(path, next);
+  answer(status);
   const made = await service.client.post('/api/webhooks', {
     ...{
       url: `http://127.0.0.1:${receiver.port}${path}`,
@@ -44,7 +47,7 @@ async function aWebhook(status: number) {
     receiver.received
       .filter((one) => one.path === path)
       .map(({ headers, body }) => ({ headers: headers as Record<string, string>, body }));
-  return { id, secret, coupon, call, list, requests };
+  return { id, secret, coupon, answer, call, list, requests };
 }
 
 /** Claims by these users, one after the other, and waits until their events have the state. */
@@ -228,6 +231,55 @@ describe('POST /api/webhooks/{id}/redeliver', () => {
     const { json } = await service.client.get(`/api/webhooks/${webhook.id}`);
     expect(json).toMatchObject({ disabled_at: time, disabled_reason: 'the receiver answered 410' });
     expectInvalid(await webhook.call('redeliver', { event_id: event.event_id }), 'id');
+  });
+});
+
+describe('POST /api/webhooks/{id}/enable', () => {
+  it('a webhook whose receiver answered 410 gets what happens after it was enabled, and nothing else', async () => {
+    const webhook = await aWebhook(410);
+    await claimAll(webhook, ['ada'], 'given_up');
+    webhook.answer(204);
+    await service.mustClaim(webhook.coupon, { user: 'bob' });
+    const enabled = await webhook.call('enable');
+    expect(enabled.status, enabled.text).toBe(200);
+    expect(enabled.json).toMatchObject({
+      ...{ id: webhook.id, disabled_at: null, disabled_reason: null },
+    });
+    const read = await service.client.get(`/api/webhooks/${webhook.id}`);
+    expect(read.json).toEqual(enabled.json);
+    await service.mustClaim(webhook.coupon, { user: 'cyd' });
+    const found = await until(webhook.list, ([newest]) => newest?.state === 'delivered');
+    expect(found.map(({ state }) => state)).toEqual(['delivered', 'given_up']);
+    const users = webhook.requests().map(({ body }) => JSON.parse(body).data.user_id);
+    expect(users).toEqual(['ada', 'cyd']);
+  });
+
+  it('what was given up can be redelivered once the webhook is enabled', async () => {
+    const webhook = await aWebhook(410);
+    const [event] = await claimAll(webhook, ['ada'], 'given_up');
+    webhook.answer(204);
+    await webhook.call('enable');
+    const redelivered = await webhook.call('redeliver', { event_id: event.event_id });
+    expect(redelivered.status, redelivered.text).toBe(202);
+    await until(webhook.list, ([first]) => first?.state === 'delivered');
+  });
+
+  it('the operator log says who enabled a webhook and why it was disabled; an active one stays as it is', async () => {
+    const webhook = await aWebhook(410);
+    await claimAll(webhook, ['ada'], 'given_up');
+    for (const _ of [1, 2]) expect((await webhook.call('enable')).status).toBe(200);
+    const { json } = await service.client.get('/api/operator-log');
+    const logged = json.entries.filter(
+      // biome-ignore lint/suspicious/noExplicitAny: entries are compared as JSON.
+      ({ action, after }: any) => action === 'enable_webhook' && after.webhook_id === webhook.id,
+    );
+    expect(logged).toEqual([
+      expect.objectContaining({
+        ...{ actor: 'anonymous', coupon_name: webhook.coupon },
+        before: expect.objectContaining({ disabled_reason: 'the receiver answered 410' }),
+        after: expect.not.objectContaining({ disabled_reason: expect.anything() }),
+      }),
+    ]);
   });
 });
 

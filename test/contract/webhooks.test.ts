@@ -172,6 +172,7 @@ describe('GET and DELETE /api/webhooks', () => {
     expectProblem(await service.client.get(`${path}/deliveries`), 'webhook_not_found');
     const period = { since: '2030-01-01T00:00:00Z', until: '2030-01-02T00:00:00Z' };
     for (const [call, body] of [
+      ['enable', {}],
       ['rotate-secret', {}],
       ['test', {}],
       ['redeliver', period],
@@ -247,9 +248,9 @@ describe('POST /api/webhooks/{id}/rotate-secret and /test', () => {
     expect((await service.client.get(`/api/webhooks/${id}`)).text).not.toContain('whsec_');
   });
 
-  it('rotate-secret and test refuse a body with members', async () => {
+  it('enable, rotate-secret and test refuse a body with members', async () => {
     const { id } = await create();
-    for (const call of ['rotate-secret', 'test']) {
+    for (const call of ['enable', 'rotate-secret', 'test']) {
       const answer = await service.client.post(`/api/webhooks/${id}/${call}`, { secret: 'mine' });
       expectInvalid(answer, 'secret');
     }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Ajv } from 'ajv';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Config, loadConfig, settings } from '../../src/config.ts';
+import { settings } from '../../src/config.ts';
+import { waitSecondsMax } from '../../src/entrypoints/http/requests/prefer.ts';
 import {
   type ComposeProject,
   composeText,
@@ -15,7 +14,8 @@ import {
   servicesWith,
   variablesIn,
 } from '../support/compose-files.ts';
-import { envOf, lastStage } from '../support/dockerfile.ts';
+import { configOfNode, useComposeVolumes } from '../support/compose-volumes.ts';
+import { lastStage } from '../support/dockerfile.ts';
 import { readTidyFiles } from '../support/tidy-files.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -23,6 +23,8 @@ const base = ['compose.yaml'];
 const secure = [...base, 'compose.secure.yaml'];
 const keys = { ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
 const plain = readCompose(base);
+const redisUrlFile = '/run/redis/redis-url';
+const withRedis = readCompose(base, { REDIS_URL_FILE: redisUrlFile });
 const withKeys = readCompose(secure, keys);
 const nodes = ['service', 'service-2', 'service-3'];
 const both: [string, ComposeProject][] = [
@@ -31,7 +33,6 @@ const both: [string, ComposeProject][] = [
 ];
 
 const image = lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'));
-const imageEnv = envOf(image);
 
 // The linter's package contains the schema of the compose specification.
 const linter = dirname(createRequire(import.meta.url).resolve('dclint/package.json'));
@@ -43,28 +44,7 @@ const errorsIn = (project: unknown) => {
   return (isCompose.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 };
 
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'firstcome-compose-'));
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const writePassword = () =>
-  execFileSync(process.execPath, [join(root, 'deploy/compose/write-password.mjs'), folder]);
-const read = (name: string) => readFileSync(join(folder, name), 'utf8');
-
-/** Loads the configuration of a node, with `folder` as the volume `password`. */
-function configOf(project: ComposeProject, node: string): Config {
-  writePassword();
-  const environment = Object.entries(project.services[node]?.environment ?? {}).map(
-    ([name, value]): [string, string] => [name, value.replace('/run/firstcome/', `${folder}/`)],
-  );
-  return loadConfig({ ...imageEnv, ...Object.fromEntries(environment) });
-}
+useComposeVolumes();
 
 describe.each(both)('%s', (_files, project) => {
   const services = Object.entries(project.services);
@@ -75,11 +55,13 @@ describe.each(both)('%s', (_files, project) => {
     expect(errorsIn(wrong).join()).toContain('/services/more');
   });
 
-  it('publishes ports on 127.0.0.1 only, and none of the database', () => {
+  it('publishes ports on 127.0.0.1 only, and none of the database and of Redis', () => {
     const ports = services.flatMap(([, service]) => service.ports ?? []);
     expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
     expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
     expect(project.services.postgres?.ports).toBeUndefined();
+    expect(project.services.redis?.ports).toBeUndefined();
+    expect(project.services.rabbitmq?.ports).toBeUndefined();
     expect(project.services.service?.ports).toEqual(['127.0.0.1:8080:8080']);
   });
 
@@ -107,9 +89,10 @@ describe.each(both)('%s', (_files, project) => {
   it('depends only on services that run and that can reach the required condition', () => {
     for (const [name, { depends_on = {}, profiles = [] }] of services) {
       const running = servicesWith(project, profiles);
-      for (const [other, { condition }] of Object.entries(depends_on)) {
+      for (const [other, { condition, required = true }] of Object.entries(depends_on)) {
         const service = project.services[other];
-        expect([name, running]).toEqual([name, expect.arrayContaining([other])]);
+        const needed = required ? running : Object.keys(project.services);
+        expect([name, needed]).toEqual([name, expect.arrayContaining([other])]);
         if (condition === 'service_healthy') {
           const ofImage = service?.image === 'firstcome' && 'HEALTHCHECK';
           const hasCheck = image.instructions.some(({ keyword }) => keyword === ofImage);
@@ -147,7 +130,7 @@ describe.each(both)('%s', (_files, project) => {
   });
 
   it('gives a node more time to stop than its shutdown needs', () => {
-    const { delayMs, timeoutMs } = configOf(project, 'service').shutdown;
+    const { delayMs, timeoutMs } = configOfNode(project, 'service').shutdown;
     for (const node of nodes) {
       const grace = project.services[node]?.stop_grace_period ?? '10s';
       expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(delayMs + timeoutMs + 1000);
@@ -156,8 +139,10 @@ describe.each(both)('%s', (_files, project) => {
 });
 
 describe('compose.yaml', () => {
-  it('needs no variable, and uses only PORT', () => {
-    expect(variablesIn(composeText('compose.yaml'))).toEqual(['PORT']);
+  it('needs no variable, and uses three', () => {
+    expect(variablesIn(composeText('compose.yaml'))).toEqual([
+      ...['REDIS_URL_FILE', 'AMQP_URL_FILE', 'PORT'],
+    ]);
   });
 
   it('passes the settings for traces to every node', () => {
@@ -183,17 +168,55 @@ describe('compose.yaml', () => {
     expect(haproxy).toContain(`defined(${Object.keys(limit)})`);
   });
 
-  it('runs the service and its database, and with profiles a cluster and observability', () => {
+  it('has a balancer that waits longer for a response than a node takes for any claim', () => {
+    const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
+    const [, seconds] = /^ *timeout server (\d+)s$/m.exec(haproxy) ?? [];
+    const { statementTimeoutMs } = configOfNode(plain, 'service').database;
+    expect(Number(seconds)).toBeGreaterThan(waitSecondsMax + statementTimeoutMs / 1_000);
+  });
+
+  it('runs the service and its database, and with profiles Redis, RabbitMQ, a cluster and observability', () => {
     const usual = ['service', 'password', 'postgres'];
     expect(servicesWith(plain)).toEqual(usual);
     const added = (profile: string) =>
-      servicesWith(plain, [profile]).filter((name) => !usual.includes(name));
-    expect(added('cluster')).toEqual(['service-2', 'service-3', 'balancer']);
-    expect(added('observability')).toEqual(['prometheus', 'grafana']);
+      servicesWith(plain, [profile])
+        .filter((name) => !usual.includes(name))
+        .sort();
+    const redis = ['redis', 'redis-password'];
+    expect(added('redis')).toEqual(redis);
+    expect(added('queue')).toEqual(['rabbitmq', 'rabbitmq-password']);
+    expect(added('cluster')).toEqual(['balancer', ...redis, 'service-2', 'service-3']);
+    expect(added('observability')).toEqual(['grafana', 'prometheus']);
+  });
+
+  it('lets the nodes use its Redis where REDIS_URL_FILE names the file that its profiles write', () => {
+    for (const node of nodes) {
+      expect(configOfNode(plain, node).redis.url).toBeUndefined();
+      expect(configOfNode(withRedis, node).redis.url?.reveal()).toMatch(/@redis:6379$/);
+      expect(plain.services[node]?.depends_on).toMatchObject({
+        'redis-password': { condition: 'service_completed_successfully', required: false },
+      });
+    }
+  });
+
+  it('lets the nodes use its RabbitMQ where AMQP_URL_FILE names the file that its profile writes', () => {
+    const given = { AMQP_URL_FILE: '/run/rabbitmq/amqp-url', CLAIM_MODE: 'queued' };
+    const withQueue = readCompose(base, given);
+    for (const node of nodes) {
+      expect(configOfNode(plain, node).queue.url).toBeUndefined();
+      const { url, claimMode } = configOfNode(withQueue, node).queue;
+      expect([url?.reveal(), claimMode]).toEqual([
+        expect.stringMatching(/@rabbitmq:5672$/),
+        'queued',
+      ]);
+      expect(plain.services[node]?.depends_on).toMatchObject({
+        'rabbitmq-password': { condition: 'service_completed_successfully', required: false },
+      });
+    }
   });
 
   it('warns about anonymous administration and the missing claim key only', () => {
-    const config = configOf(plain, 'service');
+    const config = configOfNode(plain, 'service');
     expect(config.auth.allowAnonymousAdmin).toBe(true);
     expect(config.warnings).toEqual([
       expect.stringContaining('ALLOW_ANONYMOUS_ADMIN is true'),
@@ -201,41 +224,10 @@ describe('compose.yaml', () => {
     ]);
   });
 
-  it('creates one password, and uses it for the URL and the database', () => {
-    const config = configOf(plain, 'service');
-    const url = new URL(config.database.url?.reveal() ?? '');
-    const { POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE } =
-      plain.services.postgres?.environment ?? {};
-    expect(read('password')).toMatch(/^[0-9a-f]{64}$/);
-    expect(POSTGRES_PASSWORD_FILE).toBe('/run/firstcome/password');
-    expect([url.username, url.password, url.hostname, url.pathname]).toEqual([
-      ...[POSTGRES_USER, read('password'), 'postgres'],
-      `/${POSTGRES_DB}`,
-    ]);
-
-    const before = [read('password'), read('database-url')];
-    writePassword();
-    expect([read('password'), read('database-url')]).toEqual(before);
-    expect(readdirSync(folder).sort()).toEqual(['database-url', 'password']);
-    expect(statSync(join(folder, 'password')).mode & 0o777).toBe(0o440);
-    expect(statSync(join(folder, 'database-url')).mode & 0o777).toBe(0o400);
-  });
-
-  it('recovers from an interrupted write of the password', () => {
-    writeFileSync(join(folder, 'password.new'), 'ab');
-    writePassword();
-    expect(read('password')).toHaveLength(64);
-    expect(read('database-url')).toContain(`:${read('password')}@`);
-    rmSync(join(folder, 'database-url'));
-    const password = read('password');
-    writePassword();
-    expect(read('database-url')).toContain(`:${password}@`);
-  });
-
   it('runs the nodes that the balancer knows, on the right port', () => {
     const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
     const known = [...haproxy.matchAll(/presetenv NODE_\d (\S+)/g)].map(([, address]) => address);
-    const { port } = configOf(plain, 'service').http;
+    const { port } = configOfNode(plain, 'service').http;
     expect(known).toEqual(nodes.map((node) => `${node}:${port}`));
     expect(plain.services.balancer?.depends_on).toEqual(
       Object.fromEntries(nodes.map((node) => [node, { condition: 'service_healthy' }])),
@@ -253,7 +245,7 @@ describe('compose.secure.yaml', () => {
 
   it('sets both keys on every node, and allows no anonymous administration', () => {
     for (const node of nodes) {
-      const { auth, warnings } = configOf(withKeys, node);
+      const { auth, warnings } = configOfNode(withKeys, node);
       expect(auth.adminApiKey?.reveal()).toBe(keys.ADMIN_API_KEY);
       expect(auth.claimApiKey?.reveal()).toBe(keys.CLAIM_API_KEY);
       expect(auth.allowAnonymousAdmin).toBe(false);
@@ -269,7 +261,7 @@ describe('compose.secure.yaml', () => {
     const withAll = readCompose(secure, { ...keys, ...optional });
     for (const node of nodes) {
       const keysOf = (project: ComposeProject) => {
-        const { adminApiKeyNext, claimApiKeyNext, viewerApiKey } = configOf(project, node).auth;
+        const { adminApiKeyNext, claimApiKeyNext, viewerApiKey } = configOfNode(project, node).auth;
         return [adminApiKeyNext, claimApiKeyNext, viewerApiKey].map((key) => key?.reveal());
       };
       expect(keysOf(withAll)).toEqual(Object.values(optional));

@@ -12,8 +12,10 @@ const root = join(import.meta.dirname, '../..');
 const text = readFileSync(join(root, 'docs/operate.md'), 'utf8');
 
 it.each(['operate.md', 'deploy.md'])('docs/%s names only existing settings', (page) => {
-  // Grafana reads PROMETHEUS_URL, and the balancer BALANCER_BIND.
-  const variables = ['PROMETHEUS_URL', 'BALANCER_BIND'].concat(
+  const haproxy = readFileSync(join(root, 'deploy/haproxy/haproxy.cfg'), 'utf8');
+  const ofBalancer = [...haproxy.matchAll(/^ *presetenv (\w+)/gm)].map(([, name = '']) => name);
+  // Grafana reads PROMETHEUS_URL, and Node NODE_EXTRA_CA_CERTS.
+  const variables = ['PROMETHEUS_URL', 'NODE_EXTRA_CA_CERTS', ...ofBalancer].concat(
     settings.flatMap(({ variable, secret }) =>
       secret ? [variable, `${variable}_FILE`] : variable,
     ),
@@ -33,7 +35,9 @@ it('docs/operate.md quotes log lines exactly', () => {
   const source = readdirSync(join(root, 'src/app'))
     .map((file) => readFileSync(join(root, 'src/app', file), 'utf8'))
     .join('\n');
-  const quoted = [...text.matchAll(/`((?:the )?API keys [^`]+)`/g)].map(([, line = '']) => line);
+  const quoted = [...text.matchAll(/`((?:the keys were|keys read)[^`]+)`/g)].map(
+    ([, line = '']) => line,
+  );
   expect(quoted).toHaveLength(2);
   expect(quoted.filter((line) => !source.includes(`'${line}'`))).toEqual([]);
 });

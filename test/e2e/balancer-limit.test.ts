@@ -12,11 +12,15 @@ const requestsMax = 20;
 describe.skipIf(found === undefined)('the limit of the balancer on a client address', () => {
   let node: Server;
   let served = 0;
+  let forwardedFor: unknown[] = [];
   let balancer: Balancer | undefined;
 
   beforeAll(async () => {
     node = createServer((request, response) => {
-      if (request.url === '/claim') served += 1;
+      if (request.url === '/claim') {
+        served += 1;
+        forwardedFor.push(request.headers['x-forwarded-for']);
+      }
       response.end('{}');
     });
     node.listen(0, '127.0.0.1');
@@ -27,6 +31,7 @@ describe.skipIf(found === undefined)('the limit of the balancer on a client addr
     await balancer?.stop();
     balancer = undefined;
     served = 0;
+    forwardedFor = [];
   });
 
   afterAll(() => {
@@ -60,6 +65,17 @@ describe.skipIf(found === undefined)('the limit of the balancer on a client addr
     expect(served).toBe(statuses.filter((status) => status === 200).length);
     const [first] = await statusesFrom('127.0.0.3', limited);
     expect(first).toBe(200);
+  });
+
+  it('a node gets the address of the client at the end of X-Forwarded-For, whatever the client has written', async () => {
+    const { url } = await start({});
+    for (const headers of [{}, { 'X-Forwarded-For': '192.0.2.1' }]) {
+      const agent = new Agent({ localAddress: '127.0.0.2' });
+      const [response] = await once(get(`${url}/claim`, { agent, headers }), 'response');
+      await once(response.resume(), 'end');
+      agent.destroy();
+    }
+    expect(forwardedFor).toEqual(['127.0.0.2', '192.0.2.1, 127.0.0.2']);
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findGenerator, wrkMissing } from '../../bench/load.ts';
+import { hasRabbitMq, rabbitMqMissing } from '../../bench/rabbitmq.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -72,6 +73,78 @@ describe('the commands of the bench', () => {
       expect(output).toContain(command);
     }
     expect(output).not.toContain('NaN');
+  });
+
+  it('npm run bench:sagas runs a few sagas, and compares with plain calls', async () => {
+    const { code, output } = await run('sagas.ts', [
+      ...['--sagas', '50', '--rounds', '1', '--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toContain('at least 0.25 is the goal');
+    expect(output).not.toContain('NaN');
+  });
+
+  it('npm run bench:webhooks delivers a backlog and compares with plain requests', async () => {
+    const { code, output } = await run('webhooks.ts', [
+      ...['--events', '600', '--rounds', '1', '--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/ratio to plain requests: \d+\.\d\d/);
+    expect(output).toMatch(/peak memory of the sender: \d/);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:claims-with-events compares claims with a webhook and sagas and without', async ({
+    skip,
+  }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const { code, output } = await run('claims-with-events.ts', [
+      ...['--pairs', '1', '--seconds', '1', '--warm-seconds', '1', '--connections', '4'],
+      ...['--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^webhook to plain, median ratio by claims a second: \d+\.\d\d /m);
+    expect(output).toMatch(/^saga to hold, median ratio by CPU of one claim: \d+\.\d\d /m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:streams compares claims with event streams and without', async ({ skip }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const { code, output } = await run('streams.ts', [
+      ...['--streams', '50', '--pairs', '1', '--warm-seconds', '1', '--connections', '4'],
+      ...['--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^claims a second: \d+\.\d\d beside open streams, \d+\.\d\d beside /m);
+    expect(output).toMatch(/^memory at the end: .* more, under 100 MB is the goal$/m);
+    expect(output).toMatch(/^all streams showed the last claim within /m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:queue compares queued claims with an empty handler and the engine', async ({
+    skip,
+  }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    if (!hasRabbitMq()) skip(rabbitMqMissing);
+    const { code, output } = await run('queue.ts', [
+      ...['--rounds', '1', '--seconds', '1', '--connections', '4', '--tickets', '500'],
+      ...['--folder', folder],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^waited for to empty handler: median ratio \d+\.\d\d /m);
+    expect(output).toMatch(/^drain to engine: \d+\.\d\d, at least 0\.5 is the goal$/m);
+    expect(output).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('npm run bench:levelling decides all claims of a spike that were queued', async ({ skip }) => {
+    if (!hasRabbitMq()) skip(rabbitMqMissing);
+    const file = join(folder, 'levelling.svg');
+    const { code, output } = await run('levelling.ts', [
+      ...['--rate', '500', '--seconds', '1', '--folder', folder, '--output', file],
+    ]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^queued: 500 sent, 500 taken, 0 shed, 0 failed, 500 decided /m);
+    expect(await readFile(file, 'utf8')).toContain('queued: decided');
   });
 
   it.each([

@@ -106,7 +106,7 @@ describe.runIf(process.platform === 'linux')('a service that may open few files'
   it('a service warns at its start if it may open fewer files than connections', async () => {
     const command = ['bash', '-c', 'ulimit -n 1000 && exec "$0" "$@"', ...commandOf(['serve'])];
     const service = await startServiceProcess({ DATA_DIR: dataDir }, command);
-    const [line] = logLines(service, 'HTTP_CONNECTIONS_MAX');
+    const [line] = logLines(service, 'raise ulimit');
     expect(line).toMatchObject({
       ...{ level: 40, msg: expect.stringContaining('the limit is 1000: raise ulimit -n') },
     });

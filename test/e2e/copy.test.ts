@@ -103,7 +103,8 @@ describe('firstcome copy', () => {
 
   it('gives the copy an identity of its own, and new coupons new ids', async () => {
     const url = await newDatabase();
-    expect((await copy(url, dataDir, 'database-url')).code).toBe(0);
+    const copied = await copy(url, dataDir, 'database-url');
+    expect(copied.code, copied.output).toBe(0);
     expect(await identityIn(url)).not.toEqual(await withBundled(dataDir, identityIn));
     expect(await runSale({ DATABASE_URL: url }, { coupon: 'next', end: 'stopped' })).toHaveLength(
       20,
@@ -154,7 +155,8 @@ describe('firstcome copy', () => {
 
   it('copies nothing when the target refuses a row in the middle', async () => {
     const url = await newDatabase();
-    expect((await runToEnd({ DATABASE_URL: url }, ['migrate'])).code).toBe(0);
+    const migrated = await runToEnd({ DATABASE_URL: url }, ['migrate']);
+    expect(migrated.code, migrated.output).toBe(0);
     await withDatabase(url, (client) =>
       client.query('alter table stock_ledger add constraint refused check (seq < 2)'),
     );

@@ -39,7 +39,7 @@ async function reported(service: ServiceProcess, variables: string[], count = 1)
     service
       .output()
       .split('\n')
-      .filter((line) => line.includes('API keys read again'))
+      .filter((line) => line.includes('keys read again'))
       .flatMap((line): string[] => JSON.parse(line).changed);
   await waitFor(
     `report ${count} of ${variables}`,

@@ -88,7 +88,7 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
     const all = [key('admin1'), key('admin2')];
     expect(await acceptedKeys(service, all)).toEqual([key('admin1')]);
     await write(adminFile, key('admin2'));
-    expect(await reload(service, 'API keys read again')).toMatchObject({
+    expect(await reload(service, 'keys read again')).toMatchObject({
       ...{ level: 30, read: ['ADMIN_API_KEY_FILE', 'CLAIM_API_KEY_FILE'] },
     });
     // The service may have found the change before the signal.
@@ -100,7 +100,7 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
     });
     expect(await claim(service, key('claim1'))).toBe(404);
     await write(claimFile, key('claim2'));
-    await reload(service, 'API keys read again');
+    await reload(service, 'keys read again');
     await waitFor('new claim key', async () => (await claim(service, key('claim2'))) === 404);
     await waitFor('end of the old', async () => (await claim(service, key('claim1'))) === 401);
     expect(service.output()).not.toMatch(/stopping|admin2|claim2/);
@@ -116,7 +116,7 @@ describe.each(['1', '2'])('SIGHUP without a terminal, to a service of %s process
       [() => rm(adminFile), 'there is no such file'],
     ] as const) {
       await breakFile();
-      const event = await reload(service, 'the API keys were not changed');
+      const event = await reload(service, 'the keys were not changed');
       expect(event).toMatchObject({ level: 50, mistakes: [expect.stringContaining(mistake)] });
     }
     expect(await acceptedKeys(service, [key('admin1'), key('claim2')])).toEqual([key('admin1')]);

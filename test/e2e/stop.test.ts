@@ -87,7 +87,7 @@ describe('a stop under load', () => {
       const [exit] = await Promise.all([service.exited, ended]);
       crowd.close();
 
-      expect(exit).toEqual({ code: 0, signal: null });
+      expect(exit, service.output()).toEqual({ code: 0, signal: null });
       expect(load.failed.filter(({ isLate }) => !isLate)).toEqual([]);
       expect(load.refused.length).toBe(clients);
       const others = [...load.answers.values()].filter(({ status }) => status !== 200);
@@ -131,7 +131,7 @@ describe('a signal to an idle service', () => {
     const family = isLinux ? familyOf(service.pid) : [];
     service.signal('SIGINT');
     service.signal('SIGTERM');
-    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
     expect(service.output()).toContain('stopping: finishing requests in hand');
     if (isLinux) await waitFor('end of every process', () => stillAlive(family).length === 0);
   });

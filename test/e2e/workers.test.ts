@@ -240,7 +240,7 @@ describe('a service with several workers', () => {
     const all = workersNow();
     expect(all).toHaveLength(workers);
     service.signal('SIGTERM');
-    expect(await service.exited).toEqual({ code: 0, signal: null });
+    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
     expect(stillAlive(all)).toEqual([]);
   });
 

@@ -7,6 +7,7 @@ import type { FaultScenario } from './loads.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import type { Rig } from './rig.ts';
 import type { Seen } from './seen.ts';
+import type { RedisLayout } from './shared-redis.ts';
 
 /** What a row may use to prepare its run. */
 export type Workshop = {
@@ -27,6 +28,8 @@ export type Outcome = {
   faults: readonly FaultSpan[];
   /** Adds a figure to the line of the run. */
   note(figure: string): void;
+  /** Says what the row could not judge. A run that breaks nothing is then unknown. */
+  lack(what: string): void;
 };
 
 /** Thrown by a row that needs what this machine does not have. The run is neither passed nor failed. */
@@ -43,8 +46,14 @@ export type FaultRow = {
   scenarios?: readonly [FaultScenario, ...FaultScenario[]];
   /** The number of nodes; 2 by default. */
   nodes?: number;
+  /** The Redis that its nodes share; none by default. */
+  redis?: RedisLayout;
+  /** Its claims wait in RabbitMQ. */
+  isQueued?: true;
   /** Settings of the service besides those of the suite. */
   env?: Record<string, string>;
+  /** Settings of one node, by its index. */
+  envOf?(node: number): Record<string, string>;
   /** Options of the drill besides those of the suite. */
   drill?: DrillArguments;
   /** The longest time that the faults may take, in seconds. */
@@ -58,6 +67,8 @@ export type FaultRow = {
   prepare?(place: Pick<Rig, 'server' | 'database'>): Promise<void>;
   /** Injects the faults, and ends when the last of them has ended. */
   inject(injection: Injection): Promise<void>;
+  /** What differs where the row is played in little time. */
+  brief?: Partial<Pick<FaultRow, 'drill' | 'faultSeconds' | 'inject'>>;
   /** Returns the violations that the rules of the audit do not cover. */
   check?(outcome: Outcome): string[] | Promise<string[]>;
 };
@@ -67,10 +78,18 @@ export type DrillArguments = {
   rate?: number;
   units?: number;
   users?: number;
+  /** In `holds` and `redeem`, where `units` is not set: how many there are, as a share of the usual number; 1 by default. */
+  unitsShare?: number;
   connections?: number;
+  /** The header `Prefer` of all claims. */
+  prefer?: string;
+  /** How old a read may be that half of the readers accept, in seconds; undefined: all reads are fresh. */
+  readMaxAgeS?: number;
   timeoutMs?: number;
   /** The length of the drill, if not the usual time before, during and after the faults. */
   seconds?: number;
+  /** How long it goes on after the faults, in seconds, if not for the usual time. */
+  secondsAfter?: number;
   /** `overload` measures its own rate. */
   isRateMeasured?: boolean;
 };

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { circumstances, recordFigures } from './figures.ts';
 import { type FaultScenario, faultScenarios } from './loads.ts';
 import { rowOf, rows } from './rows.ts';
-import { isWell } from './run.ts';
+import { isWell } from './run-result.ts';
 import { lineOf, plan, playAll, replayOf } from './suite.ts';
 import { summaryOf } from './summary.ts';
 
@@ -14,6 +14,9 @@ type Options = {
   seed: number;
   row?: number[];
   scenario?: FaultScenario;
+  brief?: true;
+  redis?: true;
+  queue?: true;
   json?: string;
   record?: true;
 };
@@ -33,6 +36,9 @@ await new Command('test:faults')
   .addOption(
     new Option('--scenario <name>', 'only what the drill plays so').choices(faultScenarios),
   )
+  .option('--brief', 'rows with sagas: with fewer sagas and faults, as `npm test` plays them')
+  .option('--redis', 'the nodes share a Redis in all rows')
+  .option('--queue', 'claims wait in RabbitMQ in all rows')
   .option('--json <file>', 'where to write all results for programs')
   .option('--record', 'put the figures into docs/guarantees.md')
   .action(run)

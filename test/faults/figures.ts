@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { scenariosOf } from './loads.ts';
 import { rows } from './rows.ts';
-import type { RunResult } from './run.ts';
+import type { RunResult } from './run-result.ts';
 
 const page = new URL('../../docs/guarantees.md', import.meta.url);
 const [begin, end] = ['<!-- figures -->', '<!-- /figures -->'];

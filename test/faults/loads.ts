@@ -5,7 +5,14 @@ import { type ClaimChange, claimChanges, type Operation } from '../../src/proof/
 import type { Chance, FaultRow } from './fault-row.ts';
 
 /** The scenarios that a row may be played with. */
-export const faultScenarios = ['mixed', 'holds', 'redeem', 'retry-storm', 'overload'] as const;
+export const faultScenarios = [
+  'mixed',
+  'holds',
+  'redeem',
+  'sagas',
+  'retry-storm',
+  'overload',
+] as const;
 
 /** One of `faultScenarios`. */
 export type FaultScenario = (typeof faultScenarios)[number];
@@ -17,7 +24,7 @@ export function scenariosOf({ scenarios = ['mixed'] }: FaultRow): readonly Fault
 
 /** Whether claims of this scenario are confirmed, released or redeemed. */
 export function changesClaims(scenario: FaultScenario): boolean {
-  return scenario === 'holds' || scenario === 'redeem';
+  return scenario === 'holds' || scenario === 'redeem' || scenario === 'sagas';
 }
 
 /** Whether an operation changes a claim. */
@@ -47,6 +54,8 @@ export function auditOptionsOf(scenario: FaultScenario): Partial<AuditOptions> {
 const drillDefaults = { rate: 400, users: 20_000, timeoutMs: 4000 };
 const [unitsMin, unitsMax] = [1000, 4000];
 const changesRate = 150;
+// Units come back, and are claimed again: there are more sagas than units.
+const sagaDefaults = { users: 1_900, units: 1_000 };
 // The units that the users of a second take for good, as a share of these users, in each coupon.
 const takenShare = { holds: 0.65, redeem: 0.5 };
 
@@ -56,20 +65,34 @@ export function drillOptions(
   scenario: FaultScenario,
   chance: Chance,
 ): Record<string, string | number> {
-  const { isRateMeasured, timeoutMs, seconds, ...own } = drill;
+  const {
+    isRateMeasured,
+    timeoutMs,
+    seconds,
+    secondsAfter,
+    unitsShare = 1,
+    readMaxAgeS,
+    ...others
+  } = drill;
+  const own = { ...others, ...(readMaxAgeS !== undefined && { 'read-max-age': readMaxAgeS }) };
   const { users } = drillDefaults;
   const calm = calmOf(scenario);
   // The faults may last as long as they were measured to last. The sum can have more decimals than the drill accepts.
-  const untilOver = Math.ceil(calm.before + faultSeconds + calm.after);
+  const untilOver = Math.ceil(calm.before + faultSeconds + (secondsAfter ?? calm.after));
   const timed = { seconds: seconds ?? untilOver, timeout: timeoutMs ?? drillDefaults.timeoutMs };
   if (scenario === 'mixed') {
     const units = Math.round(chance.between(unitsMin, unitsMax));
     return { users, units, rate: drillDefaults.rate, ...timed, ...own };
   }
+  if (scenario === 'sagas') {
+    const all = { ...sagaDefaults, ...own };
+    // All users arrive, the last ones soon before the end.
+    return { ...all, rate: Math.ceil(all.users / untilOver), ...timed };
+  }
   if (scenario === 'holds' || scenario === 'redeem') {
     // The units last until about the end of the faults: claims change all the time, and some are sold out.
     const takenUntilHealed = changesRate * takenShare[scenario] * (calm.before + faultSeconds);
-    const units = Math.round(takenUntilHealed * chance.between(0.95, 1.2));
+    const units = Math.round(takenUntilHealed * chance.between(0.95, 1.2) * unitsShare);
     return { users, units, rate: changesRate, ...timed, ...own };
   }
   return {

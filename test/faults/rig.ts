@@ -6,7 +6,10 @@ import { type BrokenRule, findBrokenRules } from '../../src/adapters/postgres/co
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import type { Participants } from './participants.ts';
 import { type PostgresServer, signal } from './postgres-server.ts';
+import type { SharedRabbitMq } from './shared-rabbitmq.ts';
+import type { SharedRedis } from './shared-redis.ts';
 
 const healthyMsMax = 30_000;
 const healthAnswerMsMax = 3000;
@@ -15,28 +18,42 @@ const healthAnswerMsMax = 3000;
 export class ServiceNode {
   readonly url: string;
   readonly proxy: FaultProxy;
+  /** Before its broker; undefined without one. */
+  readonly queueProxy: FaultProxy | undefined;
   private readonly env: Record<string, string>;
   private process: ServiceProcess | undefined;
 
-  private constructor(url: string, proxy: FaultProxy, env: Record<string, string>) {
+  private constructor(
+    url: string,
+    proxies: { proxy: FaultProxy; queueProxy: FaultProxy | undefined },
+    env: Record<string, string>,
+  ) {
     this.url = url;
-    this.proxy = proxy;
+    this.proxy = proxies.proxy;
+    this.queueProxy = proxies.queueProxy;
     this.env = env;
   }
 
-  /** Creates a node that is not started yet, with its proxy. */
+  /** Creates a node that is not started yet, with its proxies. */
   static async create(databaseUrl: string, env: Record<string, string>): Promise<ServiceNode> {
     const proxy = await FaultProxy.before(databaseUrl);
+    const { AMQP_URL: queueUrl } = env;
+    const queueProxy = queueUrl === undefined ? undefined : await FaultProxy.before(queueUrl);
     const port = await chooseFreePort();
-    return new ServiceNode(`http://127.0.0.1:${port}`, proxy, {
-      ...env,
-      ...{ DATABASE_URL: proxy.urlOf(databaseUrl), HOST: '127.0.0.1', PORT: String(port) },
-    });
+    return new ServiceNode(
+      `http://127.0.0.1:${port}`,
+      { proxy, queueProxy },
+      {
+        ...env,
+        ...(queueUrl !== undefined && { AMQP_URL: queueProxy?.urlOf(queueUrl) ?? queueUrl }),
+        ...{ DATABASE_URL: proxy.urlOf(databaseUrl), HOST: '127.0.0.1', PORT: String(port) },
+      },
+    );
   }
 
-  /** Starts it and waits until it is healthy. */
-  async start(): Promise<void> {
-    this.process = await startServiceProcess(this.env);
+  /** Starts it, with these settings instead of its own, and waits until it is healthy. */
+  async start(settings: Record<string, string> = {}): Promise<void> {
+    this.process = await startServiceProcess({ ...this.env, ...settings });
     await this.healthy();
   }
 
@@ -88,6 +105,20 @@ export class ServiceNode {
     return answer?.status === 200;
   }
 
+  /** Ends all faults of its proxies. */
+  async heal(): Promise<void> {
+    for (const proxy of [this.proxy, this.queueProxy]) {
+      proxy?.heal();
+      await proxy?.accept();
+    }
+  }
+
+  /** Closes its proxies. */
+  async stopProxies(): Promise<void> {
+    await this.proxy.stop();
+    await this.queueProxy?.stop();
+  }
+
   /** Stops it with SIGTERM. The exit code is 0 when it answered all requests that it had. */
   async stop(): Promise<Exit> {
     if (this.process === undefined) return { code: 0, signal: null };
@@ -102,14 +133,22 @@ export type Rig = {
   nodes: ServiceNode[];
   /** The database of this run. */
   database: string;
+  /** Those of the sagas; undefined where the drill plays none. */
+  participants?: Participants | undefined;
+  /** What the nodes share besides the database; undefined where they share nothing. */
+  redis?: SharedRedis | undefined;
+  /** Where claims wait; undefined where they do not. */
+  rabbitMq?: SharedRabbitMq | undefined;
 };
 
 /** Creates the database of one run and starts its nodes. After a failure the rig holds the nodes that were created. */
 export async function startRig(
-  { server, database, nodes }: Rig,
+  { server, database, nodes, participants, redis, rabbitMq }: Rig,
   options: {
     nodes: number;
     env: Record<string, string>;
+    /** Settings of one node. */
+    envOf?(node: number): Record<string, string>;
     /** Called before the first node connects to the database. */
     prepare(): Promise<void>;
   },
@@ -118,18 +157,25 @@ export async function startRig(
   await options.prepare();
   // One after the other: the first one migrates.
   for (let index = 0; index < options.nodes; index += 1) {
-    const node = await ServiceNode.create(server.url(database), options.env);
+    const env = {
+      ...(redis !== undefined && { REDIS_URL: redis.url }),
+      ...(rabbitMq !== undefined && { AMQP_URL: rabbitMq.url, CLAIM_MODE: 'queued' }),
+      ...options.env,
+      ...options.envOf?.(index),
+      ...participants?.envOf(index),
+    };
+    const node = await ServiceNode.create(server.url(database), env);
     nodes.push(node);
     await node.start();
   }
 }
 
 /** Ends all faults and waits until every node serves again. */
-export async function heal({ server, nodes }: Rig): Promise<void> {
+export async function heal({ server, nodes, participants }: Rig): Promise<void> {
   if (!(await server.isRunning())) await server.start();
+  participants?.heal();
   for (const node of nodes) {
-    node.proxy.heal();
-    await node.proxy.accept();
+    await node.heal();
   }
   for (const { pid } of await server.backends()) signal(pid, 'SIGCONT');
   for (const node of nodes) await node.healthy();
@@ -141,7 +187,7 @@ export async function drain({ server, nodes, database }: Rig): Promise<string[]>
   for (const node of nodes) {
     const output = node.output();
     const exit = await node.stop();
-    await node.proxy.stop();
+    await node.stopProxies();
     if (exit.code !== 0) {
       findings.push(
         `${node.url} ended with ${exit.code ?? exit.signal} after SIGTERM:\n${output.slice(-2000)}`,
@@ -176,7 +222,7 @@ export async function abandon({ server, nodes }: Rig): Promise<void> {
     } catch {
       // It does not run.
     }
-    await node.proxy.stop();
+    await node.stopProxies();
   }
   // A suspended process could not be ended with its database.
   for (const { pid } of await server.backends().catch(() => [])) signal(pid, 'SIGCONT');

@@ -12,6 +12,36 @@ import {
   slotsExhausted,
   zombieBackend,
 } from './rows/postgres.ts';
+import {
+  brokerKilled,
+  brokerOutOfMemory,
+  brokerRestarted,
+  confirmsLost,
+  poisonPublished,
+  postgresDownWithQueue,
+  queueFull,
+  workerKilledBeforeAck,
+} from './rows/queue.ts';
+import {
+  dutyHolderFrozen,
+  nodeOfThreeFrozen,
+  nodeOfThreeKilled,
+  redisFaultsInTurn,
+  redisFlushed,
+  redisFrozen,
+  redisMessagesRepeated,
+  redisOutOfMemory,
+  redisPasswordChanged,
+  redisRestarted,
+  staleReplicaPromoted,
+} from './rows/redis.ts';
+import {
+  allAtOnceUnderSagas,
+  nodePausedUnderSagas,
+  nodesKilledUnderSagas,
+  participantsKilled,
+  postgresCrashedUnderSagas,
+} from './rows/sagas.ts';
 import { eventLoopBlocked, serviceFrozen, serviceKilled, serviceStopped } from './rows/service.ts';
 
 /** All rows of the table, in its order. */
@@ -20,6 +50,12 @@ export const rows: readonly FaultRow[] = [
   ...[postgresStopped, answersLost, zombieBackend, standbyGone, diskFull, diskSlow],
   ...[slotsExhausted, hotCouponLocked, clockStepsBack, partitioned, retryStorm, overloaded],
   ...[eventLoopBlocked, slowClients],
+  ...[participantsKilled, postgresCrashedUnderSagas, nodesKilledUnderSagas, nodePausedUnderSagas],
+  ...[allAtOnceUnderSagas, nodeOfThreeKilled, nodeOfThreeFrozen],
+  ...[redisFlushed, redisRestarted, redisFrozen, staleReplicaPromoted, redisOutOfMemory],
+  ...[redisPasswordChanged, dutyHolderFrozen, redisFaultsInTurn, redisMessagesRepeated],
+  ...[brokerRestarted, brokerKilled, confirmsLost, workerKilledBeforeAck, brokerOutOfMemory],
+  ...[queueFull, poisonPublished, postgresDownWithQueue],
 ];
 
 /** The row of that number. Throws when there is none. */

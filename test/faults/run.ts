@@ -20,8 +20,10 @@ import {
   drillOptions,
   type FaultScenario,
 } from './loads.ts';
+import { Participants } from './participants.ts';
 import { type Installation, PostgresServer } from './postgres-server.ts';
 import { abandon, drain, heal, type Rig, rulesBrokenIn, startRig } from './rig.ts';
+import { isWell, type RunResult } from './run-result.ts';
 import {
   changesWithin,
   hasBegun,
@@ -30,36 +32,9 @@ import {
   readSeen,
   resolveUnknowns,
   type Seen,
-  type Unknowns,
 } from './seen.ts';
-
-/** The result of a run. */
-export type RunResult = {
-  row: number;
-  name: string;
-  scenario: FaultScenario;
-  seed: number;
-  verdict: 'passed' | 'failed' | 'unknown' | 'skipped';
-  seconds: number;
-  /** Operations that clients began. */
-  asked: number;
-  wins: number;
-  /** Faults that were injected. */
-  faults: number;
-  /** From the start of the first fault to the end of the last. */
-  faultSeconds: number;
-  /** Operations that were refused, slow or of unknown outcome, during a fault or soon after. */
-  felt: number;
-  unknowns: Unknowns;
-  figures: string[];
-  /** The violations, or why the run was skipped. */
-  findings: string[];
-};
-
-/** Whether a run passed, or was skipped. */
-export function isWell({ verdict }: RunResult): boolean {
-  return verdict === 'passed' || verdict === 'skipped';
-}
+import { startSharedRabbitMq } from './shared-rabbitmq.ts';
+import { startSharedRedis } from './shared-redis.ts';
 
 /** The environment of a run. */
 export type Place = {
@@ -73,15 +48,36 @@ export type Place = {
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
 
 /** A row with a scenario and a seed. */
-export type PlannedRun = { row: FaultRow; scenario: FaultScenario; seed: number };
+export type PlannedRun = {
+  row: FaultRow;
+  scenario: FaultScenario;
+  seed: number;
+  /** With what the row has for little time. */
+  isBrief: boolean;
+  /** The nodes share a Redis in rows without faults of it, too. */
+  hasRedis: boolean;
+  /** Claims wait in RabbitMQ in rows without faults of it, too. */
+  isQueued: boolean;
+};
+
+// Clients of the suite wait up to four seconds for an answer; the service would wait for five.
+const queued: Pick<FaultRow, 'isQueued' | 'drill'> = {
+  ...{ isQueued: true, drill: { prefer: 'wait=2' } },
+};
 
 /**
  * Plays one row with one seed. The drill covers the longest time that the row's faults may take. On a slow machine they
  * may take longer; then nothing can be compared, and the row is played once more with the time that they need there.
  * Rejects only when the suite itself fails.
  */
-export async function playRow(run: PlannedRun, place: Place): Promise<RunResult> {
-  const { row } = run;
+export async function playRow(planned: PlannedRun, place: Place): Promise<RunResult> {
+  const row: FaultRow = {
+    ...(planned.hasRedis && { redis: 'server' }),
+    ...planned.row,
+    ...(planned.isQueued && { ...queued, drill: { ...queued.drill, ...planned.row.drill } }),
+    ...(planned.isBrief && planned.row.brief),
+  };
+  const run = { ...planned, row };
   const result = await playOnce(run, place);
   if (result.verdict !== 'unknown' || result.faultSeconds <= row.faultSeconds) return result;
   await rm(place.folder, { recursive: true, force: true });
@@ -92,7 +88,9 @@ async function playOnce(run: PlannedRun, place: Place): Promise<RunResult> {
   const startMs = performance.now();
   const { row, name } = run.row;
   const result: RunResult = {
-    ...{ row, name, scenario: run.scenario, seed: run.seed, verdict: 'failed' },
+    ...{ row, name, scenario: run.scenario, seed: run.seed },
+    ...{ isBrief: run.isBrief, hasRedis: run.hasRedis, isQueued: run.isQueued },
+    verdict: 'failed',
     ...{
       seconds: 0,
       asked: 0,
@@ -138,11 +136,21 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
   const server = (await row.server?.(workshop)) ?? place.server;
   const database = `run_${row.row}_${seed}`;
   undo.push(() => dropDatabase(server, database));
-  const rig: Rig = { server, database, nodes: [] };
+  const nodes = row.nodes ?? 2;
+  const participants =
+    scenario === 'sagas'
+      ? await Participants.start(folder, nodes, (step) => undo.push(step))
+      : undefined;
+  const redis = row.redis && (await startSharedRedis(row.redis, (step) => undo.push(step)));
+  if (row.redis !== undefined && redis === undefined) throw new SkipRow('there is no redis-server');
+  const rabbitMq = row.isQueued && (await startSharedRabbitMq((step) => undo.push(step)));
+  if (row.isQueued && rabbitMq === undefined) throw new SkipRow('there is no rabbitmq-server');
+  const rig: Rig = { server, database, nodes: [], participants, redis, rabbitMq };
   // Ends the drill too, if a fault could not be injected.
   undo.push(() => abandon(rig), endServiceProcesses);
   await startRig(rig, {
-    ...{ nodes: row.nodes ?? 2, env: { ...serviceEnv, ...row.env } },
+    ...{ nodes, env: { ...serviceEnv, ...row.env } },
+    envOf: (node) => row.envOf?.(node) ?? {},
     prepare: () => row.prepare?.(rig) ?? Promise.resolve(),
   });
 
@@ -156,7 +164,9 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
   const faults = writeFaults(join(folder, 'faults.jsonl'), injection.events, historyBeganMs);
   const seen = readSeen(historyFile);
   const note = (figure: string) => result.figures.push(figure);
-  const broken = (await row.check?.({ scenario, rig, seen, report, faults, note })) ?? [];
+  const missing: string[] = [];
+  const lack = (what: string) => missing.push(what);
+  const broken = (await row.check?.({ scenario, rig, seen, report, faults, note, lack })) ?? [];
   broken.push(...(await drain(rig)));
   broken.push(...brokenRuleLines(await rulesBrokenIn(rig)));
 
@@ -166,7 +176,7 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
   result.felt = seen.filter((one) => isDisturbed(one) && isNear(one.endMs, faults)).length;
   const span = wholeSpan(faults);
   result.faultSeconds = span === undefined ? 0 : (span.toMs - span.fromMs) / 1000;
-  await judge({ run, folder, rig, result, seen, broken, span });
+  await judge({ run, folder, rig, result, seen, broken, missing, span });
 }
 
 type Judged = Pick<Play, 'run' | 'result'> & {
@@ -175,11 +185,22 @@ type Judged = Pick<Play, 'run' | 'result'> & {
   seen: readonly Seen[];
   /** What the checks of the row and of the database found. */
   broken: readonly string[];
+  /** What the row could not judge. */
+  missing: readonly string[];
   span: TimeSpan | undefined;
 };
 
 /** Has the audit judge the run, and adds the findings to the result. */
-async function judge({ run, folder, rig, result, seen, broken, span }: Judged): Promise<void> {
+async function judge({
+  run,
+  folder,
+  rig,
+  result,
+  seen,
+  broken,
+  span,
+  ...judged
+}: Judged): Promise<void> {
   const { row, scenario } = run;
   const dump = await takeDump({
     config: { connectionString: rig.server.url(rig.database) },
@@ -197,7 +218,7 @@ async function judge({ run, folder, rig, result, seen, broken, span }: Judged): 
   const uncompared = row.isFelt
     ? (audit.rules.find(({ rule }) => rule === 'R16')?.notes ?? [])
     : [];
-  const missing = uncompared.map((note) => `R16: ${note}`);
+  const missing = [...judged.missing, ...uncompared.map((note) => `R16: ${note}`)];
   if (changesClaims(scenario)) {
     const changes = span === undefined ? 0 : changesWithin(seen, span);
     result.figures.push(`${changes} changes acknowledged during the faults`);
@@ -229,10 +250,12 @@ async function drillWhile(
   const options: Record<string, string | number> = {
     ...drillOptions(row, scenario, injection.chance),
     ...{ coupon: injection.coupon, seed, history: historyFile, json: reportFile },
+    ...injection.rig.participants?.drill.options,
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const urls = injection.rig.nodes.flatMap(({ url }) => ['--url', url]);
-  const drill = runToEnd({}, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
+  const env = injection.rig.participants?.drill.env ?? {};
+  const drill = runToEnd(env, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
     injection.isDrillOver = true;
   });
   const ended = drill.then(({ output }) => {

@@ -61,6 +61,8 @@ export function readSeen(file: string): Seen[] {
       };
       continue;
     }
+    // Its operation goes on.
+    if (type === 'accepted') continue;
     const { http, outcome, claim_id: claimId } = event;
     const one = seen[event.op];
     if (one !== undefined) Object.assign(one, { endMs: ms, type, http, outcome, claimId });

@@ -7,7 +7,8 @@ import { endServiceProcesses } from '../support/service-process.ts';
 import type { FaultRow } from './fault-row.ts';
 import { type FaultScenario, scenariosOf } from './loads.ts';
 import { findInstallation, PostgresServer } from './postgres-server.ts';
-import { isWell, type PlannedRun, playRow, type RunResult } from './run.ts';
+import { type PlannedRun, playRow } from './run.ts';
+import { isWell, type RunResult } from './run-result.ts';
 
 /**
  * Takes the rows in turn, each with its scenarios, and each time with the next seed. By default each scenario of each row
@@ -15,9 +16,17 @@ import { isWell, type PlannedRun, playRow, type RunResult } from './run.ts';
  */
 export function plan(
   rows: readonly FaultRow[],
-  options: { runs?: number | undefined; seed: number; scenario?: FaultScenario | undefined },
+  options: {
+    runs?: number | undefined;
+    seed: number;
+    scenario?: FaultScenario | undefined;
+    brief?: boolean | undefined;
+    redis?: boolean | undefined;
+    queue?: boolean | undefined;
+  },
 ): PlannedRun[] {
-  const { scenario: only, seed } = options;
+  const { scenario: only, seed, brief: isBrief = false, redis: hasRedis = false } = options;
+  const { queue: isQueued = false } = options;
   const choices = rows.flatMap((row) => {
     const scenarios = scenariosOf(row).filter((one) => only === undefined || one === only);
     return scenarios.map((scenario) => ({ row, scenario }));
@@ -26,7 +35,7 @@ export function plan(
   return Array.from({ length: options.runs ?? choices.length }, (_, index) => {
     const choice = choices[index % choices.length];
     if (choice === undefined) throw new Error('there are no rows to play');
-    return { ...choice, seed: seed + index };
+    return { ...choice, seed: seed + index, isBrief, hasRedis, isQueued };
   });
 }
 
@@ -74,6 +83,8 @@ export function lineOf(result: RunResult): string {
 }
 
 /** The command that repeats a run. */
-export function replayOf({ row, scenario, seed }: RunResult): string {
-  return `npm run test:faults -- --row ${row} --scenario ${scenario} --seed ${seed}`;
+export function replayOf({ row, scenario, seed, isBrief, hasRedis, isQueued }: RunResult): string {
+  const chosen = { '--brief': isBrief, '--redis': hasRedis, '--queue': isQueued };
+  const flags = Object.entries(chosen).map(([flag, isSet]) => (isSet ? ` ${flag}` : ''));
+  return `npm run test:faults -- --row ${row} --scenario ${scenario} --seed ${seed}${flags.join('')}`;
 }

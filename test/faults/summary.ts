@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { scenariosOf } from './loads.ts';
 import { rows } from './rows.ts';
-import type { RunResult } from './run.ts';
+import type { RunResult } from './run-result.ts';
 
 /** Lists the runs of each row with each drill, and the totals. */
 export function summaryOf(results: readonly RunResult[]): string[] {

@@ -21,6 +21,22 @@ afterAll(async () => {
   await database.drop();
 });
 
+it('the server compiles no statement of a session, whatever the settings of the database are', async () => {
+  await database.query(
+    `do $$ begin
+       execute format('alter database %I set jit = on', current_database());
+       execute format('alter database %I set jit_above_cost = 0', current_database());
+     end $$`,
+  );
+  const connection = openDatabase(database);
+  try {
+    const shown = { name: 'show-jit', text: 'show jit' };
+    expect(await connection.run(shown, [])).toEqual([{ jit: 'off' }]);
+  } finally {
+    await connection.close();
+  }
+});
+
 describe('a connection that the server ends', () => {
   let proxy: FaultProxy;
   let connection: Database;

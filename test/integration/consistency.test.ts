@@ -7,6 +7,7 @@ import type { Database } from '../../src/adapters/postgres/database.ts';
 import type { Statement } from '../../src/adapters/postgres/statements.ts';
 import { postgresStockCheckReader } from '../../src/adapters/postgres/stock-check-reader.ts';
 import { plantHolds } from '../support/planted-holds.ts';
+import { plantSagaClaims } from '../support/planted-saga-claims.ts';
 import { checkAll } from '../support/stock-check-round.ts';
 import { openStores } from '../support/stores.ts';
 import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
@@ -24,6 +25,8 @@ beforeAll(async () => {
   }
   await stores.close();
   await plantHolds(database.query, 'HELD');
+  await plantSagaClaims(database.query, 'SAGA');
+  await plantTickets();
   session = new pg.Client({
     connectionString: database.url,
     options: `-c search_path=${schema} -c enable_seqscan=off`,
@@ -35,6 +38,20 @@ afterAll(async () => {
   await session.end();
   await database.drop();
 });
+
+/** A ticket that has won, and one that has expired. */
+async function plantTickets(): Promise<void> {
+  await database.query(
+    `insert into tickets
+       (claim_id, accepted_at, decided_at, outcome, coupon_id, user_id, position, claimed_at)
+     select claim_id, claimed_at, claimed_at, 'claimed', coupon_id, user_id, position, claimed_at
+     from claims where ${inOne} and position = 1`,
+  );
+  await database.query(
+    `insert into tickets (claim_id, accepted_at, decided_at, outcome)
+     values (gen_random_uuid(), now(), now(), 'ticket_expired')`,
+  );
+}
 
 async function brokenRules(): Promise<string[]> {
   const broken: string[] = [];
@@ -59,6 +76,7 @@ async function checkedDifferences(): Promise<number[]> {
 
 const inOne = `coupon_id = (select id from coupons where name = 'ONE')`;
 const inHeld = `coupon_id = (select id from coupons where name = 'HELD')`;
+const inSaga = `coupon_id = (select id from coupons where name = 'SAGA')`;
 const without = (table: string, ...constraints: string[]) =>
   constraints.map((name) => `alter table ${table} drop constraint ${name};`).join('');
 const change = (seq: number, ...sets: string[]) =>
@@ -99,6 +117,9 @@ const violations: Record<string, { sql: string; breaksToo?: string[] }> = {
   'holds-last-hold-seconds': {
     sql: `update claims set expires_at = expires_at + interval '1 second' where ${inHeld} and position = 5`,
   },
+  'holds-of-sagas-have-no-end': {
+    sql: `update claims set expires_at = claimed_at + interval '60 seconds' where ${inSaga} and position = 1`,
+  },
   'ledger-adds-up': {
     sql: `update stock_ledger set remaining_after = 7 where ${inOne} and seq = 3`,
   },
@@ -131,7 +152,11 @@ const violations: Record<string, { sql: string; breaksToo?: string[] }> = {
   },
   'ledger-positions-have-claims': {
     sql: `update claims set position = 9 where ${inOne} and position = 1`,
-    breaksToo: ['claims-have-a-ledger-row', 'positions-without-gaps'],
+    breaksToo: [
+      'claims-have-a-ledger-row',
+      'positions-without-gaps',
+      'tickets-that-won-have-a-claim',
+    ],
   },
   'ledger-returns-released': {
     sql: `${change(4, 'returned_units = 1', 'remaining_after = 7')}
@@ -162,6 +187,7 @@ const violations: Record<string, { sql: string; breaksToo?: string[] }> = {
   'positions-without-gaps': {
     sql: `update claims set position = position + 10 where ${inOne};
       update stock_ledger set first_position = first_position + 10 where ${inOne}`,
+    breaksToo: ['tickets-that-won-have-a-claim'],
   },
   'redemptions-have-a-claim': {
     sql: `update redemptions set claim_id = gen_random_uuid() where ${inHeld}`,
@@ -174,11 +200,28 @@ const violations: Record<string, { sql: string; breaksToo?: string[] }> = {
       'positions-without-gaps',
     ],
   },
+  'sagas-go-one-way': {
+    sql: `update sagas set is_undoing = true where ${inSaga} and position = 5`,
+  },
+  'sagas-have-a-claim': {
+    sql: `update sagas set user_id = 'ada' where ${inSaga} and position = 2`,
+  },
+  'sagas-match-claims': {
+    // A unit that is paid for, and whose saga is undone.
+    sql: `update sagas set state = 'X', is_undoing = true, step = 0 where ${inSaga} and position = 5`,
+  },
   'stock-within-amount': {
     sql: `${without('coupons', 'coupons_never_oversold', 'coupons_remaining_within_amount')}
       ${without('stock_ledger', 'stock_ledger_never_oversold')}
       update coupons set remaining_amount = -1 where name = 'ONE'`,
     breaksToo: ['claims-match-stock', 'ledger-ends-at-stock'],
+  },
+  'tickets-that-lost-have-no-claim': {
+    sql: `update tickets set claim_id = (select claim_id from released_claims where ${inHeld} and position = 3)
+      where outcome = 'ticket_expired'`,
+  },
+  'tickets-that-won-have-a-claim': {
+    sql: `update tickets set position = 2 where outcome = 'claimed'`,
   },
 };
 
@@ -190,12 +233,79 @@ const notChecked = [
   ...['claim-times-ascend', 'claims-have-one-state', 'claims-of-a-user-take-turns'],
   ...['expiry-position-passes-no-hold', 'holds-last-hold-seconds', 'ledger-times-ascend'],
   ...['one-claim-per-id', 'one-claim-per-user', 'redemptions-have-a-claim'],
+  ...['tickets-that-lost-have-no-claim', 'tickets-that-won-have-a-claim'],
   'changes-have-a-ledger-row',
+  ...['holds-of-sagas-have-no-end', 'sagas-go-one-way', 'sagas-have-a-claim', 'sagas-match-claims'],
 ];
 
 it('no rule is broken by what the service has stored, and the stock check finds no difference', async () => {
   expect(await brokenRules()).toEqual([]);
   expect(await checkedDifferences()).toEqual([0, 0, 0]);
+});
+
+/** More ways to break a rule that names several. */
+const others: [rule: string, sql: string][] = [
+  // A claim without a saga that never ends, which is no hold either.
+  [
+    'holds-of-sagas-have-no-end',
+    `update claims set expires_at = 'infinity' where ${inHeld} and position = 5`,
+  ],
+  [
+    'holds-of-sagas-have-no-end',
+    `update released_claims set reason = 'expired' where ${inSaga}; update stock_ledger set changes = '{U,E}' where ${inSaga} and seq = 4`,
+  ],
+  ...[5, 6, 8].map((position): [string, string] => [
+    'sagas-match-claims',
+    `update sagas set state = 'R', is_undoing = false, ended_at = null where ${inSaga} and position = ${position}`,
+  ]),
+  ...[5, 8].map((position): [string, string] => [
+    'sagas-match-claims',
+    `delete from sagas where ${inSaga} and position = ${position}`,
+  ]),
+  [
+    'sagas-match-claims',
+    `update sagas set state = 'D', ended_at = now() where ${inSaga} and position = 2`,
+  ],
+  [
+    'sagas-match-claims',
+    `update sagas set state = 'C', is_undoing = true, ended_at = null where ${inSaga} and position = 6`,
+  ],
+  ['sagas-match-claims', `update sagas set ended_at = now() where ${inSaga} and position = 8`],
+  ['sagas-go-one-way', `update sagas set is_undoing = true where ${inSaga} and position = 2`],
+  ['sagas-go-one-way', `update sagas set is_undoing = false where ${inSaga} and position = 3`],
+  ['sagas-go-one-way', `update sagas set ended_at = now() where ${inSaga} and position = 3`],
+  ['sagas-go-one-way', `update sagas set step = 1 where ${inSaga} and position = 8`],
+  ['sagas-have-a-claim', `update sagas set position = 11 where ${inSaga} and position = 2`],
+  ['sagas-have-a-claim', `update sagas set name = 'other' where ${inSaga} and position = 2`],
+  ['sagas-have-a-claim', `update sagas set deadline_at = now() where ${inSaga} and position = 2`],
+  ['tickets-that-lost-have-no-claim', `update tickets set outcome = 'sold_out' where position = 1`],
+  [
+    'tickets-that-won-have-a-claim',
+    `update tickets set claim_id = gen_random_uuid() where position = 1`,
+  ],
+  ['tickets-that-won-have-a-claim', `update tickets set user_id = 'eve' where position = 1`],
+  ['tickets-that-won-have-a-claim', `update tickets set claimed_at = now() where position = 1`],
+];
+
+it.each(others)('%s is broken by: %s', async (rule, sql) => {
+  await session.query('begin');
+  try {
+    await session.query(sql);
+    expect(await brokenRules()).toContain(rule);
+  } finally {
+    await session.query('rollback');
+  }
+});
+
+it('a claim that an operator has ended as done is confirmed while its saga runs to its end', async () => {
+  await session.query('begin');
+  try {
+    await session.query(`insert into saga_definitions values ('checkout', 'v1', '{"steps": [{}, {}]}');
+      update sagas set state = 'R', is_undoing = false, step = 3 where ${inSaga} and position = 7`);
+    expect(await brokenRules()).toEqual([]);
+  } finally {
+    await session.query('rollback');
+  }
 });
 
 it('each rule has a violation here', () => {

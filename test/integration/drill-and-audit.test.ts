@@ -139,7 +139,7 @@ it('the reports of a drill begin with its verdict and say which rules were skipp
   const text = await readFile(files.jsonReport, 'utf8');
   expect(text).toMatch(/^\{\n {2}"verdict": "passed",\n/);
   const { rules } = JSON.parse(text).audit;
-  expect(rules).toHaveLength(22);
+  expect(rules).toHaveLength(30);
   expect(rules.find(({ rule }: { rule: string }) => rule === 'R6')).toMatchObject({
     ...{ verdict: 'skipped', notes: ['nothing to check: no claim has an unknown outcome'] },
   });

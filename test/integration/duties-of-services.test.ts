@@ -39,7 +39,7 @@ async function series({ url }: App, name: string): Promise<string[]> {
 const runs = async (app: App, duty: string) =>
   (await series(app, `firstcome_duty_running{duty="${duty}"}`))[0]?.endsWith(' 1') === true;
 
-const dutyNames = ['event_relay', 'expiry_sweep', 'stock_check'];
+const dutyNames = ['event_relay', 'expiry_sweep', 'stock_check', 'ticket_retention'];
 
 /** Waits until the service runs every duty. */
 async function untilRunsAll(app: App): Promise<void> {
@@ -100,7 +100,7 @@ it('a service with the check switched off shows no counts of it, and leaves it t
   expect(await series(off, 'firstcome_stock_check')).toEqual([]);
   const running = await series(off, 'firstcome_duty_running');
   expect(running.map((line) => /duty="(\w+)"/.exec(line)?.[1]).sort()).toEqual([
-    ...['event_relay', 'expiry_sweep'],
+    ...['event_relay', 'expiry_sweep', 'ticket_retention'],
   ]);
   const on = await start();
   await waitFor('the check to run', () => runs(on, 'stock_check'));

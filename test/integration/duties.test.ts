@@ -62,9 +62,26 @@ async function plantHold(name: string): Promise<string> {
 
 const claimsOf = (id: string) => database.query('select from claims where coupon_id = $1', [id]);
 
+it('the relay is needed once it has begun, the retention while there are tickets, and every other duty always', async () => {
+  const needed = async () =>
+    (await first?.list())?.filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
+  expect(await needed()).toEqual(['expiry_sweep', 'stock_check']);
+  await database.query('insert into event_relay (started_at) values (now())');
+  expect(await needed()).toEqual(['event_relay', 'expiry_sweep', 'stock_check']);
+  await database.query('delete from event_relay');
+  await database.query(
+    `insert into tickets (claim_id, accepted_at, decided_at, outcome)
+     values (gen_random_uuid(), now(), now(), 'sold_out')`,
+  );
+  expect(await needed()).toEqual(['expiry_sweep', 'stock_check', 'ticket_retention']);
+  await database.query('delete from tickets');
+});
+
 describe('a lease', () => {
   it('has one holder, with a name and a time, until that gives it back', async () => {
-    expect(await holderOf()).toEqual({ name: 'expiry_sweep', node: null, since: null });
+    expect(await holderOf()).toEqual({
+      ...{ name: 'expiry_sweep', node: null, since: null, isNeeded: true },
+    });
     const lease = await acquire();
     expect(await second?.acquire('expiry_sweep')).toBeUndefined();
     expect(await first?.acquire('expiry_sweep')).toBeUndefined();

@@ -64,4 +64,39 @@ describe('an embedded engine', () => {
     });
     await expect(readCoupon(coupon.name)).rejects.toMatchObject({ code: 'coupon_not_found' });
   });
+
+  it('creates no coupon with a saga, and changes none', async () => {
+    const { createCoupon, changeCoupon, readCoupon } = firstcome;
+    const coupon = { name: newId(), amount: 5, holdSeconds: 60, saga: 'checkout' };
+    await expect(createCoupon(coupon)).rejects.toMatchObject({
+      code: 'invalid_request',
+      fields: [{ field: 'saga', message: 'is unknown; an embedded engine runs no sagas' }],
+    });
+    await expect(readCoupon(coupon.name)).rejects.toMatchObject({ code: 'coupon_not_found' });
+    const { name } = await createCoupon({ name: newId(), amount: 5, holdSeconds: 60 });
+    const change = { title: 'Launch', saga: 'checkout' };
+    await expect(changeCoupon(name, change)).rejects.toMatchObject({
+      fields: [{ field: 'saga', message: expect.stringContaining('cannot be changed') }],
+    });
+    expect(await readCoupon(name)).toMatchObject({ saga: null, title: null });
+  });
+
+  it('shows the sagas of a coupon that a service has created, and leaves their claims to them', async () => {
+    const { createCoupon, claim, confirm, release, findClaim, listClaims, readCoupon } = firstcome;
+    const { name: couponName } = await createCoupon({ name: newId(), amount: 5, holdSeconds: 60 });
+    await database.query(`update coupons set saga = 'checkout' where name = $1`, [couponName]);
+    expect(await readCoupon(couponName)).toMatchObject({ saga: 'checkout' });
+    const claimed = await claim({ couponName, userId: 'ada' });
+    if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
+    const { claimId, sagaId } = claimed.claim;
+    expect(sagaId).toBe(`${claimId.slice(0, 14)}8${claimId.slice(15)}`);
+    expect(claimed.claim).not.toHaveProperty('expiresAt');
+    expect(await findClaim(couponName, 'ada')).toEqual(claimed.claim);
+    const running = { outcome: 'saga_running', claim: claimed.claim };
+    expect(await confirm({ couponName, userId: 'ada' })).toEqual(running);
+    const asked = await release({ couponName, userId: 'ada', claimId });
+    expect(asked).toMatchObject({ outcome: 'undo_requested', claim: { claimId, sagaId } });
+    const { claims } = await listClaims({ couponName });
+    expect(claims).toMatchObject([{ state: 'reserved', sagaId }]);
+  });
 });

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Database } from '../../src/adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
 import { postgresEventRelay } from '../../src/adapters/postgres/events/event-relay-store.ts';
+import { postgresWebhookStore } from '../../src/adapters/postgres/events/webhook-store.ts';
+import { newId } from '../../src/adapters/system/ids.ts';
 import type { Lease } from '../../src/core/duties/ports.ts';
 import { range } from '../support/crowd.ts';
 import { openDatabase } from '../support/open-database.ts';
@@ -16,7 +18,7 @@ let connections: Database;
 let stores: Stores;
 let lease: Lease;
 /** Slices so small that every look crosses the edges of some. */
-const sizes = { coupons: 2, rows: 3 };
+const sizes = { coupons: 2, rows: 3, deliveries: 4 };
 const relay = () => relayAll(postgresEventRelay(connections, sizes), lease);
 
 beforeAll(async () => {
@@ -70,6 +72,26 @@ it('each change of a claim is one event, with what became of the coupon, in orde
     'coupon.sold_out',
     'coupon.opened',
   ]);
+});
+
+it('what happens while a webhook is disabled is no event for it, also when it is relayed after that', async () => {
+  const webhook = await createWebhook(database);
+  const store = postgresWebhookStore(connections, newId());
+  const by = { actor: 'admin', requestId: null } as const;
+  await createCouponWith(stores, 'disabled', { amount: 9 });
+  await stores.decide('disabled', ['ada']);
+  await relay();
+  await database.query(`update webhooks set disabled_at = now(), disabled_reason = 'gone'`);
+  await stores.decide('disabled', ['bob']);
+  expect(await store.enable(webhook, by)).toMatchObject({ disabledAt: null });
+  await stores.decide('disabled', ['cyd']);
+  await relay();
+  expect((await eventsOf(webhook, 'disabled')).filter((one) => one.startsWith('claim'))).toEqual([
+    ...['claim.confirmed 1', 'claim.confirmed 3'],
+  ]);
+  const [before] = await database.query('select * from webhooks');
+  await store.enable(webhook, by);
+  expect(await database.query('select * from webhooks')).toEqual([before]);
 });
 
 it('a claim without a hold is confirmed from the start, and added stock is back in stock', async () => {
@@ -154,7 +176,7 @@ it('a sale opens and closes once, whatever it is paused in between, and archivin
   expect(await after('opens_at = now()')).toEqual(['coupon.opened']);
   expect(await after('paused = true')).toEqual(['coupon.opened']);
   expect(await after('paused = false')).toEqual(['coupon.opened']);
-  expect(await after(`closes_at = now() + interval '1 millisecond'`)).toEqual([
+  expect(await after(`closes_at = opens_at + interval '1 microsecond'`)).toEqual([
     'coupon.opened',
     'coupon.closed',
   ]);

@@ -83,7 +83,9 @@ const of = (kind: Planted, count: number) => range(count).map(() => kind);
 /** Sweeps until the condition holds. */
 async function sweepUntil(what: string, isDone: () => Promise<boolean>): Promise<ExpirySweep> {
   const store = postgresExpirySweep(connections, newId, sizes);
-  const sweep = new ExpirySweep({ store, clock: systemClock, warn: () => undefined });
+  const sweep = new ExpirySweep({
+    ...{ store, clock: systemClock, warn: () => undefined, onReleased: () => undefined },
+  });
   const end = sweep.begin(lease);
   await waitFor(what, isDone);
   await end();

@@ -8,6 +8,7 @@ import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { StartError } from '../../src/core/errors.ts';
 import { type Client, clientOf } from '../support/contract-client.ts';
+import { plantSagas } from '../support/sagas.ts';
 import { startService } from '../support/service.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -79,6 +80,21 @@ describe('firstcome log', () => {
       `admin delete_webhook - webhook_id ${id}, ${members}, secret_count 2`,
       `admin rotate_webhook_secret - webhook_id ${id}, secret_count 1 -> 2`,
       `admin create_webhook - webhook_id ${id}, ${members}, secret_count 1`,
+    ]);
+  });
+
+  it('prints which saga was retried or resolved, and how', async () => {
+    const [id] = await plantSagas(database, 'sagas', 1);
+    await database.query(`update sagas set state = 'A', step = 2, is_undoing = true`);
+    expect((await admin.post(`/api/sagas/${id}/retry`, undefined)).status).toBe(202);
+    await database.query(`update sagas set state = 'A'`);
+    const resolution = { as: 'compensated', note: 'paid "back"' };
+    expect((await admin.post(`/api/sagas/${id}/resolve`, resolution)).status).toBe(202);
+    const lines = await logLines({ limit: 2 });
+    const undoing = 'state "needs_attention" -> "compensating"';
+    expect(lines.map((line) => line.slice(line.indexOf('admin')).replace(/ +/g, ' '))).toEqual([
+      `admin resolve_saga "sagas" saga_id ${id}, ${undoing}, step 2 -> 0, resolved_as none -> "compensated", reason "paid \\"back\\""`,
+      `admin retry_saga "sagas" saga_id ${id}, ${undoing}`,
     ]);
   });
 

@@ -10,24 +10,11 @@ import { byTest } from '../support/by-test.ts';
 import { range } from '../support/crowd.ts';
 import { fillWithDifferences, sizeOf } from '../support/planted-differences.ts';
 import { allCoupons, openStores, outcomesOf, type Stores } from '../support/stores.ts';
-import { createTestDatabase, schema, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { usesOf } from '../support/table-uses.ts';
+import { createTestDatabase, schema } from '../support/test-database.ts';
 
 const claimsInAll = 200_000;
 const batchSize = 5_000;
-
-type Use = { table: string; seq_scan: string; idx_scan: string; idx_tup_fetch: string };
-
-/** Waits until the sessions have ended: a backend reports its use of tables when it ends. */
-async function usesOf(database: TestDatabase): Promise<Record<string, Use>> {
-  const sessions = `select from pg_stat_activity
-    where datname = current_database() and application_name = 'firstcome'`;
-  await waitFor('end', async () => (await database.query(sessions)).length === 0);
-  const rows = await database.query<Use>(
-    `select relname as table, seq_scan, idx_scan, idx_tup_fetch from pg_stat_user_tables`,
-  );
-  return Object.fromEntries(rows.map((row) => [row.table, row]));
-}
 
 /** A multi-coupon batch, given as pairs of coupon and user. */
 const decideMultiCoupon = (stores: Stores, ...claims: [couponName: string, userId: string][]) =>
@@ -274,6 +261,49 @@ it.each(statisticsOf)(
     expect(Number(uses.claims?.idx_tup_fetch)).toBeLessThan(2 * rounds * 75_000);
     expect(Number(uses.redemptions?.idx_tup_fetch)).toBeLessThan(2 * rounds * 11_000);
     expect(Number(uses.released_claims?.idx_tup_fetch)).toBeLessThan(2 * rounds * 51_000);
+    await database.drop();
+  },
+  240_000,
+);
+
+it.each(statisticsOf)(
+  'the saga of a claim is looked up by its key, for coupons with a saga only, planned on %s tables',
+  async (_, isFull) => {
+    const database = await createTestDatabase();
+    const stores = openStores(database.url, { claimConnections: 1, queryConnections: 1 });
+    const [rounds, limit] = [7, 20];
+    const readPages = async () => {
+      for (const _round of range(rounds)) {
+        const list = { couponName: 'coupon-1', afterPosition: 60_000, limit };
+        await stores.reader.listClaims(list);
+        await stores.reader.listClaims({ ...list, states: claimStates });
+        await stores.reader.listUserClaims({ ...ofAda, userId: 'user-1', cursor: undefined });
+        await stores.reader.findClaim('coupon-1', 'user-1');
+      }
+    };
+    if (!isFull) await readPages();
+    await fillWithDifferences(database);
+    await database.query(`alter table sagas set (autovacuum_enabled = false)`);
+    await database.query(
+      `insert into sagas
+         (saga_id, coupon_id, position, claim_id, user_id, name, due_at, shard, started_at, deadline_at)
+       select saga_id_of(claim_id), coupon_id, position, claim_id, user_id, 'checkout', now(), 0, now(), now()
+       from claims`,
+    );
+    if (isFull) await database.query('analyze');
+    await readPages();
+    await database.query(`update coupons set hold_seconds = 60, saga = 'checkout' where id = 1`);
+    await readPages();
+    await stores.close();
+
+    const { sagas: use } = await usesOf(database);
+    expect(use).toMatchObject({ seq_scan: '0' });
+    // While the coupon has its saga: a look-up for each claim of a page, for each live one of a page of which half are
+    // released, and for both reads of the user.
+    const lookedUp = Number(use?.idx_scan);
+    expect(lookedUp).toBeGreaterThan(rounds * limit);
+    expect(lookedUp).toBeLessThanOrEqual(rounds * ((limit + 1) * 1.5 + 3));
+    expect(Number(use?.idx_tup_fetch)).toBe(lookedUp);
     await database.drop();
   },
   240_000,

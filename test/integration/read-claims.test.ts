@@ -5,12 +5,16 @@ import { newId } from '../../src/adapters/system/ids.ts';
 import { type ClaimState, claimStates } from '../../src/core/claims/claim.ts';
 import type { CouponClaimQuery } from '../../src/core/claims/ports.ts';
 import { nextAfter } from '../../src/core/claims/read-claims.ts';
+import type { SagaState } from '../../src/core/sagas/saga.ts';
 import { range } from '../support/crowd.ts';
 import { openStores, type Stores } from '../support/stores.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 /** A claim to store. Its times follow from its state and position. */
 type Planted = { position: number; userId: string; claimId: string; state: ClaimState };
+
+/** A state of a stored saga, or `none` where the relay has not stored it yet. */
+type StoredSaga = 'none' | 'R' | 'C' | 'A' | 'D' | 'X';
 
 let database: TestDatabase;
 let stores: Stores;
@@ -110,6 +114,107 @@ describe('a stored claim', () => {
       },
       { ...always, userId: 'user-5', position: 5, state: 'released', releasedAt: time },
     ]);
+  });
+});
+
+describe('a claim of a coupon with a saga', () => {
+  const cases: [state: ClaimState, stored: StoredSaga, sagaState: SagaState][] = [
+    ['reserved', 'none', 'running'],
+    ['reserved', 'R', 'running'],
+    ['reserved', 'C', 'compensating'],
+    ['reserved', 'A', 'needs_attention'],
+    ['confirmed', 'none', 'done'],
+    ['confirmed', 'D', 'done'],
+    ['confirmed', 'C', 'compensating'],
+    ['confirmed', 'A', 'needs_attention'],
+    ['redeemed', 'D', 'done'],
+    ['released', 'X', 'compensated'],
+    ['released', 'none', 'compensated'],
+  ];
+  const sagaOf = (position: number) => {
+    const [, , sagaState] = cases[position - 1] ?? [];
+    return sagaState;
+  };
+  const holder = (position: number) => `holder-${position}`;
+  let name: string;
+  let plain: string;
+
+  /** A coupon with a claim for each case. */
+  async function plantCases(): Promise<string> {
+    const claims = cases.map(([state], index) => claimOf(index + 1, state, holder(index + 1)));
+    const coupon = await plant(claims);
+    for (const [index, [, stored]] of cases.entries()) {
+      if (stored === 'none') continue;
+      const { claimId, userId } = claims[index] as Planted;
+      await database.query(
+        `insert into sagas
+           (saga_id, coupon_id, position, claim_id, user_id, name, state, due_at, shard, started_at, deadline_at)
+         select saga_id_of($2), id, $3, $2, $4, 'checkout', $5, now(), 0, now(), now()
+         from coupons where name = $1`,
+        [coupon, claimId, index + 1, userId, stored],
+      );
+    }
+    return coupon;
+  }
+
+  beforeAll(async () => {
+    name = await plantCases();
+    await database.query(
+      `update coupons set hold_seconds = 60, saga = 'checkout' where name = $1`,
+      [name],
+    );
+    await database.query(
+      `update claims set expires_at = 'infinity'
+       where expires_at is not null and coupon_id = (select id from coupons where name = $1)`,
+      [name],
+    );
+    plain = await plantCases();
+  });
+
+  it('has the id and the state of its saga in every list, and no end of a hold', async () => {
+    const { claims: every } = await allPages({ couponName: name, limit: 4, states: claimStates });
+    expect(every).toHaveLength(cases.length);
+    const { claims: live } = await allPages({ couponName: name, limit: 100 });
+    for (const [index, [state, , sagaState]] of cases.entries()) {
+      const position = index + 1;
+      const ofUser = await stores.reader.listUserClaims({
+        ...{ userId: holder(position), states: [state], cursor: undefined, limit: 1 },
+        walkMax: 1000,
+      });
+      const { claimId = '' } = every[index] ?? {};
+      const saga = { sagaId: `${claimId.slice(0, 14)}8${claimId.slice(15)}`, sagaState };
+      const read = [
+        ...[every[index], await stores.reader.findClaim(name, holder(position)), ofUser.claims[0]],
+        ...(state === 'released' ? [] : [live[index]]),
+      ];
+      for (const claim of read) {
+        expect(claim).toMatchObject({ position, state, ...saga });
+        expect(claim).not.toHaveProperty('expiresAt');
+      }
+    }
+  });
+
+  it('is chosen by its state, its position and its id as any other', async () => {
+    for (const [index, [state, , sagaState]] of cases.entries()) {
+      const { claims } = await allPages({ couponName: name, limit: 3, position: index + 1 });
+      expect(claims).toMatchObject([{ state, sagaState }]);
+      const byId = await allPages({ couponName: name, limit: 3, claimId: claims[0]?.claimId });
+      expect(byId.claims).toEqual(claims);
+      const { claims: ofState } = await allPages({ couponName: name, limit: 3, states: [state] });
+      expect(ofState.map(({ sagaState }) => sagaState)).toEqual(
+        ofState.map(({ position }) => sagaOf(position)),
+      );
+    }
+  });
+
+  it('is none where its coupon has no saga, whatever else is stored', async () => {
+    const { claims } = await allPages({ couponName: plain, limit: 100, states: claimStates });
+    claims.push((await stores.reader.findClaim(plain, holder(1))) as (typeof claims)[0]);
+    expect(claims).toHaveLength(cases.length + 1);
+    for (const claim of claims) {
+      expect(claim).not.toHaveProperty('sagaId');
+      expect(claim).not.toHaveProperty('sagaState');
+    }
   });
 });
 

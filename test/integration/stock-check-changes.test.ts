@@ -66,11 +66,12 @@ async function decide(
   const all = <Value>(value: Value) => commands.map(() => value);
   const answers = await database.query<{ announced_seq: string | null }>(
     `select announced_seq from decide_batch($1, $2, $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::boolean[],
-       $9::boolean[], $10::bigint[], $11::text[], $12::text[], $13)`,
+       $9::boolean[], $10::bigint[], $11::text[], $12::text[], $13::bigint[], $14)`,
     [
       ...[newId(), couponName, commands.map(({ kind }) => kind), users],
       commands.map(({ kind }) => (kind === 'claim' ? newId() : null)),
       ...[all(null), all(null), all(false), all(true), all(announcedSeq), all('admin'), all(null)],
+      all(null),
       new Set(users).size === users.length,
     ],
   );

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { type ClaimRequest, Crowd, range } from '../support/crowd.ts';
+import { EventClient } from '../support/event-client.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { OtlpReceiver, type ReceivedSpan, spanKinds } from '../support/otlp-receiver.ts';
 import { patience, startService } from '../support/service.ts';
@@ -323,6 +324,19 @@ describe('the trace of a client that disconnects', () => {
       'client_gone',
       undefined,
     ]);
+  });
+});
+
+describe('the trace of an event stream', () => {
+  it('ends when the stream begins, and a client that closes it later has not failed', async () => {
+    const stream = await EventClient.open(app.url, `/api/coupons/${couponName}/events`);
+    await stream.until({ remaining_amount: 20 });
+    const span = await waitFor('span', () => receiver.named('GET /api/coupons/:name/events')[0]);
+    expect(span).toMatchObject({ attributes: { 'http.response.status_code': 200 } });
+    expect(span.failed).toBe(false);
+    stream.close();
+    const received = await stopAndReadTraces();
+    expect(received.named('GET /api/coupons/:name/events')).toHaveLength(1);
   });
 });
 

@@ -41,7 +41,7 @@ async function startDelivering() {
     const workers = await database.query('select from job_workers');
     return workers.length > 0;
   });
-  return { app, proxy, receiver, post };
+  return { app, database, proxy, receiver, post };
 }
 
 it('a service with a webhook stops although its database gives no answers any more', async () => {
@@ -69,4 +69,35 @@ it('events are delivered after the connections to the database broke again and a
   const received = () =>
     new Set(receiver.received.map(({ body }) => JSON.parse(body).data.user_id));
   await waitFor('all events', () => claimed.every((user) => received().has(user)));
+});
+
+it('events are delivered after the answer that gave their job to a process was lost', async () => {
+  const { database, proxy, receiver, post } = await startDelivering();
+  expect((await post('/api/coupons', { name: 'lost', amount: 10 })).status).toBe(201);
+  proxy.cutWhen = (piece) => (piece.includes('get_job/') ? 'before_reply' : undefined);
+  const body = { coupon_name: 'lost', user_id: 'ada' };
+  expect((await post('/api/coupons/claim', body)).status).toBe(200);
+  await waitFor('a job that nothing runs', async () => {
+    const held = await database.query(
+      'select from firstcome_jobs.jobs where locked_by is not null and attempts = 1',
+    );
+    return held.length > 0;
+  });
+  proxy.heal();
+  await waitFor('the event', () => receiver.received.length > 0);
+});
+
+it('events are delivered although a worker holds their job that is on no list', async () => {
+  const { database, receiver, post } = await startDelivering();
+  const [webhook] = await database.query<{ id: string }>('select id from webhooks');
+  // As a statement that reaches the database after its process has ended.
+  await database.query(`do $$ begin
+    perform firstcome_jobs.add_job('deliver', json_build_object('subject', '${webhook?.id}'),
+      job_key => 'deliver:${webhook?.id}', job_key_mode => 'unsafe_dedupe');
+    update firstcome_jobs._private_jobs set locked_by = 'pool-gone', locked_at = now();
+  end $$`);
+  expect((await post('/api/coupons', { name: 'unlisted', amount: 10 })).status).toBe(201);
+  const body = { coupon_name: 'unlisted', user_id: 'ada' };
+  expect((await post('/api/coupons/claim', body)).status).toBe(200);
+  await waitFor('the event', () => receiver.received.length > 0);
 });

@@ -2,10 +2,10 @@
 /** Finds `prometheus` and `promtool`: on PATH, in Debian's packages if they can be installed, or in a container. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { installPackages, whyNoPackages } from '../support/debian-packages.ts';
 import { lastFor } from '../support/last-for.ts';
 
 const run = promisify(execFile);
@@ -54,11 +54,12 @@ export function commandOf(
 
 /** Installs Debian's packages, as root only. */
 async function installed(): Promise<Found | Missing> {
-  if (process.getuid?.() !== 0) return { missing: 'only root installs packages' };
-  if (!(await answers('apt-get', ['--version']))) return { missing: 'there is no apt-get' };
+  const reason = await whyNoPackages();
+  if (reason !== undefined) return { missing: reason };
   const onPath: Found = { image: undefined };
   return retry('the package could not be installed', async () => {
-    await install();
+    await installPackages('prometheus');
+    await run('systemctl', ['disable', 'prometheus']).catch(() => undefined);
     if (await arePresent(onPath)) return onPath;
     throw new Error('the package does not bring both programs');
   });
@@ -107,33 +108,4 @@ function answers(command: string, args: string[]): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/**
- * Prevents the package from starting its service: Debian runs this file first, and exit code 101 means no. An existing
- * file stays unchanged.
- */
-const servicePolicy = '/usr/sbin/policy-rc.d';
-
-async function install(): Promise<void> {
-  const options = {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    timeout: installMsMax,
-  };
-  // Waits for another running installation.
-  const lockTimeout = ['-o', 'DPkg::Lock::Timeout=60'];
-  const isOurs = await writeFile(servicePolicy, '#!/bin/sh\nexit 101\n', {
-    ...{ flag: 'wx', mode: 0o755 },
-  }).then(
-    () => true,
-    () => false,
-  );
-  try {
-    await run('apt-get', ['update', ...lockTimeout], options);
-    const packages = ['--no-install-recommends', 'prometheus'];
-    await run('apt-get', ['install', '-y', ...lockTimeout, ...packages], options);
-    await run('systemctl', ['disable', 'prometheus']).catch(() => undefined);
-  } finally {
-    if (isOurs) await rm(servicePolicy, { force: true });
-  }
 }

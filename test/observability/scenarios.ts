@@ -5,14 +5,25 @@
  */
 import type { ServiceNode } from '../faults/rig.ts';
 import { batchStatement } from '../faults/rows/service.ts';
+import type { SharedRabbitMq } from '../faults/shared-rabbitmq.ts';
 import { lastFor } from '../support/last-for.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
+import type { RedisServer } from '../support/redis-server.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { scenariosAfterClaims } from './after-claims.ts';
+import { scenariosOfManyNodes } from './many-nodes.ts';
+import { scenariosOfQueue } from './queue.ts';
+import { claimKey, type Shop } from './shop.ts';
+import { until } from './until.ts';
 
 /** The environment of a scenario. */
 export type ScenarioContext = {
   node: ServiceNode;
+  /** Takes part in sagas, receives events and has the keys of user tokens. */
+  shop: Shop;
+  redis: RedisServer;
+  rabbitMq: SharedRabbitMq;
   /** Runs a statement on the database without the service. */
   query(sql: string): Promise<Record<string, unknown>[]>;
   /** Whether this query returns a series now. */
@@ -43,6 +54,10 @@ const idleShare = 0.85;
 
 /** The scenario of each alert. */
 export const scenarios: Record<string, Scenario> = {
+  ...scenariosAfterClaims,
+  ...scenariosOfManyNodes,
+  ...scenariosOfQueue,
+
   FirstcomeDifferences: (context) =>
     withDrill(context, async ({ node, query, over }) => {
       await query('create table kept as select * from claims limit 0');
@@ -65,10 +80,13 @@ export const scenarios: Record<string, Scenario> = {
   FirstcomeStockCheckStalled: (context) => withLockedTable('stock_ledger', context),
 
   FirstcomeHoldsOverdue: async ({ node, query, over }) => {
-    const post = (path: string, body: object) =>
-      fetch(`${node.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
+    const post = (path: string, body: object, key?: string) =>
+      fetch(`${node.url}${path}`, {
+        ...{ method: 'POST', body: JSON.stringify(body) },
+        headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+      });
     await post('/api/coupons', { name: 'held', amount: 1 });
-    await post('/api/coupons/claim', { coupon_name: 'held', user_id: 'ada' });
+    await post('/api/coupons/claim', { coupon_name: 'held', user_id: 'ada' }, claimKey);
     await query(`update coupons set hold_seconds = 1 where name = 'held'`);
     const lock = 'begin; select from coupons where hold_seconds = 1 for update';
     const held = query(`${lock}; select pg_sleep(600)`).catch(() => undefined);
@@ -206,7 +224,7 @@ export async function drill(
     ...['--rate', String(rate), '--seconds', String(seconds), '--timeout', '1500'],
     ...['--users', users, '--units', users],
   ];
-  const { output } = await runToEnd({}, args, over);
+  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, over);
   if (over !== undefined && !over.aborted) throw new Error(`the drill ended too early:\n${output}`);
 }
 
@@ -238,10 +256,4 @@ async function withLockedTable(table: string, { query, over }: ScenarioContext):
   await until(over);
   await query(`select pg_terminate_backend(pid) from pg_stat_activity where query like '${lock}%'`);
   await held;
-}
-
-async function until(over: AbortSignal): Promise<void> {
-  if (!over.aborted) {
-    await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
-  }
 }

@@ -567,6 +567,60 @@ describe('defects in the answers', () => {
     await expectFailed(['R9', 'R13b']);
   });
 
+  describe('with cached reads', () => {
+    /** Claims a unit of LARGE, and lets ten seconds pass. */
+    const claimAndWait = () => {
+      script.claim('LARGE', 'hal');
+      script.ms += 10_000;
+    };
+
+    it('accepts what was true within the age of the answer, also after a read that showed more', async () => {
+      claimAndWait();
+      script.read('LARGE');
+      script.readCached('LARGE', 8, { ageS: 11, maxAgeS: 60 });
+      script.readCached('LARGE', 7, { ageS: 11 });
+      script.readCached('LARGE', 7, { ageS: 0, maxAgeS: 60 });
+      script.readCached('LARGE', 7, { maxAgeS: 60 });
+      await expectFailed([]);
+    });
+
+    it('finds a body that is older than its Age (R9)', async () => {
+      claimAndWait();
+      script.readCached('LARGE', 8, { ageS: 9, maxAgeS: 60 });
+      await expectFailed(['R9', 'R13b']);
+    });
+
+    it('finds an old body without an Age, which counts as fresh (R9)', async () => {
+      claimAndWait();
+      script.readCached('LARGE', 8, { maxAgeS: 60 });
+      await expectFailed(['R9', 'R13b']);
+    });
+
+    it('finds an Age above what the request accepts (R9)', async () => {
+      claimAndWait();
+      script.readCached('LARGE', 7, { ageS: 3, maxAgeS: 2 });
+      script.readCached('LARGE', 7, { ageS: 1, maxAgeS: 0 });
+      const { rules, said } = await findings();
+      expect(rules).toEqual(['R9']);
+      expect(said.join()).toContain('is 3 s old, accepted: 2 s');
+      expect(said.join()).toContain('is 1 s old, accepted: 0 s');
+    });
+
+    it('finds a body of a time before the coupon had so few units (R9)', async () => {
+      claimAndWait();
+      script.readCached('LARGE', 6, { ageS: 11, maxAgeS: 60 });
+      await expectFailed(['R9', 'R13b']);
+    });
+
+    it('finds a cached read that shows less than another one whose whole window was earlier (R9)', async () => {
+      claimAndWait();
+      script.read('LARGE');
+      script.ms += 5_000;
+      script.readCached('LARGE', 8, { ageS: 2, maxAgeS: 60 });
+      await expectFailed(['R9', 'R13b']);
+    });
+  });
+
   it('finds a sold_out while stock is left (R10)', async () => {
     script.claim('LARGE', 'hal', { answer: soldOut });
     await expectFailed(['R10', 'R13b']);

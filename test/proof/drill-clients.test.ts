@@ -73,7 +73,9 @@ function setUp(url: string, more: { connections?: number; isFrozen?: boolean } =
   };
   const head = { history: 'firstcome', version: 1, scenario: '', seed: 1, nodes: [url] } as never;
   const history = new HistoryWriter(file, head, now);
-  const options = { urls: [url], connections: 1, timeoutMs, recorder: history, now, ...sizes };
+  const onTicket = () => undefined;
+  const common = { urls: [url], connections: 1, timeoutMs, recorder: history, now, onTicket };
+  const options = { ...common, ...sizes };
   const clients = new Clients(options);
   cleanUps.push(() => clients.close());
   const send = (lateMs = 0) =>
@@ -123,6 +125,18 @@ describe('a client', () => {
       'ok',
     ]);
     expect(new Set(history.map(({ proc }) => proc)).size).toBe(1);
+  });
+
+  it('reads an answer that has arrived while the process was paused until after the timeout', async () => {
+    const server = await listen((socket) => {
+      socket.write(won);
+      setup.pass(2 * timeoutMs);
+      // Longer than the time between two looks for late requests.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+      return undefined;
+    });
+    const setup = setUp(server.url, { isFrozen: true });
+    expect((await setup.send()).completion.outcome).toBe('claimed');
   });
 
   it('records an unknown outcome when the connection breaks, and continues under a new number', async () => {

@@ -16,10 +16,12 @@ import { userName } from '../../src/proof/drill/scenario.ts';
 
 const at = new Date('2026-01-02T03:04:05Z');
 const urls = ['http://127.0.0.1:8080', 'http://127.0.0.1:8081'];
+const sagaOptions = { saga: 'checkout', paymentBook: 'http://127.0.0.1:9101' };
 
 function planned(more: Partial<DrillOptions> = {}) {
   const options = { scenario: 'flash-sale', urls, seed: 7, coupon: 'c', history: 'h' } as const;
-  const settings = resolveOptions({ ...options, ...more }, at);
+  const sagas = more.scenario === 'sagas' ? sagaOptions : {};
+  const settings = resolveOptions({ ...options, ...sagas, ...more }, at);
   const scenario = scenarioOf(settings);
   return [...planOf(settings, scenario, scenario.phases(200))];
 }
@@ -175,6 +177,23 @@ describe('the plan of a drill', () => {
     expect(atOnce.length / gaps.length).toBeCloseTo(0.5, 1);
   });
 
+  it.each(['flash-sale', 'holds', 'mixed'] as const)(
+    'adds reads to %s, half of which accept a cached answer, and changes no other request',
+    (scenario) => {
+      const requestsOf = (more: { readMaxAgeS?: number }) =>
+        planned({ scenario, rate: 500, seconds: 5, ...more }).flatMap((arrival) =>
+          arrival.requests.map(({ request }) => request),
+        );
+      const all = requestsOf({ readMaxAgeS: 2 });
+      const reads = all.filter(({ f }) => f === 'read');
+      const cached = reads.filter(({ maxAgeS }) => maxAgeS === 2);
+      expect(reads.length / all.length).toBeGreaterThan(0.1);
+      expect(cached.length / reads.length).toBeCloseTo(0.5, 1);
+      const others = (requests: typeof all) => requests.filter(({ f }) => f !== 'read');
+      expect(others(all)).toEqual(others(requestsOf({})));
+    },
+  );
+
   it('mixes all operations, and uses one key for each addition of stock', () => {
     const plan = planned({ scenario: 'mixed', rate: 500, seconds: 5 });
     const requests = plan.flatMap((arrival) => arrival.requests.map(({ request }) => request));
@@ -317,9 +336,16 @@ describe('the options of a drill', () => {
     [{ rate: Number.NaN }, 'a rate'],
     [{ scenario: 'million', rate: 5 }, 'million has no rate'],
     [{ scenario: 'million' }, 'million records no history'],
+    [{ scenario: 'sagas' }, 'sagas needs --saga: the name of a saga in SAGAS_FILE'],
+    [{ scenario: 'sagas', saga: 's' }, 'sagas needs --payment-book or --loyalty-book'],
+    [{ scenario: 'sagas', saga: 's', paymentBook: 'https://a/b' }, 'http://host:port'],
+    [{ saga: 's' }, 'only sagas has saga, payment-book, loyalty-book and receiver'],
     [{ units: 2_147_483_648 }, 'units'],
     [{ claimApiKey: 'a\r\nb' }, 'API key'],
     [{ coupon: '' }, 'coupon'],
+    [{ readMaxAgeS: 0 }, 'the age of reads must be a whole number from 1 to 60'],
+    [{ readMaxAgeS: 61 }, 'the age of reads'],
+    [{ scenario: 'million', readMaxAgeS: 1 }, 'million reads nothing during the load'],
     [{ timeoutMs: 0 }, 'timeout must be a whole number from 1 to 600000'],
     [{ jsonReport: './h' }, 'different files'],
     [{ history: undefined, jsonReport: 'drill.jsonl' }, 'different files'],

@@ -79,7 +79,7 @@ describe('the answer parser', () => {
 
 describe('an answer', () => {
   const answer = (status: number, body: unknown, more: Partial<Answer> = {}): Answer => ({
-    ...{ status, isReplay: false, retryAfterS: undefined, isLast: false },
+    ...{ status, isReplay: false, retryAfterS: undefined, ageS: undefined, isLast: false },
     body: typeof body === 'string' ? body : JSON.stringify(body),
     ...more,
   });
@@ -156,6 +156,7 @@ describe('an answer', () => {
     expect(read).toEqual({
       ...{ type: 'ok', outcome: 'read', http: 200, amount: 5, remainingAmount: 2 },
     });
+    expect(completionOf('read', answer(200, body, { ageS: 3 }))).toEqual({ ...read, ageS: 3 });
   });
 
   it('puts each completion into exactly one class', () => {
@@ -225,5 +226,12 @@ describe('a formatted request', () => {
     expect(write({ f: 'create', coupon: 'c', units: 2, attempt: 1 })).toContain('a-key');
     expect(write(claim)).not.toContain('a-key');
     expect(write({ f: 'read', coupon: 'c', attempt: 1 })).not.toContain('Authorization');
+  });
+
+  it('formats the age that a read accepts', () => {
+    const read: ServiceRequest = { f: 'read', coupon: 'c', attempt: 1 };
+    expect(write(read)).not.toContain('Cache-Control');
+    expect(write({ ...read, maxAgeS: 2 })).toContain('\r\nCache-Control: max-age=2\r\n\r\n');
+    expect(write({ ...read, maxAgeS: 0 })).toContain('max-age=0');
   });
 });

@@ -9,7 +9,7 @@ describe('recovery from an overload', () => {
   /** The overload ends in the middle of the second second; arrivals end after `quietS` more. */
   const recoveryIn = (seconds: Second[], quietS = 5.5, peak = 100) => {
     const series = seconds.map(([asked, won, more], second) => ({
-      ...{ second, phase: '', asked, outcomes: {}, p50: 0, p99: 0, p999: 0 },
+      ...{ second, phase: '', asked, accepted: 0, outcomes: {}, p50: 0, p99: 0, p999: 0 },
       answers: { ...noAnswers, won, ...more },
     }));
     const none = new Histogram().percentiles();

@@ -12,7 +12,7 @@ import { allMoves } from '../support/all-moves.ts';
 import { auditRecords } from '../support/audit.ts';
 import { FaultProxy, seededRandom } from '../support/fault-proxy.ts';
 import { isLong } from '../support/long.ts';
-import { failedRules, violationsOf } from '../support/proof-audit.ts';
+import { failedRules, rulesThatLeaveOpen, violationsOf } from '../support/proof-audit.ts';
 import {
   endServiceProcesses,
   patience,
@@ -31,6 +31,8 @@ const movesMax = 2 * arrivalsPerSecond * seconds;
 // sold out; the other two remember, and must not refuse a claim once a unit has come back.
 const lostShare = 0.12;
 const claimsPerUserMax = 12;
+// The number of tries of the search for an order varies widely from run to run: 70 to over 1,000 where nothing is wrong.
+const searchStepsMax = 200_000;
 
 // What must have happened at least once.
 const refusals = ['sold_out', 'already_claimed'];
@@ -90,10 +92,11 @@ it('four services that lose answers make every move exactly once, and answer eac
   const report: AuditReport = await auditHistory({
     historyFile,
     database: { config: { connectionString: database.url }, schema },
-    options: { refusals, changes },
+    options: { refusals, changes, searchStepsMax },
   });
   expect(violationsOf(report)).toEqual([]);
   expect(failedRules(report)).toEqual([]);
-  expect(report.verdict, JSON.stringify(report.notes)).toBe('passed');
+  expect(rulesThatLeaveOpen(report)).toEqual([]);
+  expect(report.verdict).toBe('passed');
   expect(await auditRecords(database.query)).toEqual([]);
 });

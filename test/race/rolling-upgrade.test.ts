@@ -153,7 +153,7 @@ describe('a sale during a rolling upgrade', () => {
         `select outcome, announced_seq from decide_batch(
            gen_random_uuid(), 'a', array[$1], array[$2], array[null::uuid], array[null::text],
            array[null::text], array[false], array[true], array[$3::bigint], array['admin'],
-           array[null::text], true)`,
+           array[null::text], array[null::bigint], true)`,
         [kind, holder?.user_id, announcement],
       );
       return row;

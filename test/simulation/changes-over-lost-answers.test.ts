@@ -54,7 +54,7 @@ function engineOver(store: ClaimStore) {
       ...{ answered: ignore, shed: ignore, batchDecided: ignore },
       ...{ batchUnknown: ignore, batchResolved: ignore },
     },
-    ...{ onCouponNotFound: ignore, onSoldOut: ignore },
+    ...{ onCouponNotFound: ignore, onSoldOut: ignore, onChanged: ignore },
   });
   const announced = { clock, stopping: new AbortController().signal };
   const changeClaim = changeClaimWith({

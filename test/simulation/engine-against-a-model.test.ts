@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { ClaimCommand } from '../../src/core/claims/claim.ts';
 import type { ClaimCoupon } from '../../src/core/claims/claim-coupon.ts';
-import { ClaimLanes } from '../../src/core/claims/claim-lanes.ts';
 import { KnownCoupons, withKnownCoupons } from '../../src/core/claims/known-coupons.ts';
 import type { ClaimStore, MultiCouponAnswer } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { auditRecords } from '../support/audit.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
+import { lanesOver } from '../support/lanes-over.ts';
 import { losing } from '../support/losing-store.ts';
 import { CouponModel } from '../support/sale-model.ts';
 import { openStores, type Stores } from '../support/stores.ts';
@@ -52,30 +51,7 @@ function countMultiCoupon(answer: MultiCouponAnswer | 'lost'): void {
 
 function engineOver(store: ClaimStore, limits: { batchMax: number; commitsUnderWayMax: number }) {
   const knownCoupons = new KnownCoupons({ store, namesMax: 100, waitingMax: 1_000 });
-  const ignore = () => undefined;
-  const lanes = new ClaimLanes({
-    store,
-    limits: {
-      ...{
-        laneWaitingMax: 1_000,
-        waitMaxMs: 60_000,
-        lanesMax: 10,
-        waitingMax: 1_000,
-        timeoutMs: 60_000,
-      },
-      ...limits,
-    },
-    // Waits between two void marks take a twentieth of the time.
-    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },
-    metrics: {
-      ...{ answered: ignore, shed: ignore, batchDecided: ignore },
-      ...{ batchUnknown: ignore, batchResolved: ignore },
-    },
-    log: { warn: ignore },
-    newBatchId: newId,
-    onCouponNotFound: ignore,
-    onSoldOut: ignore,
-  });
+  const lanes = lanesOver(store, limits);
   return {
     knownCoupons,
     lanes,

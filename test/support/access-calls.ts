@@ -30,14 +30,18 @@ export const everyBearer = Object.keys(bearers) as Bearer[];
 /** The calls that the same keys may do. */
 export type Group = 'change' | 'view' | 'claim' | 'change claim' | 'find';
 
-/** A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. `webhook`: the id of a new one. */
+/**
+ * A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. `webhook`: the id of a new one. `saga`: the
+ * id of a new one that needs attention.
+ */
 export type Row = {
   route: string;
   for: Group | 'all';
   ofHolds?: boolean;
-  make(coupon: string, webhook: string): Call;
+  make(coupon: string, webhook: string, saga: string): Call;
 };
 
+const pathOfSaga = (id: string, ...below: string[]) => ['/api/sagas', id, ...below].join('/');
 const pathOfWebhook = (id: string, ...below: string[]) => ['/api/webhooks', id, ...below].join('/');
 
 /** Every call: which keys may do it, and how it is made for a coupon that `holder` holds. */
@@ -117,6 +121,11 @@ export const calls: Record<string, Row> = {
     for: 'change',
     make: (_coupon, webhook) => ({ method: 'DELETE', path: pathOfWebhook(webhook) }),
   },
+  'enable a webhook': {
+    route: 'POST /api/webhooks/{id}/enable',
+    for: 'change',
+    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'enable') }),
+  },
   'rotate the secret of a webhook': {
     route: 'POST /api/webhooks/{id}/rotate-secret',
     for: 'change',
@@ -134,6 +143,34 @@ export const calls: Record<string, Row> = {
     route: 'POST /api/webhooks/{id}/test',
     for: 'change',
     make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'test') }),
+  },
+  'list sagas': {
+    route: 'GET /api/sagas',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/sagas?state=needs_attention' }),
+  },
+  'read a saga': {
+    route: 'GET /api/sagas/{id}',
+    for: 'view',
+    make: (_coupon, _webhook, saga) => ({ method: 'GET', path: pathOfSaga(saga) }),
+  },
+  'read a saga by HEAD': {
+    route: 'GET /api/sagas/{id}',
+    for: 'view',
+    make: (_coupon, _webhook, saga) => ({ method: 'HEAD', path: pathOfSaga(saga) }),
+  },
+  'retry a saga': {
+    route: 'POST /api/sagas/{id}/retry',
+    for: 'change',
+    make: (_coupon, _webhook, saga) => ({ method: 'POST', path: pathOfSaga(saga, 'retry') }),
+  },
+  'resolve a saga': {
+    route: 'POST /api/sagas/{id}/resolve',
+    for: 'change',
+    make: (_coupon, _webhook, saga) => ({
+      ...{ method: 'POST', path: pathOfSaga(saga, 'resolve') },
+      body: { as: 'done', note: 'captured by hand' },
+    }),
   },
   'archive a coupon': {
     route: 'PATCH /api/coupons/{name}',
@@ -182,6 +219,12 @@ export const calls: Record<string, Row> = {
     route: 'GET /api/coupons/{name}',
     for: 'all',
     make: (coupon) => ({ method: 'GET', path: pathOf(coupon) }),
+  },
+  // By HEAD, since a stream does not end. HEAD and GET of a route have the same rule.
+  'follow the stock of a coupon': {
+    route: 'GET /api/coupons/{name}/events',
+    for: 'all',
+    make: (coupon) => ({ method: 'HEAD', path: pathOf(coupon, 'events') }),
   },
   ...Object.fromEntries(
     ['/health', '/api/health', '/readyz', '/livez', '/openapi.json', '/docs'].map((path) => [

@@ -15,7 +15,7 @@ export type ComposeService = {
   ports?: string[];
   volumes?: string[];
   profiles?: string[];
-  depends_on?: Record<string, { condition: string }>;
+  depends_on?: Record<string, { condition: string; required?: boolean }>;
   healthcheck?: { test: string[] };
   stop_grace_period?: string;
   read_only?: boolean;

@@ -29,6 +29,9 @@ export const problemTable = {
   coupon_not_found: row(404, 'coupon not found'),
   claim_not_found: row(404, 'claim not found'),
   webhook_not_found: row(404, 'webhook not found'),
+  saga_not_found: row(404, 'saga not found'),
+  ticket_not_found: row(404, 'ticket not found'),
+  dead_letter_not_found: row(404, 'dead letter not found'),
   route_not_found: row(404, 'not found'),
   method_not_allowed: row(405, 'method not allowed'),
   coupon_exists: row(409, 'coupon already exists'),
@@ -42,6 +45,7 @@ export const problemTable = {
   already_redeemed: row(409, 'claim already redeemed'),
   not_confirmed: row(409, 'claim not confirmed'),
   claim_mismatch: row(409, 'claim mismatch'),
+  saga_running: row(409, 'saga running'),
   request_timeout: row(408, 'request timeout'),
   body_too_large: row(413, 'body too large'),
   uri_too_long: row(414, 'uri too long'),
@@ -61,8 +65,11 @@ export type ProblemCode = keyof typeof problemTable;
 const leaks =
   /\b(?:select|insert|update|delete)\b.+\b(?:from|into|set)\b|SQLSTATE|postgres|constraint|relation|\bpg_|node_modules|\.ts:|\.js:|\bat \S+ \(|(?<![-\w.])5432(?![-\w])|ECONN|FST_ERR|HPE_/i;
 
-/** Expects exactly this problem: status, members and headers as in the table of the contract. */
-export function expectProblem(answer: Answer, code: ProblemCode): void {
+/**
+ * Expects exactly this problem: status, members and headers as in the table of the contract. `challenge`: that of a 401, which
+ * calls a token invalid where one was sent.
+ */
+export function expectProblem(answer: Answer, code: ProblemCode, challenge = 'Bearer'): void {
   const { status, error, effect, retryAfter } = problemTable[code];
   expect(`${answer.status} ${answer.text}`).toContain(`${status} {`);
   const problem = answer.json;
@@ -86,7 +93,7 @@ export function expectProblem(answer: Answer, code: ProblemCode): void {
   }
   if (retryAfter) expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   else expect(answer.headers).not.toHaveProperty('retry-after');
-  if (code === 'unauthorized') expect(answer.headers['www-authenticate']).toBe('Bearer');
+  if (code === 'unauthorized') expect(answer.headers['www-authenticate']).toBe(challenge);
   else expect(answer.headers).not.toHaveProperty('www-authenticate');
   expect(answer.text).not.toMatch(leaks);
   expectApiHeaders(answer);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The set-up of contract tests: a service on a database of its own, and the requests that most tests begin with. */
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { type Answer, type Client, clientOf } from './contract-client.ts';
 import { patience, startService } from './service.ts';
@@ -61,9 +61,16 @@ export class ContractService {
     }
   }
 
-  /** Starts the service on its database. */
+  /** Starts the service on its database, with Redis or a queue where the project of the tests has one. */
   async start(env: Record<string, string>): Promise<void> {
-    this.app = await startService({ DATABASE_URL: this.database.url, ...env });
+    const redisUrl = inject('redisUrl');
+    const amqpUrl = inject('amqpUrl');
+    this.app = await startService({
+      DATABASE_URL: this.database.url,
+      ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
+      ...(amqpUrl !== undefined && { AMQP_URL: amqpUrl, CLAIM_MODE: 'queued' }),
+      ...env,
+    });
     this.client = clientOf(this.app.url);
   }
 
@@ -90,6 +97,12 @@ export function useService(env: Record<string, string> = {}): ContractService {
   });
   return service;
 }
+
+/**
+ * The setting of tests in which a claim cannot be decided: the caller of a queued one would get its ticket, since it waits
+ * until it can.
+ */
+export const decidesAtOnce = { CLAIM_MODE: 'direct' };
 
 let nameCount = 0;
 

@@ -4,6 +4,7 @@
 export const membersLeftOut = {
   hold_seconds: null,
   claims_per_user_max: 3,
+  saga: null,
   stock_low_at: null,
   title: null,
   description: null,

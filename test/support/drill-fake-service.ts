@@ -6,6 +6,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Random } from '../../src/proof/drill/random.ts';
+import { FakeSagas, type SagaDefects } from './drill-fake-sagas.ts';
+import { FakeTickets, type TicketFate } from './drill-fake-tickets.ts';
 import { shownMembers } from './proof-ending-dump.ts';
 import {
   type EndingClaim,
@@ -28,6 +30,10 @@ export type Troubles = {
   unknown?: number;
   /** Called before each decision on a claim: plants a defect. */
   plant?: (command: EndingCommand, sale: EndingSale, coupon: string) => void;
+  /** Claims with `Prefer: respond-async` wait in a queue, and each takes up to so many milliseconds there. */
+  queueMs?: number;
+  /** What becomes of a queued claim of this user; decided by default. */
+  fateOf?: (user: string) => TicketFate;
   /** Delays the answer by up to so many milliseconds. */
   delayMs?: number;
 };
@@ -37,6 +43,8 @@ export type FakeService = {
   urls: string[];
   /** Its times count from the start of 2030, as those of `timeAt`. */
   sale: EndingSale;
+  /** Its participants and its webhook. */
+  sagas: FakeSagas;
   /** Every request so far. */
   requests: { node: number; method: string; path: string; authorization: string | undefined }[];
   /** Delays all answers until so many milliseconds have passed. */
@@ -48,19 +56,45 @@ type Reply = { status: number; body: object; headers?: Record<string, string> };
 
 const statuses: Record<string, number> = {
   ...{ sold_out: 400, invalid_request: 400, coupon_not_found: 404, claim_not_found: 404 },
+  ticket_not_found: 404,
   ...{ coupon_exists: 409, already_claimed: 409, not_open: 409, closed: 409, forbidden: 403 },
   ...{ claim_limit_reached: 409, hold_expired: 409, claim_released: 409, already_redeemed: 409 },
-  ...{ not_confirmed: 409, claim_mismatch: 409 },
+  ...{ not_confirmed: 409, claim_mismatch: 409, saga_running: 409 },
   ...{ overloaded: 503, outcome_unknown: 503 },
 };
 
 /** Starts the service on free ports of the loopback. */
 export async function startFakeService(
-  options: { nodes?: number; troubles?: Troubles } = {},
+  options: { nodes?: number; troubles?: Troubles; defects?: SagaDefects } = {},
 ): Promise<FakeService> {
-  const { nodes = 1, troubles = {} } = options;
+  const { nodes = 1, troubles = {}, defects = {} } = options;
   const random = new Random(troubles.seed ?? 1);
   const sale = new EndingSale();
+  const sagas = await FakeSagas.start(sale, defects);
+  const tickets = new FakeTickets();
+  const queued = (request: IncomingMessage, text: string): Reply | undefined => {
+    const { url = '', headers } = request;
+    const ticket = /^\/api\/tickets\/(.+)$/.exec(url)?.[1];
+    if (ticket !== undefined) {
+      const body = tickets.read(decodeURIComponent(ticket));
+      return body === undefined ? problem('ticket_not_found') : { status: 200, body };
+    }
+    const { queueMs, fateOf } = troubles;
+    const isQueued = url === '/api/coupons/claim' && headers.prefer === 'respond-async';
+    if (queueMs === undefined || !isQueued) return undefined;
+    const { user_id, coupon_name } = JSON.parse(text);
+    const claimId = sale.newId();
+    const ticketId = tickets.accept({
+      ...{ claimId, queueMs: random.fraction() * queueMs, fate: fateOf?.(user_id) ?? 'decided' },
+      decide: () => answer({ sale, sagas, plant: troubles.plant }, request, text, claimId),
+    });
+    const body = { ticket_id: ticketId, state: 'accepted', coupon_name, user_id };
+    if (random.chance(troubles.unknown ?? 0)) {
+      const members = { ticket_id: ticketId, claim_id: claimId };
+      return problem('outcome_unknown', { retryAfter: '0', members });
+    }
+    return { status: 202, body };
+  };
   const requests: FakeService['requests'] = [];
   const sockets = new Set<Socket>();
   let stalledUntilMs = 0;
@@ -79,10 +113,11 @@ export async function startFakeService(
       }
       const isDropped = isChange && random.chance(troubles.drop ?? 0);
       if (isDropped && random.chance(0.5)) return void response.socket?.destroy();
-      const reply = answer({ sale, plant: troubles.plant }, request, text);
+      const ofQueue = queued(request, text);
+      const reply = ofQueue ?? answer({ sale, sagas, plant: troubles.plant }, request, text);
       if (isDropped) return void response.socket?.destroy();
       const isOfClaim = url === '/api/coupons/claim' || changePath.test(url);
-      if (isOfClaim && random.chance(troubles.unknown ?? 0)) {
+      if (isOfClaim && ofQueue === undefined && random.chance(troubles.unknown ?? 0)) {
         const members = namedClaim(reply, text) ?? { claim_id: sale.newId() };
         return send(response, problem('outcome_unknown', { retryAfter: '0', members }));
       }
@@ -100,18 +135,22 @@ export async function startFakeService(
   const servers = await Promise.all(Array.from({ length: nodes }, (_, node) => listen(node)));
   return {
     urls: servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-    ...{ sale, requests },
+    ...{ sale, sagas, requests },
     stall: (ms) => {
       stalledUntilMs = Date.now() + ms;
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();
+      await sagas.close();
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
 }
 
-type Decider = { sale: EndingSale; plant: Troubles['plant'] };
+type Decider = { sale: EndingSale; sagas: FakeSagas; plant: Troubles['plant'] };
+
+/** The admin key of a service that has one. */
+export const adminApiKey = 'admin';
 
 const changePath = /^\/api\/coupons\/([^/]+)\/claims\/([^/]+)\/(confirm|release|redeem)$/;
 
@@ -126,15 +165,21 @@ function namedClaim({ body, headers }: Reply, text: string): { claim_id: unknown
 /** The present time, by the clock of the sale. */
 const now = () => Date.now() - Date.UTC(2030, 0, 1);
 
-function answer(decider: Decider, request: IncomingMessage, text: string): Reply {
+function answer(
+  decider: Decider,
+  request: IncomingMessage,
+  text: string,
+  claimId = decider.sale.newId(),
+): Reply {
   const { sale } = decider;
-  const { method, url = '' } = request;
+  const { method = '', url = '' } = request;
   const key = request.headers['idempotency-key']?.toString();
   const body = text === '' ? {} : JSON.parse(text);
+  const ofWebhook = decider.sagas.answer(method, url, body);
+  if (ofWebhook !== undefined) return ofWebhook;
   if (method === 'POST' && url === '/api/coupons') return create(sale, body);
   if (method === 'POST' && url === '/api/coupons/claim') {
     const { user_id: userId, coupon_name: name } = body;
-    const claimId = sale.newId();
     return decide(decider, name, { kind: 'claim', userId, claimId, idempotencyKey: key });
   }
   const change = changePath.exec(url);
@@ -143,6 +188,7 @@ function answer(decider: Decider, request: IncomingMessage, text: string): Reply
     return decide(decider, decodeURIComponent(name), {
       ...{ kind: kind as 'confirm', userId: decodeURIComponent(user), idempotencyKey: key },
       ...{ claimId: body.claim_id, reason: body.reason },
+      isAdmin: request.headers.authorization === `Bearer ${adminApiKey}`,
     });
   }
   const list = /^\/api\/coupons\/([^/]+)\/claims\?(.*)$/.exec(url);
@@ -171,6 +217,7 @@ type CreateBody = {
   opens_at?: string;
   closes_at?: string;
   hold_seconds?: number;
+  saga?: string;
 };
 
 function create(sale: EndingSale, body: CreateBody): Reply {
@@ -180,19 +227,24 @@ function create(sale: EndingSale, body: CreateBody): Reply {
   const toMs = (time: string | undefined) =>
     time === undefined ? undefined : Date.parse(time) - Date.UTC(2030, 0, 1);
   const window = { opensMs: toMs(opensAt), closesMs: toMs(closesAt) };
+  if (body.saga === 'unknown') return problem('invalid_request');
   const coupon = sale.create(name, amount, { ms: now(), holdSeconds, window });
+  coupon.sagaName = body.saga;
   return { status: 201, body: { message: 'coupon created', ...shownCoupon(name, coupon) } };
 }
 
-function decide({ sale, plant }: Decider, name: string, command: EndingCommand): Reply {
+function decide({ sale, sagas, plant }: Decider, name: string, command: EndingCommand): Reply {
   if (!sale.coupons.has(name)) return problem('coupon_not_found');
   plant?.(command, sale, name);
+  const before = sale.coupon(name).claimsByUser.get(command.userId)?.saga?.state;
   const [decision] = sale.decide(name, [command], now());
   if (decision === undefined) throw new Error('each request has a decision');
+  sagas.onDecided(name, decision, before);
   const { outcome, claim, lastClaim } = decision;
   if (successes.has(outcome) && claim !== undefined) {
     return {
-      ...{ status: 200, body: { message: outcome, ...shownClaim(name, claim) } },
+      status: outcome === 'undo_requested' ? 202 : 200,
+      body: { message: outcome, ...shownClaim(name, claim) },
       ...(outcome === 'replayed' && { headers: { 'Idempotency-Replayed': 'true' } }),
     };
   }
@@ -218,7 +270,9 @@ function listClaims(sale: EndingSale, name: string, query: string): Reply {
   return { status: 200, body: { claims, next_cursor: isMore ? String(last) : null } };
 }
 
-const successes = new Set(['claimed', 'replayed', 'confirmed', 'released', 'redeemed']);
+const successes = new Set([
+  ...['claimed', 'replayed', 'confirmed', 'released', 'redeemed', 'undo_requested'],
+]);
 
 function shownClaim(couponName: string, claim: EndingClaim) {
   return { ...shownMembers(claim), coupon_name: couponName, user_id: claim.userId };

@@ -65,6 +65,7 @@ export function flawsOf(events: readonly HistoryEvent[]): string[] {
   const busy = new Map<number, number>();
   const unknown = new Set<number>();
   let lastMs = 0;
+  const accepted = new Set<number>();
   for (const [index, event] of events.entries()) {
     const { i, op, proc, type } = event;
     if (i !== index) flaws.push(`event ${index} has the number ${i}`);
@@ -83,6 +84,12 @@ export function flawsOf(events: readonly HistoryEvent[]): string[] {
     if (busy.get(proc) !== op) flaws.push(`event ${i} belongs to another proc`);
     if (invoke !== undefined && identityOf(invoke) !== identityOf(event)) {
       flaws.push(`event ${i} differs from its invocation`);
+    }
+    if (type === 'accepted') {
+      if (accepted.has(op)) flaws.push(`event ${i} accepts its claim again`);
+      accepted.add(op);
+      unknown.add(proc);
+      continue;
     }
     ended.add(op);
     busy.delete(proc);

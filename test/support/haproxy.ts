@@ -9,7 +9,8 @@ import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server
 import { waitFor } from './wait-for.ts';
 
 const run = promisify(execFile);
-const configuration = join(import.meta.dirname, '../../deploy/haproxy/haproxy.cfg');
+/** The path of the configuration that is shipped. */
+export const balancerConfiguration = join(import.meta.dirname, '../../deploy/haproxy/haproxy.cfg');
 
 /** The path of haproxy: as it is found, or as Debian's package brings it, where that may be installed. */
 export function findHaproxy(): string | undefined {
@@ -42,22 +43,23 @@ const portAttemptsMax = 5;
 /** What haproxy says of the configuration, warnings included. Rejects with it when it is not valid. */
 export async function checkConfiguration(haproxy: string, urls: string[]): Promise<string> {
   const env = environment(urls, '127.0.0.1:1');
-  const { stdout, stderr } = await run(haproxy, ['-c', '-f', configuration], { env });
+  const { stdout, stderr } = await run(haproxy, ['-c', '-f', balancerConfiguration], { env });
   return stdout + stderr;
 }
 
 /**
  * Starts it before three nodes, and resolves when it passes calls on. Another program may take its port first. It reads
- * the files `further` after the shipped configuration. `env` sets variables of it.
+ * the files `further` after its configuration, which by default is the shipped one. `env` sets variables of it.
  */
 export async function startBalancer(
   haproxy: string,
   urls: string[],
   further: string[] = [],
   env: Record<string, string> = {},
+  configuration = balancerConfiguration,
 ): Promise<Balancer> {
   for (let attempt = 1; ; attempt += 1) {
-    const started = await tryStart(haproxy, urls, further, env);
+    const started = await tryStart(haproxy, urls, [configuration, ...further], env);
     if ('url' in started) return started;
     const isPortTaken = /cannot bind|Address already in use/i.test(started.output);
     if (!isPortTaken || attempt === portAttemptsMax) throw new Error(started.output);
@@ -68,11 +70,11 @@ export async function startBalancer(
 async function tryStart(
   haproxy: string,
   urls: string[],
-  further: string[],
+  configuration: string[],
   env: Record<string, string>,
 ): Promise<Balancer | { output: string }> {
   const place = `127.0.0.1:${await chooseFreePort()}`;
-  const files = [configuration, ...further].flatMap((path) => ['-f', path]);
+  const files = configuration.flatMap((path) => ['-f', path]);
   const child = spawn(haproxy, ['-db', ...files], { env: { ...environment(urls, place), ...env } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

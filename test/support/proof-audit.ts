@@ -41,6 +41,13 @@ export function failedRules({ rules }: AuditReport): string[] {
   return rules.filter(({ verdict }) => verdict === 'failed').map(({ rule }) => rule);
 }
 
+/** The rules that could not judge the run, with the reason. */
+export function rulesThatLeaveOpen({ rules }: AuditReport): string[] {
+  return rules
+    .filter(({ verdict }) => verdict === 'unknown')
+    .map(({ rule, notes }) => `${rule}: ${notes.join('; ')}`);
+}
+
 /** All violations, for the output of a failed test. */
 export function violationsOf({ rules }: AuditReport): string[] {
   return rules.flatMap(({ rule, violations }) => violations.map((text) => `${rule}: ${text}`));

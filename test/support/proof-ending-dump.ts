@@ -16,10 +16,12 @@ import {
   stateOf,
 } from './proof-ending-sale.ts';
 import type { Answer } from './proof-recorder.ts';
+import { sagaIdOf, sagaTables } from './proof-saga-model.ts';
 import { timeAt } from './sale-dump.ts';
 
 /** A dump with all tables of claims that end. */
-export type EndingDump = Dump & Required<Pick<Dump, 'released_claims' | 'redemptions'>>;
+export type EndingDump = Dump &
+  Required<Pick<Dump, 'released_claims' | 'redemptions' | 'sagas' | 'saga_steps'>>;
 
 /** The tables of the sale at a moment. Coupons have their ids in order of creation. */
 export function endingDumpOf(sale: EndingSale, ms: number): EndingDump {
@@ -36,6 +38,7 @@ export function endingDumpOf(sale: EndingSale, ms: number): EndingDump {
     ledger: coupons.flatMap(({ id, coupon }) => toLedger(id, coupon)),
     released_claims: all.flatMap(({ id, claim }) => toReleased(id, claim)),
     redemptions: all.flatMap(({ id, claim }) => toRedemption(id, claim)),
+    ...sagaTables(all),
   };
 }
 
@@ -43,6 +46,7 @@ export function endingDumpOf(sale: EndingSale, ms: number): EndingDump {
 export function endingAnswer({ outcome, claim, lastClaim, opensInMs }: EndingDecision): Answer {
   const shown = claim ?? lastClaim;
   const members = shown === undefined ? {} : shownMembers(shown);
+  if (outcome === 'undo_requested') return { type: 'ok', http: 202, outcome, ...members };
   const isOk = ['claimed', 'replayed', 'confirmed', 'released', 'redeemed'].includes(outcome);
   if (isOk) return { type: 'ok', http: 200, outcome, ...members };
   const http = { sold_out: 400, forbidden: 403, claim_not_found: 404 }[outcome] ?? 409;
@@ -61,6 +65,7 @@ export function shownMembers(claim: EndingClaim) {
     ...(confirmedMs !== undefined && { confirmed_at: timeAt(confirmedMs) }),
     ...(redeemed !== undefined && { redeemed_at: timeAt(redeemed.ms) }),
     ...(released !== undefined && { released_at: timeAt(released.ms) }),
+    ...(claim.saga && { saga_id: sagaIdOf(claimId), saga_state: claim.saga.state }),
   };
 }
 
@@ -77,6 +82,7 @@ function toCoupon(named: { id: string; name: string; coupon: EndingCoupon }): Du
     hold_seconds: coupon.holdSeconds ?? null,
     claims_per_user_max: coupon.claimsPerUserMax,
     returned_units: String(coupon.returnedUnits),
+    saga: coupon.sagaName ?? null,
   };
 }
 
@@ -88,7 +94,7 @@ function toClaim(couponId: string, claim: EndingClaim): DumpedClaim {
     ...{ coupon_id: couponId, user_id: claim.userId, position: claim.position },
     ...{ claim_id: claim.claimId, claimed_at: timeAt(claim.claimedMs) },
     idempotency_key: claim.idempotencyKey ?? null,
-    expires_at: isHold ? timeOrNull(claim.holdEndMs) : null,
+    expires_at: isHold ? (claim.saga ? 'infinity' : timeOrNull(claim.holdEndMs)) : null,
     confirmed_at: timeOrNull(claim.confirmedMs),
   };
 }

@@ -86,7 +86,9 @@ class EndingCrowd {
       }
     }
     for (let i = 0; i < 4; i += 1) {
-      this.#at(this.#int(20, 60 + arrivalMs), () => this.#read(name));
+      this.#at(this.#int(20, 60 + arrivalMs), () =>
+        i % 3 === 0 ? this.#readCached(name) : this.#read(name),
+      );
       this.#at(this.#int(60, 100 + arrivalMs), () => this.#sweep(name));
     }
     if (this.#chance(0.2)) this.#at(this.#int(60, 200), () => this.#addStock(name));
@@ -222,6 +224,20 @@ class EndingCrowd {
           : { ...endingAnswer({ outcome: 'replayed', claim }), outcome: 'found' };
     });
     this.#in(6, () => this.#complete(invoked, answer));
+  }
+
+  /** A read that gets a snapshot from before it, with its age. */
+  #readCached(name: string): void {
+    const { amount, remaining } = this.#sale.coupon(name);
+    const ageMs = this.#random() * 40;
+    // The age that an answer shows is rounded up.
+    const age = { age_s: ageMs / 1000 + 1e-6 };
+    const answer: Answer = { type: 'ok', http: 200, outcome: 'read', ...age, amount };
+    this.#in(ageMs, () => {
+      const invocation = { f: 'read', coupon: name, max_age_s: 1, ...this.#from() } as const;
+      const invoked = this.#recorder.invoke(this.#schedule.ms, invocation);
+      this.#in(3, () => this.#complete(invoked, { ...answer, remaining_amount: remaining }));
+    });
   }
 
   #read(name: string): void {

@@ -3,6 +3,7 @@
  * How a sale decides in which claims end, as simply as possible: one request after the other, without a database. It
  * serves the tests of the drill and of the audit. Times are milliseconds from a start that the caller chooses.
  */
+import { changeWithSaga, type ModelSaga } from './proof-saga-model.ts';
 import type { Window } from './sale-model.ts';
 
 export type EndingClaim = {
@@ -13,6 +14,8 @@ export type EndingClaim = {
   claimedMs: number;
   /** Of a hold: when it ends. */
   holdEndMs?: number;
+  /** Of a coupon with a saga, which ends the claim. */
+  saga?: ModelSaga;
   confirmedMs?: number;
   redeemed?: { ms: number; key: string | undefined };
   released?: { ms: number; reason: string | undefined; isFinal: boolean };
@@ -24,7 +27,8 @@ export type EndingCommand = { userId: string } & (
   | ChangeCommand
 );
 
-type ChangeCommand = {
+/** A request to change a claim. */
+export type ChangeCommand = {
   kind: 'confirm' | 'release' | 'redeem';
   claimId?: string | undefined;
   idempotencyKey?: string | undefined;
@@ -55,7 +59,8 @@ export type EndingLedgerRow = {
 export function stateOf(claim: EndingClaim): 'reserved' | 'confirmed' | 'redeemed' | 'released' {
   if (claim.released !== undefined) return 'released';
   if (claim.redeemed !== undefined) return 'redeemed';
-  const isHold = claim.holdEndMs !== undefined && claim.confirmedMs === undefined;
+  const isHeld = claim.holdEndMs !== undefined || claim.saga !== undefined;
+  const isHold = isHeld && claim.confirmedMs === undefined;
   return isHold ? 'reserved' : 'confirmed';
 }
 
@@ -66,6 +71,8 @@ export class EndingCoupon {
   window: Window = {};
   readonly createdMs: number;
   readonly holdSeconds: number | undefined;
+  /** The saga that its claims begin. */
+  sagaName: string | undefined;
   readonly claimsPerUserMax = 3;
   /** Every claim there ever was, by position. */
   readonly all: EndingClaim[] = [];
@@ -142,6 +149,13 @@ export class EndingCoupon {
     this.record(kind, { units, batchId, ms, firstPosition, changes });
   }
 
+  /** Confirms a claim, as its saga does at its end. */
+  confirm(claim: EndingClaim, batch: { batchId: string; ms: number }): void {
+    claim.confirmedMs = batch.ms;
+    this.changes.push([claim.position, 'C']);
+    this.recordBatch(this.all.length, batch);
+  }
+
   private decideClaim(
     command: { userId: string; claimId: string; idempotencyKey?: string | undefined },
     ms: number,
@@ -167,7 +181,8 @@ export class EndingCoupon {
     if (isFinal || ended.length >= this.claimsPerUserMax) return { outcome: 'claim_limit_reached' };
     const position = this.all.length + 1;
     const won: EndingClaim = { userId, claimId, idempotencyKey: key, position, claimedMs: ms };
-    if (this.holdSeconds !== undefined) won.holdEndMs = ms + this.holdSeconds * 1000;
+    if (this.sagaName !== undefined) won.saga = { state: 'running', steps: [] };
+    else if (this.holdSeconds !== undefined) won.holdEndMs = ms + this.holdSeconds * 1000;
     this.all.push(won);
     this.claimsByUser.set(userId, won);
     this.remaining -= 1;
@@ -197,6 +212,8 @@ export class EndingCoupon {
 
   private change(claim: EndingClaim, command: ChangeCommand & { ms: number }): string {
     const { kind, ms, idempotencyKey: key, reason, isAdmin = false, isFinal } = command;
+    const bySaga = changeWithSaga(claim, command);
+    if (bySaga !== undefined) return bySaga;
     const state = stateOf(claim);
     if (state === 'redeemed') {
       const isSame = key !== undefined && claim.redeemed?.key === key;
@@ -281,7 +298,8 @@ export class EndingSale {
 }
 
 function hasExpired(claim: EndingClaim, ms: number): boolean {
-  return stateOf(claim) === 'reserved' && (claim.holdEndMs ?? ms) <= ms;
+  const endMs = claim.saga === undefined ? (claim.holdEndMs ?? ms) : Number.POSITIVE_INFINITY;
+  return stateOf(claim) === 'reserved' && endMs <= ms;
 }
 
 /** How a request learns of a claim that ended. */

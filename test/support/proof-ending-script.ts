@@ -10,6 +10,7 @@ type ChangeOptions = {
   claimId?: string | undefined;
   key?: string;
   reason?: string;
+  isAdmin?: boolean;
   /** Recorded in place of the answer of the model, which then decides nothing. */
   answer?: Answer;
 };
@@ -52,11 +53,11 @@ export class EndingScript {
   }
 
   change(coupon: string, user: string, change: Change, options: ChangeOptions = {}): HistoryEvent {
-    const { claimId, key, reason, answer } = options;
+    const { claimId, key, reason, isAdmin, answer } = options;
     const named = claimId === undefined ? {} : { claim_id: claimId };
     const invoked = this.invoke({ f: change, coupon, user, ...named, ...(key && { key }) });
     if (answer !== undefined) return this.complete(invoked, answer);
-    const command = { kind: change, userId: user, claimId, idempotencyKey: key, reason };
+    const command = { kind: change, userId: user, claimId, idempotencyKey: key, reason, isAdmin };
     const [decision] = this.sale.decide(coupon, [command], this.next());
     return this.complete(invoked, endingAnswer(decision ?? { outcome: 'none' }));
   }

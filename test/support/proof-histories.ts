@@ -2,7 +2,7 @@
 /**
  * Generates correct histories with their tables: a seeded crowd claims concurrently from a simple sale over several
  * nodes. Each request is decided at one moment between request and answer. Answers are lost before or after that
- * moment, or arrive after the client has given up.
+ * moment, or arrive after the client has given up. Some claims wait in a queue, and their clients read a ticket.
  */
 import type { Dump } from '../../src/proof/dump.ts';
 import type { FaultEvent, HistoryEvent } from '../../src/proof/history.ts';
@@ -15,6 +15,7 @@ import {
   notFound,
 } from './proof-recorder.ts';
 import { randomOf, Schedule } from './proof-schedule.ts';
+import { TicketQueue } from './proof-ticket-queue.ts';
 import { dumpOf } from './sale-dump.ts';
 import { type ClaimRequest, type Decision, SaleModel, type Window } from './sale-model.ts';
 
@@ -29,6 +30,8 @@ export type CrowdSize = {
   arrivalMs: number;
   /** The share of requests that go wrong. */
   trouble: number;
+  /** The share of claims that wait in a queue, among those that do not go wrong. */
+  queued: number;
   /** How long a node may return `sold_out` after an addition of stock; 0 is correct. */
   staleMs: number;
 };
@@ -40,6 +43,7 @@ export const smallCrowd: CrowdSize = {
   unitsMax: 12,
   arrivalMs: 250,
   trouble: 0.25,
+  queued: 0.2,
   staleMs: 0,
 };
 
@@ -63,10 +67,13 @@ class Crowd {
   readonly #schedule = new Schedule();
   readonly #faults: FaultEvent[] = [];
   readonly #pending = new Map<string, Set<PendingClaim>>();
+  readonly #queue: TicketQueue;
 
   constructor(seed: number, size: CrowdSize) {
     this.#size = size;
     this.#random = randomOf(seed);
+    const [sale, recorder, schedule] = [this.#sale, this.#recorder, this.#schedule];
+    this.#queue = new TicketQueue({ sale, recorder, schedule, random: this.#random });
   }
 
   play(): GeneratedHistory {
@@ -89,7 +96,7 @@ class Crowd {
     return {
       events: this.#recorder.events,
       faults: isFelt ? this.#faults : [],
-      dump: dumpOf(this.#sale, this.#schedule.ms + 1),
+      dump: { ...dumpOf(this.#sale, this.#schedule.ms + 1), tickets: this.#queue.rows },
     };
   }
 
@@ -98,7 +105,7 @@ class Crowd {
     const window: Window = {};
     const { arrivalMs } = this.#size;
     if (this.#chance(0.25)) window.opensMs = this.#int(30, 90);
-    if (this.#chance(0.25)) window.closesMs = this.#int(100, 100 + arrivalMs);
+    if (this.#chance(0.25)) window.closesMs = this.#int(130, 100 + arrivalMs);
     const units = this.#int(1, this.#size.unitsMax);
     this.#create({ name, units, window, attempt: 1 });
     const { usersMin, usersMax } = this.#size;
@@ -116,7 +123,9 @@ class Crowd {
     }
     const reads = Math.ceil(users / 8);
     for (let i = 0; i < reads; i += 1)
-      this.#at(this.#int(20, 30 + arrivalMs), () => this.#read(name));
+      this.#at(this.#int(20, 30 + arrivalMs), () =>
+        i % 3 === 0 ? this.#readCached(name) : this.#read(name),
+      );
     const additions = this.#chance(0.35) ? this.#int(1, 3) : 0;
     for (let i = 0; i < additions; i += 1) {
       const key = this.#chance(0.8) ? `${name}-add-${i}` : undefined;
@@ -186,6 +195,21 @@ class Crowd {
       this.#in(afterMs, () => this.#claim({ ...parts, key: withKey, attempt: attempt + 1 }));
     };
 
+    const goOn = ({ outcome }: Decision) => {
+      if (outcome === 'not_open') again(this.#int(10, 60));
+      else if (this.#chance(0.25))
+        again(this.#int(0, 60), this.#chance(0.6) ? key : `${user}-other`);
+      if (this.#chance(0.25)) this.#in(this.#int(0, 20), () => this.#findClaim(name, user));
+    };
+    if (trouble === 'none' && isCalm !== true && this.#chance(this.#size.queued)) {
+      this.#in(answerIn, () => {
+        this.#queue.accept({ name, claim, invoked }, (decision) => {
+          if (decision === undefined) again(this.#int(5, 40));
+          else goOn(decision);
+        });
+      });
+      return;
+    }
     if (trouble === 'shed' || trouble === 'refused') {
       this.#in(decideIn, () => {
         this.#complete(invoked, trouble === 'shed' ? this.#shed() : refused);
@@ -208,10 +232,7 @@ class Crowd {
       }
       const decision = claim.decision as Decision;
       this.#complete(invoked, answerFor(decision));
-      if (decision.outcome === 'not_open') again(this.#int(10, 60));
-      else if (this.#chance(0.25))
-        again(this.#int(0, 60), this.#chance(0.6) ? key : `${user}-other`);
-      if (this.#chance(0.25)) this.#in(this.#int(0, 20), () => this.#findClaim(name, user));
+      goOn(decision);
     });
   }
 
@@ -258,6 +279,19 @@ class Crowd {
         answer = { ...answerFor({ outcome: 'replayed', claim }), outcome: 'found' };
     });
     this.#in(6, () => this.#complete(invoked, this.#chance(0.1) ? timeout : answer));
+  }
+
+  /** A read that gets a snapshot from before it, with its age. */
+  #readCached(name: string): void {
+    const { amount, remaining } = this.#sale.coupon(name);
+    const ageMs = this.#random() * 40;
+    // The age that an answer shows is rounded up.
+    const age = { age_s: ageMs / 1000 + 1e-6 };
+    const answer: Answer = { type: 'ok', http: 200, outcome: 'read', ...age, amount };
+    this.#in(ageMs, () => {
+      const invoked = this.#invokeSimple({ f: 'read', coupon: name, max_age_s: 1 });
+      this.#in(3, () => this.#complete(invoked, { ...answer, remaining_amount: remaining }));
+    });
   }
 
   #read(name: string): void {

@@ -2,7 +2,12 @@
 /** Histories as a drill records them, and a script that plays a small sale one request at a time. */
 import { writeFileSync } from 'node:fs';
 import type { Dump } from '../../src/proof/dump.ts';
-import type { FaultEvent, HistoryEvent, HistoryHead } from '../../src/proof/history.ts';
+import type {
+  FaultEvent,
+  HistoryEvent,
+  HistoryHead,
+  OutsideContent,
+} from '../../src/proof/history.ts';
 import { dumpOf, timeAt } from './sale-dump.ts';
 import { type Decision, SaleModel, type Window } from './sale-model.ts';
 
@@ -33,6 +38,19 @@ export class HistoryRecorder {
     const { op, proc, node, f, coupon, user, key } = invoked;
     const whose = { op, proc, node, f, coupon, ...(user && { user }), ...(key && { key }) };
     return this.#add({ i: 0, t_ms: ms, ...whose, ...answer });
+  }
+
+  /** Adds the 202 of a claim, whose ticket waits. */
+  accept(ms: number, invoked: HistoryEvent, ticketId: string): HistoryEvent {
+    const { op, proc, node, f, coupon, user, key } = invoked;
+    const whose = { op, proc, node, f, coupon, ...(user && { user }), ...(key && { key }) };
+    const accepted = { type: 'accepted', http: 202, outcome: 'accepted' } as const;
+    return this.#add({ i: 0, t_ms: ms, ...whose, ...accepted, ticket_id: ticketId });
+  }
+
+  /** Adds a line of what the outside of the service saw. */
+  see(ms: number, content: OutsideContent): HistoryEvent {
+    return this.#add({ ...content, i: 0, t_ms: ms } as object as HistoryEvent);
   }
 
   #add(event: HistoryEvent): HistoryEvent {
@@ -140,6 +158,18 @@ export class SaleScript {
     const { amount, remaining } = this.sale.coupon(coupon);
     return this.#complete(invoked, {
       ...{ type: 'ok', http: 200, outcome: 'read', amount, remaining_amount: remaining },
+    });
+  }
+
+  /** Reads the stock that was left at another moment, with this age; undefined: without an `Age`. */
+  readCached(coupon: string, remaining: number, age: { ageS?: number; maxAgeS?: number }): void {
+    const { ageS, maxAgeS } = age;
+    const accepted = maxAgeS === undefined ? {} : { max_age_s: maxAgeS };
+    const invoked = this.#invoke({ f: 'read', coupon, ...accepted }, {});
+    const { amount } = this.sale.coupon(coupon);
+    this.#complete(invoked, {
+      ...{ type: 'ok', http: 200, outcome: 'read', amount, remaining_amount: remaining },
+      ...(ageS !== undefined && { age_s: ageS }),
     });
   }
 

@@ -10,6 +10,7 @@ import {
   type MultiCouponAnswer,
   type RefusalReason,
   type SentChange,
+  type TicketedClaim,
 } from '../../src/core/claims/ports.ts';
 import { byTest } from './by-test.ts';
 import { flushPromises } from './fixed-clock.ts';
@@ -156,6 +157,11 @@ function claimOf({ claimId = 'no id', couponName, userId }: BatchCommand, positi
 /** A command of a user for a coupon, with a claim id that names the user. */
 export function aCommand(userId: string, couponName = 'LAUNCH'): ClaimCommand {
   return { userId, couponName, claimId: `claim-of-${userId}`, idempotencyKey: undefined };
+}
+
+/** The same from the queue. */
+export function aTicketedClaim(userId: string, couponName?: string): TicketedClaim {
+  return { ...aCommand(userId, couponName), ticket: { acceptedAtMs: 1_900_000_000_000 } };
 }
 
 /** A change of the claim that `aCommand` makes, not announced. */

@@ -5,7 +5,13 @@ import { type ClaimLaneLimits, ClaimLanes } from '../../src/core/claims/claim-la
 import type { SentChange } from '../../src/core/claims/ports.ts';
 import type { AppError } from '../../src/core/errors.ts';
 import { FixedClock, flushPromises } from './fixed-clock.ts';
-import { aChange, aCommand, numbered, ScriptedClaimStore } from './scripted-claim-store.ts';
+import {
+  aChange,
+  aCommand,
+  aTicketedClaim,
+  numbered,
+  ScriptedClaimStore,
+} from './scripted-claim-store.ts';
 
 /** Lanes whose store, time and ids a test controls. */
 export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
@@ -17,6 +23,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   const warnings: string[] = [];
   const notFound: string[] = [];
   const soldOut: string[] = [];
+  const changed: string[] = [];
   const lanes = new ClaimLanes({
     store,
     clock,
@@ -36,6 +43,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     newBatchId: numbered('#'),
     onCouponNotFound: (name) => notFound.push(name),
     onSoldOut: (name) => soldOut.push(name),
+    onChanged: (name) => changed.push(name),
   });
   const record = (name: string, answer: Promise<{ outcome: string }>) => {
     answer.then(
@@ -50,6 +58,11 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
   const claim = (userIds: string, couponName = 'LAUNCH') => {
     for (const userId of userIds) record(userId, lanes.claim(aCommand(userId, couponName)));
   };
+  /** One claim from the queue for each character, which is the user's id. */
+  const claimTicket = (userIds: string, couponName = 'LAUNCH') => {
+    for (const userId of userIds)
+      record(userId, lanes.claimTicket(aTicketedClaim(userId, couponName)));
+  };
   /** A change of the user's claim; its answer has the name `<change>-<user>`. */
   const change = (name: ClaimChange, userId: string, members: Partial<SentChange> = {}) =>
     record(`${name}-${userId}`, lanes.change(aChange(name, userId, members)));
@@ -59,7 +72,7 @@ export function scriptedLanes(limits: Partial<ClaimLaneLimits> = {}) {
     return Object.fromEntries(answered);
   };
   return {
-    ...{ clock, store, lanes, claim, change, answers },
-    ...{ details, metrics, warnings, notFound, soldOut },
+    ...{ clock, store, lanes, claim, claimTicket, change, answers },
+    ...{ details, metrics, warnings, notFound, soldOut, changed },
   };
 }

@@ -56,7 +56,7 @@ export async function startServiceProcess(
   const url = await waitFor(
     'address of the service',
     () => {
-      const printed = /serves on (http:\S+)/.exec(started.output())?.[1];
+      const printed = /serves (?:health and metrics )?on (http:\S+)/.exec(started.output())?.[1];
       if (printed === undefined && ended) return 'ended';
       return printed;
     },
@@ -161,7 +161,7 @@ function program(): string[] {
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
   // With the options of its first line.
   if (builtMs > newestMs(source)) {
-    return ['--max-semi-space-size=32', built];
+    return ['--max-semi-space-size=32', '--no-allocation-site-pretenuring', built];
   }
   const tsx = createRequire(import.meta.url).resolve('tsx');
   return ['--import', pathToFileURL(tsx).href, join(source, 'main.ts')];

@@ -35,6 +35,9 @@ export const allCoupons: Omit<Parameters<CouponStore['listCoupons']>[0], 'limit'
   ...{ state: undefined, namePrefix: undefined, walkMax: 10_000 },
 };
 
+/** Long enough for any test, and as short as a service may have them. */
+export const ticketTimes = { expiresSeconds: 300, retentionSeconds: 7_200 };
+
 /** One claim in a batch. Without a claim id it gets a new one. */
 export type Attempt = { userId: string; claimId?: string; idempotencyKey?: string };
 
@@ -51,7 +54,12 @@ export function openStores(url: string, options: Partial<PoolOptions> = {}): Sto
     onIdleConnectionLost: () => undefined,
     ...options,
   });
-  const claims = postgresClaimStore({ forBatches, forQueries, nowMs: systemClock.nowMs });
+  const claims = postgresClaimStore({
+    forBatches,
+    forQueries,
+    nowMs: systemClock.nowMs,
+    ticketTimes,
+  });
   const coupons = postgresCouponStore(forQueries);
   return {
     claims,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Creates a folder that other users can reach, since the bundled PostgreSQL may run as another user. */
-export async function createTemporaryFolder(name: string): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), `firstcome-${name}-`)));
+export async function createTemporaryFolder(name: string, parent = tmpdir()): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(parent, `firstcome-${name}-`)));
   await chmod(folder, 0o755);
   return folder;
 }

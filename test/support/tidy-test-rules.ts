@@ -8,6 +8,7 @@ const slowByDesign = new Set([
   'test/support/last-for.ts',
   'test/support/crowd.ts',
   'test/support/fault-proxy.ts',
+  'test/support/drill-fake-sagas.ts',
   'test/support/drill-fake-service.ts',
 ]);
 

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/adapters/system/clock.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { ClaimChange } from '../../src/core/claims/claim.ts';
 import type { Lease } from '../../src/core/duties/ports.ts';
-import { EventRelay } from '../../src/core/events/event-relay.ts';
+import { relayLedgers } from '../../src/core/events/event-relay.ts';
 import { type EventRelayStore, eventTypes } from '../../src/core/events/ports.ts';
 import { byTest } from './by-test.ts';
 import type { Stores } from './stores.ts';
@@ -21,8 +21,8 @@ export async function createWebhook(
     'insert into event_relay (started_at) values (clock_timestamp()) on conflict do nothing',
   );
   await database.query(
-    `insert into webhooks (id, url, events, coupon_id, secrets, created_at)
-     values ($1, $4, $2, (select id from coupons where name = $3), '{secret}', clock_timestamp())`,
+    `insert into webhooks (id, url, events, coupon_id, secrets, created_at, active_from)
+     select $1, $4, $2, (select id from coupons where name = $3), '{secret}', now, now from clock_timestamp() now`,
     [id, options.events ?? eventTypes, options.couponName, options.url ?? 'https://shop.example/'],
   );
   return id;
@@ -30,23 +30,21 @@ export async function createWebhook(
 
 /** Relays until no ledger has an unread row. */
 export async function relayAll(store: EventRelayStore, lease: Lease): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const relay = new EventRelay({
-      ...{ store, clock: systemClock },
-      warn: (event) => reject(event.err),
-      async onLooked() {
-        void end().then(resolve);
-      },
-    });
-    const end = relay.begin(lease);
-  });
+  const held = { lease, stopping: new AbortController() };
+  await relayLedgers({ store, clock: systemClock, restFactor: () => 0 }, held, () => undefined);
 }
 
 /** Creates a coupon with members that not every coupon has. */
 export async function createCouponWith(
   stores: Stores,
   name: string,
-  members: { amount: number; holdSeconds?: number; stockLowAt?: number; opensAt?: string },
+  members: {
+    amount: number;
+    holdSeconds?: number;
+    saga?: string;
+    stockLowAt?: number;
+    opensAt?: string;
+  },
 ): Promise<void> {
   const { opensAt = null, ...others } = members;
   const coupon = { name, opensAt, closesAt: null, batchId: newId(), ...others };

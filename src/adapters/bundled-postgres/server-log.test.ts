@@ -44,6 +44,17 @@ describe('the log of the bundled server', () => {
     expect(eventsOf('running', [line])).toHaveLength(1);
   });
 
+  it('does not log that the tables of the jobs are missing before their first start', () => {
+    const events: unknown[] = [];
+    const serverLog = new ServerLog((event) => events.push(event));
+    serverLog.phase = 'running';
+    serverLog.add('ERROR:  relation "firstcome_jobs.migrations" does not exist at character 85');
+    serverLog.add('STATEMENT:  select current_setting($1)');
+    expect(events).toEqual([]);
+    serverLog.add('ERROR:  relation "firstcome.coupons" does not exist at character 85');
+    expect(events).toHaveLength(1);
+  });
+
   it('keeps only the last 30 lines of a server', () => {
     const serverLog = new ServerLog(() => {});
     for (let number = 1; number <= 31; number += 1) serverLog.add(`LOG:  line ${number}`);

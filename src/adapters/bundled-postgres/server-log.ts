@@ -55,6 +55,8 @@ export function levelOf(
   // The server logs as fatal each connection that a stop ends, and each that it cannot accept yet.
   if (phase === 'stopping' && /administrator command/.test(text)) return undefined;
   if (/^the database system is /.test(text)) return undefined;
+  // The jobs of webhooks and sagas look for their tables, and create them where there are none.
+  if (/^relation "[^"]+\.migrations" does not exist/.test(text)) return undefined;
   if (severity === 'WARNING') return 'warn';
   return severity === 'ERROR' || severity === 'FATAL' || severity === 'PANIC' ? 'error' : undefined;
 }

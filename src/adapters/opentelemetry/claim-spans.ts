@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
 import { type Span, type SpanContext, SpanKind, type Tracer } from '@opentelemetry/api';
+import type { Claim, ClaimChange } from '../../core/claims/claim.ts';
 import type {
   BatchAnswer,
   BatchCommand,
@@ -8,10 +10,15 @@ import type {
   EngineLog,
   MultiCouponAnswer,
 } from '../../core/claims/ports.ts';
+import { OldestOut } from '../../core/oldest-out.ts';
+import type { SagaSpans } from './saga-spans.ts';
 import { contextOf, currentSpan, errorType, markFailed } from './spans.ts';
 
 /** A traced claim, or change of one, until it is answered; `wait` is its span in the lane while it is not under way. */
 type TracedClaim = { request: Span; wait: Span | undefined };
+
+/** A change has an epoch where the saga of the claim asks for it. */
+type SagaCommand = { change?: ClaimChange; sagaEpoch?: string | undefined };
 
 /** A part of the engine that decides claims, or changes of claims. */
 type Decide<Command, Outcome> = (command: Command) => Promise<Outcome>;
@@ -27,19 +34,21 @@ const inDoubtMax = 1_000;
 export class ClaimSpans {
   private readonly tracer: Tracer;
   private readonly batchTracer: Tracer;
+  private readonly sagas: SagaSpans;
   /** By the command, which the core passes on as it is. */
   private readonly claims = new Map<BatchCommand, TracedClaim>();
   /** The spans of batches in doubt, at most the last `inDoubtMax`. */
-  private readonly inDoubt = new Map<string, Span>();
+  private readonly inDoubt = new OldestOut<Span>(inDoubtMax);
 
   /** `batchTracer` samples every span: a batch is traced when one of its requests is. */
-  constructor(tracer: Tracer, batchTracer: Tracer) {
+  constructor(tracer: Tracer, batchTracer: Tracer, sagas: SagaSpans) {
     this.tracer = tracer;
     this.batchTracer = batchTracer;
+    this.sagas = sagas;
   }
 
-  /** Sets the outcome of the claim, or of the change, on the request's span. */
-  readonly traceOutcome = <Command, Outcome extends { outcome: string }>(
+  /** Sets the outcome of the claim, or of the change, on the request's span. A claim begins a saga, and its saga ends it. */
+  readonly traceOutcome = <Command, Outcome extends { outcome: string; claim?: unknown }>(
     decide: Decide<Command, Outcome>,
   ): Decide<Command, Outcome> => {
     return async (command) => {
@@ -47,6 +56,7 @@ export class ClaimSpans {
       try {
         const outcome = await decide(command);
         span?.setAttribute('firstcome.claim.outcome', outcome.outcome);
+        this.traceSaga(command as SagaCommand, outcome, span);
         return outcome;
       } catch (error) {
         span?.setAttribute('firstcome.claim.outcome', errorType(error));
@@ -121,6 +131,18 @@ export class ClaimSpans {
     };
   };
 
+  private traceSaga(
+    { change, sagaEpoch }: SagaCommand,
+    { outcome, claim }: { outcome: string; claim?: unknown },
+    request: Span | undefined,
+  ): void {
+    if (!isOfSaga(claim)) return;
+    if (outcome === 'claimed' && request?.isRecording()) this.sagas.linkRequest(request, claim);
+    if (outcome === 'changed' && sagaEpoch !== undefined) {
+      this.sagas.end(claim, change === 'confirm' ? 'done' : 'compensated');
+    }
+  }
+
   private startWait(claim: TracedClaim): void {
     claim.wait = this.tracer.startSpan('wait in lane', {}, contextOf(claim.request));
   }
@@ -172,11 +194,6 @@ export class ClaimSpans {
   /** The span has ended, but its ids can still be read. */
   private keepInDoubt(batchId: string, span: Span): void {
     this.inDoubt.set(batchId, span);
-    if (this.inDoubt.size <= inDoubtMax) return;
-    for (const oldest of this.inDoubt.keys()) {
-      this.inDoubt.delete(oldest);
-      return;
-    }
   }
 
   private waitAgain(batches: readonly ClaimBatch[]): void {
@@ -204,6 +221,10 @@ export class ClaimSpans {
       span.end();
     }
   }
+}
+
+function isOfSaga(claim: unknown): claim is Claim & { sagaId: string } {
+  return (claim as Claim | undefined)?.sagaId !== undefined;
 }
 
 function toLink(context: SpanContext) {

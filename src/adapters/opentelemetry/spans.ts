@@ -11,6 +11,12 @@ export function contextOf(span: Span): Context {
   return trace.setSpan(ROOT_CONTEXT, span);
 }
 
+/** The header by which the receiver of a request adds spans to its trace, as W3C Trace Context defines it. */
+export function traceparentOf(span: Span): string {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}
+
 /** Marks a span as failed. `type` is one of few names; no message is recorded, as it could hold a value. */
 export function markFailed(span: Span, type: string): void {
   span.setAttribute(ATTR_ERROR_TYPE, type);

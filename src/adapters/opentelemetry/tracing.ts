@@ -21,11 +21,16 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
+import type { CallStep } from '../../core/sagas/ports.ts';
 import type { TraceRequest, TraceStatement } from '../../core/tracing.ts';
+import type { SendEvent } from '../../core/webhooks/ports.ts';
 import { ClaimSpans } from './claim-spans.ts';
+import { deliverySpans } from './delivery-spans.ts';
 import { requestSpans } from './request-spans.ts';
+import { ChosenIds, SagaSpans } from './saga-spans.ts';
 import { currentSpan } from './spans.ts';
 import { statementSpans } from './statement-spans.ts';
+import { TicketSpans } from './ticket-spans.ts';
 
 /** Where traces are sent, and where failures are logged. */
 export type TracingOptions = {
@@ -42,6 +47,11 @@ export type Tracing = {
   traceRequest: TraceRequest;
   traceStatement: TraceStatement;
   claims: ClaimSpans;
+  tickets: TicketSpans;
+  /** Wraps the calls of sagas. */
+  traceCall(call: CallStep): CallStep;
+  /** Wraps the sending of events. */
+  traceSend(send: SendEvent): SendEvent;
   /** The trace id for a log line of the running code; nothing outside of a traced request. */
   currentTraceId(): { trace_id?: string };
   /** Sends the remaining spans, for at most `timeoutMs`. Never rejects. */
@@ -121,14 +131,20 @@ function createTracing(options: TracingOptions): Tracing {
       ),
     ),
   );
-  const provider = new BasicTracerProvider({ resource, spanProcessors: [processor] });
+  const idGenerator = new ChosenIds();
+  const provider = new BasicTracerProvider({ resource, idGenerator, spanProcessors: [processor] });
   const sampler = new AlwaysOnSampler();
   const batchProvider = new BasicTracerProvider({ resource, sampler, spanProcessors: [processor] });
   const tracer = provider.getTracer('firstcome', options.version);
+  const batchTracer = batchProvider.getTracer('firstcome', options.version);
+  const sagas = new SagaSpans(tracer, idGenerator);
   return {
     traceRequest: requestSpans(tracer),
     traceStatement: statementSpans(tracer),
-    claims: new ClaimSpans(tracer, batchProvider.getTracer('firstcome', options.version)),
+    claims: new ClaimSpans(tracer, batchTracer, sagas),
+    tickets: new TicketSpans(tracer, batchTracer),
+    traceCall: sagas.traceCall,
+    traceSend: deliverySpans(tracer),
     currentTraceId() {
       const span = currentSpan.getStore();
       return span === undefined ? {} : { trace_id: span.spanContext().traceId };

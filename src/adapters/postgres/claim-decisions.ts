@@ -9,11 +9,14 @@ import {
   type CommittedChange,
   isChange,
   type SentChange,
+  type TicketDecision,
 } from '../../core/claims/ports.ts';
 import { invariant } from '../../core/invariant.ts';
-import { type ClaimTimes, toClaim, toMicroseconds } from './claim-rows.ts';
+import type { SagaState } from '../../core/sagas/saga.ts';
+import type { TicketProblem } from '../../core/tickets/ticket.ts';
+import { type ClaimTimes, holdOf, sagaOf, toClaim, toMicroseconds } from './claim-rows.ts';
 
-/** In the order of the columns in `sql/claim-batch.sql`, with those of `sql/decide-batch.sql` at the end. */
+/** In the order of the columns in `sql/claim-batch.sql`, with those of `sql/decide-batch.sql` and `sql/claim-tickets.sql` at the end. */
 export type DecisionRow = [
   outcome: BatchOutcome['outcome'],
   /** How many consecutive claims of the batch have this outcome; their positions count up. */
@@ -29,9 +32,11 @@ export type DecisionRow = [
   redeemedAt: string | null,
   releasedAt: string | null,
   reason: string | null,
+  sagaState: SagaState | null,
   lastClaim?: (Partial<ClaimTimes> & { claim_id: string; position: number }) | null,
   /** A bigint, as a text. */
   announcedSeq?: string | null,
+  problem?: TicketProblem | null,
 ];
 
 /** A change that `resolve_batch` reads from the ledger, with the claim as the change left it; null stands for none. */
@@ -42,6 +47,9 @@ export type ResolvedRow = ClaimTimes & {
   claim_id: string;
   position: number;
 };
+
+/** Who has claimed what. */
+type Claimant = Pick<ClaimCommand, 'claimId' | 'couponName' | 'userId'>;
 
 const changes = { C: 'confirm', R: 'release', E: 'release', U: 'redeem' } as const;
 
@@ -57,7 +65,7 @@ export function toOutcomes(
       const command = commands[outcomes.length];
       invariant(command, 'a decision for each command of a batch, and no more');
       outcomes.push(
-        isChange(command) ? toChangeDecision(command, row) : toClaimOutcome(command, row, index),
+        isChange(command) ? toChangeDecision(command, row) : toClaimDecision(command, row, index),
       );
     }
   }
@@ -76,7 +84,7 @@ export function toCommittedChanges(
 
 /** The outcome of a claim that wins. It is stored under the id that it was sent with. */
 export function won(
-  command: ClaimCommand,
+  command: Claimant,
   position: number,
   claimedAt: string,
   expiresAt: string | null,
@@ -89,12 +97,46 @@ export function won(
     claimedAt: toMicroseconds(claimedAt),
     state: expiresAt === null ? 'confirmed' : 'reserved',
   };
-  if (expiresAt !== null) claim.expiresAt = toMicroseconds(expiresAt);
+  if (expiresAt !== null) {
+    Object.assign(claim, holdOf(expiresAt));
+    Object.assign(claim, sagaOf({ claim_id: command.claimId, expires_at: expiresAt }));
+  }
   return { outcome: 'claimed', claim };
 }
 
+/** The final state of a ticket. */
+export function toTicketDecision(claimant: Claimant, row: DecisionRow): TicketDecision {
+  const [outcome] = row;
+  switch (outcome) {
+    case 'ticket_expired':
+      return { outcome };
+    case 'ticket_failed':
+      return { outcome, problem: row[15] as TicketProblem };
+    default:
+      return toClaimOutcome(claimant, row, 0);
+  }
+}
+
+/** The decision of the claim at `index` among those that the row stands for. */
+function toClaimDecision(
+  command: ClaimCommand,
+  row: DecisionRow,
+  index: number,
+): ClaimDecision | TicketDecision {
+  const [outcome] = row;
+  switch (outcome) {
+    case 'no_position':
+      return { outcome };
+    case 'ticket_expired':
+    case 'ticket_failed':
+      return toTicketDecision(command, row);
+    default:
+      return toClaimOutcome(command, row, index);
+  }
+}
+
 /** The outcome of the claim at `index` among those that the row stands for. */
-function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number): ClaimDecision {
+function toClaimOutcome(command: Claimant, row: DecisionRow, index: number): ClaimOutcome {
   const [outcome, , claimId, position, claimedAt, opensAt, opensInSeconds, expiresAt] = row;
   switch (outcome) {
     case 'claimed':
@@ -118,7 +160,6 @@ function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number):
     case 'closed':
     case 'sold_out':
     case 'claim_limit_reached':
-    case 'no_position':
       return { outcome };
     default:
       throw new Error(`${outcome} is no outcome of a claim`);
@@ -126,7 +167,7 @@ function toClaimOutcome(command: ClaimCommand, row: DecisionRow, index: number):
 }
 
 function toChangeDecision(command: SentChange, row: DecisionRow): ChangeDecision {
-  const [outcome, , claimId, , , , , , , , , , lastClaim, announcedSeq] = row;
+  const [outcome, , claimId, , , , , , , , , , , lastClaim, announcedSeq] = row;
   switch (outcome) {
     case 'changed':
     case 'unchanged':
@@ -135,6 +176,8 @@ function toChangeDecision(command: SentChange, row: DecisionRow): ChangeDecision
     case 'claim_released':
     case 'hold_expired':
     case 'not_confirmed':
+    case 'saga_running':
+    case 'undo_requested':
       return { outcome, claim: storedClaim(command, row) };
     case 'claim_mismatch':
       return {
@@ -147,6 +190,7 @@ function toChangeDecision(command: SentChange, row: DecisionRow): ChangeDecision
     case 'coupon_not_found':
     case 'claim_not_found':
     case 'forbidden':
+    case 'saga_moved':
     case 'not_finished':
       return { outcome };
     default:
@@ -154,7 +198,10 @@ function toChangeDecision(command: SentChange, row: DecisionRow): ChangeDecision
   }
 }
 
-function storedClaim(command: BatchCommand, row: DecisionRow): Claim {
+function storedClaim(
+  command: Pick<BatchCommand, 'couponName' | 'userId'>,
+  row: DecisionRow,
+): Claim {
   const [, , claimId, position, claimedAt, , , expiresAt, confirmedAt, redeemedAt, releasedAt] =
     row;
   return toClaim(command.couponName, {
@@ -167,6 +214,7 @@ function storedClaim(command: BatchCommand, row: DecisionRow): Claim {
     redeemed_at: redeemedAt,
     released_at: releasedAt,
     reason: row[11],
+    saga_state: row[12],
   });
 }
 

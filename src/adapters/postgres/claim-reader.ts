@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type ClaimState, claimStates } from '../../core/claims/claim.ts';
+import { type Claim, type ClaimState, claimStates } from '../../core/claims/claim.ts';
 import type {
   ClaimPage,
   ClaimReader,
@@ -7,13 +7,22 @@ import type {
   UserClaimPage,
   UserClaimQuery,
 } from '../../core/claims/ports.ts';
+import type { SagaState } from '../../core/sagas/saga.ts';
 import { type ClaimTimes, toClaim } from './claim-rows.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { statement } from './statements.ts';
 
-/** A stored claim; null in each column stands for no claim. */
-type ClaimRow = ClaimTimes & { claim_id: string | null; user_id: string; position: number };
+/** A stored claim; null in each column of the claim stands for no claim. */
+type ClaimRow = ClaimTimes & {
+  claim_id: string | null;
+  user_id: string;
+  position: number;
+  /** Whether its coupon has a saga. */
+  has_saga: boolean;
+  /** Of a live claim, as it is stored; null where it is not stored yet. */
+  saga_state: SagaState | null;
+};
 
 type ChosenClaimRow = ClaimRow & { walked_to: number | null };
 
@@ -41,7 +50,7 @@ export function postgresClaimReader(database: Database): ClaimReader {
         .run<ClaimRow>(findClaim, [couponName, userId])
         .catch(throwAsReadError);
       if (row === undefined) return 'coupon_not_found';
-      return isClaim(row) ? toClaim(couponName, row) : undefined;
+      return isClaim(row) ? toReadClaim(couponName, row) : undefined;
     },
 
     listClaims(query) {
@@ -64,7 +73,7 @@ async function liveClaims(
   if (rows.length === 0) return 'coupon_not_found';
   const claims = rows.filter(isClaim);
   return {
-    claims: claims.slice(0, limit).map((row) => toClaim(couponName, row)),
+    claims: claims.slice(0, limit).map((row) => toReadClaim(couponName, row)),
     more: claims.length > limit,
   };
 }
@@ -84,7 +93,7 @@ async function chosenClaims(
   const [first] = rows;
   if (first === undefined) return 'coupon_not_found';
   const found = rows.filter(isClaim);
-  const claims = found.slice(0, limit).map((row) => toClaim(couponName, row));
+  const claims = found.slice(0, limit).map((row) => toReadClaim(couponName, row));
   if (found.length > limit) return { claims, more: true };
   // At one position and under one id there is one claim.
   const isComplete = position !== undefined || (claimId !== undefined && claims.length > 0);
@@ -107,7 +116,7 @@ async function claimsOfUser(
     .catch(throwAsReadError);
   const found = rows.filter(isClaim);
   return {
-    claims: found.slice(0, limit).map((row) => toClaim(row.coupon_name, row)),
+    claims: found.slice(0, limit).map((row) => toReadClaim(row.coupon_name, row)),
     next: found.length > limit ? cursorAfter(found, limit) : (rows[0]?.walked_to ?? null),
   };
 }
@@ -131,4 +140,15 @@ function cursorAfter(found: readonly UserClaimRow[], limit: number): string | nu
 
 function isClaim(row: ClaimRow): boolean {
   return row.claim_id !== null;
+}
+
+function toReadClaim(couponName: string, row: ClaimRow): Claim {
+  return toClaim(couponName, row.has_saga ? { ...row, saga_state: sagaStateOf(row) } : row);
+}
+
+/** The claim decides, but for a saga that is undone, which the claim does not show until it is released. */
+function sagaStateOf({ saga_state: stored, released_at, expires_at }: ClaimRow): SagaState {
+  if (released_at !== null) return 'compensated';
+  if (stored === 'compensating' || stored === 'needs_attention') return stored;
+  return expires_at === null ? 'done' : 'running';
 }

@@ -6,10 +6,12 @@ import {
   type BatchCommand,
   type ClaimBatch,
   type ClaimStore,
+  hasTicket,
   isChange,
   type MultiCouponAnswer,
   type RefusalReason,
   type SentChange,
+  type TicketedClaim,
 } from '../../core/claims/ports.ts';
 import { uuidRule } from '../../core/input-rules.ts';
 import { invariant } from '../../core/invariant.ts';
@@ -25,12 +27,14 @@ import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
 import { DifferentInstallationError } from './installation/installation-watch.ts';
-import { statement, withArrayRows } from './statements.ts';
+import { type Statement, statement, withArrayRows } from './statements.ts';
+import type { TicketTimes } from './tickets/ticket-times.ts';
 
 /** In the order of the columns in `sql/claim-multi-coupon.sql`; `number` counts the claims of the batch from 1. */
 type WinnerRow = [number: number, position: number, claimedAt: string, expiresAt: string | null];
 
 const claimBatch = withArrayRows(statement('claim-batch'));
+const claimTickets = withArrayRows(statement('claim-tickets'));
 const claimMultiCoupon = withArrayRows(statement('claim-multi-coupon'));
 const decideBatch = withArrayRows(statement('decide-batch'));
 const resolveBatch = statement('resolve-batch');
@@ -41,8 +45,10 @@ export function postgresClaimStore(databases: {
   forBatches: Database;
   forQueries: Database;
   nowMs(): number;
+  /** Undefined: no claim has a ticket. */
+  ticketTimes?: TicketTimes | undefined;
 }): ClaimStore {
-  const { forBatches, forQueries, nowMs } = databases;
+  const { forBatches, forQueries, nowMs, ticketTimes } = databases;
   // A void mark may wait for a lock, and one frozen process can hold the locks of a whole multi-coupon batch. Readers
   // keep the other connections.
   const voidMarks = bulkhead(Math.max(1, forQueries.connectionsMax >> 1), Number.POSITIVE_INFINITY);
@@ -51,9 +57,7 @@ export function postgresClaimStore(databases: {
       const { commands } = batch;
       const startedMs = nowMs();
       try {
-        const rows = commands.every(isClaim)
-          ? await forBatches.run<DecisionRow>(claimBatch, parametersOfClaims(batch, commands))
-          : await forBatches.run<DecisionRow>(decideBatch, parametersOf(batch));
+        const rows = await forBatches.run<DecisionRow>(...callOf(batch, ticketTimes));
         const commitSeconds = (nowMs() - startedMs) / 1000;
         return { kind: 'decided', outcomes: toOutcomes(commands, rows), commitSeconds };
       } catch (error) {
@@ -133,6 +137,37 @@ const userIdOf = (command: BatchCommand) => command.userId;
 const claimIdOf = (command: BatchCommand) => command.claimId && asUuid(command.claimId);
 const keyOf = (command: BatchCommand) => command.idempotencyKey;
 
+/** The statement that decides the batch, with its parameters. */
+function callOf(batch: ClaimBatch, times: TicketTimes | undefined): [Statement, unknown[]] {
+  const { commands } = batch;
+  if (commands.every(hasTicket)) {
+    invariant(times, 'claims with tickets come where the times of tickets are known');
+    return [claimTickets, parametersOfTickets(batch, commands, times)];
+  }
+  return commands.every(isClaim)
+    ? [claimBatch, parametersOfClaims(batch, commands)]
+    : [decideBatch, parametersOf(batch)];
+}
+
+function parametersOfTickets(
+  batch: ClaimBatch,
+  claims: readonly TicketedClaim[],
+  { expiresSeconds, retentionSeconds }: TicketTimes,
+): unknown[] {
+  const claimIds = new Set(claims.map(claimIdOf));
+  return [
+    batch.batchId,
+    batch.couponName,
+    textArray(claims, userIdOf),
+    textArray(claims, claimIdOf),
+    textArray(claims, keyOf),
+    textArray(claims, ({ ticket }) => String(ticket.acceptedAtMs)),
+    expiresSeconds,
+    retentionSeconds,
+    claimIds.size === claims.length && doUsersDiffer(claims),
+  ];
+}
+
 function parametersOfClaims(batch: ClaimBatch, claims: readonly ClaimCommand[]): unknown[] {
   return [
     batch.batchId,
@@ -163,6 +198,7 @@ function parametersOf({ batchId, couponName, commands }: ClaimBatch): unknown[] 
     changeTexts(({ announcement }) => announcement),
     changeTexts(({ by }) => by.actor),
     changeTexts(({ by }) => by.requestId ?? undefined),
+    changeTexts(({ sagaEpoch }) => sagaEpoch),
     doUsersDiffer(commands),
   ];
 }

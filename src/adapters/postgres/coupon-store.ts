@@ -1,34 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import {
-  type Coupon,
-  type CouponState,
-  type CouponWithHolders,
-  couponDefaults,
-  holdersMax,
-} from '../../core/coupons/coupon.ts';
+import { type CouponWithHolders, couponDefaults, holdersMax } from '../../core/coupons/coupon.ts';
 import type { CouponChange, CouponStore } from '../../core/coupons/ports.ts';
+import { type CouponRow, toCoupon } from './coupon-rows.ts';
 import type { Database } from './database.ts';
 import { throwAsReadError, throwAsWriteError } from './errors/app-error.ts';
 import { DatabaseFault } from './errors/pg-error.ts';
 import { statement } from './statements.ts';
-
-type CouponRow = {
-  id: string;
-  name: string;
-  amount: number;
-  remaining_amount: number;
-  opens_at: string | null;
-  closes_at: string | null;
-  paused: boolean;
-  archived: boolean;
-  state: CouponState;
-  hold_seconds: number | null;
-  claims_per_user_max: number;
-  stock_low_at: number | null;
-  title: string | null;
-  description: string | null;
-  pause_reason: string | null;
-};
 
 type CreateRow = (CouponRow & { outcome: 'created' }) | { outcome: 'not_finished' };
 
@@ -65,6 +42,7 @@ export function postgresCouponStore(database: Database): CouponStore {
         ...[coupon.name, coupon.amount, coupon.opensAt, coupon.closesAt, coupon.batchId],
         coupon.holdSeconds ?? couponDefaults.holdSeconds,
         coupon.claimsPerUserMax ?? couponDefaults.claimsPerUserMax,
+        coupon.saga ?? couponDefaults.saga,
         coupon.stockLowAt ?? couponDefaults.stockLowAt,
         coupon.title ?? couponDefaults.title,
         coupon.description ?? couponDefaults.description,
@@ -116,26 +94,6 @@ export function postgresCouponStore(database: Database): CouponStore {
       const next = found.length > limit ? coupons.at(-1)?.id : rows[0]?.walked_to;
       return { coupons, next: next ?? null };
     },
-  };
-}
-
-function toCoupon(row: CouponRow): Coupon {
-  return {
-    id: row.id,
-    name: row.name,
-    amount: row.amount,
-    remainingAmount: row.remaining_amount,
-    state: row.state,
-    opensAt: row.opens_at,
-    closesAt: row.closes_at,
-    paused: row.paused,
-    archived: row.archived,
-    holdSeconds: row.hold_seconds,
-    claimsPerUserMax: row.claims_per_user_max,
-    stockLowAt: row.stock_low_at,
-    title: row.title,
-    description: row.description,
-    pauseReason: row.pause_reason,
   };
 }
 

@@ -36,6 +36,10 @@ export function registerDuties(registry: Registry, read: () => State): void {
   );
   registerStockCheck(gauge, registers, read);
   registerExpirySweep(gauge, registers, read);
+  gauge(
+    ['event_relay_lag_seconds', 'How long a change may have waited to become an event, at most.'],
+    ({ eventRelay }) => (eventRelay === undefined ? [] : [{ value: eventRelay.lagMs / 1000 }]),
+  );
 }
 
 type AddGauge = (

@@ -13,7 +13,7 @@ export function registerHttpConnections(registry: Registry, read: () => State): 
       this.set(value(read()));
     },
   });
-  new Gauge(gauge('', 'Open client connections.', ({ open }) => open));
+  new Gauge(gauge('', 'Open client connections, event streams left out.', ({ open }) => open));
   new Gauge(
     gauge('_idle', 'Client connections that wait for their next request.', ({ idle }) => idle),
   );

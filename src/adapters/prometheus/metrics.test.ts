@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { fakeSources as sources } from '../../../test/support/metric-sources.ts';
 import { prometheusMetrics } from './metrics.ts';
-
-const sources = {
-  version: '1.2.3',
-  config: { workers: '2', claim_batch_max: '100' },
-  lanes: () => ({ waiting: 7, lanes: 2, oldestMs: 1_500 }),
-  soldOut: () => ({ coupons: 3, holders: 900 }),
-  pools: () => ({ batches: { total: 5, idle: 2, waiting: 1, max: 8 } }),
-  duties: () => ({
-    running: [
-      { duty: 'stock_check' as const, isRunning: true },
-      { duty: 'expiry_sweep' as const, isRunning: false },
-    ],
-    stockCheck: {
-      found: { difference: 3, ageMs: 2_500, totals: { coupons: 1, amount: 10, remaining: 4 } },
-      steps: { done: 9, failed: 1 },
-    },
-    expirySweep: { released: 5, current: { overdueMs: 300, openHolds: 40 } },
-  }),
-  httpConnections: () => ({ open: 12, idle: 5, max: 100, closed: { idle: 7, refused: 0 } }),
-  remainingStock: async () => [],
-  databaseUp: async () => true,
-};
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {
   const { text } = await metrics.text();
@@ -148,7 +127,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read({ ...sources, duties: () => ({ ...sources.duties(), ...state }) } as never);
     const names = (await linesOf(metrics)).map((line) => line.split(/[{ ]/)[0]);
-    return [...new Set(names)].filter((name) => /_(?:stock|holds|duty)_/.test(`${name}_`));
+    return [...new Set(names)].filter((name) => /_(?:stock_check|holds|duty)_/.test(`${name}_`));
   }
 
   it('omits what a duty has found while another process runs it, and keeps the counters', async () => {
@@ -234,6 +213,11 @@ describe('the metrics registry', () => {
     metrics.changeAnswered('redeem', 'changed');
     metrics.shed('wait');
     metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
+    metrics.jobEnded('deliver', 'done');
+    metrics.stepCalled({
+      ...{ participant: 'payment', step: 'capture', direction: 'run', result: 'done' },
+      seconds: 0,
+    });
     const labels = (await linesOf(metrics)).flatMap((line) =>
       [...line.matchAll(/[{,](\w+)=/g)].map(([, label]) => label),
     );
@@ -241,16 +225,30 @@ describe('the metrics registry', () => {
       ...[
         'change',
         'claim_batch_max',
+        'direction',
         'duty',
+        'job',
         'kind',
         'le',
+        'limit',
         'node',
         'operation',
         'outcome',
+        'participant',
         'pool',
         'reason',
       ],
-      ...['resolution', 'result', 'rule', 'state', 'status', 'version', 'workers'],
+      ...[
+        'resolution',
+        'result',
+        'rule',
+        'source',
+        'state',
+        'status',
+        'step',
+        'version',
+        'workers',
+      ],
     ];
     expect([...new Set(labels)].filter((label) => !allowed.includes(label ?? ''))).toEqual([]);
   });
@@ -259,7 +257,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(37);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(64);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

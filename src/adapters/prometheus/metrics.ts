@@ -12,9 +12,11 @@ import {
   type Metric,
   Registry,
 } from 'prom-client';
+import { limitNames } from '../../core/limits/rate-limit.ts';
 import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes, answerSeconds } from './answer-times.ts';
 import { registerDuties } from './duties.ts';
+import { registerEventStreams } from './event-streams.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -23,6 +25,12 @@ import {
   type PoolUse,
   type PrometheusMetrics,
 } from './metric-sources.ts';
+import { registerQueue } from './queue.ts';
+import { registerRedis } from './redis.ts';
+import { countStockViews } from './stock-views.ts';
+import { countTickets } from './tickets.ts';
+import { countUserTokens } from './user-tokens.ts';
+import { countWork, registerBacklog } from './webhooks-and-sagas.ts';
 
 /** The media type of the Prometheus text format. */
 export const metricsContentType: string = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -105,6 +113,13 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
   // Every series exists from the start, because Prometheus does not see the first increase of a new one.
   for (const rule of refusalRules) refusals.inc({ rule }, 0);
+  const rateLimited = new Counter({
+    name: 'firstcome_rate_limited_total',
+    help: 'Requests refused by a rate limit, by the limit: of an address, of a key, of a user, or of all.',
+    labelNames: ['limit'],
+    registers,
+  });
+  for (const limit of limitNames) rateLimited.inc({ limit }, 0);
   const callSeconds = new Histogram({
     name: 'firstcome_http_request_seconds',
     help: 'Time from the arrival of a request to the end of its response, by operation and status. Without claims, unknown paths, and requests whose client disconnected.',
@@ -114,6 +129,9 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
 
   return {
+    ...countWork(registry),
+    ...countStockViews(registry),
+    ...countUserTokens(registry),
     answered: (outcome, seconds) => answers.add(outcome, seconds),
     refusedEarly: (code) => void refusedEarly.set(code, (refusedEarly.get(code) ?? 0) + 1),
     changeAnswered: (change, outcome) => changes.inc({ change, outcome }),
@@ -133,6 +151,8 @@ export function prometheusMetrics(): PrometheusMetrics {
       inDoubt.dec();
     },
     statementRefused: (rule) => refusals.inc({ rule }),
+    rateLimited: (limit) => rateLimited.inc({ limit }),
+    countTickets: () => countTickets(registry),
     read: (sources) => registerSources(registry, sources),
     snapshot: () => registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>,
     async text() {
@@ -217,6 +237,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     { labelNames: ['pool'] },
   );
   registerHttpConnections(registry, () => sources.httpConnections());
+  registerEventStreams(registry, () => sources.eventStreams());
   gauge(
     ['database_up', '1 if the database can decide claims, else 0.'],
     async () => one(Number(await sources.databaseUp())),
@@ -246,4 +267,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     { aggregator: 'min', labelNames: ['coupon'] },
   );
   registerDuties(registry, () => sources.duties());
+  registerBacklog(registry, sources);
+  if (sources.redis !== undefined) registerRedis(registry, sources.redis);
+  if (sources.queue !== undefined) registerQueue(registry, sources.queue);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
+import { fakeQueue, fakeSources } from '../../../test/support/metric-sources.ts';
 import type { MetricsSnapshot } from './metric-sources.ts';
 import { prometheusMetrics } from './metrics.ts';
 import { WorkersMetrics } from './workers-metrics.ts';
@@ -77,6 +78,35 @@ describe('aggregation of the metrics of several workers', () => {
     expect(await metricValue(all, 'waiting')).toBe(5);
     all.ended(1);
     expect(await metricValue(all, 'waiting')).toBe(2);
+  });
+
+  it('adds up what each worker counts of the queue, and takes what all read there once', async () => {
+    const all = new WorkersMetrics();
+    for (const index of [0, 1]) {
+      const metrics = worker(0);
+      const tickets = metrics.countTickets();
+      tickets.settled('claimed');
+      metrics.read({ ...fakeSources, queue: fakeQueue({ isUp: index === 0, oldestMs: 2_000 }) });
+      all.receive(index, await snapshotOf(metrics));
+    }
+    const values = Object.fromEntries(
+      await Promise.all(
+        [
+          'firstcome_queue_up',
+          'firstcome_queue_claims{partition="0"}',
+          'firstcome_queue_consumers{partition="0"}',
+          'firstcome_queue_claims_max',
+          'firstcome_queue_dead_letters',
+          'firstcome_ticket_oldest_seconds',
+          'firstcome_queue_unconfirmed',
+          'firstcome_queued_claims_held{place="lane"}',
+          'firstcome_tickets_settled_total{state="decided",outcome="claimed"}',
+          'firstcome_queue_confirm_seconds_bucket{le="0.1"}',
+          'firstcome_queue_confirm_seconds_count',
+        ].map(async (series) => [series, await metricValue(all, series)]),
+      ),
+    );
+    expect(Object.values(values)).toEqual([0, 7, 2, 100, 1, 2, 6, 8, 2, 2, 6]);
   });
 
   it('shows the start time of the oldest worker', async () => {

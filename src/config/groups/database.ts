@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { isFolder, isPostgresUrl, isSchemaName } from '../formats.ts';
+import { isPath, isPostgresUrl, isSchemaName } from '../formats.ts';
 import { optionalText, secret, text, wholeNumber } from '../kinds.ts';
 import type { SettingGroup } from '../setting-tree.ts';
 import { shownDatabaseUrl } from '../shown-database-url.ts';
@@ -91,7 +91,7 @@ export const databaseGroup = {
     dataDir: text({
       variable: 'DATA_DIR',
       default: '.firstcome',
-      isValid: isFolder,
+      isValid: isPath,
       allowed: 'the path of a folder',
       help: 'Folder in which the bundled PostgreSQL keeps its files.',
     }),

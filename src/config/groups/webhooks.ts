@@ -30,7 +30,7 @@ export const webhooksGroup = {
         default: 4,
         min: 3,
         max: 100,
-        help: 'Connections that deliver events. They are opened once there is a webhook.',
+        help: 'Connections that deliver events and run sagas. They are opened once there is a webhook, and with SAGAS_FILE.',
       }),
     },
   },

@@ -68,6 +68,11 @@ export class Admission {
     return new PendingDecision(command, this.options.clock.nowMs(), this.onAnswered);
   }
 
+  /** Whether one would be let in now. */
+  hasRoom(lane: ClaimLane | undefined): boolean {
+    return this.refusalReason(lane) === undefined;
+  }
+
   /** Lets nothing more in. */
   close(): void {
     this.isClosed = true;

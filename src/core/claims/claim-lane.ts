@@ -4,9 +4,11 @@ import { answerCommitted } from './committed-changes.ts';
 import { nounOf, type PendingDecision } from './pending-decision.ts';
 import {
   type BatchAnswer,
+  type BatchCommand,
   type BatchOutcome,
   type BatchResolution,
   type ClaimBatch,
+  hasTicket,
   isChange,
 } from './ports.ts';
 import { failRefused } from './refused-batch.ts';
@@ -15,6 +17,10 @@ import { failRefused } from './refused-batch.ts';
 const smoothing = 0.3;
 // After so many refused alone and none decided in between, the database refuses everything of this coupon.
 const refusedInARowMax = 16;
+
+// Each has batches of its own.
+const sources = ['clients', 'sagas', 'queue'] as const;
+type Source = (typeof sources)[number];
 
 /** A batch that was sent, with the decisions that wait for its answer. */
 export type SentBatch = ClaimBatch & { decisions: readonly PendingDecision[] };
@@ -36,7 +42,8 @@ export type LaneListener = { onReady(lane: ClaimLane): void; onIdle(lane: ClaimL
 /**
  * The queue of one coupon in one process, whose claims and changes of claims commit together, in order of arrival.
  * While one batch is under way those of the next one wait, so batches grow with the load, and a single claim is sent
- * without delay.
+ * without delay. Changes that sagas make go in batches of their own, and so do claims with tickets, in turns with the others:
+ * the database decides a batch of claims alone several times as fast, and those of the queue can wait.
  *
  * A lane keeps order and its own state; the scheduler decides when it sends.
  */
@@ -44,8 +51,10 @@ export class ClaimLane {
   readonly couponName: string;
   private readonly listener: LaneListener;
   private state: LaneState = { kind: 'idle' };
-  /** What was never sent, in order of arrival. */
-  private newDecisions: PendingDecision[] = [];
+  /** What was never sent, by its source, each in order of arrival. */
+  private readonly news: Record<Source, PendingDecision[]> = { clients: [], sagas: [], queue: [] };
+  /** Whose turn it is, the first one next. */
+  private turns: readonly Source[] = sources;
   /** What is to be sent again. Each group becomes one batch, before anything new. */
   private retryGroups: PendingDecision[][] = [];
   /** How long a batch of this lane takes, smoothed; 0 before the first. */
@@ -70,16 +79,20 @@ export class ClaimLane {
 
   /** Decisions that are not under way. */
   get waiting(): number {
-    let count = this.newDecisions.length;
+    const { clients, sagas, queue } = this.news;
+    let count = clients.length + sagas.length + queue.length;
     for (const group of this.retryGroups) count += group.length;
     return count;
   }
 
   /** Whether the next batch is a single new claim, which may go in a multi-coupon batch. */
   get canShareCommit(): boolean {
-    const [first] = this.newDecisions;
+    const { clients, sagas, queue } = this.news;
+    const [first] = clients;
     return (
-      this.newDecisions.length === 1 &&
+      clients.length === 1 &&
+      sagas.length === 0 &&
+      queue.length === 0 &&
       this.retryGroups.length === 0 &&
       first !== undefined &&
       !isChange(first.command)
@@ -99,14 +112,16 @@ export class ClaimLane {
 
   /** When the oldest unanswered decision arrived, under way or not; undefined when there is none. */
   get oldestArrivedMs(): number | undefined {
+    let oldest: number | undefined;
     for (const decisions of this.inOrder()) {
-      for (const decision of decisions) if (!decision.answered) return decision.arrivedMs;
+      const first = decisions.find(({ answered }) => !answered);
+      if (first && !(oldest !== undefined && oldest <= first.arrivedMs)) oldest = first.arrivedMs;
     }
-    return undefined;
+    return oldest;
   }
 
   add(decision: PendingDecision): void {
-    this.newDecisions.push(decision);
+    this.news[sourceOf(decision.command)].push(decision);
     if (this.state.kind === 'idle') this.becomeReady();
   }
 
@@ -199,7 +214,7 @@ export class ClaimLane {
 
   /** Refuses what waits and cannot be stored, as when the database cannot be reached. */
   failUnsent(detail: string, cause: unknown): void {
-    for (const decisions of [...this.retryGroups, this.newDecisions]) {
+    for (const decisions of [...this.retryGroups, ...Object.values(this.news)]) {
       for (const decision of decisions) {
         if (!decision.maybeStored) decision.fail('unavailable', detail, cause);
       }
@@ -229,11 +244,19 @@ export class ClaimLane {
   private takeUnanswered(sizeMax: number): PendingDecision[] | undefined {
     for (;;) {
       if (this.retryGroups.length === 0) this.refusedInARow = 0;
-      const group = this.retryGroups.shift() ?? this.newDecisions.splice(0, sizeMax);
+      const group = this.retryGroups.shift() ?? this.takeNew(sizeMax);
       if (group.length === 0) return undefined;
       const unanswered = group.filter((decision) => !decision.answered);
       if (unanswered.length > 0) return unanswered;
     }
+  }
+
+  private takeNew(sizeMax: number): PendingDecision[] {
+    const index = this.turns.findIndex((source) => this.news[source].length > 0);
+    const source = this.turns[index];
+    if (source === undefined) return [];
+    this.turns = [...this.turns.slice(index + 1), ...this.turns.slice(0, index + 1)];
+    return this.news[source].splice(0, sizeMax);
   }
 
   private batchIn(kind: 'sending' | 'in doubt'): SentBatch {
@@ -258,12 +281,19 @@ export class ClaimLane {
   }
 
   private inOrder(): readonly (readonly PendingDecision[])[] {
-    return [this.batch?.decisions ?? [], ...this.retryGroups, this.newDecisions];
+    return [this.batch?.decisions ?? [], ...this.retryGroups, ...Object.values(this.news)];
   }
 
   private dropAnswered(): void {
-    if (this.newDecisions[0]?.answered) {
-      this.newDecisions = this.newDecisions.filter((decision) => !decision.answered);
-    }
+    for (const source of sources) this.news[source] = withoutAnswered(this.news[source]);
   }
+}
+
+function sourceOf(command: BatchCommand): Source {
+  if (hasTicket(command)) return 'queue';
+  return isChange(command) && command.sagaEpoch !== undefined ? 'sagas' : 'clients';
+}
+
+function withoutAnswered(decisions: PendingDecision[]): PendingDecision[] {
+  return decisions[0]?.answered ? decisions.filter(({ answered }) => !answered) : decisions;
 }

@@ -24,6 +24,50 @@ describe('changes of claims', () => {
     });
   });
 
+  it('of sagas go in batches of their own, in turns with all others', async () => {
+    const { claim, change, store, answers } = setup({ batchMax: 3 });
+    const sagaEpoch = '1';
+    claim('a');
+    change('confirm', 'b', { sagaEpoch });
+    claim('c');
+    change('release', 'd', { sagaEpoch });
+    change('confirm', 'e');
+    claim('fgh');
+    for (let batch = 0; batch < 4; batch += 1) await store.decide(batch);
+    expect(store.calls).toEqual([
+      ...[
+        'batch #1: a',
+        'batch #2: confirm-b release-d',
+        'batch #3: c confirm-e f',
+        'batch #4: g h',
+      ],
+    ]);
+    expect(await answers()).toMatchObject({ 'confirm-b': 'changed', 'release-d': 'changed' });
+  });
+
+  it('of sagas wait for one batch of others at most', async () => {
+    const { claim, change, store } = setup({ batchMax: 1 });
+    claim('ab');
+    change('confirm', 'x', { sagaEpoch: '1' });
+    change('confirm', 'y', { sagaEpoch: '1' });
+    claim('c');
+    for (let batch = 0; batch < 5; batch += 1) await store.decide(batch);
+    expect(store.calls.map((call) => call.split(': ')[1])).toEqual([
+      ...['a', 'confirm-x', 'b', 'confirm-y', 'c'],
+    ]);
+  });
+
+  it('of sagas are refused after the time limit too, and their age counts', async () => {
+    const { claim, change, clock, lanes, answers } = setup({ timeoutMs: 1_000 });
+    claim('a');
+    change('confirm', 'x', { sagaEpoch: '1' });
+    await clock.advance(500);
+    claim('b');
+    await clock.advance(600);
+    expect(await answers()).toMatchObject({ 'confirm-x': 'overloaded' });
+    expect(lanes.depth()).toMatchObject({ waiting: 1, oldestMs: 600 });
+  });
+
   it('are sent with all their members', async () => {
     const { change, store } = setup();
     const members = { reason: 'paid late', isFinal: true, announcement: '7' };

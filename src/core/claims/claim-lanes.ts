@@ -14,6 +14,8 @@ import type {
   ClaimStore,
   EngineLog,
   SentChange,
+  TicketDecision,
+  TicketedClaim,
 } from './ports.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
@@ -37,6 +39,8 @@ export type ClaimLanesOptions = {
   onCouponNotFound(couponName: string): void;
   /** Called when a claim was refused because its coupon is sold out. */
   onSoldOut(couponName: string): void;
+  /** Called when a batch has committed that may have changed the coupon. */
+  onChanged(couponName: string): void;
 };
 
 const drainPollMs = 5;
@@ -74,7 +78,23 @@ export class ClaimLanes {
     return this.enter(command) as Promise<ClaimOutcome>;
   }
 
-  /** Lets the change wait in the same lane as the claims of its coupon, in order of arrival. The coupon must exist. */
+  /**
+   * Lets the claim wait in its coupon's lane, in order of arrival of those with tickets. The coupon need not exist. The
+   * same claim may come again: the final state of its ticket is the answer then.
+   */
+  claimTicket(command: TicketedClaim): Promise<TicketDecision> {
+    return this.enter(command) as Promise<TicketDecision>;
+  }
+
+  /** Whether a claim of this coupon would be let in now. */
+  hasRoom(couponName: string): boolean {
+    return this.admission.hasRoom(this.lanes.get(couponName));
+  }
+
+  /**
+   * Lets the change wait in the same lane as the claims of its coupon, in order of arrival; that of a saga in order of those of
+   * sagas. The coupon must exist.
+   */
   change(command: SentChange): Promise<ChangeDecision> {
     return this.enter(command) as Promise<ChangeDecision>;
   }
@@ -133,7 +153,9 @@ export class ClaimLanes {
         return;
       case 'unknown':
         void this.inDoubt.resolve(lane, batch, answer.cause).then((resolved) => {
-          if (resolved) this.scheduler.sendSoon();
+          if (!resolved) return;
+          this.options.onChanged(lane.couponName);
+          this.scheduler.sendSoon();
         });
         return;
       case 'refused':
@@ -147,7 +169,8 @@ export class ClaimLanes {
   }
 
   private reportCouponState(couponName: string, outcomes: readonly BatchOutcome[]): void {
-    const { onCouponNotFound, onSoldOut } = this.options;
+    const { onChanged, onCouponNotFound, onSoldOut } = this.options;
+    if (outcomes.some(isCommitted)) onChanged(couponName);
     if (outcomes[0]?.outcome === 'coupon_not_found') onCouponNotFound(couponName);
     if (outcomes.some(({ outcome }) => outcome === 'sold_out')) onSoldOut(couponName);
   }
@@ -157,4 +180,8 @@ export class ClaimLanes {
     const arrivedBeforeMs = clock.nowMs() - limits.timeoutMs;
     for (const lane of this.lanes.values()) lane.expire(arrivedBeforeMs);
   }
+}
+
+function isCommitted({ outcome }: BatchOutcome): boolean {
+  return outcome === 'claimed' || outcome === 'changed';
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ActedBy } from '../operator-log/operator-log.ts';
+import type { SagaState } from '../sagas/saga.ts';
 
 /**
  * The states of a claim. A claim of a coupon with `hold_seconds` begins `reserved`, any other one `confirmed`. A claim is
@@ -22,14 +23,17 @@ export type Claim = {
   position: number;
   claimedAt: string;
   state: ClaimState;
-  /** When the hold ends; only while `reserved`. */
+  /** When the hold ends; only while `reserved`, and never with a saga. */
   expiresAt?: string;
   /** Only after a `confirm`. */
   confirmedAt?: string;
   redeemedAt?: string;
   releasedAt?: string;
-  /** Why it was released: `expired`, or the text of the caller, 1 to 255 characters. */
+  /** Why it was released: `expired`, `saga`, or the text of the caller, 1 to 255 characters. */
   reason?: string;
+  /** The saga that the claim is the first step of, and its state; absent where the coupon has none. */
+  sagaId?: string;
+  sagaState?: SagaState;
 };
 
 /** A request for one unit of a coupon for a user. Its texts are validated before it gets here. */
@@ -40,6 +44,10 @@ export type ClaimCommand = {
   idempotencyKey: string | undefined;
   /** A new UUID, under which the claim is stored if it wins. */
   claimId: string;
+  /** Present where the claim comes from the queue: the decision stores the final state of its ticket. */
+  ticket?: { acceptedAtMs: number } | undefined;
+  /** How long the caller waits for the decision of a claim that goes into the queue, in milliseconds. */
+  waitMs?: number | undefined;
 };
 
 /**
@@ -48,10 +56,14 @@ export type ClaimCommand = {
  * claim_limit_reached, claimed. So a user who holds a claim always learns of it, even after the sale. `claimed` and `replayed` are returned only after the commit.
  */
 export type ClaimOutcome =
-  | { outcome: 'claimed' | 'replayed' | 'already_claimed'; claim: Claim }
+  | { outcome: 'claimed' | 'replayed'; claim: Claim }
+  | { outcome: 'already_claimed'; claim: Claim }
   | { outcome: 'claim_released' | 'hold_expired'; claim: Claim }
   | { outcome: 'not_open'; opensAt: string; opensInSeconds: number }
   | { outcome: 'coupon_not_found' | 'paused' | 'closed' | 'sold_out' | 'claim_limit_reached' };
+
+/** The answer to a claim: its decision, or the ticket of a claim that waits in the queue for its decision. */
+export type ClaimAnswer = ClaimOutcome | { outcome: 'accepted'; ticketId: string };
 
 /** What a caller can do with a claim that exists. */
 export type ClaimChange = 'confirm' | 'release' | 'redeem';
@@ -71,12 +83,17 @@ export type ChangeClaimCommand = {
   isFinal: boolean;
   /** Whether the caller may release a claim that is confirmed, and make a release final, as operators may. */
   mayReleaseConfirmed: boolean;
+  /**
+   * The epoch of the claim's saga where that saga itself confirms or releases: the change is made only while the epoch
+   * counts. Undefined for any other caller.
+   */
+  sagaEpoch?: string | undefined;
   by: ActedBy;
 };
 
 /**
  * An expected answer to a change of a claim. When several apply, the first of this list wins: coupon_not_found,
- * claim_not_found, claim_mismatch, already_redeemed, forbidden, claim_released or hold_expired, not_confirmed.
+ * claim_not_found, claim_mismatch, saga_running, already_redeemed, forbidden, claim_released or hold_expired, not_confirmed.
  * `changed`, `unchanged` and `replayed` are returned only after the commit.
  */
 export type ChangeClaimOutcome =
@@ -85,6 +102,10 @@ export type ChangeClaimOutcome =
       outcome: 'already_redeemed' | 'claim_released' | 'hold_expired' | 'not_confirmed';
       claim: Claim;
     }
+  /** The saga of the claim confirms or releases it. `undo_requested`: an operator has asked, and the saga undoes its steps. */
+  | { outcome: 'saga_running' | 'undo_requested'; claim: Claim }
+  /** The change comes from the saga itself, and another process advances it, or it goes another way by now. */
+  | { outcome: 'saga_moved' }
   /** `claim` is the live claim of the user, `lastClaim` the last one that was released. */
   | { outcome: 'claim_mismatch'; claim: Claim | undefined; lastClaim: Claim | undefined }
   | { outcome: 'coupon_not_found' | 'claim_not_found' | 'forbidden' };

@@ -94,6 +94,30 @@ describe('answers from the record of a batch that was in doubt', () => {
     expect(answers).toEqual([changed(second), undefined, changed(first)]);
   });
 
+  it.each(['confirm', 'release'] as const)(
+    'of a %s by a saga are given to the saga, and not to a caller that sends the same',
+    async (change) => {
+      const byCaller = aChange(change, 'ada');
+      const bySaga = aChange(change, 'ada', { sagaEpoch: '1' });
+      const { claim } = made(bySaga);
+      const ofSaga = { change, claim: { ...claim, sagaId: 'saga-of-ada' } };
+      expect(await answersOf([byCaller, bySaga], [ofSaga])).toEqual([
+        undefined,
+        { outcome: 'changed', claim: ofSaga.claim },
+      ]);
+      expect(await answersOf([bySaga, byCaller], [made(byCaller)])).toEqual([
+        undefined,
+        changed(byCaller),
+      ]);
+    },
+  );
+
+  it('of a redemption are given to its caller also where the claim has a saga', async () => {
+    const command = aChange('redeem', 'ada');
+    const redeemed = { ...made(command), claim: { ...made(command).claim, sagaId: 'saga-of-ada' } };
+    expect(await answersOf([command], [redeemed])).toMatchObject([{ outcome: 'changed' }]);
+  });
+
   it('are not given to a release of a hold that has expired, which any decision may have written down', async () => {
     const command = aChange('release', 'ada', { claimId: undefined });
     const expired = made(aChange('release', 'ada', { reason: 'expired' }));

@@ -45,8 +45,14 @@ function isMadeBy({ change, claim }: CommittedChange, command: SentChange): bool
   return (
     change === command.change &&
     claim.userId === command.userId &&
+    (change === 'redeem' || isOfSaga(command) === (claim.sagaId !== undefined)) &&
     (command.claimId === undefined || claim.claimId === command.claimId)
   );
+}
+
+/** A claim with a saga is confirmed and released by nothing else. */
+function isOfSaga({ sagaEpoch }: SentChange): boolean {
+  return sagaEpoch !== undefined;
 }
 
 /** An expired hold is released by any decision, so the release that a caller asks for can be decided again. */

@@ -92,6 +92,7 @@ describe('claiming with the coupon names cache', () => {
       log: { warn: () => undefined },
       newBatchId: () => 'batch',
       onSoldOut: () => undefined,
+      onChanged: () => undefined,
       onCouponNotFound: (name) => known.forget(name),
     });
     const claimCoupon = withKnownCoupons<ClaimCommand, ClaimOutcome>(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { OldestOut } from '../oldest-out.ts';
 import { SharedRead } from '../shared-read.ts';
 import type { ClaimStore } from './ports.ts';
 
@@ -19,12 +20,13 @@ const namesPerLookUpMax = 500;
  * deleted; a name that is not found does not, so that a claim right after the coupon's creation works.
  */
 export class KnownCoupons {
-  private names = new Set<string>();
+  private names: OldestOut<true>;
   private readonly namesMax: number;
   private readonly lookUp: SharedRead<true>;
 
   constructor(options: KnownCouponsOptions) {
     this.namesMax = options.namesMax;
+    this.names = new OldestOut(options.namesMax);
     this.lookUp = new SharedRead<true>({
       load: async (names) => {
         const found = await options.store.findCouponNames(names);
@@ -47,7 +49,7 @@ export class KnownCoupons {
     const { names } = this;
     const found = (await this.lookUp.read(name)) === true;
     // When the cache was emptied meanwhile, the answer may be that of another server.
-    if (found && names === this.names) this.remember(name);
+    if (found && names === this.names && !names.has(name)) names.set(name, true);
     return found;
   }
 
@@ -58,17 +60,7 @@ export class KnownCoupons {
 
   /** For when another server may have taken over, which may lack the newest coupons. */
   forgetAll(): void {
-    this.names = new Set();
-  }
-
-  private remember(name: string): void {
-    if (this.names.size >= this.namesMax && !this.names.has(name)) {
-      for (const oldest of this.names) {
-        this.names.delete(oldest);
-        break;
-      }
-    }
-    this.names.add(name);
+    this.names = new OldestOut(this.namesMax);
   }
 }
 

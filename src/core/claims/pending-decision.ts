@@ -63,14 +63,20 @@ export class PendingDecision {
   decide(outcome: BatchOutcome): void {
     if (outcome.outcome === 'no_position') {
       this.isMaybeStored = false;
-      this.fail('unavailable', 'the coupon has given out its last position');
+      const detail = 'the coupon has given out its last position';
+      this.fail('unavailable', detail, undefined, { refusedByRule: true });
     } else if (this.endWait()) {
       this.resolve(outcome);
     }
   }
 
   /** Answers with a fault that changed nothing, or with `outcome_unknown` while it may be stored. */
-  fail(code: ErrorCode, detail: string, cause?: unknown, fields: FieldError[] = []): void {
+  fail(
+    code: ErrorCode,
+    detail: string,
+    cause?: unknown,
+    more: { fields?: FieldError[]; refusedByRule?: boolean } = {},
+  ): void {
     if (!this.endWait()) return;
     this.reject(
       this.isMaybeStored
@@ -81,7 +87,7 @@ export class PendingDecision {
             ...(this.command.claimId !== undefined && { claimId: this.command.claimId }),
             cause,
           })
-        : new AppError(code, { detail, cause, fields }),
+        : new AppError(code, { detail, cause, ...more }),
     );
   }
 

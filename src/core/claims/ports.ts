@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { FieldError } from '../errors.ts';
+import type { TicketProblem } from '../tickets/ticket.ts';
 import type {
   ChangeClaimCommand,
   ChangeClaimOutcome,
@@ -13,8 +14,16 @@ import type {
 /** A change of a claim as it is sent to the database: with the last announcement of this change, if there was one. */
 export type SentChange = ChangeClaimCommand & { announcement: string | undefined };
 
+/** A claim from the queue. Its decision stores the final state of its ticket. */
+export type TicketedClaim = ClaimCommand & { ticket: NonNullable<ClaimCommand['ticket']> };
+
 /** What a batch decides: a claim, or a change of one. */
 export type BatchCommand = ClaimCommand | SentChange;
+
+/** Whether a command of a batch is a claim with a ticket. */
+export function hasTicket(command: BatchCommand): command is TicketedClaim {
+  return !isChange(command) && command.ticket !== undefined;
+}
 
 /** Whether a command of a batch changes a claim that exists. */
 export function isChange(command: BatchCommand): command is SentChange {
@@ -25,7 +34,7 @@ export function isChange(command: BatchCommand): command is SentChange {
 export type ClaimBatch = {
   batchId: string;
   couponName: string;
-  /** In order of arrival, which is the order of decision. */
+  /** In order of arrival, which is the order of decision. Either all are claims with tickets, or none is. */
   commands: readonly BatchCommand[];
 };
 
@@ -43,8 +52,17 @@ export type ChangeDecision =
 /** What the database answers to a claim. `no_position`: the coupon has given out its last position. */
 export type ClaimDecision = ClaimOutcome | { outcome: 'no_position' };
 
+/**
+ * What the database answers to a claim with a ticket: the outcome, decided now or stored before, or that the ticket has
+ * ended without one.
+ */
+export type TicketDecision =
+  | ClaimOutcome
+  | { outcome: 'ticket_expired' }
+  | { outcome: 'ticket_failed'; problem: TicketProblem };
+
 /** The decision of one command of a batch. */
-export type BatchOutcome = ClaimDecision | ChangeDecision;
+export type BatchOutcome = ClaimDecision | TicketDecision | ChangeDecision;
 
 /**
  * What became of a batch.

@@ -14,7 +14,10 @@ export function failRefused(
   const invalidFields = reason === 'invalid' && !isUnclear ? fields : [];
   for (const decision of decisions) {
     const detail = detailOf(invalidFields) || given || detailFor(nounOf(decision.command));
-    decision.fail(code, detail, cause, invalidFields);
+    decision.fail(code, detail, cause, {
+      fields: invalidFields,
+      refusedByRule: reason === 'refused',
+    });
   }
 }
 

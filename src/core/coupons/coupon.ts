@@ -25,6 +25,8 @@ export type Coupon = {
   holdSeconds: number | null;
   /** How many claims one user can make in all, released ones included. Only one of them can be live. */
   claimsPerUserMax: number;
+  /** The saga that each claim is the first step of, a name in `SAGAS_FILE`; null: none. */
+  saga: string | null;
   /** The stock counts as low from this number of remaining units down; null: never. */
   stockLowAt: number | null;
   title: string | null;
@@ -46,6 +48,7 @@ export const amountMax = 2_147_483_647;
 export const couponDefaults = {
   holdSeconds: null,
   claimsPerUserMax: 3,
+  saga: null,
   stockLowAt: null,
   title: null,
   description: null,

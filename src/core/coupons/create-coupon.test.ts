@@ -13,8 +13,11 @@ const coupon: CouponWithHolders = {
 };
 const newCoupon = { name: 'LAUNCH', amount: 5, opensAt: null, closesAt: null };
 
-const creatingWith = (createCoupon: CouponStore['createCoupon']) =>
-  createCouponWith({ store: { createCoupon }, newBatchId: numbered('new-') });
+const creatingWith = (createCoupon: CouponStore['createCoupon'], sagaNames: string[] = []) =>
+  createCouponWith({
+    ...{ store: { createCoupon }, newBatchId: numbered('new-') },
+    sagaNames: new Set(sagaNames),
+  });
 
 describe('createCoupon', () => {
   it('returns the created coupon, and creates each one under a batch id of its own', async () => {
@@ -41,6 +44,36 @@ describe('createCoupon', () => {
     const coupon = { ...newCoupon, holdSeconds: 600 };
     await expect(createCoupon(coupon, byTest)).rejects.toMatchObject({
       ...{ code: 'unavailable', detail: expect.stringContaining('`firstcome migrate --finish`') },
+    });
+  });
+
+  it('creates a coupon whose saga and hold are known, and one whose saga is null', async () => {
+    const createCoupon = creatingWith(async () => coupon, ['checkout']);
+    expect(await createCoupon({ ...newCoupon, saga: 'checkout', holdSeconds: 60 }, byTest)).toBe(
+      coupon,
+    );
+    expect(await createCoupon({ ...newCoupon, saga: null }, byTest)).toBe(coupon);
+  });
+
+  it.each([
+    ['of an unknown name', { saga: 'x', holdSeconds: 60 }, 'SAGAS_FILE: checkout, refund'],
+    ['without a hold', { saga: 'checkout' }, 'must come with hold_seconds'],
+    ['with a hold of null', { saga: 'checkout', holdSeconds: null }, 'must come with hold_seconds'],
+  ])('refuses a saga %s before anything is stored', async (_, members, message) => {
+    const createCoupon = creatingWith(async () => {
+      throw new Error('the coupon was stored');
+    }, ['checkout', 'refund']);
+    await expect(createCoupon({ ...newCoupon, ...members }, byTest)).rejects.toMatchObject({
+      ...{ code: 'invalid_request', detail: expect.stringContaining(message) },
+      fields: [{ field: 'saga' }],
+    });
+  });
+
+  it('refuses every saga where SAGAS_FILE has none', async () => {
+    const createCoupon = creatingWith(async () => coupon);
+    const named = { ...newCoupon, saga: 'checkout', holdSeconds: 60 };
+    await expect(createCoupon(named, byTest)).rejects.toMatchObject({
+      detail: 'saga must be a saga of SAGAS_FILE, and there is none',
     });
   });
 });

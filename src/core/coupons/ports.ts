@@ -19,6 +19,8 @@ export type FixedMembers = {
   holdSeconds?: number | null | undefined;
   /** Claims that one user can make in all, released ones included, 1 to 100. */
   claimsPerUserMax?: number | undefined;
+  /** A name in `SAGAS_FILE`, with `holdSeconds`; null: none. */
+  saga?: string | null | undefined;
   /** Units, 0 to 2,147,483,647; null: none. */
   stockLowAt?: number | null | undefined;
 };

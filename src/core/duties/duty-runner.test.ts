@@ -16,6 +16,7 @@ let epoch: number;
 let isAway: boolean;
 let away: Error;
 let hangs: 'list' | 'all' | undefined;
+let isNeeded: boolean;
 let lines: string[];
 
 beforeEach(() => {
@@ -25,6 +26,7 @@ beforeEach(() => {
   isAway = false;
   away = new Error('away');
   hangs = undefined;
+  isNeeded = true;
   lines = [];
 });
 
@@ -41,7 +43,7 @@ function leasesOf(node: string): DutyLeases {
       await reach();
       if (hangs === 'list') await new Promise(() => undefined);
       const holder = current()?.node ?? null;
-      return [{ name: 'expiry_sweep', node: holder, since: holder && 'a time' }];
+      return [{ name: 'expiry_sweep', node: holder, since: holder && 'a time', isNeeded }];
     },
     async acquire(duty) {
       await reach();
@@ -64,10 +66,11 @@ function leasesOf(node: string): DutyLeases {
 }
 
 /** A process that volunteers for the duty, and what it did. */
-function newNode(node: string) {
+function newNode(node: string, canRun: () => boolean = () => true) {
   const events: string[] = [];
   const duty: Duty = {
     name: 'expiry_sweep' as DutyName,
+    canRun,
     begin(lease) {
       events.push(`began ${lease.epoch}`);
       return async () => void events.push(`ended ${lease.epoch}`);
@@ -93,7 +96,9 @@ describe('a duty', () => {
     expect([first.events, second.events]).toEqual([['began 1'], []]);
     expect(first.runner.running()).toEqual([{ duty: 'expiry_sweep', isRunning: true }]);
     expect(second.runner.running()).toEqual([{ duty: 'expiry_sweep', isRunning: false }]);
-    expect(second.runner.holders()).toEqual([{ name: 'expiry_sweep', node: 'a', since: 'a time' }]);
+    expect(second.runner.holders()).toEqual([
+      { name: 'expiry_sweep', node: 'a', since: 'a time', isNeeded: true },
+    ]);
   });
 
   it('ends before its lease is given back, and another node runs it within a second', async () => {
@@ -109,6 +114,23 @@ describe('a duty', () => {
     expect(second.events).toEqual(['began 2']);
     await clock.advance(10_000);
     expect(first.events).toEqual(['began 1', 'ended 1']);
+  });
+
+  it('ends on a node that finds that it cannot do the work, and another node runs it from then on', async () => {
+    let canRun = true;
+    const [first, second] = [newNode('a', () => canRun), newNode('b')];
+    first.runner.start();
+    await clock.advance(100);
+    second.runner.start();
+    await clock.advance(100);
+    canRun = false;
+    await clock.advance(2_100);
+    expect([first.events, second.events]).toEqual([['began 1', 'ended 1'], ['began 2']]);
+    await second.runner.stop();
+    await clock.advance(60_000);
+    expect(held).toBeUndefined();
+    expect(first.events).toEqual(['began 1', 'ended 1']);
+    expect(lines.filter((line) => line.includes('cannot run the duty'))).toHaveLength(1);
   });
 
   it('ends on a node that finds its lease in other hands', async () => {
@@ -162,6 +184,21 @@ describe('a duty', () => {
     await clock.advance(1_000);
     expect(held).toBeUndefined();
     expect(node.events).toEqual([]);
+  });
+
+  it('is needed as the last list says, also while the database cannot be read', async () => {
+    const node = newNode('a');
+    expect(node.runner.isNeeded('expiry_sweep')).toBe(false);
+    isNeeded = false;
+    node.runner.start();
+    await clock.advance(1_100);
+    expect(node.runner.isNeeded('expiry_sweep')).toBe(false);
+    isNeeded = true;
+    await clock.advance(1_100);
+    expect(node.runner.isNeeded('expiry_sweep')).toBe(true);
+    isAway = true;
+    await clock.advance(60_000);
+    expect(node.runner.isNeeded('expiry_sweep')).toBe(true);
   });
 
   it('has unknown holders while the database cannot be read', async () => {

@@ -64,6 +64,11 @@ export class DutyRunner {
       : known.holders;
   }
 
+  /** Whether a duty had something to do when the holders were last read. */
+  isNeeded(name: DutyName): boolean {
+    return this.known?.holders.find((holder) => holder.name === name)?.isNeeded === true;
+  }
+
   /** The duties that this process can run, and whether it runs them now. */
   running(): { duty: DutyName; isRunning: boolean }[] {
     return [...this.duties].map(([duty, { isRunning }]) => ({ duty, isRunning }));

@@ -10,6 +10,7 @@ function sweeping(due: Record<string, number>, locked: string[] = []) {
   const clock = new FixedClock();
   const calls: string[] = [];
   const lines: string[] = [];
+  const released: string[] = [];
   let isLost = false;
   const store: ExpirySweepStore = {
     async findDue(afterId) {
@@ -18,7 +19,9 @@ function sweeping(due: Record<string, number>, locked: string[] = []) {
       return {
         due: page
           .filter((id) => due[id] !== 0)
-          .map((couponId) => ({ couponId, overdueMs: 1_000 * Number(couponId) })),
+          .map((couponId) => ({
+            ...{ couponId, couponName: `C${couponId}`, overdueMs: 1_000 * Number(couponId) },
+          })),
         next: ids.length > 3 ? page.at(-1) : undefined,
       };
     },
@@ -45,17 +48,21 @@ function sweeping(due: Record<string, number>, locked: string[] = []) {
       };
     },
   };
-  const sweep = new ExpirySweep({ store, clock, warn: (_, message) => lines.push(message) });
-  return { sweep, clock, calls, lines, due, lose: () => (isLost = true) };
+  const sweep = new ExpirySweep({
+    ...{ store, clock, warn: (_, message) => lines.push(message) },
+    onReleased: (couponName) => released.push(couponName),
+  });
+  return { sweep, clock, calls, lines, released, due, lose: () => (isLost = true) };
 }
 
 it('sweeps several coupons together, in rounds until nothing is due', async () => {
-  const { sweep, clock, calls, due } = sweeping({ 1: 1, 2: 5, 3: 2 });
+  const { sweep, clock, calls, due, released } = sweeping({ 1: 1, 2: 5, 3: 2 });
   sweep.begin(lease);
   await clock.advance(100);
   expect(due).toEqual({ 1: 0, 2: 0, 3: 0 });
   expect(calls).toEqual(['3: 1 2 3', '3: 2 3', '3: 2', '3: 2']);
   expect(sweep.state().released).toBe(8);
+  expect(released).toEqual(['C1', 'C2', 'C3', 'C2', 'C3', 'C2', 'C2']);
 });
 
 it('looks twice a second, page by page, and calls nothing when nothing is due', async () => {

@@ -6,6 +6,7 @@ import { createFailureReport, repeat } from './repeat.ts';
 /** A coupon whose first open claim is no hold in time: a hold to release, or a claim to pass. */
 export type DueCoupon = {
   couponId: string;
+  couponName: string;
   /** How long its oldest hold has been expired; 0 if there is only a claim to pass. */
   overdueMs: number;
 };
@@ -72,6 +73,7 @@ export class ExpirySweep implements Duty {
   private readonly store: ExpirySweepStore;
   private readonly clock: Clock;
   private readonly report: (error: unknown) => void;
+  private readonly onReleased: (couponName: string) => void;
   private work: Work | undefined;
   private released = 0;
 
@@ -79,7 +81,10 @@ export class ExpirySweep implements Duty {
     store: ExpirySweepStore;
     clock: Clock;
     warn(event: Record<string, unknown>, message: string): void;
+    /** Called when holds of a coupon were released. */
+    onReleased(couponName: string): void;
   }) {
+    this.onReleased = options.onReleased;
     this.store = options.store;
     this.clock = options.clock;
     this.report = createFailureReport({
@@ -172,6 +177,9 @@ export class ExpirySweep implements Duty {
       }
       const byId = new Map(swept.map((one) => [one.couponId, one]));
       for (const { released } of swept) this.released += released;
+      for (const { couponId, couponName } of coupons) {
+        if ((byId.get(couponId)?.released ?? 0) > 0) this.onReleased(couponName);
+      }
       return {
         ids: new Set(byId.keys()),
         more: coupons.filter(({ couponId }) => byId.get(couponId)?.hasMore),

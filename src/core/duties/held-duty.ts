@@ -37,7 +37,7 @@ export class HeldDuty {
   /** Acquires the lease if it is free, and begins the work. Rejects when the database cannot do so. */
   async acquire(): Promise<void> {
     await this.ended;
-    if (this.held !== undefined || this.isStopping) return;
+    if (this.held !== undefined || this.isStopping || !this.canRun()) return;
     const sentMs = this.clock.nowMs();
     const lease = await this.leases.acquire(this.duty.name);
     if (lease === undefined) return;
@@ -50,12 +50,21 @@ export class HeldDuty {
   }
 
   /**
-   * Renews the lease, if this process has it. Rejects when the database cannot do so; the work goes on until the lease has
+   * Renews the lease, if this process has it; gives it back where it cannot do the work. Rejects when the database cannot do so; the work goes on until the lease has
    * run out on the clock of this process as well.
    */
   async renew(): Promise<void> {
     const { held } = this;
     if (held === undefined) return;
+    if (!this.canRun()) {
+      this.log.warn(
+        { duty: held.lease.duty },
+        'this process cannot run the duty, and another one may',
+      );
+      await this.end();
+      await this.leases.release(held.lease);
+      return;
+    }
     const sentMs = this.clock.nowMs();
     let isHeld: boolean | undefined;
     try {
@@ -71,6 +80,10 @@ export class HeldDuty {
         await this.end();
       }
     }
+  }
+
+  private canRun(): boolean {
+    return this.duty.canRun?.() ?? true;
   }
 
   private async end(): Promise<void> {

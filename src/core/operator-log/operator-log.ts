@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The operator log: who created, changed, released or deleted what. It is written in the transaction of each change, and never changed. */
+import type { SagaState } from '../sagas/saga.ts';
 
 /** The operations that are logged. */
 export const operatorActions = [
@@ -12,6 +13,11 @@ export const operatorActions = [
   'create_webhook',
   'delete_webhook',
   'rotate_webhook_secret',
+  'enable_webhook',
+  'retry_saga',
+  'resolve_saga',
+  'redrive_dead_letter',
+  'discard_dead_letter',
 ] as const;
 
 /**
@@ -40,6 +46,7 @@ export type LoggedCoupon = {
   archived: boolean;
   hold_seconds?: number | null;
   claims_per_user_max?: number;
+  saga?: string | null;
   stock_low_at?: number | null;
   title?: string | null;
   description?: string | null;
@@ -57,6 +64,8 @@ export type LoggedClaim = {
   confirmed_at?: string;
   released_at?: string;
   reason?: string;
+  /** Of the saga that was asked for its undo. */
+  saga_state?: SagaState;
   /** Whether the user can never claim this coupon again. Absent before the claim is released. */
   final?: boolean;
 };
@@ -68,10 +77,44 @@ export type LoggedWebhook = {
   events: string[];
   /** How many secrets sign its deliveries. */
   secret_count: number;
+  /** Why it was disabled, before it was enabled. */
+  disabled_reason?: string;
 };
 
-/** What an entry shows of its subject: a claim for `release_claim`, a webhook for the changes of one, else the coupon. */
-export type LoggedSubject = LoggedCoupon | LoggedClaim | LoggedWebhook;
+/** What the log records of a saga, with the names of the API. */
+export type LoggedSaga = {
+  saga_id: string;
+  /** Its name in `SAGAS_FILE`. */
+  saga: string;
+  user_id: string;
+  position: number;
+  state: SagaState;
+  /** The step that is run or undone next. */
+  step: number;
+  cause?: string;
+  /** What an operator has said of it. */
+  resolved_as?: 'done' | 'compensated';
+};
+
+/** What the log records of a dead letter, with the names of the API. */
+export type LoggedDeadLetter = {
+  dead_letter_id: string;
+  /** Null where the letter holds no claim that can be decided. */
+  claim_id: string | null;
+  user_id: string | null;
+  dead_reason: string;
+};
+
+/**
+ * What an entry shows of its subject: a claim for `release_claim`, a webhook, a saga or a dead letter for the changes of one,
+ * else the coupon.
+ */
+export type LoggedSubject =
+  | LoggedCoupon
+  | LoggedClaim
+  | LoggedWebhook
+  | LoggedSaga
+  | LoggedDeadLetter;
 
 /** One logged change. `before` is null for a creation, `after` for a deletion. */
 export type OperatorLogEntry = {
@@ -79,7 +122,7 @@ export type OperatorLogEntry = {
   at: string;
   actor: Actor;
   action: (typeof operatorActions)[number];
-  /** Null for a webhook that gets the events of all coupons. */
+  /** Null for a webhook that gets the events of all coupons, and for a dead letter without a claim. */
   couponName: string | null;
   before: LoggedSubject | null;
   after: LoggedSubject | null;

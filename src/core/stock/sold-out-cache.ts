@@ -118,6 +118,12 @@ export class SoldOutCache {
       });
   }
 
+  /** Passes claims of a coupon to the database again; call it when units have come back. Its holders stay. */
+  endRefusals(couponName: string): void {
+    const coupon = this.cached.get(couponName);
+    if (coupon !== undefined) coupon.isSoldOut = false;
+  }
+
   /** Removes a coupon from the cache before and while this process changes it. */
   wrapChangeCoupon(changeCoupon: ChangeCoupon): ChangeCoupon {
     return (name, change, by) => this.whileChanging(name, () => changeCoupon(name, change, by));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
 import type { Clock } from '../clock.ts';
 import type { Duty } from '../duties/ports.ts';
+import { OldestOut } from '../oldest-out.ts';
 
 /** By how many units the records of one coupon disagree. */
 export type CouponDifference = { coupon: string; units: number };
@@ -109,7 +111,7 @@ export class StockCheck implements Duty {
   private readonly intervalMs: number;
   private readonly log: StockCheckLog;
   /** When each line was last logged. */
-  private readonly reportedAtMs = new Map<string, number>();
+  private readonly reportedAtMs = new OldestOut<number>(reportedMax);
 
   /** Checks a page every `intervalMs` while it runs. */
   constructor(options: {
@@ -232,12 +234,7 @@ export class StockCheck implements Duty {
     const nowMs = this.clock.nowMs();
     const lastMs = this.reportedAtMs.get(what);
     if (lastMs !== undefined && nowMs - lastMs < quietMs) return false;
-    this.reportedAtMs.delete(what);
     this.reportedAtMs.set(what, nowMs);
-    for (const oldest of this.reportedAtMs.keys()) {
-      if (this.reportedAtMs.size <= reportedMax) break;
-      this.reportedAtMs.delete(oldest);
-    }
     return true;
   }
 }

@@ -2,8 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { deliverToWebhook } from './deliver-to-webhook.ts';
-import type { DeliveryResult, DeliveryStore, ReceiverState, SendAnswer } from './ports.ts';
-import type { Event, EventPlace } from './webhook.ts';
+import type {
+  DeliveryResult,
+  DeliveryStore,
+  DueDelivery,
+  ReceiverState,
+  SendAnswer,
+} from './ports.ts';
+import type { Event } from './webhook.ts';
 
 const recordedAt = '2030-01-31T18:00:00.000000Z';
 const hour = 3_600_000;
@@ -25,10 +31,6 @@ class MemoryStore implements DeliveryStore {
 
   constructor(clock: FixedClock) {
     this.clock = clock;
-  }
-
-  async hasWebhooks() {
-    return true;
   }
 
   /** Adds the events of claims, named like `ada.2`: the second one of ada's claim. */
@@ -57,16 +59,16 @@ class MemoryStore implements DeliveryStore {
     return { ...session, secrets: ['secret'], failuresInARow };
   }
 
-  async findDue(_: unknown, limit: number, underWay: readonly EventPlace[]) {
+  async findDue(_: unknown, limit: number, underWay: readonly DueDelivery[]) {
     this.limits.push(limit);
-    const isUnderWay = new Set(underWay.map(({ seq }) => seq));
+    const isUnderWay = new Set(underWay.map(({ event }) => event.seq));
     const pending = this.deliveries.filter(({ state }) => state === 'pending');
     return pending
       .filter((one) => one.dueMs <= this.clock.nowMs())
       .filter((one) => pending.find(({ claim }) => claim === one.claim) === one)
       .filter(({ event }) => !isUnderWay.has(event.seq))
       .slice(0, limit)
-      .map(({ event, attempts }) => ({ event, attempts, recordedAt }));
+      .map(({ event, attempts }) => ({ event, attempts, recordedAt, firstDueAt: recordedAt }));
   }
 
   async record(
@@ -97,13 +99,23 @@ function setUp(respond: (name: string) => SendAnswer | Promise<SendAnswer>, inFl
   const clock = new FixedClock();
   const store = new MemoryStore(clock);
   const sent: string[] = [];
+  const pace = { ms: 0, counts: [] as number[] };
   let underWay = 0;
   let mostUnderWay = 0;
   const controller = new AbortController();
   const deliver = () =>
     deliverToWebhook(
       {
-        ...{ store, clock, random: () => 1, inFlightMax: () => inFlight },
+        ...{
+          store,
+          clock,
+          random: () => 1,
+          inFlightMax: () => inFlight,
+        },
+        async pace(count, signal) {
+          pace.counts.push(count);
+          if (pace.ms > 0) await clock.sleep(pace.ms, signal);
+        },
         epochMs: () => Date.parse(recordedAt) + clock.nowMs(),
         toBody: ({ eventId }) => `body of ${eventId}`,
         async send(receiver, { eventId, body }) {
@@ -123,7 +135,7 @@ function setUp(respond: (name: string) => SendAnswer | Promise<SendAnswer>, inFl
       controller.signal,
     );
   const stop = () => controller.abort();
-  return { clock, store, sent, deliver, stop, mostUnderWay: () => mostUnderWay };
+  return { clock, store, sent, pace, deliver, stop, mostUnderWay: () => mostUnderWay };
 }
 
 /** Responses that a test gives itself. */
@@ -160,6 +172,21 @@ describe('delivering to a webhook', () => {
     await deliver();
     expect(Math.max(...store.limits)).toBeLessThanOrEqual(1_000);
     expect(Math.max(...store.recorded.map(({ length }) => length))).toBeLessThanOrEqual(1_000);
+  });
+
+  it('sends a page when the pace lets it, and has stored the one before by then', async () => {
+    const { clock, store, sent, pace, deliver } = setUp(() => ok);
+    pace.ms = 1_000;
+    store.add(...names(450));
+    const delivering = deliver();
+    await clock.advance(999);
+    expect(sent).toEqual([]);
+    await clock.advance(1_000);
+    expect([sent.length, store.named('delivered').length]).toEqual([200, 200]);
+    await clock.advance(2_000);
+    await delivering;
+    expect([sent.length, store.named('delivered').length]).toEqual([450, 450]);
+    expect(pace.counts).toEqual([200, 200, 50]);
   });
 
   it('sends each event of a claim after the earlier ones were delivered', async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
+import type { Pace } from '../duties/pace.ts';
 import type {
   DeliveryResult,
   DeliverySession,
@@ -23,6 +24,8 @@ export type DeliveryOptions = {
   random(): number;
   /** How many requests to one receiver may be under way now. */
   inFlightMax(): number;
+  /** When the events of a page may be sent. */
+  pace: Pace;
 };
 
 // Results are stored once a page.
@@ -43,7 +46,7 @@ export async function deliverToWebhook(
   webhookId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, clock } = options;
+  const { store, clock, pace } = options;
   const session = await store.begin(webhookId);
   if (session === undefined) return;
   const { failuresInARow } = session;
@@ -55,11 +58,7 @@ export async function deliverToWebhook(
     if (sent && !(await store.record(session, sent.results, sent.receiver))) return undefined;
     // A receiver that has failed is tried with one event.
     const limit = receiver.failuresInARow > 0 ? 1 : pageSize;
-    return await store.findDue(
-      session,
-      limit,
-      underWay.map(({ event }) => event),
-    );
+    return await store.findDue(session, limit, underWay);
   };
 
   let due = await storeAndFind(undefined, []);
@@ -68,6 +67,7 @@ export async function deliverToWebhook(
     // While a page is sent, the one before it is stored and the one after it is found.
     const next = receiver.failuresInARow === 0 ? storeAndFind(unstored, due) : undefined;
     next?.catch(() => undefined);
+    await pace(due.length, signal);
     const sent = await sendPage(options, { session, receiver, due, isOver, signal });
     receiver = sent.receiver;
     due = next === undefined ? [] : await next;

@@ -16,7 +16,13 @@ export type DeliverySession = {
 };
 
 /** A delivery that is due. */
-export type DueDelivery = { event: Event; attempts: number; recordedAt: string };
+export type DueDelivery = {
+  event: Event;
+  attempts: number;
+  recordedAt: string;
+  /** Since when something was due and pending as this one was found. */
+  firstDueAt: string;
+};
 
 /** What became of one attempt. */
 export type DeliveryResult = EventPlace & {
@@ -25,6 +31,12 @@ export type DeliveryResult = EventPlace & {
   dueInMs: number;
   status: number | null;
   error: string | null;
+};
+
+/** What the delivery reports of its work, for an operator. */
+export type DeliveryMetrics = {
+  /** An attempt has ended: the event is delivered, is sent again, or is given up. */
+  eventSent(result: 'delivered' | 'failed' | 'given_up'): void;
 };
 
 /** What became of the receiver after some attempts. */
@@ -38,20 +50,19 @@ export type ReceiverState = {
 
 /** Where deliveries are stored. */
 export type DeliveryStore = {
-  /** Whether there is a webhook. */
-  hasWebhooks(): Promise<boolean>;
   /** The webhooks that have something due now. */
   findDueWebhooks(): Promise<string[]>;
   /** Begins to deliver to a webhook, and ends the right of any earlier process. Undefined: it is gone, disabled, or waits. */
   begin(webhookId: string): Promise<DeliverySession | undefined>;
   /**
    * The next due deliveries in order of their becoming due, at most `limit`, none twice, and none whose claim has an earlier
-   * event that is pending. Those are put off to when the earlier one is due. Leaves out `underWay`, which counts as pending.
+   * event that is pending. Those are put off to when the earlier one is due. Leaves out `underWay`, the page that was found
+   * last: it counts as pending, and nothing is read that was due before it could be found.
    */
   findDue(
     session: DeliverySession,
     limit: number,
-    underWay: readonly EventPlace[],
+    underWay: readonly DueDelivery[],
   ): Promise<DueDelivery[]>;
   /** Stores the results of attempts. False: another process delivers to the webhook now, and nothing was stored. */
   record(
@@ -70,7 +81,12 @@ export type SendAnswer =
 /** Sends one event to a receiver: signed, within its limits of time and size. Never rejects. */
 export type SendEvent = (
   receiver: { url: string; secrets: readonly string[] },
-  event: { eventId: string; body: string },
+  event: {
+    eventId: string;
+    body: string;
+    /** The trace context, as W3C Trace Context writes it; undefined: the attempt is not traced. */
+    traceparent?: string;
+  },
   signal: AbortSignal,
 ) => Promise<SendAnswer>;
 
@@ -123,6 +139,8 @@ export type WebhookStore = {
   read(webhookId: string): Promise<{ webhook: Webhook; secrets: Secret[] } | undefined>;
   /** Its deliveries stay. False: there is none. */
   delete(webhookId: string, by: ActedBy): Promise<boolean>;
+  /** One that is active stays as it is, and is not logged. Undefined: there is none. */
+  enable(webhookId: string, by: ActedBy): Promise<Webhook | undefined>;
   /** Deletes a slice of the deliveries of a deleted webhook, and says how many. */
   deleteDeliveries(webhookId: string): Promise<number>;
   /** The one before goes on signing, an older one does not. Undefined: there is no such webhook. */

@@ -49,6 +49,6 @@ export function redeliverEventsWith(parts: {
 }
 
 function isDisabled(reason: string | null) {
-  const message = `is disabled, because ${reason}; create a new webhook`;
+  const message = `is disabled, because ${reason}; enable it first`;
   return invalidField({ field: 'id', message });
 }

@@ -11,7 +11,7 @@ const delivery = (attempts: number): DueDelivery => ({
     ...{ couponId: '7', seq: '5', n: 2, eventId: 'evt', type: 'coupon.opened', at: recordedAt },
     data: { couponName: 'flash', amount: 1, remainingAmount: 1, state: 'open' },
   },
-  ...{ attempts, recordedAt },
+  ...{ attempts, recordedAt, firstDueAt: recordedAt },
 });
 
 const answered = (status: number, retryAfterSeconds?: number): SendAnswer => ({

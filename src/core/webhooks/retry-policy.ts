@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { backoffMs } from '../backoff.ts';
 import type { DeliveryResult, DueDelivery, ReceiverState, SendAnswer } from './ports.ts';
 
-const giveUpAfterMs = 24 * 60 * 60 * 1_000;
+/** How long an event is sent again, from its change or from when an operator last asked for it. */
+export const giveUpAfterMs = 24 * 60 * 60 * 1_000;
 const firstRetryMs = 5_000;
 const retryMsMax = 60 * 60 * 1_000;
 // A receiver that fails so often in a row is given a rest, whatever is due. It is tried with one event then.
@@ -10,12 +12,6 @@ const firstRestMs = 1_000;
 const restMsMax = 5 * 60 * 1_000;
 // A receiver may ask for more time, but not for so much that its events are given up.
 const retryAfterMsMax = 6 * 60 * 60 * 1_000;
-
-/** The time until the next attempt after `failures` failed ones: exponential, with full jitter in its upper half. */
-function backoffMs(failures: number, firstMs: number, maxMs: number, random: () => number): number {
-  const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));
-  return Math.round(ceilingMs / 2 + (random() * ceilingMs) / 2);
-}
 
 function retryAfterMs(answer: SendAnswer): number {
   if (answer.kind !== 'answered' || answer.retryAfterSeconds === undefined) return 0;
@@ -36,8 +32,10 @@ export function resultOf(
   now: { epochMs: number; random(): number },
 ): DeliveryResult {
   const status = answer.kind === 'answered' ? answer.status : null;
+  if (isDelivered(answer)) {
+    return { couponId, seq, n, status, state: 'delivered', dueInMs: 0, error: null };
+  }
   const place = { couponId, seq, n, status };
-  if (isDelivered(answer)) return { ...place, state: 'delivered', dueInMs: 0, error: null };
   const error = answer.kind === 'answered' ? `the receiver answered ${status}` : answer.error;
   const remainingMs = Date.parse(recordedAt) + giveUpAfterMs - now.epochMs;
   if (remainingMs <= 0 || status === 410) {
@@ -54,7 +52,9 @@ export function receiverAfter(
   answer: SendAnswer,
   random: () => number,
 ): ReceiverState {
-  if (isDelivered(answer)) return { ...before, failuresInARow: 0 };
+  if (isDelivered(answer)) {
+    return before.failuresInARow === 0 ? before : { ...before, failuresInARow: 0 };
+  }
   // Requests that were under way when the rest began make it no longer.
   const failuresInARow = before.failuresInARow + (before.waitsMs > 0 ? 0 : 1);
   const restMs =

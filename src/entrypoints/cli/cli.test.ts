@@ -17,6 +17,9 @@ async function run(
     serve: async ({ workers, unsafeDurability }) => {
       calls.push(['serve', workers, unsafeDurability && 'unsafe'].filter(Boolean).join(' '));
     },
+    consume: async () => {
+      calls.push('consume');
+    },
     work: async ({ kind, schema, identity, slot }) => {
       calls.push(`work ${kind} ${schema} ${identity} ${slot}`);
     },
@@ -44,6 +47,14 @@ async function run(
     },
     claims: async ({ call, coupon, user, ...options }) => {
       calls.push(`claims ${call} ${coupon} ${user} ${JSON.stringify(options)}`);
+      return 'passed';
+    },
+    sagas: async (given) => {
+      calls.push(`sagas ${JSON.stringify(given)}`);
+      return 'passed';
+    },
+    deadLetters: async (given) => {
+      calls.push(`dead-letters ${JSON.stringify(given)}`);
       return 'passed';
     },
     audit: async ({ historyFile, dump }) => {
@@ -178,6 +189,92 @@ describe('a command', () => {
     );
   });
 
+  const sagaId = '01947a5c-3e2f-8d10-8b6a-5f0c1d2e3f40';
+
+  it('passes the call of sagas, its saga and its options to the program', async () => {
+    const both = ['running', 'needs_attention'];
+    for (const [args, given] of [
+      [['list'], { call: 'list', states: [], limit: 50 }],
+      [['list', '--state', 'done'], { call: 'list', states: ['done'], limit: 50 }],
+      [['list', '--state', ...both, '--limit', '7'], { call: 'list', states: both, limit: 7 }],
+      [
+        ['list', ...both.flatMap((state) => ['--state', state])],
+        { call: 'list', states: both, limit: 50 },
+      ],
+      [['show', sagaId, '--json'], { json: true, call: 'show', id: sagaId }],
+      [['retry', sagaId, '--url', 'http://n'], { url: 'http://n', call: 'retry', id: sagaId }],
+      [
+        ['resolve', sagaId, '--as', 'done', '--note', 'by hand'],
+        { call: 'resolve', id: sagaId, as: 'done', note: 'by hand' },
+      ],
+    ] as const) {
+      expect(await run(['sagas', ...args])).toEqual({
+        ...{ code: 0, stdout: '', stderr: '' },
+        calls: [`sagas ${JSON.stringify(given)}`],
+      });
+    }
+  });
+
+  it.each([
+    [['list', sagaId], 'list takes no id; to see one saga use show'],
+    [['list', '--state', 'ended'], 'Allowed choices are running, compensating, needs_attention'],
+    [['list', '--limit', '0'], 'a whole number from 1 to 999999'],
+    [['list', '--note', 'x'], '--note goes with resolve only'],
+    [['show'], 'show needs the id of a saga; firstcome sagas list shows them'],
+    [['show', '..'], '".." is no id of a saga; firstcome sagas list shows them'],
+    [['show', sagaId, '--state', 'done'], '--state goes with list only'],
+    [['retry', sagaId, '--as', 'done'], '--as goes with resolve only'],
+    [['retry', sagaId, '--limit', '5'], '--limit goes with list only'],
+    [['resolve', sagaId, '--note', 'x'], 'resolve needs --as done or --as compensated'],
+    [['resolve', sagaId, '--as', 'done'], 'resolve needs --note with how you know'],
+    [['resolve', sagaId, '--as', 'done', '--note', ''], 'resolve needs --note'],
+    [['resolve', sagaId, '--as', 'gone', '--note', 'x'], 'Allowed choices are done, compensated'],
+    [['undo', sagaId], 'Allowed choices are list, show, retry, resolve'],
+  ])('refuses sagas %j with what to change', async (args, message) => {
+    const { code, stderr, calls } = await run(['sagas', ...args]);
+    expect({ code, calls }, stderr).toEqual({ code: 2, calls: [] });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('(firstcome sagas --help shows the usage)');
+  });
+
+  it('passes the call of dead-letters, its letters and its options to the program', async () => {
+    const id = '0123456789abcdef0123456789abcdef';
+    for (const [args, given] of [
+      [['list'], { call: 'list', limit: 50 }],
+      [['list', '--limit', '5', '--json'], { json: true, call: 'list', limit: 5 }],
+      [['show', id], { call: 'show', id }],
+      [['export', '--url', 'http://n'], { url: 'http://n', call: 'export' }],
+      [['redrive', id, id], { call: 'redrive', ids: [id, id] }],
+      [['discard', '--all', '--yes'], { call: 'discard', ids: 'all', yes: true }],
+    ] as const) {
+      expect(await run(['dead-letters', ...args])).toMatchObject({
+        ...{ code: 0, calls: [`dead-letters ${JSON.stringify(given)}`] },
+      });
+    }
+  });
+
+  it.each([
+    [['list', 'x'], 'list takes no id'],
+    [['list', '--yes'], '--yes goes with redrive and discard only'],
+    [['show'], 'show needs one id'],
+    [['show', 'x', 'y'], 'show needs one id'],
+    [['show', 'x', '--limit', '5'], '--limit goes with list only'],
+    [['show', 'x', '--all'], '--all goes with redrive and discard only'],
+    [['export', '--json'], 'export prints JSON in any case'],
+    [['redrive'], 'redrive needs ids, or --all'],
+    [['discard', 'x', '--all'], 'discard takes either ids, or --all'],
+    [['undo'], 'Allowed choices are list, show, redrive, discard, export'],
+  ])('refuses dead-letters %j with what to change', async (args, message) => {
+    const { code, stderr, calls } = await run(['dead-letters', ...args]);
+    expect({ code, calls }).toEqual({ code: 2, calls: [] });
+    expect(stderr.replaceAll('\n', ' ')).toContain(message);
+  });
+
+  it('exits sagas with 3 when the answer was lost', async () => {
+    const lost = { sagas: async () => 'unknown' as const };
+    expect(await run(['sagas', 'retry', sagaId], lost)).toMatchObject({ code: 3 });
+  });
+
   it('exits drill and audit with 2 for wrong arguments, as their help says', async () => {
     for (const args of [
       ['drill'],
@@ -294,15 +391,18 @@ describe('the help', () => {
       const { code, stdout, stderr, calls } = await run(args);
       expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
       expect(stdout).toMatch(/^Usage: firstcome \[command\]/);
-      expect([...stdout.matchAll(/^ {2}([a-z]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
+      expect([...stdout.matchAll(/^ {2}([a-z-]+) (?= |\[|<)/gm)].map(([, name]) => name)).toEqual([
         ...[
           'serve',
+          'consume',
           'migrate',
           'config',
           'drill',
           'audit',
           'log',
           'claims',
+          'sagas',
+          'dead-letters',
           'backup',
           'restore',
           'copy',
@@ -327,12 +427,15 @@ describe('the help', () => {
   it('prints the same help for `help <command>` and `<command> --help`', async () => {
     const commands = [
       'serve',
+      'consume',
       'migrate',
       'config',
       'drill',
       'audit',
       'log',
       'claims',
+      'sagas',
+      'dead-letters',
       'backup',
       'restore',
       'copy',
@@ -347,7 +450,7 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, migrate, config, drill, audit, log, claims, backup, restore, copy, settings',
+        'There is help on: serve, consume, migrate, config, drill, audit, log, claims, sagas, dead-letters, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
@@ -356,11 +459,13 @@ describe('the help', () => {
   it('describes each command in 80 columns', async () => {
     const commands = [
       'serve',
+      'consume',
       'migrate',
       'config',
       'drill',
       'audit',
       'log',
+      'dead-letters',
       'backup',
       'restore',
       'copy',

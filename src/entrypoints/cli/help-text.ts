@@ -7,23 +7,23 @@ Flash-sale coupon claims, first come, first served, exactly.
 
 Commands:
   serve [options]             run the service; also without a command
+  consume                     decide queued claims, without the API
   migrate                     migrate the database to this version
   config                      check the settings and print their values
   drill [options] <scenario>  run a crowd of clients against a service
   audit [options] <history>   audit a drill against the stored tables
   log [options]               show what operators created and changed
   claims [options] <call>     show, confirm, release or redeem one claim
+  sagas [options] <call>      list, show, retry or resolve sagas
+  dead-letters [opts] <call>  list, show, redrive, discard or export them
   backup [options] <file>     write the bundled database into a file
   restore <file>              restore the bundled database from a file
   copy [options]              copy the records to your own PostgreSQL, or back
   help [topic]                show the help on a command, or on the settings
 
 Options:
-  -V, --version               show the version
-  -h, --help                  show this help
-
-Settings are environment variables; DATABASE_URL names the database to use:
-  firstcome help settings     lists all settings with their defaults
+  -V, --version, -h, --help   show the version, or this help
+Settings are environment variables: 'firstcome help settings' lists them.
 `;
 
 /** Points to the help of a command after a mistake in its arguments. */

@@ -5,11 +5,14 @@ import { auditCommand } from './commands/audit.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { claimsCommand } from './commands/claims.ts';
 import { configCommand } from './commands/config.ts';
+import { consumeCommand } from './commands/consume.ts';
 import { copyCommand } from './commands/copy.ts';
+import { deadLettersCommand } from './commands/dead-letters.ts';
 import { drillCommand } from './commands/drill.ts';
 import { helpCommand } from './commands/help.ts';
 import { logCommand } from './commands/log.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { sagasCommand } from './commands/sagas.ts';
 import { serveCommand } from './commands/serve.ts';
 import { workerCommand } from './commands/worker.ts';
 import { errorLine } from './error-line.ts';
@@ -44,12 +47,15 @@ function buildCommand(
   root.helpInformation = () => rootHelp;
   const commands = [
     serveCommand(program),
+    consumeCommand(program),
     migrateCommand(program, output),
     configCommand(program, output),
     drillCommand(program, output, onVerdict),
     auditCommand(program, output, onVerdict),
     logCommand(program, output),
     claimsCommand(program, output, onVerdict),
+    sagasCommand(program, output, onVerdict),
+    deadLettersCommand(program, output, onVerdict),
     backupCommand(program, output),
     restoreCommand(program, output),
     copyCommand(program, output),

@@ -5,6 +5,8 @@ export type Program = {
   version: string;
   /** Runs the service; the options override the configuration. Resolves when the service has stopped normally. */
   serve(options: ServeOptions): Promise<void>;
+  /** Decides queued claims. Resolves when the process has stopped normally. */
+  consume(): Promise<void>;
   /** Serves as one of the workers of a service, on the installation that the primary process names. */
   work(worker: {
     kind: 'bundled' | 'external';
@@ -33,6 +35,16 @@ export type Program = {
    * service refuses the call.
    */
   claims(options: ClaimsArguments, output: Output): Promise<Verdict>;
+  /**
+   * Lists, shows or changes sagas of a running service. Resolves to `unknown` when the saga may have changed. Rejects when the
+   * service refuses the call.
+   */
+  sagas(options: SagasArguments, output: Output): Promise<Verdict>;
+  /**
+   * Lists, shows or changes dead letters of a running service. Resolves to `unknown` when they may have changed. Rejects when
+   * the service refuses the call.
+   */
+  deadLetters(options: DeadLettersArguments, output: Output): Promise<Verdict>;
   /** Writes the bundled database into a file. */
   backup(options: BackupArguments, output: Output): Promise<void>;
   /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
@@ -69,8 +81,15 @@ export type DrillArguments = {
   times?: number[];
   seconds?: number;
   connections?: number;
+  /** The header `Prefer` of all claims. */
+  prefer?: string;
   timeoutMs?: number;
   coupon?: string;
+  /** Of `sagas`: the saga, its participants, and where events are received. */
+  saga?: string;
+  paymentBook?: string;
+  loyaltyBook?: string;
+  receiver?: string;
   history?: string;
   jsonReport?: string;
   htmlReport?: string;
@@ -116,6 +135,40 @@ export type ClaimsArguments = {
   idempotencyKey?: string;
   json?: boolean;
 };
+
+/** What `sagas` does. */
+export const sagaCalls = ['list', 'show', 'retry', 'resolve'] as const;
+
+/** The arguments of `sagas`. */
+export type SagasArguments = {
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  json?: boolean;
+} & (
+  | { call: 'list'; states: readonly string[]; limit: number }
+  | { call: 'show' | 'retry'; id: string }
+  | { call: 'resolve'; id: string; as: 'done' | 'compensated'; note: string }
+);
+
+/** What `dead-letters` does. */
+export const deadLetterCalls = ['list', 'show', 'redrive', 'discard', 'export'] as const;
+
+/** The arguments of `dead-letters`. */
+export type DeadLettersArguments = {
+  /** By default the address on which the configured service listens. */
+  url?: string;
+} & (
+  | { call: 'list'; limit: number; json?: boolean }
+  | { call: 'show'; id: string; json?: boolean }
+  | { call: 'export' }
+  | {
+      call: 'redrive' | 'discard';
+      ids: readonly string[] | 'all';
+      /** Without it nothing is changed. */
+      yes?: boolean;
+      json?: boolean;
+    }
+);
 
 /** The arguments of `backup`. */
 export type BackupArguments = { file: string; force?: boolean };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import Fastify from 'fastify';
 import { expect, it } from 'vitest';
-import { type AccessRule, accessWith, enforceAccess } from './access.ts';
+import { type AccessRule, accessWith } from './access.ts';
 import type { ApiKeys } from './api-keys.ts';
+import { enforceAccess } from './enforce-access.ts';
 import type { HttpApp } from './http-app.ts';
 
 const keys = {
@@ -13,7 +14,7 @@ const keys = {
 
 function appWith(current: () => ApiKeys): HttpApp {
   const app = Fastify() as unknown as HttpApp;
-  enforceAccess(app, accessWith(current));
+  enforceAccess(app, accessWith({ keys: current }));
   return app;
 }
 
@@ -28,7 +29,9 @@ const claimers = ['claim', 'claim-next', 'admin', 'admin-next'];
 it.each<[AccessRule, string[]]>([
   ['public', ['anonymous', ...claimers, 'viewer']],
   ['claim', claimers],
-  ['change-claim', claimers],
+  ['confirm-claim', claimers],
+  ['release-claim', claimers],
+  ['redeem-claim', claimers],
   ['claim-or-view', [...claimers, 'viewer']],
   ['view', ['admin', 'admin-next', 'viewer']],
   ['admin', ['admin', 'admin-next']],
@@ -54,9 +57,9 @@ it('only the admin key administers, and a caller without a key where no key is s
   const { adminApiKey, adminApiKeyNext, ...claimKeys } = keys;
   const administering = async (current: ApiKeys) => {
     const app = Fastify() as unknown as HttpApp;
-    const access = accessWith(() => current);
+    const access = accessWith({ keys: () => current });
     enforceAccess(app, access);
-    app.get('/route', { config: { access: 'change-claim' } }, (request) =>
+    app.get('/route', { config: { access: 'release-claim' } }, (request) =>
       access.mayAdminister(request) ? 'operator' : 'no operator',
     );
     const sent = [undefined, ...Object.values(keys)];

@@ -1,84 +1,158 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Actor } from '../../core/operator-log/operator-log.ts';
-import { type ApiKeys, type Caller, keyFinder } from './api-keys.ts';
-import type { HttpApp } from './http-app.ts';
+import type { TokenRefusal, UserTokens } from '../../core/user-tokens/user-tokens.ts';
+import { type ApiKeys, bearerOf, type Caller, keyFinder } from './api-keys.ts';
 
 /**
- * Who may call a route. A rule lets every caller through while the service has no key for it: the claim key for claims,
- * either key for changes of claims, the admin key for all else.
+ * Who may call a route. A rule lets every caller through while the service has no key for it: the claim key or the keys of
+ * user tokens for claims, these or the admin key for changes of claims, the admin key for all else.
  *
  * - `public`: every caller.
- * - `claim`: callers with the claim key or the admin key. For claims.
- * - `change-claim`: the same callers. For confirming, releasing and redeeming; not for every release.
- * - `claim-or-view`: these, and callers with the viewer key. For reading one user's claim.
+ * - `claim`: callers with the claim key or the admin key, and users. For claims.
+ * - `confirm-claim`: callers with these keys, and users where they may confirm.
+ * - `release-claim`: the same as `claim`. Not for every release.
+ * - `redeem-claim`: callers with these keys.
+ * - `claim-or-view`: as `claim`, and callers with the viewer key. For reading one user's claim.
  * - `view`: callers with the viewer key or the admin key. For lists, exports and metrics, which change nothing.
  * - `admin`: callers with the admin key. For all that creates or changes.
+ *
+ * A user reaches no path of another user.
  */
-export type AccessRule = 'public' | 'claim' | 'change-claim' | 'claim-or-view' | 'view' | 'admin';
+export type AccessRule =
+  | 'public'
+  | 'claim'
+  | 'confirm-claim'
+  | 'release-claim'
+  | 'redeem-claim'
+  | 'claim-or-view'
+  | 'view'
+  | 'admin';
 
-type KeyRule = Exclude<AccessRule, 'public'>;
+/** A rule that some callers do not meet. */
+export type ProtectingRule = Exclude<AccessRule, 'public'>;
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Every route of the API declares it; `enforceAccess` applies it. */
-    access?: AccessRule;
-  }
   interface FastifyRequest {
-    /** Whose key it carries, set when the route needs a key. `anonymous` without one. */
+    /** Who sends it, set when the route needs a key or a token. `anonymous` without one. */
     caller: Caller;
+    /** The user of a token; undefined for every other caller. */
+    userId: string | undefined;
   }
 }
 
+/** What decides who may call. */
+export type AccessOptions = {
+  /** The current keys, which may change at any time. */
+  keys(): ApiKeys;
+  /** Undefined: no user tokens are accepted. */
+  userTokens?: UserTokens | undefined;
+  /** Whether users may confirm their own claims. */
+  usersMayConfirm?: boolean | undefined;
+};
+
 /** Decides for one request. */
 export type Access = {
-  /** Why a request may not do what a rule protects; undefined if it may. */
-  refusalOf(rule: KeyRule, request: FastifyRequest): 'unauthorized' | 'forbidden' | undefined;
+  /**
+   * Why a request may not do what a rule protects; undefined if it may. Sets its caller. A promise only for a token that must
+   * be verified first.
+   */
+  refusalOf(
+    rule: ProtectingRule,
+    request: FastifyRequest,
+  ): AppError | undefined | Promise<AppError | undefined>;
+  /** Who sends a request, also where its route needs no key. A user only where the rule of the route has found one. */
+  callerOf(request: FastifyRequest): Caller;
   /** Whether a request may see what lists and exports show. */
   mayView(request: FastifyRequest): boolean;
   /**
    * Whether a request may do what is for operators: with the admin key, or without a key where there is no admin key. A
-   * claim key never does. The access rule of the route has let the request through.
+   * claim key never does, nor does a user. The access rule of the route has let the request through.
    */
   mayAdminister(request: FastifyRequest): boolean;
   /** Who makes a change, for the operator log. The access rule of the route has let the request through. */
   actorOf(request: FastifyRequest): Actor;
+  /** Whether users may send their own tokens. */
+  hasUserTokens: boolean;
 };
 
-/** A rule applies while one of these keys is set. */
-const keysOfRule: Record<KeyRule, readonly (keyof ApiKeys)[]> = {
-  claim: ['claimApiKey'],
-  'change-claim': ['claimApiKey', 'adminApiKey'],
-  'claim-or-view': ['claimApiKey'],
+/** A rule applies while one of these keys is set, or while user tokens are accepted. */
+const keysOfRule: Record<ProtectingRule, readonly (keyof ApiKeys | 'userTokens')[]> = {
+  claim: ['claimApiKey', 'userTokens'],
+  'confirm-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
+  'release-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
+  'redeem-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
+  'claim-or-view': ['claimApiKey', 'userTokens'],
   view: ['adminApiKey'],
   admin: ['adminApiKey'],
 };
 
-const claimers: readonly Caller[] = ['claim', 'claim-next', 'admin', 'admin-next'];
+const keysForClaims: readonly Caller[] = ['claim', 'claim-next', 'admin', 'admin-next'];
+const claimers: readonly Caller[] = [...keysForClaims, 'user'];
 const admins: readonly Caller[] = ['admin', 'admin-next'];
-const allowedCallers: Record<KeyRule, readonly Caller[]> = {
-  claim: claimers,
-  'change-claim': claimers,
-  'claim-or-view': [...claimers, 'viewer'],
-  view: [...admins, 'viewer'],
-  admin: admins,
-};
+const viewers: readonly Caller[] = [...admins, 'viewer'];
 
-/** Decides by the current keys, which may change at any time. */
-export function accessWith(keys: () => ApiKeys): Access {
+function allowedCallers(usersMayConfirm: boolean): Record<ProtectingRule, readonly Caller[]> {
+  return {
+    claim: claimers,
+    'confirm-claim': usersMayConfirm ? claimers : keysForClaims,
+    'release-claim': claimers,
+    'redeem-claim': keysForClaims,
+    'claim-or-view': [...claimers, 'viewer'],
+    view: viewers,
+    admin: admins,
+  };
+}
+
+/** Decides by the current keys and by user tokens. */
+export function accessWith({ keys, userTokens, usersMayConfirm = false }: AccessOptions): Access {
   const findKey = keyFinder(keys);
-  const refusalOf: Access['refusalOf'] = (rule, request) => {
+  const allowed = allowedCallers(usersMayConfirm);
+  const isOpen = (rule: ProtectingRule) => {
     const current = keys();
-    if (keysOfRule[rule].every((name) => current[name] === undefined)) return undefined;
-    const caller = findKey(request.headers.authorization);
-    if (caller === 'anonymous') return 'unauthorized';
-    request.caller = caller;
-    return allowedCallers[rule].includes(caller) ? undefined : 'forbidden';
+    return keysOfRule[rule].every((name) =>
+      name === 'userTokens' ? userTokens === undefined : current[name] === undefined,
+    );
+  };
+  const refusalOfUser = (rule: ProtectingRule, request: FastifyRequest, userId: string) => {
+    request.caller = 'user';
+    request.userId = userId;
+    if (!allowed[rule].includes('user')) return refusals.userNotAllowed();
+    const { user_id: userOfPath = userId } = request.params as { user_id?: string };
+    return userOfPath === userId ? undefined : refusals.otherUser();
+  };
+  const refusalOfToken = async (
+    { verify }: UserTokens,
+    token: string,
+    rule: ProtectingRule,
+    request: FastifyRequest,
+  ) => {
+    const verdict = await verify(token);
+    return 'refusal' in verdict
+      ? refusals.notVerified(verdict.refusal)
+      : refusalOfUser(rule, request, verdict.userId);
   };
   return {
-    refusalOf,
-    mayView: (request) => refusalOf('view', request) === undefined,
+    hasUserTokens: userTokens !== undefined,
+    refusalOf(rule, request) {
+      if (isOpen(rule)) return undefined;
+      const bearer = bearerOf(request.headers.authorization);
+      const caller = findKey(bearer);
+      if (caller !== 'anonymous') {
+        request.caller = caller;
+        return allowed[rule].includes(caller) ? undefined : refusals.otherKey(rule);
+      }
+      if (bearer === undefined || userTokens === undefined) return refusals.noKey(userTokens);
+      const userId = userTokens.remembered(bearer);
+      return userId === undefined
+        ? refusalOfToken(userTokens, bearer, rule, request)
+        : refusalOfUser(rule, request, userId);
+    },
+    callerOf: ({ caller, headers }) =>
+      caller === 'anonymous' ? findKey(bearerOf(headers.authorization)) : caller,
+    mayView: ({ headers }) =>
+      isOpen('view') || viewers.includes(findKey(bearerOf(headers.authorization))),
     mayAdminister: ({ caller }) =>
       admins.includes(caller) || (caller === 'anonymous' && keys().adminApiKey === undefined),
     actorOf({ caller }) {
@@ -87,50 +161,55 @@ export function accessWith(keys: () => ApiKeys): Access {
   };
 }
 
-/** In OpenAPI: the call needs a key if the service has one. */
-const keyWhereSet = [{ key: [] }, {}];
-
-/**
- * Applies the access rule of each route that is added after this, and describes it in OpenAPI. A route without a rule
- * fails the start of the server, unless OpenAPI hides it as it hides the pages of the documentation.
- */
-export function enforceAccess(app: HttpApp, access: Access): void {
-  const guards: Record<KeyRule, onRequestHookHandler> = {
-    claim: guardOf('claim', access),
-    'change-claim': guardOf('change-claim', access),
-    'claim-or-view': guardOf('claim-or-view', access),
-    view: guardOf('view', access),
-    admin: guardOf('admin', access),
-  };
-  app.decorateRequest('caller', 'anonymous');
-  app.addHook('onRoute', (route) => {
-    const rule = route.config?.access;
-    if (rule === undefined && !route.schema?.hide) {
-      throw new Error(`the route ${route.method} ${route.url} declares no access rule`);
-    }
-    if (rule === undefined || rule === 'public') return;
-    route.onRequest = [guards[rule], ...[route.onRequest ?? []].flat()];
-    route.schema = { ...route.schema, security: keyWhereSet };
-  });
+/** The fault of a user that claims for another one. */
+export function otherUserRefused(): AppError {
+  return refusals.otherUser();
 }
 
-const unauthorizedDetail = 'send a valid key as Authorization: Bearer <key>';
-const keysToSend: Record<KeyRule, string> = {
+const keysToSend: Record<ProtectingRule, string> = {
   claim: 'the claim key or the admin key',
-  'change-claim': 'the claim key or the admin key',
+  'confirm-claim': 'the claim key or the admin key',
+  'release-claim': 'the claim key or the admin key',
+  'redeem-claim': 'the claim key or the admin key',
   'claim-or-view': 'the claim key, the admin key or the viewer key',
   view: 'the admin key or the viewer key',
   admin: 'the admin key',
 };
 
-function guardOf(rule: KeyRule, { refusalOf }: Access): onRequestHookHandler {
-  const details = {
-    unauthorized: unauthorizedDetail,
-    forbidden: `this key is valid, but not for this call; send ${keysToSend[rule]}`,
-  };
-  return (request, _reply, done) => {
-    const refusal = refusalOf(rule, request);
-    if (refusal === undefined) done();
-    else done(new AppError(refusal, { detail: details[refusal] }));
-  };
-}
+const tokenDetails: Record<Exclude<TokenRefusal, 'no_keys' | 'overloaded'>, string> = {
+  malformed: 'the credentials are neither a valid key nor a signed token of an accepted form',
+  unknown_key: 'no known key can verify the token',
+  bad_signature: 'the signature of the token is not valid',
+  wrong_claims: 'a claim of the token is missing or not accepted; see iss, aud, sub, exp, nbf, iat',
+  expired: 'the token has expired',
+  not_yet_valid: 'the token is not valid yet',
+};
+
+const refusals = {
+  noKey: (userTokens: UserTokens | undefined) =>
+    new AppError('unauthorized', {
+      detail:
+        userTokens === undefined
+          ? 'send a valid key as Authorization: Bearer <key>'
+          : 'send a valid key or user token as Authorization: Bearer',
+    }),
+  otherKey: (rule: ProtectingRule) =>
+    new AppError('forbidden', {
+      detail: `this key is valid, but not for this call; send ${keysToSend[rule]}`,
+    }),
+  userNotAllowed: () =>
+    new AppError('forbidden', { detail: 'this user token is valid, but not for this call' }),
+  otherUser: () =>
+    new AppError('forbidden', {
+      detail: 'a user token is valid for the claims of its own user only',
+    }),
+  notVerified(refusal: TokenRefusal) {
+    if (refusal === 'no_keys') {
+      return new AppError('unavailable', { detail: 'user tokens cannot be verified now' });
+    }
+    if (refusal === 'overloaded') {
+      return new AppError('overloaded', { detail: 'too many user tokens wait for their check' });
+    }
+    return new AppError('unauthorized', { detail: tokenDetails[refusal] });
+  },
+};

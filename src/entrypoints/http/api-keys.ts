@@ -3,7 +3,10 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Whose key a request carries. The keys named `next` replace those before them. */
-export type Caller = 'anonymous' | 'claim' | 'claim-next' | 'admin' | 'admin-next' | 'viewer';
+export type KeyCaller = 'anonymous' | 'claim' | 'claim-next' | 'admin' | 'admin-next' | 'viewer';
+
+/** Who sends a request: the holder of a key, or a user with a token. */
+export type Caller = KeyCaller | 'user';
 
 /** The keys that callers send. One that is missing or undefined is not set. */
 export type ApiKeys = {
@@ -19,26 +22,31 @@ const keyCallers = [
   ['viewerApiKey', 'viewer'],
 ] as const;
 
-type KnownKey = { caller: Caller; digest: Buffer };
+type KnownKey = { caller: KeyCaller; digest: Buffer };
 
 const scheme = 'bearer ';
 
+/** What an `Authorization: Bearer` header carries; undefined for any other header. */
+export function bearerOf(header: string | undefined): string | undefined {
+  if (header?.slice(0, scheme.length).toLowerCase() !== scheme) return undefined;
+  return header.slice(scheme.length).trim();
+}
+
 /**
- * Returns a function that finds the caller of an `Authorization` header. It compares digests in constant time. The digests
+ * Returns a function that finds the caller of what `bearerOf` returns. It compares digests in constant time. The digests
  * of the keys are computed again only when `keys` returns another object.
  */
-export function keyFinder(keys: () => ApiKeys): (header: string | undefined) => Caller {
+export function keyFinder(keys: () => ApiKeys): (bearer: string | undefined) => KeyCaller {
   let source: ApiKeys | undefined;
   let known: KnownKey[] = [];
-  return (header) => {
-    if (header === undefined) return 'anonymous';
-    if (header.slice(0, scheme.length).toLowerCase() !== scheme) return 'anonymous';
+  return (bearer) => {
+    if (bearer === undefined) return 'anonymous';
     const current = keys();
     if (source !== current) {
       source = current;
       known = knownKeys(current);
     }
-    const sent = digestOf(header.slice(scheme.length).trim());
+    const sent = digestOf(bearer);
     for (const { caller, digest } of known) {
       if (timingSafeEqual(sent, digest)) return caller;
     }

@@ -8,7 +8,7 @@ type OpenApi = NonNullable<FastifyDynamicSwaggerOptions['openapi']>;
 type WebhooksOf<Document> = Document extends { webhooks?: infer Webhooks } ? Webhooks : never;
 
 const meanings: Record<EventType, string> = {
-  'claim.reserved': 'A unit is reserved for a user, until `expires_at`.',
+  'claim.reserved': 'A unit is reserved for a user, until `expires_at` or until its saga ends.',
   'claim.confirmed':
     'A reserved claim was confirmed, or a unit of a coupon without holds was claimed.',
   'claim.released': 'A claim was released, or its hold has expired. `reason` says why.',

@@ -21,6 +21,8 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         { name: 'claims', description: 'Claim a unit, and read claims' },
         { name: 'operators', description: 'What operators did' },
         { name: 'webhooks', description: 'Send events to other programs' },
+        { name: 'sagas', description: 'Read sagas, and decide on those that need attention' },
+        { name: 'dead letters', description: 'Queued claims that could not be decided' },
         { name: 'events', description: 'What the receiver of a webhook gets' },
         { name: 'health', description: 'Health and metrics' },
       ],
@@ -34,13 +36,21 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
             scheme: 'bearer',
             description: 'ADMIN_API_KEY, CLAIM_API_KEY or VIEWER_API_KEY, if the service has them',
           },
+          userToken: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: "A user's own signed token, if the service accepts them",
+          },
         },
       },
     },
     refResolver: { buildLocalReference: (json) => String(json.$id) },
     transformObject: (document) => {
-      if ('openapiObject' in document) letBodiesBeAbsent(document.openapiObject.paths);
-      return 'openapiObject' in document ? document.openapiObject : document.swaggerObject;
+      if (!('openapiObject' in document)) return document.swaggerObject;
+      letBodiesBeAbsent(document.openapiObject.paths);
+      letUsersBeAbsent(document.openapiObject.paths);
+      return document.openapiObject;
     },
   });
 }
@@ -59,6 +69,15 @@ function letBodiesBeAbsent(paths: Record<string, object | undefined> = {}): void
       requestBody.required = required.length > 0 || minProperties > 0;
     }
   }
+}
+
+/** With a user token the `user_id` of a claim may be left out; for all others the service itself requires it. */
+function letUsersBeAbsent(paths: Record<string, object | undefined> = {}): void {
+  const claim = paths['/api/coupons/claim'] as { post?: Operation } | undefined;
+  const content = claim?.post?.requestBody?.content['application/json'];
+  if (content?.schema === undefined) return;
+  const { required = [] } = content.schema;
+  content.schema = { ...content.schema, required: required.filter((name) => name !== 'user_id') };
 }
 
 // Everything from this host only. The style attributes of the page need `unsafe-inline`.

@@ -131,3 +131,30 @@ it('a request that arrived in time is answered although the process was paused u
   expect(sleeps).toBe(2);
   expect(client.received).toContain('answered');
 });
+
+it('a request that arrives while another one is handled at the end of the time is answered', async () => {
+  const { http, port, client, drainServer } = await setup();
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  await once(socket, 'connect');
+  let received = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+  });
+  socket.write(request);
+  await waitFor('first answer', () => received !== '');
+  received = '';
+  let sleeps = 0;
+  await drainServer({
+    async sleep() {
+      sleeps += 1;
+      await flushPromises();
+      if (sleeps !== 2) return;
+      // Sent in the turn of the event loop that has read the request of the other client.
+      http.once('request', () => socket.write(request));
+      client.socket.write(request);
+    },
+  });
+  await waitFor('end of the connection', () => socket.closed);
+  expect(received).toContain('answered');
+});

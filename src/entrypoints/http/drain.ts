@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HttpServer } from './server.ts';
@@ -51,10 +52,27 @@ async function closeConnections(
     NetServer.prototype.close.call(http, () => resolve());
   });
   await Promise.race([closed, sleep(Math.min(lateRequestMs, timeoutMs))]);
-  // In a process that was paused, the timer may fire before the requests are read that arrived in time.
-  await nextTurn();
+  await untilNothingArrives(http);
   http.closeIdleConnections();
   server.closeSilentConnections();
   await closed;
   clearTimeout(timer);
+}
+
+/**
+ * Resolves after a turn of the event loop that has read no request. When this process was paused, the timer fires before
+ * the requests are read that arrived in time. While it is busy, further ones arrive during each turn. Ends by itself: the
+ * port is closed, each response is the last of its connection, and `timeoutMs` cuts what is left.
+ */
+async function untilNothingArrives(http: Server): Promise<void> {
+  let hasArrived = true;
+  const onRequest = () => {
+    hasArrived = true;
+  };
+  http.on('request', onRequest);
+  while (hasArrived) {
+    hasArrived = false;
+    await nextTurn();
+  }
+  http.off('request', onRequest);
 }

@@ -7,12 +7,14 @@
 import type { Server } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyError, type FastifyHttpOptions } from 'fastify';
-import { accessWith, enforceAccess } from './access.ts';
+import { accessWith } from './access.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { ClientConnections } from './connections/client-connections.ts';
 import type { ConnectionsState } from './connections/connections.ts';
 import { describeRoutes, serveDocs } from './docs.ts';
+import { enforceAccess } from './enforce-access.ts';
 import type { HttpApp } from './http-app.ts';
+import { limitRequests } from './limits/limit-requests.ts';
 import { measureCalls } from './measure-calls.ts';
 import { errorHandler } from './problems/error-handler.ts';
 import { requestHooks } from './request-hooks.ts';
@@ -20,10 +22,11 @@ import { requireExactPaths } from './requests/exact-paths.ts';
 import { bodyBytesMax, readJsonBodies } from './requests/json-body.ts';
 import { requestIds } from './requests/request-ids.ts';
 import { answerUnknownRoutes } from './requests/unknown-route.ts';
-import type { HttpDependencies } from './route.ts';
-import { routes } from './routes.ts';
+import type { HttpDependencies, ServerParts } from './route.ts';
+import { monitoringRoutes, routes } from './routes.ts';
 import { sharedSchemas } from './schemas/responses.ts';
 import { validatorCompiler } from './schemas/validation.ts';
+import { startStreamWith } from './streams/start-stream.ts';
 
 /** Limits and rules of the server. Node's own limits are too loose for an open port, so each is set. */
 export type HttpOptions = {
@@ -41,6 +44,10 @@ export type HttpOptions = {
    * replaced while the service runs, but not added or removed.
    */
   apiKeys(): ApiKeys;
+  /** Whether a user token may confirm the claims of its user; not unless set. */
+  usersMayConfirm?: boolean;
+  /** Whether only health and metrics are served. */
+  isMonitoringOnly?: boolean;
 };
 
 /** A server that is ready to listen, with the steps of its drain. */
@@ -48,7 +55,7 @@ export type HttpServer = {
   app: HttpApp;
   /** Makes `/readyz` return 503; requests are still served. */
   reportNotReady(): void;
-  /** Refuses new requests as `unavailable`. */
+  /** Refuses new requests as `unavailable`, and ends the event streams. */
   stopTakingRequests(): void;
   /** Closes connections that have sent nothing since they were opened. */
   closeSilentConnections(): void;
@@ -95,12 +102,22 @@ export async function createHttpServer(
   // These apply to each route that is added after them. Exact paths come after access, so that their check runs first.
   measureCalls(app, dependencies.callAnswered);
   await describeRoutes(app, dependencies.healthFacts.version);
-  const access = accessWith(options.apiKeys);
+  const access = accessWith({
+    ...{ keys: options.apiKeys, userTokens: dependencies.userTokens },
+    usersMayConfirm: options.usersMayConfirm,
+  });
   enforceAccess(app, access);
+  limitRequests(app, { ...dependencies, rateLimits: dependencies.rateLimits, access });
   requireExactPaths(app);
   answerUnknownRoutes(app);
-  for (const route of routes) route(app, { ...dependencies, access, isReady: () => isReady });
-  await serveDocs(app);
+  const parts: ServerParts = {
+    access,
+    isReady: () => isReady,
+    startStream: startStreamWith(clients),
+  };
+  const served = options.isMonitoringOnly ? monitoringRoutes : routes;
+  for (const route of served) route(app, { ...dependencies, ...parts });
+  if (!options.isMonitoringOnly) await serveDocs(app);
   await app.ready();
 
   return {
@@ -111,6 +128,8 @@ export async function createHttpServer(
     stopTakingRequests: () => {
       isReady = false;
       clients.stop();
+      dependencies.stockStreams?.stop();
+      dependencies.tickets?.streams?.stop();
     },
     closeSilentConnections: () => clients.connections.closeSilent(),
     watch: (server) => {

@@ -76,6 +76,7 @@ const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
 const windowMembers = ['opensAt', 'closesAt'];
 const addUnits = 'cannot be changed here; add units with addStock';
 const isFixed = 'cannot be changed; it is fixed when the coupon is created';
+const noSagas = 'is unknown; an embedded engine runs no sagas';
 const asUnits = 'is unknown; give the units to add as `units`';
 
 const assertNewCoupon = assertion(
@@ -87,7 +88,7 @@ const assertNewCoupon = assertion(
     stockLowAt: Type.Optional(Type.Unsafe({ type: ['integer', 'null'], ...stockLowAtRule })),
     ...textsOfCoupon,
   },
-  { alsoKnown: windowMembers },
+  { alsoKnown: windowMembers, instead: { saga: noSagas } },
 );
 const assertName = assertion({ name: CouponName });
 // Unknown members of a claim are ignored, as over HTTP.
@@ -107,7 +108,8 @@ const assertChange = assertion(
     alsoKnown: windowMembers,
     instead: {
       ...{ name: 'cannot be changed', amount: addUnits, units: addUnits },
-      ...{ holdSeconds: isFixed, claimsPerUserMax: isFixed, stockLowAt: isFixed },
+      ...{ holdSeconds: isFixed, claimsPerUserMax: isFixed },
+      ...{ saga: isFixed, stockLowAt: isFixed },
     },
   },
 );
@@ -130,7 +132,7 @@ export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null
 
 /** The coupon to create. */
 export function checkNewCoupon(
-  coupon: { name: string; amount: number } & Window & FixedMembers & CouponTexts,
+  coupon: { name: string; amount: number } & Window & Omit<FixedMembers, 'saga'> & CouponTexts,
 ): NewCoupon {
   assertNewCoupon(coupon);
   const { name, amount, holdSeconds, claimsPerUserMax, stockLowAt } = coupon;

@@ -12,6 +12,7 @@ import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
 import type { CouponTexts, FixedMembers } from '../../core/coupons/ports.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
+import { invariant } from '../../core/invariant.ts';
 import type { ActedBy } from '../../core/operator-log/operator-log.ts';
 import type { UseCases } from '../../core/use-cases.ts';
 import {
@@ -46,7 +47,7 @@ export type Firstcome = {
       /** Units, 1 to 2,147,483,647. */
       amount: number;
     } & Window &
-      FixedMembers &
+      Omit<FixedMembers, 'saga'> &
       CouponTexts,
   ): Promise<CouponWithHolders>;
   /**
@@ -202,5 +203,7 @@ async function claimWith(
     claimRefused('invalid_request');
     throw error;
   }
-  return claimCoupon({ ...checked, claimId: newClaimId() }).catch(inHostNames);
+  const answer = await claimCoupon({ ...checked, claimId: newClaimId() }).catch(inHostNames);
+  invariant(answer.outcome !== 'accepted', 'an engine in a host has no queue');
+  return answer;
 }

@@ -74,6 +74,7 @@ const promises: Record<string, Partial<AuditOptions>> = {
   overload: { refusals: [] },
   holds: { changes: ['confirmed', 'released', 'expired'] },
   redeem: { changes: ['confirmed', 'redeemed'] },
+  sagas: { changes: ['confirmed', 'redeemed', 'released'] },
 };
 
 function optionsFor({ scenario }: HistoryHead): AuditOptions {

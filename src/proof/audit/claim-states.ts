@@ -10,10 +10,20 @@ export function storedStateOf({ claim, released, redemption }: StoredClaim): Cla
   return typeof claim.expires_at === 'string' ? 'reserved' : 'confirmed';
 }
 
-/** When the hold of a claim ends, in microseconds; undefined for a coupon without holds. */
-export function holdEnd({ coupon }: Sale, { claim }: StoredClaim): number | undefined {
-  const seconds = coupon?.hold_seconds;
-  if (typeof seconds !== 'number') return undefined;
+/** Whether claims of this coupon end by their sagas, and never by a time. */
+export function haveSagas({ coupon }: Sale): boolean {
+  return typeof coupon?.saga === 'string';
+}
+
+/** Whether claims of this coupon are reserved at first. */
+export function areReserved({ coupon }: Sale): boolean {
+  return typeof coupon?.hold_seconds === 'number';
+}
+
+/** When the hold of a claim ends, in microseconds; undefined for a coupon without holds, or with sagas. */
+export function holdEnd(sale: Sale, { claim }: StoredClaim): number | undefined {
+  const seconds = sale.coupon?.hold_seconds;
+  if (typeof seconds !== 'number' || haveSagas(sale)) return undefined;
   return microseconds(claim.claimed_at) + seconds * 1_000_000;
 }
 

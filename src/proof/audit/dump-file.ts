@@ -13,13 +13,18 @@ export async function writeDump(file: string, dump: Dump): Promise<void> {
   const done = finished(stream);
   // The last line awaits this promise; until then a rejection must not count as unhandled.
   done.catch(() => undefined);
-  const { coupons, claims, ledger, released_claims, redemptions, ...head } = dump;
-  const endings = {
+  const { coupons, claims, ledger, released_claims, redemptions, sagas, saga_steps, ...others } =
+    dump;
+  const { tickets, ...head } = others;
+  const newer = {
     ...(released_claims && { released_claims }),
     ...(redemptions && { redemptions }),
+    ...(sagas && { sagas }),
+    ...(saga_steps && { saga_steps }),
+    ...(tickets && { tickets }),
   };
   stream.write(JSON.stringify(head).slice(0, -1));
-  for (const [name, rows] of Object.entries({ coupons, claims, ledger, ...endings })) {
+  for (const [name, rows] of Object.entries({ coupons, claims, ledger, ...newer })) {
     stream.write(`,\n"${name}": [`);
     let separator = '\n';
     for (const row of rows) {
@@ -76,6 +81,21 @@ export function assertDump(dump: Dump): void {
     texts: ['coupon_id', 'user_id', 'claim_id'],
     ints: [],
     times: ['redeemed_at'],
+  });
+  assertRows('sagas', dump.sagas ?? [], {
+    texts: ['saga_id', 'coupon_id', 'claim_id', 'user_id', 'state'],
+    ints: ['position'],
+    times: [],
+  });
+  assertRows('saga_steps', dump.saga_steps ?? [], {
+    texts: ['saga_id', 'state'],
+    ints: ['step'],
+    times: [],
+  });
+  assertRows('tickets', dump.tickets ?? [], {
+    texts: ['claim_id', 'outcome'],
+    ints: [],
+    times: ['accepted_at', 'decided_at'],
   });
 }
 

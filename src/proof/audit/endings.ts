@@ -11,15 +11,23 @@ export type Ending = {
   shown: number;
 };
 
-/** Finds the end of a claim among the operations of its user. An expired hold may have ended at any time. */
+/**
+ * Finds the end of a claim among the operations of its user. An expired hold may have ended at any time, and so may a claim
+ * that `endsAlone`, since its saga ends it.
+ */
 export function endingOf(
   history: RecordedHistory,
   ops: Int32Array,
-  { claim, isEnded }: { claim: DumpedClaim & { reason?: string | null }; isEnded: boolean },
+  parts: {
+    claim: DumpedClaim & { reason?: string | null };
+    isEnded: boolean;
+    endsAlone: boolean;
+  },
 ): Ending {
+  const { claim, isEnded, endsAlone } = parts;
   const ending: Ending = { begun: never, shown: never };
   if (!isEnded) return ending;
-  if (claim.reason === 'expired') ending.begun = -1;
+  if (claim.reason === 'expired' || endsAlone) ending.begun = -1;
   const claimId = history.claimIds.find(claim.claim_id);
   for (const op of ops) {
     if (showsEnd(history, op) && history.claimId.at(op) === claimId) {

@@ -6,11 +6,13 @@ import type {
   DumpedLedgerRow,
   DumpedRedemption,
   DumpedReleasedClaim,
+  DumpedSaga,
 } from '../dump.ts';
 import { absent } from './columns.ts';
 import { type Ending, endingOf } from './endings.ts';
 import type { AuditOptions } from './options.ts';
 import { type Origin, originOf } from './origin.ts';
+import { type Outside, outsideOf } from './outside.ts';
 import type { FaultSpan } from './read-faults.ts';
 import type { RecordedHistory } from './recorded-history.ts';
 
@@ -21,6 +23,8 @@ export type StoredClaim = {
   /** Undefined for a live claim. */
   released: DumpedReleasedClaim | undefined;
   redemption: DumpedRedemption | undefined;
+  /** Undefined where none is stored for it. */
+  saga: DumpedSaga | undefined;
   ending: Ending;
 } & Origin;
 
@@ -50,18 +54,20 @@ export type Evidence = {
   history: RecordedHistory;
   dump: Dump;
   sales: Sale[];
+  outside: Outside;
   /** The injected faults; undefined when no file of faults was given. */
   faults: FaultSpan[] | undefined;
   options: AuditOptions;
 };
 
 /** Joins the history with the dump, coupon by coupon. */
-export function combineEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
+export function combineEvidence(parts: Omit<Evidence, 'sales' | 'outside'>): Evidence {
   const { history, dump, options } = parts;
   const couponsByName = new Map(dump.coupons.map((coupon) => [coupon.name, coupon]));
   const claims = byCouponId(dump.claims);
   const released = byCouponId(dump.released_claims ?? []);
   const redemptions = byCouponId(dump.redemptions ?? []);
+  const sagas = byCouponId(dump.sagas ?? []);
   const ledger = byCouponId(dump.ledger);
   const ops = opsByCoupon(history);
   const names = new Set([...couponsByName.keys(), ...couponNames(history)]);
@@ -82,11 +88,11 @@ export function combineEvidence(parts: Omit<Evidence, 'sales'>): Evidence {
     };
     addHeld(history, sale, {
       ...{ claims: claims.get(id) ?? [], released: released.get(id) ?? [] },
-      redemptions: redemptions.get(id) ?? [],
+      ...{ redemptions: redemptions.get(id) ?? [], sagas: sagas.get(id) ?? [] },
     });
     return sale;
   });
-  return { ...parts, sales };
+  return { ...parts, sales, outside: outsideOf(history) };
 }
 
 /** Calls `visit` for each user of the coupon, with the operations on the user's claims in order of invocation. */
@@ -171,15 +177,17 @@ type ClaimRows = {
   claims: readonly DumpedClaim[];
   released: readonly DumpedReleasedClaim[];
   redemptions: readonly DumpedRedemption[];
+  sagas: readonly DumpedSaga[];
 };
 
 function addHeld(
   history: RecordedHistory,
   sale: Sale,
-  { claims, released, redemptions }: ClaimRows,
+  { claims, released, redemptions, sagas }: ClaimRows,
 ): void {
   const endedAs = new Map<DumpedClaim, DumpedReleasedClaim>(released.map((row) => [row, row]));
   const redeemedAs = new Map(redemptions.map((row) => [row.claim_id, row]));
+  const sagaOf = new Map(sagas.map((saga) => [saga.position, saga]));
   const claimsOf = new Map<number, DumpedClaim[]>();
   for (const claim of [...claims, ...released]) {
     const user = history.users.find(claim.user_id);
@@ -188,13 +196,14 @@ function addHeld(
     if (others === undefined) claimsOf.set(user, [claim]);
     else others.push(claim);
   }
+  const endsAlone = typeof sale.coupon?.saga === 'string';
   const none = new Int32Array(0);
   const add = (user: number, ops: Int32Array) => {
     for (const claim of claimsOf.get(user) ?? []) {
       const held: StoredClaim = {
         ...{ claim, user, released: endedAs.get(claim) },
-        redemption: redeemedAs.get(claim.claim_id),
-        ending: endingOf(history, ops, { claim, isEnded: endedAs.has(claim) }),
+        ...{ redemption: redeemedAs.get(claim.claim_id), saga: sagaOf.get(claim.position) },
+        ending: endingOf(history, ops, { claim, isEnded: endedAs.has(claim), endsAlone }),
         ...originOf(history, ops, { claim, claimsEnd: sale.claimsEnd }),
       };
       sale.held.push(held);

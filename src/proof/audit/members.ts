@@ -57,6 +57,24 @@ export class Members {
     return this.text(name);
   }
 
+  boolean(name: string): boolean {
+    const value = this.#values[name];
+    return typeof value === 'boolean' ? value : this.fail(`${name} is not true or false`);
+  }
+
+  /** The members of an object. */
+  object(name: string): Record<string, unknown> {
+    const value = this.#values[name];
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : this.fail(`${name} is not an object`);
+  }
+
+  texts(name: string): string[] {
+    const texts = this.#values[name];
+    const areTexts = Array.isArray(texts) && texts.every((text) => typeof text === 'string');
+    return areTexts ? texts : this.fail(`${name} is not a list of texts`);
+  }
+
   /** A list of pairs of a text and one of the values. */
   pairs<Value extends string>(name: string, values: readonly Value[]): [string, Value][] {
     const pairs = this.#values[name];

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { type ClaimState, claimStates, type HistoryHead, operations } from '../history.ts';
+import {
+  type ClaimState,
+  claimStates,
+  type HistoryHead,
+  operations,
+  sagaStates,
+  ticketStates,
+} from '../history.ts';
 import { counted } from '../numbers.ts';
 import { Members } from './members.ts';
 import { isCutOff, type Line, parseObject, RecordingError, readLines } from './read-lines.ts';
+import { isOutsideType, outsideTypes, readOutside } from './read-outside.ts';
 import { type CompletionType, RecordedHistory } from './recorded-history.ts';
+import { claimIdIn } from './ticket-id.ts';
 
 /**
  * Reads a history line by line and joins its events to operations. Throws a `RecordingError` that names the line when
@@ -21,6 +30,8 @@ export async function readHistory(file: string): Promise<RecordedHistory> {
   if (reading === undefined) throw new RecordingError(`the history is empty: ${advice}`);
   return reading.finish();
 }
+
+const operationTypes = ['invoke', 'accepted', 'ok', 'fail', 'info'] as const;
 
 const advice = 'name the history of a `firstcome drill`';
 
@@ -68,15 +79,28 @@ class HistoryReading {
       event.fail(`t_ms goes back from ${this.history.lastMs} to ${ms}`);
     }
     this.history.lastMs = ms;
-    const type = event.oneOf('type', ['invoke', 'ok', 'fail', 'info']);
+    this.history.eventMs.set(i, ms);
+    const type = event.oneOf('type', [...operationTypes, ...outsideTypes]);
+    if (isOutsideType(type)) {
+      this.history.outside.push({ i, t_ms: ms, ...readOutside(event, type) });
+      return;
+    }
     const op = event.int('op');
     if (type === 'invoke') this.#begin(event, { op, i, ms });
+    else if (type === 'accepted') this.#accept(event, { op, i });
     else this.#end(event, { op, i, ms, type });
   }
 
   finish(): RecordedHistory {
     let open = 0;
-    for (let op = 0; op < this.history.count; op += 1) if (this.history.isOpen(op)) open += 1;
+    for (let op = 0; op < this.history.count; op += 1) {
+      if (!this.history.isOpen(op)) continue;
+      open += 1;
+      const claimId = this.#claimIdOfTicket(op);
+      if (claimId !== undefined) {
+        this.history.claimId.set(op, this.history.claimIds.number(claimId));
+      }
+    }
     if (open > 0) {
       const [have, count] = open === 1 ? ['has', 'counts'] : ['have', 'count'];
       const operations = counted(open, 'operation');
@@ -108,12 +132,16 @@ class HistoryReading {
     if (operation === 'create' || operation === 'add_stock') {
       history.units.set(op, event.int('units'));
     }
+    if (operation === 'read_ticket') this.#readTicketId(event, op);
     if (event.has('cursor')) history.laterPages.add(op);
+    if (event.has('max_age_s')) history.maxAgeSeconds.set(op, event.number('max_age_s'));
     const named = history.isChange(op) ? event.optionalText('claim_id') : undefined;
     if (named !== undefined) history.namedClaimId.set(op, history.claimIds.number(named));
     if (operation === 'create' && event.has('hold_seconds')) {
       history.holdSeconds.set(op, event.number('hold_seconds'));
     }
+    const saga = operation === 'create' ? event.optionalText('saga') : undefined;
+    if (saga !== undefined) history.sagas.set(op, saga);
     if (operation === 'create') {
       history.windows.set(op, {
         opensAt: event.optionalTimeText('opens_at'),
@@ -137,13 +165,33 @@ class HistoryReading {
     history.proc.set(op, proc);
   }
 
+  /** The claim of a ticket waits for its decision; its operation goes on. */
+  #accept(event: Members, { op, i }: { op: number; i: number }): void {
+    const { history } = this;
+    this.#assertUnderWay(event, op);
+    if (history.operation(op) !== 'claim') event.fail(`op ${op} is accepted but is no claim`);
+    if (history.isAccepted(op)) event.fail(`op ${op} is accepted twice`);
+    this.#compare(event, op);
+    this.#readTicketId(event, op);
+    history.acceptedEvent.set(op, i);
+  }
+
+  #readTicketId(event: Members, op: number): void {
+    const { history } = this;
+    history.ticketId.set(op, history.ticketIds.number(event.text('ticket_id')));
+  }
+
+  #assertUnderWay(event: Members, op: number): void {
+    if (op < 0 || op >= this.history.count) event.fail(`op ${op} completes but never began`);
+    if (!this.history.isOpen(op)) event.fail(`op ${op} completes twice`);
+  }
+
   #end(
     event: Members,
     { op, i, ms, type }: { op: number; i: number; ms: number; type: CompletionType },
   ): void {
     const { history } = this;
-    if (op < 0 || op >= history.count) event.fail(`op ${op} completes but never began`);
-    if (!history.isOpen(op)) event.fail(`op ${op} completes twice`);
+    this.#assertUnderWay(event, op);
     this.#compare(event, op);
     history.setType(op, type);
     history.endedEvent.set(op, i);
@@ -155,7 +203,8 @@ class HistoryReading {
       const effect = event.oneOf('effect', ['none', 'unknown']);
       history.effectLabel.set(op, history.labels.number(effect));
     }
-    const claimId = event.optionalText('claim_id');
+    this.#readTicket(event, op);
+    const claimId = event.optionalText('claim_id') ?? this.#claimIdOfTicket(op);
     if (claimId !== undefined) history.claimId.set(op, history.claimIds.number(claimId));
     if (event.has('http')) history.http.set(op, event.int('http'));
     if (event.has('position')) history.position.set(op, event.int('position'));
@@ -164,8 +213,31 @@ class HistoryReading {
     if (event.has('retry_after_s')) {
       history.retryAfterSeconds.set(op, event.number('retry_after_s'));
     }
+    if (event.has('age_s')) history.ageSeconds.set(op, event.number('age_s'));
     if (event.has('amount')) history.amount.set(op, event.int('amount'));
     if (event.has('remaining_amount')) history.remaining.set(op, event.int('remaining_amount'));
+  }
+
+  #readTicket(event: Members, op: number): void {
+    const { history } = this;
+    if (event.has('ticket_id')) this.#readTicketId(event, op);
+    if (event.has('ticket_state')) {
+      history.ticketStateIndex.set(
+        op,
+        ticketStates.indexOf(event.oneOf('ticket_state', ticketStates)),
+      );
+    }
+    if (event.has('result')) {
+      history.result.set(op, history.results.number(comparableText(event.object('result'))));
+    }
+  }
+
+  /** The claim that a claim with an unknown outcome may have made, where its ticket says so. */
+  #claimIdOfTicket(op: number): string | undefined {
+    const { history } = this;
+    if (history.operation(op) !== 'claim' || history.type(op) !== 'info') return undefined;
+    const ticketId = history.ticketIds.text(history.ticketId.at(op));
+    return ticketId === undefined ? undefined : claimIdIn(ticketId);
   }
 
   #readState(event: Members, op: number): void {
@@ -183,6 +255,11 @@ class HistoryReading {
       history.pages.set(op, { claims, isLast: !event.has('next_cursor') });
     }
     if (event.has('released_at')) history.releasedAt.set(op, event.time('released_at'));
+    const sagaId = event.optionalText('saga_id');
+    if (sagaId !== undefined) history.sagaId.set(op, history.labels.number(sagaId));
+    if (event.has('saga_state')) {
+      history.sagaStateIndex.set(op, sagaStates.indexOf(event.oneOf('saga_state', sagaStates)));
+    }
   }
 
   /** A completion repeats the members of its invocation. */
@@ -203,4 +280,13 @@ class HistoryReading {
       if (found !== expected) event.fail(`op ${op} began with ${name} ${expected}, not ${found}`);
     }
   }
+}
+
+/** A result as text, the same for each read of a ticket. The `instance` of a problem names the request that reads it. */
+function comparableText({ instance: _, ...result }: Record<string, unknown>): string {
+  return JSON.stringify(result, (_key, value: unknown) => {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!isObject) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }

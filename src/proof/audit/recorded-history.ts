@@ -5,7 +5,12 @@ import {
   claimStates,
   type HistoryHead,
   type Operation,
+  type OutsideRecord,
   operations,
+  type SagaState,
+  sagaStates,
+  type TicketState,
+  ticketStates,
 } from '../history.ts';
 import { absent, IntColumn, InternedTexts, never, TimeColumn } from './columns.ts';
 
@@ -38,6 +43,7 @@ export class RecordedHistory {
   readonly users = new InternedTexts();
   readonly keys = new InternedTexts();
   readonly claimIds = new InternedTexts();
+  readonly ticketIds = new InternedTexts();
   readonly labels = new InternedTexts();
 
   // Of the invocation. Texts are numbers of the interned texts above.
@@ -53,10 +59,19 @@ export class RecordedHistory {
   readonly windows = new Map<number, RequestedWindow>();
   /** Of a `create`: how long its claims are held, in seconds. */
   readonly holdSeconds = new TimeColumn();
+  /** Of a `create`: the saga that its claims begin. */
+  readonly sagas = new Map<number, string>();
+  /** Of a `read`: the age in seconds that it accepts, where it says so. */
+  readonly maxAgeSeconds = new TimeColumn();
   /** The list requests that continue a list. */
   readonly laterPages = new Set<number>();
   /** Of a change of a claim: the claim id that it names. */
   readonly namedClaimId = new IntColumn();
+
+  // Of a 202, of the `read_ticket` of its ticket, and of an unknown outcome that names a ticket.
+  readonly ticketId = new IntColumn();
+  /** The event of the 202. */
+  readonly acceptedEvent = new IntColumn();
 
   // Of the completion.
   readonly typeIndex = new IntColumn();
@@ -74,11 +89,25 @@ export class RecordedHistory {
   readonly confirmedAt = new TimeColumn();
   readonly redeemedAt = new TimeColumn();
   readonly releasedAt = new TimeColumn();
+  readonly sagaId = new IntColumn();
+  readonly sagaStateIndex = new IntColumn();
+  readonly ticketStateIndex = new IntColumn();
+  /** Of a `read_ticket`: the result as text, by number. Equal results have the same number. */
+  readonly result = new IntColumn();
+  readonly results = new InternedTexts();
   readonly retryAfterSeconds = new TimeColumn();
   /** Of a `list_claims`. */
   readonly pages = new Map<number, ListedPage>();
+  /** Of a `read`: how old its answer is at most, in seconds, where the answer says so. */
+  readonly ageSeconds = new TimeColumn();
   readonly amount = new IntColumn();
   readonly remaining = new IntColumn();
+
+  /** The milliseconds of each event. */
+  readonly eventMs = new TimeColumn();
+
+  /** What the outside of the service saw, in order. Its lines are numbered with the events. */
+  readonly outside: OutsideRecord[] = [];
 
   constructor(head: HistoryHead) {
     this.head = head;
@@ -111,6 +140,24 @@ export class RecordedHistory {
     return this.isOpen(op) ? Number.POSITIVE_INFINITY : this.endedMs.at(op);
   }
 
+  /**
+   * The earliest moment that the answer of a read may show: when it began or, for a cached answer, earlier by its age. As
+   * milliseconds, and as the number of the last event that was before; -1 without any.
+   */
+  shownSince(op: number): { ms: number; event: number } {
+    const begun = { ms: this.begunMs.at(op), event: this.begunEvent.at(op) };
+    const ageSeconds = this.ageSeconds.at(op);
+    if (!(ageSeconds > 0)) return begun;
+    const ms = begun.ms - ageSeconds * 1000;
+    let [low, high] = [0, begun.event];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.eventMs.at(middle) < ms) low = middle + 1;
+      else high = middle;
+    }
+    return { ms, event: low - 1 };
+  }
+
   outcome(op: number): string | undefined {
     return this.labels.text(this.outcomeLabel.at(op));
   }
@@ -132,6 +179,26 @@ export class RecordedHistory {
   /** The state of the claim in the answer; undefined where the answer shows none. */
   state(op: number): ClaimState | undefined {
     return claimStates[this.stateIndex.at(op)];
+  }
+
+  /** The state of the saga in the answer; undefined where the answer shows none. */
+  sagaState(op: number): SagaState | undefined {
+    return sagaStates[this.sagaStateIndex.at(op)];
+  }
+
+  /** Whether the claim was answered with 202. Its completion, if any, is the final state of its ticket. */
+  isAccepted(op: number): boolean {
+    return this.acceptedEvent.at(op) !== absent;
+  }
+
+  /** The state of a ticket in the answer; undefined where the answer shows none. */
+  ticketState(op: number): TicketState | undefined {
+    return ticketStates[this.ticketStateIndex.at(op)];
+  }
+
+  /** Whether the answer is that an operator's undo of the claim's saga begins: the claim is released later. */
+  asksForUndo(op: number): boolean {
+    return this.operation(op) === 'release' && this.outcome(op) === 'undo_requested';
   }
 
   /** Whether the answer shows the user's live claim: a win, its replay, `already_claimed`, or a successful look-up. */

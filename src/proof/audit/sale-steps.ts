@@ -101,7 +101,7 @@ function answerStep(
   if (showsLive || history.showsClaim(op)) return { observed: 'holds', user, claim, ...span };
   if (history.operation(op) === 'read' && history.type(op) === 'ok') {
     const [amount, remaining] = [history.amount.at(op), history.remaining.at(op)];
-    return { observed: 'stock', amount, remaining, ...span };
+    return { observed: 'stock', amount, remaining, ...span, begun: history.shownSince(op).event };
   }
   switch (history.outcome(op)) {
     case 'sold_out':

@@ -8,6 +8,9 @@ import type {
   DumpedLedgerRow,
   DumpedRedemption,
   DumpedReleasedClaim,
+  DumpedSaga,
+  DumpedSagaStep,
+  DumpedTicket,
 } from '../dump.ts';
 
 const sql = (name: string) => readFileSync(new URL(`./sql/${name}.sql`, import.meta.url), 'utf8');
@@ -22,6 +25,14 @@ export type DumpedDatabase = {
   /** It may contain a password. */
   config: pg.ClientConfig;
   schema: string;
+};
+
+type ServerState = {
+  taken_at: string;
+  in_recovery: boolean;
+  claims_can_end: boolean;
+  has_sagas: boolean;
+  has_tickets: boolean;
 };
 
 /** Connects with a search path of this schema alone, whatever the role and the URL set. */
@@ -45,11 +56,7 @@ export async function takeDump(database: DumpedDatabase): Promise<Dump> {
   const client = await connectToDatabase(database);
   try {
     await client.query(sql('begin-snapshot'));
-    const [time] = (
-      await client.query<{ taken_at: string; in_recovery: boolean; claims_can_end: boolean }>(
-        sql('read-time'),
-      )
-    ).rows;
+    const [time] = (await client.query<ServerState>(sql('read-time'))).rows;
     if (time?.in_recovery) throw new Error(standby);
     const claimsCanEnd = time?.claims_can_end === true;
     const { rows: coupons } = await client.query<DumpedCoupon>(sql('read-coupons'));
@@ -58,7 +65,12 @@ export async function takeDump(database: DumpedDatabase): Promise<Dump> {
     await client.query(sql('open-ledger'));
     const ledger = await fetchAll<DumpedLedgerRow>(client, sql('fetch-ledger'));
     const takenAt = time?.taken_at ?? '';
-    const tables = { coupons, claims, ledger, ...(claimsCanEnd && (await readEndings(client))) };
+    const tables = {
+      ...{ coupons, claims, ledger },
+      ...(claimsCanEnd && (await readEndings(client))),
+      ...(time?.has_sagas === true && (await readSagas(client))),
+      ...(time?.has_tickets === true && (await readTickets(client))),
+    };
     return { dump: 'firstcome', version: 1, taken_at: takenAt, ...tables };
   } finally {
     // The transaction only reads, so it may end with its connection.
@@ -75,6 +87,20 @@ async function readEndings(
   await client.query(sql('open-redemptions'));
   const redemptions = await fetchAll<DumpedRedemption>(client, sql('fetch-redemptions'));
   return { released_claims: released, redemptions };
+}
+
+/** The tables of sagas. */
+async function readSagas(client: pg.Client): Promise<Pick<Dump, 'sagas' | 'saga_steps'>> {
+  await client.query(sql('open-sagas'));
+  const sagas = await fetchAll<DumpedSaga>(client, sql('fetch-sagas'));
+  await client.query(sql('open-saga-steps'));
+  return { sagas, saga_steps: await fetchAll<DumpedSagaStep>(client, sql('fetch-saga-steps')) };
+}
+
+/** The table of tickets. */
+async function readTickets(client: pg.Client): Promise<Pick<Dump, 'tickets'>> {
+  await client.query(sql('open-tickets'));
+  return { tickets: await fetchAll<DumpedTicket>(client, sql('fetch-tickets')) };
 }
 
 /** All rows of an open cursor, fetched in blocks. */

@@ -8,6 +8,8 @@ export type Answer = {
   isReplay: boolean;
   /** Seconds, from `Retry-After`; undefined without one, or where it holds a date. */
   retryAfterS: number | undefined;
+  /** Seconds, from `Age`; undefined without one. */
+  ageS: number | undefined;
   /** The server closes the connection after this answer. */
   isLast: boolean;
   body: string;
@@ -32,7 +34,7 @@ const endOfHead = '\r\n\r\n';
 const nameLengths = new Set(
   [
     ...['content-length', 'transfer-encoding', 'connection'],
-    ...['idempotency-replayed', 'retry-after'],
+    ...['idempotency-replayed', 'retry-after', 'age'],
   ].map((name) => name.length),
 );
 
@@ -55,12 +57,12 @@ export class AnswerParser {
       if (head.status >= 200) this.head = head;
       else if (head.status === 101) return 'unreadable_status_line';
     }
-    const { bodyBytes, status, isReplay, retryAfterS, isLast } = this.head;
+    const { bodyBytes, ...head } = this.head;
     if (this.text.length < bodyBytes) return undefined;
     if (this.text.length > bodyBytes) return 'unreadable_surplus';
     const body = toUtf8(this.text);
     this.reset();
-    return { status, isReplay, retryAfterS, isLast, body };
+    return { ...head, body };
   }
 
   /** Discards all bytes so far, for a new connection. */
@@ -85,6 +87,7 @@ function headOf(text: string): Head | Unreadable {
     status,
     isReplay: false,
     retryAfterS: undefined,
+    ageS: undefined,
     isLast: statusLine[1] === '0',
     bodyBytes: -1,
   };
@@ -123,11 +126,18 @@ function readHeader(head: Head, line: string): Unreadable | undefined {
       head.isReplay = value() === 'true';
       return undefined;
     case 'retry-after':
-      head.retryAfterS = /^\d{1,9}$/.test(value()) ? Number(value()) : undefined;
+      head.retryAfterS = secondsIn(value());
+      return undefined;
+    case 'age':
+      head.ageS = secondsIn(value());
       return undefined;
     default:
       return undefined;
   }
+}
+
+function secondsIn(value: string): number | undefined {
+  return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
 function readLength(head: Head, value: string): Unreadable | undefined {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Answer, Unreadable } from './answer-parser.ts';
 import {
+  type Acceptance,
   type Completion,
   completionOf,
   noAnswerCompletion,
@@ -9,6 +10,7 @@ import {
 } from './completion.ts';
 import { type Address, Connection, type ConnectionOwner } from './connection.ts';
 import type { RecordedOperation, Recorder } from './history-writer.ts';
+import { Queue } from './queue.ts';
 import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
 
 /** A request and the callback for its completion. All times are those of the clock in `ClientsOptions`. */
@@ -16,6 +18,16 @@ export type PendingRequest = RoutedRequest & {
   /** The planned time of the request. Latency counts from here, however late the request is sent. */
   intendedMs: number;
   onDone(done: CompletedRequest): void;
+  /** Called when the answer is a 202. `onDone` follows when the ticket has a final state. */
+  onAccepted?(accepted: { acceptedMs: number }): void;
+};
+
+/** A ticket that the answer to a claim names. */
+export type NamedTicket = {
+  request: ServiceRequest;
+  ticketId: string;
+  /** Ends the claim with what its ticket shows. Undefined where the claim has ended with an unknown outcome. */
+  complete?: (completion: Completion) => void;
 };
 
 /** A request that is complete. */
@@ -35,7 +47,11 @@ export type ClientsOptions = {
   timeoutMs: number;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
+  /** The header `Prefer` of all claims. */
+  prefer?: string | undefined;
   recorder: Recorder;
+  /** Called for each ticket. The `onDone` of an accepted claim is called when the ticket's owner completes it. */
+  onTicket(ticket: NamedTicket): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
 };
@@ -58,6 +74,7 @@ export class Clients {
   private readonly options: ClientsOptions;
   private readonly pools: Pool[];
   private readonly sweep: NodeJS.Timeout;
+  private nextSweep: NodeJS.Immediate | undefined;
   private procs = 0;
   private waitingNow = 0;
   private underWayNow = 0;
@@ -74,7 +91,10 @@ export class Clients {
       return pool;
     });
     const sweepMs = Math.min(100, Math.max(5, options.timeoutMs / 20));
-    this.sweep = setInterval(() => this.timeOutLate(), sweepMs);
+    this.sweep = setInterval(() => {
+      // After a pause of this process the timer comes first: what has arrived meanwhile is read before.
+      this.nextSweep = setImmediate(() => this.timeOutLate());
+    }, sweepMs);
   }
 
   /** How many requests wait for a free connection. */
@@ -126,18 +146,43 @@ export class Clients {
   /** Drops all connections. The callbacks of requests under way are not called. */
   close(): void {
     clearInterval(this.sweep);
+    clearImmediate(this.nextSweep);
     for (const { clients } of this.pools) for (const client of clients) client.drop();
   }
 
-  /** Called by a client whose request is complete. */
-  finish(client: Client, completion: Completion): void {
-    const { pending, operation, sentMs, pool } = client;
+  /** Called by a client whose request is answered, or will not be. */
+  finish(client: Client, completion: Completion | Acceptance): void {
+    const { pending, operation, sentMs } = client;
     if (pending === undefined || operation === undefined) return;
+    const { recorder, now, onTicket } = this.options;
     client.pending = undefined;
-    this.options.recorder.complete(operation, completion);
     this.underWayNow -= 1;
-    // An operation with an unknown outcome may still be running, so its client number is never used again.
-    if (completion.type === 'info') client.proc = undefined;
+    // An operation that may still be running keeps its client number to itself.
+    if (completion.type === 'info' || completion.type === 'accepted') client.proc = undefined;
+    const report = (last: Completion) => {
+      pending.onDone({ pending, completion: last, sentMs, doneMs: now() });
+    };
+    const { request } = pending;
+    if (completion.type === 'accepted') {
+      recorder.accept(operation, completion);
+      this.sendNextOn(client);
+      const complete = (last: Completion) => {
+        recorder.complete(operation, last);
+        report(last);
+      };
+      pending.onAccepted?.({ acceptedMs: now() });
+      onTicket({ request, ticketId: completion.ticketId, complete });
+      return;
+    }
+    recorder.complete(operation, completion);
+    this.sendNextOn(client);
+    const { ticketId } = completion;
+    if (ticketId !== undefined) onTicket({ request, ticketId });
+    report(completion);
+  }
+
+  private sendNextOn(client: Client): void {
+    const { pool } = client;
     const next = pool.waiting.shift();
     if (next === undefined) {
       pool.free.push(client);
@@ -145,7 +190,6 @@ export class Clients {
       this.waitingNow -= 1;
       this.sendOn(client, next);
     }
-    pending.onDone({ pending, completion, sentMs, doneMs: this.options.now() });
   }
 
   private sendOn(client: Client, pending: PendingRequest): void {
@@ -231,32 +275,6 @@ class Client implements ConnectionOwner {
 
   onAnswerLost(reason: 'reset' | Unreadable): void {
     this.clients.finish(this, noAnswerCompletion(reason));
-  }
-}
-
-/** First in, first out, in amortised constant time. */
-class Queue<T> {
-  private items: (T | undefined)[] = [];
-  private start = 0;
-
-  get first(): T | undefined {
-    return this.items[this.start];
-  }
-
-  push(item: T): void {
-    this.items.push(item);
-  }
-
-  shift(): T | undefined {
-    const item = this.items[this.start];
-    if (item === undefined) return undefined;
-    this.items[this.start] = undefined;
-    this.start += 1;
-    if (this.start > 1024 && this.start * 2 > this.items.length) {
-      this.items = this.items.slice(this.start);
-      this.start = 0;
-    }
-    return item;
   }
 }
 

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Interprets an answer: what it says, and whether that is certain. */
-import { type ClaimChange, type ClaimState, claimStates, type Operation } from '../history.ts';
+import {
+  type ClaimChange,
+  type ClaimState,
+  claimStates,
+  type Operation,
+  type SagaState,
+  sagaStates,
+  type TicketState,
+  ticketStates,
+} from '../history.ts';
 import type { Answer, Unreadable } from './answer-parser.ts';
 
 /** How a request ended, as the history records it. */
@@ -17,13 +26,25 @@ export type Completion = {
   confirmedAt?: string;
   redeemedAt?: string;
   releasedAt?: string;
+  sagaId?: string;
+  sagaState?: SagaState;
+  /** On an unknown outcome that names a ticket. */
+  ticketId?: string;
+  /** Of a read ticket, and of a claim that ended with its ticket. */
+  ticketState?: TicketState;
+  /** Of a read ticket: what was decided. */
+  result?: Record<string, unknown>;
   /** The claims of a page, and the cursor of the next one. */
   listed?: [claimId: string, state: ClaimState][];
   nextCursor?: string;
   retryAfterS?: number;
+  ageS?: number;
   amount?: number;
   remainingAmount?: number;
 };
+
+/** A 202: the claim waits in a queue, and its ticket shows what becomes of it. */
+export type Acceptance = { type: 'accepted'; outcome: 'accepted'; http: 202; ticketId: string };
 
 /**
  * Groups of completions for tables. `shed`: rejected without a decision, and nothing changed. `unsent`: gave up before
@@ -49,9 +70,9 @@ const decisions = new Set([
   ...['already_claimed', 'not_open', 'paused', 'closed', 'sold_out', 'coupon_not_found'],
   ...['claim_limit_reached', 'hold_expired', 'claim_released'],
 ]);
-const sheds = new Set(['overloaded', 'unavailable', 'rate_limited', 'refused']);
+const sheds = new Set(['overloaded', 'unavailable', 'rate_limited', 'refused', 'ticket_expired']);
 
-const successes: Record<Exclude<Operation, 'claim' | ClaimChange>, string> = {
+const successes: Record<Exclude<Operation, 'claim' | 'read_ticket' | ClaimChange>, string> = {
   create: 'created',
   find_claim: 'found',
   list_claims: 'listed',
@@ -70,14 +91,40 @@ export function noAnswerCompletion(outcome: 'timeout' | 'reset' | Unreadable): C
 }
 
 /** Interprets an answer. One that violates the contract proves nothing, whatever its status. */
-export function completionOf(f: Operation, answer: Answer): Completion {
+export function completionOf(f: Operation, answer: Answer): Completion | Acceptance {
   const body = toObject(answer.body);
+  const ticketId = f === 'claim' && answer.status === 202 ? body?.ticket_id : undefined;
+  if (typeof ticketId === 'string') {
+    return { type: 'accepted', outcome: 'accepted', http: 202, ticketId };
+  }
   const content = body === undefined ? undefined : readContent(f, answer, body);
   const completion = content ?? noAnswerCompletion('unreadable_body');
   completion.http = answer.status;
   if (answer.retryAfterS !== undefined) completion.retryAfterS = answer.retryAfterS;
   return completion;
 }
+
+/**
+ * The completion of an accepted claim whose ticket was read in a final state: what was decided, as if it were the answer to
+ * the claim. Undefined while the ticket is not final.
+ */
+export function completionByTicket({ ticketState, result }: Completion): Completion | undefined {
+  if (ticketState === 'expired' || ticketState === 'failed') {
+    const outcome = `ticket_${ticketState}`;
+    return { type: 'fail', outcome, http: 200, effect: 'none', ticketState };
+  }
+  if (ticketState !== 'decided' || result === undefined) return undefined;
+  const { status, replayed } = result;
+  if (typeof status !== 'number') return undefined;
+  const answer = { status, isReplay: replayed === true };
+  const completion = readContent('claim', { ...noHeaders, ...answer }, result);
+  return { ...(completion ?? noAnswerCompletion('unreadable_body')), http: status, ticketState };
+}
+
+/** The completion of an accepted claim whose ticket was followed for as long as a ticket may last, or the drill has ended. */
+export const openTicketCompletion: Completion = {
+  ...{ type: 'info', outcome: 'ticket_open', effect: 'unknown' },
+};
 
 /** The class of a completion. */
 export function classOf(f: Operation, { type, outcome }: Completion): OutcomeClass {
@@ -96,7 +143,12 @@ export function isUndecided({ type, outcome }: Completion): boolean {
 
 type Body = Record<string, unknown>;
 
-function readContent(f: Operation, answer: Answer, body: Body): Completion | undefined {
+/** The part of an answer that the interpretation of its body needs. */
+type AnswerHead = Pick<Answer, 'status' | 'isReplay' | 'ageS'>;
+
+const noHeaders = { ageS: undefined };
+
+function readContent(f: Operation, answer: AnswerHead, body: Body): Completion | undefined {
   if (answer.status >= 200 && answer.status < 300) {
     return readSuccess(f, answer, body);
   }
@@ -106,15 +158,19 @@ function readContent(f: Operation, answer: Answer, body: Body): Completion | und
     type: effect === 'none' ? 'fail' : 'info',
     outcome: code,
     effect,
+    ...(typeof body.ticket_id === 'string' && { ticketId: body.ticket_id }),
     ...claimIn(toObject(body.claim) ?? toObject(body.last_claim) ?? body),
   };
 }
 
-function readSuccess(f: Operation, answer: Answer, body: Body): Completion | undefined {
+function readSuccess(f: Operation, answer: AnswerHead, body: Body): Completion | undefined {
   if (f === 'claim') return readClaim(answer, body, 'claimed');
+  // An operator has asked for the undo of its saga; the claim is released later.
+  if (f === 'release' && answer.status === 202) return readClaim(answer, body, 'undo_requested');
   if (f === 'confirm' || f === 'release' || f === 'redeem') {
     return readClaim(answer, body, changed[f]);
   }
+  if (f === 'read_ticket') return readTicket(body);
   const completion: Completion = { type: 'ok', outcome: successes[f] };
   if (f === 'find_claim') {
     const claim = claimIn(body);
@@ -123,7 +179,9 @@ function readSuccess(f: Operation, answer: Answer, body: Body): Completion | und
   if (f === 'list_claims') return readPage(completion, body);
   const { amount, remaining_amount: remainingAmount } = body;
   if (typeof amount !== 'number' || typeof remainingAmount !== 'number') return undefined;
-  return f === 'read' ? { ...completion, amount, remainingAmount } : completion;
+  if (f !== 'read') return completion;
+  const { ageS } = answer;
+  return { ...completion, amount, remainingAmount, ...(ageS !== undefined && { ageS }) };
 }
 
 function readPage(completion: Completion, body: Body): Completion | undefined {
@@ -138,8 +196,16 @@ function readPage(completion: Completion, body: Body): Completion | undefined {
   return { ...completion, listed, ...(typeof nextCursor === 'string' && { nextCursor }) };
 }
 
+function readTicket(body: Body): Completion | undefined {
+  const ticketState = ticketStates.find((state) => state === body.state);
+  const result = toObject(body.result);
+  const isWhole = (ticketState === 'decided') === (result !== undefined);
+  if (ticketState === undefined || !isWhole) return undefined;
+  return { type: 'ok', outcome: ticketState, ticketState, ...(result && { result }) };
+}
+
 /** The claim of a success. */
-function readClaim(answer: Answer, body: Body, outcome: string): Completion | undefined {
+function readClaim(answer: AnswerHead, body: Body, outcome: string): Completion | undefined {
   const claim = claimIn(body);
   if (claim.claimId === undefined || claim.position === undefined) return undefined;
   return { type: 'ok', outcome: answer.isReplay ? 'replayed' : outcome, ...claim };
@@ -162,6 +228,9 @@ function claimIn(body: Body): ShownClaim {
   if (typeof confirmedAt === 'string') claim.confirmedAt = confirmedAt;
   if (typeof redeemedAt === 'string') claim.redeemedAt = redeemedAt;
   if (typeof releasedAt === 'string') claim.releasedAt = releasedAt;
+  const sagaState = sagaStates.find((one) => one === body.saga_state);
+  if (typeof body.saga_id === 'string') claim.sagaId = body.saga_id;
+  if (sagaState !== undefined) claim.sagaState = sagaState;
   return claim;
 }
 

@@ -10,6 +10,7 @@ export type CreatedCoupon = {
   opensAt?: string;
   closesAt?: string;
   holdSeconds?: number;
+  saga?: string;
 };
 
 /** Why a drill cannot start, or cannot finish. */
@@ -29,12 +30,13 @@ export async function createCoupons(
   const startMs = Date.now();
   const timeAfter = (seconds: number) => new Date(startMs + seconds * 1000).toISOString();
   const created: CreatedCoupon[] = [];
-  for (const { name, units, opensAfterS, closesAfterS, holdSeconds } of planned) {
+  for (const { name, units, opensAfterS, closesAfterS, holdSeconds, saga } of planned) {
     const coupon = {
       ...{ name, units },
       ...(opensAfterS !== undefined && { opensAt: timeAfter(opensAfterS) }),
       ...(closesAfterS !== undefined && { closesAt: timeAfter(closesAfterS) }),
       ...(holdSeconds !== undefined && { holdSeconds }),
+      ...(saga !== undefined && { saga }),
     };
     await create(context, urls, coupon);
     created.push(coupon);
@@ -58,7 +60,9 @@ async function create(
   const advice =
     outcome === 'unavailable' && coupon.holdSeconds !== undefined
       ? 'holds need a database that `firstcome migrate --finish` has finished'
-      : adviceOn(outcome, urls);
+      : outcome === 'invalid_request' && coupon.saga !== undefined
+        ? `the service needs SAGAS_FILE with a saga that is named ${coupon.saga}`
+        : adviceOn(outcome, urls);
   throw new DrillError(
     `the coupon ${name} could not be created: ${answer}${advice && `; ${advice}`}`,
   );

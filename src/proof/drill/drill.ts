@@ -18,6 +18,8 @@ import { HistoryWriter, noRecorder } from './history-writer.ts';
 import { notJudged } from './judgement.ts';
 import { type LastRead, readFinalState, UserSample } from './last-reads.ts';
 import { type DrillOptions, type DrillSettings, resolveOptions } from './options.ts';
+import { serviceApi } from './outside/service-api.ts';
+import { type Watch, watchOutside } from './outside/watch-outside.ts';
 import { scenarioOf } from './plan.ts';
 import { play } from './play.ts';
 import { Random } from './random.ts';
@@ -25,15 +27,20 @@ import { type DrillReport, readMachine } from './report.ts';
 import type { RoutedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 import { summaryOf } from './summary.ts';
+import { TicketFollower } from './ticket-follower.ts';
 import { writeReports } from './write-reports.ts';
 
 const flushEveryMs = 500;
 const sampleStream = 3;
+const ticketStream = 5;
+// A saga has its own deadline; its undo takes longer where participants fail.
+const watchLimits = { sagasMs: 120_000, eventsMs: 60_000 };
 
 type DrillContext = {
   settings: DrillSettings;
   scenario: Scenario;
   clients: Clients;
+  follower: TicketFollower;
   history: HistoryWriter | undefined;
   /** Only where there is no history. */
   collector: AnswerCollector | undefined;
@@ -41,6 +48,8 @@ type DrillContext = {
   now(): number;
   signal: AbortSignal;
   onCreated(names: string[]): Promise<void>;
+  /** Watches the outside of a coupon; undefined where the scenario has none. */
+  watch(coupon: string): Promise<Watch | undefined>;
   /** Archives the coupons, and reports those that stay. */
   archive(names: string[]): Promise<void>;
 };
@@ -91,18 +100,37 @@ export async function runDrill(
   }, flushEveryMs);
   const { claimApiKey, adminApiKey } = options;
   const recorder = history ?? noRecorder;
-  const clients = new Clients({ ...settings, claimApiKey, adminApiKey, recorder, now });
+  const clients: Clients = new Clients({
+    ...{ ...settings, claimApiKey, adminApiKey, recorder, now },
+    onTicket: (ticket) => follower.follow(ticket),
+  });
+  const follower = new TicketFollower({
+    ...{ clients, nodes: settings.urls.length, now },
+    random: new Random(settings.seed, ticketStream),
+  });
   const display = new Display(terminal);
   const archive = async (names: string[]) => {
     const left = await archiveCoupons(names, { ...settings, adminApiKey });
     if (left.length > 0) terminal.write(`could not archive ${left.join(', ')}\n`);
   };
+  const ended = AbortSignal.any([signal, failing.signal]);
+  ended.addEventListener('abort', () => follower.stop(), { once: true });
+  const watch = async (coupon: string) => {
+    if (settings.sagas === undefined || history === undefined) return undefined;
+    return watchOutside({
+      ...{ settings: settings.sagas, coupon, limits: watchLimits, signal: ended },
+      ...{ api: serviceApi({ ...settings, adminApiKey }), write: terminal.write },
+      see: (content) => history.see(content),
+    });
+  };
   try {
-    terminal.write(`${settings.scenario} at ${settings.urls.join(', ')}, seed ${settings.seed}\n`);
+    terminal.write(
+      `${settings.scenario} at ${settings.urls.join(',\n  ')}, seed ${settings.seed}\n`,
+    );
     const report = await createCouponsAndPlay(
       {
-        ...{ settings, scenario, clients, history, collector, display, now, onCreated, archive },
-        signal: AbortSignal.any([signal, failing.signal]),
+        ...{ settings, scenario, clients, follower, history, collector, display, now },
+        ...{ onCreated, archive, watch, signal: ended },
       },
       startedAt,
     );
@@ -137,8 +165,13 @@ async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Pro
   const names = coupons.map(({ name }) => name);
   try {
     await context.onCreated(names);
-    const played = await playAndRead(context, startedAt, names);
-    return { ...played, coupons };
+    const watch = await context.watch(names[0] ?? '');
+    try {
+      const played = await playAndRead(context, { startedAt, names, watch });
+      return { ...played, coupons };
+    } finally {
+      await watch?.close();
+    }
   } finally {
     await context.archive(names);
   }
@@ -146,8 +179,7 @@ async function createCouponsAndPlay(context: DrillContext, startedAt: Date): Pro
 
 async function playAndRead(
   context: DrillContext,
-  startedAt: Date,
-  names: string[],
+  { startedAt, names, watch }: { startedAt: Date; names: string[]; watch: Watch | undefined },
 ): Promise<Omit<DrillReport, 'coupons'>> {
   const { settings, clients, history, now, signal } = context;
   const sendContext = { clients, nodes: settings.urls.length, now, signal };
@@ -158,10 +190,11 @@ async function playAndRead(
     context.collector?.add(routed, completion);
   };
   const played = await play({ ...context, onCompleted }, startedAt);
+  await watch?.finish();
   const lastReads: LastRead[] = signal.aborted
     ? []
     : await readFinalState(sendContext, {
-        ...{ urls: settings.urls, coupons: names, sample },
+        ...{ urls: settings.urls, coupons: names, sample, tickets: context.follower.sample },
         listsClaims: context.scenario.listsClaims === true,
       });
   const { history: file } = settings;

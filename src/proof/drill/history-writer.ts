@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { HistoryHead } from '../history.ts';
-import type { Completion } from './completion.ts';
+import type { HistoryHead, OutsideContent } from '../history.ts';
+import type { Acceptance, Completion } from './completion.ts';
 import type { ServiceRequest } from './request.ts';
 
 /** An operation that is recorded as begun. `complete` needs it. */
 export type RecordedOperation = { op: number; proc: number; tail: string };
 
 /** Where the clients record their operations. */
-export type Recorder = Pick<HistoryWriter, 'invoke' | 'complete'>;
+export type Recorder = Pick<HistoryWriter, 'invoke' | 'accept' | 'complete'>;
 
 /** Records nothing. */
 export const noRecorder: Recorder = {
   invoke: () => unrecorded,
+  accept: () => undefined,
   complete: () => undefined,
 };
 
@@ -67,9 +68,22 @@ export class HistoryWriter {
     return { op, proc, tail };
   }
 
+  /** Call it right after the answer that accepts a claim arrives. The operation goes on. */
+  accept({ op, tail }: RecordedOperation, { http, outcome, ticketId }: Acceptance): void {
+    const ticket = `,"ticket_id":${JSON.stringify(ticketId)}`;
+    this.append(
+      `"type":"accepted","op":${op}${tail},"http":${http},"outcome":"${outcome}"${ticket}}\n`,
+    );
+  }
+
   /** Call it right after the answer arrives, or the wait for it ends. */
   complete({ op, tail }: RecordedOperation, completion: Completion): void {
     this.append(`"type":"${completion.type}","op":${op}${tail}${completionMembers(completion)}}\n`);
+  }
+
+  /** Records what the outside of the service saw, right when it was seen. */
+  see({ type, ...members }: OutsideContent): void {
+    this.append(`"type":"${type}",${JSON.stringify(members).slice(1)}\n`);
   }
 
   /** Overwrites the file with all events so far, which are kept in memory until then. */
@@ -118,11 +132,14 @@ function requestMembers(request: ServiceRequest): string {
 
 /** The members that the completion does not repeat. */
 function invocationMembers(request: ServiceRequest): string {
-  const { f, claimId, holdSeconds, cursor } = request;
+  const { f, claimId, holdSeconds, saga, cursor, maxAgeS, ticketId } = request;
+  if (ticketId !== undefined) return `,"ticket_id":${JSON.stringify(ticketId)}`;
+  if (maxAgeS !== undefined) return `,"max_age_s":${maxAgeS}`;
   if (cursor !== undefined) return `,"cursor":${JSON.stringify(cursor)}`;
   const named = claimId === undefined ? '' : `,"claim_id":${JSON.stringify(claimId)}`;
   if (f !== 'create') return named;
-  return windowOf(request) + (holdSeconds === undefined ? '' : `,"hold_seconds":${holdSeconds}`);
+  const held = holdSeconds === undefined ? '' : `,"hold_seconds":${holdSeconds}`;
+  return windowOf(request) + held + (saga === undefined ? '' : `,"saga":${JSON.stringify(saga)}`);
 }
 
 function windowOf({ opensAt, closesAt }: ServiceRequest): string {
@@ -133,7 +150,7 @@ function windowOf({ opensAt, closesAt }: ServiceRequest): string {
 
 function completionMembers(completion: Completion): string {
   const { http, outcome, effect, claimId, position, claimedAt, retryAfterS } = completion;
-  const { amount, remainingAmount } = completion;
+  const { amount, remainingAmount, ageS } = completion;
   let text = http === undefined ? '' : `,"http":${http}`;
   text += `,"outcome":${JSON.stringify(outcome)}`;
   if (effect !== undefined) text += `,"effect":"${effect}"`;
@@ -141,8 +158,10 @@ function completionMembers(completion: Completion): string {
   if (position !== undefined) text += `,"position":${position}`;
   if (claimedAt !== undefined) text += `,"claimed_at":${JSON.stringify(claimedAt)}`;
   if (completion.state !== undefined) text += stateMembers(completion);
+  text += ticketMembers(completion);
   if (completion.listed !== undefined) text += pageMembers(completion);
   if (retryAfterS !== undefined) text += `,"retry_after_s":${retryAfterS}`;
+  if (ageS !== undefined) text += `,"age_s":${ageS}`;
   if (amount !== undefined) text += `,"amount":${amount}`;
   if (remainingAmount !== undefined) text += `,"remaining_amount":${remainingAmount}`;
   return text;
@@ -150,11 +169,21 @@ function completionMembers(completion: Completion): string {
 
 function stateMembers(completion: Completion): string {
   const { state, expiresAt, confirmedAt, redeemedAt, releasedAt } = completion;
+  const { sagaId, sagaState } = completion;
   let text = `,"state":"${state}"`;
   if (expiresAt !== undefined) text += `,"expires_at":${JSON.stringify(expiresAt)}`;
   if (confirmedAt !== undefined) text += `,"confirmed_at":${JSON.stringify(confirmedAt)}`;
   if (redeemedAt !== undefined) text += `,"redeemed_at":${JSON.stringify(redeemedAt)}`;
   if (releasedAt !== undefined) text += `,"released_at":${JSON.stringify(releasedAt)}`;
+  if (sagaId !== undefined) text += `,"saga_id":${JSON.stringify(sagaId)}`;
+  if (sagaState !== undefined) text += `,"saga_state":"${sagaState}"`;
+  return text;
+}
+
+function ticketMembers({ ticketId, ticketState, result }: Completion): string {
+  let text = ticketId === undefined ? '' : `,"ticket_id":${JSON.stringify(ticketId)}`;
+  if (ticketState !== undefined) text += `,"ticket_state":"${ticketState}"`;
+  if (result !== undefined) text += `,"result":${JSON.stringify(result)}`;
   return text;
 }
 

@@ -4,6 +4,7 @@ import { type Completion, classOf, type OutcomeClass } from './completion.ts';
 import type { Random } from './random.ts';
 import type { RoutedRequest } from './request.ts';
 import { type SendContext, sendUntilDecided } from './send-until-decided.ts';
+import { type FinalTicket, readOf } from './ticket-follower.ts';
 
 /** What a node returned for a coupon after the load; without amounts where the read failed. */
 export type LastRead = {
@@ -60,8 +61,8 @@ function isSampled(outcomeClass: OutcomeClass): outcomeClass is SampledClass {
 }
 
 /**
- * After the load, reads each coupon and finds the claims of some users, on every node; where `listsClaims`, it also lists
- * all claims. The history records these operations too, so that the audit can compare the final state with earlier answers.
+ * After the load, reads each coupon and some tickets and finds the claims of some users, on every node; where `listsClaims`,
+ * it also lists all claims. The history records these operations too, so that the audit can compare the final state with earlier answers.
  */
 export async function readFinalState(
   context: SendContext,
@@ -69,18 +70,21 @@ export async function readFinalState(
     urls: readonly string[];
     coupons: readonly string[];
     sample: UserSample;
+    tickets: readonly FinalTicket[];
     listsClaims: boolean;
   },
 ): Promise<LastRead[]> {
-  const { urls, coupons, sample, listsClaims } = options;
+  const { urls, coupons, sample, tickets, listsClaims } = options;
   const send = (node: number, request: Omit<RoutedRequest['request'], 'attempt'>) =>
     sendUntilDecided(context, { node, request: { ...request, attempt: 1 } }, false);
   const reads: Promise<LastRead>[] = [];
   const finds: Promise<unknown>[] = [];
   for (const [node, url] of urls.entries()) {
+    for (const ticket of tickets) finds.push(send(node, readOf(ticket)));
     for (const coupon of coupons) {
       reads.push(
-        send(node, { f: 'read', coupon }).then(({ completion }) => ({
+        // A cached answer would not show how the load has ended.
+        send(node, { f: 'read', coupon, maxAgeS: 0 }).then(({ completion }) => ({
           ...{ url, coupon, outcome: completion.outcome },
           ...(completion.amount !== undefined && { amount: completion.amount }),
           ...(completion.remainingAmount !== undefined && {

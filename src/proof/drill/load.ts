@@ -176,7 +176,10 @@ export class Load {
       then(done.completion);
       if (this.unfinished === 0) this.onChange();
     };
-    clients.send({ node, request, intendedMs, onDone });
+    const onAccepted = (accepted: { acceptedMs: number }) => {
+      tally.addAcceptance({ ...accepted, intendedMs });
+    };
+    clients.send({ node, request, intendedMs, onDone, onAccepted });
   }
 
   private planRetries(routed: RoutedRequest, completion: Completion): void {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { resolve } from 'node:path';
 import type { Phase, Spacing } from './arrival-times.ts';
+import { isOrigin, urlMistake } from './origin-url.ts';
+import { type SagaOptions, type SagaSettings, sagaMistakes, sagaSettings } from './saga-options.ts';
 
 /** The scenarios, and what each plays. */
 export const scenarios = {
@@ -11,6 +13,7 @@ export const scenarios = {
   mixed: "a day's traffic: a sale window, added stock, readers, look-ups",
   holds: 'users who hold a unit, pay, fail to pay, leave and come back',
   redeem: 'holders who redeem, some of them at two tills at once',
+  sagas: 'users who claim, pay and redeem by sagas, which operators undo',
   million: 'a million users, as fast as the service answers; no history',
 } as const;
 
@@ -49,6 +52,13 @@ export type DrillOptions = {
   seconds?: number | undefined;
   /** To all nodes together. */
   connections?: number | undefined;
+  /**
+   * Seconds: each fifth arrival also reads its coupon on a random node, and half of all reads accept an answer of this age.
+   * Undefined: only the reads of the scenario, all of them fresh.
+   */
+  readMaxAgeS?: number | undefined;
+  /** The header `Prefer` of all claims: `respond-async` or `wait=N`, or both. Undefined: none. */
+  prefer?: string | undefined;
   /** How long a client waits for an answer, and before that for a free connection. */
   timeoutMs?: number | undefined;
   claimApiKey?: string | undefined;
@@ -59,7 +69,7 @@ export type DrillOptions = {
   history?: string | undefined;
   jsonReport?: string | undefined;
   htmlReport?: string | undefined;
-};
+} & SagaOptions;
 
 /** The options of a drill with all defaults filled in. */
 export type DrillSettings = {
@@ -77,10 +87,16 @@ export type DrillSettings = {
   spacing: Spacing;
   seconds: number;
   connections: number;
+  /** Undefined: all reads are fresh. */
+  readMaxAgeS?: number;
+  /** The header `Prefer` of all claims. */
+  prefer?: string;
   timeoutMs: number;
   coupon: string;
   /** Undefined where the scenario has no history. */
   history?: string;
+  /** Only in `sagas`. */
+  sagas?: SagaSettings;
 };
 
 /** Invalid options: all mistakes, one a line. */
@@ -117,6 +133,7 @@ const defaults: Record<ScenarioName, Defaults> = {
   mixed: { users: 5_000, units: 500, rate: 500, seconds: 15, connections: 256 },
   holds: { users: 2_000, units: 500, rate: 200, seconds: undefined, connections: 256 },
   redeem: { users: 2_000, units: 400, rate: 200, seconds: undefined, connections: 256 },
+  sagas: { users: 1_500, units: 300, rate: 100, seconds: undefined, connections: 128 },
   // It has no rate, and ends when every user has an answer.
   million: {
     ...{ users: 1_000_000, units: 100_000, rate: 0, seconds: secondsMax, connections: 256 },
@@ -129,11 +146,17 @@ const limits = {
   units: [1, unitsMax],
   connections: [1, 20_000],
   timeoutMs: [1, 600_000],
+  readMaxAgeS: [1, 60],
 } as const;
+const labels: Partial<Record<keyof typeof limits, string>> = {
+  timeoutMs: 'timeout',
+  readMaxAgeS: 'the age of reads',
+};
 const rateMax = 1_000_000;
 const timeoutMsDefault = 10_000;
 const historyDefault = 'drill.jsonl';
 const timesDefault = [2, 5, 10];
+const preferences = /^(?:respond-async|(?:respond-async, ?)?wait=\d{1,2})$/;
 const [timesMax, factorMax] = [20, 1_000];
 
 /** Throws `DrillOptionsError` with all mistakes at once. */
@@ -163,9 +186,12 @@ export function resolveOptions(options: DrillOptions, startedAt: Date): DrillSet
     spacing: options.spacing ?? 'poisson',
     seconds: options.seconds ?? fallback.seconds ?? secondsFor(users, (fromRate + toRate) / 2),
     connections: options.connections ?? fallback.connections,
+    ...(options.readMaxAgeS !== undefined && { readMaxAgeS: options.readMaxAgeS }),
+    ...(options.prefer !== undefined && { prefer: options.prefer }),
     timeoutMs: options.timeoutMs ?? fallback.timeoutMs ?? timeoutMsDefault,
     coupon: options.coupon ?? `drill-${scenario}-${seed}-${startedAt.getTime().toString(36)}`,
     ...(hasHistory(scenario) && { history: options.history ?? historyDefault }),
+    ...(scenario === 'sagas' && { sagas: sagaSettings(options) }),
   };
 }
 
@@ -191,8 +217,9 @@ function mistakesIn(options: DrillOptions): string[] {
   for (const [name, [min, max]] of Object.entries(limits)) {
     const value = options[name as keyof typeof limits];
     if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) continue;
-    const label = name === 'timeoutMs' ? 'timeout' : name;
-    mistakes.push(`${label} must be a whole number from ${min} to ${max}`);
+    mistakes.push(
+      `${labels[name as keyof typeof limits] ?? name} must be a whole number from ${min} to ${max}`,
+    );
   }
   const rates = [options.rate, ramp?.fromRate, ramp?.toRate].filter((rate) => rate !== undefined);
   if (rates.some((rate) => !(rate >= 0 && rate <= rateMax))) {
@@ -204,7 +231,7 @@ function mistakesIn(options: DrillOptions): string[] {
     mistakes.push('set rate or ramp, not both');
   }
   if (ramp !== undefined && scenario === 'overload') mistakes.push('overload has its own ramp');
-  mistakes.push(...millionMistakes(options));
+  mistakes.push(...millionMistakes(options), ...sagaMistakes(options, scenario === 'sagas'));
   const { seconds } = options;
   if (seconds !== undefined && !(seconds >= 0.1 && seconds <= secondsMax)) {
     mistakes.push(`seconds must be a number from 0.1 to ${secondsMax}`);
@@ -214,16 +241,17 @@ function mistakesIn(options: DrillOptions): string[] {
   if (coupon !== undefined && (coupon === '' || coupon.length > 240)) {
     mistakes.push('the name of the coupon must have 1 to 240 characters');
   }
-  mistakes.push(...keyMistakes(options), ...fileMistakes(options));
+  mistakes.push(...preferMistakes(options), ...keyMistakes(options), ...fileMistakes(options));
   return mistakes;
 }
 
-function millionMistakes({ scenario, rate, ramp, history }: DrillOptions): string[] {
+function millionMistakes({ scenario, rate, ramp, history, readMaxAgeS }: DrillOptions): string[] {
   if (scenario !== 'million') return [];
   const mistakes: string[] = [];
   if (rate !== undefined || ramp !== undefined) {
     mistakes.push('million has no rate: each connection sends a claim after the last answer');
   }
+  if (readMaxAgeS !== undefined) mistakes.push('million reads nothing during the load');
   if (history !== undefined) mistakes.push('million records no history: omit --history');
   return mistakes;
 }
@@ -235,6 +263,12 @@ function timesMistakes({ scenario, times }: DrillOptions): string[] {
   return areGood && times.length > 0 && times.length <= timesMax
     ? []
     : [`times must be 1 to ${timesMax} numbers above 0, up to ${factorMax}`];
+}
+
+function preferMistakes({ prefer }: DrillOptions): string[] {
+  return prefer === undefined || preferences.test(prefer)
+    ? []
+    : ['prefer must be respond-async, wait=<seconds>, or "respond-async, wait=<seconds>"'];
 }
 
 function keyMistakes({ claimApiKey, adminApiKey }: DrillOptions): string[] {
@@ -249,20 +283,4 @@ function fileMistakes({ scenario, jsonReport, htmlReport, ...options }: DrillOpt
   return new Set(files.map((file) => resolve(file))).size === files.length
     ? []
     : ['history, json and html must be different files'];
-}
-
-/** The message does not repeat a URL that may contain a password. */
-function urlMistake(url: string): string {
-  const shown = /@/.test(url) ? 'a URL' : `the URL ${url}`;
-  return `${shown} must be http://host:port, without user, path or query`;
-}
-
-function isOrigin(url: string): boolean {
-  try {
-    const { protocol, pathname, search, hash, username, password } = new URL(url);
-    const rest = search + hash + username + password;
-    return protocol === 'http:' && pathname === '/' && rest === '';
-  } catch {
-    return false;
-  }
 }

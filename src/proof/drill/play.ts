@@ -11,6 +11,7 @@ import { type DrillReport, lagMsLimit, recoveryOf } from './report.ts';
 import type { RoutedRequest } from './request.ts';
 import type { Scenario } from './scenario.ts';
 import { Tally } from './tally.ts';
+import type { TicketFollower } from './ticket-follower.ts';
 
 const probeClientsMax = 256;
 // The first part of a probe warms up both sides and is not counted.
@@ -21,6 +22,7 @@ export type PlayContext = {
   settings: DrillSettings;
   scenario: Scenario;
   clients: Clients;
+  follower: TicketFollower;
   display: Display;
   /** The clock of the clients. */
   now(): number;
@@ -34,7 +36,7 @@ export type LoadReport = Omit<DrillReport, 'history' | 'coupons' | 'lastReads' |
 
 /** Plays the load of a scenario, and resolves when its last answer has arrived. */
 export async function play(context: PlayContext, startedAt: Date): Promise<LoadReport> {
-  const { settings, scenario, clients, now, signal } = context;
+  const { settings, scenario, clients, follower, now, signal } = context;
   const cpuBefore = process.cpuUsage();
   const startMs = now();
   const isProbing = scenario.probeSeconds !== undefined;
@@ -80,9 +82,16 @@ export async function play(context: PlayContext, startedAt: Date): Promise<LoadR
     ...{ outcomes: tally.outcomes, retryAfterS: tally.retryAfterS },
     latencyMs: tally.latency.percentiles(),
     serviceMs: tally.service.percentiles(),
+    ...(hasTickets(follower) && {
+      tickets: { ...follower.counts, acceptedMs: tally.acceptance.percentiles() },
+    }),
     latencyCurve: tally.latency.curve(),
     ...{ phases, series: tally.series },
   };
+}
+
+function hasTickets({ counts }: TicketFollower): boolean {
+  return counts.accepted + counts.unknown > 0;
 }
 
 function playClosedLoop({ settings, scenario }: PlayContext, load: Load): Promise<void> {
@@ -91,7 +100,7 @@ function playClosedLoop({ settings, scenario }: PlayContext, load: Load): Promis
 }
 
 async function playOpenLoop(
-  { settings, scenario, now }: PlayContext,
+  { settings, scenario, follower, now }: PlayContext,
   parts: { tally: Tally; load: Load; saturation: number | undefined },
 ): Promise<void> {
   const { tally, load, saturation } = parts;
@@ -102,6 +111,7 @@ async function playOpenLoop(
   await load.runOpenLoop(plan, phases, (phase) => begin(phases[phase]));
   tally.beginPhase('last answers', now());
   await load.whenIdle();
+  await follower.whenIdle();
 }
 
 async function measureSaturation(

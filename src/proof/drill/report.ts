@@ -6,6 +6,7 @@ import type { LastRead } from './last-reads.ts';
 import type { DrillSettings } from './options.ts';
 import { quietPhase } from './scenarios/overload.ts';
 import type { ClassCounts, PhaseReport, SecondReport } from './tally.ts';
+import type { TicketCounts } from './ticket-follower.ts';
 
 /** The results of a drill, and the file of its history. The JSON report has exactly these members. */
 export type DrillReport = {
@@ -38,6 +39,11 @@ export type DrillReport = {
   latencyMs: Percentiles;
   /** From the time of sending. */
   serviceMs: Percentiles;
+  /** The tickets of the claims that were answered with 202, or with an unknown outcome; undefined without any. */
+  tickets?: TicketCounts & {
+    /** From the planned time to the 202. All other times are until the final state was read. */
+    acceptedMs: Percentiles;
+  };
   /** Points of the latency distribution. */
   latencyCurve: [percent: number, ms: number][];
   phases: PhaseReport[];

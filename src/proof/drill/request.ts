@@ -14,8 +14,16 @@ export type ServiceRequest = {
   units?: number;
   /** On `create`: how long its claims are held, in seconds. */
   holdSeconds?: number;
+  /** On `create`: the saga that its claims begin. */
+  saga?: string;
+  /** On `release`: whether an operator asks for it, with the admin key. */
+  asOperator?: true;
+  /** On `read`: the age in seconds that it accepts, 0 for none; undefined: what the service does by default. */
+  maxAgeS?: number;
   /** On `list_claims`: the cursor of the page; undefined for the first page. */
   cursor?: string;
+  /** On `read_ticket`. */
+  ticketId?: string;
   /** On `confirm`, `release` and `redeem`: the claim that it names. */
   claimId?: string;
   /** On `create` with a sale window: RFC 3339 texts. */
@@ -26,32 +34,36 @@ export type ServiceRequest = {
 /** A request and the index of the node that receives it. */
 export type RoutedRequest = { node: number; request: ServiceRequest };
 
-/** What all requests to one node share: its host and the API keys. */
+/** What all requests to one node share: its host, the API keys, and what its claims prefer. */
 export type RequestContext = {
   host: string;
   claimApiKey?: string | undefined;
   adminApiKey?: string | undefined;
+  prefer?: string | undefined;
 };
 
 /** Returns a function that formats requests to one node as HTTP/1.1 text. */
-export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext) {
+export function requestWriter({ host, claimApiKey, adminApiKey, prefer }: RequestContext) {
   const bearer = (key: string | undefined) =>
     key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
   const start = ` HTTP/1.1\r\nHost: ${host}\r\n`;
   const asClaimer = start + bearer(claimApiKey ?? adminApiKey);
+  const asPreferred = asClaimer + (prefer === undefined ? '' : `Prefer: ${prefer}\r\n`);
   const asAdmin = start + bearer(adminApiKey);
 
   return (request: ServiceRequest): string => {
     switch (request.f) {
       case 'claim':
-        return `POST /api/coupons/claim${asClaimer}${withBody(
+        return `POST /api/coupons/claim${asPreferred}${withBody(
           request,
           `{"user_id":${JSON.stringify(request.user)},"coupon_name":${JSON.stringify(request.coupon)}}`,
         )}`;
       case 'find_claim':
         return `GET ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}${asClaimer}\r\n`;
       case 'read':
-        return `GET ${pathOf(request.coupon)}${start}\r\n`;
+        return `GET ${pathOf(request.coupon)}${start}${acceptedAge(request)}\r\n`;
+      case 'read_ticket':
+        return `GET /api/tickets/${encodeURIComponent(request.ticketId ?? '')}${asClaimer}\r\n`;
       case 'add_stock':
         return `POST ${pathOf(request.coupon)}/stock${asAdmin}${withBody(request, `{"add":${request.units}}`)}`;
       case 'list_claims':
@@ -59,7 +71,7 @@ export function requestWriter({ host, claimApiKey, adminApiKey }: RequestContext
       case 'confirm':
       case 'release':
       case 'redeem':
-        return `POST ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}/${request.f}${asClaimer}${withBody(request, JSON.stringify({ claim_id: request.claimId }))}`;
+        return `POST ${pathOf(request.coupon)}/claims/${encodeURIComponent(request.user ?? '')}/${request.f}${request.asOperator ? asAdmin : asClaimer}${withBody(request, JSON.stringify({ claim_id: request.claimId }))}`;
       case 'create':
         return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
     }
@@ -70,6 +82,10 @@ function pathOf(coupon: string): string {
   return `/api/coupons/${encodeURIComponent(coupon)}`;
 }
 
+function acceptedAge({ maxAgeS }: ServiceRequest): string {
+  return maxAgeS === undefined ? '' : `Cache-Control: max-age=${maxAgeS}\r\n`;
+}
+
 /** The claims of all states, in pages as large as the service allows. */
 function listQuery({ cursor }: ServiceRequest): string {
   const states = claimStates.map((state) => `state=${state}`).join('&');
@@ -78,9 +94,9 @@ function listQuery({ cursor }: ServiceRequest): string {
 }
 
 function createBody(request: ServiceRequest): string {
-  const { coupon: name, units: amount, holdSeconds: hold_seconds } = request;
+  const { coupon: name, units: amount, holdSeconds: hold_seconds, saga } = request;
   const { opensAt: opens_at, closesAt: closes_at } = request;
-  return JSON.stringify({ name, amount, opens_at, closes_at, hold_seconds });
+  return JSON.stringify({ name, amount, opens_at, closes_at, hold_seconds, saga });
 }
 
 function withBody(request: ServiceRequest, body: string): string {

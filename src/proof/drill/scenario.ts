@@ -13,6 +13,8 @@ export type PlannedCoupon = {
   closesAfterS?: number;
   /** Its claims begin as holds of so many seconds. */
   holdSeconds?: number;
+  /** Its claims begin this saga. */
+  saga?: string;
 };
 
 /** A request that an answer causes: a retry, or the next step of the user. */

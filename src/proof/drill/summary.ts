@@ -38,6 +38,7 @@ export function summaryOf(report: DrillReport): string[] {
       .sort(([, a], [, b]) => b - a)
       .map(([outcome, count]) => `  ${outcome.padEnd(36)}${whole(count).padStart(12)}`),
     '',
+    ...ticketLines(report),
     ...lastReadLines(report),
     generatorLine(report),
     history === undefined
@@ -88,6 +89,20 @@ function phaseLines({ phases }: DrillReport): string[] {
         millis(phase.latencyMs.p99),
       ]),
     ),
+  ];
+}
+
+function ticketLines({ tickets }: DrillReport): string[] {
+  if (tickets === undefined) return [];
+  const { accepted, unknown, decided, expired, failed, open, acceptedMs } = tickets;
+  const { p50, p99 } = acceptedMs;
+  return [
+    'tickets',
+    `  ${whole(accepted)} accepted with 202, p50 ${millis(p50)} ms, p99 ${millis(p99)} ms`,
+    ...(unknown > 0 ? [`  ${whole(unknown)} of claims with an unknown outcome`] : []),
+    `  ${whole(decided)} decided, ${whole(expired)} expired, ${whole(failed)} failed`,
+    ...(open > 0 ? [`  ${whole(open)} without a final state`] : []),
+    '',
   ];
 }
 

@@ -13,6 +13,8 @@ export type SecondReport = {
   /** Requests that were handed to the clients in this second, retries included. */
   asked: number;
   answers: ClassCounts;
+  /** Claims that were answered with 202 in this second. They are among the answers when their tickets are final. */
+  accepted: number;
   outcomes: Record<string, number>;
   p50: number;
   p99: number;
@@ -50,6 +52,8 @@ type Phase = {
 export class Tally {
   /** From the planned time to the completion, whatever it is: no slow request is left out. */
   readonly latency = new Histogram();
+  /** From the planned time to a 202. */
+  readonly acceptance = new Histogram();
   /** From sending to the completion, for comparison. */
   readonly service = new Histogram();
   readonly answers = noCounts();
@@ -88,6 +92,12 @@ export class Tally {
     this.asked += 1;
     this.phase.asked += 1;
     this.secondAt(nowMs).asked += 1;
+  }
+
+  /** Counts a claim that was answered with 202. */
+  addAcceptance({ intendedMs, acceptedMs }: { intendedMs: number; acceptedMs: number }): void {
+    this.acceptance.add(acceptedMs - intendedMs);
+    this.secondAt(acceptedMs).accepted += 1;
   }
 
   addCompletion({ pending, completion, sentMs, doneMs }: CompletedRequest): void {
@@ -158,6 +168,7 @@ export class Tally {
         phase: this.phase.name,
         asked: 0,
         answers: noCounts(),
+        accepted: 0,
         outcomes: {},
         ...{ p50: 0, p99: 0, p999: 0 },
       };

@@ -40,10 +40,11 @@ export const answersLost: FaultRow = {
       node.proxy.cutWhen = (piece) => {
         node.proxy.lateMs = chance.between(...lateMsRange);
         const text = piece.toString('latin1');
-        const cut = chooseCut(text, injection);
-        if (cut !== undefined && judgedStatement(scenario).test(text)) {
-          seen[cut] = (seen[cut] ?? 0) + 1;
-        }
+        const isJudged = judgedStatement(scenario).test(text);
+        // Batches are few: each kind of cut meets one before any meets a second.
+        const missing = isJudged ? cuts.filter((cut) => !seen[cut]) : [];
+        const cut = chooseCut(text, injection, missing.length > 0 ? missing : cuts);
+        if (cut !== undefined && isJudged) seen[cut] = (seen[cut] ?? 0) + 1;
         return cut;
       };
     }
@@ -67,13 +68,17 @@ export const answersLost: FaultRow = {
   },
 };
 
-function chooseCut(text: string, { chance, scenario }: Injection): Cut | undefined {
+function chooseCut(
+  text: string,
+  { chance, scenario }: Injection,
+  choice: readonly Cut[],
+): Cut | undefined {
   const isBatch = batchStatement.test(text);
   const canHarmLate = isBatch && (changesClaims(scenario) || text.includes(restocked));
   const ofLate = changesClaims(scenario) ? lateChangesChance : lateChance;
   if (canHarmLate && chance.happens(ofLate)) return 'late';
   const probability = isBatch ? batchCutChance : voidStatement.test(text) ? voidCutChance : 0;
-  return chance.happens(probability) ? chance.pick(cuts) : undefined;
+  return chance.happens(probability) ? chance.pick(choice) : undefined;
 }
 
 /** The cuts that no batch has met. */

@@ -57,7 +57,8 @@ export type ConnectionSource = {
 
 /**
  * Settings that all statements rely on. Plans must not depend on what a table held when they were made, and the warning
- * that the standby did not confirm a commit must arrive.
+ * that the standby did not confirm a commit must arrive. Without sequential scans the planner expects absurd costs, for which
+ * the server would compile each statement: that takes seconds, and the statement itself milliseconds.
  */
 export function sessionSettings(
   schema: string,
@@ -70,6 +71,7 @@ export function sessionSettings(
     DateStyle: 'ISO',
     default_transaction_isolation: 'read committed',
     enable_seqscan: 'off',
+    jit: 'off',
     lock_timeout: String(options.lockTimeoutMs),
     statement_timeout: String(options.statementTimeoutMs),
   };

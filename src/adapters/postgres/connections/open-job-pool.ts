@@ -4,6 +4,7 @@ import type { InstallationWatch } from '../installation/installation-watch.ts';
 import { connectionConfig } from './connection-config.ts';
 import { destroySocket, withTimeout } from './connection-source.ts';
 import { endsWithin } from './ends-within.ts';
+import { searchPathOf } from './search-path.ts';
 import { verifySession } from './verify-session.ts';
 
 const closeMsMax = 500;
@@ -15,6 +16,10 @@ export type JobPool = { pool: pg.Pool; close(): Promise<void> };
 export function openJobPool(options: {
   /** A connection URL; may hold a password. */
   url: string;
+  /** That of the tables, in which each new session looks for the installation. */
+  schema: string;
+  /** That of the library. It may not exist yet. */
+  jobsSchema: string;
   connectionsMax: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
@@ -22,7 +27,10 @@ export function openJobPool(options: {
   onConnectionLost(error: Error): void;
 }): JobPool {
   const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation } = options;
-  const settings = { statement_timeout: String(statementTimeoutMs) };
+  const settings = {
+    search_path: searchPathOf(options.schema, options.jobsSchema),
+    statement_timeout: String(statementTimeoutMs),
+  };
   const pool = new pg.Pool({
     ...connectionConfig(options.url, { name: 'firstcome jobs', settings }),
     max: connectionsMax,

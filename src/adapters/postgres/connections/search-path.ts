@@ -10,11 +10,11 @@ export function quoteName(name: string): string {
 }
 
 /**
- * The search path of a session that works in one schema. Temporary objects come last; otherwise a temporary table would
+ * The search path of a session that works in one schema, or in others after it. Temporary objects come last; otherwise a temporary table would
  * hide a table of the same name.
  */
-export function searchPathOf(schema: string): string {
-  return `${quoteName(schema)}, pg_temp`;
+export function searchPathOf(...schemas: string[]): string {
+  return [...schemas.map(quoteName), 'pg_temp'].join(', ');
 }
 
 /** The search path of a session that reads only the catalogs of PostgreSQL. */

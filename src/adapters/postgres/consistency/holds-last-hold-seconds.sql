@@ -1,4 +1,4 @@
--- A claim is reserved for hold_seconds of its coupon: confirmed or released in that time, or later released as expired.
+-- A claim without a saga is reserved for hold_seconds of its coupon: confirmed or released in that time, or later released as expired.
 select coupon_id, position, user_id, claimed_at, hold_ends_at, expires_at, confirmed_at, released_at, reason from (
   select k.*, k.claimed_at + make_interval(secs => c.hold_seconds) as hold_ends_at
   from (
@@ -8,7 +8,7 @@ select coupon_id, position, user_id, claimed_at, hold_ends_at, expires_at, confi
     union all
     select coupon_id, position, user_id, claimed_at, null, confirmed_at, released_at, reason from released_claims
   ) k
-  join coupons c on c.id = k.coupon_id
+  join coupons c on c.id = k.coupon_id and c.saga is null
 ) stored
 where case
   when hold_ends_at is null then num_nonnulls(expires_at, confirmed_at) > 0 or reason = 'expired'

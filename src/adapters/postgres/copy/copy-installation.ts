@@ -3,10 +3,10 @@
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { messageOf } from '../../../core/error-message.ts';
 import { StartError } from '../../../core/errors.ts';
 import { searchPathOf, setSearchPath } from '../connections/search-path.ts';
 import { brokenRuleLines, findBrokenRules } from '../consistency-check.ts';
-import { messageOf } from '../errors/error-message.ts';
 import { readMigrations } from '../installation/find-installation.ts';
 import { migrationFiles } from '../installation/migration-files.ts';
 import { type StartConnection, withStartConnection } from '../start/start-connection.ts';

@@ -15,7 +15,7 @@ const acquireDuty = statement('acquire-duty');
 const renewDuty = statement('renew-duty');
 const releaseDuty = statement('release-duty');
 
-type HolderRow = { name: string; node: string | null; since: string | null };
+type HolderRow = { name: string; node: string | null; since: string | null; is_needed: boolean };
 
 /** Keeps the leases in PostgreSQL, by its clock. `node` is how the holder is shown. */
 export function postgresDutyLeases(database: Database, node: string): DutyLeases {
@@ -24,8 +24,11 @@ export function postgresDutyLeases(database: Database, node: string): DutyLeases
       const rows = await runForDuty<HolderRow>(database, listDuties, [leaseMs]);
       // A later release may have more duties.
       return rows
-        .filter((row): row is DutyHolder => (dutyNames as readonly string[]).includes(row.name))
-        .map((row) => ({ ...row, since: row.since && toMicroseconds(row.since) }));
+        .filter(({ name }) => (dutyNames as readonly string[]).includes(name))
+        .map(({ name, node, since, is_needed: isNeeded }) => ({
+          ...{ name: name as DutyHolder['name'], node, isNeeded },
+          since: since && toMicroseconds(since),
+        }));
     },
     async acquire(duty) {
       const [row] = await runForDuty<{ epoch: string }>(database, acquireDuty, [

@@ -32,9 +32,15 @@ export function postgresExpirySweep(
         findDueCoupons,
         [afterId, sizes.coupons],
       );
-      const due = JSON.parse(row?.due ?? '[]') as [couponId: string, seconds: number][];
+      const due = JSON.parse(row?.due ?? '[]') as [
+        couponId: string,
+        couponName: string,
+        seconds: number,
+      ][];
       return {
-        due: due.map(([couponId, seconds]) => ({ couponId, overdueMs: seconds * 1_000 })),
+        due: due.map(([couponId, couponName, seconds]) => ({
+          ...{ couponId, couponName, overdueMs: seconds * 1_000 },
+        })),
         next: row?.last_id ?? undefined,
       };
     },

@@ -9,7 +9,9 @@ export type ConstraintMeaning =
   /** No caller can correct this. */
   | { rule: RefusalRule }
   /** The answer to the batch was lost, and a void mark with its id was committed since. */
-  | { isVoid: true };
+  | { isVoid: true }
+  /** Another session has stored the row meanwhile. Repeated, the statement reads it. */
+  | { isConflict: true };
 
 /** Every function of the migrations. An error in any other function comes from a trigger of another program. */
 export const ownFunctions: ReadonlySet<string> = new Set([
@@ -34,10 +36,19 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ],
   ...['last_released', 'log_release', 'decision_on_live', 'decision_on_released'],
   ...['claim_state', 'claim_in_json', 'time_in_json', 'positions_given', 'units_returned'],
-  ...['sale_state', 'begin_event_cursors', 'record_sale_state', 'relay_ledger'],
-  ...['due_deliveries', 'view_event', 'record_deliveries'],
+  ...['sale_state', 'begin_event_relay', 'begin_event_cursors'],
+  ...['record_sale_state', 'relay_ledger'],
+  ...['due_deliveries', 'record_deliveries', 'end_old_deliveries'],
   ...['webhook_in_log', 'create_webhook', 'delete_webhook', 'rotate_webhook_secret'],
+  ...['enable_webhook'],
+  ...['due_saga_shards', 'take_sagas', 'record_sagas', 'view_saga', 'steps_of_saga'],
+  ...['saga_in_log', 'log_saga', 'retry_saga', 'resolve_saga'],
+  ...['begin_sagas', 'saga_state_name', 'saga_id_of', 'saga_shard_of'],
+  ...['saga_state_of', 'lock_sagas', 'change_of_saga', 'change_beside_saga', 'hold_end'],
   ...['position_max', 'reclaim_own', 'claims_won', 'decisions_together'],
+  ...['claim_tickets', 'store_tickets', 'ticket_time', 'ticket_outcome', 'ticket_problem'],
+  ...['find_tickets', 'read_ticket', 'end_ticket', 'delete_old_tickets'],
+  ...['keep_ticket_secret', 'wait_for_standby'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -102,6 +113,19 @@ const meanings: Record<string, ConstraintMeaning> = {
   webhook_deliveries_primary_key: { rule: 'leftovers' },
   webhook_deliveries_state_known: { rule: 'own' },
   job_workers_primary_key: { rule: 'own' },
+  coupons_saga_length: { field: 'saga', message: 'must be a text of 1 to 64 characters' },
+  coupons_saga_needs_hold: { field: 'saga', message: 'must come with hold_seconds' },
+  saga_definitions_primary_key: { rule: 'own' },
+  sagas_primary_key: { rule: 'leftovers' },
+  sagas_state_known: { rule: 'own' },
+  sagas_resolved_as_known: { rule: 'own' },
+  sagas_one_per_claim: { rule: 'leftovers' },
+  saga_steps_primary_key: { rule: 'leftovers' },
+  saga_steps_state_known: { rule: 'own' },
+  ticket_secret_primary_key: { rule: 'own' },
+  ticket_secret_only_row_is_true: { rule: 'own' },
+  tickets_primary_key: { isConflict: true },
+  tickets_outcome_known: { rule: 'own' },
 };
 
 /** The meaning of every constraint of the migrations, by its name. */

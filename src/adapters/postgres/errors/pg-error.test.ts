@@ -129,6 +129,13 @@ describe('toDatabaseFault: a refusal by a constraint', () => {
     expect(fault).toMatchObject({ reason: 'void', effect: 'none', refusal: undefined });
   });
 
+  it('a ticket that another session has stored is a conflict; a trigger that names its key is not', () => {
+    const constraint = 'tickets_primary_key';
+    const reasonFor = (code: string) => toDatabaseFault(serverError(code, { constraint })).reason;
+    expect(reasonFor('23505')).toBe('conflict');
+    expect(reasonFor('23514')).toBe('refused');
+  });
+
   it.each([
     ['ada@example.org', undefined],
     // The author of an exception may put any text in the place of a name.

@@ -92,6 +92,8 @@ const serverClasses = new Set(
   ).split(' '),
 );
 
+const uniqueViolation = '23505';
+
 /** Turns a driver's error into the fault of a statement that was sent. */
 export function toDatabaseFault(error: unknown): DatabaseFault {
   if (error instanceof DatabaseFault) return error;
@@ -109,6 +111,8 @@ export function toDatabaseFault(error: unknown): DatabaseFault {
   }
   if (meaning !== undefined && 'isVoid' in meaning)
     return new DatabaseFault('void', cause, details);
+  if (meaning !== undefined && 'isConflict' in meaning && code === uniqueViolation)
+    return new DatabaseFault('conflict', cause, details);
   return new DatabaseFault('refused', cause, { ...details, refusal });
 }
 

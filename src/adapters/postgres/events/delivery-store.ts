@@ -9,7 +9,6 @@ import type { Database } from '../database.ts';
 import { runForDuty } from '../duties/run-for-duty.ts';
 import { statement } from '../statements.ts';
 
-const hasWebhooks = statement('has-webhooks');
 const findDueWebhooks = statement('find-due-webhooks');
 const beginDelivery = statement('begin-delivery');
 const findDueDeliveries = statement('find-due-deliveries');
@@ -22,7 +21,8 @@ type DueRow = ClaimTimes & {
   seq: string;
   n: number;
   attempts: number;
-  recorded_at: string;
+  asked_at: string;
+  first_due_at: string;
   type: EventType;
   at: string;
   coupon_name: string;
@@ -39,11 +39,6 @@ const stateCodes: Record<DeliveryState, string> = { pending: 'P', delivered: 'D'
 /** Stores deliveries in PostgreSQL. */
 export function postgresDeliveries(database: Database, installationId: string): DeliveryStore {
   return {
-    async hasWebhooks() {
-      const [row] = await runForDuty<{ has_webhooks: boolean }>(database, hasWebhooks, []);
-      return row?.has_webhooks === true;
-    },
-
     async findDueWebhooks() {
       const rows = await runForDuty<{ id: string }>(database, findDueWebhooks, []);
       return rows.map(({ id }) => id);
@@ -58,15 +53,16 @@ export function postgresDeliveries(database: Database, installationId: string): 
 
     async findDue({ webhookId }, limit, underWay) {
       const rows = await runForDuty<DueRow>(database, findDueDeliveries, [
-        ...[webhookId, limit],
-        underWay.map(({ couponId }) => couponId),
-        underWay.map(({ seq }) => seq),
-        underWay.map(({ n }) => n),
+        ...[webhookId, limit, underWay[0]?.firstDueAt ?? '-infinity'],
+        underWay.map(({ event }) => event.couponId),
+        underWay.map(({ event }) => event.seq),
+        underWay.map(({ event }) => event.n),
       ]);
       return rows.map((row) => ({
         event: toEvent(installationId, row),
         attempts: row.attempts,
-        recordedAt: row.recorded_at,
+        recordedAt: row.asked_at,
+        firstDueAt: row.first_due_at,
       }));
     },
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { EventRelayStore } from '../../../core/events/ports.ts';
+import { giveUpAfterMs } from '../../../core/webhooks/retry-policy.ts';
 import type { Database } from '../database.ts';
 import { runForDuty } from '../duties/run-for-duty.ts';
 import { statement } from '../statements.ts';
@@ -8,10 +9,14 @@ const findUnreadLedgers = statement('find-unread-ledgers');
 const recordSaleState = statement('record-sale-state');
 const relayLedger = statement('relay-ledger');
 
-/** How much one call reads at most: some milliseconds of the database's time. */
-export type RelaySizes = { coupons: number; rows: number };
+const endOldDeliveries = statement('end-old-deliveries');
 
-const sizesDefault: RelaySizes = { coupons: 1_000, rows: 8 };
+/** How much one call reads or ends at most: some milliseconds of the database's time. */
+export type RelaySizes = { coupons: number; rows: number; deliveries: number };
+
+const sizesDefault: RelaySizes = { coupons: 1_000, rows: 8, deliveries: 1_000 };
+
+const deliveriesKeptMs = 30 * 24 * 60 * 60 * 1_000;
 
 type RelayedRow = { is_held: false } | { is_held: true; coupon_id: string; has_more: boolean };
 
@@ -29,6 +34,7 @@ export function postgresEventRelay(
       );
       const found = JSON.parse(row?.found ?? '[]') as [string, boolean, boolean][];
       return {
+        hasBegun: row !== undefined,
         found: found.map(([couponId, hasRows, hasChanged]) => ({ couponId, hasRows, hasChanged })),
         next: row?.last_id ?? undefined,
       };
@@ -54,6 +60,13 @@ export function postgresEventRelay(
         if (row.has_more) more.push(row.coupon_id);
       }
       return more;
+    },
+
+    async endOldDeliveries({ epoch }) {
+      const values = [epoch, giveUpAfterMs, deliveriesKeptMs, sizes.deliveries];
+      const [row] = await runForDuty<{ ended: number | null }>(database, endOldDeliveries, values);
+      if (row === undefined || row.ended === null) return 'lease_lost';
+      return row.ended < sizes.deliveries ? 'done' : 'more';
     },
   };
 }

@@ -5,6 +5,7 @@ import { statement } from '../statements.ts';
 
 const reportJobWorkers = statement('report-job-workers');
 const findSilentJobWorkers = statement('find-silent-job-workers');
+const findUnlistedJobWorkers = statement('find-unlisted-job-workers');
 const deleteJobWorkers = statement('delete-job-workers');
 
 /** Which workers are alive, by the clock of the database. */
@@ -13,6 +14,8 @@ export type JobWorkers = {
   report(workerIds: readonly string[]): Promise<void>;
   /** The workers that have said nothing for this long. */
   findSilent(ms: number): Promise<string[]>;
+  /** Those of these workers that have never said anything, or were forgotten. */
+  findUnlisted(workerIds: readonly string[]): Promise<string[]>;
   /** Forgets workers that are gone. */
   forget(workerIds: readonly string[]): Promise<void>;
 };
@@ -26,6 +29,12 @@ export function postgresJobWorkers(database: Database): JobWorkers {
     async findSilent(ms) {
       const rows = await runForDuty<{ worker_id: string }>(database, findSilentJobWorkers, [ms]);
       return rows.map((row) => row.worker_id);
+    },
+    async findUnlisted(workerIds) {
+      const found = runForDuty<{ worker_id: string }>(database, findUnlistedJobWorkers, [
+        workerIds,
+      ]);
+      return (await found).map((row) => row.worker_id);
     },
     async forget(workerIds) {
       await runForDuty(database, deleteJobWorkers, [workerIds]);

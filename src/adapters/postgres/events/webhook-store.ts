@@ -13,6 +13,7 @@ const createWebhook = statement('create-webhook');
 const listWebhooks = statement('list-webhooks');
 const readWebhook = statement('read-webhook');
 const deleteWebhook = statement('delete-webhook');
+const enableWebhook = statement('enable-webhook');
 const rotateWebhookSecret = statement('rotate-webhook-secret');
 
 type WebhookRow = {
@@ -71,6 +72,13 @@ export function postgresWebhookStore(database: Database, installationId: string)
         .run<{ is_deleted: boolean }>(deleteWebhook, [toUuid(webhookId), actor, requestId])
         .catch(throwAsWriteError);
       return row?.is_deleted === true;
+    },
+
+    async enable(webhookId, { actor, requestId }) {
+      const [row] = await database
+        .run<WebhookRow>(enableWebhook, [toUuid(webhookId), actor, requestId])
+        .catch(throwAsWriteError);
+      return row && toWebhook(row);
     },
 
     async rotateSecret(webhookId, secret, { actor, requestId }) {

@@ -10,6 +10,11 @@ alter table coupons
   -- How many claims one user may make in all, with those that were released.
   add column claims_per_user_max integer not null default 3
     constraint coupons_claims_per_user_range check (claims_per_user_max between 1 and 100),
+  -- The saga that each claim is the first step of, a name in SAGAS_FILE. It never changes. Such a claim is reserved until its
+  -- saga ends: its expires_at is infinity.
+  add column saga text
+    constraint coupons_saga_length check (char_length(saga) between 1 and 64)
+    constraint coupons_saga_needs_hold check (saga is null or hold_seconds is not null),
   add column stock_low_at integer
     constraint coupons_stock_low_at_least_zero check (stock_low_at >= 0),
   add column title text
@@ -70,7 +75,8 @@ alter table redemptions alter column coupon_id set (n_distinct = 1);
 
 -- A batch that changes claims has kind 'mixed'. Its units are the claims that it makes, 0 or more; remaining_after is what
 -- was left before, less these, plus returned_units. changes says what became of the claim at the same place of
--- changed_positions: C confirmed, R released, E released because the hold had expired, U redeemed.
+-- changed_positions: C confirmed, R released, E released because the hold had expired, U redeemed. A batch that only asks
+-- sagas for their undo has no changes: its row keeps it from a commit after its void mark.
 alter table stock_ledger
   add column returned_units integer,
   add column changed_positions integer[],
@@ -88,7 +94,7 @@ alter table stock_ledger
     case kind
       when 'mixed' then
         returned_units between 0 and cardinality(changes)
-        and cardinality(changed_positions) = cardinality(changes) and cardinality(changes) >= 1
+        and cardinality(changed_positions) = cardinality(changes)
       else returned_units is null and changed_positions is null and changes is null
     end
   );
@@ -111,7 +117,8 @@ alter table operator_log
 -- What became of one command, or of a run of claims, one behind the other in their batch: their positions count up along the
 -- run. The claim's state follows from its times: released_at, redeemed_at, expires_at (reserved), else confirmed. claim_id
 -- is null where it is the one that was sent. last_claim is the last released one, where the live one is not the one asked
--- for. change is what the ledger records, of the claim at changed_position.
+-- for. change is what the ledger records, of the claim at changed_position. saga_state is null where the coupon has no saga,
+-- and of a claim that wins.
 create type claim_decision_2 as (
   outcome text,
   claims integer,
@@ -128,8 +135,16 @@ create type claim_decision_2 as (
   last_claim jsonb,
   announced_seq bigint,
   change "char",
-  changed_position integer
+  changed_position integer,
+  saga_state text
 );
+
+-- When a claim that is made now is no longer reserved; null: it is confirmed at once. Only its saga ends one that has a saga.
+-- As `immutable` its call would not be replaced by its text, since the sum depends on the time zone.
+create function hold_end(in_hold_seconds integer, in_saga text, in_at timestamptz) returns timestamptz
+language sql stable as $$
+  select case when in_saga is null then in_at + make_interval(secs => in_hold_seconds) else 'infinity' end
+$$;
 
 -- A run of claims that win, after the positions given before them.
 create function claims_won(
@@ -137,7 +152,7 @@ create function claims_won(
 ) returns claim_decision_2 language sql immutable as $$
   select row(
     'claimed', in_claims, null, in_given + 1, in_claimed_at, null, null, in_expires_at, null, null, null, null, null, null,
-    null, null
+    null, null, null
   )::claim_decision_2
 $$;
 
@@ -145,7 +160,7 @@ create function decision_on_live(in_outcome text, in_claim claims, in_redeemed_a
 returns claim_decision_2 language sql immutable as $$
   select row(
     in_outcome, 1, in_claim.claim_id, in_claim.position, in_claim.claimed_at, null, null, in_claim.expires_at,
-    in_claim.confirmed_at, in_redeemed_at, null, null, null, null, null, null
+    in_claim.confirmed_at, in_redeemed_at, null, null, null, null, null, null, null
   )::claim_decision_2
 $$;
 
@@ -153,7 +168,7 @@ create function decision_on_released(in_outcome text, in_claim released_claims)
 returns claim_decision_2 language sql immutable as $$
   select row(
     in_outcome, 1, in_claim.claim_id, in_claim.position, in_claim.claimed_at, null, null, null, in_claim.confirmed_at,
-    null, in_claim.released_at, in_claim.reason, null, null, null, null
+    null, in_claim.released_at, in_claim.reason, null, null, null, null, null
   )::claim_decision_2
 $$;
 
@@ -181,10 +196,11 @@ language sql stable as $$
     'position', in_claim.position,
     'claimed_at', time_in_json(in_claim.claimed_at),
     'state', claim_state(in_claim.expires_at, in_claim.redeemed_at, in_claim.released_at),
-    'expires_at', time_in_json(in_claim.expires_at),
+    'expires_at', case when isfinite(in_claim.expires_at) then time_in_json(in_claim.expires_at) end,
     'confirmed_at', time_in_json(in_claim.confirmed_at),
     'released_at', time_in_json(in_claim.released_at),
-    'reason', in_claim.reason
+    'reason', in_claim.reason,
+    'saga_state', in_claim.saga_state
   ))
 $$;
 
@@ -320,14 +336,15 @@ create function units_returned(in_changes "char"[]) returns integer language sql
 $$;
 
 -- Writes down what a batch has changed: its ledger row and the coupon. in_remaining is what is left now; in_positions and
--- in_changes are the claims that were changed. Without any change it writes nothing, except what must outlast a clock that
--- steps back, an announcement, and how far the walk over expired holds has come.
+-- in_changes are the claims that were changed; in_asks_for_undo: the batch has asked a saga for its undo. Without any of these
+-- it writes nothing, except what must outlast a clock that steps back, an announcement, and how far the walk over expired
+-- holds has come.
 create function record_batch(
   in_coupon coupons, in_at timestamptz, in_batch_id uuid, in_remaining integer, in_positions integer[],
-  in_changes "char"[], in_expiry_position integer, in_announces boolean
+  in_changes "char"[], in_expiry_position integer, in_announces boolean, in_asks_for_undo boolean
 ) returns void language plpgsql as $$
 declare
-  is_mixed constant boolean := cardinality(in_changes) > 0;
+  is_mixed constant boolean := cardinality(in_changes) > 0 or in_asks_for_undo;
   returned constant integer := units_returned(in_changes);
   claims integer;
 begin
@@ -380,7 +397,7 @@ create function claim_together(
 declare
   id_of_coupon constant bigint := in_coupon.id;
   given constant bigint := positions_given(in_coupon);
-  ends_at constant timestamptz := in_at + make_interval(secs => in_coupon.hold_seconds);
+  ends_at constant timestamptz := hold_end(in_coupon.hold_seconds, in_coupon.saga, in_at);
   won integer;
 begin
   insert into claims (coupon_id, user_id, position, claim_id, claimed_at, idempotency_key, expires_at)
@@ -420,8 +437,8 @@ create type changes_together as (
   confirmed_ats timestamptz[]
 );
 
--- Confirms, redeems and releases together what simply can be, of users that are in the batch once. For all others
--- change_claim is to be called.
+-- Confirms, redeems and releases together what simply can be, of users that are in the batch once, where the coupon has no
+-- saga. For all others change_claim is to be called.
 create function change_together(
   in_coupon coupons, in_at timestamptz, in_may_return boolean, in_kinds text[], in_user_ids text[], in_claim_ids uuid[],
   in_idempotency_keys text[], in_reasons text[], in_finals boolean[]
@@ -494,7 +511,7 @@ returns setof claim_decision_2 language sql immutable as $$
     case made.change when 'U' then in_at end,
     case made.change when 'R' then in_at end,
     case made.change when 'R' then made.reason end,
-    null::jsonb, null::bigint, made.change, made.position
+    null::jsonb, null::bigint, made.change, made.position, null::text
   from unnest(
     in_made.changes, in_made.positions, in_made.claim_ids, in_made.claimed_ats, in_made.confirmed_ats, in_reasons
   ) made (change, "position", claim_id, claimed_at, confirmed_at, reason)
@@ -510,7 +527,9 @@ create type claim_change as (
   is_final boolean,
   may_release_confirmed boolean,
   actor text,
-  request_id text
+  request_id text,
+  -- Of the saga that sends it; null for any other caller.
+  saga_epoch bigint
 );
 
 -- The last claim of a user that was released: the one with this id, or any where that is null; nulls if there is none.
@@ -623,7 +642,8 @@ end
 $$;
 
 -- Decides one confirm, release or redeem: the outcomes of ChangeClaimOutcome in their order, and 'announced'. An expired
--- hold of the user is released first, whatever the answer. in_may_return: a unit may come back now.
+-- hold of the user is released first, whatever the answer. in_may_return: a unit may come back now. Where the coupon has a
+-- saga, change_of_saga decides what a saga sends, and change_beside_saga what any other caller may not change.
 create function change_claim(
   in_coupon coupons, in_at timestamptz, in_may_return boolean, in_change claim_change
 ) returns claim_decision_2 language plpgsql as $$
@@ -635,6 +655,9 @@ declare
   ended released_claims%rowtype;
   decision claim_decision_2;
 begin
+  if in_change.saga_epoch is not null then
+    return change_of_saga(in_coupon, in_at, in_may_return, in_change);
+  end if;
   select c.ctid into row_id from claims c
   where c.coupon_id = in_coupon.id and c.user_id between in_change.user_id and in_change.user_id
   order by c.user_id limit 1;
@@ -663,7 +686,12 @@ begin
     -- Without its id: a late retry of a release must not end the newer claim.
     or in_change.claim_id is null and (in_change.kind <> 'release' or last.claim_id is null)
   then
-    decision := change_live(in_coupon, in_at, in_may_return, live, row_id, in_change);
+    if in_coupon.saga is not null then
+      decision := change_beside_saga(in_coupon, in_at, live, in_change);
+    end if;
+    if decision.outcome is null then
+      decision := change_live(in_coupon, in_at, in_may_return, live, row_id, in_change);
+    end if;
   else
     if live.claim_id is not null then
       decision := decision_on_live('claim_mismatch', live, (
@@ -673,7 +701,13 @@ begin
     decision.outcome := 'claim_mismatch';
     if last.claim_id is not null then
       decision.last_claim := claim_in_json(in_change.user_id, decision_on_released('claim_mismatch', last));
+      if in_coupon.saga is not null then
+        decision.last_claim := decision.last_claim || '{"saga_state": "compensated"}';
+      end if;
     end if;
+  end if;
+  if in_coupon.saga is not null and decision.claim_id is not null then
+    decision.saga_state := saga_state_of(in_coupon.id, decision);
   end if;
   decision.claims := 1;
   if expired_position is not null then
@@ -689,17 +723,17 @@ $$;
 -- Decides the commands of a batch one by one in their order, where claim_together and change_together have not, and records
 -- the batch. in_remaining, in_positions, in_changes and in_expiry_position say what has changed up to here; claims that were
 -- made are found by their ids. in_kinds and in_decisions are null where all are claims. in_is_end: no hold that has expired
--- is left.
+-- is left. A claim whose saga ends it never expires.
 create function decide_in_order(
   in_coupon coupons, in_at timestamptz, in_batch_id uuid, in_may_return boolean, in_kinds text[], in_user_ids text[],
   in_claim_ids uuid[], in_idempotency_keys text[], in_reasons text[], in_finals boolean[], in_may_release_confirmed boolean[],
-  in_actors text[], in_request_ids text[], in_decisions claim_decision_2[], in_remaining integer, in_positions integer[],
-  in_changes "char"[], in_expiry_position integer, in_is_end boolean
+  in_actors text[], in_request_ids text[], in_saga_epochs bigint[], in_decisions claim_decision_2[], in_remaining integer,
+  in_positions integer[], in_changes "char"[], in_expiry_position integer, in_is_end boolean
 ) returns setof claim_decision_2 language plpgsql as $$
 declare
   size constant integer := cardinality(in_user_ids);
   state constant text := coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_at);
-  ends_at constant timestamptz := in_at + make_interval(secs => in_coupon.hold_seconds);
+  ends_at constant timestamptz := hold_end(in_coupon.hold_seconds, in_coupon.saga, in_at);
   -- The last position given: it grows with each claim, and a unit that comes back leaves it alone.
   given bigint;
   remaining integer := in_remaining;
@@ -714,7 +748,8 @@ declare
   is_held boolean;
   ended released_claims%rowtype;
   reclaimed record;
-  is_end boolean := in_is_end;
+  is_end boolean := in_is_end or in_coupon.saga is not null;
+  asks_for_undo boolean := false;
 begin
   given := positions_given(in_coupon) + in_coupon.remaining_amount + units_returned(in_changes) - in_remaining;
   any_redeemed := exists (select from redemptions r where r.coupon_id = in_coupon.id);
@@ -731,7 +766,7 @@ begin
       else
         decision := change_claim(in_coupon, in_at, in_may_return, row(in_kinds[i], in_user_ids[i], in_claim_ids[i],
           in_idempotency_keys[i], in_reasons[i], in_finals[i], in_may_release_confirmed[i], in_actors[i],
-          in_request_ids[i])::claim_change);
+          in_request_ids[i], in_saga_epochs[i])::claim_change);
         if decision.change is not null then
           positions := positions || decision.changed_position;
           changes := changes || decision.change;
@@ -742,6 +777,7 @@ begin
           any_redeemed := any_redeemed or decision.change = 'U';
         end if;
         announces := announces or decision.outcome = 'announced';
+        asks_for_undo := asks_for_undo or decision.outcome = 'undo_requested';
       end if;
       return next decision;
       continue;
@@ -771,7 +807,11 @@ begin
       select * into ended from released_claims r
       where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i] and r.claim_id = in_claim_ids[i];
       if found then
-        return next decision_on_released('claimed', ended);
+        decision := decision_on_released('claimed', ended);
+        if in_coupon.saga is not null then
+          decision.saga_state := saga_state_of(in_coupon.id, decision);
+        end if;
+        return next decision;
         continue;
       end if;
     end if;
@@ -794,9 +834,13 @@ begin
       where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i] and r.idempotency_key = in_idempotency_keys[i]
       order by r.position desc limit 1;
       if found then
-        return next decision_on_released(
+        decision := decision_on_released(
           case when ended.reason = 'expired' then 'hold_expired' else 'claim_released' end, ended
         );
+        if in_coupon.saga is not null then
+          decision.saga_state := saga_state_of(in_coupon.id, decision);
+        end if;
+        return next decision;
         continue;
       end if;
     end if;
@@ -816,6 +860,9 @@ begin
         decision.redeemed_at := (
           select r.redeemed_at from redemptions r where r.coupon_id = in_coupon.id and r.user_id = in_user_ids[i]
         );
+      end if;
+      if in_coupon.saga is not null then
+        decision.saga_state := saga_state_of(in_coupon.id, decision);
       end if;
       return next decision;
       continue;
@@ -863,7 +910,8 @@ begin
     return next decision;
   end loop;
 
-  perform record_batch(in_coupon, in_at, in_batch_id, remaining, positions, changes, expiry_position, announces);
+  perform record_batch(in_coupon, in_at, in_batch_id, remaining, positions, changes, expiry_position, announces,
+    asks_for_undo);
 end
 $$;
 
@@ -903,8 +951,8 @@ begin
   is_together := in_users_differ
     and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open';
   if coupon.hold_seconds is not null then
-    ends_at := decision_time + make_interval(secs => coupon.hold_seconds);
-    if is_together then
+    ends_at := hold_end(coupon.hold_seconds, coupon.saga, decision_time);
+    if is_together and coupon.saga is null then
       -- Else these users would get their positions after all others.
       positions := reclaim_own(coupon, decision_time, null, in_user_ids, in_claim_ids);
     end if;
@@ -944,7 +992,7 @@ begin
   remaining := coupon.remaining_amount - won + cardinality(positions);
   expiry_position := coupon.expiry_position;
   if is_together then
-    if remaining < size and coupon.hold_seconds is not null then
+    if remaining < size and coupon.hold_seconds is not null and coupon.saga is null then
       reclaimed := reclaim_expired(coupon.id, decision_time, expiry_position, size - remaining);
       expiry_position := reclaimed.expiry_position;
       is_end := reclaimed.is_end;
@@ -961,25 +1009,26 @@ begin
   end if;
   changes := array_fill('E'::"char", array[cardinality(positions)]);
   if won = size then
-    perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false);
+    perform record_batch(coupon, decision_time, in_batch_id, remaining, positions, changes, expiry_position, false, false);
     return next claims_won(size, positions_given(coupon), decision_time, ends_at);
     return;
   end if;
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, false, null, in_user_ids, in_claim_ids, in_idempotency_keys, null, null, null, null,
-    null, null, remaining, positions, changes, expiry_position, is_end
+    null, null, null, remaining, positions, changes, expiry_position, is_end
   );
 end
 $$;
 
 -- Decides a batch of claims and changes of claims, as claim_batch_2 does, with one row for each command. in_kinds has
 -- 'claim', 'confirm', 'release' or 'redeem' for each. A release of a sold-out coupon is 'announced' unless one of
--- in_announced_seqs still counts; then all of the batch may proceed. While a function of an older release exists, which
+-- in_announced_seqs still counts; then all of the batch may proceed. in_saga_epochs has the epoch of each change that the saga
+-- of the claim sends. While a function of an older release exists, which
 -- knows no released claim, each change is 'not_finished'.
 create function decide_batch(
   in_batch_id uuid, in_coupon_name text, in_kinds text[], in_user_ids text[], in_claim_ids uuid[],
   in_idempotency_keys text[], in_reasons text[], in_finals boolean[], in_may_release_confirmed boolean[],
-  in_announced_seqs bigint[], in_actors text[], in_request_ids text[], in_users_differ boolean
+  in_announced_seqs bigint[], in_actors text[], in_request_ids text[], in_saga_epochs bigint[], in_users_differ boolean
 ) returns setof claim_decision_2
 language plpgsql
 set enable_seqscan = off
@@ -1028,7 +1077,7 @@ begin
   if in_users_differ and claims > 0
     and coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, decision_time) = 'open'
   then
-    if coupon.hold_seconds is not null then
+    if coupon.hold_seconds is not null and coupon.saga is null then
       positions := reclaim_own(coupon, decision_time, kinds, in_user_ids, in_claim_ids);
       remaining := remaining + coalesce(cardinality(positions), 0);
       if remaining < claims then
@@ -1049,14 +1098,18 @@ begin
       in_users_differ := false;
     end if;
   end if;
-  if in_users_differ then
+  if coupon.saga is not null then
+    perform lock_sagas(
+      coupon.id, in_kinds, in_user_ids, in_claim_ids, in_may_release_confirmed, in_saga_epochs
+    );
+  elsif in_users_differ then
     made := change_together(
       coupon, decision_time, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons, in_finals
     );
     if claims = 0 and array_position(made.changes, null) is null then
       perform record_batch(
         coupon, decision_time, in_batch_id, remaining + cardinality(array_positions(made.changes, 'R')), made.positions,
-        made.changes, expiry_position, false
+        made.changes, expiry_position, false, false
       );
       return query select * from decisions_together(made, decision_time, in_reasons);
       return;
@@ -1070,8 +1123,8 @@ begin
   remaining := remaining + coalesce(cardinality(array_positions(made.changes, 'R')), 0);
   return query select * from decide_in_order(
     coupon, decision_time, in_batch_id, may_return, kinds, in_user_ids, in_claim_ids, in_idempotency_keys, in_reasons,
-    in_finals, in_may_release_confirmed, in_actors, in_request_ids, decisions, remaining, positions, changes,
-    expiry_position, is_end
+    in_finals, in_may_release_confirmed, in_actors, in_request_ids, in_saga_epochs, decisions, remaining, positions,
+    changes, expiry_position, is_end
   );
 end
 $$;
@@ -1113,7 +1166,7 @@ begin
     row(
       asked.place, asked.batch_id, coupon.id, asked.user_id, asked.claim_id, asked.idempotency_key,
       coupon.amount::bigint - coupon.remaining_amount + coupon.returned_units + 1, coupon.decision_time,
-      coupon.decision_time + make_interval(secs => coupon.hold_seconds), coupon.returned_units > 0,
+      hold_end(coupon.hold_seconds, coupon.saga, coupon.decision_time), coupon.returned_units > 0,
       coupon.ledger_seq + 1, coupon.remaining_amount - 1
     )::winning_claim_2
   )
@@ -1167,7 +1220,7 @@ $$;
 create function resolve_batch(in_coupon_name text, in_batch_id uuid)
 returns table (
   settled text, change "char", user_id text, claim_id uuid, "position" integer, claimed_at timestamptz,
-  confirmed_at timestamptz, redeemed_at timestamptz, released_at timestamptz, reason text
+  confirmed_at timestamptz, redeemed_at timestamptz, released_at timestamptz, reason text, saga_state text
 )
 language plpgsql
 set enable_seqscan = off
@@ -1195,7 +1248,8 @@ begin
     select settled, made.change, found.user_id, found.claim_id, found.position, found.claimed_at, found.confirmed_at,
       case when made.change = 'U' then recorded.recorded_at end,
       case when made.change in ('R', 'E') then found.released_at end,
-      case when made.change in ('R', 'E') then found.reason end
+      case when made.change in ('R', 'E') then found.reason end,
+      case when coupon.saga is not null then case made.change when 'R' then 'compensated' else 'done' end end
     from (values (true)) one
     left join unnest(recorded.changes, recorded.changed_positions) with ordinality made (change, "position", place) on true
     left join lateral (

@@ -1,4 +1,4 @@
--- why: coupons have holds, a limit per user, a low stock mark and texts, which operators set, change and read
+-- why: coupons have holds, a limit per user, a saga, a low stock mark and texts, which operators set, change and read
 -- compatible: yes
 
 -- A coupon as its callers see it, at a moment: as coupon_view_2, with the members that a coupon has since. Its holders are
@@ -15,6 +15,7 @@ create type coupon_view_3 as (
   state text,
   hold_seconds integer,
   claims_per_user_max integer,
+  saga text,
   stock_low_at integer,
   title text,
   description text,
@@ -30,7 +31,7 @@ returns coupon_view_3 language sql stable as $$
     case when in_coupon.archived then in_coupon.kept_paused else in_coupon.paused end,
     in_coupon.archived,
     coupon_state(in_coupon.opens_at, in_coupon.closes_at, in_coupon.paused, in_at),
-    in_coupon.hold_seconds, in_coupon.claims_per_user_max, in_coupon.stock_low_at,
+    in_coupon.hold_seconds, in_coupon.claims_per_user_max, in_coupon.saga, in_coupon.stock_low_at,
     in_coupon.title, in_coupon.description, in_coupon.pause_reason
   )::coupon_view_3
 $$;
@@ -41,6 +42,7 @@ language sql stable as $$
   select coupon_in_log(in_coupon) || jsonb_build_object(
     'hold_seconds', in_coupon.hold_seconds,
     'claims_per_user_max', in_coupon.claims_per_user_max,
+    'saga', in_coupon.saga,
     'stock_low_at', in_coupon.stock_low_at,
     'title', in_coupon.title,
     'description', in_coupon.description,

@@ -33,8 +33,8 @@ begin
 end
 $$;
 
--- The expiry sweep finds the coupons with holds here. No update of a coupon changes what it names.
-create index coupons_with_holds on coupons (id) where hold_seconds is not null;
+-- The expiry sweep finds the coupons with holds here that end by time. No update of a coupon changes what it names.
+create index coupons_with_holds on coupons (id) where hold_seconds is not null and saga is null;
 
 -- What the sweep found of one coupon. row_ids and positions are of the holds to release; expiry_position is how far no claim
 -- is reserved any more.
@@ -99,7 +99,7 @@ begin
   from unnest(ids) asked (id)
   cross join lateral (
     select c.*, greatest(clock_timestamp(), c.decided_at) as decision_time
-    from coupons c where c.id = asked.id and c.hold_seconds is not null
+    from coupons c where c.id = asked.id and c.hold_seconds is not null and c.saga is null
     limit 1
   ) coupon
   cross join lateral (

@@ -20,7 +20,7 @@ alter table operator_log
   add constraint operator_log_action_known check (
     action in (
       'create_coupon', 'change_coupon', 'archive_coupon', 'unarchive_coupon', 'add_stock', 'release_claim',
-      'create_webhook', 'delete_webhook', 'rotate_webhook_secret'
+      'create_webhook', 'delete_webhook', 'rotate_webhook_secret', 'enable_webhook'
     )
   ),
   -- A webhook may be for the events of all coupons.
@@ -30,7 +30,7 @@ alter table operator_log
 
 insert into duties (name) values ('event_relay');
 
--- A receiver of events. It gets what happens after created_at.
+-- A receiver of events. It gets what happens after active_from.
 create table webhooks (
   id uuid not null constraint webhooks_primary_key primary key,
   url text not null constraint webhooks_url_length check (char_length(url) between 1 and 2048),
@@ -40,6 +40,8 @@ create table webhooks (
   -- The newest first. Each signs every delivery, so that a receiver can change from one to the next.
   secrets text[] not null constraint webhooks_secrets_count check (cardinality(secrets) between 1 and 2),
   created_at timestamptz not null,
+  -- When it was created or, after that, last enabled.
+  active_from timestamptz not null,
   -- No event is kept for it from then on.
   disabled_at timestamptz,
   disabled_reason text,
@@ -65,7 +67,7 @@ create table event_cursors (
 -- A slice of the relay updates a row once. Room on its page keeps that update off the index.
 with (fillfactor = 50);
 
--- When the relay began, for events of coupons that are older. No row: no webhook was ever made.
+-- When the relay began, for events of coupons that are older. No row: there is no webhook, and no coupon has a saga.
 create table event_relay (
   is_only boolean not null default true constraint event_relay_primary_key primary key
     constraint event_relay_one_row check (is_only),
@@ -102,7 +104,21 @@ create index webhook_deliveries_of_claim on webhook_deliveries (webhook_id, coup
 
 -- The ledger rows of one batch have one time, so many deliveries share an entry.
 create index webhook_deliveries_by_time on webhook_deliveries (webhook_id, recorded_at);
-create index webhook_deliveries_by_age on webhook_deliveries using brin (recorded_at);
+
+create index coupons_with_sagas on coupons (id) where saga is not null;
+
+-- Begins the relay if it has not begun. Every slice of the relay holds the row of its duty, and here it is locked until the
+-- end of the transaction: a slice that has not seen what the transaction makes is committed before.
+create function begin_event_relay() returns void
+language plpgsql
+set enable_seqscan = off
+as $$
+begin
+  perform from duties d where d.name = 'event_relay' for update;
+  insert into event_relay (started_at) values (clock_timestamp())
+  on conflict on constraint event_relay_primary_key do nothing;
+end
+$$;
 
 -- What a sale is at a moment for the relay; null where it has not opened yet. Paused is neither: a sale that is paused has
 -- not ended, and does not open a second time.
@@ -114,20 +130,25 @@ create function sale_state(in_coupon coupons, in_at timestamptz) returns text la
 $$;
 
 -- Makes the cursors of coupons that have none, or one of an earlier start of the relay. What happened before the start is no
--- event: the cursor of an older coupon stands at its last ledger row before the start.
+-- event: the cursor of an older coupon stands at its last ledger row before the start. But each claim of a coupon with a saga
+-- begins one, so its ledger is read from the first row to the last.
 create function begin_event_cursors(in_coupon_ids bigint[], in_started_at timestamptz) returns void
 language sql as $$
   insert into event_cursors (coupon_id, seq, sale_state, started_at)
   select
     c.id,
-    coalesce(
-      (
-        select l.seq from stock_ledger l
-        where l.coupon_id = c.id and l.recorded_at < in_started_at
-        order by l.seq desc limit 1
-      ),
+    case when c.saga is null then
+      coalesce(
+        (
+          select l.seq from stock_ledger l
+          where l.coupon_id = c.id and l.recorded_at < in_started_at
+          order by l.seq desc limit 1
+        ),
+        0
+      )
+    else
       0
-    ),
+    end,
     case
       when c.created_at >= in_started_at or c.opens_at > in_started_at then 'before'
       when c.closes_at <= in_started_at then 'closed'
@@ -137,7 +158,9 @@ language sql as $$
   from unnest(in_coupon_ids) asked (id)
   cross join lateral (select * from coupons x where x.id = asked.id limit 1) c
   on conflict on constraint event_cursors_primary_key do update
-  set seq = excluded.seq, sale_state = excluded.sale_state, started_at = excluded.started_at
+  set seq = case when excluded.seq = 0 then event_cursors.seq else excluded.seq end,
+    sale_state = case when excluded.seq = 0 then event_cursors.sale_state else excluded.sale_state end,
+    started_at = excluded.started_at
   where event_cursors.started_at < excluded.started_at
 $$;
 
@@ -174,9 +197,9 @@ begin
 end
 $$;
 
--- Turns the next ledger rows of these coupons, at most in_rows of each, into deliveries, under the lease of the relay. Returns
--- one row for each coupon that has a cursor. If the lease is not valid it returns a single row, in which is_held is false, and
--- writes nothing. Reading a row a second time makes the same deliveries.
+-- Turns the next ledger rows of these coupons, at most in_rows of each, into deliveries and sagas, under the lease of the
+-- relay. Returns one row for each coupon that has a cursor. If the lease is not valid it returns a single row, in which is_held
+-- is false, and writes nothing. Reading a row a second time makes the same deliveries and sagas.
 create function relay_ledger(in_epoch bigint, in_coupon_ids bigint[], in_rows integer)
 returns table (is_held boolean, coupon_id bigint, has_more boolean)
 language plpgsql
@@ -187,6 +210,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   relay event_relay%rowtype;
+  seqs bigint[];
 begin
   is_held := holds_duty('event_relay', in_epoch);
   if not is_held then
@@ -198,6 +222,12 @@ begin
     return;
   end if;
   perform begin_event_cursors(in_coupon_ids, relay.started_at);
+
+  seqs := array(
+    select (select e.seq from event_cursors e where e.coupon_id = asked.id limit 1)
+    from unnest(in_coupon_ids) with ordinality asked (id, place)
+    order by asked.place
+  );
 
   return query
     with slice as (
@@ -244,7 +274,7 @@ begin
         where became.type is not null
       ) event
       join webhooks w on w.disabled_at is null and coalesce(w.coupon_id = s.coupon_id, true)
-        and event.type = any (w.events) and w.created_at <= s.recorded_at
+        and event.type = any (w.events) and w.active_from <= s.recorded_at
       on conflict do nothing
     ),
     moved as (
@@ -255,6 +285,18 @@ begin
     )
     select true, asked.id, (select count(*) = in_rows from slice s where s.coupon_id = asked.id)
     from unnest(in_coupon_ids) asked (id);
+
+  -- Of the rows that the cursors have passed here, and no others.
+  perform begin_sagas(asked.id, made.first_position, made.units)
+  from unnest(in_coupon_ids, seqs) asked (id, seq)
+  cross join lateral (select c.saga from coupons c where c.id = asked.id limit 1) coupon
+  cross join lateral (select e.seq from event_cursors e where e.coupon_id = asked.id limit 1) cursor
+  cross join lateral (
+    select l.first_position, l.units from stock_ledger l
+    where l.coupon_id = asked.id and l.seq > asked.seq and l.seq <= cursor.seq
+    order by l.seq
+  ) made
+  where coupon.saga is not null and made.first_position is not null;
 end
 $$;
 
@@ -305,10 +347,10 @@ begin
     outcome := 'too_many';
   else
     outcome := 'created';
+    perform begin_event_relay();
     moment := clock_timestamp();
-    insert into event_relay (started_at) values (moment) on conflict do nothing;
-    insert into webhooks (id, url, events, coupon_id, secrets, created_at, idempotency_key)
-    values (in_id, in_url, in_events, coupon, array[in_secret], moment, in_idempotency_key)
+    insert into webhooks (id, url, events, coupon_id, secrets, created_at, active_from, idempotency_key)
+    values (in_id, in_url, in_events, coupon, array[in_secret], moment, moment, in_idempotency_key)
     returning * into webhook;
     insert into operator_log (at, actor, action, coupon_name, after, request_id)
     values (moment, in_actor, 'create_webhook', in_coupon_name, webhook_in_log(webhook), in_request_id);
@@ -317,8 +359,8 @@ begin
 end
 $$;
 
--- Deletes a webhook; the last one ends the relay. False: there is none. The lock is that of create_webhook: no slice of the
--- relay adds a delivery afterwards. Its deliveries stay, and nothing reads them.
+-- Deletes a webhook; the last one ends the relay, unless a coupon has a saga. False: there is none. The lock is that of
+-- create_webhook: no slice of the relay adds a delivery afterwards. Its deliveries are deleted after that, in slices.
 create function delete_webhook(in_id uuid, in_actor text, in_request_id text) returns boolean
 language plpgsql
 set enable_seqscan = off
@@ -331,7 +373,8 @@ begin
   if not found then
     return false;
   end if;
-  delete from event_relay where not exists (select from webhooks);
+  delete from event_relay
+  where not exists (select from webhooks) and not exists (select from coupons c where c.saga is not null);
   insert into operator_log (at, actor, action, coupon_name, before, request_id)
   values (
     clock_timestamp(), in_actor, 'delete_webhook', (select c.name from coupons c where c.id = webhook.coupon_id),
@@ -365,66 +408,57 @@ begin
 end
 $$;
 
--- ---- Deliveries ---------------------------------------------------------------------------------------------------------
-
--- The next due deliveries of a webhook, at most in_limit, in order of their becoming due: at most one of each claim, and none
--- whose claim has an earlier event that is pending. Such a delivery is put off to when the earlier one is due, which then
--- comes first.
-create function due_deliveries(in_webhook_id uuid, in_limit integer)
-returns setof webhook_deliveries
+-- Enables a disabled webhook: it gets what happens from now on, and nothing that happened before. Returns no row if there is no
+-- such webhook; one that is active stays as it is. The lock is that of create_webhook: a slice of the relay that has seen it
+-- disabled is committed before active_from.
+create function enable_webhook(in_id uuid, in_actor text, in_request_id text) returns setof webhooks
 language plpgsql
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
 as $$
 declare
-  moment constant timestamptz := clock_timestamp();
-  put_off integer;
+  moment timestamptz;
+  webhook webhooks%rowtype;
+  logged_before jsonb;
 begin
-  loop
-    update webhook_deliveries d
-    set due_at = earlier.due_at
-    from (
-      select page.seq, page.n, page.coupon_id, blocker.due_at
-      from (
-        select * from webhook_deliveries p
-        where p.webhook_id = in_webhook_id and p.state = 'P' and p.due_at <= moment
-        order by p.due_at, p.coupon_id, p.seq, p.n
-        limit in_limit
-      ) page
-      cross join lateral (
-        select b.due_at from webhook_deliveries b
-        where b.webhook_id = in_webhook_id and b.coupon_id = page.coupon_id and b.position = page.position
-          and b.state = 'P' and (b.seq, b.n) < (page.seq, page.n)
-        order by b.seq, b.n
-        limit 1
-      ) blocker
-      where blocker.due_at > page.due_at
-    ) earlier
-    where d.webhook_id = in_webhook_id and d.coupon_id = earlier.coupon_id and d.seq = earlier.seq and d.n = earlier.n;
-    get diagnostics put_off = row_count;
-    exit when put_off = 0;
-  end loop;
-
-  return query
-    select page.*
-    from (
-      select * from webhook_deliveries p
-      where p.webhook_id = in_webhook_id and p.state = 'P' and p.due_at <= moment
-      order by p.due_at, p.coupon_id, p.seq, p.n
-      limit in_limit
-    ) page
-    where page.position is null or not exists (
-      select from webhook_deliveries b
-      where b.webhook_id = in_webhook_id and b.coupon_id = page.coupon_id and b.position = page.position
-        and b.state = 'P' and (b.seq, b.n) < (page.seq, page.n)
+  perform from duties d where d.name = 'event_relay' for update;
+  select * into webhook from webhooks w where w.id = in_id for update;
+  if not found then
+    return;
+  end if;
+  if webhook.disabled_at is not null then
+    moment := clock_timestamp();
+    logged_before := webhook_in_log(webhook) || jsonb_build_object('disabled_reason', webhook.disabled_reason);
+    update webhooks w
+    set active_from = moment, disabled_at = null, disabled_reason = null, waits_until = null, failures_in_a_row = 0
+    where w.id = in_id
+    returning * into webhook;
+    -- What the slice has added that was under way when the webhook was disabled.
+    update webhook_deliveries d set state = 'G' where d.webhook_id = in_id and d.state = 'P';
+    insert into operator_log (at, actor, action, coupon_name, before, after, request_id)
+    values (
+      moment, in_actor, 'enable_webhook', (select c.name from coupons c where c.id = webhook.coupon_id),
+      logged_before, webhook_in_log(webhook), in_request_id
     );
+  elsif current_setting('synchronous_standby_names') <> '' then
+    -- The answer rests on a row of another transaction. It is sent only when the standby has that row as well.
+    perform pg_logical_emit_message(true, 'firstcome', '');
+  end if;
+  return next webhook;
 end
 $$;
 
--- An event as its receiver gets it: the claim or the coupon as this change left it. state is that of the coupon.
-create type event_view as (
+-- ---- Deliveries ---------------------------------------------------------------------------------------------------------
+
+-- A due delivery with its event as the receiver gets it: the claim or the coupon as this change left it. state is that of the
+-- coupon. asked_at: when it happened, or when an operator last asked for it. first_due_at: of the first pending delivery of the
+-- page, with those under way.
+create type due_event as (
+  coupon_id bigint,
+  seq bigint,
+  n integer,
+  attempts integer,
+  asked_at timestamptz,
+  first_due_at timestamptz,
   type text,
   at timestamptz,
   coupon_name text,
@@ -439,72 +473,141 @@ create type event_view as (
   confirmed_at timestamptz,
   redeemed_at timestamptz,
   released_at timestamptz,
-  reason text
+  reason text,
+  saga_state text
 );
 
--- Reads an event from the ledger, from where it was derived, and from the claim: its times after this change are left out.
-create function view_event(in_coupon_id bigint, in_seq bigint, in_n integer, in_type text, in_position integer)
-returns event_view
-language plpgsql stable
+-- The next due deliveries of a webhook, at most in_limit, in order of their becoming due from in_from on: at most one of each
+-- claim, and none whose claim has an earlier event that is pending. Such a delivery is put off to when the earlier one is due,
+-- which then comes first. Those under way are pending and are left out.
+create function due_deliveries(
+  in_webhook_id uuid, in_limit integer, in_from timestamptz, in_coupon_ids bigint[], in_seqs bigint[], in_ns integer[]
+) returns setof due_event
+language plpgsql
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  coupon coupons%rowtype;
-  ledger stock_ledger%rowtype;
-  change "char";
-  view event_view;
+  moment constant timestamptz := clock_timestamp();
+  pending_max constant integer := in_limit + cardinality(in_ns);
+  first_at timestamptz;
+  is_later boolean;
+  due webhook_deliveries[];
 begin
-  select * into coupon from coupons c where c.id = in_coupon_id;
-  select * into ledger from stock_ledger l where l.coupon_id = in_coupon_id and l.seq = in_seq;
-  view.type := in_type;
-  view.at := ledger.recorded_at;
-  view.coupon_name := coupon.name;
-  if in_position is null then
-    view.remaining_amount := ledger.remaining_after;
-    view.amount := coupon.amount - coalesce(
-      (
-        select sum(l.units) from stock_ledger l
-        where l.coupon_id = in_coupon_id and l.seq > in_seq and l.kind = 'stock_added'
-      ),
-      0
-    );
-    view.state := case ledger.kind
-      when 'opened' then 'open'
-      when 'closed' then 'closed'
-      else coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, ledger.recorded_at)
-    end;
-    return view;
-  end if;
+  loop
+    select min(p.due_at), bool_or(blocker.due_at > p.due_at),
+      array_agg(p.delivery) filter (where blocker.due_at is null and not p.is_under_way)
+    into first_at, is_later, due
+    from (
+      select d as delivery, d.coupon_id, d.seq, d.n, d.position, d.due_at,
+        (d.coupon_id, d.seq, d.n) in (
+          select u.coupon_id, u.seq, u.n from unnest(in_coupon_ids, in_seqs, in_ns) u (coupon_id, seq, n)
+        ) as is_under_way
+      from webhook_deliveries d
+      where d.webhook_id = in_webhook_id and d.state = 'P' and d.due_at between in_from and moment
+      order by d.due_at, d.coupon_id, d.seq, d.n
+      limit pending_max
+    ) p
+    left join lateral (
+      select b.due_at from webhook_deliveries b
+      where not p.is_under_way and b.webhook_id = in_webhook_id and b.coupon_id = p.coupon_id and b.position = p.position
+        and b.state = 'P' and (b.seq, b.n) < (p.seq, p.n)
+      order by b.seq, b.n
+      limit 1
+    ) blocker on true;
+    exit when is_later is not true;
 
-  change := ledger.changes[in_n - ledger.units];
-  select c.claim_id, c.user_id, c.claimed_at, c.confirmed_at
-  into view.claim_id, view.user_id, view.claimed_at, view.confirmed_at
-  from claims c where c.coupon_id = in_coupon_id and c.position = in_position;
-  if not found then
-    select r.claim_id, r.user_id, r.claimed_at, r.confirmed_at, r.reason
-    into view.claim_id, view.user_id, view.claimed_at, view.confirmed_at, view.reason
-    from released_claims r where r.coupon_id = in_coupon_id and r.position between in_position and in_position
-    order by r.position limit 1;
-  end if;
-  view.position := in_position;
-  if change is null then
-    view.expires_at := view.claimed_at + make_interval(secs => coupon.hold_seconds);
-    view.confirmed_at := null;
-  elsif change = 'U' then
-    view.redeemed_at := ledger.recorded_at;
-  elsif change in ('R', 'E') then
-    view.released_at := ledger.recorded_at;
-  end if;
-  if view.released_at is null then
-    view.reason := null;
-  end if;
-  return view;
+    update webhook_deliveries d
+    set due_at = earlier.due_at
+    from (
+      select page.seq, page.n, page.coupon_id, blocker.due_at
+      from (
+        select * from webhook_deliveries p
+        where p.webhook_id = in_webhook_id and p.state = 'P' and p.due_at between in_from and moment
+        order by p.due_at, p.coupon_id, p.seq, p.n
+        limit pending_max
+      ) page
+      cross join lateral (
+        select b.due_at from webhook_deliveries b
+        where b.webhook_id = in_webhook_id and b.coupon_id = page.coupon_id and b.position = page.position
+          and b.state = 'P' and (b.seq, b.n) < (page.seq, page.n)
+        order by b.seq, b.n
+        limit 1
+      ) blocker
+      where blocker.due_at > page.due_at
+    ) earlier
+    where d.webhook_id = in_webhook_id and d.coupon_id = earlier.coupon_id and d.seq = earlier.seq and d.n = earlier.n;
+  end loop;
+
+  -- From the ledger, from where the event was derived, and from the claim: its times after this change are left out.
+  return query
+    select d.coupon_id, d.seq, d.n, d.attempts, greatest(d.recorded_at, d.requested_at), first_at, d.type,
+      ledger.recorded_at, coupon.name,
+      case when d.position is null then
+        coupon.amount - coalesce(
+          (
+            select sum(l.units) from stock_ledger l
+            where l.coupon_id = d.coupon_id and l.seq > d.seq and l.kind = 'stock_added'
+          ),
+          0
+        )::integer
+      end,
+      ledger.remaining_after,
+      case ledger.kind
+        when 'opened' then 'open'
+        when 'closed' then 'closed'
+        else coupon_state(coupon.opens_at, coupon.closes_at, coupon.paused, ledger.recorded_at)
+      end,
+      coalesce(claim.claim_id, released.claim_id), coalesce(claim.user_id, released.user_id), d.position,
+      coalesce(claim.claimed_at, released.claimed_at),
+      case
+        when ledger.change is not null then null
+        when coupon.saga is not null then 'infinity'
+        else coalesce(claim.claimed_at, released.claimed_at) + make_interval(secs => coupon.hold_seconds)
+      end,
+      case when ledger.change is not null then coalesce(claim.confirmed_at, released.confirmed_at) end,
+      case when ledger.change = 'U' then ledger.recorded_at end,
+      case when ledger.change in ('R', 'E') then ledger.recorded_at end,
+      case when ledger.change in ('R', 'E') then released.reason end,
+      case
+        when coupon.saga is null or ledger.change is null then null
+        when ledger.change in ('R', 'E') then 'compensated'
+        else 'done'
+      end
+    from (
+      select * from unnest(due) u
+      order by u.due_at, u.coupon_id, u.seq, u.n
+      limit in_limit
+    ) d
+    cross join lateral (select * from coupons c where c.id = d.coupon_id limit 1) coupon
+    cross join lateral (
+      select l.recorded_at, l.kind, l.remaining_after, l.changes[d.n - l.units] as change
+      from stock_ledger l
+      where l.coupon_id = d.coupon_id and l.seq = d.seq
+      limit 1
+    ) ledger
+    left join lateral (
+      select c.claim_id, c.user_id, c.claimed_at, c.confirmed_at
+      from claims c
+      where c.coupon_id = d.coupon_id and c.position = d.position
+      limit 1
+    ) claim on true
+    left join lateral (
+      select r.claim_id, r.user_id, r.claimed_at, r.confirmed_at, r.reason
+      from released_claims r
+      where claim.claim_id is null and r.coupon_id = d.coupon_id and r.position between d.position and d.position
+      order by r.position
+      limit 1
+    ) released on true
+    order by d.due_at, d.coupon_id, d.seq, d.n;
 end
 $$;
 
 -- Stores the results of attempts, and what became of the receiver. False: another process delivers to the webhook now, or it
--- is gone or disabled, and nothing was stored. A disabled webhook keeps nothing pending.
+-- is gone or disabled, and nothing was stored. Of a webhook that is disabled the next 10,000 deliveries are given up here, and
+-- the rest in slices by end_old_deliveries: a statement for millions would never end in its time.
 create function record_deliveries(
   in_webhook_id uuid, in_epoch bigint, in_coupon_ids bigint[], in_seqs bigint[], in_ns integer[], in_states "char"[],
   in_due_in_ms bigint[], in_statuses integer[], in_errors text[], in_failures integer, in_waits_ms bigint,
@@ -535,9 +638,84 @@ begin
     made (coupon_id, seq, n, state, due_in_ms, status, error)
   where d.webhook_id = in_webhook_id and d.coupon_id = made.coupon_id and d.seq = made.seq and d.n = made.n;
   if in_disabled_reason is not null then
-    update webhook_deliveries d set state = 'G' where d.webhook_id = in_webhook_id and d.state = 'P';
+    update webhook_deliveries d
+    set state = 'G'
+    where d.ctid = any (
+      array(
+        select p.ctid from webhook_deliveries p
+        where p.webhook_id = in_webhook_id and p.state = 'P'
+        order by p.due_at, p.coupon_id, p.seq, p.n
+        limit 10000
+      )
+    );
   end if;
   return true;
+end
+$$;
+
+-- Ends deliveries by their age, under the lease of the relay: gives up those of receivers that rest now which are older than
+-- in_give_up_after, and all of disabled webhooks; deletes those older than in_keep, pending ones only of deleted webhooks. Each
+-- step looks at in_rows of a webhook at most, those that are due first or the oldest. Returns how many have ended, or null: the lease is not valid, and nothing was written.
+create function end_old_deliveries(in_epoch bigint, in_give_up_after interval, in_keep interval, in_rows integer)
+returns integer
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  moment constant timestamptz := clock_timestamp();
+  ended integer;
+  ended_in_all integer := 0;
+  last_id uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if not holds_duty('event_relay', in_epoch) then
+    return null;
+  end if;
+
+  -- By row ids, so that no plan begins with the whole table. A row that was changed meanwhile has another one.
+  update webhook_deliveries d
+  set state = 'G', last_error = coalesce(d.last_error, given_up.error)
+  from (
+    select page.row_id,
+      case when w.disabled_at is null then 'the receiver was away for too long' end as error
+    from webhooks w
+    cross join lateral (
+      -- Of a backlog that was never tried the oldest is due first.
+      select p.ctid as row_id, greatest(p.recorded_at, p.requested_at) as asked_at from webhook_deliveries p
+      where p.webhook_id = w.id and p.state = 'P'
+      order by p.due_at, p.coupon_id, p.seq, p.n
+      limit in_rows
+    ) page
+    where w.disabled_at is not null or w.waits_until > moment and page.asked_at < moment - in_give_up_after
+    limit in_rows
+  ) given_up
+  where d.ctid = given_up.row_id;
+  get diagnostics ended_in_all = row_count;
+
+  -- From one webhook to the next along the index, also of webhooks that are deleted.
+  loop
+    select d.webhook_id into last_id from webhook_deliveries d where d.webhook_id > last_id order by d.webhook_id limit 1;
+    exit when not found;
+    delete from webhook_deliveries d
+    where d.ctid = any (
+      array(
+        select page.row_id
+        from (
+          select p.ctid as row_id, p.state from webhook_deliveries p
+          where p.webhook_id = last_id and p.recorded_at < moment - in_keep
+          order by p.recorded_at
+          limit in_rows
+        ) page
+        where page.state <> 'P' or not exists (select from webhooks w where w.id = last_id)
+      )
+    );
+    get diagnostics ended = row_count;
+    ended_in_all := ended_in_all + ended;
+    exit when ended_in_all >= in_rows;
+  end loop;
+  return ended_in_all;
 end
 $$;
 

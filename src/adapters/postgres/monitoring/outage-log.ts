@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { messageOf } from '../../../core/error-message.ts';
 import { refusesWrites } from '../connections/verify-session.ts';
-import { messageOf } from '../errors/error-message.ts';
 import type { DatabaseFault } from '../errors/pg-error.ts';
 
 // A single broken connection is no outage, and a server that comes and goes must not fill the log.

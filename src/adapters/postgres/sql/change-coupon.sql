@@ -4,6 +4,6 @@
 -- function has taken.
 -- Locks: the coupon's row, in turn with the batches of claims. Indexes: coupons_name_unique, claims_one_per_position.
 select id, name, amount, remaining_amount, opens_at, closes_at, paused, archived, state,
-  hold_seconds, claims_per_user_max, stock_low_at, title, description, pause_reason,
+  hold_seconds, claims_per_user_max, saga, stock_low_at, title, description, pause_reason,
   coupon_holders_under_lock(id, $5::integer) as holders
 from change_coupon_3($1::text, $2::jsonb, $3::text, $4::text)

@@ -1,11 +1,11 @@
 -- Counts the open holds among the next $4 claims after expiry_position, of at most $3 coupons, from the position $2 of the
--- coupon $1 on. Returns the place of the last claim read; `is_end` when there is none after it.
+-- coupon $1 on. Claims that sagas end are no such holds. Returns the place of the last claim read; `is_end` when there is none after it.
 -- Locks: none. Indexes: coupons_with_holds, claims_one_per_position.
 with page as materialized (
   select c.id, claim.position, claim.expires_at, row_number() over (order by c.id, claim.position) as place
   from (
     select id, expiry_position from coupons
-    where require_primary() and hold_seconds is not null and id >= $1::bigint
+    where require_primary() and hold_seconds is not null and saga is null and id >= $1::bigint
     order by id
     limit $3::integer
   ) c

@@ -1,8 +1,8 @@
--- Reads the live claim of a user on a coupon, else the last one that was released. Returns no row if there is no such
--- coupon, and nulls if the user has never had a claim.
+-- Reads the live claim of a user on a coupon, else the last one that was released, with the stored state of its saga if it is
+-- live. Returns no row if there is no such coupon, and nulls if the user has never had a claim.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_user, redemptions_one_per_user,
--- released_claims_one_per_user_and_position.
-select claim.*
+-- released_claims_one_per_user_and_position, sagas_one_per_claim.
+select claim.*, coupons.saga is not null as has_saga, saga_state_name(saga.state) as saga_state
 from coupons
 left join lateral (
   select claims.claim_id, claims.user_id, claims.position, claims.claimed_at, claims.expires_at, claims.confirmed_at,
@@ -28,4 +28,11 @@ left join lateral (
   order by position desc
   limit 1
 ) claim on true
+-- The limit keeps this a look-up by the key.
+left join lateral (
+  select sagas.state from sagas
+  where coupons.saga is not null and claim.released_at is null
+    and sagas.coupon_id = coupons.id and sagas.position = claim.position
+  limit 1
+) saga on true
 where require_primary() and coupons.name = $1::text

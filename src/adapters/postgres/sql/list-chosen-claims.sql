@@ -1,9 +1,10 @@
 -- Reads a page of those claims of a coupon that are in the states $5 and, unless it is null, have the id $6: after position
 -- $2, up to position $3, in order of position, at most $4. Each row has walked_to: a page that ended at $3 continues after
 -- it; null if there is no claim behind $3. Returns no row if there is no such coupon, and one row without a claim if none
--- is found.
--- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, released_claims_primary_key, redemptions_one_per_user.
-select page.*, further.position - 1 as walked_to
+-- is found. A live claim comes with the stored state of its saga.
+-- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, released_claims_primary_key, redemptions_one_per_user,
+-- sagas_one_per_claim.
+select page.*, coupons.saga is not null as has_saga, saga_state_name(saga.state) as saga_state, further.position - 1 as walked_to
 from coupons
 cross join lateral (
   select least(
@@ -66,5 +67,12 @@ left join lateral (
     limit 1
   ) redeemed on true
 ) page on true
+-- The limit keeps this a look-up by the key.
+left join lateral (
+  select sagas.state from sagas
+  where coupons.saga is not null and page.released_at is null
+    and sagas.coupon_id = coupons.id and sagas.position = page.position
+  limit 1
+) saga on true
 where require_primary() and coupons.name = $1::text
 order by page.position

@@ -1,7 +1,8 @@
--- Reads a page of a coupon's live claims, after position $2 and in order of position. Positions may have gaps. Returns no
--- row if there is no such coupon, and one row of nulls if it has no live claim after that position.
--- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, redemptions_one_per_user.
-select page.*
+-- Reads a page of a coupon's live claims, with the stored states of their sagas, after position $2 and in order of position.
+-- Positions may have gaps. Returns no row if there is no such coupon, and one row without a claim if it has no live claim
+-- after that position.
+-- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, redemptions_one_per_user, sagas_one_per_claim.
+select page.*, coupons.saga is not null as has_saga, saga_state_name(saga.state) as saga_state
 from coupons
 left join lateral (
   select live.*, redeemed.redeemed_at, null::timestamptz as released_at, null::text as reason
@@ -19,5 +20,12 @@ left join lateral (
     limit 1
   ) redeemed on true
 ) page on true
+-- The limit keeps this a look-up by the key.
+left join lateral (
+  select sagas.state from sagas
+  where coupons.saga is not null and page.released_at is null
+    and sagas.coupon_id = coupons.id and sagas.position = page.position
+  limit 1
+) saga on true
 where require_primary() and coupons.name = $1::text
 order by page.position

@@ -8,7 +8,7 @@ with page as (
     case when archived then kept_opens_at else opens_at end as opens_at,
     case when archived then kept_closes_at else closes_at end as closes_at,
     case when archived then kept_paused else paused end as paused,
-    archived, state, hold_seconds, claims_per_user_max, stock_low_at, title, description, pause_reason
+    archived, state, hold_seconds, claims_per_user_max, saga, stock_low_at, title, description, pause_reason
   from (
     select *, coupon_state(opens_at, closes_at, paused, greatest(clock_timestamp(), decided_at)) as state
     from coupons

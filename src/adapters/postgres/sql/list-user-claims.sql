@@ -3,11 +3,12 @@
 -- each table for each. Returns one more than $5 if there are more. walked_to is the id after which to continue when the walk
 -- ended at its limit and found no more than that. Returns one row of nulls if the user has no such claim there.
 -- Locks: none. Indexes: coupons_primary_key, claims_one_per_user, released_claims_one_per_user_and_position,
--- redemptions_one_per_user.
+-- redemptions_one_per_user, sagas_one_per_claim.
 with page as (
-  select walked.id as coupon_id, walked.name as coupon_name, found.*
+  select walked.id as coupon_id, walked.name as coupon_name, found.*, walked.saga is not null as has_saga,
+    saga_state_name(saga.state) as saga_state
   from (
-    select id, name from coupons where id > $2::bigint order by id limit $4::integer
+    select id, name, saga from coupons where id > $2::bigint order by id limit $4::integer
   ) walked
   -- The limits keep these look-ups by an index; as joins, a plan could walk all claims of a coupon.
   cross join lateral (
@@ -42,6 +43,13 @@ with page as (
       limit 1000
     ) released
   ) found
+  -- The limit keeps this a look-up by the key.
+  left join lateral (
+    select sagas.state from sagas
+    where walked.saga is not null and found.released_at is null
+      and sagas.coupon_id = walked.id and sagas.position = found.position
+    limit 1
+  ) saga on true
   where walked.id > $2::bigint + 1 or found.position > $3::bigint
   order by walked.id, found.position
   limit $5::integer + 1

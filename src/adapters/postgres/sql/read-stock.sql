@@ -2,6 +2,7 @@
 -- cache. A coupon with stock_announced must not count as sold out: units may return once all older snapshots have expired.
 -- The last claim, released or not, identifies the past: a failover can lose it and give its position to another claim.
 -- Holds expire in order of position, none up to expiry_position, so the first claim after it ends no later than any hold.
+-- A saga that returns its unit announces that first.
 -- Locks: none. Indexes: coupons_name_unique, claims_one_per_position, released_claims_primary_key.
 select name, amount, remaining_amount,
   coupon_state(opens_at, closes_at, paused, moment.at) as state, stock_announced,
@@ -19,7 +20,7 @@ left join lateral (
 ) last_claim on true
 left join lateral (
   select claims.claimed_at + make_interval(secs => hold_seconds) as ends_at from claims
-  where hold_seconds is not null and claims.coupon_id = coupons.id and claims.position > expiry_position
+  where hold_seconds is not null and saga is null and claims.coupon_id = coupons.id and claims.position > expiry_position
   order by claims.position
   limit 1
 ) next_hold on true

@@ -3,7 +3,8 @@
 -- same, with the claims as they are then.
 -- Locks: the coupon's row, so it waits for the batch itself if that is still running. Indexes: stock_ledger_one_per_batch,
 -- claims_one_per_position, released_claims_primary_key.
-select settled, change, user_id, claim_id, position, claimed_at, expires_at, confirmed_at, redeemed_at, released_at, reason
+select settled, change, user_id, claim_id, position, claimed_at, expires_at, confirmed_at, redeemed_at, released_at, reason,
+  saga_state
 from (
   select *, null::timestamptz as expires_at from resolve_batch($1::text, $2::uuid)
 ) resolved

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import { messageOf } from '../../../core/error-message.ts';
 import { connectionConfig } from '../connections/connection-config.ts';
 import { destroySocket, endWithin } from '../connections/connection-source.ts';
 import { catalogsOnly, setSearchPath } from '../connections/search-path.ts';
-import { messageOf } from '../errors/error-message.ts';
 import { statement } from '../statements.ts';
 import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
 import { watchServer } from './watch-server.ts';

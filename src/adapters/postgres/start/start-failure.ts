@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Why a start cannot use its database: whether to wait for it, and what an operator can do. */
+
+import { messageOf } from '../../../core/error-message.ts';
 import { StartError } from '../../../core/errors.ts';
 import { inLines } from '../../../core/lines.ts';
 import { describeLocation } from '../connections/connection-config.ts';
-import { messageOf } from '../errors/error-message.ts';
 
 /** The server cannot be used now, for a reason that the service has found itself. */
 export class DatabaseNotReady extends Error {

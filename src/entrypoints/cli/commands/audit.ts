@@ -38,4 +38,9 @@ service. Each fault has two lines: its start, and its end after full recovery.
 
 "fault" is any name; "at" is an RFC 3339 time. In place of "at" a line may have
 "t_ms": milliseconds since "started_at" in the first line of the history.
+
+The history of \`firstcome drill sagas\` also has the books of the participants
+and the events of a webhook. Rule R15 compares these events with the ledger, and
+R24 to R29 compare the books with the claims. Sagas that need attention are
+listed, and their books are not judged. See docs/guarantees.md.
 `;

@@ -31,8 +31,18 @@ export function drillCommand(
     .option('--times <list>', 'loads of overload, as multiples of the saturation', numbers)
     .option('--seconds <number>', 'how long users arrive', oneNumber)
     .option('--connections <count>', 'connections to all nodes together', wholeNumber)
+    .option(
+      '--read-max-age <s>',
+      'add reads, half of which accept a cached answer of this age',
+      wholeNumber,
+    )
+    .option('--prefer <text>', 'Prefer of all claims: respond-async or wait=<seconds>')
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
+    .option('--saga <name>', 'sagas: the saga of the coupon, as SAGAS_FILE names it')
+    .option('--payment-book <url>', 'sagas: the participant that takes the money')
+    .option('--loyalty-book <url>', 'sagas: the participant that grants the points')
+    .option('--receiver <url>', 'sagas: where events are received (default: http://127.0.0.1:9109)')
     .option('--history <file>', 'file for the history; overwritten (default: drill.jsonl)')
     .option('--json <file>', 'file for a JSON report')
     .option('--html <file>', 'file for an HTML report with plots')
@@ -46,12 +56,13 @@ export function drillCommand(
       () => `\nScenarios:\n${scenariosHelp(program.scenarios)}\n${scenariosNote}`,
     )
     .action(async (scenario: string, options: DrillFlags) => {
-      const { url, timeout, json, html, ...others } = options;
+      const { url, timeout, readMaxAge, json, html, ...others } = options;
       const verdict = await program.drill(
         {
           ...{ ...others, scenario },
           ...(url !== undefined && { urls: url }),
           ...(timeout !== undefined && { timeoutMs: timeout }),
+          ...(readMaxAge !== undefined && { readMaxAgeS: readMaxAge }),
           ...(json !== undefined && { jsonReport: json }),
           ...(html !== undefined && { htmlReport: html }),
         },
@@ -65,7 +76,12 @@ const scenariosNote = `The defaults of users, units and rate depend on the scena
 
 million sends a claim on each connection as soon as the last one is answered. It
 writes no history, so it cannot be audited later. Its audit compares the claims
-that answers showed with the stored ones, and counts the other answers.`;
+that answers showed with the stored ones, and counts the other answers.
+
+sagas needs a service with SAGAS_FILE, participants whose GET /book shows what
+they have booked, and a webhook to the drill: WEBHOOK_ALLOW_HTTP=true and
+WEBHOOK_ALLOWED_RECEIVERS=127.0.0.1:9109 in the service. It waits until no saga
+runs, and its audit compares claims, books and events.`;
 
 function scenariosHelp(scenarios: Program['scenarios']): string {
   const entries = Object.entries(scenarios);
@@ -73,9 +89,10 @@ function scenariosHelp(scenarios: Program['scenarios']): string {
   return entries.map(([name, description]) => `  ${name.padEnd(width)}  ${description}\n`).join('');
 }
 
-type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs'> & {
+type DrillFlags = Omit<DrillArguments, 'scenario' | 'urls' | 'timeoutMs' | 'readMaxAgeS'> & {
   url?: string[];
   timeout?: number;
+  readMaxAge?: number;
   json?: string;
   html?: string;
 };

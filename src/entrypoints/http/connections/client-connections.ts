@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Expectations } from '../requests/expect-continue.ts';
+import { hasAmbiguousLength } from '../requests/request-head.ts';
 import type { HttpLog } from '../route.ts';
 import { answerClientError } from './client-error.ts';
-import { isNewest } from './connection.ts';
+import { connectionOf, isNewest } from './connection.ts';
 import { Connections } from './connections.ts';
 import { answerUnlessComplete, lateRequest } from './late-request.ts';
+import { RequestTurns } from './request-turns.ts';
 import { turnClock } from './turn-clock.ts';
 import { discardLimits, UnreadBodies } from './unread-bodies.ts';
 
@@ -26,6 +28,7 @@ export class ClientConnections {
   readonly connections: Connections;
   readonly unreadBodies: UnreadBodies;
   readonly expectations = new Expectations();
+  private readonly requestTurns = new RequestTurns(() => performance.now());
   private readonly newRequestId: () => string;
   /** Whether the service takes no further requests. */
   isStopping = false;
@@ -48,6 +51,9 @@ export class ClientConnections {
 
   /** Applies the rules for connections and heads to a server. */
   watch(server: Server): void {
+    server.prependListener('request', countHandled);
+    // The listeners so far run when a request is handled, and those from here on when it arrives.
+    this.requestTurns.watch(server);
     this.connections.watch(server);
     this.expectations.watch(server);
     // The size of headers is limited instead. Beyond a thousand headers Node drops lines without an error, which could
@@ -64,7 +70,20 @@ export class ClientConnections {
   beforeResponse(request: FastifyRequest, reply: FastifyReply): void {
     const shouldEnd = this.isStopping || this.connections.isNearLimit;
     if (shouldEnd && isNewest(request.raw)) reply.header('Connection', 'close');
+    if (hasAmbiguousLength(request.raw)) {
+      // What follows may be a part of its body for another program.
+      reply.header('Connection', 'close');
+      this.unreadBodies.ignoreFurther(request.raw.socket);
+    }
     this.unreadBodies.beforeResponse(request, reply);
+  }
+
+  /** Must run before the head of an event stream is written. The stream is the last response of its connection. */
+  beforeStream(request: FastifyRequest, reply: FastifyReply): void {
+    const { socket } = request.raw;
+    this.unreadBodies.beforeResponse(request, reply);
+    this.unreadBodies.ignoreFurther(socket);
+    this.connections.startStream(socket);
   }
 
   /** Ends each connection with its next response from now on, and waits less for silent clients. */
@@ -76,4 +95,9 @@ export class ClientConnections {
   private answerError(error: Error & { code?: string }, socket: Socket): void {
     answerClientError(error, socket, this.newRequestId(), this.unreadBodies);
   }
+}
+
+function countHandled({ socket }: IncomingMessage): void {
+  const connection = connectionOf(socket);
+  if (connection !== undefined) connection.handled += 1;
 }

@@ -14,12 +14,16 @@ export class Connection {
   /** Requests whose head has arrived, and how many of them are answered. */
   requests = 0;
   answers = 0;
+  /** Requests that were given to their handler, in order of arrival. */
+  handled = 0;
   /** The last of these requests, until all are answered. */
   newest: IncomingMessage | undefined;
   /** Bytes that were read from it when it was last answered. */
   bytesRead = 0;
   /** Accepted beyond the limit: it serves only health checks and metrics. */
   isBeyond = false;
+  /** Its last response is an event stream, and it no longer counts towards the limit. */
+  isStream = false;
   /** False from the moment that the service decides to close it, or the client has closed it. */
   isOpen = true;
   /** The list that it is in, and its neighbours there. */

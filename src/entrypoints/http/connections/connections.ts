@@ -102,6 +102,15 @@ export class Connections {
     this.log.count('refused');
   }
 
+  /** Counts this connection no longer: an event stream begins on it, and those have a limit of their own. */
+  startStream(socket: Socket): void {
+    const connection = connectionOf(socket);
+    if (!connection?.isOpen || connection.isStream) return;
+    connection.list?.remove(connection);
+    this.uncount(connection);
+    connection.isStream = true;
+  }
+
   /** A snapshot for the metrics. */
   state(): ConnectionsState {
     return {
@@ -145,7 +154,8 @@ export class Connections {
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     const connection = connectionOf(socket);
-    if (connection === undefined) return;
+    // What follows an event stream is ignored.
+    if (connection === undefined || connection.isStream) return;
     // From here on Node's own timeouts apply.
     if (connection.requests === 0) socket.setTimeout(0);
     connection.requests += 1;
@@ -159,7 +169,8 @@ export class Connections {
 
   private onAnswered(connection: Connection): void {
     connection.answers += 1;
-    if (!connection.isOpen || connection.answers < connection.requests) return;
+    const { isOpen, isStream, answers, requests } = connection;
+    if (!isOpen || isStream || answers < requests) return;
     connection.newest = undefined;
     connection.sinceMs = this.options.nowMs();
     // A socket that is not writable ends with this response.
@@ -176,7 +187,11 @@ export class Connections {
     if (!connection.isOpen) return;
     connection.isOpen = false;
     connection.list?.remove(connection);
-    if (connection.isBeyond) this.beyond -= 1;
+    if (!connection.isStream) this.uncount(connection);
+  }
+
+  private uncount({ isBeyond }: Connection): void {
+    if (isBeyond) this.beyond -= 1;
     else this.within -= 1;
   }
 

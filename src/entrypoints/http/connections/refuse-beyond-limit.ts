@@ -18,7 +18,7 @@ export function refuseBeyondLimit(
   return (request) => {
     const connection = connectionOf(request.raw.socket);
     if (connection === undefined) return undefined;
-    if (connection.requests - connection.answers > pipelinedMax) {
+    if (connection.handled - connection.answers > pipelinedMax) {
       const detail = 'too many requests are under way on this connection; wait for their answers';
       return new AppError('overloaded', { detail });
     }

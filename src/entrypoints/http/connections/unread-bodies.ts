@@ -91,6 +91,11 @@ export class UnreadBodies {
     return true;
   }
 
+  /** Ignores requests that follow on this connection, because it ends with a response that is under way. */
+  ignoreFurther(socket: Socket): void {
+    if (!this.ignored.has(socket)) this.ignored.set(socket, 0);
+  }
+
   /** Whether the request whose body still arrives on this connection is already answered. */
   hasAnswer(socket: Socket): boolean {
     return this.unread.get(socket)?.request.complete === false;

@@ -18,6 +18,8 @@ const columns: readonly Column[] = [
   { name: 'expires_at', in: ({ expiresAt = '' }) => expiresAt },
   { name: 'released_at', in: ({ releasedAt = '' }) => releasedAt },
   { name: 'reason', in: ({ reason = '' }) => reason },
+  { name: 'saga_id', in: ({ sagaId = '' }) => sagaId },
+  { name: 'saga_state', in: ({ sagaState = '' }) => sagaState },
 ];
 
 /** Without this mark a spreadsheet reads UTF-8 as the encoding of its country. */

@@ -29,6 +29,7 @@ const insteadOf: Record<string, Record<string, string>> = {
     add: `is unknown here; ${addUnits}`,
     hold_seconds: isFixed,
     claims_per_user_max: isFixed,
+    saga: isFixed,
     stock_low_at: isFixed,
   },
   addStock: {
@@ -43,6 +44,7 @@ const insteadOf: Record<string, Record<string, string>> = {
   listUserClaims: asCursor,
   listOperatorLog: asCursor,
   listWebhookDeliveries: asCursor,
+  listSagas: asCursor,
 };
 
 /** The fault for a request of which one part breaks its schema. Names each field once. */

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ErrorCode } from '../../../core/errors.ts';
-
-/** How HTTP presents a code. */
-export type ProblemKind = {
-  status: number;
-  title: string;
-  /** The text that clients of this API family compare with; for `invalid_request` the reason follows it. */
-  error: string;
-  /** `none`: the call changed nothing. `unknown`: it may have changed something. */
-  effect: 'none' | 'unknown';
-  /** The range of `Retry-After`. Each response draws from it, so that clients do not all return at once. */
-  retryAfterSeconds?: { min: number; max: number };
-  /** For the documentation: what the code means and what a client can do. */
-  meaning: string;
-};
+import { notFoundKinds } from './not-found-kinds.ts';
+import type { ProblemKind } from './problem-kind.ts';
 
 /** The HTTP form of every code. */
 export const problems: Record<ErrorCode, ProblemKind> = {
@@ -39,7 +27,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Unauthorized',
     error: 'unauthorized',
     effect: 'none',
-    meaning: 'The call needs a valid key, sent as `Authorization: Bearer`.',
+    meaning:
+      'The call needs a valid key, or a valid user token where the service accepts them, sent as `Authorization: Bearer`. With ' +
+      'user tokens, `detail` says why a token is not valid.',
   },
   forbidden: {
     status: 403,
@@ -49,7 +39,8 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     meaning:
       'The key is valid, but not for this call: only the admin key may change coupons and webhooks, release confirmed claims and make ' +
       'a release final; the viewer key only reads; the claim key only claims, reads single claims, confirms, redeems, ' +
-      'and releases what is reserved.',
+      'and releases what is reserved. A user token reaches only the claims of its own user: it claims, reads, and releases ' +
+      'what is reserved.',
   },
   cross_origin: {
     status: 403,
@@ -68,35 +59,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     meaning:
       'The service does not answer under this `Host`; `detail` says which it allows. Add the name to `ALLOWED_HOSTS`.',
   },
-  coupon_not_found: {
-    status: 404,
-    title: 'Coupon not found',
-    error: 'coupon not found',
-    effect: 'none',
-    meaning: 'There is no coupon of this name.',
-  },
-  claim_not_found: {
-    status: 404,
-    title: 'Claim not found',
-    error: 'claim not found',
-    effect: 'none',
-    meaning:
-      'The user holds no claim of this coupon. `last_claim` is the last one that was released, if there is one.',
-  },
-  webhook_not_found: {
-    status: 404,
-    title: 'Webhook not found',
-    error: 'webhook not found',
-    effect: 'none',
-    meaning: 'There is no webhook with this id.',
-  },
-  route_not_found: {
-    status: 404,
-    title: 'Not found',
-    error: 'not found',
-    effect: 'none',
-    meaning: 'No route has this path.',
-  },
+  ...notFoundKinds,
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
@@ -198,6 +161,15 @@ export const problems: Record<ErrorCode, ProblemKind> = {
       '`claim_id` is no claim of this user and coupon, or a `release` without `claim_id` could mean an earlier ' +
       'claim than the live one. `claim` is the live claim, if there is one. Send its `claim_id`.',
   },
+  saga_running: {
+    status: 409,
+    title: 'Saga running',
+    error: 'saga running',
+    effect: 'none',
+    meaning:
+      'The saga of the claim, `saga_id`, confirms or releases it. `GET /api/sagas/{id}` shows its steps. An operator can ' +
+      'ask for the undo with a release.',
+  },
   body_too_large: {
     status: 413,
     title: 'Body too large',
@@ -226,8 +198,9 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Too many requests',
     error: 'too many requests',
     effect: 'none',
-    retryAfterSeconds: { min: 1, max: 5 },
-    meaning: 'The client sends too many requests.',
+    meaning:
+      'More requests than a [rate limit](rate-limits.md) allows. `detail` says which limit, and `RateLimit` what is left of ' +
+      'it. Send the request again after `Retry-After`.',
   },
   header_too_large: {
     status: 431,
@@ -262,7 +235,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     meaning:
       'The database cannot be used now, is not the one that the service was started on, or refuses the request by a ' +
       'rule that no caller can meet; or the service is stopping; or a coupon keeps selling out before stock can be ' +
-      'added to it. Nothing is stored; retry later.',
+      'added to it; or the keys of user tokens cannot be fetched. Nothing is stored; retry later.',
   },
   outcome_unknown: {
     status: 503,

@@ -21,7 +21,7 @@ export type ProblemDetails = {
   code: ErrorCode;
   detail: string;
   fields?: FieldError[];
-  /** Members of single codes: `claim`, `last_claim`, `opens_at`, `claim_id`. */
+  /** Members of single codes: `claim`, `last_claim`, `opens_at`, `claim_id`, `ticket_id`. */
   members?: Record<string, unknown>;
   retryAfterSeconds?: number;
 };
@@ -38,9 +38,18 @@ export function problemBody(
   details: ProblemDetails,
   traceId?: string | undefined,
 ): string {
+  return JSON.stringify(problemMembers(requestId, details, traceId));
+}
+
+/** The members of a problem. */
+export function problemMembers(
+  requestId: string,
+  details: ProblemDetails,
+  traceId?: string | undefined,
+): ProblemBody {
   const kind = problems[details.code];
   const fields = details.fields ?? [];
-  const body: ProblemBody = {
+  return {
     type: problemTypeBase + details.code,
     title: kind.title,
     status: kind.status,
@@ -53,7 +62,6 @@ export function problemBody(
     ...details.members,
     ...(traceId !== undefined && { trace_id: traceId }),
   };
-  return JSON.stringify(body);
 }
 
 /** Sends a problem as the response. */
@@ -61,7 +69,9 @@ export function sendProblem(reply: FastifyReply, details: ProblemDetails): Fasti
   const kind = problems[details.code];
   const retryAfter = details.retryAfterSeconds ?? drawSeconds(kind.retryAfterSeconds);
   if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
-  if (details.code === 'unauthorized') reply.header('WWW-Authenticate', 'Bearer');
+  if (details.code === 'unauthorized' && !reply.hasHeader('WWW-Authenticate')) {
+    reply.header('WWW-Authenticate', 'Bearer');
+  }
   return reply
     .code(kind.status)
     .header('Content-Type', problemMediaType)
@@ -73,12 +83,14 @@ export function sendProblem(reply: FastifyReply, details: ProblemDetails): Fasti
  * In a sale nearly every response is `sold_out`, or `overloaded` in an overload, and building its text each time would
  * cost more than the decision.
  */
-export function fixedProblem(code: ErrorCode, detail: string): (reply: FastifyReply) => void {
+export function fixedProblem(
+  code: ErrorCode,
+  detail: string,
+): (reply: FastifyReply, retryAfterSeconds?: number) => void {
   // None of these texts holds a NUL, and JSON writes it as \u0000.
   const [head = '', tail = ''] = problemBody('\0', { code, detail }).split('\\u0000');
-  const { status, retryAfterSeconds } = problems[code];
-  return (reply) => {
-    const retryAfter = drawSeconds(retryAfterSeconds);
+  const { status, retryAfterSeconds: range } = problems[code];
+  return (reply, retryAfter = drawSeconds(range)) => {
     if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
     const { id, trace } = reply.request;
     const end = trace === undefined ? tail : `${tail.slice(0, -1)},"trace_id":"${trace.traceId}"}`;

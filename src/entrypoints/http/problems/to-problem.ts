@@ -10,8 +10,11 @@ export function toProblemDetails(error: unknown): ProblemDetails {
       code: error.code,
       detail: error.detail,
       fields: error.fields,
-      ...(error.claimId !== undefined && { members: { claim_id: error.claimId } }),
-      ...(error.lastClaim && { members: { last_claim: toClaimBody(error.lastClaim) } }),
+      members: {
+        ...(error.claimId !== undefined && { claim_id: error.claimId }),
+        ...(error.ticketId !== undefined && { ticket_id: error.ticketId }),
+        ...(error.lastClaim && { last_claim: toClaimBody(error.lastClaim) }),
+      },
     };
   }
   const { code, statusCode } = error as { code?: string; statusCode?: number };

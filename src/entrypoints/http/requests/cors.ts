@@ -2,7 +2,15 @@
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
-const exposedHeaders = ['Idempotency-Replayed', 'Link', 'Location', 'Retry-After'];
+const exposedHeaders = [
+  'Age',
+  'Idempotency-Replayed',
+  'Link',
+  'Location',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+];
 
 // Chromium caches the response to a preflight no longer than this.
 const preflightSeconds = 7200;

@@ -2,9 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AppError } from '../../../core/errors.ts';
+import { membersInText, membersInValue, repeatedMember } from '../../../core/repeated-members.ts';
 import { shownName } from '../../../core/unknown-names.ts';
 import { invalidRequest } from '../schemas/validation.ts';
-import { membersInText, membersInValue, repeatedMember } from './repeated-members.ts';
 
 /** The largest body, in bytes. */
 export const bodyBytesMax = 16 * 1024;

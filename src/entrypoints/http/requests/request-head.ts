@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { IncomingMessage } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { AppError, FieldError } from '../../../core/errors.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
@@ -40,14 +40,9 @@ export const transferEncodingFault: FieldError = {
   message: 'must be chunked, sent only once, in HTTP/1.1 and without Content-Length',
 };
 
-/** Refuses a request whose head another program may read differently. A body with an unsure end ends the connection. */
-export function refuseAmbiguousHead(
-  request: FastifyRequest,
-  reply: FastifyReply,
-): AppError | undefined {
-  const fault = faultOfHead(request.raw);
-  if (fault !== undefined && hasAmbiguousLength(request.raw)) reply.header('Connection', 'close');
-  return fault;
+/** Refuses a request whose head another program may read differently. The response to a body with an unsure end ends the connection. */
+export function refuseAmbiguousHead(request: FastifyRequest): AppError | undefined {
+  return faultOfHead(request.raw);
 }
 
 /** The fault of an ambiguous head: a repeated header, no `Host`, or an odd `Transfer-Encoding`. */

@@ -31,9 +31,16 @@ export function traceStart(
     request.trace = trace;
     // `onResponse` would not run for a client that is gone before its response.
     reply.raw.once('close', () => {
+      if (request.trace === undefined) return;
       trace.end(reply.raw.writableFinished ? reply.statusCode : undefined);
     });
   };
+}
+
+/** Ends the trace of a request whose response begins now and ends when the client wants. */
+export function endTraceOf(request: FastifyRequest, status: number): void {
+  request.trace?.end(status);
+  request.trace = undefined;
 }
 
 /**

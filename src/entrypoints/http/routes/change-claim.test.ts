@@ -51,8 +51,15 @@ const dependencies: HttpDependencies = {
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
   readWebhooks: { list: unused, read: unused, listDeliveries: unused },
-  ...{ createWebhook: unused, deleteWebhook: unused, rotateWebhookSecret: unused },
+  ...{
+    createWebhook: unused,
+    deleteWebhook: unused,
+    enableWebhook: unused,
+    rotateWebhookSecret: unused,
+  },
   ...{ redeliverEvents: unused, testWebhook: unused },
+  readSagas: { list: unused, read: unused },
+  ...{ retrySaga: unused, resolveSaga: unused },
   checkHealth: unused,
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
   metricsText: unused,
@@ -190,6 +197,30 @@ describe('the calls that change a claim', () => {
       expect(body).not.toHaveProperty('last_claim');
     },
   );
+
+  const sagaId = '01947a5c-3e2f-8d10-8b6a-5f0c1d2e3f40';
+  const { expiresAt: _, ...held } = claim;
+  const { expires_at: __, ...heldBody } = claimBody;
+
+  it('answer saga_running with 409 and the id of the saga, and without the claim', async () => {
+    const running: Claim = { ...held, sagaId, sagaState: 'running' };
+    for (const call of ['confirm', 'release', 'redeem']) {
+      const { status, body } = await send(call, { outcome: 'saga_running', claim: running });
+      expect(status).toBe(409);
+      expect(body).toMatchObject({ code: 'saga_running', error: 'saga running', effect: 'none' });
+      expect(body.saga_id).toBe(sagaId);
+      expect(body).not.toHaveProperty('claim');
+    }
+  });
+
+  it('answer an undo that was asked for with 202 and the claim', async () => {
+    const undone: Claim = { ...held, sagaId, sagaState: 'compensating' };
+    const outcome = { outcome: 'undo_requested' as const, claim: undone };
+    const { status, body } = await send('release', outcome, { key: 'admin' });
+    expect({ status, body }).toEqual({
+      ...{ status: 202, body: { ...heldBody, saga_id: sagaId, saga_state: 'compensating' } },
+    });
+  });
 
   it('answer claim_mismatch with the live claim and the last one, where they exist', async () => {
     const mismatch = { outcome: 'claim_mismatch' as const };

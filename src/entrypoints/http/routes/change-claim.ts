@@ -31,24 +31,24 @@ const ofEachCall = {
   querystring: NoQuery,
   response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 409, 503) },
 };
-const config = { access: 'change-claim' } as const;
 
 const confirmSchema = {
   ...ofEachCall,
   operationId: 'confirmClaim',
   summary: 'Confirm a reserved claim',
   description:
-    'The claim no longer ends by itself. A claim that is confirmed already is returned as it is. The body may be ' +
-    'absent.',
+    'The claim no longer ends by itself. A claim that is confirmed already is returned as it is. A user token confirms ' +
+    'only where `USER_TOKEN_MAY_CONFIRM` is true. The body may be absent.',
   body: OnlyClaimId,
 };
 const releaseSchema = {
   ...ofEachCall,
+  response: { ...ofEachCall.response, 202: ref(ClaimBody) },
   operationId: 'releaseClaim',
   summary: 'Release a claim',
   description:
-    'The unit is on sale again, and the position is never given again. The claim key releases what is reserved, the ' +
-    'admin key also what is confirmed. A claim that is released already is returned as it is. If the coupon is ' +
+    'The unit is on sale again, and the position is never given again. The claim key releases what is reserved, a ' +
+    'user token what its user has reserved, the admin key also what is confirmed. A claim that is released already is returned as it is. If the coupon is ' +
     'sold out, the call takes about half a second: the unit returns once no process refuses claims from its ' +
     'sold-out cache. The body may be absent.',
   body: Release,
@@ -95,17 +95,17 @@ export const changeClaimRoute: Route = (app, { changeClaim, access }) => {
 
   app.post(
     '/api/coupons/:name/claims/:user_id/confirm',
-    { config, schema: confirmSchema },
+    { config: { access: 'confirm-claim' }, schema: confirmSchema },
     (request, reply) => answer('confirm', request, reply, request),
   );
   app.post(
     '/api/coupons/:name/claims/:user_id/release',
-    { config, schema: releaseSchema },
+    { config: { access: 'release-claim' }, schema: releaseSchema },
     (request, reply) => answer('release', request, reply, request),
   );
   app.post(
     '/api/coupons/:name/claims/:user_id/redeem',
-    { config, schema: redeemSchema },
+    { config: { access: 'redeem-claim' }, schema: redeemSchema },
     (request, reply) =>
       answer('redeem', request, reply, {
         params: request.params,
@@ -132,6 +132,17 @@ function sendOutcome(reply: FastifyReply, outcome: ChangeClaimOutcome) {
         detail: details[outcome.outcome],
         members: { claim: toClaimBody(outcome.claim) },
       });
+    case 'undo_requested':
+      reply.code(202);
+      return toClaimBody(outcome.claim);
+    case 'saga_running':
+      return sendProblem(reply, {
+        code: outcome.outcome,
+        detail: details[outcome.outcome],
+        members: { saga_id: outcome.claim.sagaId },
+      });
+    case 'saga_moved':
+      throw new Error('only a saga itself makes a change under an epoch');
     case 'claim_mismatch':
       return sendProblem(reply, {
         code: outcome.outcome,
@@ -147,12 +158,16 @@ function sendOutcome(reply: FastifyReply, outcome: ChangeClaimOutcome) {
 }
 
 const details: Record<
-  Exclude<ChangeClaimOutcome['outcome'], 'changed' | 'unchanged' | 'replayed'>,
+  Exclude<
+    ChangeClaimOutcome['outcome'],
+    'changed' | 'unchanged' | 'replayed' | 'undo_requested' | 'saga_moved'
+  >,
   string
 > = {
   coupon_not_found: 'there is no coupon of this name',
   claim_not_found: 'this user has never claimed this coupon',
   claim_mismatch: 'send the claim_id of the claim that you mean',
+  saga_running: 'the saga of the claim confirms or releases it',
   already_redeemed: 'the claim is redeemed, and cannot change any more',
   forbidden: 'only the admin key may release a confirmed claim, or make a release final',
   claim_released: 'the claim was released; a new claim needs a new Idempotency-Key',

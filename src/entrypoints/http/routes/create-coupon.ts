@@ -9,6 +9,7 @@ import {
   NoQuery,
   onlyObject,
   PauseReason,
+  SagaName,
   StockLowAt,
   Title,
   Units,
@@ -39,6 +40,7 @@ export const createCouponRoute: Route = (app, { createCoupon, access, log }) => 
           closes_at: Type.Optional(WindowTime),
           hold_seconds: Type.Optional(HoldSeconds),
           claims_per_user_max: Type.Optional(ClaimsPerUserMax),
+          saga: Type.Optional(SagaName),
           stock_low_at: Type.Optional(StockLowAt),
           title: Type.Optional(Title),
           description: Type.Optional(Description),
@@ -56,6 +58,7 @@ export const createCouponRoute: Route = (app, { createCoupon, access, log }) => 
       const fixed = {
         holdSeconds: body.hold_seconds,
         claimsPerUserMax: body.claims_per_user_max,
+        saga: body.saga,
         stockLowAt: body.stock_low_at,
       };
       const texts = {

@@ -18,7 +18,7 @@ export const findClaimRoute: Route = (app, { readClaims }) => {
           'Past its `expires_at` a claim is `reserved` until it is released. The 404 of a user whose claims were all ' +
           'released has the last one as `last_claim`.',
         params: ClaimParams,
-        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 404, 503) },
+        response: { 200: ref(ClaimBody), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
     async (request) =>

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
 import { couponStates } from '../../../core/coupons/coupon.ts';
+import type { CouponQuery } from '../../../core/coupons/ports.ts';
 import { textRule } from '../../../core/input-rules.ts';
+import { acceptedAgeMs } from '../requests/cache-control.ts';
 import type { Route } from '../route.ts';
+import { AgeHeader, setAge } from '../schemas/age.ts';
 import { NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
 import { CouponSummaryBody, problemResponses, ref } from '../schemas/responses.ts';
 import { toCouponSummary } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
-/** `GET /api/coupons`: the coupons in order of creation or the newest first, in pages. */
-export const listCouponsRoute: Route = (app, { readCoupons }) => {
+const PageBody = Type.Object({
+  coupons: Type.Array(ref(CouponSummaryBody)),
+  next_cursor: NextCursor,
+});
+
+/**
+ * `GET /api/coupons`: the coupons in order of creation or the newest first, in pages; from the stock cache, if there is one,
+ * where the request or the setting accepts a page that is a little old.
+ */
+export const listCouponsRoute: Route = (app, { readCoupons, stockCache }) => {
   app.get(
     '/api/coupons',
     {
@@ -22,7 +33,9 @@ export const listCouponsRoute: Route = (app, { readCoupons }) => {
         description:
           'Archived coupons are left out, unless `archived=true` asks for them alone. A page looks at a limited number of ' +
           'coupons, so with filters it may be short or empty and still have a `next_cursor`. Unknown query parameters ' +
-          'are refused.',
+          'are refused. With `Cache-Control: max-age=N` the page may be up to N seconds old, at most 60, if the service has a ' +
+          'stock cache (`REDIS_URL`); without that header up to `STOCK_CACHE_MAX_AGE_MS`. `no-cache` and `max-age=0` always ' +
+          'get a fresh page. All of a page is one snapshot.',
         querystring: onlyObject({
           ...pageParameters,
           state: Type.Optional(Type.Enum([...couponStates])),
@@ -35,10 +48,11 @@ export const listCouponsRoute: Route = (app, { readCoupons }) => {
           archived: Type.Optional(Type.Boolean()),
         }),
         response: {
-          200: Type.Object({
-            coupons: Type.Array(ref(CouponSummaryBody)),
-            next_cursor: NextCursor,
-          }),
+          200: {
+            description: 'A page.',
+            headers: AgeHeader,
+            content: { 'application/json': { schema: PageBody } },
+          },
           ...problemResponses(400, 401, 403, 503),
         },
       },
@@ -46,13 +60,21 @@ export const listCouponsRoute: Route = (app, { readCoupons }) => {
     async (request, reply) => {
       const { limit = pageLimitDefault, cursor, ...filters } = request.query;
       if (request.method === 'HEAD') return sendHead(reply, jsonType);
-      const { coupons, next } = await readCoupons.list({
+      const query: CouponQuery = {
         ...{ cursor, limit },
         state: filters.state,
         namePrefix: filters.name_prefix,
         order: filters.order ?? 'oldest',
         archived: filters.archived ?? false,
-      });
+      };
+      const read = async () => {
+        const maxAgeMs = acceptedAgeMs(request.headers['cache-control'], stockCache);
+        if (stockCache === undefined || maxAgeMs === 0) return readCoupons.list(query);
+        const { page, ageMs } = await stockCache.pages.list(query, maxAgeMs);
+        setAge(reply, ageMs);
+        return page;
+      };
+      const { coupons, next } = await read();
       if (next !== null) {
         linkNextPage(reply, { path: '/api/coupons', limit, cursor: next, filters });
       }

@@ -7,6 +7,7 @@ import {
   type OperatorLogEntry,
   operatorActions,
 } from '../../../core/operator-log/operator-log.ts';
+import { sagaStates } from '../../../core/sagas/saga.ts';
 import type { Route } from '../route.ts';
 import {
   ClaimsPerUserMax,
@@ -17,6 +18,7 @@ import {
   onlyObject,
   PauseReason,
   pageParameters,
+  SagaName,
   StockLowAt,
   Title,
   WindowTime,
@@ -34,6 +36,7 @@ const loggedCoupon = {
   archived: Type.Boolean(),
   hold_seconds: Type.Optional(HoldSeconds),
   claims_per_user_max: Type.Optional(ClaimsPerUserMax),
+  saga: Type.Optional(SagaName),
   stock_low_at: Type.Optional(StockLowAt),
   title: Type.Optional(Title),
   description: Type.Optional(Description),
@@ -52,6 +55,7 @@ const LoggedClaim = Type.Object(
     confirmed_at: Type.Optional(time),
     released_at: Type.Optional(time),
     reason: Type.Optional(Type.String()),
+    saga_state: Type.Optional(Type.Enum([...sagaStates])),
     final: Type.Optional(Type.Boolean()),
   },
   { description: 'With `release_claim`.' },
@@ -62,11 +66,39 @@ const LoggedWebhook = Type.Object(
     url: Type.String(),
     events: Type.Array(Type.String()),
     secret_count: Type.Integer({ description: 'How many secrets sign its deliveries.' }),
+    disabled_reason: Type.Optional(
+      Type.String({ description: 'Before `enable_webhook`: why it was disabled.' }),
+    ),
   },
   { description: 'With the changes of a webhook.' },
 );
-const Subject = Type.Union([LoggedCoupon, LoggedClaim, LoggedWebhook, Type.Null()]);
+const LoggedSaga = Type.Object(
+  {
+    saga_id: Type.String({ format: 'uuid' }),
+    saga: Type.String(),
+    user_id: Type.String(),
+    position: Type.Integer(),
+    state: Type.Enum([...sagaStates]),
+    step: Type.Integer({ description: 'The step that is run or undone next.' }),
+    cause: Type.Optional(Type.String()),
+    resolved_as: Type.Optional(Type.Enum(['done', 'compensated'])),
+  },
+  { description: 'With `retry_saga` and `resolve_saga`.' },
+);
 const TextOrNull = Type.Unsafe<string | null>({ type: ['string', 'null'] });
+const LoggedDeadLetter = Type.Object(
+  {
+    dead_letter_id: Type.String(),
+    claim_id: TextOrNull,
+    user_id: TextOrNull,
+    dead_reason: Type.String({ description: 'Why it was a dead letter.' }),
+  },
+  { description: 'Before `redrive_dead_letter` and `discard_dead_letter`.' },
+);
+const Subject = Type.Union([
+  ...[LoggedCoupon, LoggedClaim, LoggedWebhook, LoggedSaga, LoggedDeadLetter],
+  Type.Null(),
+]);
 
 const Entry = Type.Object({
   id: Type.String({ format: 'uuid' }),
@@ -77,7 +109,7 @@ const Entry = Type.Object({
   action: Type.Enum([...operatorActions]),
   coupon_name: Type.Unsafe<string | null>({
     type: ['string', 'null'],
-    description: 'null: a webhook for the events of all coupons.',
+    description: 'null: a webhook for the events of all coupons, or a dead letter without a claim.',
   }),
   before: Subject,
   after: Subject,
@@ -96,7 +128,8 @@ export const listOperatorLogRoute: Route = (app, { readOperatorLog }) => {
         tags: ['operators'],
         summary: 'List what operators created and changed, the newest first',
         description:
-          'An entry is written in the transaction of its change and never changed. Refused and repeated calls, and ' +
+          'An entry is written in the transaction of its change and never changed; that of a dead letter after its change and ' +
+          'before the letter is removed. Refused and repeated calls, and ' +
           'changes that leave a coupon as it was, have none. Of claims there are the releases that only an operator may ' +
           'make: of a confirmed claim, and final ones. Unknown query parameters are refused.',
         querystring: onlyObject({

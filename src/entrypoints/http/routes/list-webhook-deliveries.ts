@@ -19,6 +19,8 @@ export const listWebhookDeliveriesRoute: Route = (app, { readWebhooks }) => {
         operationId: 'listWebhookDeliveries',
         tags: ['webhooks'],
         summary: 'List the deliveries of a webhook, the newest event first',
+        description:
+          'A delivery is kept for 30 days after its event, and as long as it is pending.',
         params: WebhookParams,
         querystring: onlyObject({
           limit: pageParameters.limit,

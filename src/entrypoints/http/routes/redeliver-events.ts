@@ -22,7 +22,8 @@ export const redeliverEventsRoute: Route = (app, { redeliverEvents, log }) => {
         summary: 'Send events again',
         description:
           'Takes either `event_id`, or `since` and `until`: the events from `since` on and before `until`. They are due now, ' +
-          'whatever became of them, and are tried for 24 hours. Only events that the webhook was to get can be sent again.',
+          'whatever became of them, and are tried for 24 hours. Only events that the webhook was to get in the last 30 days can ' +
+          'be sent again.',
         params: WebhookParams,
         querystring: NoQuery,
         body: onlyObject(

@@ -29,11 +29,13 @@ const record = (event: Record<string, unknown>, message: string) => {
 
 const dependencies: HttpDependencies = {
   createWebhook: async () => ({ webhook, secret }),
+  enableWebhook: async () => webhook,
   rotateWebhookSecret: async () => ({ webhook, secret }),
   deleteWebhook: async () => undefined,
   redeliverEvents: async () => 1,
   testWebhook: async () => ({ eventId: 'evt_test_1', status: 204, error: null }),
   readWebhooks: { list: unused, read: unused, listDeliveries: unused },
+  ...{ readSagas: { list: unused, read: unused }, retrySaga: unused, resolveSaga: unused },
   ...{ claimCoupon: unused, newClaimId: () => '', claimRefused: () => undefined },
   readCoupons: { read: unused, assertExists: unused, list: unused },
   ...{ createCoupon: unused, changeCoupon: unused, addStock: unused, changeClaim: unused },
@@ -58,6 +60,7 @@ describe('the calls of webhooks', () => {
   it.each([
     ['POST', '/api/webhooks', 'webhook created', true],
     ['POST', '/api/webhooks/w/rotate-secret', 'webhook secret rotated', true],
+    ['POST', '/api/webhooks/w/enable', 'webhook enabled', false],
     ['POST', '/api/webhooks/w/redeliver', 'events are sent again', false],
     ['DELETE', '/api/webhooks/w', 'webhook deleted', false],
   ] as const)(

@@ -12,12 +12,14 @@ import {
   pathTextRule,
   pauseReasonRule,
   releaseReasonRule,
+  sagaNameRule,
   stockLowAtRule,
   textRule,
   titleRule,
   unitsRule,
   uuidRule,
 } from '../../../core/input-rules.ts';
+import { sagaStates } from '../../../core/sagas/saga.ts';
 
 /** What is allowed in each field, as the message of a 400. */
 export const allowedIn: Record<string, string> = {
@@ -32,6 +34,7 @@ export const allowedIn: Record<string, string> = {
   archived: 'must be true or false',
   hold_seconds: `must be a whole number from 1 to ${holdSecondsRule.maximum}, or null`,
   claims_per_user_max: `must be a whole number from 1 to ${claimsPerUserRule.maximum}`,
+  saga: 'must be a text of 1 to 64 characters without control characters, or null',
   stock_low_at: `must be a whole number from 0 to ${amountMax}, or null`,
   title: 'must be a text of at most 120 characters without control characters, or null',
   description:
@@ -53,6 +56,11 @@ export const allowedIn: Record<string, string> = {
   event_id: 'must be the id of an event',
   since: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z',
   until: 'must be a time as in RFC 3339, such as 2030-01-31T18:00:00Z',
+  as: 'must be done or compensated',
+  ids: 'must be a list of 1 to 1000 ids of dead letters',
+  all: 'must be true',
+  dry_run: 'must be true or false',
+  note: 'must be a text of 1 to 1000 characters without control characters',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
 };
@@ -63,6 +71,9 @@ const stateOfClaim = `must be one of ${claimStates.join(', ')}`;
 /** The body of a call that sends events again. */
 export const eventsToRedeliver = 'must have either event_id, or since and until';
 
+/** The body of a call that changes dead letters. */
+export const deadLettersToChange = 'must have either ids, or all';
+
 /** What is allowed in fields that mean something else in single calls, by `operationId`. */
 export const allowedInCall: Record<string, Record<string, string>> = {
   listClaims: { state: stateOfClaim },
@@ -71,6 +82,9 @@ export const allowedInCall: Record<string, Record<string, string>> = {
   releaseClaim: { claim_id: claimIdToChange },
   redeemClaim: { claim_id: claimIdToChange },
   redeliverEvents: { body: eventsToRedeliver },
+  redriveDeadLetters: { body: deadLettersToChange },
+  discardDeadLetters: { body: deadLettersToChange },
+  listSagas: { state: `must be one of ${sagaStates.join(', ')}` },
 };
 
 /** The name of a new coupon. */
@@ -159,6 +173,16 @@ export const ClaimsPerUserMax = Type.Integer({
   description:
     'How many claims of this coupon one user can make in all, released ones included, and never two live ones at ' +
     'once. Fixed at creation.',
+});
+
+/** The saga of a coupon. */
+export const SagaName = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  ...sagaNameRule,
+  description:
+    'The saga that each claim is the first step of: a name in `SAGAS_FILE`, with `hold_seconds`. It confirms the claim at ' +
+    'its end, or undoes its steps and releases it. null: none. Fixed at creation.',
+  examples: ['checkout'],
 });
 
 /** Where stock counts as low. */

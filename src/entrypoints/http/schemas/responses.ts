@@ -4,16 +4,21 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { claimStates } from '../../../core/claims/claim.ts';
 import { couponStates } from '../../../core/coupons/coupon.ts';
 import { errorCodes } from '../../../core/errors.ts';
+import { type SagaState, sagaStates } from '../../../core/sagas/saga.ts';
 import { problemMediaType } from '../problems/problem.ts';
+import { DeadLetterBody } from './dead-letters.ts';
 import {
   ClaimsPerUserMax,
   Description,
   HoldSeconds,
   PauseReason,
+  SagaName,
   StockLowAt,
   Title,
   WindowTime,
 } from './fields.ts';
+import { SagaBody, SagaSummaryBody } from './sagas.ts';
+import { AcceptedTicketBody, TicketBody } from './tickets.ts';
 import { DeliveryBody, WebhookBody, WebhookWithSecretBody } from './webhooks.ts';
 
 const couponFields = {
@@ -29,6 +34,7 @@ const couponFields = {
   }),
   hold_seconds: HoldSeconds,
   claims_per_user_max: ClaimsPerUserMax,
+  saga: SagaName,
   stock_low_at: StockLowAt,
   title: Title,
   description: Description,
@@ -92,6 +98,16 @@ export const ClaimBody = Type.Object(
           'Why it was released: `expired` for a hold that ended, else as the caller said.',
       }),
     ),
+    saga_id: Type.Optional(
+      Type.Unsafe<string | undefined>({
+        ...{ type: 'string', format: 'uuid' },
+        description:
+          'The saga that confirms or releases the claim; only where its coupon names one.',
+      }),
+    ),
+    saga_state: Type.Optional(
+      Type.Unsafe<SagaState | undefined>({ type: 'string', enum: [...sagaStates] }),
+    ),
   },
   { $id: 'Claim' },
 );
@@ -115,6 +131,8 @@ export const ProblemSchema = Type.Object(
     claim: Type.Optional(ref(ClaimBody)),
     last_claim: Type.Optional(ref(ClaimBody)),
     claim_id: Type.Optional(Type.String()),
+    ticket_id: Type.Optional(Type.String()),
+    saga_id: Type.Optional(Type.String()),
     opens_at: Type.Optional(Type.String()),
     trace_id: Type.Optional(
       Type.String({
@@ -134,6 +152,11 @@ export const sharedSchemas = [
   WebhookBody,
   WebhookWithSecretBody,
   DeliveryBody,
+  SagaSummaryBody,
+  SagaBody,
+  AcceptedTicketBody,
+  TicketBody,
+  DeadLetterBody,
   ProblemSchema,
 ];
 

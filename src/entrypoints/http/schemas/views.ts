@@ -17,6 +17,7 @@ export function toCouponSummary(coupon: Coupon): Static<typeof CouponSummaryBody
     archived: coupon.archived,
     hold_seconds: coupon.holdSeconds,
     claims_per_user_max: coupon.claimsPerUserMax,
+    saga: coupon.saga,
     stock_low_at: coupon.stockLowAt,
     title: coupon.title,
     description: coupon.description,
@@ -50,10 +51,35 @@ export function toClaimBody(claim: Claim): Static<typeof ClaimBody> {
     redeemed_at: claim.redeemedAt,
     released_at: claim.releasedAt,
     reason: claim.reason,
+    saga_id: claim.sagaId,
+    saga_state: claim.sagaState,
   };
 }
 
 /** The path of a coupon. */
 export function couponPath(name: string): string {
   return `/api/coupons/${encodeURIComponent(name)}`;
+}
+
+/** The body of a claim that is won. Each member is written by name, since this runs for every such claim. */
+export function toWonBody(claim: Claim): Static<typeof ClaimBody> {
+  return {
+    message: 'coupon claimed',
+    claim_id: claim.claimId,
+    coupon_name: claim.couponName,
+    user_id: claim.userId,
+    position: claim.position,
+    claimed_at: claim.claimedAt,
+    state: claim.state,
+    expires_at: claim.expiresAt,
+    confirmed_at: claim.confirmedAt,
+    redeemed_at: claim.redeemedAt,
+    saga_id: claim.sagaId,
+    saga_state: claim.sagaState,
+  };
+}
+
+/** The path of a ticket. Its id is safe in a URL. */
+export function ticketPath(ticketId: string): string {
+  return `/api/tickets/${ticketId}`;
 }

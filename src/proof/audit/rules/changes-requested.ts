@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { hasExpired } from '../claim-states.ts';
+import { hasExpired, haveSagas } from '../claim-states.ts';
 import { absent } from '../columns.ts';
 import { type DatabaseTimes, databaseTimesOf } from '../database-times.ts';
 import { mayHaveChanged } from '../endings.ts';
@@ -12,7 +12,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
  * R22. Each stored confirm, release and redemption was requested for this claim: by a request of its user that names it, or
  * names none, that was not refused, and that began no later than the change; a redemption also under its key. And an answer
  * shows the claim that the request names. So no request ends another claim than its own, and none that was refused has an
- * effect, also where a repeat succeeds. Only the service lets holds expire.
+ * effect, also where a repeat succeeds. Only the service lets holds expire, and a saga confirms and releases its own claim.
  */
 export function changesWereRequested({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -28,7 +28,7 @@ export function changesWereRequested({ history, sales }: Evidence): RuleReport {
     eachUser(history, sale, (user, ops) => opsOf.set(user, ops));
     for (const one of sale.held) {
       const ops = opsOf.get(one.user) ?? new Int32Array(0);
-      for (const [change, at] of storedChanges(one)) {
+      for (const [change, at] of storedChanges(one, haveSagas(sale))) {
         findings.checked += 1;
         if (ops.some((op) => isRequestFor(history, op, { one, change, at, times }))) continue;
         findings.violation(() => {
@@ -44,12 +44,14 @@ export function changesWereRequested({ history, sales }: Evidence): RuleReport {
 type Change = 'confirm' | 'release' | 'redeem';
 
 /** The requests that the stored claim must have had, and when they took effect. */
-function storedChanges(one: StoredClaim): [change: Change, at: string][] {
+function storedChanges(one: StoredClaim, hasSaga: boolean): [change: Change, at: string][] {
   const changes: [Change, string][] = [];
   const { claim, redemption, released } = one;
-  if (typeof claim.confirmed_at === 'string') changes.push(['confirm', claim.confirmed_at]);
+  if (typeof claim.confirmed_at === 'string' && !hasSaga)
+    changes.push(['confirm', claim.confirmed_at]);
   if (redemption !== undefined) changes.push(['redeem', redemption.redeemed_at]);
-  if (released !== undefined && !hasExpired(one)) changes.push(['release', released.released_at]);
+  const endedAlone = hasExpired(one) || (hasSaga && released?.reason === 'saga');
+  if (released !== undefined && !endedAlone) changes.push(['release', released.released_at]);
   return changes;
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { holdEnd } from '../claim-states.ts';
+import { areReserved } from '../claim-states.ts';
 import type { Evidence, Sale, StoredClaim } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
+import { needsOperator } from '../saga-claims.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
  * R21. A confirm, release or redeem that was acknowledged is stored: for the claim of the answer, which is one of this
- * user, and with the time that the answer shows. A confirmed claim never expires after that.
+ * user, and with the time that the answer shows. A confirmed claim never expires after that. A claim whose undo an operator
+ * has asked for is released in the end, unless its saga needs attention.
  */
 export function changesAreStored({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -31,6 +33,7 @@ function problemOf(history: RecordedHistory, sale: Sale, op: number): string | u
   const ofUser = sale.heldBy.get(history.user.at(op)) ?? [];
   const held = ofUser.find(({ claim }) => claim.claim_id === id);
   if (held === undefined) return `showed claim ${id}, which this user never held`;
+  if (history.asksForUndo(op) && needsOperator(held)) return undefined;
   const { shown, stored } = timesOf(history, { sale, op, held });
   if (stored === undefined) return undefined;
   if (stored === null) return `is acknowledged, but claim ${id} is not stored so`;
@@ -52,6 +55,6 @@ function timesOf(
     return { shown: history.redeemedAt.at(op), stored: held.redemption?.redeemed_at ?? null };
   }
   // A claim of a coupon without holds is confirmed from the start, so a confirm stores nothing.
-  const stored = held.claim.confirmed_at ?? (holdEnd(sale, held) === undefined ? undefined : null);
+  const stored = held.claim.confirmed_at ?? (areReserved(sale) ? null : undefined);
   return { shown: history.confirmedAt.at(op), stored };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { hasExpired, holdEnd } from '../claim-states.ts';
+import { hasExpired, haveSagas, holdEnd } from '../claim-states.ts';
 import type { Evidence, Sale, StoredClaim } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
@@ -8,7 +8,7 @@ import { RuleFindings, type RuleReport } from '../verdict.ts';
 /**
  * R20. A hold lasts exactly as long as its coupon says, by the clock of the database. Before its end no decision takes its
  * unit; from its end on it is neither confirmed nor released as if it were in time. Answers show the same end. With R1,
- * which finds more live claims than units, no unit is sold over a live hold.
+ * which finds more live claims than units, no unit is sold over a live hold. A claim with a saga has no end by time.
  */
 export function holdsLast({ history, sales }: Evidence): RuleReport {
   const findings = new RuleFindings(
@@ -25,7 +25,7 @@ export function holdsLast({ history, sales }: Evidence): RuleReport {
       const end = holdEnd(sale, one);
       const id = history.claimIds.find(one.claim.claim_id);
       if (end !== undefined) endOf.set(id, end);
-      const problem = end === undefined ? withoutHold(one) : problemOf(one, end);
+      const problem = end === undefined ? withoutHold(sale, one) : problemOf(one, end);
       if (problem === undefined) continue;
       findings.violation(() => `${sale.name}: position ${one.claim.position} ${problem}`);
     }
@@ -63,7 +63,13 @@ function problemOf({ claim, released, ...one }: StoredClaim, end: number): strin
   return `was released at ${released.released_at} as if in time, after its hold had expired`;
 }
 
-function withoutHold(one: StoredClaim): string | undefined {
+function withoutHold(sale: Sale, one: StoredClaim): string | undefined {
+  if (haveSagas(sale)) {
+    if (hasExpired(one)) return 'expired, but its saga ends it';
+    const { expires_at: expiresAt } = one.claim;
+    const isEndless = typeof expiresAt !== 'string' || expiresAt === 'infinity';
+    return isEndless ? undefined : `expires at ${expiresAt}, but its saga ends it`;
+  }
   if (typeof one.claim.expires_at === 'string') return 'is a hold, but its coupon has no holds';
   return hasExpired(one) ? 'expired, but its coupon has no holds' : undefined;
 }
@@ -76,6 +82,9 @@ function checkAnswers(
   for (const op of sale.ops) {
     const shown = history.expiresAt.at(op);
     const end = endOf.get(history.claimId.at(op));
+    if (!Number.isNaN(shown) && haveSagas(sale)) {
+      findings.violation(() => `${history.describe(op)}: shows an end, but a saga ends the claim`);
+    }
     if (Number.isNaN(shown) || end === undefined || shown === end) continue;
     findings.violation(() => `${history.describe(op)}: shows another end than its hold has`);
   }

@@ -9,9 +9,10 @@ import { countBelow } from '../sorted.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 /**
- * R9. A read shows one moment between its request and its answer. So the amount includes all stock that was acknowledged
+ * R9. A read shows one moment between its request and its answer; a cached answer, which has an `Age`, one that is earlier than
+ * the request by no more than that, and by no more than the request accepts. So the amount includes all stock that was acknowledged
  * before, and none that was requested after; `amount - remaining_amount` includes all claims that were shown before, and
- * none that was requested after. Of two consecutive reads, the second never shows less. Where claims end, those that may
+ * none that was requested after. Of two consecutive reads, the second never shows less, unless it is cached. Where claims end, those that may
  * have ended may be missing, and those that were shown to have ended are.
  */
 export function readsWithinBounds({ history, sales }: Evidence): RuleReport {
@@ -47,7 +48,8 @@ function checkReads(
   const ended = Float64Array.from(sale.held, ({ ending }) => ending.shown).sort();
   for (const op of reads) {
     findings.checked += 1;
-    const from = history.begunEvent.at(op);
+    const { event, ms } = history.shownSince(op);
+    const from = event + 1;
     const to = history.endEvent(op);
     const amount = history.amount.at(op);
     const remaining = history.remaining.at(op);
@@ -56,12 +58,13 @@ function checkReads(
       report('shows no amount or no remaining_amount');
       continue;
     }
+    if (history.ageSeconds.at(op) > history.maxAgeSeconds.at(op)) {
+      report(`is ${history.ageSeconds.at(op)} s old, accepted: ${history.maxAgeSeconds.at(op)} s`);
+    }
     if (remaining < 0 || remaining > amount)
       report(`showed ${remaining} of ${counted(amount, 'unit')}`);
     const amountMin = grantedBefore(grants, {
-      event: from,
-      ms: history.begunMs.at(op),
-      delayMs: 0,
+      ...{ event: from, ms, delayMs: 0 },
     });
     const amountMax = grantedAtMost(grants, to);
     if (amount < amountMin || amount > amountMax) {
@@ -89,12 +92,14 @@ function checkOrder(
   findings: RuleFindings,
 ): void {
   const byEnd = reads.slice().sort((a, b) => history.endEvent(a) - history.endEvent(b));
+  const since = new Map([...reads].map((op) => [op, history.shownSince(op).event]));
+  const bySince = [...since].sort(([, a], [, b]) => a - b);
   let over = 0;
   let most = { amount: 0, claims: 0 };
-  for (const op of reads) {
+  for (const [op, event] of bySince) {
     for (; over < byEnd.length; over += 1) {
       const before = byEnd[over] as number;
-      if (history.endEvent(before) > history.begunEvent.at(op)) break;
+      if (history.endEvent(before) > event) break;
       const shown = shownBy(history, before);
       most = {
         amount: Math.max(most.amount, shown.amount),

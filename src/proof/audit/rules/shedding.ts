@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { counted } from '../../numbers.ts';
 import type { Evidence } from '../evidence.ts';
+import { isInFault } from '../fault-times.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
@@ -68,11 +69,4 @@ function failureProblem(history: RecordedHistory, op: number): string | undefine
     return history.outcome(op) === 'refused' ? undefined : 'counts as fail without an answer';
   const effect = history.effect(op);
   return effect === 'none' ? undefined : `counts as fail, but its effect is ${effect ?? 'missing'}`;
-}
-
-/** Whether the operation was under way during a fault, or began within the grace time after it. */
-function isInFault({ history, faults = [], options }: Evidence, op: number): boolean {
-  const from = history.begunMs.at(op);
-  const to = history.endMs(op);
-  return faults.some((fault) => from <= fault.endMs + options.resetGraceMs && to >= fault.beginMs);
 }

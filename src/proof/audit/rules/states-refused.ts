@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { hasExpired, holdEnd } from '../claim-states.ts';
+import { areReserved, hasExpired, haveSagas, holdEnd } from '../claim-states.ts';
 import { absent } from '../columns.ts';
 import { type DatabaseTimes, databaseTimesOf } from '../database-times.ts';
-import { mayHaveEndedBefore } from '../endings.ts';
+import { mayHaveChanged, mayHaveEndedBefore } from '../endings.ts';
 import { type Evidence, eachUser, type Sale, type StoredClaim } from '../evidence.ts';
 import type { RecordedHistory } from '../recorded-history.ts';
 import { microseconds } from '../times.ts';
 import { RuleFindings, type RuleReport } from '../verdict.ts';
 
 type Context = { history: RecordedHistory; sale: Sale; times: () => DatabaseTimes };
-type Refused = { op: number; held: readonly StoredClaim[]; claim: StoredClaim | undefined };
+type Refused = {
+  op: number;
+  /** All operations of the user. */
+  ops: Int32Array;
+  held: readonly StoredClaim[];
+  claim: StoredClaim | undefined;
+};
 
 const refusals = new Map<string, (context: Context, refused: Refused) => string | undefined>([
   ['hold_expired', whyNotExpired],
@@ -19,6 +25,7 @@ const refusals = new Map<string, (context: Context, refused: Refused) => string 
   ['claim_mismatch', whyNoMismatch],
   ['claim_not_found', whyFound],
   ['claim_limit_reached', whyBelowLimit],
+  ['saga_running', whyNotRunning],
 ]);
 
 /**
@@ -54,7 +61,7 @@ export function stateRefusalsAreTrue({ history, sales }: Evidence): RuleReport {
         findings.checked += 1;
         const id = history.claimIds.text(history.claimId.at(op));
         const claim = held.find((one) => one.claim.claim_id === id);
-        const problem = whyNot(context, { op, held, claim });
+        const problem = whyNot(context, { op, ops, held, claim });
         if (problem !== undefined) findings.violation(() => `${history.describe(op)}: ${problem}`);
       }
     });
@@ -108,7 +115,7 @@ function whyNotRedeemed({ history, times }: Context, { op, claim }: Refused): st
 
 function whyConfirmed({ sale, times }: Context, { op, claim }: Refused): string | undefined {
   if (claim === undefined) return noClaim;
-  if (holdEnd(sale, claim) === undefined) return 'each claim of this coupon is confirmed';
+  if (!areReserved(sale)) return 'each claim of this coupon is confirmed';
   const { confirmed_at: confirmedAt } = claim.claim;
   const wasConfirmed =
     typeof confirmedAt === 'string' && microseconds(confirmedAt) < times().atLeast(op);
@@ -137,4 +144,34 @@ function whyBelowLimit({ history, sale }: Context, { op, held }: Refused): strin
   if (ended.some(({ released }) => released?.is_final === true)) return undefined;
   const most = sale.coupon?.claims_per_user_max ?? Number.POSITIVE_INFINITY;
   return ended.length >= most ? undefined : `the user had made ${ended.length} claims of ${most}`;
+}
+
+/**
+ * The saga of a claim runs from the claim to its confirm or release. After the confirm an operator can have it undone, and
+ * from then on it runs again.
+ */
+function whyNotRunning({ history, sale }: Context, { op, ops, held }: Refused): string | undefined {
+  if (!haveSagas(sale)) return 'claims of this coupon have no sagas';
+  const named = history.claimIds.text(history.namedClaimId.at(op));
+  const could = named === undefined ? held : held.filter(({ claim }) => claim.claim_id === named);
+  const begun = history.begunEvent.at(op);
+  const mayRun = could.some((one) => {
+    if (one.begun >= history.endEvent(op) || one.ending.shown < begun) return false;
+    const id = history.claimIds.find(one.claim.claim_id);
+    const isSeen = (other: number) => history.claimId.at(other) === id;
+    const wasConfirmed = ops.some((other) => {
+      const state = isSeen(other) && history.endEvent(other) < begun && history.state(other);
+      return state === 'confirmed' || state === 'redeemed';
+    });
+    return !wasConfirmed || ops.some((other) => mayUndo(history, { other, op, id }));
+  });
+  return mayRun ? undefined : 'no saga of this user can have run';
+}
+
+function mayUndo(
+  history: RecordedHistory,
+  { other, op, id }: { other: number; op: number; id: number },
+): boolean {
+  if (history.begunEvent.at(other) >= history.endEvent(op)) return false;
+  return mayHaveChanged(history, other, { change: 'release', claimId: id });
 }

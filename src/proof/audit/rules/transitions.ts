@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type ClaimState, claimStates } from '../../history.ts';
 import { counted } from '../../numbers.ts';
-import { storedStateOf } from '../claim-states.ts';
+import { areReserved, storedStateOf } from '../claim-states.ts';
 import type { Evidence, Sale, StoredClaim } from '../evidence.ts';
 import {
   changesOf,
@@ -43,9 +43,9 @@ export function transitionsAreAllowed({ history, sales }: Evidence): RuleReport 
 type Replayed = { state: ClaimState; at: Partial<Record<ClaimState, string>> };
 
 function replayChanges(sale: Sale, findings: RuleFindings): void {
-  const { name, coupon, held, ledger } = sale;
+  const { name, held, ledger } = sale;
   const claims = new Map<number, Replayed>();
-  const first: ClaimState = typeof coupon?.hold_seconds === 'number' ? 'reserved' : 'confirmed';
+  const first: ClaimState = areReserved(sale) ? 'reserved' : 'confirmed';
   for (const row of ledger) {
     for (const position of positionsGiven(row)) claims.set(position, { state: first, at: {} });
     const changes = changesOf(row);

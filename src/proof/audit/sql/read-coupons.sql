@@ -14,7 +14,9 @@ select
   to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at,
   (stored ->> 'hold_seconds')::integer as hold_seconds,
   (stored ->> 'claims_per_user_max')::integer as claims_per_user_max,
-  stored ->> 'returned_units' as returned_units
+  stored ->> 'returned_units' as returned_units,
+  stored ->> 'saga' as saga,
+  (stored ->> 'stock_low_at')::integer as stock_low_at
 from coupons
 cross join lateral (select to_jsonb(coupons) as stored) as row_as_json
 cross join lateral (

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { Route } from '../route.ts';
+import { problemResponses, ref } from '../schemas/responses.ts';
+import { toTicketBody } from '../schemas/ticket-views.ts';
+import { TicketBody, TicketParams } from '../schemas/tickets.ts';
+
+/** `GET /api/tickets/{ticket_id}`: the state of a queued claim. Only with a queue. */
+export const readTicketRoute: Route = (app, { tickets }) => {
+  if (tickets === undefined) return;
+  app.get(
+    '/api/tickets/:ticket_id',
+    {
+      config: { access: 'claim-or-view' },
+      schema: {
+        operationId: 'readTicket',
+        tags: ['claims'],
+        summary: 'Read the state of a queued claim',
+        description:
+          'A final state never changes, whatever becomes of the claim afterwards. It can be read for `TICKET_RETENTION_HOURS` ' +
+          'after the claim was accepted. A user token reads the tickets of its own user.',
+        params: TicketParams,
+        response: { 200: ref(TicketBody), ...problemResponses(400, 401, 403, 404, 503) },
+      },
+    },
+    async (request) => {
+      const { ticket_id: ticketId } = request.params;
+      const state = await tickets.read.read({ ticketId, userId: request.userId });
+      return toTicketBody(ticketId, state, request.id);
+    },
+  );
+};

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** `firstcome consume`: a process that decides the claims that others have queued. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { clientOf } from '../support/contract-client.ts';
+import { expectProblem } from '../support/contract-problems.ts';
+import { ContractService, pathOf, until } from '../support/contract-service.ts';
+import { sharedRabbitMq } from '../support/rabbitmq-shared.ts';
+import { patience } from '../support/service.ts';
+import { endServiceProcesses, launch, runToEnd } from '../support/service-process.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const server = sharedRabbitMq();
+
+afterEach(endServiceProcesses);
+
+describe.skipIf(server === undefined)('firstcome consume', () => {
+  const service = new ContractService();
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    service.database = await createTestDatabase();
+    env = {
+      ...{ ...patience, DATABASE_URL: service.database.url },
+      AMQP_URL: await (server as NonNullable<typeof server>).createVirtualHost(),
+    };
+    await service.start({ ...env, CLAIM_MODE: 'queued', CONSUME_CLAIMS: 'false' });
+  });
+  afterAll(async () => {
+    await service.stop();
+    await service.database?.drop();
+  });
+
+  it('decides what a service has queued, serves health and metrics alone, and stops in order', async () => {
+    const coupon = await service.createCoupon();
+    const body = { user_id: 'ada', coupon_name: coupon };
+    const answer = await service.client.post('/api/coupons/claim', body, {
+      Prefer: 'respond-async',
+    });
+    expect(answer.status, answer.text).toBe(202);
+    const consumer = launch(env, ['consume']);
+    const ticket = await until(
+      () => service.client.get(`/api/tickets/${answer.json.ticket_id}`),
+      ({ json }) => json.state !== 'accepted',
+    );
+    expect(ticket.json).toMatchObject({ state: 'decided', result: { status: 200, position: 1 } });
+    const url = await waitFor(
+      'address of the process',
+      () => /health and metrics on (http:\S+)/.exec(consumer.output())?.[1],
+    );
+    const client = clientOf(url);
+    for (const path of ['/health', '/readyz', '/livez', '/metrics']) {
+      expect((await client.get(path)).status, path).toBe(200);
+    }
+    for (const path of ['/api/coupons', pathOf(coupon), '/docs', '/openapi.json']) {
+      expectProblem(await client.get(path), 'route_not_found');
+    }
+    expectProblem(await client.claim('bob', coupon), 'route_not_found');
+    client.close();
+    consumer.signal('SIGTERM');
+    expect(await consumer.exited).toEqual({ code: 0, signal: null });
+    expect(consumer.output()).toContain('stopping: finishing claims in hand');
+  });
+
+  it.each(['AMQP_URL', 'DATABASE_URL'])('needs %s', async (variable) => {
+    const { code, output } = await runToEnd({ ...env, [variable]: '' }, ['consume']);
+    expect(code).toBe(1);
+    expect(output).toContain(`firstcome: ${variable} is not set`);
+  });
+});
