@@ -23,6 +23,8 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(runners.splice(0).map((runner) => runner.close()));
   await Promise.all(pools.splice(0).map((pool) => pool.end()));
+  // A job that had ended, but was not yet stored as done when its runner closed, would run again in the next test.
+  await database.query('drop schema if exists firstcome_jobs cascade');
 });
 
 afterAll(() => database.drop());
