@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
 import { range } from '../support/crowd.ts';
+import { familyOf } from '../support/process-family.ts';
 import { migrateAsReleased } from '../support/released-migrations.ts';
 import {
   endServiceProcesses,
-  familyOf,
   patience,
   runToEnd,
   type ServiceProcess,

@@ -45,7 +45,7 @@ const environment = (env: Record<string, string>) => ({ DATA_DIR: join(folder, '
 async function stop(service: ServiceProcess): Promise<void> {
   crowd.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
 }
 
 /** The packages of OpenTelemetry of which a process has run any code, according to Node's own coverage. */

@@ -40,7 +40,7 @@ it('without a webhook and without SAGAS_FILE no package is loaded, and no connec
     return held.length > 0;
   });
   service.signal('SIGTERM');
-  await service.exited;
+  await service.ended();
   expect(await jobsOf()).toEqual([]);
   expect(service.output()).not.toContain('graphile-worker');
 });

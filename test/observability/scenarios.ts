@@ -211,6 +211,9 @@ function firstBatch({ proxy }: ServiceNode): Promise<void> {
   });
 }
 
+// A whole scenario has less.
+const drillEndMsMax = 300_000;
+
 /** Runs a drill with one unit per user and a short client timeout. */
 export async function drill(
   { node, historyFile }: Pick<ScenarioContext, 'node' | 'historyFile'>,
@@ -224,7 +227,10 @@ export async function drill(
     ...['--rate', String(rate), '--seconds', String(seconds), '--timeout', '1500'],
     ...['--users', users, '--units', users],
   ];
-  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, over);
+  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, {
+    limitMs: drillEndMsMax,
+    ...(over && { over }),
+  });
   if (over !== undefined && !over.aborted) throw new Error(`the drill ended too early:\n${output}`);
 }
 
