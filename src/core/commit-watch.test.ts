@@ -77,13 +77,22 @@ describe('a commit watch', () => {
     expect(probes).toHaveLength(0);
   });
 
-  it('finds out within two seconds after the last commit that nothing commits, and while nobody asks', async () => {
+  it('finds out two seconds after the last commit that nothing commits, and while nobody asks', async () => {
     watch.committed();
-    await clock.advance(1_950);
+    await clock.advance(2_000);
     expect(await checkNow()).toBe(false);
   });
 
+  it('gives the first probe five seconds, since it opens a connection', async () => {
+    const first = await nextProbe();
+    await clock.advance(4_900);
+    const check = watch.check();
+    first.answer(true);
+    expect(await check).toBe(true);
+  });
+
   it('sends no further probe while one hangs, and answers at once meanwhile', async () => {
+    watch.committed();
     const hung = await nextProbe();
     await clock.advance(1_000);
     for (let second = 0; second < 10; second += 1) {
@@ -97,6 +106,7 @@ describe('a commit watch', () => {
   });
 
   it('counts a probe that committed late from its answer on', async () => {
+    watch.committed();
     const late = await nextProbe();
     await clock.advance(5_000);
     expect(await checkNow()).toBe(false);
@@ -118,6 +128,7 @@ describe('a commit watch', () => {
   });
 
   it('counts a decision that commits while a probe hangs', async () => {
+    watch.committed();
     await nextProbe();
     await clock.advance(3_000);
     watch.committed();

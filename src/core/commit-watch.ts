@@ -13,8 +13,10 @@ export type CommitWatchOptions = {
 
 // A commit in this time shows that commits succeed; there is at most one probe in this time.
 const freshMs = 1_000;
-// With the time above, a service finds out within two seconds that nothing commits any more.
-const answerMsMax = 800;
+// With the time above, a service finds out about two seconds later that nothing commits any more.
+const answerMsMax = 1_000;
+// The first probe opens a connection, on a machine that may be busy with starts.
+const firstAnswerMsMax = 5_000;
 // So long after a write that the server could not store, its commits of nothing prove nothing.
 const failureCountsMs = 3_000;
 const tickMs = 100;
@@ -49,7 +51,7 @@ export class CommitWatch {
     this.failedWriteMs = this.options.clock.nowMs();
   }
 
-  /** Whether commits succeed now. Never rejects; resolves within a second. */
+  /** Whether commits succeed now. Never rejects; resolves within a second, and within five before the first commit. */
   async check(): Promise<boolean> {
     this.probeIfDue();
     // Asked after the wait too: a decision may have committed meanwhile.
@@ -92,7 +94,7 @@ export class CommitWatch {
 
   private async isLate(): Promise<false> {
     const { clock } = this.options;
-    await clock.sleep(answerMsMax);
+    await clock.sleep(Number.isFinite(this.committedMs) ? answerMsMax : firstAnswerMsMax);
     // After a pause of the whole process the answer may have arrived, unread.
     await new Promise<void>((resolve) => clock.atEndOfTurn(resolve));
     return false;

@@ -6,8 +6,7 @@ import { until } from './until.ts';
 /** The scenario of each alert about commits and durability. */
 export const scenariosOfHealth: Record<string, Scenario> = {
   // There is no such standby, so every commit waits for it.
-  FirstcomeCommitsStalled: (context) =>
-    withSetting(context, 'synchronous_standby_names', 'nobody'),
+  FirstcomeCommitsStalled: (context) => withSetting(context, 'synchronous_standby_names', 'nobody'),
 
   FirstcomeDurabilityDropped: (context) => withSetting(context, 'synchronous_commit', 'off'),
 };

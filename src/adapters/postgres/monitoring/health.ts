@@ -20,10 +20,13 @@ const unknown: Health = { healthy: false, durability: undefined };
 const replaced: Health = { ...unknown, reason: 'installation_changed' };
 
 // A database that takes longer to answer a read of its settings decides no claim in time.
-const readMsMax = 1_500;
+const readMsMax = 2_000;
+// The first read opens a connection, on a machine that may be busy with starts.
+const firstReadMsMax = 5_000;
 
 /**
- * Whether claims can be decided now, and how durable they are. Never rejects, and resolves within two seconds;
+ * Whether claims can be decided now, and how durable they are. Never rejects, and resolves within two seconds, the first
+ * time within five;
  * concurrent callers share one query, which also checks that the database is still the one of the start.
  */
 export function postgresHealth({
@@ -37,8 +40,10 @@ export function postgresHealth({
   commits: Pick<CommitWatch, 'check'>;
   clock: Pick<Clock, 'sleep' | 'atEndOfTurn'>;
 }): () => Promise<Health> {
+  let hasRead = false;
   const read = async (): Promise<Health> => {
     const [row] = await database.probe<HealthRow>(checkHealth);
+    hasRead = true;
     if (row === undefined || installation.checkUsedConnection(row.identity) !== undefined)
       return unknown;
     // A session stays read-only if the database was when it began, so the next check needs a new one.
@@ -59,7 +64,7 @@ export function postgresHealth({
   const readInTime = async (): Promise<Health> => {
     const answered = new AbortController();
     const late = async () => {
-      await clock.sleep(readMsMax, answered.signal);
+      await clock.sleep(hasRead ? readMsMax : firstReadMsMax, answered.signal);
       // After a pause of the whole process the answer may have arrived, unread.
       await new Promise<void>((resolve) => clock.atEndOfTurn(resolve));
       return installation.isDifferent ? replaced : unknown;
