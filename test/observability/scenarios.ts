@@ -12,6 +12,7 @@ import type { RedisServer } from '../support/redis-server.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { scenariosAfterClaims } from './after-claims.ts';
+import { scenariosOfHealth } from './health.ts';
 import { scenariosOfManyNodes } from './many-nodes.ts';
 import { scenariosOfQueue } from './queue.ts';
 import { claimKey, type Shop } from './shop.ts';
@@ -55,6 +56,7 @@ const idleShare = 0.85;
 /** The scenario of each alert. */
 export const scenarios: Record<string, Scenario> = {
   ...scenariosAfterClaims,
+  ...scenariosOfHealth,
   ...scenariosOfManyNodes,
   ...scenariosOfQueue,
 

@@ -17,6 +17,7 @@ import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes, answerSeconds } from './answer-times.ts';
 import { registerDuties } from './duties.ts';
 import { registerEventStreams } from './event-streams.ts';
+import { registerHealth } from './health.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -243,11 +244,7 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   );
   registerHttpConnections(registry, () => sources.httpConnections());
   registerEventStreams(registry, () => sources.eventStreams());
-  gauge(
-    ['database_up', '1 if the database can decide claims, else 0.'],
-    async () => one(Number(await sources.databaseUp())),
-    { aggregator: 'min' },
-  );
+  registerHealth(registry, sources);
   let before = performance.eventLoopUtilization();
   gauge(
     [
