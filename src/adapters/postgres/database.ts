@@ -3,7 +3,8 @@ import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
 import type { TraceStatement } from '../../core/tracing.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connections/connection-pool.ts';
-import { destroySocket, type PoolUsage } from './connections/connection-source.ts';
+import type { PoolUsage } from './connections/connection-source.ts';
+import { destroySocket } from './connections/connection-timeouts.ts';
 import { types } from './connections/value-types.ts';
 import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
 import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
@@ -32,7 +33,7 @@ export type DatabaseListener = {
   refused(statement: Statement, refusal: Refusal): void;
   /** A connection broke, idle or with a statement, or a statement got no answer in time. */
   lostConnection(): void;
-  /** The server of a connection is no primary; other connections may lead to it too. */
+  /** The server of a connection is no primary, or no longer the one that is used; others may lead to it too. */
   notPrimary(): void;
   /** A connection got no answer in time; others may hang too. */
   timedOut(): void;
@@ -67,6 +68,7 @@ export class Database {
         options.onIdleConnectionLost(error);
         this.listener?.lostConnection();
       },
+      onMoved: () => this.listener?.notPrimary(),
     });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
@@ -203,6 +205,7 @@ export class Database {
 
   private onTimeout(): void {
     if (this.closing) return;
+    this.connections.doubtServer();
     this.dropIdle();
     this.listener?.timedOut();
   }
