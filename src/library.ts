@@ -111,7 +111,8 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     disposers,
   );
   const health = await engine.checkHealth();
-  if (!health.healthy) {
+  // A commit that stalls now may succeed soon: the engine starts, and refuses calls until then.
+  if (!health.healthy && health.reason !== 'commits_stalled') {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }

@@ -99,7 +99,7 @@ export async function composeProcess(
     },
     disposers,
   );
-  const { lanes, soldOut, couponPages, notifier, checkHealth, tickets, ...useCases } = createEngine(
+  const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
       ...{ forBatches, forQueries, installation },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
@@ -109,6 +109,7 @@ export async function composeProcess(
     },
     disposers,
   );
+  const { checkHealth, healthSeen, ...useCases } = others;
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
       ...{ config, database, installation, forQueries, runsDuties, claimLoad, metrics, tracing },
@@ -134,7 +135,7 @@ export async function composeProcess(
     eventStreams: () => streamCounts.state(),
     queue: ticketParts &&
       tickets && { ...ticketParts.queueMetrics, waiting: () => tickets.depth() },
-    ...databaseSources({ database: forQueries, relay, checkHealth }),
+    ...{ ...databaseSources({ database: forQueries, relay, checkHealth }), healthSeen },
   });
   const server = await createHttpServer(httpOptions(config, options), {
     ...useCases,

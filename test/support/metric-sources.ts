@@ -30,6 +30,7 @@ export const fakeSources = {
   eventStreams: () => ({ open: 4, max: 9, opened: 30, refused: 2, dropped: 1, written: 500 }),
   remainingStock: async () => [],
   databaseUp: async () => true,
+  healthSeen: () => ({ reason: undefined, durability: 'local' as const, durabilityDrops: 2 }),
 };
 
 /** A queue of claims with one partition. */

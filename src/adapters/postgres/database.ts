@@ -92,26 +92,36 @@ export class Database {
     return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
   }
 
-  /** Runs a health check, also while the database is not the one of the start. */
-  probe<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+  /**
+   * Runs a health check, also while the database is not the one of the start. After `answerTimeoutMs`, and that of the
+   * pool, the answer counts as lost.
+   */
+  probe<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[] = [],
+    answerTimeoutMs: number = this.answerTimeoutMs,
+  ): Promise<Row[]> {
     // Open connections may still lead to the other database.
     if (this.installation?.isDifferent) this.dropIdle();
-    return this.runWithRetries<Row>(statement, []);
+    const timeoutMs = Math.min(answerTimeoutMs, this.answerTimeoutMs);
+    return this.runWithRetries<Row>(statement, values, timeoutMs);
   }
 
   private async runWithRetries<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
+    answerTimeoutMs: number = this.answerTimeoutMs,
   ): Promise<Row[]> {
+    const runOnce = () => this.runOnce<Row>(statement, values, answerTimeoutMs);
     // The first try starts now: on an idle connection the statement is sent before this call returns.
-    const firstTry = this.runOnce<Row>(statement, values);
+    const firstTry = runOnce();
     try {
       return await firstTry;
     } catch (error) {
       // Nothing was stored, and the idle connections are dropped: the retry gets a new, verified connection.
-      if (isRefusedByNonPrimary(error)) return await this.runOnce<Row>(statement, values);
+      if (isRefusedByNonPrimary(error)) return await runOnce();
       if (!isConflict(error)) throw error;
-      return await this.onConflict.execute(() => this.runOnce<Row>(statement, values));
+      return await this.onConflict.execute(runOnce);
     }
   }
 
@@ -133,6 +143,7 @@ export class Database {
   private async runOnce<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
+    answerTimeoutMs: number,
   ): Promise<Row[]> {
     const client = this.connections.takeIdle() ?? (await this.connect());
     let fault: DatabaseFault | undefined;
@@ -147,7 +158,7 @@ export class Database {
       fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
       destroySocket(client);
       this.onTimeout();
-    }, this.answerTimeoutMs);
+    }, answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
