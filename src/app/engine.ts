@@ -41,6 +41,8 @@ import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
 import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
 import type { Health } from '../core/health.ts';
+import { recordAcknowledged } from '../core/history/acknowledged-batches.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { AnnouncementWaits } from '../core/stock/announcement-waits.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
@@ -48,6 +50,7 @@ import type { StockNotifications } from '../core/stock/stock-notifications.ts';
 import { StockNotifier } from '../core/stock/stock-notifier.ts';
 import type { StockViewCache } from '../core/stock/stock-view-cache.ts';
 import type { UseCases } from '../core/use-cases.ts';
+import { watchHistory, withHistory } from './history.ts';
 import { stack } from './stack.ts';
 import { withStockViews } from './stock-views.ts';
 import {
@@ -63,6 +66,8 @@ export type EngineOptions = {
   forQueries: Database;
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
+  /** The same. */
+  history: HistoryGuard;
   limits: Config['claims'];
   /** Undefined: no claim has a ticket. */
   ticketTimes?: TicketTimes | undefined;
@@ -105,7 +110,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ forBatches, forQueries, nowMs: systemClock.nowMs },
       ticketTimes: options.ticketTimes,
     }),
-    [tracing?.traceStore],
+    [(next) => recordAcknowledged(next, options.history.batches), tracing?.traceStore],
   );
   const knownCoupons = new KnownCoupons({
     store: claimStore,
@@ -236,7 +241,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
 
 /** Watches the databases of both pools, also while no request comes. */
 function watchHealth(
-  { forBatches, forQueries, installation, metrics, log }: EngineOptions,
+  { forBatches, forQueries, installation, history, metrics, log }: EngineOptions,
   disposers: (() => Promise<void>)[],
   listeners: Pick<Parameters<typeof watchDatabases>[1], 'onLostConnection' | 'onOtherServer'>,
 ): () => Promise<Health> {
@@ -245,10 +250,14 @@ function watchHealth(
   watchDatabases([forBatches, forQueries], {
     outage: new OutageLog({ warn, nowMs }),
     refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
-    ...{ installation, ...listeners },
+    ...{ installation, history, ...listeners },
   });
-  const checkHealth = postgresHealth(forQueries, installation);
+  const checkHealth = withHistory(postgresHealth(forQueries, installation), history);
   const stopChecks = systemClock.every(healthCheckMs, () => void checkHealth());
-  disposers.push(async () => stopChecks());
+  const stopWatching = watchHistory(history, forQueries);
+  disposers.push(async () => {
+    stopChecks();
+    stopWatching();
+  });
   return checkHealth;
 }

@@ -15,8 +15,9 @@ export type Durability = (typeof durabilityLevels)[number];
 /**
  * Why the service is not healthy, where it knows:
  * - `installation_changed`: the database is not the one that the service was started on.
+ * - `history_lost`: the database lacks batches that were acknowledged, and no operator has accepted that.
  */
-export const unhealthyReasons = ['installation_changed'] as const;
+export const unhealthyReasons = ['installation_changed', 'history_lost'] as const;
 
 /** How the service is. Without an answer of the database its durability is not known. */
 export type Health = {
