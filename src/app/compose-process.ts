@@ -19,7 +19,7 @@ import { createBackgroundWork } from './background-work.ts';
 import { measureClaimLoad } from './claim-load.ts';
 import type { OpenDatabase } from './database.ts';
 import { createEngine } from './engine.ts';
-import { createHistoryGuard } from './history.ts';
+import { createHistoryGuard, shareAcknowledged } from './history.ts';
 import type { ProcessJobs } from './jobs.ts';
 import { plainLogOf } from './logger.ts';
 import {
@@ -82,7 +82,10 @@ export async function composeProcess(
     ...{ config, installationId: database.identity, log: plainLog },
   });
   if (shared !== undefined) disposers.push(shared.close);
-  const history = createHistoryGuard({ claimTimeoutMs: config.claims.timeoutMs, log: plainLog });
+  const history = createHistoryGuard({
+    ...{ shared: shared?.acknowledged, claimTimeoutMs: config.claims.timeoutMs, log: plainLog },
+  });
+  if (shared !== undefined) disposers.push(await shareAcknowledged(history, shared.acknowledged));
   const { installation, forBatches, forQueries } = openDatabaseParts(config, log, {
     ...{ ...options, history },
   });
@@ -140,6 +143,7 @@ export async function composeProcess(
     eventStreams: () => streamCounts.state(),
     queue: ticketParts &&
       tickets && { ...ticketParts.queueMetrics, waiting: () => tickets.depth() },
+    isHistoryLost: () => history.isLost,
     ...databaseSources({ database: forQueries, relay, checkHealth }),
   });
   const server = await createHttpServer(httpOptions(config, options), {

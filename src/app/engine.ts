@@ -50,7 +50,7 @@ import type { StockNotifications } from '../core/stock/stock-notifications.ts';
 import { StockNotifier } from '../core/stock/stock-notifier.ts';
 import type { StockViewCache } from '../core/stock/stock-view-cache.ts';
 import type { UseCases } from '../core/use-cases.ts';
-import { watchHistory, withHistory } from './history.ts';
+import { lostHistoryOf, watchHistory, withHistory } from './history.ts';
 import { stack } from './stack.ts';
 import { withStockViews } from './stock-views.ts';
 import {
@@ -235,6 +235,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     ),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     readOperatorLog: postgresOperatorLog(forQueries),
+    lostHistory: lostHistoryOf(forQueries, options.history),
     ...{ lanes, soldOut, couponPages, notifier, tickets, checkHealth },
   };
 }

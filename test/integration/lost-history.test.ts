@@ -58,19 +58,113 @@ const untilLost = (app: App) =>
 const untilHealthy = (app: App) =>
   waitFor('the service to be healthy', async () => (await health(app)).status === 'healthy');
 
+const get = async (app: App, path: string) => crowd.send(app.url, { path });
+const refusal = { status: 503, body: { code: 'unavailable', effect: 'none' } };
+
+/** Accepts all that was found. */
+async function accept(app: App): Promise<void> {
+  const { found_until } = (await get(app, '/api/lost-history')).body;
+  const path = '/api/lost-history/accept';
+  const answer = await crowd.send(app.url, { method: 'POST', path, body: { found_until } });
+  expect(answer.status).toBe(200);
+}
+
+/** Creates a coupon, and loses the claim of bob in a failover. */
+async function loseBob(app: App): Promise<void> {
+  await crowd.createCoupon(app.url, 'SALE', 10);
+  expect((await claim(app, 'SALE', 'ada')).status).toBe(200);
+  await failOverWithout(async () => {
+    expect((await claim(app, 'SALE', 'bob')).status).toBe(200);
+  });
+}
+
 describe('after a failover to a standby that was behind', () => {
-  it('a service refuses every call until an operator has accepted the loss', async () => {
+  it('a service refuses all calls until an operator has accepted the loss', async () => {
+    const app = await startNode();
+    await loseBob(app);
+    await untilLost(app);
+    const answers = await Promise.all([
+      claim(app, 'SALE', 'eve'),
+      claim(app, 'SALE', 'ada'),
+      claim(app, 'UNKNOWN', 'eve'),
+      get(app, '/api/coupons'),
+      get(app, '/api/coupons/SALE'),
+      get(app, '/api/coupons/SALE/claims/ada'),
+      get(app, '/api/users/ada/claims'),
+      crowd.send(app.url, { method: 'POST', path: '/api/coupons', body: { name: 'X', amount: 1 } }),
+      crowd.send(app.url, { method: 'POST', path: '/api/coupons/SALE/stock', body: { add: 1 } }),
+    ]);
+    for (const answer of answers) expect(answer).toMatchObject(refusal);
+    expect((await get(app, '/readyz')).status).toBe(503);
+    expect((await get(app, '/metrics')).body).toContain('firstcome_history_lost 1');
+
+    const lost = (await get(app, '/api/lost-history')).body;
+    expect(lost).toMatchObject({ total: 1, found_until: expect.any(String) });
+    expect(lost.batches).toMatchObject([
+      { coupon_name: 'SALE', claims: 1, changes: 0, position: 2, user_id: 'bob' },
+    ]);
+    await accept(app);
+    await untilHealthy(app);
+    expect((await claim(app, 'SALE', 'eve')).body).toMatchObject({ position: 2 });
+    expect((await claim(app, 'SALE', 'bob')).body).toMatchObject({ position: 3 });
+    expect((await get(app, '/metrics')).body).toContain('firstcome_history_lost 0');
+    expect((await get(app, '/api/lost-history')).body).toEqual({
+      ...{ total: 0, found_until: null, batches: [] },
+    });
+    const [entry] = (await get(app, '/api/operator-log')).body.entries as object[];
+    expect(entry).toMatchObject({
+      ...{ action: 'accept_history', coupon_name: 'SALE', after: null },
+      before: { lost_batches: 1, lost_claims: 1, lost_changes: 0, last_position: 2 },
+    });
+  });
+
+  it('other services refuse all calls too, also one that starts later', async () => {
+    const app = await startNode();
+    const idle = await startNode();
+    await loseBob(app);
+    await Promise.all([untilLost(app), untilLost(idle)]);
+    const late = await startNode();
+    await untilLost(late);
+    expect(await claim(late, 'SALE', 'eve')).toMatchObject(refusal);
+    await accept(late);
+    await Promise.all([app, idle, late].map(untilHealthy));
+    expect((await claim(app, 'SALE', 'eve')).status).toBe(200);
+  });
+
+  it('a service serves again without a word of an operator once a server with all batches is back', async () => {
+    const app = await startNode();
+    await loseBob(app);
+    await untilLost(app);
+    await pair.standby.stop('fast');
+    await pair.primary.start();
+    proxy.leadTo(pair.primary.url());
+    await untilHealthy(app);
+    expect((await claim(app, 'SALE', 'bob')).body.code).toBe('already_claimed');
+  });
+});
+
+describe('after a failover that loses nothing', () => {
+  it('a service goes on after a switchover, a crash and a restart of its server', async () => {
     const app = await startNode();
     await crowd.createCoupon(app.url, 'SALE', 10);
-    expect((await claim(app, 'SALE', 'ada')).status).toBe(200);
-    await failOverWithout(async () => {
-      expect((await claim(app, 'SALE', 'bob')).status).toBe(200);
-    });
-    await untilLost(app);
-    const refused = await claim(app, 'SALE', 'eve');
-    expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable', effect: 'none' } });
-    expect(await pair.standby.query('select coupon_name, claims, "position", user_id from lost_batches')).toEqual([
-      { coupon_name: 'SALE', claims: 1, position: 2, user_id: 'bob' },
-    ]);
+    const wins = async (user: string) => {
+      await waitFor(`the claim of ${user}`, async () => {
+        const answer = await claim(app, 'SALE', user);
+        return answer.status === 200 || answer.body.code === 'already_claimed';
+      });
+    };
+    await wins('ada');
+    await pair.switchOver();
+    proxy.leadTo(pair.primary.url());
+    await wins('bob');
+    await pair.primary.stop('immediate');
+    await pair.primary.start();
+    await wins('eve');
+    await pair.primary.stop('fast');
+    await pair.primary.start();
+    await wins('dan');
+    await untilHealthy(app);
+    expect(await pair.primary.query('select from lost_batches')).toEqual([]);
+    expect((await get(app, '/metrics')).body).toContain('firstcome_history_lost 0');
   });
 });

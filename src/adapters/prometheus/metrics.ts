@@ -243,6 +243,14 @@ function registerSources(registry: Registry, sources: MetricSources): void {
     async () => one(Number(await sources.databaseUp())),
     { aggregator: 'min' },
   );
+  gauge(
+    [
+      'history_lost',
+      '1 while calls are refused because the database lacks batches that were acknowledged, else 0.',
+    ],
+    () => one(Number(sources.isHistoryLost())),
+    max,
+  );
   let before = performance.eventLoopUtilization();
   gauge(
     [

@@ -167,7 +167,10 @@ export class HistoryGuard {
     } else if (before.isLost) {
       log.warn(servers, openAgain);
     } else if (before.server !== undefined && before.server !== this.current) {
-      log.info(servers, 'the database is on another server, or was restarted: it has all acknowledged batches');
+      log.info(
+        servers,
+        'the database is on another server, or was restarted: it has all acknowledged batches',
+      );
     }
   }
 

@@ -39,8 +39,8 @@ export type HistoryConnection = {
 
 /** The acknowledged batches of all processes of an installation. */
 export type SharedBatches = {
-  /** Replaces those of this process. Never rejects. */
-  publish(batches: readonly AcknowledgedBatch[]): Promise<void>;
+  /** Replaces those of this process, and resolves to whether that was done. Never rejects. */
+  publish(batches: readonly AcknowledgedBatch[]): Promise<boolean>;
   /** Those of all processes; undefined where they cannot be read now. Never rejects. */
   read(): Promise<AcknowledgedBatch[] | undefined>;
 };

@@ -70,7 +70,10 @@ export async function verifySession(
   if (facts.error !== undefined) throw facts.error;
   if (history === undefined) return;
   const { server, is_history_lost: isLossStored } = facts as InstallationFacts;
-  await history.checkConnection({ server, isLossStored }, newHistoryConnection(client, history.node));
+  await history.checkConnection(
+    { server, isLossStored },
+    newHistoryConnection(client, history.node),
+  );
   servers.set(client, server);
 }
 

@@ -6,6 +6,8 @@ export class HistoryLostError extends UnusableDatabaseError {
   override readonly name = 'HistoryLostError';
 
   constructor() {
-    super('the database lacks claims that were acknowledged: an operator must accept that, or restore them');
+    super(
+      'the database lacks claims that were acknowledged: an operator must accept that, or restore them',
+    );
   }
 }
