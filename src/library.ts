@@ -35,6 +35,7 @@ export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
 export type { Durability } from './core/health.ts';
+export type { LostBatch, LostHistory } from './core/history/ports.ts';
 export type { Window } from './entrypoints/library/checks.ts';
 export type { Firstcome } from './entrypoints/library/firstcome.ts';
 export type {

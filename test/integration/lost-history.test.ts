@@ -90,7 +90,7 @@ describe('after a failover to a standby that was behind', () => {
       get(app, '/api/coupons'),
       get(app, '/api/coupons/SALE'),
       get(app, '/api/coupons/SALE/claims/ada'),
-      get(app, '/api/users/ada/claims'),
+      get(app, '/api/claims?user_id=ada'),
       crowd.send(app.url, { method: 'POST', path: '/api/coupons', body: { name: 'X', amount: 1 } }),
       crowd.send(app.url, { method: 'POST', path: '/api/coupons/SALE/stock', body: { add: 1 } }),
     ]);

@@ -95,7 +95,10 @@ export class Database {
     return this.trace === undefined ? run() : this.trace(statement, run);
   }
 
-  /** Runs a health check, or a call with which an operator ends an outage, also while `run` rejects. */
+  /**
+   * Runs a statement also while `run` rejects: a health check, what a start needs, or a call with which an operator ends the
+   * outage.
+   */
   probe<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[] = [],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
+import { foundUntilRule } from '../../../core/input-rules.ts';
 import type { Route } from '../route.ts';
 import { NoQuery, onlyObject } from '../schemas/fields.ts';
 import { problemResponses } from '../schemas/responses.ts';
@@ -20,7 +21,7 @@ export const acceptHistoryRoute: Route = (app, { lostHistory, access, log }) => 
         querystring: NoQuery,
         body: onlyObject({
           found_until: Type.String({
-            format: 'date-time',
+            ...foundUntilRule,
             description: 'As `readLostHistory` returns it.',
           }),
         }),
