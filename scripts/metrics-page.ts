@@ -52,6 +52,7 @@ export async function metricsPage(): Promise<string> {
     eventStreams: () => ({ open: 0, max: 1, opened: 0, refused: 0, dropped: 0, written: 0 }),
     isHistoryLost: () => false,
     databaseUp: async () => true,
+    healthSeen: () => ({ reason: undefined, durability: 'local', durabilityDrops: 0 }),
     redis: () => ({
       ...{ isUp: true, calls: { ok: 0 }, notifications: { sent: { sold_out: 0 } } },
       dutyMutex: { acquired: 0 },

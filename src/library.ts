@@ -115,8 +115,8 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     disposers,
   );
   const health = await engine.checkHealth();
-  // One that has lost acknowledged claims is migrated: the engine starts, and refuses calls until an operator has accepted it.
-  if (!health.healthy && !history.isLost) {
+  // The engine starts, and refuses calls until commits succeed again, or until an operator has accepted a loss.
+  if (!health.healthy && health.reason !== 'commits_stalled' && health.reason !== 'history_lost') {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }

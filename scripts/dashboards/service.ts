@@ -60,6 +60,13 @@ export const serviceDashboard: Dashboard = {
           queries: [query(`max(${checkAge})`, 'ago')],
         },
         {
+          title: 'Durability',
+          help: 'The level that the database has shown last. Claims acknowledged now survive what it promises.',
+          kind: 'number',
+          unit: 'none',
+          queries: [query(`max by (level) (${series('firstcome_durability')}) == 1`, '{{level}}')],
+        },
+        {
           title: 'Batches in doubt',
           help: 'Their answer was lost, and whether they committed is not known yet.',
           kind: 'number',

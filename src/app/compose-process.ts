@@ -107,7 +107,7 @@ export async function composeProcess(
     },
     disposers,
   );
-  const { lanes, soldOut, couponPages, notifier, checkHealth, tickets, ...useCases } = createEngine(
+  const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
       ...{ forBatches, forQueries, installation, history },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
@@ -117,6 +117,7 @@ export async function composeProcess(
     },
     disposers,
   );
+  const { checkHealth, healthSeen, ...useCases } = others;
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
       ...{ config, database, installation, history, forQueries, runsDuties },
@@ -144,7 +145,7 @@ export async function composeProcess(
     queue: ticketParts &&
       tickets && { ...ticketParts.queueMetrics, waiting: () => tickets.depth() },
     isHistoryLost: () => history.isLost,
-    ...databaseSources({ database: forQueries, relay, checkHealth }),
+    ...{ ...databaseSources({ database: forQueries, relay, checkHealth }), healthSeen },
   });
   const server = await createHttpServer(httpOptions(config, options), {
     ...useCases,

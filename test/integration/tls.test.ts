@@ -208,6 +208,7 @@ describe('certificate files', () => {
       {
         onOpened: (client) => void client.on('error', () => undefined),
         onIdleLost: () => undefined,
+        onMoved: () => undefined,
       },
     );
     try {

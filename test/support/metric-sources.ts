@@ -31,6 +31,7 @@ export const fakeSources = {
   remainingStock: async () => [],
   isHistoryLost: () => false,
   databaseUp: async () => true,
+  healthSeen: () => ({ reason: undefined, durability: 'local' as const, durabilityDrops: 2 }),
 };
 
 /** A queue of claims with one partition. */

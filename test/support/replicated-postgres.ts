@@ -48,6 +48,17 @@ export class ReplicatedPostgres {
     });
   }
 
+  /** Lets each commit on the primary wait for these standbys; for none where the list is empty. */
+  async commitOn(standbys: string): Promise<void> {
+    await this.primary.query(`alter system set synchronous_standby_names = '${standbys}'`);
+    await this.primary.query('select pg_reload_conf()');
+    await waitFor('the new setting', async () => {
+      const wanted = standbys === '' ? 0 : 1;
+      const sync = `select from pg_stat_replication where sync_state = 'sync'`;
+      return (await this.primary.query(sync)).length === wanted;
+    });
+  }
+
   /** Stops the replay on the standby, while the primary continues. */
   async pauseReplay(): Promise<void> {
     await this.untilSame();

@@ -4,7 +4,8 @@ import type pg from 'pg';
 import type { HistoryGuard } from '../../core/history/history-guard.ts';
 import type { TraceStatement } from '../../core/tracing.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connections/connection-pool.ts';
-import { destroySocket, type PoolUsage } from './connections/connection-source.ts';
+import type { PoolUsage } from './connections/connection-source.ts';
+import { destroySocket } from './connections/connection-timeouts.ts';
 import { types } from './connections/value-types.ts';
 import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
 import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
@@ -35,7 +36,7 @@ export type DatabaseListener = {
   refused(statement: Statement, refusal: Refusal): void;
   /** A connection broke, idle or with a statement, or a statement got no answer in time. */
   lostConnection(): void;
-  /** The server of a connection is no primary; other connections may lead to it too. */
+  /** The server of a connection is no primary, or no longer the one that is used; others may lead to it too. */
   notPrimary(): void;
   /** A connection got no answer in time; others may hang too. */
   timedOut(): void;
@@ -72,6 +73,7 @@ export class Database {
         options.onIdleConnectionLost(error);
         this.listener?.lostConnection();
       },
+      onMoved: () => this.listener?.notPrimary(),
     });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
@@ -91,21 +93,24 @@ export class Database {
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
     const unusable = this.whyUnusable();
     if (unusable !== undefined) return Promise.reject(notSent(unusable));
-    const run = () => this.runWithRetries(() => this.runOnce<Row>(statement, values, false));
+    const run = () =>
+      this.runWithRetries(() => this.runOnce<Row>(statement, values, this.answerTimeoutMs, false));
     return this.trace === undefined ? run() : this.trace(statement, run);
   }
 
   /**
    * Runs a statement also while `run` rejects: a health check, what a start needs, or a call with which an operator ends the
-   * outage.
+   * outage. After `answerTimeoutMs`, and that of the pool, the answer counts as lost.
    */
   probe<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[] = [],
+    answerTimeoutMs: number = this.answerTimeoutMs,
   ): Promise<Row[]> {
     // Open connections may still lead to the database that must not be used.
     if (this.whyUnusable() !== undefined) this.dropIdle();
-    return this.runWithRetries(() => this.runOnce<Row>(statement, values, true));
+    const timeoutMs = Math.min(answerTimeoutMs, this.answerTimeoutMs);
+    return this.runWithRetries(() => this.runOnce<Row>(statement, values, timeoutMs, true));
   }
 
   private whyUnusable(): UnusableDatabaseError | undefined {
@@ -146,6 +151,7 @@ export class Database {
   private async runOnce<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
+    answerTimeoutMs: number,
     isProbe: boolean,
   ): Promise<Row[]> {
     const client = this.connections.takeIdle() ?? (await this.connect());
@@ -167,7 +173,7 @@ export class Database {
       fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
       destroySocket(client);
       this.onTimeout();
-    }, this.answerTimeoutMs);
+    }, answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
       if (fault !== undefined) throw fault;
@@ -214,6 +220,7 @@ export class Database {
 
   private onTimeout(): void {
     if (this.closing) return;
+    this.connections.doubtServer();
     this.dropIdle();
     this.listener?.timedOut();
   }

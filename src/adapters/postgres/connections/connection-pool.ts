@@ -4,10 +4,10 @@ import {
   type ConnectionOptions,
   type ConnectionSource,
   type DatabaseLocation,
-  destroySocket,
   driverPool,
   type PoolUsage,
 } from './connection-source.ts';
+import { destroySocket } from './connection-timeouts.ts';
 import { endsWithin } from './ends-within.ts';
 import { hostPoolConnections } from './host-pool.ts';
 import { isElsewhere } from './verify-session.ts';
@@ -17,6 +17,8 @@ export type ConnectionPoolOptions = DatabaseLocation &
   ConnectionOptions & {
     /** Called when a connection breaks that no statement uses. */
     onIdleConnectionLost(error: Error): void;
+    /** Called when new connections lead to another server than those before; the idle ones have been dropped. */
+    onMoved?: (() => void) | undefined;
     /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
     connectionLifetimeMs?: number | undefined;
     /** From 0 to 1, and below 1. */
@@ -46,6 +48,11 @@ export class ConnectionPool {
     const listener = {
       onIdleLost: (error: Error) => {
         if (!this.closing) options.onIdleConnectionLost(error);
+      },
+      onMoved: () => {
+        if (this.closing) return;
+        this.dropIdle();
+        options.onMoved?.();
       },
       onOpened: (client: pg.PoolClient) => {
         this.open.add(client);
@@ -114,6 +121,11 @@ export class ConnectionPool {
     for (const client of this.open) {
       if (this.used.has(client) && !this.inUse.has(client)) this.retired.add(client);
     }
+  }
+
+  /** The server gave no answer in time: with several servers, another one may have taken its place. */
+  doubtServer(): void {
+    this.source.doubtServer();
   }
 
   usage(): PoolUsage {
