@@ -15,7 +15,8 @@ import {
   schemaSetting,
   takeSession,
 } from './app/library-database.ts';
-import { assertSchema, checkLimits } from './app/library-limits.ts';
+import { assertDurabilityMin, assertSchema, checkLimits } from './app/library-limits.ts';
+import type { Health } from './core/health.ts';
 import { unfinishedUpgrade } from './core/unfinished-upgrade.ts';
 import { type Firstcome, firstcomeOn } from './entrypoints/library/firstcome.ts';
 import {
@@ -74,12 +75,14 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
  * a session. Rejects with a `StartError` that says what to change, and leaves nothing running.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, logger, ...settings } = options;
+  const { unsafeDurability = false, durabilityMin = 'none', ...limits } = settings;
   const log = logger ?? { warn: () => undefined };
   assertSchema(wanted);
+  assertDurabilityMin(durabilityMin);
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const { schema, others, identity, durability } = await checkHostDatabase(
+  const { schema, others, identity, durability, warning } = await checkHostDatabase(
     options,
     database.connectTimeoutMs,
   );
@@ -93,7 +96,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema, installation },
+    ...{ hostPool: pool, schema, installation, durabilityMin },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -105,14 +108,15 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   const engine = createEngine(
     {
-      ...{ forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
+      ...{ forBatches, forQueries, installation, durabilityMin },
+      ...{ limits: claims, metrics: noMetrics, log },
       sagaNames: new Set(),
     },
     disposers,
   );
   const health = await engine.checkHealth();
-  // A commit that stalls now may succeed soon: the engine starts, and refuses calls until then.
-  if (!health.healthy && health.reason !== 'commits_stalled') {
+  // What passes by itself is no reason not to start: calls are refused until then.
+  if (!health.healthy && !isPassing(health)) {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }
@@ -123,6 +127,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     log: { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined },
   });
   duties.start();
+  if (warning !== undefined) log.warn({ durability }, warning);
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
@@ -133,6 +138,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await disposeAll(disposers);
     },
   });
+}
+
+/** Whether the health may become good without a migration. */
+function isPassing({ reason }: Health): boolean {
+  return reason === 'commits_stalled' || reason === 'durability_too_low';
 }
 
 const noMetrics = {

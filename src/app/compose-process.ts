@@ -101,7 +101,7 @@ export async function composeProcess(
   );
   const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
-      ...{ forBatches, forQueries, installation },
+      ...{ forBatches, forQueries, installation, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
       ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
@@ -176,6 +176,7 @@ function openDatabaseParts(
   });
   const pools = openPools({
     ...{ ...config.database, installation, ...database },
+    durabilityMin: config.durabilityMin,
     claimTimeoutMs: config.claims.timeoutMs,
     // Only the message: the driver attaches the connection to the error, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>

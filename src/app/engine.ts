@@ -36,6 +36,7 @@ import { changeCouponWith } from '../core/coupons/change-coupon.ts';
 import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
 import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
+import type { DurabilityMin } from '../core/health.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { AnnouncementWaits } from '../core/stock/announcement-waits.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
@@ -59,6 +60,8 @@ export type EngineOptions = {
   forQueries: Database;
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
+  /** What both pools were opened with. */
+  durabilityMin: DurabilityMin;
   limits: Config['claims'];
   /** Undefined: no claim has a ticket. */
   ticketTimes?: TicketTimes | undefined;

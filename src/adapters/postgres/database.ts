@@ -12,7 +12,7 @@ import {
   DifferentInstallationError,
   type InstallationWatch,
 } from './installation/installation-watch.ts';
-import type { Statement } from './statements.ts';
+import { needsDurability, type Statement, statement } from './statements.ts';
 
 /** Where the database is, and how long to wait for it. */
 export type DatabaseOptions = ConnectionPoolOptions & {
@@ -38,6 +38,8 @@ export type DatabaseListener = {
   timedOut(): void;
 };
 
+const confirmDurability = statement('confirm-durability');
+
 const attemptsMax = 3;
 // Callers must not load a standby with new connections while it is being promoted.
 const rejectionHoldsMs = 100;
@@ -48,6 +50,7 @@ export class Database {
   readonly connectionsMax: number;
   private readonly connections: ConnectionPool;
   private readonly answerTimeoutMs: number;
+  private readonly confirmsDurability: boolean;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
   private listener: DatabaseListener | undefined;
@@ -59,6 +62,7 @@ export class Database {
   constructor(options: DatabaseOptions) {
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
+    this.confirmsDurability = options.durabilityMin === 'replicated';
     this.trace = options.trace;
     this.installation = options.session?.installation;
     this.connections = new ConnectionPool({
@@ -159,6 +163,7 @@ export class Database {
     }, answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
+      if (this.confirmsDurability && needsDurability(statement)) await confirmCommit(client);
       if (fault !== undefined) throw fault;
       this.listener?.answered();
       return result.rows;
@@ -205,6 +210,18 @@ export class Database {
     if (this.closing) return;
     this.dropIdle();
     this.listener?.timedOut();
+  }
+}
+
+/**
+ * Rejects with a lost answer unless the durability is still what it was. When the standbys of a server are removed from
+ * its configuration, commits that wait for one end as if it had confirmed them.
+ */
+async function confirmCommit(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query({ ...confirmDurability, types });
+  } catch (error) {
+    throw new DatabaseFault('lost', error);
   }
 }
 
