@@ -18,7 +18,10 @@ export type ServiceName = keyof typeof services;
 /** What is requested from a service. */
 export type Request = 'claim' | 'sold out' | 'read';
 
-/** What is measured, what it is compared with, and the least ratio that is wanted. */
+/**
+ * What is measured, what it is compared with, and the least ratio that is wanted. What is compared is measured one after
+ * the other where it can be, since the speed of a machine drifts.
+ */
 export const kinds: readonly {
   name: string;
   service: ServiceName;
@@ -42,6 +45,13 @@ export const kinds: readonly {
     base: 'claim, 1 node',
     goal: 0.7,
   },
+  {
+    name: 'limited, 1 node',
+    service: 'limited',
+    request: 'sold out',
+    base: 'sold out, empty handler',
+    goal: 0.9,
+  },
   { name: 'sold out, empty handler', service: 'empty', request: 'sold out' },
   {
     name: 'sold out, 1 node',
@@ -51,13 +61,6 @@ export const kinds: readonly {
     goal: 0.9,
   },
   { name: 'sold out, 3 nodes', service: '3 nodes', request: 'sold out', base: 'sold out, 1 node' },
-  {
-    name: 'limited, 1 node',
-    service: 'limited',
-    request: 'sold out',
-    base: 'sold out, empty handler',
-    goal: 0.9,
-  },
   { name: 'read, empty handler', service: 'empty', request: 'read' },
   {
     name: 'cached read, 1 node',

@@ -9,6 +9,7 @@ import { InstallationWatch } from './adapters/postgres/installation/installation
 import { migrateWith } from './adapters/postgres/installation/migrate.ts';
 import { createDuties } from './app/duties.ts';
 import { createEngine } from './app/engine.ts';
+import { createHistoryGuard } from './app/history.ts';
 import {
   checkHostDatabase,
   notMigrated,
@@ -35,6 +36,7 @@ export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
 export type { Durability } from './core/health.ts';
+export type { LostBatch, LostHistory } from './core/history/ports.ts';
 export type { Window } from './entrypoints/library/checks.ts';
 export type { Firstcome } from './entrypoints/library/firstcome.ts';
 export type {
@@ -94,9 +96,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     identity,
     warn: (event, message) => log.warn(event, message),
   });
+  const ownLog = { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined };
+  const history = createHistoryGuard({ claimTimeoutMs: claims.timeoutMs, log: ownLog });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema, installation, durabilityMin },
+    ...{ hostPool: pool, schema, installation, history, durabilityMin },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -108,14 +112,14 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   const engine = createEngine(
     {
-      ...{ forBatches, forQueries, installation, durabilityMin },
+      ...{ forBatches, forQueries, installation, history, durabilityMin },
       ...{ limits: claims, metrics: noMetrics, log },
       sagaNames: new Set(),
     },
     disposers,
   );
   const health = await engine.checkHealth();
-  // What passes by itself is no reason not to start: calls are refused until then.
+  // The engine starts, and refuses calls until the reason is gone, or until an operator has accepted a loss.
   if (!health.healthy && !isPassing(health)) {
     await disposeAll(disposers);
     throw notMigrated(schema);
@@ -124,7 +128,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   // A host has no metrics, so it does not check the stock. Expired holds are released by every kind of process.
   const { runner: duties } = createDuties({
     ...{ database: forQueries, runsDuties: true, stockCheckIntervalMs: 0 },
-    log: { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined },
+    log: ownLog,
   });
   duties.start();
   if (warning !== undefined) log.warn({ durability }, warning);
@@ -142,7 +146,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
 
 /** Whether the health may become good without a migration. */
 function isPassing({ reason }: Health): boolean {
-  return reason === 'commits_stalled' || reason === 'durability_too_low';
+  return reason !== undefined && reason !== 'installation_changed';
 }
 
 const noMetrics = {

@@ -12,7 +12,9 @@ import type { EngineLog } from '../core/claims/ports.ts';
 import { CommitWatch } from '../core/commit-watch.ts';
 import type { DurabilityMin, Health } from '../core/health.ts';
 import { HealthRecord, type HealthSeen } from '../core/health-record.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
+import { watchHistory, withHistory } from './history.ts';
 
 /** What is watched, and where it is reported. */
 export type WatchedDatabase = {
@@ -20,6 +22,8 @@ export type WatchedDatabase = {
   forQueries: Database;
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
+  /** The same. */
+  history: HistoryGuard;
   /** What both pools were opened with. */
   durabilityMin: DurabilityMin;
   metrics: RefusalMetrics;
@@ -41,7 +45,7 @@ const healthCheckMs = 1_000;
 
 /** Starts to watch the databases of both pools, and adds to `disposers` what ends that. */
 export function watchHealth(
-  { forBatches, forQueries, installation, durabilityMin, metrics, log }: WatchedDatabase,
+  { forBatches, forQueries, installation, history, durabilityMin, metrics, log }: WatchedDatabase,
   disposers: (() => Promise<void>)[],
   listeners: Pick<Parameters<typeof watchDatabases>[1], 'onLostConnection' | 'onOtherServer'>,
 ): DatabaseHealth {
@@ -53,11 +57,14 @@ export function watchHealth(
   watchDatabases([forBatches, forQueries], {
     outage: new OutageLog({ warn, nowMs }),
     refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
-    ...{ installation, onWriteFailed: () => commits.writeFailed(), ...listeners },
+    ...{ installation, history, onWriteFailed: () => commits.writeFailed(), ...listeners },
   });
-  const checkHealth = postgresHealth({
-    ...{ database: forQueries, installation, commits, durabilityMin, clock: systemClock },
-  });
+  const checkHealth = withHistory(
+    postgresHealth({
+      ...{ database: forQueries, installation, commits, durabilityMin, clock: systemClock },
+    }),
+    history,
+  );
   const record = new HealthRecord({ clock: systemClock, warn });
   let isChecking = false;
   const observe = async () => {
@@ -68,6 +75,10 @@ export function watchHealth(
   };
   void observe();
   const stopChecks = systemClock.every(healthCheckMs, () => void observe());
-  disposers.push(async () => stopChecks());
+  const stopWatching = watchHistory(history, forQueries);
+  disposers.push(async () => {
+    stopChecks();
+    stopWatching();
+  });
   return { checkHealth, healthSeen: () => record.seen(), committed: () => commits.committed() };
 }

@@ -26,11 +26,13 @@ export function isDurableEnough(durability: Durability, min: DurabilityMin): boo
 /**
  * Why the service is not healthy, where it knows:
  * - `installation_changed`: the database is not the one that the service was started on;
+ * - `history_lost`: the database lacks batches that were acknowledged, and no operator has accepted that;
  * - `commits_stalled`: the database answers, but no commit succeeds;
  * - `durability_too_low`: the database commits less durably than is required.
  */
 export const unhealthyReasons = [
   'installation_changed',
+  'history_lost',
   'commits_stalled',
   'durability_too_low',
 ] as const;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { messageOf } from '../../../core/error-message.ts';
 import { AppError, detailOf } from '../../../core/errors.ts';
-import { DifferentInstallationError } from '../installation/installation-watch.ts';
 import { DatabaseFault } from './pg-error.ts';
+import { UnusableDatabaseError } from './unusable-database-error.ts';
 
 /**
  * For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing.
@@ -26,7 +26,7 @@ export function tooLittleDurability({ cause }: DatabaseFault): string {
 function unavailable(fault: DatabaseFault, detail: string): AppError {
   const { cause } = fault;
   return new AppError('unavailable', {
-    detail: cause instanceof DifferentInstallationError ? cause.message : detail,
+    detail: cause instanceof UnusableDatabaseError ? cause.message : detail,
     cause: fault,
   });
 }
