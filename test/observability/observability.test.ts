@@ -16,6 +16,7 @@ import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.
 import { endServiceProcesses } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { followClaims } from './after-claims.ts';
+import { settingsOfHealth } from './health.ts';
 import { settingsOfManyNodes, useManyNodes } from './many-nodes.ts';
 import { commandOf, type Found } from './programs.ts';
 import { Prometheus, type Rule, shortened, speedUp } from './prometheus.ts';
@@ -91,7 +92,8 @@ describe.skipIf('missing' in programs || !(await hasRedis()) || !(await hasRabbi
       await startRig(rig, {
         nodes: 1,
         env: {
-          ...{ ...env, ...shop.env, ...settingsOfManyNodes, ...settingsOfQueue },
+          ...{ ...env, ...shop.env, ...settingsOfHealth, ...settingsOfManyNodes },
+          ...settingsOfQueue,
           ...{ REDIS_URL: redis.url, AMQP_URL: rabbitMq.url },
         },
         prepare: async () => undefined,
