@@ -14,15 +14,24 @@ export type Durability = (typeof durabilityLevels)[number];
 
 /**
  * Why the service is not healthy, where it knows:
- * - `installation_changed`: the database is not the one that the service was started on.
+ * - `installation_changed`: the database is not the one that the service was started on;
+ * - `history_lost`: the database lacks batches that were acknowledged, and no operator has accepted that;
+ * - `commits_stalled`: the database answers, but no commit succeeds.
  */
-export const unhealthyReasons = ['installation_changed'] as const;
+export const unhealthyReasons = [
+  'installation_changed',
+  'history_lost',
+  'commits_stalled',
+] as const;
+
+/** One of `unhealthyReasons`. */
+export type UnhealthyReason = (typeof unhealthyReasons)[number];
 
 /** How the service is. Without an answer of the database its durability is not known. */
 export type Health = {
   healthy: boolean;
   durability: Durability | undefined;
-  reason?: (typeof unhealthyReasons)[number];
+  reason?: UnhealthyReason;
   /** The database still has the functions that only earlier releases call. */
   upgradeUnfinished?: boolean;
   /** Every duty and who runs it, as of some seconds ago. */

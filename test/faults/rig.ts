@@ -82,7 +82,7 @@ export class ServiceNode {
   async gone(): Promise<Exit> {
     const { process: ended } = this;
     if (ended === undefined) return { code: null, signal: null };
-    const exit = await ended.exited;
+    const exit = await ended.ended();
     this.process = undefined;
     return exit;
   }

@@ -12,6 +12,7 @@ import type { RedisServer } from '../support/redis-server.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { scenariosAfterClaims } from './after-claims.ts';
+import { scenariosOfHealth } from './health.ts';
 import { scenariosOfManyNodes } from './many-nodes.ts';
 import { scenariosOfQueue } from './queue.ts';
 import { claimKey, type Shop } from './shop.ts';
@@ -55,6 +56,7 @@ const idleShare = 0.85;
 /** The scenario of each alert. */
 export const scenarios: Record<string, Scenario> = {
   ...scenariosAfterClaims,
+  ...scenariosOfHealth,
   ...scenariosOfManyNodes,
   ...scenariosOfQueue,
 
@@ -115,6 +117,20 @@ export const scenarios: Record<string, Scenario> = {
       await until(over);
       await node.proxy.accept();
     }),
+
+  FirstcomeHistoryLost: async ({ node, query, over }) => {
+    // As another process stores what it has found.
+    await query(`insert into lost_batches
+      (batch_id, coupon_name, claims, changes, user_id, position, acknowledged_at, found_at, found_by)
+      values (gen_random_uuid(), 'lost', 1, 0, 'ada', 1, now(), now(), 'another/1')`);
+    await until(over);
+    const lost = await fetch(`${node.url}/api/lost-history`);
+    const { found_until } = (await lost.json()) as { found_until: string };
+    const accepted = await fetch(`${node.url}/api/lost-history/accept`, {
+      ...{ method: 'POST', body: JSON.stringify({ found_until }) },
+    });
+    if (accepted.status !== 200) throw new Error(`accept-history: ${accepted.status}`);
+  },
 
   FirstcomeDatabaseRefuses: async ({ node, query, over }) => {
     const create = (name: string) =>
@@ -211,6 +227,9 @@ function firstBatch({ proxy }: ServiceNode): Promise<void> {
   });
 }
 
+// A whole scenario has less.
+const drillEndMsMax = 300_000;
+
 /** Runs a drill with one unit per user and a short client timeout. */
 export async function drill(
   { node, historyFile }: Pick<ScenarioContext, 'node' | 'historyFile'>,
@@ -224,7 +243,10 @@ export async function drill(
     ...['--rate', String(rate), '--seconds', String(seconds), '--timeout', '1500'],
     ...['--users', users, '--units', users],
   ];
-  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, over);
+  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, {
+    limitMs: drillEndMsMax,
+    ...(over && { over }),
+  });
   if (over !== undefined && !over.aborted) throw new Error(`the drill ended too early:\n${output}`);
 }
 

@@ -17,6 +17,7 @@ import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes, answerSeconds } from './answer-times.ts';
 import { registerDuties } from './duties.ts';
 import { registerEventStreams } from './event-streams.ts';
+import { registerHealth } from './health.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -243,10 +244,14 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   );
   registerHttpConnections(registry, () => sources.httpConnections());
   registerEventStreams(registry, () => sources.eventStreams());
+  registerHealth(registry, sources);
   gauge(
-    ['database_up', '1 if the database can decide claims, else 0.'],
-    async () => one(Number(await sources.databaseUp())),
-    { aggregator: 'min' },
+    [
+      'history_lost',
+      '1 while calls are refused because the database lacks batches that were acknowledged, else 0.',
+    ],
+    () => one(Number(sources.isHistoryLost())),
+    max,
   );
   let before = performance.eventLoopUtilization();
   gauge(

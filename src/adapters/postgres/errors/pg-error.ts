@@ -143,6 +143,14 @@ export function brokeConnection({ reason, cause }: DatabaseFault): boolean {
   return !isServerError(cause) || cause.code === undefined || endsSession.test(cause.code);
 }
 
+// The disk is full, or a read or write of it failed.
+const storeErrors = new Set(['53100', '58030']);
+
+/** Whether the server could not store what the statement wrote, as other writes cannot be stored either. */
+export function couldNotStore({ code }: DatabaseFault): boolean {
+  return code !== undefined && storeErrors.has(code);
+}
+
 /** Whether a session did not find our tables or functions: they do not exist, or are in another schema. */
 export function lacksTables(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
