@@ -102,7 +102,11 @@ const versionTests = [
 ];
 
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
-const longDatabaseTests = ['test/integration/failover.test.ts'];
+const longDatabaseTests = [
+  'test/integration/failover.test.ts',
+  'test/integration/several-servers.test.ts',
+  'test/integration/lost-history.test.ts',
+];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
 const longE2eTests = [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A real PostgreSQL server for injected faults, controlled by its own `pg_ctl`. */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -92,14 +92,20 @@ export class PostgresServer {
         primary_conninfo: `host=127.0.0.1 port=${this.port} user=postgres application_name=${name}`,
       },
     );
-    await this.stop('fast');
-    await standby.makeFolder();
-    await cp(this.data, data, { recursive: true, preserveTimestamps: true });
-    await run('chown', ['-R', standby.owner(), data]).catch(() => undefined);
+    await this.copyTo(standby);
     await writeFile(join(data, 'standby.signal'), '');
-    await this.start();
     await standby.start();
     return standby;
+  }
+
+  /** Replaces the files of a server that does not run with those of this one, which stops meanwhile. */
+  async copyTo(other: PostgresServer): Promise<void> {
+    await this.stop('fast');
+    await rm(other.data, { recursive: true, force: true });
+    await other.makeFolder();
+    await cp(this.data, other.data, { recursive: true, preserveTimestamps: true });
+    await run('chown', ['-R', other.owner(), other.data]).catch(() => undefined);
+    await this.start();
   }
 
   /** Promotes this standby, and waits until it takes writes. */
