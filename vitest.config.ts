@@ -105,6 +105,7 @@ const versionTests = [
 const longDatabaseTests = [
   'test/integration/failover.test.ts',
   'test/integration/several-servers.test.ts',
+  'test/integration/lost-history.test.ts',
 ];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];

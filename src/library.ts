@@ -9,6 +9,7 @@ import { InstallationWatch } from './adapters/postgres/installation/installation
 import { migrateWith } from './adapters/postgres/installation/migrate.ts';
 import { createDuties } from './app/duties.ts';
 import { createEngine } from './app/engine.ts';
+import { createHistoryGuard } from './app/history.ts';
 import {
   checkHostDatabase,
   notMigrated,
@@ -34,6 +35,7 @@ export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
 export type { Durability } from './core/health.ts';
+export type { LostBatch, LostHistory } from './core/history/ports.ts';
 export type { Window } from './entrypoints/library/checks.ts';
 export type { Firstcome } from './entrypoints/library/firstcome.ts';
 export type {
@@ -91,9 +93,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     identity,
     warn: (event, message) => log.warn(event, message),
   });
+  const ownLog = { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined };
+  const history = createHistoryGuard({ claimTimeoutMs: claims.timeoutMs, log: ownLog });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema, installation },
+    ...{ hostPool: pool, schema, installation, history },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -105,14 +109,14 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   const engine = createEngine(
     {
-      ...{ forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
+      ...{ forBatches, forQueries, installation, history, limits: claims, metrics: noMetrics, log },
       sagaNames: new Set(),
     },
     disposers,
   );
   const health = await engine.checkHealth();
-  // A commit that stalls now may succeed soon: the engine starts, and refuses calls until then.
-  if (!health.healthy && health.reason !== 'commits_stalled') {
+  // The engine starts, and refuses calls until commits succeed again, or until an operator has accepted a loss.
+  if (!health.healthy && health.reason !== 'commits_stalled' && health.reason !== 'history_lost') {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }
@@ -120,7 +124,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   // A host has no metrics, so it does not check the stock. Expired holds are released by every kind of process.
   const { runner: duties } = createDuties({
     ...{ database: forQueries, runsDuties: true, stockCheckIntervalMs: 0 },
-    log: { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined },
+    log: ownLog,
   });
   duties.start();
   if (durability === 'unsafe') {

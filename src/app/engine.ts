@@ -36,6 +36,8 @@ import { changeCouponWith } from '../core/coupons/change-coupon.ts';
 import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
 import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
+import { recordAcknowledged } from '../core/history/acknowledged-batches.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { AnnouncementWaits } from '../core/stock/announcement-waits.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
@@ -44,6 +46,7 @@ import { StockNotifier } from '../core/stock/stock-notifier.ts';
 import type { StockViewCache } from '../core/stock/stock-view-cache.ts';
 import type { UseCases } from '../core/use-cases.ts';
 import { type DatabaseHealth, watchHealth } from './health.ts';
+import { lostHistoryOf } from './history.ts';
 import { stack } from './stack.ts';
 import { withStockViews } from './stock-views.ts';
 import {
@@ -59,6 +62,8 @@ export type EngineOptions = {
   forQueries: Database;
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
+  /** The same. */
+  history: HistoryGuard;
   limits: Config['claims'];
   /** Undefined: no claim has a ticket. */
   ticketTimes?: TicketTimes | undefined;
@@ -98,7 +103,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ forBatches, forQueries, nowMs: systemClock.nowMs },
       ticketTimes: options.ticketTimes,
     }),
-    [tracing?.traceStore],
+    [(next) => recordAcknowledged(next, options.history.batches), tracing?.traceStore],
   );
   const knownCoupons = new KnownCoupons({
     store: claimStore,
@@ -226,6 +231,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     ),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     readOperatorLog: postgresOperatorLog(forQueries),
+    lostHistory: lostHistoryOf(forQueries, options.history),
     ...{ lanes, soldOut, couponPages, notifier, tickets, checkHealth, healthSeen },
   };
 }

@@ -11,6 +11,7 @@ import { CommitWatch } from '../core/commit-watch.ts';
 import type { Health } from '../core/health.ts';
 import { HealthRecord, type HealthSeen } from '../core/health-record.ts';
 import type { EngineOptions } from './engine.ts';
+import { watchHistory, withHistory } from './history.ts';
 
 /** What the engine knows of its database. */
 export type DatabaseHealth = {
@@ -27,7 +28,7 @@ const healthCheckMs = 1_000;
 
 /** Starts to watch the databases of both pools, and adds to `disposers` what ends that. */
 export function watchHealth(
-  { forBatches, forQueries, installation, metrics, log }: EngineOptions,
+  { forBatches, forQueries, installation, history, metrics, log }: EngineOptions,
   disposers: (() => Promise<void>)[],
   listeners: Pick<Parameters<typeof watchDatabases>[1], 'onLostConnection' | 'onOtherServer'>,
 ): DatabaseHealth {
@@ -39,11 +40,12 @@ export function watchHealth(
   watchDatabases([forBatches, forQueries], {
     outage: new OutageLog({ warn, nowMs }),
     refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
-    ...{ installation, onWriteFailed: () => commits.writeFailed(), ...listeners },
+    ...{ installation, history, onWriteFailed: () => commits.writeFailed(), ...listeners },
   });
-  const checkHealth = postgresHealth({
-    ...{ database: forQueries, installation, commits, clock: systemClock },
-  });
+  const checkHealth = withHistory(
+    postgresHealth({ database: forQueries, installation, commits, clock: systemClock }),
+    history,
+  );
   const record = new HealthRecord({ clock: systemClock, warn });
   let isChecking = false;
   const stopChecks = systemClock.every(healthCheckMs, () => {
@@ -54,6 +56,10 @@ export function watchHealth(
       record.observe(health);
     });
   });
-  disposers.push(async () => stopChecks());
+  const stopWatching = watchHistory(history, forQueries);
+  disposers.push(async () => {
+    stopChecks();
+    stopWatching();
+  });
   return { checkHealth, healthSeen: () => record.seen(), committed: () => commits.committed() };
 }

@@ -15,9 +15,14 @@ export type Durability = (typeof durabilityLevels)[number];
 /**
  * Why the service is not healthy, where it knows:
  * - `installation_changed`: the database is not the one that the service was started on;
+ * - `history_lost`: the database lacks batches that were acknowledged, and no operator has accepted that;
  * - `commits_stalled`: the database answers, but no commit succeeds.
  */
-export const unhealthyReasons = ['installation_changed', 'commits_stalled'] as const;
+export const unhealthyReasons = [
+  'installation_changed',
+  'history_lost',
+  'commits_stalled',
+] as const;
 
 /** One of `unhealthyReasons`. */
 export type UnhealthyReason = (typeof unhealthyReasons)[number];

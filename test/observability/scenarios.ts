@@ -118,6 +118,20 @@ export const scenarios: Record<string, Scenario> = {
       await node.proxy.accept();
     }),
 
+  FirstcomeHistoryLost: async ({ node, query, over }) => {
+    // As another process stores what it has found.
+    await query(`insert into lost_batches
+      (batch_id, coupon_name, claims, changes, user_id, position, acknowledged_at, found_at, found_by)
+      values (gen_random_uuid(), 'lost', 1, 0, 'ada', 1, now(), now(), 'another/1')`);
+    await until(over);
+    const lost = await fetch(`${node.url}/api/lost-history`);
+    const { found_until } = (await lost.json()) as { found_until: string };
+    const accepted = await fetch(`${node.url}/api/lost-history/accept`, {
+      ...{ method: 'POST', body: JSON.stringify({ found_until }) },
+    });
+    if (accepted.status !== 200) throw new Error(`accept-history: ${accepted.status}`);
+  },
+
   FirstcomeDatabaseRefuses: async ({ node, query, over }) => {
     const create = (name: string) =>
       fetch(`${node.url}/api/coupons`, {

@@ -6,7 +6,7 @@ import { namePrefix, queueNames } from '../../src/adapters/rabbitmq/names.ts';
 import { callOnDeadLetters } from '../../src/app/dead-letters-command.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { DeadLettersArguments } from '../../src/entrypoints/cli/program.ts';
-import { adminKey, bearers, viewerKey } from '../support/access-calls.ts';
+import { adminKey, bearers, viewerKey } from '../support/access-keys.ts';
 import { queuedClaim } from '../support/claim-queues.ts';
 import { ContractService, newName, pathOf, until } from '../support/contract-service.ts';
 import { installationOf, messageOfClaim, plantDeadLettersAt } from '../support/dead-letters.ts';

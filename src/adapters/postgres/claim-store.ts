@@ -26,7 +26,7 @@ import {
 import type { Database } from './database.ts';
 import { throwAsReadError } from './errors/app-error.ts';
 import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
-import { DifferentInstallationError } from './installation/installation-watch.ts';
+import { UnusableDatabaseError } from './errors/unusable-database-error.ts';
 import { type Statement, statement, withArrayRows } from './statements.ts';
 import type { TicketTimes } from './tickets/ticket-times.ts';
 
@@ -127,7 +127,7 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
     reason: refusalReasons[error.reason],
     cause: error,
     ...(error.field !== undefined && { fields: [error.field] }),
-    ...(error.cause instanceof DifferentInstallationError && { detail: error.cause.message }),
+    ...(error.cause instanceof UnusableDatabaseError && { detail: error.cause.message }),
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
+import type { HistoryGuard } from '../../core/history/history-guard.ts';
 import type { TraceStatement } from '../../core/tracing.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connections/connection-pool.ts';
 import type { PoolUsage } from './connections/connection-source.ts';
@@ -9,6 +10,8 @@ import { types } from './connections/value-types.ts';
 import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
 import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
 import type { Refusal } from './errors/refusal.ts';
+import { UnusableDatabaseError } from './errors/unusable-database-error.ts';
+import { HistoryLostError } from './history/history-lost-error.ts';
 import {
   DifferentInstallationError,
   type InstallationWatch,
@@ -51,6 +54,7 @@ export class Database {
   private readonly answerTimeoutMs: number;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
+  private readonly history: HistoryGuard | undefined;
   private listener: DatabaseListener | undefined;
   private closing = false;
   /** Why the last connection was rejected; undefined again after `rejectionHoldsMs`. */
@@ -62,6 +66,7 @@ export class Database {
     this.answerTimeoutMs = options.answerTimeoutMs;
     this.trace = options.trace;
     this.installation = options.session?.installation;
+    this.history = options.session?.history;
     this.connections = new ConnectionPool({
       ...options,
       onIdleConnectionLost: (error) => {
@@ -83,36 +88,39 @@ export class Database {
 
   /**
    * Runs one statement and returns its rows after the commit. Rejects with a `DatabaseFault`; at once while the
-   * database is not the one of the start.
+   * database is not the one of the start, or has lost acknowledged batches.
    */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    if (this.installation?.isDifferent)
-      return Promise.reject(notSent(new DifferentInstallationError()));
-    if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
-    return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
+    const unusable = this.whyUnusable();
+    if (unusable !== undefined) return Promise.reject(notSent(unusable));
+    const run = () =>
+      this.runWithRetries(() => this.runOnce<Row>(statement, values, this.answerTimeoutMs, false));
+    return this.trace === undefined ? run() : this.trace(statement, run);
   }
 
   /**
-   * Runs a health check, also while the database is not the one of the start. After `answerTimeoutMs`, and that of the
-   * pool, the answer counts as lost.
+   * Runs a statement also while `run` rejects: a health check, what a start needs, or a call with which an operator ends the
+   * outage. After `answerTimeoutMs`, and that of the pool, the answer counts as lost.
    */
   probe<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[] = [],
     answerTimeoutMs: number = this.answerTimeoutMs,
   ): Promise<Row[]> {
-    // Open connections may still lead to the other database.
-    if (this.installation?.isDifferent) this.dropIdle();
+    // Open connections may still lead to the database that must not be used.
+    if (this.whyUnusable() !== undefined) this.dropIdle();
     const timeoutMs = Math.min(answerTimeoutMs, this.answerTimeoutMs);
-    return this.runWithRetries<Row>(statement, values, timeoutMs);
+    return this.runWithRetries(() => this.runOnce<Row>(statement, values, timeoutMs, true));
+  }
+
+  private whyUnusable(): UnusableDatabaseError | undefined {
+    if (this.installation?.isDifferent) return new DifferentInstallationError();
+    return this.history?.isLost ? new HistoryLostError() : undefined;
   }
 
   private async runWithRetries<Row extends pg.QueryResultRow>(
-    statement: Statement,
-    values: unknown[],
-    answerTimeoutMs: number = this.answerTimeoutMs,
+    runOnce: () => Promise<Row[]>,
   ): Promise<Row[]> {
-    const runOnce = () => this.runOnce<Row>(statement, values, answerTimeoutMs);
     // The first try starts now: on an idle connection the statement is sent before this call returns.
     const firstTry = runOnce();
     try {
@@ -144,8 +152,15 @@ export class Database {
     statement: Statement,
     values: unknown[],
     answerTimeoutMs: number,
+    isProbe: boolean,
   ): Promise<Row[]> {
     const client = this.connections.takeIdle() ?? (await this.connect());
+    // What the new connection showed may be the reason not to use it.
+    const unusable = isProbe ? undefined : this.whyUnusable();
+    if (unusable !== undefined) {
+      this.connections.release(client, false);
+      throw notSent(unusable);
+    }
     let fault: DatabaseFault | undefined;
     // When the server stops waiting for its standby, it sends this warning before a normal answer.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -194,7 +209,7 @@ export class Database {
   }
 
   private onFault(fault: DatabaseFault): void {
-    if (this.closing || fault.cause instanceof DifferentInstallationError) return;
+    if (this.closing || fault.cause instanceof UnusableDatabaseError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.listener?.failed(fault);
     else this.listener?.answered();
     if (brokeConnection(fault)) this.listener?.lostConnection();

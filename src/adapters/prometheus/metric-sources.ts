@@ -112,6 +112,8 @@ export type MetricSources = {
   queue?: QueueSource | undefined;
   /** Event streams: open, their limit, and since the start opened, refused, cut and events written. */
   eventStreams(): Record<'open' | 'max' | 'opened' | 'refused' | 'dropped' | 'written', number>;
+  /** Whether the database lacks acknowledged batches, so that all calls are refused. */
+  isHistoryLost(): boolean;
   /** Whether the database can decide claims; resolves within a second. */
   databaseUp(): Promise<boolean>;
   /** The health as it was seen last, about a second ago at most. */

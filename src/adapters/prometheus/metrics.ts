@@ -245,6 +245,14 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   registerHttpConnections(registry, () => sources.httpConnections());
   registerEventStreams(registry, () => sources.eventStreams());
   registerHealth(registry, sources);
+  gauge(
+    [
+      'history_lost',
+      '1 while calls are refused because the database lacks batches that were acknowledged, else 0.',
+    ],
+    () => one(Number(sources.isHistoryLost())),
+    max,
+  );
   let before = performance.eventLoopUtilization();
   gauge(
     [

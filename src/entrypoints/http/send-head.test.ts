@@ -73,6 +73,10 @@ const dependencies: HttpDependencies = {
   },
   changeClaim: answers('change a claim', undefined),
   readOperatorLog: answers('read the operator log', { entries: [], next: undefined }),
+  lostHistory: {
+    read: answers('read lost history', { batches: [], total: 0, foundUntil: null }),
+    accept: answers('accept lost history', 0),
+  },
   readWebhooks: {
     list: answers('list webhooks', []),
     read: answers('read a webhook', { events: [] }),

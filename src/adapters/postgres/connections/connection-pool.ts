@@ -10,6 +10,7 @@ import {
 import { destroySocket } from './connection-timeouts.ts';
 import { endsWithin } from './ends-within.ts';
 import { hostPoolConnections } from './host-pool.ts';
+import { isElsewhere } from './verify-session.ts';
 
 /** Where the connections lead, and how long each is used. */
 export type ConnectionPoolOptions = DatabaseLocation &
@@ -67,16 +68,22 @@ export class ConnectionPool {
 
   /** An idle connection for one statement, if there is one. */
   takeIdle(): pg.PoolClient | undefined {
-    const client = this.idle.pop();
-    if (client !== undefined) this.inUse.add(client);
-    return client;
+    for (;;) {
+      const client = this.idle.pop();
+      if (client === undefined || !isElsewhere(client, this.options.session?.history)) {
+        if (client !== undefined) this.inUse.add(client);
+        return client;
+      }
+      this.source.release(client, true);
+      this.destroyLater(client);
+    }
   }
 
   /** A new connection, or one that another statement releases. Rejects with the driver's error. */
   async connect(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await this.source.connect();
-      if (!this.retired.has(client)) {
+      if (!this.retired.has(client) && !isElsewhere(client, this.options.session?.history)) {
         if (!this.used.has(client)) this.limitLifetime(client);
         this.used.add(client);
         this.inUse.add(client);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import type { HistoryGuard } from '../../../core/history/history-guard.ts';
+import { HistoryLostError } from '../history/history-lost-error.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
 import { destroySocket, withTimeout } from './connection-timeouts.ts';
 import { endsWithin } from './ends-within.ts';
@@ -24,9 +26,10 @@ export function openJobPool(options: {
   connectTimeoutMs: number;
   statementTimeoutMs: number;
   installation: InstallationWatch;
+  history?: HistoryGuard | undefined;
   onConnectionLost(error: Error): void;
 }): JobPool {
-  const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation } = options;
+  const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation, history } = options;
   const settings = {
     search_path: searchPathOf(options.schema, options.jobsSchema),
     statement_timeout: String(statementTimeoutMs),
@@ -39,7 +42,9 @@ export function openJobPool(options: {
     // The server cancels a statement earlier, unless it gives no answers any more.
     query_timeout: 2 * statementTimeoutMs,
     verify: (client, done) => {
-      const verified = verifySession(client, { installation });
+      const verified = verifySession(client, { installation, history }).then(() => {
+        if (history?.isLost) throw new HistoryLostError();
+      });
       withTimeout(client, connectTimeoutMs, verified).then(
         () => done(),
         (error) => {

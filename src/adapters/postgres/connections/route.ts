@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { isSocket, type ServerAddress } from '../../../core/connection-location.ts';
-import { DifferentInstallationError } from '../installation/installation-watch.ts';
+import { UnusableDatabaseError } from '../errors/unusable-database-error.ts';
 import { askServer } from './ask-server.ts';
 import { connectionConfig, type SessionOptions, serversOf } from './connection-config.ts';
 import { destroySocket } from './connection-timeouts.ts';
@@ -51,7 +51,7 @@ function primaryFinderOf(url: string): PrimaryFinder | undefined {
  * as a wrong password or too many connections is not.
  */
 function isOfServer(error: unknown): boolean {
-  if (error instanceof NoPrimaryError || error instanceof DifferentInstallationError) return false;
+  if (error instanceof NoPrimaryError || error instanceof UnusableDatabaseError) return false;
   if (error instanceof NotPrimaryError) return true;
   // The server is stopping, has crashed or is starting up.
   return error instanceof pg.DatabaseError ? /^57P/.test(error.code ?? '') : true;

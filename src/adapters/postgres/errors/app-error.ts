@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError, detailOf } from '../../../core/errors.ts';
-import { DifferentInstallationError } from '../installation/installation-watch.ts';
 import { DatabaseFault } from './pg-error.ts';
+import { UnusableDatabaseError } from './unusable-database-error.ts';
 
 /**
  * For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing.
@@ -20,7 +20,7 @@ export function throwAsWriteError(error: unknown): never {
 function unavailable(fault: DatabaseFault, detail: string): AppError {
   const { cause } = fault;
   return new AppError('unavailable', {
-    detail: cause instanceof DifferentInstallationError ? cause.message : detail,
+    detail: cause instanceof UnusableDatabaseError ? cause.message : detail,
     cause: fault,
   });
 }
