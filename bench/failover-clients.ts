@@ -11,7 +11,7 @@ type Answer = { status: number; code: string; effect: string; claimId: string | 
 // A client that was refused tries the next user after this time.
 const pauseMs = 20;
 
-/** Clients that claim one coupon all the time, and keep what they were told. */
+/** Clients that claim one coupon all the time, and keep their answers. */
 export class FailoverClients {
   /** The claims that were acknowledged. */
   readonly claimIds = new Set<string>();
