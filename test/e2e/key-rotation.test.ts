@@ -45,7 +45,7 @@ async function reported(service: ServiceProcess, variables: string[], count = 1)
     `report ${count} of ${variables}`,
     () => {
       const reports = changes();
-      return variables.every((name) => reports.filter((one) => one === name).length === count);
+      return variables.every((name) => reports.filter((one) => one === name).length >= count);
     },
     { timeoutMs: 60_000 },
   );

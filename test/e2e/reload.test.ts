@@ -2,12 +2,11 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { familyOf, stillAlive } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
   type ServiceProcess,
   startServiceProcess,
-  stillAlive,
 } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';

@@ -77,7 +77,7 @@ describe('a service with a thousand event streams', () => {
     }
 
     service.signal('SIGTERM');
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     await waitFor('end of all streams', () => streams.every(({ isClosed }) => isClosed));
     for (const { received } of streams) expect(received).toMatch(/\n\nretry: \d+\n\n$/);
   });
@@ -93,7 +93,7 @@ describe('a service with a thousand event streams', () => {
     await crowd.claim(service.url, { couponName, userId: 'ada' });
     crowd.close();
     await stream.until({ remaining_amount: 9 });
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     await stream.untilClosed();
     expect(stream.retries).toHaveLength(2);
   });

@@ -3,9 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { familyOf } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
   type ServiceProcess,
   startServiceProcess,
 } from '../support/service-process.ts';

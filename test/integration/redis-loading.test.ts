@@ -71,7 +71,7 @@ it('without REDIS_URL no package for Redis is loaded, and no metric of it is sho
   expect(await isUp(service)).toBeUndefined();
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output()).not.toContain('asked for');
 });
 
@@ -99,7 +99,7 @@ it('starts, sells and stops where there is no Redis, with one line in the log', 
   expect((await client.get('/health')).json).toMatchObject({ status: 'healthy' });
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output().split('Redis is away')).toHaveLength(2);
   expect(service.output()).not.toContain('secret');
 });

@@ -25,7 +25,14 @@ const HealthBody = Type.Object({
       description:
         'Why the service is unhealthy, if it is more than a database that cannot decide claims. installation_changed: ' +
         'the database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
-        'unavailable until the right database is back, or until a restart of the service accepts this one.',
+        'unavailable until the right database is back, or until a restart of the service accepts this one. ' +
+        'history_lost: the database lacks claims, or changes of claims, that were acknowledged, as after a failover to a ' +
+        'server that was behind. All calls are unavailable until an operator accepts that with `firstcome accept-history`, ' +
+        'or until a server is back that has them. ' +
+        'commits_stalled: the database answers, but no commit succeeds, for example because its synchronous standby ' +
+        'does not confirm them. Claims get 503 until commits succeed again. ' +
+        'durability_too_low: the database commits less durably than DURABILITY_MIN demands, so claims and changes get ' +
+        '503 until it does again.',
     }),
   ),
   queue: Type.Optional(
