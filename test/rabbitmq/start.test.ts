@@ -154,7 +154,7 @@ describe.skipIf(isMissing)('a process that starts', () => {
       expect(process.output()).not.toContain('Zq7xK');
       expect(process.output()).not.toMatch(/^\s+at /m);
       process.signal('SIGTERM');
-      expect(await process.exited).toEqual({ code: 0, signal: null });
+      expect(await process.ended()).toEqual({ code: 0, signal: null });
     },
   );
 
@@ -162,7 +162,7 @@ describe.skipIf(isMissing)('a process that starts', () => {
     proxy.blackHole(true);
     const process = await start('consume', proxy.urlOf(amqpUrl));
     process.signal('SIGTERM');
-    expect(await process.exited).toEqual({ code: 0, signal: null });
+    expect(await process.ended()).toEqual({ code: 0, signal: null });
   });
 
   it('and loses its broker later refuses at once after the first claim, and says so', async () => {
@@ -206,7 +206,7 @@ describe.skipIf(isMissing)('a process that starts', () => {
       });
       expect(line).toMatchObject({ msg: 'waiting for the database at 127.0.0.1:1/sale' });
       process.signal('SIGTERM');
-      expect(await process.exited).toEqual({ code: 0, signal: null });
+      expect(await process.ended()).toEqual({ code: 0, signal: null });
       expect(process.output()).not.toMatch(/^\s+at |Zq7xK/m);
     },
   );
@@ -216,7 +216,7 @@ describe.skipIf(isMissing)('a process that starts', () => {
     async (command) => {
       const env = { DATABASE_URL: 'postgres://ada:b@127.0.0.1:1/sale', DATABASE_WAIT_MS: '0' };
       const process = launchOf(command, { ...env, AMQP_URL: amqpUrl });
-      expect(await process.exited).toEqual({ code: 1, signal: null });
+      expect(await process.ended()).toEqual({ code: 1, signal: null });
       expect(process.output()).toContain('DATABASE_URL');
       expect(process.output()).not.toMatch(/^\s+at /m);
     },
