@@ -209,6 +209,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'long-patroni',
+          include: ['test/patroni/**/*.test.ts'],
+          // Patroni replaces a primary that is gone after 20 seconds, and some more.
+          ...{ testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+          sequence: { groupOrder: 7 },
+        },
+      },
+      {
+        test: {
           ...faults('long-faults', { FAULT_RUNS: 'affected' }),
           sequence: { groupOrder: 4 },
         },

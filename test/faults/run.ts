@@ -145,7 +145,8 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
   if (row.redis !== undefined && redis === undefined) throw new SkipRow('there is no redis-server');
   const rabbitMq = row.isQueued && (await startSharedRabbitMq((step) => undo.push(step)));
   if (row.isQueued && rabbitMq === undefined) throw new SkipRow('there is no rabbitmq-server');
-  const rig: Rig = { server, database, nodes: [], participants, redis, rabbitMq };
+  const standby = row.standby?.(server);
+  const rig: Rig = { server, standby, database, nodes: [], participants, redis, rabbitMq };
   // Ends the drill too, if a fault could not be injected.
   undo.push(() => abandon(rig), endServiceProcesses);
   await startRig(rig, {
