@@ -12,7 +12,7 @@ const suites: Record<string, RegExp> = {
   'test/e2e/backup.test.ts':
     /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/consistency|app\/(?:backup|command-database)\.ts$)/,
   'test/e2e/copy.test.ts':
-    /^src\/(?:adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
+    /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
   'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
   'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,
@@ -32,7 +32,7 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/faults/':
-    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties)\/|adapters\/(?:postgres|redis|signed-calls|graphile-worker)\/))/,
+    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
 };
 
 /** All suites, by the beginning of their paths. */

@@ -109,7 +109,7 @@ export async function composeProcess(
   );
   const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
-      ...{ forBatches, forQueries, installation, history },
+      ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
       ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
@@ -190,6 +190,7 @@ function openDatabaseParts(
   });
   const pools = openPools({
     ...{ ...config.database, installation, history, ...database },
+    durabilityMin: config.durabilityMin,
     claimTimeoutMs: config.claims.timeoutMs,
     // Only the message: the driver attaches the connection to the error, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Composes the guard that compares the database with the batches that were acknowledged. */
 import type { Database } from '../adapters/postgres/database.ts';
-import { pooledHistoryConnection } from '../adapters/postgres/history/history-connection.ts';
 import { postgresLostHistory } from '../adapters/postgres/history/lost-history-store.ts';
+import { pooledHistoryConnection } from '../adapters/postgres/history/pooled-history-connection.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { nodeId } from '../adapters/system/node-id.ts';
 import type { Health } from '../core/health.ts';

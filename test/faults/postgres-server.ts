@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type Account, chooseAccount } from '../../src/adapters/bundled-postgres/account.ts';
 import { completeBinaries, findBinaries } from '../../src/adapters/bundled-postgres/binaries.ts';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 const run = promisify(execFile);
 const controlMsMax = 60_000;
@@ -66,11 +66,7 @@ export class PostgresServer {
     data: string,
     settings: Record<string, string> = {},
   ): Promise<PostgresServer> {
-    const server = new PostgresServer(
-      installation,
-      { data, port: await chooseFreePort() },
-      settings,
-    );
+    const server = new PostgresServer(installation, { data, port: await freePort() }, settings);
     await server.makeFolder();
     const options = ['--username=postgres', '--auth=trust', '--no-sync', '--encoding=UTF8'];
     await server.runProgram('initdb', [
@@ -86,7 +82,7 @@ export class PostgresServer {
     const { max_connections = '60' } = this.settings;
     const standby = new PostgresServer(
       this.installation,
-      { data, port: await chooseFreePort() },
+      { data, port: await freePort() },
       {
         max_connections,
         primary_conninfo: `host=127.0.0.1 port=${this.port} user=postgres application_name=${name}`,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The system under test: nodes of the service in processes, each with a proxy to a real PostgreSQL. */
 import pg from 'pg';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { type BrokenRule, findBrokenRules } from '../../src/adapters/postgres/consistency-check.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { Participants } from './participants.ts';
@@ -47,7 +47,7 @@ export class ServiceNode {
     const standbyProxy = standbyUrl === undefined ? undefined : await FaultProxy.before(standbyUrl);
     const { AMQP_URL: queueUrl } = env;
     const queueProxy = queueUrl === undefined ? undefined : await FaultProxy.before(queueUrl);
-    const port = await chooseFreePort();
+    const port = await freePort();
     return new ServiceNode(
       `http://127.0.0.1:${port}`,
       { proxy, standbyProxy, queueProxy },

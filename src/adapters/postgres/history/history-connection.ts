@@ -3,7 +3,6 @@ import type pg from 'pg';
 import type { AcknowledgedBatch, HistoryConnection } from '../../../core/history/ports.ts';
 import { invariant } from '../../../core/invariant.ts';
 import { types } from '../connections/value-types.ts';
-import type { Database } from '../database.ts';
 import { type Statement, statement } from '../statements.ts';
 
 const checkHistory = statement('check-history');
@@ -12,7 +11,8 @@ const recordLostBatches = statement('record-lost-batches');
 /** `missing` has places in the list of batches, counted from 1. */
 type HistoryRow = { server: string; is_history_lost: boolean; missing: number[] };
 
-type Run = (statement: Statement, values: unknown[]) => Promise<pg.QueryResultRow[]>;
+/** Runs a statement, and returns its rows. */
+export type Run = (statement: Statement, values: unknown[]) => Promise<pg.QueryResultRow[]>;
 
 /** A new connection, before its first use. */
 export function newHistoryConnection(client: pg.ClientBase, node: string): HistoryConnection {
@@ -20,12 +20,8 @@ export function newHistoryConnection(client: pg.ClientBase, node: string): Histo
   return historyConnection(run, node);
 }
 
-/** The connections of a pool, also while calls are refused. */
-export function pooledHistoryConnection(database: Database, node: string): HistoryConnection {
-  return historyConnection((given, values) => database.probe(given, values), node);
-}
-
-function historyConnection(run: Run, node: string): HistoryConnection {
+/** Whatever runs statements on a server. `node`: how this process is shown to operators. */
+export function historyConnection(run: Run, node: string): HistoryConnection {
   return {
     async check(batches) {
       const [row] = (await run(checkHistory, [

@@ -25,7 +25,9 @@ const HealthBody = Type.Object({
         'server that was behind. All calls are unavailable until an operator accepts that with `firstcome accept-history`, ' +
         'or until a server is back that has them. ' +
         'commits_stalled: the database answers, but no commit succeeds, for example because its synchronous standby ' +
-        'does not confirm them. Claims get 503 until commits succeed again.',
+        'does not confirm them. Claims get 503 until commits succeed again. ' +
+        'durability_too_low: the database commits less durably than DURABILITY_MIN demands, so claims and changes get ' +
+        '503 until it does again.',
     }),
   ),
   anonymous_admin: Type.Optional(
