@@ -133,7 +133,7 @@ async function startService(name: string, settings: Environment, parts: Parts): 
   const env = {
     ...{ PORT: '0', LOG_LEVEL: 'warn', DATABASE_URL: database.url, CLAIM_MODE: 'queued' },
     ...{ AMQP_URL: await broker.createVirtualHost(), TICKET_EXPIRES_SECONDS: '3600' },
-    CLAIM_QUEUE_MAX: '10000000',
+    CLAIM_QUEUE_MESSAGES_MAX: '10000000',
     ...settings,
   };
   const { readyValue, pid } = await launchService('serve', env, cleanUp);

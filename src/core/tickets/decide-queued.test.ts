@@ -304,6 +304,20 @@ describe('a claim that cannot be decided', () => {
   });
 });
 
+describe('a claim that consumers have left without an answer', () => {
+  it('is decided the first times, and then tried again later before it can end this process too', async () => {
+    const { decide, entered, noted, queue } = setup({ attemptsMax: 3 });
+    queue.deliver(aQueuedClaim('c1'), 0, 2);
+    await decide('c1');
+    queue.deliver(aQueuedClaim('c2', { attempts: 1 }), 0, 3);
+    queue.deliver(aQueuedClaim('c3', { attempts: 2 }), 0, 3);
+    expect(entered).toEqual(['c1']);
+    expect(queue.dispositions).toEqual(['c1 done', 'c2 retry', 'c3 dead']);
+    expect(queue.settled[1]?.[1]).toMatchObject({ attempts: 2 });
+    expect(noted.slice(1)).toEqual(['failed retry', 'failed dead']);
+  });
+});
+
 describe('a claim that is delivered twice', () => {
   it('enters its lane again only after the first delivery has left it', async () => {
     const { clock, decide, deliver, entered, queue, resolved } = setup();
