@@ -51,7 +51,7 @@ const plenty = 2_000_000_000;
 const usersOfLoad = 10_000_000;
 const backlog = 'BACKLOG';
 const backlogSeconds = 2;
-// As many as a worker holds of one queue.
+// Enough for the largest batches; a worker holds more.
 const claimsUnderWay = 2_000;
 const pollMs = 50;
 const main = join(import.meta.dirname, '../dist/main.js');

@@ -177,6 +177,15 @@ describe('a consumer whose lanes have no room', () => {
     expect([database.isUp, queue.calls]).toEqual([true, []]);
   });
 
+  it('waits for claims that time out together as for one', async () => {
+    const { clock, deliver, entered, fail } = setup();
+    const claimIds = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    deliver(...claimIds);
+    for (const claimId of claimIds) await fail(claimId, fault('overloaded'));
+    await clock.advance(60);
+    expect(entered.slice(20)).toEqual(claimIds);
+  });
+
   it('tries a claim again that a lane has refused after all, before later ones, and counts no attempt', async () => {
     const { clock, deliver, entered, fail, queue } = setup({ room: 2, attemptsMax: 1 });
     deliver('c1', 'c2', 'c3');
