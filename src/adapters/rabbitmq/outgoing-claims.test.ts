@@ -11,7 +11,8 @@ function setup() {
   const clock = new FixedClock();
   const sent: (OutgoingMessage & { resolve(result: PublishResult): void })[] = [];
   const outgoing = new OutgoingClaims({
-    ...{ installationId: 'installation', clock },
+    installationId: 'installation',
+    soon: (run) => clock.atEndOfTurn(run),
     send: (message) => new Promise((resolve) => sent.push({ ...message, resolve })),
   });
   const claimIds = () =>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Clock } from '../../core/clock.ts';
 import type { PublishResult } from '../../core/tickets/ports.ts';
 import type { QueuedClaim } from '../../core/tickets/ticket.ts';
 import {
@@ -23,7 +22,8 @@ export type OutgoingMessage = {
 /** What the collection works with. */
 export type OutgoingClaimsOptions = {
   installationId: string;
-  clock: Pick<Clock, 'atEndOfTurn'>;
+  /** Runs when all requests that were read together are handled. */
+  soon(run: () => void): void;
   send(message: OutgoingMessage): Promise<PublishResult>;
 };
 
@@ -41,7 +41,7 @@ export const underWayMax = 4;
 
 /**
  * Collects the claims of each partition into messages: what the broker does for a message takes several times as long as for
- * one more claim in it. A claim leaves at the end of its turn of the event loop, unless several messages of its partition are on
+ * one more claim in it. A claim leaves once the requests that were read with it are handled, unless several messages of its partition are on
  * their way: then it leaves with the next result of one of them, or once its message is full. So messages grow with the load, and
  * a lone claim does not wait. Claims of a partition keep their order.
  */
@@ -57,7 +57,7 @@ export class OutgoingClaims {
     this.options = options;
   }
 
-  /** Sends a claim at the end of this turn, or as soon as it may. Resolves to what became of its message. */
+  /** Sends a claim with those that arrive with it, or as soon as it may. Resolves to what became of its message. */
   add(claim: QueuedClaim): Promise<PublishResult> {
     const partition = partitionOf(claim.couponName);
     const part = partOfClaim(claim);
@@ -85,7 +85,7 @@ export class OutgoingClaims {
   private sendSoon(): void {
     if (this.isPlanned) return;
     this.isPlanned = true;
-    this.options.clock.atEndOfTurn(() => {
+    this.options.soon(() => {
       this.isPlanned = false;
       for (const message of this.open.values()) {
         if (this.underWayOf(message.partition) < underWayMax) this.send(message);

@@ -85,7 +85,9 @@ export class RabbitMqClaimQueue implements ClaimQueue {
       onRefused: (reason) => this.outage.refused(reason),
     });
     this.outgoing = new OutgoingClaims({
-      ...{ installationId, clock },
+      installationId,
+      // An immediate would run behind the requests of the next turn, which take milliseconds in a spike.
+      soon: (run) => process.nextTick(run),
       send: ({ partition, content, claims, replyTo }) =>
         this.publisher.publish(
           ...([this.names.claimsExchange, String(partition), content] as const),
