@@ -118,8 +118,8 @@ export class Observed {
 /** Starts a service and a Prometheus for the tests of this `describe`, and stops them afterwards. */
 export function useObserved(): Observed {
   const observed = new Observed();
-  beforeAll(() => observed.start(inject('programs') as Found), 180_000);
-  afterAll(() => observed.stop(), 60_000);
+  beforeAll(() => observed.start(inject('programs') as Found), 400_000);
+  afterAll(() => observed.stop(), 120_000);
   return observed;
 }
 
