@@ -29,10 +29,13 @@ const lateMsMax = 120_000;
 const calmMs = 5_000;
 const recoveryMsMax = 120_000;
 
-/** Plays the drill while `inject` breaks and heals the cluster. With `mayLose` the service need not be well again. */
+/**
+ * Plays the drill while `inject` breaks and heals the cluster. The service uses `address`, or all servers. With `mayLose` it
+ * need not be well again.
+ */
 export async function drillUnderFailover(
   cluster: PatroniCluster,
-  options: { name: string; folder: string; seconds: number; mayLose?: boolean },
+  options: { name: string; folder: string; seconds: number; mayLose?: boolean; address?: string },
   inject: () => Promise<void>,
 ): Promise<FailoverResult> {
   const { name, seconds, mayLose = false } = options;
@@ -41,7 +44,10 @@ export async function drillUnderFailover(
   const historyFile = join(folder, 'history.jsonl');
   const database = `sale_${name}`;
   await cluster.createDatabase(database);
-  const env = { DATABASE_URL: cluster.urlOf(database), DATABASE_WAIT_MS: '120000' };
+  const env = {
+    DATABASE_URL: cluster.urlOf(database, options.address),
+    DATABASE_WAIT_MS: '120000',
+  };
   try {
     // One after the other: the first one creates the tables.
     const nodes = [await startServiceProcess(env), await startServiceProcess(env)];

@@ -74,9 +74,9 @@ export class PatroniCluster {
     await this.query(await this.primary(), `create database ${name} owner ${role}`);
   }
 
-  /** The URL of a database: all servers. */
-  urlOf(database: string): string {
-    const servers = this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  /** The URL of a database, with all servers or with this address in front of them. */
+  urlOf(database: string, address?: string): string {
+    const servers = address ?? this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
     return `postgres://${role}:secret@${servers}/${database}?target_session_attrs=read-write`;
   }
 
@@ -95,8 +95,12 @@ export class PatroniCluster {
   /** Waits until there is a primary that all others follow. */
   async untilComplete(): Promise<void> {
     const waited = { timeoutMs: changeMsMax };
-    await waitFor('three servers', async () => (await this.streaming()) === 2, waited);
-    if (this.mode === 'synchronous') await this.synchronousStandby();
+    try {
+      await waitFor('three servers', async () => (await this.streaming()) >= 2, waited);
+      if (this.mode === 'synchronous') await this.synchronousStandby();
+    } catch (error) {
+      throw new Error(`${(error as Error).message}:\n${await this.states()}`, { cause: error });
+    }
   }
 
   /** Runs one statement as a superuser. */
@@ -180,6 +184,20 @@ export class PatroniCluster {
     await waitFor('end of the cluster', () => !serverPids(this.folder).some(isAlive));
   }
 
+  /** What each Patroni shows of its server. */
+  private async states(): Promise<string> {
+    const states = this.members.map(async ({ name, restPort }) => {
+      const answer = await fetch(`http://127.0.0.1:${restPort}/patroni`, {
+        signal: AbortSignal.timeout(2_000),
+      }).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+      return `${name}: ${answer}`;
+    });
+    return (await Promise.all(states)).join('\n');
+  }
+
   private async answering(what: 'primary' | 'synchronous', not?: Member) {
     for (const member of this.members) {
       if (member === not) continue;
@@ -225,6 +243,7 @@ export class PatroniCluster {
       'etcd',
       [
         ...['--data-dir', data, '--name', 'etcd', '--unsafe-no-fsync'],
+        '--enable-v2',
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
         ...['--initial-cluster', `etcd=${peer}`],
@@ -255,7 +274,8 @@ export class PatroniCluster {
     return {
       ...{ scope: 'sale', name },
       restapi: { listen: `127.0.0.1:${restPort}`, connect_address: `127.0.0.1:${restPort}` },
-      etcd3: { host: `127.0.0.1:${this.etcdPort}` },
+      // Not etcd3: with it, Patroni 3.0.2 lets a leader that was suspended take the lead back.
+      etcd: { host: `127.0.0.1:${this.etcdPort}` },
       bootstrap: {
         dcs: {
           ...times,
