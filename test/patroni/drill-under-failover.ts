@@ -50,10 +50,11 @@ export async function drillUnderFailover(
     // One after the other: the first one creates the tables.
     const nodes = [await startServiceProcess(env), await startServiceProcess(env)];
     const flags = ['--rate', '150', '--users', '20000', '--units', '6000', '--seconds', seconds];
-    const drill = runToEnd({}, [
+    const command = [
       ...['drill', 'mixed', '--no-audit', ...flags.map(String), '--history', historyFile],
       ...nodes.flatMap(({ url }) => ['--url', url]),
-    ]);
+    ];
+    const drill = runToEnd({}, command, { limitMs: seconds * 1000 + recoveryMsMax });
     const ended = drill.then(({ output }) => {
       throw new Error(`the drill ended too early:\n${output.slice(-2000)}`);
     });
