@@ -163,7 +163,10 @@ export async function composeProcess(
     stockStreams: config.streams.openMax > 0 ? stockStreams : undefined,
     tickets: tickets && httpTickets(config, tickets, streamCounts),
     deadLetters: ticketParts?.deadLetters,
-    checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
+    checkHealth: async () => ({
+      ...(await checkHealth()),
+      ...{ duties: duties.runner.holders(), queue: tickets?.queueState() },
+    }),
     healthFacts: healthFacts(config, database),
     metricsText: metricsTextOf(metrics, options.primary),
     ...{ metricsType: metricsContentType, callAnswered: metrics.callAnswered },

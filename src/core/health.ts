@@ -40,11 +40,16 @@ export const unhealthyReasons = [
 /** One of `unhealthyReasons`. */
 export type UnhealthyReason = (typeof unhealthyReasons)[number];
 
+/** Whether the queue of claims can be used: `away` while RabbitMQ is not connected or takes no messages. */
+export const queueStates = ['up', 'away'] as const;
+
 /** How the service is. Without an answer of the database its durability is not known. */
 export type Health = {
   healthy: boolean;
   durability: Durability | undefined;
   reason?: UnhealthyReason;
+  /** Undefined without a queue. Has no effect on `healthy`: all nodes share the queue, and none could replace another. */
+  queue?: (typeof queueStates)[number] | undefined;
   /** The database still has the functions that only earlier releases call. */
   upgradeUnfinished?: boolean;
   /** Every duty and who runs it, as of some seconds ago. */

@@ -70,6 +70,24 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/operator-log' }),
   },
+  'list lost history': {
+    route: 'GET /api/lost-history',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/lost-history' }),
+  },
+  'list lost history by HEAD': {
+    route: 'GET /api/lost-history',
+    for: 'view',
+    make: () => ({ method: 'HEAD', path: '/api/lost-history' }),
+  },
+  'accept lost history': {
+    route: 'POST /api/lost-history/accept',
+    for: 'change',
+    make: () => ({
+      ...{ method: 'POST', path: '/api/lost-history/accept' },
+      body: { found_until: '2020-01-01T00:00:00Z' },
+    }),
+  },
   'create a webhook': {
     route: 'POST /api/webhooks',
     for: 'change',
