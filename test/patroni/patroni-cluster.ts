@@ -159,14 +159,8 @@ export class PatroniCluster {
 
   /** Waits until another member is the primary. */
   async untilReplaced(old: Member): Promise<void> {
-    await waitFor(
-      'another primary',
-      async () => {
-        const primary = await this.answering('primary', old);
-        return primary !== undefined;
-      },
-      { timeoutMs: changeMsMax },
-    );
+    const isReplaced = async () => (await this.answering('primary', old)) !== undefined;
+    await waitFor('another primary', isReplaced, { timeoutMs: changeMsMax });
   }
 
   /** Starts the Patroni of a killed member again. */

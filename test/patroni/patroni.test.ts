@@ -25,8 +25,7 @@ function clusterIn(mode: ReplicationMode) {
   });
   afterAll(async () => {
     await place.cluster?.stop();
-    if (process.env.KEEP === undefined)
-      await rm(place.folder, { recursive: true, force: true, maxRetries: 5 });
+    await rm(place.folder, { recursive: true, force: true, maxRetries: 5 });
   });
   return async (
     drill: { name: string; seconds: number; mayLose?: boolean; isBalanced?: boolean },
@@ -90,7 +89,7 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
   });
 
   it('a frozen primary that is replaced and wakes up loses no claim', async () => {
-    const result = await run({ name: 'frozen', seconds: 90 }, async (cluster) => {
+    const result = await run({ name: 'frozen', seconds: 75 }, async (cluster) => {
       const old = await cluster.primary();
       const resume = cluster.freezeMember(old);
       try {
@@ -105,11 +104,11 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
   });
 
   it('a frozen synchronous standby loses no claim', async () => {
-    const result = await run({ name: 'standby', seconds: 80 }, async (cluster) => {
+    const result = await run({ name: 'standby', seconds: 60 }, async (cluster) => {
       const standby = await cluster.synchronousStandby();
       const resume = cluster.freezeMember(standby);
       try {
-        await lastFor(30_000);
+        await lastFor(25_000);
       } finally {
         resume();
       }

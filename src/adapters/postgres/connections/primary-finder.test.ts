@@ -92,13 +92,18 @@ describe('PrimaryFinder', () => {
   });
 
   it('finds a server within half a second of its promotion, also while the old primary hangs', async () => {
-    const { states, clock, waitFor, done, asked } = servers('hangs', 'standby', 'standby');
+    const { states, clock, waitFor, done, asked, reject, find } = servers(
+      ...(['hangs', 'standby', 'standby'] as const),
+    );
     const found = waitFor();
     await clock.advance(450);
     states[2] = primary(2);
     const promotedMs = clock.nowMs();
     expect(await done(found)).toBe('c');
     expect(clock.nowMs() - promotedMs).toBeLessThanOrEqual(500);
+    // A server that hangs is asked once at a time, in further searches too.
+    reject('c');
+    expect(await find()).toBe('c');
     expect(asked.filter((host) => host === 'a')).toHaveLength(1);
   });
 
