@@ -93,6 +93,19 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/operator-log' }),
   },
+  'read lost history': {
+    route: 'GET /api/lost-history',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/lost-history' }),
+  },
+  'accept lost history': {
+    route: 'POST /api/lost-history/accept',
+    for: 'change',
+    make: () => ({
+      ...{ method: 'POST', path: '/api/lost-history/accept' },
+      body: { found_until: '2026-11-29T14:00:00.000000Z' },
+    }),
+  },
   'create a webhook': {
     route: 'POST /api/webhooks',
     for: 'change',
