@@ -37,7 +37,6 @@ export const kinds: readonly {
     base: 'claim, no redis',
     goal: 0.95,
   },
-  { name: 'claim, 2 nodes', service: '2 nodes', request: 'claim', base: 'claim, 1 node' },
   {
     name: 'claim, 3 nodes',
     service: '3 nodes',
@@ -45,6 +44,7 @@ export const kinds: readonly {
     base: 'claim, 1 node',
     goal: 0.7,
   },
+  { name: 'claim, 2 nodes', service: '2 nodes', request: 'claim', base: 'claim, 1 node' },
   {
     name: 'limited, 1 node',
     service: 'limited',
@@ -82,3 +82,11 @@ export const kinds: readonly {
     base: 'read, empty handler',
   },
 ];
+
+/** The kinds whose names contain the text, and those that they are compared with; none for a text that no name has. */
+export function kindsNamed(text: string): typeof kinds {
+  const named = kinds.filter(({ name }) => name.includes(text));
+  return kinds.filter(
+    (kind) => named.includes(kind) || named.some(({ base }) => base === kind.name),
+  );
+}

@@ -16,7 +16,8 @@ import {
   schemaSetting,
   takeSession,
 } from './app/library-database.ts';
-import { assertSchema, checkLimits } from './app/library-limits.ts';
+import { assertDurabilityMin, assertSchema, checkLimits } from './app/library-limits.ts';
+import type { Health } from './core/health.ts';
 import { unfinishedUpgrade } from './core/unfinished-upgrade.ts';
 import { type Firstcome, firstcomeOn } from './entrypoints/library/firstcome.ts';
 import {
@@ -76,12 +77,14 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
  * a session. Rejects with a `StartError` that says what to change, and leaves nothing running.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, logger, ...settings } = options;
+  const { unsafeDurability = false, durabilityMin = 'none', ...limits } = settings;
   const log = logger ?? { warn: () => undefined };
   assertSchema(wanted);
+  assertDurabilityMin(durabilityMin);
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const { schema, others, identity, durability } = await checkHostDatabase(
+  const { schema, others, identity, durability, warning } = await checkHostDatabase(
     options,
     database.connectTimeoutMs,
   );
@@ -97,7 +100,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   const history = createHistoryGuard({ claimTimeoutMs: claims.timeoutMs, log: ownLog });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema, installation, history },
+    ...{ hostPool: pool, schema, installation, history, durabilityMin },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -109,14 +112,15 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   const engine = createEngine(
     {
-      ...{ forBatches, forQueries, installation, history, limits: claims, metrics: noMetrics, log },
+      ...{ forBatches, forQueries, installation, history, durabilityMin },
+      ...{ limits: claims, metrics: noMetrics, log },
       sagaNames: new Set(),
     },
     disposers,
   );
   const health = await engine.checkHealth();
-  // The engine starts, and refuses calls until commits succeed again, or until an operator has accepted a loss.
-  if (!health.healthy && health.reason !== 'commits_stalled' && health.reason !== 'history_lost') {
+  // The engine starts, and refuses calls until the reason is gone, or until an operator has accepted a loss.
+  if (!health.healthy && !isPassing(health)) {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }
@@ -127,6 +131,7 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     log: ownLog,
   });
   duties.start();
+  if (warning !== undefined) log.warn({ durability }, warning);
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
@@ -137,6 +142,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await disposeAll(disposers);
     },
   });
+}
+
+/** Whether the health may become good without a migration. */
+function isPassing({ reason }: Health): boolean {
+  return reason !== undefined && reason !== 'installation_changed';
 }
 
 const noMetrics = {

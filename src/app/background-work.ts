@@ -49,7 +49,7 @@ export type BackgroundWork = {
   duties: ProcessDuties;
 };
 
-const restFactors = { idle: 3, busy: 10, besideClaims: 25 };
+const restFactors = { idle: 3, busy: 10, besideClaims: 50 };
 
 /** Creates the work. What ends it is added to `disposers`. Rejects where a saga cannot be run. */
 export async function createBackgroundWork(

@@ -109,7 +109,7 @@ export async function composeProcess(
   );
   const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
-      ...{ forBatches, forQueries, installation, history },
+      ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
       ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
@@ -163,7 +163,10 @@ export async function composeProcess(
     stockStreams: config.streams.openMax > 0 ? stockStreams : undefined,
     tickets: tickets && httpTickets(config, tickets, streamCounts),
     deadLetters: ticketParts?.deadLetters,
-    checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
+    checkHealth: async () => ({
+      ...(await checkHealth()),
+      ...{ duties: duties.runner.holders(), queue: tickets?.queueState() },
+    }),
     healthFacts: healthFacts(config, database),
     metricsText: metricsTextOf(metrics, options.primary),
     ...{ metricsType: metricsContentType, callAnswered: metrics.callAnswered },
@@ -190,6 +193,7 @@ function openDatabaseParts(
   });
   const pools = openPools({
     ...{ ...config.database, installation, history, ...database },
+    durabilityMin: config.durabilityMin,
     claimTimeoutMs: config.claims.timeoutMs,
     // Only the message: the driver attaches the connection to the error, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>

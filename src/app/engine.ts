@@ -36,6 +36,7 @@ import { changeCouponWith } from '../core/coupons/change-coupon.ts';
 import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
 import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
+import type { DurabilityMin } from '../core/health.ts';
 import { recordAcknowledged } from '../core/history/acknowledged-batches.ts';
 import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
@@ -64,6 +65,8 @@ export type EngineOptions = {
   installation: InstallationWatch;
   /** The same. */
   history: HistoryGuard;
+  /** What both pools were opened with. */
+  durabilityMin: DurabilityMin;
   limits: Config['claims'];
   /** Undefined: no claim has a ticket. */
   ticketTimes?: TicketTimes | undefined;

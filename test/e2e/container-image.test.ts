@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { buildInFolders, envOf, lastOf, lastStage, listIn } from '../support/dockerfile.ts';
 import { endOf, exitOf, type Started } from '../support/end-of-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { familyOf, killFamily } from '../support/process-family.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -113,7 +113,7 @@ describe('the image', () => {
   });
 
   it('refuses to start on an open address without a key', async () => {
-    const refused = startImage({ PORT: String(await chooseFreePort()) });
+    const refused = startImage({ PORT: String(await freePort()) });
     const { code } = await endOf(refused);
     expect(code).toBe(1);
     expect(refused.output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
@@ -127,7 +127,7 @@ describe('the image', () => {
       ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
     });
     try {
-      const port = String(await chooseFreePort());
+      const port = String(await freePort());
       const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
       const container = startReadOnly(env);
       const url = `http://127.0.0.1:${port}`;
@@ -161,7 +161,7 @@ describe('the image', () => {
   });
 
   it('starts its own database, has no right to change the program, and stops on SIGTERM', async () => {
-    const port = String(await chooseFreePort());
+    const port = String(await freePort());
     const env = { PORT: port, ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
     const started = startImage(env);
     const { child: service, output } = started;
@@ -182,7 +182,7 @@ describe('the image', () => {
     const options = { cwd: join(imageRoot, workDir), ...account };
     const path = process.env.PATH ?? '';
     await run(program, args, { ...options, env: { PATH: path, PORT: port } });
-    const otherPort = { PATH: path, PORT: String(await chooseFreePort()) };
+    const otherPort = { PATH: path, PORT: String(await freePort()) };
     await expect(run(program, args, { ...options, env: otherPort })).rejects.toThrow();
 
     // The process that a container would begin with is node itself, which receives signals.

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Crowd } from '../support/crowd.ts';
 import {
   endServiceProcesses,
+  patience,
   type ServiceProcess,
   startServiceProcess,
 } from '../support/service-process.ts';
@@ -27,7 +28,7 @@ afterEach(async () => {
 
 const start = () =>
   startServiceProcess({
-    ...{ DATA_DIR: path('data'), WORKERS: '2', LOG_LEVEL: 'info' },
+    ...{ ...patience, DATA_DIR: path('data'), WORKERS: '2', LOG_LEVEL: 'info' },
     ...{ ADMIN_API_KEY_FILE: path('admin'), ADMIN_API_KEY_NEXT_FILE: path('admin-next') },
     ...{ CLAIM_API_KEY_FILE: path('claim'), CLAIM_API_KEY_NEXT_FILE: path('claim-next') },
     VIEWER_API_KEY_FILE: path('viewer'),

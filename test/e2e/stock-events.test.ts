@@ -60,7 +60,10 @@ describe('a service with a thousand event streams', () => {
     const crowd = new Crowd({ connectionsMax: 10 });
     await crowd.createCoupon(service.url, couponName, 500);
     const streams = await openAll(service);
-    expect(await metricOf(service, 'firstcome_event_streams')).toBe(streamCount);
+    // Until both workers have sent their metrics, there are none.
+    await waitFor('metrics of all streams', async () => {
+      return (await metricOf(service, 'firstcome_event_streams')) === streamCount;
+    });
     await Promise.all(
       range(200).map((user) =>
         crowd.claimUntilDecided(service.url, {
@@ -83,7 +86,8 @@ describe('a service with a thousand event streams', () => {
   });
 
   it('serves them during SHUTDOWN_DELAY_MS, while /readyz sends new clients elsewhere', async () => {
-    const service = await start({ SHUTDOWN_DELAY_MS: '3000' });
+    // Long enough for all calls on a busy machine.
+    const service = await start({ SHUTDOWN_DELAY_MS: '10000' });
     const crowd = new Crowd();
     await crowd.createCoupon(service.url, couponName, 10);
     const stream = await EventClient.open(service.url, path);

@@ -80,6 +80,31 @@ describe('a service with a synchronous standby', () => {
     expect((await crowd.claim(app.url, { couponName: 'SALE', userId: 'ada' })).status).toBe(200);
   });
 
+  it('is not ready while a batch waits for the frozen standby on the only connection that decides', async () => {
+    const single = await startService({
+      ...{ DATABASE_URL: pair.primary.url(), DATABASE_CLAIM_CONNECTIONS: '1' },
+    });
+    try {
+      await crowd.createCoupon(single.url, 'SINGLE', 100);
+      await crowd.claim(single.url, { couponName: 'SINGLE', userId: 'ada' });
+      const ready = async () => (await crowd.send(single.url, { path: '/readyz' })).status === 200;
+      expect(await ready()).toBe(true);
+      const frozen = await suspendServer(pair.standby);
+      const claim = { couponName: 'SINGLE', userId: 'bob', key: 'k' };
+      try {
+        const answer = crowd.claim(single.url, claim);
+        await waitFor('503', async () => !(await ready()));
+        expect((await answer).body.code).toBe('outcome_unknown');
+      } finally {
+        frozen.resume();
+      }
+      await waitFor('200', ready);
+      expect((await crowd.claim(single.url, claim)).status).toBe(200);
+    } finally {
+      await single.stop();
+    }
+  });
+
   it('leaves one hanging probe behind at most, however many callers ask and however long it lasts', async () => {
     const frozen = await suspendServer(pair.standby);
     try {

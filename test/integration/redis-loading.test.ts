@@ -13,7 +13,12 @@ import {
   type RedisServerOptions,
   startRedis,
 } from '../support/redis-server.ts';
-import { endServiceProcesses, runToEnd, startServiceProcess } from '../support/service-process.ts';
+import {
+  endServiceProcesses,
+  patience,
+  runToEnd,
+  startServiceProcess,
+} from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -27,7 +32,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   folder = await createTemporaryFolder('loading');
   database = await createTestDatabase();
-  env = { DATABASE_URL: database.url };
+  env = { ...patience, DATABASE_URL: database.url };
 });
 
 afterEach(() => endServiceProcesses());

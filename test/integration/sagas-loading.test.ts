@@ -80,7 +80,8 @@ it('sagas go on where a service that lacks the package for jobs was the first to
   const other = await startServiceProcess(shop.env);
   const { sagaId } = await shop.claim(other.url);
   await shop.until(sagaId, 'D');
-  expect(first.output()).toContain('this process cannot run the duty, and another one may');
+  const warning = 'this process cannot run the duty, and another one may';
+  await waitFor('the warning', () => first.output().includes(warning));
 });
 
 it('with SAGAS_FILE the steps are stored before the service is ready', async () => {

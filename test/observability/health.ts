@@ -9,7 +9,12 @@ export const scenariosOfHealth: Record<string, Scenario> = {
   FirstcomeCommitsStalled: (context) => withSetting(context, 'synchronous_standby_names', 'nobody'),
 
   FirstcomeDurabilityDropped: (context) => withSetting(context, 'synchronous_commit', 'off'),
+
+  FirstcomeDurabilityTooLow: (context) => withSetting(context, 'synchronous_commit', 'off'),
 };
+
+/** Settings of the service whose limits the scenarios reach. */
+export const settingsOfHealth = { DURABILITY_MIN: 'local' };
 
 /** Changes a setting of the server until `over` aborts. */
 async function withSetting(

@@ -53,12 +53,9 @@ export const connectionsMax = 1000;
 // More than the alert tolerates, and less than the service does.
 const idleShare = 0.85;
 
-/** The scenario of each alert. */
-export const scenarios: Record<string, Scenario> = {
-  ...scenariosAfterClaims,
+/** The scenario of each alert about the service and its database. */
+export const scenariosOfService: Record<string, Scenario> = {
   ...scenariosOfHealth,
-  ...scenariosOfManyNodes,
-  ...scenariosOfQueue,
 
   FirstcomeDifferences: (context) =>
     withDrill(context, async ({ node, query, over }) => {
@@ -201,6 +198,12 @@ export const scenarios: Record<string, Scenario> = {
     await until(over);
     await node.start();
   },
+};
+
+/** The scenario of each alert. */
+export const scenarios: Record<string, Scenario> = {
+  ...{ ...scenariosAfterClaims, ...scenariosOfManyNodes },
+  ...{ ...scenariosOfQueue, ...scenariosOfService },
 };
 
 /** Breaks the connection of the next batch after the database has answered it. */

@@ -6,7 +6,7 @@ import { namePrefix, queueNames } from '../../src/adapters/rabbitmq/names.ts';
 import { callOnDeadLetters } from '../../src/app/dead-letters-command.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { DeadLettersArguments } from '../../src/entrypoints/cli/program.ts';
-import { adminKey, bearers, viewerKey } from '../support/access-calls.ts';
+import { adminKey, bearers, viewerKey } from '../support/access-keys.ts';
 import { queuedClaim } from '../support/claim-queues.ts';
 import { ContractService, newName, pathOf, until } from '../support/contract-service.ts';
 import { installationOf, messageOfClaim, plantDeadLettersAt } from '../support/dead-letters.ts';
@@ -100,12 +100,12 @@ describe.skipIf(server === undefined)('firstcome dead-letters', () => {
       const answer = await service.client.post('/api/coupons/claim', claim, headers);
       expect(answer.status, answer.text).toBe(202);
       tickets[user] = answer.json.ticket_id;
-      await until(letters, (found) => found.length === Object.keys(tickets).length);
+      await until(letters, (found) => found.length >= Object.keys(tickets).length);
     }
     await query('drop trigger refuse on claims');
     await query('drop function refuse');
     await plantDeadLettersAt(amqpUrl, installationId, [junk]);
-    const [ada, bob, , unreadable] = (await until(letters, (found) => found.length === 4)).map(
+    const [ada, bob, , unreadable] = (await until(letters, (found) => found.length >= 4)).map(
       (letter: { dead_letter_id: string }) => letter.dead_letter_id,
     );
 
@@ -164,7 +164,7 @@ describe.skipIf(server === undefined)('firstcome dead-letters', () => {
     const message = messageOfClaim(claim, installationId);
     const held = () => service.client.get(pathOf(coupon, 'claims', 'ada'), bearers.admin);
     await plantDeadLettersAt(amqpUrl, installationId, [message, message]);
-    await until(letters, (found) => found.length === 2);
+    await until(letters, (found) => found.length >= 2);
     expect((await call(redriveAll)).stdout).toBe('redriven: 2\n');
     expect((await until(held, ({ status }) => status === 200)).json.position).toBe(1);
     await service.client.post(
@@ -176,12 +176,12 @@ describe.skipIf(server === undefined)('firstcome dead-letters', () => {
       },
     );
     await plantDeadLettersAt(amqpUrl, installationId, [message]);
-    await until(letters, (found) => found.length === 1);
+    await until(letters, (found) => found.length >= 1);
     expect((await call(redriveAll)).stdout).toBe('redriven: 1\n');
     // It is decided after those before it.
     const last = queuedClaim({ couponName: coupon, userId: 'bob', acceptedAtMs: Date.now() });
     await plantDeadLettersAt(amqpUrl, installationId, [messageOfClaim(last, installationId)]);
-    await until(letters, (found) => found.length === 1);
+    await until(letters, (found) => found.length >= 1);
     await call(redriveAll);
     await until(
       () => service.client.get(pathOf(coupon, 'claims', 'bob'), bearers.admin),

@@ -99,7 +99,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('dead letters', () => {
     await queue.publish(claim);
     const channel = await connection.createChannel();
     const queueOfClaim = names.claimsQueue(partitionOf(claim.couponName));
-    await channel.consume(queueOfClaim, (message) => message !== null && channel.nack(message));
+    await channel.consume(queueOfClaim, (message) => message !== null && channel.reject(message));
     const [letter] = await waitFor('dead letter', async () => {
       const seen = await visit();
       return seen.length > 0 ? seen : undefined;

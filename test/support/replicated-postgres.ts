@@ -104,6 +104,20 @@ export class ReplicatedPostgres {
     await this.untilSame();
   }
 
+  /**
+   * Makes an old primary, which may still run, a standby of the promoted server. What only the old one has is lost. Both
+   * stop meanwhile.
+   */
+  async rebuild(old: PostgresServer, promoted: PostgresServer): Promise<void> {
+    if (await old.isRunning()) await old.stop('fast');
+    await promoted.copyTo(old);
+    await old.follow(promoted);
+    await old.start();
+    this.primary = promoted;
+    this.standby = old;
+    await this.untilSame();
+  }
+
   /** Stops both and removes their files. */
   async remove(): Promise<void> {
     await Promise.all([this.primary.remove(), this.standby.remove()]);

@@ -16,7 +16,7 @@ import {
   DifferentInstallationError,
   type InstallationWatch,
 } from './installation/installation-watch.ts';
-import type { Statement } from './statements.ts';
+import { needsDurability, type Statement, statement } from './statements.ts';
 
 /** Where the database is, and how long to wait for it. */
 export type DatabaseOptions = ConnectionPoolOptions & {
@@ -42,6 +42,8 @@ export type DatabaseListener = {
   timedOut(): void;
 };
 
+const confirmDurability = statement('confirm-durability');
+
 const attemptsMax = 3;
 // Callers must not load a standby with new connections while it is being promoted.
 const rejectionHoldsMs = 100;
@@ -52,6 +54,7 @@ export class Database {
   readonly connectionsMax: number;
   private readonly connections: ConnectionPool;
   private readonly answerTimeoutMs: number;
+  private readonly confirmsDurability: boolean;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
   private readonly history: HistoryGuard | undefined;
@@ -64,6 +67,7 @@ export class Database {
   constructor(options: DatabaseOptions) {
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
+    this.confirmsDurability = options.durabilityMin === 'replicated';
     this.trace = options.trace;
     this.installation = options.session?.installation;
     this.history = options.session?.history;
@@ -176,6 +180,7 @@ export class Database {
     }, answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
+      if (this.confirmsDurability && needsDurability(statement)) await confirmCommit(client);
       if (fault !== undefined) throw fault;
       this.listener?.answered();
       return result.rows;
@@ -223,6 +228,18 @@ export class Database {
     this.connections.doubtServer();
     this.dropIdle();
     this.listener?.timedOut();
+  }
+}
+
+/**
+ * Rejects with a lost answer unless the durability is still what it was. When the standbys of a server are removed from
+ * its configuration, commits that wait for one end as if it had confirmed them.
+ */
+async function confirmCommit(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query({ ...confirmDurability, types });
+  } catch (error) {
+    throw new DatabaseFault('lost', error);
   }
 }
 

@@ -4,7 +4,7 @@ import type { ServerAddress } from '../../../core/connection-location.ts';
 import { statement } from '../statements.ts';
 import { connectionConfig } from './connection-config.ts';
 import { destroySocket, endWithin } from './connection-timeouts.ts';
-import type { PrimaryFacts } from './primary-finder.ts';
+import { noAnswer, type PrimaryFacts } from './primary-finder.ts';
 import { NotPrimaryError, type SessionFacts } from './verify-session.ts';
 
 const locatePrimary = statement('locate-primary');
@@ -33,7 +33,7 @@ export async function askServer(
     return { writes: !facts.read_only, timeline: facts.timeline };
   } catch (error) {
     if (!isLate) throw error;
-    throw new Error(`it did not answer within ${timeoutMs} ms`, { cause: error });
+    throw noAnswer(`it did not answer within ${timeoutMs} ms`, error);
   } finally {
     clearTimeout(timer);
     void endWithin(client, endMsMax);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Where connections come from: a pool of the driver for a URL here, or a pool of the host in host-pool.ts. */
 import pg from 'pg';
+import type { DurabilityMin } from '../../../core/health.ts';
 import { withTimeout } from './connection-timeouts.ts';
 import { routeTo } from './route.ts';
 import { searchPathOf } from './search-path.ts';
@@ -30,6 +31,8 @@ export type ConnectionOptions = {
   lockTimeoutMs: number;
   /** After this time the server cancels a statement. */
   statementTimeoutMs: number;
+  /** Commits of the sessions must be as durable; undefined: as the server is configured. */
+  durabilityMin?: DurabilityMin | undefined;
   /** Checked for each session before its first use; by default only that its server is a primary. */
   session?: SessionRequirements;
 };
@@ -67,8 +70,9 @@ export type ConnectionSource = {
  */
 export function sessionSettings(
   schema: string,
-  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
+  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs' | 'durabilityMin'>,
 ): Record<string, string> {
+  const { durabilityMin = 'none' } = options;
   return {
     search_path: searchPathOf(schema),
     client_min_messages: 'warning',
@@ -79,6 +83,8 @@ export function sessionSettings(
     jit: 'off',
     lock_timeout: String(options.lockTimeoutMs),
     statement_timeout: String(options.statementTimeoutMs),
+    // Read by require_durability().
+    ...(durabilityMin !== 'none' && { 'firstcome.durability_min': durabilityMin }),
   };
 }
 

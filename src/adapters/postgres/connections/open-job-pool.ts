@@ -26,7 +26,7 @@ export function openJobPool(options: {
   connectTimeoutMs: number;
   statementTimeoutMs: number;
   installation: InstallationWatch;
-  history: HistoryGuard;
+  history?: HistoryGuard | undefined;
   onConnectionLost(error: Error): void;
 }): JobPool {
   const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation, history } = options;
@@ -43,7 +43,7 @@ export function openJobPool(options: {
     query_timeout: 2 * statementTimeoutMs,
     verify: (client, done) => {
       const verified = verifySession(client, { installation, history }).then(() => {
-        if (history.isLost) throw new HistoryLostError();
+        if (history?.isLost) throw new HistoryLostError();
       });
       withTimeout(client, connectTimeoutMs, verified).then(
         () => done(),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { DurabilityMin } from '../../../core/health.ts';
 import type { HistoryGuard } from '../../../core/history/history-guard.ts';
 import type { TraceStatement } from '../../../core/tracing.ts';
 import { Database } from '../database.ts';
@@ -16,6 +17,8 @@ export type PoolOptions = DatabaseLocation & {
   statementTimeoutMs: number;
   /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
   connectionLifetimeMs?: number;
+  /** Commits that are less durable are refused; undefined: none. */
+  durabilityMin?: DurabilityMin | undefined;
   /** How long a claim waits for its outcome. */
   claimTimeoutMs: number;
   /** Undefined: any installation is accepted, as in a test of a single part. */

@@ -228,11 +228,17 @@ export class PrimaryFinder {
   private noPrimary({ answers }: Search): NoPrimaryError {
     return new NoPrimaryError(
       this.servers.map((server) => {
-        const answer = answers.get(server) ?? { reason: new Error('it has not answered yet') };
-        return { server, reason: 'reason' in answer ? answer.reason : undefined };
+        const answer = answers.get(server);
+        const isAnswered = answer !== undefined && 'reason' in answer;
+        return { server, reason: isAnswered ? answer.reason : noAnswer('it has not answered yet') };
       }),
     );
   }
+}
+
+/** The error of a server that gives no answer in time. */
+export function noAnswer(message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' });
 }
 
 /** The best primary among the answers; of equal ones the first in `servers`. */

@@ -116,7 +116,7 @@ function clientToPrimary(
   connectTimeoutMs: number,
   failed: Route['failed'],
 ): new () => pg.Client {
-  const timeoutMs = connectTimeoutMs / 2;
+  const timeoutMs = Math.ceil(connectTimeoutMs / 2);
   return class ClientToPrimary extends pg.Client {
     // Not a promise: a pool must take the connection over in the turn in which it opens.
     override connect = ((onConnected: OnConnected) => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { messageOf } from '../../../core/error-message.ts';
 import { AppError, detailOf } from '../../../core/errors.ts';
 import { DatabaseFault } from './pg-error.ts';
 import { UnusableDatabaseError } from './unusable-database-error.ts';
@@ -8,13 +9,18 @@ import { UnusableDatabaseError } from './unusable-database-error.ts';
  */
 export function throwAsReadError(error: unknown): never {
   if (!(error instanceof DatabaseFault)) throw error;
-  if (error.reason === 'broken') throw toAppError(error);
+  if (error.reason === 'broken' || error.reason === 'not_durable') throw toAppError(error);
   throw unavailable(error, 'the database cannot be read now');
 }
 
 /** For a statement that writes: throws the fault that a caller gets. */
 export function throwAsWriteError(error: unknown): never {
   throw error instanceof DatabaseFault ? toAppError(error) : error;
+}
+
+/** What a caller learns of a fault `not_durable`: the two levels. */
+export function tooLittleDurability({ cause }: DatabaseFault): string {
+  return `${messageOf(cause)}; nothing is stored`;
 }
 
 function unavailable(fault: DatabaseFault, detail: string): AppError {
@@ -30,6 +36,8 @@ function toAppError(fault: DatabaseFault): AppError {
   switch (fault.reason) {
     case 'not_sent':
       return unavailable(fault, 'the database cannot be reached');
+    case 'not_durable':
+      return new AppError('unavailable', { detail: tooLittleDurability(fault), cause });
     case 'busy':
     case 'conflict':
       return new AppError('unavailable', { detail: 'the coupon is locked for too long', cause });

@@ -49,7 +49,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['server_identity', 'is_history_lost', 'find_missing_batches', 'accept_lost_batches'],
   ...['claim_tickets', 'store_tickets', 'ticket_time', 'ticket_outcome', 'ticket_problem'],
   ...['find_tickets', 'read_ticket', 'end_ticket', 'delete_old_tickets'],
-  ...['keep_ticket_secret', 'wait_for_standby'],
+  ...['keep_ticket_secret', 'wait_for_standby', 'require_durability'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../../../core/clock.ts';
 import type { CommitWatch } from '../../../core/commit-watch.ts';
-import type { Health } from '../../../core/health.ts';
+import { type DurabilityMin, type Health, isDurableEnough } from '../../../core/health.ts';
 import { SharedRead } from '../../../core/shared-read.ts';
 import type { Database } from '../database.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
@@ -33,11 +33,13 @@ export function postgresHealth({
   database,
   installation,
   commits,
+  durabilityMin,
   clock,
 }: {
   database: Database;
   installation: InstallationWatch;
   commits: Pick<CommitWatch, 'check'>;
+  durabilityMin: DurabilityMin;
   clock: Pick<Clock, 'sleep' | 'atEndOfTurn'>;
 }): () => Promise<Health> {
   let hasRead = false;
@@ -48,10 +50,11 @@ export function postgresHealth({
       return unknown;
     // A session stays read-only if the database was when it began, so the next check needs a new one.
     if (!row.can_decide) database.dropIdle();
-    return {
-      ...{ healthy: row.can_decide, durability: durabilityOf(row) },
-      upgradeUnfinished: row.is_unfinished,
-    };
+    const durability = durabilityOf(row);
+    const health = { healthy: row.can_decide, durability, upgradeUnfinished: row.is_unfinished };
+    return row.can_decide && !isDurableEnough(durability, durabilityMin)
+      ? { ...health, healthy: false, reason: 'durability_too_low' }
+      : health;
   };
   const shared = new SharedRead<Health>({
     load: async ([key]) => {
