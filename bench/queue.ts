@@ -51,7 +51,7 @@ const plenty = 2_000_000_000;
 const usersOfLoad = 10_000_000;
 const backlog = 'BACKLOG';
 const backlogSeconds = 2;
-// As many as a worker holds of one queue.
+// Enough for the largest batches; a worker holds more.
 const claimsUnderWay = 2_000;
 const pollMs = 50;
 const main = join(import.meta.dirname, '../dist/main.js');
@@ -133,7 +133,7 @@ async function startService(name: string, settings: Environment, parts: Parts): 
   const env = {
     ...{ PORT: '0', LOG_LEVEL: 'warn', DATABASE_URL: database.url, CLAIM_MODE: 'queued' },
     ...{ AMQP_URL: await broker.createVirtualHost(), TICKET_EXPIRES_SECONDS: '3600' },
-    CLAIM_QUEUE_MAX: '10000000',
+    CLAIM_QUEUE_MESSAGES_MAX: '10000000',
     ...settings,
   };
   const { readyValue, pid } = await launchService('serve', env, cleanUp);

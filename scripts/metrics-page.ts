@@ -7,7 +7,7 @@ const ownPrefix = 'firstcome_';
 
 const emptyQueue: QueueSource = {
   state: () => ({
-    ...{ isUp: true, isBlocked: false, waitingMax: 1 },
+    ...{ isUp: true, isBlocked: false, messagesMax: 1 },
     published: {
       ...{ confirmed: 0, full: 0, away: 0, unknown: 0, unconfirmed: 0 },
       confirmLatency: { bounds: [1], counts: [0, 0], sumSeconds: 0 },
@@ -17,7 +17,7 @@ const emptyQueue: QueueSource = {
       dead: { undecidable: 0, unreadable: 0 },
     },
   }),
-  depths: async () => ({ claims: [0], consumers: [0], retry: 0, dead: 0 }),
+  depths: async () => ({ messages: [0], consumers: [0], retry: 0, dead: 0 }),
   waiting: () => ({ waiting: 0, held: 0, underWay: 0, oldestMs: 0 }),
 };
 
@@ -117,7 +117,7 @@ export async function metricsPage(): Promise<string> {
     '',
     'The metrics of tickets and of the queue, `firstcome_ticket…`, `firstcome_queue…` and `firstcome_queued…`, are absent without',
     '`AMQP_URL`. What waits at RabbitMQ is read from it at a scrape, by each process at most every 5 s, and absent while it is away:',
-    '`firstcome_queue_claims`, `firstcome_queue_consumers`, `firstcome_queue_retrying` and `firstcome_queue_dead_letters`. Every',
+    '`firstcome_queue_messages`, `firstcome_queue_consumers`, `firstcome_queue_retrying` and `firstcome_queue_dead_letters`. Every',
     'process reads the same there, so take the largest value, not the sum. They are of the current `AMQP_QUEUE_VERSION`. The oldest',
     'ticket is known by the processes that decide queued claims: RabbitMQ delivers the oldest claims of a partition first. The',
     '`state` of a ticket is `decided`, `expired` or `failed`, and its `outcome` that of its claim, or the state again.',

@@ -10,18 +10,18 @@ export const queueRows: readonly Row[] = [
     height: 8,
     panels: [
       {
-        title: 'Claims in the queue',
-        help: 'By partition, with its limit; those that wait for another attempt; and dead letters. No line without AMQP_URL.',
+        title: 'Messages in the queue',
+        help: 'By partition, with its limit; those that wait for another attempt; and dead letters. A message of a partition holds 1 to 100 claims. No line without AMQP_URL.',
         kind: 'lines',
         unit: 'short',
         queries: [
           query(
-            `max by (partition) (${series('firstcome_queue_claims')})`,
+            `max by (partition) (${series('firstcome_queue_messages')})`,
             'partition {{partition}}',
           ),
           query(`max(${series('firstcome_queue_retrying')})`, 'for another attempt'),
           query(`max(${series('firstcome_queue_dead_letters')})`, 'dead letters'),
-          query(`min(${series('firstcome_queue_claims_max')})`, 'limit of a partition'),
+          query(`min(${series('firstcome_queue_messages_max')})`, 'limit of a partition'),
         ],
       },
       {

@@ -21,8 +21,8 @@ export type OpenClaimQueue = {
   close(): Promise<void>;
 };
 
-// Enough for the largest batches of several lanes; more would wait here instead of in the queue.
-const prefetch = 2_000;
+// Messages of 1 to 100 claims, of each queue. Enough for the largest batches also where each holds one; at most 10,000 claims.
+const prefetch = 100;
 
 /** Opens the queue; undefined without `AMQP_URL`. Rejects where its package is not installed. */
 export async function openClaimQueue({
@@ -34,7 +34,7 @@ export async function openClaimQueue({
   installationId: string;
   log: PlainLog;
 }): Promise<OpenClaimQueue | undefined> {
-  const { url, version, waitingMax } = config.queue;
+  const { url, version, messagesMax } = config.queue;
   if (url === undefined) return undefined;
   const target = readAmqpUrl(url.reveal());
   // The check of the settings has found no mistake.
@@ -44,14 +44,14 @@ export async function openClaimQueue({
     import('../adapters/rabbitmq/dead-letters.ts'),
   ]).catch(packageMissingFor('AMQP_URL'));
   const queue = new RabbitMqClaimQueue({
-    ...{ target, installationId, version, waitingMax, prefetch, newId },
+    ...{ target, installationId, version, messagesMax, prefetch, newId },
     ...{ clock: systemClock, log },
   });
   return {
     ...{ queue, results: queue.results },
     deadLetters: new RabbitMqDeadLetters({ target, installationId, version, clock: systemClock }),
     metrics: {
-      state: () => ({ ...queue.state(), waitingMax }),
+      state: () => ({ ...queue.state(), messagesMax }),
       depths: () => queue.depths(),
     },
     close: () => queue.close(),

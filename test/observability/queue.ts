@@ -17,7 +17,7 @@ const confirmMs = 3_000;
 const oldMs = 120_000;
 
 /** Settings of the service whose limits the scenarios reach. */
-export const settingsOfQueue = { CLAIM_QUEUE_MAX: String(waitingMax) };
+export const settingsOfQueue = { CLAIM_QUEUE_MESSAGES_MAX: String(waitingMax) };
 
 /** The scenario of each alert about the queue. */
 export const scenariosOfQueue: Record<string, Scenario> = {

@@ -55,10 +55,13 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
 
   it('keeps what is not settled for the next process, and nothing that is', async () => {
     const first = await queues.openUp(url);
-    await Promise.all(Array.from({ length: 20 }, () => first.publish(queuedClaim())));
+    // Four messages.
+    for (let times = 0; times < 4; times += 1) {
+      await Promise.all(Array.from({ length: 5 }, () => first.publish(queuedClaim())));
+    }
     const deliveries = collect(first);
     await waitFor('deliveries', () => deliveries.length >= 20);
-    // A gap: what comes after it must not be acknowledged with it.
+    // The first claim of the second message: those after it must not be acknowledged with it.
     for (const [index, delivery] of deliveries.entries()) {
       if (index !== 5) delivery.settle({ kind: 'done' });
     }
@@ -128,11 +131,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     await waitFor('dead letter', () => queue.state().delivered.dead.undecidable >= 1);
     const [dead] = await takeAll(await queues.connect(url), deadQueue, 1);
     expect(dead?.content).toEqual(encodeClaim(claim, installationId));
-    expect(dead?.properties.messageId).toBe(claim.claimId);
-    expect(dead?.properties.headers).toMatchObject({
-      [deadHeaders.reason]: 'tried 5 times',
-      traceparent: '00-0af7-b7ad-01',
-    });
+    expect(dead?.properties.headers).toMatchObject({ [deadHeaders.reason]: 'tried 5 times' });
   });
 
   it('makes what it cannot read a dead letter at once, and decides the claims around it', async () => {
@@ -142,17 +141,19 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const good = encodeClaim(queuedClaim(), installationId).toString();
     const changed = (members: object) =>
       Buffer.from(JSON.stringify({ ...JSON.parse(good), ...members }));
+    const withClaim = (members: object) =>
+      changed({ claims: [{ ...JSON.parse(good).claims[0], ...members }] });
     const poison: [content: Buffer, reason: string][] = [
       [randomBytes(300), 'no JSON object'],
       [Buffer.alloc(0), 'no JSON object'],
       [Buffer.from('[]'), 'no JSON object'],
-      [changed({ version: 2 }), 'another version'],
+      [changed({ version: 1 }), 'another version'],
       [changed({ installation: 'another' }), 'another installation'],
       [Buffer.alloc(10_000_000, 'x'), 'larger than'],
-      [changed({ coupon_name: 'x'.repeat(256) }), 'coupon_name'],
-      [changed({ user_id: '\0' }), 'user_id'],
-      [changed({ claim_id: 1 }), 'claim_id'],
-      [changed({ attempts: -1 }), 'attempts'],
+      [withClaim({ coupon_name: 'x'.repeat(256) }), 'coupon_name'],
+      [withClaim({ user_id: '\0' }), 'user_id'],
+      [withClaim({ claim_id: 1 }), 'claim_id'],
+      [withClaim({ attempts: -1 }), 'attempts'],
     ];
     for (const [content] of poison) {
       channel.publish(claimsExchange, '0', content, { headers: { nested: { deep: [1, null] } } });
@@ -188,7 +189,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
   });
 
   it('reports a full queue, and takes claims again when there is room', async () => {
-    const queue = await queues.openUp(url, { waitingMax: 3 });
+    const queue = await queues.openUp(url, { messagesMax: 3 });
     const results: string[] = [];
     // The limit may be exceeded by a few.
     await waitFor('full queue', async () => {
@@ -229,9 +230,9 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
   });
 
   it('explains a queue with other arguments, and comes up when it is gone', async () => {
-    const first = await queues.openUp(url, { waitingMax: 1_000 });
+    const first = await queues.openUp(url, { messagesMax: 1_000 });
     await first.close();
-    const queue = queues.open(url, { waitingMax: 2_000 });
+    const queue = queues.open(url, { messagesMax: 2_000 });
     const reason = await queues.reasonOfOutage();
     expect(reason).toContain(`the queue ${claimsExchange}.0 exists with another x-max-length`);
     expect(reason).toContain('1000');
@@ -241,9 +242,9 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
   });
 
   it('empties the queues of the version before, after a change of arguments', async () => {
-    const before = await queues.openUp(url, { version: 1, waitingMax: 1_000 });
+    const before = await queues.openUp(url, { version: 1, messagesMax: 1_000 });
     await Promise.all(Array.from({ length: 5 }, () => before.publish(queuedClaim())));
-    const after = await queues.openUp(url, { version: 2, waitingMax: 2_000 });
+    const after = await queues.openUp(url, { version: 2, messagesMax: 2_000 });
     await Promise.all(Array.from({ length: 5 }, () => after.publish(queuedClaim())));
     const deliveries = collect(after);
     await waitFor('deliveries of both versions', () => deliveries.length >= 10);
@@ -275,9 +276,10 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
 
   it('counts what waits in the queues', async () => {
     const queue = await queues.openUp(url);
-    await Promise.all(Array.from({ length: 7 }, () => queue.publish(queuedClaim())));
+    // One after the other: each is a message.
+    for (let count = 0; count < 7; count += 1) await queue.publish(queuedClaim());
     const depths = await waitFor('depths', () => queue.depths());
-    expect(depths.claims.reduce((sum, depth) => sum + depth, 0)).toBe(7);
+    expect(depths.messages.reduce((sum, depth) => sum + depth, 0)).toBe(7);
     expect(depths).toMatchObject({ consumers: [0, 0, 0, 0], retry: 0, dead: 0 });
   });
 

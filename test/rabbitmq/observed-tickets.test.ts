@@ -51,7 +51,7 @@ describe.skipIf(server === undefined)('a queued claim', () => {
     });
     expect(json.state).toBe('accepted');
     await until(
-      () => metric(accepting, 'firstcome_queue_claims{'),
+      () => metric(accepting, 'firstcome_queue_messages{'),
       (waiting) => waiting === 1,
     );
     expect(await metric(accepting, 'firstcome_queue_consumers')).toBe(0);

@@ -62,7 +62,7 @@ describe.skipIf(!(await hasRabbitMq()))('the queue of claims', () => {
   ])(
     'keeps each confirmed claim when the broker %s, and the log has one line for the outage',
     async (_, outage) => {
-      const queue = await queues.openUp(url, { waitingMax: 100_000 });
+      const queue = await queues.openUp(url, { messagesMax: 100_000 });
       const delivered = new Set<string>();
       queue.consume(({ claim, settle }) => {
         delivered.add(claim.claimId);

@@ -37,7 +37,7 @@ export class ClaimQueues {
     const target = readAmqpUrl(url);
     if ('mistake' in target) throw new Error(target.mistake);
     const queue = new RabbitMqClaimQueue({
-      ...{ target, installationId, version: 1, waitingMax: 1_000, prefetch: 100 },
+      ...{ target, installationId, version: 1, messagesMax: 1_000, prefetch: 100 },
       ...{ newId, clock: systemClock },
       log: { warn: (event, message) => this.log.push({ ...event, message }) },
       ...options,

@@ -51,10 +51,10 @@ export class FakeClaimQueue implements ClaimQueue {
   }
 
   /** Delivers a claim to the consumer. */
-  deliver(claim: QueuedClaim, partition = 0): void {
+  deliver(claim: QueuedClaim, partition = 0, abandoned = 0): void {
     const { connection } = this;
     this.onDelivery?.({
-      ...{ claim, partition },
+      ...{ claim, partition, abandoned },
       settle: (disposition) => this.settled.push([claim.claimId, disposition]),
       isLost: () => connection < this.connection,
     });

@@ -44,7 +44,7 @@ export function fakeQueue({
 } = {}): QueueSource {
   return {
     state: () => ({
-      ...{ isUp, isBlocked: !isUp, waitingMax: 100 },
+      ...{ isUp, isBlocked: !isUp, messagesMax: 100 },
       published: {
         ...{ confirmed: 5, full: 1, away: 2, unknown: 4, unconfirmed: 3 },
         confirmLatency: { bounds: [0.1, 1], counts: [1, 2, 0], sumSeconds: 1.5 },
@@ -54,7 +54,7 @@ export function fakeQueue({
         dead: { undecidable: 1, unreadable: 4 },
       },
     }),
-    depths: async () => (isUp ? { claims: [7], consumers: [2], retry: 6, dead: 1 } : undefined),
+    depths: async () => (isUp ? { messages: [7], consumers: [2], retry: 6, dead: 1 } : undefined),
     waiting: () => ({ waiting: 5, held: 3, underWay: 4, oldestMs }),
   };
 }

@@ -45,8 +45,8 @@ export type QueueState = {
   isUp: boolean;
   /** The broker takes nothing from publishers. */
   isBlocked: boolean;
-  /** How many claims may wait in each partition. */
-  waitingMax: number;
+  /** How many messages may wait in each partition. */
+  messagesMax: number;
   published: Record<'confirmed' | 'full' | 'away' | 'unknown' | 'unconfirmed', number> & {
     confirmLatency: LatencyReading;
   };
@@ -55,9 +55,9 @@ export type QueueState = {
   };
 };
 
-/** What waits at the broker, and how many processes consume it. Claims and consumers are by partition. */
+/** What waits at the broker, and how many processes consume it. Messages of claims, and consumers, are by partition. */
 export type QueueReading = {
-  claims: readonly number[];
+  messages: readonly number[];
   consumers: readonly number[];
   retry: number;
   dead: number;

@@ -17,8 +17,8 @@ describe('the metrics of the queue of claims', () => {
       'firstcome_queued_claims_held{place="lane"} 4',
       'firstcome_ticket_oldest_seconds 1.5',
       'firstcome_ticket_waiters 5',
-      'firstcome_queue_claims{partition="0"} 7',
-      'firstcome_queue_claims_max 100',
+      'firstcome_queue_messages{partition="0"} 7',
+      'firstcome_queue_messages_max 100',
       'firstcome_queue_consumers{partition="0"} 2',
       'firstcome_queue_retrying 6',
       'firstcome_queue_dead_letters 1',
@@ -52,7 +52,7 @@ describe('the metrics of the queue of claims', () => {
       return isUp ? queue.depths() : Promise.resolve(undefined);
     };
     metrics.read({ ...fakeSources, queue: { ...queue, depths } });
-    const waitsThere = /^firstcome_queue_(?:claims|consumers|retrying|dead_letters)[{ ]/;
+    const waitsThere = /^firstcome_queue_(?:messages|consumers|retrying|dead_letters)[{ ]/;
     const shown = async () =>
       (await linesOf(metrics)).filter((line) => waitsThere.test(line)).length;
     expect(await shown()).toBe(4);

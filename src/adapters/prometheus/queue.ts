@@ -73,7 +73,7 @@ export function registerQueue(registry: Registry, source: QueueSource): void {
   counter(
     [
       'queue_dead_letters_total',
-      'Messages that became dead letters: undecidable claims, and unreadable messages that hold no claim.',
+      'Dead letters that were made: undecidable claims, and unreadable messages or parts of them that hold no claim.',
     ],
     ({ delivered }) => byLabel('kind', delivered.dead),
     ['kind'],
@@ -143,16 +143,19 @@ function registerDepths(registry: Registry, { state, depths }: QueueSource): voi
     values.map((value, partition) => ({ labels: { partition: String(partition) }, value }));
 
   gauge(
-    ['queue_claims', 'Claims that wait in the queue, by partition; without those that were taken.'],
-    ({ claims }) => byPartition(claims),
+    [
+      'queue_messages',
+      'Messages that wait in the queue, by partition; without those that were taken. Each holds 1 to 100 claims.',
+    ],
+    ({ messages }) => byPartition(messages),
     ['partition'],
   );
   new Gauge({
-    name: 'firstcome_queue_claims_max',
-    help: 'How many claims may wait in each partition of the queue: CLAIM_QUEUE_MAX.',
+    name: 'firstcome_queue_messages_max',
+    help: 'How many messages may wait in each partition of the queue: CLAIM_QUEUE_MESSAGES_MAX.',
     ...{ registers: [registry], aggregator: 'max' },
     collect() {
-      this.set(state().waitingMax);
+      this.set(state().messagesMax);
     },
   });
   gauge(

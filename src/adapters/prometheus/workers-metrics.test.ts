@@ -93,9 +93,9 @@ describe('aggregation of the metrics of several workers', () => {
       await Promise.all(
         [
           'firstcome_queue_up',
-          'firstcome_queue_claims{partition="0"}',
+          'firstcome_queue_messages{partition="0"}',
           'firstcome_queue_consumers{partition="0"}',
-          'firstcome_queue_claims_max',
+          'firstcome_queue_messages_max',
           'firstcome_queue_dead_letters',
           'firstcome_ticket_oldest_seconds',
           'firstcome_queue_unconfirmed',

@@ -5,7 +5,8 @@ import type { Clock } from '../../core/clock.ts';
 import type { OutageLog } from '../../core/outage.ts';
 import type { Delivery, Disposition } from '../../core/tickets/ports.ts';
 import type { QueuedClaim } from '../../core/tickets/ticket.ts';
-import { claimProperties, decodeClaim, encodeClaim } from './claim-message.ts';
+import { decodeClaims, encodeClaim, propertiesOfClaims } from './claim-message.ts';
+import { DeliveredClaim, UnsettledMessage } from './delivered-claim.ts';
 import {
   partitionCount,
   partitionOf,
@@ -16,14 +17,14 @@ import {
 import { type Delivered, PartitionConsumer } from './partition-consumer.ts';
 import type { Publisher } from './publisher.ts';
 
-/** What was counted of deliveries. */
+/** What was counted of deliveries: claims, but for unreadable messages. */
 export type DeliveryCounts = {
   delivered: number;
   /** Delivered before, to a consumer that ended without an answer. */
   redelivered: number;
   /** Moved to a retry queue. */
   retried: number;
-  /** Moved to the dead letters, by whether the message held a claim. */
+  /** Moved to the dead letters, by whether it is a claim. */
   dead: { undecidable: number; unreadable: number };
 };
 
@@ -33,7 +34,7 @@ export type ClaimConsumersOptions = {
   installationId: string;
   /** The version of new claims. */
   version: number;
-  /** How many claims of each queue are delivered and not settled at any time. */
+  /** How many messages of each queue are delivered and not settled at any time. */
   prefetch: number;
   publisher: Publisher;
   clock: Clock;
@@ -149,47 +150,52 @@ export class ClaimConsumers {
 
   private delivered(delivered: Delivered, partition: number): void {
     const { message } = delivered;
-    this.counts.delivered += 1;
-    if (message.fields.redelivered) this.counts.redelivered += 1;
-    const read = decodeClaim(message.content, this.options.installationId);
+    const { content, properties } = message;
+    const replyTo = textOf(properties.replyTo);
+    const read = decodeClaims(content, this.options.installationId, replyTo);
     if ('reason' in read) {
-      void this.discard(delivered, read.reason);
+      const unsettled = new UnsettledMessage(delivered, 1);
+      void this.discard(unsettled, content, read.reason);
       return;
     }
-    const { replyTo, headers } = message.properties;
-    const claim: QueuedClaim = {
-      ...read,
-      replyTo: textOf(replyTo),
-      traceParent: textOf(headers?.traceparent),
-    };
-    const settle = (disposition: Disposition) => void this.settle(delivered, claim, disposition);
-    this.onDelivery?.({ claim, partition, settle, isLost: delivered.isLost });
-  }
-
-  private async settle(
-    delivered: Delivered,
-    claim: QueuedClaim,
-    disposition: Disposition,
-  ): Promise<void> {
-    if (disposition.kind === 'dead') {
-      if (!(await this.moveToDead(delivered, disposition.reason))) return;
-      this.counts.dead.undecidable += 1;
-    } else if (disposition.kind === 'retry') {
-      const { attempts } = disposition;
-      const exchange = this.names.retry(retryDelayMs(attempts));
-      const isMoved = await this.move(delivered, exchange, {
-        routingKey: String(partitionOf(claim.couponName)),
-        content: encodeClaim({ ...claim, attempts }, this.options.installationId),
-        properties: propertiesOfClaim(claim),
-      });
-      if (!isMoved) return;
-      this.counts.retried += 1;
+    const { claims, wrong } = read;
+    this.counts.delivered += claims.length;
+    if (message.fields.redelivered) this.counts.redelivered += claims.length;
+    const unsettled = new UnsettledMessage(delivered, claims.length + wrong.length);
+    for (const part of wrong) void this.discard(unsettled, part.content, part.reason);
+    for (const claim of claims) {
+      this.onDelivery?.(new DeliveredClaim(claim, partition, unsettled, this.move));
     }
-    delivered.settle();
   }
 
-  /** A message holds no claim that can be decided here. */
-  private async discard(delivered: Delivered, reason: string): Promise<void> {
+  /** Puts a claim that is not decided into another queue, on its own. Resolves with false where it stays in its message. */
+  private readonly move = async (
+    unsettled: UnsettledMessage,
+    claim: QueuedClaim,
+    disposition: Exclude<Disposition, { kind: 'done' }>,
+  ): Promise<boolean> => {
+    const isRetry = disposition.kind === 'retry';
+    const attempts = isRetry ? disposition.attempts : claim.attempts;
+    const content = encodeClaim({ ...claim, attempts }, this.options.installationId);
+    const isMoved = isRetry
+      ? await this.publishAgain(unsettled, this.names.retry(retryDelayMs(attempts)), {
+          ...{ content, routingKey: String(partitionOf(claim.couponName)) },
+          properties: propertiesOfClaims(claim.replyTo),
+        })
+      : await this.moveToDead(unsettled, content, disposition.reason);
+    if (isMoved) {
+      if (isRetry) this.counts.retried += 1;
+      else this.counts.dead.undecidable += 1;
+    }
+    return isMoved;
+  };
+
+  /** A message, or a part of it, is no claim that can be decided here. */
+  private async discard(
+    unsettled: UnsettledMessage,
+    content: Buffer,
+    reason: string,
+  ): Promise<void> {
     const { clock, log } = this.options;
     const nowMs = clock.nowMs();
     if (nowMs - this.unreadableLoggedMs >= quietMs) {
@@ -199,15 +205,19 @@ export class ClaimConsumers {
         'a message in the queue of claims holds none, and becomes a dead letter',
       );
     }
-    if (!(await this.moveToDead(delivered, reason))) return;
+    if (!(await this.moveToDead(unsettled, content, reason))) return;
     this.counts.dead.unreadable += 1;
-    delivered.settle();
+    unsettled.settleOne();
   }
 
-  private moveToDead(delivered: Delivered, reason: string): Promise<boolean> {
-    const { message } = delivered;
-    return this.move(delivered, this.names.deadExchange, {
-      ...{ routingKey: '', content: message.content },
+  private moveToDead(
+    unsettled: UnsettledMessage,
+    content: Buffer,
+    reason: string,
+  ): Promise<boolean> {
+    const { message } = unsettled.delivered;
+    return this.publishAgain(unsettled, this.names.deadExchange, {
+      ...{ routingKey: '', content },
       properties: propertiesOfDead(message, reason),
     });
   }
@@ -217,8 +227,8 @@ export class ClaimConsumers {
    * it may be there twice. Resolves with false when its delivery is lost or this process stops first: then it is delivered
    * again.
    */
-  private async move(
-    delivered: Delivered,
+  private async publishAgain(
+    { delivered }: UnsettledMessage,
     exchange: string,
     sent: { routingKey: string; content: Buffer; properties: Options.Publish },
   ): Promise<boolean> {
@@ -227,7 +237,7 @@ export class ClaimConsumers {
     this.moving += 1;
     try {
       for (;;) {
-        const result = await publisher.publish(exchange, routingKey, content, properties);
+        const result = await publisher.publish(exchange, routingKey, content, properties, 1);
         if (result === 'confirmed') return true;
         if (this.isStopped || delivered.isLost()) return false;
         await clock.sleep(againMs);
@@ -242,30 +252,18 @@ function retryDelayMs(attempts: number): number {
   return retryDelaysMs[attempts - 1] ?? retryDelaysMs[retryDelaysMs.length - 1] ?? 0;
 }
 
-/** The properties of a claim's message. */
-export function propertiesOfClaim({ claimId, replyTo, traceParent }: QueuedClaim): Options.Publish {
-  return {
-    ...claimProperties,
-    messageId: claimId,
-    ...(replyTo !== undefined && { replyTo }),
-    ...(traceParent !== undefined && { headers: { traceparent: traceParent } }),
-  };
-}
-
 /** The properties of a message are kept where they are plain texts. */
 function propertiesOfDead({ properties, fields }: ConsumeMessage, reason: string): Options.Publish {
   const kept = (['contentType', 'type', 'messageId'] as const).flatMap((name) => {
     const text = textOf(properties[name]);
     return text === undefined ? [] : [[name, text]];
   });
-  const traceParent = textOf(properties.headers?.traceparent);
   return {
     ...Object.fromEntries(kept),
     timestamp: Math.floor(Date.now() / 1_000),
     headers: {
       [deadHeaders.reason]: reason.slice(0, headerLengthMax),
       [deadHeaders.routingKey]: fields.routingKey,
-      ...(traceParent !== undefined && { traceparent: traceParent }),
     },
   };
 }

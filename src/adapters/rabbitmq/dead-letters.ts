@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
  * The dead letters in RabbitMQ. A visit has a connection of its own: when it ends in whatever way, the broker gives back what
- * was not removed.
+ * was not removed. A message with several claims, which only the broker itself makes a dead letter, becomes one letter for each
+ * of them when it is visited.
  */
 import { createHash } from 'node:crypto';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
@@ -11,11 +12,14 @@ import {
   type DeadLetter,
   type DeadLetterQueue,
   type VisitEnd,
+  type Visitor,
   visitedMax,
 } from '../../core/tickets/dead-letter.ts';
+import type { QueuedClaim } from '../../core/tickets/ticket.ts';
 import { openConnection, type RabbitMqTarget, socketOf } from './broker-link.ts';
 import { deadHeaders, hasQueue } from './claim-consumers.ts';
-import { decodeClaim } from './claim-message.ts';
+import { claimProperties, decodeClaims, encodeClaim } from './claim-message.ts';
+import { DeliveredLetters, type LetterPart, type ReadLetter } from './delivered-letters.ts';
 import { namePrefix, queueNames } from './names.ts';
 import { settledWithin } from './settled-within.ts';
 
@@ -28,14 +32,9 @@ export type RabbitMqDeadLettersOptions = {
   clock: Pick<Clock, 'nowMs' | 'sleep'>;
 };
 
-type Visitor = (letter: DeadLetter) => Promise<VisitEnd>;
-
 // Longer than the longest visit of another operator, shorter than what a client waits.
 const turnMsMax = 20_000;
 const turnCheckMs = 50;
-const quietMsMax = 2_000;
-const returnMsMax = 2_000;
-const returnCheckMs = 5;
 const closeMsMax = 2_000;
 const resourceLocked = 405;
 const away = 'RabbitMQ cannot be reached; the log of the service says why';
@@ -97,17 +96,21 @@ export class RabbitMqDeadLetters implements DeadLetterQueue {
     const queues = await this.queues(connection);
     const channel = await openChannel(connection);
     await channel.prefetch(visitedMax);
+    const publishing = await connection.createConfirmChannel();
+    publishing.on('error', () => undefined);
     let total = 0;
     let end: VisitEnd = 'keep';
     for (const queue of queues) {
       const { messageCount } = await channel.checkQueue(queue);
       total += messageCount;
       if (messageCount === 0 || end === 'end') continue;
-      const letters = new DeliveredLetters(channel, this.options.clock, (message) =>
-        this.letterOf(message, bytesMax),
-      );
-      await letters.begin(queue);
+      const letters = new DeliveredLetters({
+        ...{ channel, publishing, queue, clock: this.options.clock },
+        read: (message) => this.read(message, bytesMax),
+      });
+      await letters.begin();
       end = await letters.visit(Math.min(messageCount, visitedMax), visitor);
+      total += letters.added;
     }
     // What is acknowledged has arrived when the channel is closed.
     await channel.close();
@@ -124,126 +127,62 @@ export class RabbitMqDeadLetters implements DeadLetterQueue {
     return found;
   }
 
-  private letterOf({ content, fields, properties }: ConsumeMessage, bytesMax: number): DeadLetter {
+  private read(message: ConsumeMessage, bytesMax: number): ReadLetter {
+    const { content, properties } = message;
     const headers: Record<string, unknown> = properties.headers ?? {};
-    const read = decodeClaim(content, this.options.installationId);
-    const isUnreadable = 'reason' in read;
-    const traceParent = textOf(headers.traceparent);
-    const reason = reasonIn(headers);
-    const diedAt = timeIn(properties.timestamp, headers);
-    const identity = [properties.messageId, fields.routingKey, reason, diedAt].map(String);
-    return {
-      ...{ reason, diedAt, sizeBytes: content.length },
-      content: content.length > bytesMax ? undefined : content,
-      id: createHash('sha256')
-        .update(JSON.stringify(identity))
-        .update(content)
-        .digest('hex')
-        .slice(0, 32),
-      claim: isUnreadable ? undefined : { ...read, traceParent },
-      unreadable: isUnreadable ? read.reason : undefined,
-    };
+    const { installationId } = this.options;
+    const held = decodeClaims(content, installationId);
+    const about = { reason: reasonIn(headers), diedAt: timeIn(properties.timestamp, headers) };
+    if ('reason' in held) return letterOf(message, bytesMax, about, held.reason);
+    const { claims, wrong } = held;
+    const [claim] = claims;
+    if (claims.length + wrong.length === 1 && claim !== undefined) {
+      return letterOf(message, bytesMax, about, claim);
+    }
+    return [
+      ...claims.map((one) => partOf(message, encodeClaim(one, installationId), about)),
+      ...wrong.map((one) => partOf(message, one.content, { ...about, reason: one.reason })),
+    ];
   }
 }
 
-/** The letters of a queue, all of them delivered and none acknowledged, so that they can be given back in their order. */
-class DeliveredLetters {
-  private readonly channel: Channel;
-  private readonly clock: RabbitMqDeadLettersOptions['clock'];
-  private readonly letterOf: (message: ConsumeMessage) => DeadLetter;
-  private readonly delivered: { letter: DeadLetter | undefined; tag: number }[] = [];
-  private queue = '';
-  private consumerTag = '';
-  private isLost = false;
-  private onChange: () => void = () => undefined;
+type About = Pick<DeadLetter, 'reason' | 'diedAt'>;
 
-  constructor(
-    channel: Channel,
-    clock: RabbitMqDeadLettersOptions['clock'],
-    letterOf: (message: ConsumeMessage) => DeadLetter,
-  ) {
-    this.channel = channel;
-    this.clock = clock;
-    this.letterOf = letterOf;
-    channel.on('close', () => {
-      this.isLost = true;
-      this.onChange();
-    });
-  }
+function letterOf(
+  { content, fields, properties }: ConsumeMessage,
+  bytesMax: number,
+  about: About,
+  claimOrWhyNone: QueuedClaim | string,
+): DeadLetter {
+  const { reason, diedAt } = about;
+  const isUnreadable = typeof claimOrWhyNone === 'string';
+  const identity = [properties.messageId, fields.routingKey, reason, diedAt].map(String);
+  return {
+    ...{ reason, diedAt, sizeBytes: content.length },
+    content: content.length > bytesMax ? undefined : content,
+    id: createHash('sha256')
+      .update(JSON.stringify(identity))
+      .update(content)
+      .digest('hex')
+      .slice(0, 32),
+    claim: isUnreadable ? undefined : claimOrWhyNone,
+    unreadable: isUnreadable ? claimOrWhyNone : undefined,
+  };
+}
 
-  async begin(queue: string): Promise<void> {
-    this.queue = queue;
-    const { consumerTag } = await this.channel.consume(queue, (message) => {
-      if (message === null) this.isLost = true;
-      else {
-        const tag = message.fields.deliveryTag;
-        this.delivered.push({ letter: this.letterOf(message), tag });
-      }
-      this.onChange();
-    });
-    this.consumerTag = consumerTag;
-  }
-
-  /**
-   * Visits at least `count` letters. All of them are delivered before any is given back, also where the visits end earlier:
-   * the broker puts what comes back behind what came back before.
-   */
-  async visit(count: number, visitor: Visitor): Promise<VisitEnd> {
-    let end: VisitEnd = 'keep';
-    let removed = 0;
-    try {
-      for (let index = 0; index < count && (await this.isDelivered(index)); index += 1) {
-        const place = this.delivered[index];
-        if (place?.letter === undefined || end === 'end') continue;
-        end = await visitor(place.letter);
-        place.letter = undefined;
-        if (end !== 'remove') continue;
-        this.channel.ack({ fields: { deliveryTag: place.tag } } as ConsumeMessage);
-        removed += 1;
-      }
-      return end;
-    } finally {
-      await this.giveBack(removed);
-    }
-  }
-
-  /** Resolves with false where no further letter comes. Rejects when the channel is lost. */
-  private async isDelivered(index: number): Promise<boolean> {
-    const untilMs = this.clock.nowMs() + quietMsMax;
-    while (this.delivered.length <= index) {
-      if (this.isLost) throw new Error('the channel was closed');
-      const leftMs = untilMs - this.clock.nowMs();
-      if (leftMs <= 0) return false;
-      const stopWaiting = new AbortController();
-      const changed = new Promise<void>((resolve) => {
-        this.onChange = resolve;
-      });
-      await Promise.race([changed, this.clock.sleep(leftMs, stopWaiting.signal)]);
-      stopWaiting.abort();
-    }
-    return true;
-  }
-
-  /** Gives letters back in their order, and waits until the next visit finds them. */
-  private async giveBack(removed: number): Promise<void> {
-    const { channel, clock, queue } = this;
-    try {
-      await channel.cancel(this.consumerTag);
-      const last = this.delivered.at(-1);
-      const count = this.delivered.length - removed;
-      if (last === undefined || count === 0) return;
-      const { messageCount: before } = await channel.checkQueue(queue);
-      channel.nack({ fields: { deliveryTag: last.tag } } as ConsumeMessage, true, true);
-      const untilMs = clock.nowMs() + returnMsMax;
-      for (;;) {
-        const { messageCount } = await channel.checkQueue(queue);
-        if (messageCount >= before + count || clock.nowMs() >= untilMs) return;
-        await clock.sleep(returnCheckMs);
-      }
-    } catch {
-      // The channel is lost: the broker gives them back.
-    }
-  }
+function partOf(
+  { fields }: ConsumeMessage,
+  content: Buffer,
+  { reason, diedAt }: About,
+): LetterPart {
+  return {
+    content,
+    properties: {
+      ...claimProperties,
+      ...(diedAt !== undefined && { timestamp: Math.floor(Date.parse(diedAt) / 1_000) }),
+      headers: { [deadHeaders.reason]: reason, [deadHeaders.routingKey]: fields.routingKey },
+    },
+  };
 }
 
 async function openChannel(connection: ChannelModel): Promise<Channel> {

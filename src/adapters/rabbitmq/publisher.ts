@@ -26,6 +26,8 @@ export type PublisherListeners = {
 /** A message that was sent. */
 type Sent = {
   sentMs: number;
+  /** How many claims it holds. */
+  claims: number;
   /** No queue has taken it. */
   isReturned: boolean;
   /** Undefined after the limit of time: its caller has the answer `unknown`. */
@@ -34,7 +36,7 @@ type Sent = {
 
 const confirmMsMax = 2_000;
 const checkMs = 100;
-const unconfirmedMax = 10_000;
+const claimsUnconfirmedMax = 10_000;
 // The text of the library for a message that the broker has refused; any other one means a lost channel.
 const refusedByBroker = 'message nacked';
 
@@ -48,6 +50,7 @@ export class Publisher {
   /** By number, in the order in which they were sent. */
   private readonly sent = new Map<string, Sent>();
   private lastNumber = 0;
+  private claimsUnconfirmed = 0;
   private readonly counts = { confirmed: 0, full: 0, away: 0, unknown: 0 };
   private readonly latency = new LatencyCounter();
   private readonly stopChecking: () => void;
@@ -91,19 +94,23 @@ export class Publisher {
     if (oldest === undefined) return undefined;
     // A broker that does not confirm takes nothing more.
     if (this.clock.nowMs() - oldest.sentMs > confirmMsMax) return 'away';
-    return this.sent.size >= unconfirmedMax ? 'full' : undefined;
+    return this.claimsUnconfirmed >= claimsUnconfirmedMax ? 'full' : undefined;
   }
 
   get isConnectionBlocked(): boolean {
     return this.isBlocked;
   }
 
-  /** Publishes a persistent message that some queue must take. Settles within `confirmMsMax`; never rejects. */
+  /**
+   * Publishes a persistent message with so many claims, which some queue must take. Settles within `confirmMsMax`; never
+   * rejects.
+   */
   publish(
     exchange: string,
     routingKey: string,
     content: Buffer,
     properties: Options.Publish,
+    claims: number,
   ): Promise<PublishResult> {
     const refusal = this.refusal();
     const { channel } = this;
@@ -115,8 +122,9 @@ export class Publisher {
     this.lastNumber += 1;
     const number = this.lastNumber.toString(36);
     return new Promise((resolve) => {
-      const sent: Sent = { sentMs: this.clock.nowMs(), isReturned: false, resolve };
+      const sent: Sent = { sentMs: this.clock.nowMs(), claims, isReturned: false, resolve };
       this.sent.set(number, sent);
+      this.claimsUnconfirmed += claims;
       this.writeTogether(afterLibrary);
       try {
         channel.publish(
@@ -180,7 +188,7 @@ export class Publisher {
   }
 
   private settle(number: string, sent: Sent, result: PublishResult): void {
-    this.sent.delete(number);
+    if (this.sent.delete(number)) this.claimsUnconfirmed -= sent.claims;
     this.answer(sent, result);
   }
 

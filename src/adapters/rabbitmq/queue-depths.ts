@@ -5,8 +5,8 @@ import { partitionCount, type QueueNames, retryDelaysMs } from './names.ts';
 
 /** How many messages wait in the queues of the current version. Those that are delivered and not settled do not count. */
 export type QueueDepths = {
-  /** By partition. */
-  claims: readonly number[];
+  /** Messages with claims, by partition. */
+  messages: readonly number[];
   /** How many processes consume each partition, by partition. One of them gets its claims. */
   consumers: readonly number[];
   retry: number;
@@ -64,17 +64,17 @@ export class QueueDepthReader {
       this.channel ??= await this.open(connection);
       const { channel } = this;
       const depth = async (queue: string) => (await channel.checkQueue(queue)).messageCount;
-      const [claims, consumers]: [number[], number[]] = [[], []];
+      const [messages, consumers]: [number[], number[]] = [[], []];
       for (let partition = 0; partition < partitionCount; partition += 1) {
         const queue = await channel.checkQueue(this.names.claimsQueue(partition));
-        claims.push(queue.messageCount);
+        messages.push(queue.messageCount);
         consumers.push(queue.consumerCount);
       }
       let retry = 0;
       for (const delayMs of retryDelaysMs) retry += await depth(this.names.retry(delayMs));
       const dead = await depth(this.names.deadQueue);
       if (this.connection !== connection) return;
-      this.last = { claims, consumers, retry, dead };
+      this.last = { messages, consumers, retry, dead };
       this.lastMs = this.clock.nowMs();
     } catch {
       // The connection or the queue is lost: the next call tries again.

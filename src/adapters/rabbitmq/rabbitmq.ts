@@ -10,9 +10,10 @@ import { Outage, type OutageLog } from '../../core/outage.ts';
 import type { ClaimQueue, Delivery, PublishResult } from '../../core/tickets/ports.ts';
 import type { QueuedClaim } from '../../core/tickets/ticket.ts';
 import { BrokerLink, type RabbitMqTarget } from './broker-link.ts';
-import { ClaimConsumers, type DeliveryCounts, propertiesOfClaim } from './claim-consumers.ts';
-import { encodeClaim } from './claim-message.ts';
-import { namePrefix, partitionOf, queueNames } from './names.ts';
+import { ClaimConsumers, type DeliveryCounts } from './claim-consumers.ts';
+import { propertiesOfClaims } from './claim-message.ts';
+import { namePrefix, queueNames } from './names.ts';
+import { OutgoingClaims } from './outgoing-claims.ts';
 import { type PublishCounts, Publisher } from './publisher.ts';
 import { QueueDepthReader, type QueueDepths } from './queue-depths.ts';
 import { settledWithin } from './settled-within.ts';
@@ -25,9 +26,9 @@ export type RabbitMqOptions = {
   installationId: string;
   /** The version of the queues, from 1. */
   version: number;
-  /** How many claims may wait in each queue. */
-  waitingMax: number;
-  /** How many claims of each queue are delivered and not settled at any time. */
+  /** How many messages may wait in each queue. */
+  messagesMax: number;
+  /** How many messages of each queue are delivered and not settled at any time. */
   prefetch: number;
   newId(): string;
   clock: Clock;
@@ -62,6 +63,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
   private readonly outage: Outage;
   private readonly names;
   private readonly publisher: Publisher;
+  private readonly outgoing: OutgoingClaims;
   private readonly consumers: ClaimConsumers;
   private readonly depthReader: QueueDepthReader;
   private readonly links: readonly [publishing: BrokerLink, consuming: BrokerLink];
@@ -82,6 +84,17 @@ export class RabbitMqClaimQueue implements ClaimQueue {
       onLost: (reason) => this.links[0].reset(reason),
       onRefused: (reason) => this.outage.refused(reason),
     });
+    this.outgoing = new OutgoingClaims({
+      installationId,
+      // An immediate would run behind the requests of the next turn, which take milliseconds in a spike.
+      soon: (run) => process.nextTick(run),
+      send: ({ partition, content, claims, replyTo }) =>
+        this.publisher.publish(
+          ...([this.names.claimsExchange, String(partition), content] as const),
+          propertiesOfClaims(replyTo),
+          claims,
+        ),
+    });
     this.consumers = new ClaimConsumers({
       ...{ prefix, installationId, version, prefetch, clock, log },
       publisher: this.publisher,
@@ -95,10 +108,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
   }
 
   publish(claim: QueuedClaim): Promise<PublishResult> {
-    return this.publisher.publish(
-      ...[this.names.claimsExchange, String(partitionOf(claim.couponName))],
-      ...[encodeClaim(claim, this.options.installationId), propertiesOfClaim(claim)],
-    );
+    return this.outgoing.add(claim);
   }
 
   refusal(): 'full' | 'away' | undefined {
@@ -141,6 +151,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
     while (this.consumers.movingCount > 0 && clock.nowMs() < untilMs) {
       await clock.sleep(movingCheckMs);
     }
+    this.outgoing.flush();
     await this.publisher.drained();
     this.consumers.flush();
     await Promise.all(this.links.map((link) => link.close()));
@@ -166,7 +177,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
   }
 
   private async setUpPublishing(connection: ChannelModel): Promise<void> {
-    await declareTopology(connection, this.names, this.options.waitingMax);
+    await declareTopology(connection, this.names, this.options.messagesMax);
     await this.results.attachSender(connection);
     await this.publisher.attach(connection);
     this.publishing = connection;
@@ -174,7 +185,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
 
   private async setUpConsuming(connection: ChannelModel): Promise<void> {
     // The connections open in any order.
-    await declareTopology(connection, this.names, this.options.waitingMax);
+    await declareTopology(connection, this.names, this.options.messagesMax);
     await this.results.attachReceiver(connection);
     await this.consumers.attach(connection, (reason) => this.links[1].reset(reason, deletedMs));
     this.depthReader.attach(connection);
@@ -188,7 +199,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
     this.links[1].reset('a queue was deleted', deletedMs);
     await this.options.clock.sleep(deletedMs);
     try {
-      await declareTopology(publishing, this.names, this.options.waitingMax);
+      await declareTopology(publishing, this.names, this.options.messagesMax);
     } catch (error) {
       this.links[0].reset(messageOf(error));
     }

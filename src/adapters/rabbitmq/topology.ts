@@ -13,14 +13,14 @@ const looksMax = 1_000_000_000;
 export async function declareTopology(
   connection: ChannelModel,
   names: QueueNames,
-  waitingMax: number,
+  messagesMax: number,
 ): Promise<void> {
   const channel = await connection.createChannel();
   // The call that fails rejects with it.
   channel.on('error', () => undefined);
   try {
     await declareDeadLetters(channel, names);
-    await declareClaims(channel, names, waitingMax);
+    await declareClaims(channel, names, messagesMax);
     await declareRetries(channel, names);
   } catch (error) {
     throw new Error(explainMismatch(messageOf(error)), { cause: error });
@@ -40,7 +40,7 @@ async function declareDeadLetters(channel: Channel, names: QueueNames): Promise<
 async function declareClaims(
   channel: Channel,
   names: QueueNames,
-  waitingMax: number,
+  messagesMax: number,
 ): Promise<void> {
   await channel.assertExchange(names.claimsExchange, 'direct', { durable: true });
   for (let partition = 0; partition < partitionCount; partition += 1) {
@@ -50,7 +50,7 @@ async function declareClaims(
       arguments: {
         'x-queue-type': 'quorum',
         'x-single-active-consumer': true,
-        'x-max-length': waitingMax,
+        'x-max-length': messagesMax,
         'x-overflow': 'reject-publish',
         'x-delivery-limit': deliveriesMax,
         'x-dead-letter-exchange': names.deadExchange,

@@ -50,12 +50,12 @@ export const queueGroup = {
         max: 20,
         help: 'How often a queued claim is tried before it becomes a dead letter. An outage of PostgreSQL does not count.',
       }),
-      waitingMax: wholeNumber({
-        variable: 'CLAIM_QUEUE_MAX',
+      messagesMax: wholeNumber({
+        variable: 'CLAIM_QUEUE_MESSAGES_MAX',
         default: 500_000,
         min: 1,
         max: 100_000_000,
-        help: 'Claims that wait in each of the 4 queues; further ones get "overloaded". An argument of the queues: see AMQP_QUEUE_VERSION.',
+        help: 'Messages that wait in each of the 4 queues; further claims get "overloaded". A message holds the claims that a process has accepted at once, 1 to 100 of one queue: about 200 bytes each. An argument of the queues: see AMQP_QUEUE_VERSION.',
       }),
       version: wholeNumber({
         variable: 'AMQP_QUEUE_VERSION',

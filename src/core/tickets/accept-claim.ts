@@ -18,7 +18,7 @@ export type AcceptClaimOptions = {
   results: Pick<TicketResults, 'address'>;
   ids: Pick<TicketIds, 'create'>;
   databaseClock: DatabaseClock;
-  waiters: Pick<TicketWaiters, 'wait'>;
+  waiters: Pick<TicketWaiters, 'wait' | 'cancel'>;
   metrics: Pick<TicketMetrics, 'accepted' | 'refused' | 'waitEnded'>;
   /** Claims that are not answered yet; one more gets `overloaded`. */
   waitingMax: number;
@@ -42,8 +42,11 @@ const refusals = {
 export function acceptClaimWith(options: AcceptClaimOptions): ClaimCoupon {
   const { databaseClock, metrics, queue, waitingMax } = options;
   let unanswered = 0;
-  const onAnswered = () => {
-    unanswered -= 1;
+  const parts: AcceptanceParts = {
+    ...options,
+    onAnswered() {
+      unanswered -= 1;
+    },
   };
   return (command) => {
     const refusal = queue.refusal();
@@ -54,13 +57,14 @@ export function acceptClaimWith(options: AcceptClaimOptions): ClaimCoupon {
     if (unanswered >= waitingMax) return Promise.reject(refusals.waiting);
     unanswered += 1;
     const acceptedAtMs = databaseClock.nowMs();
-    const answer =
-      acceptedAtMs === undefined
-        ? measure(databaseClock).then((nowMs) => accept(options, command, nowMs))
-        : accept(options, command, acceptedAtMs);
-    // Not a `finally`: that is two more promises for each claim.
-    answer.then(onAnswered, onAnswered);
-    return answer;
+    if (acceptedAtMs !== undefined) return new Acceptance(parts, command, acceptedAtMs).answer;
+    return measure(databaseClock).then(
+      (nowMs) => new Acceptance(parts, command, nowMs).answer,
+      (error) => {
+        parts.onAnswered();
+        throw error;
+      },
+    );
   };
 }
 
@@ -72,59 +76,110 @@ async function measure(databaseClock: DatabaseClock): Promise<number> {
   }
 }
 
+type AcceptanceParts = AcceptClaimOptions & {
+  /** Called once for each claim. */
+  onAnswered(): void;
+};
+
 /**
- * Publishes the claim and waits. The wait begins before the claim is sent: its decision may arrive before the queue has
+ * A claim that is published and waits. The wait begins before the claim is sent: its decision may arrive before the queue has
  * confirmed it, and also where no confirm comes.
  */
-function accept(
-  options: AcceptClaimOptions,
-  command: ClaimCommand,
-  acceptedAtMs: number,
-): Promise<ClaimAnswer> {
-  const { ids, metrics, onDecided, queue, results, traceParent, waiters } = options;
-  const { claimId, couponName, idempotencyKey, userId, waitMs = 0 } = command;
-  const ticketId = () => ids.create({ claimId, acceptedAtMs }, userId);
-  return new Promise((resolve, reject) => {
-    let published: PublishResult | undefined;
-    let isDecided = false;
-    let isWaitOver = waitMs <= 0;
-    const answerWithoutDecision = () => {
-      if (published === 'unknown') {
-        reject(maybeAccepted(claimId, ticketId()));
-      } else {
-        metrics.waitEnded('accepted');
-        resolve({ outcome: 'accepted', ticketId: ticketId() });
-      }
-    };
-    const onEnd = (result: TicketResult | undefined) => {
-      if (result === undefined) {
-        isWaitOver = true;
-        if (published !== undefined) answerWithoutDecision();
-        return;
-      }
-      isDecided = true;
-      metrics.waitEnded(result.state);
-      if (result.state !== 'decided') return reject(faultOf(result));
-      onDecided(couponName, result.outcome.outcome);
-      resolve(result.outcome);
-    };
-    const endWait = isWaitOver ? undefined : waiters.wait(claimId, waitMs, onEnd);
-    void queue
-      .publish({
-        ...{ claimId, acceptedAtMs, couponName, userId, idempotencyKey, attempts: 0 },
-        replyTo: isWaitOver ? undefined : results.address,
-        traceParent: traceParent(),
-      })
-      .then((result) => {
-        published = result;
-        if (result === 'confirmed') metrics.accepted();
-        else metrics.refused(result);
-        if (result === 'full' || result === 'away') {
-          endWait?.();
-          reject(refusals[result]);
-        } else if (isWaitOver && !isDecided) answerWithoutDecision();
-      });
-  });
+class Acceptance {
+  readonly answer: Promise<ClaimAnswer>;
+  private readonly parts: AcceptanceParts;
+  private readonly command: ClaimCommand;
+  private readonly acceptedAtMs: number;
+  private published: PublishResult | undefined;
+  private isWaitOver: boolean;
+  private isAnswered = false;
+  private onResult: ((result: TicketResult | undefined) => void) | undefined;
+  private resolve!: (answer: ClaimAnswer) => void;
+  private reject!: (fault: AppError) => void;
+
+  constructor(parts: AcceptanceParts, command: ClaimCommand, acceptedAtMs: number) {
+    const { queue, results, traceParent, waiters } = parts;
+    const { claimId, couponName, userId, idempotencyKey, waitMs = 0 } = command;
+    this.parts = parts;
+    this.command = command;
+    this.acceptedAtMs = acceptedAtMs;
+    this.isWaitOver = waitMs <= 0;
+    this.answer = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    if (!this.isWaitOver) {
+      this.onResult = (result) => this.waitEnded(result);
+      waiters.wait(claimId, waitMs, this.onResult);
+    }
+    // Without spreads: this runs for each claim of a spike.
+    const published = queue.publish({
+      claimId,
+      acceptedAtMs,
+      couponName,
+      userId,
+      idempotencyKey,
+      attempts: 0,
+      replyTo: this.isWaitOver ? undefined : results.address,
+      traceParent: traceParent(),
+    });
+    void published.then((result) => this.wasPublished(result));
+  }
+
+  private wasPublished(result: PublishResult): void {
+    const { metrics, waiters } = this.parts;
+    this.published = result;
+    if (result === 'confirmed') metrics.accepted();
+    else metrics.refused(result);
+    if (result === 'full' || result === 'away') {
+      if (this.onResult !== undefined) waiters.cancel(this.command.claimId, this.onResult);
+      this.fail(refusals[result]);
+    } else if (this.isWaitOver) this.answerWithoutDecision();
+  }
+
+  private waitEnded(result: TicketResult | undefined): void {
+    if (result === undefined) {
+      this.isWaitOver = true;
+      if (this.published !== undefined) this.answerWithoutDecision();
+      return;
+    }
+    const { metrics, onDecided } = this.parts;
+    metrics.waitEnded(result.state);
+    if (result.state !== 'decided') {
+      this.fail(faultOf(result));
+      return;
+    }
+    onDecided(this.command.couponName, result.outcome.outcome);
+    this.succeed(result.outcome);
+  }
+
+  private answerWithoutDecision(): void {
+    if (this.isAnswered) return;
+    const { ids, metrics } = this.parts;
+    const { claimId, userId } = this.command;
+    const ticketId = ids.create({ claimId, acceptedAtMs: this.acceptedAtMs }, userId);
+    if (this.published === 'unknown') {
+      this.fail(maybeAccepted(claimId, ticketId));
+    } else {
+      metrics.waitEnded('accepted');
+      this.succeed({ outcome: 'accepted', ticketId });
+    }
+  }
+
+  private succeed(answer: ClaimAnswer): void {
+    if (this.hasEnded()) this.resolve(answer);
+  }
+
+  private fail(fault: AppError): void {
+    if (this.hasEnded()) this.reject(fault);
+  }
+
+  private hasEnded(): boolean {
+    if (this.isAnswered) return false;
+    this.isAnswered = true;
+    this.parts.onAnswered();
+    return true;
+  }
 }
 
 function maybeAccepted(claimId: string, ticketId: string): AppError {

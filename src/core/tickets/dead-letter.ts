@@ -21,6 +21,9 @@ export type DeadLetter = {
 /** What becomes of a dead letter that was visited; `end` keeps it, and visits no further one. */
 export type VisitEnd = 'keep' | 'remove' | 'end';
 
+/** Sees one letter, and says what becomes of it. */
+export type Visitor = (letter: DeadLetter) => Promise<VisitEnd>;
+
 /** The dead letters at a broker. */
 export type DeadLetterQueue = {
   /**
@@ -29,10 +32,7 @@ export type DeadLetterQueue = {
    * Resolves to the number of letters at its beginning. Rejects with the error of `visitor`, or with `overloaded` or
    * `unavailable`; then all letters stay that were not removed before.
    */
-  visit(
-    visitor: (letter: DeadLetter) => Promise<VisitEnd>,
-    bytesMax: number,
-  ): Promise<{ total: number }>;
+  visit(visitor: Visitor, bytesMax: number): Promise<{ total: number }>;
 };
 
 /** How many letters one call looks at. The broker delivers each of them for that. */

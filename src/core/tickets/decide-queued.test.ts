@@ -178,6 +178,15 @@ describe('a consumer whose lanes have no room', () => {
     expect([database.isUp, queue.calls]).toEqual([true, []]);
   });
 
+  it('waits for claims that time out together as for one', async () => {
+    const { clock, deliver, entered, fail } = setup();
+    const claimIds = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    deliver(...claimIds);
+    for (const claimId of claimIds) await fail(claimId, fault('overloaded'));
+    await clock.advance(60);
+    expect(entered.slice(20)).toEqual(claimIds);
+  });
+
   it('tries a claim again that a lane has refused after all, before later ones, and counts no attempt', async () => {
     const { clock, deliver, entered, fail, queue } = setup({ room: 2, attemptsMax: 1 });
     deliver('c1', 'c2', 'c3');
@@ -307,6 +316,20 @@ describe('a claim that cannot be decided', () => {
     await fail('c1', fault('internal'));
     await decide('c2');
     expect(queue.dispositions).toEqual(['c1 retry', 'c2 done']);
+  });
+});
+
+describe('a claim that consumers have left without an answer', () => {
+  it('is decided the first times, and then tried again later before it can end this process too', async () => {
+    const { decide, entered, noted, queue } = setup({ attemptsMax: 3 });
+    queue.deliver(aQueuedClaim('c1'), 0, 2);
+    await decide('c1');
+    queue.deliver(aQueuedClaim('c2', { attempts: 1 }), 0, 3);
+    queue.deliver(aQueuedClaim('c3', { attempts: 2 }), 0, 3);
+    expect(entered).toEqual(['c1']);
+    expect(queue.dispositions).toEqual(['c1 done', 'c2 retry', 'c3 dead']);
+    expect(queue.settled[1]?.[1]).toMatchObject({ attempts: 2 });
+    expect(noted.slice(1)).toEqual(['failed retry', 'failed dead']);
   });
 });
 

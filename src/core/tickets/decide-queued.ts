@@ -39,13 +39,16 @@ type Next = Disposition | { kind: 'again' } | { kind: 'left' };
 // How soon to look for room in a lane that claims of other callers fill.
 const roomCheckMs = 10;
 const databaseCheckMs = 500;
+// One claim may end its process each time. Those that share its message must not end with it.
+const abandonedMax = 3;
 
 /**
  * The consumer: takes claims from the queue and lets them wait in the same lanes as direct ones, those of a partition in their
  * order. A lane without room makes its partition wait. A delivery is settled after the commit of its decision.
  *
  * While the database is away nothing is taken from the queue. What was delivered stays here and is tried again, so an
- * outage is no attempt, and costs no delivery.
+ * outage is no attempt, and costs no delivery. What `abandonedMax` consumers have left without an answer counts as a failed
+ * attempt before it is decided: it is tried again later, on its own.
  */
 export class QueuedClaims {
   private readonly options: QueuedClaimsOptions;
@@ -98,7 +101,12 @@ export class QueuedClaims {
   }
 
   private take(delivery: Delivery): void {
-    const { partition } = delivery;
+    const { abandoned, claim, partition } = delivery;
+    if (abandoned >= abandonedMax) {
+      const reason = `${abandoned} processes or connections ended before it was decided`;
+      delivery.settle(this.countFailure(claim, reason, undefined));
+      return;
+    }
     let deliveries = this.partitions.get(partition);
     if (deliveries === undefined) {
       deliveries = new HeldDeliveries();
@@ -208,7 +216,7 @@ export class QueuedClaims {
     }
   }
 
-  private countFailure(claim: QueuedClaim, reason: string, error: unknown): Next {
+  private countFailure(claim: QueuedClaim, reason: string, error: unknown): Disposition {
     const { attemptsMax, log, metrics } = this.options;
     const attempts = claim.attempts + 1;
     if (attempts < attemptsMax) {
@@ -217,7 +225,7 @@ export class QueuedClaims {
     }
     metrics.attemptFailed('dead');
     log.warn(
-      { claimId: claim.claimId, attempts, err: error },
+      { claimId: claim.claimId, attempts, reason, err: error },
       'a queued claim could not be decided and becomes a dead letter',
     );
     return { kind: 'dead', reason };

@@ -9,7 +9,7 @@ const waitMsMax = 1_000;
 
 /**
  * The deliveries of one partition that are not under way, in their order. After a failure the partition waits, longer after
- * each further one until a claim is decided.
+ * each further one until a claim is decided. Claims that fail together, as those of one batch do, are one failure.
  */
 export class HeldDeliveries {
   private held: HeldDelivery[] = [];
@@ -56,9 +56,10 @@ export class HeldDeliveries {
 
   /** An attempt has failed for a reason that is likely to last for a moment. */
   failed(nowMs: number): void {
+    if (this.mustWait(nowMs)) return;
     const waitMs = Math.min(waitMsMin * 2 ** Math.min(this.failuresInARow, 10), waitMsMax);
     this.failuresInARow += 1;
-    this.waitUntilMs = Math.max(this.waitUntilMs, nowMs + waitMs);
+    this.waitUntilMs = nowMs + waitMs;
   }
 
   /** A claim was decided. */

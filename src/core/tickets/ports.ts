@@ -18,11 +18,13 @@ export type Disposition =
   | { kind: 'retry'; attempts: number; reason: string }
   | { kind: 'dead'; reason: string };
 
-/** A message that a consumer holds until it is settled. */
+/** A claim that a consumer holds until it is settled. It may share a message with others, which are delivered together. */
 export type Delivery = {
   claim: QueuedClaim;
   /** The part of the queue that it came from. Claims of one coupon are always in the same one. */
   partition: number;
+  /** How often its message was delivered before, to consumers that ended without an answer. */
+  abandoned: number;
   settle(disposition: Disposition): void;
   /** Whether the connection that delivered it has ended: then the queue delivers the claim again. */
   isLost(): boolean;
@@ -30,7 +32,10 @@ export type Delivery = {
 
 /** The queue of claims at a broker. */
 export type ClaimQueue = {
-  /** Stores a claim in the queue. Never rejects; settles within the time limit of a confirm. */
+  /**
+   * Stores a claim in the queue, together with others of this turn of the event loop. Never rejects; settles within the time
+   * limit of a confirm.
+   */
   publish(claim: QueuedClaim): Promise<PublishResult>;
   /** Why nothing can be published now; undefined: it can. */
   refusal(): Exclude<PublishResult, 'confirmed' | 'unknown'> | undefined;

@@ -38,7 +38,7 @@ export type ReadTicketsOptions = {
   ids: Pick<TicketIds, 'read'>;
   store: Pick<TicketStore, 'read' | 'readMany'>;
   databaseClock: Pick<DatabaseClock, 'nowMs'>;
-  waiters: Pick<TicketWaiters, 'wait'>;
+  waiters: Pick<TicketWaiters, 'wait' | 'cancel'>;
   clock: Pick<Clock, 'sleep'>;
   /** How long after its acceptance a ticket can be decided, in milliseconds. */
   expiresMs: number;
@@ -111,7 +111,6 @@ class FollowedTicket {
   /** The final state where it arrives during the first read. */
   private early: TicketResult | undefined;
   private hasBegun = false;
-  private endWait: () => void = () => undefined;
 
   constructor(options: FollowedTicketOptions) {
     this.options = options;
@@ -134,18 +133,21 @@ class FollowedTicket {
   }
 
   stop(): void {
+    const { claimId, waiters } = this.options;
     this.stopped.abort();
-    this.endWait();
+    waiters.cancel(claimId, this.onEnd);
   }
 
   private wait(): void {
     const { claimId, leftMs, waiters } = this.options;
     const waitMs = Math.max(leftMs(), 0) + afterExpiryMs;
-    this.endWait = waiters.wait(claimId, waitMs, (result) => {
-      if (result !== undefined) this.end(result);
-      else void this.readAgain();
-    });
+    waiters.wait(claimId, waitMs, this.onEnd);
   }
+
+  private readonly onEnd = (result: TicketResult | undefined): void => {
+    if (result !== undefined) this.end(result);
+    else void this.readAgain();
+  };
 
   private end(result: TicketResult): void {
     if (this.stopped.signal.aborted) return;

@@ -13,8 +13,14 @@ function setup() {
   const { metrics, noted } = noteTicketMetrics();
   const waiters = new TicketWaiters({ store, clock, metrics });
   const ended: [claimId: string, state: string][] = [];
-  const wait = (claimId: string, waitMs = 10_000) =>
-    waiters.wait(claimId, waitMs, (result) => ended.push([claimId, result?.state ?? 'no result']));
+  /** Returns what ends the wait. */
+  const wait = (claimId: string, waitMs = 10_000) => {
+    const onEnd = (result: TicketResult | undefined) => {
+      ended.push([claimId, result?.state ?? 'no result']);
+    };
+    waiters.wait(claimId, waitMs, onEnd);
+    return () => waiters.cancel(claimId, onEnd);
+  };
   return { clock, store, noted, waiters, ended, wait };
 }
 
@@ -33,13 +39,14 @@ describe('those who wait for tickets', () => {
 
   it('get nothing after they have ended their wait', async () => {
     const { clock, ended, wait, waiters } = setup();
-    const end = wait('c1', 1_000);
-    wait('c1', 1_000);
-    end();
-    end();
+    const ends = [1, 2, 3, 4].map(() => wait('c1', 1_000));
+    // The last one, the first one, and one between them.
+    for (const index of [3, 0, 1, 1]) ends[index]?.();
+    expect(waiters.waiting).toBe(1);
     waiters.resolve('c1', soldOut);
+    for (const end of ends) end();
     await clock.advance(2_000);
-    expect(ended).toHaveLength(1);
+    expect([ended, waiters.waiting]).toEqual([[['c1', 'decided']], 0]);
   });
 
   it('wait no longer than they want', async () => {

@@ -20,6 +20,8 @@ type Waiter = {
   pollAtMs: number;
   pollAfterMs: number;
   onEnd: OnEnd;
+  /** Another one that waits for the same ticket, which is rare. */
+  next: Waiter | undefined;
 };
 
 const sweepMs = 50;
@@ -36,7 +38,7 @@ const idsPerPollMax = 1_000;
  */
 export class TicketWaiters {
   private readonly options: TicketWaitersOptions;
-  private readonly waiters = new Map<string, Waiter[]>();
+  private readonly waiters = new Map<string, Waiter>();
   private count = 0;
   private isEnding = false;
   private isPolling = false;
@@ -53,53 +55,63 @@ export class TicketWaiters {
   }
 
   /**
-   * Waits for the final state of a ticket, for at most `waitMs` and up to 50 ms more. Returns a function that ends the wait
-   * without a call of `onEnd`.
+   * Waits for the final state of a ticket, for at most `waitMs` and up to 50 ms more. `onEnd` is a function of its own for each
+   * wait.
    */
-  wait(claimId: string, waitMs: number, onEnd: OnEnd): () => void {
+  wait(claimId: string, waitMs: number, onEnd: OnEnd): void {
     if (this.isEnding) {
       onEnd(undefined);
-      return () => undefined;
+      return;
     }
     const nowMs = this.options.clock.nowMs();
-    const waiter: Waiter = {
-      ...{ untilMs: nowMs + waitMs, onEnd },
-      ...{ pollAtMs: nowMs + firstPollMs, pollAfterMs: firstPollMs },
-    };
-    const others = this.waiters.get(claimId);
-    if (others === undefined) this.waiters.set(claimId, [waiter]);
-    else others.push(waiter);
+    this.waiters.set(claimId, {
+      untilMs: nowMs + waitMs,
+      pollAtMs: nowMs + firstPollMs,
+      pollAfterMs: firstPollMs,
+      onEnd,
+      next: this.waiters.get(claimId),
+    });
     this.count += 1;
     this.stopSweep ??= this.options.clock.every(sweepMs, () => this.sweep());
-    return () => this.remove(claimId, waiter);
+  }
+
+  /** Ends a wait without a call of its `onEnd`. Has no effect on one that has ended. */
+  cancel(claimId: string, onEnd: OnEnd): void {
+    let before: Waiter | undefined;
+    let waiter = this.waiters.get(claimId);
+    while (waiter !== undefined && waiter.onEnd !== onEnd) {
+      before = waiter;
+      waiter = waiter.next;
+    }
+    if (waiter === undefined) return;
+    this.count -= 1;
+    if (before !== undefined) before.next = waiter.next;
+    else if (waiter.next !== undefined) this.waiters.set(claimId, waiter.next);
+    else this.waiters.delete(claimId);
   }
 
   /** Ends all waits for this ticket with its final state. */
   resolve(claimId: string, result: TicketResult): void {
-    const ended = this.waiters.get(claimId);
-    if (ended === undefined) return;
+    const waiter = this.waiters.get(claimId);
+    if (waiter === undefined) return;
     this.waiters.delete(claimId);
-    this.count -= ended.length;
-    for (const { onEnd } of ended) onEnd(result);
+    this.end(waiter, result);
   }
 
   /** Ends all waits, and each later one at once: their claims are safe in the queue. */
   endAll(): void {
     this.isEnding = true;
-    const ended = [...this.waiters.values()].flat();
+    const ended = [...this.waiters.values()];
     this.waiters.clear();
-    this.count = 0;
+    for (const waiter of ended) this.end(waiter, undefined);
     this.stopSweepIfUnused();
-    for (const { onEnd } of ended) onEnd(undefined);
   }
 
-  private remove(claimId: string, waiter: Waiter): void {
-    const waiters = this.waiters.get(claimId);
-    const index = waiters?.indexOf(waiter) ?? -1;
-    if (waiters === undefined || index === -1) return;
-    waiters.splice(index, 1);
-    if (waiters.length === 0) this.waiters.delete(claimId);
-    this.count -= 1;
+  private end(first: Waiter, result: TicketResult | undefined): void {
+    for (let waiter: Waiter | undefined = first; waiter !== undefined; waiter = waiter.next) {
+      this.count -= 1;
+      waiter.onEnd(result);
+    }
   }
 
   private stopSweepIfUnused(): void {
@@ -112,11 +124,10 @@ export class TicketWaiters {
     const nowMs = this.options.clock.nowMs();
     const toPoll: string[] = [];
     const mayPoll = !this.isPolling && nowMs >= this.nextPollMs;
-    for (const [claimId, waiters] of this.waiters) {
-      // A copy: the end of a wait removes it from the list.
-      for (const waiter of [...waiters]) {
+    for (const [claimId, first] of this.waiters) {
+      for (let waiter: Waiter | undefined = first; waiter !== undefined; waiter = waiter.next) {
         if (nowMs >= waiter.untilMs) {
-          this.remove(claimId, waiter);
+          this.cancel(claimId, waiter.onEnd);
           waiter.onEnd(undefined);
         } else if (mayPoll && nowMs >= waiter.pollAtMs && toPoll.length < idsPerPollMax) {
           waiter.pollAfterMs = Math.min(waiter.pollAfterMs * 2, pollAfterMsMax);

@@ -133,7 +133,7 @@ export const brokerOutOfMemory: FaultRow = {
 export const queueFull: FaultRow = {
   ...queued,
   ...{ row: 62, name: 'queue full', faultSeconds: 10 },
-  env: { ...queued.env, CLAIM_QUEUE_MAX: '200' },
+  env: { ...queued.env, CLAIM_QUEUE_MESSAGES_MAX: '50' },
   envOf: (node) => ({ CONSUME_CLAIMS: String(node === 0) }),
   async inject(injection) {
     const [worker] = injection.rig.nodes;
@@ -174,7 +174,7 @@ export const poisonPublished: FaultRow = {
 const poison = [
   ...Array.from({ length: 8 }, () => randomBytes(200)),
   Buffer.from('{"version":99}'),
-  Buffer.from('{"version":1,"installation":"another"}'),
+  Buffer.from('{"version":2,"installation":"another"}'),
   Buffer.from('[]'),
   Buffer.alloc(10 * megabyte, 'x'),
 ];
