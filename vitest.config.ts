@@ -102,7 +102,11 @@ const versionTests = [
 ];
 
 // Slow and seldom affected by a change. `scripts/long-suites.ts` says by which.
-const longDatabaseTests = ['test/integration/failover.test.ts'];
+const longDatabaseTests = [
+  'test/integration/failover.test.ts',
+  'test/integration/several-servers.test.ts',
+  'test/integration/lost-history.test.ts',
+];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
 const longE2eTests = [
@@ -118,19 +122,13 @@ const longE2eTests = [
 const longEnv = { TEST_LONG: '1', KILL_ROUNDS: '5', SIMULATION_RUNS: '300' };
 const long = { env: longEnv, testTimeout: 600_000, sequence: { groupOrder: 3 } };
 
-// Those that are long and depend on the version, too.
-const longVersionTests = [...versionTests, ...longDatabaseTests];
-
 const onSystemPostgres: TestProjectInlineConfiguration[] =
   systemPostgresBinDir() === undefined
     ? []
     : [
         onPostgres('system-postgres', versionTests),
-        onPostgres('long-system-postgres', longVersionTests, long),
-        // No change selects these: a database of another version seldom breaks them.
-        onPostgres('nightly-system-postgres', databaseTests, {
-          ...{ ...long, exclude: longVersionTests },
-        }),
+        // No change selects these: a database of another version seldom breaks what `versionTests` does not find.
+        onPostgres('nightly-system-postgres', databaseTests, long),
       ];
 
 // The contract is the same with Redis and without.
@@ -193,7 +191,7 @@ export default defineConfig({
       },
       {
         test: {
-          ...faults('faults'),
+          ...faults('faults', { FAULT_RUNS: 'always' }),
           sequence: { groupOrder: 2 },
         },
       },
@@ -211,8 +209,24 @@ export default defineConfig({
       },
       {
         test: {
-          ...faults('long-faults', longEnv),
+          name: 'long-patroni',
+          include: ['test/patroni/**/*.test.ts'],
+          // Patroni replaces a primary that is gone after 20 seconds, and some more.
+          ...{ testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+          sequence: { groupOrder: 7 },
+        },
+      },
+      {
+        test: {
+          ...faults('long-faults', { FAULT_RUNS: 'affected' }),
           sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
+          ...faults('nightly-faults', { FAULT_RUNS: 'nightly' }),
+          include: ['test/faults/faults.test.ts'],
+          sequence: { groupOrder: 5 },
         },
       },
       {
@@ -221,7 +235,7 @@ export default defineConfig({
           include: ['test/observability/**/*.test.ts'],
           testTimeout: 120_000,
           globalSetup: ['test/observability/programs-ready.ts'],
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
       {
@@ -232,7 +246,7 @@ export default defineConfig({
           testTimeout: 900_000,
           hookTimeout: 120_000,
           globalSetup: ['test/containers/engine-ready.ts'],
-          sequence: { groupOrder: 6 },
+          sequence: { groupOrder: 7 },
         },
       },
     ],
@@ -240,7 +254,7 @@ export default defineConfig({
 });
 
 /** Runs alone, and on a disk: a service that waits for a processor looks like one that does not recover. */
-function faults(name: string, env: Record<string, string> = {}) {
+function faults(name: string, env: Record<string, string>) {
   return {
     name,
     env: { ...env, TMPDIR: diskFolder },

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * `npm run bench:claims-with-events`: claims of one coupon with and without what follows from them. One service has loads without
- * a webhook and loads with one for all events, in turns. Two more are compared: one without webhook and saga, for a coupon with
- * `hold_seconds`, and one with a webhook and `SAGAS_FILE`, for a coupon with a saga of three steps. The receiver and the
- * participant run on this machine. A turn begins when every event of the last one is delivered and every saga has ended. The
- * services start several times: two processes of the same code differ in what a claim costs them.
+ * `npm run bench:claims-with-events`: claims with and without what follows from them. One service, with `SAGAS_FILE`, has loads
+ * of each kind in turns: of a plain coupon, of one with `hold_seconds`, of a plain one with a webhook for all events, and of
+ * one with a saga of three steps and that webhook. Before each load the service gets what the load needs, and it loses that
+ * afterwards. Another service never has any of it; the same load of both shows what is left of it. The receiver and the
+ * participant run on this machine. The services start several times, since two processes of the same code differ in what a
+ * claim costs them.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { compiled } from './compile.ts';
 import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
+import { beginWebhook, countDone, endEvents, untilDone } from './events-set-up.ts';
 import {
   findGenerator,
   type Generator,
@@ -22,7 +24,7 @@ import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf, cpuSecondsOfEndedChildren } from './proc.ts';
 import { type Launched, launch } from './processes.ts';
 import { sagaName, sagasFile } from './sagas-file.ts';
-import { claim, coupon, sendAll } from './set-up.ts';
+import { coupon, sendAll } from './set-up.ts';
 import { median, shown } from './statistics.ts';
 import { missingBuild, nodeFlags } from './targets.ts';
 
@@ -33,6 +35,7 @@ type Options = {
   pairs: number;
   seconds: number;
   warmSeconds: number;
+  restSeconds: number;
   connections: number;
 };
 
@@ -42,37 +45,40 @@ const options = parse<Options>(
       'Compares the rate of claims with a webhook and with sagas with that without.',
     ),
   )
-    .option('--starts <count>', 'starts of the four services', wholeNumber, 3)
-    .option('--pairs <count>', 'loads of each kind after a start', wholeNumber, 3)
-    .option('--seconds <count>', 'seconds of a load', wholeNumber, 5)
+    .option('--starts <count>', 'starts of the services', wholeNumber, 3)
+    .option('--pairs <count>', 'loads of each kind after a start', wholeNumber, 5)
+    .option('--seconds <count>', 'seconds of a load', wholeNumber, 3)
     .option('--warm-seconds <count>', 'seconds of the load before any event', wholeNumber, 6)
+    .option(
+      '--rest-seconds <count>',
+      'seconds without a load before each pair; a rush ends after 10',
+      wholeNumber,
+      11,
+    )
     .option('--connections <count>', 'connections of clients', wholeNumber, 256),
   process.argv.slice(2),
 );
 
 const goal = 0.9;
 const plenty = 2_000_000_000;
-const firstSeconds = 2;
+const firstSeconds = 1;
 // The users of one load come after those of the load before.
 const usersOfLoad = 10_000_000;
 const usersOfSetUp = 2_000_000_000;
-const events = ['claim.reserved', 'claim.confirmed', 'claim.released', 'claim.redeemed'];
-const eventsOfCoupons = ['sold_out', 'stock_low', 'back_in_stock', 'opened', 'closed'];
+const hold = { hold_seconds: 86_400 };
 
-const secondsOfHold = 86_400;
-
-/** What is claimed, and what that is compared with. */
+/** What is claimed, beside what, and what that is compared with. The order puts loads that are compared side by side. */
 const kinds = {
-  plain: { members: {}, base: undefined },
-  webhook: { members: {}, base: 'plain' },
-  hold: { members: { hold_seconds: secondsOfHold }, base: undefined },
-  saga: { members: { hold_seconds: secondsOfHold, saga: sagaName }, base: 'hold' },
+  alone: { members: {}, webhook: false, bases: [] },
+  plain: { members: {}, webhook: false, bases: ['alone'] },
+  webhook: { members: {}, webhook: true, bases: ['plain'] },
+  saga: { members: { ...hold, saga: sagaName }, webhook: true, bases: ['plain', 'hold'] },
+  hold: { members: hold, webhook: false, bases: [] },
 } as const;
 
 type Kind = keyof typeof kinds;
 const names = Object.keys(kinds) as Kind[];
-type Service = Launched & { database: BenchDatabase };
-type Services = Record<Kind, Service>;
+type Service = Launched & { url: string; database: BenchDatabase; receiverUrl: string };
 
 const processes = ['service', 'postgres', 'generator', 'receiver', 'participant'] as const;
 
@@ -86,6 +92,14 @@ type Measured = Record<(typeof processes)[number], number> & {
   delivered: number;
   /** Sagas that had ended by then. */
   sagas: number;
+};
+
+type Parts = {
+  server: DatabaseServer;
+  receiver: Launched;
+  participant: Launched;
+  generator: Generator;
+  cleanUp: CleanUp;
 };
 
 process.exitCode = await runCleanly(main);
@@ -108,120 +122,54 @@ async function main(cleanUp: CleanUp): Promise<number> {
   const participant = await launchReceiver();
   const parts = { server, receiver, participant, generator, cleanUp };
   say(`PostgreSQL ${server.version}, ${generator.name}, ${connections} connections, ${seconds} s`);
-  const measured: Record<Kind, Measured[]> = { plain: [], webhook: [], hold: [], saga: [] };
+  const measured: Record<Kind, Measured[]> = {
+    ...{ alone: [], plain: [], webhook: [], saga: [], hold: [] },
+  };
   for (let start = 0; start < starts; start += 1) await measureStart(measured, parts);
   say(
     '          claims/s   p99 ms  CPU of one claim in us: service PostgreSQL wrk receiver participant',
   );
   for (const kind of names) say(lineOf(kind, measured[kind]));
-  for (const kind of names) sayRatios(kind, measured);
+  for (const kind of ['webhook', 'saga'] as const) {
+    const runs = measured[kind];
+    say(
+      `${kind}: during a load ${shown(middle(runs, 'delivered'))} events were delivered ` +
+        `and ${shown(middle(runs, 'sagas'))} sagas ended`,
+    );
+  }
+  for (const kind of names) {
+    for (const base of kinds[kind].bases) sayRatios(kind, base, measured);
+  }
   return 0;
 }
 
 /** Starts the services, measures their loads in pairs, and stops them. */
 async function measureStart(measured: Record<Kind, Measured[]>, parts: Parts): Promise<void> {
-  const services = await startServices(parts);
-  // The first pair warms up what the load before any event has not.
-  for (let pair = 0; pair <= options.pairs; pair += 1) {
-    for (const kind of pair % 2 === 0 ? names : names.toReversed()) {
-      const service = services[kind];
-      const webhook = kind === 'webhook' ? await beginWebhook(pair, service, parts) : undefined;
-      const one = await measure(kind, pair, service, parts);
-      await webhook?.end();
-      if (pair > 0) measured[kind].push(one);
-    }
-  }
-  for (const service of new Set(Object.values(services))) await service.stop();
-}
-
-function sayRatios(kind: Kind, measured: Readonly<Record<Kind, Measured[]>>): void {
-  const { base } = kinds[kind];
-  if (base === undefined) return;
-  const runs = measured[kind];
-  say(
-    `${kind}: during a load ${shown(middle(runs, 'delivered'))} events were delivered ` +
-      `and ${shown(middle(runs, 'sagas'))} sagas ended`,
-  );
-  const ratiosOf = (ratio: (one: Measured, other: Measured) => number) =>
-    runs.map((one, pair) => ratio(one, measured[base][pair] as Measured));
-  for (const [by, ratios] of [
-    ['claims a second', ratiosOf((one, other) => one.rate / other.rate)],
-    ['CPU of one claim', ratiosOf((one, other) => other.cpu / one.cpu)],
-  ] as const) {
-    const all = ratios.map((one) => one.toFixed(2)).join(' ');
-    const ratio = (median(ratios) ?? 0).toFixed(2);
-    say(
-      `${kind} to ${base}, median ratio by ${by}: ${ratio} (${all}), at least ${goal} is the goal`,
-    );
-  }
-}
-
-type Parts = {
-  server: DatabaseServer;
-  receiver: Launched;
-  participant: Launched;
-  generator: Generator;
-  cleanUp: CleanUp;
-};
-
-async function startServices(parts: Parts): Promise<Services> {
   const { participant, cleanUp } = parts;
-  const sagas = {
-    SAGAS_FILE: sagasFile(participant.readyValue, cleanUp),
-    BENCH_SECRET: 's'.repeat(24),
-  };
-  const webhook = await startService('webhook', {}, parts);
-  const services = {
-    ...{ plain: webhook, webhook },
-    hold: await startService('hold', {}, parts),
-    saga: await startService('saga', sagas, parts),
-  };
-  for (const service of new Set(Object.values(services))) {
-    await sendAll(service.readyValue, [coupon('warm', plenty)]);
+  const alone = await startService('alone', {}, parts);
+  const tested = await startService(
+    'tested',
+    {
+      SAGAS_FILE: sagasFile(participant.readyValue, cleanUp),
+      BENCH_SECRET: 's'.repeat(24),
+    },
+    parts,
+  );
+  for (const service of [alone, tested]) {
+    await sendAll(service.url, [coupon('warm', plenty)]);
     const order = { coupon: 'warm', firstUser: 1, seconds: options.warmSeconds };
     await send(service, parts, order);
   }
-  await createWebhook(services.saga, parts);
-  return services;
-}
-
-/** Creates a webhook for all events, and returns its id. */
-async function createWebhook({ readyValue }: Service, { receiver }: Parts): Promise<string> {
-  const response = await fetch(`${readyValue}/api/webhooks`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      url: new URL('/hook', receiver.readyValue).href,
-      events: [...events, ...eventsOfCoupons.map((name) => `coupon.${name}`)],
-    }),
-  });
-  if (response.status !== 201) throw new Error(`a webhook got ${response.status}`);
-  const { id } = (await response.json()) as { id: string };
-  return id;
-}
-
-/** Creates a webhook, and waits until the service delivers to it. `end` deletes it and waits until its deliveries are deleted. */
-async function beginWebhook(
-  pair: number,
-  service: Service,
-  parts: Parts,
-): Promise<{ end(): Promise<void> }> {
-  const { database, readyValue } = service;
-  const webhookId = await createWebhook(service, parts);
-  await sendAll(readyValue, [claim('warm', usersOfSetUp + pair)]);
-  await until(
-    database,
-    `select exists (select from webhook_deliveries where state = 'D') as is_done`,
-  );
-  return {
-    async end() {
-      const { status } = await fetch(`${readyValue}/api/webhooks/${webhookId}`, {
-        method: 'DELETE',
-      });
-      if (status >= 300) throw new Error(`the end of a webhook got ${status}`);
-      await until(database, 'select not exists (select from webhook_deliveries) as is_done');
-    },
-  };
+  // The first pair warms up what the load before any event has not.
+  for (let pair = 0; pair <= options.pairs; pair += 1) {
+    // Events wait for the first 30 s of a rush. Without a rest all pairs would be one rush.
+    await new Promise((resolve) => setTimeout(resolve, options.restSeconds * 1_000));
+    for (const kind of pair % 2 === 0 ? names : names.toReversed()) {
+      const one = await measure(kind, pair, kind === 'alone' ? alone : tested, parts);
+      if (pair > 0) measured[kind].push(one);
+    }
+  }
+  for (const service of [alone, tested]) await service.stop();
 }
 
 async function startService(
@@ -230,16 +178,18 @@ async function startService(
   parts: Parts,
 ): Promise<Service> {
   const database = await parts.server.createDatabase(`events_${name}`);
+  const receiverUrl = parts.receiver.readyValue;
   const env = {
     ...{ PORT: '0', LOG_LEVEL: 'warn', DATABASE_URL: database.url, WEBHOOK_ALLOW_HTTP: 'true' },
-    WEBHOOK_ALLOWED_RECEIVERS: new URL(parts.receiver.readyValue).host,
+    WEBHOOK_ALLOWED_RECEIVERS: new URL(receiverUrl).host,
     ...settings,
   };
   const args = [...nodeFlags(), join(import.meta.dirname, '../dist/main.js'), 'serve'];
   const started = await launch({ args, env, ready: /serves on (http:\S+)/ }, parts.cleanUp);
-  return { ...started, database };
+  return { ...started, url: started.readyValue, database, receiverUrl };
 }
 
+/** Measures one load. All that follows from the first pair is waited for; of the others it is taken away. */
 async function measure(
   kind: Kind,
   pair: number,
@@ -249,8 +199,15 @@ async function measure(
   const name = `${kind}-${pair}`;
   const created = coupon(name, plenty);
   const body = { ...created.body, ...kinds[kind].members };
-  await sendAll(service.readyValue, [{ ...created, body }]);
-  await service.database.checkpoint();
+  const { database, url } = service;
+  if (kinds[kind].webhook) {
+    await beginWebhook(service, {
+      coupon: 'warm',
+      user: usersOfSetUp + pair * names.length + names.indexOf(kind),
+    });
+  }
+  await sendAll(url, [{ ...created, body }]);
+  await database.checkpoint();
   const cpuNow = () => ({
     service: cpuSecondsOf(service.pid) ?? Number.NaN,
     postgres: parts.server.cpuSeconds() ?? Number.NaN,
@@ -258,15 +215,16 @@ async function measure(
     receiver: cpuSecondsOf(parts.receiver.pid) ?? Number.NaN,
     participant: cpuSecondsOf(parts.participant.pid) ?? Number.NaN,
   });
-  const doneBefore = await countDone(service.database);
+  const doneBefore = await countDone(database);
   const before = cpuNow();
   const load = await send(service, parts, {
-    ...{ coupon: name, firstUser: pair * usersOfLoad + 1 },
-    seconds: pair === 0 ? Math.min(firstSeconds, options.seconds) : options.seconds,
+    ...{ coupon: name, firstUser: (pair + 1) * usersOfLoad + 1 },
+    seconds: pair === 0 ? firstSeconds : options.seconds,
   });
   const after = cpuNow();
-  const done = await countDone(service.database);
-  await untilDone(service.database);
+  const done = await countDone(database);
+  if (pair === 0) await untilDone(database);
+  if (kinds[kind].webhook) await endEvents(service);
   const perClaim = (part: (typeof processes)[number]) =>
     ((after[part] - before[part]) * 1e6) / load.answers;
   return {
@@ -287,7 +245,7 @@ async function send(
 ): Promise<LoadFigures> {
   const load = await generator.send(
     {
-      ...{ url: service.readyValue, path: '/api/coupons/claim', kind: 'claim', coupons: 1 },
+      ...{ url: service.url, path: '/api/coupons/claim', kind: 'claim', coupons: 1 },
       ...{ connections: options.connections, ...order },
     },
     cleanUp,
@@ -299,34 +257,17 @@ async function send(
   return load;
 }
 
-async function countDone(database: BenchDatabase): Promise<{ delivered: number; sagas: number }> {
-  const [row] = await database.query<{ delivered: number; sagas: number }>(
-    `select (select count(*)::integer from webhook_deliveries where state = 'D') as delivered,
-       (select count(*)::integer from sagas where state = 'D') as sagas`,
-  );
-  return row ?? { delivered: 0, sagas: 0 };
-}
-
-/** Waits until the whole ledger has become events and sagas, all events are delivered and all sagas have ended. */
-async function untilDone(database: BenchDatabase): Promise<void> {
-  await until(
-    database,
-    `select not exists (select from event_relay) or not (
-       exists (select from webhook_deliveries where state = 'P')
-       or exists (select from sagas where state in ('R', 'C'))
-       or exists (
-         select from coupons c left join event_cursors e on e.coupon_id = c.id
-         where c.ledger_seq > coalesce(e.seq, 0)
-       )
-     ) as is_done`,
-  );
-}
-
-async function until(database: BenchDatabase, sql: string): Promise<void> {
-  for (;;) {
-    const [row] = await database.query<{ is_done: boolean }>(sql);
-    if (row?.is_done) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+function sayRatios(kind: Kind, base: Kind, measured: Readonly<Record<Kind, Measured[]>>): void {
+  const ratiosOf = (ratio: (one: Measured, other: Measured) => number) =>
+    measured[kind].map((one, pair) => ratio(one, measured[base][pair] as Measured));
+  for (const [by, ratios] of [
+    ['claims a second', ratiosOf((one, other) => one.rate / other.rate)],
+    ['CPU of one claim', ratiosOf((one, other) => other.cpu / one.cpu)],
+  ] as const) {
+    const all = ratios.map((one) => one.toFixed(2)).join(' ');
+    const ratio = (median(ratios) ?? 0).toFixed(2);
+    const required = kind === 'plain' ? '' : `, at least ${goal} is the goal`;
+    say(`${kind} to ${base}, median ratio by ${by}: ${ratio} (${all})${required}`);
   }
 }
 

@@ -4,7 +4,7 @@
  * idle nodes send. Each kind of service has a database of its own; the kinds take turns, and the others are idle meanwhile.
  */
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
 import {
@@ -14,7 +14,13 @@ import {
   type LoadOrder,
   wrkMissing,
 } from './load.ts';
-import { kinds, type Request, type ServiceName, services } from './nodes-plan.ts';
+import {
+  kinds as allKinds,
+  kindsNamed,
+  type Request,
+  type ServiceName,
+  services,
+} from './nodes-plan.ts';
 import { databaseOptions, parse, wholeNumber } from './options.ts';
 import { cpuSecondsOf } from './proc.ts';
 import { type Launched, launch } from './processes.ts';
@@ -30,6 +36,7 @@ type Options = {
   rounds: number;
   seconds: number;
   connections: number;
+  only?: typeof allKinds;
 };
 
 const options = parse<Options>(
@@ -40,7 +47,12 @@ const options = parse<Options>(
   )
     .option('--rounds <count>', 'loads of each kind', wholeNumber, 5)
     .option('--seconds <count>', 'seconds of a load', wholeNumber, 4)
-    .option('--connections <count>', 'connections of clients', wholeNumber, 256),
+    .option('--connections <count>', 'connections of clients', wholeNumber, 256)
+    .option(
+      '--only <text>',
+      'only kinds with this in their names, and what they are compared with',
+      readKinds,
+    ),
   process.argv.slice(2),
 );
 
@@ -75,7 +87,7 @@ type Parts = { server: DatabaseServer; redis: RedisServer; generator: Generator;
 process.exitCode = await runCleanly(main);
 
 async function main(cleanUp: CleanUp): Promise<number> {
-  const { databaseUrl, folder, rounds, seconds, connections } = options;
+  const { databaseUrl, folder, rounds, seconds, connections, only: kinds = allKinds } = options;
   const generator = findGenerator();
   const missing = generator === undefined ? wrkMissing : hasRedis() ? missingBuild() : redisMissing;
   if (generator === undefined || missing !== undefined) {
@@ -90,7 +102,7 @@ async function main(cleanUp: CleanUp): Promise<number> {
       `${connections} connections in all, ${seconds} s`,
   );
   const started = new Map<ServiceName, Service>();
-  for (const name of Object.keys(services) as ServiceName[]) {
+  for (const name of new Set(kinds.map(({ service }) => service))) {
     started.set(name, await startService(name, parts));
   }
   const idle = await measureIdle(started);
@@ -161,6 +173,13 @@ async function startService(name: ServiceName, parts: Parts): Promise<Service> {
     await sendAll(urls[0] as string, [claim(soldOut, 1)]);
   }
   return { nodes, database, pids: nodes.map(({ pid }) => pid), urls };
+}
+
+function readKinds(text: string): typeof allKinds {
+  const found = kindsNamed(text);
+  if (found.length > 0) return found;
+  const names = allKinds.map(({ name }) => name).join('; ');
+  throw new InvalidArgumentError(`The kinds are: ${names}.`);
 }
 
 /** The queries a second of services that get no requests. */

@@ -46,7 +46,7 @@ const delivery: DeliveryOptions = {
   ...{ store, send: sender.send, toBody },
   ...{ clock: systemClock, epochMs: Date.now, random: Math.random },
   inFlightMax: () => setting.inFlight,
-  pace: async () => undefined,
+  pace: { turn: async () => undefined, addToTurn: () => undefined },
 };
 
 const kinds: Record<string, (events: number) => Promise<unknown>> = {

@@ -12,7 +12,7 @@ const suites: Record<string, RegExp> = {
   'test/e2e/backup.test.ts':
     /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/consistency|app\/(?:backup|command-database)\.ts$)/,
   'test/e2e/copy.test.ts':
-    /^src\/(?:adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
+    /^src\/(?:adapters\/bundled-postgres\/|adapters\/postgres\/(?:copy|migrations|consistency)|app\/(?:copy|command-database)\.ts$)/,
   'test/e2e/kill-nine.test.ts': /^src\/adapters\/(?:bundled-postgres|postgres)\//,
   'test/e2e/balancer.test.ts': /^(?:deploy\/haproxy\/|src\/entrypoints\/http\/(?!routes\/))/,
   'test/e2e/bench-commands.test.ts': /^(?:bench\/|src\/adapters\/postgres\/migrations\/)/,
@@ -22,12 +22,17 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/(?:redis|rabbitmq)\/|core\/tickets\/|app\/(?:shared-by-nodes|claim-queue|open-tickets|tickets)\.ts$)/,
   'test/rabbitmq/outages.test.ts':
     /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
+  'test/integration/several-servers.test.ts':
+    /^src\/(?:adapters\/postgres\/(?:connections|start)\/|core\/connection-)/,
+  'test/patroni/': /^src\/(?:adapters\/postgres\/connections\/|core\/connection-)/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
+  'test/integration/lost-history.test.ts':
+    /^src\/(?:adapters\/postgres\/(?:connections|history|migrations)\/|core\/history\/|app\/history\.ts$)/,
   'test/race/all-moves.test.ts':
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/faults/':
-    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties)\/|adapters\/(?:postgres|redis|signed-calls|graphile-worker)\/))/,
+    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
 };
 
 /** All suites, by the beginning of their paths. */

@@ -50,7 +50,9 @@ export async function metricsPage(): Promise<string> {
     remainingStock: async () => [{ coupon: 'c', units: 0 }],
     httpConnections: () => ({ open: 0, idle: 0, max: 1, closed: { idle: 0 } }),
     eventStreams: () => ({ open: 0, max: 1, opened: 0, refused: 0, dropped: 0, written: 0 }),
+    isHistoryLost: () => false,
     databaseUp: async () => true,
+    healthSeen: () => ({ reason: undefined, durability: 'local', durabilityDrops: 0 }),
     redis: () => ({
       ...{ isUp: true, calls: { ok: 0 }, notifications: { sent: { sold_out: 0 } } },
       dutyMutex: { acquired: 0 },

@@ -51,6 +51,7 @@ const dependencies: HttpDependencies = {
   changeClaim: uncalled,
   readClaims: { find: uncalled, list: uncalled, listOfUser: uncalled, exportAll: uncalled },
   readOperatorLog: uncalled,
+  lostHistory: { read: uncalled, accept: uncalled },
   readWebhooks: { list: uncalled, read: uncalled, listDeliveries: uncalled },
   ...{
     createWebhook: uncalled,

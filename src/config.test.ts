@@ -632,6 +632,17 @@ describe('the URL of the database', () => {
     ).toBe('postgres://db/shop');
   });
 
+  it('takes several servers from the URL or from the variables of libpq', () => {
+    const DATABASE_URL = 'postgres:///sale';
+    const libpqServers = { PGHOST: 'db1,db2', PGPORT: '5432,6543' };
+    expect(revealed({ DATABASE_URL, ...libpqServers })).toBe('postgresql://db1:5432,db2:6543/sale');
+    const several = 'postgres://db1,db2:6543/sale?target_session_attrs=read-write';
+    expect(revealed({ DATABASE_URL: several, PGHOST: 'other' })).toBe(several);
+    expect(mistakesIn({ DATABASE_URL, ...libpqServers, PGHOST: 'db1,db2,db3' })).toEqual([
+      'PGPORT must be one for all servers or one for each: there are 2 for 3',
+    ]);
+  });
+
   it('reports every mistake in the URL of the database at once, by the name of its source', () => {
     const url = 'postgres://db/shop?sslmod=require&port=x';
     expect(mistakesIn({ DATABASE_URL: url, PGSSLMODE: 'prefer' })).toEqual([

@@ -9,13 +9,15 @@ import { InstallationWatch } from './adapters/postgres/installation/installation
 import { migrateWith } from './adapters/postgres/installation/migrate.ts';
 import { createDuties } from './app/duties.ts';
 import { createEngine } from './app/engine.ts';
+import { createHistoryGuard } from './app/history.ts';
 import {
   checkHostDatabase,
   notMigrated,
   schemaSetting,
   takeSession,
 } from './app/library-database.ts';
-import { assertSchema, checkLimits } from './app/library-limits.ts';
+import { assertDurabilityMin, assertSchema, checkLimits } from './app/library-limits.ts';
+import type { Health } from './core/health.ts';
 import { unfinishedUpgrade } from './core/unfinished-upgrade.ts';
 import { type Firstcome, firstcomeOn } from './entrypoints/library/firstcome.ts';
 import {
@@ -34,6 +36,7 @@ export type { ClaimPage } from './core/claims/ports.ts';
 export type { CouponWithHolders } from './core/coupons/coupon.ts';
 export { AppError, type ErrorCode, type FieldError, StartError } from './core/errors.ts';
 export type { Durability } from './core/health.ts';
+export type { LostBatch, LostHistory } from './core/history/ports.ts';
 export type { Window } from './entrypoints/library/checks.ts';
 export type { Firstcome } from './entrypoints/library/firstcome.ts';
 export type {
@@ -74,12 +77,14 @@ export async function migrate(options: HostDatabase): Promise<string[]> {
  * a session. Rejects with a `StartError` that says what to change, and leaves nothing running.
  */
 export async function createFirstcome(options: FirstcomeOptions): Promise<Firstcome> {
-  const { pool, schema: wanted, unsafeDurability = false, logger, ...limits } = options;
+  const { pool, schema: wanted, logger, ...settings } = options;
+  const { unsafeDurability = false, durabilityMin = 'none', ...limits } = settings;
   const log = logger ?? { warn: () => undefined };
   assertSchema(wanted);
+  assertDurabilityMin(durabilityMin);
   const { database, claims } = checkLimits(limits);
   assertCanLend(pool, database.claimConnections + database.queryConnections);
-  const { schema, others, identity, durability } = await checkHostDatabase(
+  const { schema, others, identity, durability, warning } = await checkHostDatabase(
     options,
     database.connectTimeoutMs,
   );
@@ -91,9 +96,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
     identity,
     warn: (event, message) => log.warn(event, message),
   });
+  const ownLog = { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined };
+  const history = createHistoryGuard({ claimTimeoutMs: claims.timeoutMs, log: ownLog });
   const { forBatches, forQueries } = openPools({
     ...database,
-    ...{ hostPool: pool, schema, installation },
+    ...{ hostPool: pool, schema, installation, history, durabilityMin },
     claimTimeoutMs: claims.timeoutMs,
     onIdleConnectionLost: ({ message }) =>
       log.warn({ reason: message }, 'an idle connection to the database was lost'),
@@ -105,13 +112,15 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   ];
   const engine = createEngine(
     {
-      ...{ forBatches, forQueries, installation, limits: claims, metrics: noMetrics, log },
+      ...{ forBatches, forQueries, installation, history, durabilityMin },
+      ...{ limits: claims, metrics: noMetrics, log },
       sagaNames: new Set(),
     },
     disposers,
   );
   const health = await engine.checkHealth();
-  if (!health.healthy) {
+  // The engine starts, and refuses calls until the reason is gone, or until an operator has accepted a loss.
+  if (!health.healthy && !isPassing(health)) {
     await disposeAll(disposers);
     throw notMigrated(schema);
   }
@@ -119,9 +128,10 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
   // A host has no metrics, so it does not check the stock. Expired holds are released by every kind of process.
   const { runner: duties } = createDuties({
     ...{ database: forQueries, runsDuties: true, stockCheckIntervalMs: 0 },
-    log: { warn: log.warn.bind(log), error: log.warn.bind(log), info: () => undefined },
+    log: ownLog,
   });
   duties.start();
+  if (warning !== undefined) log.warn({ durability }, warning);
   if (durability === 'unsafe') {
     log.warn({ unsafeDurability }, 'this database can lose acknowledged claims');
   }
@@ -132,6 +142,11 @@ export async function createFirstcome(options: FirstcomeOptions): Promise<Firstc
       await disposeAll(disposers);
     },
   });
+}
+
+/** Whether the health may become good without a migration. */
+function isPassing({ reason }: Health): boolean {
+  return reason !== undefined && reason !== 'installation_changed';
 }
 
 const noMetrics = {

@@ -8,7 +8,10 @@ describe('the long suites of a change', () => {
   it.each([
     [
       ['src/adapters/bundled-postgres/account.ts'],
-      ['test/e2e/bundled-postgres', 'test/e2e/backup.test.ts', 'test/e2e/kill-nine.test.ts'],
+      [
+        ...['test/e2e/bundled-postgres', 'test/e2e/backup.test.ts'],
+        ...['test/e2e/copy.test.ts', 'test/e2e/kill-nine.test.ts'],
+      ],
     ],
     [['Dockerfile'], ['test/e2e/container-image.test.ts']],
     [['src/config/amqp-url.ts'], ['test/rabbitmq/outages.test.ts']],

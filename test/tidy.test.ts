@@ -365,6 +365,24 @@ const planted: Record<TidyRuleName, Planted> = {
       'test/support/a.mts:2: imports timers/promises',
     ],
   },
+  'no test waits for an exact count': {
+    files: {
+      'src/a.test.ts': "await waitFor('events', () => events.length === 2);",
+      'test/e2e/a.test.ts': [
+        "await waitFor('sessions', async () => (await sessions()).length === users.length);",
+        'await expect.poll(() => server.requests()).toBe(1);',
+        "await waitFor('the end', () => open.length === 0 && closed.size >= 2);",
+        'await expect.poll(() => server.requests()).toBe(0);',
+        'expect(list.length === 2).toBe(true);',
+      ].join('\n'),
+      'src/a.ts': "waitFor('events', () => events.length === 2);",
+    },
+    finds: [
+      'src/a.test.ts:1: waits for an exact count',
+      'test/e2e/a.test.ts:1: waits for an exact count',
+      'test/e2e/a.test.ts:2: waits for an exact count',
+    ],
+  },
   'one word has one meaning': {
     files: {
       'src/a.ts': [

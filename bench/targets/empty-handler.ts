@@ -66,6 +66,7 @@ const parts: HttpDependencies = {
   changeClaim: unused,
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
+  lostHistory: { read: unused, accept: unused },
   readWebhooks: { list: unused, read: unused, listDeliveries: unused },
   ...{
     createWebhook: unused,

@@ -37,6 +37,14 @@ export const serviceDashboard: Dashboard = {
           queries: [query(`min(${series('firstcome_database_up')})`, 'up')],
         },
         {
+          title: 'History',
+          help: 'Whether an instance refuses all calls because the database lacks acknowledged claims. Any value but 0 is an alarm.',
+          kind: 'number',
+          unit: 'none',
+          turnsAt: [1, 1],
+          queries: [query(`max(${series('firstcome_history_lost')})`, 'lost')],
+        },
+        {
           title: 'Differences',
           help: 'Units by which stock, claims and ledger disagree. Any value but 0 is an alarm.',
           kind: 'number',
@@ -50,6 +58,13 @@ export const serviceDashboard: Dashboard = {
           kind: 'number',
           unit: 's',
           queries: [query(`max(${checkAge})`, 'ago')],
+        },
+        {
+          title: 'Durability',
+          help: 'The level that the database has shown last. Claims acknowledged now survive what it promises.',
+          kind: 'number',
+          unit: 'none',
+          queries: [query(`max by (level) (${series('firstcome_durability')}) == 1`, '{{level}}')],
         },
         {
           title: 'Batches in doubt',

@@ -9,6 +9,7 @@ import type { Config } from '../config.ts';
 import type { ChangeClaim } from '../core/claims/change-claim.ts';
 import type { DutyMutex } from '../core/duties/duty-mutex.ts';
 import { EventRelay } from '../core/events/event-relay.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import { toEventBody } from '../entrypoints/http/schemas/event-body.ts';
 import { byLoad } from './by-load.ts';
 import type { measureClaimLoad } from './claim-load.ts';
@@ -27,6 +28,7 @@ export type BackgroundWorkOptions = {
   config: Config;
   database: { url: string; schema: string; identity: string };
   installation: InstallationWatch;
+  history: HistoryGuard;
   forQueries: Database;
   runsDuties: boolean;
   changeClaim: ChangeClaim;
@@ -47,14 +49,15 @@ export type BackgroundWork = {
   duties: ProcessDuties;
 };
 
-const restFactors = { idle: 3, busy: 10, besideClaims: 25 };
+const restFactors = { idle: 3, busy: 10, besideClaims: 50 };
 
 /** Creates the work. What ends it is added to `disposers`. Rejects where a saga cannot be run. */
 export async function createBackgroundWork(
   options: BackgroundWorkOptions,
   disposers: Disposers,
 ): Promise<BackgroundWork> {
-  const { config, database, forQueries, installation, claimLoad, metrics, tracing, log } = options;
+  const { config, database, forQueries, installation, history } = options;
+  const { claimLoad, metrics, tracing, log } = options;
   const isNeeded = () => duties.runner.isNeeded('event_relay');
   const shared = { config, forQueries, metrics, claimLoad, version, isNeeded };
   const webhooks = createWebhookDelivery({
@@ -67,7 +70,7 @@ export async function createBackgroundWork(
   });
   disposers.push(() => sagas.close());
   const jobs = createJobs({
-    ...{ config, installation, database, metrics, log },
+    ...{ config, installation, history, database, metrics, log },
     kinds: [sagas.job, webhooks.job],
   });
   const restFactor = byLoad(restFactors.idle, restFactors.busy);

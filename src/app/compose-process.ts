@@ -8,6 +8,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import { type Config, isLoopback } from '../config.ts';
 import type { ClaimLanes } from '../core/claims/claim-lanes.ts';
 import type { DutyRunner } from '../core/duties/duty-runner.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { HttpLog, HttpTickets } from '../entrypoints/http/route.ts';
 import { createHttpServer, type HttpServer } from '../entrypoints/http/server.ts';
 import { StockStreams } from '../entrypoints/http/streams/stock-streams.ts';
@@ -18,6 +19,7 @@ import { createBackgroundWork } from './background-work.ts';
 import { measureClaimLoad } from './claim-load.ts';
 import type { OpenDatabase } from './database.ts';
 import { createEngine } from './engine.ts';
+import { createHistoryGuard, shareAcknowledged } from './history.ts';
 import type { ProcessJobs } from './jobs.ts';
 import { plainLogOf } from './logger.ts';
 import {
@@ -76,14 +78,20 @@ export async function composeProcess(
 ): Promise<ComposedProcess> {
   const { database, keys, runsDuties, tracing } = options;
   const plainLog = plainLogOf(log);
-  const { installation, forBatches, forQueries } = openDatabaseParts(config, log, options);
-  disposers.push(async () => {
-    await Promise.all([forBatches.close(), forQueries.close()]);
-  });
   const shared = await openSharedByNodes({
     ...{ config, installationId: database.identity, log: plainLog },
   });
   if (shared !== undefined) disposers.push(shared.close);
+  const history = createHistoryGuard({
+    ...{ shared: shared?.acknowledged, claimTimeoutMs: config.claims.timeoutMs, log: plainLog },
+  });
+  if (shared !== undefined) disposers.push(await shareAcknowledged(history, shared.acknowledged));
+  const { installation, forBatches, forQueries } = openDatabaseParts(config, log, {
+    ...{ ...options, history },
+  });
+  disposers.push(async () => {
+    await Promise.all([forBatches.close(), forQueries.close()]);
+  });
   const metrics = prometheusMetrics();
   const stockViews = createStockViews({
     ...{ database: forQueries, shared: shared?.stockViews, metrics },
@@ -99,9 +107,9 @@ export async function composeProcess(
     },
     disposers,
   );
-  const { lanes, soldOut, couponPages, notifier, checkHealth, tickets, ...useCases } = createEngine(
+  const { lanes, soldOut, couponPages, notifier, tickets, ...others } = createEngine(
     {
-      ...{ forBatches, forQueries, installation },
+      ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
       ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
@@ -109,9 +117,11 @@ export async function composeProcess(
     },
     disposers,
   );
+  const { checkHealth, healthSeen, ...useCases } = others;
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
-      ...{ config, database, installation, forQueries, runsDuties, claimLoad, metrics, tracing },
+      ...{ config, database, installation, history, forQueries, runsDuties },
+      ...{ claimLoad, metrics, tracing },
       ...{ changeClaim: useCases.changeClaim, mutex: shared?.dutyMutex, log: plainLog },
       onReleased(couponName) {
         stockViews.changed(couponName);
@@ -134,7 +144,8 @@ export async function composeProcess(
     eventStreams: () => streamCounts.state(),
     queue: ticketParts &&
       tickets && { ...ticketParts.queueMetrics, waiting: () => tickets.depth() },
-    ...databaseSources({ database: forQueries, relay, checkHealth }),
+    isHistoryLost: () => history.isLost,
+    ...{ ...databaseSources({ database: forQueries, relay, checkHealth }), healthSeen },
   });
   const server = await createHttpServer(httpOptions(config, options), {
     ...useCases,
@@ -152,7 +163,10 @@ export async function composeProcess(
     stockStreams: config.streams.openMax > 0 ? stockStreams : undefined,
     tickets: tickets && httpTickets(config, tickets, streamCounts),
     deadLetters: ticketParts?.deadLetters,
-    checkHealth: async () => ({ ...(await checkHealth()), duties: duties.runner.holders() }),
+    checkHealth: async () => ({
+      ...(await checkHealth()),
+      ...{ duties: duties.runner.holders(), queue: tickets?.queueState() },
+    }),
     healthFacts: healthFacts(config, database),
     metricsText: metricsTextOf(metrics, options.primary),
     ...{ metricsType: metricsContentType, callAnswered: metrics.callAnswered },
@@ -167,14 +181,19 @@ export async function composeProcess(
 function openDatabaseParts(
   config: Config,
   log: Logger,
-  { database, tracing }: Pick<ProcessOptions, 'database'> & { tracing: ProcessTracing },
+  {
+    database,
+    tracing,
+    history,
+  }: Pick<ProcessOptions, 'database'> & { tracing: ProcessTracing; history: HistoryGuard },
 ) {
   const installation = new InstallationWatch({
     identity: database.identity,
     warn: (event, message) => log.warn(event, message),
   });
   const pools = openPools({
-    ...{ ...config.database, installation, ...database },
+    ...{ ...config.database, installation, history, ...database },
+    durabilityMin: config.durabilityMin,
     claimTimeoutMs: config.claims.timeoutMs,
     // Only the message: the driver attaches the connection to the error, with its statements and its cancel key.
     onIdleConnectionLost: ({ message }) =>

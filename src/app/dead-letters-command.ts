@@ -57,8 +57,10 @@ export async function callOnDeadLetters(
       await printList(service, given, output);
       return 'passed';
     case 'show': {
-      const letter = await readLetter(service, given.id);
-      output.stdout(given.json ? `${JSON.stringify(letter)}\n` : linesOf(letter));
+      const answer = await answerToRead(service, given.id);
+      if (given.json) output.stdout(`${answer.text.trim()}\n`);
+      else if (answer.isDone) output.stdout(linesOf(answer.body));
+      if (!answer.isDone) throw toError(service.origin, answer.body, given.id);
       return 'passed';
     }
     case 'export':
@@ -102,57 +104,68 @@ async function* lettersOf({ origin, key }: Service, limit: number): AsyncGenerat
   }
 }
 
-async function readLetter({ origin, key }: Service, id: string): Promise<LetterBody> {
-  const call = { path: `/api/dead-letters/${encodeURIComponent(id)}`, key };
-  const answer = await answerTo<LetterBody>(origin, call, 'dead_letter_id');
-  if (!answer.isDone) throw toError(origin, answer.body);
+async function readLetter(service: Service, id: string): Promise<LetterBody> {
+  const answer = await answerToRead(service, id);
+  if (!answer.isDone) throw toError(service.origin, answer.body, id);
   return answer.body;
+}
+
+function answerToRead({ origin, key }: Service, id: string): Promise<ServiceAnswer<LetterBody>> {
+  const call = { path: `/api/dead-letters/${encodeURIComponent(id)}`, key };
+  return answerTo(origin, call, 'dead_letter_id');
 }
 
 /** Calls again until nothing is left: each call does a limited number. */
 async function changeLetters(service: Service, given: Change, output: Output): Promise<Verdict> {
   const rounds = given.ids === 'all' ? ['all' as const] : inParts(given.ids);
-  try {
-    for (const ids of rounds) {
-      for (;;) {
-        const handled = await changeOnce(service, given, ids, output);
-        if (handled === undefined) return reportLost(output);
-        if (handled.stopped_by !== null) {
-          output.stderr(`firstcome: stopped: ${handled.stopped_by}\nRun it again later.\n`);
-          return 'unknown';
-        }
-        if (!given.yes || handled.left === 0 || handled.done === 0) break;
+  let [isBegun, isPart] = [false, false];
+  for (const ids of rounds) {
+    for (;;) {
+      const answer = await answerToChange(service, given, ids);
+      if (answer === 'lost') return reportLost(output);
+      if (!answer.isDone) {
+        if (isBegun) return reportStop(answer.body.detail, output);
+        if (given.json) output.stdout(`${answer.text.trim()}\n`);
+        throw toError(service.origin, answer.body);
       }
+      output.stdout(given.json ? `${answer.text.trim()}\n` : reportOf(given, answer.body));
+      const { done, left, not_found: notFound, refused_count: refused } = answer.body;
+      const { stopped_by: stoppedBy } = answer.body;
+      if (stoppedBy !== null) return reportStop(stoppedBy, output);
+      isBegun = true;
+      isPart ||= notFound.length > 0 || refused > 0;
+      if (!given.yes || left === 0 || done === 0) break;
     }
-  } catch (error) {
-    if (!(error instanceof LostAnswerError)) throw error;
-    return reportLost(output);
   }
-  if (!given.yes) output.stdout('nothing was changed; to do it add --yes\n');
-  return 'passed';
+  if (!given.yes && !given.json) output.stdout('nothing was changed; to do it add --yes\n');
+  return isPart ? 'unknown' : 'passed';
 }
 
-/** One call. Undefined: it may have changed letters. */
-async function changeOnce(
+/** One call. Resolves to `lost` where it may have changed letters. */
+async function answerToChange(
   { origin, key }: Service,
-  given: Change,
+  { call, yes = false }: Change,
   ids: readonly string[] | 'all',
-  output: Output,
-): Promise<HandledBody | undefined> {
-  const answer = await answerTo<HandledBody>(
-    origin,
-    {
-      ...{ method: 'POST', path: `/api/dead-letters/${given.call}`, key },
-      body: { ...(ids === 'all' ? { all: true } : { ids }), dry_run: given.yes !== true },
-    },
-    'done',
-  );
-  if (!answer.isDone) {
-    if (answer.body.code === 'outcome_unknown') return undefined;
-    throw toError(origin, answer.body);
+): Promise<ServiceAnswer<HandledBody> | 'lost'> {
+  try {
+    const answer = await answerTo<HandledBody>(
+      origin,
+      {
+        ...{ method: 'POST', path: `/api/dead-letters/${call}`, key, changesNothing: !yes },
+        body: { ...(ids === 'all' ? { all: true } : { ids }), dry_run: !yes },
+      },
+      'done',
+    );
+    return !answer.isDone && answer.body.code === 'outcome_unknown' ? 'lost' : answer;
+  } catch (error) {
+    if (error instanceof LostAnswerError) return 'lost';
+    throw error;
   }
-  output.stdout(given.json ? `${answer.text.trim()}\n` : reportOf(given, answer.body));
-  return answer.body;
+}
+
+function reportStop(reason: string, output: Output): Verdict {
+  output.stderr(`firstcome: stopped: ${reason}\nRun it again later.\n`);
+  return 'unknown';
 }
 
 function reportLost(output: Output): Verdict {
@@ -179,8 +192,10 @@ function reportOf({ call, yes }: Change, handled: HandledBody): string {
 }
 
 const toSecond = 'yyyy-mm-ddThh:mm:ss'.length;
+// With the two columns before it a line has 80.
+const reasonColumnsMax = 78;
 
-/** Two or three lines. Names and reasons are quoted, so that spaces at their ends and line breaks show. */
+/** Three lines. Names and reasons are quoted, so that spaces at their ends and line breaks show; long reasons are cut. */
 function summaryOf(letter: LetterBody): string {
   const { dead_letter_id: id, died_at: at, coupon_name: coupon, user_id: user } = letter;
   const claim =
@@ -188,7 +203,11 @@ function summaryOf(letter: LetterBody): string {
       ? `unreadable: ${letter.unreadable}`
       : `coupon ${JSON.stringify(coupon)}, user ${JSON.stringify(user)}`;
   const when = at === null ? 'unknown time' : `${at.slice(0, toSecond)}Z`;
-  return `${id}  ${when}\n  ${claim}\n  ${JSON.stringify(letter.reason)}\n`;
+  return `${id}  ${when}\n  ${claim}\n  ${cut(JSON.stringify(letter.reason))}\n`;
+}
+
+function cut(text: string): string {
+  return text.length <= reasonColumnsMax ? text : `${text.slice(0, reasonColumnsMax - 3)}...`;
 }
 
 const nameColumns = 'dead_letter_id  '.length;
@@ -219,13 +238,16 @@ function inParts(ids: readonly string[]): (readonly string[])[] {
   return parts;
 }
 
-function toError(origin: string, problem: ProblemBody): StartError {
+function toError(origin: string, problem: ProblemBody, id?: string): StartError {
   return refusalBy(origin, problem, {
     unauthorized: [
       `the service at ${origin} refuses the key (401)`,
       'Set ADMIN_API_KEY to the admin key of the service.',
     ],
-    dead_letter_not_found: [problem.detail, 'To list them: firstcome dead-letters list'],
+    dead_letter_not_found: [
+      `there is no dead letter ${id}`,
+      'To list them: firstcome dead-letters list',
+    ],
     route_not_found: [
       `the service at ${origin} has no queue of claims`,
       'Set AMQP_URL there, or the address of another service with --url.',

@@ -8,10 +8,6 @@ import { postgresClaimStore } from '../adapters/postgres/claim-store.ts';
 import { postgresCouponStore } from '../adapters/postgres/coupon-store.ts';
 import type { Database } from '../adapters/postgres/database.ts';
 import type { InstallationWatch } from '../adapters/postgres/installation/installation-watch.ts';
-import { postgresHealth } from '../adapters/postgres/monitoring/health.ts';
-import { OutageLog } from '../adapters/postgres/monitoring/outage-log.ts';
-import { RefusedStatementLog } from '../adapters/postgres/monitoring/refused-statement-log.ts';
-import { watchDatabases } from '../adapters/postgres/monitoring/watch-databases.ts';
 import { postgresOperatorLog } from '../adapters/postgres/operator-log.ts';
 import { postgresSoldOutReader } from '../adapters/postgres/sold-out-reader.ts';
 import type { TicketTimes } from '../adapters/postgres/tickets/ticket-times.ts';
@@ -40,7 +36,9 @@ import { changeCouponWith } from '../core/coupons/change-coupon.ts';
 import { CouponPageCache } from '../core/coupons/coupon-page-cache.ts';
 import { createCouponWith } from '../core/coupons/create-coupon.ts';
 import { readCouponsWith } from '../core/coupons/read-coupons.ts';
-import type { Health } from '../core/health.ts';
+import type { DurabilityMin } from '../core/health.ts';
+import { recordAcknowledged } from '../core/history/acknowledged-batches.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { RefusalMetrics } from '../core/refusal-rules.ts';
 import { AnnouncementWaits } from '../core/stock/announcement-waits.ts';
 import { SoldOutCache } from '../core/stock/sold-out-cache.ts';
@@ -48,6 +46,8 @@ import type { StockNotifications } from '../core/stock/stock-notifications.ts';
 import { StockNotifier } from '../core/stock/stock-notifier.ts';
 import type { StockViewCache } from '../core/stock/stock-view-cache.ts';
 import type { UseCases } from '../core/use-cases.ts';
+import { type DatabaseHealth, watchHealth } from './health.ts';
+import { lostHistoryOf } from './history.ts';
 import { stack } from './stack.ts';
 import { withStockViews } from './stock-views.ts';
 import {
@@ -63,6 +63,10 @@ export type EngineOptions = {
   forQueries: Database;
   /** The one that both pools were opened with. */
   installation: InstallationWatch;
+  /** The same. */
+  history: HistoryGuard;
+  /** What both pools were opened with. */
+  durabilityMin: DurabilityMin;
   limits: Config['claims'];
   /** Undefined: no claim has a ticket. */
   ticketTimes?: TicketTimes | undefined;
@@ -81,21 +85,18 @@ export type EngineOptions = {
 };
 
 /** The use cases, and the components whose state the metrics show. */
-export type Engine = UseCases & {
-  lanes: ClaimLanes;
-  soldOut: SoldOutCache;
-  couponPages: CouponPageCache;
-  /** Undefined without notifications. */
-  notifier: StockNotifier | undefined;
-  /** Undefined without a queue. */
-  tickets: ProcessTickets | undefined;
-  /** How the service is now. Never rejects. */
-  checkHealth(): Promise<Health>;
-};
+export type Engine = UseCases &
+  Pick<DatabaseHealth, 'checkHealth' | 'healthSeen'> & {
+    lanes: ClaimLanes;
+    soldOut: SoldOutCache;
+    couponPages: CouponPageCache;
+    /** Undefined without notifications. */
+    notifier: StockNotifier | undefined;
+    /** Undefined without a queue. */
+    tickets: ProcessTickets | undefined;
+  };
 
 const couponNamesMax = 100_000;
-// How long a process may go on deciding after its tables were replaced under connections that stay open.
-const healthCheckMs = 1_000;
 
 /** Starts the engine, and adds to `disposers` what stops its components; they run in reverse order. */
 export function createEngine(options: EngineOptions, disposers: (() => Promise<void>)[]): Engine {
@@ -105,7 +106,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ forBatches, forQueries, nowMs: systemClock.nowMs },
       ticketTimes: options.ticketTimes,
     }),
-    [tracing?.traceStore],
+    [(next) => recordAcknowledged(next, options.history.batches), tracing?.traceStore],
   );
   const knownCoupons = new KnownCoupons({
     store: claimStore,
@@ -125,7 +126,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
       ...{ notifications: options.notifications, soldOut, clock: systemClock },
       isKnown: (name) => knownCoupons.has(name),
     });
-  const checkHealth = watchHealth(options, disposers, {
+  const { checkHealth, healthSeen, committed } = watchHealth(options, disposers, {
     onLostConnection() {
       soldOut.forgetAll();
       stockViews?.forgetAll();
@@ -148,7 +149,10 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     newBatchId: newId,
     onCouponNotFound: (name) => knownCoupons.forget(name),
     onSoldOut: (name) => soldOut.load(name),
-    onChanged: (name) => stockViews?.changed(name),
+    onChanged(name) {
+      committed();
+      stockViews?.changed(name);
+    },
   });
   disposers.push(() => lanes.drain(0));
   disposers.push(async () => soldOut.stop());
@@ -230,25 +234,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     ),
     readClaims: readClaimsWith(postgresClaimReader(forQueries)),
     readOperatorLog: postgresOperatorLog(forQueries),
-    ...{ lanes, soldOut, couponPages, notifier, tickets, checkHealth },
+    lostHistory: lostHistoryOf(forQueries, options.history),
+    ...{ lanes, soldOut, couponPages, notifier, tickets, checkHealth, healthSeen },
   };
-}
-
-/** Watches the databases of both pools, also while no request comes. */
-function watchHealth(
-  { forBatches, forQueries, installation, metrics, log }: EngineOptions,
-  disposers: (() => Promise<void>)[],
-  listeners: Pick<Parameters<typeof watchDatabases>[1], 'onLostConnection' | 'onOtherServer'>,
-): () => Promise<Health> {
-  const warn: EngineLog['warn'] = (event, message) => log.warn(event, message);
-  const { nowMs } = systemClock;
-  watchDatabases([forBatches, forQueries], {
-    outage: new OutageLog({ warn, nowMs }),
-    refusals: new RefusedStatementLog({ warn, metrics, nowMs }),
-    ...{ installation, ...listeners },
-  });
-  const checkHealth = postgresHealth(forQueries, installation);
-  const stopChecks = systemClock.every(healthCheckMs, () => void checkHealth());
-  disposers.push(async () => stopChecks());
-  return checkHealth;
 }

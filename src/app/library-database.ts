@@ -8,10 +8,25 @@ import {
   readIdentity,
 } from '../adapters/postgres/installation/find-installation.ts';
 import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
-import { canLoseClaims, readDurability } from '../adapters/postgres/start/durability.ts';
+import {
+  adviceOnDurability,
+  canLoseClaims,
+  readDurability,
+  warnOfReplicas,
+} from '../adapters/postgres/start/durability.ts';
 import { assertEncoding } from '../adapters/postgres/start/encoding.ts';
 import { StartError } from '../core/errors.ts';
-import type { Durability } from '../core/health.ts';
+import { type Durability, type DurabilityMin, isDurableEnough } from '../core/health.ts';
+
+/** What a start finds in the database of a host. */
+export type HostDatabaseFacts = {
+  schema: string;
+  others: string[];
+  identity: string;
+  durability: Durability;
+  /** What the host should know although the start goes ahead. */
+  warning: string | undefined;
+};
 
 /** How advice names the setting of the schema. */
 export const schemaSetting = 'the option schema';
@@ -25,9 +40,10 @@ export async function checkHostDatabase(
     pool,
     schema: wanted,
     unsafeDurability,
-  }: { pool: Pool; schema?: string; unsafeDurability?: boolean },
+    durabilityMin = 'none',
+  }: { pool: Pool; schema?: string; unsafeDurability?: boolean; durabilityMin?: DurabilityMin },
   timeoutMs: number,
-): Promise<{ schema: string; others: string[]; identity: string; durability: Durability }> {
+): Promise<HostDatabaseFacts> {
   const client = await takeSession(pool, {}, timeoutMs);
   try {
     await assertEncoding(client);
@@ -37,12 +53,19 @@ export async function checkHostDatabase(
     if (durability === 'unsafe' && unsafeDurability !== true) {
       throw canLoseClaims(unsafe, 'set unsafeDurability');
     }
+    if (!isDurableEnough(durability, durabilityMin)) {
+      throw new StartError(
+        `the durability of the database is "${durability}", and durabilityMin is "${durabilityMin}"\n` +
+          adviceOnDurability(durabilityMin, 'durabilityMin'),
+      );
+    }
+    const warning = await warnOfReplicas(client, durability);
     const identity = await readIdentity(client, location.schema).catch((error: unknown) => {
       throw lacksTables(error) ? notMigrated(location.schema) : error;
     });
     // Reads with the search path that readIdentity has set.
     await assertSequence(client);
-    return { ...location, identity, durability };
+    return { ...location, identity, durability, warning };
   } finally {
     client.release(true);
   }

@@ -4,6 +4,7 @@ import { isSchemaName } from '../config/formats.ts';
 import type { SettingVariable } from '../config/settings.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { StartError } from '../core/errors.ts';
+import { type DurabilityMin, durabilityMinima } from '../core/health.ts';
 import { definedMembers } from '../entrypoints/library/defined-members.ts';
 import { type FirstcomeLimits, unknownOptions } from '../entrypoints/library/options.ts';
 
@@ -44,6 +45,12 @@ export function checkLimits(given: FirstcomeLimits) {
     mistakes.push(...error.mistakes.map(withOptionNames));
   }
   throw new StartError(mistakes.join('\n'));
+}
+
+/** Throws a `StartError` for a least durability that does not exist. */
+export function assertDurabilityMin(min: DurabilityMin): void {
+  if (durabilityMinima.includes(min)) return;
+  throw new StartError(`durabilityMin must be one of ${durabilityMinima.join(', ')}`);
 }
 
 /** Throws a `StartError` for a name of a schema that SQL could not read without quotes. */

@@ -10,6 +10,7 @@ import { systemClock } from '../adapters/system/clock.ts';
 import type { Config } from '../config.ts';
 import { createHeldJobsWatch } from '../core/duties/held-jobs.ts';
 import type { JobMetrics } from '../core/duties/ports.ts';
+import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { PlainLog } from './logger.ts';
 import { missingPackage } from './missing-package.ts';
 
@@ -42,6 +43,7 @@ export type JobOptions = {
   config: Config;
   database: { url: string; schema: string; identity: string };
   installation: InstallationWatch;
+  history: HistoryGuard;
   kinds: readonly JobKind[];
   metrics: JobMetrics;
   log: PlainLog;
@@ -61,7 +63,7 @@ export async function openJobs(
   options: JobOptions,
   { onEnded, onLacking }: { onEnded(): void; onLacking(): void },
 ) {
-  const { config, database, installation, kinds, metrics, log } = options;
+  const { config, database, installation, history, kinds, metrics, log } = options;
   const { connectTimeoutMs, lockTimeoutMs, statementTimeoutMs } = config.database;
   const jobsSchema = `${database.schema}_jobs`;
   const [{ startJobRunner }, works] = await Promise.all([
@@ -75,11 +77,11 @@ export async function openJobs(
     log.warn({ reason: message }, 'a connection of the jobs was lost');
   const connection = new Database({
     ...{ ...database, connectionsMax: 1, connectTimeoutMs, lockTimeoutMs, statementTimeoutMs },
-    ...{ answerTimeoutMs: statementTimeoutMs, session: { writes: true, installation } },
+    ...{ answerTimeoutMs: statementTimeoutMs, session: { writes: true, installation, history } },
     onIdleConnectionLost: onLost,
   });
   const { pool, close: closePool } = openJobPool({
-    ...{ url: database.url, schema: database.schema, jobsSchema, installation },
+    ...{ url: database.url, schema: database.schema, jobsSchema, installation, history },
     ...{ connectTimeoutMs, statementTimeoutMs },
     ...{ connectionsMax: config.webhooks.connections - 1, onConnectionLost: onLost },
   });

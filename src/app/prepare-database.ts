@@ -7,7 +7,7 @@ import { locateInstallation } from '../adapters/postgres/installation/find-insta
 import { type Migrated, migrate, migrateWith } from '../adapters/postgres/installation/migrate.ts';
 import { checkConnectionLimit } from '../adapters/postgres/start/connection-limit.ts';
 import { assertSequence } from '../adapters/postgres/start/coupon-sequence.ts';
-import { checkDurability } from '../adapters/postgres/start/durability.ts';
+import { checkDurability, warnOfReplicas } from '../adapters/postgres/start/durability.ts';
 import {
   type StartConnection,
   withStartConnection,
@@ -33,12 +33,15 @@ export function prepareDatabase(
   url: string,
   controls: StartControls,
 ): Promise<PreparedDatabase> {
-  const { workers, unsafeDurability } = config;
+  const { workers, unsafeDurability, durabilityMin } = config;
   const { claimConnections, queryConnections } = config.database;
   const pools = { processes: workers, claimConnections, queryConnections, jobConnections: 0 };
   const connection = startConnection(config, url, controls);
   return withStartConnection(connection, async (client) => {
-    const durability = await checkDurability(client, { unsafeAllowed: unsafeDurability });
+    const durability = await checkDurability(client, {
+      ...{ unsafeAllowed: unsafeDurability, min: durabilityMin },
+    });
+    const replicas = await warnOfReplicas(client, durability);
     let scarce = await checkConnectionLimit(client, pools);
     const migrated = await migrateWith(client, {
       ...schemaWanted(config),
@@ -53,7 +56,8 @@ export function prepareDatabase(
     }
     const unsafe = durability === 'unsafe' ? ['this database can lose acknowledged claims'] : [];
     const unfinished = migrated.unfinished.length > 0 ? [unfinishedUpgrade] : [];
-    const warnings = [...unsafe, ...(scarce === undefined ? [] : [scarce]), ...unfinished];
+    const found = [replicas, scarce].filter((warning) => warning !== undefined);
+    const warnings = [...unsafe, ...found, ...unfinished];
     return { ...migrated, durability, warnings };
   });
 }

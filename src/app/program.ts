@@ -83,6 +83,15 @@ export function createProgram(): Program {
       ]);
       return callOnDeadLetters(loadConfig(), options, output);
     },
+    async acceptHistory(options, output) {
+      process.setSourceMapsEnabled(true);
+      endWithReader();
+      const [{ loadConfig }, { acceptHistory }] = await Promise.all([
+        import('../config.ts'),
+        import('./accept-history-command.ts'),
+      ]);
+      return acceptHistory(loadConfig(), options, output);
+    },
     async audit(options, output) {
       const { loadConfig, audit } = await loadProof();
       return audit(loadConfig(), options, output);

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, realpath, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findRunningServer } from '../adapters/bundled-postgres/bundled-postgres.ts';
-import { connectionConfig } from '../adapters/postgres/connections/connection-config.ts';
+import { configForPrimary } from '../adapters/postgres/connections/route.ts';
 import type { Config } from '../config.ts';
 import { StartError } from '../core/errors.ts';
 import type {
@@ -175,8 +175,9 @@ const noDatabase =
 async function findDatabase(config: Config): Promise<DumpedDatabase | undefined> {
   const url = config.database.url?.reveal() ?? (await findRunningServer(config.dataDir))?.url;
   if (url === undefined) return undefined;
-  return {
-    config: connectionConfig(url, { name: 'firstcome audit' }),
-    schema: await schemaIn(config, url),
-  };
+  const schema = await schemaIn(config, url);
+  const session = { name: 'firstcome audit' };
+  const { connectTimeoutMs } = config.database;
+  const found = await configForPrimary(url, session, connectTimeoutMs).catch(throwUnreadable);
+  return { config: found, schema };
 }

@@ -48,7 +48,7 @@ export type ProcessSagas = {
 const inFlightMost = 16;
 const inFlightWhileBusy = 1;
 // While claims need the process. Several at once cost less each than one at a time.
-const inFlightBesideClaims = 8;
+const inFlightBesideClaims = 16;
 const msEachBesideClaims = 40;
 // Of versions that are not in the file any more.
 const definitionsMax = 100;
@@ -88,7 +88,7 @@ export async function prepareSagas(options: SagaOptions): Promise<ProcessSagas> 
         load: async () => undefined,
         with(connection) {
           const store = postgresSagaRuns(connection);
-          const record = batchedProgress(store);
+          const record = batchedProgress(store, systemClock);
           const findDefinition = definitionsOf(definitions, store);
           const inFlight = byLoad(inFlightMost, inFlightWhileBusy);
           const pace = createPace({

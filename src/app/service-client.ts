@@ -9,6 +9,8 @@ export type ServiceCall = {
   key: string | undefined;
   headers?: Record<string, string>;
   body?: object;
+  /** It only reads, although it is a POST. */
+  changesNothing?: boolean;
 };
 
 /** The answer to a call was lost: the service may have done what the call asks for. */
@@ -35,7 +37,7 @@ export function originOf(url: string): string {
  */
 export async function sendTo(
   origin: string,
-  { method = 'GET', path, key, headers, body }: ServiceCall,
+  { method = 'GET', path, key, headers, body, changesNothing = method === 'GET' }: ServiceCall,
 ): Promise<{ status: number; text: string }> {
   try {
     const response = await fetch(origin + path, {
@@ -46,7 +48,7 @@ export async function sendTo(
     });
     return { status: response.status, text: await response.text() };
   } catch (error) {
-    if (method === 'POST' && !isNotSent(error)) throw new LostAnswerError('', { cause: error });
+    if (!changesNothing && !isNotSent(error)) throw new LostAnswerError('', { cause: error });
     throw new StartError(
       `the service at ${origin} does not answer\nStart it, or set its address with --url.`,
       { cause: error },

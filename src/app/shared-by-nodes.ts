@@ -6,6 +6,7 @@ import { newId } from '../adapters/system/ids.ts';
 import { readRedisUrl } from '../config/redis-url.ts';
 import type { Config } from '../config.ts';
 import type { DutyMutex } from '../core/duties/duty-mutex.ts';
+import type { SharedBatches } from '../core/history/ports.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Rate } from '../core/limits/rate.ts';
 import type { LimitName, SharedCounts } from '../core/limits/rate-limit.ts';
@@ -21,6 +22,7 @@ export type SharedByNodes = {
   stockViews: SharedStockViews;
   notifications: StockNotifications;
   dutyMutex: DutyMutex;
+  acknowledged: SharedBatches;
   /** Counts the requests of a rate limit for all nodes together. Loads what it needs at the first call. */
   countRequests(limit: LimitName, rate: Rate): Promise<SharedCounts>;
   close(): Promise<void>;
@@ -45,11 +47,13 @@ export async function openSharedByNodes({
     { redisStockViews },
     { redisStockNotifications },
     { redisDutyMutex },
+    { redisSharedBatches },
   ] = await Promise.all([
     import('../adapters/redis/redis.ts'),
     import('../adapters/redis/stock-views.ts'),
     import('../adapters/redis/stock-notifications.ts'),
     import('../adapters/redis/duty-mutex.ts'),
+    import('../adapters/redis/acknowledged-batches.ts'),
   ]).catch(packageMissingFor('REDIS_URL'));
   const redis = new RedisConnection({
     ...{ target, prefix: `firstcome:${installationId}:`, clock: systemClock, log },
@@ -58,6 +62,7 @@ export async function openSharedByNodes({
   const dutyMutex = redisDutyMutex(redis);
   return {
     ...{ stockViews: redisStockViews(redis), notifications, dutyMutex },
+    acknowledged: redisSharedBatches(redis, newId()),
     metrics: () => ({
       ...{ ...redis.state(), notifications: notifications.counts() },
       dutyMutex: dutyMutex.counts(),

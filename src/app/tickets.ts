@@ -71,13 +71,16 @@ export type ProcessTickets = {
    * the queue and is not decided.
    */
   depth(): { waiting: number; held: number; underWay: number; oldestMs: number };
+  /** Whether the queue can be used now. */
+  queueState(): NonNullable<Health['queue']>;
 };
 
 const millisecondsPerSecond = 1_000;
 
 /** Creates the tickets of this process. */
 export function createTickets(parts: TicketParts, engine: EngineForTickets): ProcessTickets {
-  const { databaseClock, ids, metrics, queue, results, settings, store, tracing } = parts;
+  const { databaseClock, ids, metrics, queue, queueMetrics, results, settings, store, tracing } =
+    parts;
   const { waitingMax, log } = engine;
   const waiters = new TicketWaiters({ store, clock: systemClock, metrics });
   results.onResults((received) => {
@@ -119,5 +122,6 @@ export function createTickets(parts: TicketParts, engine: EngineForTickets): Pro
       const oldestMs = Math.max(0, nowMs - (oldestAcceptedAtMs ?? nowMs));
       return { waiting: waiters.waiting, held, underWay, oldestMs };
     },
+    queueState: () => (queueMetrics.state().isUp && queue.refusal() !== 'away' ? 'up' : 'away'),
   };
 }

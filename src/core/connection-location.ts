@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ConnectionMistake, ConnectionParameter, GivenParameters } from './connection-url.ts';
 
-/** The server and database of a connection, and how it connects. */
-export type ConnectionLocation = {
+/** Where a server listens. */
+export type ServerAddress = {
   /** A name, an IP address, or the folder of a Unix socket. */
   host: string;
   port: number;
+};
+
+/** The server and database of a connection, and how it connects. */
+export type ConnectionLocation = {
+  /** At least one. With several, one of them is the primary, and any other may become it. */
+  servers: [ServerAddress, ...ServerAddress[]];
   /** Undefined: the user of this process. */
   user: string | undefined;
   password: string | undefined;
@@ -14,7 +20,7 @@ export type ConnectionLocation = {
   applicationName: string | undefined;
   /** Settings of the session, as `-c name=value`. */
   options: string | undefined;
-  /** Undefined: not encrypted. */
+  /** Undefined: not encrypted. A connection over a Unix socket never is. */
   tls: ConnectionTls | undefined;
 };
 
@@ -29,6 +35,8 @@ export type ConnectionTls = {
 };
 
 const portMax = 65_535;
+const portDefault = 5432;
+const serversMax = 16;
 const modes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 const system = 'system';
 
@@ -42,30 +50,56 @@ export function locationFrom(
 ): { location: ConnectionLocation; mistakes: [] } | { mistakes: ConnectionMistake[] } {
   const mistakes: ConnectionMistake[] = [];
   const addMistake: AddMistake = (parameter, message) => mistakes.push({ parameter, message });
-  const host = given.get('host') ?? 'localhost';
-  const port = given.get('port') ?? '5432';
-  if (host.includes(',') || port.includes(',')) {
-    addMistake(
-      'host',
-      'must name one server: the one that takes writes, or an address that leads to it',
-    );
-  } else if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > portMax) {
-    addMistake('port', `must be a whole number from 1 to ${portMax}`);
-  }
+  const servers = serversFrom(given, addMistake);
   // The start verifies it anyway.
   if (!['any', 'read-write', 'primary'].includes(given.get('target_session_attrs') ?? 'any')) {
     addMistake('target_session_attrs', 'must be any, read-write or primary: the service writes');
   }
   const tls = tlsFrom(given, addMistake);
-  if (mistakes.length > 0) return { mistakes };
-  const location = {
-    ...{ host, port: Number(port), user: given.get('user'), password: given.get('password') },
+  const [first, ...others] = servers;
+  if (first === undefined || mistakes.length > 0) return { mistakes };
+  const location: ConnectionLocation = {
+    servers: [first, ...others],
+    ...{ user: given.get('user'), password: given.get('password') },
     ...{ database: given.get('dbname'), applicationName: given.get('application_name') },
     options: given.get('options'),
     // As in libpq: a socket stays within the machine.
-    tls: host.startsWith('/') ? undefined : tls,
+    tls: servers.every(isSocket) ? undefined : tls,
   };
   return { location, mistakes: [] };
+}
+
+/** Whether the server is reached over a Unix socket. */
+export function isSocket({ host }: ServerAddress): boolean {
+  return host.startsWith('/');
+}
+
+/** Each host with the port in the same place, or with the only port. */
+function serversFrom(given: GivenParameters, addMistake: AddMistake): ServerAddress[] {
+  const hosts = (given.get('host') ?? 'localhost').split(',');
+  const ports = (given.get('port') ?? '').split(',');
+  if (hosts.includes('')) {
+    addMistake('host', 'must name a server before and after each comma');
+  }
+  if (hosts.length > serversMax) addMistake('host', `must name at most ${serversMax} servers`);
+  if (ports.length !== 1 && ports.length !== hosts.length) {
+    addMistake(
+      'port',
+      `must be one for all servers or one for each: there are ${ports.length} for ${hosts.length}`,
+    );
+  }
+  if (!ports.every(isPort)) {
+    addMistake('port', `must be a whole number from 1 to ${portMax}`);
+  }
+  return hosts.map((host, index) => {
+    const port = ports.length === 1 ? ports[0] : ports[index];
+    return { host, port: port ? Number(port) : portDefault };
+  });
+}
+
+/** An empty one stands for the default, as in libpq. */
+function isPort(text: string): boolean {
+  return text === '' || (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= portMax);
 }
 
 function tlsFrom(given: GivenParameters, addMistake: AddMistake): ConnectionTls | undefined {

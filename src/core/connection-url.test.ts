@@ -44,8 +44,41 @@ describe('a connection URL', () => {
     expect(given('postgres://%2Fvar%2Frun%2Fpostgresql/sale')).toEqual(socket);
     expect(given('postgres:///sale?host=/var/run/postgresql')).toEqual(socket);
     expect(location('postgres:///sale?host=/s&sslmode=verify-full')).toMatchObject({
-      ...{ host: '/s', port: 5432, database: 'sale', tls: undefined },
+      ...{ servers: [{ host: '/s', port: 5432 }], database: 'sale', tls: undefined },
     });
+  });
+
+  it('reads several servers from the URL, from the query, and with one port for all', () => {
+    const three = [
+      { host: 'a', port: 5432 },
+      { host: '::1', port: 5433 },
+      { host: 'c.example', port: 5432 },
+    ];
+    expect(given('postgres://ada@a,[::1]:5433,c.example/sale')).toEqual({
+      ...{ user: 'ada', host: 'a,::1,c.example', port: ',5433,', dbname: 'sale' },
+    });
+    expect(location('postgres://ada@a,[::1]:5433,c.example/sale').servers).toEqual(three);
+    expect(location('postgres:///sale?host=a,::1,c.example&port=,5433,').servers).toEqual(three);
+    const same = [
+      { host: 'a', port: 6432 },
+      { host: '/run', port: 6432 },
+    ];
+    expect(location('postgres:///sale?host=a,/run&port=6432').servers).toEqual(same);
+    expect(location('postgres://a,%2Frun/sale?port=6432').servers).toEqual(same);
+    expect(location('postgres://a:6432,%2Frun:6432/sale?sslmode=require')).toMatchObject({
+      ...{ servers: same, tls: { verify: 'nothing' } },
+    });
+    expect(given('postgres://a,b/sale')).toEqual({ host: 'a,b', dbname: 'sale' });
+  });
+
+  it('writes several servers where a reader looks for them', () => {
+    const written = (parameters: Record<string, string>) =>
+      writeConnectionUrl(new Map(Object.entries(parameters)) as never);
+    expect(written({ host: 'a,b', port: '5432,5433', user: 'ada', dbname: 'sale' })).toBe(
+      'postgresql://ada@a:5432,b:5433/sale',
+    );
+    expect(written({ host: 'a,b', dbname: 'sale' })).toBe('postgresql://a,b/sale');
+    expect(written({ host: 'a,b', port: '1' })).toBe('postgresql:///?host=a%2Cb&port=1');
   });
 
   it('lets each parameter in the query override the rest of the URL', () => {
@@ -70,7 +103,10 @@ describe('a connection URL', () => {
   });
 
   it('reads the same parameters from a URL that it has written', () => {
-    const text = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1 }), fc.constant('5432'));
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme', minLength: 1 }),
+      fc.constantFrom('5432', 'a,b', '1,2', ',2', ',', 'a,'),
+    );
     const parameters = fc.dictionary(
       fc.constantFrom(...connectionParameters),
       text.filter((one) => !one.includes('\0')),
@@ -112,8 +148,12 @@ describe('a parameter of a connection URL', () => {
   it.each([
     ['port=0', /^port must be a whole number from 1 to 65535/],
     ['port=65536', /^port must/],
-    ['port=5432,5433', /^host must name one server/],
-    ['host=a,b', /^host must name one server/],
+    ['port=5432,5433', /^port must be one for all .* each: there are 2 for 1$/],
+    ['host=a,b,c&port=1,2', /^port must be one for all .* each: there are 2 for 3$/],
+    ['host=a,b&port=1,65536', /^port must be a whole number/],
+    ['host=a,,b', /^host must name a server before and after each comma$/],
+    ['host=a,', /^host must name a server/],
+    [`host=a${',a'.repeat(16)}`, /^host must name at most 16 servers$/],
     ['target_session_attrs=standby', /^target_session_attrs must be any, read-write or primary/],
     [
       'sslmode=prefer',

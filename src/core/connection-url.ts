@@ -43,11 +43,15 @@ const refused: Record<string, string> = {
 };
 
 // An `@` after the host is refused: it may end a password with a `/` or `?`, whose beginning would be shown as the host.
-const shape =
-  /^postgres(?:ql)?:\/\/(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]\s]+\]|[^\s:@/?#[\]]*)(?::(?<port>\d*))?(?:\/(?<dbname>[^@?#]*))?(?:\?(?<query>[^@#]*))?$/;
+const server = /(?:\[[^\]\s]+\]|[^\s:@/?#[\],]*)(?::\d*)?/.source;
+const shape = new RegExp(
+  '^postgres(?:ql)?://(?:(?<user>[^:@/?#]*)(?::(?<password>[^@/?#]*))?@)?' +
+    `(?<servers>${server}(?:,${server})*)(?:/(?<dbname>[^@?#]*))?(?:\\?(?<query>[^@#]*))?$`,
+);
+const serverParts = /^(?:\[(?<address>.+)\]|(?<name>[^:]*))(?::(?<port>\d*))?$/;
 
 /**
- * The parameters of a URL. Undefined when the text is no connection URL or is not percent-encoded where it must be. A
+ * The parameters of a URL; `host` and `port` are lists with commas when it names several servers. Undefined when the text is no connection URL or is not percent-encoded where it must be. A
  * parameter in the query takes precedence, as in libpq. Unlike in libpq, a plus in the query is a space, since programs
  * write it so.
  */
@@ -56,12 +60,13 @@ export function readConnectionUrl(
 ): { given: GivenParameters; mistakes: ConnectionMistake[] } | undefined {
   const groups = shape.exec(text)?.groups;
   if (groups === undefined) return undefined;
-  const { query = '', ...components } = groups;
+  const { query = '', servers = '', ...components } = groups;
   const given = new Map<ConnectionParameter, string>();
   const mistakes: ConnectionMistake[] = [];
   try {
-    for (const [name, value = ''] of Object.entries(components)) {
-      const decoded = decode(name === 'host' ? value.replace(/^\[(.+)\]$/, '$1') : value);
+    const all = { ...components, ...readServers(servers) };
+    for (const [name, value = ''] of Object.entries(all)) {
+      const decoded = decode(value);
       if (decoded !== '') given.set(name as ConnectionParameter, decoded);
     }
     readQuery(query, given, mistakes);
@@ -69,6 +74,16 @@ export function readConnectionUrl(
     return undefined;
   }
   return { given, mistakes };
+}
+
+/** The hosts and the ports of the servers, each as a list with commas. Without any port there is no list of them. */
+function readServers(text: string): { host: string; port: string } {
+  const parts = text.split(',').map((each) => serverParts.exec(each)?.groups ?? {});
+  const ports = parts.map(({ port = '' }) => port);
+  return {
+    host: parts.map(({ address, name = '' }) => address ?? name).join(','),
+    port: ports.some((port) => port !== '') ? ports.join(',') : '',
+  };
 }
 
 function readQuery(
@@ -135,15 +150,28 @@ export function writeConnectionUrl(given: GivenParameters): string {
     rest.delete(name);
     return value;
   };
-  let authority = '';
-  const [host, port] = [given.get('host') ?? '', given.get('port') ?? ''];
-  if (/^[\w.-]+$/.test(host) && /^\d*$/.test(port)) {
+  let authority = writeServers(given.get('host') ?? '', given.get('port') ?? '') ?? '';
+  if (authority !== '') {
     const account = [take('user'), take('password')].join(':').replace(/:$/, '');
-    const address = [take('host'), take('port')].join(':').replace(/:$/, '');
-    authority = account === '' ? address : `${account}@${address}`;
+    if (account !== '') authority = `${account}@${authority}`;
+    rest.delete('host');
+    rest.delete('port');
   }
   const database = take('dbname');
   // Slashes keep a folder readable.
   const pairs = [...rest.keys()].map((name) => `${name}=${take(name).replaceAll('%2F', '/')}`);
   return `postgresql://${authority}/${database}${pairs.length > 0 ? '?' : ''}${pairs.join('&')}`;
+}
+
+/** The servers before the database's name. Undefined when they cannot be written there such that they are read alike. */
+function writeServers(host: string, port: string): string | undefined {
+  const hosts = host.split(',');
+  const ports = port === '' ? hosts.map(() => '') : port.split(',');
+  const fit =
+    hosts.every((each) => /^[\w.-]+$/.test(each)) &&
+    ports.every((each) => /^\d*$/.test(each)) &&
+    (port === '' || ports.some((each) => each !== '')) &&
+    ports.length === hosts.length;
+  if (!fit) return undefined;
+  return hosts.map((each, index) => (ports[index] ? `${each}:${ports[index]}` : each)).join(',');
 }

@@ -8,3 +8,9 @@ export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message || ((error as { code?: string }).code ?? 'unknown error');
 }
+
+/** The message of the error that an error goes back to. */
+export function rootMessageOf(error: unknown): string {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return cause === undefined ? messageOf(error) : rootMessageOf(cause);
+}

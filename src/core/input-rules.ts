@@ -21,6 +21,12 @@ export const idempotencyKeyRule = { pattern: '^[\\x20-\\x7e]{1,255}$' };
 /** The id of a claim, as the service gives it. */
 export const uuidRule = { pattern: '^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' };
 
+/** Until when a loss was found: a time of the database, to the microsecond. */
+export const foundUntilRule = {
+  pattern:
+    '^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}[.][0-9]{6}Z$',
+};
+
 /** How long a hold lasts. */
 export const holdSecondsRule = { minimum: 1, maximum: 2_592_000 };
 

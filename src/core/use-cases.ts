@@ -7,6 +7,7 @@ import type { ChangeCoupon } from './coupons/change-coupon.ts';
 import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
 import type { ErrorCode } from './errors.ts';
+import type { LostHistoryStore } from './history/ports.ts';
 import type { ReadOperatorLog } from './operator-log/operator-log.ts';
 import type { ReadSagas } from './sagas/read-sagas.ts';
 import type { ResolveSaga } from './sagas/resolve-saga.ts';
@@ -33,6 +34,7 @@ export type UseCases = {
   addStock: AddStock;
   readClaims: ReadClaims;
   readOperatorLog: ReadOperatorLog;
+  lostHistory: LostHistoryStore;
 };
 
 /** What the service can call besides: a program that embeds the engine has no webhooks. */

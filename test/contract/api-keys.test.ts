@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
-import { adminKey, bearers, claimKey } from '../support/access-calls.ts';
+import { adminKey, bearers, claimKey } from '../support/access-keys.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { newName, pathOf, useService } from '../support/contract-service.ts';
 import { startService } from '../support/service.ts';

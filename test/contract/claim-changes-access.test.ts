@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the keys of a service may do with claims, and in which order its refusals come. */
 import { describe, expect, it } from 'vitest';
-import { adminKey, bearers, claimKey, viewerKey } from '../support/access-calls.ts';
+import { adminKey, bearers, claimKey, viewerKey } from '../support/access-keys.ts';
 import { changeClaim, claimIn, expireHold } from '../support/claim-states.ts';
 import { clientOf } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { adminKey, bearers, claimKey } from '../support/access-calls.ts';
+import { adminKey, bearers, claimKey } from '../support/access-keys.ts';
 import { changeClaim, couponWithHolds } from '../support/claim-states.ts';
 import { clientOf } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';

@@ -110,6 +110,8 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons/{name}/claims/{user_id}/redeem': 'redeemClaim',
       'GET /api/claims': 'listUserClaims',
       'GET /api/operator-log': 'listOperatorLog',
+      'GET /api/lost-history': 'readLostHistory',
+      'POST /api/lost-history/accept': 'acceptHistory',
       'POST /api/webhooks': 'createWebhook',
       'GET /api/webhooks': 'listWebhooks',
       'GET /api/webhooks/{id}': 'readWebhook',

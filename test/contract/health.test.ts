@@ -21,6 +21,7 @@ describe('GET /health, /api/health and /readyz', () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       database: 'external',
       durability: 'local',
+      ...(inject('amqpUrl') !== undefined && { queue: 'up' }),
     });
     expectApiHeaders(answer);
   });

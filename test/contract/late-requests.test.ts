@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { expectProblem } from '../support/contract-problems.ts';
 import { useService } from '../support/contract-service.ts';
 import { claim, get, RawConnection } from '../support/raw-connection.ts';
+import { missed } from '../support/wait-for.ts';
 
 const opened: RawConnection[] = [];
 
@@ -83,11 +84,13 @@ describe('a request that has arrived when the service checks the time', () => {
     async (_part, cut) => {
       const coupon = await service.createCoupon();
       const request = claim('ada', coupon);
+      const openedMs = performance.now();
       const connection = await openOne(service.client.port);
       connection.write(request.slice(0, cut));
       // The first part is read, since a later call on another connection is answered.
       expect((await service.client.get('/livez')).status).toBe(200);
       connection.write(request.slice(cut));
+      if (performance.now() - openedMs > timeoutMs / 2) missed('the request was sent too late');
       pauseService();
       const answer = await connection.answer();
       expect(answer?.status, answer?.text).toBe(200);

@@ -4,14 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  adminKey,
-  bearers,
-  calls,
-  claimKey,
-  type Row,
-  viewerKey,
-} from '../support/access-calls.ts';
+import { calls, type Row } from '../support/access-calls.ts';
+import { adminKey, bearers, claimKey, viewerKey } from '../support/access-keys.ts';
 import type { Call } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { type ContractService, newName, useService } from '../support/contract-service.ts';
@@ -105,7 +99,7 @@ describe.each(Object.keys(services))('a service with %s', (title) => {
       const webhook = await createWebhook(service.database, { url: 'https://127.0.0.1/' });
       const [saga = ''] = await plantSagas(service.database, newName('with sagas'), 1);
       await service.database.query(`update sagas set state = 'A' where saga_id = $1`, [saga]);
-      const made: Call = row.make(coupon, webhook, saga);
+      const made: Call = row.make({ coupon, webhook, saga });
       const body = row.for === 'claim' ? { coupon_name: coupon, user_id: 'holder' } : made.body;
       const before = await service.storedCounts();
       const answer = await service.client.call({

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { adminKey, bearers, claimKey } from '../support/access-calls.ts';
+import { adminKey, bearers, claimKey } from '../support/access-keys.ts';
 import { changeClaim, claimIn } from '../support/claim-states.ts';
 import { clientOf } from '../support/contract-client.ts';
 import { expectInvalid, expectProblem } from '../support/contract-problems.ts';

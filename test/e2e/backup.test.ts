@@ -153,7 +153,7 @@ describe('a backup', () => {
     await client.end();
     expect(rows).toContainEqual({ name: 'sale' });
     service.signal('SIGTERM');
-    await service.exited;
+    await service.ended();
   });
 
   it('holds files, also where the database has a file with two names or is behind a link', async () => {
@@ -217,7 +217,7 @@ describe('a backup', () => {
       await waitFor('unfinished file', async () => (await readdir(target)).length > 0);
       if (signal === 'SIGKILL') await started.killGroup();
       else started.signal(signal);
-      const { code } = await started.exited;
+      const { code } = await started.ended();
       const left = await readdir(target);
       expect(left).not.toContain('b.tar.gz');
       if (signal === 'SIGKILL') continue;
@@ -321,7 +321,7 @@ describe('a restore', () => {
       await waitFor('unpacked files', isUnpacking);
       if (signal === 'SIGKILL') await started.killGroup();
       else started.signal(signal);
-      const { code } = await started.exited;
+      const { code } = await started.ended();
       expect(existsSync(join(target, 'postgres')), started.output()).toBe(false);
       if (signal === 'SIGINT') {
         expect(code).toBe(1);

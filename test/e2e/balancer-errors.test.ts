@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { problems } from '../../src/entrypoints/http/problems/problem-kinds.ts';
 import type { Answer } from '../support/contract-client.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Balancer, findHaproxy, startBalancer } from '../support/haproxy.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -75,7 +75,7 @@ describe.skipIf(found === undefined)('the balancer', () => {
       servers.push(server);
     }
     folder = mkdtempSync(join(tmpdir(), 'firstcome-balancer-'));
-    denyingPort = await chooseFreePort();
+    denyingPort = await freePort();
     const denying = join(folder, 'denying.cfg');
     // Rules that an operator may add after the shipped defaults.
     const rules = Object.keys(errors).map(

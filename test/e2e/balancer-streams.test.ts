@@ -16,6 +16,7 @@ import {
   startBalancer,
 } from '../support/haproxy.ts';
 import { get, RawConnection } from '../support/raw-connection.ts';
+import { retryIfStalled } from '../support/retry-if-stalled.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const found = findHaproxy();
@@ -89,10 +90,13 @@ describe.skipIf(found === undefined)('event streams through the balancer', () =>
   it('a stream with heartbeats lasts longer than each time limit', async () => {
     const shipped = readFileSync(balancerConfiguration, 'utf8');
     const text = shipped.replaceAll(timeLimit, (_, name) => `${name}${limitMs}ms`);
-    const stream = await openStream(await start(text));
-    const beats = () => stream.received.split('\n:\n').length - 1;
-    await waitFor('heartbeats', () => stream.isClosed || beats() >= beatsInAll);
-    expect(stream.isClosed).toBe(false);
+    const port = await start(text);
+    await retryIfStalled(async () => {
+      const stream = await openStream(port);
+      const beats = () => stream.received.split('\n:\n').length - 1;
+      await waitFor('heartbeats', () => stream.isClosed || beats() >= beatsInAll);
+      expect(stream.isClosed).toBe(false);
+    });
   });
 
   it('streams leave connections for claims', async () => {

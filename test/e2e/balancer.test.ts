@@ -130,7 +130,7 @@ describe.skipIf(found === undefined)('the balancer before three nodes', () => {
         expect(metrics).toMatch(/^firstcome_claims_total\{.*\} [1-9]/m);
       }
       nodes[1]?.signal('SIGTERM');
-      expect(await nodes[1]?.exited, nodes[1]?.output()).toEqual({ code: 0, signal: null });
+      expect(await nodes[1]?.ended(), nodes[1]?.output()).toEqual({ code: 0, signal: null });
     });
     const { won = 0, shed, unsent, unknown } = totals.answers;
     expect(won).toBeGreaterThanOrEqual(1500);

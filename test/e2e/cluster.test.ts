@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { withNodes } from '../../examples/cluster/balancer-config.ts';
 import { addressLines, guideLines } from '../../examples/cluster/guide.ts';
 import { findPrograms } from '../../examples/cluster/programs.ts';
+import { endOf, exitOf } from '../support/end-of-process.ts';
 import { findHaproxy } from '../support/haproxy.ts';
 import { findRedis } from '../support/redis-program.ts';
 import { isAlive, serverPids } from '../support/server-processes.ts';
@@ -43,10 +44,11 @@ async function started(args: string[], env: Record<string, string> = {}) {
       output += text;
     });
   }
-  const ended = once(child, 'close');
+  const exited = exitOf(child);
+  const ended = () => endOf({ child, exited, output: () => output });
   steps.push(async () => {
     child.kill('SIGTERM');
-    await ended;
+    await ended();
   });
   const printed = (text: string) =>
     waitFor(text, () => child.exitCode !== null || output.includes(text));
@@ -142,7 +144,7 @@ describe.runIf(isRunnable)('npm run cluster', () => {
     expect(statuses).toEqual([...Array(20).fill(200), ...Array(4).fill(400)]);
 
     child.kill('SIGINT');
-    expect(await ended, output()).toEqual([0, null]);
+    expect(await ended(), output()).toEqual({ code: 0, signal: null });
     expect(processesOf(folder)).toEqual([]);
     expect(filesIn(folder)).toEqual([]);
     expect(
@@ -158,7 +160,7 @@ describe.runIf(isRunnable)('npm run cluster', () => {
       readdirSync(folder, { recursive: true }).join().includes('redis.log'),
     );
     child.kill('SIGINT');
-    expect(await ended, output()).toEqual([0, null]);
+    expect(await ended(), output()).toEqual({ code: 0, signal: null });
     expect(processesOf(folder)).toEqual([]);
     expect(filesIn(folder)).toEqual([]);
   });
@@ -166,7 +168,7 @@ describe.runIf(isRunnable)('npm run cluster', () => {
   it('ends what it has started when a node does not start, and says why', async () => {
     const env = { CLAIM_BATCH_MAX: 'many' };
     const { folder, output, ended } = await started(['--nodes', '2', '--port', '0'], env);
-    expect(await ended, output()).toEqual([1, null]);
+    expect(await ended(), output()).toEqual({ code: 1, signal: null });
     expect(output()).toMatch(/^node-\d has ended \(exit code 1\):\n.*CLAIM_BATCH_MAX/m);
     expect(processesOf(folder)).toEqual([]);
     expect(filesIn(folder)).toEqual([]);
@@ -178,7 +180,7 @@ describe.runIf(isRunnable)('npm run cluster', () => {
     steps.push(() => server.close());
     const { port } = server.address() as { port: number };
     const { output, ended } = await started(['--port', String(port)]);
-    expect(await ended, output()).toEqual([1, null]);
+    expect(await ended(), output()).toEqual({ code: 1, signal: null });
     expect(output()).toBe(`Port ${port} is in use. Choose another one with --port.\n`);
   });
 });
@@ -190,14 +192,14 @@ describe('the command line of npm run cluster', () => {
     [['3'], 'too many arguments'],
   ])('refuses %j', async (args, reason) => {
     const { output, ended } = await started(args);
-    expect(await ended, output()).toEqual([2, null]);
+    expect(await ended(), output()).toEqual({ code: 2, signal: null });
     expect(output()).toContain(reason);
     expect(output()).toContain('npm run cluster -- --help');
   });
 
   it('has a help of at most 80 columns', async () => {
     const { output, ended } = await started(['--help']);
-    expect(await ended, output()).toEqual([0, null]);
+    expect(await ended(), output()).toEqual({ code: 0, signal: null });
     expect(output()).toMatch(/^ {2}--nodes <count> .*\(default: 3\)$/m);
     expect(
       output()

@@ -30,11 +30,15 @@ afterAll(() => {
 });
 
 function logLines(service: ServiceProcess, text: string): Record<string, unknown>[] {
-  return service
-    .output()
-    .split('\n')
-    .filter((line) => line.includes(text) && line.startsWith('{'))
-    .map((line) => JSON.parse(line));
+  return (
+    service
+      .output()
+      .split('\n')
+      // The last line may not be complete yet.
+      .slice(0, -1)
+      .filter((line) => line.includes(text) && line.startsWith('{'))
+      .map((line) => JSON.parse(line))
+  );
 }
 
 describe('a service with two workers', () => {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The Dockerfile carried out in folders, and what it makes started as a container would start it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +8,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { buildInFolders, envOf, lastOf, lastStage, listIn } from '../support/dockerfile.ts';
-import { familyOf, killFamily } from '../support/service-process.ts';
+import { endOf, exitOf, type Started } from '../support/end-of-process.ts';
+import { freePort } from '../support/free-port.ts';
+import { familyOf, killFamily } from '../support/process-family.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const run = promisify(execFile);
@@ -30,7 +30,7 @@ let imageRoot: string;
 let child: ChildProcess | undefined;
 
 /** Starts what the image starts, with what `docker run --env` would add. */
-function startImage(env: Record<string, string>): { child: ChildProcess; output(): string } {
+function startImage(env: Record<string, string>): Started {
   const [program = '', ...args] = [
     ...listIn(lastOf(image, 'ENTRYPOINT')),
     ...listIn(lastOf(image, 'CMD')),
@@ -45,7 +45,7 @@ function startImage(env: Record<string, string>): { child: ChildProcess; output(
   );
 }
 
-function watched(process: ChildProcess): { child: ChildProcess; output(): string } {
+function watched(process: ChildProcess): Started {
   child = process;
   let output = '';
   for (const stream of [process.stdout, process.stderr]) {
@@ -53,11 +53,11 @@ function watched(process: ChildProcess): { child: ChildProcess; output(): string
       output += text;
     });
   }
-  return { child: process, output: () => output };
+  return { child: process, exited: exitOf(process), output: () => output };
 }
 
 /** The same as process 1 of a container whose root is read-only, with no folder for temporary files. */
-function startReadOnly(env: Record<string, string>): { child: ChildProcess; output(): string } {
+function startReadOnly(env: Record<string, string>): Started {
   const command = [
     ...listIn(lastOf(image, 'ENTRYPOINT')).map((path) => join(imageRoot, path)),
     ...listIn(lastOf(image, 'CMD')),
@@ -113,10 +113,10 @@ describe('the image', () => {
   });
 
   it('refuses to start on an open address without a key', async () => {
-    const { child: refused, output } = startImage({ PORT: String(await chooseFreePort()) });
-    const [code] = await once(refused, 'close');
+    const refused = startImage({ PORT: String(await freePort()) });
+    const { code } = await endOf(refused);
     expect(code).toBe(1);
-    expect(output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
+    expect(refused.output()).toContain('set ADMIN_API_KEY, or ALLOW_ANONYMOUS_ADMIN=true');
   });
 
   it.runIf(isRoot)('serves as process 1 on a read-only root, and stops on SIGTERM', async () => {
@@ -127,7 +127,7 @@ describe('the image', () => {
       ...{ dataDir: join(database, 'data'), say: () => undefined, log: () => undefined },
     });
     try {
-      const port = String(await chooseFreePort());
+      const port = String(await freePort());
       const env = { PORT: port, ALLOW_ANONYMOUS_ADMIN: 'true', DATABASE_URL: postgres.url };
       const container = startReadOnly(env);
       const url = `http://127.0.0.1:${port}`;
@@ -149,7 +149,7 @@ describe('the image', () => {
       expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m);
       expect(status).toMatch(/^CapBnd:\t0+$/m);
       process.kill(service?.pid ?? 0, 'SIGTERM');
-      const [code] = await once(container.child, 'close');
+      const { code } = await endOf(container);
       expect({ code, output: container.output() }).toMatchObject({
         ...{ code: 0, output: expect.stringMatching(/stopped\n$/) },
       });
@@ -161,9 +161,10 @@ describe('the image', () => {
   });
 
   it('starts its own database, has no right to change the program, and stops on SIGTERM', async () => {
-    const port = String(await chooseFreePort());
+    const port = String(await freePort());
     const env = { PORT: port, ADMIN_API_KEY: 'a'.repeat(64), CLAIM_API_KEY: 'c'.repeat(64) };
-    const { child: service, output } = startImage(env);
+    const started = startImage(env);
+    const { child: service, output } = started;
     const url = `http://127.0.0.1:${port}`;
     const answer = await waitFor(
       'answer',
@@ -181,14 +182,14 @@ describe('the image', () => {
     const options = { cwd: join(imageRoot, workDir), ...account };
     const path = process.env.PATH ?? '';
     await run(program, args, { ...options, env: { PATH: path, PORT: port } });
-    const otherPort = { PATH: path, PORT: String(await chooseFreePort()) };
+    const otherPort = { PATH: path, PORT: String(await freePort()) };
     await expect(run(program, args, { ...options, env: otherPort })).rejects.toThrow();
 
     // The process that a container would begin with is node itself, which receives signals.
     const [first] = familyOf(service.pid ?? 0);
     expect(first?.command).toMatch(/^node .*main\.js serve$/);
     service.kill('SIGTERM');
-    const [code] = await once(service, 'close');
+    const { code } = await endOf(started);
     expect(code).toBe(0);
   });
 });

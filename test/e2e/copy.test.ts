@@ -133,13 +133,13 @@ describe('firstcome copy', () => {
     expect(fromUrl.code).toBe(1);
     expect(fromUrl.output).toContain('a service is connected to the source');
     service.signal('SIGTERM');
-    await service.exited;
+    await service.ended();
     const running = await startServiceProcess({ DATA_DIR: dataDir });
     const inUse = await copy(url, dataDir, 'database-url');
     expect(inUse.code).toBe(1);
     expect(inUse.output).toContain(`is in use by process ${running.pid}`);
     running.signal('SIGTERM');
-    await running.exited;
+    await running.ended();
     expect(await couponsIn(url)).toBe(0);
   });
 

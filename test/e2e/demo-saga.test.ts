@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** `npm run demo:saga` as a newcomer runs it, without a terminal. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { linesOf } from '../../examples/demo-saga/drawing.ts';
 import { isOver, judge } from '../../examples/demo-saga/verdict.ts';
+import { endOf, exitOf } from '../support/end-of-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -14,6 +14,7 @@ const root = join(import.meta.dirname, '../..');
 // Only a machine that stands still for minutes exceeds it.
 const timeout = 400_000;
 const crowdMsMax = 240_000;
+const endMsMax = 300_000;
 const program = ['--import', 'tsx', 'examples/demo-saga/demo-saga.ts'];
 
 const steps: (() => unknown)[] = [];
@@ -35,10 +36,11 @@ async function started() {
       output += text;
     });
   }
-  const ended = once(child, 'close');
+  const exited = exitOf(child);
+  const ended = () => endOf({ child, exited, output: () => output }, endMsMax);
   steps.push(async () => {
     child.kill('SIGTERM');
-    await ended;
+    await ended();
   });
   /** Resolves when the first counts are printed, or the program has ended. */
   const crowd = () =>
@@ -51,7 +53,7 @@ async function started() {
 describe('the demonstration of sagas', { timeout }, () => {
   it('gives all units, and claims and books agree in lines of at most 80 columns', async () => {
     const { output, ended, folder } = await started();
-    expect(await ended, output()).toEqual([0, null]);
+    expect(await ended(), output()).toEqual({ code: 0, signal: null });
     expect(output()).toMatch(
       /^Units {3}200 of 200 given; [1-9]\d* claims released, and their units back$/m,
     );
@@ -77,7 +79,7 @@ describe('the demonstration of sagas', { timeout }, () => {
     );
     const pid = Number(readFileSync(join(data, postmaster), 'utf8').split('\n')[0]);
     child.kill('SIGINT');
-    expect(await ended, output()).toEqual([1, null]);
+    expect(await ended(), output()).toEqual({ code: 1, signal: null });
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     expect(existsSync(join(folder, files))).toBe(false);
   });
@@ -87,7 +89,7 @@ describe('the demonstration of sagas', { timeout }, () => {
     await crowd();
     expect(child.exitCode, output()).toBe(null);
     process.kill(serviceOf(folder), 'SIGKILL');
-    expect(await ended, output()).toEqual([1, null]);
+    expect(await ended(), output()).toEqual({ code: 1, signal: null });
     expect(output()).toContain('The demonstration failed: main.js has ended (SIGKILL)\n');
   });
 });

@@ -5,15 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findRunningServer } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { audit, type Query } from '../support/audit.ts';
 import { type Answer, Crowd, type CrowdRequest, range } from '../support/crowd.ts';
+import { familyOf, killFamily, type ProcessEntry, stillAlive } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
-  killFamily,
-  type ProcessEntry,
   patience,
   type ServiceProcess,
   startServiceProcess,
-  stillAlive,
 } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';

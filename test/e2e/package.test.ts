@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
+import { endOf, exitOf } from '../support/end-of-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
+// The slowest installs packages.
+const endMsMax = 110_000;
 // npm downloads from the registry, and retries.
 const installMsMax = 400_000;
 const packedBytesMax = 760_000;
@@ -39,16 +42,17 @@ function launch(command: string, args: string[], env: Record<string, string> = {
       output += text;
     });
   }
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
-  });
+  const exited = exitOf(child);
+  const ended = async (): Promise<Ended> => {
+    const { code } = await endOf({ child, exited, output: () => output }, endMsMax);
+    return { code, output };
+  };
   const signal = (name: NodeJS.Signals) => process.kill(-(child.pid ?? 0), name);
   return { output: () => output, ended, signal };
 }
 
 const run = (command: string, args: string[], env?: Record<string, string>, cwd?: string) =>
-  launch(command, args, env, cwd).ended;
+  launch(command, args, env, cwd).ended();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'firstcome-package-'));
@@ -131,7 +135,7 @@ describe('the package in an empty folder', () => {
     } finally {
       service.signal('SIGTERM');
     }
-    expect((await service.ended).output).toContain('stopped');
+    expect((await service.ended()).output).toContain('stopped');
   });
 
   it('runs the programs of the pages about embedding', async () => {

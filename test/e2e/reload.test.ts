@@ -2,12 +2,12 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { familyOf, stillAlive } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
+  patience,
   type ServiceProcess,
   startServiceProcess,
-  stillAlive,
 } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -35,7 +35,7 @@ const write = (file: string, text: string) => writeFile(file, `${text}\n`, { mod
 
 const start = (workers: string) =>
   startServiceProcess({
-    ...{ DATA_DIR: join(folder, 'data'), WORKERS: workers, LOG_LEVEL: 'info' },
+    ...{ ...patience, DATA_DIR: join(folder, 'data'), WORKERS: workers, LOG_LEVEL: 'info' },
     ...{ ADMIN_API_KEY_FILE: adminFile, CLAIM_API_KEY_FILE: claimFile },
   });
 
@@ -45,6 +45,8 @@ const events = (service: ServiceProcess): Event[] =>
   service
     .output()
     .split('\n')
+    // The last line may not be complete yet.
+    .slice(0, -1)
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line));
 

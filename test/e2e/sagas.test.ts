@@ -7,7 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { clientOf } from '../support/contract-client.ts';
-import { endServiceProcesses, runToEnd, startServiceProcess } from '../support/service-process.ts';
+import {
+  endServiceProcesses,
+  patience,
+  runToEnd,
+  startServiceProcess,
+} from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -45,6 +50,7 @@ async function startService() {
   const file = join(folder, 'sagas.json');
   await writeFile(file, JSON.stringify(sagas));
   const service = await startServiceProcess({
+    ...patience,
     ...{ DATA_DIR: join(folder, 'data'), ADMIN_API_KEY: adminKey },
     ...{ SAGAS_FILE: file, MAILER_SECRET: 'm'.repeat(32) },
   });

@@ -67,7 +67,7 @@ describe.runIf(process.platform === 'linux')('a database that starts after the s
     await primary.stop('fast');
     const env = { DATABASE_URL: primary.url() };
     const migrate = await startAndWait(['migrate'], env, () => primary.start());
-    expect(await migrate.exited, migrate.output()).toEqual({ code: 0, signal: null });
+    expect(await migrate.ended(), migrate.output()).toEqual({ code: 0, signal: null });
     expect(migrate.output()).toMatch(/up to date|applied/);
   });
 
@@ -76,11 +76,11 @@ describe.runIf(process.platform === 'linux')('a database that starts after the s
     const env = { DATABASE_URL: primary.url() };
     const service = await startAndWait(['serve'], env, async () => undefined);
     service.signal('SIGINT');
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     expect(service.output()).not.toContain('serves on');
     const migrate = await startAndWait(['migrate'], env, async () => undefined);
     migrate.signal('SIGINT');
-    expect(await migrate.exited, migrate.output()).toEqual({ code: null, signal: 'SIGINT' });
+    expect(await migrate.ended(), migrate.output()).toEqual({ code: null, signal: 'SIGINT' });
     await primary.start();
   });
 });

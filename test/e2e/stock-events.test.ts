@@ -60,7 +60,10 @@ describe('a service with a thousand event streams', () => {
     const crowd = new Crowd({ connectionsMax: 10 });
     await crowd.createCoupon(service.url, couponName, 500);
     const streams = await openAll(service);
-    expect(await metricOf(service, 'firstcome_event_streams')).toBe(streamCount);
+    // Until both workers have sent their metrics, there are none.
+    await waitFor('metrics of all streams', async () => {
+      return (await metricOf(service, 'firstcome_event_streams')) === streamCount;
+    });
     await Promise.all(
       range(200).map((user) =>
         crowd.claimUntilDecided(service.url, {
@@ -77,13 +80,14 @@ describe('a service with a thousand event streams', () => {
     }
 
     service.signal('SIGTERM');
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     await waitFor('end of all streams', () => streams.every(({ isClosed }) => isClosed));
     for (const { received } of streams) expect(received).toMatch(/\n\nretry: \d+\n\n$/);
   });
 
   it('serves them during SHUTDOWN_DELAY_MS, while /readyz sends new clients elsewhere', async () => {
-    const service = await start({ SHUTDOWN_DELAY_MS: '3000' });
+    // Long enough for all calls on a busy machine.
+    const service = await start({ SHUTDOWN_DELAY_MS: '10000' });
     const crowd = new Crowd();
     await crowd.createCoupon(service.url, couponName, 10);
     const stream = await EventClient.open(service.url, path);
@@ -93,7 +97,7 @@ describe('a service with a thousand event streams', () => {
     await crowd.claim(service.url, { couponName, userId: 'ada' });
     crowd.close();
     await stream.until({ remaining_amount: 9 });
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     await stream.untilClosed();
     expect(stream.retries).toHaveLength(2);
   });

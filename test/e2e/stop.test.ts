@@ -8,15 +8,13 @@ import {
 } from '../../src/adapters/bundled-postgres/bundled-postgres.ts';
 import { audit, claimIdsByUser } from '../support/audit.ts';
 import { type Answer, Crowd, range } from '../support/crowd.ts';
+import { familyOf, processes, stillAlive } from '../support/process-family.ts';
 import {
   commandOf,
   endServiceProcesses,
-  familyOf,
   patience,
-  processes,
   runToEnd,
   startServiceProcess,
-  stillAlive,
 } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -84,7 +82,7 @@ describe('a stop under load', () => {
 
       load.isSignalled = true;
       service.signal(signal);
-      const [exit] = await Promise.all([service.exited, ended]);
+      const [exit] = await Promise.all([service.ended(), ended]);
       crowd.close();
 
       expect(exit, service.output()).toEqual({ code: 0, signal: null });
@@ -131,7 +129,7 @@ describe('a signal to an idle service', () => {
     const family = isLinux ? familyOf(service.pid) : [];
     service.signal('SIGINT');
     service.signal('SIGTERM');
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     expect(service.output()).toContain('stopping: finishing requests in hand');
     if (isLinux) await waitFor('end of every process', () => stillAlive(family).length === 0);
   });

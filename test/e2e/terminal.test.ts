@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  endServiceProcesses,
-  familyOf,
-  killFamily,
-  stillAlive,
-} from '../support/service-process.ts';
+import { familyOf, killFamily, stillAlive } from '../support/process-family.ts';
+import { endServiceProcesses } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { hasTerminals, startInTerminal } from '../support/terminal.ts';
 import { waitFor } from '../support/wait-for.ts';

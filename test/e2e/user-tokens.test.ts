@@ -3,9 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { familyOf } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
+  patience,
   type ServiceProcess,
   startServiceProcess,
 } from '../support/service-process.ts';
@@ -41,6 +42,7 @@ it('every worker uses the keys of the file, also one that starts while the file 
   const file = join(folder, 'keys');
   await writeFile(file, toKeySet([oldKey]));
   const service = await startServiceProcess({
+    ...patience,
     ...{ DATA_DIR: join(folder, 'data'), WORKERS: '2', LOG_LEVEL: 'info' },
     ...{ USER_TOKEN_KEYS: file, ...accepted },
   });

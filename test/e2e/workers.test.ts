@@ -3,16 +3,13 @@ import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configFactNames } from '../../src/adapters/prometheus/metric-sources.ts';
 import { Crowd, range, tally } from '../support/crowd.ts';
+import { familyOf, type ProcessEntry, processes, stillAlive } from '../support/process-family.ts';
 import {
   endServiceProcesses,
-  familyOf,
-  type ProcessEntry,
   patience,
-  processes,
   runToEnd,
   type ServiceProcess,
   startServiceProcess,
-  stillAlive,
 } from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -240,7 +237,7 @@ describe('a service with several workers', () => {
     const all = workersNow();
     expect(all).toHaveLength(workers);
     service.signal('SIGTERM');
-    expect(await service.exited, service.output()).toEqual({ code: 0, signal: null });
+    expect(await service.ended(), service.output()).toEqual({ code: 0, signal: null });
     expect(stillAlive(all)).toEqual([]);
   });
 
@@ -249,7 +246,7 @@ describe('a service with several workers', () => {
     expect(workersNow()).toHaveLength(2);
     const family = familyOf(service.pid);
     process.kill(service.pid, 'SIGKILL');
-    await service.exited;
+    await service.ended();
     // The database must end too, before the test removes its files.
     await waitFor('end of the workers', () => stillAlive(family).length === 0);
   });

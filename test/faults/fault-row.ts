@@ -63,6 +63,8 @@ export type FaultRow = {
   audit?: Partial<AuditOptions>;
   /** Creates a server for this run, if the row breaks more than a restart repairs. */
   server?(workshop: Workshop): Promise<PostgresServer>;
+  /** The standby of this server, which the nodes have in their DATABASE_URL, too. */
+  standby?(server: PostgresServer): PostgresServer;
   /** Changes the database of the run before the first node connects. */
   prepare?(place: Pick<Rig, 'server' | 'database'>): Promise<void>;
   /** Injects the faults, and ends when the last of them has ended. */

@@ -2,13 +2,13 @@
 /** The payment and the loyalty service of a run: the examples as processes, behind a proxy for each node of the service. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import {
   type ExampleParticipant,
   participantSecret,
   startExample,
 } from '../support/example-participant.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** What a step calls, and what undoes it. */
 export const runActions = ['authorize', 'grant', 'capture'] as const;
@@ -90,11 +90,7 @@ export class Participants {
     nodes: number,
     onEnd: (undo: () => Promise<void>) => void,
   ): Promise<Participants> {
-    const [payment, loyalty, drill] = [
-      await chooseFreePort(),
-      await chooseFreePort(),
-      await chooseFreePort(),
-    ];
+    const [payment, loyalty, drill] = [await freePort(), await freePort(), await freePort()];
     const all = new Participants(folder, { payment, loyalty, drill });
     onEnd(() => all.stop());
     await Promise.all(participantNames.map((name) => all[name].start()));

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A real PostgreSQL server for injected faults, controlled by its own `pg_ctl`. */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, chown, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { type Account, chooseAccount } from '../../src/adapters/bundled-postgres/account.ts';
 import { completeBinaries, findBinaries } from '../../src/adapters/bundled-postgres/binaries.ts';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 const run = promisify(execFile);
 const controlMsMax = 60_000;
@@ -66,11 +66,7 @@ export class PostgresServer {
     data: string,
     settings: Record<string, string> = {},
   ): Promise<PostgresServer> {
-    const server = new PostgresServer(
-      installation,
-      { data, port: await chooseFreePort() },
-      settings,
-    );
+    const server = new PostgresServer(installation, { data, port: await freePort() }, settings);
     await server.makeFolder();
     const options = ['--username=postgres', '--auth=trust', '--no-sync', '--encoding=UTF8'];
     await server.runProgram('initdb', [
@@ -86,20 +82,26 @@ export class PostgresServer {
     const { max_connections = '60' } = this.settings;
     const standby = new PostgresServer(
       this.installation,
-      { data, port: await chooseFreePort() },
+      { data, port: await freePort() },
       {
         max_connections,
         primary_conninfo: `host=127.0.0.1 port=${this.port} user=postgres application_name=${name}`,
       },
     );
-    await this.stop('fast');
-    await standby.makeFolder();
-    await cp(this.data, data, { recursive: true, preserveTimestamps: true });
-    await run('chown', ['-R', standby.owner(), data]).catch(() => undefined);
+    await this.copyTo(standby);
     await writeFile(join(data, 'standby.signal'), '');
-    await this.start();
     await standby.start();
     return standby;
+  }
+
+  /** Replaces the files of a server that does not run with those of this one, which stops meanwhile. */
+  async copyTo(other: PostgresServer): Promise<void> {
+    await this.stop('fast');
+    await rm(other.data, { recursive: true, force: true });
+    await other.makeFolder();
+    await cp(this.data, other.data, { recursive: true, preserveTimestamps: true });
+    await run('chown', ['-R', other.owner(), other.data]).catch(() => undefined);
+    await this.start();
   }
 
   /** Promotes this standby, and waits until it takes writes. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The system under test: nodes of the service in processes, each with a proxy to a real PostgreSQL. */
 import pg from 'pg';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
 import { type BrokenRule, findBrokenRules } from '../../src/adapters/postgres/consistency-check.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Exit, type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { Participants } from './participants.ts';
@@ -18,6 +18,8 @@ const healthAnswerMsMax = 3000;
 export class ServiceNode {
   readonly url: string;
   readonly proxy: FaultProxy;
+  /** Before the standby; undefined without one. */
+  readonly standbyProxy: FaultProxy | undefined;
   /** Before its broker; undefined without one. */
   readonly queueProxy: FaultProxy | undefined;
   private readonly env: Record<string, string>;
@@ -25,28 +27,35 @@ export class ServiceNode {
 
   private constructor(
     url: string,
-    proxies: { proxy: FaultProxy; queueProxy: FaultProxy | undefined },
+    proxies: Pick<ServiceNode, 'proxy' | 'standbyProxy' | 'queueProxy'>,
     env: Record<string, string>,
   ) {
     this.url = url;
     this.proxy = proxies.proxy;
+    this.standbyProxy = proxies.standbyProxy;
     this.queueProxy = proxies.queueProxy;
     this.env = env;
   }
 
   /** Creates a node that is not started yet, with its proxies. */
-  static async create(databaseUrl: string, env: Record<string, string>): Promise<ServiceNode> {
+  static async create(
+    databaseUrl: string,
+    standbyUrl: string | undefined,
+    env: Record<string, string>,
+  ): Promise<ServiceNode> {
     const proxy = await FaultProxy.before(databaseUrl);
+    const standbyProxy = standbyUrl === undefined ? undefined : await FaultProxy.before(standbyUrl);
     const { AMQP_URL: queueUrl } = env;
     const queueProxy = queueUrl === undefined ? undefined : await FaultProxy.before(queueUrl);
-    const port = await chooseFreePort();
+    const port = await freePort();
     return new ServiceNode(
       `http://127.0.0.1:${port}`,
-      { proxy, queueProxy },
+      { proxy, standbyProxy, queueProxy },
       {
         ...env,
         ...(queueUrl !== undefined && { AMQP_URL: queueProxy?.urlOf(queueUrl) ?? queueUrl }),
-        ...{ DATABASE_URL: proxy.urlOf(databaseUrl), HOST: '127.0.0.1', PORT: String(port) },
+        DATABASE_URL: withServer(proxy.urlOf(databaseUrl), standbyProxy?.urlOf(databaseUrl)),
+        ...{ HOST: '127.0.0.1', PORT: String(port) },
       },
     );
   }
@@ -82,7 +91,7 @@ export class ServiceNode {
   async gone(): Promise<Exit> {
     const { process: ended } = this;
     if (ended === undefined) return { code: null, signal: null };
-    const exit = await ended.exited;
+    const exit = await ended.ended();
     this.process = undefined;
     return exit;
   }
@@ -107,7 +116,7 @@ export class ServiceNode {
 
   /** Ends all faults of its proxies. */
   async heal(): Promise<void> {
-    for (const proxy of [this.proxy, this.queueProxy]) {
+    for (const proxy of [this.proxy, this.standbyProxy, this.queueProxy]) {
       proxy?.heal();
       await proxy?.accept();
     }
@@ -116,6 +125,7 @@ export class ServiceNode {
   /** Closes its proxies. */
   async stopProxies(): Promise<void> {
     await this.proxy.stop();
+    await this.standbyProxy?.stop();
     await this.queueProxy?.stop();
   }
 
@@ -127,9 +137,17 @@ export class ServiceNode {
   }
 }
 
+/** A URL that names the server of another URL, too. */
+function withServer(url: string, other: string | undefined): string {
+  return other === undefined ? url : url.replace(/(?<=\d)(?=\/[^/]*$)/, `,${new URL(other).host}`);
+}
+
 /** All that a row may break. */
 export type Rig = {
+  /** After a failover, the one that was promoted. */
   server: PostgresServer;
+  /** What the nodes have in their DATABASE_URL besides the server; undefined where they have one server. */
+  standby?: PostgresServer | undefined;
   nodes: ServiceNode[];
   /** The database of this run. */
   database: string;
@@ -143,7 +161,7 @@ export type Rig = {
 
 /** Creates the database of one run and starts its nodes. After a failure the rig holds the nodes that were created. */
 export async function startRig(
-  { server, database, nodes, participants, redis, rabbitMq }: Rig,
+  { server, standby, database, nodes, participants, redis, rabbitMq }: Rig,
   options: {
     nodes: number;
     env: Record<string, string>;
@@ -164,7 +182,7 @@ export async function startRig(
       ...options.envOf?.(index),
       ...participants?.envOf(index),
     };
-    const node = await ServiceNode.create(server.url(database), env);
+    const node = await ServiceNode.create(server.url(database), standby?.url(database), env);
     nodes.push(node);
     await node.start();
   }

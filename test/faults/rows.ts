@@ -3,6 +3,7 @@ import type { FaultRow } from './fault-row.ts';
 import { overloaded, retryStorm, slowClients } from './rows/clients.ts';
 import { clockStepsBack } from './rows/clock.ts';
 import { diskFull, diskSlow, standbyGone } from './rows/disk.ts';
+import { frozenPrimaryReplaced, standbyPromoted } from './rows/failover.ts';
 import { answersLost, partitioned } from './rows/network.ts';
 import {
   backendKilled,
@@ -47,7 +48,8 @@ import { eventLoopBlocked, serviceFrozen, serviceKilled, serviceStopped } from '
 /** All rows of the table, in its order. */
 export const rows: readonly FaultRow[] = [
   ...[serviceKilled, serviceStopped, serviceFrozen, postgresCrashed, backendKilled],
-  ...[postgresStopped, answersLost, zombieBackend, standbyGone, diskFull, diskSlow],
+  ...[postgresStopped, answersLost, zombieBackend],
+  ...[standbyPromoted, frozenPrimaryReplaced, standbyGone, diskFull, diskSlow],
   ...[slotsExhausted, hotCouponLocked, clockStepsBack, partitioned, retryStorm, overloaded],
   ...[eventLoopBlocked, slowClients],
   ...[participantsKilled, postgresCrashedUnderSagas, nodesKilledUnderSagas, nodePausedUnderSagas],

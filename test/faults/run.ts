@@ -45,6 +45,8 @@ export type Place = {
   folder: string;
 };
 
+// Longer than any row, also one that is played again for twice the time. Only ends a drill that hangs.
+const drillMsMax = 800_000;
 const serviceEnv = { LOG_LEVEL: 'warn', CLAIM_TIMEOUT_MS: '2000' };
 
 /** A row with a scenario and a seed. */
@@ -145,7 +147,8 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
   if (row.redis !== undefined && redis === undefined) throw new SkipRow('there is no redis-server');
   const rabbitMq = row.isQueued && (await startSharedRabbitMq((step) => undo.push(step)));
   if (row.isQueued && rabbitMq === undefined) throw new SkipRow('there is no rabbitmq-server');
-  const rig: Rig = { server, database, nodes: [], participants, redis, rabbitMq };
+  const standby = row.standby?.(server);
+  const rig: Rig = { server, standby, database, nodes: [], participants, redis, rabbitMq };
   // Ends the drill too, if a fault could not be injected.
   undo.push(() => abandon(rig), endServiceProcesses);
   await startRig(rig, {
@@ -255,7 +258,8 @@ async function drillWhile(
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const urls = injection.rig.nodes.flatMap(({ url }) => ['--url', url]);
   const env = injection.rig.participants?.drill.env ?? {};
-  const drill = runToEnd(env, ['drill', scenario, ...flags, '--no-audit', ...urls]).finally(() => {
+  const args = ['drill', scenario, ...flags, '--no-audit', ...urls];
+  const drill = runToEnd(env, args, { limitMs: drillMsMax }).finally(() => {
     injection.isDrillOver = true;
   });
   const ended = drill.then(({ output }) => {

@@ -80,7 +80,7 @@ describe('a connection URL', () => {
         ...{ connectionsMax: 1, connectTimeoutMs: 20_000 },
         ...{ lockTimeoutMs: 20_000, statementTimeoutMs: 20_000 },
       },
-      { onOpened: () => undefined, onIdleLost: () => undefined },
+      { onOpened: () => undefined, onIdleLost: () => undefined, onMoved: () => undefined },
     );
     const client = await connections.connect();
     const { rows } = await client.query(

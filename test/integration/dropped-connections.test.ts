@@ -124,9 +124,9 @@ describe('a connection at the end of its lifetime', () => {
       return 'hold';
     };
     const held = findNames(connections);
-    await waitFor('the running statement', () => proxy.held.length === 1);
+    await waitFor('the running statement', () => proxy.held.length >= 1);
     await findNames(connections);
-    await waitFor('the end of the other connection', () => connections.usage().total === 1);
+    await waitFor('the end of the other connection', () => connections.usage().total <= 1);
     proxy.release();
     expect(await held).toEqual([]);
     await waitFor('the end of the connection', () => connections.usage().total === 0);
@@ -141,7 +141,7 @@ describe('a connection at the end of its lifetime', () => {
       await findNames(aged);
       await waitFor(
         'the end of the connection with a lifetime',
-        async () => (await backends()).length === 1,
+        async () => (await backends()).length <= 1,
       );
     }
     await findNames(connections);

@@ -61,7 +61,7 @@ describe('two services on one database', () => {
       expect(await duties(app)).toEqual(shown);
     }
     await waitFor('a round of the first', async () => {
-      return (await series(first, 'firstcome_stock_units')).length === 2;
+      return (await series(first, 'firstcome_stock_units')).length >= 2;
     });
     // What it shows of a duty that it does not run would be old.
     for (const name of ['stock_difference', 'stock_check_age', 'stock_units', 'holds_overdue']) {

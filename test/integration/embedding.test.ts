@@ -463,7 +463,7 @@ describe('createFirstcome', () => {
     const clients = await Promise.all(Array.from({ length: 6 }, () => busy.connect()));
     await refused({ pool: busy, connectTimeoutMs: 100 }).toThrow('no connection in time');
     for (const client of clients) client.release();
-    await waitFor('idle connections', () => busy.idleCount === 6);
+    await waitFor('idle connections', () => busy.idleCount >= 6);
     await busy.end();
   });
 

@@ -71,7 +71,7 @@ it('many jobs that wait for the end of the process at the same time write no war
     await untilAborted(signal);
   }, 16);
   await runner.ensure('deliver', range(16).map(String));
-  await waitFor('all jobs to wait', () => waiting === 16);
+  await waitFor('all jobs to wait', () => waiting >= 16);
   // A warning is sent in the next turn.
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', onWarning);
@@ -181,7 +181,7 @@ it('a runner gives up, and frees its jobs, when many that end at once cannot be 
     subjects.length,
   );
   await failing.runner.ensure('deliver', subjects);
-  await waitFor('the work to begin', () => finish.length === subjects.length);
+  await waitFor('the work to begin', () => finish.length >= subjects.length);
   await database.query('alter table firstcome_jobs._private_jobs rename to hidden_jobs');
   for (const end of finish) {
     end();
@@ -194,7 +194,7 @@ it('a runner gives up, and frees its jobs, when many that end at once cannot be 
   const seen = new Set<string>();
   const other = await start(async (subject) => void seen.add(subject));
   await other.runner.ensure('deliver', subjects);
-  await waitFor('the work of the other process', () => seen.size === subjects.length);
+  await waitFor('the work of the other process', () => seen.size >= subjects.length);
 });
 
 it('each task has its own subjects, and those of a lower number are taken first', async () => {
@@ -215,11 +215,11 @@ it('each task has its own subjects, and those of a lower number are taken first'
     ],
   );
   await runner.ensure('deliver', ['first']);
-  await waitFor('the first job', () => seen.length === 1);
+  await waitFor('the first job', () => seen.length >= 1);
   await runner.ensure('deliver', ['7']);
   await runner.ensure('sagas', ['7']);
   finish();
-  await waitFor('the others', () => seen.length === 3);
+  await waitFor('the others', () => seen.length >= 3);
   expect(seen).toEqual(['deliver first', 'sagas 7', 'deliver 7']);
 });
 

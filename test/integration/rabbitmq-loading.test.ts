@@ -37,7 +37,7 @@ it('without AMQP_URL the package of RabbitMQ is not loaded, and there are no tic
   expect((await client.get('/api/tickets/any')).json).toMatchObject({ code: 'route_not_found' });
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output()).not.toContain('asked for');
 });
 
@@ -61,7 +61,7 @@ it('starts, reads and stops where there is no RabbitMQ, and refuses queued claim
   expect((await client.get('/health')).json).toMatchObject({ status: 'healthy' });
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output().split('RabbitMQ is away')).toHaveLength(2);
   expect(service.output()).not.toContain('secret');
 });

@@ -264,7 +264,7 @@ describe.skipIf(!(await hasRedis()))('a connection to Redis', () => {
     redis.resume();
     await waitFor(
       'acquisition',
-      async () => (await countIn('commandstats', 'cmdstat_set:calls')) === 1,
+      async () => (await countIn('commandstats', 'cmdstat_set:calls')) >= 1,
     );
     await waitFor('end of the mutex', async () => (await redis.command('DBSIZE')) === 0);
     expect(await countIn('stats', 'expired_keys')).toBe(0);
@@ -282,7 +282,7 @@ describe.skipIf(!(await hasRedis()))('a connection to Redis', () => {
     connection.client.disconnect(true);
     expect(await attempt).toBe('unknown');
     redis.resume();
-    await waitFor('mutex', async () => (await redis.command('DBSIZE')) === 1);
+    await waitFor('mutex', async () => (await redis.command('DBSIZE')) !== 0);
     await isUp(connection);
     expect(await mutex.acquire('stock_check')).toBe('acquired');
     expect(await countIn('stats', 'expired_keys')).toBe(0);

@@ -13,7 +13,12 @@ import {
   type RedisServerOptions,
   startRedis,
 } from '../support/redis-server.ts';
-import { endServiceProcesses, runToEnd, startServiceProcess } from '../support/service-process.ts';
+import {
+  endServiceProcesses,
+  patience,
+  runToEnd,
+  startServiceProcess,
+} from '../support/service-process.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -27,7 +32,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   folder = await createTemporaryFolder('loading');
   database = await createTestDatabase();
-  env = { DATABASE_URL: database.url };
+  env = { ...patience, DATABASE_URL: database.url };
 });
 
 afterEach(() => endServiceProcesses());
@@ -71,7 +76,7 @@ it('without REDIS_URL no package for Redis is loaded, and no metric of it is sho
   expect(await isUp(service)).toBeUndefined();
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output()).not.toContain('asked for');
 });
 
@@ -99,7 +104,7 @@ it('starts, sells and stops where there is no Redis, with one line in the log', 
   expect((await client.get('/health')).json).toMatchObject({ status: 'healthy' });
   client.close();
   service.signal('SIGTERM');
-  expect(await service.exited, service.output()).toMatchObject({ code: 0 });
+  expect(await service.ended(), service.output()).toMatchObject({ code: 0 });
   expect(service.output().split('Redis is away')).toHaveLength(2);
   expect(service.output()).not.toContain('secret');
 });

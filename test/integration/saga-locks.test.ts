@@ -48,7 +48,7 @@ async function whileChanging<Decided>(
       const waiting = await sale.database.query(
         `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       );
-      return waiting.length === 1;
+      return waiting.length >= 1;
     });
     await other.query(beforeCommit);
     await other.query('commit');

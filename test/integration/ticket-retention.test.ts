@@ -111,10 +111,10 @@ it('is a duty that deletes all that is old, again and again', async () => {
   const retention = new TicketRetention({ store: storeOf(10), clock, warn: () => undefined });
   await plant(7_300, 7_300, 25);
   const end = retention.begin(lease);
-  await waitFor('the old tickets to be deleted', async () => retention.deleted === 25);
+  await waitFor('the old tickets to be deleted', async () => retention.deleted >= 25);
   await plant(7_300, 7_300, 1);
   await clock.advance(60_000);
-  await waitFor('the next one to be deleted', async () => retention.deleted === 26);
+  await waitFor('the next one to be deleted', async () => retention.deleted >= 26);
   await end();
 });
 

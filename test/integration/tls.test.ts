@@ -154,6 +154,29 @@ describe('a connection', () => {
     }
   });
 
+  it('a connection to one of several servers verifies the name of that one', async () => {
+    await present(makeCertificate(folder, authority, { name: 'local', hosts: 'DNS:localhost' }));
+    const { port } = new URL(postgres.url());
+    // Both are the same server, under two names.
+    const hostFound = (servers: string, query: string) =>
+      withStartConnection(
+        {
+          url: urlWith(query).replace(/@[^/]*/, `@${servers}`),
+          ...{ connectTimeoutMs: 20_000, sleep: systemClock.sleep },
+        },
+        async (client) => client.host,
+      );
+    const [byAddress, byName] = [`127.0.0.1:${port}`, `localhost:${port}`];
+    try {
+      expect(await hostFound(`${byAddress},${byName}`, withCa('verify-full'))).toBe('localhost');
+      await expect(hostFound(`${byAddress},${byAddress}`, withCa('verify-full'))).rejects.toThrow(
+        acrossLines('does not match'),
+      );
+    } finally {
+      await present(usual);
+    }
+  });
+
   it('a connection that verifies the server refuses an expired certificate', async () => {
     await present(makeCertificate(folder, authority, { name: 'expired', days: -1 }));
     try {
@@ -208,6 +231,7 @@ describe('certificate files', () => {
       {
         onOpened: (client) => void client.on('error', () => undefined),
         onIdleLost: () => undefined,
+        onMoved: () => undefined,
       },
     );
     try {

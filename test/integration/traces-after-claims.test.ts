@@ -61,7 +61,7 @@ async function claim(): Promise<Record<string, string>> {
   const claimed = await post('/api/coupons/claim', { coupon_name: 'SAGA', user_id: 'ada' });
   await waitFor('end of the saga', async () => {
     const rows = await database.query(`select from sagas where state = 'D'`);
-    return rows.length === 1;
+    return rows.length >= 1;
   });
   return claimed;
 }
@@ -95,7 +95,7 @@ it('each delivery of an event is traced, and the receiver gets its trace', async
   const url = `http://127.0.0.1:${shop.port}/events`;
   await post('/api/webhooks', { url, events: ['coupon.opened'] });
   await post('/api/coupons', { name: 'OPEN', amount: 1 });
-  await waitFor('event', () => shop.received.length === 1);
+  await waitFor('event', () => shop.received.length >= 1);
   const headers = shop.received[0]?.headers ?? {};
   await app.stop();
   const [delivery, ...others] = traces.named('deliver event');

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bearers, claimKey } from '../support/access-calls.ts';
+import { bearers, claimKey } from '../support/access-keys.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { ContractService, newName } from '../support/contract-service.ts';
 import { createTestDatabase } from '../support/test-database.ts';

@@ -71,7 +71,7 @@ describe.each(['own', 'lent'] as const)('a new connection (%s)', (kind) => {
     });
     await waitFor('the end of the session', async () => (await openSessions()) === 0);
     proxy.leadTo(pair.primary.url());
-    await waitFor('an answer', async () => (await readSettings(database)).length === 1);
+    await waitFor('an answer', async () => (await readSettings(database)).length >= 1);
   });
 
   it('a new connection is not opened shortly after another one was rejected', async () => {

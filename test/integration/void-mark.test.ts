@@ -45,7 +45,7 @@ const waitForWaiters = (count: number) =>
       `select from pg_stat_activity where datname = current_database()
        and wait_event_type = 'Lock' and application_name = 'firstcome'`,
     );
-    return waiting.length === count;
+    return waiting.length >= count;
   });
 
 describe('a void mark', () => {

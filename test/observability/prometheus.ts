@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { commandOf, type Found } from './programs.ts';
 
@@ -52,7 +52,7 @@ export class Prometheus {
   /** Starts Prometheus in `folder`. It scrapes `target`, a host and port. Rejects with its output when it ends. */
   static async start(found: Found, folder: string, target: string): Promise<Prometheus> {
     await writeShortenedFiles(folder, target);
-    const port = await chooseFreePort();
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const [command, ...before] = commandOf(found, 'prometheus', folder);
     const child = spawn(

@@ -12,6 +12,7 @@ import type { RedisServer } from '../support/redis-server.ts';
 import { runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { scenariosAfterClaims } from './after-claims.ts';
+import { scenariosOfHealth } from './health.ts';
 import { scenariosOfManyNodes } from './many-nodes.ts';
 import { scenariosOfQueue } from './queue.ts';
 import { claimKey, type Shop } from './shop.ts';
@@ -52,11 +53,9 @@ export const connectionsMax = 1000;
 // More than the alert tolerates, and less than the service does.
 const idleShare = 0.85;
 
-/** The scenario of each alert. */
-export const scenarios: Record<string, Scenario> = {
-  ...scenariosAfterClaims,
-  ...scenariosOfManyNodes,
-  ...scenariosOfQueue,
+/** The scenario of each alert about the service and its database. */
+export const scenariosOfService: Record<string, Scenario> = {
+  ...scenariosOfHealth,
 
   FirstcomeDifferences: (context) =>
     withDrill(context, async ({ node, query, over }) => {
@@ -115,6 +114,20 @@ export const scenarios: Record<string, Scenario> = {
       await until(over);
       await node.proxy.accept();
     }),
+
+  FirstcomeHistoryLost: async ({ node, query, over }) => {
+    // As another process stores what it has found.
+    await query(`insert into lost_batches
+      (batch_id, coupon_name, claims, changes, user_id, position, acknowledged_at, found_at, found_by)
+      values (gen_random_uuid(), 'lost', 1, 0, 'ada', 1, now(), now(), 'another/1')`);
+    await until(over);
+    const lost = await fetch(`${node.url}/api/lost-history`);
+    const { found_until } = (await lost.json()) as { found_until: string };
+    const accepted = await fetch(`${node.url}/api/lost-history/accept`, {
+      ...{ method: 'POST', body: JSON.stringify({ found_until }) },
+    });
+    if (accepted.status !== 200) throw new Error(`accept-history: ${accepted.status}`);
+  },
 
   FirstcomeDatabaseRefuses: async ({ node, query, over }) => {
     const create = (name: string) =>
@@ -187,6 +200,12 @@ export const scenarios: Record<string, Scenario> = {
   },
 };
 
+/** The scenario of each alert. */
+export const scenarios: Record<string, Scenario> = {
+  ...{ ...scenariosAfterClaims, ...scenariosOfManyNodes },
+  ...{ ...scenariosOfQueue, ...scenariosOfService },
+};
+
 /** Breaks the connection of the next batch after the database has answered it. */
 export async function loseOneAnswer({ proxy }: ServiceNode, over: AbortSignal): Promise<void> {
   const lost = new Promise<void>((resolve) => {
@@ -211,6 +230,9 @@ function firstBatch({ proxy }: ServiceNode): Promise<void> {
   });
 }
 
+// A whole scenario has less.
+const drillEndMsMax = 300_000;
+
 /** Runs a drill with one unit per user and a short client timeout. */
 export async function drill(
   { node, historyFile }: Pick<ScenarioContext, 'node' | 'historyFile'>,
@@ -224,7 +246,10 @@ export async function drill(
     ...['--rate', String(rate), '--seconds', String(seconds), '--timeout', '1500'],
     ...['--users', users, '--units', users],
   ];
-  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, over);
+  const { output } = await runToEnd({ CLAIM_API_KEY: claimKey }, args, {
+    limitMs: drillEndMsMax,
+    ...(over && { over }),
+  });
   if (over !== undefined && !over.aborted) throw new Error(`the drill ended too early:\n${output}`);
 }
 

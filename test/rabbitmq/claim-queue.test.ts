@@ -43,7 +43,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const results = await Promise.all(claims.map((claim) => queue.publish(claim)));
     expect(new Set(results)).toEqual(new Set(['confirmed']));
     const deliveries = collect(queue);
-    await waitFor('deliveries', () => deliveries.length === claims.length);
+    await waitFor('deliveries', () => deliveries.length >= claims.length);
     for (let coupon = 0; coupon < 7; coupon += 1) {
       const isOfCoupon = ({ couponName }: { couponName: string }) =>
         couponName === `coupon ${coupon}`;
@@ -60,7 +60,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
       await Promise.all(Array.from({ length: 5 }, () => first.publish(queuedClaim())));
     }
     const deliveries = collect(first);
-    await waitFor('deliveries', () => deliveries.length === 20);
+    await waitFor('deliveries', () => deliveries.length >= 20);
     // The first claim of the second message: those after it must not be acknowledged with it.
     for (const [index, delivery] of deliveries.entries()) {
       if (index !== 5) delivery.settle({ kind: 'done' });
@@ -68,7 +68,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     await first.close();
     const second = await queues.openUp(url);
     const again = collect(second);
-    await waitFor('deliveries', () => again.length === 15);
+    await waitFor('deliveries', () => again.length >= 15);
     expect(again.map(({ claim }) => claim)).toEqual(deliveries.slice(5).map(({ claim }) => claim));
     expect(second.state().delivered.redelivered).toBe(15);
   });
@@ -76,14 +76,14 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
   it('has one consumer at a time, and another one when that ends', async () => {
     const [first, second] = [await queues.openUp(url), await queues.openUp(url)];
     const byFirst = collect(first);
-    await waitFor('consumers', () => first.state().delivered.consuming === 4);
+    await waitFor('consumers', () => first.state().delivered.consuming >= 4);
     const bySecond = collect(second);
-    await waitFor('consumers', () => second.state().delivered.consuming === 4);
+    await waitFor('consumers', () => second.state().delivered.consuming >= 4);
     await Promise.all(Array.from({ length: 10 }, () => second.publish(queuedClaim())));
-    await waitFor('deliveries', () => byFirst.length === 10);
+    await waitFor('deliveries', () => byFirst.length >= 10);
     expect(bySecond).toEqual([]);
     await first.close();
-    await waitFor('deliveries', () => bySecond.length === 10);
+    await waitFor('deliveries', () => bySecond.length >= 10);
     expect(bySecond.map(({ claim }) => claim)).toEqual(byFirst.map(({ claim }) => claim));
   });
 
@@ -91,13 +91,13 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const queue = await queues.openUp(url);
     const deliveries = collect(queue);
     await queue.publish(queuedClaim());
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
     // More often than a message may be delivered.
     for (let times = 0; times < 30; times += 1) {
       queue.pause();
       await waitFor('pause', () => queue.state().delivered.consuming === 0);
       queue.resume();
-      await waitFor('consumers', () => queue.state().delivered.consuming === 4);
+      await waitFor('consumers', () => queue.state().delivered.consuming >= 4);
     }
     queue.pause();
     await waitFor('pause', () => queue.state().delivered.consuming === 0);
@@ -105,7 +105,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     for (const delivery of deliveries) delivery.settle({ kind: 'done' });
     expect(deliveries).toHaveLength(1);
     queue.resume();
-    await waitFor('delivery', () => deliveries.length === 2);
+    await waitFor('delivery', () => deliveries.length >= 2);
     expect(queue.state().delivered.redelivered).toBe(0);
   });
 
@@ -114,9 +114,9 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const claim = queuedClaim({ replyTo: 'node' });
     const deliveries = collect(queue);
     await queue.publish(claim);
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
     deliveries[0]?.settle({ kind: 'retry', attempts: 1, reason: 'refused by a trigger' });
-    await waitFor('second delivery', () => deliveries.length === 2);
+    await waitFor('second delivery', () => deliveries.length >= 2);
     expect(deliveries[1]?.claim).toEqual({ ...claim, attempts: 1 });
     expect(queue.state().delivered).toMatchObject({ retried: 1, redelivered: 0 });
   });
@@ -126,9 +126,9 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const claim = queuedClaim({ traceParent: '00-0af7-b7ad-01' });
     const deliveries = collect(queue);
     await queue.publish(claim);
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
     deliveries[0]?.settle({ kind: 'dead', reason: 'tried 5 times' });
-    await waitFor('dead letter', () => queue.state().delivered.dead.undecidable === 1);
+    await waitFor('dead letter', () => queue.state().delivered.dead.undecidable >= 1);
     const [dead] = await takeAll(await queues.connect(url), deadQueue, 1);
     expect(dead?.content).toEqual(encodeClaim(claim, installationId));
     expect(dead?.properties.headers).toMatchObject({ [deadHeaders.reason]: 'tried 5 times' });
@@ -161,7 +161,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     }
     await channel.waitForConfirms();
     const deliveries = collect(queue);
-    await waitFor('claims', () => deliveries.length === poison.length);
+    await waitFor('claims', () => deliveries.length >= poison.length);
     await waitFor('dead letters', () => queue.state().delivered.dead.unreadable === poison.length);
     const dead = await takeAll(connection, deadQueue, poison.length);
     for (const [index, { content, properties }] of dead.entries()) {
@@ -200,7 +200,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     expect(queue.state().published.full).toBe(1);
     const deliveries = collect(queue);
     const confirmed = results.length - 1;
-    await waitFor('deliveries', () => deliveries.length === confirmed);
+    await waitFor('deliveries', () => deliveries.length >= confirmed);
     for (const delivery of deliveries) delivery.settle({ kind: 'done' });
     await waitFor('room', async () => (await queue.publish(queuedClaim())) === 'confirmed');
   });
@@ -208,7 +208,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
   it('stores nothing while its queue is deleted, says so, and makes it again', async () => {
     const queue = await queues.openUp(url);
     const deliveries = collect(queue);
-    await waitFor('consumers', () => queue.state().delivered.consuming === 4);
+    await waitFor('consumers', () => queue.state().delivered.consuming >= 4);
     const channel = await (await queues.connect(url)).createChannel();
     for (const partition of [0, 1, 2, 3]) {
       await channel.deleteQueue(`${claimsExchange}.${partition}`);
@@ -219,7 +219,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
       return results.at(-1) === 'confirmed';
     });
     expect(results).not.toContain('unknown');
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
   });
 
   it('makes an exchange again that was deleted', async () => {
@@ -247,13 +247,13 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const after = await queues.openUp(url, { version: 2, messagesMax: 2_000 });
     await Promise.all(Array.from({ length: 5 }, () => after.publish(queuedClaim())));
     const deliveries = collect(after);
-    await waitFor('deliveries of both versions', () => deliveries.length === 10);
+    await waitFor('deliveries of both versions', () => deliveries.length >= 10);
     expect(new Set(deliveries.map(({ partition }) => partition)).size).toBe(2);
     // Nodes of the version before go on during the change.
     expect(await before.publish(queuedClaim())).toBe('confirmed');
-    await waitFor('delivery', () => deliveries.length === 11);
+    await waitFor('delivery', () => deliveries.length >= 11);
     for (const delivery of deliveries) delivery.settle({ kind: 'retry', attempts: 1, reason: '' });
-    await waitFor('second deliveries', () => deliveries.length === 22);
+    await waitFor('second deliveries', () => deliveries.length >= 22);
   });
 
   it('sends results to the node that waits for them, and loses them without harm', async () => {
@@ -264,14 +264,14 @@ describe.skipIf(sharedRabbitMq() === undefined)('the queue of claims', () => {
     const many = Array.from({ length: 1_200 }, (_, index) => [`id ${index}`, result] as const);
     second.results.send('nowhere', many);
     second.results.send(first.results.address as string, many);
-    await waitFor('results', () => received.length === many.length);
+    await waitFor('results', () => received.length >= many.length);
     expect(received).toEqual(many);
     const channel = await (await queues.connect(url)).createChannel();
     for (const text of ['{', '[]', '{"version":1,"results":[1]}', '{"version":2,"results":[]}']) {
       channel.sendToQueue(first.results.address as string, Buffer.from(text));
     }
     second.results.send(first.results.address as string, many.slice(0, 1));
-    await waitFor('result', () => received.length === many.length + 1);
+    await waitFor('result', () => received.length >= many.length + 1);
   });
 
   it('counts what waits in the queues', async () => {

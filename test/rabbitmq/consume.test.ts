@@ -57,7 +57,7 @@ describe.skipIf(server === undefined)('firstcome consume', () => {
     expectProblem(await client.claim('bob', coupon), 'route_not_found');
     client.close();
     consumer.signal('SIGTERM');
-    expect(await consumer.exited).toEqual({ code: 0, signal: null });
+    expect(await consumer.ended()).toEqual({ code: 0, signal: null });
     expect(consumer.output()).toContain('stopping: finishing claims in hand');
   });
 

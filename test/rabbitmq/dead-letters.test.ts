@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The dead letters at a real broker. */
 import { randomBytes } from 'node:crypto';
-import type { ChannelModel, Options } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deadHeaders } from '../../src/adapters/rabbitmq/claim-consumers.ts';
-import { claimProperties, encodeClaim } from '../../src/adapters/rabbitmq/claim-message.ts';
 import { RabbitMqDeadLetters } from '../../src/adapters/rabbitmq/dead-letters.ts';
 import { namePrefix, partitionOf, queueNames } from '../../src/adapters/rabbitmq/names.ts';
 import { systemClock } from '../../src/adapters/system/clock.ts';
@@ -12,6 +11,7 @@ import { readAmqpUrl } from '../../src/config/amqp-url.ts';
 import type { DeadLetter, VisitEnd } from '../../src/core/tickets/dead-letter.ts';
 import type { QueuedClaim } from '../../src/core/tickets/ticket.ts';
 import { ClaimQueues, installationId, queuedClaim } from '../support/claim-queues.ts';
+import { messageOfClaim, type PlantedMessage, plantDeadLetters } from '../support/dead-letters.ts';
 import type { RabbitMqServer } from '../support/rabbitmq-server.ts';
 import { sharedRabbitMq } from '../support/rabbitmq-shared.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -32,23 +32,9 @@ describe.skipIf(sharedRabbitMq() === undefined)('dead letters', () => {
     return new RabbitMqDeadLetters({ target, installationId, version, clock: systemClock });
   }
 
-  /** Puts messages into the queue of dead letters. */
-  async function plant(
-    messages: readonly { content: Buffer; properties?: Options.Publish }[],
-    exchange = names.deadExchange,
-  ): Promise<void> {
-    const channel = await connection.createConfirmChannel();
-    for (const { content, properties = {} } of messages) {
-      channel.publish(exchange, '', content, { persistent: true, ...properties });
-    }
-    await channel.waitForConfirms();
-    await channel.close();
-  }
-
-  const messageOf = (claim: QueuedClaim) => ({
-    content: encodeClaim(claim, installationId),
-    properties: { ...claimProperties, messageId: claim.claimId },
-  });
+  const plant = (messages: readonly PlantedMessage[], version = 1) =>
+    plantDeadLetters(connection, installationId, messages, version);
+  const messageOf = (claim: QueuedClaim) => messageOfClaim(claim, installationId);
 
   async function plantClaims(count: number): Promise<QueuedClaim[]> {
     const claims = Array.from({ length: count }, () => queuedClaim());
@@ -113,7 +99,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('dead letters', () => {
     await queue.publish(claim);
     const channel = await connection.createChannel();
     const queueOfClaim = names.claimsQueue(partitionOf(claim.couponName));
-    await channel.consume(queueOfClaim, (message) => message !== null && channel.nack(message));
+    await channel.consume(queueOfClaim, (message) => message !== null && channel.reject(message));
     const [letter] = await waitFor('dead letter', async () => {
       const seen = await visit();
       return seen.length > 0 ? seen : undefined;
@@ -180,7 +166,7 @@ describe.skipIf(sharedRabbitMq() === undefined)('dead letters', () => {
   it('of older versions of the queues come first', async () => {
     await queues.openUp(url, { version: 2 });
     const [old, current] = [queuedClaim(), queuedClaim()];
-    await plant([messageOf(current)], queueNames(namePrefix(installationId), 2).deadExchange);
+    await plant([messageOf(current)], 2);
     await plant([messageOf(old)]);
     const both = open(2);
     expect(claimIds(await visit(undefined, both))).toEqual([old.claimId, current.claimId]);

@@ -122,7 +122,7 @@ describe.skipIf(!(await hasRabbitMq()))('the queue of claims', () => {
     const queue = await queues.openUp(url);
     await queue.publish(queuedClaim());
     const deliveries = collect(queue);
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
     await server.setMemoryAlarm(true);
     try {
       await waitFor('refusal', async () => (await queue.publish(queuedClaim())) === 'away');
@@ -146,7 +146,7 @@ describe.skipIf(!(await hasRabbitMq()))('the queue of claims', () => {
     await server.start();
     await isUp(queue);
     expect(await queue.publish(queuedClaim())).toBe('confirmed');
-    await waitFor('delivery', () => deliveries.length === 1);
+    await waitFor('delivery', () => deliveries.length >= 1);
   });
 
   it.each([

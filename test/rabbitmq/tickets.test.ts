@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What the API says of queued claims and their tickets. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { adminKey, bearers, claimKey, viewerKey } from '../support/access-calls.ts';
+import { adminKey, bearers } from '../support/access-keys.ts';
 import { type Answer, clientOf } from '../support/contract-client.ts';
 import { expectProblem } from '../support/contract-problems.ts';
 import { ContractService, pathOf, until } from '../support/contract-service.ts';
@@ -296,21 +296,6 @@ describe.skipIf(server === undefined)('queued claims', () => {
       );
       expect((await readTicket(node, ticketId)).json.state).toBe('expired');
       expectProblem(await node.client.get(pathOf(coupon, 'claims', 'ada')), 'claim_not_found');
-    });
-
-    it('are read with the claim, admin or viewer key alone, where keys are set', async () => {
-      const keys = { ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey, VIEWER_API_KEY: viewerKey };
-      const node = await startNode(keys);
-      const coupon = await node.with(clientOf(node.client.url, bearers.admin)).createCoupon();
-      const ticketId = await mustAccept(node, coupon, 'ada', bearers.claim);
-      for (const path of [`/api/tickets/${ticketId}`, `/api/tickets/${ticketId}/events`]) {
-        for (const bearer of [bearers.claim, bearers.admin, bearers.viewer]) {
-          expect((await node.client.get(path, bearer)).status).toBe(200);
-        }
-        for (const bearer of [bearers.none, bearers.wrong]) {
-          expectProblem(await node.client.get(path, bearer), 'unauthorized');
-        }
-      }
     });
   });
 

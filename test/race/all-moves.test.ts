@@ -82,7 +82,7 @@ async function play(): Promise<string> {
     (settings) => allMoves(settings, movesMax),
   );
   for (const service of services) service.signal('SIGTERM');
-  await Promise.all(services.map(({ exited }) => exited));
+  await Promise.all(services.map(({ ended }) => ended()));
   return history;
 }
 

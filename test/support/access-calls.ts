@@ -1,50 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The calls of the API, and the callers that may or may not do them. */
+/** The calls of the API, and who may do them. */
+import type { Group } from './access-keys.ts';
 import type { Call } from './contract-client.ts';
 import { newName, pathOf } from './contract-service.ts';
 
-/** A key of each kind. */
-export const adminKey = 'admin-key-of-thirty-two-characters!';
-export const claimKey = 'claim-key-of-thirty-two-characters!';
-export const adminKeyNext = 'next-admin-key-of-thirty-two-chars!';
-export const claimKeyNext = 'next-claim-key-of-thirty-two-chars!';
-export const viewerKey = 'viewer-key-of-thirty-two-characters';
+/** What calls are about: a coupon that `holder` holds, a new webhook, and a new saga that needs attention. */
+export type Subjects = { coupon: string; webhook: string; saga: string };
 
-const bearerOf = (key: string) => ({ Authorization: `Bearer ${key}` });
-/** The headers of a caller with each key. */
-export const bearers = {
-  none: {},
-  wrong: bearerOf('wrong-key-of-thirty-two-characters!'),
-  claim: bearerOf(claimKey),
-  'next claim': bearerOf(claimKeyNext),
-  viewer: bearerOf(viewerKey),
-  admin: bearerOf(adminKey),
-  'next admin': bearerOf(adminKeyNext),
-};
+/** What the calls of a service with a queue are about, too: a ticket, and a dead letter that holds no claim. */
+export type QueueSubjects = { ticket: string; letter: string };
 
-/** A caller, by its key. */
-export type Bearer = keyof typeof bearers;
-/** Every caller. */
-export const everyBearer = Object.keys(bearers) as Bearer[];
-
-/** The calls that the same keys may do. */
-export type Group = 'change' | 'view' | 'claim' | 'change claim' | 'find';
-
-/**
- * A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. `webhook`: the id of a new one. `saga`: the
- * id of a new one that needs attention.
- */
-export type Row = {
+/** A call of a route of the API. `ofHolds`: for a coupon whose claims are reserved. */
+export type Row<About = Subjects> = {
   route: string;
   for: Group | 'all';
   ofHolds?: boolean;
-  make(coupon: string, webhook: string, saga: string): Call;
+  make(subjects: About): Call;
 };
 
 const pathOfSaga = (id: string, ...below: string[]) => ['/api/sagas', id, ...below].join('/');
 const pathOfWebhook = (id: string, ...below: string[]) => ['/api/webhooks', id, ...below].join('/');
 
-/** Every call: which keys may do it, and how it is made for a coupon that `holder` holds. */
+/** Every call of a service without a queue: which keys may do it, and how it is made. */
 export const calls: Record<string, Row> = {
   'create a coupon': {
     route: 'POST /api/coupons',
@@ -59,22 +36,22 @@ export const calls: Record<string, Row> = {
   'change a coupon': {
     route: 'PATCH /api/coupons/{name}',
     for: 'change',
-    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { paused: false } }),
+    make: ({ coupon }) => ({ method: 'PATCH', path: pathOf(coupon), body: { paused: false } }),
   },
   'add stock': {
     route: 'POST /api/coupons/{name}/stock',
     for: 'change',
-    make: (coupon) => ({ method: 'POST', path: pathOf(coupon, 'stock'), body: { add: 1 } }),
+    make: ({ coupon }) => ({ method: 'POST', path: pathOf(coupon, 'stock'), body: { add: 1 } }),
   },
   'list claims': {
     route: 'GET /api/coupons/{name}/claims',
     for: 'view',
-    make: (coupon) => ({ method: 'GET', path: pathOf(coupon, 'claims') }),
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'claims') }),
   },
   'export claims as CSV': {
     route: 'GET /api/coupons/{name}/claims',
     for: 'view',
-    make: (coupon) => ({
+    make: ({ coupon }) => ({
       ...{ method: 'GET', path: pathOf(coupon, 'claims'), headers: { Accept: 'text/csv' } },
     }),
   },
@@ -93,6 +70,24 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/operator-log' }),
   },
+  'list lost history': {
+    route: 'GET /api/lost-history',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/api/lost-history' }),
+  },
+  'list lost history by HEAD': {
+    route: 'GET /api/lost-history',
+    for: 'view',
+    make: () => ({ method: 'HEAD', path: '/api/lost-history' }),
+  },
+  'accept lost history': {
+    route: 'POST /api/lost-history/accept',
+    for: 'change',
+    make: () => ({
+      ...{ method: 'POST', path: '/api/lost-history/accept' },
+      body: { found_until: '2020-01-01T00:00:00Z' },
+    }),
+  },
   'create a webhook': {
     route: 'POST /api/webhooks',
     for: 'change',
@@ -109,32 +104,32 @@ export const calls: Record<string, Row> = {
   'read a webhook': {
     route: 'GET /api/webhooks/{id}',
     for: 'view',
-    make: (_coupon, webhook) => ({ method: 'GET', path: pathOfWebhook(webhook) }),
+    make: ({ webhook }) => ({ method: 'GET', path: pathOfWebhook(webhook) }),
   },
   'list the deliveries of a webhook': {
     route: 'GET /api/webhooks/{id}/deliveries',
     for: 'view',
-    make: (_coupon, webhook) => ({ method: 'GET', path: pathOfWebhook(webhook, 'deliveries') }),
+    make: ({ webhook }) => ({ method: 'GET', path: pathOfWebhook(webhook, 'deliveries') }),
   },
   'delete a webhook': {
     route: 'DELETE /api/webhooks/{id}',
     for: 'change',
-    make: (_coupon, webhook) => ({ method: 'DELETE', path: pathOfWebhook(webhook) }),
+    make: ({ webhook }) => ({ method: 'DELETE', path: pathOfWebhook(webhook) }),
   },
   'enable a webhook': {
     route: 'POST /api/webhooks/{id}/enable',
     for: 'change',
-    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'enable') }),
+    make: ({ webhook }) => ({ method: 'POST', path: pathOfWebhook(webhook, 'enable') }),
   },
   'rotate the secret of a webhook': {
     route: 'POST /api/webhooks/{id}/rotate-secret',
     for: 'change',
-    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'rotate-secret') }),
+    make: ({ webhook }) => ({ method: 'POST', path: pathOfWebhook(webhook, 'rotate-secret') }),
   },
   'redeliver events': {
     route: 'POST /api/webhooks/{id}/redeliver',
     for: 'change',
-    make: (_coupon, webhook) => ({
+    make: ({ webhook }) => ({
       ...{ method: 'POST', path: pathOfWebhook(webhook, 'redeliver') },
       body: { since: '2020-01-01T00:00:00Z', until: '2020-01-02T00:00:00Z' },
     }),
@@ -142,7 +137,7 @@ export const calls: Record<string, Row> = {
   'test a webhook': {
     route: 'POST /api/webhooks/{id}/test',
     for: 'change',
-    make: (_coupon, webhook) => ({ method: 'POST', path: pathOfWebhook(webhook, 'test') }),
+    make: ({ webhook }) => ({ method: 'POST', path: pathOfWebhook(webhook, 'test') }),
   },
   'list sagas': {
     route: 'GET /api/sagas',
@@ -152,22 +147,22 @@ export const calls: Record<string, Row> = {
   'read a saga': {
     route: 'GET /api/sagas/{id}',
     for: 'view',
-    make: (_coupon, _webhook, saga) => ({ method: 'GET', path: pathOfSaga(saga) }),
+    make: ({ saga }) => ({ method: 'GET', path: pathOfSaga(saga) }),
   },
   'read a saga by HEAD': {
     route: 'GET /api/sagas/{id}',
     for: 'view',
-    make: (_coupon, _webhook, saga) => ({ method: 'HEAD', path: pathOfSaga(saga) }),
+    make: ({ saga }) => ({ method: 'HEAD', path: pathOfSaga(saga) }),
   },
   'retry a saga': {
     route: 'POST /api/sagas/{id}/retry',
     for: 'change',
-    make: (_coupon, _webhook, saga) => ({ method: 'POST', path: pathOfSaga(saga, 'retry') }),
+    make: ({ saga }) => ({ method: 'POST', path: pathOfSaga(saga, 'retry') }),
   },
   'resolve a saga': {
     route: 'POST /api/sagas/{id}/resolve',
     for: 'change',
-    make: (_coupon, _webhook, saga) => ({
+    make: ({ saga }) => ({
       ...{ method: 'POST', path: pathOfSaga(saga, 'resolve') },
       body: { as: 'done', note: 'captured by hand' },
     }),
@@ -175,7 +170,7 @@ export const calls: Record<string, Row> = {
   'archive a coupon': {
     route: 'PATCH /api/coupons/{name}',
     for: 'change',
-    make: (coupon) => ({ method: 'PATCH', path: pathOf(coupon), body: { archived: true } }),
+    make: ({ coupon }) => ({ method: 'PATCH', path: pathOf(coupon), body: { archived: true } }),
   },
   'read the metrics': {
     route: 'GET /metrics',
@@ -185,7 +180,7 @@ export const calls: Record<string, Row> = {
   claim: {
     route: 'POST /api/coupons/claim',
     for: 'claim',
-    make: (coupon) => ({
+    make: ({ coupon }) => ({
       method: 'POST',
       path: '/api/coupons/claim',
       body: { user_id: newName('user'), coupon_name: coupon },
@@ -194,12 +189,12 @@ export const calls: Record<string, Row> = {
   "read one user's claim": {
     route: 'GET /api/coupons/{name}/claims/{user_id}',
     for: 'find',
-    make: (coupon) => ({ method: 'GET', path: pathOf(coupon, 'claims', 'holder') }),
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'claims', 'holder') }),
   },
   "read one user's claim by HEAD": {
     route: 'GET /api/coupons/{name}/claims/{user_id}',
     for: 'find',
-    make: (coupon) => ({ method: 'HEAD', path: pathOf(coupon, 'claims', 'holder') }),
+    make: ({ coupon }) => ({ method: 'HEAD', path: pathOf(coupon, 'claims', 'holder') }),
   },
   ...Object.fromEntries(
     ['confirm', 'release', 'redeem'].map((change) => [
@@ -208,7 +203,7 @@ export const calls: Record<string, Row> = {
         route: `POST /api/coupons/{name}/claims/{user_id}/${change}`,
         for: 'change claim' as const,
         ofHolds: change !== 'redeem',
-        make: (coupon: string) => ({
+        make: ({ coupon }: Subjects) => ({
           ...{ method: 'POST', path: pathOf(coupon, 'claims', 'holder', change), body: {} },
           headers: { 'Idempotency-Key': 'k' },
         }),
@@ -218,13 +213,13 @@ export const calls: Record<string, Row> = {
   'read a coupon': {
     route: 'GET /api/coupons/{name}',
     for: 'all',
-    make: (coupon) => ({ method: 'GET', path: pathOf(coupon) }),
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon) }),
   },
   // By HEAD, since a stream does not end. HEAD and GET of a route have the same rule.
   'follow the stock of a coupon': {
     route: 'GET /api/coupons/{name}/events',
     for: 'all',
-    make: (coupon) => ({ method: 'HEAD', path: pathOf(coupon, 'events') }),
+    make: ({ coupon }) => ({ method: 'HEAD', path: pathOf(coupon, 'events') }),
   },
   ...Object.fromEntries(
     ['/health', '/api/health', '/readyz', '/livez', '/openapi.json', '/docs'].map((path) => [
@@ -232,4 +227,49 @@ export const calls: Record<string, Row> = {
       { route: `GET ${path}`, for: 'all' as const, make: () => ({ method: 'GET', path }) },
     ]),
   ),
+};
+
+const pathOfLetters = (...below: string[]) => ['/api/dead-letters', ...below].join('/');
+const pathOfTicket = (id: string, ...below: string[]) => ['/api/tickets', id, ...below].join('/');
+
+/** The calls that only a service with a queue has. */
+export const queueCalls: Record<string, Row<QueueSubjects>> = {
+  'list dead letters': {
+    route: 'GET /api/dead-letters',
+    for: 'view',
+    make: () => ({ method: 'GET', path: pathOfLetters() }),
+  },
+  'list dead letters by HEAD': {
+    route: 'GET /api/dead-letters',
+    for: 'view',
+    make: () => ({ method: 'HEAD', path: pathOfLetters() }),
+  },
+  'read a dead letter': {
+    route: 'GET /api/dead-letters/{id}',
+    for: 'view',
+    make: ({ letter }) => ({ method: 'GET', path: pathOfLetters(letter) }),
+  },
+  'redrive dead letters': {
+    route: 'POST /api/dead-letters/redrive',
+    for: 'change',
+    make: () => ({ method: 'POST', path: pathOfLetters('redrive'), body: { all: true } }),
+  },
+  'discard dead letters': {
+    route: 'POST /api/dead-letters/discard',
+    for: 'change',
+    make: ({ letter }) => ({
+      ...{ method: 'POST', path: pathOfLetters('discard') },
+      body: { ids: [letter] },
+    }),
+  },
+  'read a ticket': {
+    route: 'GET /api/tickets/{ticket_id}',
+    for: 'find',
+    make: ({ ticket }) => ({ method: 'GET', path: pathOfTicket(ticket) }),
+  },
+  'follow a ticket': {
+    route: 'GET /api/tickets/{ticket_id}/events',
+    for: 'find',
+    make: ({ ticket }) => ({ method: 'HEAD', path: pathOfTicket(ticket, 'events') }),
+  },
 };

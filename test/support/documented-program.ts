@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from './free-port.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -28,7 +28,7 @@ export async function startDocumentedProgram(
   page: string,
   env: Record<string, string>,
 ): Promise<DocumentedProgram> {
-  const port = await chooseFreePort();
+  const port = await freePort();
   const folder = await createTemporaryFolder('documented');
   const file = join(folder, 'program.mjs');
   await writeFile(file, exampleIn(page, 'js').replace(/\.listen\(\d+/, `.listen(${port}`));

@@ -2,7 +2,7 @@
 /** A TCP proxy in front of a database that delays, cuts or holds chosen messages. */
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from './free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /**
@@ -147,7 +147,7 @@ export class FaultProxy {
     const hasPort = this.port !== 0;
     await waitFor('free port of the proxy', async () => {
       // Not a port of the range for outgoing connections, which one of them could take while the proxy refuses.
-      if (!hasPort) this.port = await chooseFreePort();
+      if (!hasPort) this.port = await freePort();
       listener.listen(this.port, '127.0.0.1');
       await once(listener, 'listening');
       return true;

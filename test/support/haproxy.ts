@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from './free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 const run = promisify(execFile);
@@ -73,7 +73,7 @@ async function tryStart(
   configuration: string[],
   env: Record<string, string>,
 ): Promise<Balancer | { output: string }> {
-  const place = `127.0.0.1:${await chooseFreePort()}`;
+  const place = `127.0.0.1:${await freePort()}`;
   const files = configuration.flatMap((path) => ['-f', path]);
   const child = spawn(haproxy, ['-db', ...files], { env: { ...environment(urls, place), ...env } });
   let output = '';

@@ -29,7 +29,9 @@ export const fakeSources = {
   httpConnections: () => ({ open: 12, idle: 5, max: 100, closed: { idle: 7, refused: 0 } }),
   eventStreams: () => ({ open: 4, max: 9, opened: 30, refused: 2, dropped: 1, written: 500 }),
   remainingStock: async () => [],
+  isHistoryLost: () => false,
   databaseUp: async () => true,
+  healthSeen: () => ({ reason: undefined, durability: 'local' as const, durabilityDrops: 2 }),
 };
 
 /** A queue of claims with one partition. */

@@ -19,7 +19,7 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from './free-port.ts';
 import {
   controlCommand,
   findRabbitMq,
@@ -75,7 +75,7 @@ export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<Rabb
 
 async function chooseFreePorts(): Promise<Ports> {
   const chosen = new Set<number>();
-  while (chosen.size < 4) chosen.add(await chooseFreePort());
+  while (chosen.size < 4) chosen.add(await freePort());
   const [amqp = 0, tls = 0, distribution = 0, names = 0] = chosen;
   return { amqp, tls, distribution, names };
 }

@@ -9,7 +9,7 @@
  *       await redis.command('FLUSHALL');
  *       await redis.remove();
  */
-import { chooseFreePort } from '../../src/adapters/bundled-postgres/start-server.ts';
+import { freePort } from './free-port.ts';
 import { RedisProcess } from './redis-process.ts';
 import { findRedis, type RedisProgram } from './redis-program.ts';
 import { createTemporaryFolder } from './temporary-folder.ts';
@@ -49,7 +49,7 @@ export async function onFreePort<Server>(
   for (let attempt = 1; ; attempt += 1) {
     const folder = await createTemporaryFolder(name);
     try {
-      return await start({ program, folder, port: await chooseFreePort() });
+      return await start({ program, folder, port: await freePort() });
     } catch (error) {
       if (!/Address already in use/.test(String(error)) || attempt === portAttemptsMax) throw error;
     }

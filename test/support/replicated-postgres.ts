@@ -48,6 +48,17 @@ export class ReplicatedPostgres {
     });
   }
 
+  /** Lets each commit on the primary wait for these standbys; for none where the list is empty. */
+  async commitOn(standbys: string): Promise<void> {
+    await this.primary.query(`alter system set synchronous_standby_names = '${standbys}'`);
+    await this.primary.query('select pg_reload_conf()');
+    await waitFor('the new setting', async () => {
+      const wanted = standbys === '' ? 0 : 1;
+      const sync = `select from pg_stat_replication where sync_state = 'sync'`;
+      return (await this.primary.query(sync)).length === wanted;
+    });
+  }
+
   /** Stops the replay on the standby, while the primary continues. */
   async pauseReplay(): Promise<void> {
     await this.untilSame();
@@ -74,6 +85,20 @@ export class ReplicatedPostgres {
     await old.follow(next);
     await old.start();
     this.primary = next;
+    this.standby = old;
+    await this.untilSame();
+  }
+
+  /**
+   * Makes an old primary, which may still run, a standby of the promoted server. What only the old one has is lost. Both
+   * stop meanwhile.
+   */
+  async rebuild(old: PostgresServer, promoted: PostgresServer): Promise<void> {
+    if (await old.isRunning()) await old.stop('fast');
+    await promoted.copyTo(old);
+    await old.follow(promoted);
+    await old.start();
+    this.primary = promoted;
     this.standby = old;
     await this.untilSame();
   }

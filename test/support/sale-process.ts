@@ -5,7 +5,8 @@ import { startBundledPostgres } from '../../src/adapters/bundled-postgres/bundle
 import { auditRecords } from './audit.ts';
 import { Crowd, range } from './crowd.ts';
 import { plantHolds } from './planted-holds.ts';
-import { killFamily, patience, startServiceProcess } from './service-process.ts';
+import { killFamily } from './process-family.ts';
+import { patience, startServiceProcess } from './service-process.ts';
 
 /** How the service of a sale ends: stopped in order, or killed with its database server. */
 export type SaleEnd = 'stopped' | 'killed';
@@ -24,7 +25,7 @@ export async function runSale(
   crowd.close();
   if (end === 'killed') killFamily(service.pid);
   else service.signal('SIGTERM');
-  await service.exited;
+  await service.ended();
   return answers
     .map(({ status, body }) => `${status} ${body.claim_id} ${body.user_id} ${body.position}`)
     .sort();

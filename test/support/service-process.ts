@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The service as users run it: a process that is started from the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+
+export type { Exit } from './end-of-process.ts';
+
+import { type Exit, endOf, exitOf, killGroupOf, reportOptions } from './end-of-process.ts';
+import { familyOf, stillAlive } from './process-family.ts';
 import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -22,9 +27,6 @@ export const patience = {
   DATABASE_CONNECT_TIMEOUT_MS: '30000',
 };
 
-/** How a process ended. */
-export type Exit = { code: number | null; signal: NodeJS.Signals | null };
-
 /** A started process. It leads its own process group. */
 export type ServiceProcess = {
   pid: number;
@@ -35,7 +37,8 @@ export type ServiceProcess = {
   signal(name: NodeJS.Signals): void;
   /** Kills it and its process group at once, as a power failure would. */
   killGroup(): Promise<Exit>;
-  exited: Promise<Exit>;
+  /** Resolves when it has ended. Kills it after the limit, and rejects with what it wrote and what it waited for. */
+  ended(limitMs?: number): Promise<Exit>;
 };
 
 const running = new Set<ChildProcess>();
@@ -49,15 +52,11 @@ export async function startServiceProcess(
   command?: string[],
 ): Promise<ServiceProcess> {
   const started = launch(env, ['serve'], command);
-  let ended = false;
-  void started.exited.then(() => {
-    ended = true;
-  });
   const url = await waitFor(
     'address of the service',
     () => {
       const printed = /serves (?:health and metrics )?on (http:\S+)/.exec(started.output())?.[1];
-      if (printed === undefined && ended) return 'ended';
+      if (printed === undefined && started.hasEnded()) return 'ended';
       return printed;
     },
     { timeoutMs: startTimeoutMs },
@@ -68,18 +67,18 @@ export async function startServiceProcess(
 
 /**
  * Runs a command until it exits, or until `over` aborts. `output` is everything that it wrote to `stdout` and `stderr`.
+ * Rejects after the limit as `ended` does.
  */
 export async function runToEnd(
   env: Record<string, string>,
   args: string[] = ['serve'],
-  over?: AbortSignal,
+  { over, limitMs }: { over?: AbortSignal; limitMs?: number } = {},
 ): Promise<Exit & { output: string }> {
   const started = launch(env, args);
   const end = () => void started.killGroup();
   if (over?.aborted) end();
   over?.addEventListener('abort', end, { once: true });
-  const exit = await started.exited;
-  over?.removeEventListener('abort', end);
+  const exit = await started.ended(limitMs).finally(() => over?.removeEventListener('abort', end));
   return { ...exit, output: started.output() };
 }
 
@@ -110,7 +109,7 @@ export function launch(
   env: Record<string, string>,
   args: string[],
   [file = '', ...rest] = commandOf(args),
-): Omit<ServiceProcess, 'url'> {
+): Omit<ServiceProcess, 'url'> & { hasEnded(): boolean } {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(file, rest, {
     // A folder without a configuration file.
@@ -121,37 +120,29 @@ export function launch(
   });
   running.add(child);
   const exited = exitOf(child);
-  void exited.then(() => running.delete(child));
+  let hasEnded = false;
+  void exited.then(() => {
+    hasEnded = true;
+    running.delete(child);
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
   }
+  const pid = child.pid ?? 0;
   return {
-    pid: child.pid ?? 0,
+    pid,
     output: () => output,
     signal: (name) => child.kill(name),
     killGroup: () => {
       killGroupOf(child);
       return exited;
     },
-    exited,
+    hasEnded: () => hasEnded,
+    ended: (limitMs) => endOf({ child, exited, output: () => output }, limitMs),
   };
-}
-
-function exitOf(child: ChildProcess): Promise<Exit> {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
-  }
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ code, signal }));
-  });
-}
-
-function killGroupOf(child: ChildProcess): void {
-  if (child.pid !== undefined) signalIfThere(-child.pid, 'SIGKILL');
 }
 
 /** The built program, or the source if it is newer than the build. */
@@ -161,10 +152,15 @@ function program(): string[] {
   const builtMs = existsSync(built) ? newestMs(join(root, 'dist')) : 0;
   // With the options of its first line.
   if (builtMs > newestMs(source)) {
-    return ['--max-semi-space-size=32', '--no-allocation-site-pretenuring', built];
+    return [
+      ...reportOptions,
+      '--max-semi-space-size=32',
+      '--no-allocation-site-pretenuring',
+      built,
+    ];
   }
   const tsx = createRequire(import.meta.url).resolve('tsx');
-  return ['--import', pathToFileURL(tsx).href, join(source, 'main.ts')];
+  return [...reportOptions, '--import', pathToFileURL(tsx).href, join(source, 'main.ts')];
 }
 
 function newestMs(folder: string): number {
@@ -174,64 +170,4 @@ function newestMs(folder: string): number {
       .filter((file) => file.isFile() && !file.name.endsWith('.test.ts'))
       .map((file) => statSync(join(file.parentPath, file.name)).mtimeMs),
   );
-}
-
-/** A process as `/proc` shows it. `start` distinguishes it from a later process with the same pid. */
-export type ProcessEntry = { pid: number; parent: number; start: string; command: string };
-
-/** All running processes. Linux only. */
-export function processes(): ProcessEntry[] {
-  return readdirSync('/proc').flatMap((name): ProcessEntry[] => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const line = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      if (fields[0] === 'Z' || fields[0] === 'X') return [];
-      return [{ pid: Number(name), parent: Number(fields[1]), start: fields[19] ?? '', command }];
-    } catch {
-      return [];
-    }
-  });
-}
-
-/** The process and all of its descendants. */
-export function familyOf(pid: number): ProcessEntry[] {
-  const all = processes();
-  const family = all.filter((entry) => entry.pid === pid);
-  for (const member of family) {
-    for (const entry of all) if (entry.parent === member.pid) family.push(entry);
-  }
-  return family;
-}
-
-/**
- * Kills the process and all of its descendants at once, as a power failure would. Suspends them first, so that none of
- * them reacts to the end of another or starts a new process.
- */
-export function killFamily(pid: number): void {
-  const suspended = new Set<number>();
-  for (;;) {
-    const others = familyOf(pid).filter((member) => !suspended.has(member.pid));
-    if (others.length === 0) break;
-    for (const member of others) {
-      signalIfThere(member.pid, 'SIGSTOP');
-      suspended.add(member.pid);
-    }
-  }
-  for (const member of suspended) signalIfThere(member, 'SIGKILL');
-}
-
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-/** The processes of this list that still run. */
-export function stillAlive(entries: readonly ProcessEntry[]): ProcessEntry[] {
-  const now = new Map(processes().map((entry) => [entry.pid, entry.start]));
-  return entries.filter((entry) => now.get(entry.pid) === entry.start);
 }

@@ -2,12 +2,8 @@
 /** Starts the service in its own terminal, to test its behaviour there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  commandOf,
-  familyOf,
-  type ServiceProcess,
-  startServiceProcess,
-} from './service-process.ts';
+import { familyOf } from './process-family.ts';
+import { commandOf, type ServiceProcess, startServiceProcess } from './service-process.ts';
 
 const scriptProgram = '/usr/bin/script';
 

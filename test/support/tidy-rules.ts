@@ -22,7 +22,7 @@ import {
   unnamedConstraints,
   unusedStatements,
 } from './tidy-sql-rules.ts';
-import { sleepsInTests } from './tidy-test-rules.ts';
+import { exactCountsAwaited, sleepsInTests } from './tidy-test-rules.ts';
 
 /** A rule finds nothing in a tidy tree. */
 export type TidyRule = (files: readonly TidyFile[]) => Finding[];
@@ -47,6 +47,7 @@ export const tidyRules = {
   'every source file names its licence': filesWithoutLicence,
   'no note of unfinished work is left': unfinishedWork,
   'no test sleeps': sleepsInTests,
+  'no test waits for an exact count': exactCountsAwaited,
   'one word has one meaning': wordsOutsideTheVocabulary,
   'replaced words and names are gone': replacedWords,
   'dependencies are pinned exactly': loosePins,

@@ -29,6 +29,22 @@ export function sleepsInTests(files: readonly TidyFile[]): Finding[] {
   });
 }
 
+const exactCounts = [
+  /(?<![.\w])(?:waitFor|until)\s*\([^;{]*?=>[^;{]*?\.(?:length|size)\s*===\s*(?!0\b)[\w.]/g,
+  /(?<=\.)poll\s*\([^;]*?\)\s*\.(?:toBe|toEqual|toHaveLength)\s*\(\s*[1-9]/g,
+];
+
+/** A wait for an exact count never ends when the count is passed between two checks. */
+export function exactCountsAwaited(files: readonly TidyFile[]): Finding[] {
+  return files
+    .filter(isTestCode)
+    .flatMap((file) =>
+      exactCounts.flatMap((pattern) =>
+        findAll(file, scanned(file).code, pattern, () => 'waits for an exact count'),
+      ),
+    );
+}
+
 function isTestCode({ path }: TidyFile): boolean {
   const isTest = path.endsWith('.test.ts') || /^test\/.*\.m?ts$/.test(path);
   return isTest && !slowByDesign.has(path);

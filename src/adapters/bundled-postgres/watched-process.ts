@@ -13,13 +13,12 @@ import { signalProcess } from './processes.ts';
 // reads cannot reap its child, and the zombie would block a restart. The watcher interrupts the program more than once,
 // since a program that has just started may not handle the signal yet. A trapped signal interrupts `wait`, hence the last
 // loop. The last TERM ends the watcher and its sleep, and each is reaped by its parent: in a container no other process
-// may do that. HUP and USR1 have a meaning for the service and may be sent to all of its processes: they end nothing here.
+// may do that. The traps come after the watcher: a shell that has just forked loses a signal that its parent traps, and
+// the watcher of a program that ends at once would go on for ever. HUP and USR1 have a meaning for the service and may be
+// sent to all of its processes: they end nothing here.
 const script = `
 input=$1; shift
 "$@" <"$input" 3<&- & child=$!
-trap 'again=1; kill -INT $child 2>/dev/null' TERM INT
-trap 'again=1' HUP USR1
-echo $child >&3
 (
   trap '' HUP USR1
   read _ <&3
@@ -28,6 +27,9 @@ echo $child >&3
   while [ $turn -lt 10 ]; do turn=$((turn + 1)); kill -INT $child || exit; sleep 1 & wait $!; done
   kill -QUIT $child
 ) 2>/dev/null & watcher=$!
+trap 'again=1; kill -INT $child 2>/dev/null' TERM INT
+trap 'again=1' HUP USR1
+echo $child >&3
 exec 3<&-
 again=1
 while [ "$again" ]; do again=; wait $child; code=$?; done
@@ -112,7 +114,8 @@ export function startWatchedProcess(options: WatchedProcessOptions): WatchedProc
   const endOnce = async () => {
     pipe.end();
     for (let waitedMs = 0; waitedMs < interruptMsMax; waitedMs += interruptEachMs) {
-      if (!isGone) shell.kill('SIGTERM');
+      // Before it has written the pid, the shell would end, and leave the program.
+      if (!isGone && pid !== undefined) shell.kill('SIGTERM');
       if (await settlesWithin(exited, interruptEachMs)) return;
     }
     signalProgram('SIGQUIT');

@@ -24,9 +24,9 @@ import {
   won,
 } from './claim-decisions.ts';
 import type { Database } from './database.ts';
-import { throwAsReadError } from './errors/app-error.ts';
+import { throwAsReadError, tooLittleDurability } from './errors/app-error.ts';
 import { DatabaseFault, type FaultReason } from './errors/pg-error.ts';
-import { DifferentInstallationError } from './installation/installation-watch.ts';
+import { UnusableDatabaseError } from './errors/unusable-database-error.ts';
 import { type Statement, statement, withArrayRows } from './statements.ts';
 import type { TicketTimes } from './tickets/ticket-times.ts';
 
@@ -114,6 +114,7 @@ const refusalReasons: Record<Exclude<FaultReason, 'lost'>, RefusalReason> = {
   conflict: 'busy',
   invalid: 'invalid',
   refused: 'refused',
+  not_durable: 'not_durable',
   // The batch was in doubt and is marked void: no claim waits for this answer.
   void: 'broken',
   broken: 'broken',
@@ -127,7 +128,8 @@ function toRefusal(error: unknown): Exclude<BatchAnswer, { kind: 'decided' }> {
     reason: refusalReasons[error.reason],
     cause: error,
     ...(error.field !== undefined && { fields: [error.field] }),
-    ...(error.cause instanceof DifferentInstallationError && { detail: error.cause.message }),
+    ...(error.cause instanceof UnusableDatabaseError && { detail: error.cause.message }),
+    ...(error.reason === 'not_durable' && { detail: tooLittleDurability(error) }),
   };
 }
 

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ExponentialBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import type pg from 'pg';
+import type { HistoryGuard } from '../../core/history/history-guard.ts';
 import type { TraceStatement } from '../../core/tracing.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connections/connection-pool.ts';
-import { destroySocket, type PoolUsage } from './connections/connection-source.ts';
+import type { PoolUsage } from './connections/connection-source.ts';
+import { destroySocket } from './connections/connection-timeouts.ts';
 import { types } from './connections/value-types.ts';
 import { isNotPrimary, NotPrimaryError } from './connections/verify-session.ts';
 import { brokeConnection, DatabaseFault, toDatabaseFault } from './errors/pg-error.ts';
 import type { Refusal } from './errors/refusal.ts';
+import { UnusableDatabaseError } from './errors/unusable-database-error.ts';
+import { HistoryLostError } from './history/history-lost-error.ts';
 import {
   DifferentInstallationError,
   type InstallationWatch,
 } from './installation/installation-watch.ts';
-import type { Statement } from './statements.ts';
+import { needsDurability, type Statement, statement } from './statements.ts';
 
 /** Where the database is, and how long to wait for it. */
 export type DatabaseOptions = ConnectionPoolOptions & {
@@ -32,11 +36,13 @@ export type DatabaseListener = {
   refused(statement: Statement, refusal: Refusal): void;
   /** A connection broke, idle or with a statement, or a statement got no answer in time. */
   lostConnection(): void;
-  /** The server of a connection is no primary; other connections may lead to it too. */
+  /** The server of a connection is no primary, or no longer the one that is used; others may lead to it too. */
   notPrimary(): void;
   /** A connection got no answer in time; others may hang too. */
   timedOut(): void;
 };
+
+const confirmDurability = statement('confirm-durability');
 
 const attemptsMax = 3;
 // Callers must not load a standby with new connections while it is being promoted.
@@ -48,8 +54,10 @@ export class Database {
   readonly connectionsMax: number;
   private readonly connections: ConnectionPool;
   private readonly answerTimeoutMs: number;
+  private readonly confirmsDurability: boolean;
   private readonly trace: TraceStatement | undefined;
   private readonly installation: InstallationWatch | undefined;
+  private readonly history: HistoryGuard | undefined;
   private listener: DatabaseListener | undefined;
   private closing = false;
   /** Why the last connection was rejected; undefined again after `rejectionHoldsMs`. */
@@ -59,14 +67,17 @@ export class Database {
   constructor(options: DatabaseOptions) {
     this.connectionsMax = options.connectionsMax;
     this.answerTimeoutMs = options.answerTimeoutMs;
+    this.confirmsDurability = options.durabilityMin === 'replicated';
     this.trace = options.trace;
     this.installation = options.session?.installation;
+    this.history = options.session?.history;
     this.connections = new ConnectionPool({
       ...options,
       onIdleConnectionLost: (error) => {
         options.onIdleConnectionLost(error);
         this.listener?.lostConnection();
       },
+      onMoved: () => this.listener?.notPrimary(),
     });
     this.onConflict = retry(handleWhen(isConflict), {
       maxAttempts: attemptsMax - 2,
@@ -81,35 +92,48 @@ export class Database {
 
   /**
    * Runs one statement and returns its rows after the commit. Rejects with a `DatabaseFault`; at once while the
-   * database is not the one of the start.
+   * database is not the one of the start, or has lost acknowledged batches.
    */
   run<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
-    if (this.installation?.isDifferent)
-      return Promise.reject(notSent(new DifferentInstallationError()));
-    if (this.trace === undefined) return this.runWithRetries<Row>(statement, values);
-    return this.trace(statement, () => this.runWithRetries<Row>(statement, values));
+    const unusable = this.whyUnusable();
+    if (unusable !== undefined) return Promise.reject(notSent(unusable));
+    const run = () =>
+      this.runWithRetries(() => this.runOnce<Row>(statement, values, this.answerTimeoutMs, false));
+    return this.trace === undefined ? run() : this.trace(statement, run);
   }
 
-  /** Runs a health check, also while the database is not the one of the start. */
-  probe<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
-    // Open connections may still lead to the other database.
-    if (this.installation?.isDifferent) this.dropIdle();
-    return this.runWithRetries<Row>(statement, []);
+  /**
+   * Runs a statement also while `run` rejects: a health check, what a start needs, or a call with which an operator ends the
+   * outage. After `answerTimeoutMs`, and that of the pool, the answer counts as lost.
+   */
+  probe<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[] = [],
+    answerTimeoutMs: number = this.answerTimeoutMs,
+  ): Promise<Row[]> {
+    // Open connections may still lead to the database that must not be used.
+    if (this.whyUnusable() !== undefined) this.dropIdle();
+    const timeoutMs = Math.min(answerTimeoutMs, this.answerTimeoutMs);
+    return this.runWithRetries(() => this.runOnce<Row>(statement, values, timeoutMs, true));
+  }
+
+  private whyUnusable(): UnusableDatabaseError | undefined {
+    if (this.installation?.isDifferent) return new DifferentInstallationError();
+    return this.history?.isLost ? new HistoryLostError() : undefined;
   }
 
   private async runWithRetries<Row extends pg.QueryResultRow>(
-    statement: Statement,
-    values: unknown[],
+    runOnce: () => Promise<Row[]>,
   ): Promise<Row[]> {
     // The first try starts now: on an idle connection the statement is sent before this call returns.
-    const firstTry = this.runOnce<Row>(statement, values);
+    const firstTry = runOnce();
     try {
       return await firstTry;
     } catch (error) {
       // Nothing was stored, and the idle connections are dropped: the retry gets a new, verified connection.
-      if (isRefusedByNonPrimary(error)) return await this.runOnce<Row>(statement, values);
+      if (isRefusedByNonPrimary(error)) return await runOnce();
       if (!isConflict(error)) throw error;
-      return await this.onConflict.execute(() => this.runOnce<Row>(statement, values));
+      return await this.onConflict.execute(runOnce);
     }
   }
 
@@ -131,8 +155,16 @@ export class Database {
   private async runOnce<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
+    answerTimeoutMs: number,
+    isProbe: boolean,
   ): Promise<Row[]> {
     const client = this.connections.takeIdle() ?? (await this.connect());
+    // What the new connection showed may be the reason not to use it.
+    const unusable = isProbe ? undefined : this.whyUnusable();
+    if (unusable !== undefined) {
+      this.connections.release(client, false);
+      throw notSent(unusable);
+    }
     let fault: DatabaseFault | undefined;
     // When the server stops waiting for its standby, it sends this warning before a normal answer.
     const onNotice = (notice: { code?: string | undefined }) => {
@@ -145,9 +177,10 @@ export class Database {
       fault = new DatabaseFault('lost', new Error('the database did not answer in time'));
       destroySocket(client);
       this.onTimeout();
-    }, this.answerTimeoutMs);
+    }, answerTimeoutMs);
     try {
       const result = await client.query<Row>({ ...statement, values, types });
+      if (this.confirmsDurability && needsDurability(statement)) await confirmCommit(client);
       if (fault !== undefined) throw fault;
       this.listener?.answered();
       return result.rows;
@@ -181,7 +214,7 @@ export class Database {
   }
 
   private onFault(fault: DatabaseFault): void {
-    if (this.closing || fault.cause instanceof DifferentInstallationError) return;
+    if (this.closing || fault.cause instanceof UnusableDatabaseError) return;
     if (fault.reason === 'lost' || fault.reason === 'not_sent') this.listener?.failed(fault);
     else this.listener?.answered();
     if (brokeConnection(fault)) this.listener?.lostConnection();
@@ -192,8 +225,21 @@ export class Database {
 
   private onTimeout(): void {
     if (this.closing) return;
+    this.connections.doubtServer();
     this.dropIdle();
     this.listener?.timedOut();
+  }
+}
+
+/**
+ * Rejects with a lost answer unless the durability is still what it was. When the standbys of a server are removed from
+ * its configuration, commits that wait for one end as if it had confirmed them.
+ */
+async function confirmCommit(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query({ ...confirmDurability, types });
+  } catch (error) {
+    throw new DatabaseFault('lost', error);
   }
 }
 

@@ -2,7 +2,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** A statement, prepared on each connection that uses it. */
-export type Statement = { name: string; text: string; rowMode?: 'array' };
+export type Statement = {
+  name: string;
+  text: string;
+  rowMode?: 'array';
+};
+
+// Not its name as a text.
+const callsRequireDurability = /(?<!')\brequire_durability\(\)/;
+
+/** Whether the answer to the statement promises something, so that its commit must be durable enough. */
+export function needsDurability({ text }: Statement): boolean {
+  return callsRequireDurability.test(text);
+}
 
 const folder = new URL('./sql/', import.meta.url);
 

@@ -9,6 +9,7 @@ import type { ExpirySweepState } from '../../core/duties/expiry-sweep.ts';
 import type { DutyName, JobMetrics } from '../../core/duties/ports.ts';
 import type { EventRelayState } from '../../core/events/event-relay.ts';
 import type { MeasureBacklog } from '../../core/events/ports.ts';
+import type { HealthSeen } from '../../core/health-record.ts';
 import type { LimitName } from '../../core/limits/rate-limit.ts';
 import type { RefusalRule } from '../../core/refusal-rules.ts';
 import type { SagaMetrics } from '../../core/sagas/ports.ts';
@@ -111,8 +112,12 @@ export type MetricSources = {
   queue?: QueueSource | undefined;
   /** Event streams: open, their limit, and since the start opened, refused, cut and events written. */
   eventStreams(): Record<'open' | 'max' | 'opened' | 'refused' | 'dropped' | 'written', number>;
+  /** Whether the database lacks acknowledged batches, so that all calls are refused. */
+  isHistoryLost(): boolean;
   /** Whether the database can decide claims; resolves within a second. */
   databaseUp(): Promise<boolean>;
+  /** The health as it was seen last, about a second ago at most. */
+  healthSeen(): HealthSeen;
 };
 
 /** The metrics of one process; can be sent as JSON. */

@@ -185,6 +185,10 @@ describe('the metrics registry', () => {
         'firstcome_http_connections_closed_total{reason="idle"} 7',
         'firstcome_http_connections_closed_total{reason="refused"} 0',
         'firstcome_database_up 1',
+        'firstcome_unhealthy{reason="commits_stalled"} 0',
+        'firstcome_durability{level="replicated"} 0',
+        'firstcome_durability{level="local"} 1',
+        'firstcome_durability_drops_total 2',
         'firstcome_duty_running{duty="stock_check"} 1',
         'firstcome_duty_running{duty="expiry_sweep"} 0',
         'firstcome_holds_overdue_seconds 0.3',
@@ -230,6 +234,7 @@ describe('the metrics registry', () => {
         'job',
         'kind',
         'le',
+        'level',
         'limit',
         'node',
         'operation',
@@ -257,7 +262,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(64);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(68);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });

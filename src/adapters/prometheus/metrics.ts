@@ -12,11 +12,12 @@ import {
   type Metric,
   Registry,
 } from 'prom-client';
-import { limitNames } from '../../core/limits/rate-limit.ts';
+import { type LimitName, limitNames } from '../../core/limits/rate-limit.ts';
 import { refusalRules } from '../../core/refusal-rules.ts';
 import { AnswerTimes, answerSeconds } from './answer-times.ts';
 import { registerDuties } from './duties.ts';
 import { registerEventStreams } from './event-streams.ts';
+import { registerHealth } from './health.ts';
 import { registerHttpConnections } from './http-connections.ts';
 import {
   configFactNames,
@@ -113,13 +114,18 @@ export function prometheusMetrics(): PrometheusMetrics {
   });
   // Every series exists from the start, because Prometheus does not see the first increase of a new one.
   for (const rule of refusalRules) refusals.inc({ rule }, 0);
-  const rateLimited = new Counter({
+  // Counted here, since a count in the package takes as long as all else that a limit does for a refusal.
+  const rateLimited = new Map<LimitName, number>(limitNames.map((limit) => [limit, 0]));
+  new Counter({
     name: 'firstcome_rate_limited_total',
     help: 'Requests refused by a rate limit, by the limit: of an address, of a key, of a user, or of all.',
     labelNames: ['limit'],
     registers,
+    collect() {
+      this.reset();
+      for (const [limit, count] of rateLimited) this.inc({ limit }, count);
+    },
   });
-  for (const limit of limitNames) rateLimited.inc({ limit }, 0);
   const callSeconds = new Histogram({
     name: 'firstcome_http_request_seconds',
     help: 'Time from the arrival of a request to the end of its response, by operation and status. Without claims, unknown paths, and requests whose client disconnected.',
@@ -151,7 +157,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       inDoubt.dec();
     },
     statementRefused: (rule) => refusals.inc({ rule }),
-    rateLimited: (limit) => rateLimited.inc({ limit }),
+    rateLimited: (limit) => void rateLimited.set(limit, (rateLimited.get(limit) ?? 0) + 1),
     countTickets: () => countTickets(registry),
     read: (sources) => registerSources(registry, sources),
     snapshot: () => registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>,
@@ -238,10 +244,14 @@ function registerSources(registry: Registry, sources: MetricSources): void {
   );
   registerHttpConnections(registry, () => sources.httpConnections());
   registerEventStreams(registry, () => sources.eventStreams());
+  registerHealth(registry, sources);
   gauge(
-    ['database_up', '1 if the database can decide claims, else 0.'],
-    async () => one(Number(await sources.databaseUp())),
-    { aggregator: 'min' },
+    [
+      'history_lost',
+      '1 while calls are refused because the database lacks batches that were acknowledged, else 0.',
+    ],
+    () => one(Number(sources.isHistoryLost())),
+    max,
   );
   let before = performance.eventLoopUtilization();
   gauge(

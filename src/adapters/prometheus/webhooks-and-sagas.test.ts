@@ -29,7 +29,8 @@ function setUp(state: { backlog: Backlog | undefined; lagMs: number | undefined 
     },
     httpConnections: () => ({ open: 0, idle: 0, max: 1, closed: {} }),
     eventStreams: () => ({ open: 0, max: 1, opened: 0, refused: 0, dropped: 0, written: 0 }),
-    ...{ remainingStock: async () => [], databaseUp: async () => true },
+    ...{ remainingStock: async () => [], databaseUp: async () => true, isHistoryLost: () => false },
+    healthSeen: () => ({ reason: undefined, durability: undefined, durabilityDrops: 0 }),
   };
   metrics.read(sources);
   const lines = async () =>

@@ -37,6 +37,7 @@ const turnMsMax = 20_000;
 const turnCheckMs = 50;
 const closeMsMax = 2_000;
 const resourceLocked = 405;
+const away = 'RabbitMQ cannot be reached; the log of the service says why';
 
 /** Visits dead letters in RabbitMQ. */
 export class RabbitMqDeadLetters implements DeadLetterQueue {
@@ -54,7 +55,7 @@ export class RabbitMqDeadLetters implements DeadLetterQueue {
       return await this.visitOn(connection, visitor, bytesMax);
     } catch (error) {
       if (error instanceof AppError) throw error;
-      throw new AppError('unavailable', { detail: 'RabbitMQ is away', cause: error });
+      throw new AppError('unavailable', { detail: away, cause: error });
     }
   }
 

@@ -57,6 +57,7 @@ export class RedisConnection {
   /** For packages that need a client. Their calls too must be made inside `run`, which limits their time. */
   readonly client: Redis;
   private readonly database: number;
+  private readonly isTls: boolean;
   private readonly outage: Outage;
   private readonly listeners = new Map<string, (message: string) => void>();
   private readonly calls: Record<CallResult, number> = { ok: 0, refused: 0, timeout: 0, away: 0 };
@@ -76,17 +77,18 @@ export class RedisConnection {
     this.prefix = prefix;
     this.outage = new Outage(clock, log, outageTexts);
     this.database = target.database;
+    this.isTls = target.tls;
     this.client = createClient(target, () => this.nextPauseMs());
     this.client.on('message', (channel: string, message: string) =>
       this.listeners.get(channel)?.(message),
     );
     // Of all Sentinels together the client says less than of each of them.
     this.client.on('error', (error) => {
-      const reason = reasonOfFailure(error, target.tls, !this.isPrepared);
+      const reason = reasonOfFailure(error, this.isTls, !this.isPrepared);
       this.lost(this.sentinelReason ?? reason);
     });
     this.client.on('sentinelError', (error) => {
-      this.sentinelReason = reasonOfFailure(error, target.tls, true);
+      this.sentinelReason = reasonOfFailure(error, this.isTls, true);
     });
     this.client.on('connect', () => {
       this.sentinelReason = undefined;
@@ -163,7 +165,7 @@ export class RedisConnection {
     }
     // Without the error itself: it has the arguments of its command.
     this.calls.refused += 1;
-    this.outage.refused(message);
+    this.outage.refused(reasonOfFailure(error, this.isTls, false));
     return new RedisRefusedError(message);
   }
 
@@ -192,7 +194,7 @@ export class RedisConnection {
       this.lastReason = 'the server has closed the connection';
       this.attempts = 0;
     } catch (error) {
-      this.lost(messageOf(error));
+      this.lost(reasonOfFailure(error, this.isTls, false));
     }
     await answer.catch(() => undefined);
     this.isProbing = false;

@@ -110,7 +110,7 @@ it('each call is made at once, however many others of the participant are under 
   const receiver = await answering((response) => void waiting.push(() => response.end()));
   const { call } = callerOf(receiver);
   const answers = range(256).map(() => call());
-  await waitFor('all calls', () => waiting.length === 256);
+  await waitFor('all calls', () => waiting.length >= 256);
   for (const answer of waiting) answer();
   expect(new Set((await Promise.all(answers)).map(({ kind }) => kind))).toEqual(new Set(['done']));
 });
@@ -228,7 +228,7 @@ it('does not count the status of an answer over 64 KB, and reads no more', async
     write();
   });
   expect(await callerOf(participant).call()).toEqual(unknown(cutOff, 200));
-  await waitFor('the end of the connection', () => closed === 1);
+  await waitFor('the end of the connection', () => closed >= 1);
 });
 
 it.each([
@@ -295,7 +295,7 @@ it('ends a call when the caller gives it up, and all calls when it is closed', a
   const { call, close } = callerOf(participant);
   const stop = new AbortController();
   const calls = [call({ signal: stop.signal }), call(), call()];
-  await waitFor('the connections', () => participant.connections === 3);
+  await waitFor('the connections', () => participant.connections >= 3);
   stop.abort();
   expect(await calls[0]).toMatchObject({ kind: 'unknown', status: null });
   close();

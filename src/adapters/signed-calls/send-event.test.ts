@@ -220,7 +220,7 @@ it('counts the status of a response whose body is larger than the limit, and rea
   });
   const { send } = senderTo(receiver);
   expect(await send()).toMatchObject({ kind: 'answered', status: 200 });
-  await waitFor('the end of the connection', () => closed === 1);
+  await waitFor('the end of the connection', () => closed >= 1);
   expect(await send()).toMatchObject({ status: 200 });
   expect(receiver.connections).toBe(2);
 });
@@ -284,7 +284,7 @@ it('ends a request when the caller gives it up, and begins none after that', asy
   const { send } = senderTo(receiver);
   const stop = new AbortController();
   const sending = send(stop.signal);
-  await waitFor('a connection', () => receiver.connections === 1);
+  await waitFor('a connection', () => receiver.connections >= 1);
   stop.abort();
   expect(await sending).toMatchObject({ kind: 'failed' });
   expect(await send(stop.signal)).toMatchObject({ kind: 'failed' });
@@ -303,7 +303,7 @@ it('ends all connections and requests when it is closed, also those that wait fo
   const { send, close } = senderTo(receiver, { connectionsMax: 2 });
   expect(await send()).toMatchObject({ status: 204 });
   const sending = Array.from({ length: 5 }, () => send());
-  await waitFor('the connections', () => open === 2);
+  await waitFor('the connections', () => open >= 2);
   close();
   for (const answer of await Promise.all(sending)) expect(answer.kind).toBe('failed');
   await waitFor('the end of the connections', () => open === 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { availableParallelism } from 'node:os';
+import { durabilityMinima } from '../../core/health.ts';
 import { isCollectorUrl } from '../formats.ts';
 import { choice, flag, optionalText, wholeNumber, wholeNumberOrAuto } from '../kinds.ts';
 import type { SettingGroup } from '../setting-tree.ts';
@@ -22,6 +23,14 @@ export const operationGroup = {
       variable: 'UNSAFE_DURABILITY',
       default: false,
       help: 'Starts also on a database that can lose acknowledged claims, as for a test.',
+    }),
+    durabilityMin: choice({
+      variable: 'DURABILITY_MIN',
+      default: 'none',
+      choices: durabilityMinima,
+      help:
+        'The least durability of a commit. While the database offers less, claims and all changes get 503, and a start waits. ' +
+        'replicated: a standby must confirm.',
     }),
     /** Processes that serve; `auto` is resolved to their number. */
     workers: wholeNumberOrAuto({

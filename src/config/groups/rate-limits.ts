@@ -30,7 +30,8 @@ export const rateLimitsGroup = {
         variable: 'TRUSTED_PROXIES',
         isValid: isProxyRange,
         convert: (item) => item,
-        allowed: 'an IP address or a range such as 10.0.0.0/8, or none alone',
+        allowed:
+          'an IP address or a range such as 10.0.0.0/8 but not of all addresses, or none alone',
         help: 'Proxies, separated by commas, whose X-Forwarded-For names the client; none: clients connect directly. Only for RATE_LIMIT_PER_IP.',
       }),
     },

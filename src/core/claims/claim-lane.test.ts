@@ -165,6 +165,7 @@ describe('a batch', () => {
   it.each([
     ['not_sent', 'unavailable'],
     ['busy', 'unavailable'],
+    ['not_durable', 'unavailable'],
     ['broken', 'internal'],
     ['refused', 'unavailable'],
     ['invalid', 'invalid_request'],
@@ -332,7 +333,7 @@ describe('a batch in doubt', () => {
     expect(await answers()).toEqual({ outcome_unknown: 'a' });
   });
 
-  it.each(['not_sent', 'busy', 'broken', 'refused', 'invalid'] as const)(
+  it.each(['not_sent', 'busy', 'not_durable', 'broken', 'refused', 'invalid'] as const)(
     'never denies a committed claim that is sent again and refused as %s',
     async (reason) => {
       const { take, refuse, loseAndResolve, answers } = setup('a');

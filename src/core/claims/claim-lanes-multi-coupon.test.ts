@@ -209,6 +209,19 @@ describe('a multi-coupon batch that is refused', () => {
     expect(warnings).toEqual(['a batch of claims was refused; nothing of it is stored']);
     expect(lanes.depth()).toEqual({ lanes: 0, waiting: 0, oldestMs: 0 });
   });
+
+  it('has all its claims refused, without a line of the log, when the database is not durable enough', async () => {
+    const { claimApart, answers, store, warnings } = setup();
+    claimApart('abc');
+    await store.answerMultiCoupon(0, {
+      kind: 'refused',
+      reason: 'not_durable',
+      cause: new Error('no standby is named'),
+    });
+    expect(await answers()).toEqual({ a: 'unavailable', b: 'unavailable', c: 'unavailable' });
+    expect(store.calls).toEqual(['multi-coupon #1 #2 #3: a b c']);
+    expect(warnings).toEqual([]);
+  });
 });
 
 describe('a multi-coupon batch in doubt', () => {

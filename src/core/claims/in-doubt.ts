@@ -54,7 +54,7 @@ export class InDoubt {
         return true;
       } catch (error) {
         // What was not sent need not wait: it is certainly not stored.
-        lane.failUnsent('the database cannot be reached', error);
+        lane.failUnsent('the database cannot decide now', error);
       }
     }
   }

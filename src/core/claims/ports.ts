@@ -97,9 +97,10 @@ export type MultiCouponAnswer =
  * - `busy`: the wait for a lock, or the statement, took too long.
  * - `invalid`: it holds a value that its caller can correct; the answer names the `fields`.
  * - `refused`: a rule of the database forbids it, and no caller can comply with it.
+ * - `not_durable`: the database commits less durably than is required.
  * - `broken`: a defect of this program.
  */
-export type RefusalReason = 'not_sent' | 'busy' | 'invalid' | 'refused' | 'broken';
+export type RefusalReason = 'not_sent' | 'busy' | 'invalid' | 'refused' | 'not_durable' | 'broken';
 
 /** A change that a batch has made, with the claim after it. The release of an expired hold is one of them. */
 export type CommittedChange = { change: ClaimChange; claim: Claim };

@@ -3,10 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { BatchAnswer, ClaimBatch, EngineLog, RefusalReason } from './ports.ts';
 
 const intervalMs = 1000;
+const loggedElsewhere: ReadonlySet<RefusalReason> = new Set(['invalid', 'refused', 'not_durable']);
 
 /**
  * A log throttle for batches that were refused: without a database every batch ends like this. Batches with a mistake
- * of a caller are not logged, nor those that a rule of the database forbids, which the store logs with the rule.
+ * of a caller are not logged, nor those that a rule of the database forbids, which the store logs with the rule, nor those
+ * that wait for more durability, whose cause the health check logs.
  */
 export class RefusalLog {
   private readonly log: EngineLog;
@@ -20,7 +22,7 @@ export class RefusalLog {
 
   /** Logs the first batch refused for a reason at once, and then at most one a second. */
   report(batch: ClaimBatch, answer: BatchAnswer & { kind: 'refused' }): void {
-    if (answer.reason === 'invalid' || answer.reason === 'refused') return;
+    if (loggedElsewhere.has(answer.reason)) return;
     const nowMs = this.clock.nowMs();
     const last = this.lastLines.get(answer.reason);
     if (last !== undefined && nowMs - last.atMs < intervalMs) {

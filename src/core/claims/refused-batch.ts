@@ -29,5 +29,9 @@ const refusals: Record<
   busy: ['unavailable', () => 'another session has locked the coupon for too long'],
   invalid: ['invalid_request', (noun) => `a value of this ${noun} is not allowed`],
   refused: ['unavailable', (noun) => `the database refuses this ${noun}; nothing of it is stored`],
+  not_durable: [
+    'unavailable',
+    (noun) => `the database does not commit durably enough; nothing of this ${noun} is stored`,
+  ],
   broken: ['internal', (noun) => `the ${noun} could not be decided`],
 };

@@ -7,6 +7,7 @@ import type {
   ClaimMetrics,
   ClaimStore,
   MultiCouponAnswer,
+  RefusalReason,
 } from './ports.ts';
 
 /** How much is sent at once. */
@@ -156,12 +157,15 @@ export class Scheduler {
   }
 }
 
+// None of the batches is the cause, so each alone would meet the same.
+const wholeReasons: ReadonlySet<RefusalReason> = new Set(['not_sent', 'not_durable']);
+
 /**
  * What the answer of a multi-coupon batch means for its batch at `index`. Undefined, so that the batch is sent again
  * alone, where it was left undecided, or where one of the batches caused a refusal and it is not known which.
  */
 function answerAt(answer: MultiCouponAnswer, index: number): BatchAnswer | undefined {
-  if (answer.kind === 'refused') return answer.reason === 'not_sent' ? answer : undefined;
+  if (answer.kind === 'refused') return wholeReasons.has(answer.reason) ? answer : undefined;
   if (answer.kind === 'unknown') return answer;
   const outcome = answer.outcomes[index];
   return outcome && { ...answer, outcomes: [outcome] };

@@ -10,7 +10,10 @@ function setUp({ isLimited = true } = {}) {
   const begun: [name: string, atMs: number][] = [];
   const controller = new AbortController();
   const begin = (name: string, count: number) =>
-    void pace(count, controller.signal).then(() => begun.push([name, clock.nowMs()]));
+    void pace.turn(controller.signal).then(() => {
+      begun.push([name, clock.nowMs()]);
+      pace.addToTurn(count - 1);
+    });
   return { clock, load, begun, begin, stop: () => controller.abort() };
 }
 
@@ -35,6 +38,30 @@ it('work with a limited rate begins in turn, each after the time of those before
   begin('d', 1);
   await flushPromises();
   expect(begun.at(-1)).toEqual(['d', 1_000]);
+});
+
+it('a turn in which nothing begins takes the time of one piece', async () => {
+  const { clock, begun, begin } = setUp();
+  begin('a', 0);
+  begin('b', 1);
+  await clock.advance(1_000);
+  expect(begun).toEqual([
+    ['a', 0],
+    ['b', 10],
+  ]);
+});
+
+it('what begins while the rate is not limited takes no time of what begins later', async () => {
+  const { clock, load, begun, begin } = setUp({ isLimited: false });
+  begin('a', 1_000);
+  await flushPromises();
+  load.isLimited = true;
+  begin('b', 1);
+  await clock.advance(100);
+  expect(begun).toEqual([
+    ['a', 0],
+    ['b', 0],
+  ]);
 });
 
 it('what waits begins soon after the end of the limit', async () => {

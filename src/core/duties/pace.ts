@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
 
-/**
- * Resolves when `count` pieces of work may begin: at once, or, while the rate is limited, in turn and as soon as those before
- * have used up their time. Resolves at once when the signal aborts; never rejects.
- */
-export type Pace = (count: number, signal: AbortSignal) => Promise<void>;
+/** When work may begin. */
+export type Pace = {
+  /**
+   * Resolves when a piece of work may begin: at once, or, while the rate is limited, in turn and as soon as what has begun
+   * before has used up its time. Resolves at once when the signal aborts; never rejects.
+   */
+  turn(signal: AbortSignal): Promise<void>;
+  /** Counts what begins in the same turn beside its first piece. It is known only once the work was looked for. */
+  addToTurn(count: number): void;
+};
 
 // How soon work that waits begins once the rate is not limited any more.
 const lookMs = 50;
@@ -19,18 +24,26 @@ export function createPace(options: {
   const { clock, isLimited, msEach } = options;
   let freeAtMs = Number.NEGATIVE_INFINITY;
   let lastTurn = Promise.resolve();
-  const takeTurn = async (count: number, signal: AbortSignal) => {
+  const add = (count: number) => {
+    freeAtMs = Math.max(freeAtMs, clock.nowMs()) + count * msEach;
+  };
+  const takeTurn = async (signal: AbortSignal) => {
     while (isLimited() && !signal.aborted) {
       const waitMs = freeAtMs - clock.nowMs();
       if (waitMs <= 0) {
-        freeAtMs = clock.nowMs() + count * msEach;
+        add(1);
         return;
       }
       await clock.sleep(Math.min(waitMs, lookMs), signal);
     }
   };
-  return (count, signal) => {
-    lastTurn = lastTurn.then(() => takeTurn(count, signal));
-    return lastTurn;
+  return {
+    turn(signal) {
+      lastTurn = lastTurn.then(() => takeTurn(signal));
+      return lastTurn;
+    },
+    addToTurn(count) {
+      if (count > 0 && isLimited()) add(count);
+    },
   };
 }

@@ -18,6 +18,7 @@ export const operatorActions = [
   'resolve_saga',
   'redrive_dead_letter',
   'discard_dead_letter',
+  'accept_history',
 ] as const;
 
 /**
@@ -105,8 +106,17 @@ export type LoggedDeadLetter = {
   dead_reason: string;
 };
 
+/** What the log records of a loss that was accepted, in one coupon, with the names of the API. */
+export type LoggedLoss = {
+  lost_batches: number;
+  lost_claims: number;
+  lost_changes: number;
+  /** The highest position that is known of it. */
+  last_position: number;
+};
+
 /**
- * What an entry shows of its subject: a claim for `release_claim`, a webhook, a saga or a dead letter for the changes of one,
+ * What an entry shows of its subject: a claim for `release_claim`, a webhook, a saga or a dead letter for the changes of one, a loss,
  * else the coupon.
  */
 export type LoggedSubject =
@@ -114,7 +124,8 @@ export type LoggedSubject =
   | LoggedClaim
   | LoggedWebhook
   | LoggedSaga
-  | LoggedDeadLetter;
+  | LoggedDeadLetter
+  | LoggedLoss;
 
 /** One logged change. `before` is null for a creation, `after` for a deletion. */
 export type OperatorLogEntry = {

@@ -29,9 +29,14 @@ function setUp(count: number, inFlight = 4) {
       {
         ...{ clock, random: () => 1, hasParticipant: () => true, warn: () => undefined },
         ...{ definitions: [definition], inFlightMax: () => inFlight },
-        async pace(count, signal) {
-          pace.counts.push(count);
-          if (pace.ms > 0) await clock.sleep(pace.ms, signal);
+        pace: {
+          async turn(signal) {
+            pace.counts.push(1);
+            if (pace.ms > 0) await clock.sleep(pace.ms, signal);
+          },
+          addToTurn(added) {
+            pace.counts.push((pace.counts.pop() ?? 0) + added);
+          },
         },
         findDefinition: async () => definition,
         metrics: { stepCalled: () => undefined, sagaReached: () => undefined },
@@ -138,6 +143,21 @@ it('takes sagas when the pace lets it, and goes on meanwhile with those under wa
   for (const { end } of calls) end();
   await clock.advance(1_000);
   expect([shard.isOver, states()]).toEqual([true, Array(6).fill('done')]);
+});
+
+it('takes as many sagas as have ended while the pace made it wait', async () => {
+  const { clock, calls, pace, advance, states } = setUp(7);
+  pace.ms = 1_000;
+  const shard = watched(advance());
+  await clock.advance(1_000);
+  calls[0]?.end();
+  await clock.advance(500);
+  for (const { end } of calls) end();
+  await clock.advance(500);
+  expect([calls.length, pace.counts]).toEqual([7, [4, 3]]);
+  for (const { end } of calls) end();
+  await clock.advance(2_000);
+  expect([shard.isOver, states()]).toEqual([true, Array(7).fill('done')]);
 });
 
 it('takes no saga once its turn has ended while the pace made it wait', async () => {

@@ -44,20 +44,24 @@ export async function advanceShard(
       .finally(() => underWay.delete(saga.sagaId));
     underWay.set(saga.sagaId, done);
   };
+  const room = () => Math.max(1, inFlightMax()) - underWay.size;
+  const takeDue = async (limit: number) => {
+    const takenMs = clock.nowMs();
+    const ids = [...underWay.keys()];
+    const taken = await store.take(shard, { limit, underWay: ids, definitions }).catch((error) => {
+      failure ??= { error };
+      return [];
+    });
+    pace.addToTurn(taken.length - 1);
+    for (const saga of taken) begin(saga, takenMs);
+  };
   while (!isOver()) {
-    const limit = Math.max(1, inFlightMax()) - underWay.size;
-    if (limit > 0) {
-      await pace(limit, signal);
+    if (room() > 0) {
+      await pace.turn(signal);
       if (isOver()) break;
-      const takenMs = clock.nowMs();
-      const ids = [...underWay.keys()];
-      const taken = await store
-        .take(shard, { limit, underWay: ids, definitions })
-        .catch((error) => {
-          failure ??= { error };
-          return [];
-        });
-      for (const saga of taken) begin(saga, takenMs);
+      // Others may have ended while the pace made it wait.
+      const limit = room();
+      if (limit > 0) await takeDue(limit);
       if (underWay.size === 0) break;
     }
     await firstOf([...underWay.values()], clock, signal);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, it } from 'vitest';
-import { flushPromises } from '../../../test/support/fixed-clock.ts';
+import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
 import { batchedProgress } from './batched-progress.ts';
 import type { Recorded, SagaProgress } from './ports.ts';
 
@@ -12,8 +12,9 @@ const progressOf = (sagaId: string): SagaProgress => ({
 /** A store whose statements end when the test says so. */
 function setUp() {
   const statements: { ids: string[]; end(held: boolean): void; fail(): void }[] = [];
-  const record = batchedProgress({
-    record: (progress) =>
+  const clock = new FixedClock();
+  const store = {
+    record: (progress: readonly SagaProgress[]) =>
       new Promise<Recorded[]>((resolve, reject) => {
         statements.push({
           ids: progress.map(({ sagaId }) => sagaId),
@@ -21,8 +22,9 @@ function setUp() {
           fail: () => reject(new Error('away')),
         });
       }),
-  });
-  return { statements, store: (sagaId: string) => record(progressOf(sagaId)) };
+  };
+  const record = batchedProgress(store, clock);
+  return { clock, statements, store: (sagaId: string) => record(progressOf(sagaId)) };
 }
 
 it('what arrives while a statement is under way is stored with the next one', async () => {
@@ -34,6 +36,17 @@ it('what arrives while a statement is under way is stored with the next one', as
   expect(statements.map(({ ids }) => ids)).toEqual([['a'], ['b', 'c']]);
   statements[1]?.end(false);
   expect((await Promise.all(all)).map(({ isHeld }) => isHeld)).toEqual([true, false, false]);
+});
+
+it('what arrives in one turn of the event loop is stored with one statement', async () => {
+  const { clock, statements, store } = setUp();
+  const endTurn = clock.holdTurn();
+  const all = ['a', 'b', 'c'].map(store);
+  expect(statements).toEqual([]);
+  endTurn();
+  expect(statements.map(({ ids }) => ids)).toEqual([['a', 'b', 'c']]);
+  statements[0]?.end(true);
+  expect(await Promise.all(all)).toHaveLength(3);
 });
 
 it('a statement that fails is the failure of its sagas alone', async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { Clock } from '../clock.ts';
 import type { Recorded, SagaProgress, SagaRunStore } from './ports.ts';
 
 type Waiting = {
@@ -10,17 +11,17 @@ type Waiting = {
 const batchMax = 200;
 
 /**
- * Stores the progress of many sagas together: what arrives while one statement is under way goes into the next one. When a
- * statement fails, each saga of it gets the failure.
+ * Stores the progress of many sagas together: what arrives in one turn of the event loop goes into one statement, and what
+ * arrives while that is under way into the next one. When a statement fails, each saga of it gets the failure.
  */
 export function batchedProgress(
   store: Pick<SagaRunStore, 'record'>,
+  clock: Pick<Clock, 'atEndOfTurn'>,
 ): (progress: SagaProgress) => Promise<Recorded> {
   const waiting: Waiting[] = [];
   let isUnderWay = false;
 
   async function storeAll(): Promise<void> {
-    isUnderWay = true;
     while (waiting.length > 0) {
       const batch = takeBatch(waiting);
       try {
@@ -40,7 +41,9 @@ export function batchedProgress(
   return (progress) =>
     new Promise((resolve, reject) => {
       waiting.push({ progress, resolve, reject });
-      if (!isUnderWay) void storeAll();
+      if (isUnderWay) return;
+      isUnderWay = true;
+      clock.atEndOfTurn(() => void storeAll());
     });
 }
 

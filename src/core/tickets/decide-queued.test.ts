@@ -15,6 +15,7 @@ import type { QueuedClaim, TicketResult } from './ticket.ts';
 const soldOut: TicketDecision = { outcome: 'sold_out' };
 const fault = (code: 'overloaded' | 'unavailable' | 'outcome_unknown' | 'internal') =>
   new AppError(code, { detail: `it is ${code}` });
+const trigger = new Error('refused', { cause: new Error('no') });
 const refusedByRule = new AppError('unavailable', {
   ...{ detail: 'the database refuses this claim', refusedByRule: true },
 });
@@ -283,6 +284,11 @@ describe('a claim that cannot be decided', () => {
 
   it.each([
     ['a rule of the database', refusedByRule, 'unavailable: the database refuses this claim'],
+    [
+      'a trigger',
+      new AppError('unavailable', { detail: 'it', refusedByRule: true, cause: trigger }),
+      'unavailable: it: no',
+    ],
     ['a defect', fault('internal'), 'internal: it is internal'],
     ['an unexpected error', new TypeError('a bug'), 'internal'],
   ])(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { EngineLog, TicketDecision, TicketedClaim } from '../claims/ports.ts';
 import type { Clock } from '../clock.ts';
+import { rootMessageOf } from '../error-message.ts';
 import { AppError } from '../errors.ts';
 import { HeldDeliveries, type HeldDelivery } from './held-deliveries.ts';
 import type {
@@ -179,7 +180,7 @@ export class QueuedClaims {
         deliveries.failed(this.options.clock.nowMs());
         return { kind: 'again' };
       case 'unavailable':
-        if (error.refusedByRule) return this.countFailure(claim, error.message, error);
+        if (error.refusedByRule) return this.countFailure(claim, reasonOf(error), error);
         return this.afterOutage(deliveries);
       case 'outcome_unknown':
         return this.afterOutage(deliveries);
@@ -283,6 +284,11 @@ export class QueuedClaims {
     }
     for (const deliveries of this.partitions.values()) this.enterNext(deliveries);
   }
+}
+
+/** With what the database says: which of its rules it is. */
+function reasonOf({ message, cause }: AppError): string {
+  return cause === undefined ? message : `${message}: ${rootMessageOf(cause)}`;
 }
 
 function commandOf({ claimId, acceptedAtMs, couponName, userId, idempotencyKey }: QueuedClaim) {

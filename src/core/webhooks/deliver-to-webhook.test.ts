@@ -112,9 +112,14 @@ function setUp(respond: (name: string) => SendAnswer | Promise<SendAnswer>, inFl
           random: () => 1,
           inFlightMax: () => inFlight,
         },
-        async pace(count, signal) {
-          pace.counts.push(count);
-          if (pace.ms > 0) await clock.sleep(pace.ms, signal);
+        pace: {
+          async turn(signal) {
+            pace.counts.push(1);
+            if (pace.ms > 0) await clock.sleep(pace.ms, signal);
+          },
+          addToTurn(added) {
+            pace.counts.push((pace.counts.pop() ?? 0) + added);
+          },
         },
         epochMs: () => Date.parse(recordedAt) + clock.nowMs(),
         toBody: ({ eventId }) => `body of ${eventId}`,

@@ -67,7 +67,8 @@ export async function deliverToWebhook(
     // While a page is sent, the one before it is stored and the one after it is found.
     const next = receiver.failuresInARow === 0 ? storeAndFind(unstored, due) : undefined;
     next?.catch(() => undefined);
-    await pace(due.length, signal);
+    await pace.turn(signal);
+    pace.addToTurn(due.length - 1);
     const sent = await sendPage(options, { session, receiver, due, isOver, signal });
     receiver = sent.receiver;
     due = next === undefined ? [] : await next;

@@ -57,6 +57,10 @@ async function run(
       calls.push(`dead-letters ${JSON.stringify(given)}`);
       return 'passed';
     },
+    acceptHistory: async (given) => {
+      calls.push(`accept-history ${JSON.stringify(given)}`);
+      return 'passed';
+    },
     audit: async ({ historyFile, dump }) => {
       calls.push(`audit ${historyFile} ${dump}`);
       return 'failed';
@@ -237,6 +241,13 @@ describe('a command', () => {
     expect(stderr).toContain('(firstcome sagas --help shows the usage)');
   });
 
+  it('accepts lost history only with --yes', async () => {
+    expect(await run(['accept-history'])).toMatchObject({ code: 0, calls: ['accept-history {}'] });
+    expect(await run(['accept-history', '--yes', '--json'])).toMatchObject({
+      calls: ['accept-history {"yes":true,"json":true}'],
+    });
+  });
+
   it('passes the call of dead-letters, its letters and its options to the program', async () => {
     const id = '0123456789abcdef0123456789abcdef';
     for (const [args, given] of [
@@ -403,6 +414,7 @@ describe('the help', () => {
           'claims',
           'sagas',
           'dead-letters',
+          'accept-history',
           'backup',
           'restore',
           'copy',
@@ -436,6 +448,7 @@ describe('the help', () => {
       'claims',
       'sagas',
       'dead-letters',
+      'accept-history',
       'backup',
       'restore',
       'copy',
@@ -450,7 +463,7 @@ describe('the help', () => {
       ...{ code: 2, stdout: '', calls: [] },
       stderr: [
         "firstcome: no help on 'prices'",
-        'There is help on: serve, consume, migrate, config, drill, audit, log, claims, sagas, dead-letters, backup, restore, copy, settings',
+        'There is help on: serve, consume, migrate, config, drill, audit, log, claims, sagas, dead-letters, accept-history, backup, restore, copy, settings',
         '(firstcome help --help shows the usage)\n',
       ].join('\n'),
     });
@@ -466,6 +479,7 @@ describe('the help', () => {
       'audit',
       'log',
       'dead-letters',
+      'accept-history',
       'backup',
       'restore',
       'copy',

@@ -16,11 +16,11 @@ Commands:
   claims [options] <call>     show, confirm, release or redeem one claim
   sagas [options] <call>      list, show, retry or resolve sagas
   dead-letters [opts] <call>  list, show, redrive, discard or export them
+  accept-history [options]    go on without acknowledged claims that were lost
   backup [options] <file>     write the bundled database into a file
   restore <file>              restore the bundled database from a file
   copy [options]              copy the records to your own PostgreSQL, or back
   help [topic]                show the help on a command, or on the settings
-
 Options:
   -V, --version, -h, --help   show the version, or this help
 Settings are environment variables: 'firstcome help settings' lists them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The parser of the command line and its commands. */
 import { Command } from 'commander';
+import { acceptHistoryCommand } from './commands/accept-history.ts';
 import { auditCommand } from './commands/audit.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { claimsCommand } from './commands/claims.ts';
@@ -56,6 +57,7 @@ function buildCommand(
     claimsCommand(program, output, onVerdict),
     sagasCommand(program, output, onVerdict),
     deadLettersCommand(program, output, onVerdict),
+    acceptHistoryCommand(program, output, onVerdict),
     backupCommand(program, output),
     restoreCommand(program, output),
     copyCommand(program, output),

@@ -45,6 +45,11 @@ export type Program = {
    * the service refuses the call.
    */
   deadLetters(options: DeadLettersArguments, output: Output): Promise<Verdict>;
+  /**
+   * Lists acknowledged batches that the database of a running service lacks, and accepts the loss with `yes`. Resolves to
+   * `unknown` when the loss may be accepted. Rejects when the service refuses the call.
+   */
+  acceptHistory(options: AcceptHistoryOptions, output: Output): Promise<Verdict>;
   /** Writes the bundled database into a file. */
   backup(options: BackupArguments, output: Output): Promise<void>;
   /** Restores the bundled database from a file. Rejects when the restored records are not consistent. */
@@ -169,6 +174,15 @@ export type DeadLettersArguments = {
       json?: boolean;
     }
 );
+
+/** The options of `accept-history`. */
+export type AcceptHistoryOptions = {
+  /** By default the address on which the configured service listens. */
+  url?: string;
+  /** Without it nothing is accepted. */
+  yes?: boolean;
+  json?: boolean;
+};
 
 /** The arguments of `backup`. */
 export type BackupArguments = { file: string; force?: boolean };

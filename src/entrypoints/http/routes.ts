@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from './route.ts';
+import { acceptHistoryRoute } from './routes/accept-history.ts';
 import { addStockRoute } from './routes/add-stock.ts';
 import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
@@ -21,6 +22,7 @@ import { listWebhookDeliveriesRoute } from './routes/list-webhook-deliveries.ts'
 import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { readDeadLetterRoute } from './routes/read-dead-letter.ts';
+import { readLostHistoryRoute } from './routes/read-lost-history.ts';
 import { readSagaRoute } from './routes/read-saga.ts';
 import { readTicketRoute } from './routes/read-ticket.ts';
 import { readWebhooksRoute } from './routes/read-webhooks.ts';
@@ -51,6 +53,8 @@ export const routes: readonly Route[] = [
   changeClaimRoute,
   listUserClaimsRoute,
   listOperatorLogRoute,
+  readLostHistoryRoute,
+  acceptHistoryRoute,
   createWebhookRoute,
   readWebhooksRoute,
   deleteWebhookRoute,

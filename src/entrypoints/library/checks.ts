@@ -15,6 +15,7 @@ import { AppError, detailOf, type FieldError } from '../../core/errors.ts';
 import {
   claimsPerUserRule,
   descriptionRule,
+  foundUntilRule,
   holdSecondsRule,
   idempotencyKeyRule,
   pathTextRule,
@@ -68,6 +69,7 @@ const allowedIn: Record<string, string> = {
   claimId: text,
   reason: `${text}; expired and saga are reserved`,
   final: 'must be true or false',
+  foundUntil: 'must be foundUntil as readLostHistory returns it',
 };
 
 const ajv = new Ajv({ allErrors: true, allowUnionTypes: true });
@@ -126,6 +128,8 @@ const assertPage = assertion(
   },
   {},
 );
+
+const assertLoss = assertion({ foundUntil: Type.String(foundUntilRule) }, {});
 
 /** When a sale begins and ends; null: no limit. */
 export type Window = { opensAt?: Date | null | undefined; closesAt?: Date | null | undefined };
@@ -203,6 +207,12 @@ export function checkPage(
   const page = { couponName, afterPosition, limit, states };
   assertPage({ ...query, ...page });
   return page;
+}
+
+/** Until when a loss was found that is accepted. */
+export function checkLoss(loss: { foundUntil: string }): string {
+  assertLoss(loss);
+  return loss.foundUntil;
 }
 
 /** The names that this package has for fields of the core and the database. */

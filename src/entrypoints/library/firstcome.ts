@@ -12,6 +12,7 @@ import type { CouponWithHolders } from '../../core/coupons/coupon.ts';
 import type { CouponTexts, FixedMembers } from '../../core/coupons/ports.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Durability } from '../../core/health.ts';
+import type { LostHistory } from '../../core/history/ports.ts';
 import { invariant } from '../../core/invariant.ts';
 import type { ActedBy } from '../../core/operator-log/operator-log.ts';
 import type { UseCases } from '../../core/use-cases.ts';
@@ -21,6 +22,7 @@ import {
   checkClaim,
   checkCouponName,
   checkHolder,
+  checkLoss,
   checkNewCoupon,
   checkPage,
   inHostNames,
@@ -133,6 +135,16 @@ export type Firstcome = {
     states?: readonly ClaimState[] | undefined;
   }): Promise<ClaimPage>;
   /**
+   * The acknowledged batches that the database lacks, the first 1,000: while there are any, all other calls are `unavailable`.
+   * Faults: `unavailable`.
+   */
+  readLostHistory(): Promise<LostHistory>;
+  /**
+   * Goes on without the batches that were found up to `foundUntil`, as `readLostHistory` returns it, and resolves to their
+   * number. It cannot be taken back. Faults: `invalid_request`, `unavailable`, `outcome_unknown`; after the last one, call again.
+   */
+  acceptHistory(loss: { foundUntil: string }): Promise<number>;
+  /**
    * Refuses further calls, answers waiting claims, and ends the connections that the pool has lent. Call it before the
    * pool's own `end`. Claims without an answer after `timeoutMs` (default 4,000) get a fault. A second call has no
    * effect.
@@ -149,6 +161,7 @@ export type HostedEngine = UseCases & {
 };
 
 const stopTimeoutMsDefault = 4_000;
+const lostBatchesMax = 1_000;
 /** How the operator log names the host. */
 const byHost: ActedBy = { actor: 'library', requestId: null };
 
@@ -182,6 +195,8 @@ export function firstcomeOn(engine: HostedEngine): Firstcome {
       return running().readClaims.find(couponName, userId);
     },
     listClaims: async (query) => running().readClaims.list(checkPage(query)),
+    readLostHistory: async () => running().lostHistory.read(lostBatchesMax),
+    acceptHistory: async (loss) => running().lostHistory.accept(checkLoss(loss), byHost),
     stop(options = {}) {
       const { timeoutMs = stopTimeoutMsDefault } = options;
       for (const message of unknownStopOptions(options)) engine.log.warn({}, message);

@@ -61,6 +61,11 @@ export type FirstcomeOptions = HostDatabase &
   FirstcomeLimits & {
     /** Accepts a database that can lose acknowledged claims, for example in a test; default false. */
     unsafeDurability?: boolean;
+    /**
+     * The least durability of a commit; default none. While the database offers less, the start rejects, and claims and all
+     * changes are `unavailable`.
+     */
+    durabilityMin?: 'none' | 'local' | 'replicated';
     /** Receives a warning when the database is lost, and what the engine did about it; by default nothing is logged. */
     logger?: EngineLog;
   };
@@ -73,7 +78,7 @@ const limitNames = Object.keys({
   ...{ lanesMax: true, waitingMax: true, soldOutHoldersMax: true },
 } satisfies Record<keyof FirstcomeLimits, true>);
 const otherNames = Object.keys({
-  ...{ pool: true, schema: true, unsafeDurability: true, logger: true },
+  ...{ pool: true, schema: true, unsafeDurability: true, durabilityMin: true, logger: true },
 } satisfies Record<Exclude<keyof FirstcomeOptions, keyof FirstcomeLimits>, true>);
 const optionNames = [...otherNames, ...limitNames];
 

@@ -10,10 +10,9 @@ import { type FaultRow, SkipRow, type Workshop } from '../fault-row.ts';
 import type { TimeSpan } from '../fault-spans.ts';
 import { type PostgresServer, signal } from '../postgres-server.ts';
 import type { Seen } from '../seen.ts';
+import { createSynchronousPair, standbyOf } from '../synchronous-pair.ts';
 
 const run = promisify(execFile);
-
-const standbys = new WeakMap<PostgresServer, PostgresServer>();
 
 /** Row 11: the standby that every commit waits for is stopped for a while. */
 export const standbyGone: FaultRow = {
@@ -21,22 +20,9 @@ export const standbyGone: FaultRow = {
   name: 'synchronous standby gone',
   faultSeconds: 6,
   isFelt: true,
-  async server(workshop) {
-    const primary = await workshop.createServer('primary');
-    const standby = await primary.createStandby(join(workshop.folder, 'standby'), 'standby');
-    workshop.onEnd(() => standby.remove());
-    await primary.query(`alter system set synchronous_standby_names = 'standby'`);
-    await primary.query('select pg_reload_conf()');
-    await waitFor('a synchronous standby', async () => {
-      const sync = `select from pg_stat_replication where sync_state = 'sync'`;
-      return (await primary.query(sync)).length === 1;
-    });
-    standbys.set(primary, standby);
-    return primary;
-  },
+  server: createSynchronousPair,
   async inject(injection) {
-    const standby = standbys.get(injection.rig.server);
-    if (standby === undefined) throw new Error('there is no standby to stop');
+    const standby = standbyOf(injection.rig.server);
     await injection.fault('standby stopped', async () => {
       await standby.stop('immediate');
       await injection.pause(injection.chance.between(standbyGoneMsMin, 5000));

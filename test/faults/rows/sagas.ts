@@ -114,7 +114,7 @@ function some<One>({ chance }: Injection, all: readonly One[], many: number): On
 }
 
 /** Enough sagas of each kind ran, most faults came at their moment, and none is left to an operator. */
-async function checkSagas({ rig, report, note }: Outcome): Promise<string[]> {
+async function checkSagas({ rig, report, note, lack }: Outcome): Promise<string[]> {
   const { server, database } = rig;
   const rows = await server.query<{ state: string; sagas: number }>(statesSql, { database });
   const of = (state: string) => rows.find((row) => row.state === state)?.sagas ?? 0;
@@ -131,9 +131,9 @@ async function checkSagas({ rig, report, note }: Outcome): Promise<string[]> {
   const wanted = Math.min(sagasMin, report.options.units);
   if (done + undone < wanted) broken.push(`only ${done + undone} sagas ran, of ${wanted}`);
   if (declined === 0) broken.push('no saga was declined');
-  if (hit < (hit + missed.length) * hitShareMin) {
-    broken.push(`too few faults came at their moment; missed: ${missed.join(', ')}`);
-  }
+  // On a slow machine the sagas can be over before; then the row is played again for longer.
+  const hitMin = Math.max(1, Math.floor((hit + missed.length) * hitShareMin));
+  if (hit < hitMin) lack(`too few faults came at their moment; missed: ${missed.join(', ')}`);
   return broken;
 }
 

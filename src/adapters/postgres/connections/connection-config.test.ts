@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { connectionConfig, describeLocation } from './connection-config.ts';
+import { connectionConfig, describeLocation, serversOf } from './connection-config.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -31,6 +31,18 @@ describe('connectionConfig', () => {
         options: '-c a=b -c DateStyle=ISO -c x=read\\ \\\\\\ only',
       },
     });
+  });
+
+  it('leads to one of several servers, and encrypts no Unix socket', () => {
+    const url = 'postgres://db1,db2:6543,%2Frun/sale?sslmode=require';
+    const of = (server?: { host: string; port: number }) => {
+      const { host, port, ssl } = connectionConfig(url, { name: 'firstcome' }, server);
+      return { host, port, isEncrypted: ssl !== false };
+    };
+    expect(of()).toEqual({ host: 'db1', port: 5432, isEncrypted: true });
+    const [, second, third] = serversOf(url);
+    expect(of(second)).toEqual({ host: 'db2', port: 6543, isEncrypted: true });
+    expect(of(third)).toEqual({ host: '/run', port: 5432, isEncrypted: false });
   });
 
   it('gives the driver every value, so that it takes nothing from the environment', () => {
@@ -86,6 +98,7 @@ it.each([
   ['postgres://[::1]:6543/sale', '[::1]:6543/sale'],
   ['postgres:///sale?host=/var/run/postgresql', '/var/run/postgresql/sale'],
   ['postgres://', 'localhost'],
+  ['postgres://ada:sesame@a,[::1]:6543,c:1/sale', 'a,[::1]:6543,c:1/sale'],
 ])('describeLocation shows %s as %s, without user and password', (url, described) => {
   expect(describeLocation(url)).toBe(described);
 });

@@ -7,7 +7,9 @@ import type pg from 'pg';
 import {
   type ConnectionLocation,
   type ConnectionTls,
+  isSocket,
   locationFrom,
+  type ServerAddress,
 } from '../../../core/connection-location.ts';
 import { readConnectionUrl } from '../../../core/connection-url.ts';
 import { StartError } from '../../../core/errors.ts';
@@ -21,27 +23,42 @@ export type SessionOptions = {
 
 /**
  * The driver's configuration. It has every value: the driver would take a missing or empty one from the environment or
- * a password file. Throws a `StartError` when the URL cannot be used.
+ * a password file. It leads to `server`, or else to the first one of the URL. Throws a `StartError` when the URL cannot
+ * be used.
  */
-export function connectionConfig(url: string, session: SessionOptions): pg.ClientConfig {
+export function connectionConfig(
+  url: string,
+  session: SessionOptions,
+  server?: ServerAddress,
+): pg.ClientConfig {
   const location = locationOfUrl(url);
   const user = location.user ?? ownUser();
-  const { password } = location;
+  const { password, tls } = location;
+  const { host, port } = server ?? location.servers[0];
   return {
-    ...{ host: location.host, port: location.port, user, database: location.database ?? user },
+    ...{ host, port, user, database: location.database ?? user },
     password: password === undefined ? noPassword : () => password,
-    ssl: location.tls === undefined ? false : tlsOptions(location.tls),
+    ssl: tls === undefined || isSocket({ host, port }) ? false : tlsOptions(tls),
     sslnegotiation: 'postgres',
     application_name: location.applicationName ?? session.name,
     options: sessionOptions(location.options, session.settings ?? {}),
   };
 }
 
-/** Where a URL leads, for people to read: without user and password. */
+/** The servers that a URL names. */
+export function serversOf(url: string): ServerAddress[] {
+  return locationOfUrl(url).servers;
+}
+
+/** Where a URL leads, for people to read: all servers, without user and password. */
 export function describeLocation(url: string): string {
-  const { host, port, database } = locationOfUrl(url);
-  const address = host.includes(':') ? `[${host}]` : host;
-  return `${address}${port === 5432 ? '' : `:${port}`}${database === undefined ? '' : `/${database}`}`;
+  const { servers, database } = locationOfUrl(url);
+  return `${servers.map(describeServer).join(',')}${database === undefined ? '' : `/${database}`}`;
+}
+
+/** A server, for people to read. */
+export function describeServer({ host, port }: ServerAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}${port === 5432 ? '' : `:${port}`}`;
 }
 
 function locationOfUrl(url: string): ConnectionLocation {

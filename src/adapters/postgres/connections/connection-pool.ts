@@ -4,18 +4,21 @@ import {
   type ConnectionOptions,
   type ConnectionSource,
   type DatabaseLocation,
-  destroySocket,
   driverPool,
   type PoolUsage,
 } from './connection-source.ts';
+import { destroySocket } from './connection-timeouts.ts';
 import { endsWithin } from './ends-within.ts';
 import { hostPoolConnections } from './host-pool.ts';
+import { isElsewhere } from './verify-session.ts';
 
 /** Where the connections lead, and how long each is used. */
 export type ConnectionPoolOptions = DatabaseLocation &
   ConnectionOptions & {
     /** Called when a connection breaks that no statement uses. */
     onIdleConnectionLost(error: Error): void;
+    /** Called when new connections lead to another server than those before; the idle ones have been dropped. */
+    onMoved?: (() => void) | undefined;
     /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
     connectionLifetimeMs?: number | undefined;
     /** From 0 to 1, and below 1. */
@@ -46,6 +49,11 @@ export class ConnectionPool {
       onIdleLost: (error: Error) => {
         if (!this.closing) options.onIdleConnectionLost(error);
       },
+      onMoved: () => {
+        if (this.closing) return;
+        this.dropIdle();
+        options.onMoved?.();
+      },
       onOpened: (client: pg.PoolClient) => {
         this.open.add(client);
         client.once('end', () => this.open.delete(client));
@@ -60,16 +68,22 @@ export class ConnectionPool {
 
   /** An idle connection for one statement, if there is one. */
   takeIdle(): pg.PoolClient | undefined {
-    const client = this.idle.pop();
-    if (client !== undefined) this.inUse.add(client);
-    return client;
+    for (;;) {
+      const client = this.idle.pop();
+      if (client === undefined || !isElsewhere(client, this.options.session?.history)) {
+        if (client !== undefined) this.inUse.add(client);
+        return client;
+      }
+      this.source.release(client, true);
+      this.destroyLater(client);
+    }
   }
 
   /** A new connection, or one that another statement releases. Rejects with the driver's error. */
   async connect(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await this.source.connect();
-      if (!this.retired.has(client)) {
+      if (!this.retired.has(client) && !isElsewhere(client, this.options.session?.history)) {
         if (!this.used.has(client)) this.limitLifetime(client);
         this.used.add(client);
         this.inUse.add(client);
@@ -107,6 +121,11 @@ export class ConnectionPool {
     for (const client of this.open) {
       if (this.used.has(client) && !this.inUse.has(client)) this.retired.add(client);
     }
+  }
+
+  /** The server gave no answer in time: with several servers, another one may have taken its place. */
+  doubtServer(): void {
+    this.source.doubtServer();
   }
 
   usage(): PoolUsage {

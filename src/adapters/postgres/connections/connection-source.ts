@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Where connections come from: a pool of the driver for a URL here, or a pool of the host in host-pool.ts. */
 import pg from 'pg';
-import { connectionConfig } from './connection-config.ts';
+import type { DurabilityMin } from '../../../core/health.ts';
+import { withTimeout } from './connection-timeouts.ts';
+import { routeTo } from './route.ts';
 import { searchPathOf } from './search-path.ts';
 import { type SessionRequirements, verifySession } from './verify-session.ts';
 
@@ -29,6 +31,8 @@ export type ConnectionOptions = {
   lockTimeoutMs: number;
   /** After this time the server cancels a statement. */
   statementTimeoutMs: number;
+  /** Commits of the sessions must be as durable; undefined: as the server is configured. */
+  durabilityMin?: DurabilityMin | undefined;
   /** Checked for each session before its first use; by default only that its server is a primary. */
   session?: SessionRequirements;
 };
@@ -39,6 +43,8 @@ export type ConnectionListener = {
   onOpened(client: pg.PoolClient): void;
   /** Called when a connection breaks that nothing uses. */
   onIdleLost(error: Error): void;
+  /** Called when new connections lead to another server than those before. */
+  onMoved(): void;
 };
 
 /** All connections, those that are idle, and callers that wait for one. */
@@ -51,6 +57,8 @@ export type ConnectionSource = {
   /** Takes a connection back; with `destroy` it is ended and never handed out again. */
   release(client: pg.PoolClient, destroy: boolean): void;
   usage(): PoolUsage;
+  /** The server gave no answer in time: with several servers, another one may have taken its place. */
+  doubtServer(): void;
   /** Resolves when all connections have been released and ended. */
   end(): Promise<void>;
 };
@@ -62,8 +70,9 @@ export type ConnectionSource = {
  */
 export function sessionSettings(
   schema: string,
-  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs'>,
+  options: Pick<ConnectionOptions, 'lockTimeoutMs' | 'statementTimeoutMs' | 'durabilityMin'>,
 ): Record<string, string> {
+  const { durabilityMin = 'none' } = options;
   return {
     search_path: searchPathOf(schema),
     client_min_messages: 'warning',
@@ -74,6 +83,8 @@ export function sessionSettings(
     jit: 'off',
     lock_timeout: String(options.lockTimeoutMs),
     statement_timeout: String(options.statementTimeoutMs),
+    // Read by require_durability().
+    ...(durabilityMin !== 'none' && { 'firstcome.durability_min': durabilityMin }),
   };
 }
 
@@ -83,60 +94,39 @@ export function driverPool(
   options: ConnectionOptions,
   listener: ConnectionListener,
 ): ConnectionSource {
+  const { connectTimeoutMs } = options;
+  const session = { name: 'firstcome', settings: sessionSettings(schema, options) };
+  const route = routeTo(url, session, connectTimeoutMs);
   const pool = new pg.Pool({
-    ...connectionConfig(url, { name: 'firstcome', settings: sessionSettings(schema, options) }),
+    ...route.config,
     max: options.connectionsMax,
-    connectionTimeoutMillis: options.connectTimeoutMs,
+    connectionTimeoutMillis: connectTimeoutMs,
     verify: (client, done) => {
       const verified = verifySession(client, options.session ?? {});
-      withTimeout(client, options.connectTimeoutMs, verified).then(() => done(), done);
+      withTimeout(client, connectTimeoutMs, verified).then(
+        () => done(),
+        (error) => {
+          route.failed(client, error);
+          done(error);
+        },
+      );
     },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   });
+  const stopListening = route.onMove(listener.onMoved);
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => listener.onIdleLost(error));
   // 'connect', not later: one packet of the server may hold both its greeting and its error.
   pool.on('connect', (client) => listener.onOpened(client));
   return {
-    connect: () => pool.connect(),
+    connect: () => route.tryAgain(() => pool.connect()),
     release: (client, destroy) => client.release(destroy),
     usage: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    end: () => pool.end(),
+    doubtServer: route.doubt,
+    end() {
+      stopListening();
+      return pool.end();
+    },
   };
-}
-
-/** Waits for `work` on a connection, and destroys the connection when it takes longer than `timeoutMs`. */
-export async function withTimeout<Result>(
-  client: pg.ClientBase,
-  timeoutMs: number,
-  work: Promise<Result>,
-): Promise<Result> {
-  let isTooLate = false;
-  const timer = setTimeout(() => {
-    isTooLate = true;
-    destroySocket(client);
-  }, timeoutMs);
-  try {
-    return await work;
-  } catch (error) {
-    if (!isTooLate) throw error;
-    throw new Error(`the server did not answer within ${timeoutMs} ms`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Ends a connection by the protocol, and destroys it when the server does not close it within `timeoutMs`. */
-export async function endWithin(client: pg.Client, timeoutMs: number): Promise<void> {
-  const timer = setTimeout(() => destroySocket(client), timeoutMs);
-  await client.end().catch(() => undefined);
-  clearTimeout(timer);
-}
-
-/** Closes a connection at once; to end it by the protocol would wait for a server that may never answer. */
-export function destroySocket(client: pg.ClientBase): void {
-  (
-    client as unknown as { connection: { stream: { destroy(): void } } }
-  ).connection.stream.destroy();
 }

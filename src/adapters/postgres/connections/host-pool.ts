@@ -83,6 +83,8 @@ export function hostPoolConnections(
       freeSlot();
     },
     usage: () => ({ total, idle: 0, waiting: waiters.length }),
+    // The host chooses the server.
+    doubtServer: () => undefined,
     end: () =>
       new Promise((resolve) => {
         onEnd = resolve;

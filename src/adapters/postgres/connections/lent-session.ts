@@ -3,7 +3,7 @@
 import type pg from 'pg';
 import { StartError } from '../../../core/errors.ts';
 import { statement } from '../statements.ts';
-import { withTimeout } from './connection-source.ts';
+import { withTimeout } from './connection-timeouts.ts';
 import { leadsThroughPooler } from './pooler.ts';
 
 const discardSession = statement('discard-session');

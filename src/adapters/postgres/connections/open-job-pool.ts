@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
+import type { HistoryGuard } from '../../../core/history/history-guard.ts';
+import { HistoryLostError } from '../history/history-lost-error.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
-import { connectionConfig } from './connection-config.ts';
-import { destroySocket, withTimeout } from './connection-source.ts';
+import { destroySocket, withTimeout } from './connection-timeouts.ts';
 import { endsWithin } from './ends-within.ts';
+import { routeTo } from './route.ts';
 import { searchPathOf } from './search-path.ts';
 import { verifySession } from './verify-session.ts';
 
@@ -24,22 +26,32 @@ export function openJobPool(options: {
   connectTimeoutMs: number;
   statementTimeoutMs: number;
   installation: InstallationWatch;
+  history?: HistoryGuard | undefined;
   onConnectionLost(error: Error): void;
 }): JobPool {
-  const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation } = options;
+  const { connectionsMax, connectTimeoutMs, statementTimeoutMs, installation, history } = options;
   const settings = {
     search_path: searchPathOf(options.schema, options.jobsSchema),
     statement_timeout: String(statementTimeoutMs),
   };
+  const route = routeTo(options.url, { name: 'firstcome jobs', settings }, connectTimeoutMs);
   const pool = new pg.Pool({
-    ...connectionConfig(options.url, { name: 'firstcome jobs', settings }),
+    ...route.config,
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     // The server cancels a statement earlier, unless it gives no answers any more.
     query_timeout: 2 * statementTimeoutMs,
     verify: (client, done) => {
-      const verified = verifySession(client, { installation });
-      withTimeout(client, connectTimeoutMs, verified).then(() => done(), done);
+      const verified = verifySession(client, { installation, history }).then(() => {
+        if (history?.isLost) throw new HistoryLostError();
+      });
+      withTimeout(client, connectTimeoutMs, verified).then(
+        () => done(),
+        (error) => {
+          route.failed(client, error);
+          done(error);
+        },
+      );
     },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -51,9 +63,14 @@ export function openJobPool(options: {
     client.once('end', () => open.delete(client));
     client.on('error', () => undefined);
   });
+  // A job that runs on such a connection is run again.
+  const stopListening = route.onMove(() => {
+    for (const client of open) destroySocket(client);
+  });
   return {
     pool,
     async close() {
+      stopListening();
       const ended = pool.end();
       if (await endsWithin(ended, closeMsMax)) return;
       for (const client of open) destroySocket(client);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { DurabilityMin } from '../../../core/health.ts';
+import type { HistoryGuard } from '../../../core/history/history-guard.ts';
 import type { TraceStatement } from '../../../core/tracing.ts';
 import { Database } from '../database.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
@@ -15,10 +17,14 @@ export type PoolOptions = DatabaseLocation & {
   statementTimeoutMs: number;
   /** How long a connection is used, give or take a tenth; 0 or undefined: without a limit. */
   connectionLifetimeMs?: number;
+  /** Commits that are less durable are refused; undefined: none. */
+  durabilityMin?: DurabilityMin | undefined;
   /** How long a claim waits for its outcome. */
   claimTimeoutMs: number;
   /** Undefined: any installation is accepted, as in a test of a single part. */
   installation?: InstallationWatch | undefined;
+  /** Undefined: no acknowledged batch is looked up. */
+  history?: HistoryGuard | undefined;
   onIdleConnectionLost(error: Error): void;
   /** Undefined: statements are not traced. */
   trace?: TraceStatement | undefined;
@@ -33,21 +39,21 @@ export function openPools(options: PoolOptions): { forBatches: Database; forQuer
   const batchAnswerMs = Math.floor(options.claimTimeoutMs / 2);
   // A claim that gets no connection is refused before its own timeout.
   const connectTimeoutMs = Math.min(options.connectTimeoutMs, batchAnswerMs);
-  const { installation } = options;
+  const { installation, history } = options;
   const queryAnswerMs = Math.min(options.statementTimeoutMs, options.claimTimeoutMs);
   return {
     forBatches: new Database({
       ...options,
       connectTimeoutMs,
       connectionsMax: options.claimConnections,
-      session: { writes: true, installation },
+      session: { writes: true, installation, history },
       ...timeouts(options, batchAnswerMs),
     }),
     forQueries: new Database({
       ...options,
       connectTimeoutMs,
       connectionsMax: options.queryConnections,
-      session: { installation },
+      session: { installation, history },
       ...timeouts(options, queryAnswerMs),
     }),
   };

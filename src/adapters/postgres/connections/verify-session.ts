@@ -3,7 +3,9 @@
  * Checks each new connection before its first use: its server is a primary, and the installation is that of the start.
  */
 import type pg from 'pg';
+import type { HistoryGuard } from '../../../core/history/history-guard.ts';
 import { type DatabaseFault, lacksTables } from '../errors/pg-error.ts';
+import { newHistoryConnection } from '../history/history-connection.ts';
 import type { InstallationWatch } from '../installation/installation-watch.ts';
 import { type Statement, statement } from '../statements.ts';
 import { types } from './value-types.ts';
@@ -17,10 +19,18 @@ export type SessionRequirements = {
   writes?: boolean;
   /** The session must work on this installation. */
   installation?: InstallationWatch | undefined;
+  /** Checks that the server has all acknowledged batches. Its `isLost` says so; the session is not refused. */
+  history?: HistoryGuard | undefined;
 };
 
 /** The columns of `sql/check-session.sql` that show a primary. */
 export type SessionFacts = { in_recovery: boolean; read_only: boolean };
+
+/** The other columns, where the server has our tables and functions. */
+type InstallationFacts = { identity: string; server: string; is_history_lost: boolean };
+
+/** The servers of connections that were checked for a guard. */
+const servers = new WeakMap<pg.ClientBase, string>();
 
 const readOnly = '25006';
 
@@ -50,7 +60,7 @@ export async function verifySession(
   client: pg.ClientBase,
   requirements: SessionRequirements,
 ): Promise<void> {
-  const { installation } = requirements;
+  const { installation, history } = requirements;
   const facts = await readFacts(client);
   // First: a standby proves nothing about the installation, because it may still show what was replaced on the primary.
   if (facts.in_recovery) throw new NotPrimaryError({ inRecovery: true });
@@ -58,14 +68,26 @@ export async function verifySession(
     installation?.checkNewConnection(facts.identity) ?? sessionProblem(facts, requirements);
   if (problem !== undefined) throw problem;
   if (facts.error !== undefined) throw facts.error;
+  if (history === undefined) return;
+  const { server, is_history_lost: isLossStored } = facts as InstallationFacts;
+  await history.checkConnection(
+    { server, isLossStored },
+    newHistoryConnection(client, history.node),
+  );
+  servers.set(client, server);
+}
+
+/** Whether the connection leads to another server than the one that the guard has found last. */
+export function isElsewhere(client: pg.ClientBase, history: HistoryGuard | undefined): boolean {
+  return history !== undefined && servers.get(client) !== history.server;
 }
 
 /** Without our tables or functions, `error` says so, and there is no identity. */
 async function readFacts(
   client: pg.ClientBase,
-): Promise<SessionFacts & { identity?: string; error?: unknown }> {
+): Promise<SessionFacts & Partial<InstallationFacts> & { error?: unknown }> {
   try {
-    return await readRow<SessionFacts & { identity: string }>(client, checkSession);
+    return await readRow<SessionFacts & InstallationFacts>(client, checkSession);
   } catch (error) {
     if (!lacksTables(error)) throw error;
     return { ...(await readRow<SessionFacts>(client, readWriteState)), error };

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { messageOf } from '../../../core/error-message.ts';
 import { AppError, detailOf } from '../../../core/errors.ts';
-import { DifferentInstallationError } from '../installation/installation-watch.ts';
 import { DatabaseFault } from './pg-error.ts';
+import { UnusableDatabaseError } from './unusable-database-error.ts';
 
 /**
  * For a statement that only reads: every fault of the database is `unavailable`, since a lost answer changed nothing.
  */
 export function throwAsReadError(error: unknown): never {
   if (!(error instanceof DatabaseFault)) throw error;
-  if (error.reason === 'broken') throw toAppError(error);
+  if (error.reason === 'broken' || error.reason === 'not_durable') throw toAppError(error);
   throw unavailable(error, 'the database cannot be read now');
 }
 
@@ -17,10 +18,15 @@ export function throwAsWriteError(error: unknown): never {
   throw error instanceof DatabaseFault ? toAppError(error) : error;
 }
 
+/** What a caller learns of a fault `not_durable`: the two levels. */
+export function tooLittleDurability({ cause }: DatabaseFault): string {
+  return `${messageOf(cause)}; nothing is stored`;
+}
+
 function unavailable(fault: DatabaseFault, detail: string): AppError {
   const { cause } = fault;
   return new AppError('unavailable', {
-    detail: cause instanceof DifferentInstallationError ? cause.message : detail,
+    detail: cause instanceof UnusableDatabaseError ? cause.message : detail,
     cause: fault,
   });
 }
@@ -30,6 +36,8 @@ function toAppError(fault: DatabaseFault): AppError {
   switch (fault.reason) {
     case 'not_sent':
       return unavailable(fault, 'the database cannot be reached');
+    case 'not_durable':
+      return new AppError('unavailable', { detail: tooLittleDurability(fault), cause });
     case 'busy':
     case 'conflict':
       return new AppError('unavailable', { detail: 'the coupon is locked for too long', cause });

@@ -46,9 +46,10 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['begin_sagas', 'saga_state_name', 'saga_id_of', 'saga_shard_of'],
   ...['saga_state_of', 'lock_sagas', 'change_of_saga', 'change_beside_saga', 'hold_end'],
   ...['position_max', 'reclaim_own', 'claims_won', 'decisions_together'],
+  ...['server_identity', 'is_history_lost', 'find_missing_batches', 'accept_lost_batches'],
   ...['claim_tickets', 'store_tickets', 'ticket_time', 'ticket_outcome', 'ticket_problem'],
   ...['find_tickets', 'read_ticket', 'end_ticket', 'delete_old_tickets'],
-  ...['keep_ticket_secret', 'wait_for_standby'],
+  ...['keep_ticket_secret', 'wait_for_standby', 'require_durability'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -126,6 +127,8 @@ const meanings: Record<string, ConstraintMeaning> = {
   ticket_secret_only_row_is_true: { rule: 'own' },
   tickets_primary_key: { isConflict: true },
   tickets_outcome_known: { rule: 'own' },
+  lost_batches_primary_key: { rule: 'own' },
+  lost_batches_acknowledge_something: { rule: 'own' },
 };
 
 /** The meaning of every constraint of the migrations, by its name. */

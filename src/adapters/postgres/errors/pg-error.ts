@@ -18,6 +18,8 @@ export type FaultReason =
   | 'refused'
   /** Its batch has a void mark. */
   | 'void'
+  /** Not run, since the database commits less durably than the session demands. */
+  | 'not_durable'
   /** The statement and the database do not match: a bug, or a database of another version. */
   | 'broken'
   /** The connection was lost, or the server's error does not show whether the commit happened. */
@@ -31,6 +33,7 @@ const messages: Record<FaultReason, string> = {
   invalid: 'the statement has a value that is not allowed',
   refused: 'the database refused the statement',
   void: 'the batch of the statement has a void mark',
+  not_durable: 'the statement was not run, since its commit would not be durable enough',
   broken: 'the statement and the database do not match',
   lost: 'the answer to the statement was lost',
 };
@@ -82,6 +85,8 @@ const definite: Record<string, FaultReason> = {
   '42883': 'not_sent',
   '55P03': 'busy',
   '57014': 'busy',
+  // Of require_durability().
+  FC001: 'not_durable',
 };
 
 // The classes of PostgreSQL itself. A code of any other class comes from a trigger, and ends the transaction.
@@ -141,6 +146,14 @@ const endsSession = /^(?:08|57P)/;
 export function brokeConnection({ reason, cause }: DatabaseFault): boolean {
   if (reason !== 'lost') return false;
   return !isServerError(cause) || cause.code === undefined || endsSession.test(cause.code);
+}
+
+// The disk is full, or a read or write of it failed.
+const storeErrors = new Set(['53100', '58030']);
+
+/** Whether the server could not store what the statement wrote, as other writes cannot be stored either. */
+export function couldNotStore({ code }: DatabaseFault): boolean {
+  return code !== undefined && storeErrors.has(code);
 }
 
 /** Whether a session did not find our tables or functions: they do not exist, or are in another schema. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { UnusableDatabaseError } from '../errors/unusable-database-error.ts';
 
 const pausedText =
   'the database is not the one of the start: calls are refused until it is back, or a restart accepts this one';
 
 /** A session works on tables of another installation than the one that the process was started on. */
-export class DifferentInstallationError extends Error {
+export class DifferentInstallationError extends UnusableDatabaseError {
   override readonly name = 'DifferentInstallationError';
 
   constructor() {

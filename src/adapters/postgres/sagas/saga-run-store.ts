@@ -34,7 +34,8 @@ type TakenRow = {
 export function postgresSagaRuns(database: Database): SagaRunStore {
   return {
     async addDefinitions(definitions) {
-      await runForDuty(database, addSagaDefinitions, [
+      // A start needs it in any case.
+      await database.probe(addSagaDefinitions, [
         definitions.map(({ name }) => name),
         definitions.map(({ version }) => version),
         definitions.map((definition) => JSON.stringify(definition)),

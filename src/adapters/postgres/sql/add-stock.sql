@@ -9,3 +9,4 @@ select outcome, announced_seq, (coupon).id, (coupon).name, (coupon).amount, (cou
   (coupon).saga, (coupon).stock_low_at, (coupon).title, (coupon).description, (coupon).pause_reason,
   coupon_holders_under_lock((coupon).id, $7::integer) as holders
 from add_stock_4($1::text, $2::integer, $3::uuid, $4::bigint, $5::text, $6::text)
+where require_durability()

@@ -7,3 +7,4 @@ select id, name, amount, remaining_amount, opens_at, closes_at, paused, archived
   hold_seconds, claims_per_user_max, saga, stock_low_at, title, description, pause_reason,
   coupon_holders_under_lock(id, $5::integer) as holders
 from change_coupon_3($1::text, $2::jsonb, $3::text, $4::text)
+where require_durability()

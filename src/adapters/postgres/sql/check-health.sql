@@ -7,7 +7,8 @@ select installation_identity() as identity,
   and to_regprocedure('claim_batch_2(uuid, text, text[], uuid[], text[], boolean)') is not null
   and to_regprocedure('claim_multi_coupon(uuid[], text[], text[], uuid[], text[])') is not null
   and to_regprocedure('add_stock_4(text, integer, uuid, bigint, text, text)') is not null
-  and to_regprocedure('change_coupon_3(text, jsonb, text, text)') is not null as can_decide,
+  and to_regprocedure('change_coupon_3(text, jsonb, text, text)') is not null
+  and to_regprocedure('require_durability()') is not null as can_decide,
   to_regprocedure('claim_batch(uuid, text, text[], uuid[], text[], boolean)') is not null as is_unfinished,
   current_setting('fsync') as fsync,
   current_setting('synchronous_commit') as synchronous_commit,

@@ -5,3 +5,4 @@
 select outcome, claims, claim_id, position, claimed_at, opens_at, opens_in_seconds, expires_at, confirmed_at, redeemed_at,
   released_at, reason, saga_state
 from claim_batch_2($1::uuid, $2::text, $3::text[], $4::text[]::uuid[], $5::text[], $6::boolean)
+where require_durability()

@@ -4,3 +4,4 @@
 -- coupons_primary_key; where units came back released_claims_one_per_user_and_position.
 select place, position, claimed_at, expires_at
 from claim_multi_coupon($1::text[]::uuid[], $2::text[], $3::text[], $4::text[]::uuid[], $5::text[])
+where require_durability()

@@ -9,3 +9,4 @@ select outcome, claims, claim_id, position, claimed_at, opens_at, opens_in_secon
 from claim_tickets(
   $1::uuid, $2::text, $3::text[], $4::text[]::uuid[], $5::text[], $6::text[]::bigint[], $7::integer, $8::integer, $9::boolean
 )
+where require_durability()

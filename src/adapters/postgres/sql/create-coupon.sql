@@ -32,4 +32,4 @@ select case when is_open then 'created' else 'not_finished' end as outcome,
   coupon_state(opens_at, closes_at, paused, decided_at) as state,
   hold_seconds, claims_per_user_max, saga, stock_low_at, title, description, pause_reason
 from gate left join created on true
-where id is not null or not is_open
+where (id is not null or not is_open) and require_durability()

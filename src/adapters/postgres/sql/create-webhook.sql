@@ -6,3 +6,4 @@ select outcome, (webhook).id, (webhook).url, (webhook).events, $4::text as coupo
 from create_webhook(
   $1::uuid, $2::text, $3::text[], $4::text, $5::text, $6::text, $7::integer, $8::text, $9::text
 )
+where require_durability()

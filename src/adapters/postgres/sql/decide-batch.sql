@@ -9,3 +9,4 @@ from decide_batch(
   $1::uuid, $2::text, $3::text[], $4::text[], $5::text[]::uuid[], $6::text[], $7::text[], $8::boolean[], $9::boolean[],
   $10::text[]::bigint[], $11::text[], $12::text[], $13::text[]::bigint[], $14::boolean
 )
+where require_durability()

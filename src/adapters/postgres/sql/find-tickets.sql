@@ -5,3 +5,4 @@ select 'final' as standing, (ticket).claim_id, coupon_name, (ticket).user_id, (t
   (ticket).confirmed_at, (ticket).redeemed_at, (ticket).released_at, (ticket).reason, (ticket).saga_state,
   (ticket).problem
 from find_tickets($1::text[]::uuid[])
+where require_durability()

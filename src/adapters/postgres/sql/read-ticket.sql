@@ -6,3 +6,4 @@ select standing, (ticket).claim_id, coupon_name, (ticket).user_id, (ticket).outc
   (ticket).confirmed_at, (ticket).redeemed_at, (ticket).released_at, (ticket).reason, (ticket).saga_state,
   (ticket).problem
 from read_ticket($1::uuid, $2::bigint, $3::integer, $4::integer)
+where require_durability()

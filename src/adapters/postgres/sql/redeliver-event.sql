@@ -2,7 +2,8 @@
 -- $2. A webhook that waits is tried at once. Returns no row if it is gone or disabled, or has no such delivery.
 -- Locks: the row of the webhook, the delivery. Indexes: webhooks_primary_key, webhook_deliveries_primary_key.
 with webhook as (
-  update webhooks set waits_until = null where id = $1::uuid and disabled_at is null returning id
+  update webhooks set waits_until = null where id = $1::uuid and disabled_at is null and require_durability()
+  returning id
 )
 update webhook_deliveries d
 set state = 'P', attempts = 0, due_at = clock_timestamp(), requested_at = clock_timestamp()

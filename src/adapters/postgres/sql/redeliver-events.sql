@@ -4,7 +4,8 @@
 -- Locks: the row of the webhook, the deliveries.
 -- Indexes: webhooks_primary_key, webhook_deliveries_by_time, webhook_deliveries_primary_key.
 with webhook as (
-  update webhooks set waits_until = null where id = $1::uuid and disabled_at is null returning id
+  update webhooks set waits_until = null where id = $1::uuid and disabled_at is null and require_durability()
+  returning id
 ), page as materialized (
   select d.coupon_id, d.seq, d.n, d.recorded_at
   from webhook_deliveries d

@@ -8,3 +8,4 @@ select settled, change, user_id, claim_id, position, claimed_at, expires_at, con
 from (
   select *, null::timestamptz as expires_at from resolve_batch($1::text, $2::uuid)
 ) resolved
+where require_durability()

@@ -6,3 +6,4 @@
 select resolved.outcome, view.*, steps_of_saga(resolved.saga) as steps
 from resolve_saga($1::uuid, $2::text::"char", $3::text, $4::text, $5::text) resolved
 cross join lateral view_saga(resolved.saga) view
+where require_durability()

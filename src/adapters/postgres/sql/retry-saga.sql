@@ -5,3 +5,4 @@
 select retried.outcome, view.*, steps_of_saga(retried.saga) as steps
 from retry_saga($1::uuid, $2::text, $3::text) retried
 cross join lateral view_saga(retried.saga) view
+where require_durability()

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type pg from 'pg';
 import { StartError } from '../../../core/errors.ts';
-import type { Durability } from '../../../core/health.ts';
+import { type Durability, type DurabilityMin, isDurableEnough } from '../../../core/health.ts';
 import { statement } from '../statements.ts';
+import { DatabaseNotReady } from './start-failure.ts';
 
 const readDurabilitySettings = statement('read-durability');
+const countReplicas = statement('count-replicas');
 
 /** The settings that decide durability, as they are in one of our sessions. */
 export type DurabilitySettings = {
@@ -28,15 +30,21 @@ export function unsafeSettings(settings: DurabilitySettings): string[] {
 
 /**
  * Returns the level of durability. For a database that can lose what it has committed it throws a `StartError` that
- * says what to do, unless `unsafeAllowed`.
+ * says what to do, unless `unsafeAllowed`. One below `min` may become durable enough: it throws a `DatabaseNotReady`.
  */
 export async function checkDurability(
   client: pg.ClientBase,
-  options: { unsafeAllowed: boolean },
+  options: { unsafeAllowed: boolean; min: DurabilityMin },
 ): Promise<Durability> {
   const { durability, unsafe } = await readDurability(client);
   if (durability === 'unsafe' && !options.unsafeAllowed) {
     throw canLoseClaims(unsafe, 'start with --unsafe-durability');
+  }
+  if (!isDurableEnough(durability, options.min)) {
+    throw new DatabaseNotReady(
+      `its durability is "${durability}", and DURABILITY_MIN is "${options.min}"`,
+      adviceOnDurability(options.min, 'DURABILITY_MIN'),
+    );
   }
   return durability;
 }
@@ -49,6 +57,31 @@ export async function readDurability(
   const [settings] = rows;
   if (settings === undefined) throw new StartError('the database did not return its settings');
   return { durability: durabilityOf(settings), unsafe: unsafeSettings(settings) };
+}
+
+/** What an operator can do where the database is not as durable as the setting demands. */
+export function adviceOnDurability(min: DurabilityMin, setting: string): string {
+  const raise =
+    min === 'replicated'
+      ? 'Name a standby in synchronous_standby_names of the server'
+      : 'Turn fsync and synchronous_commit of the server on';
+  return `${raise}, or lower ${setting}.`;
+}
+
+/**
+ * Warns of replicas that follow the server although no commit waits for them: after a failover to one of them
+ * acknowledged claims may be missing. Undefined where there are none, or the role may not see them.
+ */
+export async function warnOfReplicas(
+  client: pg.ClientBase,
+  durability: Durability,
+): Promise<string | undefined> {
+  if (durability !== 'local') return undefined;
+  const { rows } = await client.query<{ replicas: number }>(countReplicas.text);
+  const replicas = rows[0]?.replicas ?? 0;
+  return replicas === 0
+    ? undefined
+    : `replicas follow this database (${replicas}), but no commit waits for one: a failover can lose acknowledged claims`;
 }
 
 /** The refusal of an unsafe database. `allowedBy` says how an operator accepts it. */

@@ -2,7 +2,8 @@
 import pg from 'pg';
 import { messageOf } from '../../../core/error-message.ts';
 import { connectionConfig } from '../connections/connection-config.ts';
-import { destroySocket, endWithin } from '../connections/connection-source.ts';
+import { destroySocket, endWithin } from '../connections/connection-timeouts.ts';
+import { configForPrimary } from '../connections/route.ts';
 import { catalogsOnly, setSearchPath } from '../connections/search-path.ts';
 import { statement } from '../statements.ts';
 import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
@@ -80,7 +81,8 @@ async function attempt<Result>(
   timeoutMs: number,
   work: (client: pg.Client) => Promise<Result>,
 ): Promise<Result> {
-  const config = connectionConfig(url, { name: 'firstcome start', settings: noTimeouts });
+  const session = { name: 'firstcome start', settings: noTimeouts };
+  const config = await orAbort(configForPrimary(url, session, timeoutMs), signal);
   const client = new pg.Client({ ...config, keepAlive: true });
   let lost: Error | undefined;
   client.on('error', (error) => {
@@ -104,7 +106,11 @@ async function attempt<Result>(
     if (!readsOnly) await assertTakesWrites(client);
     clearTimeout(timer);
     endWatch = watchServer(client, {
-      config: connectionConfig(url, { name: 'firstcome check' }),
+      config: connectionConfig(
+        url,
+        { name: 'firstcome check' },
+        { host: client.host, port: client.port },
+      ),
       intervalMs: connectTimeoutMs,
       onFrozen: () => giveUp('it stopped answering'),
     });
@@ -117,6 +123,23 @@ async function attempt<Result>(
     endWatch?.();
     signal?.removeEventListener('abort', destroy);
     await endWithin(client, endMsMax);
+  }
+}
+
+/** Waits for `work`, or rejects with the reason of the signal. */
+async function orAbort<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  if (signal === undefined) return await work;
+  const done = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: done.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    done.abort();
   }
 }
 

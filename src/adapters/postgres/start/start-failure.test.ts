@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { StartError } from '../../../core/errors.ts';
+import { NoPrimaryError, noAnswer } from '../connections/primary-finder.ts';
 import { DatabaseNotReady, isNotReady, startFailure } from './start-failure.ts';
 
 const coded = (code: string, message = 'a reason') => Object.assign(new Error(message), { code });
+const noPrimary = (...reasons: Error[]) =>
+  new NoPrimaryError(
+    reasons.map((reason, index) => ({ server: { host: `db${index}`, port: 5432 }, reason })),
+  );
 const noPassword = 'the server asks for a password, and DATABASE_URL has none';
 const url = 'postgres://ada:sesame@db.example/sale';
 
@@ -23,6 +28,13 @@ describe('isNotReady', () => {
   ])('lets a start fail at once after %s', (code) => {
     expect(isNotReady(coded(code))).toBe(false);
     expect(isNotReady(new AggregateError([coded(code), coded('ECONNREFUSED')]))).toBe(false);
+  });
+
+  it('lets a start wait while one of several servers may become the primary', () => {
+    const [refused, wrong] = [coded('ECONNREFUSED'), coded('28P01')];
+    expect(isNotReady(noPrimary(refused, wrong))).toBe(true);
+    expect(isNotReady(noPrimary(wrong, wrong))).toBe(false);
+    expect(isNotReady(noPrimary(noAnswer('late')))).toBe(true);
   });
 
   it('lets a start wait for a missing socket, and for no other missing file', () => {
@@ -72,6 +84,8 @@ describe('startFailure', () => {
     [coded('3D000'), /The server runs\. Check the name of the database/],
     [coded('42501'), /The server runs\. Give the role .* this privilege/],
     [coded('ECONNREFUSED'), / Check that it runs/],
+    [noPrimary(coded('25006'), coded('ECONNREFUSED')), /must name every server that can become/],
+    [noPrimary(coded('ECONNREFUSED'), coded('28P01')), /Check the user and the password/],
   ])('gives advice that fits %s', (error, advice) => {
     const lines = linesOf(error);
     expect(lines.join(' ')).toMatch(advice);

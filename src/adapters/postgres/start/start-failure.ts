@@ -5,6 +5,7 @@ import { messageOf } from '../../../core/error-message.ts';
 import { StartError } from '../../../core/errors.ts';
 import { inLines } from '../../../core/lines.ts';
 import { describeLocation } from '../connections/connection-config.ts';
+import { NoPrimaryError } from '../connections/primary-finder.ts';
 
 /** The server cannot be used now, for a reason that the service has found itself. */
 export class DatabaseNotReady extends Error {
@@ -39,6 +40,8 @@ const notReadyMessages = new Set(['Connection terminated unexpectedly', 'Connect
 export function isNotReady(error: unknown): boolean {
   const cause = error instanceof StartError ? error.cause : error;
   if (cause instanceof DatabaseNotReady) return true;
+  // One of the servers may become the primary, whatever is wrong with the others.
+  if (cause instanceof NoPrimaryError) return cause.reasons.some(isNotReady);
   if (cause instanceof AggregateError) return cause.errors.every(isNotReady);
   if (!(cause instanceof Error)) return false;
   const { code, syscall } = cause as { code?: string; syscall?: string };
@@ -65,6 +68,10 @@ export function startFailure(url: string, error: unknown, waitedMs: number): Sta
 }
 
 function adviceOn(error: unknown): string {
+  if (error instanceof NoPrimaryError) {
+    const lasting = error.reasons.find((reason) => !isNotReady(reason));
+    return lasting === undefined ? adviceOnServers : adviceOn(lasting);
+  }
   const { code = '' } = error as { code?: string };
   const message = messageOf(error);
   if (error instanceof DatabaseNotReady && error.advice !== undefined) return error.advice;
@@ -91,6 +98,9 @@ function adviceOn(error: unknown): string {
     'Check that it runs and that DATABASE_URL names its host, port, user, password and database.'
   );
 }
+
+const adviceOnServers =
+  'Check that one of these servers is a primary. DATABASE_URL must name every server that can become it.';
 
 // The server runs and has answered, so only what it refuses needs a correction.
 const adviceOnRefusal: Record<string, string> = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import pg from 'pg';
-import { destroySocket, endWithin } from '../connections/connection-source.ts';
+import { destroySocket, endWithin } from '../connections/connection-timeouts.ts';
 
 // One slow answer may come from a busy server; a long migration must survive it.
 const unansweredMax = 3;

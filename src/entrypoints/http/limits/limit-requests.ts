@@ -166,10 +166,11 @@ function operationOf({ routeOptions }: FastifyRequest): string | undefined {
 }
 
 /** Adds what limits say to the field of the response. */
-function addToField(reply: FastifyReply, allowances: Allowance[]): void {
-  const items = allowances.map(
-    ({ limit, remaining, resetSeconds }) => `"${limit.name}";r=${remaining};t=${resetSeconds}`,
-  );
-  const before = reply.getHeader('RateLimit');
-  reply.header('RateLimit', [...(before === undefined ? [] : [before]), ...items].join(', '));
+function addToField(reply: FastifyReply, allowances: readonly Allowance[]): void {
+  let field = reply.getHeader('RateLimit');
+  for (const { limit, remaining, resetSeconds } of allowances) {
+    const item = `"${limit.name}";r=${remaining};t=${resetSeconds}`;
+    field = field === undefined ? item : `${field}, ${item}`;
+  }
+  reply.header('RateLimit', field);
 }

@@ -50,6 +50,7 @@ const dependencies: HttpDependencies = {
   ...{ createCoupon: unused, changeCoupon: unused, addStock: unused },
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
+  lostHistory: { read: unused, accept: unused },
   readWebhooks: { list: unused, read: unused, listDeliveries: unused },
   ...{
     createWebhook: unused,

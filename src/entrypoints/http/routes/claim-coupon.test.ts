@@ -26,6 +26,7 @@ async function send(body: object, claimCoupon: HttpDependencies['claimCoupon']) 
     changeClaim: unused,
     readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
     readOperatorLog: unused,
+    lostHistory: { read: unused, accept: unused },
     readWebhooks: { list: unused, read: unused, listDeliveries: unused },
     ...{
       createWebhook: unused,

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { type Static, Type } from 'typebox';
 import { type DutyHolder, dutyNames } from '../../../core/duties/ports.ts';
-import { durabilityLevels, type Health, unhealthyReasons } from '../../../core/health.ts';
+import {
+  durabilityLevels,
+  type Health,
+  queueStates,
+  unhealthyReasons,
+} from '../../../core/health.ts';
 import type { HealthFacts, Route } from '../route.ts';
 
 const HealthBody = Type.Object({
@@ -20,7 +25,21 @@ const HealthBody = Type.Object({
       description:
         'Why the service is unhealthy, if it is more than a database that cannot decide claims. installation_changed: ' +
         'the database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
-        'unavailable until the right database is back, or until a restart of the service accepts this one.',
+        'unavailable until the right database is back, or until a restart of the service accepts this one. ' +
+        'history_lost: the database lacks claims, or changes of claims, that were acknowledged, as after a failover to a ' +
+        'server that was behind. All calls are unavailable until an operator accepts that with `firstcome accept-history`, ' +
+        'or until a server is back that has them. ' +
+        'commits_stalled: the database answers, but no commit succeeds, for example because its synchronous standby ' +
+        'does not confirm them. Claims get 503 until commits succeed again. ' +
+        'durability_too_low: the database commits less durably than DURABILITY_MIN demands, so claims and changes get ' +
+        '503 until it does again.',
+    }),
+  ),
+  queue: Type.Optional(
+    Type.Enum([...queueStates], {
+      description:
+        'Present with AMQP_URL. away: RabbitMQ is not connected or takes no messages, so no claim can be queued now. ' +
+        'The service stays healthy then.',
     }),
   ),
   anonymous_admin: Type.Optional(
@@ -102,6 +121,7 @@ function toHealthBody(facts: HealthFacts, health: Health): Static<typeof HealthB
     database: facts.database,
     ...(health.durability && { durability: health.durability }),
     ...(health.reason && { reason: health.reason }),
+    ...(health.queue && { queue: health.queue }),
     ...(facts.anonymousAdmin && { anonymous_admin: true }),
     ...(health.duties && { duties: health.duties.map(toDutyBody) }),
     ...(health.upgradeUnfinished && { upgrade_unfinished: true }),

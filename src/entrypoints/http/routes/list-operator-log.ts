@@ -95,8 +95,17 @@ const LoggedDeadLetter = Type.Object(
   },
   { description: 'Before `redrive_dead_letter` and `discard_dead_letter`.' },
 );
+const LoggedLoss = Type.Object(
+  {
+    lost_batches: Type.Integer(),
+    lost_claims: Type.Integer(),
+    lost_changes: Type.Integer(),
+    last_position: Type.Integer({ description: 'The highest position that is known of it.' }),
+  },
+  { description: 'Before `accept_history`: what the database lacks of the coupon.' },
+);
 const Subject = Type.Union([
-  ...[LoggedCoupon, LoggedClaim, LoggedWebhook, LoggedSaga, LoggedDeadLetter],
+  ...[LoggedCoupon, LoggedClaim, LoggedWebhook, LoggedSaga, LoggedDeadLetter, LoggedLoss],
   Type.Null(),
 ]);
 

@@ -79,6 +79,7 @@ const dependencies: HttpDependencies = {
   ...{ createCoupon: unused, changeCoupon: unused, addStock: unused, changeClaim: unused },
   readClaims: { find: unused, list: unused, exportAll: unused, listOfUser: unused },
   readOperatorLog: unused,
+  lostHistory: { read: unused, accept: unused },
   readWebhooks: { list: unused, read: unused, listDeliveries: unused },
   ...{ createWebhook: unused, deleteWebhook: unused, rotateWebhookSecret: unused },
   ...{ redeliverEvents: unused, testWebhook: unused, enableWebhook: unused },

@@ -41,6 +41,7 @@ const dependencies: HttpDependencies = {
   ...{ createCoupon: unused, changeCoupon: unused, addStock: unused, changeClaim: unused },
   readClaims: { find: unused, list: unused, listOfUser: unused, exportAll: unused },
   readOperatorLog: unused,
+  lostHistory: { read: unused, accept: unused },
   checkHealth: unused,
   healthFacts: { version: '1.2.3', database: 'external', anonymousAdmin: false },
   metricsText: unused,

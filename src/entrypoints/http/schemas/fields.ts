@@ -60,6 +60,7 @@ export const allowedIn: Record<string, string> = {
   ids: 'must be a list of 1 to 1000 ids of dead letters',
   all: 'must be true',
   dry_run: 'must be true or false',
+  found_until: 'must be found_until as GET /api/lost-history returns it',
   note: 'must be a text of 1 to 1000 characters without control characters',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   body: 'must be a JSON object',
