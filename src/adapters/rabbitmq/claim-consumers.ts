@@ -114,9 +114,9 @@ export class ClaimConsumers {
     await this.update().catch(() => undefined);
   }
 
-  /** Sends what is settled. */
-  flush(): void {
-    for (const consumer of this.consumers) consumer.flush();
+  /** Resolves when the broker has what is settled. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.close()));
   }
 
   /** How many messages are on their way to another queue. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { describe, expect, it } from 'vitest';
-import { FixedClock, flushPromises } from '../../../test/support/fixed-clock.ts';
+import { FixedClock } from '../../../test/support/fixed-clock.ts';
 import { type Delivered, PartitionConsumer } from './partition-consumer.ts';
 
 /** A consumer whose channel is a fake: a test delivers, and sees what is acknowledged. */
@@ -10,6 +10,8 @@ async function setup(prefetch: number) {
   const delivered: Delivered[] = [];
   /** The number up to which each acknowledgement reaches. */
   const acknowledged: number[] = [];
+  /** What was acknowledged when the channel was closed. */
+  const closed: number[] = [];
   let onMessage: (message: ConsumeMessage) => void = () => undefined;
   const channel = {
     on: () => channel,
@@ -19,6 +21,7 @@ async function setup(prefetch: number) {
       return { consumerTag: 'tag' };
     },
     ack: ({ fields }: ConsumeMessage) => acknowledged.push(fields.deliveryTag),
+    close: async () => closed.push(...acknowledged),
   };
   const consumer = await PartitionConsumer.open({
     ...{ connection: { createChannel: async () => channel } as unknown as ChannelModel },
@@ -32,7 +35,7 @@ async function setup(prefetch: number) {
   const settle = (from: number, to: number) => {
     for (const one of delivered.slice(from - 1, to)) one.settle();
   };
-  return { clock, consumer, acknowledged, settle };
+  return { clock, closed, consumer, acknowledged, settle };
 }
 
 describe('the acknowledgements of a consumer', () => {
@@ -70,10 +73,9 @@ describe('the acknowledgements of a consumer', () => {
   });
 
   it('go out when the process stops', async () => {
-    const { acknowledged, consumer, settle } = await setup(100);
+    const { acknowledged, closed, consumer, settle } = await setup(100);
     settle(1, 2);
-    consumer.flush();
-    await flushPromises();
-    expect(acknowledged).toEqual([2]);
+    await consumer.close();
+    expect([acknowledged, closed]).toEqual([[2], [2]]);
   });
 });

@@ -75,8 +75,7 @@ export class PartitionConsumer {
     }
   }
 
-  /** Sends what is settled. */
-  flush(): void {
+  private flush(): void {
     this.isAckPlanned = false;
     this.settledCount = 0;
     const deliveryTag = this.window.takeAcknowledgeable();
@@ -86,6 +85,12 @@ export class PartitionConsumer {
     } catch {
       // The channel has just ended: the messages are delivered again.
     }
+  }
+
+  /** Resolves when the broker has what is settled: the end of the connection could overtake it. Never rejects. */
+  async close(): Promise<void> {
+    this.flush();
+    if (this.isOpen) await this.channel.close().catch(() => undefined);
   }
 
   private async begin(): Promise<void> {

@@ -153,7 +153,7 @@ export class RabbitMqClaimQueue implements ClaimQueue {
     }
     this.outgoing.flush();
     await this.publisher.drained();
-    this.consumers.flush();
+    await settledWithin(this.consumers.close(), closeMsMax, clock);
     await Promise.all(this.links.map((link) => link.close()));
     this.publisher.close();
   }
