@@ -233,7 +233,7 @@ export default defineConfig({
         test: {
           name: 'observability',
           include: ['test/observability/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           globalSetup: ['test/observability/programs-ready.ts'],
           sequence: { groupOrder: 6 },
         },

@@ -296,7 +296,7 @@ describe.skipIf(!(await hasRedis()))('a connection to Redis', () => {
     redis.resume();
     await waitFor('mutex', async () => (await redis.command('DBSIZE')) !== 0);
     await isUp(connection);
-    expect(await mutex.acquire('stock_check')).toBe('acquired');
+    expect(await acquire(mutex, 'stock_check')).toBe('acquired');
     expect(await countIn('stats', 'expired_keys')).toBe(0);
   });
 

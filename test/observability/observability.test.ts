@@ -85,8 +85,9 @@ describe.skipIf(isLacking)('what is shipped for Prometheus and Grafana', () => {
     timeout: playsMax * saleMsMax,
   }, async () => {
     let { span, fired, stallMs } = await playSale();
-    // On a machine that stalls this process, the service stalls too, and an alert may be right.
-    for (let play = 2; play <= playsMax && fired.length > 0 && stallMs > stallMsMax; play += 1) {
+    // On a machine that stalls this process, or answers no scrape in time, an alert may be right.
+    const mayBeRight = () => stallMs > stallMsMax || fired.includes('FirstcomeDown');
+    for (let play = 2; play <= playsMax && fired.length > 0 && mayBeRight(); play += 1) {
       expect(fired).not.toContain('FirstcomeDifferences');
       ({ span, fired, stallMs } = await playSale());
     }
@@ -126,7 +127,7 @@ describe.skipIf(isLacking)('what is shipped for Prometheus and Grafana', () => {
         }
         return empty.size === 0;
       },
-      { timeoutMs: 45_000, everyMs: 250 },
+      { timeoutMs: 150_000, everyMs: 250 },
     ).catch(() => undefined);
     over.abort();
     await Promise.all([slow, crowd, followed]);

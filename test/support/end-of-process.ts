@@ -76,11 +76,12 @@ async function describeHung(pid: number): Promise<string> {
   return [...familyOf(pid).map(describe), ...(await reportOf(pid))].join('\n');
 }
 
-/** Those of this test, and all that started later, such as one that an ended process has left. */
+/** What started later than this test, the latest first, such as what an ended process has left. */
 function processesSince(pid: number): string[] {
   const all = processes();
   const began = Number(all.find((entry) => entry.pid === process.pid)?.start);
   const others = all.filter((entry) => entry.pid !== pid && Number(entry.start) >= began);
+  others.sort((one, other) => Number(other.start) - Number(one.start));
   return others.slice(0, othersMax).map((entry) => `${entry.pid} ${entry.command.slice(0, 200)}`);
 }
 

@@ -14,8 +14,8 @@ import { signalProcess } from './processes.ts';
 // since a program that has just started may not handle the signal yet. A trapped signal interrupts `wait`, hence the last
 // loop. The last TERM ends the watcher and its sleep, and each is reaped by its parent: in a container no other process
 // may do that. The traps come after the watcher: a shell that has just forked loses a signal that its parent traps, and
-// the watcher of a program that ends at once would go on for ever. HUP and USR1 have a meaning for the service and may be
-// sent to all of its processes: they end nothing here.
+// the watcher of a program that ends at once would go on for ever. What the shell says of the watcher is no line of the
+// program. HUP and USR1 have a meaning for the service and may be sent to all of its processes: they end nothing here.
 const script = `
 input=$1; shift
 "$@" <"$input" 3<&- & child=$!
@@ -34,6 +34,7 @@ exec 3<&-
 again=1
 while [ "$again" ]; do again=; wait $child; code=$?; done
 trap '' TERM
+exec 2>/dev/null
 kill -TERM 0
 wait $watcher
 exit $code
