@@ -74,9 +74,9 @@ export class PatroniCluster {
     await this.query(await this.primary(), `create database ${name} owner ${role}`);
   }
 
-  /** The URL of a database, with all servers or with this address in front of them. */
-  urlOf(database: string, address?: string): string {
-    const servers = address ?? this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  /** The URL of a database: all servers. */
+  urlOf(database: string): string {
+    const servers = this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
     return `postgres://${role}:secret@${servers}/${database}?target_session_attrs=read-write`;
   }
 
