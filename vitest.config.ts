@@ -12,10 +12,10 @@ const cores = availableParallelism();
 const diskFolder = tmpdir();
 process.env.TMPDIR ??= memoryFolder() ?? diskFolder;
 
-// Limits that only end a test that hangs. On a busy machine a second of work may take twenty.
+// Limits that only end a test that hangs. On a busy machine a second of work may take a minute.
 const patient = {
-  ...{ testTimeout: 120_000, hookTimeout: 120_000 },
-  expect: { poll: { timeout: 20_000 } },
+  ...{ testTimeout: 300_000, hookTimeout: 300_000 },
+  expect: { poll: { timeout: 60_000 } },
 };
 
 // Saves a process, and loading all modules, for each file. A file must leave no global state behind.
@@ -40,7 +40,7 @@ const onPostgres = (
   test: {
     ...{ ...shared, ...waiting, name, include },
     // Limits that only end a test that hangs.
-    ...{ testTimeout: 180_000, hookTimeout: 180_000 },
+    ...{ testTimeout: 300_000, hookTimeout: 300_000 },
     globalSetup: ['test/support/bundled-postgres.ts', ...globalSetup],
     // Repeats only what `missed` throws.
     retry: { count: 5, condition: /^the moment was missed: / },

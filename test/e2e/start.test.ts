@@ -49,7 +49,7 @@ describe.runIf(process.platform === 'linux')('a database that starts after the s
       const url = await waitFor(
         'address of the service',
         () => /serves on (http:\S+)/.exec(service.output())?.[1],
-        { timeoutMs: 60_000 },
+        { timeoutMs: 120_000 },
       );
       const crowd = new Crowd();
       expect((await crowd.send(url, { path: '/health' })).status).toBe(200);
@@ -92,7 +92,7 @@ it('starts once a standby is promoted', async () => {
       await standby.query('select pg_promote()');
     });
     await waitFor('address of the service', () => service.output().includes('serves on'), {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     });
     expect(service.output()).toContain('it is in recovery, as a standby is, and takes no writes');
   } finally {

@@ -98,7 +98,7 @@ describe('tracing', () => {
         await claimOnNewConnections();
         return processes().size >= 2;
       },
-      { timeoutMs: 60_000, everyMs: 200 },
+      { timeoutMs: 120_000, everyMs: 200 },
     );
     await stop(service);
     expect(receiver.named(claimRoute)).toHaveLength(sent);

@@ -74,4 +74,4 @@ it('every worker uses the keys of the file, also one that starts while the file 
   await waitFor('log of the change', () =>
     service.output().includes('"changed":["USER_TOKEN_KEYS"]'),
   );
-}, 120_000);
+});

@@ -223,7 +223,7 @@ describe('a service with several workers', () => {
     const failedStarts = () =>
       service.output().split(`port ${port} on 127.0.0.1 is in use`).length - 1;
     // The delay doubles with each failed start.
-    const patience = { timeoutMs: 60_000 };
+    const patience = { timeoutMs: 120_000 };
     await waitFor('failed starts of workers', () => failedStarts() > workers, patience);
     otherServer.close();
     const allServe = async () => {

@@ -95,12 +95,12 @@ describe('a service under load whose database stops and starts', () => {
         await crashBackends();
       }
       await waitFor('the recovery of the service', async () => (await healthStatus()) === 200, {
-        timeoutMs: 60_000,
+        timeoutMs: 120_000,
       });
       // The crowd claimed all the time, so the outage was in the middle of the sale.
       isOver = true;
       await waitFor('the end of the sale', () => decided >= 3_000 && decided === histories.length, {
-        timeoutMs: 60_000,
+        timeoutMs: 120_000,
       });
       const all = await Promise.all(histories);
       expect(await auditHistories(query, couponName, all)).toEqual([]);

@@ -271,6 +271,13 @@ describe('after a failover that loses decisions', () => {
       await proxy.refuse();
       await untilNoneIsIdle();
       await proxy.accept();
+      // It lacks the claim of bob, which was acknowledged.
+      expect((await claim(lost, 'eve')).body).toMatchObject({ code: 'unavailable', effect: 'none' });
+      const { found_until } = (await get('/api/lost-history')).body;
+      const accepted = await crowd.send(app.url, {
+        ...{ method: 'POST', path: '/api/lost-history/accept', body: { found_until } },
+      });
+      expect(accepted.body).toMatchObject({ accepted: 1 });
       expect((await claim(lost, 'eve')).body.code).toBe('already_claimed');
       expect((await claim(lost, 'bob')).body.code).toBe('sold_out');
     } finally {

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** A service whose database comes back without batches that the service had acknowledged. */
+import { execFile } from 'node:child_process';
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { Crowd } from '../support/crowd.ts';
@@ -7,6 +11,8 @@ import { FaultProxy } from '../support/fault-proxy.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { startService } from '../support/service.ts';
 import { waitFor } from '../support/wait-for.ts';
+
+const run = promisify(execFile);
 
 let pair: ReplicatedPostgres;
 let proxy: FaultProxy;
@@ -41,13 +47,18 @@ const health = async (app: App) => (await crowd.send(app.url, { path: '/health' 
 const claim = (app: App, couponName: string, userId: string) =>
   crowd.claim(app.url, { couponName, userId });
 
+/** Lets the user claim. The service may have to connect again first. */
+const wins = (app: App, couponName: string, userId: string) =>
+  waitFor(`the claim of ${userId}`, async () => {
+    const answer = await claim(app, couponName, userId);
+    return answer.status === 200 || answer.body.code === 'already_claimed';
+  });
+
 /** The primary fails, and the standby takes over without what was committed during `work`. */
 async function failOverWithout(work: () => Promise<void>): Promise<void> {
-  await pair.untilSame();
-  await pair.standby.stop('fast');
+  await pair.detach();
   await work();
   await pair.primary.stop('immediate');
-  await pair.standby.start();
   await pair.standby.promote();
   proxy.leadTo(pair.standby.url());
 }
@@ -143,26 +154,102 @@ describe('after a failover to a standby that was behind', () => {
   });
 });
 
+describe('on a server that was set back', () => {
+  /** Where the files of the primary are kept, as they were. */
+  const kept = () => `${pair.primary.data}-kept`;
+  const lostUsers = async (app: App) => {
+    await untilLost(app);
+    const { batches } = (await get(app, '/api/lost-history')).body as {
+      batches: { user_id: string }[];
+    };
+    return batches.map(({ user_id: user }) => user);
+  };
+
+  /** Keeps the files of the primary, which stops meanwhile. */
+  async function keepFiles(): Promise<void> {
+    await pair.primary.stop('fast');
+    await run('cp', ['-a', pair.primary.data, kept()]);
+    await pair.primary.start();
+  }
+
+  /** Brings them back, and keeps the newer ones beside them. */
+  async function restoreFiles(): Promise<void> {
+    await pair.primary.stop('fast');
+    await run('mv', [pair.primary.data, `${pair.primary.data}-newer`]);
+    await run('cp', ['-a', kept(), pair.primary.data]);
+  }
+
+  it('a service finds a restored copy of the files, whose timeline is the same', async () => {
+    const app = await startNode();
+    await crowd.createCoupon(app.url, 'SALE', 10);
+    await wins(app, 'SALE', 'ada');
+    await keepFiles();
+    await wins(app, 'SALE', 'bob');
+    await restoreFiles();
+    await pair.primary.start();
+    expect(await lostUsers(app)).toEqual(['bob']);
+  });
+
+  it('a service finds a recovery to a point in time', async () => {
+    const app = await startNode();
+    await crowd.createCoupon(app.url, 'SALE', 10);
+    // The recovery reads it from here.
+    await pair.primary.query(`alter system set wal_keep_size = '64MB'`);
+    await keepFiles();
+    await wins(app, 'SALE', 'ada');
+    const [point] = await pair.primary.query<{ lsn: string }>(
+      'select pg_current_wal_insert_lsn()::text as lsn',
+    );
+    expect((await claim(app, 'SALE', 'bob')).status).toBe(200);
+    await restoreFiles();
+    await appendFile(
+      join(pair.primary.data, 'postgresql.auto.conf'),
+      [
+        `restore_command = 'cp ${pair.primary.data}-newer/pg_wal/%f %p'`,
+        `recovery_target_lsn = '${point?.lsn}'`,
+        `recovery_target_action = 'promote'`,
+        '',
+      ].join('\n'),
+    );
+    await writeFile(join(pair.primary.data, 'recovery.signal'), '');
+    await pair.primary.start();
+    expect(await lostUsers(app)).toEqual(['bob']);
+  });
+
+  it('a service finds lost changes of claims', async () => {
+    const app = await startNode();
+    const post = (path: string, body: object) =>
+      crowd.send(app.url, { method: 'POST', path, body });
+    await post('/api/coupons', { name: 'HELD', amount: 10, hold_seconds: 3600 });
+    expect((await claim(app, 'HELD', 'ada')).status).toBe(200);
+    await keepFiles();
+    await waitFor('the confirm', async () => {
+      const { status } = await post('/api/coupons/HELD/claims/ada/confirm', {});
+      return status === 200;
+    });
+    await restoreFiles();
+    await pair.primary.start();
+    await untilLost(app);
+    expect((await get(app, '/api/lost-history')).body.batches).toMatchObject([
+      { coupon_name: 'HELD', claims: 0, changes: 1, user_id: 'ada', position: 1 },
+    ]);
+  });
+});
+
 describe('after a failover that loses nothing', () => {
   it('a service goes on after a switchover, a crash and a restart of its server', async () => {
     const app = await startNode();
     await crowd.createCoupon(app.url, 'SALE', 10);
-    const wins = async (user: string) => {
-      await waitFor(`the claim of ${user}`, async () => {
-        const answer = await claim(app, 'SALE', user);
-        return answer.status === 200 || answer.body.code === 'already_claimed';
-      });
-    };
-    await wins('ada');
+    await wins(app, 'SALE', 'ada');
     await pair.switchOver();
     proxy.leadTo(pair.primary.url());
-    await wins('bob');
+    await wins(app, 'SALE', 'bob');
     await pair.primary.stop('immediate');
     await pair.primary.start();
-    await wins('eve');
+    await wins(app, 'SALE', 'eve');
     await pair.primary.stop('fast');
     await pair.primary.start();
-    await wins('dan');
+    await wins(app, 'SALE', 'dan');
     await untilHealthy(app);
     expect(await pair.primary.query('select from lost_batches')).toEqual([]);
     expect((await get(app, '/metrics')).body).toContain('firstcome_history_lost 0');

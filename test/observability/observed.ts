@@ -87,7 +87,7 @@ export class Observed {
     this.rules = await this.prometheus.rules();
     // Prometheus starts to scrape some seconds after it is ready; until then the service counts as down.
     const hasScraped = async () => (await this.holds('up == 1')) && (await this.isQuiet());
-    await waitFor('first scrapes', hasScraped, { timeoutMs: 60_000, everyMs: 250 });
+    await waitFor('first scrapes', hasScraped, { timeoutMs: 120_000, everyMs: 250 });
   }
 
   /** Stops what was started, the last first. */
@@ -118,8 +118,8 @@ export class Observed {
 /** Starts a service and a Prometheus for the tests of this `describe`, and stops them afterwards. */
 export function useObserved(): Observed {
   const observed = new Observed();
-  beforeAll(() => observed.start(inject('programs') as Found), 180_000);
-  afterAll(() => observed.stop(), 60_000);
+  beforeAll(() => observed.start(inject('programs') as Found), 400_000);
+  afterAll(() => observed.stop(), 120_000);
   return observed;
 }
 

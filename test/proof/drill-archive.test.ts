@@ -47,7 +47,7 @@ describe('the end of a drill', () => {
     const service = await startService();
     await runDrillHere({
       ...{ scenario: 'mixed', urls: service.urls, seed: 5, coupon: 'c', seconds: 0.5 },
-      ...{ rate: 50, timeoutMs: 60_000 },
+      ...{ rate: 50, timeoutMs: 120_000 },
     });
     const created = [...service.sale.coupons.keys()];
     expect(created.length).toBeGreaterThan(1);
@@ -79,7 +79,7 @@ describe('the end of a drill', () => {
 });
 
 describe('archiving the coupons of a drill', () => {
-  const options = { adminApiKey: undefined, timeoutMs: 60_000 };
+  const options = { adminApiKey: undefined, timeoutMs: 120_000 };
 
   it('archiving sends the admin key and asks for nothing else', async () => {
     const node = await startNode(200);

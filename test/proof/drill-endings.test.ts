@@ -32,7 +32,7 @@ type Judged = DrillRun & { service: FakeService; judged: AuditReport };
 async function drill(scenario: ScenarioName, troubles: Troubles = {}, units = 40): Promise<Judged> {
   const service = await startFakeService({ nodes: 2, troubles });
   const run = await runDrillHere({
-    ...{ scenario, urls: service.urls, seed: 3, coupon: 'c', connections: 32, timeoutMs: 60_000 },
+    ...{ scenario, urls: service.urls, seed: 3, coupon: 'c', connections: 32, timeoutMs: 120_000 },
     ...{ users: 300, units, rate: 200 },
   }).finally(() => service.close());
   expect(flawsOf(run.events)).toEqual([]);

@@ -41,7 +41,7 @@ async function freeAddress(): Promise<string> {
 async function optionsFor({ urls, sagas }: FakeService): Promise<DrillOptions> {
   const { payment: paymentBook, loyalty: loyaltyBook } = sagas.bookUrls;
   return {
-    ...{ scenario: 'sagas', urls, seed: 3, coupon: 'c', connections: 32, timeoutMs: 60_000 },
+    ...{ scenario: 'sagas', urls, seed: 3, coupon: 'c', connections: 32, timeoutMs: 120_000 },
     ...{ users: 150, units: 40, rate: 100, adminApiKey, claimApiKey: 'claim' },
     ...{ saga: 'checkout', paymentBook, loyaltyBook, receiver: await freeAddress() },
   };

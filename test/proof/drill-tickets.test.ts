@@ -27,7 +27,7 @@ async function start(troubles: Troubles) {
 
 async function drill(troubles: Troubles, users = 60) {
   const service = await start(troubles);
-  const sizes = { users, units: 20, rate: 1_000, connections: 16, timeoutMs: 60_000 };
+  const sizes = { users, units: 20, rate: 1_000, connections: 16, timeoutMs: 120_000 };
   const run = await runDrillHere({ ...base, ...sizes, urls: service.urls });
   expect(flawsOf(run.events)).toEqual([]);
   return { ...run, service };

@@ -37,7 +37,7 @@ async function drill(
   services.push(service);
   const fixed = { scenario, urls: service.urls, seed: 5, coupon: 'c', connections: 16 };
   // Longer than this process may stall, so that only the service's troubles cause lost answers.
-  const run = await runDrillHere({ ...fixed, timeoutMs: 60_000, ...options });
+  const run = await runDrillHere({ ...fixed, timeoutMs: 120_000, ...options });
   expect(flawsOf(run.events)).toEqual([]);
   expect(openOperations(run.events)).toEqual([]);
   return { ...run, service };
@@ -329,7 +329,7 @@ describe('million', () => {
   async function playMillion(troubles: Troubles, signal?: AbortSignal) {
     const service = await startFakeService({ nodes: 2, troubles });
     services.push(service);
-    const load = { users: 600, units: 50, connections: 16, timeoutMs: 60_000 };
+    const load = { users: 600, units: 50, connections: 16, timeoutMs: 120_000 };
     const options = { scenario: 'million', urls: service.urls, seed: 5, coupon: 'c' } as const;
     const terminal = { write: () => undefined, isTerminal: false, columns: undefined };
     return { service, ...(await runDrill({ ...options, ...load }, terminal, signal)) };

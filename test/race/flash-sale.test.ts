@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   const env = { ...patience, DATABASE_URL: database.url };
   services = await Promise.all([startServiceProcess(env), startServiceProcess(env)]);
-}, 120_000);
+});
 
 afterAll(async () => {
   crowd.close();

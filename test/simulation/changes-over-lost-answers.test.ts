@@ -48,7 +48,7 @@ function engineOver(store: ClaimStore) {
     ...{ store, clock, newBatchId: newId, log: { warn: ignore } },
     limits: {
       ...{ batchMax: 20, commitsUnderWayMax: 2, laneWaitingMax: 1_000, waitMaxMs: 60_000 },
-      ...{ lanesMax: 10, waitingMax: 1_000, timeoutMs: 60_000 },
+      ...{ lanesMax: 10, waitingMax: 1_000, timeoutMs: 120_000 },
     },
     metrics: {
       ...{ answered: ignore, shed: ignore, batchDecided: ignore },

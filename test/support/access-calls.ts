@@ -85,7 +85,7 @@ export const calls: Record<string, Row> = {
     for: 'change',
     make: () => ({
       ...{ method: 'POST', path: '/api/lost-history/accept' },
-      body: { found_until: '2020-01-01T00:00:00Z' },
+      body: { found_until: '2020-01-01T00:00:00.000000Z' },
     }),
   },
   'create a webhook': {

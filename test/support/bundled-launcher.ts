@@ -259,7 +259,7 @@ export async function query(url: string | undefined, sql: string): Promise<unkno
 
 /** Waits for a condition, with a limit that a slow machine does not reach. */
 export function until(what: string, condition: () => boolean | Promise<boolean>): Promise<true> {
-  return waitFor(what, condition, { timeoutMs: 60_000 }) as Promise<true>;
+  return waitFor(what, condition, { timeoutMs: 120_000 }) as Promise<true>;
 }
 
 /** Waits until no process of the server is left. */

@@ -13,7 +13,7 @@ import { waitFor } from './wait-for.ts';
 const reportSignal = 'SIGXCPU';
 const reportMsMax = 5_000;
 // Below the limit of most tests, whose error would say less.
-const endMsMax = 90_000;
+const endMsMax = 150_000;
 const othersMax = 60;
 
 /** Options of Node with which a process reports what it does when `endOf` asks it. */

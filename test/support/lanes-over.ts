@@ -14,7 +14,7 @@ export function lanesOver(
     store,
     limits: {
       ...{ laneWaitingMax: 1_000, waitMaxMs: 60_000, lanesMax: 10, waitingMax: 1_000 },
-      ...{ timeoutMs: 60_000, ...limits },
+      ...{ timeoutMs: 120_000, ...limits },
     },
     // Waits between two void marks take a twentieth of the time.
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 20, signal) },

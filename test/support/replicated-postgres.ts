@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Two servers in streaming replication that can swap their roles, for tests of a failover. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findInstallation, PostgresServer } from '../faults/postgres-server.ts';
@@ -56,6 +56,21 @@ export class ReplicatedPostgres {
       const wanted = standbys === '' ? 0 : 1;
       const sync = `select from pg_stat_replication where sync_state = 'sync'`;
       return (await this.primary.query(sync)).length === wanted;
+    });
+  }
+
+  /** Ends the replication for good: the standby gets nothing more, and both run on. */
+  async detach(): Promise<void> {
+    await this.untilSame();
+    const rules = join(this.primary.data, 'pg_hba.conf');
+    const before = await readFile(rules, 'utf8');
+    await writeFile(rules, `host replication all 127.0.0.1/32 reject\n${before}`);
+    await this.primary.query('select pg_reload_conf()');
+    await waitFor('the end of the replication', async () => {
+      const senders = await this.primary.query(
+        'select pg_terminate_backend(pid) from pg_stat_replication',
+      );
+      return senders.length === 0;
     });
   }
 

@@ -14,9 +14,9 @@ import { familyOf, stillAlive } from './process-family.ts';
 import { waitFor } from './wait-for.ts';
 
 const root = join(import.meta.dirname, '../..');
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 120_000;
 // The watcher of a bundled PostgreSQL gives it ten seconds to stop before it kills it.
-const endTimeoutMs = 30_000;
+const endTimeoutMs = 60_000;
 
 /**
  * Limits for tests of what a service decides and not how soon: on a busy machine it refuses no claim and does not time

@@ -23,7 +23,7 @@ export async function waitFor<Value>(
   check: () => Promise<Value> | Value,
   options: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<Value>> {
-  const { timeoutMs = 60_000, everyMs = 20 } = options;
+  const { timeoutMs = 120_000, everyMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   const graceMs = Math.min(lastCheckMsMin + timeoutMs, lastCheckMsMax);
   let failure: unknown;

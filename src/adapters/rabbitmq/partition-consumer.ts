@@ -17,11 +17,14 @@ export type PartitionConsumerOptions = {
   queue: string;
   /** How many messages are delivered and not settled at any time. */
   prefetch: number;
-  clock: Pick<Clock, 'atEndOfTurn'>;
+  clock: Pick<Clock, 'atEndOfTurn' | 'sleep'>;
   onDelivered(delivered: Delivered): void;
   /** The queue or the channel is lost. */
   onLost(reason: string): void;
 };
+
+// An acknowledgement costs the broker as much as a message, and nobody waits for it. One that is lost costs a second delivery.
+const ackDelayMs = 10;
 
 /** Consumes one queue on a channel of its own, in the order of the queue. */
 export class PartitionConsumer {
@@ -32,6 +35,8 @@ export class PartitionConsumer {
   private isWanted = false;
   private isChanging = false;
   private isOpen = true;
+  /** Messages that are settled since the last acknowledgement. */
+  private settledCount = 0;
   private isAckPlanned = false;
 
   private constructor(options: PartitionConsumerOptions, channel: Channel) {
@@ -73,6 +78,7 @@ export class PartitionConsumer {
   /** Sends what is settled. */
   flush(): void {
     this.isAckPlanned = false;
+    this.settledCount = 0;
     const deliveryTag = this.window.takeAcknowledgeable();
     if (deliveryTag === undefined || !this.isOpen) return;
     try {
@@ -99,17 +105,21 @@ export class PartitionConsumer {
   }
 
   private delivered(message: ConsumeMessage): void {
-    const { clock, onDelivered } = this.options;
-    const { deliveryTag } = message.fields;
-    onDelivered({
+    this.options.onDelivered({
       message,
       isLost: () => !this.isOpen,
-      settle: () => {
-        this.window.settle(deliveryTag);
-        if (this.isAckPlanned) return;
-        this.isAckPlanned = true;
-        clock.atEndOfTurn(() => this.flush());
-      },
+      settle: () => this.settle(message.fields.deliveryTag),
     });
+  }
+
+  /** Acknowledges soon: before the broker stops to deliver because too many are not acknowledged. */
+  private settle(deliveryTag: number): void {
+    const { clock, prefetch } = this.options;
+    this.window.settle(deliveryTag);
+    this.settledCount += 1;
+    if (this.settledCount === Math.ceil(prefetch / 4)) clock.atEndOfTurn(() => this.flush());
+    if (this.isAckPlanned) return;
+    this.isAckPlanned = true;
+    void clock.sleep(ackDelayMs).then(() => this.flush());
   }
 }

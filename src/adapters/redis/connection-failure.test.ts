@@ -10,6 +10,8 @@ it.each([
   ["NOPERM this user has no permissions to run the 'set' command", 'begin with firstcome:'],
   ["OOM command not allowed when used memory > 'maxmemory'.", 'raise maxmemory'],
   ["READONLY You can't write against a read only replica.", 'name the primary'],
+  ["Socket timeout. Expecting data, but didn't receive any in 2000ms.", 'is not frozen'],
+  ['Redis has not answered within 50 ms', 'is not frozen'],
   ['MISCONF Redis is configured to save RDB snapshots', 'make room on the disk'],
 ])('what a server answers is followed by what to do: %s', (answer, advice) => {
   const reason = reasonOfFailure(failure(answer), false, false);

@@ -38,6 +38,9 @@ function adviceOn(code: string, message: string, tls: boolean, isNew: boolean): 
   if (tls && (code === 'ETIMEDOUT' || code === 'ERR_SSL_WRONG_VERSION_NUMBER')) {
     return 'no TLS handshake; perhaps the server does not use TLS';
   }
+  if (/^Socket timeout|has not answered within/.test(message)) {
+    return 'check that Redis is not frozen, does not swap and is not too far away';
+  }
   if (!tls && isNew && code === 'ECONNRESET') return 'perhaps the server requires TLS';
   return undefined;
 }

@@ -156,7 +156,7 @@ export class RedisConnection {
     const message = messageOf(error);
     if (error instanceof RedisAwayError) {
       this.calls.timeout += 1;
-      this.outage.failed(message);
+      this.outage.failed(reasonOfFailure(error, this.isTls, false));
       return error;
     }
     if ((error as Error).name !== 'ReplyError') {

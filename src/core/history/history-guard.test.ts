@@ -145,6 +145,35 @@ describe('the guard of the history', () => {
     expect(two.checks.length).toBe(1);
   });
 
+  it('ignores a check that began before a later one and ends after it', async () => {
+    const { guard, acknowledge, connect } = setup();
+    const [one, two] = [new FakeServer('one', ['a']), new FakeServer('two')];
+    await connect(one);
+    acknowledge('a');
+    await connect(two);
+    let answer = () => {};
+    const late: HistoryConnection = {
+      check: async (batches) => {
+        const { facts } = two;
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return { ...facts, missing: [...batches] };
+      },
+      record: async () => undefined,
+    };
+    const earlier = guard.checkAgain(late);
+    // An operator accepts the loss.
+    await Promise.resolve();
+    two.stored.clear();
+    two.has.add('a');
+    await guard.checkAgain(two);
+    expect(guard.isLost).toBe(false);
+    answer();
+    await earlier;
+    expect(guard.isLost).toBe(false);
+  });
+
   it('looks up what other processes share, as soon as that can be read', async () => {
     let shared: AcknowledgedBatch[] | undefined;
     const { guard, connect } = setup({ shared: () => shared });

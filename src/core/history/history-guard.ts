@@ -53,6 +53,9 @@ export class HistoryGuard {
   private checking: { server: string; done: Promise<void> } | undefined;
   private checkUntilMs = Number.NEGATIVE_INFINITY;
   private isSharedMissed = false;
+  /** How many checks have begun, and which of them is the latest that has ended. */
+  private begun = 0;
+  private concluded = 0;
   /** The missing batches that were logged last, so that a repeated check does not repeat them. */
   private logged = '';
 
@@ -97,20 +100,20 @@ export class HistoryGuard {
     if (facts.isLossStored) await this.check(connection);
   }
 
-  /** Takes note of the server that a connection in use shows. */
-  observe(server: string): void {
-    if (server !== this.current && this.current !== undefined) this.extendChecks();
-  }
-
   private isCheckDue(): boolean {
     return this.isSharedMissed || this.options.clock.nowMs() < this.checkUntilMs;
   }
 
   private async check(connection: HistoryConnection): Promise<void> {
+    this.begun += 1;
+    const turn = this.begun;
     // First the batches, then the server: each of them was committed before the server is asked.
     const batches = await this.acknowledged();
     const { missing, ...facts } = await connection.check(batches);
     if (missing.length > 0) await this.record(connection, missing);
+    // One that began later knows more, for example that the loss is accepted.
+    if (turn < this.concluded) return;
+    this.concluded = turn;
     this.conclude(facts, missing);
   }
 

@@ -238,13 +238,50 @@ describe('a consumer whose database is away', () => {
     const { clock, deliver, entered, fail } = setup();
     deliver('c1');
     for (let failures = 0; failures < 8; failures += 1) {
-      await fail('c1', fault('unavailable'));
+      await fail('c1', fault('overloaded'));
       await clock.advance(1_010);
     }
     expect(entered).toHaveLength(9);
-    await fail('c1', fault('unavailable'));
+    await fail('c1', fault('overloaded'));
     await clock.advance(900);
     expect(entered).toHaveLength(9);
+  });
+
+  it('lets claims of a coupon that stays locked make way, tries one of them now and then, and goes on', async () => {
+    const { clock, decide, deliver, fail, queue } = setup({ room: 1, attemptsMax: 1 });
+    deliver('c1', 'c2', 'c3', aQueuedClaim('d1', { couponName: 'OTHER' }));
+    while (queue.settled.length === 0) {
+      await fail('c1', fault('unavailable'));
+      await clock.advance(1_010);
+      expect(clock.nowMs()).toBeLessThan(60_000);
+    }
+    // The first one is tried once more, and the others make way meanwhile.
+    await fail('c1', fault('unavailable'));
+    expect(queue.settled).toEqual(
+      ['c2', 'c3', 'c1'].map((id) => [
+        ...[id, { kind: 'retry', attempts: 0, reason: 'its coupon is locked' }],
+      ]),
+    );
+    await decide('d1');
+    await clock.advance(1_000);
+    deliver('c4', 'c5');
+    await decide('c4');
+    deliver('c6');
+    await decide('c6');
+    expect(queue.dispositions.slice(3)).toEqual(['d1 done', 'c5 retry', 'c4 done', 'c6 done']);
+  });
+
+  it('does not take an outage of the database for a lock', async () => {
+    const { clock, database, deliver, fail, queue } = setup({ attemptsMax: 1 });
+    for (let round = 0; round < 3; round += 1) {
+      if (round === 0) deliver('c1');
+      database.isUp = false;
+      await fail('c1', fault('unavailable'));
+      await clock.advance(30_000);
+      database.isUp = true;
+      await clock.advance(2_000);
+    }
+    expect(queue.settled).toEqual([]);
   });
 
   it('does not lose a ticket whose failure cannot be stored', async () => {

@@ -4,23 +4,15 @@ import type { Clock } from '../clock.ts';
 import { rootMessageOf } from '../error-message.ts';
 import { AppError } from '../errors.ts';
 import { HeldDeliveries, type HeldDelivery } from './held-deliveries.ts';
-import type {
-  ClaimQueue,
-  Delivery,
-  Disposition,
-  TicketMetrics,
-  TicketResults,
-  TicketStore,
-} from './ports.ts';
-import type { QueuedClaim, TicketResult } from './ticket.ts';
-import type { TicketWaiters } from './ticket-waiters.ts';
+import { LockedCoupons } from './locked-coupons.ts';
+import type { ClaimQueue, Delivery, Disposition, TicketMetrics, TicketStore } from './ports.ts';
+import type { QueuedClaim } from './ticket.ts';
+import { TicketReports, type TicketReportsOptions } from './ticket-reports.ts';
 
 /** What the consumer works with. */
-export type QueuedClaimsOptions = {
+export type QueuedClaimsOptions = TicketReportsOptions & {
   queue: Pick<ClaimQueue, 'consume' | 'pause' | 'resume'>;
-  results: Pick<TicketResults, 'address' | 'send'>;
   store: Pick<TicketStore, 'fail'>;
-  waiters: Pick<TicketWaiters, 'resolve'>;
   /** Lets a claim wait in the lane of its coupon. */
   decide(command: TicketedClaim, traceParent: string | undefined): Promise<TicketDecision>;
   /** Whether the lane of a coupon can take one more claim of the queue now. */
@@ -53,16 +45,17 @@ const abandonedMax = 3;
 export class QueuedClaims {
   private readonly options: QueuedClaimsOptions;
   private readonly partitions = new Map<number, HeldDeliveries>();
+  private readonly locked = new LockedCoupons();
+  private readonly reports: TicketReports;
   /** The claims that are in a lane: when each was accepted, by claim id. */
   private readonly underWay = new Map<string, number>();
-  /** Results for other nodes that are sent at the end of this turn of the event loop, by address. */
-  private replies = new Map<string, (readonly [claimId: string, TicketResult])[]>();
   private isCheckingDatabase = false;
   private isStopping = false;
   private onIdle: (() => void) | undefined;
 
   constructor(options: QueuedClaimsOptions) {
     this.options = options;
+    this.reports = new TicketReports(options);
   }
 
   /** Begins to take claims. */
@@ -128,9 +121,16 @@ export class QueuedClaims {
         continue;
       }
       const { acceptedAtMs, claimId, couponName } = next.delivery.claim;
+      const nowMs = clock.nowMs();
       // Two deliveries of one claim take turns: the second one finds the stored state.
-      const isDelayed = deliveries.mustWait(clock.nowMs()) || this.underWay.has(claimId);
-      if (isDelayed || !hasRoom(couponName)) {
+      const isDelayed = deliveries.mustWait(nowMs) || this.underWay.has(claimId);
+      const mayEnter = !isDelayed && hasRoom(couponName);
+      if (!isDelayed && this.locked.makesWay(couponName, nowMs, mayEnter)) {
+        deliveries.removeNext();
+        next.delivery.settle(makeWay(next.delivery.claim));
+        continue;
+      }
+      if (!mayEnter) {
         this.lookAgain(deliveries);
         return;
       }
@@ -156,7 +156,8 @@ export class QueuedClaims {
     try {
       const outcome = await this.options.decide(commandOf(claim), claim.traceParent);
       deliveries.succeeded();
-      this.report(claim, outcome);
+      this.locked.decided(claim.couponName);
+      this.reports.decided(claim, outcome);
       next = { kind: 'done' };
     } catch (error) {
       next = await this.afterFailure(deliveries, claim, error);
@@ -181,7 +182,7 @@ export class QueuedClaims {
         return { kind: 'again' };
       case 'unavailable':
         if (error.refusedByRule) return this.countFailure(claim, reasonOf(error), error);
-        return this.afterOutage(deliveries);
+        return this.afterRefusal(deliveries, claim);
       case 'outcome_unknown':
         return this.afterOutage(deliveries);
       case 'invalid_request':
@@ -189,6 +190,14 @@ export class QueuedClaims {
       default:
         return this.countFailure(claim, error.message, error);
     }
+  }
+
+  private afterRefusal(deliveries: HeldDeliveries, claim: QueuedClaim): Next {
+    const nowMs = this.options.clock.nowMs();
+    this.locked.refused(claim.couponName, nowMs);
+    return this.locked.isLocked(claim.couponName, nowMs)
+      ? makeWay(claim)
+      : this.afterOutage(deliveries);
   }
 
   private afterOutage(deliveries: HeldDeliveries): Next {
@@ -203,13 +212,11 @@ export class QueuedClaims {
     claim: QueuedClaim,
     { detail, fields }: AppError,
   ): Promise<Next> {
-    const { metrics, store } = this.options;
     const { claimId, acceptedAtMs } = claim;
     const problem = { code: 'invalid_request', detail, fields } as const;
     try {
-      const result = await store.fail({ claimId, acceptedAtMs }, problem);
-      metrics.settled(result.state === 'decided' ? result.outcome.outcome : result.state);
-      this.sendResult(claim, result);
+      const result = await this.options.store.fail({ claimId, acceptedAtMs }, problem);
+      this.reports.report(claim, result);
       return { kind: 'done' };
     } catch {
       return this.isStopping ? { kind: 'left' } : this.afterOutage(deliveries);
@@ -231,36 +238,6 @@ export class QueuedClaims {
     return { kind: 'dead', reason };
   }
 
-  private report(claim: QueuedClaim, outcome: TicketDecision): void {
-    const { metrics } = this.options;
-    if (outcome.outcome === 'ticket_failed') {
-      metrics.settled('failed');
-      this.sendResult(claim, { state: 'failed', problem: outcome.problem });
-    } else if (outcome.outcome === 'ticket_expired') {
-      metrics.settled('expired');
-      this.sendResult(claim, { state: 'expired' });
-    } else {
-      metrics.settled(outcome.outcome);
-      this.sendResult(claim, { state: 'decided', outcome });
-    }
-  }
-
-  private sendResult({ claimId, replyTo }: QueuedClaim, result: TicketResult): void {
-    const { clock, results, waiters } = this.options;
-    waiters.resolve(claimId, result);
-    if (replyTo === undefined || replyTo === results.address) return;
-    if (this.replies.size === 0) clock.atEndOfTurn(() => this.sendReplies());
-    const replies = this.replies.get(replyTo);
-    if (replies === undefined) this.replies.set(replyTo, [[claimId, result]]);
-    else replies.push([claimId, result]);
-  }
-
-  private sendReplies(): void {
-    const { replies } = this;
-    this.replies = new Map();
-    for (const [address, results] of replies) this.options.results.send(address, results);
-  }
-
   /** Takes nothing from the queue until the database answers. */
   private async checkDatabase(): Promise<void> {
     if (this.isCheckingDatabase) return;
@@ -268,6 +245,7 @@ export class QueuedClaims {
     const { clock, isDatabaseUp, log, metrics, queue } = this.options;
     let isPaused = false;
     while (!(await isDatabaseUp()) && !this.isStopping) {
+      this.locked.forgetAll();
       if (!isPaused) {
         isPaused = true;
         queue.pause();
@@ -284,6 +262,11 @@ export class QueuedClaims {
     }
     for (const deliveries of this.partitions.values()) this.enterNext(deliveries);
   }
+}
+
+/** Lets a claim wait in a retry queue, which is no attempt: its coupon is locked, and others are behind it. */
+function makeWay({ attempts }: QueuedClaim): Disposition {
+  return { kind: 'retry', attempts, reason: 'its coupon is locked' };
 }
 
 /** With what the database says: which of its rules it is. */
