@@ -73,35 +73,6 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
     });
     expectPassed('kill of Patroni and PostgreSQL', result);
   });
-
-  it('a frozen primary that is replaced and wakes up loses no claim', async () => {
-    const result = await run({ name: 'frozen', seconds: 75 }, async (cluster) => {
-      const old = await cluster.primary();
-      const resume = cluster.freezeMember(old);
-      try {
-        await cluster.untilReplaced(old);
-        await lastFor(5_000);
-      } finally {
-        resume();
-      }
-      await cluster.untilComplete();
-    });
-    expectPassed('primary frozen', result);
-  });
-
-  it('a frozen synchronous standby loses no claim', async () => {
-    const result = await run({ name: 'standby', seconds: 60 }, async (cluster) => {
-      const standby = await cluster.synchronousStandby();
-      const resume = cluster.freezeMember(standby);
-      try {
-        await lastFor(25_000);
-      } finally {
-        resume();
-      }
-      await cluster.untilComplete();
-    });
-    expectPassed('synchronous standby frozen', result);
-  });
 });
 
 describe.skipIf(programs === undefined)('in asynchronous mode', () => {
