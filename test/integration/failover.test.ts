@@ -272,7 +272,10 @@ describe('after a failover that loses decisions', () => {
       await untilNoneIsIdle();
       await proxy.accept();
       // It lacks the claim of bob, which was acknowledged.
-      expect((await claim(lost, 'eve')).body).toMatchObject({ code: 'unavailable', effect: 'none' });
+      expect((await claim(lost, 'eve')).body).toMatchObject({
+        code: 'unavailable',
+        effect: 'none',
+      });
       const { found_until } = (await get('/api/lost-history')).body;
       const accepted = await crowd.send(app.url, {
         ...{ method: 'POST', path: '/api/lost-history/accept', body: { found_until } },
