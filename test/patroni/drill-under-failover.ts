@@ -29,13 +29,10 @@ const lateMsMax = 120_000;
 const calmMs = 5_000;
 const recoveryMsMax = 120_000;
 
-/**
- * Plays the drill while `inject` breaks and heals the cluster. The service uses `address`, or all servers. With `mayLose` it
- * need not be well again.
- */
+/** Plays the drill while `inject` breaks and heals the cluster. With `mayLose` the service need not be well again. */
 export async function drillUnderFailover(
   cluster: PatroniCluster,
-  options: { name: string; folder: string; seconds: number; mayLose?: boolean; address?: string },
+  options: { name: string; folder: string; seconds: number; mayLose?: boolean },
   inject: () => Promise<void>,
 ): Promise<FailoverResult> {
   const { name, seconds, mayLose = false } = options;
@@ -45,7 +42,7 @@ export async function drillUnderFailover(
   const database = `sale_${name}`;
   await cluster.createDatabase(database);
   const env = {
-    DATABASE_URL: cluster.urlOf(database, options.address),
+    DATABASE_URL: cluster.urlOf(database),
     DATABASE_WAIT_MS: '120000',
   };
   try {

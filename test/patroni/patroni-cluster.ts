@@ -74,9 +74,9 @@ export class PatroniCluster {
     await this.query(await this.primary(), `create database ${name} owner ${role}`);
   }
 
-  /** The URL of a database, with all servers or with this address in front of them. */
-  urlOf(database: string, address?: string): string {
-    const servers = address ?? this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  /** The URL of a database: all servers. */
+  urlOf(database: string): string {
+    const servers = this.members.map(({ port }) => `127.0.0.1:${port}`).join(',');
     return `postgres://${role}:secret@${servers}/${database}?target_session_attrs=read-write`;
   }
 
@@ -146,17 +146,6 @@ export class PatroniCluster {
     member.patroni = undefined;
   }
 
-  /** Suspends Patroni and PostgreSQL with their connections open. Returns what resumes them. */
-  freezeMember(member: Member): () => void {
-    const pids = [member.patroni?.pid, ...this.postgresPids(member)].filter(
-      (pid) => pid !== undefined,
-    );
-    for (const pid of pids) signalIfExists(pid, 'SIGSTOP');
-    return () => {
-      for (const pid of pids) signalIfExists(pid, 'SIGCONT');
-    };
-  }
-
   /** Waits until another member is the primary. */
   async untilReplaced(old: Member): Promise<void> {
     const isReplaced = async () => (await this.answering('primary', old)) !== undefined;
@@ -170,10 +159,7 @@ export class PatroniCluster {
 
   /** Ends all processes. */
   async stop(): Promise<void> {
-    for (const member of this.members) {
-      this.freezeMember(member)();
-      this.killMember(member);
-    }
+    for (const member of this.members) this.killMember(member);
     this.etcd?.kill('SIGKILL');
     await waitFor('end of the cluster', () => !serverPids(this.folder).some(isAlive));
   }

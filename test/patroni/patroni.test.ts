@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lastFor } from '../support/last-for.ts';
 import { signalIfExists } from '../support/server-processes.ts';
-import { balance } from './balanced-cluster.ts';
 import { drillUnderFailover, type FailoverResult } from './drill-under-failover.ts';
 import { PatroniCluster, type ReplicationMode } from './patroni-cluster.ts';
 import { findPatroni } from './programs.ts';
@@ -27,17 +26,13 @@ function clusterIn(mode: ReplicationMode) {
     await place.cluster?.stop();
     await rm(place.folder, { recursive: true, force: true, maxRetries: 5 });
   });
-  return async (
-    drill: { name: string; seconds: number; mayLose?: boolean; isBalanced?: boolean },
+  return (
+    drill: { name: string; seconds: number; mayLose?: boolean },
     inject: (cluster: PatroniCluster) => Promise<void>,
   ): Promise<FailoverResult> => {
     const { cluster, folder } = place;
     if (cluster === undefined) throw new Error('the cluster has not started');
-    const balancer = drill.isBalanced ? await balance(cluster) : undefined;
-    const options = { ...drill, folder, ...(balancer && { address: balancer.address }) };
-    return drillUnderFailover(cluster, options, () => inject(cluster)).finally(() =>
-      balancer?.stop(),
-    );
+    return drillUnderFailover(cluster, { ...drill, folder }, () => inject(cluster));
   };
 }
 
@@ -59,15 +54,6 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
     expectPassed('switchover', result);
   });
 
-  it('a switchover behind HAProxy loses no claim and refuses none wrongly', async () => {
-    const drill = { name: 'balanced', seconds: 40, isBalanced: true };
-    const result = await run(drill, async (cluster) => {
-      await cluster.switchOver();
-      await cluster.untilComplete();
-    });
-    expectPassed('switchover behind HAProxy', result);
-  });
-
   it('a kill of PostgreSQL loses no claim', async () => {
     const result = await run({ name: 'kill', seconds: 50 }, async (cluster) => {
       cluster.killPostgres(await cluster.primary());
@@ -86,35 +72,6 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
       await cluster.untilComplete();
     });
     expectPassed('kill of Patroni and PostgreSQL', result);
-  });
-
-  it('a frozen primary that is replaced and wakes up loses no claim', async () => {
-    const result = await run({ name: 'frozen', seconds: 75 }, async (cluster) => {
-      const old = await cluster.primary();
-      const resume = cluster.freezeMember(old);
-      try {
-        await cluster.untilReplaced(old);
-        await lastFor(5_000);
-      } finally {
-        resume();
-      }
-      await cluster.untilComplete();
-    });
-    expectPassed('primary frozen', result);
-  });
-
-  it('a frozen synchronous standby loses no claim', async () => {
-    const result = await run({ name: 'standby', seconds: 60 }, async (cluster) => {
-      const standby = await cluster.synchronousStandby();
-      const resume = cluster.freezeMember(standby);
-      try {
-        await lastFor(25_000);
-      } finally {
-        resume();
-      }
-      await cluster.untilComplete();
-    });
-    expectPassed('synchronous standby frozen', result);
   });
 });
 
