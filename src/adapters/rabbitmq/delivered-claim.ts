@@ -48,7 +48,8 @@ export class DeliveredClaim implements Delivery {
     return this.message.abandoned;
   }
 
-  settle(disposition: Disposition): void {
+  // Consumers may keep it apart from the delivery.
+  readonly settle = (disposition: Disposition): void => {
     const { claim, message, move } = this;
     if (disposition.kind === 'done') {
       message.settleOne();
@@ -57,7 +58,7 @@ export class DeliveredClaim implements Delivery {
     void move(message, claim, disposition).then((isMoved) => {
       if (isMoved) message.settleOne();
     });
-  }
+  };
 
   isLost(): boolean {
     return this.message.delivered.isLost();
