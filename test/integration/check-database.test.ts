@@ -181,7 +181,8 @@ describe('a start', () => {
     try {
       await database.query(`grant usage on schema firstcome to ${role.name}`);
       await database.query(
-        `grant select, insert, update on coupons, claims, stock_ledger, event_relay, schema_migrations, installation to ${role.name}`,
+        `grant select, insert, update on coupons, claims, released_claims, stock_ledger, event_relay, lost_batches,
+           schema_migrations, installation to ${role.name}`,
       );
       const app = await startService({ DATABASE_URL: role.urlOn(database.url).href });
       await app.stop();

@@ -12,10 +12,12 @@ const nothing: Record<string, unknown> = {
   bigint: '999',
   boolean: false,
   integer: 10,
+  'integer[]': [10],
   json: '{}',
   text: 'none',
   uuid: '00000000-0000-0000-0000-000000000000',
   'text[]': ['none'],
+  'uuid[]': ['00000000-0000-0000-0000-000000000000'],
 };
 
 const guarded = readdirSync(folder)
@@ -28,7 +30,10 @@ const guarded = readdirSync(folder)
 /** The types of a statement's parameters, in order. */
 function typesOf(text: string): string[] {
   const types: string[] = [];
-  for (const [, number, type = ''] of text.matchAll(/\$(\d+)::(\w+(?:\[\])?)/g)) {
+  // An array of ids is sent as texts.
+  for (const [, number, type = ''] of text.matchAll(
+    /\$(\d+)::(?:text\[\]::(?=uuid))?(\w+(?:\[\])?)/g,
+  )) {
     types[Number(number) - 1] = type;
   }
   return types;
@@ -76,7 +81,10 @@ it.each(guarded)(
 it.each(guarded)(
   'require_primary() is a one-time filter in the plan of $name',
   async ({ text, types }) => {
-    const parameters = types.map((type) => `'${type.endsWith('[]') ? '{none}' : nothing[type]}'`);
+    const parameters = types.map((type) => {
+      const value = nothing[type];
+      return `'${Array.isArray(value) ? `{${value.join(',')}}` : value}'`;
+    });
     await client.query({ text: `prepare planned as ${text}` });
     await client.query(`set plan_cache_mode = 'force_generic_plan'`);
     const list = parameters.length > 0 ? `(${parameters.join(', ')})` : '';
