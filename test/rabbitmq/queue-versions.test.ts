@@ -36,13 +36,14 @@ describe.skipIf(isMissing)('the queues of an earlier version', () => {
       ids.add(claim.claimId);
     };
     for (let count = 0; count < 8; count += 1) await publish(before);
-    let retried = 0;
-    before.consume(({ settle }) => {
-      retried += 1;
-      // The last ones wait in the retry queues of this version, and the others are left.
-      if (retried <= 3) settle({ kind: 'retry', attempts: 1, reason: '' });
+    const retried = new Set([...ids].slice(0, 3));
+    before.consume(({ claim, settle }) => {
+      // These wait in the retry queues of this version, and the others are left. A delivery may be lost, and comes again.
+      if (retried.has(claim.claimId) && claim.attempts === 0) {
+        settle({ kind: 'retry', attempts: 1, reason: '' });
+      }
     });
-    await waitFor('claims to be tried again', () => before.state().delivered.retried === 3);
+    await waitFor('claims to be tried again', () => before.state().delivered.retried >= 3);
     await before.close();
 
     const after = await queues.openUp(url, { version: 2 });
