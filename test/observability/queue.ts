@@ -57,9 +57,17 @@ export const scenariosOfQueue: Record<string, Scenario> = {
     // It makes the service publish: a message without a claim goes to the dead letters.
     node.queueProxy.slowWhen = (_, direction) =>
       direction === 'toClient' ? { delayMs: confirmMs } : undefined;
+    const beganMs = Date.now();
     await publishToClaims(rabbitMq, [Buffer.from('no claim')]);
     await until(over);
     node.queueProxy.heal();
+    // Until the service has a confirm, it publishes the message again.
+    await waitFor('the confirm', () => {
+      const span = `[${Date.now() - beganMs}ms]`;
+      return context.holds(
+        `changes(firstcome_queue_dead_letters_total{kind="unreadable"}${span}) > 0`,
+      );
+    });
     await withoutDeadLetters(context);
   },
 
