@@ -37,7 +37,7 @@ type OpenMessage = {
 };
 
 /** How many messages of a partition may be on their way before further claims wait for one of them. */
-export const underWayMax = 4;
+export const underWayMax = 8;
 
 /**
  * Collects the claims of each partition into messages: what the broker does for a message takes several times as long as for
