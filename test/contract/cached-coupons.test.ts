@@ -6,6 +6,7 @@ import { ContractService, newName, pathOf, useService } from '../support/contrac
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { patience } from '../support/service.ts';
 import { createTestDatabase } from '../support/test-database.ts';
+import { missed } from '../support/wait-for.ts';
 
 describe('a coupon read without REDIS_URL', () => {
   const service = useService({ REDIS_URL: '' });
@@ -77,6 +78,8 @@ describe.skipIf(!(await hasRedis()))('a coupon read with REDIS_URL', () => {
     const answer = await service.client.get(pathOf(name), { 'Cache-Control': 'max-age=60' });
     const { claimed_by: _, ...fresh } = (await service.client.get(pathOf(name))).json;
     expect(answer.status).toBe(200);
+    // A busy machine may have read the coupon anew meanwhile.
+    if (answer.json.remaining_amount === 9) missed('the snapshot from before the claim');
     expect(answer.json).toEqual({ ...fresh, remaining_amount: 10, claimed_by_hidden: true });
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
     expect(Number(answer.headers.age)).toBeGreaterThanOrEqual(1);
