@@ -24,7 +24,8 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
   'test/integration/several-servers.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|start)\/|core\/connection-)/,
-  'test/patroni/': /^src\/(?:adapters\/postgres\/connections\/|core\/connection-)/,
+  'test/patroni/':
+    /^(?:deploy\/(?:patroni\/patroni\.yml|haproxy\/postgres\.cfg)$|src\/(?:adapters\/postgres\/connections\/|core\/connection-))/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
   'test/integration/lost-history.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|history|migrations)\/|core\/history\/|app\/history\.ts$)/,

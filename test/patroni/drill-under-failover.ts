@@ -75,7 +75,9 @@ export async function drillUnderFailover(
   const decisive = decisiveRules(audit.rules);
   const findings = audit.rules
     .filter(({ rule }) => decisive.includes(rule))
-    .flatMap(({ rule, violations }) => violations.slice(0, 3).map((text) => `${rule}: ${text}`));
+    .flatMap(({ rule, violations, notes }) =>
+      [...violations, ...notes].slice(0, 3).map((text) => `${rule}: ${text}`),
+    );
   const report = reportLines(audit, 100).join('\n');
   return { verdict: audit.verdict, findings, end, lostBatches, report, ...figuresOf(historyFile) };
 }
