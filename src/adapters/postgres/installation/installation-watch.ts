@@ -49,6 +49,11 @@ export class InstallationWatch {
     return undefined;
   }
 
+  /** Whether this identity is that of a copy of the installation: restored from a backup, or a copy of the database. */
+  isCopy(found: string | undefined): boolean {
+    return found !== undefined && found !== this.identity && idIn(found) === idIn(this.identity);
+  }
+
   /** Checks the identity that a connection in use shows. */
   checkUsedConnection(found: string | undefined): DifferentInstallationError | undefined {
     return found === this.identity && !this.isDifferent ? undefined : this.refuse(found);
@@ -66,4 +71,9 @@ export class InstallationWatch {
     this.isDifferent = isDifferent;
     for (const listener of this.listeners) listener();
   }
+}
+
+/** The id of the installation, which each copy has too. It comes first in an identity. */
+function idIn(identity: string): string | undefined {
+  return identity.split('/')[0];
 }
