@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { installationIdIn } from '../../../core/installation-id.ts';
 import { UnusableDatabaseError } from '../errors/unusable-database-error.ts';
 
 const pausedText =
@@ -51,7 +52,8 @@ export class InstallationWatch {
 
   /** Whether this identity is that of a copy of the installation: restored from a backup, or a copy of the database. */
   isCopy(found: string | undefined): boolean {
-    return found !== undefined && found !== this.identity && idIn(found) === idIn(this.identity);
+    if (found === undefined || found === this.identity) return false;
+    return installationIdIn(found) === installationIdIn(this.identity);
   }
 
   /** Checks the identity that a connection in use shows. */
@@ -71,9 +73,4 @@ export class InstallationWatch {
     this.isDifferent = isDifferent;
     for (const listener of this.listeners) listener();
   }
-}
-
-/** The id of the installation, which each copy has too. It comes first in an identity. */
-function idIn(identity: string): string | undefined {
-  return identity.split('/')[0];
 }
