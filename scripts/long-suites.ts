@@ -29,6 +29,8 @@ const suites: Record<string, RegExp> = {
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
   'test/integration/lost-history.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|history|migrations)\/|core\/history\/|app\/history\.ts$)/,
+  'test/integration/lost-history-after-restore.test.ts':
+    /^src\/(?:adapters\/(?:postgres\/(?:connections|history|installation|migrations)\/|redis\/acknowledged-)|core\/history\/|app\/history\.ts$)/,
   'test/race/all-moves.test.ts':
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
