@@ -91,6 +91,7 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons': 'createCoupon',
       'GET /api/coupons': 'listCoupons',
       'POST /api/coupons/claim': 'claimCoupon',
+      'POST /api/claims/batch': 'claimBatch',
       ...(inject('amqpUrl') !== undefined && {
         'GET /api/tickets/{ticket_id}': 'readTicket',
         'GET /api/tickets/{ticket_id}/events': 'streamTicket',
@@ -235,7 +236,8 @@ describe('GET /openapi.json', () => {
       ]);
     expect(bodies.length).toBeGreaterThan(3);
     for (const [operation, { additionalProperties }] of bodies) {
-      const expected = operation === 'claimCoupon' ? undefined : false;
+      const isOfClaims = operation === 'claimCoupon' || operation === 'claimBatch';
+      const expected = isOfClaims ? undefined : false;
       expect([operation, additionalProperties]).toEqual([operation, expected]);
     }
     expect(Object.fromEntries(bodies).changeCoupon.minProperties).toBe(1);
@@ -274,6 +276,19 @@ describe('GET /openapi.json', () => {
         '/api/coupons/claim',
         403,
         { ...claim('eve', coupon), headers: { Origin: 'https://evil.example' } },
+      ],
+      [
+        '/api/claims/batch',
+        200,
+        post('/api/claims/batch', {
+          claims: [
+            { user_id: 'cyd', coupon_name: coupon },
+            { user_id: 'ada', coupon_name: coupon, idempotency_key: 'k' },
+            { user_id: 'ada', coupon_name: coupon },
+            { user_id: 'bob', coupon_name: full },
+            { user_id: 'bob' },
+          ],
+        }),
       ],
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
