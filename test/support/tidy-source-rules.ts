@@ -25,6 +25,7 @@ const zones: Zone[] = [
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
   { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
+  { path: /^src\/client[./]/, relative: /^src\/client\//, ...none },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
 const zonesByFolder = /^src\/(?:adapters|entrypoints)\/[^/]+\//;

@@ -107,11 +107,15 @@ export async function createHttpServer(
     usersMayConfirm: options.usersMayConfirm,
   });
   enforceAccess(app, access);
-  limitRequests(app, { ...dependencies, rateLimits: dependencies.rateLimits, access });
+  const limitEntries = limitRequests(app, {
+    ...dependencies,
+    rateLimits: dependencies.rateLimits,
+    access,
+  });
   requireExactPaths(app);
   answerUnknownRoutes(app);
   const parts: ServerParts = {
-    access,
+    ...{ access, limitEntries },
     isReady: () => isReady,
     startStream: startStreamWith(clients),
   };
