@@ -201,6 +201,7 @@ const planted: Record<TidyRuleName, Planted> = {
     files: {
       'src/long.ts': 'x;\n'.repeat(301),
       'src/right.ts': 'x;\n'.repeat(300),
+      'src/client/api-types.ts': 'x;\n'.repeat(301),
       'src/long.test.ts': 'x;\n'.repeat(301),
     },
     finds: ['src/long.ts:301: is over'],

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ClaimCouponArguments } from './api-types.ts';
 import type { Ending } from './ending.ts';
 import type { ClaimResult } from './results.ts';
-
-/** Who claims what. */
-export type ClaimArguments = { coupon_name: string; user_id?: string | undefined };
 
 /** The key and the limits of one claim. */
 export type ClaimLimits = {
@@ -17,7 +15,7 @@ export type ClaimLimits = {
 
 /** A claim that is sent in batches. */
 export class BatchedClaim implements ClaimLimits {
-  readonly args: ClaimArguments;
+  readonly args: ClaimCouponArguments;
   readonly key: string;
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
@@ -36,7 +34,7 @@ export class BatchedClaim implements ClaimLimits {
   onAbort: (() => void) | undefined;
 
   constructor(
-    args: ClaimArguments,
+    args: ClaimCouponArguments,
     { key, deadlineMs, signal }: ClaimLimits,
     resolve: (result: ClaimResult) => void,
     reject: (reason: unknown) => void,
@@ -51,7 +49,7 @@ export class BatchedClaim implements ClaimLimits {
   }
 }
 
-function jsonOf({ coupon_name, user_id }: ClaimArguments, key: string): string {
+function jsonOf({ coupon_name, user_id }: ClaimCouponArguments, key: string): string {
   const idempotency_key = key;
   // In parts, since this is faster than an object. What is no text is for the service to refuse.
   return typeof coupon_name === 'string' && typeof user_id === 'string'

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { ClaimCouponArguments } from './api-types.ts';
 import { readBatchAnswer } from './batch-answer.ts';
-import { BatchedClaim, type ClaimArguments, type ClaimLimits } from './batched-claim.ts';
+import { BatchedClaim, type ClaimLimits } from './batched-claim.ts';
 import { attemptMs, type Connection } from './call.ts';
 import { ClaimQueue } from './claim-queue.ts';
 import { type Ending, unanswered } from './ending.ts';
@@ -12,7 +14,7 @@ import { claimResult } from './to-result.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 /** Sends a claim in a request of its own, for a service without the batch call. */
-export type ClaimAlone = (args: ClaimArguments, limits: ClaimLimits) => Promise<ClaimResult>;
+export type ClaimAlone = (args: ClaimCouponArguments, limits: ClaimLimits) => Promise<ClaimResult>;
 
 // Claims that end so close to each other end together.
 const grainMs = 10;
@@ -43,7 +45,7 @@ export class ClaimBatches {
   }
 
   /** Resolves by the deadline. Rejects when the signal aborts; the claim is decided anyway if it was sent. */
-  claim(args: ClaimArguments, limits: ClaimLimits): Promise<ClaimResult> {
+  claim(args: ClaimCouponArguments, limits: ClaimLimits): Promise<ClaimResult> {
     if (this.isMissing) return this.claimAlone(args, limits);
     if (limits.signal?.aborted) return Promise.reject(limits.signal.reason);
     return new Promise((resolve, reject) => {

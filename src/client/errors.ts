@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Refusal } from './results.ts';
+import type { Refusal, Unknown } from './results.ts';
 
 /**
  * What the client throws, besides the reason of an aborted signal. A call throws it only where the answer does not come from
@@ -11,9 +11,12 @@ export class FirstcomeError extends Error {
   /** The HTTP status of the answer, if there was one. */
   readonly status: number | undefined;
   /** Why an iterator ended: what a call would have returned. */
-  readonly result: Refusal | undefined;
+  readonly result: Refusal | Unknown | undefined;
 
-  constructor(message: string, details: { status?: number; result?: Refusal; cause?: unknown }) {
+  constructor(
+    message: string,
+    details: { status?: number; result?: Refusal | Unknown; cause?: unknown },
+  ) {
     super(message, { cause: details.cause });
     this.status = details.status;
     this.result = details.result;

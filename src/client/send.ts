@@ -18,6 +18,8 @@ export type HttpRequest = {
   body?: string | undefined;
   /** The answer is the response itself, whose body is not read yet. */
   isStream?: boolean;
+  /** An answer with status 503 is no problem, but what was asked for. */
+  isHealth?: boolean;
 };
 
 /** An answer of the service. `body` is what its JSON means, text where it is none, or the response of a stream. */
@@ -79,7 +81,7 @@ export function send(
 
 async function exchange(
   { url, key, fetch }: Service,
-  { method, path, body, isStream }: HttpRequest,
+  { method, path, body, isStream, isHealth }: HttpRequest,
   init: { headers: Headers; signal: AbortSignal; sent: { isSent: boolean } },
 ): Promise<Answer | Lost> {
   const secret = typeof key === 'function' ? await key() : key;
@@ -104,10 +106,10 @@ async function exchange(
   if (isStream && response.ok) {
     return answer(response, response);
   }
-  return await readAnswer(response);
+  return await readAnswer(response, isHealth);
 }
 
-async function readAnswer(response: Response): Promise<Answer | Lost> {
+async function readAnswer(response: Response, isHealth = false): Promise<Answer | Lost> {
   const { status, headers } = response;
   const type = headers.get('content-type') ?? '';
   let text: string;
@@ -119,7 +121,7 @@ async function readAnswer(response: Response): Promise<Answer | Lost> {
   if (/^(?:application\/(?:problem\+)?json)\b/.test(type)) {
     try {
       const body: unknown = JSON.parse(text);
-      if (response.ok || isProblem(body) || 'status' in Object(body)) {
+      if (response.ok || isProblem(body) || (isHealth && status === 503)) {
         return answer(response, body);
       }
     } catch (error) {
