@@ -78,6 +78,7 @@ export const claimBatchRoute: Route = (app, dependencies) => {
     async (request, reply) => {
       const { claims } = request.body;
       memory.holdResults(reply.raw, claims.length);
+      request.trace?.holdsClaims(claims.length);
       const problems = await problemsOf(request, reply, claims);
       const texts = new ResultTexts({ requestId: request.id, traceId: request.trace?.traceId });
       const preference = tickets?.takesClaims ? preferenceOf(request.headers.prefer) : undefined;
