@@ -33,6 +33,7 @@ export function serverOver(given: Partial<HttpDependencies>): Promise<HttpServer
     metricsText: unused,
     metricsType: 'text/plain',
     callAnswered: () => undefined,
+    claimsArrived: () => undefined,
     log: { error: () => undefined, info: () => undefined, warn: () => undefined },
     ...given,
   });
