@@ -106,6 +106,7 @@ const longDatabaseTests = [
   'test/integration/failover.test.ts',
   'test/integration/several-servers.test.ts',
   'test/integration/lost-history.test.ts',
+  'test/integration/lost-history-after-restore.test.ts',
 ];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];
@@ -213,6 +214,7 @@ export default defineConfig({
           include: ['test/patroni/**/*.test.ts'],
           // Patroni replaces a primary that is gone after 20 seconds, and some more.
           ...{ testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+          retry: { count: 2, condition: /^the moment was missed: / },
           sequence: { groupOrder: 7 },
         },
       },

@@ -24,7 +24,7 @@ import { requestIds } from './requests/request-ids.ts';
 import { answerUnknownRoutes } from './requests/unknown-route.ts';
 import type { HttpDependencies, ServerParts } from './route.ts';
 import { monitoringRoutes, routes } from './routes.ts';
-import { sharedSchemas } from './schemas/responses.ts';
+import { sharedSchemas } from './schemas/shared.ts';
 import { validatorCompiler } from './schemas/validation.ts';
 import { startStreamWith } from './streams/start-stream.ts';
 

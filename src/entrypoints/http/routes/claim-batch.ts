@@ -12,7 +12,8 @@ import { batchBytesMax } from '../requests/json-body.ts';
 import { preferenceOf } from '../requests/prefer.ts';
 import type { Route } from '../route.ts';
 import { ClaimEntries, ClaimResultsBody } from '../schemas/batch-calls.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { PreferHeader } from '../schemas/tickets.ts';
 import { jsonType } from '../send-head.ts';
 
