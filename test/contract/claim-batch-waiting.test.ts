@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import { describe, expect, inject, it } from 'vitest';
 import { type HeldCoupon, holdCoupon } from '../support/contract-locks.ts';
+import { expectProblem } from '../support/contract-problems.ts';
 import {
   type ContractService,
   decidesAtOnce,
@@ -69,6 +70,49 @@ describe('a call with many claims that waits for the database', () => {
       expect(statuses).toEqual([200, 200, 200, 400, 400]);
       await stopped;
     });
+  });
+});
+
+describe('calls with many claims whose bodies arrive slowly', () => {
+  const service = useService();
+
+  it('take a limited amount of memory together: beyond it a call is 503, and nothing of it is stored', async () => {
+    const coupon = await service.createCoupon();
+    const head =
+      'POST /api/claims/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n';
+    const unfinished = Buffer.alloc(1_048_575, ' ');
+    const sockets = Array.from({ length: 70 }, () => connect(service.client.port, '127.0.0.1'));
+    for (const socket of sockets) {
+      socket.on('error', () => undefined);
+      socket.write(head);
+      socket.write(unfinished);
+    }
+    const before = await service.storedCounts();
+    const note = 'x'.repeat(900_000);
+    const send = (user: string) =>
+      service.client.post('/api/claims/batch', {
+        claims: [{ coupon_name: coupon, user_id: user, note }],
+      });
+    try {
+      // An unknown coupon, since the call is taken while the bodies still arrive.
+      const refused = await until(
+        () =>
+          service.client.post('/api/claims/batch', {
+            claims: [{ coupon_name: 'no such coupon', user_id: 'ada', note }],
+          }),
+        ({ status }) => status === 503,
+      );
+      expectProblem(refused, 'overloaded');
+      expect((await service.client.claim('eve', 'no such coupon')).status).toBe(404);
+      expect(await service.storedCounts()).toEqual(before);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    const answer = await until(
+      () => send('ada'),
+      ({ status }) => status === 200,
+    );
+    expect(answer.json.results[0].status).toBe(200);
   });
 });
 
