@@ -129,6 +129,26 @@ describe('many claims in one call', () => {
     },
   );
 
+  it('may hold what a single call may hold, and is refused as a whole where that is nested deeper', async () => {
+    const coupon_name = await service.createCoupon();
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    const entry = (depth: number) => ({ coupon_name, user_id: newName('user'), x: nested(depth) });
+    const single = await service.client.post('/api/coupons/claim', entry(7));
+    expect(single.status).toBe(200);
+    expect((await results([entry(7), {}])).map(({ status }) => status)).toEqual([200, 400]);
+    expectInvalid(await service.client.post('/api/coupons/claim', entry(8)), 'body');
+    expectInvalid(await send([entry(1), entry(8)]), 'body');
+  });
+
+  it.each([
+    '{"claims":[{"user_id":"a","user_id":"b","coupon_name":"c"}]}',
+    '{"claims":[{"user_id":"a","coupon_name":"c","__proto__":{}}]}',
+    '{"claims":[{"user_id":"a","coupon_name":"c"},]}',
+  ])('are refused as a whole with the body %s', async (body) => {
+    const answer = await service.client.post('/api/claims/batch', body);
+    expectProblem(answer, 'invalid_request');
+  });
+
   it('have the members of a problem, and the id of the call as instance', async () => {
     const answer = await send([{}, { coupon_name: 'no such coupon', user_id: 'ada' }]);
     for (const result of resultsOf(answer)) {
