@@ -264,7 +264,9 @@ describe.skipIf(!(await hasRedis()))('a connection to Redis', () => {
     await counts.add('user-7', 2);
     const sent = await countIn('commandstats', 'cmdstat_evalsha:calls');
     const keys = Array.from({ length: 1_000 }, (_, index) => [`user-${index}`, 1 + (index % 3)]);
-    const windows = await counts.addEach(new Map(keys as [string, number][]));
+    const windows = await counts
+      .addEach(new Map(keys as [string, number][]))
+      .catch(() => missed('Redis has not answered in time'));
     expect(windows.map(({ requests }) => requests)).toEqual(
       keys.map(([key, count]) => (key === 'user-7' ? 2 : 0) + Number(count)),
     );
