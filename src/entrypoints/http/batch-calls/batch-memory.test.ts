@@ -31,6 +31,9 @@ describe('the memory of calls with many claims', () => {
     expect(memory.held).toBe(3_000 + 2 * 1024);
     response.emit('close');
     expect(memory.held).toBe(0);
+    // The claims of a client that is gone are still made.
+    memory.holdResults(response, 2);
+    expect(memory.held).toBe(0);
   });
 
   it('refuses the body and the results that do not fit, and leaves room for others', async () => {
