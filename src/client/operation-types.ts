@@ -11,7 +11,7 @@ export type StockEvent = {
   remaining_amount: number;
   /** Units that are claimed. */
   claimed: number;
-  state: api.CouponSummary['state'];
+  state: api.CouponState;
   at: string;
 };
 
@@ -34,7 +34,7 @@ export interface Operations {
   listCoupons(
     args?: api.ListCouponsArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListCouponsValue>>;
+  ): Promise<ReadResult<api.CouponPage>>;
 
   /** Iterates over all coupons, page by page. */
   eachCoupon(
@@ -64,7 +64,7 @@ export interface Operations {
   listClaims(
     args: Omit<api.ListClaimsArguments, 'for'>,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListClaimsValue>>;
+  ): Promise<ReadResult<api.ClaimPage>>;
 
   /** Iterates over the claims of a coupon, page by page. A page that is lost is read again. */
   eachClaim(
@@ -106,7 +106,7 @@ export interface Operations {
   listUserClaims(
     args: api.ListUserClaimsArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListUserClaimsValue>>;
+  ): Promise<ReadResult<api.ClaimPage>>;
 
   /** Iterates over the claims of a user, page by page. */
   eachUserClaim(
@@ -130,10 +130,7 @@ export interface Operations {
   ): Promise<WriteResult<api.WebhookWithSecret>>;
 
   /** Reads all webhooks. */
-  listWebhooks(
-    args?: NoArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.ListWebhooksValue>>;
+  listWebhooks(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.WebhookList>>;
 
   /** Reads a webhook. */
   readWebhook(
@@ -163,7 +160,7 @@ export interface Operations {
   listWebhookDeliveries(
     args: api.ListWebhookDeliveriesArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListWebhookDeliveriesValue>>;
+  ): Promise<ReadResult<api.DeliveryPage>>;
 
   /** Iterates over the deliveries of a webhook, page by page. */
   eachWebhookDelivery(
@@ -175,19 +172,19 @@ export interface Operations {
   redeliverEvents(
     args: api.RedeliverEventsArguments,
     options?: CallOptions,
-  ): Promise<WriteResult<api.RedeliverEventsValue>>;
+  ): Promise<WriteResult<api.RedeliveredEvents>>;
 
   /** Sends a test event to a webhook. */
   testWebhook(
     args: api.TestWebhookArguments,
     options?: CallOptions,
-  ): Promise<WriteResult<api.TestWebhookValue>>;
+  ): Promise<WriteResult<api.TestDelivery>>;
 
   /** Reads a page of sagas. */
   listSagas(
     args?: api.ListSagasArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListSagasValue>>;
+  ): Promise<ReadResult<api.SagaPage>>;
 
   /** Iterates over sagas, page by page. */
   eachSaga(
@@ -211,7 +208,7 @@ export interface Operations {
   listDeadLetters(
     args?: api.ListDeadLettersArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListDeadLettersValue>>;
+  ): Promise<ReadResult<api.DeadLetterPage>>;
 
   /** Iterates over dead letters, page by page. */
   eachDeadLetter(
@@ -229,58 +226,46 @@ export interface Operations {
   redriveDeadLetters(
     args: api.RedriveDeadLettersArguments,
     options?: CallOptions,
-  ): Promise<WriteResult<api.RedriveDeadLettersValue>>;
+  ): Promise<WriteResult<api.HandledDeadLetters>>;
 
   /** Removes dead letters. */
   discardDeadLetters(
     args: api.DiscardDeadLettersArguments,
     options?: CallOptions,
-  ): Promise<WriteResult<api.DiscardDeadLettersValue>>;
+  ): Promise<WriteResult<api.HandledDeadLetters>>;
 
   /** Reads a page of the operator log. */
   listOperatorLog(
     args?: api.ListOperatorLogArguments,
     options?: CallOptions,
-  ): Promise<ReadResult<api.ListOperatorLogValue>>;
+  ): Promise<ReadResult<api.OperatorLogPage>>;
 
   /** Iterates over the operator log, page by page. */
   eachOperatorLogEntry(
     args?: Omit<api.ListOperatorLogArguments, 'cursor'>,
     options?: CallOptions,
-  ): AsyncIterableIterator<api.ListOperatorLogValue['entries'][number]>;
+  ): AsyncIterableIterator<api.OperatorLogEntry>;
 
   /** Reads what the database lacks of acknowledged claims. */
-  readLostHistory(
-    args?: NoArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.ReadLostHistoryValue>>;
+  readLostHistory(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.LostHistory>>;
 
   /** Accepts the loss of acknowledged claims. */
   acceptHistory(
     args: api.AcceptHistoryArguments,
     options?: CallOptions,
-  ): Promise<WriteResult<api.AcceptHistoryValue>>;
+  ): Promise<WriteResult<api.AcceptedHistory>>;
 
   /** Reads whether claims can be decided. `value.status` says it; an unhealthy service is `ok`, with status 503. */
-  readHealth(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.ReadHealthValue>>;
+  readHealth(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.Health>>;
 
   /** Reads the same as `readHealth`, below `/api`. */
-  readApiHealth(
-    args?: NoArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.ReadHealthValue>>;
+  readApiHealth(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.Health>>;
 
   /** Reads the same as `readHealth`; unhealthy also while the service stops. */
-  readReadiness(
-    args?: NoArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.ReadHealthValue>>;
+  readReadiness(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.Health>>;
 
   /** Reads whether the process responds. */
-  readLiveness(
-    args?: NoArguments,
-    options?: CallOptions,
-  ): Promise<ReadResult<api.ReadLivenessValue>>;
+  readLiveness(args?: NoArguments, options?: CallOptions): Promise<ReadResult<api.Liveness>>;
 
   /** Reads the metrics as Prometheus text. */
   readMetrics(args?: NoArguments, options?: CallOptions): Promise<ReadResult<string>>;

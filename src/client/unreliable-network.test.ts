@@ -28,7 +28,7 @@ function setup(faults: Fault[], options: { units?: number; coalesce?: boolean } 
   return { time, service, client };
 }
 
-const runs = { numRuns: 300 };
+const runs = { numRuns: 100 };
 
 afterEach(() => VirtualTime.restore());
 

@@ -178,7 +178,7 @@ describe('GET /openapi.json', () => {
     expect(Object.keys(document.webhooks)).toEqual([...eventTypes]);
     for (const [type, { post }] of Object.entries<Json>(document.webhooks)) {
       const { properties } = post.requestBody.content['application/json'].schema;
-      expect(properties.type).toEqual({ const: type });
+      expect(properties.type).toEqual({ type: 'string', const: type });
       const data = properties.data.$ref ? resolve(document, properties.data.$ref) : properties.data;
       expect(Object.keys(data.properties)).toContain('coupon_name');
       expect('claim_id' in data.properties).toBe(type.startsWith('claim.'));
@@ -318,11 +318,22 @@ function resolve(document: Json, reference: string): Json {
   return keys.reduce((value, key) => value?.[key], document);
 }
 
-/** Expects the media type and the body that the operation describes for the status of the answer. */
+// Those that mean something in a call, and not to HTTP alone.
+const headersOfCalls = new Set([
+  ...['age', 'allow', 'idempotency-replayed', 'link', 'location', 'preference-applied'],
+  ...['retry-after', 'www-authenticate'],
+]);
+
+/** Expects the media type, the headers and the body that the operation describes for the status of the answer. */
 function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
   const response = operation.responses[answer.status] ?? operation.responses.default;
   const type = String(answer.headers['content-type']).split(';')[0] ?? '';
   expect(response?.content, `${operation.operationId} ${answer.status}`).toHaveProperty([type]);
+  const described = Object.keys(response.headers ?? {}).map((name) => name.toLowerCase());
+  const returned = Object.keys(answer.headers).filter((name) => headersOfCalls.has(name));
+  expect(described, `${operation.operationId} ${answer.status}`).toEqual(
+    expect.arrayContaining(returned),
+  );
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
   formats.default(ajv);
   ajv.addVocabulary(['components', 'example']);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../route.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { toTicketBody } from '../schemas/ticket-views.ts';
 import { TicketBody, TicketParams } from '../schemas/tickets.ts';
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What requests and responses about tickets hold. */
 import { Type } from 'typebox';
+import { enumOf } from './enums.ts';
 import { PathText } from './fields.ts';
 
 /** The states of a ticket. */
@@ -25,18 +26,21 @@ const ticketId = Type.String({ description: 'Opaque and safe in a URL.' });
 export const AcceptedTicketBody = Type.Object(
   {
     ticket_id: ticketId,
-    state: Type.Enum(['accepted']),
+    state: enumOf(['accepted']),
     coupon_name: Type.String(),
     user_id: Type.String(),
   },
-  { $id: 'AcceptedTicket' },
+  {
+    $id: 'AcceptedTicket',
+    description: 'The claim waits in the queue. Its result can be read under this ticket.',
+  },
 );
 
 /** A ticket. */
 export const TicketBody = Type.Object(
   {
     ticket_id: ticketId,
-    state: Type.Enum([...ticketStates], {
+    state: enumOf(ticketStates, {
       description:
         '`accepted`: the claim waits for its decision. `decided`: `result` has the decision. `expired`: it was not decided in ' +
         '`TICKET_EXPIRES_SECONDS` and never wins. `failed`: it cannot be decided; nothing of it is stored. Only `accepted` changes.',
@@ -53,5 +57,5 @@ export const TicketBody = Type.Object(
       ),
     ),
   },
-  { $id: 'Ticket' },
+  { $id: 'Ticket', description: 'The ticket.' },
 );
