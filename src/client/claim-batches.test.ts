@@ -41,10 +41,10 @@ describe('coalesced claims', () => {
   });
 
   it('are sent in the order of the calls, at most 1,000 in a request and as many requests as connections', async () => {
-    const { time, service, claim } = setup({ connections: 2 });
-    await time.ends(users(2300).map((user) => claim(user)));
-    expect(sizes(service)).toEqual([1000, 1000, 300]);
-    expect(service.seen.flatMap((request) => request.users)).toEqual(users(2300));
+    const { time, service, claim } = setup({ connections: 2, faults: [{ ...none, delayMs: 50 }] });
+    await time.ends(users(4300).map((user) => claim(user)));
+    expect(sizes(service)).toEqual([1000, 1000, 1000, 1000, 300]);
+    expect(service.seen.flatMap((request) => request.users)).toEqual(users(4300));
     expect(service.underWayMax).toBe(2);
   });
 
