@@ -277,6 +277,19 @@ describe('GET /openapi.json', () => {
         403,
         { ...claim('eve', coupon), headers: { Origin: 'https://evil.example' } },
       ],
+      [
+        '/api/claims/batch',
+        200,
+        post('/api/claims/batch', {
+          claims: [
+            { user_id: 'cyd', coupon_name: coupon },
+            { user_id: 'ada', coupon_name: coupon, idempotency_key: 'k' },
+            { user_id: 'ada', coupon_name: coupon },
+            { user_id: 'bob', coupon_name: full },
+            { user_id: 'bob' },
+          ],
+        }),
+      ],
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
       ['/api/coupons/{name}', 414, get(`/api/coupons/${'x'.repeat(5000)}`)],

@@ -15,6 +15,14 @@ export function enumOf<const Text extends string>(
   return Type.Unsafe<Text>({ ...options, type: 'string', enum: [...texts] });
 }
 
+/** One of some whole numbers. */
+export function numberOf<const Value extends number>(
+  values: readonly Value[],
+  description: string,
+) {
+  return Type.Unsafe<Value>({ type: 'integer', enum: [...values], description });
+}
+
 /** The state of a coupon. */
 export const CouponState = enumOf(couponStates, {
   $id: 'CouponState',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { ClaimResult, ClaimResultsBody } from './batch-calls.ts';
+import { batchCallSchemas } from './batch-calls.ts';
 import { DeadLetterBody, DeadLetterPageBody, HandledBody } from './dead-letters.ts';
 import { sharedEnums } from './enums.ts';
 import { CouponEventData } from './event-body.ts';
@@ -31,7 +31,7 @@ import {
 export const sharedSchemas = [
   ...sharedEnums,
   ...[CouponSummaryBody, CouponBody, CouponPageBody, ClaimBody, ClaimPageBody],
-  ...[ClaimResult, ClaimResultsBody],
+  ...batchCallSchemas,
   ...[WebhookBody, WebhookWithSecretBody, WebhookListBody, DeliveryBody, DeliveryPageBody],
   ...[RedeliveredEventsBody, TestDeliveryBody, CouponEventData],
   ...[SagaSummaryBody, StepBody, SagaBody, SagaPageBody],

@@ -45,16 +45,12 @@ export const TicketBody = Type.Object(
         '`accepted`: the claim waits for its decision. `decided`: `result` has the decision. `expired`: it was not decided in ' +
         '`TICKET_EXPIRES_SECONDS` and never wins. `failed`: it cannot be decided; nothing of it is stored. Only `accepted` changes.',
     }),
+    // By name: its schema has that of an accepted ticket.
     result: Type.Optional(
-      Type.Object(
-        { status: Type.Integer({ description: 'The status that the claim call would have had.' }) },
-        {
-          additionalProperties: true,
-          description:
-            'The body that the claim call would have had, as of the decision: the claim, or a problem. `replayed` is true where ' +
-            'the claim call would have had `Idempotency-Replayed`.',
-        },
-      ),
+      Type.Unsafe<{ status: number } & Record<string, unknown>>({
+        $ref: 'ClaimResult#',
+        description: 'With `decided`: the claim, or the problem, as of the decision.',
+      }),
     ),
   },
   { $id: 'Ticket', description: 'The ticket.' },
