@@ -48,7 +48,7 @@ describe('a request', () => {
     expect(init).toMatchObject({ redirect: 'manual', credentials: 'omit', method: 'POST' });
     expect(headers.get('authorization')).toBe('Bearer secret');
     expect(headers.get('prefer')).toBe('wait=1');
-    expect(headers.get('idempotency-key')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(headers.get('idempotency-key')).toMatch(/^[0-9a-f-]{36}-\d+$/);
   });
 
   it('asks a function for its key before each attempt', async () => {
