@@ -91,6 +91,7 @@ describe('GET /openapi.json', () => {
       'POST /api/coupons': 'createCoupon',
       'GET /api/coupons': 'listCoupons',
       'POST /api/coupons/claim': 'claimCoupon',
+      'POST /api/claims/batch': 'claimBatch',
       ...(inject('amqpUrl') !== undefined && {
         'GET /api/tickets/{ticket_id}': 'readTicket',
         'GET /api/tickets/{ticket_id}/events': 'streamTicket',
@@ -177,7 +178,7 @@ describe('GET /openapi.json', () => {
     expect(Object.keys(document.webhooks)).toEqual([...eventTypes]);
     for (const [type, { post }] of Object.entries<Json>(document.webhooks)) {
       const { properties } = post.requestBody.content['application/json'].schema;
-      expect(properties.type).toEqual({ const: type });
+      expect(properties.type).toEqual({ type: 'string', const: type });
       const data = properties.data.$ref ? resolve(document, properties.data.$ref) : properties.data;
       expect(Object.keys(data.properties)).toContain('coupon_name');
       expect('claim_id' in data.properties).toBe(type.startsWith('claim.'));
@@ -235,7 +236,8 @@ describe('GET /openapi.json', () => {
       ]);
     expect(bodies.length).toBeGreaterThan(3);
     for (const [operation, { additionalProperties }] of bodies) {
-      const expected = operation === 'claimCoupon' ? undefined : false;
+      const isOfClaims = operation === 'claimCoupon' || operation === 'claimBatch';
+      const expected = isOfClaims ? undefined : false;
       expect([operation, additionalProperties]).toEqual([operation, expected]);
     }
     expect(Object.fromEntries(bodies).changeCoupon.minProperties).toBe(1);
@@ -274,6 +276,19 @@ describe('GET /openapi.json', () => {
         '/api/coupons/claim',
         403,
         { ...claim('eve', coupon), headers: { Origin: 'https://evil.example' } },
+      ],
+      [
+        '/api/claims/batch',
+        200,
+        post('/api/claims/batch', {
+          claims: [
+            { user_id: 'cyd', coupon_name: coupon },
+            { user_id: 'ada', coupon_name: coupon, idempotency_key: 'k' },
+            { user_id: 'ada', coupon_name: coupon },
+            { user_id: 'bob', coupon_name: full },
+            { user_id: 'bob' },
+          ],
+        }),
       ],
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
@@ -316,11 +331,22 @@ function resolve(document: Json, reference: string): Json {
   return keys.reduce((value, key) => value?.[key], document);
 }
 
-/** Expects the media type and the body that the operation describes for the status of the answer. */
+// Those that mean something in a call, and not to HTTP alone.
+const headersOfCalls = new Set([
+  ...['age', 'allow', 'idempotency-replayed', 'link', 'location', 'preference-applied'],
+  ...['retry-after', 'www-authenticate'],
+]);
+
+/** Expects the media type, the headers and the body that the operation describes for the status of the answer. */
 function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
   const response = operation.responses[answer.status] ?? operation.responses.default;
   const type = String(answer.headers['content-type']).split(';')[0] ?? '';
   expect(response?.content, `${operation.operationId} ${answer.status}`).toHaveProperty([type]);
+  const described = Object.keys(response.headers ?? {}).map((name) => name.toLowerCase());
+  const returned = Object.keys(answer.headers).filter((name) => headersOfCalls.has(name));
+  expect(described, `${operation.operationId} ${answer.status}`).toEqual(
+    expect.arrayContaining(returned),
+  );
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
   formats.default(ajv);
   ajv.addVocabulary(['components', 'example']);

@@ -16,6 +16,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
           'Flash-sale coupon claims: first come, first served, exactly. Every response is sent after its commit.',
         license: { name: 'GPL-3.0-or-later', identifier: 'GPL-3.0-or-later' },
       },
+      servers: [{ url: '/', description: 'The service that this document comes from' }],
       tags: [
         { name: 'coupons', description: 'Create, read and change coupons' },
         { name: 'claims', description: 'Claim a unit, and read claims' },

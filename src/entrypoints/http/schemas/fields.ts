@@ -20,6 +20,8 @@ import {
   uuidRule,
 } from '../../../core/input-rules.ts';
 import { sagaStates } from '../../../core/sagas/saga.ts';
+import { ClaimState } from './enums.ts';
+import { ref } from './ref.ts';
 
 /** What is allowed in each field, as the message of a 400. */
 export const allowedIn: Record<string, string> = {
@@ -63,6 +65,8 @@ export const allowedIn: Record<string, string> = {
   found_until: 'must be found_until as GET /api/lost-history returns it',
   note: 'must be a text of 1 to 1000 characters without control characters',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  idempotency_key: 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  claims: 'must be a list of 1 to 1000 claims',
   body: 'must be a JSON object',
 };
 
@@ -142,7 +146,7 @@ export const StatesOfClaimsOrOne = statesOfClaims(
 );
 
 function statesOfClaims(description: string) {
-  return Type.Optional(Type.Array(Type.Enum([...claimStates]), { description }));
+  return Type.Optional(Type.Array(ref(ClaimState), { description }));
 }
 
 /** The number of a claim in the order of its coupon. */
