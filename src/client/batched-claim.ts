@@ -13,6 +13,13 @@ export type ClaimLimits = {
   earlier?: Ending | undefined;
 };
 
+/** A claim in the body of a request. */
+export type BatchEntry = {
+  coupon_name: string;
+  user_id: string | undefined;
+  idempotency_key: string;
+};
+
 /** A claim that is sent in batches. */
 export class BatchedClaim implements ClaimLimits {
   readonly args: ClaimCouponArguments;
@@ -20,7 +27,7 @@ export class BatchedClaim implements ClaimLimits {
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
   /** The entry of the claim in the body of a request. */
-  readonly json: string;
+  readonly entry: BatchEntry;
   readonly resolve: (result: ClaimResult) => void;
   readonly reject: (reason: unknown) => void;
   /** Its caller has a result. */
@@ -43,17 +50,15 @@ export class BatchedClaim implements ClaimLimits {
     this.key = key;
     this.deadlineMs = deadlineMs;
     this.signal = signal;
-    this.json = jsonOf(args, key);
+    this.entry = entryOf(args, key);
     this.resolve = resolve;
     this.reject = reject;
   }
 }
 
-function jsonOf({ coupon_name, user_id }: ClaimCouponArguments, key: string): string {
-  const idempotency_key = key;
-  // In parts, since this is faster than an object. What is no text is for the service to refuse.
-  return typeof coupon_name === 'string' && typeof user_id === 'string'
-    ? `{"coupon_name":${JSON.stringify(coupon_name)},"user_id":${JSON.stringify(user_id)},` +
-        `"idempotency_key":${JSON.stringify(idempotency_key)}}`
-    : JSON.stringify({ coupon_name, user_id, idempotency_key });
+function entryOf({ coupon_name, user_id }: ClaimCouponArguments, key: string): BatchEntry {
+  const entry = { coupon_name, user_id, idempotency_key: key };
+  // What is no text is for the service to refuse. What has no JSON fails here, and not the request of all.
+  const isText = typeof coupon_name === 'string' && typeof user_id === 'string';
+  return isText ? entry : JSON.parse(JSON.stringify(entry));
 }

@@ -94,7 +94,7 @@ export class ClaimBatches {
     const request = {
       ...{ method: 'POST', path: '/api/claims/batch' },
       headers: { 'content-type': 'application/json' },
-      body: `{"claims":[${batch.map(({ json }) => json).join(',')}]}`,
+      body: JSON.stringify({ claims: batch.map(({ entry }) => entry) }),
     };
     const limitMs = attemptMs(deadlineMs - environment.now(), 'repeat');
     try {

@@ -30,8 +30,20 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** A new idempotency key. `randomUUID` is missing in pages that were not loaded over HTTPS. */
+const keysOfUuid = 1000;
+let uuid = '';
+let keys = 0;
+
+/** A new idempotency key: a UUID, which many keys share since it takes a while to make one, and a number. */
 export function newKey(): string {
+  const number = keys % keysOfUuid;
+  if (number === 0) uuid = newUuid();
+  keys += 1;
+  return `${uuid}-${number}`;
+}
+
+/** `randomUUID` is missing in pages that were not loaded over HTTPS. */
+function newUuid(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
