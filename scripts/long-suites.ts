@@ -35,7 +35,7 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/faults/':
-    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
+    /^(?:examples\/|src\/(?:client\/|core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
 };
 
 /** All suites, by the beginning of their paths. */
