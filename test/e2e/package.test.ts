@@ -14,8 +14,8 @@ const root = join(import.meta.dirname, '../..');
 const endMsMax = 250_000;
 // npm downloads from the registry, and retries.
 const installMsMax = 400_000;
-const packedBytesMax = 760_000;
-const unpackedBytesMax = 2_900_000;
+const packedBytesMax = 820_000;
+const unpackedBytesMax = 3_050_000;
 
 type Packed = { filename: string; size: number; unpackedSize: number; files: { path: string }[] };
 
@@ -95,7 +95,9 @@ describe('the package', () => {
     const source = (await readdir(join(root, 'src'), { recursive: true }))
       .filter((path) => /\.(?:ts|sql)$/.test(path) && !path.endsWith('.test.ts'))
       .map((path) => `dist/${path.replace(/\.ts$/, '.js')}`);
-    expect(paths.filter((path) => /\.(?:js|sql)$/.test(path)).sort()).toEqual(source.sort());
+    expect(paths.filter((path) => /^dist\/.*\.(?:js|sql)$/.test(path)).sort()).toEqual(
+      source.sort(),
+    );
   });
 
   it('stays below its size limits', () => {
