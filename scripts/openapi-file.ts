@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../src/adapters/system/clock.ts';
 import type { HttpDependencies } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
+import { OutcomeStreams } from '../src/entrypoints/http/streams/outcome-streams.ts';
 import { StockStreams } from '../src/entrypoints/http/streams/stock-streams.ts';
 import { StreamCounts } from '../src/entrypoints/http/streams/stream-counts.ts';
 import { TicketStreams } from '../src/entrypoints/http/streams/ticket-streams.ts';
@@ -66,6 +67,10 @@ const dependencies: HttpDependencies = {
     ...{ counts, writesPerSecondMax: 1, clock: systemClock, random: uncalled },
     views: { read: uncalled, watch: uncalled, changed: uncalled },
   }),
+  outcomeStreams: new OutcomeStreams({
+    ...{ counts, clock: systemClock, random: uncalled, outcomes: { latest: uncalled } },
+  }),
+  watch: { readOutcomes: { history: uncalled, latest: uncalled } },
   tickets: {
     takesClaims: true,
     read: tickets,

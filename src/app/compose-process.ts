@@ -11,6 +11,7 @@ import type { DutyRunner } from '../core/duties/duty-runner.ts';
 import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { HttpLog, HttpTickets } from '../entrypoints/http/route.ts';
 import { createHttpServer, type HttpServer } from '../entrypoints/http/server.ts';
+import { OutcomeStreams } from '../entrypoints/http/streams/outcome-streams.ts';
 import { StockStreams } from '../entrypoints/http/streams/stock-streams.ts';
 import { StreamCounts } from '../entrypoints/http/streams/stream-counts.ts';
 import { TicketStreams } from '../entrypoints/http/streams/ticket-streams.ts';
@@ -29,6 +30,7 @@ import {
   type PrimaryProcess,
 } from './metric-sources.ts';
 import { openTickets } from './open-tickets.ts';
+import { createOutcomes } from './outcomes.ts';
 import { openRateLimits } from './rate-limits.ts';
 import { createSagaUseCases } from './saga-use-cases.ts';
 import { openSharedByNodes } from './shared-by-nodes.ts';
@@ -98,6 +100,7 @@ export async function composeProcess(
     waitingMax: config.claims.waitingMax,
   });
   disposers.push(async () => stockViews.stop());
+  const outcomes = createOutcomes({ database: forQueries, log: plainLog });
   const claimLoad = measureClaimLoad({ clock: systemClock });
   disposers.push(async () => claimLoad.stop());
   const ticketParts = await openTickets(
@@ -111,13 +114,15 @@ export async function composeProcess(
     {
       ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
-      ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
+      metrics: claimLoad.counting(outcomes.counting(metrics)),
+      ...{ log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
       ticketTimes: ticketTimesOf(config),
     },
     disposers,
   );
   const { checkHealth, healthSeen, ...useCases } = others;
+  if (options.kind === 'server') outcomes.record(lanes, disposers);
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
       ...{ config, database, installation, history, forQueries, runsDuties },
@@ -160,7 +165,14 @@ export async function composeProcess(
         maxAgeMs: config.redis.stockCacheMaxAgeMs,
       },
     }),
-    stockStreams: config.streams.openMax > 0 ? stockStreams : undefined,
+    watch: { readOutcomes: outcomes.read },
+    ...(config.streams.openMax > 0 && {
+      stockStreams,
+      outcomeStreams: new OutcomeStreams({
+        ...{ outcomes: outcomes.read, counts: streamCounts, clock: systemClock },
+        random: Math.random,
+      }),
+    }),
     tickets: tickets && httpTickets(config, tickets, streamCounts),
     deadLetters: ticketParts?.deadLetters,
     checkHealth: async () => ({

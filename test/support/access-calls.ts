@@ -33,6 +33,17 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/coupons' }),
   },
+  // By HEAD, as the stream of stock.
+  'follow the outcomes of a coupon': {
+    route: 'GET /api/coupons/{name}/outcomes',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'HEAD', path: pathOf(coupon, 'outcomes') }),
+  },
+  'read the history of outcomes': {
+    route: 'GET /api/coupons/{name}/outcomes/history',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'outcomes', 'history') }),
+  },
   'change a coupon': {
     route: 'PATCH /api/coupons/{name}',
     for: 'change',

@@ -6,12 +6,18 @@ import type { StockViews } from '../../core/stock/stock-view.ts';
 import type { DeadLetters } from '../../core/tickets/dead-letters.ts';
 import type { ReadTickets } from '../../core/tickets/read-ticket.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
-import type { SagaUseCases, UseCases, WebhookUseCases } from '../../core/use-cases.ts';
+import type {
+  SagaUseCases,
+  UseCases,
+  WatchUseCases,
+  WebhookUseCases,
+} from '../../core/use-cases.ts';
 import type { UserTokens } from '../../core/user-tokens/user-tokens.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
 import type { RateLimits } from './limits/limit-requests.ts';
 import type { StreamTarget } from './streams/event-stream.ts';
+import type { OutcomeStreams } from './streams/outcome-streams.ts';
 import type { StockStreams } from './streams/stock-streams.ts';
 import type { TicketStreams } from './streams/ticket-streams.ts';
 
@@ -59,6 +65,10 @@ export type HttpDependencies = UseCases &
     stockCache?: StockCache | undefined;
     /** Undefined: no event streams are served. */
     stockStreams?: StockStreams | undefined;
+    /** Undefined: these calls are not served. */
+    watch?: WatchUseCases | undefined;
+    /** Undefined: no event streams are served. */
+    outcomeStreams?: OutcomeStreams | undefined;
     /** Undefined: there is no queue, and no tickets. */
     tickets?: HttpTickets | undefined;
     /** Undefined: there is no queue. */

@@ -23,6 +23,7 @@ import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { readDeadLetterRoute } from './routes/read-dead-letter.ts';
 import { readLostHistoryRoute } from './routes/read-lost-history.ts';
+import { readOutcomeHistoryRoute } from './routes/read-outcome-history.ts';
 import { readSagaRoute } from './routes/read-saga.ts';
 import { readTicketRoute } from './routes/read-ticket.ts';
 import { readWebhooksRoute } from './routes/read-webhooks.ts';
@@ -30,6 +31,7 @@ import { redeliverEventsRoute } from './routes/redeliver-events.ts';
 import { resolveSagaRoute } from './routes/resolve-saga.ts';
 import { retrySagaRoute } from './routes/retry-saga.ts';
 import { rotateWebhookSecretRoute } from './routes/rotate-webhook-secret.ts';
+import { streamOutcomesRoute } from './routes/stream-outcomes.ts';
 import { streamStockRoute } from './routes/stream-stock.ts';
 import { streamTicketRoute } from './routes/stream-ticket.ts';
 import { testWebhookRoute } from './routes/test-webhook.ts';
@@ -45,6 +47,8 @@ export const routes: readonly Route[] = [
   streamTicketRoute,
   readCouponRoute,
   streamStockRoute,
+  streamOutcomesRoute,
+  readOutcomeHistoryRoute,
   listCouponsRoute,
   changeCouponRoute,
   addStockRoute,

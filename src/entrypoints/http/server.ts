@@ -129,6 +129,7 @@ export async function createHttpServer(
       isReady = false;
       clients.stop();
       dependencies.stockStreams?.stop();
+      dependencies.outcomeStreams?.stop();
       dependencies.tickets?.streams?.stop();
     },
     closeSilentConnections: () => clients.connections.closeSilent(),

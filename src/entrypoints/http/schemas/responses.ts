@@ -17,6 +17,7 @@ import {
   Title,
   WindowTime,
 } from './fields.ts';
+import { OutcomeSecondBody } from './outcomes.ts';
 import { SagaBody, SagaSummaryBody } from './sagas.ts';
 import { AcceptedTicketBody, TicketBody } from './tickets.ts';
 import { DeliveryBody, WebhookBody, WebhookWithSecretBody } from './webhooks.ts';
@@ -157,6 +158,7 @@ export const sharedSchemas = [
   AcceptedTicketBody,
   TicketBody,
   DeadLetterBody,
+  OutcomeSecondBody,
   ProblemSchema,
 ];
 
