@@ -213,6 +213,7 @@ export default defineConfig({
           include: ['test/patroni/**/*.test.ts'],
           // Patroni replaces a primary that is gone after 20 seconds, and some more.
           ...{ testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+          retry: { count: 2, condition: /^the moment was missed: / },
           sequence: { groupOrder: 7 },
         },
       },

@@ -463,6 +463,14 @@ describe('rules between settings', () => {
     [{ CLAIM_TIMEOUT_MS: '3000', DATABASE_LOCK_TIMEOUT_MS: '1500' }, /^DATABASE_LOCK_TIMEOUT_MS/],
     [{ CLAIM_WAITING_MAX: '10000' }, undefined],
     [{ CLAIM_WAITING_MAX: '9999' }, /^CLAIM_WAITING_MAX .* CLAIM_LANE_WAITING_MAX \(10000\)/],
+    [{ DURABILITY_MIN: 'local' }, undefined],
+    [{ DURABILITY_MIN: 'replicated', DATABASE_URL: 'postgres://ada@db/shop' }, undefined],
+    [
+      { DURABILITY_MIN: 'replicated' },
+      /^DURABILITY_MIN is "replicated", but the bundled PostgreSQL has no standby: set DATABASE_URL /,
+    ],
+    [{ DURABILITY_MIN: 'none', UNSAFE_DURABILITY: 'true' }, undefined],
+    [{ DURABILITY_MIN: 'local', UNSAFE_DURABILITY: 'true' }, /^UNSAFE_DURABILITY is true, but/],
     [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: claimKey }, undefined],
     [{ ADMIN_API_KEY: adminKey, CLAIM_API_KEY: adminKey }, /^CLAIM_API_KEY must differ/],
   ])('applies the rules between settings exactly at their bounds: %j', (env, expected) => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /**
- * Writes a random password of PostgreSQL, Redis or RabbitMQ into the given folder, with the URL that contains it, and for
- * Redis and RabbitMQ with their configuration. Keeps an existing password. It is safe to run again after an interruption.
- * Only the owner and the owner's group can read what the server needs, and only the owner the rest.
+ * Writes a random password of PostgreSQL, Patroni, Redis or RabbitMQ into the given folder, with the URL that contains it, and
+ * for all but PostgreSQL with what the server reads. Keeps an existing password. It is safe to run again after an
+ * interruption. Only the owner and the owner's group can read what the server needs, and only the owner the rest.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,12 +18,30 @@ function write(name, text, mode) {
   renameSync(draft, join(folder, name));
 }
 
-const passwordFile = join(folder, 'password');
-const passwordMode = server === 'postgres' ? 0o440 : 0o400;
-if (!existsSync(passwordFile)) write('password', randomBytes(32).toString('hex'), passwordMode);
-const password = readFileSync(passwordFile, 'utf8');
+/** The password in a file, which is created if it is not there. */
+function passwordIn(name, mode) {
+  const path = join(folder, name);
+  if (!existsSync(path)) write(name, randomBytes(32).toString('hex'), mode);
+  return readFileSync(path, 'utf8');
+}
+
+const password = passwordIn('password', server === 'postgres' ? 0o440 : 0o400);
 if (server === 'postgres') {
   write('database-url', `postgres://firstcome:${password}@postgres:5432/firstcome`, 0o400);
+} else if (server === 'patroni') {
+  const passwords = {
+    SUPERUSER: passwordIn('superuser-password', 0o400),
+    REPLICATION: passwordIn('replication-password', 0o400),
+    firstcome: password,
+  };
+  const lines = Object.entries(passwords).map(
+    ([role, its]) => `export PATRONI_${role}_PASSWORD=${its}\n`,
+  );
+  write('patroni.env', lines.join(''), 0o440);
+  const [user, servers] = [`firstcome:${password}`, 'patroni-1,patroni-2,patroni-3'];
+  write('database-url', `postgres://${user}@database:5432/firstcome`, 0o400);
+  const attributes = 'target_session_attrs=read-write';
+  write('servers-url', `postgres://${user}@${servers}/firstcome?${attributes}`, 0o400);
 } else if (server === 'rabbitmq') {
   write('rabbitmq.conf', `default_user = firstcome\ndefault_pass = ${password}\n`, 0o440);
   write('amqp-url', `amqp://firstcome:${password}@rabbitmq:5672`, 0o400);

@@ -24,7 +24,7 @@ export function isLoopback(host: string): boolean {
 
 /** The rules between settings. A rule about a setting that has a mistake of its own is not reported. */
 export function rulesBetween(values: SettingValues): Rule[] {
-  const { http, auth, database, claims, queue, redis, userTokens } = values;
+  const { http, auth, database, durabilityMin, claims, queue, redis, userTokens } = values;
   const isReachable = !isLoopback(http.host);
   return [
     {
@@ -47,6 +47,20 @@ export function rulesBetween(values: SettingValues): Rule[] {
       mistake:
         'CLAIM_WAITING_MAX must not be below CLAIM_LANE_WAITING_MAX ' +
         `(${claims.laneWaitingMax}), but is ${claims.waitingMax}`,
+    },
+    {
+      isBroken: durabilityMin === 'replicated' && database.url === undefined,
+      about: ['DURABILITY_MIN', 'DATABASE_URL'],
+      mistake:
+        'DURABILITY_MIN is "replicated", but the bundled PostgreSQL has no standby: ' +
+        'set DATABASE_URL to a server with a synchronous standby, or lower DURABILITY_MIN',
+    },
+    {
+      isBroken: durabilityMin !== 'none' && values.unsafeDurability,
+      about: ['DURABILITY_MIN', 'UNSAFE_DURABILITY'],
+      mistake:
+        `UNSAFE_DURABILITY is true, but DURABILITY_MIN is "${durabilityMin}", which refuses an unsafe database: ` +
+        'set one of them only',
     },
     ...rulesBetweenKeys(auth),
     ...rulesOfUserTokens(userTokens),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** The passwords that compose.yaml creates for its PostgreSQL, its Redis and its RabbitMQ. */
+/** The passwords that compose.yaml creates for its PostgreSQL servers, its Redis and its RabbitMQ. */
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -73,14 +73,35 @@ describe('the passwords of compose.yaml', () => {
     expect([modeOf('rabbitmq/password'), modeOf('rabbitmq/amqp-url')]).toEqual([0o400, 0o400]);
   });
 
+  it('creates three passwords for Patroni: of the superuser, of the replication and of the nodes', () => {
+    writePassword('postgres');
+    writePassword('patroni');
+    const lines = read('patroni/patroni.env').trimEnd().split('\n');
+    const exported = lines.map((line) => /^export (\w+)=([0-9a-f]{64})$/.exec(line)?.slice(1));
+    expect(Object.fromEntries(exported as [string, string][])).toEqual({
+      PATRONI_SUPERUSER_PASSWORD: read('patroni/superuser-password'),
+      PATRONI_REPLICATION_PASSWORD: read('patroni/replication-password'),
+      PATRONI_firstcome_PASSWORD: read('patroni/password'),
+    });
+    expect(new Set([...exported.map((pair) => pair?.[1]), read('postgres/password')]).size).toBe(4);
+    expect(modeOf('patroni/patroni.env')).toBe(0o440);
+    const others = readdirSync(volumeOf('patroni')).filter((name) => name !== 'patroni.env');
+    expect(others.map((name) => modeOf(`patroni/${name}`))).toEqual(others.map(() => 0o400));
+  });
+
   it('lets each server read only its own password', () => {
     const mounted = (name: string) => plain.services[name]?.volumes?.join() ?? '';
-    expect(mounted('postgres')).not.toContain('redis');
+    expect(mounted('postgres')).not.toMatch(/redis|patroni/);
+    expect(mounted('patroni-1')).toBe(
+      './deploy/patroni/patroni.yml:/etc/patroni.yml:ro,patroni-password:/run/patroni:ro,patroni-1:/var/lib/patroni',
+    );
+    expect(mounted('etcd')).toBe('etcd:/var/lib/etcd');
+    expect(mounted('database')).not.toContain('password');
     expect(mounted('redis')).toBe('redis-password:/run/redis:ro');
     expect(mounted('rabbitmq')).toBe('rabbitmq-password:/run/rabbitmq:ro,queue:/var/lib/rabbitmq');
   });
 
-  it.each(['postgres', 'redis', 'rabbitmq'] as const)(
+  it.each(['postgres', 'patroni', 'redis', 'rabbitmq'] as const)(
     'keeps the password of %s at the next start',
     (server) => {
       const contents = () =>
@@ -96,6 +117,7 @@ describe('the passwords of compose.yaml', () => {
 
   it.each([
     ['postgres', 'database-url'],
+    ['patroni', 'servers-url'],
     ['redis', 'redis-url'],
     ['rabbitmq', 'amqp-url'],
   ] as const)('recovers from an interrupted write of the password of %s', (server, urlFile) => {

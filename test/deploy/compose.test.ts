@@ -60,8 +60,9 @@ describe.each(both)('%s', (_files, project) => {
     expect(ports.filter((port) => !/^127\.0\.0\.1:\d+:\d+$/.test(port))).toEqual([]);
     expect(new Set(ports.map((port) => port.split(':')[1])).size).toBe(ports.length);
     expect(project.services.postgres?.ports).toBeUndefined();
-    expect(project.services.redis?.ports).toBeUndefined();
-    expect(project.services.rabbitmq?.ports).toBeUndefined();
+    for (const name of ['redis', 'rabbitmq', 'patroni-1', 'etcd', 'database']) {
+      expect([name, project.services[name]?.ports]).toEqual([name, undefined]);
+    }
     expect(project.services.service?.ports).toEqual(['127.0.0.1:8080:8080']);
   });
 
@@ -75,15 +76,17 @@ describe.each(both)('%s', (_files, project) => {
     }
   });
 
-  it('pins every image, and builds one', () => {
+  it('pins every image, and builds two', () => {
+    const built = services.filter(([, { build }]) => build !== undefined);
+    expect(built.map(([name, { image, build }]) => [name, image, build])).toEqual([
+      ['service', 'firstcome', '.'],
+      ['etcd', 'firstcome-patroni', 'deploy/patroni'],
+    ]);
     for (const [name, service] of services) {
-      if (service.image !== 'firstcome') {
+      if (!built.some(([, { image }]) => image === service.image)) {
         expect([name, service.image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)]);
       }
     }
-    expect(services.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual([
-      'service',
-    ]);
   });
 
   it('depends only on services that run and that can reach the required condition', () => {
@@ -139,9 +142,9 @@ describe.each(both)('%s', (_files, project) => {
 });
 
 describe('compose.yaml', () => {
-  it('needs no variable, and uses three', () => {
+  it('needs no variable, and uses four', () => {
     expect(variablesIn(composeText('compose.yaml'))).toEqual([
-      ...['REDIS_URL_FILE', 'AMQP_URL_FILE', 'PORT'],
+      ...['DATABASE_URL_FILE', 'REDIS_URL_FILE', 'AMQP_URL_FILE', 'PORT'],
     ]);
   });
 
@@ -175,7 +178,7 @@ describe('compose.yaml', () => {
     expect(Number(seconds)).toBeGreaterThan(waitSecondsMax + statementTimeoutMs / 1_000);
   });
 
-  it('runs the service and its database, and with profiles Redis, RabbitMQ, a cluster and observability', () => {
+  it('runs the service and its database, and with profiles Redis, RabbitMQ, Patroni, a cluster and observability', () => {
     const usual = ['service', 'password', 'postgres'];
     expect(servicesWith(plain)).toEqual(usual);
     const added = (profile: string) =>
@@ -185,6 +188,9 @@ describe('compose.yaml', () => {
     const redis = ['redis', 'redis-password'];
     expect(added('redis')).toEqual(redis);
     expect(added('queue')).toEqual(['rabbitmq', 'rabbitmq-password']);
+    expect(added('ha')).toEqual([
+      ...['database', 'etcd', 'patroni-1', 'patroni-2', 'patroni-3', 'patroni-password'],
+    ]);
     expect(added('cluster')).toEqual(['balancer', ...redis, 'service-2', 'service-3']);
     expect(added('observability')).toEqual(['grafana', 'prometheus']);
   });

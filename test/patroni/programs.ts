@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/** Finds Patroni, etcd and PostgreSQL: on this machine, or in Debian's packages if they can be installed. */
+/** Finds Patroni, etcd, PostgreSQL and HAProxy: on this machine, or in Debian's packages if they can be installed. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { installPackages, whyNoPackages } from '../support/debian-packages.ts';
+import { findHaproxy } from '../support/haproxy.ts';
 import { systemPostgresBinDir } from '../support/system-postgres.ts';
 
 /** What runs the servers of a cluster: PostgreSQL refuses to run as root. */
-export type PatroniPrograms = { postgresBinDir: string; account: { uid: number; gid: number } };
+export type PatroniPrograms = {
+  postgresBinDir: string;
+  account: { uid: number; gid: number };
+  /** The path of HAProxy. */
+  haproxy: string;
+};
 
-const commands = ['patroni', 'patronictl', 'etcd'];
-const packages = ['patroni', 'etcd-server', 'python3-etcd', 'postgresql'];
+const commands = ['patroni', 'etcd'];
+/** The packages of Debian 12 that bring all but HAProxy. */
+export const patroniPackages = ['patroni', 'python3-etcd', 'etcd-server', 'postgresql-15'] as const;
 
 let found: Promise<PatroniPrograms | undefined> | undefined;
 
@@ -31,16 +38,16 @@ async function find(): Promise<PatroniPrograms> {
   if (missing() !== undefined) {
     const reason = await whyNoPackages();
     if (reason !== undefined) throw new Error(`${missing()} is missing, and ${reason}`);
-    await installPackages(...packages);
+    await installPackages(...patroniPackages);
   }
   const postgresBinDir = systemPostgresBinDir();
-  const lacking = missing() ?? (postgresBinDir === undefined ? 'PostgreSQL' : undefined);
-  if (lacking !== undefined || postgresBinDir === undefined) {
-    throw new Error(`${lacking} is missing`);
-  }
+  const haproxy = findHaproxy();
+  if (missing() !== undefined) throw new Error(`${missing()} is missing`);
+  if (postgresBinDir === undefined) throw new Error('PostgreSQL is missing');
+  if (haproxy === undefined) throw new Error('HAProxy is missing');
   const idOf = (flag: string) =>
     Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-  return { postgresBinDir, account: { uid: idOf('-u'), gid: idOf('-g') } };
+  return { postgresBinDir, account: { uid: idOf('-u'), gid: idOf('-g') }, haproxy };
 }
 
 function missing(): string | undefined {

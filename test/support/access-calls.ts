@@ -197,6 +197,14 @@ export const calls: Record<string, Row> = {
       body: { user_id: newName('user'), coupon_name: coupon },
     }),
   },
+  'make many claims': {
+    route: 'POST /api/claims/batch',
+    for: 'claim',
+    make: ({ coupon }) => ({
+      ...{ method: 'POST', path: '/api/claims/batch' },
+      body: { claims: [{ user_id: newName('user'), coupon_name: coupon }] },
+    }),
+  },
   "read one user's claim": {
     route: 'GET /api/coupons/{name}/claims/{user_id}',
     for: 'find',

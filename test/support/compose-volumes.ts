@@ -16,7 +16,7 @@ const imageEnv = envOf(lastStage(readFileSync(join(root, 'Dockerfile'), 'utf8'))
 /** The servers that have a password in a volume. */
 export type PasswordServer = (typeof passwordServers)[number];
 
-const passwordServers = ['postgres', 'redis', 'rabbitmq'] as const;
+const passwordServers = ['postgres', 'patroni', 'redis', 'rabbitmq'] as const;
 
 let parent: string;
 
@@ -47,6 +47,7 @@ export function configOfNode(project: ComposeProject, node: string): Config {
       name,
       value
         .replace('/run/firstcome/', `${volumeOf('postgres')}/`)
+        .replace('/run/patroni/', `${volumeOf('patroni')}/`)
         .replace('/run/redis/', `${volumeOf('redis')}/`)
         .replace('/run/rabbitmq/', `${volumeOf('rabbitmq')}/`),
     ],

@@ -30,7 +30,7 @@ export const operationGroup = {
       choices: durabilityMinima,
       help:
         'The least durability of a commit. While the database offers less, claims and all changes get 503, and a start waits. ' +
-        'replicated: a standby must confirm.',
+        'replicated: a standby must confirm, which the bundled PostgreSQL does not have.',
     }),
     /** Processes that serve; `auto` is resolved to their number. */
     workers: wholeNumberOrAuto({

@@ -11,6 +11,7 @@ import { type ApiKeys, bearerOf, type Caller, keyFinder } from './api-keys.ts';
  *
  * - `public`: every caller.
  * - `claim`: callers with the claim key or the admin key, and users. For claims.
+ * - `claim-batch`: callers with these keys. For many claims in one call.
  * - `confirm-claim`: callers with these keys, and users where they may confirm.
  * - `release-claim`: the same as `claim`. Not for every release.
  * - `redeem-claim`: callers with these keys.
@@ -23,6 +24,7 @@ import { type ApiKeys, bearerOf, type Caller, keyFinder } from './api-keys.ts';
 export type AccessRule =
   | 'public'
   | 'claim'
+  | 'claim-batch'
   | 'confirm-claim'
   | 'release-claim'
   | 'redeem-claim'
@@ -80,6 +82,7 @@ export type Access = {
 /** A rule applies while one of these keys is set, or while user tokens are accepted. */
 const keysOfRule: Record<ProtectingRule, readonly (keyof ApiKeys | 'userTokens')[]> = {
   claim: ['claimApiKey', 'userTokens'],
+  'claim-batch': ['claimApiKey', 'userTokens'],
   'confirm-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
   'release-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
   'redeem-claim': ['claimApiKey', 'adminApiKey', 'userTokens'],
@@ -96,6 +99,7 @@ const viewers: readonly Caller[] = [...admins, 'viewer'];
 function allowedCallers(usersMayConfirm: boolean): Record<ProtectingRule, readonly Caller[]> {
   return {
     claim: claimers,
+    'claim-batch': keysForClaims,
     'confirm-claim': usersMayConfirm ? claimers : keysForClaims,
     'release-claim': claimers,
     'redeem-claim': keysForClaims,
@@ -168,6 +172,7 @@ export function otherUserRefused(): AppError {
 
 const keysToSend: Record<ProtectingRule, string> = {
   claim: 'the claim key or the admin key',
+  'claim-batch': 'the claim key or the admin key',
   'confirm-claim': 'the claim key or the admin key',
   'release-claim': 'the claim key or the admin key',
   'redeem-claim': 'the claim key or the admin key',

@@ -18,6 +18,7 @@ const keyOrTokenWhereSet = [{ key: [] }, { userToken: [] }, {}];
 
 const security: Record<ProtectingRule, readonly Record<string, string[]>[]> = {
   claim: keyOrTokenWhereSet,
+  'claim-batch': keyWhereSet,
   'confirm-claim': keyOrTokenWhereSet,
   'release-claim': keyOrTokenWhereSet,
   'redeem-claim': keyWhereSet,

@@ -5,6 +5,7 @@ import { addStockRoute } from './routes/add-stock.ts';
 import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { changeDeadLettersRoute } from './routes/change-dead-letters.ts';
+import { claimBatchRoute } from './routes/claim-batch.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
 import { createWebhookRoute } from './routes/create-webhook.ts';
@@ -43,6 +44,7 @@ export const monitoringRoutes: readonly Route[] = [healthRoute, metricsRoute];
 export const routes: readonly Route[] = [
   createCouponRoute,
   claimCouponRoute,
+  claimBatchRoute,
   readTicketRoute,
   streamTicketRoute,
   readCouponRoute,

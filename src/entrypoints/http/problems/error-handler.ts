@@ -19,27 +19,34 @@ const bugLogMs = 100;
 export function errorHandler(
   log: HttpLog,
 ): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void {
-  const mayLog = logThrottle(bugLogMs);
+  const logBug = bugLog(log);
   return (error, request, reply) => {
     const { validation, validationContext } = error;
     const fault = validation ? toInvalidRequest(validation, validationContext, request) : error;
-    const details = toProblemDetails(fault);
+    const details = toProblemDetails(fault, request.routeOptions.bodyLimit);
     // Fastify closes the connection after a body that it cannot read. Once all of the body is read there is no need to,
     // and the response to a next request that is under way already would be lost.
     if (request.raw.complete) reply.removeHeader('Connection');
-    if (details.code === 'internal' && mayLog()) {
-      log.error(
-        {
-          requestId: request.id,
-          ...traceOf(request),
-          method: request.method,
-          route: request.routeOptions.url,
-          err: error,
-        },
-        'a request met an unexpected error',
-      );
-    }
+    if (details.code === 'internal') logBug(request, error);
     sendProblem(reply, details);
+  };
+}
+
+/** Logs bugs that requests met, one of them in each interval. */
+export function bugLog(log: HttpLog): (request: FastifyRequest, error: unknown) => void {
+  const mayLog = logThrottle(bugLogMs);
+  return (request, error) => {
+    if (!mayLog()) return;
+    log.error(
+      {
+        requestId: request.id,
+        ...traceOf(request),
+        method: request.method,
+        route: request.routeOptions.url,
+        err: error,
+      },
+      'a request met an unexpected error',
+    );
   };
 }
 

@@ -55,8 +55,22 @@ export function toInvalidRequest(
 ): AppError {
   const { schema = {} } = request.routeOptions;
   const input = request[context === 'querystring' ? 'query' : context];
-  const given = isObject(input) ? input : {};
   const partSchema = (schema[context] ?? {}) as PartSchema;
+  const fields = invalidFields(errors, input, partSchema, { context, schema });
+  const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties')
+    ? unknownIn(context, Object.keys(isObject(input) ? input : {}), partSchema, schema)
+    : [];
+  return invalidRequest([...fields, ...unknown]);
+}
+
+/** The wrong fields of one part of a request, or of one object in its body, each once and without unknown ones. */
+export function invalidFields(
+  errors: readonly FastifySchemaValidationError[],
+  input: unknown,
+  partSchema: PartSchema,
+  { context = 'body', schema = {} }: { context?: Part; schema?: CallSchema } = {},
+): FieldError[] {
+  const given = isObject(input) ? input : {};
   const fields = new Map<string, string>();
   for (const error of errors) {
     if (error.keyword === 'additionalProperties') continue;
@@ -66,13 +80,7 @@ export function toInvalidRequest(
       : messageOf(error, given[field], field, schema, partSchema);
     fields.set(field, message);
   }
-  const unknown = errors.some(({ keyword }) => keyword === 'additionalProperties')
-    ? unknownIn(context, Object.keys(given), partSchema, schema)
-    : [];
-  return invalidRequest([
-    ...[...fields].map(([field, message]) => ({ field, message })),
-    ...unknown,
-  ]);
+  return [...fields].map(([field, message]) => ({ field, message }));
 }
 
 /** The fault that validation will find in the path, query or headers of a request, before its body is read. */

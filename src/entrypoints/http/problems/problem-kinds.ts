@@ -175,7 +175,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     title: 'Body too large',
     error: 'body too large',
     effect: 'none',
-    meaning: 'The body is larger than 16 KiB.',
+    meaning: 'The body is larger than 16 KiB, or 1 MiB for many claims in one call.',
   },
   uri_too_long: {
     status: 414,

@@ -67,7 +67,7 @@ export function problemMembers(
 /** Sends a problem as the response. */
 export function sendProblem(reply: FastifyReply, details: ProblemDetails): FastifyReply {
   const kind = problems[details.code];
-  const retryAfter = details.retryAfterSeconds ?? drawSeconds(kind.retryAfterSeconds);
+  const retryAfter = retryAfterOf(details);
   if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
   if (details.code === 'unauthorized' && !reply.hasHeader('WWW-Authenticate')) {
     reply.header('WWW-Authenticate', 'Bearer');
@@ -99,6 +99,11 @@ export function fixedProblem(
       .header('Content-Type', problemMediaType)
       .send(head + id + end);
   };
+}
+
+/** The seconds of `Retry-After`; undefined for a problem that has none. Each call draws another number from the range of its code. */
+export function retryAfterOf({ code, retryAfterSeconds }: ProblemDetails): number | undefined {
+  return retryAfterSeconds ?? drawSeconds(problems[code].retryAfterSeconds);
 }
 
 function drawSeconds(range: { min: number; max: number } | undefined): number | undefined {

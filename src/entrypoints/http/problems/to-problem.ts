@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AppError } from '../../../core/errors.ts';
+import { bodyBytesMax } from '../requests/json-body.ts';
 import { toClaimBody } from '../schemas/views.ts';
 import type { ProblemDetails } from './problem.ts';
 
-/** Turns a fault of the core or an error of Fastify into a problem. All that is neither is a bug: `internal`. */
-export function toProblemDetails(error: unknown): ProblemDetails {
+/**
+ * Turns a fault of the core or an error of Fastify into a problem. All that is neither is a bug: `internal`. `bodyLimit` is that of
+ * the route, in bytes.
+ */
+export function toProblemDetails(error: unknown, bodyLimit = bodyBytesMax): ProblemDetails {
   if (error instanceof AppError) {
     return {
       code: error.code,
@@ -18,6 +22,9 @@ export function toProblemDetails(error: unknown): ProblemDetails {
     };
   }
   const { code, statusCode } = error as { code?: string; statusCode?: number };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return { code: 'body_too_large', detail: `the body is larger than ${bodyLimit / 1024} KiB` };
+  }
   const known = code === undefined ? undefined : fastifyErrors[code];
   if (known !== undefined) return known;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
@@ -33,7 +40,6 @@ const notJson: ProblemDetails = {
 };
 
 const fastifyErrors: Record<string, ProblemDetails> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', detail: 'the body is larger than 16 KiB' },
   FST_ERR_CTP_EMPTY_JSON_BODY: notJson,
   FST_ERR_CTP_INVALID_JSON_BODY: notJson,
   FST_ERR_BAD_URL: {

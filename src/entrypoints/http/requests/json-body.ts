@@ -6,8 +6,11 @@ import { membersInText, membersInValue, repeatedMember } from '../../../core/rep
 import { shownName } from '../../../core/unknown-names.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
-/** The largest body, in bytes. */
+/** The largest body, in bytes, but that of a call with many claims. */
 export const bodyBytesMax = 16 * 1024;
+
+/** The largest body of a call with many claims. */
+export const batchBytesMax = 1024 * 1024;
 
 /** How deep objects and arrays may be nested. */
 const depthMax = 8;

@@ -64,6 +64,8 @@ export const allowedIn: Record<string, string> = {
   minutes: 'must be a whole number from 1 to 15',
   note: 'must be a text of 1 to 1000 characters without control characters',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  idempotency_key: 'must be a text of 1 to 255 visible ASCII characters or spaces',
+  claims: 'must be a list of 1 to 1000 claims',
   body: 'must be a JSON object',
 };
 

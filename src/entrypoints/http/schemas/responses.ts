@@ -6,6 +6,7 @@ import { couponStates } from '../../../core/coupons/coupon.ts';
 import { errorCodes } from '../../../core/errors.ts';
 import { type SagaState, sagaStates } from '../../../core/sagas/saga.ts';
 import { problemMediaType } from '../problems/problem.ts';
+import { ClaimResult, ClaimResultsBody } from './batch-calls.ts';
 import { DeadLetterBody } from './dead-letters.ts';
 import {
   ClaimsPerUserMax,
@@ -150,6 +151,8 @@ export const sharedSchemas = [
   CouponSummaryBody,
   CouponBody,
   ClaimBody,
+  ClaimResult,
+  ClaimResultsBody,
   WebhookBody,
   WebhookWithSecretBody,
   DeliveryBody,
