@@ -70,7 +70,10 @@ const dependencies: HttpDependencies = {
   outcomeStreams: new OutcomeStreams({
     ...{ counts, clock: systemClock, random: uncalled, outcomes: { latest: uncalled } },
   }),
-  watch: { readOutcomes: { history: uncalled, latest: uncalled } },
+  watch: {
+    readOutcomes: { history: uncalled, latest: uncalled },
+    ...{ readOverview: uncalled, readTimeline: uncalled },
+  },
   tickets: {
     takesClaims: true,
     read: tickets,

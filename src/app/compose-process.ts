@@ -41,6 +41,7 @@ import type { ProcessTickets } from './tickets.ts';
 import type { ProcessTracing } from './tracing.ts';
 import { openUserTokens } from './user-tokens.ts';
 import { version } from './version.ts';
+import { createWatchUseCases } from './watch-use-cases.ts';
 import { createWebhookUseCases } from './webhook-use-cases.ts';
 
 /** A migrated database: the schema of its tables and their identity, which all processes of the service share. */
@@ -152,20 +153,25 @@ export async function composeProcess(
     isHistoryLost: () => history.isLost,
     ...{ ...databaseSources({ database: forQueries, relay, checkHealth }), healthSeen },
   });
+  const sagaUseCases = createSagaUseCases(forQueries);
   const server = await createHttpServer(httpOptions(config, options), {
     ...useCases,
     ...createWebhookUseCases({
       ...{ database: forQueries, installationId: database.identity },
       ...{ delivery: webhooks, disposers },
     }),
-    ...createSagaUseCases(forQueries),
+    ...sagaUseCases,
     ...(shared?.stockViews !== undefined && {
       stockCache: {
         ...{ views: stockViews, pages: couponPages },
         maxAgeMs: config.redis.stockCacheMaxAgeMs,
       },
     }),
-    watch: { readOutcomes: outcomes.read },
+    watch: createWatchUseCases({
+      ...{ database: forQueries, installationId: database.identity, views: stockViews },
+      ...{ readOutcomes: outcomes.read, readClaims: useCases.readClaims },
+      readSagas: sagaUseCases.readSagas,
+    }),
     ...(config.streams.openMax > 0 && {
       stockStreams,
       outcomeStreams: new OutcomeStreams({

@@ -2,10 +2,12 @@
 import type { ChangeClaim } from './claims/change-claim.ts';
 import type { ClaimCoupon } from './claims/claim-coupon.ts';
 import type { ReadClaims } from './claims/read-claims.ts';
+import type { ReadTimeline } from './claims/read-timeline.ts';
 import type { AddStock } from './coupons/add-stock.ts';
 import type { ChangeCoupon } from './coupons/change-coupon.ts';
 import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
+import type { ReadOverview } from './coupons/read-overview.ts';
 import type { ErrorCode } from './errors.ts';
 import type { LostHistoryStore } from './history/ports.ts';
 import type { ReadOperatorLog } from './operator-log/operator-log.ts';
@@ -56,4 +58,8 @@ export type WebhookUseCases = {
 export type SagaUseCases = { readSagas: ReadSagas; retrySaga: RetrySaga; resolveSaga: ResolveSaga };
 
 /** How operators watch a sale. */
-export type WatchUseCases = { readOutcomes: ReadOutcomes };
+export type WatchUseCases = {
+  readOutcomes: ReadOutcomes;
+  readOverview: ReadOverview;
+  readTimeline: ReadTimeline;
+};

@@ -33,6 +33,20 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/coupons' }),
   },
+  'read the overview of a coupon': {
+    route: 'GET /api/coupons/{name}/overview',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'overview') }),
+  },
+  // By HEAD, since no test here knows the id of a claim.
+  'read the timeline of a claim': {
+    route: 'GET /api/claims/{claim_id}/timeline',
+    for: 'view',
+    make: ({ coupon }) => ({
+      method: 'HEAD',
+      path: `/api/claims/01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40/timeline?coupon_name=${coupon}`,
+    }),
+  },
   // By HEAD, as the stream of stock.
   'follow the outcomes of a coupon': {
     route: 'GET /api/coupons/{name}/outcomes',

@@ -25,8 +25,10 @@ import { readCouponRoute } from './routes/read-coupon.ts';
 import { readDeadLetterRoute } from './routes/read-dead-letter.ts';
 import { readLostHistoryRoute } from './routes/read-lost-history.ts';
 import { readOutcomeHistoryRoute } from './routes/read-outcome-history.ts';
+import { readOverviewRoute } from './routes/read-overview.ts';
 import { readSagaRoute } from './routes/read-saga.ts';
 import { readTicketRoute } from './routes/read-ticket.ts';
+import { readTimelineRoute } from './routes/read-timeline.ts';
 import { readWebhooksRoute } from './routes/read-webhooks.ts';
 import { redeliverEventsRoute } from './routes/redeliver-events.ts';
 import { resolveSagaRoute } from './routes/resolve-saga.ts';
@@ -49,6 +51,7 @@ export const routes: readonly Route[] = [
   streamTicketRoute,
   readCouponRoute,
   streamStockRoute,
+  readOverviewRoute,
   streamOutcomesRoute,
   readOutcomeHistoryRoute,
   listCouponsRoute,
@@ -58,6 +61,7 @@ export const routes: readonly Route[] = [
   findClaimRoute,
   changeClaimRoute,
   listUserClaimsRoute,
+  readTimelineRoute,
   listOperatorLogRoute,
   readLostHistoryRoute,
   acceptHistoryRoute,
