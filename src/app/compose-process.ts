@@ -18,6 +18,7 @@ import { TicketStreams } from '../entrypoints/http/streams/ticket-streams.ts';
 import type { CurrentKeys } from './api-keys.ts';
 import { createBackgroundWork } from './background-work.ts';
 import { measureClaimLoad } from './claim-load.ts';
+import { createConsoleLogin } from './console-login.ts';
 import type { OpenDatabase } from './database.ts';
 import { createEngine } from './engine.ts';
 import { createHistoryGuard, shareAcknowledged } from './history.ts';
@@ -167,6 +168,7 @@ export async function composeProcess(
         maxAgeMs: config.redis.stockCacheMaxAgeMs,
       },
     }),
+    consoleLogin: createConsoleLogin(config, { database: forQueries, keys }),
     watch: createWatchUseCases({
       ...{ database: forQueries, installationId: database.identity, views: stockViews },
       ...{ readOutcomes: outcomes.read, readClaims: useCases.readClaims },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The calls of the API, and who may do them. */
-import type { Group } from './access-keys.ts';
+import { adminKey, type Group } from './access-keys.ts';
 import type { Call } from './contract-client.ts';
 import { newName, pathOf } from './contract-service.ts';
 
@@ -243,6 +243,22 @@ export const calls: Record<string, Row> = {
       },
     ]),
   ),
+  // With a key in its body. Where there is no admin key it needs none.
+  'log in to the console': {
+    route: 'POST /console/session',
+    for: 'all',
+    make: () => ({ method: 'POST', path: '/console/session', body: { key: adminKey } }),
+  },
+  'read who is logged in to the console': {
+    route: 'GET /console/session',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/console/session' }),
+  },
+  'log out of the console': {
+    route: 'DELETE /console/session',
+    for: 'all',
+    make: () => ({ method: 'DELETE', path: '/console/session' }),
+  },
   'read a coupon': {
     route: 'GET /api/coupons/{name}',
     for: 'all',

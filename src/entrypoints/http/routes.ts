@@ -7,6 +7,7 @@ import { changeCouponRoute } from './routes/change-coupon.ts';
 import { changeDeadLettersRoute } from './routes/change-dead-letters.ts';
 import { claimBatchRoute } from './routes/claim-batch.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
+import { consoleSessionRoute } from './routes/console-session.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
 import { createWebhookRoute } from './routes/create-webhook.ts';
 import { deleteWebhookRoute } from './routes/delete-webhook.ts';
@@ -80,5 +81,6 @@ export const routes: readonly Route[] = [
   listDeadLettersRoute,
   readDeadLetterRoute,
   changeDeadLettersRoute,
+  consoleSessionRoute,
   ...monitoringRoutes,
 ];

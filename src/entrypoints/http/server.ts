@@ -105,6 +105,7 @@ export async function createHttpServer(
   const access = accessWith({
     ...{ keys: options.apiKeys, userTokens: dependencies.userTokens },
     usersMayConfirm: options.usersMayConfirm,
+    sessions: dependencies.consoleLogin?.sessions,
   });
   enforceAccess(app, access);
   limitRequests(app, { ...dependencies, rateLimits: dependencies.rateLimits, access });

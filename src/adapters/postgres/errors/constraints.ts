@@ -128,6 +128,7 @@ const meanings: Record<string, ConstraintMeaning> = {
   ticket_secret_only_row_is_true: { rule: 'own' },
   tickets_primary_key: { isConflict: true },
   tickets_outcome_known: { rule: 'own' },
+  console_sessions_primary_key: { rule: 'own' },
   lost_batches_primary_key: { rule: 'own' },
   lost_batches_acknowledge_something: { rule: 'own' },
 };

@@ -39,7 +39,7 @@ export const streamOutcomesRoute: Route = (app, dependencies) => {
       }
       await outcomeStreams.open({
         couponName: name,
-        isAllowed: async () => (await access.refusalOf('view', request)) === undefined,
+        isAllowed: () => access.isStillAllowed('view', request),
         startResponse: () => startStream(request, reply),
       });
       return reply;
