@@ -85,7 +85,7 @@ const dependencies: HttpDependencies = {
   },
   watch: {
     readOutcomes: { history: uncalled, latest: uncalled },
-    ...{ readOverview: uncalled, readTimeline: uncalled },
+    ...{ readOverview: uncalled, readTimeline: uncalled, checkCoupon: uncalled },
   },
   tickets: {
     takesClaims: true,

@@ -2,11 +2,14 @@
 /** Composes what operators watch a sale with. */
 import { postgresClaimTraces } from '../adapters/postgres/claim-traces.ts';
 import { postgresClaimCounts } from '../adapters/postgres/count-claims.ts';
+import { postgresCouponRules } from '../adapters/postgres/coupon-rules.ts';
 import type { Database } from '../adapters/postgres/database.ts';
+import { postgresStockCheckReader } from '../adapters/postgres/stock-check-reader.ts';
 import { systemClock } from '../adapters/system/clock.ts';
 import { sharedCounts } from '../core/claims/count-claims.ts';
 import type { ReadClaims } from '../core/claims/read-claims.ts';
 import { readTimelineWith } from '../core/claims/read-timeline.ts';
+import { checkCouponWith } from '../core/coupons/check-coupon.ts';
 import { readOverviewWith } from '../core/coupons/read-overview.ts';
 import { AppError } from '../core/errors.ts';
 import type { ReadOutcomes } from '../core/outcomes/read-outcomes.ts';
@@ -31,6 +34,10 @@ export function createWatchUseCases({
   return {
     readOutcomes,
     readOverview: readOverviewWith({ views, countClaims, outcomes: readOutcomes }),
+    checkCoupon: checkCouponWith({
+      ...{ rules: postgresCouponRules(database), pages: postgresStockCheckReader(database) },
+      ...{ views, clock: systemClock },
+    }),
     readTimeline: readTimelineWith({
       readClaims,
       readTraces: postgresClaimTraces(database, parts.installationId),

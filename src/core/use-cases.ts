@@ -5,6 +5,7 @@ import type { ReadClaims } from './claims/read-claims.ts';
 import type { ReadTimeline } from './claims/read-timeline.ts';
 import type { AddStock } from './coupons/add-stock.ts';
 import type { ChangeCoupon } from './coupons/change-coupon.ts';
+import type { CheckCoupon } from './coupons/check-coupon.ts';
 import type { CreateCoupon } from './coupons/create-coupon.ts';
 import type { ReadCoupons } from './coupons/read-coupons.ts';
 import type { ReadOverview } from './coupons/read-overview.ts';
@@ -62,4 +63,5 @@ export type WatchUseCases = {
   readOutcomes: ReadOutcomes;
   readOverview: ReadOverview;
   readTimeline: ReadTimeline;
+  checkCoupon: CheckCoupon;
 };

@@ -33,6 +33,11 @@ export const calls: Record<string, Row> = {
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/coupons' }),
   },
+  'check a coupon': {
+    route: 'POST /api/coupons/{name}/check',
+    for: 'change',
+    make: ({ coupon }) => ({ method: 'POST', path: pathOf(coupon, 'check') }),
+  },
   'read the overview of a coupon': {
     route: 'GET /api/coupons/{name}/overview',
     for: 'view',

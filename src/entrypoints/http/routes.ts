@@ -6,6 +6,7 @@ import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { changeDeadLettersRoute } from './routes/change-dead-letters.ts';
 import { claimBatchRoute } from './routes/claim-batch.ts';
+import { checkCouponRoute } from './routes/check-coupon.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
 import { consoleSessionRoute } from './routes/console-session.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
@@ -55,6 +56,7 @@ export const routes: readonly Route[] = [
   readOverviewRoute,
   streamOutcomesRoute,
   readOutcomeHistoryRoute,
+  checkCouponRoute,
   listCouponsRoute,
   changeCouponRoute,
   addStockRoute,
