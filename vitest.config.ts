@@ -106,6 +106,7 @@ const longDatabaseTests = [
   'test/integration/failover.test.ts',
   'test/integration/several-servers.test.ts',
   'test/integration/lost-history.test.ts',
+  'test/integration/lost-history-after-restore.test.ts',
 ];
 // It starts servers of its own, several times.
 const longRabbitMqTests = ['test/rabbitmq/outages.test.ts'];

@@ -72,7 +72,7 @@ async function useServer(url: string, bundled: boolean, cleanUp: CleanUp): Promi
     cpuSeconds: () => cpuSecondsOf(postmaster),
     async createDatabase(name) {
       databases += 1;
-      const database = `${prefix}_${databases}_${name.replaceAll(/\W/g, '_')}`;
+      const database = `${prefix}_${databases}_${name.toLowerCase().replaceAll(/\W/g, '_')}`;
       await admin.query(`create database ${database}`);
       if (!bundled) cleanUp.add(() => dropDatabase(admin, database));
       const databaseUrl = new URL(url);

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- The requests that wrk sends, and the line with its figures. Arguments: kind, coupon, first user, coupons.
+-- The requests that wrk sends, and the line with its figures. Arguments: kind, coupon, first user, coupons, entries.
 --   claim   each request claims the coupon for another user
 --   accept  the same, and prefers its ticket to a wait for the decision
 --   repeat  the same, but each user claims twice in a row
 --   many    each request claims for another user, a coupon drawn from many
+--   batch   each request claims the coupon for as many other users as it has entries
 --   get     repeats one GET; the path is that of the URL
 -- A permutation (a multiplication modulo a prime) turns the number of a user into the id, so that consecutive users are
 -- not adjacent in the indexes of the database: real user ids are not in order either. All ids have the same length.
@@ -15,11 +16,32 @@ local function user_of(number)
   return digits + (number * factor) % modulus
 end
 
+-- Only the users differ from call to call.
+function batches_of(entries, coupon, number)
+  local parts = {}
+  for entry = 1, entries do
+    parts[2 * entry - 1] = (entry == 1 and '{"claims":[' or '"},') .. '{"coupon_name":"' .. coupon .. '","user_id":"user-'
+    parts[2 * entry] = user_of(entry)
+  end
+  parts[2 * entries + 1] = '"}]}'
+  local head = 'POST /api/claims/batch HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
+    .. '\r\nContent-Type: application/json\r\nContent-Length: ' .. #table.concat(parts) .. '\r\n\r\n'
+  parts[1] = head .. parts[1]
+  request = function()
+    for entry = 1, entries do
+      number = number + 1
+      parts[2 * entry] = user_of(number)
+    end
+    return table.concat(parts)
+  end
+end
+
 function init(args)
   local kind, coupon = args[1], args[2]
   local number = tonumber(args[3] or '1')
   local coupons = tonumber(args[4] or '1')
   if kind == 'get' then return end
+  if kind == 'batch' then return batches_of(tonumber(args[5]), coupon, number) end
 
   local coupon_length = #coupon
   if kind == 'many' then coupon_length = #coupon + 5 end

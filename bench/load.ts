@@ -9,17 +9,22 @@ import { runToEnd } from './processes.ts';
 export type LoadOrder = {
   url: string;
   path: string;
-  kind: 'claim' | 'accept' | 'repeat' | 'many' | 'get';
+  kind: 'claim' | 'accept' | 'repeat' | 'many' | 'batch' | 'get';
   /** The name of the coupon; for `many` the prefix of all names, which a number of five digits follows. */
   coupon: string;
   /** The number of the first user. */
   firstUser: number;
   coupons: number;
+  /** Claims in one call, for `batch`. */
+  entries?: number;
   connections: number;
   seconds: number;
 };
 
-/** The figures of one load. They exclude requests that were in flight at the end. */
+/**
+ * The figures of one load. They exclude requests that were in flight at the end. A load of batch calls counts claims;
+ * its latencies are those of the calls.
+ */
 export type LoadFigures = {
   answers: number;
   seconds: number;
@@ -32,6 +37,14 @@ export type LoadFigures = {
   p99Ms: number;
   p999Ms: number;
   maxMs: number;
+  /** Claims that won, with those of the time before the measured seconds; only from a load that warms up itself. */
+  acknowledged?: number;
+  /** CPU seconds of a load that measures its own. */
+  cpuSeconds?: number;
+  /** The median time of the calls that carried the claims of a client. */
+  callMs?: number;
+  /** The median latency of the same claims with plain `fetch`, between those of the client. */
+  bareFetchMs?: number;
 };
 
 /** The load generator and its version. */
@@ -65,14 +78,15 @@ async function sendWithWrk(order: LoadOrder, cleanUp: CleanUp): Promise<LoadFigu
       ...['--duration', `${order.seconds}s`, '--timeout', '30s'],
       ...['--script', join(import.meta.dirname, 'load.lua')],
       ...[order.url + order.path, '--', order.kind, order.coupon],
-      ...[String(order.firstUser), String(order.coupons)],
+      ...[order.firstUser, order.coupons, order.entries ?? 1].map(String),
     ],
     cleanUp,
   );
   return figuresIn(output);
 }
 
-function figuresIn(output: string): LoadFigures {
+/** Reads the figures in the output of a load program. */
+export function figuresIn(output: string): LoadFigures {
   const line = /^RESULT (.*)$/m.exec(output)?.[1];
   if (line === undefined) throw new Error(`the load generator printed no figures:\n${output}`);
   return JSON.parse(line);

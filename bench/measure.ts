@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** One measurement: puts load on one target, measures CPU time and memory, and audits the database. */
-import { join } from 'node:path';
 import { audit } from './audit.ts';
 import type { CleanUp } from './clean-up.ts';
 import type { DatabaseServer } from './database-server.ts';
@@ -13,15 +12,12 @@ import {
   peakMemoryMbOf,
   resetPeakMemory,
 } from './proc.ts';
-import { runToEnd } from './processes.ts';
 import type { Run } from './results.ts';
+import { type Sending, send } from './sending.ts';
 import type { Target } from './targets.ts';
 import { watch } from './watching.ts';
 import { type Prepared, prepare, type Workload, workloads } from './workloads.ts';
 
-const pgbenchClients = 16;
-// The next load skips so many user numbers, which requests in flight at the end of the last load may have used.
-const userNumberGap = 1000;
 // One connection is too few to warm a process up.
 const warmConnectionsMin = 64;
 
@@ -38,6 +34,8 @@ export type RunningTarget = {
   target: Target;
   prepared: { workload: Workload; state: Prepared } | undefined;
   warmed: Set<Workload>;
+  /** The latest rate of the coalescing client in a closed loop. */
+  peakRate?: number;
 };
 
 /** Measures once. The returned run lists its violations; the call rejects only when it could not measure. */
@@ -52,12 +50,15 @@ export async function measure(
   const workload = workloads[workloadName];
   const state = await prepareRun(bench, running, step);
   await target.database?.checkpoint();
-  await warm(bench, target, { workload, state, connections, seconds: step.warmSeconds.eachRun });
+  const sending = { workload, state, connections, warmSeconds: step.warmSeconds.newProcess };
+  await warm(bench, target, { ...sending, rate: 0, seconds: step.warmSeconds.eachRun });
 
   const isPeakMeasured = target.pid !== undefined && resetPeakMemory(target.pid);
   const before = await takeSnapshot(bench, target);
   const watching = watch(target, state.coupon);
-  const load = await send(bench, target, { workload, state, connections, seconds: step.seconds });
+  const rate = (running.peakRate ?? 0) / 2;
+  const load = await send(bench, target, { ...sending, rate, seconds: step.seconds });
+  if (workload.client === 'loop') running.peakRate = load.answers / load.seconds;
   const watched = await watching?.end();
   const after = await takeSnapshot(bench, target);
   const peakMemoryMb =
@@ -74,6 +75,7 @@ export async function measure(
       ...perTenThousand('server', before.server, after.server, load),
       ...(target.database && perTenThousand('database', before.database, after.database, load)),
       ...perTenThousand('generator', before.generator, after.generator, load),
+      ...cpuOfProgram(target, load),
       ...perTenThousand('proxy', before.proxy, after.proxy, load),
     },
     ...(peakMemoryMb !== undefined && { peakMemoryMb }),
@@ -100,7 +102,9 @@ async function prepareRun(bench: Bench, running: RunningTarget, step: Step): Pro
   const seconds = warmed.size === 0 ? step.warmSeconds.newProcess : step.warmSeconds.newTraffic;
   if (!warmed.has(workload)) {
     const connections = Math.max(warmConnectionsMin, step.connections);
-    await warm(bench, target, { workload, state, connections, seconds });
+    await warm(bench, target, {
+      ...{ workload, state, connections, seconds, warmSeconds: 0, rate: 0 },
+    });
     warmed.add(workload);
   }
   if (isKept) return state;
@@ -109,65 +113,13 @@ async function prepareRun(bench: Bench, running: RunningTarget, step: Step): Pro
 }
 
 async function warm(bench: Bench, target: Target, sending: Sending): Promise<void> {
-  if (sending.seconds === 0) return;
+  if (sending.seconds === 0 || warmsUpItself(target, sending.workload)) return;
   await send(bench, target, sending);
   await target.database?.quiet();
 }
 
-type Sending = { workload: Workload; state: Prepared; connections: number; seconds: number };
-
-async function send(bench: Bench, target: Target, sending: Sending): Promise<LoadFigures> {
-  const { workload, state, connections, seconds } = sending;
-  const isRead = workload.kind === 'get';
-  const load =
-    target.url === undefined
-      ? await sendWithPgbench(bench, target, seconds)
-      : await bench.generator.send(
-          {
-            url: target.url,
-            path: isRead ? `/api/coupons/${state.coupon}` : '/api/coupons/claim',
-            ...{ kind: workload.kind, coupon: state.coupon, coupons: workload.coupons },
-            ...{ firstUser: state.lastUser, connections, seconds },
-          },
-          bench.cleanUp,
-        );
-  state.lastUser += load.answers + connections + userNumberGap;
-  if (!isRead) {
-    const won = load.answers - load.not2xx;
-    state.expected.min += won;
-    state.expected.max += won + connections + load.lost;
-  }
-  return load;
-}
-
-async function sendWithPgbench(
-  bench: Bench,
-  target: Target,
-  seconds: number,
-): Promise<LoadFigures> {
-  const rows = await target.database?.query<{ id: string }>('select max(id) as id from coupons');
-  const output = await runToEnd(
-    'pgbench',
-    [
-      ...['--no-vacuum', '--protocol', 'prepared', '--time', String(seconds)],
-      ...['--client', String(pgbenchClients), '--jobs', '1'],
-      // A random start, so that each load has its own users.
-      ...['--define', `number=${Math.floor(Math.random() * 10_000_000)}`],
-      ...['--define', `coupon=${rows?.[0]?.id}`],
-      ...['--file', join(import.meta.dirname, 'usual-design.pgbench.sql')],
-      target.database?.url ?? '',
-    ],
-    bench.cleanUp,
-  );
-  const figure = (pattern: RegExp) => Number(pattern.exec(output)?.[1]);
-  const answers = figure(/transactions actually processed: (\d+)/);
-  const meanMs = figure(/latency average = ([\d.]+) ms/);
-  return {
-    ...{ answers, seconds: answers / figure(/tps = ([\d.]+)/), not2xx: 0 },
-    lost: figure(/failed transactions: (\d+)/) || 0,
-    // pgbench reports only the mean latency; the report says so.
-    ...{ p50Ms: meanMs, p90Ms: meanMs, p99Ms: meanMs, p999Ms: meanMs, maxMs: meanMs },
-  };
+function warmsUpItself({ spec }: Target, { client }: Workload): boolean {
+  return client !== undefined || spec.kind === 'engine without HTTP';
 }
 
 async function takeSnapshot(bench: Bench, target: Target) {
@@ -184,10 +136,19 @@ function perTenThousand(
   component: keyof Run['cpu'],
   before: number | undefined,
   after: number | undefined,
-  { answers }: LoadFigures,
+  { answers, acknowledged }: LoadFigures,
 ): Run['cpu'] {
-  if (before === undefined || after === undefined || answers === 0) return {};
-  return { [component]: ((after - before) / answers) * 10_000 };
+  // With the time before the measured seconds, where a load warms up itself.
+  const count = acknowledged ?? answers;
+  if (before === undefined || after === undefined || count === 0) return {};
+  return { [component]: ((after - before) / count) * 10_000 };
+}
+
+/** A load that measures its own CPU time leaves out its start. The engine without HTTP is its own load. */
+function cpuOfProgram({ spec }: Target, { answers, cpuSeconds }: LoadFigures): Run['cpu'] {
+  if (cpuSeconds === undefined || answers === 0) return {};
+  const cpu = (cpuSeconds / answers) * 10_000;
+  return spec.kind === 'engine without HTTP' ? { server: cpu, generator: 0 } : { generator: cpu };
 }
 
 function violationsOf(
@@ -212,5 +173,6 @@ function violationsOf(
 
 async function auditOf({ spec, database }: Target, state: Prepared): Promise<string[]> {
   if (!database) return [];
-  return audit(database, spec.kind === 'firstcome' ? 'firstcome' : 'usual design', state.expected);
+  const isFirstcome = spec.kind === 'firstcome' || spec.kind === 'engine without HTTP';
+  return audit(database, isFirstcome ? 'firstcome' : 'usual design', state.expected);
 }

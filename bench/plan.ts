@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Chooses the measurements of a run. */
+import { manyInOneCall } from './plan-of-batches.ts';
 import type { Run, TargetSpec, WorkloadName } from './results.ts';
 
 /** One workload at one number of connections: the targets take turns, round after round. */
@@ -51,6 +52,7 @@ export const onlyChoices: Record<string, WorkloadName | Phase['name']> = {
   'read-none': 'read, no claims',
   'read-1000': 'read, 1,000 claims',
   'ten-thousand': '10,000 warm coupons',
+  batch: 'many in one call',
   distance: 'distance',
   growth: 'growth',
   scrape: 'scraped',
@@ -99,6 +101,7 @@ function longPlan(options: PlanOptions): Phase[] {
         ...at('10,000 warm coupons', others, claimers),
       ],
     },
+    { name: 'many in one call', steps: manyInOneCall({ rounds, seconds }) },
     {
       name: 'distance',
       steps: at('hot coupon', [1, ...others.filter((count) => count > 1)], distanceTargets()),

@@ -4,12 +4,12 @@
  * caller waits, are compared with an empty handler; the decision of a backlog of tickets with the engine without HTTP.
  */
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { type CleanUp, runCleanly, say } from './clean-up.ts';
 import { compiled } from './compile.ts';
 import { type BenchDatabase, type DatabaseServer, startDatabaseServer } from './database-server.ts';
 import {
+  figuresIn,
   findGenerator,
   type Generator,
   type LoadFigures,
@@ -22,7 +22,7 @@ import { type Launched, launch, runToEnd } from './processes.ts';
 import { type Broker, hasRabbitMq, rabbitMqMissing, startBroker } from './rabbitmq.ts';
 import { coupon, sendAll } from './set-up.ts';
 import { median, shown } from './statistics.ts';
-import { missingBuild, nodeFlags, startTarget } from './targets.ts';
+import { builtService, missingBuild, nodeFlags, startTarget } from './targets.ts';
 
 type Options = {
   databaseUrl?: string;
@@ -233,7 +233,7 @@ async function compareDrain(tickets: number, parts: Parts): Promise<void> {
     const order = { kind: 'accept', coupon: backlog, seconds: backlogSeconds } as const;
     filled += (await send(url, order, round * usersOfLoad, parts)).answers;
   }
-  const engine = await engineRate(server, tickets, cleanUp);
+  const engine = await engineRate(server, cleanUp);
   const worker = await launchService('consume', { ...env, CONSUME_CLAIMS: 'true' }, cleanUp);
   const cpuNow = () => [cpuSecondsOf(worker.pid), server.cpuSeconds(), parts.broker.cpuSeconds()];
   let first = { atMs: 0, claimed: 0, cpu: cpuNow() };
@@ -256,26 +256,18 @@ async function compareDrain(tickets: number, parts: Parts): Promise<void> {
   say(`drain to engine: ${(drained / engine).toFixed(2)}, at least ${drainGoal} is the goal`);
 }
 
-async function engineRate(
-  server: DatabaseServer,
-  claims: number,
-  cleanUp: CleanUp,
-): Promise<number> {
+/** The rate of the engine, with as many claims under way as a worker may decide together. */
+async function engineRate(server: DatabaseServer, cleanUp: CleanUp): Promise<number> {
   const database = await server.createDatabase('engine');
-  const env = { PORT: '0', LOG_LEVEL: 'warn', DATABASE_URL: database.url };
-  const service = await launchService('serve', env, cleanUp);
-  await sendAll(service.readyValue, [coupon(backlog, plenty)]);
-  await service.stop();
+  const args = [backlog, ...[claimsUnderWay, 1, 1, options.seconds].map(String)];
   const output = await runToEnd(
     process.execPath,
-    [
-      ...[...nodeFlags(), compiled('targets/engine-claims.ts', cleanUp)],
-      ...[backlog, String(claims), String(claimsUnderWay)],
-    ],
+    [...nodeFlags(), compiled('targets/engine-claims.ts', cleanUp), ...args],
     cleanUp,
-    { env: { ...env, BUILT_SERVICE: pathToFileURL(join(main, '../')).href } },
+    { env: { DATABASE_URL: database.url, BUILT_SERVICE: builtService } },
   );
-  return Number(/claims\/s (\S+)/.exec(output)?.[1]);
+  const { answers, seconds } = figuresIn(output);
+  return answers / seconds;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -3,6 +3,7 @@
 
 import { goalLines } from './goals.ts';
 import { watchedLines } from './printing.ts';
+import { linesOfManyInOneCall } from './report-of-batches.ts';
 import type { NamedPlot } from './report-plots.ts';
 import {
   type MillionResult,
@@ -24,6 +25,7 @@ export type PageInput = {
   /** The run that measured scrapes and traces; the results themselves, unless that was another run. */
   watched: Results;
   plots: readonly NamedPlot[];
+  batchPlots: readonly NamedPlot[];
   overloadPlots: readonly NamedPlot[];
   /** Names of the files with the figures. */
   sources: readonly string[];
@@ -46,6 +48,10 @@ export function pageOf(input: PageInput): string {
       ...table(of('side by side', true), 'connections'),
     ]),
     section('Other traffic', table(of('side by side', false), 'workload')),
+    section(
+      'Many claims in one call',
+      linesOfManyInOneCall(all, input.batchPlots, (series) => table(series, 'workload')),
+    ),
     section('Distance to the database', [
       'A proxy between service and database delays the data of each direction by half of the round trip. Rows with +0 ms',
       'show the cost of the proxy itself; rows without a delay in their name have no proxy. The proxy runs on the same',

@@ -17,18 +17,24 @@ import type { Colour } from './svg-file.ts';
 export type NamedPlot = { file: string; plot: LinePlot };
 
 /** A line with one value for each x; undefined where nothing was measured. */
-type Line = { name: string; colour: Colour; dashed?: boolean; y: readonly (number | undefined)[] };
+export type Line = {
+  name: string;
+  colour: Colour;
+  dashed?: boolean;
+  y: readonly (number | undefined)[];
+};
 
 const colours: Record<TargetKind, Colour> = {
   'empty handler': 'grey',
   'bare route': 'purple',
   firstcome: 'blue',
+  'engine without HTTP': 'purple',
   'usual design': 'orange',
   pgbench: 'grey',
 };
 
 /** A plot over a few values of x, evenly spaced. */
-function plotOver(
+export function plotOver(
   x: readonly number[],
   { lines, ...texts }: Pick<LinePlot, 'title' | 'xTitle' | 'yTitle' | 'scale'> & { lines: Line[] },
 ): LinePlot {

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { drawLines } from '../src/proof/plot/line-plot.ts';
 import { say } from './clean-up.ts';
+import { batchPlotsOf } from './report-of-batches.ts';
 import { pageOf } from './report-page.ts';
 import { overloadPlotsOf, plotsOf } from './report-plots.ts';
 import type { MillionResult, OverloadResult, Results } from './results.ts';
@@ -39,14 +40,15 @@ if (resultsFile === undefined || resultsFile === '--help') {
     (file) => file !== undefined,
   );
   const plots = plotsOf(results);
+  const batchPlots = batchPlotsOf(results);
   const overloadPlots = overload === undefined ? [] : overloadPlotsOf(overload);
   mkdirSync(join(docs, 'performance'), { recursive: true });
-  for (const { file, plot } of [...plots, ...overloadPlots]) {
+  for (const { file, plot } of [...plots, ...batchPlots, ...overloadPlots]) {
     writeFileSync(join(docs, 'performance', file), svgFile(drawLines(plot)));
     say(`wrote docs/performance/${file}`);
   }
   const page = pageOf({
-    ...{ results, million, overload, watched, plots, overloadPlots },
+    ...{ results, million, overload, watched, plots, batchPlots, overloadPlots },
     sources: files.map((file) => basename(file)),
     texts: Object.entries(textFiles).map(([file, title]) => ({
       title,

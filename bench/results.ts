@@ -5,7 +5,13 @@ import type { Machine } from './machine.ts';
 import { median, ratio } from './statistics.ts';
 
 /** The systems that the bench compares. */
-export type TargetKind = 'empty handler' | 'bare route' | 'firstcome' | 'usual design' | 'pgbench';
+export type TargetKind =
+  | 'empty handler'
+  | 'bare route'
+  | 'firstcome'
+  | 'engine without HTTP'
+  | 'usual design'
+  | 'pgbench';
 
 /** A target. The optional fields vary it in the phases distance, growth, scraped and traced. */
 export type TargetSpec = {
@@ -30,16 +36,28 @@ export type WorkloadName =
   | 'read, no claims'
   | 'read, 1,000 claims'
   | '10,000 warm coupons'
-  | 'hot coupon of 100';
+  | 'hot coupon of 100'
+  | BatchWorkloadName
+  | ClientWorkloadName;
+
+/** Many claims in one call. */
+export type BatchWorkloadName = 'batch calls of 10' | 'batch calls of 100' | 'batch calls of 1,000';
+
+/** Claims of callers in one process, through the client. */
+export type ClientWorkloadName =
+  | 'client, coalescing'
+  | 'client, coalescing, at half of its peak'
+  | 'client, one caller';
 
 /** One measurement. */
 export type Run = {
-  phase: 'side by side' | 'distance' | 'growth' | 'scraped' | 'traced';
+  phase: 'side by side' | 'many in one call' | 'distance' | 'growth' | 'scraped' | 'traced';
   workload: WorkloadName;
   target: TargetSpec;
+  /** Connections of the load generator; callers of a client or of the engine without HTTP. */
   connections: number;
   round: number;
-  /** Responses a second. */
+  /** Responses a second; claims a second where a call has many. */
   rate: number;
   load: LoadFigures;
   /** CPU seconds for 10,000 responses; a process is absent where its CPU time cannot be measured. */

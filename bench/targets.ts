@@ -13,6 +13,8 @@ import { nameOf, type TargetSpec } from './results.ts';
 import { median } from './statistics.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The URL of the folder of the build, for programs that load its modules. */
+export const builtService = pathToFileURL(join(root, 'dist/')).href;
 const ready = /serves on (http:\S+)/;
 
 /** With more connections the transactions of the usual design only wait for the lock of the coupon's row. */
@@ -21,7 +23,7 @@ export const usualPoolDefault = 8;
 /** A running target. */
 export type Target = {
   spec: TargetSpec;
-  /** The URL of its service; undefined for pgbench, which needs no service. */
+  /** The URL of its service; undefined for pgbench and for the engine without HTTP, which need no service. */
   url: string | undefined;
   pid: number | undefined;
   database: BenchDatabase | undefined;
@@ -64,7 +66,7 @@ export async function startTarget(
   cleanUp: CleanUp,
 ): Promise<Target> {
   const { database, usualPoolMax = usualPoolDefault, settings = {} } = options;
-  if (spec.kind === 'pgbench') {
+  if (spec.kind === 'pgbench' || spec.kind === 'engine without HTTP') {
     return {
       ...{ spec, database, url: undefined, pid: undefined },
       ...{ proxyPid: undefined, addedRoundTripMs: undefined, tracesUrl: undefined },
@@ -84,7 +86,7 @@ export async function startTarget(
       env: {
         PORT: '0',
         LOG_LEVEL: 'warn',
-        BUILT_SERVICE: pathToFileURL(join(root, 'dist/')).href,
+        BUILT_SERVICE: builtService,
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
         ...(receiver && { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.readyValue, ...sampler() }),
         ...(redis && { REDIS_URL: redis.url, STOCK_CACHE_MAX_AGE_MS: '1000' }),
@@ -134,8 +136,8 @@ export async function createDatabaseFor(
 ): Promise<BenchDatabase | undefined> {
   if (spec.kind === 'empty handler' || spec.kind === 'bare route') return undefined;
   const database = await server.createDatabase(nameOf(spec));
-  // The service creates its tables when it starts.
-  if (spec.kind !== 'firstcome') {
+  // The engine creates its tables when it starts.
+  if (spec.kind === 'usual design' || spec.kind === 'pgbench') {
     await database.query(readFileSync(join(import.meta.dirname, 'usual-design.sql'), 'utf8'));
   }
   return database;

@@ -18,6 +18,10 @@ export type Prepared = {
 /** A kind of traffic. */
 export type Workload = {
   kind: LoadOrder['kind'];
+  /** Claims in one call, for batch calls. */
+  entries?: number;
+  /** How callers in one process claim through the client; undefined: wrk sends the requests. */
+  client?: 'loop' | 'rate' | 'alone';
   /** The prefix of its coupon names. The empty handler derives the outcome from it. */
   prefix: string;
   /** Whether every run starts with an empty database and a new coupon. Otherwise runs share the prepared coupons. */
@@ -71,6 +75,12 @@ export const workloads: Record<WorkloadName, Workload> = {
   },
   '10,000 warm coupons': { ...hot, kind: 'many', prefix: 'MANY', fresh: false, coupons: 10_000 },
   'hot coupon of 100': { ...hot, others: 99 },
+  'batch calls of 10': { ...hot, kind: 'batch', entries: 10 },
+  'batch calls of 100': { ...hot, kind: 'batch', entries: 100 },
+  'batch calls of 1,000': { ...hot, kind: 'batch', entries: 1000 },
+  'client, coalescing': { ...hot, client: 'loop' },
+  'client, coalescing, at half of its peak': { ...hot, client: 'rate' },
+  'client, one caller': { ...hot, client: 'alone' },
 };
 
 let namesGiven = 0;
@@ -86,6 +96,10 @@ export async function prepare(workload: Workload, target: Target): Promise<Prepa
       'insert into coupons (name, amount, remaining) values ($1, $2, $2)',
       values,
     );
+    return { coupon: name, lastUser: 0, expected: { min: 0, max: 0 } };
+  }
+  // The engine without HTTP creates its coupon.
+  if (target.spec.kind === 'engine without HTTP') {
     return { coupon: name, lastUser: 0, expected: { min: 0, max: 0 } };
   }
   const url = target.url ?? '';

@@ -4,6 +4,7 @@ import type { Setting } from '../src/config/kinds.ts';
 import { sagasSchema } from '../src/config/sagas/schema.ts';
 import { settingsIn } from '../src/config/setting-tree.ts';
 import { settingGroups } from '../src/config/settings.ts';
+import { clientTypes } from './client-types.ts';
 import { dashboardFile } from './dashboards/dashboard.ts';
 import { saleDashboard } from './dashboards/sale.ts';
 import { serviceDashboard } from './dashboards/service.ts';
@@ -22,6 +23,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/errors.md', content: errorsPage },
   { path: 'docs/metrics.md', content: metricsPage },
   { path: 'openapi.json', content: openapiFile },
+  { path: 'src/client/api-types.ts', content: clientTypes },
   { path: 'docs/sagas.schema.json', content: () => `${JSON.stringify(sagasSchema, null, 2)}\n` },
   {
     path: 'deploy/grafana/dashboards/sale.json',

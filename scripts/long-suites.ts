@@ -24,15 +24,18 @@ const suites: Record<string, RegExp> = {
     /^src\/(?:adapters\/rabbitmq\/|config\/amqp-url\.ts$|core\/outage\.ts$)/,
   'test/integration/several-servers.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|start)\/|core\/connection-)/,
-  'test/patroni/': /^src\/(?:adapters\/postgres\/connections\/|core\/connection-)/,
+  'test/patroni/':
+    /^(?:deploy\/(?:patroni\/patroni\.yml|haproxy\/postgres\.cfg)$|src\/(?:adapters\/postgres\/connections\/|core\/connection-))/,
   'test/integration/failover.test.ts': /^(?:src\/adapters\/postgres\/|src\/core\/claims\/)/,
   'test/integration/lost-history.test.ts':
     /^src\/(?:adapters\/postgres\/(?:connections|history|migrations)\/|core\/history\/|app\/history\.ts$)/,
+  'test/integration/lost-history-after-restore.test.ts':
+    /^src\/(?:adapters\/(?:postgres\/(?:connections|history|installation|migrations)\/|redis\/acknowledged-)|core\/history\/|app\/history\.ts$)/,
   'test/race/all-moves.test.ts':
     /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/simulation/': /^src\/(?:core\/(?:claims|stock)\/|adapters\/postgres\/(?:sql|migrations)\/)/,
   'test/faults/':
-    /^(?:examples\/|src\/(?:core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
+    /^(?:examples\/|src\/(?:client\/|core\/(?:claims|sagas|stock|duties|tickets)\/|adapters\/(?:postgres|rabbitmq|redis|signed-calls|graphile-worker)\/))/,
 };
 
 /** All suites, by the beginning of their paths. */

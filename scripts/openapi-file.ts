@@ -79,7 +79,7 @@ const dependencies: HttpDependencies = {
     }),
     limit: new RateLimit({
       ...{ name: 'ip', rate: { requests: 1, seconds: 1 }, clock: systemClock },
-      counts: { add: uncalled },
+      counts: { add: uncalled, addEach: uncalled },
     }),
     trustedProxies: [],
   },

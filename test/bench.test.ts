@@ -7,6 +7,7 @@ import { goalLines } from '../bench/goals.ts';
 import { violationsIn } from '../bench/measured-drill.ts';
 import { parseMetrics } from '../bench/metrics.ts';
 import { watchedLines } from '../bench/printing.ts';
+import { batchPlotsOf } from '../bench/report-of-batches.ts';
 import { plotsOf } from '../bench/report-plots.ts';
 import {
   type Results,
@@ -135,6 +136,74 @@ describe('the report', () => {
       verdict: 'missed',
     });
     expect(lines[1]).toMatchObject({ value: undefined, verdict: undefined });
+  });
+
+  it('compares the client and batch calls with the engine and the empty handler', () => {
+    const together = (more: Partial<Run>) => ({ ...more, phase: 'many in one call' as const });
+    const firstcome: TargetSpec = { kind: 'firstcome' };
+    const { load } = run(firstcome, 1);
+    const client = (rate: number) =>
+      run(firstcome, rate, together({ workload: 'client, coalescing', connections: 2000 }));
+    const alone = together({ workload: 'client, one caller', connections: 1 });
+    const atHalf = together({
+      ...{ workload: 'client, coalescing, at half of its peak', connections: 2000 },
+      load: { ...load, p99Ms: 8, callMs: 4 },
+    });
+    const together2000 = [
+      run({ kind: 'empty handler' }, 100, together({})),
+      run({ kind: 'engine without HTTP' }, 1000, together({ connections: 2000 })),
+      run(firstcome, 900, together({ workload: 'batch calls of 1,000', connections: 2 })),
+      client(700),
+      run(firstcome, 1, { ...alone, load: { ...load, p50Ms: 1.02, bareFetchMs: 1 } }),
+      run(firstcome, 350, atHalf),
+    ];
+    const valuesOf = (all: Run[]) =>
+      goalLines({ ...results, runs: all })
+        .filter(({ what }) => /client|batch calls|6 times/.test(what))
+        .map(({ value, verdict }) => [value, verdict]);
+    expect(valuesOf(together2000)).toEqual([
+      ...[
+        [0.7, 'required'],
+        [7, 'goal'],
+        [0.9, 'goal'],
+        [1.02, 'goal'],
+        [2, 'goal'],
+      ],
+    ]);
+    // No limit applies where the empty handler is nearly as fast as the engine.
+    const fast = run({ kind: 'empty handler' }, 500, together({}));
+    expect(valuesOf([fast, ...together2000.slice(1)])[1]).toEqual([1.4, undefined]);
+  });
+
+  it('plots the rate over the claims in a call, with the rates to compare', () => {
+    const phase = 'many in one call';
+    const [plot] = batchPlotsOf({
+      ...results,
+      runs: [
+        run({ kind: 'firstcome' }, 10, { phase }),
+        run({ kind: 'firstcome' }, 30, { phase, workload: 'batch calls of 100', connections: 20 }),
+        run({ kind: 'empty handler' }, 20, { phase }),
+      ],
+    });
+    expect(plot?.plot.lines.map(({ name, points }) => [name, points])).toEqual([
+      [
+        'calls of wrk',
+        [
+          [0, 10],
+          [2, 30],
+        ],
+      ],
+      [
+        'empty handler',
+        [
+          [0, 20],
+          [1, 20],
+          [2, 20],
+          [3, 20],
+        ],
+      ],
+    ]);
+    expect(batchPlotsOf(results)).toEqual([]);
   });
 
   it('compares monitored with plain runs of the same round or load, if both audits passed', () => {

@@ -17,6 +17,7 @@ describe('the long suites of a change', () => {
     [['src/config/amqp-url.ts'], ['test/rabbitmq/outages.test.ts']],
     [['bench/database-server.ts'], ['test/e2e/bench-commands.test.ts']],
     [['deploy/haproxy/haproxy.cfg'], ['test/e2e/balancer.test.ts']],
+    [['deploy/patroni/patroni.yml'], ['test/patroni/']],
     [['test/faults/rows/disk.ts', 'README.md'], ['test/faults/']],
     [['src/core/sagas/run-saga.ts'], ['test/faults/']],
     [['examples/participant.mjs'], ['test/faults/']],

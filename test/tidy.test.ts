@@ -55,6 +55,9 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/app/program.ts': "import '../config.ts';\nimport '../adapters/a/b.ts';",
       'src/app.ts': "import './config.ts';\nimport './adapters/a/b.ts';\nimport 'pino';",
       'src/library.ts': "import './app/engine.ts';\nimport './entrypoints/library/a.ts';",
+      'src/client.ts': "export { a } from './client/a.ts';\nimport './core/a.ts';",
+      'src/client/a.ts':
+        "import './b.ts';\nimport 'node:crypto';\nimport 'pg';\nimport '../client.ts';",
       'src/elsewhere/a.ts': '',
       'scripts/a.ts': "import '../src/config.ts';",
     },
@@ -72,6 +75,10 @@ const planted: Record<TidyRuleName, Planted> = {
       'src/entrypoints/library/a.ts:4: may not import ../../app/engine.ts',
       'src/config.ts:2: may not import ./app.ts',
       'src/main.ts:3: may not import ./entrypoints/http/a.ts',
+      'src/client.ts:2: may not import ./core/a.ts',
+      'src/client/a.ts:2: may not import node:crypto',
+      'src/client/a.ts:3: may not import pg',
+      'src/client/a.ts:4: may not import ../client.ts',
       'src/elsewhere/a.ts:1: lies in no part',
     ],
   },
@@ -194,6 +201,7 @@ const planted: Record<TidyRuleName, Planted> = {
     files: {
       'src/long.ts': 'x;\n'.repeat(301),
       'src/right.ts': 'x;\n'.repeat(300),
+      'src/client/api-types.ts': 'x;\n'.repeat(301),
       'src/long.test.ts': 'x;\n'.repeat(301),
     },
     finds: ['src/long.ts:301: is over'],

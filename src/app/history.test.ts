@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest';
 import type { UnhealthyReason } from '../core/health.ts';
 import type { HistoryGuard } from '../core/history/history-guard.ts';
-import { withHistory } from './history.ts';
+import type { AcknowledgedBatch } from '../core/history/ports.ts';
+import { createHistoryGuard, shareAcknowledged, withHistory } from './history.ts';
 
 it.each<[UnhealthyReason | undefined, UnhealthyReason]>([
   [undefined, 'history_lost'],
@@ -14,4 +15,26 @@ it.each<[UnhealthyReason | undefined, UnhealthyReason]>([
     isLost: true,
   } as HistoryGuard);
   expect(await check()).toMatchObject({ healthy: false, reason: shown });
+});
+
+it('the last batches of a process are shared at its end, also where Redis answers only then', async () => {
+  const log = { error: () => {}, warn: () => {}, info: () => {} };
+  const guard = createHistoryGuard({ claimTimeoutMs: 1_000, log });
+  let published: readonly AcknowledgedBatch[] = [];
+  let failures = 2;
+  const share = await shareAcknowledged(guard, {
+    read: async () => [],
+    async publish(batches) {
+      failures -= 1;
+      if (failures >= 0) return false;
+      published = batches;
+      return true;
+    },
+  });
+  const claim = { claimId: 'c', couponName: 'SALE', userId: 'ada', position: 1, claimedAt: '' };
+  guard.batches.add({ batchId: 'b', couponName: 'SALE' }, [
+    { outcome: 'claimed', claim: { ...claim, state: 'confirmed' } },
+  ]);
+  await share();
+  expect(published).toMatchObject([{ batchId: 'b' }]);
 });

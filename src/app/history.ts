@@ -12,7 +12,7 @@ import type { HistoryLog, LostHistoryStore, SharedBatches } from '../core/histor
 
 const checkMs = 1_000;
 const publishMs = 250;
-const [startWaitMs, startTryMs] = [1_000, 50];
+const [redisWaitMs, redisTryMs] = [1_000, 50];
 
 /** Creates the guard of a process. Both of its pools are opened with it. */
 export function createHistoryGuard(options: {
@@ -31,16 +31,14 @@ export function createHistoryGuard(options: {
 
 /**
  * Shares what this process acknowledges with all processes, some times a second. Returns what shares the last of it and stops.
- * Waits up to a second for Redis: what other processes had acknowledged is looked up on the first connection.
+ * Both wait up to a second for Redis: what other processes had acknowledged is looked up on the first connection, and after the
+ * end of this process nothing else knows the last of it.
  */
 export async function shareAcknowledged(
   { batches }: HistoryGuard,
   shared: SharedBatches,
 ): Promise<() => Promise<void>> {
-  const giveUpMs = systemClock.nowMs() + startWaitMs;
-  while ((await shared.read()) === undefined && systemClock.nowMs() < giveUpMs) {
-    await systemClock.sleep(startTryMs);
-  }
+  await untilDone(async () => (await shared.read()) !== undefined);
   let published = 0;
   let publishing = Promise.resolve();
   let isPublishing = false;
@@ -57,9 +55,18 @@ export async function shareAcknowledged(
   return async () => {
     stop();
     await publishing;
-    publish();
-    await publishing;
+    await untilDone(async () => {
+      publish();
+      await publishing;
+      return batches.count === published;
+    });
   };
+}
+
+/** Repeats an attempt at Redis until it is done, at most for a second. */
+async function untilDone(attempt: () => Promise<boolean>): Promise<void> {
+  const giveUpMs = systemClock.nowMs() + redisWaitMs;
+  while (!(await attempt()) && systemClock.nowMs() < giveUpMs) await systemClock.sleep(redisTryMs);
 }
 
 /** Checks the server once a second, and finds what other processes have found, until the returned function is called. */

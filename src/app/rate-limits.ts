@@ -11,7 +11,7 @@ import {
   RateLimit,
   withInsurance,
 } from '../core/limits/rate-limit.ts';
-import type { RateLimits } from '../entrypoints/http/limits/limit-requests.ts';
+import type { RateLimits } from '../entrypoints/http/limits/rate-limits.ts';
 import { packageMissingFor } from './missing-package.ts';
 import type { SharedByNodes } from './shared-by-nodes.ts';
 

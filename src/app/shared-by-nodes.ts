@@ -62,7 +62,7 @@ export async function openSharedByNodes({
   const dutyMutex = redisDutyMutex(redis);
   return {
     ...{ stockViews: redisStockViews(redis), notifications, dutyMutex },
-    acknowledged: redisSharedBatches(redis, newId()),
+    acknowledged: redisSharedBatches(redis, { processId: newId(), identity: installationId }),
     metrics: () => ({
       ...{ ...redis.state(), notifications: notifications.counts() },
       dutyMutex: dutyMutex.counts(),

@@ -92,6 +92,14 @@ describe('GET /openapi.json', () => {
       'GET /api/coupons': 'listCoupons',
       'POST /api/coupons/claim': 'claimCoupon',
       'POST /api/claims/batch': 'claimBatch',
+      'GET /api/claims/{claim_id}/timeline': 'readTimeline',
+      'GET /api/coupons/{name}/overview': 'readOverview',
+      'GET /api/coupons/{name}/outcomes': 'streamOutcomes',
+      'GET /api/coupons/{name}/outcomes/history': 'readOutcomeHistory',
+      'POST /api/coupons/{name}/check': 'checkCoupon',
+      'POST /console/session': 'createConsoleSession',
+      'GET /console/session': 'readConsoleSession',
+      'DELETE /console/session': 'deleteConsoleSession',
       ...(inject('amqpUrl') !== undefined && {
         'GET /api/tickets/{ticket_id}': 'readTicket',
         'GET /api/tickets/{ticket_id}/events': 'streamTicket',
@@ -178,7 +186,7 @@ describe('GET /openapi.json', () => {
     expect(Object.keys(document.webhooks)).toEqual([...eventTypes]);
     for (const [type, { post }] of Object.entries<Json>(document.webhooks)) {
       const { properties } = post.requestBody.content['application/json'].schema;
-      expect(properties.type).toEqual({ const: type });
+      expect(properties.type).toEqual({ type: 'string', const: type });
       const data = properties.data.$ref ? resolve(document, properties.data.$ref) : properties.data;
       expect(Object.keys(data.properties)).toContain('coupon_name');
       expect('claim_id' in data.properties).toBe(type.startsWith('claim.'));
@@ -277,6 +285,19 @@ describe('GET /openapi.json', () => {
         403,
         { ...claim('eve', coupon), headers: { Origin: 'https://evil.example' } },
       ],
+      [
+        '/api/claims/batch',
+        200,
+        post('/api/claims/batch', {
+          claims: [
+            { user_id: 'cyd', coupon_name: coupon },
+            { user_id: 'ada', coupon_name: coupon, idempotency_key: 'k' },
+            { user_id: 'ada', coupon_name: coupon },
+            { user_id: 'bob', coupon_name: full },
+            { user_id: 'bob' },
+          ],
+        }),
+      ],
       ['/api/coupons/{name}', 200, get(pathOf(coupon))],
       ['/api/coupons/{name}', 404, get(pathOf(newName()))],
       ['/api/coupons/{name}', 414, get(`/api/coupons/${'x'.repeat(5000)}`)],
@@ -318,11 +339,22 @@ function resolve(document: Json, reference: string): Json {
   return keys.reduce((value, key) => value?.[key], document);
 }
 
-/** Expects the media type and the body that the operation describes for the status of the answer. */
+// Those that mean something in a call, and not to HTTP alone.
+const headersOfCalls = new Set([
+  ...['age', 'allow', 'idempotency-replayed', 'link', 'location', 'preference-applied'],
+  ...['retry-after', 'www-authenticate'],
+]);
+
+/** Expects the media type, the headers and the body that the operation describes for the status of the answer. */
 function expectAsDescribed(document: Json, operation: Json, answer: Answer): void {
   const response = operation.responses[answer.status] ?? operation.responses.default;
   const type = String(answer.headers['content-type']).split(';')[0] ?? '';
   expect(response?.content, `${operation.operationId} ${answer.status}`).toHaveProperty([type]);
+  const described = Object.keys(response.headers ?? {}).map((name) => name.toLowerCase());
+  const returned = Object.keys(answer.headers).filter((name) => headersOfCalls.has(name));
+  expect(described, `${operation.operationId} ${answer.status}`).toEqual(
+    expect.arrayContaining(returned),
+  );
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
   formats.default(ajv);
   ajv.addVocabulary(['components', 'example']);

@@ -100,7 +100,7 @@ describe.each(Object.keys(services))('a service with %s', (title) => {
       const [saga = ''] = await plantSagas(service.database, newName('with sagas'), 1);
       await service.database.query(`update sagas set state = 'A' where saga_id = $1`, [saga]);
       const made: Call = row.make({ coupon, webhook, saga });
-      const body = row.for === 'claim' ? { coupon_name: coupon, user_id: 'holder' } : made.body;
+      const body = name === 'claim' ? { coupon_name: coupon, user_id: 'holder' } : made.body;
       const before = await service.storedCounts();
       const answer = await service.client.call({
         ...{ ...made, body },

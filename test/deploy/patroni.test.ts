@@ -73,6 +73,8 @@ it('has a HAProxy that knows the servers and asks their Patroni', () => {
   expect(known.map(([, server = '', port = '']) => [variables[server], variables[port]])).toEqual(
     members.map((name) => [`${name}:5432`, '8008']),
   );
+  expect(haproxy).toContain('.if defined(DB_NAMES_MOVE)');
+  expect(variables).toHaveProperty('DB_NAMES_MOVE');
   expect(Object.keys(plain.services.database?.depends_on ?? {})).toEqual(members);
 });
 

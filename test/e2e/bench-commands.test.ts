@@ -52,6 +52,23 @@ describe('the commands of the bench', () => {
     );
   });
 
+  it('npm run bench compares batch calls and the client, and each audit passes', async ({
+    skip,
+  }) => {
+    if (findGenerator() === undefined) skip(wrkMissing);
+    const { runs } = await resultOf('bench.ts', [
+      ...['--only', 'batch', '--rounds', '1', '--seconds', '1'],
+    ]);
+    const workloads = ['batch calls of 10', 'batch calls of 100', 'batch calls of 1,000'];
+    const clients = ['client, coalescing', 'client, one caller'];
+    for (const workload of ['hot coupon', ...workloads, ...clients]) {
+      expect(runs).toContainEqual(expect.objectContaining({ workload, violations: [] }));
+    }
+    expect(runs).toContainEqual(
+      expect.objectContaining({ target: { kind: 'engine without HTTP' }, violations: [] }),
+    );
+  });
+
   it('npm run bench:million drills a few users, and the audit passes', async () => {
     const result = await resultOf('million.ts', [
       ...['--users', '500', '--units', '50', '--connections', '16'],

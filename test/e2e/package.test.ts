@@ -85,7 +85,7 @@ describe('the package', () => {
     /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|openapi\.json|docs\/embedding\.md|examples\/embed\.mjs)$/,
     /^dist\/.*\.js$/,
     /^dist\/(?:adapters|proof)\/[a-z0-9_/-]+\.sql$/,
-    /^dist\/(?:library|entrypoints\/library\/[a-z-]+|core\/.*)\.d\.ts$/,
+    /^dist\/(?:library|entrypoints\/library\/[a-z-]+|core\/.*|client|client\/[a-z-]+)\.d\.ts$/,
   ];
 
   it('holds the compiled source, its SQL and its documents, and nothing else', async () => {

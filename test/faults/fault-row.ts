@@ -48,6 +48,8 @@ export type FaultRow = {
   nodes?: number;
   /** The Redis that its nodes share; none by default. */
   redis?: RedisLayout;
+  /** It is also played with its claims going through the client of the package, in each way. */
+  hasClientRuns?: true;
   /** Its claims wait in RabbitMQ. */
   isQueued?: true;
   /** Settings of the service besides those of the suite. */

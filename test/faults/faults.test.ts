@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Plays the rows that break most, each with a fixed seed. `npm run test:faults` plays all rows. */
 import { expect, it } from 'vitest';
+import type { ClientWay } from './client-gateway.ts';
 import type { FaultScenario } from './loads.ts';
 import { rowOf } from './rows.ts';
 import { lineOf, playAll, replayOf } from './suite.ts';
@@ -14,6 +15,7 @@ type TestedRun = {
   row: number;
   scenario: FaultScenario;
   seed: number;
+  client?: ClientWay;
 };
 
 // A slow machine must play those of a change in ten minutes: of each kind of fault the rows that find most.
@@ -22,6 +24,7 @@ const runs: TestedRun[] = [
   { when: 'always', row: 4, scenario: 'redeem', seed: 204 },
   { when: 'always', row: 7, scenario: 'holds', seed: 207 },
   { when: 'always', row: 55, scenario: 'mixed', seed: 155 },
+  { when: 'affected', row: 1, scenario: 'mixed', seed: 401, client: 'coalescing' },
   { when: 'affected', row: 8, scenario: 'holds', seed: 208 },
   { when: 'affected', row: 28, scenario: 'mixed', seed: 128 },
   { when: 'affected', row: 29, scenario: 'mixed', seed: 129 },
@@ -33,16 +36,21 @@ const runs: TestedRun[] = [
   { when: 'affected', row: 60, scenario: 'mixed', seed: 160 },
   { when: 'nightly', row: 1, scenario: 'holds', seed: 201 },
   { when: 'nightly', row: 1, scenario: 'redeem', seed: 301 },
+  { when: 'nightly', row: 1, scenario: 'mixed', seed: 501, client: 'single' },
   { when: 'nightly', row: 4, scenario: 'mixed', seed: 104 },
   { when: 'nightly', row: 4, scenario: 'holds', seed: 304 },
   { when: 'nightly', row: 7, scenario: 'mixed', seed: 107 },
   { when: 'nightly', row: 7, scenario: 'redeem', seed: 307 },
+  { when: 'nightly', row: 7, scenario: 'mixed', seed: 407, client: 'coalescing' },
+  { when: 'nightly', row: 7, scenario: 'mixed', seed: 507, client: 'single' },
   { when: 'nightly', row: 8, scenario: 'mixed', seed: 108 },
   { when: 'nightly', row: 8, scenario: 'redeem', seed: 308 },
   { when: 'nightly', row: 17, scenario: 'mixed', seed: 117 },
   { when: 'nightly', row: 28, scenario: 'holds', seed: 228 },
   { when: 'nightly', row: 28, scenario: 'redeem', seed: 328 },
   { when: 'nightly', row: 30, scenario: 'retry-storm', seed: 130 },
+  { when: 'nightly', row: 29, scenario: 'mixed', seed: 429, client: 'coalescing' },
+  { when: 'nightly', row: 30, scenario: 'retry-storm', seed: 430, client: 'coalescing' },
   { when: 'nightly', row: 41, scenario: 'sagas', seed: 141 },
   { when: 'nightly', row: 44, scenario: 'sagas', seed: 144 },
   { when: 'nightly', row: 46, scenario: 'holds', seed: 246 },
@@ -63,9 +71,9 @@ const variant = { isBrief: true, hasRedis: false, isQueued: false };
 
 it.each(runs.filter(({ when }) => when === process.env.FAULT_RUNS))(
   'row $row, $scenario, seed $seed',
-  async ({ row, scenario, seed }) => {
+  async ({ row, scenario, seed, client }) => {
     const [result] = await playAll(
-      [{ ...variant, row: rowOf(row), scenario, seed }],
+      [{ ...variant, row: rowOf(row), scenario, seed, client }],
       () => undefined,
     );
     if (result === undefined) throw new Error('nothing was played');

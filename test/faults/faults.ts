@@ -2,6 +2,7 @@
 /** `npm run test:faults`: breaks everything around the service while the drill attacks it, and has the audit judge. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ClientWay, clientWays } from './client-gateway.ts';
 import { circumstances, recordFigures } from './figures.ts';
 import { type FaultScenario, faultScenarios } from './loads.ts';
 import { rowOf, rows } from './rows.ts';
@@ -17,6 +18,7 @@ type Options = {
   brief?: true;
   redis?: true;
   queue?: true;
+  client?: ClientWay;
   json?: string;
   record?: true;
 };
@@ -39,6 +41,9 @@ await new Command('test:faults')
   .option('--brief', 'rows with sagas: with fewer sagas and faults, as `npm test` plays them')
   .option('--redis', 'the nodes share a Redis in all rows')
   .option('--queue', 'claims wait in RabbitMQ in all rows')
+  .addOption(
+    new Option('--client <way>', 'all claims with a key go through the client').choices(clientWays),
+  )
   .option('--json <file>', 'where to write all results for programs')
   .option('--record', 'put the figures into docs/guarantees.md')
   .action(run)

@@ -104,6 +104,22 @@ export class PostgresServer {
     await this.start();
   }
 
+  /**
+   * Makes a base backup while this server runs. Resolves to the server that is restored from it, once that is started: it has
+   * the same identifier, and follows nobody. Needs the client programs of PostgreSQL.
+   */
+  async backUp(data: string): Promise<PostgresServer> {
+    const { max_connections = '60' } = this.settings;
+    const place = { data, port: await freePort() };
+    const restored = new PostgresServer(this.installation, place, { max_connections });
+    await restored.makeFolder();
+    await this.runProgram('pg_basebackup', [
+      ...['-h', '127.0.0.1', '-p', String(this.port), '-U', 'postgres'],
+      ...['-D', data, '--checkpoint=fast', '--no-sync'],
+    ]);
+    return restored;
+  }
+
   /** Promotes this standby, and waits until it takes writes. */
   async promote(): Promise<void> {
     await this.runProgram('pg_ctl', ['promote', '-w', '-s', '-D', this.data]);

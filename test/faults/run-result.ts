@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import type { ClientWay } from './client-gateway.ts';
 import type { FaultScenario } from './loads.ts';
 import type { Unknowns } from './seen.ts';
 
@@ -11,6 +12,8 @@ export type RunResult = {
   isBrief: boolean;
   hasRedis: boolean;
   isQueued: boolean;
+  /** How claims went through the client of the package; undefined: they did not. */
+  client: ClientWay | undefined;
   verdict: 'passed' | 'failed' | 'unknown' | 'skipped';
   seconds: number;
   /** Operations that clients began. */

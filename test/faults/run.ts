@@ -11,6 +11,7 @@ import type { DrillReport } from '../../src/proof/drill/report.ts';
 import { seededRandom } from '../support/fault-proxy.ts';
 import { endServiceProcesses, runToEnd } from '../support/service-process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { ClientGateways, type ClientWay } from './client-gateway.ts';
 import { Chance, type FaultRow, Injection, SkipRow, type Workshop } from './fault-row.ts';
 import { isNear, type TimeSpan, wholeSpan, writeFaults } from './fault-spans.ts';
 import {
@@ -60,6 +61,8 @@ export type PlannedRun = {
   hasRedis: boolean;
   /** Claims wait in RabbitMQ in rows without faults of it, too. */
   isQueued: boolean;
+  /** How claims go through the client of the package; undefined: the drill sends them to the nodes. */
+  client: ClientWay | undefined;
 };
 
 // Clients of the suite wait up to four seconds for an answer; the service would wait for five.
@@ -92,6 +95,7 @@ async function playOnce(run: PlannedRun, place: Place): Promise<RunResult> {
   const result: RunResult = {
     ...{ row, name, scenario: run.scenario, seed: run.seed },
     ...{ isBrief: run.isBrief, hasRedis: run.hasRedis, isQueued: run.isQueued },
+    client: run.client,
     verdict: 'failed',
     ...{
       seconds: 0,
@@ -159,7 +163,10 @@ async function play({ run, place, result, undo }: Play): Promise<void> {
 
   const coupon = `sale-${seed}`;
   const injection = new Injection({ scenario, rig, chance, workshop, coupon, row: row.row });
-  const report = await drillWhile(run, folder, injection);
+  const nodeUrls = rig.nodes.map(({ url }) => url);
+  const gateways = run.client && (await ClientGateways.before(nodeUrls, run.client));
+  undo.push(async () => gateways?.stop());
+  const report = await drillWhile(run, { folder, urls: gateways?.urls ?? nodeUrls }, injection);
   await heal(rig);
 
   const historyFile = join(folder, 'history.jsonl');
@@ -245,7 +252,7 @@ async function judge({
 /** Runs the drill against the nodes, and injects the faults once there are answers to compare with. */
 async function drillWhile(
   { row, scenario, seed }: PlannedRun,
-  folder: string,
+  { folder, urls: drilled }: { folder: string; urls: readonly string[] },
   injection: Injection,
 ): Promise<DrillReport> {
   const reportFile = join(folder, 'report.json');
@@ -256,7 +263,7 @@ async function drillWhile(
     ...injection.rig.participants?.drill.options,
   };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const urls = injection.rig.nodes.flatMap(({ url }) => ['--url', url]);
+  const urls = drilled.flatMap((url) => ['--url', url]);
   const env = injection.rig.participants?.drill.env ?? {};
   const args = ['drill', scenario, ...flags, '--no-audit', ...urls];
   const drill = runToEnd(env, args, { limitMs: drillMsMax }).finally(() => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endServiceProcesses } from '../support/service-process.ts';
+import { type ClientWay, clientWays } from './client-gateway.ts';
 import type { FaultRow } from './fault-row.ts';
 import { type FaultScenario, scenariosOf } from './loads.ts';
 import { findInstallation, PostgresServer } from './postgres-server.ts';
@@ -12,7 +13,8 @@ import { isWell, type RunResult } from './run-result.ts';
 
 /**
  * Takes the rows in turn, each with its scenarios, and each time with the next seed. By default each scenario of each row
- * is played once.
+ * is played once, and the first one of some rows also through the client of the package. With `client` all runs go
+ * through it.
  */
 export function plan(
   rows: readonly FaultRow[],
@@ -23,13 +25,19 @@ export function plan(
     brief?: boolean | undefined;
     redis?: boolean | undefined;
     queue?: boolean | undefined;
+    client?: ClientWay | undefined;
   },
 ): PlannedRun[] {
   const { scenario: only, seed, brief: isBrief = false, redis: hasRedis = false } = options;
   const { queue: isQueued = false } = options;
   const choices = rows.flatMap((row) => {
     const scenarios = scenariosOf(row).filter((one) => only === undefined || one === only);
-    return scenarios.map((scenario) => ({ row, scenario }));
+    const client = options.client;
+    const others = client === undefined && row.hasClientRuns ? scenarios.slice(0, 1) : [];
+    return [
+      ...scenarios.map((scenario) => ({ row, scenario, client })),
+      ...others.flatMap((scenario) => clientWays.map((way) => ({ row, scenario, client: way }))),
+    ];
   });
   if (choices.length === 0) throw new Error('none of these rows is played with this drill');
   return Array.from({ length: options.runs ?? choices.length }, (_, index) => {
@@ -69,7 +77,7 @@ export async function playAll(
 
 /** Describes a run in one line. */
 export function lineOf(result: RunResult): string {
-  const { verdict, row, name, scenario, seed, seconds } = result;
+  const { verdict, row, name, scenario, seed, seconds, client } = result;
   const { asked, wins, faults, felt, unknowns, figures } = result;
   const facts = [
     `${faults} faults, ${felt} felt`,
@@ -78,13 +86,16 @@ export function lineOf(result: RunResult): string {
     ...figures,
     `${seconds.toFixed(0)} s`,
   ];
-  const run = `row ${String(row).padStart(2)} ${name}, ${scenario}, seed ${seed}`;
+  const through = client === undefined ? '' : `, client ${client}`;
+  const run = `row ${String(row).padStart(2)} ${name}, ${scenario}${through}, seed ${seed}`;
   return `${verdict.padEnd(7)} ${run}: ${facts.join('; ')}`;
 }
 
 /** The command that repeats a run. */
-export function replayOf({ row, scenario, seed, isBrief, hasRedis, isQueued }: RunResult): string {
+export function replayOf(result: RunResult): string {
+  const { row, scenario, seed, isBrief, hasRedis, isQueued, client } = result;
   const chosen = { '--brief': isBrief, '--redis': hasRedis, '--queue': isQueued };
   const flags = Object.entries(chosen).map(([flag, isSet]) => (isSet ? ` ${flag}` : ''));
-  return `npm run test:faults -- --row ${row} --scenario ${scenario} --seed ${seed}${flags.join('')}`;
+  const through = client === undefined ? '' : ` --client ${client}`;
+  return `npm run test:faults -- --row ${row} --scenario ${scenario} --seed ${seed}${flags.join('')}${through}`;
 }

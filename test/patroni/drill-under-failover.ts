@@ -22,7 +22,7 @@ export type FailoverResult = {
   lostBatches: number;
   /** The longest time between two acknowledged claims, in seconds. */
   downSeconds: number;
-  /** When each claim was acknowledged, in milliseconds since 1970. */
+  /** When each claim was acknowledged first, in milliseconds since 1970. */
   wonMs: number[];
   /** Requests whose clients do not know what they changed. */
   unknown: number;
@@ -75,7 +75,9 @@ export async function drillUnderFailover(
   const decisive = decisiveRules(audit.rules);
   const findings = audit.rules
     .filter(({ rule }) => decisive.includes(rule))
-    .flatMap(({ rule, violations }) => violations.slice(0, 3).map((text) => `${rule}: ${text}`));
+    .flatMap(({ rule, violations, notes }) =>
+      [...violations, ...notes].slice(0, 3).map((text) => `${rule}: ${text}`),
+    );
   const report = reportLines(audit, 100).join('\n');
   return { verdict: audit.verdict, findings, end, lostBatches, report, ...figuresOf(historyFile) };
 }
@@ -134,8 +136,9 @@ async function acceptHistory([url = '', ...others]: string[]): Promise<number> {
 function figuresOf(historyFile: string) {
   const seen = readSeen(historyFile);
   const startMs = Date.parse(readHead(historyFile)?.started_at ?? '');
+  // A replay shows an earlier claim, and needs no commit.
   const wonMs = seen
-    .filter(({ f, type }) => f === 'claim' && type === 'ok')
+    .filter(({ f, outcome }) => f === 'claim' && outcome === 'claimed')
     .map(({ endMs }) => startMs + endMs)
     .sort((one, other) => one - other);
   const gaps = wonMs.map((ms, index) => ms - (wonMs[index - 1] ?? ms));

@@ -37,11 +37,13 @@ export function printFigures(): void {
 
 function print(name: string, result: FailoverResult): FailoverResult {
   const { end, wonMs, unknown, verdict, lostBatches } = result;
-  downSeconds.set(name, [...(downSeconds.get(name) ?? []), result.downSeconds]);
+  const isReady = end === 'ready';
+  if (isReady) downSeconds.set(name, [...(downSeconds.get(name) ?? []), result.downSeconds]);
+  const state = isReady
+    ? `${result.downSeconds.toFixed(1)} s down`
+    : `all calls refused until the loss of ${lostBatches} batches was accepted`;
   process.stdout.write(
-    `${name}: ${result.downSeconds.toFixed(1)} s down, ${wonMs.length} claims, ` +
-      `${unknown} unknown outcomes, audit ${verdict}, ` +
-      `${end === 'ready' ? 'ready' : `history lost (${lostBatches} batches)`}\n`,
+    `${name}: ${state}, ${wonMs.length} claims, ${unknown} unknown outcomes, audit ${verdict}\n`,
   );
   return result;
 }

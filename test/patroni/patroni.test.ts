@@ -102,7 +102,7 @@ describe.skipIf(programs === undefined)('in synchronous mode', () => {
   });
 
   it('a frozen primary that is replaced and wakes up loses no claim, or the nodes notice it', async () => {
-    const result = await place.drill({ seconds: 75 }, async () => {
+    const result = await place.drill({ seconds: 65 }, async () => {
       const old = await place.cluster.primary();
       const resume = old.freeze();
       try {

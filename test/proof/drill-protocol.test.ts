@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest';
 import { type Answer, AnswerParser } from '../../src/proof/drill/answer-parser.ts';
+import { completionsOfBatch } from '../../src/proof/drill/batch-answer.ts';
 import { classOf, completionOf } from '../../src/proof/drill/completion.ts';
 import { requestWriter, type ServiceRequest } from '../../src/proof/drill/request.ts';
 
@@ -170,8 +171,58 @@ describe('an answer', () => {
   });
 });
 
+describe('the answer to a call with many claims', () => {
+  const won = { claim_id: 'a', position: 1, claimed_at: 't', state: 'confirmed' };
+  const answered = (status: number, body: unknown) =>
+    completionsOfBatch(
+      {
+        ...{ status, isReplay: false, retryAfterS: 7, ageS: undefined, isLast: false },
+        body: JSON.stringify(body),
+      },
+      3,
+    );
+
+  it('is read result by result, as the answers of single claims', () => {
+    const results = [
+      { status: 200, ...won, replayed: true },
+      { status: 503, code: 'overloaded', effect: 'none', retry_after: 2 },
+      { status: 202, ticket_id: 'x' },
+    ];
+    const found = answered(200, { results });
+    expect(found[0]).toMatchObject({ type: 'ok', outcome: 'replayed', http: 200, claimId: 'a' });
+    expect(found[1]).toMatchObject({
+      type: 'fail',
+      outcome: 'overloaded',
+      http: 503,
+      retryAfterS: 2,
+    });
+    expect(found[2]).toEqual({ type: 'accepted', outcome: 'accepted', http: 202, ticketId: 'x' });
+  });
+
+  it('proves nothing where it has no result for each claim, or one that is none', () => {
+    for (const body of [{}, { results: [] }, { results: [{ status: 200, ...won }] }, [], 'x']) {
+      expect(answered(200, body).map(({ type }) => type)).toEqual(['info', 'info', 'info']);
+    }
+    const found = answered(200, { results: [null, {}, { status: 200, ...won }] });
+    expect(found.map(({ type }) => type)).toEqual(['info', 'info', 'ok']);
+  });
+
+  it('is the answer of each claim where it is a problem of the call', () => {
+    const found = answered(503, { code: 'overloaded', effect: 'none' });
+    expect(found).toEqual(
+      Array(3).fill({
+        ...{ type: 'fail', outcome: 'overloaded', effect: 'none' },
+        http: 503,
+        retryAfterS: 7,
+      }),
+    );
+  });
+});
+
 describe('a formatted request', () => {
-  const write = requestWriter({ host: 'h:1', claimApiKey: 'c-key', adminApiKey: 'a-key' });
+  const { one: write, batch } = requestWriter({
+    ...{ host: 'h:1', claimApiKey: 'c-key', adminApiKey: 'a-key', prefer: 'wait=1' },
+  });
   const claim: ServiceRequest = {
     f: 'claim',
     coupon: 'Grüße "1"',
@@ -186,11 +237,29 @@ describe('a formatted request', () => {
       'POST /api/coupons/claim HTTP/1.1',
       'Host: h:1',
       'Authorization: Bearer c-key',
+      'Prefer: wait=1',
       'Content-Type: application/json',
       'Idempotency-Key: k',
       `Content-Length: ${Buffer.byteLength(body)}`,
     ]);
     expect(JSON.parse(body)).toEqual({ user_id: 'u/1', coupon_name: 'Grüße "1"' });
+  });
+
+  it('formats many claims as one call, each with its idempotency key', () => {
+    const { key: _, ...keyless } = claim;
+    const [head = '', body = ''] = batch([claim, { ...keyless, user: 'v' }]).split('\r\n\r\n');
+    expect(head.split('\r\n')).toEqual([
+      'POST /api/claims/batch HTTP/1.1',
+      ...['Host: h:1', 'Authorization: Bearer c-key', 'Prefer: wait=1'],
+      ...['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`],
+    ]);
+    const coupon_name = 'Grüße "1"';
+    expect(JSON.parse(body)).toEqual({
+      claims: [
+        { coupon_name, user_id: 'u/1', idempotency_key: 'k' },
+        { coupon_name, user_id: 'v' },
+      ],
+    });
   });
 
   it('omits a missing idempotency key, and encodes names in paths', () => {

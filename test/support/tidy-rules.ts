@@ -115,7 +115,7 @@ function wordsOutsideTheVocabulary(files: readonly TidyFile[]): Finding[] {
 }
 
 // Imported under another name.
-const namesOfPackages = new Set(['makeWorkerUtils', 'RateLimiterMemory', 'RateLimiterRedis']);
+const namesOfPackages = new Set(['makeWorkerUtils', 'RateLimiterMemory']);
 
 /** Undefined when no word in the name is a forbidden one. */
 function complaintAbout(name: string): string | undefined {

@@ -25,6 +25,7 @@ const zones: Zone[] = [
   { path: /^src\/main\.ts$/, relative: /^src\/(?:app\/|entrypoints\/cli\/)/, ...none },
   { path: /^src\/(?:app[./]|library\.ts$)/, relative: /^src\//, ...any },
   { path: /^src\/config[./]/, relative: /^src\/(?:config[./]|core\/)/, ...any },
+  { path: /^src\/client[./]/, relative: /^src\/client\//, ...none },
   { path: /^src\/proof\//, relative: /^src\/proof\//, ...any },
 ];
 const zonesByFolder = /^src\/(?:adapters|entrypoints)\/[^/]+\//;
@@ -161,9 +162,13 @@ export function exportsWithoutComment(files: readonly TidyFile[]): Finding[] {
 
 const linesMax = 300;
 
+// Written by `npm run generate`.
+const generated = 'src/client/api-types.ts';
+
 /** A file that is too long is split. */
 export function longFiles(files: readonly TidyFile[]): Finding[] {
-  return files.filter(isShipped).flatMap((file) => {
+  const written = files.filter((file) => isShipped(file) && file.path !== generated);
+  return written.flatMap((file) => {
     const lines = file.text.trimEnd().split('\n').length;
     return lines > linesMax ? [`${file.path}:${lines}: is over ${linesMax} lines`] : [];
   });

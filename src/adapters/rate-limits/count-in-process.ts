@@ -10,14 +10,16 @@ export function countInProcess({ requests, seconds }: Rate, keysMax: number): Re
   const windows = new RateLimiterMemory({ points: requests, duration: seconds, keyPrefix: '' });
   // The package would keep any number of keys.
   const keys = new OldestOut<true>(keysMax);
+  const add = async (key: string, count: number) => {
+    const window = await windows.penalty(key, count);
+    if (window.isFirstInDuration) {
+      const oldest = keys.set(key, true);
+      if (oldest !== undefined) void windows.delete(oldest);
+    }
+    return { requests: window.consumedPoints, endsInMs: window.msBeforeNext };
+  };
   return {
-    async add(key, count) {
-      const window = await windows.penalty(key, count);
-      if (window.isFirstInDuration) {
-        const oldest = keys.set(key, true);
-        if (oldest !== undefined) void windows.delete(oldest);
-      }
-      return { requests: window.consumedPoints, endsInMs: window.msBeforeNext };
-    },
+    add,
+    addEach: (requests) => Promise.all([...requests].map(([key, count]) => add(key, count))),
   };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { AcknowledgedBatch, SharedBatches } from '../../core/history/ports.ts';
 import { uuidRule } from '../../core/input-rules.ts';
+import { installationIdIn } from '../../core/installation-id.ts';
 import type { RedisConnection } from './redis.ts';
 
 /** Raise it when a member of a batch is added or changes its meaning. Batches of another version are ignored. */
@@ -9,12 +10,32 @@ const version = 1;
 const keptMs = 7 * 24 * 3_600_000;
 // Each restart is a process of its own. Those that have acknowledged nothing for the longest time are left out.
 const processesMax = 32;
-const listKey = 'acknowledged';
+// A database that is restored from another one, or copied, is one more.
+const databasesMax = 8;
 
-/** Shares the acknowledged batches of processes over Redis. `processId` is unique for each start of a process. */
-export function redisSharedBatches(redis: RedisConnection, processId: string): SharedBatches {
-  const list = redis.prefix + listKey;
-  const keyOf = (id: string) => `${list}:${id}`;
+/**
+ * Shares the acknowledged batches of processes over Redis. `processId` is unique for each start of a process, and `identity`
+ * distinguishes the database from its copies.
+ *
+ * The batches belong to the database that acknowledged them. On one for which no process has shared a batch yet, those of all
+ * copies are read: it may be restored from a backup of one of them.
+ */
+export function redisSharedBatches(
+  redis: RedisConnection,
+  { processId, identity }: { processId: string; identity: string },
+): SharedBatches {
+  const databases = `firstcome:${installationIdIn(identity)}:databases`;
+  const listOf = (database: string) => `firstcome:${database}:acknowledged`;
+  const list = listOf(identity);
+
+  const readDatabase = async (database: string) => {
+    const key = listOf(database);
+    const ids = await redis.run((client) => client.zrevrange(key, 0, processesMax - 1));
+    if (ids.length === 0) return [];
+    const texts = await redis.run((client) => client.mget(ids.map((id) => `${key}:${id}`)));
+    return texts.flatMap(decodeBatches);
+  };
+
   return {
     async publish(batches) {
       const latestMs = batches.at(-1)?.acknowledgedAtMs ?? 0;
@@ -22,10 +43,13 @@ export function redisSharedBatches(redis: RedisConnection, processId: string): S
         .run((client) =>
           client
             .pipeline()
-            .set(keyOf(processId), encodeBatches(batches), 'PX', keptMs)
+            .set(`${list}:${processId}`, encodeBatches(batches), 'PX', keptMs)
             .zadd(list, latestMs, processId)
             .zremrangebyrank(list, 0, -processesMax - 1)
             .pexpire(list, keptMs)
+            .zadd(databases, latestMs, identity)
+            .zremrangebyrank(databases, 0, -databasesMax - 1)
+            .pexpire(databases, keptMs)
             .exec(),
         )
         .then(
@@ -36,10 +60,9 @@ export function redisSharedBatches(redis: RedisConnection, processId: string): S
 
     async read() {
       try {
-        const ids = await redis.run((client) => client.zrevrange(list, 0, processesMax - 1));
-        if (ids.length === 0) return [];
-        const texts = await redis.run((client) => client.mget(ids.map(keyOf)));
-        return texts.flatMap(decodeBatches);
+        const known = await redis.run((client) => client.zrevrange(databases, 0, databasesMax - 1));
+        const read = known.includes(identity) ? [identity] : [identity, ...known];
+        return (await Promise.all(read.map(readDatabase))).flat();
       } catch {
         return undefined;
       }

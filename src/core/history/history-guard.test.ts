@@ -185,4 +185,35 @@ describe('the guard of the history', () => {
     await guard.checkAgain(one);
     expect(guard.isLost).toBe(true);
   });
+
+  it('stores what a copy lacks, once, and goes on with its own server', async () => {
+    const { guard, acknowledge, connect, lines } = setup();
+    const [one, copy] = [new FakeServer('one', ['a', 'b', 'c']), new FakeServer('copy', ['a'])];
+    await connect(one);
+    for (const batchId of ['a', 'b']) acknowledge(batchId);
+    await guard.checkCopy('copy', copy);
+    await guard.checkCopy('copy', copy);
+    expect(copy.checks).toEqual([['a', 'b']]);
+    expect([...copy.stored]).toEqual(['b']);
+    expect(guard).toMatchObject({ isLost: false, server: 'one' });
+    expect(lines).toEqual([
+      'error a copy has taken the place of the database, and lacks batches that were acknowledged ' +
+        '{"SALE":{"batches":1,"claims":1,"changes":0}}',
+    ]);
+    // An answer that was still under way.
+    acknowledge('c');
+    await guard.checkCopy('copy', copy);
+    expect([...copy.stored]).toEqual(['b', 'c']);
+  });
+
+  it('looks at a copy again where the loss could not be stored', async () => {
+    const { guard, acknowledge } = setup();
+    const copy = new FakeServer('copy');
+    acknowledge('a');
+    copy.canStore = false;
+    await expect(guard.checkCopy('copy', copy)).rejects.toThrow('read-only');
+    copy.canStore = true;
+    await guard.checkCopy('copy', copy);
+    expect([...copy.stored]).toEqual(['a']);
+  });
 });

@@ -9,6 +9,7 @@ import type {
   HistoryLog,
   SharedBatches,
 } from './ports.ts';
+import { summaryOfLoss } from './summary-of-loss.ts';
 
 /** What the guard works with. */
 export type HistoryGuardOptions = {
@@ -26,11 +27,13 @@ export type HistoryGuardOptions = {
   answerMsMax: number;
 };
 
-const listedMax = 20;
 const openAgain = 'the database has all acknowledged batches: calls are served again';
 const lostText =
   'the database lacks batches that were acknowledged: all calls are refused until `firstcome accept-history`, or until ' +
   'a server is back that has them';
+const copyText =
+  'a copy has taken the place of the database, and lacks batches that were acknowledged: a service that starts on it ' +
+  'refuses all calls until `firstcome accept-history`';
 const storedText =
   'a loss of acknowledged batches was found on this database: all calls are refused until `firstcome accept-history`';
 
@@ -51,6 +54,8 @@ export class HistoryGuard {
   private current: string | undefined;
   /** The check of a server that other new connections to it wait for. */
   private checking: { server: string; done: Promise<void> } | undefined;
+  /** The copy that was looked at last, and how many batches had been acknowledged then. */
+  private lookedAtCopy = '';
   private checkUntilMs = Number.NEGATIVE_INFINITY;
   private isSharedMissed = false;
   /** How many checks have begun, and which of them is the latest that has ended. */
@@ -98,6 +103,21 @@ export class HistoryGuard {
     const facts = await connection.check([]);
     // A loss that another process has found meanwhile.
     if (facts.isLossStored) await this.check(connection);
+  }
+
+  /**
+   * Stores on a copy of the database which acknowledged batches it lacks. This process never decides on the copy, but a service
+   * that starts on it finds the loss there, also when this process has ended. Rejects when the connection fails.
+   */
+  async checkCopy(server: string, connection: HistoryConnection): Promise<void> {
+    const looked = `${server} ${this.batches.count}`;
+    if (this.lookedAtCopy === looked) return;
+    const { missing } = await connection.check(await this.acknowledged());
+    if (missing.length > 0) {
+      await connection.record(missing);
+      this.options.log.error({ server, ...summaryOfLoss(missing) }, copyText);
+    }
+    this.lookedAtCopy = looked;
   }
 
   private isCheckDue(): boolean {
@@ -162,7 +182,7 @@ export class HistoryGuard {
     if (missing.length > 0) {
       const ids = missing.map(({ batchId }) => batchId).join();
       if (ids !== this.logged || !before.isLost) {
-        log.error({ ...servers, ...summaryOf(missing) }, lostText);
+        log.error({ ...servers, ...summaryOfLoss(missing) }, lostText);
       }
       this.logged = ids;
     } else if (this.isLost) {
@@ -180,22 +200,4 @@ export class HistoryGuard {
   private extendChecks(): void {
     this.checkUntilMs = this.options.clock.nowMs() + this.options.answerMsMax;
   }
-}
-
-/** What the log says of a loss: in all and by coupon, without users. */
-function summaryOf(missing: readonly AcknowledgedBatch[]) {
-  const coupons: Record<string, { batches: number; claims: number; changes: number }> = {};
-  for (const { couponName, claims, changes } of missing) {
-    coupons[couponName] ??= { batches: 0, claims: 0, changes: 0 };
-    const coupon = coupons[couponName];
-    coupon.batches += 1;
-    coupon.claims += claims;
-    coupon.changes += changes;
-  }
-  const listed = Object.entries(coupons).slice(0, listedMax);
-  return {
-    missing_batches: missing.length,
-    missing_claims: missing.reduce((sum, { claims }) => sum + claims, 0),
-    coupons: Object.fromEntries(listed),
-  };
 }

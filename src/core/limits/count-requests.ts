@@ -14,16 +14,18 @@ export function countRequests(
   clock: Pick<Clock, 'nowMs'>,
 ): RequestCounts {
   const windows = new OldestOut<{ requests: number; endsMs: number }>(keysMax);
+  const add = (key: string, requests: number) => {
+    const nowMs = clock.nowMs();
+    let window = windows.get(key);
+    if (window === undefined || window.endsMs <= nowMs) {
+      window = { requests: 0, endsMs: nowMs + seconds * 1000 };
+      windows.set(key, window);
+    }
+    window.requests += requests;
+    return { requests: window.requests, endsInMs: window.endsMs - nowMs };
+  };
   return {
-    async add(key, requests) {
-      const nowMs = clock.nowMs();
-      let window = windows.get(key);
-      if (window === undefined || window.endsMs <= nowMs) {
-        window = { requests: 0, endsMs: nowMs + seconds * 1000 };
-        windows.set(key, window);
-      }
-      window.requests += requests;
-      return { requests: window.requests, endsInMs: window.endsMs - nowMs };
-    },
+    add: async (key, requests) => add(key, requests),
+    addEach: async (requests) => [...requests].map(([key, count]) => add(key, count)),
   };
 }

@@ -15,6 +15,7 @@ function setup() {
         sent.push({ key, requests });
         answers.push((count) => (count instanceof Error ? reject(count) : resolve(count)));
       }),
+    addEach: async () => [],
   };
   const counts = gatherRequests(shared, clock);
   return { counts, clock, sent, answer: (count: WindowCount | Error) => answers.shift()?.(count) };

@@ -13,7 +13,7 @@ type Waiter = {
  * Adds the requests of one key together: those that arrive while an addition of the key is under way are the next one. So
  * a key that every request counts for costs one addition in each round trip. Each caller gets the count as if it had been
  * alone, in order of arrival. When an addition fails, those that wait for it fail with it. No request waits longer than
- * `sharedMsMax` in all, the addition before its own included.
+ * `sharedMsMax` in all, the addition before its own included. An addition of many keys is one round trip as it is.
  */
 export function gatherRequests(
   counts: SharedCounts,
@@ -61,6 +61,7 @@ export function gatherRequests(
   };
 
   return {
+    addEach: (requests) => counts.addEach(requests),
     add: (key, requests) =>
       new Promise((resolve, reject) => {
         const waiter = { requests, arrivedMs: clock.nowMs(), resolve, reject };

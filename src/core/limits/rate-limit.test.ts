@@ -13,6 +13,7 @@ function setup(...windows: WindowCount[]) {
       added.push([key, requests]);
       return windows.shift() ?? { requests, endsInMs: 60_000 };
     },
+    addEach: (requests) => Promise.all([...requests].map(([key, count]) => counts.add(key, count))),
   };
   const limit = new RateLimit({ name: 'ip', rate, counts, clock });
   return { limit, clock, added };
@@ -50,6 +51,30 @@ describe('a rate limit', () => {
     expect(await limit.take('a')).toMatchObject({ allowed: 1, remaining: 9 });
   });
 
+  it('counts requests of many keys at once, and none of keys that have used up their window', async () => {
+    const { limit, added } = setup(
+      { requests: 10, endsInMs: 30_000 },
+      { requests: 3, endsInMs: 20_000 },
+      { requests: 12, endsInMs: 10_000 },
+    );
+    await limit.take('full');
+    const requests = new Map([
+      ['a', 3],
+      ['full', 2],
+      ['b', 5],
+    ]);
+    expect(Object.fromEntries(await limit.takeEach(requests))).toEqual({
+      a: { limit, allowed: 3, remaining: 7, resetSeconds: 20 },
+      full: { limit, allowed: 0, remaining: 0, resetSeconds: 30 },
+      b: { limit, allowed: 3, remaining: 0, resetSeconds: 10 },
+    });
+    expect(added).toEqual([
+      ['full', 1],
+      ['a', 3],
+      ['b', 5],
+    ]);
+  });
+
   it('never says that a window ends later than a new one, whatever a wall clock did', async () => {
     const { limit, clock } = setup(
       { requests: 11, endsInMs: 3_600_000 },
@@ -70,10 +95,17 @@ describe('counts with an insurance', () => {
           if (isAway) throw new Error('away');
           return { requests: 7, endsInMs: 1 };
         },
+        addEach: async () => {
+          throw new Error('away');
+        },
       },
-      { add: async () => ({ requests: 1, endsInMs: 2 }) },
+      {
+        add: async () => ({ requests: 1, endsInMs: 2 }),
+        addEach: async () => [{ requests: 3, endsInMs: 4 }],
+      },
     );
     expect(await counts.add('a', 1)).toEqual({ requests: 1, endsInMs: 2 });
+    expect(await counts.addEach(new Map([['a', 1]]))).toEqual([{ requests: 3, endsInMs: 4 }]);
     isAway = false;
     expect(await counts.add('a', 1)).toEqual({ requests: 7, endsInMs: 1 });
   });

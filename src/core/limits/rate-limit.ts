@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Limits how many requests a caller may make. A request within a limit is counted; the limit never delays it. */
 import type { Clock } from '../clock.ts';
+import { invariant } from '../invariant.ts';
 import { OldestOut } from '../oldest-out.ts';
 import type { Rate } from './rate.ts';
 
@@ -17,13 +18,15 @@ export type WindowCount = { requests: number; endsInMs: number };
 export type RequestCounts = {
   /** Adds requests to the window of the key and returns its count, these included. Never rejects. */
   add(key: string, requests: number): Promise<WindowCount>;
+  /** Adds the requests of each key at once, and returns the counts in the same order. Never rejects. */
+  addEach(requests: ReadonlyMap<string, number>): Promise<readonly WindowCount[]>;
 };
 
 /** How long a request waits at most for counts that all nodes share, in milliseconds. */
 export const sharedMsMax = 50;
 
 /** Counts that all nodes share. They reject within `sharedMsMax` when they are away. */
-export type SharedCounts = Pick<RequestCounts, 'add'>;
+export type SharedCounts = Pick<RequestCounts, 'add' | 'addEach'>;
 
 /** What a limit says about requests. */
 export type Allowance = {
@@ -77,7 +80,29 @@ export class RateLimit {
   async take(key: string, requests = 1): Promise<Allowance> {
     const refusal = this.refusalOf(key);
     if (refusal !== undefined) return refusal;
-    const counted = await this.counts.add(key, requests);
+    return this.toAllowance(key, requests, await this.counts.add(key, requests));
+  }
+
+  /** Counts requests of many keys at once. */
+  async takeEach(requests: ReadonlyMap<string, number>): Promise<Map<string, Allowance>> {
+    const allowances = new Map<string, Allowance>();
+    const toCount = new Map<string, number>();
+    for (const [key, count] of requests) {
+      const refusal = this.refusalOf(key);
+      if (refusal === undefined) toCount.set(key, count);
+      else allowances.set(key, refusal);
+    }
+    if (toCount.size === 0) return allowances;
+    const counted = await this.counts.addEach(toCount);
+    for (const [index, [key, count]] of [...toCount].entries()) {
+      const window = counted[index];
+      invariant(window, 'a count for each key');
+      allowances.set(key, this.toAllowance(key, count, window));
+    }
+    return allowances;
+  }
+
+  private toAllowance(key: string, requests: number, counted: WindowCount): Allowance {
     // A wall clock that was set back makes the end of a window seem far away.
     const endsInMs = Math.min(Math.max(counted.endsInMs, 0), this.rate.seconds * 1000);
     const remaining = Math.max(this.rate.requests - counted.requests, 0);
@@ -96,5 +121,6 @@ export class RateLimit {
 export function withInsurance(shared: SharedCounts, own: RequestCounts): RequestCounts {
   return {
     add: (key, requests) => shared.add(key, requests).catch(() => own.add(key, requests)),
+    addEach: (requests) => shared.addEach(requests).catch(() => own.addEach(requests)),
   };
 }

@@ -88,6 +88,8 @@ export type DrillArguments = {
   connections?: number;
   /** The header `Prefer` of all claims. */
   prefer?: string;
+  /** How many claims a call holds at most. */
+  batch?: number;
   timeoutMs?: number;
   coupon?: string;
   /** Of `sagas`: the saga, its participants, and where events are received. */

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { eventTypes } from '../../core/events/ports.ts';
 import { sampleEvent, samplePrefix } from '../../core/webhooks/sample-event.ts';
 import { describeEvents } from './describe-events.ts';
-import { toEventBody } from './schemas/event-body.ts';
+import { sharedEnums } from './schemas/enums.ts';
+import { CouponEventData, toEventBody } from './schemas/event-body.ts';
 import { ClaimBody } from './schemas/responses.ts';
 
 const id = '01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40';
@@ -16,10 +17,17 @@ function schemaOf(type: string): object {
   // biome-ignore lint/suspicious/noExplicitAny: the description is read as JSON.
   const described = JSON.parse(JSON.stringify(describeEvents())) as any;
   const { schema } = described[type].post.requestBody.content['application/json'];
-  if (schema.properties.data.$ref === undefined)
-    schema.properties.data.additionalProperties = false;
-  const { $id: _, ...claim } = JSON.parse(JSON.stringify(ClaimBody));
-  const schemas = { Claim: { ...claim, additionalProperties: false } };
+  const schemas = Object.fromEntries(
+    [ClaimBody, CouponEventData, ...sharedEnums].map((shared) => {
+      // As OpenAPI has them, where `ClaimState#` is a name among the components.
+      const text = JSON.stringify(shared).replaceAll(
+        /"\$ref":"(\w+)#"/g,
+        '"$ref":"#/components/schemas/$1"',
+      );
+      const { $id, ...rest } = JSON.parse(text);
+      return [$id, rest.type === 'object' ? { ...rest, additionalProperties: false } : rest];
+    }),
+  );
   return { ...schema, additionalProperties: false, components: { schemas } };
 }
 

@@ -2,7 +2,6 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { type EventType, eventTypes } from '../../core/events/ports.ts';
 import { samplePrefix } from '../../core/webhooks/sample-event.ts';
-import { CouponEventData } from './schemas/event-body.ts';
 
 type OpenApi = NonNullable<FastifyDynamicSwaggerOptions['openapi']>;
 type WebhooksOf<Document> = Document extends { webhooks?: infer Webhooks } ? Webhooks : never;
@@ -56,9 +55,11 @@ function bodySchema(type: EventType) {
           'The same in every request for this event. A request can come twice: skip an id that was handled. One that ' +
           `begins with ${samplePrefix} is a sample of an event that never happened.`,
       },
-      type: { const: type },
+      type: { type: 'string' as const, const: type },
       timestamp: { type: 'string' as const, format: 'date-time', description: 'When it happened.' },
-      data: type.startsWith('claim.') ? { $ref: '#/components/schemas/Claim' } : CouponEventData,
+      data: {
+        $ref: `#/components/schemas/${type.startsWith('claim.') ? 'Claim' : 'CouponEventData'}`,
+      },
     },
   };
 }
@@ -70,6 +71,7 @@ export function describeEvents(): NonNullable<WebhooksOf<OpenApi>> {
       type,
       {
         post: {
+          operationId: operationIdOf(type),
           tags: ['events'],
           summary: meanings[type],
           description:
@@ -86,4 +88,10 @@ export function describeEvents(): NonNullable<WebhooksOf<OpenApi>> {
       },
     ]),
   );
+}
+
+/** Such as `receiveClaimReserved`. */
+function operationIdOf(type: EventType): string {
+  const words = type.split(/[._]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `receive${words.join('')}`;
 }

@@ -16,6 +16,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
           'Flash-sale coupon claims: first come, first served, exactly. Every response is sent after its commit.',
         license: { name: 'GPL-3.0-or-later', identifier: 'GPL-3.0-or-later' },
       },
+      servers: [{ url: '/', description: 'The service that this document comes from' }],
       tags: [
         { name: 'coupons', description: 'Create, read and change coupons' },
         { name: 'claims', description: 'Claim a unit, and read claims' },
@@ -24,6 +25,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         { name: 'sagas', description: 'Read sagas, and decide on those that need attention' },
         { name: 'dead letters', description: 'Queued claims that could not be decided' },
         { name: 'events', description: 'What the receiver of a webhook gets' },
+        { name: 'console', description: 'Log in to the console, and out' },
         { name: 'health', description: 'Health and metrics' },
       ],
       webhooks: describeEvents(),

@@ -16,7 +16,8 @@ import type {
 import type { UserTokens } from '../../core/user-tokens/user-tokens.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
-import type { RateLimits } from './limits/limit-requests.ts';
+import type { LimitEntries } from './limits/limit-entries.ts';
+import type { RateLimits } from './limits/rate-limits.ts';
 import type { ConsoleSessions } from './sessions/console-sessions.ts';
 import type { StreamTarget } from './streams/event-stream.ts';
 import type { OutcomeStreams } from './streams/outcome-streams.ts';
@@ -104,6 +105,8 @@ export type HttpDependencies = UseCases &
 /** What the server itself gives its routes. */
 export type ServerParts = {
   access: Access;
+  /** Undefined: no claim is limited. */
+  limitEntries: LimitEntries | undefined;
   isReady(): boolean;
   /** Starts the response of an event stream; undefined where the client is gone. */
   startStream(request: FastifyRequest, reply: FastifyReply): StreamTarget | undefined;

@@ -24,7 +24,7 @@ import { requestIds } from './requests/request-ids.ts';
 import { answerUnknownRoutes } from './requests/unknown-route.ts';
 import type { HttpDependencies, ServerParts } from './route.ts';
 import { monitoringRoutes, routes } from './routes.ts';
-import { sharedSchemas } from './schemas/responses.ts';
+import { sharedSchemas } from './schemas/shared.ts';
 import { validatorCompiler } from './schemas/validation.ts';
 import { startStreamWith } from './streams/start-stream.ts';
 
@@ -108,11 +108,15 @@ export async function createHttpServer(
     sessions: dependencies.consoleLogin?.sessions,
   });
   enforceAccess(app, access);
-  limitRequests(app, { ...dependencies, rateLimits: dependencies.rateLimits, access });
+  const limitEntries = limitRequests(app, {
+    ...dependencies,
+    rateLimits: dependencies.rateLimits,
+    access,
+  });
   requireExactPaths(app);
   answerUnknownRoutes(app);
   const parts: ServerParts = {
-    access,
+    ...{ access, limitEntries },
     isReady: () => isReady,
     startStream: startStreamWith(clients),
   };

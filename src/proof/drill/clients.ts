@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import type { Answer, Unreadable } from './answer-parser.ts';
-import {
-  type Acceptance,
-  type Completion,
-  completionOf,
-  noAnswerCompletion,
-  notSentCompletion,
-  refusedCompletion,
-} from './completion.ts';
-import { type Address, Connection, type ConnectionOwner } from './connection.ts';
-import type { RecordedOperation, Recorder } from './history-writer.ts';
+import { Client } from './client.ts';
+import { type Acceptance, type Completion, notSentCompletion } from './completion.ts';
+import type { Address } from './connection.ts';
+import type { Recorder } from './history-writer.ts';
 import { Queue } from './queue.ts';
-import { type RoutedRequest, requestWriter, type ServiceRequest } from './request.ts';
+import {
+  type RequestWriter,
+  type RoutedRequest,
+  requestWriter,
+  type ServiceRequest,
+} from './request.ts';
 
 /** A request and the callback for its completion. All times are those of the clock in `ClientsOptions`. */
 export type PendingRequest = RoutedRequest & {
@@ -49,6 +47,8 @@ export type ClientsOptions = {
   adminApiKey?: string | undefined;
   /** The header `Prefer` of all claims. */
   prefer?: string | undefined;
+  /** How many claims a call holds at most. Undefined: each claim is a call of its own. */
+  batch?: number | undefined;
   recorder: Recorder;
   /** Called for each ticket. The `onDone` of an accepted claim is called when the ticket's owner completes it. */
   onTicket(ticket: NamedTicket): void;
@@ -56,11 +56,13 @@ export type ClientsOptions = {
   now(): number;
 };
 
+type DrillClient = Client<PendingRequest>;
+
 type Pool = {
   node: number;
-  write(request: ServiceRequest): string;
-  clients: Client[];
-  free: Client[];
+  write: RequestWriter;
+  clients: DrillClient[];
+  free: DrillClient[];
   waiting: Queue<PendingRequest>;
 };
 
@@ -75,6 +77,7 @@ export class Clients {
   private readonly pools: Pool[];
   private readonly sweep: NodeJS.Timeout;
   private nextSweep: NodeJS.Immediate | undefined;
+  private nextSend: NodeJS.Immediate | undefined;
   private procs = 0;
   private waitingNow = 0;
   private underWayNow = 0;
@@ -86,7 +89,11 @@ export class Clients {
       const { host } = new URL(url);
       const write = requestWriter({ ...options, host });
       const pool: Pool = { node, write, clients: [], free: [], waiting: new Queue() };
-      pool.clients = Array.from({ length: each }, () => new Client(this, pool, addressOf(url)));
+      const owner = {
+        finish: (client: DrillClient, completions: readonly (Completion | Acceptance)[]) =>
+          this.finish(pool, client, completions),
+      };
+      pool.clients = Array.from({ length: each }, () => new Client(owner, addressOf(url)));
       pool.free = [...pool.clients];
       return pool;
     });
@@ -118,16 +125,22 @@ export class Clients {
     await Promise.all(first.map((one) => one.open()));
   }
 
-  /** Sends as soon as a connection is free. Calls `onDone` exactly once, never before this returns. */
+  /**
+   * Sends as soon as a connection is free; with `batch`, together with the claims that wait for one too. Calls `onDone` exactly
+   * once, never before this returns.
+   */
   send(pending: PendingRequest): void {
     const pool = this.pools[pending.node];
     if (pool === undefined) throw new RangeError(`there is no node ${pending.node}`);
-    const client = pool.free.pop();
+    const client = this.options.batch === undefined ? pool.free.pop() : undefined;
     if (client !== undefined) {
-      this.sendOn(client, pending);
+      this.sendOn(pool, client, [pending]);
     } else if (this.waitingNow < waitingMax) {
       this.waitingNow += 1;
       pool.waiting.push(pending);
+      // Claims that are made in the same turn of the event loop go together.
+      if (this.options.batch !== undefined)
+        this.nextSend ??= setImmediate(() => this.sendWaiting());
     } else {
       setImmediate(() => this.completeUnsent(pending));
     }
@@ -147,59 +160,100 @@ export class Clients {
   close(): void {
     clearInterval(this.sweep);
     clearImmediate(this.nextSweep);
+    clearImmediate(this.nextSend);
     for (const { clients } of this.pools) for (const client of clients) client.drop();
   }
 
-  /** Called by a client whose request is answered, or will not be. */
-  finish(client: Client, completion: Completion | Acceptance): void {
-    const { pending, operation, sentMs } = client;
-    if (pending === undefined || operation === undefined) return;
-    const { recorder, now, onTicket } = this.options;
-    client.pending = undefined;
-    this.underWayNow -= 1;
-    // An operation that may still be running keeps its client number to itself.
-    if (completion.type === 'info' || completion.type === 'accepted') client.proc = undefined;
-    const report = (last: Completion) => {
-      pending.onDone({ pending, completion: last, sentMs, doneMs: now() });
-    };
-    const { request } = pending;
-    if (completion.type === 'accepted') {
-      recorder.accept(operation, completion);
-      this.sendNextOn(client);
-      const complete = (last: Completion) => {
-        recorder.complete(operation, last);
-        report(last);
+  private finish(
+    pool: Pool,
+    client: DrillClient,
+    completions: readonly (Completion | Acceptance)[],
+  ): void {
+    const { sent, sentMs } = client;
+    const { recorder, now } = this.options;
+    client.sent = [];
+    this.underWayNow -= sent.length;
+    const reports = sent.map(({ pending, operation }, index) => {
+      const completion = completions[index] as Completion | Acceptance;
+      const report = (last: Completion) => {
+        pending.onDone({ pending, completion: last, sentMs, doneMs: now() });
       };
-      pending.onAccepted?.({ acceptedMs: now() });
-      onTicket({ request, ticketId: completion.ticketId, complete });
-      return;
-    }
-    recorder.complete(operation, completion);
-    this.sendNextOn(client);
+      // An operation that may still be running keeps its client number to itself.
+      if (completion.type !== 'info' && completion.type !== 'accepted') {
+        client.procs.push(operation.proc);
+      }
+      if (completion.type === 'accepted') {
+        recorder.accept(operation, completion);
+        const complete = (last: Completion) => {
+          recorder.complete(operation, last);
+          report(last);
+        };
+        return () => this.reportAccepted(pending, completion, complete);
+      }
+      recorder.complete(operation, completion);
+      return () => this.reportCompleted(pending, completion, report);
+    });
+    this.sendNextOn(pool, client);
+    for (const report of reports) report();
+  }
+
+  private reportAccepted(
+    { request, onAccepted }: PendingRequest,
+    { ticketId }: Acceptance,
+    complete: (last: Completion) => void,
+  ): void {
+    onAccepted?.({ acceptedMs: this.options.now() });
+    this.options.onTicket({ request, ticketId, complete });
+  }
+
+  private reportCompleted(
+    { request }: PendingRequest,
+    completion: Completion,
+    report: (last: Completion) => void,
+  ): void {
     const { ticketId } = completion;
-    if (ticketId !== undefined) onTicket({ request, ticketId });
+    if (ticketId !== undefined) this.options.onTicket({ request, ticketId });
     report(completion);
   }
 
-  private sendNextOn(client: Client): void {
-    const { pool } = client;
-    const next = pool.waiting.shift();
-    if (next === undefined) {
-      pool.free.push(client);
-    } else {
-      this.waitingNow -= 1;
-      this.sendOn(client, next);
+  private sendWaiting(): void {
+    this.nextSend = undefined;
+    for (const pool of this.pools) {
+      for (let client = pool.free.pop(); client !== undefined; client = pool.free.pop()) {
+        this.sendNextOn(pool, client);
+        if (client.sent.length === 0) break;
+      }
     }
   }
 
-  private sendOn(client: Client, pending: PendingRequest): void {
-    client.proc ??= this.nextProc();
-    client.pending = pending;
+  private sendNextOn(pool: Pool, client: DrillClient): void {
+    const next = pool.waiting.shift();
+    if (next === undefined) {
+      pool.free.push(client);
+      return;
+    }
+    const together = [next];
+    const { batch = 1 } = this.options;
+    while (together.length < batch && isClaim(next) && isClaim(pool.waiting.first)) {
+      together.push(pool.waiting.shift() as PendingRequest);
+    }
+    this.waitingNow -= together.length;
+    this.sendOn(pool, client, together);
+  }
+
+  private sendOn({ write, node }: Pool, client: DrillClient, together: PendingRequest[]): void {
+    const [first] = together as [PendingRequest];
+    const isBatch = this.options.batch !== undefined && isClaim(first);
     client.sentMs = this.options.now();
-    this.underWayNow += 1;
-    const text = client.pool.write(pending.request);
-    client.operation = this.options.recorder.invoke(client.proc, pending.node, pending.request);
-    client.send(text);
+    this.underWayNow += together.length;
+    const text = isBatch
+      ? write.batch(together.map(({ request }) => request))
+      : write.one(first.request);
+    client.sent = together.map((pending) => {
+      const proc = client.procs.pop() ?? this.nextProc();
+      return { pending, operation: this.options.recorder.invoke(proc, node, pending.request) };
+    });
+    client.send(text, isBatch);
   }
 
   private nextProc(): number {
@@ -223,59 +277,14 @@ export class Clients {
         this.completeUnsent(first);
       }
       for (const client of clients) {
-        if (client.pending !== undefined && client.sentMs <= lateMs) client.timeOut();
+        if (client.sent.length > 0 && client.sentMs <= lateMs) client.timeOut();
       }
     }
   }
 }
 
-/** One connection, and the request that uses it. */
-class Client implements ConnectionOwner {
-  readonly pool: Pool;
-  /** Assigned on demand. After an unknown outcome the client gets a new number. */
-  proc: number | undefined;
-  pending: PendingRequest | undefined;
-  operation: RecordedOperation | undefined;
-  sentMs = 0;
-  private readonly clients: Clients;
-  private readonly connection: Connection;
-
-  constructor(clients: Clients, pool: Pool, address: Address) {
-    this.clients = clients;
-    this.pool = pool;
-    this.connection = new Connection(address, this);
-  }
-
-  open(): Promise<void> {
-    return this.connection.open();
-  }
-
-  send(text: string): void {
-    this.connection.send(text);
-  }
-
-  drop(): void {
-    this.connection.drop();
-  }
-
-  timeOut(): void {
-    const { isSent } = this.connection;
-    this.connection.abandon();
-    this.clients.finish(this, isSent ? noAnswerCompletion('timeout') : refusedCompletion);
-  }
-
-  onAnswer(answer: Answer): void {
-    const { pending } = this;
-    if (pending !== undefined) this.clients.finish(this, completionOf(pending.request.f, answer));
-  }
-
-  onUnsent(): void {
-    this.clients.finish(this, refusedCompletion);
-  }
-
-  onAnswerLost(reason: 'reset' | Unreadable): void {
-    this.clients.finish(this, noAnswerCompletion(reason));
-  }
+function isClaim(pending: PendingRequest | undefined): boolean {
+  return pending?.request.f === 'claim';
 }
 
 function addressOf(url: string): Address {

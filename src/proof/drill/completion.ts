@@ -90,8 +90,11 @@ export function noAnswerCompletion(outcome: 'timeout' | 'reset' | Unreadable): C
   return { type: 'info', outcome, effect: 'unknown' };
 }
 
+/** An answer as text, or as the JSON that it holds. */
+type ReadableAnswer = Omit<Answer, 'body' | 'isLast'> & { body: unknown };
+
 /** Interprets an answer. One that violates the contract proves nothing, whatever its status. */
-export function completionOf(f: Operation, answer: Answer): Completion | Acceptance {
+export function completionOf(f: Operation, answer: ReadableAnswer): Completion | Acceptance {
   const body = toObject(answer.body);
   const ticketId = f === 'claim' && answer.status === 202 ? body?.ticket_id : undefined;
   if (typeof ticketId === 'string') {

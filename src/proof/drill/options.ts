@@ -59,6 +59,8 @@ export type DrillOptions = {
   readMaxAgeS?: number | undefined;
   /** The header `Prefer` of all claims: `respond-async` or `wait=N`, or both. Undefined: none. */
   prefer?: string | undefined;
+  /** Sends claims in calls of up to so many. Undefined: each claim is a call of its own. */
+  batch?: number | undefined;
   /** How long a client waits for an answer, and before that for a free connection. */
   timeoutMs?: number | undefined;
   claimApiKey?: string | undefined;
@@ -91,6 +93,8 @@ export type DrillSettings = {
   readMaxAgeS?: number;
   /** The header `Prefer` of all claims. */
   prefer?: string;
+  /** How many claims a call holds at most. */
+  batch?: number;
   timeoutMs: number;
   coupon: string;
   /** Undefined where the scenario has no history. */
@@ -147,6 +151,7 @@ const limits = {
   connections: [1, 20_000],
   timeoutMs: [1, 600_000],
   readMaxAgeS: [1, 60],
+  batch: [1, 1_000],
 } as const;
 const labels: Partial<Record<keyof typeof limits, string>> = {
   timeoutMs: 'timeout',
@@ -154,6 +159,8 @@ const labels: Partial<Record<keyof typeof limits, string>> = {
 };
 const rateMax = 1_000_000;
 const timeoutMsDefault = 10_000;
+// Claims wait for each other only while every connection is busy.
+const batchConnectionsDefault = 4;
 const historyDefault = 'drill.jsonl';
 const timesDefault = [2, 5, 10];
 const preferences = /^(?:respond-async|(?:respond-async, ?)?wait=\d{1,2})$/;
@@ -185,9 +192,12 @@ export function resolveOptions(options: DrillOptions, startedAt: Date): DrillSet
     times: options.times ?? timesDefault,
     spacing: options.spacing ?? 'poisson',
     seconds: options.seconds ?? fallback.seconds ?? secondsFor(users, (fromRate + toRate) / 2),
-    connections: options.connections ?? fallback.connections,
+    connections:
+      options.connections ??
+      (options.batch === undefined ? fallback.connections : batchConnectionsDefault),
     ...(options.readMaxAgeS !== undefined && { readMaxAgeS: options.readMaxAgeS }),
     ...(options.prefer !== undefined && { prefer: options.prefer }),
+    ...(options.batch !== undefined && { batch: options.batch }),
     timeoutMs: options.timeoutMs ?? fallback.timeoutMs ?? timeoutMsDefault,
     coupon: options.coupon ?? `drill-${scenario}-${seed}-${startedAt.getTime().toString(36)}`,
     ...(hasHistory(scenario) && { history: options.history ?? historyDefault }),

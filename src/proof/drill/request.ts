@@ -42,8 +42,20 @@ export type RequestContext = {
   prefer?: string | undefined;
 };
 
-/** Returns a function that formats requests to one node as HTTP/1.1 text. */
-export function requestWriter({ host, claimApiKey, adminApiKey, prefer }: RequestContext) {
+/** Formats requests to one node as HTTP/1.1 text. */
+export type RequestWriter = {
+  one(request: ServiceRequest): string;
+  /** Many claims in one call. */
+  batch(claims: readonly ServiceRequest[]): string;
+};
+
+/** Returns what formats requests to one node. */
+export function requestWriter({
+  host,
+  claimApiKey,
+  adminApiKey,
+  prefer,
+}: RequestContext): RequestWriter {
   const bearer = (key: string | undefined) =>
     key === undefined ? '' : `Authorization: Bearer ${key}\r\n`;
   const start = ` HTTP/1.1\r\nHost: ${host}\r\n`;
@@ -51,7 +63,7 @@ export function requestWriter({ host, claimApiKey, adminApiKey, prefer }: Reques
   const asPreferred = asClaimer + (prefer === undefined ? '' : `Prefer: ${prefer}\r\n`);
   const asAdmin = start + bearer(adminApiKey);
 
-  return (request: ServiceRequest): string => {
+  const one = (request: ServiceRequest): string => {
     switch (request.f) {
       case 'claim':
         return `POST /api/coupons/claim${asPreferred}${withBody(
@@ -76,6 +88,17 @@ export function requestWriter({ host, claimApiKey, adminApiKey, prefer }: Reques
         return `POST /api/coupons${asAdmin}${withBody(request, createBody(request))}`;
     }
   };
+  return {
+    one,
+    batch: (claims) => `POST /api/claims/batch${asPreferred}${withBody({}, batchBody(claims))}`,
+  };
+}
+
+function batchBody(claims: readonly ServiceRequest[]): string {
+  const entries = claims.map(({ coupon, user, key }) => {
+    return { coupon_name: coupon, user_id: user, idempotency_key: key };
+  });
+  return JSON.stringify({ claims: entries });
 }
 
 function pathOf(coupon: string): string {
@@ -99,8 +122,8 @@ function createBody(request: ServiceRequest): string {
   return JSON.stringify({ name, amount, opens_at, closes_at, hold_seconds, saga });
 }
 
-function withBody(request: ServiceRequest, body: string): string {
-  const key = request.key === undefined ? '' : `Idempotency-Key: ${request.key}\r\n`;
+function withBody({ key: given }: { key?: string }, body: string): string {
+  const key = given === undefined ? '' : `Idempotency-Key: ${given}\r\n`;
   const length = Buffer.byteLength(body);
   return `Content-Type: application/json\r\n${key}Content-Length: ${length}\r\n\r\n${body}`;
 }

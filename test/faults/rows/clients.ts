@@ -10,6 +10,7 @@ import { servedShare } from '../seen.ts';
 export const retryStorm: FaultRow = {
   row: 30,
   name: 'storm of retries',
+  hasClientRuns: true,
   nodes: 3,
   scenarios: ['retry-storm'],
   drill: { users: 1000, units: 600, rate: 100 },

@@ -30,6 +30,7 @@ export const answersLost: FaultRow = {
   row: 7,
   name: 'answers of batches lost',
   scenarios: ['mixed', 'holds', 'redeem'],
+  hasClientRuns: true,
   faultSeconds: 6,
   isFelt: true,
   async inject(injection) {
@@ -90,6 +91,7 @@ function missingCuts(seen: Cuts): string[] {
 export const partitioned: FaultRow = {
   row: 29,
   name: 'network to the database partitioned',
+  hasClientRuns: true,
   faultSeconds: 7,
   isFelt: true,
   async inject(injection) {

@@ -31,6 +31,7 @@ export const serviceKilled: FaultRow = {
   row: 1,
   name: 'service killed',
   scenarios: ['mixed', 'holds', 'redeem'],
+  hasClientRuns: true,
   faultSeconds: 12,
   isFelt: true,
   async inject(injection) {

@@ -64,8 +64,14 @@ export async function verifySession(
   const facts = await readFacts(client);
   // First: a standby proves nothing about the installation, because it may still show what was replaced on the primary.
   if (facts.in_recovery) throw new NotPrimaryError({ inRecovery: true });
-  const problem =
-    installation?.checkNewConnection(facts.identity) ?? sessionProblem(facts, requirements);
+  const other = installation?.checkNewConnection(facts.identity);
+  if (other !== undefined && installation?.isCopy(facts.identity)) {
+    // A copy from before the guard has no place for a loss.
+    await history
+      ?.checkCopy(facts.server ?? '', newHistoryConnection(client, history.node))
+      .catch(() => undefined);
+  }
+  const problem = other ?? sessionProblem(facts, requirements);
   if (problem !== undefined) throw problem;
   if (facts.error !== undefined) throw facts.error;
   if (history === undefined) return;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+import { installationIdIn } from '../../../core/installation-id.ts';
 import { UnusableDatabaseError } from '../errors/unusable-database-error.ts';
 
 const pausedText =
@@ -47,6 +48,12 @@ export class InstallationWatch {
       this.setDifferent(false);
     }
     return undefined;
+  }
+
+  /** Whether this identity is that of a copy of the installation: restored from a backup, or a copy of the database. */
+  isCopy(found: string | undefined): boolean {
+    if (found === undefined || found === this.identity) return false;
+    return installationIdIn(found) === installationIdIn(this.identity);
   }
 
   /** Checks the identity that a connection in use shows. */

@@ -84,7 +84,14 @@ describe('startFailure', () => {
     [coded('3D000'), /The server runs\. Check the name of the database/],
     [coded('42501'), /The server runs\. Give the role .* this privilege/],
     [coded('ECONNREFUSED'), / Check that it runs/],
-    [noPrimary(coded('25006'), coded('ECONNREFUSED')), /must name every server that can become/],
+    [coded('ENOTFOUND', 'getaddrinfo ENOTFOUND dp'), /The name has no address: check the host/],
+    [coded('EAI_AGAIN'), /the DNS of this machine/],
+    [coded('ENETUNREACH'), /no way to the host: check its network/],
+    [new AggregateError([coded('EHOSTUNREACH'), coded('ENETUNREACH')]), /check its network/],
+    [noPrimary(coded('25006'), coded('ECONNREFUSED')), /^(?!.*network).*one of these servers is a/],
+    [noPrimary(coded('25006'), coded('ENOTFOUND')), /check the host .* one of these servers is a/],
+    [noPrimary(coded('ECONNREFUSED'), coded('ETIMEDOUT')), /^(?!.*network).* the primary runs/],
+    [noPrimary(coded('ENETUNREACH'), coded('ENETUNREACH')), /check its network(?!.*network)/],
     [noPrimary(coded('ECONNREFUSED'), coded('28P01')), /Check the user and the password/],
   ])('gives advice that fits %s', (error, advice) => {
     const lines = linesOf(error);

@@ -19,6 +19,7 @@ export class DatabaseNotReady extends Error {
 }
 
 const tooManyConnections = '53300';
+const readOnly = '25006';
 
 const notReadyCodes = new Set([
   // No server answers, or the name is unknown: a container gets its name only when it starts.
@@ -28,7 +29,7 @@ const notReadyCodes = new Set([
   // the previous release end soon.
   ...['57P01', '57P02', '57P03', tooManyConnections],
   // The server takes no writes.
-  '25006',
+  readOnly,
 ]);
 
 // Messages of the driver for a closed connection, which have no code.
@@ -70,9 +71,9 @@ export function startFailure(url: string, error: unknown, waitedMs: number): Sta
 function adviceOn(error: unknown): string {
   if (error instanceof NoPrimaryError) {
     const lasting = error.reasons.find((reason) => !isNotReady(reason));
-    return lasting === undefined ? adviceOnServers : adviceOn(lasting);
+    return lasting === undefined ? adviceOnServers(error.reasons) : adviceOn(lasting);
   }
-  const { code = '' } = error as { code?: string };
+  const code = codeOf(error);
   const message = messageOf(error);
   if (error instanceof DatabaseNotReady && error.advice !== undefined) return error.advice;
   if (code === tooManyConnections) {
@@ -95,12 +96,36 @@ function adviceOn(error: unknown): string {
   }
   return (
     adviceOnRefusal[code] ??
+    adviceOnWay[code] ??
     'Check that it runs and that DATABASE_URL names its host, port, user, password and database.'
   );
 }
 
-const adviceOnServers =
-  'Check that one of these servers is a primary. DATABASE_URL must name every server that can become it.';
+/** None of several servers can be used yet. */
+function adviceOnServers(reasons: readonly unknown[]): string {
+  const ways = new Set(reasons.flatMap((reason) => adviceOnWay[codeOf(reason)] ?? []));
+  const rest = reasons.some((reason) => codeOf(reason) === readOnly)
+    ? 'Check that one of these servers is a primary. DATABASE_URL must name every server that can become it.'
+    : 'Check that the primary runs, and that DATABASE_URL names every server that can become it.';
+  return [...ways, rest].join(' ');
+}
+
+/** The code of an error, or of the first one where several addresses of a name were tried. */
+function codeOf(error: unknown): string {
+  const { code = '' } = error as { code?: string };
+  return code === '' && error instanceof AggregateError ? codeOf(error.errors[0]) : code;
+}
+
+const unknownName =
+  'The name has no address: check the host in DATABASE_URL, and the DNS of this machine.';
+const noWay =
+  'This machine has no way to the host: check its network, and the host in DATABASE_URL.';
+
+// No server was reached.
+const adviceOnWay: Record<string, string> = {
+  ...{ ENOTFOUND: unknownName, EAI_AGAIN: unknownName },
+  ...{ ENETUNREACH: noWay, ENETDOWN: noWay, EHOSTUNREACH: noWay, EHOSTDOWN: noWay },
+};
 
 // The server runs and has answered, so only what it refuses needs a correction.
 const adviceOnRefusal: Record<string, string> = {

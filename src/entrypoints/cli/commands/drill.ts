@@ -37,6 +37,7 @@ export function drillCommand(
       wholeNumber,
     )
     .option('--prefer <text>', 'Prefer of all claims: respond-async or wait=<seconds>')
+    .option('--batch <count>', 'send claims in calls of up to so many', wholeNumber)
     .option('--timeout <ms>', 'how long a client waits for an answer', wholeNumber)
     .option('--coupon <name>', 'name of the coupon, which must be new')
     .option('--saga <name>', 'sagas: the saga of the coupon, as SAGAS_FILE names it')

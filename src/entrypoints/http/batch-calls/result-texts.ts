@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** Writes the results of a call with many claims: for each the body of the single call, with what its headers would say. */
-import type { Claim, ClaimAnswer } from '../../../core/claims/claim.ts';
+import type { Claim, ClaimAnswer, ClaimCommand } from '../../../core/claims/claim.ts';
 import { fixedDetails, toRefusalDetails } from '../problems/claim-refusals.ts';
 import { type ProblemDetails, problemBody, retryAfterOf } from '../problems/problem.ts';
 import { ticketPath } from '../schemas/views.ts';
-import type { Entries } from './entries.ts';
 
 /** The request that the results belong to. */
 export type ResultsOf = { requestId: string; traceId: string | undefined };
 
 /** Writes the results of one call as JSON. */
 export class ResultTexts {
+  /** Whether a claim has become a ticket. */
+  hasAccepted = false;
   private readonly request: ResultsOf;
   /** Most refusals of a call are the same text. */
   private readonly fixed = new Map<keyof typeof fixedDetails, string>();
@@ -20,16 +21,17 @@ export class ResultTexts {
   }
 
   /** The result of a claim that was answered. */
-  answer(answer: ClaimAnswer, entry: Entries[number]): string {
+  answer(answer: ClaimAnswer, { couponName, userId }: ClaimCommand): string {
     switch (answer.outcome) {
       case 'claimed':
         return `${wonMembers(answer.claim)}}`;
       case 'replayed':
         return `${wonMembers(answer.claim)},"replayed":true}`;
       case 'accepted':
+        this.hasAccepted = true;
         return JSON.stringify({
           ...{ status: 202, ticket_id: answer.ticketId, state: 'accepted' },
-          ...{ coupon_name: entry.coupon_name, user_id: entry.user_id },
+          ...{ coupon_name: couponName, user_id: userId },
           location: ticketPath(answer.ticketId),
         });
       case 'already_claimed':

@@ -9,15 +9,8 @@ import { fixedProblem } from '../problems/problem.ts';
 import { isHealthPath } from '../requests/health-paths.ts';
 import { clientAddressBy } from './client-address.ts';
 import { describeRefusal } from './describe-refusal.ts';
-
-/** The rate limits that are set, and what they need. */
-export type RateLimits = {
-  limits: { readonly [Name in LimitName]?: RateLimit };
-  /** Addresses and ranges of proxies whose `X-Forwarded-For` names the client. `none` stands for none. */
-  trustedProxies: readonly string[];
-  /** Counts a request that a limit has refused. */
-  refused(limit: LimitName): void;
-};
+import { type LimitEntries, type LimitEntriesOptions, limitEntriesWith } from './limit-entries.ts';
+import { addToField, detailsOfLimits, type RateLimits } from './rate-limits.ts';
 
 /** What the hooks use. */
 type LimitRequestsOptions = {
@@ -48,17 +41,27 @@ type Check = (
  * | when the request is valid | of a user, of a key, of all | only the body names the user |
  *
  * A request that is refused by one limit uses up none that is checked later, as far as a process knows the counts.
+ *
+ * Returns what counts the claims of a call with many; undefined where nothing is limited.
  */
-export function limitRequests(app: HttpApp, options: LimitRequestsOptions): void {
-  const hooks = options.rateLimits && limitHooks(options, options.rateLimits);
+export function limitRequests(
+  app: HttpApp,
+  options: LimitRequestsOptions,
+): LimitEntries | undefined {
+  const { rateLimits } = options;
+  const parts = rateLimits && { ...rateLimits, ...limitedBy(options, rateLimits) };
+  const hooks = parts && limitHooks(options, parts);
   app.addHook('onRoute', (route) => {
     if (!isLimited(route)) return;
     route.schema = describeRefusal(route.schema);
     if (hooks === undefined) return;
     const [onRequest, preHandler] = [route.onRequest ?? [], route.preHandler ?? []];
     route.onRequest = [hooks.beforeAccess, ...[onRequest].flat(), hooks.afterAccess];
+    // The claims of a call with many are counted one by one, by what this function returns.
+    if (route.config?.access === 'claim-batch') return;
     route.preHandler = [hooks.whenValid, ...[preHandler].flat()];
   });
+  return parts && limitEntriesWith({ ...parts, claimRefused: options.claimRefused });
 }
 
 function isLimited({ url, config }: RouteOptions): boolean {
@@ -80,17 +83,31 @@ const rulesOfOneUser = new Set<AccessRule | undefined>([
 ]);
 
 const sendRefusal: Record<LimitName, ReturnType<typeof fixedProblem>> = {
-  ip: fixedProblem('rate_limited', 'too many requests from this address'),
-  key: fixedProblem('rate_limited', 'too many requests with this key'),
-  user: fixedProblem('rate_limited', 'too many requests for this user'),
-  all: fixedProblem('rate_limited', 'too many requests of all callers together'),
+  ip: fixedProblem('rate_limited', detailsOfLimits.ip),
+  key: fixedProblem('rate_limited', detailsOfLimits.key),
+  user: fixedProblem('rate_limited', detailsOfLimits.user),
+  all: fixedProblem('rate_limited', detailsOfLimits.all),
 };
 
-function limitHooks(
-  { access, claimRefused }: LimitRequestsOptions,
-  { limits, trustedProxies, refused }: RateLimits,
-): { beforeAccess: Check; afterAccess: Check; whenValid: Check } {
+/** By what a request is limited. */
+type LimitedBy = Pick<LimitEntriesOptions, 'addressOf' | 'keyOf' | 'speaksForUsers'>;
+
+function limitedBy(
+  { access }: LimitRequestsOptions,
+  { trustedProxies }: Pick<RateLimits, 'trustedProxies'>,
+): LimitedBy {
   const addressOf = clientAddressBy(trustedProxies);
+  return {
+    addressOf: ({ raw }) => addressOf(raw),
+    keyOf: (request) => keyOfCaller[access.callerOf(request)],
+    speaksForUsers: ({ caller }) => caller === 'claim' || caller === 'claim-next',
+  };
+}
+
+function limitHooks(
+  { claimRefused }: LimitRequestsOptions,
+  { limits, refused, addressOf, keyOf, speaksForUsers }: RateLimits & LimitedBy,
+): { beforeAccess: Check; afterAccess: Check; whenValid: Check } {
   const policy = Object.values(limits)
     .map(({ name, rate }) => `"${name}";q=${rate.requests};w=${rate.seconds}`)
     .join(', ');
@@ -98,12 +115,12 @@ function limitHooks(
     const limit = limits[name];
     return limit === undefined || key === undefined ? [] : [{ limit, key }];
   };
-  const ofAddress = ({ raw }: FastifyRequest) =>
-    limits.ip === undefined ? [] : charge('ip', addressOf(raw));
+  const ofAddress = (request: FastifyRequest) =>
+    limits.ip === undefined ? [] : charge('ip', addressOf(request));
   const ofUser = (request: FastifyRequest) =>
-    limits.user === undefined ? [] : charge('user', userOf(request));
+    limits.user === undefined ? [] : charge('user', userOf(request, speaksForUsers(request)));
   const ofKey = (request: FastifyRequest) =>
-    limits.key === undefined ? [] : charge('key', keyOfCaller[access.callerOf(request)]);
+    limits.key === undefined ? [] : charge('key', keyOf(request));
   const ofAll = charge('all', '');
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, allowance: Allowance) => {
@@ -153,9 +170,12 @@ function firstRefusal(charges: Charge[]): Allowance | undefined {
 }
 
 /** The user whom a request concerns, if the caller may speak for users. Anybody else could lock out a user by name. */
-function userOf({ caller, userId, routeOptions, params, body }: FastifyRequest) {
+function userOf(
+  { caller, userId, routeOptions, params, body }: FastifyRequest,
+  speaksForUsers: boolean,
+) {
   if (caller === 'user') return userId;
-  if (caller !== 'claim' && caller !== 'claim-next') return undefined;
+  if (!speaksForUsers) return undefined;
   if (!rulesOfOneUser.has(routeOptions.config.access)) return undefined;
   const named = { ...(body as object), ...(params as object) } as { user_id?: string };
   return named.user_id;
@@ -168,14 +188,4 @@ function operationOf({ routeOptions }: FastifyRequest): string | undefined {
 /** The coupon that a claim names, once its body is read. */
 function couponOf({ body }: FastifyRequest): string | undefined {
   return (body as { coupon_name: string } | undefined)?.coupon_name;
-}
-
-/** Adds what limits say to the field of the response. */
-function addToField(reply: FastifyReply, allowances: readonly Allowance[]): void {
-  let field = reply.getHeader('RateLimit');
-  for (const { limit, remaining, resetSeconds } of allowances) {
-    const item = `"${limit.name}";r=${remaining};t=${resetSeconds}`;
-    field = field === undefined ? item : `${field}, ${item}`;
-  }
-  reply.header('RateLimit', field);
 }

@@ -3,6 +3,8 @@ import { Type } from 'typebox';
 import { foundUntilRule } from '../../../core/input-rules.ts';
 import type { Route } from '../route.ts';
 import { NoQuery, onlyObject } from '../schemas/fields.ts';
+import { AcceptedHistoryBody } from '../schemas/lost-history.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 
 /** `POST /api/lost-history/accept`: goes on without the batches that the database lacks. */
@@ -26,10 +28,7 @@ export const acceptHistoryRoute: Route = (app, { lostHistory, access, log }) => 
           }),
         }),
         response: {
-          200: Type.Object({
-            message: Type.String(),
-            accepted: Type.Integer({ description: 'How many batches.' }),
-          }),
+          200: ref(AcceptedHistoryBody),
           ...problemResponses(400, 401, 403, 503),
         },
       },

@@ -7,7 +7,9 @@ import {
   onlyObject,
   Units,
 } from '../schemas/fields.ts';
-import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ReplayedHeader, withHeaders } from '../schemas/headers.ts';
+import { ref } from '../schemas/ref.ts';
+import { CouponBody, problemResponses } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 
 /** `POST /api/coupons/{name}/stock`: adds units to a coupon. */
@@ -28,7 +30,10 @@ export const addStockRoute: Route = (app, { addStock, access, log }) => {
         headers: IdempotencyKeyHeader,
         querystring: NoQuery,
         body: onlyObject({ add: Units }),
-        response: { 200: ref(CouponBody), ...problemResponses(400, 401, 403, 404, 422, 503) },
+        response: {
+          200: withHeaders(ref(CouponBody), ReplayedHeader),
+          ...problemResponses(400, 401, 403, 404, 422, 503),
+        },
       },
     },
     async (request, reply) => {

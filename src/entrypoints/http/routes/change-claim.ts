@@ -12,7 +12,9 @@ import {
   onlyObject,
   ReleaseReason,
 } from '../schemas/fields.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ReplayedHeader, withHeaders } from '../schemas/headers.ts';
+import { ref } from '../schemas/ref.ts';
+import { ClaimBody, problemResponses } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
 const claimId = { claim_id: Type.Optional(ClaimIdToChange) };
@@ -43,7 +45,10 @@ const confirmSchema = {
 };
 const releaseSchema = {
   ...ofEachCall,
-  response: { ...ofEachCall.response, 202: ref(ClaimBody) },
+  response: {
+    ...ofEachCall.response,
+    202: { ...ref(ClaimBody), 'x-response-description': 'The claim. Its saga was asked to undo.' },
+  },
   operationId: 'releaseClaim',
   summary: 'Release a claim',
   description:
@@ -62,6 +67,7 @@ const redeemSchema = {
     'repeat is 409 `already_redeemed`. The body may be absent.',
   headers: IdempotencyKeyHeader,
   body: OnlyClaimId,
+  response: { ...ofEachCall.response, 200: withHeaders(ref(ClaimBody), ReplayedHeader) },
 };
 
 /** What a call holds once its schema has accepted it. */

@@ -10,7 +10,8 @@ import {
   Title,
   WindowTime,
 } from '../schemas/fields.ts';
-import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { CouponBody, problemResponses } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 

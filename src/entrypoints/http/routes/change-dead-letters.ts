@@ -3,6 +3,7 @@ import type { DeadLetterSelection, DeadLetters } from '../../../core/tickets/dea
 import type { Route } from '../route.ts';
 import { HandledBody, selectionFields, toHandledBody } from '../schemas/dead-letters.ts';
 import { deadLettersToChange, NoQuery, onlyObject } from '../schemas/fields.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { invalidRequest } from '../schemas/validation.ts';
 
@@ -52,8 +53,8 @@ function addRoute(
         querystring: NoQuery,
         body: onlyObject(selectionFields, { minProperties: 1 }),
         response: {
-          200: HandledBody,
-          ...(status === 202 && { 202: HandledBody }),
+          200: ref(HandledBody),
+          ...(status === 202 && { 202: ref(HandledBody) }),
           ...problemResponses(400, 401, 403, 503),
         },
       },

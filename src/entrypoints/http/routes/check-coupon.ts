@@ -1,37 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Static, Type } from 'typebox';
-import type { CheckedCoupon } from '../../../core/coupons/check-coupon.ts';
 import type { Route } from '../route.ts';
+import { CheckedCouponBody, toCheckedCoupon } from '../schemas/checked-coupon.ts';
 import { CouponParams, NoQuery, onlyObject } from '../schemas/fields.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
-
-const RuleBody = Type.Object({
-  name: Type.String(),
-  sentence: Type.String({ description: 'What is true of consistent records.' }),
-  result: Type.Enum(['passed', 'broken', 'not_finished'], {
-    description:
-      '`not_finished`: it would have taken too long. That says nothing about the records.',
-  }),
-  rows: Type.Optional(
-    Type.Integer({ minimum: 1, description: 'How many rows break it: 100 stands for more, too.' }),
-  ),
-  examples: Type.Optional(Type.Array(Type.Unsafe<unknown>({}), { description: 'Some of them.' })),
-});
-
-const CheckBody = Type.Object({
-  coupon_name: Type.String(),
-  checked_at: Type.String({
-    format: 'date-time',
-    description: 'When the check began, by the clock of the database.',
-  }),
-  amount: Type.Integer({ description: 'At that time, as the next one.' }),
-  remaining_amount: Type.Integer(),
-  consistent: Type.Unsafe<boolean | null>({
-    type: ['boolean', 'null'],
-    description: 'False: a rule is broken. Null: none is, but not all are finished.',
-  }),
-  rules: Type.Array(RuleBody),
-});
 
 /** `POST /api/coupons/{name}/check`: compares all records of a coupon, while its sale goes on. */
 export const checkCouponRoute: Route = (app, { watch }) => {
@@ -52,20 +24,9 @@ export const checkCouponRoute: Route = (app, { watch }) => {
         params: CouponParams,
         querystring: NoQuery,
         body: onlyObject({}),
-        response: { 200: CheckBody, ...problemResponses(400, 401, 403, 404, 503) },
+        response: { 200: ref(CheckedCouponBody), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
-    async (request) => toCheckBody(await watch.checkCoupon(request.params.name)),
+    async (request) => toCheckedCoupon(await watch.checkCoupon(request.params.name)),
   );
 };
-
-function toCheckBody({ view, isConsistent, rules }: CheckedCoupon): Static<typeof CheckBody> {
-  return {
-    coupon_name: view.coupon.name,
-    checked_at: new Date(view.atMs).toISOString(),
-    amount: view.coupon.amount,
-    remaining_amount: view.coupon.remainingAmount,
-    consistent: isConsistent ?? null,
-    rules,
-  };
-}

@@ -10,9 +10,19 @@ import { toProblemDetails } from '../problems/to-problem.ts';
 import { type Preference, preferenceOf } from '../requests/prefer.ts';
 import type { Route } from '../route.ts';
 import { CouponName, IdempotencyKeyHeader, UserId } from '../schemas/fields.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import {
+  LocationHeader,
+  PreferenceHeader,
+  ReplayedHeader,
+  RetryAfterHeader,
+  withHeaders,
+} from '../schemas/headers.ts';
+import { ref } from '../schemas/ref.ts';
+import { ClaimBody, problemResponses } from '../schemas/responses.ts';
 import { AcceptedTicketBody, PreferHeader } from '../schemas/tickets.ts';
 import { ticketPath, toWonBody } from '../schemas/views.ts';
+
+const problems = problemResponses(400, 401, 403, 404, 409, 503);
 
 /** `POST /api/coupons/claim`: takes one unit of a coupon for a user. */
 export const claimCouponRoute: Route = (app, dependencies) => {
@@ -50,9 +60,10 @@ export const claimCouponRoute: Route = (app, dependencies) => {
         headers: Type.Object({ ...IdempotencyKeyHeader.properties, prefer: PreferHeader }),
         body: Type.Object({ user_id: UserId, coupon_name: CouponName }),
         response: {
-          200: ref(ClaimBody),
-          202: ref(AcceptedTicketBody),
-          ...problemResponses(400, 401, 403, 404, 409, 503),
+          ...problems,
+          200: withHeaders(ref(ClaimBody), ReplayedHeader),
+          202: withHeaders(ref(AcceptedTicketBody), LocationHeader, PreferenceHeader),
+          409: { ...problems[409], headers: RetryAfterHeader },
         },
       },
     },

@@ -5,7 +5,9 @@ import { AppError } from '../../../core/errors.ts';
 import { clientAddressBy } from '../limits/client-address.ts';
 import { fixedProblem } from '../problems/problem.ts';
 import type { Route } from '../route.ts';
+import { ConsoleSessionBody } from '../schemas/console-session.ts';
 import { NoQuery, onlyObject } from '../schemas/fields.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 import {
@@ -18,20 +20,6 @@ import {
 
 const path = '/console/session';
 const tags = ['console'];
-
-const endTime = (description: string) =>
-  Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time', description });
-
-const SessionBody = Type.Object({
-  role: Type.Enum(['operator', 'viewer'], {
-    description: '`viewer`: may read, and change nothing.',
-  }),
-  open_access: Type.Boolean({
-    description: 'The service has no admin key: every caller is an operator.',
-  }),
-  ends_at: endTime('When the session ends in any case. Null: there is none.'),
-  idle_ends_at: endTime('When it ends without another request; half a minute too early at most.'),
-});
 
 /** `POST`, `GET` and `DELETE /console/session`: log in to the console with a key, who is logged in, and log out. */
 export const consoleSessionRoute: Route = (app, { access, consoleLogin, log }) => {
@@ -92,10 +80,10 @@ export const consoleSessionRoute: Route = (app, { access, consoleLogin, log }) =
         operationId: 'readConsoleSession',
         ...{ tags, summary: 'Read who is logged in to the console' },
         querystring: NoQuery,
-        response: { 200: SessionBody, ...problemResponses(400, 401, 403, 503) },
+        response: { 200: ref(ConsoleSessionBody), ...problemResponses(400, 401, 403, 503) },
       },
     },
-    async (request, reply): Promise<Static<typeof SessionBody>> => {
+    async (request, reply): Promise<Static<typeof ConsoleSessionBody>> => {
       if (request.method === 'HEAD') return sendHead(reply, jsonType) as never;
       const id = sessionIdOf(request);
       const session = id === undefined ? undefined : await sessions.find(id);

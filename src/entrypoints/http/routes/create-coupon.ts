@@ -15,7 +15,9 @@ import {
   Units,
   WindowTime,
 } from '../schemas/fields.ts';
-import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { LocationHeader, withHeaders } from '../schemas/headers.ts';
+import { ref } from '../schemas/ref.ts';
+import { CouponBody, problemResponses } from '../schemas/responses.ts';
 import { couponPath, toCouponBody } from '../schemas/views.ts';
 import { assertWindowOrder, toWindowTime } from '../schemas/window-time.ts';
 
@@ -46,7 +48,10 @@ export const createCouponRoute: Route = (app, { createCoupon, access, log }) => 
           description: Type.Optional(Description),
           pause_reason: Type.Optional(PauseReason),
         }),
-        response: { 201: ref(CouponBody), ...problemResponses(400, 401, 403, 409, 503) },
+        response: {
+          201: withHeaders(ref(CouponBody), LocationHeader),
+          ...problemResponses(400, 401, 403, 409, 503),
+        },
       },
     },
     async (request, reply) => {

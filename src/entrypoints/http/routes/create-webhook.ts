@@ -2,7 +2,9 @@
 import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import { CouponName, IdempotencyKeyHeader, NoQuery, onlyObject } from '../schemas/fields.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { LocationHeader, ReplayedHeader, withHeaders } from '../schemas/headers.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import {
   EventTypes,
   ReceiverUrl,
@@ -32,7 +34,7 @@ export const createWebhookRoute: Route = (app, { createWebhook, access, log }) =
           coupon_name: Type.Optional(CouponName),
         }),
         response: {
-          201: ref(WebhookWithSecretBody),
+          201: withHeaders(ref(WebhookWithSecretBody), LocationHeader, ReplayedHeader),
           ...problemResponses(400, 401, 403, 404, 422, 503),
         },
       },

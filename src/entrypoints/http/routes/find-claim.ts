@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../route.ts';
 import { ClaimParams } from '../schemas/fields.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { ClaimBody, problemResponses } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 
 /** `GET /api/coupons/{name}/claims/{user_id}`: the claim of one user. */

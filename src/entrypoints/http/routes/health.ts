@@ -1,76 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Static, Type } from 'typebox';
-import { type DutyHolder, dutyNames } from '../../../core/duties/ports.ts';
-import {
-  durabilityLevels,
-  type Health,
-  queueStates,
-  unhealthyReasons,
-} from '../../../core/health.ts';
-import type { HealthFacts, Route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { HealthBody, LivenessBody, toHealthBody } from '../schemas/health.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 
-const HealthBody = Type.Object({
-  status: Type.Enum(['healthy', 'unhealthy']),
-  version: Type.String(),
-  database: Type.Enum(['bundled', 'external']),
-  durability: Type.Optional(
-    Type.Enum([...durabilityLevels], {
-      description:
-        'What an acknowledged claim survives: the loss of the primary (replicated), a crash and a power failure ' +
-        '(local), or neither (unsafe). Absent while the database does not respond.',
-    }),
-  ),
-  reason: Type.Optional(
-    Type.Enum([...unhealthyReasons], {
-      description:
-        'Why the service is unhealthy, if it is more than a database that cannot decide claims. installation_changed: ' +
-        'the database is not the one that the service was started on, so it was replaced or restored. All calls are ' +
-        'unavailable until the right database is back, or until a restart of the service accepts this one. ' +
-        'history_lost: the database lacks claims, or changes of claims, that were acknowledged, as after a failover to a ' +
-        'server that was behind. All calls are unavailable until an operator accepts that with `firstcome accept-history`, ' +
-        'or until a server is back that has them. ' +
-        'commits_stalled: the database answers, but no commit succeeds, for example because its synchronous standby ' +
-        'does not confirm them. Claims get 503 until commits succeed again. ' +
-        'durability_too_low: the database commits less durably than DURABILITY_MIN demands, so claims and changes get ' +
-        '503 until it does again.',
-    }),
-  ),
-  queue: Type.Optional(
-    Type.Enum([...queueStates], {
-      description:
-        'Present with AMQP_URL. away: RabbitMQ is not connected or takes no messages, so no claim can be queued now. ' +
-        'The service stays healthy then.',
-    }),
-  ),
-  anonymous_admin: Type.Optional(
-    Type.Boolean({ description: 'Present and true if administration needs no key.' }),
-  ),
-  duties: Type.Optional(
-    Type.Array(
-      Type.Object({
-        name: Type.Enum([...dutyNames]),
-        node: Type.Optional(
-          Type.String({ description: 'Host and process id of the process that runs the duty.' }),
-        ),
-        since: Type.Optional(Type.String({ format: 'date-time' })),
-      }),
-      {
-        description:
-          'The work that one process does for all nodes on this database, and which one does it, as of some seconds ' +
-          'ago. Without a node nothing runs it now. Absent while the database does not respond.',
-      },
-    ),
-  ),
-  upgrade_unfinished: Type.Optional(
-    Type.Boolean({
-      description:
-        'Present and true until `firstcome migrate --finish`: the database still has the functions of earlier ' +
-        'releases. Until then holds, and the confirm, release and redeem of a claim, are unavailable.',
-    }),
-  ),
-});
-
-const response = { 200: HealthBody, 503: HealthBody };
+const problems = problemResponses(403, 503);
+const response = {
+  ...problems,
+  200: ref(HealthBody),
+  503: {
+    ...problems[503],
+    description: 'Claims cannot be decided; a problem if the service is stopping.',
+    content: { 'application/json': { schema: ref(HealthBody) }, ...problems[503]?.content },
+  },
+};
 
 /** `/health` and `/readyz`: whether claims can be decided. `/livez`: whether the process responds. */
 export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) => {
@@ -107,27 +50,12 @@ export const healthRoute: Route = (app, { checkHealth, healthFacts, isReady }) =
         security: [],
         tags: ['health'],
         summary: 'Whether the process responds',
-        response: { 200: Type.Object({ status: Type.Literal('alive') }) },
+        response: {
+          200: ref(LivenessBody),
+          ...problemResponses(403, 503),
+        },
       },
     },
     async () => ({ status: 'alive' as const }),
   );
 };
-
-function toHealthBody(facts: HealthFacts, health: Health): Static<typeof HealthBody> {
-  return {
-    status: health.healthy ? 'healthy' : 'unhealthy',
-    version: facts.version,
-    database: facts.database,
-    ...(health.durability && { durability: health.durability }),
-    ...(health.reason && { reason: health.reason }),
-    ...(health.queue && { queue: health.queue }),
-    ...(facts.anonymousAdmin && { anonymous_admin: true }),
-    ...(health.duties && { duties: health.duties.map(toDutyBody) }),
-    ...(health.upgradeUnfinished && { upgrade_unfinished: true }),
-  };
-}
-
-function toDutyBody({ name, node, since }: DutyHolder) {
-  return { name, ...(node !== null && { node }), ...(since !== null && { since }) };
-}

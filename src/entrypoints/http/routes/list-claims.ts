@@ -10,14 +10,15 @@ import type { Route } from '../route.ts';
 import {
   ClaimId,
   CouponParams,
-  NextCursor,
   onlyObject,
   PageQuery,
   Position,
   StatesOfClaimsOrOne,
 } from '../schemas/fields.ts';
+import { LinkHeader } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { ClaimPageBody, problemResponses } from '../schemas/responses.ts';
 import { couponPath, toClaimBody } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
@@ -61,6 +62,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
           200: {
             description: 'A page, or all claims as a stream',
             headers: {
+              ...LinkHeader,
               'Content-Disposition': {
                 type: 'string',
                 description: 'Of an export: `attachment` with a file name.',
@@ -68,10 +70,7 @@ export const listClaimsRoute: Route = (app, { readClaims, readCoupons }) => {
             },
             content: {
               'application/json': {
-                schema: Type.Object({
-                  claims: Type.Array(ref(ClaimBody)),
-                  next_cursor: NextCursor,
-                }),
+                schema: ref(ClaimPageBody),
               },
               [csv]: { schema: Type.String() },
               [ndjson]: { schema: Type.String() },

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { couponStates } from '../../../core/coupons/coupon.ts';
 import type { CouponQuery } from '../../../core/coupons/ports.ts';
 import { textRule } from '../../../core/input-rules.ts';
 import { acceptedAgeMs } from '../requests/cache-control.ts';
 import type { Route } from '../route.ts';
 import { AgeHeader, setAge } from '../schemas/age.ts';
-import { NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { CouponState, enumOf } from '../schemas/enums.ts';
+import { onlyObject, pageParameters } from '../schemas/fields.ts';
+import { LinkHeader, withHeaders } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
-import { CouponSummaryBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { CouponPageBody, problemResponses } from '../schemas/responses.ts';
 import { toCouponSummary } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
-
-const PageBody = Type.Object({
-  coupons: Type.Array(ref(CouponSummaryBody)),
-  next_cursor: NextCursor,
-});
 
 /**
  * `GET /api/coupons`: the coupons in order of creation or the newest first, in pages; from the stock cache, if there is one,
@@ -38,21 +35,17 @@ export const listCouponsRoute: Route = (app, { readCoupons, stockCache }) => {
           'get a fresh page. All of a page is one snapshot.',
         querystring: onlyObject({
           ...pageParameters,
-          state: Type.Optional(Type.Enum([...couponStates])),
+          state: Type.Optional(ref(CouponState)),
           name_prefix: Type.Optional(
             Type.String({ ...textRule, description: 'The first characters of the name.' }),
           ),
           order: Type.Optional(
-            Type.Enum(['newest'], { description: 'The newest first; by default the oldest.' }),
+            enumOf(['newest'], { description: 'The newest first; by default the oldest.' }),
           ),
           archived: Type.Optional(Type.Boolean()),
         }),
         response: {
-          200: {
-            description: 'A page.',
-            headers: AgeHeader,
-            content: { 'application/json': { schema: PageBody } },
-          },
+          200: withHeaders(ref(CouponPageBody), AgeHeader, LinkHeader),
           ...problemResponses(400, 401, 403, 503),
         },
       },

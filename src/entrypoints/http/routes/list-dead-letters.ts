@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../route.ts';
-import { DeadLetterBody, toDeadLetterBody } from '../schemas/dead-letters.ts';
-import { NextCursor, PageQuery } from '../schemas/fields.ts';
+import { DeadLetterPageBody, toDeadLetterBody } from '../schemas/dead-letters.ts';
+import { PageQuery } from '../schemas/fields.ts';
+import { LinkHeader, withHeaders } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault, positionOf } from '../schemas/pages.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/dead-letters`: the queued claims that could not be decided, the oldest first, in pages. Only with a queue. */
@@ -23,11 +24,7 @@ export const listDeadLettersRoute: Route = (app, { deadLetters }) => {
           'meanwhile, it skips others. Pages reach the first 10,000 letters. Unknown query parameters are refused.',
         querystring: PageQuery,
         response: {
-          200: Type.Object({
-            dead_letters: Type.Array(ref(DeadLetterBody)),
-            total: Type.Integer({ description: 'How many there are in all.' }),
-            next_cursor: NextCursor,
-          }),
+          200: withHeaders(ref(DeadLetterPageBody), LinkHeader),
           ...problemResponses(400, 401, 403, 503),
         },
       },

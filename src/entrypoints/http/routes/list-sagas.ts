@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../route.ts';
-import { cursorOf, NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { cursorOf, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { LinkHeader, withHeaders } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
-import { SagaSummaryBody, StatesOfSagas, toSagaSummary } from '../schemas/sagas.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { SagaPageBody, StatesOfSagas, toSagaSummary } from '../schemas/sagas.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/sagas`: the sagas in some states, the oldest first, in pages. */
@@ -26,7 +27,7 @@ export const listSagasRoute: Route = (app, { readSagas }) => {
           cursor: cursorOf('^[0-9]{1,18}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),
         }),
         response: {
-          200: Type.Object({ sagas: Type.Array(ref(SagaSummaryBody)), next_cursor: NextCursor }),
+          200: withHeaders(ref(SagaPageBody), LinkHeader),
           ...problemResponses(400, 401, 403, 503),
         },
       },

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import {
   cursorOf,
   HolderId,
-  NextCursor,
   onlyObject,
   pageParameters,
   StatesOfClaims,
 } from '../schemas/fields.ts';
+import { LinkHeader, withHeaders } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { ClaimPageBody, problemResponses } from '../schemas/responses.ts';
 import { toClaimBody } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
@@ -35,7 +35,7 @@ export const listUserClaimsRoute: Route = (app, { readClaims }) => {
           cursor: cursorOf('^[0-9]{1,18}(?:-[0-9]{1,10})?$'),
         }),
         response: {
-          200: Type.Object({ claims: Type.Array(ref(ClaimBody)), next_cursor: NextCursor }),
+          200: withHeaders(ref(ClaimPageBody), LinkHeader),
           ...problemResponses(400, 401, 403, 503),
         },
       },

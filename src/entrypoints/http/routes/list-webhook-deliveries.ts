@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Static, Type } from 'typebox';
+import type { Static } from 'typebox';
 import type { DeliveryPosition } from '../../../core/webhooks/ports.ts';
 import type { Delivery } from '../../../core/webhooks/webhook.ts';
 import type { Route } from '../route.ts';
-import { cursorOf, NextCursor, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { cursorOf, onlyObject, pageParameters } from '../schemas/fields.ts';
+import { LinkHeader, withHeaders } from '../schemas/headers.ts';
 import { linkNextPage, pageLimitDefault } from '../schemas/pages.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
-import { DeliveryBody, WebhookParams } from '../schemas/webhooks.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { type DeliveryBody, DeliveryPageBody, WebhookParams } from '../schemas/webhooks.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/webhooks/{id}/deliveries`: what became of the events of a webhook, the newest event first, in pages. */
@@ -27,10 +29,7 @@ export const listWebhookDeliveriesRoute: Route = (app, { readWebhooks }) => {
           cursor: cursorOf('^[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,18}-[0-9]{1,9}$'),
         }),
         response: {
-          200: Type.Object({
-            deliveries: Type.Array(ref(DeliveryBody)),
-            next_cursor: NextCursor,
-          }),
+          200: withHeaders(ref(DeliveryPageBody), LinkHeader),
           ...problemResponses(400, 401, 403, 404, 503),
         },
       },

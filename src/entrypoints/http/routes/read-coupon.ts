@@ -4,7 +4,8 @@ import type { Route } from '../route.ts';
 import { AgeHeader, setAge } from '../schemas/age.ts';
 import { cachedCouponJson } from '../schemas/cached-coupon.ts';
 import { CouponParams } from '../schemas/fields.ts';
-import { CouponBody, problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { CouponBody, problemResponses } from '../schemas/responses.ts';
 import { toCouponBody } from '../schemas/views.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 

@@ -2,7 +2,8 @@
 import type { Route } from '../route.ts';
 import { DeadLetterBody, DeadLetterParams, toDeadLetterBody } from '../schemas/dead-letters.ts';
 import { NoQuery } from '../schemas/fields.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/dead-letters/{id}`: a dead letter with its whole message. Only with a queue. */

@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts';
 import { NoQuery } from '../schemas/fields.ts';
 import { LostHistoryBody, listedBatchesMax, toLostHistoryBody } from '../schemas/lost-history.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
@@ -19,7 +20,7 @@ export const readLostHistoryRoute: Route = (app, { lostHistory }) => {
           'While there are any, all calls but these two, health and metrics are `unavailable`. The processes know the last 100 ' +
           'batches that each of them has acknowledged; all that was committed after the first one listed may be lost, too.',
         querystring: NoQuery,
-        response: { 200: LostHistoryBody, ...problemResponses(400, 401, 403, 503) },
+        response: { 200: ref(LostHistoryBody), ...problemResponses(400, 401, 403, 503) },
       },
     },
     async (request, reply) => {

@@ -4,6 +4,7 @@ import { historyMinutesMax } from '../../../core/outcomes/read-outcomes.ts';
 import type { Route } from '../route.ts';
 import { CouponParams, onlyObject } from '../schemas/fields.ts';
 import { OutcomeHistoryBody, toOutcomeHistory } from '../schemas/outcomes.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
@@ -33,7 +34,7 @@ export const readOutcomeHistoryRoute: Route = (app, { readCoupons, watch }) => {
             }),
           ),
         }),
-        response: { 200: OutcomeHistoryBody, ...problemResponses(400, 401, 403, 404, 503) },
+        response: { 200: ref(OutcomeHistoryBody), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../route.ts';
 import { NoQuery } from '../schemas/fields.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { SagaBody, SagaParams, toSagaBody } from '../schemas/sagas.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../route.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { toTicketBody } from '../schemas/ticket-views.ts';
 import { TicketBody, TicketParams } from '../schemas/tickets.ts';
+import { jsonType } from '../send-head.ts';
 
 /** `GET /api/tickets/{ticket_id}`: the state of a queued claim. Only with a queue. */
 export const readTicketRoute: Route = (app, { tickets }) => {
@@ -22,10 +24,12 @@ export const readTicketRoute: Route = (app, { tickets }) => {
         response: { 200: ref(TicketBody), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { ticket_id: ticketId } = request.params;
       const state = await tickets.read.read({ ticketId, userId: request.userId });
-      return toTicketBody(ticketId, state, request.id);
+      // As text: its result has one of several shapes, which Fastify would have to tell apart.
+      const text = JSON.stringify(toTicketBody(ticketId, state, request.id));
+      return reply.header('Content-Type', jsonType).send(text);
     },
   );
 };

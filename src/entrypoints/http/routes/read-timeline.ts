@@ -1,44 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { type Static, Type } from 'typebox';
-import type { TimelineEntry } from '../../../core/claims/read-timeline.ts';
+import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import { ClaimId, CouponName, onlyObject } from '../schemas/fields.ts';
-import { ClaimBody, problemResponses, ref } from '../schemas/responses.ts';
-import { toClaimBody } from '../schemas/views.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { TimelineBody, toTimeline } from '../schemas/timeline.ts';
 import { jsonType, sendHead } from '../send-head.ts';
-
-const optional = (type: string, description: string) =>
-  Type.Optional(Type.Unsafe<string | undefined>({ type, description }));
-
-const EntryBody = Type.Object({
-  at: Type.Unsafe<string | null>({
-    ...{ type: ['string', 'null'], format: 'date-time' },
-    description:
-      'When it happened. Of a delivery: its last attempt, or the event before the first one. Null: a step whose first call ' +
-      'has not ended.',
-  }),
-  kind: Type.Enum(['change', 'operator', 'delivery', 'saga_step']),
-  name: Type.String({
-    description:
-      'Of a change: `claimed`, `confirmed`, `redeemed` or `released`. Of what an operator did: its action in the operator ' +
-      'log. Of a delivery: the type of the event. Of a step: its name.',
-  }),
-  reason: optional('string', 'Why a claim was released, or what an operator has given as reason.'),
-  actor: optional('string', 'The operator, as the operator log has it; only where it knows one.'),
-  state: optional('string', 'Of a delivery or a step.'),
-  webhook_id: optional('string', 'Of a delivery.'),
-  event_id: optional('string', 'Of a delivery.'),
-  participant: optional('string', 'Of a step.'),
-  attempts: Type.Optional(Type.Integer({ description: 'Of a delivery or a step.' })),
-  last_status: Type.Optional(
-    Type.Unsafe<number | null>({
-      ...{ type: ['integer', 'null'] },
-      description:
-        'Of a delivery or a step: the status of the last response; null where none arrived.',
-    }),
-  ),
-  last_error: Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'] })),
-});
 
 /** `GET /api/claims/{claim_id}/timeline`: what happened to a claim, and because of it. */
 export const readTimelineRoute: Route = (app, { readCoupons, watch }) => {
@@ -57,7 +24,7 @@ export const readTimelineRoute: Route = (app, { readCoupons, watch }) => {
         params: Type.Object({ claim_id: ClaimId }),
         querystring: onlyObject({ coupon_name: CouponName }),
         response: {
-          200: Type.Object({ claim: ref(ClaimBody), entries: Type.Array(EntryBody) }),
+          200: ref(TimelineBody),
           ...problemResponses(400, 401, 403, 404, 503),
         },
       },
@@ -69,22 +36,7 @@ export const readTimelineRoute: Route = (app, { readCoupons, watch }) => {
         return sendHead(reply, jsonType);
       }
       const { claim_id: claimId } = request.params;
-      const { claim, entries } = await watch.readTimeline({ couponName, claimId });
-      return { claim: toClaimBody(claim), entries: entries.map(toEntryBody) };
+      return toTimeline(await watch.readTimeline({ couponName, claimId }));
     },
   );
 };
-
-function toEntryBody({ kind, name, at, ...entry }: TimelineEntry): Static<typeof EntryBody> {
-  return {
-    ...{ at: at ?? null, kind, name },
-    ...('reason' in entry && { reason: entry.reason }),
-    ...('actor' in entry && { actor: entry.actor }),
-    ...('webhookId' in entry && { webhook_id: entry.webhookId, event_id: entry.eventId }),
-    ...('participant' in entry && { participant: entry.participant }),
-    ...('state' in entry && {
-      ...{ state: entry.state, attempts: entry.attempts },
-      ...{ last_status: entry.lastStatus, last_error: entry.lastError },
-    }),
-  };
-}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import { NoQuery } from '../schemas/fields.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
-import { toWebhookBody, WebhookBody, WebhookParams } from '../schemas/webhooks.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
+import { toWebhookBody, WebhookBody, WebhookListBody, WebhookParams } from '../schemas/webhooks.ts';
 import { jsonType, sendHead } from '../send-head.ts';
 
 /** `GET /api/webhooks` and `GET /api/webhooks/{id}`: the webhooks, without their secrets. */
@@ -19,7 +19,7 @@ export const readWebhooksRoute: Route = (app, { readWebhooks }) => {
         description: 'All of them, in order of their creation.',
         querystring: NoQuery,
         response: {
-          200: Type.Object({ webhooks: Type.Array(ref(WebhookBody)) }),
+          200: ref(WebhookListBody),
           ...problemResponses(400, 401, 403, 503),
         },
       },

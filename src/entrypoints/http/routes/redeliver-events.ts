@@ -3,9 +3,10 @@ import { Type } from 'typebox';
 import type { EventsToRedeliver } from '../../../core/webhooks/redeliver-events.ts';
 import type { Route } from '../route.ts';
 import { eventsToRedeliver, NoQuery, onlyObject } from '../schemas/fields.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
 import { invalidRequest } from '../schemas/validation.ts';
-import { WebhookParams } from '../schemas/webhooks.ts';
+import { RedeliveredEventsBody, WebhookParams } from '../schemas/webhooks.ts';
 import { toTime } from '../schemas/window-time.ts';
 
 const Time = Type.String({ format: 'date-time', examples: ['2030-01-31T18:00:00Z'] });
@@ -35,10 +36,7 @@ export const redeliverEventsRoute: Route = (app, { redeliverEvents, log }) => {
           { minProperties: 1 },
         ),
         response: {
-          202: Type.Object({
-            message: Type.String(),
-            events: Type.Integer({ description: 'How many events are sent again.' }),
-          }),
+          202: ref(RedeliveredEventsBody),
           ...problemResponses(400, 401, 403, 404, 503),
         },
       },

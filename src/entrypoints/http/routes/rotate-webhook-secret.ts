@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Route } from '../route.ts';
 import { NoQuery, onlyObject } from '../schemas/fields.ts';
-import { problemResponses, ref } from '../schemas/responses.ts';
+import { ref } from '../schemas/ref.ts';
+import { problemResponses } from '../schemas/responses.ts';
 import { toWebhookBody, WebhookParams, WebhookWithSecretBody } from '../schemas/webhooks.ts';
 
 /** `POST /api/webhooks/{id}/rotate-secret`: gives a webhook a new secret beside the last one. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import { NoQuery, onlyObject } from '../schemas/fields.ts';
+import { ref } from '../schemas/ref.ts';
 import { problemResponses } from '../schemas/responses.ts';
-import { WebhookParams } from '../schemas/webhooks.ts';
+import { TestDeliveryBody, WebhookParams } from '../schemas/webhooks.ts';
 
 /** `POST /api/webhooks/{id}/test`: sends a sample at once and returns what its receiver answered. */
 export const testWebhookRoute: Route = (app, { testWebhook }) => {
@@ -22,15 +22,7 @@ export const testWebhookRoute: Route = (app, { testWebhook }) => {
         querystring: NoQuery,
         body: onlyObject({}),
         response: {
-          200: Type.Object({
-            event_id: Type.String(),
-            delivered: Type.Boolean({ description: 'The status is one of 200 to 299.' }),
-            status: Type.Unsafe<number | null>({
-              type: ['integer', 'null'],
-              description: 'null: no response arrived.',
-            }),
-            error: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
-          }),
+          200: ref(TestDeliveryBody),
           ...problemResponses(400, 401, 403, 404, 503),
         },
       },

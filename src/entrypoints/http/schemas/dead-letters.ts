@@ -7,7 +7,8 @@ import {
   type HandledDeadLetters,
   listedBytesMax,
 } from '../../../core/tickets/dead-letters.ts';
-import { PathText } from './fields.ts';
+import { NextCursor, PathText } from './fields.ts';
+import { ref } from './ref.ts';
 
 /** The path of one dead letter. An id that none can have is just not found. */
 export const DeadLetterParams = Type.Object({ id: PathText });
@@ -56,26 +57,39 @@ export const DeadLetterBody = Type.Object(
         'bytes, else beyond 16 MiB.',
     }),
   },
-  { $id: 'DeadLetter' },
+  { $id: 'DeadLetter', description: 'The dead letter.' },
+);
+
+/** A page of dead letters. */
+export const DeadLetterPageBody = Type.Object(
+  {
+    dead_letters: Type.Array(ref(DeadLetterBody)),
+    total: Type.Integer({ description: 'How many there are in all.' }),
+    next_cursor: NextCursor,
+  },
+  { $id: 'DeadLetterPage', description: 'A page of dead letters.' },
 );
 
 /** What a call has done with dead letters. */
-export const HandledBody = Type.Object({
-  message: Type.String(),
-  dry_run: Type.Boolean(),
-  done: Type.Integer({ description: 'How many letters were changed, or would be.' }),
-  refused_count: Type.Integer({
-    description: 'How many cannot be redriven, since they hold no claim that can be decided.',
-  }),
-  refused: Type.Array(Type.Object({ dead_letter_id: Type.String(), reason: Type.String() }), {
-    description: 'The first 100 of them.',
-  }),
-  not_found: Type.Array(Type.String(), { description: 'Ids without a dead letter.' }),
-  left: Type.Integer({
-    description: `How many of the chosen letters are still to be done. A call does at most ${changedMax}: call again.`,
-  }),
-  stopped_by: textOrNull('Why the call has stopped before; null where it has not.'),
-});
+export const HandledBody = Type.Object(
+  {
+    message: Type.String(),
+    dry_run: Type.Boolean(),
+    done: Type.Integer({ description: 'How many letters were changed, or would be.' }),
+    refused_count: Type.Integer({
+      description: 'How many cannot be redriven, since they hold no claim that can be decided.',
+    }),
+    refused: Type.Array(Type.Object({ dead_letter_id: Type.String(), reason: Type.String() }), {
+      description: 'The first 100 of them.',
+    }),
+    not_found: Type.Array(Type.String(), { description: 'Ids without a dead letter.' }),
+    left: Type.Integer({
+      description: `How many of the chosen letters are still to be done. A call does at most ${changedMax}: call again.`,
+    }),
+    stopped_by: textOrNull('Why the call has stopped before; null where it has not.'),
+  },
+  { $id: 'HandledDeadLetters', description: 'What the call has done.' },
+);
 
 /** The body of a dead letter. */
 export function toDeadLetterBody(letter: DeadLetterView): Static<typeof DeadLetterBody> {

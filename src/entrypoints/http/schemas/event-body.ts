@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Type } from 'typebox';
-import { couponStates } from '../../../core/coupons/coupon.ts';
 import type { Event } from '../../../core/webhooks/webhook.ts';
+import { CouponState } from './enums.ts';
+import { ref } from './ref.ts';
 import { toClaimBody } from './views.ts';
 
 /** What an event shows of a coupon. */
@@ -10,9 +11,9 @@ export const CouponEventData = Type.Object(
     coupon_name: Type.String(),
     amount: Type.Integer(),
     remaining_amount: Type.Integer(),
-    state: Type.Enum([...couponStates]),
+    state: ref(CouponState),
   },
-  { description: 'The coupon after this change.' },
+  { $id: 'CouponEventData', description: 'The coupon after this change.' },
 );
 
 /** The body of an event as a receiver gets it. */

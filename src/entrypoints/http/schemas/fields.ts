@@ -20,6 +20,8 @@ import {
   uuidRule,
 } from '../../../core/input-rules.ts';
 import { sagaStates } from '../../../core/sagas/saga.ts';
+import { ClaimState } from './enums.ts';
+import { ref } from './ref.ts';
 
 /** What is allowed in each field, as the message of a 400. */
 export const allowedIn: Record<string, string> = {
@@ -145,7 +147,7 @@ export const StatesOfClaimsOrOne = statesOfClaims(
 );
 
 function statesOfClaims(description: string) {
-  return Type.Optional(Type.Array(Type.Enum([...claimStates]), { description }));
+  return Type.Optional(Type.Array(ref(ClaimState), { description }));
 }
 
 /** The number of a claim in the order of its coupon. */

@@ -5,6 +5,7 @@ import { percentileOf } from '../../../core/outcomes/answer-times.ts';
 import { countedOutcomes, type OutcomeTally } from '../../../core/outcomes/outcome-counts.ts';
 import type { OutcomeSecond, OutcomeWindow } from '../../../core/outcomes/ports.ts';
 import type { OutcomesOfCoupon } from '../../../core/outcomes/read-outcomes.ts';
+import { ref } from './ref.ts';
 
 /** A number that can be unknown. */
 export function orNull(description: string) {
@@ -91,22 +92,25 @@ function isInGap({ gaps }: OutcomeWindow, second: number): boolean {
 }
 
 /** The counts of some minutes. */
-export const OutcomeHistoryBody = Type.Object({
-  coupon_name: Type.String(),
-  from: time('When the first second began.'),
-  until: time('When the last second ended. Later ones are not complete yet.'),
-  seconds: Type.Array(Type.Unsafe<OutcomeSecondBody>({ $ref: 'OutcomeSecond#' }), {
-    description:
-      'In order. In a second that is left out no claim was answered and none waited, unless it is in `unknown`.',
-  }),
-  unknown: Type.Array(
-    Type.Object({
-      from: time('When its first second began.'),
-      until: time('When its last second ended.'),
+export const OutcomeHistoryBody = Type.Object(
+  {
+    coupon_name: Type.String(),
+    from: time('When the first second began.'),
+    until: time('When the last second ended. Later ones are not complete yet.'),
+    seconds: Type.Array(ref(OutcomeSecondBody), {
+      description:
+        'In order. In a second that is left out no claim was answered and none waited, unless it is in `unknown`.',
     }),
-    { description: 'Stretches in which counts are missing: what is left out there is not zero.' },
-  ),
-});
+    unknown: Type.Array(
+      Type.Object({
+        from: time('When its first second began.'),
+        until: time('When its last second ended.'),
+      }),
+      { description: 'Stretches in which counts are missing: what is left out there is not zero.' },
+    ),
+  },
+  { $id: 'OutcomeHistory' },
+);
 
 /** The body of the history. */
 export function toOutcomeHistory(

@@ -1,33 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The bodies of responses. */
-import { type Static, type TSchema, Type } from 'typebox';
-import { claimStates } from '../../../core/claims/claim.ts';
-import { couponStates } from '../../../core/coupons/coupon.ts';
-import { errorCodes } from '../../../core/errors.ts';
-import { type SagaState, sagaStates } from '../../../core/sagas/saga.ts';
+import { STATUS_CODES } from 'node:http';
+import { type Static, Type } from 'typebox';
 import { problemMediaType } from '../problems/problem.ts';
-import { ClaimResult, ClaimResultsBody } from './batch-calls.ts';
-import { DeadLetterBody } from './dead-letters.ts';
+import { ClaimState, CouponState, ErrorCodeName, enumOf, SagaState } from './enums.ts';
 import {
   ClaimsPerUserMax,
   Description,
   HoldSeconds,
+  NextCursor,
   PauseReason,
   SagaName,
   StockLowAt,
   Title,
   WindowTime,
 } from './fields.ts';
-import { OutcomeSecondBody } from './outcomes.ts';
-import { SagaBody, SagaSummaryBody } from './sagas.ts';
-import { AcceptedTicketBody, TicketBody } from './tickets.ts';
-import { DeliveryBody, WebhookBody, WebhookWithSecretBody } from './webhooks.ts';
+import { problemHeaders } from './headers.ts';
+import { ref } from './ref.ts';
 
 const couponFields = {
   name: Type.String(),
   amount: Type.Integer({ description: 'Units offered in total.' }),
   remaining_amount: Type.Integer({ description: 'Units that no claim holds.' }),
-  state: Type.Enum([...couponStates]),
+  state: ref(CouponState),
   opens_at: WindowTime,
   closes_at: WindowTime,
   paused: Type.Boolean(),
@@ -45,7 +40,15 @@ const couponFields = {
 };
 
 /** A coupon in a list. */
-export const CouponSummaryBody = Type.Object(couponFields, { $id: 'CouponSummary' });
+export const CouponSummaryBody = Type.Object(couponFields, {
+  ...{ $id: 'CouponSummary', description: 'A coupon in a list.' },
+});
+
+/** A page of coupons. */
+export const CouponPageBody = Type.Object(
+  { coupons: Type.Array(ref(CouponSummaryBody)), next_cursor: NextCursor },
+  { $id: 'CouponPage', description: 'A page of coupons.' },
+);
 
 /** A single coupon, from one snapshot of the database. */
 export const CouponBody = Type.Object(
@@ -64,7 +67,7 @@ export const CouponBody = Type.Object(
       }),
     ),
   },
-  { $id: 'Coupon' },
+  { $id: 'Coupon', description: 'The coupon.' },
 );
 
 /** A time that is left out where it does not apply. */
@@ -88,7 +91,7 @@ export const ClaimBody = Type.Object(
         'exceed `amount`.',
     }),
     claimed_at: Type.String({ format: 'date-time' }),
-    state: Type.Enum([...claimStates]),
+    state: ref(ClaimState),
     expires_at: optionalTime('When the hold ends; only while the claim is reserved.'),
     confirmed_at: optionalTime('Only after a confirm.'),
     redeemed_at: optionalTime('Only once it is redeemed.'),
@@ -107,11 +110,21 @@ export const ClaimBody = Type.Object(
           'The saga that confirms or releases the claim; only where its coupon names one.',
       }),
     ),
-    saga_state: Type.Optional(
-      Type.Unsafe<SagaState | undefined>({ type: 'string', enum: [...sagaStates] }),
-    ),
+    saga_state: Type.Optional(Type.Unsafe<Static<typeof SagaState> | undefined>(ref(SagaState))),
   },
-  { $id: 'Claim' },
+  { $id: 'Claim', description: 'The claim.' },
+);
+
+/** A page of claims. */
+export const ClaimPageBody = Type.Object(
+  { claims: Type.Array(ref(ClaimBody)), next_cursor: NextCursor },
+  { $id: 'ClaimPage', description: 'A page of claims.' },
+);
+
+/** A field that is not valid. */
+export const FieldErrorBody = Type.Object(
+  { field: Type.String(), message: Type.String({ description: 'What is allowed in it.' }) },
+  { $id: 'FieldError', description: 'A field that is not valid.' },
 );
 
 /** The body of every error. */
@@ -122,13 +135,13 @@ export const ProblemSchema = Type.Object(
     status: Type.Integer(),
     detail: Type.String(),
     instance: Type.String(),
-    code: Type.Enum([...errorCodes], { description: 'The code, for programs.' }),
+    code: ref(ErrorCodeName),
     error: Type.String({ description: 'The text that clients of this API family compare with.' }),
-    effect: Type.Enum(['none', 'unknown'], {
+    effect: enumOf(['none', 'unknown'], {
       description: 'none: the call changed nothing. unknown: it may have changed something.',
     }),
     errors: Type.Optional(
-      Type.Array(Type.Object({ field: Type.String(), message: Type.String() })),
+      Type.Array(ref(FieldErrorBody), { description: 'With `invalid_request`.' }),
     ),
     claim: Type.Optional(ref(ClaimBody)),
     last_claim: Type.Optional(ref(ClaimBody)),
@@ -143,41 +156,21 @@ export const ProblemSchema = Type.Object(
       }),
     ),
   },
-  { $id: 'Problem', additionalProperties: true },
+  {
+    $id: 'Problem',
+    additionalProperties: true,
+    description: 'A problem as RFC 9457 defines it. Programs decide by `code` and `effect`.',
+  },
 );
-
-/** The schemas that other schemas refer to by `$id`. */
-export const sharedSchemas = [
-  CouponSummaryBody,
-  CouponBody,
-  ClaimBody,
-  ClaimResult,
-  ClaimResultsBody,
-  WebhookBody,
-  WebhookWithSecretBody,
-  DeliveryBody,
-  SagaSummaryBody,
-  SagaBody,
-  AcceptedTicketBody,
-  TicketBody,
-  DeadLetterBody,
-  OutcomeSecondBody,
-  ProblemSchema,
-];
-
-/** A reference to a shared schema, with its type. */
-export function ref<Schema extends TSchema & { $id?: string }>(schema: Schema) {
-  return Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#` });
-}
 
 /** The errors of a route, for its schema. */
 export function problemResponses(...statuses: number[]) {
-  const response = (description: string) => ({
-    description,
-    content: { [problemMediaType]: { schema: ref(ProblemSchema) } },
-  });
+  const content = { [problemMediaType]: { schema: ref(ProblemSchema) } };
   return Object.fromEntries([
-    ...statuses.map((status) => [status, response('Problem')]),
-    ['default', response('Any other problem')],
+    ...statuses.map((status) => [
+      status,
+      { description: STATUS_CODES[status], headers: problemHeaders[status], content },
+    ]),
+    ['default', { description: 'Any other problem', headers: problemHeaders.default, content }],
   ]);
 }

@@ -2,22 +2,24 @@
 /** What requests and responses about sagas hold. */
 import { type Static, Type } from 'typebox';
 import { sagaNoteRule } from '../../../core/input-rules.ts';
-import { type Saga, type SagaStepView, sagaStates, stepStates } from '../../../core/sagas/saga.ts';
-import { PathText } from './fields.ts';
+import { type Saga, type SagaStepView, stepStates } from '../../../core/sagas/saga.ts';
+import { enumOf, SagaState } from './enums.ts';
+import { NextCursor, PathText } from './fields.ts';
+import { ref } from './ref.ts';
 
 /** The path of one saga. An id that no saga can have is just not found. */
 export const SagaParams = Type.Object({ id: PathText });
 
 /** The states of the sagas in a list. */
 export const StatesOfSagas = Type.Optional(
-  Type.Array(Type.Enum([...sagaStates]), {
+  Type.Array(ref(SagaState), {
     description: 'Repeat it for several states. By default every state.',
   }),
 );
 
 /** How an operator ends a saga. */
 export const resolutionFields = {
-  as: Type.Enum(['done', 'compensated'], {
+  as: enumOf(['done', 'compensated'], {
     description:
       'What is true outside of the service by now: `done` confirms the claim, `compensated` releases it.',
   }),
@@ -39,11 +41,7 @@ const sagaFields = {
     type: ['string', 'null'],
     description: 'The version of its steps, which it keeps; null before the first call.',
   }),
-  state: Type.Enum([...sagaStates], {
-    description:
-      '`running`: its steps are run in order. `compensating`: they are undone in reverse order. `needs_attention`: a call ' +
-      'has failed too often, and an operator decides. `done`: its claim is confirmed. `compensated`: its claim is released.',
-  }),
+  state: ref(SagaState),
   coupon_name: Type.String(),
   claim_id: Type.String({ format: 'uuid' }),
   user_id: Type.String(),
@@ -62,33 +60,45 @@ const sagaFields = {
 };
 
 /** A saga in a list, without its steps. */
-export const SagaSummaryBody = Type.Object(sagaFields, { $id: 'SagaSummary' });
-
-const StepBody = Type.Object({
-  name: Type.String(),
-  participant: Type.String(),
-  state: Type.Enum(['pending', ...stepStates], {
-    description:
-      '`pending`: not called yet, or called now. `unknown`: called, and no answer says whether it was done. `declined`: the ' +
-      'participant has answered that it was not done.',
-  }),
-  attempts: Type.Integer({ description: 'Calls of its current or last direction.' }),
-  last_status: Type.Unsafe<number | null>({
-    type: ['integer', 'null'],
-    description: 'The status of the last response; null where none arrived.',
-  }),
-  last_error: TextOrNull,
-  changed_at: timeOrNull('null before the first call has ended.'),
+export const SagaSummaryBody = Type.Object(sagaFields, {
+  ...{ $id: 'SagaSummary', description: 'A saga in a list, without its steps.' },
 });
+
+/** A page of sagas. */
+export const SagaPageBody = Type.Object(
+  { sagas: Type.Array(ref(SagaSummaryBody)), next_cursor: NextCursor },
+  { $id: 'SagaPage', description: 'A page of sagas.' },
+);
+
+/** A step of a saga. */
+export const StepBody = Type.Object(
+  {
+    name: Type.String(),
+    participant: Type.String(),
+    state: enumOf(['pending', ...stepStates], {
+      description:
+        '`pending`: not called yet, or called now. `unknown`: called, and no answer says whether it was done. `declined`: the ' +
+        'participant has answered that it was not done.',
+    }),
+    attempts: Type.Integer({ description: 'Calls of its current or last direction.' }),
+    last_status: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'The status of the last response; null where none arrived.',
+    }),
+    last_error: TextOrNull,
+    changed_at: timeOrNull('null before the first call has ended.'),
+  },
+  { $id: 'SagaStep', description: 'A step of a saga.' },
+);
 
 /** A saga with its steps. */
 export const SagaBody = Type.Object(
   {
     message: Type.Optional(Type.String()),
     ...sagaFields,
-    steps: Type.Array(StepBody, { description: 'In order; none before the first call.' }),
+    steps: Type.Array(ref(StepBody), { description: 'In order; none before the first call.' }),
   },
-  { $id: 'Saga' },
+  { $id: 'Saga', description: 'The saga with its steps.' },
 );
 
 /** The body of a saga in a list. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What requests and responses about tickets hold. */
 import { Type } from 'typebox';
+import { enumOf } from './enums.ts';
 import { PathText } from './fields.ts';
 
 /** The states of a ticket. */
@@ -25,33 +26,32 @@ const ticketId = Type.String({ description: 'Opaque and safe in a URL.' });
 export const AcceptedTicketBody = Type.Object(
   {
     ticket_id: ticketId,
-    state: Type.Enum(['accepted']),
+    state: enumOf(['accepted']),
     coupon_name: Type.String(),
     user_id: Type.String(),
   },
-  { $id: 'AcceptedTicket' },
+  {
+    $id: 'AcceptedTicket',
+    description: 'The claim waits in the queue. Its result can be read under this ticket.',
+  },
 );
 
 /** A ticket. */
 export const TicketBody = Type.Object(
   {
     ticket_id: ticketId,
-    state: Type.Enum([...ticketStates], {
+    state: enumOf(ticketStates, {
       description:
         '`accepted`: the claim waits for its decision. `decided`: `result` has the decision. `expired`: it was not decided in ' +
         '`TICKET_EXPIRES_SECONDS` and never wins. `failed`: it cannot be decided; nothing of it is stored. Only `accepted` changes.',
     }),
+    // By name: its schema has that of an accepted ticket.
     result: Type.Optional(
-      Type.Object(
-        { status: Type.Integer({ description: 'The status that the claim call would have had.' }) },
-        {
-          additionalProperties: true,
-          description:
-            'The body that the claim call would have had, as of the decision: the claim, or a problem. `replayed` is true where ' +
-            'the claim call would have had `Idempotency-Replayed`.',
-        },
-      ),
+      Type.Unsafe<{ status: number } & Record<string, unknown>>({
+        $ref: 'ClaimResult#',
+        description: 'With `decided`: the claim, or the problem, as of the decision.',
+      }),
     ),
   },
-  { $id: 'Ticket' },
+  { $id: 'Ticket', description: 'The ticket.' },
 );

@@ -4,7 +4,7 @@ import formats from 'ajv-formats';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { AppError, detailOf, type FieldError } from '../../../core/errors.ts';
-import { sharedSchemas } from './responses.ts';
+import { sharedSchemas } from './shared.ts';
 
 /**
  * Converts no types in bodies. Paths, queries and headers are text, so their values are converted to their types; a query

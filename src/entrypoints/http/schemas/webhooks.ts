@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** What requests and responses about webhooks hold. */
 import { type Static, Type } from 'typebox';
-import { type EventType, eventTypes } from '../../../core/events/ports.ts';
+import type { EventType } from '../../../core/events/ports.ts';
 import type { Webhook } from '../../../core/webhooks/webhook.ts';
-import { PathText } from './fields.ts';
+import { EventTypeName, enumOf } from './enums.ts';
+import { NextCursor, PathText } from './fields.ts';
+import { ref } from './ref.ts';
 
 /** The path of one webhook. An id that no webhook can have is just not found. */
 export const WebhookParams = Type.Object({ id: PathText });
@@ -20,7 +22,7 @@ export const ReceiverUrl = Type.String({
 /** Types of events. */
 export const EventTypes = Type.Unsafe<EventType[]>({
   type: 'array',
-  items: { enum: [...eventTypes] },
+  items: ref(EventTypeName),
   minItems: 1,
   uniqueItems: true,
 });
@@ -47,7 +49,15 @@ const webhookFields = {
 };
 
 /** A webhook. Its secrets are in no list. */
-export const WebhookBody = Type.Object(webhookFields, { $id: 'Webhook' });
+export const WebhookBody = Type.Object(webhookFields, {
+  ...{ $id: 'Webhook', description: 'The webhook, without its secrets.' },
+});
+
+/** All webhooks. */
+export const WebhookListBody = Type.Object(
+  { webhooks: Type.Array(ref(WebhookBody)) },
+  { $id: 'WebhookList', description: 'All webhooks.' },
+);
 
 /** A webhook with a secret that is shown only now. */
 export const WebhookWithSecretBody = Type.Object(
@@ -59,16 +69,16 @@ export const WebhookWithSecretBody = Type.Object(
       }),
     ),
   },
-  { $id: 'WebhookWithSecret' },
+  { $id: 'WebhookWithSecret', description: 'The webhook, and its newest secret.' },
 );
 
 /** An event that a webhook is to get, or has got. */
 export const DeliveryBody = Type.Object(
   {
     event_id: Type.String(),
-    type: Type.Enum([...eventTypes]),
+    type: ref(EventTypeName),
     timestamp: Type.String({ ...time, description: 'When it happened.' }),
-    state: Type.Enum(['pending', 'delivered', 'given_up'], {
+    state: enumOf(['pending', 'delivered', 'given_up'], {
       description: 'given_up: 24 hours of attempts have failed, or the webhook was disabled.',
     }),
     attempts: Type.Integer({ description: 'Since it was last asked for.' }),
@@ -80,7 +90,36 @@ export const DeliveryBody = Type.Object(
     last_error: TextOrNull,
     next_attempt_at: TimeOrNull,
   },
-  { $id: 'Delivery' },
+  { $id: 'Delivery', description: 'An event that a webhook is to get, or has got.' },
+);
+
+/** A page of deliveries. */
+export const DeliveryPageBody = Type.Object(
+  { deliveries: Type.Array(ref(DeliveryBody)), next_cursor: NextCursor },
+  { $id: 'DeliveryPage', description: 'A page of deliveries.' },
+);
+
+/** How many events a call sends again. */
+export const RedeliveredEventsBody = Type.Object(
+  {
+    message: Type.String(),
+    events: Type.Integer({ description: 'How many events are sent again.' }),
+  },
+  { $id: 'RedeliveredEvents', description: 'The events are sent again.' },
+);
+
+/** What a receiver answered to a sample. */
+export const TestDeliveryBody = Type.Object(
+  {
+    event_id: Type.String(),
+    delivered: Type.Boolean({ description: 'The status is one of 200 to 299.' }),
+    status: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'null: no response arrived.',
+    }),
+    error: TextOrNull,
+  },
+  { $id: 'TestDelivery', description: 'What the receiver answered.' },
 );
 
 /** The body of a webhook. */

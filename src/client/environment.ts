@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Time and randomness. Tests replace these members; the package does not export them. */
+export const environment = {
+  /** Milliseconds of a clock that never goes back. */
+  now: (): number => performance.now(),
+  /** The time of day, for the dates of `Retry-After`. */
+  dateNow: (): number => Date.now(),
+  /** At least 0 and below 1. */
+  random: (): number => Math.random(),
+  /** Calls `run` once after so many milliseconds, unless the returned function is called before. */
+  after(ms: number, run: () => void): () => void {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after so many milliseconds, or rejects with the reason of the signal. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      stop();
+      reject(signal?.reason);
+    };
+    const stop = environment.after(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort);
+  });
+}
+
+/** A new idempotency key. `randomUUID` is missing in pages that were not loaded over HTTPS. */
+export function newKey(): string {
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

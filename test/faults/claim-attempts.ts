@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/** The requests that the clients of a run send, and what is known of the claims in them. */
+import type { Claimed } from '../../src/client.ts';
+
+/**
+ * The audit knows an attempt as one request. The client repeats requests, and an answer with `replayed` may come from an
+ * earlier attempt of the same call. The drill has not seen that attempt, so this call is the one that won.
+ */
+export class ClaimAttempts {
+  /** Keys of claims of which an attempt may have been stored without an answer. */
+  private readonly inDoubt = new Set<string>();
+  /** Keys of claims that a call has won, and whether the service said so or this class did. */
+  private readonly won = new Map<string, 'answer' | 'repeat'>();
+
+  private readonly send: typeof fetch;
+
+  constructor(send: typeof fetch = fetch) {
+    this.send = send;
+  }
+
+  /** Sends a request as `fetch` does, and takes note of the claims whose answers are lost. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const keys = keysOf(init);
+    const doubt = () => {
+      for (const key of keys) this.inDoubt.add(key);
+    };
+    try {
+      const response = await this.send(input, init);
+      const { status, headers } = response;
+      const text = await response.text();
+      if (status >= 500) doubt();
+      else this.readResults(keys, text);
+      return new Response(text, { status, headers });
+    } catch (error) {
+      doubt();
+      throw error;
+    }
+  };
+
+  /** Whether the drill has seen the attempt that made the claim, or will see it. */
+  isReplay(key: string, { claim, replayed }: Claimed, begunAt: Date): boolean {
+    const before = this.won.get(key);
+    if (!replayed) {
+      this.won.set(key, 'answer');
+      // Another call with this key has the claim already, although this one made it.
+      return before === 'repeat';
+    }
+    const isOwn =
+      before === undefined && this.inDoubt.has(key) && new Date(claim.claimed_at) >= begunAt;
+    if (isOwn) this.won.set(key, 'repeat');
+    return !isOwn;
+  }
+
+  /** Only the answer to a batch call has results. */
+  private readResults(keys: readonly string[], text: string): void {
+    const { results = [] }: { results?: { status: number }[] } = JSON.parse(text);
+    for (const [place, { status }] of results.entries()) {
+      if (status >= 500) this.inDoubt.add(keys[place] ?? '');
+    }
+  }
+}
+
+/** The idempotency keys in a request: one in the header, or one in each entry of a batch. */
+function keysOf(init: RequestInit | undefined): string[] {
+  const key = new Headers(init?.headers).get('idempotency-key');
+  if (key !== null) return [key];
+  const { claims = [] }: { claims?: { idempotency_key: string }[] } = JSON.parse(
+    String(init?.body ?? '{}'),
+  );
+  return claims.map(({ idempotency_key }) => idempotency_key);
+}
