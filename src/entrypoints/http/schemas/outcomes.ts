@@ -17,7 +17,7 @@ const time = (description: string) => Type.String({ format: 'date-time', descrip
 const Tally = (description: string) =>
   Type.Unsafe<OutcomeTally | null>({
     type: ['object', 'null'],
-    propertyNames: { enum: [...countedOutcomes] },
+    propertyNames: { type: 'string', enum: [...countedOutcomes] },
     additionalProperties: { type: 'integer', minimum: 1 },
     description,
   });
