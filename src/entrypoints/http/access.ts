@@ -55,7 +55,7 @@ export type AccessOptions = {
   /** Whether users may confirm their own claims. */
   usersMayConfirm?: boolean | undefined;
   /** Undefined: no cookie stands for a key. */
-  sessions?: Pick<ConsoleSessions, 'remembered' | 'find' | 'isOpen'> | undefined;
+  sessions?: Pick<ConsoleSessions, 'remembered' | 'find' | 'check'> | undefined;
 };
 
 /** Decides for one request. */
@@ -73,7 +73,10 @@ export type Access = {
    * is nothing to look up. Never rejects: without an answer the request is one without a key.
    */
   recognise(request: FastifyRequest): Promise<void> | undefined;
-  /** Whether the sender of a request may still do what a rule protects. Rejects while that cannot be found out. */
+  /**
+   * Whether the sender of a request may still do what a rule protects. This is no use of a session. Rejects while it cannot be
+   * found out.
+   */
   isStillAllowed(rule: ProtectingRule, request: FastifyRequest): Promise<boolean>;
   /** Whose key this text is. */
   callerOfKey(key: string): KeyCaller;
@@ -205,8 +208,9 @@ export function accessWith(options: AccessOptions): Access {
     },
     async isStillAllowed(rule, request) {
       const id = idOf(request);
-      if (id !== undefined && !isOpen(rule) && !(await sessions?.isOpen(id))) return false;
-      return (await refusalOf(rule, request)) === undefined;
+      if (id === undefined || isOpen(rule)) return (await refusalOf(rule, request)) === undefined;
+      const caller = await sessions?.check(id);
+      return caller !== undefined && allowed[rule].includes(caller);
     },
     callerOfKey: findKey,
     isOpen,

@@ -78,9 +78,9 @@ describe('sessions of the console', () => {
     const { finds, node, other } = setup();
     const id = await node.open('first');
     await other.find(id);
-    expect(await other.isOpen(id)).toBe(true);
+    expect(await other.check(id)).toBe('admin');
     await node.end(id);
-    expect(await other.isOpen(id)).toBe(false);
+    expect(await other.check(id)).toBeUndefined();
     expect(finds.map(({ isUse }) => isUse)).toEqual([true, false, false]);
     // What was learned there counts for requests too.
     expect(other.remembered(id)).toBeUndefined();

@@ -80,12 +80,12 @@ export class ConsoleSessions {
     return await this.sessionOf(id, await this.reads.read(hashOf(id)));
   }
 
-  /** Whether the session has not ended, by the database. This is no use of it. */
-  async isOpen(id: string): Promise<boolean> {
-    if (!idForm.test(id)) return false;
+  /** Whose key the session stands for, by the database; undefined where it has ended. This is no use of it. */
+  async check(id: string): Promise<SessionCaller | undefined> {
+    if (!idForm.test(id)) return undefined;
     const [stored] = await this.options.store.find([hashOf(id)], false);
     if (stored === undefined) this.known.delete(id);
-    return stored !== undefined && this.callerOf(id, stored) !== undefined;
+    return stored && this.callerOf(id, stored);
   }
 
   /** Ends the session here at once, and on every node within half a minute. */
