@@ -21,7 +21,9 @@ describe('the overview of a coupon', () => {
     await change('eve', 'release');
     const overview = await until(
       () => overviewOf(coupon),
-      ({ claims, p99_ms: p99 }) => claims?.released === 1 && p99 !== null,
+      // On a slow machine one of these claims may have waited at the end of a second.
+      ({ claims, p99_ms: p99, waiting_claims: waiting }) =>
+        claims?.released >= 1 && p99 !== null && waiting !== null && waiting < 1,
     );
     expect(overview).toMatchObject({
       coupon: { name: coupon, amount: 10, remaining_amount: 6, state: 'open', hold_seconds: 600 },
