@@ -61,7 +61,7 @@ export async function metricsPage(): Promise<string> {
   });
   metrics.countTickets();
   // One count each, so that the text below contains the labels.
-  metrics.answered('claimed', 0);
+  metrics.answered('claimed', 0, 'C');
   metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });
   metrics.shed('wait');
   metrics.batchResolved('void');

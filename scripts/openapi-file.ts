@@ -2,8 +2,11 @@
 /** Writes `openapi.json`: the response of `/openapi.json`, for readers who do not run the service. */
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../src/adapters/system/clock.ts';
+import { RateLimit } from '../src/core/limits/rate-limit.ts';
 import type { HttpDependencies } from '../src/entrypoints/http/route.ts';
 import { createHttpServer } from '../src/entrypoints/http/server.ts';
+import { ConsoleSessions } from '../src/entrypoints/http/sessions/console-sessions.ts';
+import { OutcomeStreams } from '../src/entrypoints/http/streams/outcome-streams.ts';
 import { StockStreams } from '../src/entrypoints/http/streams/stock-streams.ts';
 import { StreamCounts } from '../src/entrypoints/http/streams/stream-counts.ts';
 import { TicketStreams } from '../src/entrypoints/http/streams/ticket-streams.ts';
@@ -66,6 +69,24 @@ const dependencies: HttpDependencies = {
     ...{ counts, writesPerSecondMax: 1, clock: systemClock, random: uncalled },
     views: { read: uncalled, watch: uncalled, changed: uncalled },
   }),
+  outcomeStreams: new OutcomeStreams({
+    ...{ counts, clock: systemClock, random: uncalled, outcomes: { latest: uncalled } },
+  }),
+  consoleLogin: {
+    sessions: new ConsoleSessions({
+      ...{ clock: systemClock, keys: uncalled },
+      store: { create: uncalled, find: uncalled, end: uncalled },
+    }),
+    limit: new RateLimit({
+      ...{ name: 'ip', rate: { requests: 1, seconds: 1 }, clock: systemClock },
+      counts: { add: uncalled, addEach: uncalled },
+    }),
+    trustedProxies: [],
+  },
+  watch: {
+    readOutcomes: { history: uncalled, latest: uncalled },
+    ...{ readOverview: uncalled, readTimeline: uncalled, checkCoupon: uncalled },
+  },
   tickets: {
     takesClaims: true,
     read: tickets,

@@ -53,9 +53,9 @@ export function measureClaimLoad({
   return {
     counting: (metrics) => ({
       ...metrics,
-      answered(outcome, seconds) {
+      answered(outcome, seconds, couponName) {
         if (outcome === 'claimed') claims += 1;
-        metrics.answered(outcome, seconds);
+        metrics.answered(outcome, seconds, couponName);
       },
     }),
     isHigh: () => isHigh,

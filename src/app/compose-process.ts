@@ -11,12 +11,14 @@ import type { DutyRunner } from '../core/duties/duty-runner.ts';
 import type { HistoryGuard } from '../core/history/history-guard.ts';
 import type { HttpLog, HttpTickets } from '../entrypoints/http/route.ts';
 import { createHttpServer, type HttpServer } from '../entrypoints/http/server.ts';
+import { OutcomeStreams } from '../entrypoints/http/streams/outcome-streams.ts';
 import { StockStreams } from '../entrypoints/http/streams/stock-streams.ts';
 import { StreamCounts } from '../entrypoints/http/streams/stream-counts.ts';
 import { TicketStreams } from '../entrypoints/http/streams/ticket-streams.ts';
 import type { CurrentKeys } from './api-keys.ts';
 import { createBackgroundWork } from './background-work.ts';
 import { measureClaimLoad } from './claim-load.ts';
+import { createConsoleLogin } from './console-login.ts';
 import type { OpenDatabase } from './database.ts';
 import { createEngine } from './engine.ts';
 import { createHistoryGuard, shareAcknowledged } from './history.ts';
@@ -29,6 +31,7 @@ import {
   type PrimaryProcess,
 } from './metric-sources.ts';
 import { openTickets } from './open-tickets.ts';
+import { createOutcomes } from './outcomes.ts';
 import { openRateLimits } from './rate-limits.ts';
 import { createSagaUseCases } from './saga-use-cases.ts';
 import { openSharedByNodes } from './shared-by-nodes.ts';
@@ -39,6 +42,7 @@ import type { ProcessTickets } from './tickets.ts';
 import type { ProcessTracing } from './tracing.ts';
 import { openUserTokens } from './user-tokens.ts';
 import { version } from './version.ts';
+import { createWatchUseCases } from './watch-use-cases.ts';
 import { createWebhookUseCases } from './webhook-use-cases.ts';
 
 /** A migrated database: the schema of its tables and their identity, which all processes of the service share. */
@@ -98,6 +102,7 @@ export async function composeProcess(
     waitingMax: config.claims.waitingMax,
   });
   disposers.push(async () => stockViews.stop());
+  const outcomes = createOutcomes({ database: forQueries, log: plainLog });
   const claimLoad = measureClaimLoad({ clock: systemClock });
   disposers.push(async () => claimLoad.stop());
   const ticketParts = await openTickets(
@@ -111,13 +116,15 @@ export async function composeProcess(
     {
       ...{ forBatches, forQueries, installation, history, durabilityMin: config.durabilityMin },
       ...{ limits: config.claims, sagaNames: new Set(config.sagas.definitions.keys()) },
-      ...{ metrics: claimLoad.counting(metrics), log, stockViews, tracing: tracing.claims },
+      metrics: claimLoad.counting(outcomes.counting(metrics)),
+      ...{ log, stockViews, tracing: tracing.claims },
       ...{ notifications: shared?.notifications, tickets: ticketParts },
       ticketTimes: ticketTimesOf(config),
     },
     disposers,
   );
   const { checkHealth, healthSeen, ...useCases } = others;
+  if (options.kind === 'server') outcomes.record(lanes, disposers);
   const { webhooks, relay, jobs, duties } = await createBackgroundWork(
     {
       ...{ config, database, installation, history, forQueries, runsDuties },
@@ -147,20 +154,33 @@ export async function composeProcess(
     isHistoryLost: () => history.isLost,
     ...{ ...databaseSources({ database: forQueries, relay, checkHealth }), healthSeen },
   });
+  const sagaUseCases = createSagaUseCases(forQueries);
   const server = await createHttpServer(httpOptions(config, options), {
     ...useCases,
     ...createWebhookUseCases({
       ...{ database: forQueries, installationId: database.identity },
       ...{ delivery: webhooks, disposers },
     }),
-    ...createSagaUseCases(forQueries),
+    ...sagaUseCases,
     ...(shared?.stockViews !== undefined && {
       stockCache: {
         ...{ views: stockViews, pages: couponPages },
         maxAgeMs: config.redis.stockCacheMaxAgeMs,
       },
     }),
-    stockStreams: config.streams.openMax > 0 ? stockStreams : undefined,
+    consoleLogin: createConsoleLogin(config, { database: forQueries, keys }),
+    watch: createWatchUseCases({
+      ...{ database: forQueries, installationId: database.identity, views: stockViews },
+      ...{ readOutcomes: outcomes.read, readClaims: useCases.readClaims },
+      readSagas: sagaUseCases.readSagas,
+    }),
+    ...(config.streams.openMax > 0 && {
+      stockStreams,
+      outcomeStreams: new OutcomeStreams({
+        ...{ outcomes: outcomes.read, counts: streamCounts, clock: systemClock },
+        random: Math.random,
+      }),
+    }),
     tickets: tickets && httpTickets(config, tickets, streamCounts),
     deadLetters: ticketParts?.deadLetters,
     checkHealth: async () => ({

@@ -3,6 +3,7 @@
 import type { Database } from '../adapters/postgres/database.ts';
 import { postgresDutyLeases } from '../adapters/postgres/duties/duty-leases.ts';
 import { postgresExpirySweep } from '../adapters/postgres/duties/expiry-sweep-store.ts';
+import { postgresOutcomeRetention } from '../adapters/postgres/outcomes/outcome-store.ts';
 import { postgresStockCheckReader } from '../adapters/postgres/stock-check-reader.ts';
 import { postgresTicketRetention } from '../adapters/postgres/tickets/ticket-retention-store.ts';
 import type { MetricSources } from '../adapters/prometheus/metric-sources.ts';
@@ -63,6 +64,7 @@ export function createDuties(options: {
     runsDuties && options.ticketRetentionSeconds !== undefined
       ? new TicketRetention({
           store: postgresTicketRetention(database, options.ticketRetentionSeconds),
+          outcomes: postgresOutcomeRetention(database),
           ...{ clock, warn: (event, message) => log.warn(event, message) },
         })
       : undefined;

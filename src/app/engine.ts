@@ -219,7 +219,7 @@ export function createEngine(options: EngineOptions, disposers: (() => Promise<v
     claimCoupon,
     changeClaim,
     newClaimId: newId,
-    claimRefused: (code) => metrics.refusedEarly(code),
+    claimRefused: (code, couponName) => metrics.refusedEarly(code, couponName),
     readCoupons,
     createCoupon: createCouponWith({
       ...{ store: couponStore, newBatchId: newId, sagaNames: options.sagaNames },

@@ -117,6 +117,24 @@ export interface ChangeCouponArguments {
   /** Why the sale is paused. It stays until it is changed. */
   pause_reason?: string | null;
 }
+/** Read a sale at a glance: its arguments. */
+export interface ReadOverviewArguments {
+  name: string;
+}
+/** Follow how the claims of a coupon are answered: its arguments. */
+export interface StreamOutcomesArguments {
+  name: string;
+}
+/** Read how the claims of a coupon were answered in the last minutes: its arguments. */
+export interface ReadOutcomeHistoryArguments {
+  /** How far back. */
+  minutes?: number;
+  name: string;
+}
+/** Check that stock, claims and ledger of a coupon agree: its arguments. */
+export interface CheckCouponArguments {
+  name: string;
+}
 /** Add units to a coupon: its arguments. */
 export interface AddStockArguments {
   name: string;
@@ -173,6 +191,11 @@ export interface ListUserClaimsArguments {
   limit?: number;
   /** The `next_cursor` of the previous page. */
   cursor?: string;
+}
+/** Read what happened to a claim: its arguments. */
+export interface ReadTimelineArguments {
+  coupon_name: string;
+  claim_id: string;
 }
 /** List what operators created and changed, the newest first: its arguments. */
 export interface ListOperatorLogArguments {
@@ -282,6 +305,10 @@ export interface DiscardDeadLettersArguments {
   all?: true;
   /** Changes nothing, and returns what would be done. */
   dry_run?: boolean;
+}
+/** Log in to the console: its arguments. */
+export interface CreateConsoleSessionArguments {
+  key: string;
 }
 /** A problem as RFC 9457 defines it. Programs decide by `code` and `effect`. */
 export interface Problem {
@@ -486,10 +513,132 @@ export interface ProblemResult {
   retry_after?: number;
   [k: string]: unknown;
 }
+/** `Overview` of the OpenAPI. */
+export interface Overview {
+  coupon: CouponSummary;
+  /** Live claims: `amount` - `remaining_amount`. */
+  claimed: number;
+  /** The time of the snapshot with `coupon` and `claimed`; half a second old at most. */
+  at: string;
+  /** Null: they could not be counted in time. */
+  claims: ClaimsByState | null;
+  /** Claims that waited in all processes, at the end of the last second that is complete. Null: unknown. */
+  waiting_claims: number | null;
+  /** Half of the claims of the last ten seconds were answered in this time. Null: none was. */
+  p50_ms: number | null;
+  /** The same for 99 of 100 claims. */
+  p99_ms: number | null;
+  /** When the last of these ten seconds ended. */
+  answers_until: string;
+  /** The clock of the database. */
+  server_time: string;
+}
+/** `ClaimsByState` of the OpenAPI. */
+export interface ClaimsByState {
+  reserved: number;
+  confirmed: number;
+  redeemed: number;
+  /** Claims that have ended, of all time. */
+  released: number;
+  /** The time of the snapshot with these four. The more claims there are, the older it may be: a count is repeated after 20 times as long as it takes. */
+  at: string;
+}
+/** `OutcomeHistory` of the OpenAPI. */
+export interface OutcomeHistory {
+  coupon_name: string;
+  /** When the first second began. */
+  from: string;
+  /** When the last second ended. Later ones are not complete yet. */
+  until: string;
+  /** In order. In a second that is left out no claim was answered and none waited, unless it is in `unknown`. */
+  seconds: OutcomeSecond[];
+  /** Stretches in which counts are missing: what is left out there is not zero. */
+  unknown: {
+    /** When its first second began. */
+    from: string;
+    /** When its last second ended. */
+    until: string;
+  }[];
+}
+/** `OutcomeSecond` of the OpenAPI. */
+export interface OutcomeSecond {
+  /** When the second began, by the clock of the database. */
+  at: string;
+  /** False: some counts are missing. Those that are there may be too low. */
+  complete: boolean;
+  /** How many claims of the coupon got each outcome or error code. `accepted`: the claim got a ticket. Those that did not occur are left out. Null: unknown. */
+  outcomes: {
+    [k: string]: number;
+  } | null;
+  /** Claims that were refused before their body was read, by error code. They may be of any coupon. Null: unknown. */
+  unattributed: {
+    [k: string]: number;
+  } | null;
+  /** Half of the claims were answered in this time, in milliseconds; at most a fifth too high. Null: none was answered, or it is unknown. */
+  p50_ms: number | null;
+  /** The same for 99 of 100 claims. */
+  p99_ms: number | null;
+  /** Claims and changes of claims that waited for their batch, in all processes. Null: unknown. */
+  waiting_claims: number | null;
+}
+/** `CheckedCoupon` of the OpenAPI. */
+export interface CheckedCoupon {
+  coupon_name: string;
+  /** When the check began, by the clock of the database. */
+  checked_at: string;
+  /** At that time, as the next one. */
+  amount: number;
+  remaining_amount: number;
+  /** False: a rule is broken. Null: none is, but not all are finished. */
+  consistent: boolean | null;
+  rules: CheckedRule[];
+}
+/** `CheckedRule` of the OpenAPI. */
+export interface CheckedRule {
+  name: string;
+  /** What is true of consistent records. */
+  sentence: string;
+  /** `not_finished`: it would have taken too long. That says nothing about the records. */
+  result: 'passed' | 'broken' | 'not_finished';
+  /** How many rows break it: 100 stands for more, too. */
+  rows?: number;
+  /** Some of them. */
+  examples?: unknown[];
+}
 /** A page of claims. */
 export interface ClaimPage {
   claims: Claim[];
   next_cursor: string | null;
+}
+/** `Timeline` of the OpenAPI. */
+export interface Timeline {
+  claim: Claim;
+  entries: TimelineEntry[];
+}
+/** `TimelineEntry` of the OpenAPI. */
+export interface TimelineEntry {
+  /** When it happened. Of a delivery: its last attempt, or the event before the first one. Null: a step whose first call has not ended. */
+  at: string | null;
+  kind: 'change' | 'operator' | 'delivery' | 'saga_step';
+  /** Of a change: `claimed`, `confirmed`, `redeemed` or `released`. Of what an operator did: its action in the operator log. Of a delivery: the type of the event. Of a step: its name. */
+  name: string;
+  /** Why a claim was released, or what an operator has given as reason. */
+  reason?: string;
+  /** The operator, as the operator log has it; only where it knows one. */
+  actor?: string;
+  /** Of a delivery or a step. */
+  state?: string;
+  /** Of a delivery. */
+  webhook_id?: string;
+  /** Of a delivery. */
+  event_id?: string;
+  /** Of a step. */
+  participant?: string;
+  /** Of a delivery or a step. */
+  attempts?: number;
+  /** Of a delivery or a step: the status of the last response; null where none arrived. */
+  last_status?: number | null;
+  last_error?: string | null;
 }
 /** A page of the operator log. */
 export interface OperatorLogPage {
@@ -825,6 +974,17 @@ export interface HandledDeadLetters {
   left: number;
   /** Why the call has stopped before; null where it has not. */
   stopped_by: string | null;
+}
+/** `ConsoleSession` of the OpenAPI. */
+export interface ConsoleSession {
+  /** `viewer`: may read, and change nothing. */
+  role: 'operator' | 'viewer';
+  /** The service has no admin key: every caller is an operator. */
+  open_access: boolean;
+  /** When the session ends in any case. Null: there is none. */
+  ends_at: string | null;
+  /** When it ends without another request; half a minute too early at most. */
+  idle_ends_at: string | null;
 }
 /** Whether claims can be decided, and how. */
 export interface Health {

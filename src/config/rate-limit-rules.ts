@@ -44,8 +44,8 @@ export function rateLimitWarnings(
       'RATE_LIMIT_PER_IP is set without TRUSTED_PROXIES: all clients of a proxy on this machine count as one',
     );
   }
-  if (perIp === undefined && trustedProxies.length > 0) {
-    warnings.push('TRUSTED_PROXIES has no effect: RATE_LIMIT_PER_IP is not set');
+  if (perIp === undefined && trustedProxies.length > 0 && auth.adminApiKey === undefined) {
+    warnings.push('TRUSTED_PROXIES has no effect: RATE_LIMIT_PER_IP and ADMIN_API_KEY are not set');
   }
   return warnings;
 }

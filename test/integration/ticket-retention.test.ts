@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { postgresDutyLeases } from '../../src/adapters/postgres/duties/duty-leases.ts';
+import { postgresOutcomeRetention } from '../../src/adapters/postgres/outcomes/outcome-store.ts';
 import { postgresTicketRetention } from '../../src/adapters/postgres/tickets/ticket-retention-store.ts';
 import { newId } from '../../src/adapters/system/ids.ts';
 import type { Lease } from '../../src/core/duties/ports.ts';
@@ -108,7 +109,10 @@ it('reads old tickets only, whatever the table holds', async () => {
 
 it('is a duty that deletes all that is old, again and again', async () => {
   const clock = new FixedClock();
-  const retention = new TicketRetention({ store: storeOf(10), clock, warn: () => undefined });
+  const retention = new TicketRetention({
+    ...{ store: storeOf(10), outcomes: postgresOutcomeRetention(setup.forQueries) },
+    ...{ clock, warn: () => undefined },
+  });
   await plant(7_300, 7_300, 25);
   const end = retention.begin(lease);
   await waitFor('the old tickets to be deleted', async () => retention.deleted >= 25);
@@ -136,4 +140,24 @@ it('leaves the ticket of a claim that comes after the deletion without a row', a
   expect(await results(old)).toEqual([undefined]);
   expect(await read(old)).toEqual(['gone']);
   expect(await remaining(name)).toBe(2);
+});
+
+it('deletes counts of outcomes that are older than any read may want, in slices, and keeps the gap at their beginning', async () => {
+  await setup.query(
+    `insert into outcome_seconds select 1, floor(extract(epoch from now()))::bigint - ago, '{}', '{}', 0
+     from unnest(array[900, 1190, 1210, 1300, 9000]) ago`,
+  );
+  await setup.query(
+    `insert into outcome_gaps values (0, 1), (5, 6), (8, floor(extract(epoch from now()))::bigint)`,
+  );
+  const store = postgresOutcomeRetention(setup.forQueries, 2);
+  const lost = { ...lease, epoch: String(Number(lease.epoch) + 1) };
+  expect(await store.deleteOld(lost)).toBe('lease_lost');
+  expect(await store.deleteOld(lease)).toEqual({ hasMore: true });
+  expect(await store.deleteOld(lease)).toEqual({ hasMore: false });
+  const [left] = await setup.query<{ seconds: string; gaps: string }>(
+    `select (select count(*) from outcome_seconds) as seconds,
+       (select string_agg(first_second::text, ' ' order by first_second) from outcome_gaps) as gaps`,
+  );
+  expect(left).toEqual({ seconds: '2', gaps: '0 8' });
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The calls of the API, and who may do them. */
-import type { Group } from './access-keys.ts';
+import { adminKey, type Group } from './access-keys.ts';
 import type { Call } from './contract-client.ts';
 import { newName, pathOf } from './contract-service.ts';
 
@@ -32,6 +32,36 @@ export const calls: Record<string, Row> = {
     route: 'GET /api/coupons',
     for: 'view',
     make: () => ({ method: 'GET', path: '/api/coupons' }),
+  },
+  'check a coupon': {
+    route: 'POST /api/coupons/{name}/check',
+    for: 'change',
+    make: ({ coupon }) => ({ method: 'POST', path: pathOf(coupon, 'check') }),
+  },
+  'read the overview of a coupon': {
+    route: 'GET /api/coupons/{name}/overview',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'overview') }),
+  },
+  // By HEAD, since no test here knows the id of a claim.
+  'read the timeline of a claim': {
+    route: 'GET /api/claims/{claim_id}/timeline',
+    for: 'view',
+    make: ({ coupon }) => ({
+      method: 'HEAD',
+      path: `/api/claims/01947a5c-3e2f-7d10-8b6a-5f0c1d2e3f40/timeline?coupon_name=${coupon}`,
+    }),
+  },
+  // By HEAD, as the stream of stock.
+  'follow the outcomes of a coupon': {
+    route: 'GET /api/coupons/{name}/outcomes',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'HEAD', path: pathOf(coupon, 'outcomes') }),
+  },
+  'read the history of outcomes': {
+    route: 'GET /api/coupons/{name}/outcomes/history',
+    for: 'view',
+    make: ({ coupon }) => ({ method: 'GET', path: pathOf(coupon, 'outcomes', 'history') }),
   },
   'change a coupon': {
     route: 'PATCH /api/coupons/{name}',
@@ -218,6 +248,22 @@ export const calls: Record<string, Row> = {
       },
     ]),
   ),
+  // With a key in its body. Where there is no admin key it needs none.
+  'log in to the console': {
+    route: 'POST /console/session',
+    for: 'all',
+    make: () => ({ method: 'POST', path: '/console/session', body: { key: adminKey } }),
+  },
+  'read who is logged in to the console': {
+    route: 'GET /console/session',
+    for: 'view',
+    make: () => ({ method: 'GET', path: '/console/session' }),
+  },
+  'log out of the console': {
+    route: 'DELETE /console/session',
+    for: 'all',
+    make: () => ({ method: 'DELETE', path: '/console/session' }),
+  },
   'read a coupon': {
     route: 'GET /api/coupons/{name}',
     for: 'all',

@@ -12,7 +12,7 @@ describe('the metrics registry', () => {
   it('counts answers by outcome', async () => {
     const metrics = prometheusMetrics();
     for (const outcome of ['claimed', 'sold_out', 'claimed', 'overloaded']) {
-      metrics.answered(outcome, 0.002);
+      metrics.answered(outcome, 0.002, 'C');
     }
     expect(await linesOf(metrics)).toEqual(
       expect.arrayContaining([
@@ -22,7 +22,7 @@ describe('the metrics registry', () => {
       ]),
     );
     // A second scrape adds no count twice.
-    metrics.answered('claimed', 0.02);
+    metrics.answered('claimed', 0.02, 'C');
     expect(await linesOf(metrics)).toContain('firstcome_claims_total{outcome="claimed"} 3');
   });
 
@@ -59,8 +59,8 @@ describe('the metrics registry', () => {
 
   it('measures how long answers take, by outcome', async () => {
     const metrics = prometheusMetrics();
-    for (const seconds of [0.001, 0.0011, 0.2, 60]) metrics.answered('claimed', seconds);
-    metrics.answered('sold_out', 0.0001);
+    for (const seconds of [0.001, 0.0011, 0.2, 60]) metrics.answered('claimed', seconds, 'C');
+    metrics.answered('sold_out', 0.0001, 'C');
     const lines = await linesOf(metrics);
     const name = 'firstcome_claim_answer_seconds';
     expect(lines).toEqual(
@@ -206,14 +206,14 @@ describe('the metrics registry', () => {
 
   it('shares no counts between two services in one process', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()];
-    first.answered('claimed', 0);
+    first.answered('claimed', 0, 'C');
     expect(await linesOf(second)).not.toContainEqual(expect.stringContaining('claimed'));
   });
 
   it('has no label whose values a client can choose', async () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
-    metrics.answered('claimed', 0);
+    metrics.answered('claimed', 0, 'C');
     metrics.changeAnswered('redeem', 'changed');
     metrics.shed('wait');
     metrics.callAnswered({ operation: 'readCoupon', status: 200, seconds: 0 });

@@ -12,7 +12,7 @@ async function snapshotOf(metrics: ReturnType<typeof prometheusMetrics>): Promis
 
 function worker(claims: number, seconds = 0.002) {
   const metrics = prometheusMetrics();
-  for (let count = 0; count < claims; count += 1) metrics.answered('claimed', seconds);
+  for (let count = 0; count < claims; count += 1) metrics.answered('claimed', seconds, 'C');
   return metrics;
 }
 
@@ -29,7 +29,7 @@ describe('aggregation of the metrics of several workers', () => {
   it('adds up the counts of all workers, in counters and in each bucket', async () => {
     const all = new WorkersMetrics();
     const [one, other] = [worker(2, 0.002), worker(3, 0.02)];
-    other.answered('sold_out', 7);
+    other.answered('sold_out', 7, 'C');
     all.receive(0, await snapshotOf(one));
     all.receive(1, await snapshotOf(other));
     expect(await metricValue(all, claimed)).toBe(5);

@@ -32,7 +32,7 @@ export const rateLimitsGroup = {
         convert: (item) => item,
         allowed:
           'an IP address or a range such as 10.0.0.0/8 but not of all addresses, or none alone',
-        help: 'Proxies, separated by commas, whose X-Forwarded-For names the client; none: clients connect directly. Only for RATE_LIMIT_PER_IP.',
+        help: 'Proxies, separated by commas, whose X-Forwarded-For names the client and whose X-Forwarded-Proto says that it uses HTTPS; none: clients connect directly. For RATE_LIMIT_PER_IP and for logins to the console.',
       }),
     },
   },

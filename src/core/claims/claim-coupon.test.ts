@@ -15,12 +15,12 @@ describe('withMetrics', () => {
     ['internal', () => Promise.reject(defect), defect],
   ])('counts one answer as %s with its seconds, and passes it on', async (name, next, expected) => {
     const clock = new FixedClock();
-    const counted: [string, number][] = [];
+    const counted: [string, number, string][] = [];
     const slow: ClaimCoupon = (command) => clock.sleep(250).then(() => next(command));
     const claimCoupon = withMetrics(slow, { answered: (...call) => counted.push(call) }, clock);
     const answer = claimCoupon(aCommand('ada')).catch((error: unknown) => error);
     await clock.advance(250);
     expect(await answer).toEqual(expected);
-    expect(counted).toEqual([[name, 0.25]]);
+    expect(counted).toEqual([[name, 0.25, aCommand('ada').couponName]]);
   });
 });

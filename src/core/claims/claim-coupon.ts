@@ -20,7 +20,7 @@ export function withMetrics(
   return (command) => {
     const arrivedMs = clock.nowMs();
     const count = (outcome: string) =>
-      metrics.answered(outcome, (clock.nowMs() - arrivedMs) / 1000);
+      metrics.answered(outcome, (clock.nowMs() - arrivedMs) / 1000, command.couponName);
     return claimCoupon(command).then(
       (outcome) => {
         count(outcome.outcome);

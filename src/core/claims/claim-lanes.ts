@@ -113,6 +113,11 @@ export class ClaimLanes {
     };
   }
 
+  /** The coupons with claims, or changes of some, that wait for their batch, and how many. */
+  *waitingByCoupon(): Generator<[couponName: string, waiting: number]> {
+    for (const { couponName, waiting } of this.lanes.values()) yield [couponName, waiting];
+  }
+
   /**
    * Takes nothing more, and answers what it has within `timeoutMs`. What is left then is refused, or gets
    * `outcome_unknown` if it may be stored. A second call does no harm.

@@ -177,8 +177,8 @@ export type ClaimReader = {
 
 /** What the engine counts. Called on the hot path: an implementation adds to a number and returns. */
 export type ClaimMetrics = {
-  /** A claim was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
-  answered(outcome: string, seconds: number): void;
+  /** A claim of this coupon was answered: its outcome, or the code of a fault, and the seconds since the claim arrived. */
+  answered(outcome: string, seconds: number, couponName: string): void;
   /** A claim, or a change of one, was refused on arrival; `reason` is a key of `admissionRefusals`. */
   shed(reason: string): void;
   batchDecided(batch: { size: number; commitSeconds: number }): void;
@@ -191,8 +191,13 @@ export type ClaimMetrics = {
 /** Counts the answers to changes of claims: the outcome, or the code of a fault. */
 export type ClaimChangeMetrics = { changeAnswered(change: ClaimChange, outcome: string): void };
 
-/** Counts claims that an entrypoint refuses before they reach the engine. There is no time to measure. */
-export type EarlyRefusalMetrics = { refusedEarly(code: string): void };
+/**
+ * Counts claims that an entrypoint refuses before they reach the engine, by their coupon where it is known. There is no time to
+ * measure.
+ */
+export type EarlyRefusalMetrics = {
+  refusedEarly(code: string, couponName?: string | undefined): void;
+};
 
 /** Where the engine reports what an operator should know: failures of the database, and how they were handled. */
 export type EngineLog = {

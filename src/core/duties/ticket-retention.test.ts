@@ -8,9 +8,10 @@ const lease = { duty: 'ticket_retention', epoch: '3' } as const;
 type Slice = Awaited<ReturnType<TicketRetentionStore['deleteOld']>> | Error;
 
 /** A retention whose store returns these slices, one for each call. */
-function retaining(slices: Slice[]) {
+function retaining(slices: Slice[], outcomes: ({ hasMore: boolean } | 'lease_lost')[] = []) {
   const clock = new FixedClock();
   const calls: string[] = [];
+  const outcomeCalls: string[] = [];
   const lines: string[] = [];
   const retention = new TicketRetention({
     store: {
@@ -21,9 +22,15 @@ function retaining(slices: Slice[]) {
         return slice;
       },
     },
+    outcomes: {
+      async deleteOld({ epoch }) {
+        outcomeCalls.push(epoch);
+        return outcomes.shift() ?? { hasMore: false };
+      },
+    },
     ...{ clock, warn: (_, message) => lines.push(message) },
   });
-  return { retention, clock, calls, lines };
+  return { retention, clock, calls, outcomeCalls, lines };
 }
 
 it('walks over all slices at once, and begins again after a minute', async () => {
@@ -50,6 +57,18 @@ it('ends when its lease is lost', async () => {
   expect(calls).toEqual(['3: the first']);
 });
 
+it('deletes all old counts of outcomes after the tickets, and ends when its lease is lost', async () => {
+  const { retention, clock, outcomeCalls } = retaining(
+    [],
+    [{ hasMore: true }, { hasMore: false }, 'lease_lost'],
+  );
+  retention.begin(lease);
+  await flushPromises();
+  expect(outcomeCalls).toEqual(['3', '3']);
+  await clock.advance(120_000);
+  expect(outcomeCalls).toEqual(['3', '3', '3']);
+});
+
 it('reports a failure and goes on', async () => {
   const { retention, clock, calls, lines } = retaining([
     new Error('no'),
@@ -57,7 +76,9 @@ it('reports a failure and goes on', async () => {
   ]);
   const end = retention.begin(lease);
   await clock.advance(60_000);
-  expect(lines).toEqual(['old tickets could not be deleted; it is tried again']);
+  expect(lines).toEqual([
+    'old tickets and counts of outcomes could not be deleted; it is tried again',
+  ]);
   expect(calls).toHaveLength(2);
   expect(retention.deleted).toBe(1);
   await end();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Clock } from '../clock.ts';
+import type { OutcomeRetentionStore } from '../outcomes/ports.ts';
 import type { Duty, Lease } from './ports.ts';
 import { createFailureReport, repeat } from './repeat.ts';
 
@@ -17,24 +18,27 @@ export type TicketRetentionStore = {
 
 const lookEveryMs = 60_000;
 
-/** Deletes the final states of tickets once nobody can read them any more. */
+/** Deletes the final states of tickets, and counts of outcomes, once nobody can read them any more. */
 export class TicketRetention implements Duty {
   readonly name = 'ticket_retention';
   private readonly store: TicketRetentionStore;
+  private readonly outcomes: OutcomeRetentionStore;
   private readonly clock: Clock;
   private readonly report: (error: unknown) => void;
   private deletedCount = 0;
 
   constructor(options: {
     store: TicketRetentionStore;
+    outcomes: OutcomeRetentionStore;
     clock: Clock;
     warn(event: Record<string, unknown>, message: string): void;
   }) {
     this.store = options.store;
+    this.outcomes = options.outcomes;
     this.clock = options.clock;
     this.report = createFailureReport({
       ...{ clock: options.clock, warn: options.warn },
-      message: 'old tickets could not be deleted; it is tried again',
+      message: 'old tickets and counts of outcomes could not be deleted; it is tried again',
     });
   }
 
@@ -63,5 +67,11 @@ export class TicketRetention implements Duty {
       this.deletedCount += slice.deleted;
       after = slice.next;
     } while (after !== undefined && !stopping.signal.aborted);
+    let hasMore = true;
+    while (hasMore && !stopping.signal.aborted) {
+      const slice = await this.outcomes.deleteOld(lease);
+      if (slice === 'lease_lost') return stopping.abort();
+      hasMore = slice.hasMore;
+    }
   }
 }

@@ -3,7 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Actor } from '../../core/operator-log/operator-log.ts';
 import type { TokenRefusal, UserTokens } from '../../core/user-tokens/user-tokens.ts';
-import { type ApiKeys, bearerOf, type Caller, keyFinder } from './api-keys.ts';
+import { type ApiKeys, bearerOf, type Caller, type KeyCaller, keyFinder } from './api-keys.ts';
+import type { ConsoleSessions } from './sessions/console-sessions.ts';
+import { isSameOrigin, sessionIdOf } from './sessions/session-cookie.ts';
 
 /**
  * Who may call a route. A rule lets every caller through while the service has no key for it: the claim key or the keys of
@@ -52,18 +54,34 @@ export type AccessOptions = {
   userTokens?: UserTokens | undefined;
   /** Whether users may confirm their own claims. */
   usersMayConfirm?: boolean | undefined;
+  /** Undefined: no cookie stands for a key. */
+  sessions?: Pick<ConsoleSessions, 'remembered' | 'find' | 'check'> | undefined;
 };
 
 /** Decides for one request. */
 export type Access = {
   /**
    * Why a request may not do what a rule protects; undefined if it may. Sets its caller. A promise only for a token that must
-   * be verified first.
+   * be verified first, or a session that must be read.
    */
   refusalOf(
     rule: ProtectingRule,
     request: FastifyRequest,
   ): AppError | undefined | Promise<AppError | undefined>;
+  /**
+   * Looks up the session of a request whose route needs no key, so that `callerOf` and `mayView` know it. Undefined where there
+   * is nothing to look up. Never rejects: without an answer the request is one without a key.
+   */
+  recognise(request: FastifyRequest): Promise<void> | undefined;
+  /**
+   * Whether the sender of a request may still do what a rule protects. This is no use of a session. Rejects while it cannot be
+   * found out.
+   */
+  isStillAllowed(rule: ProtectingRule, request: FastifyRequest): Promise<boolean>;
+  /** Whose key this text is. */
+  callerOfKey(key: string): KeyCaller;
+  /** Whether every caller may do what a rule protects, for want of a key. */
+  isOpen(rule: ProtectingRule): boolean;
   /** Who sends a request, also where its route needs no key. A user only where the rule of the route has found one. */
   callerOf(request: FastifyRequest): Caller;
   /** Whether a request may see what lists and exports show. */
@@ -110,7 +128,8 @@ function allowedCallers(usersMayConfirm: boolean): Record<ProtectingRule, readon
 }
 
 /** Decides by the current keys and by user tokens. */
-export function accessWith({ keys, userTokens, usersMayConfirm = false }: AccessOptions): Access {
+export function accessWith(options: AccessOptions): Access {
+  const { keys, userTokens, usersMayConfirm = false, sessions } = options;
   const findKey = keyFinder(keys);
   const allowed = allowedCallers(usersMayConfirm);
   const isOpen = (rule: ProtectingRule) => {
@@ -137,26 +156,66 @@ export function accessWith({ keys, userTokens, usersMayConfirm = false }: Access
       ? refusals.notVerified(verdict.refusal)
       : refusalOfUser(rule, request, verdict.userId);
   };
+  const idOf = (request: FastifyRequest) => sessions && sessionIdOf(request);
+  const refusalOfCaller = (rule: ProtectingRule, request: FastifyRequest, caller: KeyCaller) => {
+    request.caller = caller;
+    return allowed[rule].includes(caller) ? undefined : refusals.otherKey(rule);
+  };
+  const refusalOfSession = (rule: ProtectingRule, request: FastifyRequest, id: string) => {
+    const known = sessions?.remembered(id);
+    if (known !== undefined) return refusalOfCaller(rule, request, known.caller);
+    return sessions
+      ?.find(id)
+      .then((session) =>
+        session === undefined
+          ? refusals.sessionEnded()
+          : refusalOfCaller(rule, request, session.caller),
+      );
+  };
+  /** The key that a request carries or whose session it has, as far as this node knows the session. */
+  const keyOf = (request: FastifyRequest): KeyCaller => {
+    const id = idOf(request);
+    if (id === undefined) return findKey(bearerOf(request.headers.authorization));
+    return (isSameOrigin(request) && sessions?.remembered(id)?.caller) || 'anonymous';
+  };
+  const refusalOf: Access['refusalOf'] = (rule, request) => {
+    const id = idOf(request);
+    if (id !== undefined && !isSameOrigin(request)) return refusals.notOwnPage();
+    if (isOpen(rule)) return undefined;
+    if (id !== undefined) return refusalOfSession(rule, request, id);
+    return refusalOfHeader(rule, request);
+  };
+  const refusalOfHeader: Access['refusalOf'] = (rule, request) => {
+    const bearer = bearerOf(request.headers.authorization);
+    const caller = findKey(bearer);
+    if (caller !== 'anonymous') return refusalOfCaller(rule, request, caller);
+    if (bearer === undefined || userTokens === undefined) return refusals.noKey(userTokens);
+    const userId = userTokens.remembered(bearer);
+    return userId === undefined
+      ? refusalOfToken(userTokens, bearer, rule, request)
+      : refusalOfUser(rule, request, userId);
+  };
   return {
     hasUserTokens: userTokens !== undefined,
-    refusalOf(rule, request) {
-      if (isOpen(rule)) return undefined;
-      const bearer = bearerOf(request.headers.authorization);
-      const caller = findKey(bearer);
-      if (caller !== 'anonymous') {
-        request.caller = caller;
-        return allowed[rule].includes(caller) ? undefined : refusals.otherKey(rule);
-      }
-      if (bearer === undefined || userTokens === undefined) return refusals.noKey(userTokens);
-      const userId = userTokens.remembered(bearer);
-      return userId === undefined
-        ? refusalOfToken(userTokens, bearer, rule, request)
-        : refusalOfUser(rule, request, userId);
+    refusalOf,
+    recognise(request) {
+      const id = idOf(request);
+      if (id === undefined || !isSameOrigin(request)) return undefined;
+      return sessions?.find(id).then(
+        () => undefined,
+        () => undefined,
+      );
     },
-    callerOf: ({ caller, headers }) =>
-      caller === 'anonymous' ? findKey(bearerOf(headers.authorization)) : caller,
-    mayView: ({ headers }) =>
-      isOpen('view') || viewers.includes(findKey(bearerOf(headers.authorization))),
+    async isStillAllowed(rule, request) {
+      const id = idOf(request);
+      if (id === undefined || isOpen(rule)) return (await refusalOf(rule, request)) === undefined;
+      const caller = await sessions?.check(id);
+      return caller !== undefined && allowed[rule].includes(caller);
+    },
+    callerOfKey: findKey,
+    isOpen,
+    callerOf: (request) => (request.caller === 'anonymous' ? keyOf(request) : request.caller),
+    mayView: (request) => isOpen('view') || viewers.includes(keyOf(request)),
     mayAdminister: ({ caller }) =>
       admins.includes(caller) || (caller === 'anonymous' && keys().adminApiKey === undefined),
     actorOf({ caller }) {
@@ -197,6 +256,13 @@ const refusals = {
         userTokens === undefined
           ? 'send a valid key as Authorization: Bearer <key>'
           : 'send a valid key or user token as Authorization: Bearer',
+    }),
+  sessionEnded: () =>
+    new AppError('unauthorized', { detail: 'the session has ended; log in again' }),
+  notOwnPage: () =>
+    new AppError('cross_origin', {
+      detail:
+        'a request with a session needs Sec-Fetch-Site: same-origin, which browsers send from the pages of the service',
     }),
   otherKey: (rule: ProtectingRule) =>
     new AppError('forbidden', {

@@ -25,6 +25,7 @@ export async function describeRoutes(app: HttpApp, version: string): Promise<voi
         { name: 'sagas', description: 'Read sagas, and decide on those that need attention' },
         { name: 'dead letters', description: 'Queued claims that could not be decided' },
         { name: 'events', description: 'What the receiver of a webhook gets' },
+        { name: 'console', description: 'Log in to the console, and out' },
         { name: 'health', description: 'Health and metrics' },
       ],
       webhooks: describeEvents(),

@@ -39,10 +39,23 @@ export function enforceAccess(app: HttpApp, access: Access): void {
     if (rule === undefined && !route.schema?.hide) {
       throw new Error(`the route ${route.method} ${route.url} declares no access rule`);
     }
-    if (rule === undefined || rule === 'public') return;
+    if (rule === undefined) return;
+    if (rule === 'public') {
+      route.onRequest = [recogniseWith(access), ...[route.onRequest ?? []].flat()];
+      return;
+    }
     route.onRequest = [guardOf(rule, access), ...[route.onRequest ?? []].flat()];
     route.schema = { ...route.schema, security: security[rule] };
   });
+}
+
+/** For what a route shows to some callers only, such as the holders of a coupon. */
+function recogniseWith(access: Access): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const looked = access.recognise(request);
+    if (looked === undefined) done();
+    else void looked.then(() => done());
+  };
 }
 
 function guardOf(rule: ProtectingRule, access: Access): onRequestHookHandler {

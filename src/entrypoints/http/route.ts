@@ -2,17 +2,25 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CouponPageCache } from '../../core/coupons/coupon-page-cache.ts';
 import type { Health } from '../../core/health.ts';
+import type { RateLimit } from '../../core/limits/rate-limit.ts';
 import type { StockViews } from '../../core/stock/stock-view.ts';
 import type { DeadLetters } from '../../core/tickets/dead-letters.ts';
 import type { ReadTickets } from '../../core/tickets/read-ticket.ts';
 import type { TraceRequest } from '../../core/tracing.ts';
-import type { SagaUseCases, UseCases, WebhookUseCases } from '../../core/use-cases.ts';
+import type {
+  SagaUseCases,
+  UseCases,
+  WatchUseCases,
+  WebhookUseCases,
+} from '../../core/use-cases.ts';
 import type { UserTokens } from '../../core/user-tokens/user-tokens.ts';
 import type { Access } from './access.ts';
 import type { HttpApp } from './http-app.ts';
 import type { LimitEntries } from './limits/limit-entries.ts';
 import type { RateLimits } from './limits/rate-limits.ts';
+import type { ConsoleSessions } from './sessions/console-sessions.ts';
 import type { StreamTarget } from './streams/event-stream.ts';
+import type { OutcomeStreams } from './streams/outcome-streams.ts';
 import type { StockStreams } from './streams/stock-streams.ts';
 import type { TicketStreams } from './streams/ticket-streams.ts';
 
@@ -49,6 +57,15 @@ export type HttpTickets = {
   streams: TicketStreams | undefined;
 };
 
+/** The login to the console. */
+export type ConsoleLogin = {
+  sessions: ConsoleSessions;
+  /** Attempts of one address. */
+  limit: RateLimit;
+  /** The same as of `RateLimits`, also where no other limit is set. */
+  trustedProxies: readonly string[];
+};
+
 /** The use cases behind the routes, and what the server reports to. */
 export type HttpDependencies = UseCases &
   WebhookUseCases &
@@ -60,6 +77,12 @@ export type HttpDependencies = UseCases &
     stockCache?: StockCache | undefined;
     /** Undefined: no event streams are served. */
     stockStreams?: StockStreams | undefined;
+    /** Undefined: nobody can log in to the console. */
+    consoleLogin?: ConsoleLogin | undefined;
+    /** Undefined: these calls are not served. */
+    watch?: WatchUseCases | undefined;
+    /** Undefined: no event streams are served. */
+    outcomeStreams?: OutcomeStreams | undefined;
     /** Undefined: there is no queue, and no tickets. */
     tickets?: HttpTickets | undefined;
     /** Undefined: there is no queue. */

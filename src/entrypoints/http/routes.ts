@@ -5,8 +5,10 @@ import { addStockRoute } from './routes/add-stock.ts';
 import { changeClaimRoute } from './routes/change-claim.ts';
 import { changeCouponRoute } from './routes/change-coupon.ts';
 import { changeDeadLettersRoute } from './routes/change-dead-letters.ts';
+import { checkCouponRoute } from './routes/check-coupon.ts';
 import { claimBatchRoute } from './routes/claim-batch.ts';
 import { claimCouponRoute } from './routes/claim-coupon.ts';
+import { consoleSessionRoute } from './routes/console-session.ts';
 import { createCouponRoute } from './routes/create-coupon.ts';
 import { createWebhookRoute } from './routes/create-webhook.ts';
 import { deleteWebhookRoute } from './routes/delete-webhook.ts';
@@ -24,13 +26,17 @@ import { metricsRoute } from './routes/metrics.ts';
 import { readCouponRoute } from './routes/read-coupon.ts';
 import { readDeadLetterRoute } from './routes/read-dead-letter.ts';
 import { readLostHistoryRoute } from './routes/read-lost-history.ts';
+import { readOutcomeHistoryRoute } from './routes/read-outcome-history.ts';
+import { readOverviewRoute } from './routes/read-overview.ts';
 import { readSagaRoute } from './routes/read-saga.ts';
 import { readTicketRoute } from './routes/read-ticket.ts';
+import { readTimelineRoute } from './routes/read-timeline.ts';
 import { readWebhooksRoute } from './routes/read-webhooks.ts';
 import { redeliverEventsRoute } from './routes/redeliver-events.ts';
 import { resolveSagaRoute } from './routes/resolve-saga.ts';
 import { retrySagaRoute } from './routes/retry-saga.ts';
 import { rotateWebhookSecretRoute } from './routes/rotate-webhook-secret.ts';
+import { streamOutcomesRoute } from './routes/stream-outcomes.ts';
 import { streamStockRoute } from './routes/stream-stock.ts';
 import { streamTicketRoute } from './routes/stream-ticket.ts';
 import { testWebhookRoute } from './routes/test-webhook.ts';
@@ -47,6 +53,10 @@ export const routes: readonly Route[] = [
   streamTicketRoute,
   readCouponRoute,
   streamStockRoute,
+  readOverviewRoute,
+  streamOutcomesRoute,
+  readOutcomeHistoryRoute,
+  checkCouponRoute,
   listCouponsRoute,
   changeCouponRoute,
   addStockRoute,
@@ -54,6 +64,7 @@ export const routes: readonly Route[] = [
   findClaimRoute,
   changeClaimRoute,
   listUserClaimsRoute,
+  readTimelineRoute,
   listOperatorLogRoute,
   readLostHistoryRoute,
   acceptHistoryRoute,
@@ -72,5 +83,6 @@ export const routes: readonly Route[] = [
   listDeadLettersRoute,
   readDeadLetterRoute,
   changeDeadLettersRoute,
+  consoleSessionRoute,
   ...monitoringRoutes,
 ];

@@ -105,6 +105,7 @@ export async function createHttpServer(
   const access = accessWith({
     ...{ keys: options.apiKeys, userTokens: dependencies.userTokens },
     usersMayConfirm: options.usersMayConfirm,
+    sessions: dependencies.consoleLogin?.sessions,
   });
   enforceAccess(app, access);
   const limitEntries = limitRequests(app, {
@@ -133,6 +134,7 @@ export async function createHttpServer(
       isReady = false;
       clients.stop();
       dependencies.stockStreams?.stop();
+      dependencies.outcomeStreams?.stop();
       dependencies.tickets?.streams?.stop();
     },
     closeSilentConnections: () => clients.connections.closeSilent(),

@@ -3,5 +3,5 @@ select c.name, c.expiry_position, c.amount - c.remaining_amount + c.returned_uni
   count(k.coupon_id) as reserved
 from coupons c
 left join claims k on k.coupon_id = c.id and k.position <= c.expiry_position and k.expires_at is not null
-group by c.id
+group by c.id, c.name, c.expiry_position, c.amount, c.remaining_amount, c.returned_units
 having count(k.coupon_id) > 0 or c.expiry_position > c.amount - c.remaining_amount + c.returned_units

@@ -22,7 +22,11 @@ const commitTransaction = statement('commit-transaction');
 const setSession = statement('set-session');
 
 // The target keeps its own identity, so that services distinguish it from the source, and its own leases and workers.
-const tablesKept = new Set(['installation', 'duties', 'job_workers']);
+const tablesKept = new Set([
+  ...['installation', 'duties', 'job_workers'],
+  // A start of the target fills them, and nothing in them is worth a copy.
+  ...['outcome_seconds', 'outcome_gaps', 'console_sessions'],
+]);
 const tablesToCopy = migrationFiles
   .flatMap(({ tables }) => tables)
   .filter((name) => !tablesKept.has(name));

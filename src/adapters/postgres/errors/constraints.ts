@@ -50,6 +50,7 @@ export const ownFunctions: ReadonlySet<string> = new Set([
   ...['claim_tickets', 'store_tickets', 'ticket_time', 'ticket_outcome', 'ticket_problem'],
   ...['find_tickets', 'read_ticket', 'end_ticket', 'delete_old_tickets'],
   ...['keep_ticket_secret', 'wait_for_standby', 'require_durability'],
+  ...['begin_outcomes', 'delete_old_outcomes'],
 ]);
 
 const text = 'must be a text of 1 to 255 characters';
@@ -127,6 +128,7 @@ const meanings: Record<string, ConstraintMeaning> = {
   ticket_secret_only_row_is_true: { rule: 'own' },
   tickets_primary_key: { isConflict: true },
   tickets_outcome_known: { rule: 'own' },
+  console_sessions_primary_key: { rule: 'own' },
   lost_batches_primary_key: { rule: 'own' },
   lost_batches_acknowledge_something: { rule: 'own' },
 };

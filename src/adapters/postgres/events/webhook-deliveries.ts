@@ -19,7 +19,12 @@ const sliceRows = 2_000;
 
 const afterAll: DeliveryPosition = { microseconds: '9'.repeat(18), couponId: '0', seq: '0', n: 0 };
 
-const states: Record<string, DeliveryState> = { P: 'pending', D: 'delivered', G: 'given_up' };
+/** The states of deliveries by how they are stored. */
+export const deliveryStates: Record<string, DeliveryState> = {
+  P: 'pending',
+  D: 'delivered',
+  G: 'given_up',
+};
 
 type PlaceRow = { coupon_id: string; seq: string; n: number };
 
@@ -99,7 +104,7 @@ function toDelivery(installationId: string, row: DeliveryRow): Delivery {
   return {
     eventId: eventIdOf(installationId, placeOfRow(row)),
     ...{ type, at: toMicroseconds(row.recorded_at) },
-    ...{ state: states[row.state] as DeliveryState, attempts, lastStatus, lastError },
+    ...{ state: deliveryStates[row.state] as DeliveryState, attempts, lastStatus, lastError },
     lastAttemptAt: row.last_attempt_at && toMicroseconds(row.last_attempt_at),
     nextAttemptAt: row.next_attempt_at && toMicroseconds(row.next_attempt_at),
   };

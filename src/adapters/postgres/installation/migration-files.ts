@@ -18,7 +18,9 @@ export const migrationFiles: readonly MigrationFile[] = readdirSync(migrationsFo
   .sort()
   .map((file) => {
     const text = readFileSync(new URL(file, migrationsFolder), 'utf8');
-    const tables = [...text.matchAll(/^create table (\w+)/gm)].map(([, table = '']) => table);
+    const tables = [...text.matchAll(/^create (?:unlogged )?table (\w+)/gm)].map(
+      ([, table = '']) => table,
+    );
     const isCompatible = /^-- compatible: yes$/m.test(text);
     return { name: file.replace(/\.sql$/, ''), tables, isCompatible };
   });

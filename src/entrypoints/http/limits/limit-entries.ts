@@ -23,7 +23,7 @@ export type LimitEntriesOptions = RateLimits & {
   keyOf(request: FastifyRequest): string | undefined;
   /** Whether the claims of this caller count for their users. */
   speaksForUsers(request: FastifyRequest): boolean;
-  claimRefused(code: ErrorCode): void;
+  claimRefused(code: ErrorCode, couponName: string | undefined): void;
 };
 
 /** Claims that no limit has refused, by their index, in order. */
@@ -39,7 +39,7 @@ export function limitEntriesWith(options: LimitEntriesOptions): LimitEntries {
     const problems: (ProblemDetails | undefined)[] = users.map(() => undefined);
     const refuse = (index: number, { limit, resetSeconds }: Allowance) => {
       refused(limit.name);
-      claimRefused('rate_limited');
+      claimRefused('rate_limited', couponOf(request, index));
       problems[index] = {
         ...{ code: 'rate_limited', detail: detailsOfLimits[limit.name] },
         retryAfterSeconds: resetSeconds,
@@ -78,4 +78,11 @@ export function limitEntriesWith(options: LimitEntriesOptions): LimitEntries {
     await countAll('all', '', await countAll('key', options.keyOf(request), inUsers));
     return problems;
   };
+}
+
+/** The coupon that a claim of the call names, where it is valid. */
+function couponOf({ body }: FastifyRequest, index: number): string | undefined {
+  const { claims } = body as { claims: readonly { coupon_name?: unknown }[] };
+  const name = claims[index]?.coupon_name;
+  return typeof name === 'string' ? name : undefined;
 }

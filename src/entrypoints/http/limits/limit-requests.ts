@@ -18,7 +18,7 @@ type LimitRequestsOptions = {
   rateLimits: RateLimits | undefined;
   access: Pick<Access, 'callerOf'>;
   /** Counts a claim that is refused before it reaches the engine. */
-  claimRefused(code: ErrorCode): void;
+  claimRefused(code: ErrorCode, couponName: string | undefined): void;
 };
 
 /** One count that a request makes. */
@@ -126,7 +126,7 @@ function limitHooks(
   const refuse = (request: FastifyRequest, reply: FastifyReply, allowance: Allowance) => {
     const { name } = allowance.limit;
     refused(name);
-    if (operationOf(request) === 'claimCoupon') claimRefused('rate_limited');
+    if (operationOf(request) === 'claimCoupon') claimRefused('rate_limited', couponOf(request));
     addToField(reply, [allowance]);
     sendRefusal[name](reply, allowance.resetSeconds);
   };
@@ -183,4 +183,9 @@ function userOf(
 
 function operationOf({ routeOptions }: FastifyRequest): string | undefined {
   return (routeOptions.schema as { operationId?: string } | undefined)?.operationId;
+}
+
+/** The coupon that a claim names, once its body is read. */
+function couponOf({ body }: FastifyRequest): string | undefined {
+  return (body as { coupon_name: string } | undefined)?.coupon_name;
 }

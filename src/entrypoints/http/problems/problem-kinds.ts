@@ -49,7 +49,7 @@ export const problems: Record<ErrorCode, ProblemKind> = {
     effect: 'none',
     meaning:
       'A page of another origin sent the call, and such pages may not change anything. Add the origin to `CORS_ORIGINS` ' +
-      'to allow it.',
+      'to allow it. A request with a session of the console must come from a page of the service itself, whatever that says.',
   },
   host_not_allowed: {
     status: 403,

@@ -83,6 +83,9 @@ function isLoopbackHost(host: string): boolean {
     : loopback.check(host, 'ipv4');
 }
 
+/** Whether a host, with or without a port, is a loopback name. */
+export const isLoopbackAuthority: (authority: string) => boolean = withHost(isLoopbackHost);
+
 /** The host and port in a request target that is a full URL; undefined for one that is a path. */
 export function authorityIn(target: string): string | undefined {
   if (target.startsWith('/')) return undefined;

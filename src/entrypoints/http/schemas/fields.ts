@@ -63,6 +63,7 @@ export const allowedIn: Record<string, string> = {
   all: 'must be true',
   dry_run: 'must be true or false',
   found_until: 'must be found_until as GET /api/lost-history returns it',
+  minutes: 'must be a whole number from 1 to 15',
   note: 'must be a text of 1 to 1000 characters without control characters',
   'Idempotency-Key': 'must be a text of 1 to 255 visible ASCII characters or spaces',
   idempotency_key: 'must be a text of 1 to 255 visible ASCII characters or spaces',

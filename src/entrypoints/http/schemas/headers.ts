@@ -36,6 +36,7 @@ export const RetryAfterHeader = {
 /** The headers of problems, by status. */
 export const problemHeaders: Record<number | 'default', Record<string, TSchema> | undefined> = {
   401: { 'WWW-Authenticate': Type.String({ description: 'How to authenticate, as in RFC 6750.' }) },
+  429: RetryAfterHeader,
   503: RetryAfterHeader,
   default: { Allow: Type.String({ description: 'With 405: the methods of the path.' }) },
 };

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import type { ClaimMetrics, EarlyRefusalMetrics } from '../claims/ports.ts';
+import { errorCodes } from '../errors.ts';
+import { bucketCount, bucketOf } from './answer-times.ts';
+
+/** What a claim can be answered: its outcome, or the code of an error. `accepted`: it got a ticket. */
+export const countedOutcomes = ['claimed', 'replayed', 'accepted', ...errorCodes] as const;
+
+/** One of `countedOutcomes`. */
+export type CountedOutcome = (typeof countedOutcomes)[number];
+
+/** How many claims were answered with each outcome that occurred. */
+export type OutcomeTally = { [Outcome in CountedOutcome]?: number };
+
+/** What was counted of one coupon. */
+export type CouponOutcomes = {
+  couponName: string;
+  outcomes: OutcomeTally;
+  /** In the buckets of `answer-times.ts`. */
+  times: number[];
+};
+
+/** The name under which claims are counted that were refused before their body was read. No coupon has it. */
+export const unreadName = '';
+
+const placeOf: ReadonlyMap<string, number> = new Map(
+  countedOutcomes.map((outcome, place) => [outcome, place]),
+);
+// A claim that gets one of these may name a coupon that does not exist.
+const unproven: ReadonlySet<string> = new Set(errorCodes.slice(0, errorCodes.indexOf('sold_out')));
+const isUnproven = (outcome: string) => unproven.has(outcome) || outcome === 'rate_limited';
+
+type Slot = { outcomes: Uint32Array; times: Uint32Array; isCounted: boolean };
+
+/**
+ * Counts the answers to claims, by coupon and outcome, between two calls of `take`. On the path of a claim it looks up the
+ * slot of the coupon and adds to two numbers. There are slots for a limited number of coupons. Claims that name whatever they
+ * like get no more than half of them, unless their coupon exists.
+ */
+export class OutcomeCounts {
+  private readonly couponsMax: number;
+  private slots = new Map<string, Slot>();
+  private isComplete = true;
+
+  constructor(couponsMax: number) {
+    this.couponsMax = couponsMax;
+  }
+
+  /** The same metrics, whose answers and early refusals are counted here too. */
+  counting<Metrics extends Pick<ClaimMetrics, 'answered'> & EarlyRefusalMetrics>(
+    metrics: Metrics,
+  ): Metrics {
+    return {
+      ...metrics,
+      answered: (outcome, seconds, couponName) => {
+        const slot = this.add(couponName, outcome);
+        if (slot !== undefined) {
+          const bucket = bucketOf(seconds * 1000);
+          slot.times[bucket] = (slot.times[bucket] as number) + 1;
+        }
+        metrics.answered(outcome, seconds, couponName);
+      },
+      refusedEarly: (code, couponName) => {
+        this.add(couponName ?? unreadName, code);
+        metrics.refusedEarly(code, couponName);
+      },
+    };
+  }
+
+  /** What was counted since the last call. Not complete: some coupons were left out. */
+  take(): { coupons: CouponOutcomes[]; isComplete: boolean } {
+    const coupons: CouponOutcomes[] = [];
+    const { slots, isComplete } = this;
+    this.slots = new Map();
+    this.isComplete = true;
+    for (const [couponName, slot] of slots) {
+      if (!slot.isCounted) continue;
+      coupons.push({ couponName, outcomes: tallyOf(slot), times: timesOf(slot) });
+      // A coupon with claims keeps its slot for as long as there are some each second.
+      slot.outcomes.fill(0);
+      slot.times.fill(0);
+      slot.isCounted = false;
+      this.slots.set(couponName, slot);
+    }
+    return { coupons, isComplete };
+  }
+
+  private add(couponName: string, outcome: string): Slot | undefined {
+    // Such a claim is of no coupon.
+    if (outcome === 'coupon_not_found') return undefined;
+    const slot = this.slots.get(couponName) ?? this.newSlot(couponName, outcome);
+    if (slot === undefined) return undefined;
+    const place = placeOf.get(outcome) ?? (placeOf.get('internal') as number);
+    slot.outcomes[place] = (slot.outcomes[place] as number) + 1;
+    slot.isCounted = true;
+    return slot;
+  }
+
+  private newSlot(couponName: string, outcome: string): Slot | undefined {
+    const { couponsMax, slots } = this;
+    const max = couponName !== unreadName && isUnproven(outcome) ? couponsMax / 2 : couponsMax;
+    if (slots.size >= max) {
+      this.isComplete = false;
+      return undefined;
+    }
+    const slot = {
+      outcomes: new Uint32Array(countedOutcomes.length),
+      times: new Uint32Array(bucketCount),
+      isCounted: false,
+    };
+    slots.set(couponName, slot);
+    return slot;
+  }
+}
+
+function tallyOf({ outcomes }: Slot): OutcomeTally {
+  const tally: OutcomeTally = {};
+  countedOutcomes.forEach((outcome, place) => {
+    const count = outcomes[place] as number;
+    if (count > 0) tally[outcome] = count;
+  });
+  return tally;
+}
+
+function timesOf({ times }: Slot): number[] {
+  return [...times.subarray(0, times.findLastIndex((count) => count > 0) + 1)];
+}
