@@ -262,7 +262,7 @@ describe('the metrics registry', () => {
     const metrics = prometheusMetrics();
     metrics.read(sources);
     const described = await metrics.describe();
-    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(68);
+    expect(described.filter(({ name }) => name.startsWith('firstcome_')).length).toBe(69);
     expect(described.filter(({ help }) => help.length < 10)).toEqual([]);
     expect((await metrics.text()).contentType).toContain('text/plain; version=0.0.4');
   });
