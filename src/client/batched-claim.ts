@@ -13,21 +13,12 @@ export type ClaimLimits = {
   earlier?: Ending | undefined;
 };
 
-/** A claim in the body of a request. */
-export type BatchEntry = {
-  coupon_name: string;
-  user_id: string | undefined;
-  idempotency_key: string;
-};
-
 /** A claim that is sent in batches. */
-export class BatchedClaim implements ClaimLimits {
-  readonly args: ClaimCouponArguments;
-  readonly key: string;
+export class BatchedClaim {
+  /** As it stands in the body of a request. */
+  readonly entry: { coupon_name: string; user_id?: string | undefined; idempotency_key: string };
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
-  /** The entry of the claim in the body of a request. */
-  readonly entry: BatchEntry;
   readonly resolve: (result: ClaimResult) => void;
   readonly reject: (reason: unknown) => void;
   /** Its caller has a result. */
@@ -46,19 +37,21 @@ export class BatchedClaim implements ClaimLimits {
     resolve: (result: ClaimResult) => void,
     reject: (reason: unknown) => void,
   ) {
-    this.args = args;
-    this.key = key;
+    const { coupon_name, user_id } = args;
+    this.entry = {
+      coupon_name: plain(coupon_name) as string,
+      user_id: plain(user_id),
+      idempotency_key: key,
+    };
     this.deadlineMs = deadlineMs;
     this.signal = signal;
-    this.entry = entryOf(args, key);
     this.resolve = resolve;
     this.reject = reject;
   }
 }
 
-function entryOf({ coupon_name, user_id }: ClaimCouponArguments, key: string): BatchEntry {
-  const entry = { coupon_name, user_id, idempotency_key: key };
-  // What is no text is for the service to refuse. What has no JSON fails here, and not the request of all.
-  const isText = typeof coupon_name === 'string' && typeof user_id === 'string';
-  return isText ? entry : JSON.parse(JSON.stringify(entry));
+/** Text is what it should be. What else a caller passes is for the service to refuse, without the others of the batch. */
+function plain(value: string | undefined): string | undefined {
+  if (typeof value === 'string' || value === undefined) return value;
+  return JSON.parse(JSON.stringify(value) ?? 'null');
 }

@@ -88,11 +88,31 @@ describe('coalesced claims', () => {
     expect(repeats.flat().sort()).toEqual(['user-1', 'user-3']);
   });
 
+  it('stay in doubt where the service loses the call for many claims after a lost answer', async () => {
+    const faults: Fault[] = ['lostAfter', 'none', 'unauthorized'].map((kind) => ({
+      ...none,
+      kind: kind as Fault['kind'],
+    }));
+    const { time, service, claim } = setup({ faults });
+    service.batchesLeft = 1;
+    expect(await time.result(claim('ada'))).toMatchObject({ outcome: 'unknown' });
+    expect(service.seen).toHaveLength(3);
+  });
+
+  it('go on together after an outage, with a token of the retry budget for each request', async () => {
+    const faults = Array.from({ length: 12 }, (): Fault => ({ ...none, kind: 'unavailable' }));
+    const { time, service, claim } = setup({ faults });
+    const ends = await time.ends(users(2000).map((user) => claim(user)));
+    expect(ends.every((end) => 'result' in end && end.result.outcome === 'claimed')).toBe(true);
+    expect(service.seen.length).toBeLessThan(30);
+  });
+
   it('reject where the results are not those of the claims', async () => {
     const bodies = [
       { results: [] },
       { results: [{ status: 200, coupon_name: 'LAUNCH', user_id: 'eve' }] },
       { results: [null] },
+      { results: [{ status: 200 }] },
       { answer: 42 },
     ];
     for (const body of bodies) {

@@ -3,10 +3,9 @@ import type { BatchedClaim } from './batched-claim.ts';
 
 const claimsMax = 1000;
 const bodyBytesMax = 1024 * 1024;
-// The longest form of a UTF-16 code unit in a JSON text, an escape.
+// The longest form of a UTF-16 code unit in JSON, `\u0000`; and what stands around three texts.
 const bytesPerUnit = 6;
-// What is around the texts of an entry.
-const bytesPerEntry = '{"coupon_name":"","user_id":"","idempotency_key":""},'.length;
+const bytesPerEntry = 60;
 
 /** The claims that are not under way, in their order. Takes batches that are within the limits of the batch call. */
 export class ClaimQueue {
@@ -30,7 +29,9 @@ export class ClaimQueue {
     for (; this.first < this.claims.length; this.first += 1) {
       const claim = this.claims[this.first] as BatchedClaim;
       if (claim.isDone) continue;
-      bytes += bytesMaxOf(claim);
+      const { coupon_name, user_id, idempotency_key } = claim.entry;
+      const units = String(coupon_name).length + String(user_id).length + idempotency_key.length;
+      bytes += units * bytesPerUnit + bytesPerEntry;
       if (batch.length === claimsMax || (batch.length > 0 && bytes > bodyBytesMax)) break;
       batch.push(claim);
     }
@@ -48,10 +49,4 @@ export class ClaimQueue {
     this.claims = claims;
     this.first = 0;
   }
-}
-
-/** At least the bytes of its entry. The text itself is made for the whole batch, which is faster. */
-function bytesMaxOf({ entry: { coupon_name, user_id, idempotency_key } }: BatchedClaim): number {
-  const units = String(coupon_name).length + String(user_id).length + idempotency_key.length;
-  return bytesPerEntry + units * bytesPerUnit;
 }
