@@ -7,8 +7,8 @@ const begunAt = new Date('2030-01-31T18:00:00Z');
 const later = '2030-01-31T18:00:01Z';
 const earlier = '2030-01-31T17:59:59Z';
 
-function claimed(replayed: boolean, claimed_at = later): Claimed {
-  return { replayed, claim: { claimed_at } } as Claimed;
+function claimed(replayed: boolean, claimed_at = later, coupon_name = 'A'): Claimed {
+  return { replayed, claim: { claimed_at, coupon_name } } as Claimed;
 }
 
 /** Attempts whose first request, of one claim with the key `k`, has no answer. */
@@ -16,7 +16,8 @@ async function afterLostAnswer(): Promise<ClaimAttempts> {
   const attempts = new ClaimAttempts(async () => {
     throw new Error('reset');
   });
-  const init = { headers: { 'idempotency-key': 'k' } };
+  const body = JSON.stringify({ coupon_name: 'A' });
+  const init = { headers: { 'idempotency-key': 'k' }, body };
   await expect(attempts.fetch('http://127.0.0.1', init)).rejects.toThrow('reset');
   return attempts;
 }
@@ -36,6 +37,13 @@ describe('the attempts of a client', () => {
     expect(attempts.isReplay('other', claimed(true), begunAt)).toBe(true);
   });
 
+  it('takes claims of two coupons with the same key for two', async () => {
+    const attempts = await afterLostAnswer();
+    expect(attempts.isReplay('k', claimed(false, later, 'B'), begunAt)).toBe(false);
+    expect(attempts.isReplay('k', claimed(true, later, 'B'), begunAt)).toBe(true);
+    expect(attempts.isReplay('k', claimed(true), begunAt)).toBe(false);
+  });
+
   it('leaves the replay of a claim that is older than the call', async () => {
     const attempts = await afterLostAnswer();
     expect(attempts.isReplay('k', claimed(true, earlier), begunAt)).toBe(true);
@@ -52,7 +60,7 @@ describe('the attempts of a client', () => {
   it('doubts only the entries of a batch that have no definite result', async () => {
     const results = [{ status: 200 }, { status: 503 }];
     const attempts = new ClaimAttempts(async () => Response.json({ results }));
-    const claims = ['a', 'b'].map((idempotency_key) => ({ idempotency_key }));
+    const claims = ['a', 'b'].map((idempotency_key) => ({ coupon_name: 'A', idempotency_key }));
     await attempts.fetch('http://127.0.0.1', { body: JSON.stringify({ claims }) });
     expect(attempts.isReplay('a', claimed(true), begunAt)).toBe(true);
     expect(attempts.isReplay('b', claimed(true), begunAt)).toBe(false);

@@ -7,9 +7,9 @@ import type { Claimed } from '../../src/client.ts';
  * earlier attempt of the same call. The drill has not seen that attempt, so this call is the one that won.
  */
 export class ClaimAttempts {
-  /** Keys of claims of which an attempt may have been stored without an answer. */
+  /** Claims of which an attempt may have been stored without an answer. */
   private readonly inDoubt = new Set<string>();
-  /** Keys of claims that a call has won, and whether the service said so or this class did. */
+  /** Claims that a call has won, and whether the service said so or this class did. */
   private readonly won = new Map<string, 'answer' | 'repeat'>();
 
   private readonly send: typeof fetch;
@@ -20,16 +20,16 @@ export class ClaimAttempts {
 
   /** Sends a request as `fetch` does, and takes note of the claims whose answers are lost. */
   readonly fetch: typeof fetch = async (input, init) => {
-    const keys = keysOf(init);
+    const claims = claimsOf(init);
     const doubt = () => {
-      for (const key of keys) this.inDoubt.add(key);
+      for (const claim of claims) this.inDoubt.add(claim);
     };
     try {
       const response = await this.send(input, init);
       const { status, headers } = response;
       const text = await response.text();
       if (status >= 500) doubt();
-      else this.readResults(keys, text);
+      else this.readResults(claims, text);
       return new Response(text, { status, headers });
     } catch (error) {
       doubt();
@@ -39,33 +39,38 @@ export class ClaimAttempts {
 
   /** Whether the drill has seen the attempt that made the claim, or will see it. */
   isReplay(key: string, { claim, replayed }: Claimed, begunAt: Date): boolean {
-    const before = this.won.get(key);
+    const name = nameOf(claim.coupon_name, key);
+    const before = this.won.get(name);
     if (!replayed) {
-      this.won.set(key, 'answer');
+      this.won.set(name, 'answer');
       // Another call with this key has the claim already, although this one made it.
       return before === 'repeat';
     }
     const isOwn =
-      before === undefined && this.inDoubt.has(key) && new Date(claim.claimed_at) >= begunAt;
-    if (isOwn) this.won.set(key, 'repeat');
+      before === undefined && this.inDoubt.has(name) && new Date(claim.claimed_at) >= begunAt;
+    if (isOwn) this.won.set(name, 'repeat');
     return !isOwn;
   }
 
   /** Only the answer to a batch call has results. */
-  private readResults(keys: readonly string[], text: string): void {
+  private readResults(claims: readonly string[], text: string): void {
     const { results = [] }: { results?: { status: number }[] } = JSON.parse(text);
     for (const [place, { status }] of results.entries()) {
-      if (status >= 500) this.inDoubt.add(keys[place] ?? '');
+      if (status >= 500) this.inDoubt.add(claims[place] ?? '');
     }
   }
 }
 
-/** The idempotency keys in a request: one in the header, or one in each entry of a batch. */
-function keysOf(init: RequestInit | undefined): string[] {
-  const key = new Headers(init?.headers).get('idempotency-key');
-  if (key !== null) return [key];
-  const { claims = [] }: { claims?: { idempotency_key: string }[] } = JSON.parse(
-    String(init?.body ?? '{}'),
-  );
-  return claims.map(({ idempotency_key }) => idempotency_key);
+type ClaimBody = { coupon_name: string; idempotency_key: string };
+
+/** The claims in a request, by coupon and key: a key may be that of claims of several coupons. */
+function claimsOf(init: RequestInit | undefined): string[] {
+  const body: ClaimBody & { claims?: ClaimBody[] } = JSON.parse(String(init?.body));
+  const key = new Headers(init?.headers).get('idempotency-key') ?? '';
+  const claims = body.claims ?? [{ ...body, idempotency_key: key }];
+  return claims.map(({ coupon_name, idempotency_key }) => nameOf(coupon_name, idempotency_key));
+}
+
+function nameOf(coupon: string, key: string): string {
+  return `${coupon} ${key}`;
 }
