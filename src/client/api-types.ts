@@ -56,6 +56,8 @@ export type ErrorCode =
   | 'uri_too_long'
   | 'header_too_large'
   | 'rate_limited';
+/** The body that the single call would have had, with its `status`: a claim (200), a ticket (202) or a problem. */
+export type ClaimResult = ClaimedResult | AcceptedResult | ProblemResult;
 
 /** Create a coupon: its arguments. */
 export interface CreateCouponArguments {
@@ -415,12 +417,74 @@ export interface Ticket {
   ticket_id: string;
   /** `accepted`: the claim waits for its decision. `decided`: `result` has the decision. `expired`: it was not decided in `TICKET_EXPIRES_SECONDS` and never wins. `failed`: it cannot be decided; nothing of it is stored. Only `accepted` changes. */
   state: 'accepted' | 'decided' | 'expired' | 'failed';
-  /** The body that the claim call would have had, as of the decision: the claim, or a problem. `replayed` is true where the claim call would have had `Idempotency-Replayed`. */
-  result?: {
-    /** The status that the claim call would have had. */
-    status: number;
-    [k: string]: unknown;
-  };
+  result?: ClaimResult;
+}
+/** The claim was made. */
+export interface ClaimedResult {
+  /** The status that the single call would have had. */
+  status: 200;
+  message?: string;
+  claim_id: string;
+  coupon_name: string;
+  user_id: string;
+  /** The number of the claim in the order of its coupon. Never given twice: after releases there are gaps, and it may exceed `amount`. */
+  position: number;
+  claimed_at: string;
+  state: ClaimState;
+  /** When the hold ends; only while the claim is reserved. */
+  expires_at?: string;
+  /** Only after a confirm. */
+  confirmed_at?: string;
+  /** Only once it is redeemed. */
+  redeemed_at?: string;
+  /** Only once it is released. */
+  released_at?: string;
+  /** Why it was released: `expired` for a hold that ended, else as the caller said. */
+  reason?: string;
+  /** The saga that confirms or releases the claim; only where its coupon names one. */
+  saga_id?: string;
+  saga_state?: SagaState;
+  /** true where the single call would have had `Idempotency-Replayed`. */
+  replayed?: boolean;
+}
+/** The claim waits in the queue. */
+export interface AcceptedResult {
+  /** The status that the single call would have had. */
+  status: 202;
+  /** Opaque and safe in a URL. */
+  ticket_id: string;
+  state: 'accepted';
+  coupon_name: string;
+  user_id: string;
+  /** What `Location` of the single call would have been. */
+  location: string;
+}
+/** The claim was not made, or its outcome is unknown. */
+export interface ProblemResult {
+  type: string;
+  title: string;
+  /** The status that the single call would have had. */
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 414 | 422 | 429 | 431 | 500 | 503;
+  detail: string;
+  instance: string;
+  code: ErrorCode;
+  /** The text that clients of this API family compare with. */
+  error: string;
+  /** none: the call changed nothing. unknown: it may have changed something. */
+  effect: 'none' | 'unknown';
+  /** With `invalid_request`. */
+  errors?: FieldError[];
+  claim?: Claim;
+  last_claim?: Claim;
+  claim_id?: string;
+  ticket_id?: string;
+  saga_id?: string;
+  opens_at?: string;
+  /** The trace of this request, if traces are enabled. */
+  trace_id?: string;
+  /** What `Retry-After` of the single call would have been. */
+  retry_after?: number;
+  [k: string]: unknown;
 }
 /** A page of claims. */
 export interface ClaimPage {

@@ -14,10 +14,15 @@ const root = join(import.meta.dirname, '../..');
 
 /** The first example of a page in a language, such as `js`. */
 export function exampleIn(page: string, language: string): string {
+  return examplesIn(page, language)[0] ?? '';
+}
+
+/** The examples of a page in a language, in their order. Throws if there is none. */
+export function examplesIn(page: string, language: string): string[] {
   const text = readFileSync(join(root, 'docs', page), 'utf8');
-  const [, example] = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text) ?? [];
-  if (example === undefined) throw new Error(`docs/${page} has no example in ${language}`);
-  return example;
+  const found = [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))];
+  if (found.length === 0) throw new Error(`docs/${page} has no example in ${language}`);
+  return found.map(([, example = '']) => example);
 }
 
 /** A program that runs. */

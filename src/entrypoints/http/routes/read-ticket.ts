@@ -27,7 +27,7 @@ export const readTicketRoute: Route = (app, { tickets }) => {
     async (request, reply) => {
       const { ticket_id: ticketId } = request.params;
       const state = await tickets.read.read({ ticketId, userId: request.userId });
-      // As text: its result has one of several shapes, which Fastify would have to tell apart.
+      // As text: its result has one of several shapes, and Fastify would check each of them.
       const text = JSON.stringify(toTicketBody(ticketId, state, request.id));
       return reply.header('Content-Type', jsonType).send(text);
     },
