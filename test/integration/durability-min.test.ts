@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { App } from '../../src/app.ts';
 import { createFirstcome, type Firstcome } from '../../src/library.ts';
 import { Crowd } from '../support/crowd.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { openPool } from '../support/open-pool.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { startService } from '../support/service.ts';
@@ -129,6 +130,33 @@ describe('a service that requires replicated commits', () => {
 
   const metrics = async () => String((await get('/metrics')).body).split('\n');
   const level = (name: string, value: number) => `firstcome_durability{level="${name}"} ${value}`;
+});
+
+it('a service sends the check after a commit together with the statement that commits', async () => {
+  const proxy = await FaultProxy.before(pair.primary.url());
+  const app = await startStrict({
+    ...{ DATABASE_URL: proxy.urlOf(pair.primary.url()), CLAIM_TIMEOUT_MS: '60000' },
+  });
+  try {
+    const couponName = `COUPON-${++coupons}`;
+    await crowd.createCoupon(app.url, couponName, 10);
+    expect((await crowd.claim(app.url, { couponName, userId: 'ada' })).status).toBe(200);
+    let sent = '';
+    proxy.cutWhen = (piece) => {
+      sent += piece.toString('latin1');
+      return 'hold';
+    };
+    const claiming = crowd.claim(app.url, { couponName, userId: 'bob' });
+    // No answer has arrived.
+    await waitFor('the check', () => /firstcome claim-.*confirm-durability/s.test(sent));
+    proxy.cutWhen = () => undefined;
+    proxy.release();
+    expect((await claiming).status).toBe(200);
+  } finally {
+    proxy.release();
+    await app.stop();
+    await proxy.stop();
+  }
 });
 
 describe('a start that requires replicated commits', () => {
